@@ -1,0 +1,118 @@
+import ipaddr from "ipaddr.js";
+import { AddressType, Reply } from "./codes.ts";
+import type { Cursor } from "./cursor.ts";
+import { ProtocolError } from "./errors.ts";
+
+/**
+ * Where a request or a datagram goes, or comes from (RFC 1928 s4, s5). `host` is canonical text: dotted decimal IPv4,
+ * RFC 5952 IPv6, or the name as the peer spelt it. `port` is 0 to 65535.
+ */
+export interface Address {
+  readonly type: AddressType;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** The longest name its one length octet can say (RFC 1928 s5). */
+export const MAX_NAME_SIZE = 255;
+
+const ascii = new TextDecoder("latin1");
+const utf8 = new TextEncoder();
+
+/** Octets of an IP literal (4 or 16), or undefined where `text` is none: no short, octal or hex forms, no zone ids. */
+export function parseIp(text: string): Uint8Array | undefined {
+  if (!text.includes(":")) {
+    return ipaddr.IPv4.isValidFourPartDecimal(text) ? Uint8Array.from(text.split("."), Number) : undefined;
+  }
+  if (!/^[0-9a-f:.]+$/i.test(text)) return undefined;
+  const tail = text.slice(text.lastIndexOf(":") + 1);
+  if (tail.includes(".") && !ipaddr.IPv4.isValidFourPartDecimal(tail)) return undefined;
+  return ipaddr.IPv6.isValid(text) ? Uint8Array.from(ipaddr.IPv6.parse(text).toByteArray()) : undefined;
+}
+
+/** Canonical text of 4 or 16 octets (RFC 5952 for IPv6). */
+export function formatIp(octets: Uint8Array): string {
+  if (octets.length === 4) return `${octets[0]}.${octets[1]}.${octets[2]}.${octets[3]}`;
+  return ipaddr.fromByteArray(Array.from(octets)).toString();
+}
+
+/** The address that an IP literal names; IPv4-mapped IPv6 is the IPv4 address. Undefined where `host` is no literal. */
+export function ipAddress(host: string, port: number): Address | undefined {
+  const octets = parseIp(host);
+  return octets && octetsAddress(octets, port);
+}
+
+/** The address of 4 or 16 octets; IPv4-mapped IPv6 (RFC 4291 s2.5.5.2) is the IPv4 address. */
+export function octetsAddress(octets: Uint8Array, port: number): Address {
+  const plain = unmapped(octets);
+  return { type: plain.length === 4 ? AddressType.IPv4 : AddressType.IPv6, host: formatIp(plain), port };
+}
+
+/** `host:port`, with IPv6 in brackets. */
+export function addressText(address: { readonly host: string; readonly port: number }): string {
+  return address.host.includes(":") ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
+}
+
+/** 0.0.0.0 or ::, which in DST and BND mean "not known". */
+export function isUnspecified(host: string): boolean {
+  return host === "0.0.0.0" || host === "::";
+}
+
+/**
+ * Reads ATYP, ADDR and PORT (RFC 1928 s5). A DOMAINNAME that carries an IP literal, bracketed or not, is that address
+ * (RFC 3089 s3). Throws ProtocolError: 08 for an unknown ATYP, 01 for a name that cannot be one.
+ */
+export function readAddress(cursor: Cursor): Address {
+  const type = cursor.u8();
+  switch (type) {
+    case AddressType.IPv4:
+      return octetsAddress(cursor.view(4), cursor.u16());
+    case AddressType.IPv6:
+      return octetsAddress(cursor.view(16), cursor.u16());
+    case AddressType.DomainName: {
+      const size = cursor.u8();
+      if (size === 0) throw new ProtocolError("Cannot read an address: the name is empty", Reply.GeneralFailure);
+      const name = ascii.decode(cursor.view(size));
+      return nameAddress(name, cursor.u16());
+    }
+    default:
+      throw new ProtocolError(`Cannot read an address: ATYP 0x${type.toString(16)}`, Reply.AddressTypeNotSupported);
+  }
+}
+
+/** The address a DOMAINNAME means: the literal in it, else the name. Throws ProtocolError where it can be neither. */
+export function nameAddress(name: string, port: number): Address {
+  const literal = ipAddress(/^\[.*:.*\]$/.test(name) ? name.slice(1, -1) : name, port);
+  if (literal) return literal;
+  // Control octets and blanks forge log lines, ':' and '%' spell addresses with zones, and what has only digits or
+  // hex in its last label is what inet_aton() would take for an address (127.1, 0x7f.1, 2130706433).
+  if (/[^\x21-\x7e]|[:%/\\@[\]"'`]/.test(name)) {
+    throw new ProtocolError("Cannot read an address: not a name", Reply.GeneralFailure);
+  }
+  if (/(^|\.)(\d+|0x[0-9a-f]*)\.?$/i.test(name)) {
+    throw new ProtocolError("Cannot read an address: neither a name nor an address", Reply.GeneralFailure);
+  }
+  return { type: AddressType.DomainName, host: name, port };
+}
+
+/** ATYP, ADDR and PORT. Throws RangeError where `address` is none (our bug, or a caller's). */
+export function encodeAddress(address: Address): Uint8Array {
+  const host = address.type === AddressType.DomainName ? utf8.encode(address.host) : parseIp(address.host);
+  if (!host || host.length === 0 || host.length > MAX_NAME_SIZE) {
+    throw new RangeError(`Cannot encode address '${address.host}': not one of type ${address.type}`);
+  }
+  const head = address.type === AddressType.DomainName ? 2 : 1;
+  const out = new Uint8Array(head + host.length + 2);
+  out[0] = address.type;
+  if (head === 2) out[1] = host.length;
+  out.set(host, head);
+  out[head + host.length] = address.port >> 8;
+  out[head + host.length + 1] = address.port & 0xff;
+  return out;
+}
+
+function unmapped(octets: Uint8Array): Uint8Array {
+  if (octets.length !== 16 || octets[10] !== 0xff || octets[11] !== 0xff) return octets;
+  for (let i = 0; i < 10; i++) if (octets[i] !== 0) return octets;
+  return octets.subarray(12);
+}

@@ -1,0 +1,67 @@
+/** Numbers of the SOCKSv5 protocol, with the words of RFC 1928. */
+
+/** VER of every SOCKSv5 message (RFC 1928 s3). */
+export const SOCKS_VERSION = 5;
+
+/** Authentication methods (RFC 1928 s3). */
+export const Method = {
+  NoAuthentication: 0x00,
+  Gssapi: 0x01,
+  UsernamePassword: 0x02,
+  NoneAcceptable: 0xff,
+} as const;
+export type Method = (typeof Method)[keyof typeof Method];
+
+/** CMD of a request (RFC 1928 s4). */
+export const Command = { Connect: 0x01, Bind: 0x02, UdpAssociate: 0x03 } as const;
+export type Command = (typeof Command)[keyof typeof Command];
+
+/** ATYP of an address (RFC 1928 s5). */
+export const AddressType = { IPv4: 0x01, DomainName: 0x03, IPv6: 0x04 } as const;
+export type AddressType = (typeof AddressType)[keyof typeof AddressType];
+
+/** REP of a reply (RFC 1928 s6). */
+export const Reply = {
+  Succeeded: 0x00,
+  GeneralFailure: 0x01,
+  NotAllowed: 0x02,
+  NetworkUnreachable: 0x03,
+  HostUnreachable: 0x04,
+  ConnectionRefused: 0x05,
+  TtlExpired: 0x06,
+  CommandNotSupported: 0x07,
+  AddressTypeNotSupported: 0x08,
+} as const;
+export type Reply = (typeof Reply)[keyof typeof Reply];
+
+const methodNames: Readonly<Record<number, string>> = {
+  0x00: "none",
+  0x01: "gssapi",
+  0x02: "username/password",
+  0xff: "no acceptable method",
+};
+const commandNames: Readonly<Record<number, string>> = { 0x01: "connect", 0x02: "bind", 0x03: "udp-associate" };
+const replyTexts: readonly string[] = [
+  "succeeded",
+  "general SOCKS server failure",
+  "connection not allowed by ruleset",
+  "network unreachable",
+  "host unreachable",
+  "connection refused",
+  "TTL expired",
+  "command not supported",
+  "address type not supported",
+];
+
+export function methodName(method: Method): string {
+  return methodNames[method] ?? `method 0x${(method as number).toString(16)}`;
+}
+
+export function commandName(command: Command): string {
+  return commandNames[command] ?? `command 0x${(command as number).toString(16)}`;
+}
+
+/** The RFC's text for a reply code; never throws, whatever octet a peer sent. */
+export function replyText(reply: number): string {
+  return replyTexts[reply] ?? `unassigned reply 0x${reply.toString(16).padStart(2, "0")}`;
+}

@@ -1,0 +1,53 @@
+/** A whole message, and how many octets of the input it took. */
+export interface Decoded<T> {
+  readonly value: T;
+  readonly size: number;
+}
+
+/** Decodes one message from the head of `bytes`: undefined means "need more", ProtocolError "this is no message". */
+export type Decode<T> = (bytes: Uint8Array) => Decoded<T> | undefined;
+
+/** Runs off the end of a Cursor; never leaves decode(). */
+class NeedMore extends Error {}
+const needMore = new NeedMore("need more");
+
+/** Reads network-order fields from the head of a buffer. The views it hands out share the buffer's memory. */
+export class Cursor {
+  offset = 0;
+  readonly #bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  u8(): number {
+    return this.view(1)[0]!;
+  }
+
+  u16(): number {
+    const view = this.view(2);
+    return (view[0]! << 8) | view[1]!;
+  }
+
+  view(size: number): Uint8Array {
+    const end = this.offset + size;
+    if (end > this.#bytes.length) throw needMore;
+    const view = this.#bytes.subarray(this.offset, end);
+    this.offset = end;
+    return view;
+  }
+}
+
+/** Makes a Decode of a straight-line reader: running out of bytes becomes "need more". */
+export function decoder<T>(read: (cursor: Cursor) => T): Decode<T> {
+  return (bytes) => {
+    const cursor = new Cursor(bytes);
+    try {
+      const value = read(cursor);
+      return { value, size: cursor.offset };
+    } catch (error) {
+      if (error === needMore) return undefined;
+      throw error;
+    }
+  };
+}

@@ -1,0 +1,22 @@
+/** The IPv4 addresses that IPv6 addresses can carry, so that a rule about the one cannot be passed by spelling the other. */
+
+/**
+ * IPv4 octets inside 16 IPv6 octets, or undefined: IPv4-mapped and -compatible (RFC 4291 s2.5.5), IPv4-translated
+ * (RFC 2765 s2.1), the well-known and the local-use NAT64 prefixes (RFC 6052 s2.1, RFC 8215), 6to4 (RFC 3056 s2),
+ * Teredo (RFC 4380 s4) and ISATAP (RFC 5214 s6.1).
+ */
+export function embeddedIpv4(ipv6: Uint8Array): Uint8Array | undefined {
+  if (startsWith(ipv6, [0x20, 0x02])) return ipv6.slice(2, 6);
+  if (startsWith(ipv6, [0x20, 0x01, 0, 0])) return ipv6.slice(12).map((octet) => octet ^ 0xff);
+  if (startsWith(ipv6, [0, 0x64, 0xff, 0x9b])) return ipv6.slice(12);
+  if ((ipv6[8]! & 0xfd) === 0 && ipv6[9] === 0 && ipv6[10] === 0x5e && ipv6[11] === 0xfe) return ipv6.slice(12);
+  if (!startsWith(ipv6, [0, 0, 0, 0, 0, 0, 0, 0])) return undefined;
+  const middle = (ipv6[8]! << 24) | (ipv6[9]! << 16) | (ipv6[10]! << 8) | ipv6[11]!;
+  const mapped = 0x0000ffff, translated = -0x10000, compatible = 0;
+  const none = middle === compatible && ipv6[12] === 0 && ipv6[13] === 0; // :: and ::1 are themselves
+  return !none && [mapped, translated, compatible].includes(middle) ? ipv6.slice(12) : undefined;
+}
+
+function startsWith(octets: Uint8Array, head: readonly number[]): boolean {
+  return head.every((octet, i) => octets[i] === octet);
+}

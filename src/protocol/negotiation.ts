@@ -1,0 +1,81 @@
+import { type Method, SOCKS_VERSION } from "./codes.ts";
+import { decoder } from "./cursor.ts";
+import { ProtocolError } from "./errors.ts";
+
+/** VER of the username/password sub-negotiation (RFC 1929 s2). */
+const SUBNEGOTIATION_VERSION = 1;
+
+/** What the client offers (RFC 1928 s3). */
+export interface Greeting {
+  /** Method octets in the client's order; may be empty or hold numbers we do not know. */
+  readonly methods: readonly number[];
+}
+
+/** Credentials of RFC 1929 s2. Octets, since neither field has a charset; never to be logged. */
+export interface Credentials {
+  readonly username: Uint8Array;
+  readonly password: Uint8Array;
+}
+
+export const decodeGreeting = decoder<Greeting>((cursor) => {
+  expectVersion(cursor.u8());
+  return { methods: Array.from(cursor.view(cursor.u8())) };
+});
+
+/** Throws RangeError beyond 255 methods. */
+export function encodeGreeting(greeting: Greeting): Uint8Array {
+  return Uint8Array.of(SOCKS_VERSION, octet(greeting.methods.length, "methods"), ...greeting.methods);
+}
+
+/** The gateway's choice (RFC 1928 s3); any octet is passed on as it is. */
+export const decodeMethodSelection = decoder<number>((cursor) => {
+  expectVersion(cursor.u8());
+  return cursor.u8();
+});
+
+export function encodeMethodSelection(method: Method): Uint8Array {
+  return Uint8Array.of(SOCKS_VERSION, method);
+}
+
+export const decodeCredentials = decoder<Credentials>((cursor) => {
+  expectSubnegotiation(cursor.u8());
+  const username = cursor.view(cursor.u8()).slice();
+  const password = cursor.view(cursor.u8()).slice();
+  return { username, password };
+});
+
+/** Throws RangeError where a field is longer than 255 octets. */
+export function encodeCredentials({ username, password }: Credentials): Uint8Array {
+  return Uint8Array.of(
+    SUBNEGOTIATION_VERSION,
+    octet(username.length, "username octets"),
+    ...username,
+    octet(password.length, "password octets"),
+    ...password,
+  );
+}
+
+/** STATUS of RFC 1929 s2: 0 is success, all else failure. */
+export const decodeStatus = decoder<number>((cursor) => {
+  expectSubnegotiation(cursor.u8());
+  return cursor.u8();
+});
+
+export function encodeStatus(status: number): Uint8Array {
+  return Uint8Array.of(SUBNEGOTIATION_VERSION, status);
+}
+
+function expectVersion(version: number): void {
+  if (version === SOCKS_VERSION) return;
+  throw new ProtocolError(`Cannot read a greeting: VER ${version}, not ${SOCKS_VERSION}`);
+}
+
+function expectSubnegotiation(version: number): void {
+  if (version === SUBNEGOTIATION_VERSION) return;
+  throw new ProtocolError(`Cannot read credentials: VER ${version}, not ${SUBNEGOTIATION_VERSION}`);
+}
+
+function octet(length: number, what: string): number {
+  if (length > 255) throw new RangeError(`Cannot encode ${length} ${what}: at most 255`);
+  return length;
+}

@@ -1,0 +1,71 @@
+import { type Address, encodeAddress, readAddress } from "./address.ts";
+import { Command, Reply, SOCKS_VERSION } from "./codes.ts";
+import { type Cursor, decoder } from "./cursor.ts";
+import { ProtocolError } from "./errors.ts";
+
+/** What the client asks for (RFC 1928 s4). */
+export interface Request {
+  readonly command: Command;
+  readonly destination: Address;
+}
+
+/** What became of it (RFC 1928 s6). */
+export interface RequestReply {
+  /** REP: any octet, since a peer may send one that no RFC knows. */
+  readonly reply: number;
+  readonly bound: Address;
+}
+
+/** BND of a reply that has none to tell (RFC 1928 s6 demands the field all the same). */
+export const NO_ADDRESS: Address = { type: 1, host: "0.0.0.0", port: 0 };
+
+const commands: ReadonlySet<number> = new Set(Object.values(Command));
+
+/**
+ * Throws ProtocolError: 07 for an unknown command, 08 for an unknown ATYP. An unknown command is told only when its
+ * whole request has come, so that the reply is not lost to a reset.
+ */
+export const decodeRequest = decoder<Request>((cursor) => {
+  expectVersion(cursor.u8());
+  const command = cursor.u8();
+  skipReserved(cursor);
+  const destination = readAddress(cursor);
+  if (!commands.has(command)) {
+    throw new ProtocolError(`Cannot serve command 0x${command.toString(16)}`, Reply.CommandNotSupported);
+  }
+  return { command: command as Command, destination };
+});
+
+export function encodeRequest({ command, destination }: Request): Uint8Array {
+  return message(command, destination);
+}
+
+export const decodeReply = decoder<RequestReply>((cursor) => {
+  expectVersion(cursor.u8());
+  const reply = cursor.u8();
+  skipReserved(cursor);
+  return { reply, bound: readAddress(cursor) };
+});
+
+export function encodeReply(reply: Reply, bound: Address = NO_ADDRESS): Uint8Array {
+  return message(reply, bound);
+}
+
+function message(code: number, address: Address): Uint8Array {
+  const tail = encodeAddress(address);
+  const out = new Uint8Array(3 + tail.length);
+  out[0] = SOCKS_VERSION;
+  out[1] = code;
+  out.set(tail, 3);
+  return out;
+}
+
+/** RSV is 00 by the RFC; what some client puts there changes nothing. */
+function skipReserved(cursor: Cursor): void {
+  cursor.u8();
+}
+
+function expectVersion(version: number): void {
+  if (version === SOCKS_VERSION) return;
+  throw new ProtocolError(`Cannot read a request: VER ${version}, not ${SOCKS_VERSION}`);
+}
