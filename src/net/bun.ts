@@ -1,0 +1,124 @@
+/// <reference types="bun-types" />
+import { addressText } from "../protocol/address.ts";
+import { bunRelay } from "./bun_relay.ts";
+import { bunHandlers, BunSocket } from "./bun_socket.ts";
+import { BunUdpSocket } from "./bun_udp.ts";
+import { systemClock } from "./clock.ts";
+import { NetError, netError } from "./error.ts";
+import { interfaceAddrs, likelyLocalAddr } from "./interfaces.ts";
+import type { Libc } from "./linux/libc.ts";
+import { openLibc } from "./linux/libc_bun.ts";
+import { connectFailure, routedLocalAddr } from "./linux/probe.ts";
+import { relay } from "./relay.ts";
+import type { ConnectOptions, Listener, Net, Socket, SocketAddr } from "./socket.ts";
+import { socketAddr } from "./socket_addr.ts";
+
+/** The adapter for Bun: Bun.listen, Bun.connect and Bun.udpSocket. */
+export function bunNet(): Net {
+  return {
+    listen: (addr) => Promise.resolve().then(() => listen(addr)),
+    connect,
+    bindUdp: (addr) => BunUdpSocket.bind(addr),
+    relay: (client, destination, options) =>
+      client instanceof BunSocket && destination instanceof BunSocket
+        ? bunRelay(client, destination, options)
+        : relay(client, destination, options, systemClock),
+    localAddrFor: async (host) => {
+      const libc = await kernel();
+      return libc ? routedLocalAddr(libc, host) : likelyLocalAddr(host);
+    },
+    localAddrs: interfaceAddrs,
+  };
+}
+
+let opened: Promise<Libc | undefined> | undefined;
+
+/** libc, opened when first needed. */
+function kernel(): Promise<Libc | undefined> {
+  return opened ??= openLibc();
+}
+
+function listen(addr: SocketAddr): Listener {
+  const listener = new BunListener();
+  try {
+    listener.attach(Bun.listen<BunSocket>({
+      hostname: addr.host,
+      port: addr.port,
+      allowHalfOpen: true,
+      socket: bunHandlers((socket) => listener.onOpen(socket)) as unknown as Bun.SocketHandler<BunSocket>,
+    }));
+  } catch (error) {
+    throw netError(error, "listen on", addressText(addr));
+  }
+  return listener;
+}
+
+async function connect(addr: SocketAddr, { signal }: ConnectOptions = {}): Promise<Socket> {
+  const givenUp = () => new NetError("aborted", `Cannot connect to ${addressText(addr)}: given up`);
+  if (signal?.aborted) throw givenUp();
+  const startedAt = systemClock.now();
+  let abort = () => {};
+  try {
+    return await new Promise<Socket>((resolve, reject) => {
+      abort = () => reject(givenUp());
+      signal?.addEventListener("abort", abort, { once: true });
+      const opened = (socket: BunSocket) => signal?.aborted ? socket.close() : resolve(socket);
+      Bun.connect({
+        hostname: addr.host,
+        port: addr.port,
+        allowHalfOpen: true,
+        socket: bunHandlers(opened) as unknown as Bun.SocketHandler<undefined>,
+      }).catch(reject);
+    });
+  } catch (error) {
+    throw await trueError(netError(error, "connect to", addressText(addr)), addr, systemClock.now() - startedAt);
+  } finally {
+    signal?.removeEventListener("abort", abort);
+  }
+}
+
+/**
+ * Bun reports every failed connect as refused (oven-sh/bun#37093, oven-sh/bun#39579), so on Linux the kernel is asked
+ * again. A host takes about as long to refuse twice; one that is silent then was not refusing.
+ */
+async function trueError(error: NetError, addr: SocketAddr, elapsedMs: number): Promise<NetError> {
+  const libc = error.kind === "refused" ? await kernel() : undefined;
+  if (!libc) return error;
+  const kind = await connectFailure(libc, addr, Math.min(Math.max(200, 2 * elapsedMs), 1_000));
+  return kind === "refused" ? error : new NetError(kind, `Cannot connect to ${addressText(addr)}: ${kind}`);
+}
+
+class BunListener implements Listener {
+  addr: SocketAddr = { host: "0.0.0.0", port: 0 };
+  #listener: Bun.TCPSocketListener<BunSocket> | undefined;
+  readonly #queue: Socket[] = [];
+  #accepter: ((socket: Socket | null) => void) | undefined;
+  #closed = false;
+
+  attach(listener: Bun.TCPSocketListener<BunSocket>): void {
+    this.#listener = listener;
+    this.addr = socketAddr(listener.hostname, listener.port);
+  }
+
+  accept(): Promise<Socket | null> {
+    const socket = this.#queue.shift();
+    if (socket) return Promise.resolve(socket);
+    if (this.#closed) return Promise.resolve(null);
+    return new Promise((resolve) => this.#accepter = resolve);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#listener?.stop();
+    for (const socket of this.#queue.splice(0)) socket.close();
+    this.#accepter?.(null);
+  }
+
+  onOpen(socket: BunSocket): void {
+    const accepter = this.#accepter;
+    this.#accepter = undefined;
+    if (accepter) accepter(socket);
+    else this.#queue.push(socket);
+  }
+}

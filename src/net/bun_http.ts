@@ -1,0 +1,15 @@
+/// <reference types="bun-types" />
+import { addressText } from "../protocol/address.ts";
+import { netError } from "./error.ts";
+import type { Fetch, HttpServer } from "./http.ts";
+import type { SocketAddr } from "./socket.ts";
+
+// deno-lint-ignore require-await -- what Bun.serve throws becomes a rejection
+export async function serveHttp(addr: SocketAddr, fetch: Fetch): Promise<HttpServer> {
+  try {
+    const server = Bun.serve({ hostname: addr.host, port: addr.port, fetch: (request) => fetch(request) });
+    return { addr: { host: addr.host, port: server.port! }, close: () => server.stop() };
+  } catch (error) {
+    throw netError(error, "listen on", addressText(addr));
+  }
+}

@@ -1,0 +1,134 @@
+import type { BunSocket, Flow } from "./bun_socket.ts";
+import { systemClock } from "./clock.ts";
+import { whenIdle } from "./relay.ts";
+import type { ByteCounts, RelayEnd, RelayOptions } from "./socket.ts";
+
+/** Relays from callback to write, with no promise and no copy for a chunk. */
+export function bunRelay(client: BunSocket, destination: BunSocket, options: RelayOptions): Promise<RelayEnd> {
+  return new Promise((resolve) => new Relay(client, destination, options, resolve));
+}
+
+class Relay {
+  readonly #sockets: readonly [BunSocket, BunSocket];
+  readonly #resolve: (end: RelayEnd) => void;
+  readonly #stopIdle: () => void;
+  readonly activity = { at: systemClock.now() };
+  #over = false;
+
+  constructor(client: BunSocket, destination: BunSocket, options: RelayOptions, resolve: (end: RelayEnd) => void) {
+    this.#sockets = [client, destination];
+    this.#resolve = resolve;
+    this.#stopIdle = whenIdle(systemClock, options.idleMs, this.activity, () => this.stop("idle"));
+    const up = new Direction(this, client, destination, options.counts, "up");
+    const down = new Direction(this, destination, client, options.counts, "down");
+    const finished = () => {
+      if (up.finished && down.finished) this.stop("end");
+    };
+    client.divert(flow(this, up, down, finished));
+    destination.divert(flow(this, down, up, finished));
+  }
+
+  stop(end: RelayEnd): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#stopIdle();
+    for (const socket of this.#sockets) end === "reset" ? socket.reset() : socket.close();
+    this.#resolve(end);
+  }
+}
+
+/** The events of one socket: what it reads feeds `out`, what it can write again lets `into` go on. */
+function flow(relay: Relay, out: Direction, into: Direction, finished: () => void): Flow {
+  return {
+    data: (chunk) => out.push(chunk),
+    end: () => {
+      out.end();
+      finished();
+    },
+    drain: () => {
+      into.flush();
+      finished();
+    },
+    closed: (failed) => {
+      if (failed) return relay.stop("reset");
+      out.end(); // closed without an error: at both ends, or from outside
+      into.abandon();
+      finished();
+    },
+  };
+}
+
+/** Bytes from one socket to the other. */
+class Direction {
+  readonly #relay: Relay;
+  readonly #from: BunSocket;
+  readonly #to: BunSocket;
+  readonly #counts: ByteCounts;
+  readonly #key: keyof ByteCounts;
+  /** What the receiver has not taken yet; while there is any the sender is paused. */
+  #held: Uint8Array[] = [];
+  #ended = false;
+  finished = false;
+
+  constructor(relay: Relay, from: BunSocket, to: BunSocket, counts: ByteCounts, key: keyof ByteCounts) {
+    this.#relay = relay;
+    this.#from = from;
+    this.#to = to;
+    this.#counts = counts;
+    this.#key = key;
+  }
+
+  push(chunk: Uint8Array): void {
+    this.#relay.activity.at = systemClock.now();
+    if (this.#held.length > 0) {
+      this.#held.push(chunk); // what Bun had read before it was paused
+      return;
+    }
+    const taken = this.#write(chunk);
+    if (taken === chunk.length) return;
+    this.#held.push(chunk.subarray(taken));
+    this.#from.tcp.pause();
+  }
+
+  /** The receiver has room again. */
+  flush(): void {
+    if (this.#held.length === 0) return;
+    this.#relay.activity.at = systemClock.now();
+    while (this.#held.length > 0) {
+      const chunk = this.#held[0]!;
+      const taken = this.#write(chunk);
+      if (taken < chunk.length) {
+        this.#held[0] = chunk.subarray(taken);
+        return;
+      }
+      this.#held.shift();
+    }
+    if (this.#ended) this.#finish();
+    else this.#from.tcp.resume();
+  }
+
+  /** The sender has said all. */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    if (this.#held.length === 0) this.#finish();
+  }
+
+  /** The receiver is gone. */
+  abandon(): void {
+    this.#ended = true;
+    this.#held = [];
+    this.finished = true;
+  }
+
+  #finish(): void {
+    this.finished = true;
+    void this.#to.closeWrite();
+  }
+
+  #write(chunk: Uint8Array): number {
+    const taken = Math.max(0, this.#to.tcp.write(chunk)); // -1 once closed: onClose follows
+    this.#counts[this.#key] += taken;
+    return taken;
+  }
+}

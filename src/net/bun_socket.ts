@@ -1,0 +1,175 @@
+/// <reference types="bun-types" />
+import { addressText } from "../protocol/address.ts";
+import { NetError, netError } from "./error.ts";
+import type { Socket, SocketAddr } from "./socket.ts";
+import { socketAddr } from "./socket_addr.ts";
+
+/** What waits unread in a socket nobody reads from may grow to this before its sender is held back. */
+const HIGH_WATER = 64 << 10;
+
+export type BunTcp = Bun.Socket<BunSocket | PendingSocket>;
+
+/** Stands in a socket's `data` until the socket is open. */
+export interface PendingSocket {
+  opened(socket: BunSocket): void;
+}
+
+/** Takes a socket's events as they come, in place of read() and write(): the relay does. */
+export interface Flow {
+  data(chunk: Uint8Array): void;
+  end(): void;
+  drain(): void;
+  closed(failed: boolean): void;
+}
+
+interface Waiting<T> {
+  resolve(value: T): void;
+  reject(error: unknown): void;
+}
+
+interface PendingWrite extends Waiting<void> {
+  rest: Uint8Array;
+}
+
+const done = Promise.resolve();
+
+/** Turns Bun's callbacks into the pull of Socket; bunHandlers below feeds it. */
+export class BunSocket implements Socket {
+  readonly localAddr: SocketAddr;
+  readonly remoteAddr: SocketAddr;
+  readonly tcp: BunTcp;
+  #chunks: Uint8Array[] = [];
+  #queued = 0;
+  #paused = false;
+  #ended = false;
+  #closed = false;
+  #failure: NetError | undefined;
+  #reader: Waiting<Uint8Array | null> | undefined;
+  #writer: PendingWrite | undefined;
+  #flow: Flow | undefined;
+
+  constructor(tcp: BunTcp) {
+    this.tcp = tcp;
+    this.localAddr = socketAddr(tcp.localAddress, tcp.localPort);
+    this.remoteAddr = socketAddr(tcp.remoteAddress, tcp.remotePort);
+    tcp.setNoDelay(true);
+    tcp.setKeepAlive(true, 60_000);
+  }
+
+  read(): Promise<Uint8Array | null> {
+    const chunk = this.#chunks.shift();
+    if (chunk) {
+      this.#queued -= chunk.length;
+      if (this.#paused && this.#queued < HIGH_WATER) this.#resume();
+      return Promise.resolve(chunk);
+    }
+    if (this.#failure) return Promise.reject(this.#failure);
+    if (this.#ended || this.#closed) return Promise.resolve(null);
+    return new Promise((resolve, reject) => this.#reader = { resolve, reject });
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    if (this.#closed) return Promise.reject(this.#failure ?? new NetError("closed", "Cannot write: closed"));
+    const taken = this.tcp.write(bytes);
+    if (taken === bytes.length) return done;
+    const rest = taken > 0 ? bytes.subarray(taken) : bytes;
+    return new Promise((resolve, reject) => this.#writer = { resolve, reject, rest });
+  }
+
+  closeWrite(): Promise<void> {
+    if (!this.#closed) this.tcp.shutdown();
+    return done;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.tcp.end();
+    this.onClose();
+  }
+
+  reset(): void {
+    if (this.#closed) return;
+    this.tcp.terminate();
+    this.onClose();
+  }
+
+  /** Hands every event from now on to `flow`, first what has already happened. */
+  divert(flow: Flow): void {
+    this.#flow = flow;
+    for (const chunk of this.#chunks.splice(0)) flow.data(chunk);
+    if (this.#paused) this.#resume();
+    if (this.#ended) flow.end();
+    if (this.#closed) flow.closed(this.#failure !== undefined);
+  }
+
+  onData(chunk: Uint8Array): void {
+    if (this.#flow) return this.#flow.data(chunk);
+    if (this.#reader) return this.#takeReader()!.resolve(chunk);
+    this.#chunks.push(chunk);
+    this.#queued += chunk.length;
+    if (this.#queued < HIGH_WATER || this.#paused) return;
+    this.#paused = true;
+    this.tcp.pause();
+  }
+
+  onEnd(): void {
+    this.#ended = true;
+    if (this.#flow) this.#flow.end();
+    else this.#takeReader()?.resolve(null);
+  }
+
+  onDrain(): void {
+    if (this.#flow) return this.#flow.drain();
+    const writer = this.#writer;
+    if (!writer) return;
+    const taken = this.tcp.write(writer.rest);
+    if (taken > 0) writer.rest = writer.rest.subarray(taken);
+    if (writer.rest.length > 0) return;
+    this.#writer = undefined;
+    writer.resolve();
+  }
+
+  /** Closed: by the peer's doing when `error` is given, else by ours, or because both ends had finished. */
+  onClose(error?: Error): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (error) this.#failure = netError(error, "use the connection of", addressText(this.remoteAddr));
+    this.#flow?.closed(error !== undefined);
+    const reader = this.#takeReader();
+    if (this.#failure) reader?.reject(this.#failure);
+    else reader?.resolve(null);
+    this.#writer?.reject(this.#failure ?? new NetError("closed", "Cannot write: closed"));
+    this.#writer = undefined;
+  }
+
+  #takeReader(): Waiting<Uint8Array | null> | undefined {
+    const reader = this.#reader;
+    this.#reader = undefined;
+    return reader;
+  }
+
+  #resume(): void {
+    this.#paused = false;
+    if (!this.#closed) this.tcp.resume();
+  }
+}
+
+/** The callbacks of every TCP socket; `open` differs between listen and connect. */
+export function bunHandlers(
+  opened: (socket: BunSocket) => void,
+): Bun.SocketHandler<BunSocket | PendingSocket, "uint8array"> {
+  return {
+    binaryType: "uint8array",
+    open(tcp) {
+      const socket = new BunSocket(tcp);
+      tcp.data = socket;
+      opened(socket);
+    },
+    data: (tcp, chunk) => (tcp.data as BunSocket).onData(chunk),
+    end: (tcp) => (tcp.data as BunSocket).onEnd(),
+    drain: (tcp) => (tcp.data as BunSocket).onDrain(),
+    close: (tcp, error) => (tcp.data as BunSocket | undefined)?.onClose(error),
+    error: (tcp, error) => (tcp.data as BunSocket | undefined)?.onClose(error),
+    connectError() {}, // told by the promise; without this handler Bun reports it a second time
+  };
+}

@@ -1,0 +1,15 @@
+/** Time, so that tests can bring their own. */
+export interface Clock {
+  /** Milliseconds that never run backwards. */
+  now(): number;
+  /** Runs `then` once, after `ms`, unless the returned function is called first. */
+  after(ms: number, then: () => void): () => void;
+}
+
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  after(ms, then) {
+    const timer = setTimeout(then, ms);
+    return () => clearTimeout(timer);
+  },
+};

@@ -1,0 +1,38 @@
+import { networkInterfaces } from "node:os";
+import { formatIp, ipAddress, parseIp } from "../protocol/address.ts";
+
+/** Addresses of this machine, from the operating system's list of interfaces. */
+
+/** The list is asked for at most so often: it changes seldom, and each request is judged by it. */
+const FRESH_MS = 2_000;
+
+let addrs: readonly string[] = [];
+let listedAt = -Infinity;
+
+/** Every address of every interface, canonical and without zones. */
+export function interfaceAddrs(): readonly string[] {
+  if (performance.now() - listedAt < FRESH_MS) return addrs;
+  addrs = list().map(({ address }) => ipAddress(address.split("%")[0]!, 0)?.host ?? address);
+  listedAt = performance.now();
+  return addrs;
+}
+
+/** The local address towards `host` where the kernel cannot be asked: of the same subnet, else any that is not loopback. */
+export function likelyLocalAddr(host: string): string | undefined {
+  const family = host.includes(":") ? "IPv6" : "IPv4";
+  const candidates = list().filter((entry) => entry.family === family);
+  const near = candidates.find(({ address, netmask }) => sameSubnet(address, host, netmask));
+  const any = candidates.find(({ internal, address }) => !internal && !address.startsWith("fe80:"));
+  return (near ?? any)?.address;
+}
+
+function list() {
+  return Object.values(networkInterfaces()).flatMap((entries) => entries ?? []);
+}
+
+function sameSubnet(a: string, b: string, netmask: string): boolean {
+  const [mask, network, other] = [parseIp(netmask), parseIp(a), parseIp(b)];
+  if (!mask || !network || !other) return false;
+  const masked = (octets: Uint8Array) => formatIp(octets.map((octet, i) => octet & mask[i]!));
+  return masked(network) === masked(other);
+}

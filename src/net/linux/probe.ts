@@ -1,0 +1,117 @@
+import { readdirSync, readlinkSync } from "node:fs";
+import { addressText } from "../../protocol/address.ts";
+import type { NetErrorKind } from "../error.ts";
+import type { SocketAddr } from "../socket.ts";
+import type { Libc } from "./libc.ts";
+import { AF_INET, AF_INET6, decodeSockaddr, encodeSockaddr, SOCKADDR_SIZE } from "./sockaddr.ts";
+
+/** What only the kernel knows, asked by single calls of libc. */
+
+const SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_NONBLOCK = 0x800, SOCK_CLOEXEC = 0x80000;
+const SOL_SOCKET = 1, SO_ERROR = 4, SO_LINGER = 13;
+const errnoKinds: Readonly<Record<number, NetErrorKind>> = {
+  1: "permission-denied",
+  13: "permission-denied",
+  97: "family-not-supported",
+  101: "network-unreachable",
+  110: "timed-out",
+  111: "refused",
+  113: "host-unreachable",
+};
+const EINPROGRESS = 115;
+
+/** The local address the kernel's routes give towards `host`: connecting a UDP socket sends nothing. */
+export function routedLocalAddr(libc: Libc, host: string): string | undefined {
+  const fd = libc.socket(family(host), SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return undefined;
+  try {
+    const peer = encodeSockaddr({ host, port: 9 });
+    return libc.connect(fd, peer, peer.length) < 0 ? undefined : nameOf(libc.getsockname, fd)?.host;
+  } finally {
+    libc.close(fd);
+  }
+}
+
+/**
+ * Why connecting to `addr` fails, for a runtime that will not say: connects once more and reads the errno. A host that
+ * stays silent for `waitMs` did not refuse the first time either; it is taken for unreachable.
+ */
+export async function connectFailure(libc: Libc, addr: SocketAddr, waitMs: number): Promise<NetErrorKind> {
+  const fd = libc.socket(family(addr.host), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return errnoKinds[libc.errno()] ?? "other";
+  try {
+    const peer = encodeSockaddr(addr);
+    if (libc.connect(fd, peer, peer.length) === 0) return "refused"; // it would be accepted now: the first was refused
+    const errno = libc.errno();
+    if (errno !== EINPROGRESS) return errnoKinds[errno] ?? "other";
+    const value = new Int32Array(1), size = new Uint32Array(1);
+    for (let waited = 0, pause = 1; waited <= waitMs; waited += pause, pause *= 2) {
+      await new Promise((resolve) => setTimeout(resolve, pause));
+      size[0] = 4;
+      if (libc.getsockopt(fd, SOL_SOCKET, SO_ERROR, value, size) < 0) return "other";
+      if (value[0] !== 0) return errnoKinds[value[0]!] ?? "other";
+      if (nameOf(libc.getpeername, fd)) return "refused"; // connected, see above
+    }
+    return "host-unreachable";
+  } finally {
+    libc.close(fd);
+  }
+}
+
+/** Makes the coming close() of `fd` send RST instead of FIN. */
+export function resetOnClose(libc: Libc, fd: number): void {
+  libc.setsockopt(fd, SOL_SOCKET, SO_LINGER, Int32Array.of(1, 0), 8);
+}
+
+/** Finds the descriptors of sockets whose runtime hides them, by their two addresses. */
+export class Descriptors {
+  readonly #libc: Libc;
+  readonly #known = new Map<string, number>();
+  #scannedAt = -Infinity;
+
+  constructor(libc: Libc) {
+    this.#libc = libc;
+  }
+
+  /** Undefined where it is not found, or where the last look through all descriptors was less than 100 ms ago. */
+  find(local: SocketAddr, remote: SocketAddr): number | undefined {
+    const key = `${addressText(local)} ${addressText(remote)}`;
+    const known = this.#known.get(key);
+    if (known !== undefined && this.#key(known) === key) return known;
+    if (performance.now() - this.#scannedAt < 100) return undefined; // a storm of resets must not cost a scan each
+    this.#scan();
+    return this.#known.get(key);
+  }
+
+  #scan(): void {
+    this.#known.clear();
+    for (const name of readdirSync("/proc/self/fd")) {
+      const key = isSocket(name) && this.#key(Number(name));
+      if (key) this.#known.set(key, Number(name));
+    }
+    this.#scannedAt = performance.now();
+  }
+
+  #key(fd: number): string | undefined {
+    const local = nameOf(this.#libc.getsockname, fd);
+    const remote = local && nameOf(this.#libc.getpeername, fd);
+    return remote && `${addressText(local)} ${addressText(remote)}`;
+  }
+}
+
+function isSocket(fd: string): boolean {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`).startsWith("socket:");
+  } catch {
+    return false; // gone since it was listed
+  }
+}
+
+function family(host: string): number {
+  return host.includes(":") ? AF_INET6 : AF_INET;
+}
+
+function nameOf(call: Libc["getsockname"], fd: number): SocketAddr | undefined {
+  const name = new Uint8Array(SOCKADDR_SIZE), size = Uint32Array.of(SOCKADDR_SIZE);
+  return call(fd, name, size) < 0 ? undefined : decodeSockaddr(name);
+}

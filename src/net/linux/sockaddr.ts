@@ -1,0 +1,28 @@
+import { octetsAddress, parseIp } from "../../protocol/address.ts";
+import type { SocketAddr } from "../socket.ts";
+
+export const AF_INET = 2, AF_INET6 = 10;
+
+/** Octets of the larger of the two structures. */
+export const SOCKADDR_SIZE = 28;
+
+/** struct sockaddr_in or sockaddr_in6 (ip(7), ipv6(7)) of an IP literal. */
+export function encodeSockaddr({ host, port }: SocketAddr): Uint8Array<ArrayBuffer> {
+  const octets = parseIp(host);
+  if (!octets) throw new RangeError(`Cannot encode '${host}': not an IP address`);
+  const ipv4 = octets.length === 4;
+  const out = new Uint8Array(ipv4 ? 16 : SOCKADDR_SIZE);
+  new Uint16Array(out.buffer, 0, 1)[0] = ipv4 ? AF_INET : AF_INET6; // sa_family is in host order
+  out[2] = port >> 8;
+  out[3] = port & 0xff;
+  out.set(octets, ipv4 ? 4 : 8);
+  return out;
+}
+
+export function decodeSockaddr(bytes: Uint8Array<ArrayBuffer>): SocketAddr | undefined {
+  const family = new Uint16Array(bytes.buffer, bytes.byteOffset, 1)[0];
+  const port = (bytes[2]! << 8) | bytes[3]!;
+  if (family === AF_INET) return octetsAddress(bytes.subarray(4, 8), port);
+  if (family === AF_INET6) return octetsAddress(bytes.subarray(8, 24), port);
+  return undefined;
+}

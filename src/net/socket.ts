@@ -1,0 +1,82 @@
+/** The socket adapter: everything above it knows these interfaces and no runtime. Every failure is a NetError. */
+
+/** An IP literal, canonical, IPv4-mapped IPv6 unwrapped, and a port. */
+export interface SocketAddr {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A connected TCP socket. One read() and one write() may be under way at a time. */
+export interface Socket {
+  readonly localAddr: SocketAddr;
+  readonly remoteAddr: SocketAddr;
+  /** The next bytes, or null at the end or after close(). The view is valid until the next read(). */
+  read(): Promise<Uint8Array | null>;
+  /** Resolves when all of `bytes` is accepted: this is the back-pressure. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Sends FIN; reading goes on. */
+  closeWrite(): Promise<void>;
+  /** Closes both ways and wakes whoever waits. Idempotent. */
+  close(): void;
+  /** Closes with RST, so that an abrupt end is passed on as one. Idempotent. */
+  reset(): void;
+}
+
+export interface Listener {
+  readonly addr: SocketAddr;
+  /** The next connection, or null once closed. */
+  accept(): Promise<Socket | null>;
+  close(): void;
+}
+
+export interface Datagram {
+  readonly bytes: Uint8Array;
+  /** Where it came from, or goes to. */
+  readonly addr: SocketAddr;
+}
+
+/** A UDP socket. Batches, so that recvmmsg and sendmmsg fit behind it. */
+export interface UdpSocket {
+  readonly addr: SocketAddr;
+  /** What has come, at least one, or null once closed. The views are valid until the next receive(). */
+  receive(): Promise<readonly Datagram[] | null>;
+  /**
+   * Hands the batch to the kernel; the views must stay as they are until it resolves. What the kernel refuses is lost,
+   * as UDP may; the number lost is the result.
+   */
+  send(batch: readonly Datagram[]): Promise<number>;
+  close(): void;
+}
+
+/** Bytes a relay has moved so far, readable while it runs. */
+export interface ByteCounts {
+  /** From the client to the destination. */
+  up: number;
+  /** From the destination to the client. */
+  down: number;
+}
+
+/** How a relay ended: both directions at their end, no byte for idleMs, a reset, or another failure. */
+export type RelayEnd = "end" | "idle" | "reset" | "error";
+
+export interface RelayOptions {
+  /** Ends the relay when no byte has moved in either direction for so long (ms). */
+  readonly idleMs: number;
+  readonly counts: ByteCounts;
+}
+
+export interface ConnectOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface Net {
+  listen(addr: SocketAddr): Promise<Listener>;
+  connect(addr: SocketAddr, options?: ConnectOptions): Promise<Socket>;
+  bindUdp(addr: SocketAddr): Promise<UdpSocket>;
+  /** Moves bytes both ways until it ends; both sockets are closed when it resolves. Never rejects. */
+  relay(client: Socket, destination: Socket, options: RelayOptions): Promise<RelayEnd>;
+  /** The local address the kernel would use towards `host`; undefined where it has no way there. */
+  localAddrFor(host: string): Promise<string | undefined>;
+  /** Every address of this machine. */
+  localAddrs(): readonly string[];
+}
