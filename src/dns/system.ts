@@ -1,0 +1,45 @@
+import { lookup } from "node:dns/promises";
+import { ipAddress } from "../protocol/address.ts";
+import { NetError } from "../net/error.ts";
+import type { Resolver } from "./resolver.ts";
+
+/** getaddrinfo: its order (RFC 6724), /etc/hosts, search domains. Lookups of one name at one time share an answer. */
+export function systemResolver(): Resolver {
+  const underWay = new Map<string, Promise<readonly string[]>>();
+  return {
+    resolve(name, signal) {
+      const key = name.toLowerCase();
+      let answer = underWay.get(key);
+      if (!answer) {
+        answer = look(key).finally(() => underWay.delete(key));
+        underWay.set(key, answer);
+      }
+      return signal ? orAborted(answer, signal, name) : answer;
+    },
+  };
+}
+
+async function look(name: string): Promise<readonly string[]> {
+  let found;
+  try {
+    found = await lookup(name, { all: true, order: "verbatim" });
+  } catch (error) {
+    const { code } = error as { code?: string };
+    const kind = code === "ENOTFOUND" ? "no-such-name" : "name-lookup-failed";
+    throw new NetError(kind, `Cannot resolve '${name}': ${code ?? error}`, { cause: error });
+  }
+  const hosts = found.map(({ address }) => ipAddress(address.split("%", 1)[0]!, 0)?.host);
+  const unique = [...new Set(hosts.filter((host) => host !== undefined))];
+  if (unique.length === 0) throw new NetError("no-such-name", `Cannot resolve '${name}': no address`);
+  return unique;
+}
+
+/** getaddrinfo cannot be called off; whoever waits can leave. */
+function orAborted<T>(answer: Promise<T>, signal: AbortSignal, name: string): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(new NetError("aborted", `Cannot resolve '${name}': given up`));
+    if (signal.aborted) return abort();
+    signal.addEventListener("abort", abort, { once: true });
+    answer.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}

@@ -1,0 +1,77 @@
+import type { Address } from "./protocol/address.ts";
+import type { Command, Method } from "./protocol/codes.ts";
+import type { ByteCounts, SocketAddr } from "./net/socket.ts";
+
+/** What the gateway tells the world. It gets one function, Emit; log and metrics are listeners. */
+export type Emit = (event: Event) => void;
+
+export type Event =
+  | { readonly type: "listening"; readonly addr: SocketAddr; readonly methods: readonly Method[] }
+  | { readonly type: "session-opened"; readonly session: SessionRecord }
+  | { readonly type: "session-closed"; readonly session: SessionRecord }
+  | { readonly type: "client-turned-away"; readonly client: SocketAddr; readonly reason: TurnedAway }
+  | { readonly type: "accept-failed"; readonly addr: SocketAddr; readonly error: Error }
+  | { readonly type: "draining"; readonly sessions: number; readonly deadlineMs: number }
+  | { readonly type: "drained"; readonly cut: number }
+  | { readonly type: "fault"; readonly error: unknown };
+
+/** Why a connection was closed before its first octet was read. */
+export type TurnedAway = "client-not-allowed" | "too-many-sessions";
+
+/** IPvX client, IPvY destination (RFC 3089 s2): A 4→4, B 4→6, C 6→4, D 6→6. */
+export type RelayType = "A" | "B" | "C" | "D";
+
+/** Why a session ended. */
+export type SessionEnd =
+  | "end" // both sides had finished
+  | "idle"
+  | "reset"
+  | "error"
+  | "refused" // a reply other than 00
+  | "no-acceptable-method"
+  | "authentication-failed"
+  | "protocol-error"
+  | "handshake-timeout"
+  | "client-left"
+  | "drained"
+  | "fault";
+
+/** Why a datagram went no further. */
+export type DropReason =
+  | "stranger" // not from the client of the association
+  | "malformed"
+  | "refused" // by the ruleset
+  | "unresolved"
+  | "fragment" // of a sequence that was abandoned
+  | "unsolicited" // from where the client had sent nothing
+  | "too-large"
+  | "lost"; // no room, or refused by the kernel
+
+/** One client connection. It lives and changes until "session-closed". Times in ms of the gateway's clock. */
+export interface SessionRecord {
+  readonly id: number;
+  readonly client: SocketAddr;
+  readonly startedAt: number;
+  method?: Method;
+  username?: string;
+  command?: Command;
+  destination?: Address;
+  /** The address dialled or accepted, where it is known. */
+  remote?: SocketAddr;
+  relayType?: RelayType;
+  reply?: number;
+  /** From the request until the destination was connected, or not. */
+  dialMs?: number;
+  readonly counts: ByteCounts;
+  readonly datagrams: ByteCounts;
+  readonly dropped: Partial<Record<DropReason, number>>;
+  end?: SessionEnd;
+  endedAt?: number;
+  /** More about a refusal or a failure, for people. */
+  detail?: string;
+}
+
+export function relayType(client: SocketAddr, destination: { readonly host: string }): RelayType {
+  const to6 = destination.host.includes(":");
+  return client.host.includes(":") ? (to6 ? "D" : "C") : (to6 ? "B" : "A");
+}

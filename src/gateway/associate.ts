@@ -1,0 +1,29 @@
+import { type Address, ipAddress } from "../protocol/address.ts";
+import type { SessionEnd } from "../events.ts";
+import { Association } from "./association.ts";
+import type { Conversation } from "./conversation.ts";
+import { bindInRange } from "./ports.ts";
+
+/**
+ * UDP ASSOCIATE (RFC 1928 s4, s7). DST says where the client will send from, which it seldom knows: it is no target and no
+ * reason to refuse. The association lives exactly as long as its TCP connection.
+ */
+export async function associate(conversation: Conversation, _destination: Address): Promise<SessionEnd> {
+  const { net, client, settings, cut } = conversation;
+  const { host } = client.localAddr; // the address the client knows us by, and replies must come from
+  const socket = await bindInRange(settings.ports, (port) => net.bindUdp({ host, port }));
+  const association = new Association(conversation, socket);
+  const close = () => association.close();
+  cut.addEventListener("abort", close, { once: true });
+  try {
+    const { ipv4, ipv6 } = settings.announce;
+    const announced = (host.includes(":") ? ipv6 : ipv4) ?? host;
+    await conversation.succeed(ipAddress(announced, socket.addr.port)!);
+    association.run();
+    while (await client.read() !== null); // octets on the control connection mean nothing
+    return "end";
+  } finally {
+    cut.removeEventListener("abort", close);
+    close();
+  }
+}

@@ -1,0 +1,208 @@
+import {
+  decodeDatagram,
+  encodeHeader,
+  headerSize,
+  MAX_PAYLOAD_SIZE,
+  Reassembly,
+  type RelayedDatagram,
+} from "../protocol/datagram.ts";
+import { type DropReason, relayType } from "../events.ts";
+import type { Datagram, SocketAddr, UdpSocket } from "../net/socket.ts";
+import type { Conversation } from "./conversation.ts";
+import { type Destination, Destinations } from "./destinations.ts";
+
+/** RFC 1928 s7 wants at least 5 s. */
+const REASSEMBLY_MS = 10_000;
+
+const families = ["ipv4", "ipv6"] as const;
+type Family = (typeof families)[number];
+
+/**
+ * One UDP association: a socket on the client's side, one on the far side for each family that is used. A datagram that
+ * cannot go on costs only itself.
+ */
+export class Association {
+  readonly #conversation: Conversation;
+  readonly #down: UdpSocket;
+  readonly #up = new Map<Family, Promise<UdpSocket | undefined>>();
+  readonly #destinations: Destinations;
+  readonly #reassembly = new Reassembly(REASSEMBLY_MS);
+  /** Datagrams of one batch, by the socket they leave from. */
+  readonly #outgoing: Record<Family, Datagram[]> = { ipv4: [], ipv6: [] };
+  /** The client's end, once a valid datagram has come from it. */
+  #clientAddr: SocketAddr | undefined;
+  #clientFragments = false;
+  #cancelSweep = () => {};
+  #closed = false;
+
+  constructor(conversation: Conversation, down: UdpSocket) {
+    this.#conversation = conversation;
+    this.#down = down;
+    this.#destinations = new Destinations(conversation, (destination) => this.#sendWaiting(destination));
+  }
+
+  /** Starts relaying. */
+  run(): void {
+    this.#sweepLater();
+    void this.#pumpUp();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#cancelSweep();
+    this.#down.close();
+    for (const opening of this.#up.values()) void opening.then((socket) => socket?.close());
+  }
+
+  async #pumpUp(): Promise<void> {
+    for (let batch = await this.#down.receive(); batch; batch = await this.#down.receive()) {
+      const now = this.#conversation.clock.now();
+      for (const datagram of batch) this.#takeUp(datagram, now);
+      await this.#flush();
+    }
+  }
+
+  #takeUp({ bytes, addr }: Datagram, now: number): void {
+    // Only the address of the TCP peer; and once a valid datagram has come, only its port.
+    const { host } = this.#conversation.client.remoteAddr;
+    if (addr.host !== host || (this.#clientAddr && addr.port !== this.#clientAddr.port)) return this.#drop("stranger");
+    try {
+      const size = headerSize(bytes);
+      if (size === undefined) return this.#drop("malformed");
+      if (bytes[2] === 0) {
+        const destination = this.#destinations.find(bytes.subarray(0, size), now);
+        this.#clientAddr ??= addr;
+        this.#reassembly.abandon();
+        this.#queue(destination, bytes.subarray(size), now);
+      } else {
+        const fragment = decodeDatagram(bytes);
+        this.#clientAddr ??= addr;
+        this.#takeFragment(fragment, now);
+      }
+    } catch {
+      this.#drop("malformed");
+    }
+  }
+
+  #takeFragment(fragment: RelayedDatagram, now: number): void {
+    this.#clientFragments = true;
+    const before = this.#reassembly.size;
+    const whole = this.#reassembly.add(fragment, now);
+    if (whole) this.#queue(this.#destinations.find(encodeHeader(whole.address), now), whole.payload, now);
+    else if (this.#reassembly.size <= before) this.#drop("fragment");
+  }
+
+  #queue(destination: Destination, payload: Uint8Array, now: number): void {
+    destination.usedAt = now;
+    if (destination.drop) return this.#drop(destination.drop);
+    const { addr } = destination;
+    if (!addr) {
+      if (!this.#destinations.wait(destination, payload)) this.#drop("lost");
+      return;
+    }
+    const { record } = this.#conversation;
+    this.#destinations.sentTo(addr, now);
+    this.#outgoing[addr.host.includes(":") ? "ipv6" : "ipv4"].push({ bytes: payload, addr });
+    record.relayType ??= relayType(record.client, addr);
+    record.remote ??= addr;
+    record.counts.up += payload.length;
+    record.datagrams.up++;
+  }
+
+  #sendWaiting(destination: Destination): void {
+    const now = this.#conversation.clock.now();
+    for (const payload of destination.waiting.splice(0)) this.#queue(destination, payload, now);
+    destination.waitingSize = 0;
+    void this.#flush();
+  }
+
+  async #flush(): Promise<void> {
+    for (const family of families) {
+      const batch = this.#outgoing[family];
+      if (batch.length === 0) continue;
+      this.#outgoing[family] = [];
+      const socket = await this.#upSocket(family);
+      this.#drop("lost", socket ? await socket.send(batch) : batch.length);
+    }
+  }
+
+  #upSocket(family: Family): Promise<UdpSocket | undefined> {
+    let opening = this.#up.get(family);
+    if (!opening) this.#up.set(family, opening = this.#openUp(family));
+    return opening;
+  }
+
+  async #openUp(family: Family): Promise<UdpSocket | undefined> {
+    try {
+      const socket = await this.#conversation.net.bindUdp({ host: family === "ipv6" ? "::" : "0.0.0.0", port: 0 });
+      if (this.#closed) socket.close();
+      void this.#pumpDown(socket);
+      return socket;
+    } catch {
+      return undefined; // a family this host does not have: what goes there is lost
+    }
+  }
+
+  async #pumpDown(socket: UdpSocket): Promise<void> {
+    let scratch = new Uint8Array(2 << 10);
+    for (let batch = await socket.receive(); batch; batch = await socket.receive()) {
+      const now = this.#conversation.clock.now();
+      const outgoing: Datagram[] = [];
+      let used = 0;
+      for (const { bytes, addr } of batch) {
+        for (const [header, payload] of this.#framed(bytes, addr, now)) {
+          const size = header.length + payload.length;
+          if (used + size > scratch.length) {
+            scratch = new Uint8Array(Math.max(2 * scratch.length, size)); // the old one lives on in what is queued
+            used = 0;
+          }
+          scratch.set(header, used);
+          scratch.set(payload, used + header.length);
+          outgoing.push({ bytes: scratch.subarray(used, used += size), addr: this.#clientAddr! });
+        }
+      }
+      if (outgoing.length > 0) this.#drop("lost", await this.#down.send(outgoing));
+    }
+  }
+
+  /** Headers and payloads for the client: none, one, or two where it takes fragments and one would be too large. */
+  #framed(bytes: Uint8Array, addr: SocketAddr, now: number): readonly (readonly [Uint8Array, Uint8Array])[] {
+    const { settings, record } = this.#conversation;
+    const source = this.#clientAddr && this.#destinations.source(addr, settings.udpFilter, now);
+    if (!source) {
+      this.#drop("unsolicited");
+      return [];
+    }
+    const { header } = source;
+    const tooLarge = header.length + bytes.length > MAX_PAYLOAD_SIZE;
+    if (tooLarge && !this.#clientFragments) {
+      this.#drop("too-large");
+      return [];
+    }
+    record.counts.down += bytes.length;
+    record.datagrams.down++;
+    if (!tooLarge) return [[header, bytes]];
+    const half = bytes.length >> 1;
+    return [[withFragment(header, 1), bytes.subarray(0, half)], [withFragment(header, 0x82), bytes.subarray(half)]];
+  }
+
+  #sweepLater(): void {
+    const { clock, settings: { udpIdleMs } } = this.#conversation;
+    this.#cancelSweep = clock.after(udpIdleMs / 2, () => {
+      this.#destinations.forget(clock.now() - udpIdleMs);
+      this.#sweepLater();
+    });
+  }
+
+  #drop(reason: DropReason, count = 1): void {
+    const { dropped } = this.#conversation.record;
+    if (count > 0) dropped[reason] = (dropped[reason] ?? 0) + count;
+  }
+}
+
+function withFragment(header: Uint8Array, fragment: number): Uint8Array {
+  const copy = header.slice();
+  copy[2] = fragment;
+  return copy;
+}

@@ -1,0 +1,83 @@
+import { type Address, ipAddress, isUnspecified } from "../protocol/address.ts";
+import type { SessionEnd } from "../events.ts";
+import { NetError } from "../net/error.ts";
+import type { Listener, Socket } from "../net/socket.ts";
+import { relayWith } from "./connect.ts";
+import type { Conversation } from "./conversation.ts";
+import { judgedAddresses } from "./dial.ts";
+import { bindInRange } from "./ports.ts";
+import { ReadAhead } from "./read_ahead.ts";
+import { ClientLeft } from "./wire.ts";
+
+/**
+ * BIND (RFC 1928 s4; the reverse-channel rendezvous of RFC 3089): listens on the side the peer is on, tells the client
+ * where, lets one peer in, tells the client who, and relays.
+ */
+export async function bind(conversation: Conversation, destination: Address): Promise<SessionEnd> {
+  const { net, settings, client, clock, cut } = conversation;
+  const peers = isUnspecified(destination.host) ? undefined : await judgedAddresses(conversation, destination, cut);
+  const localHost = await listeningHost(conversation, destination, peers);
+  const listener = await bindInRange(settings.ports, (port) => net.listen({ host: localHost, port }));
+  const close = () => listener.close();
+  cut.addEventListener("abort", close, { once: true });
+  let late = false;
+  const cancel = clock.after(settings.bindMs, () => {
+    late = true;
+    close();
+  });
+  try {
+    await conversation.succeed(announced(conversation, listener));
+    const ahead = new ReadAhead(client);
+    const left = ahead.first.then((chunk) => chunk === null && close(), close);
+    const peer = await acceptPeer(conversation, listener, peers);
+    cancel();
+    close();
+    if (peer) return await relayWith(conversation, peer, ahead, ipAddress(peer.remoteAddr.host, peer.remoteAddr.port)!);
+    if (late) throw new NetError("timed-out", `Cannot accept the peer: none came within ${settings.bindMs} ms`);
+    await left;
+    throw new ClientLeft("The client left while BIND waited for its peer");
+  } finally {
+    cancel();
+    cut.removeEventListener("abort", close);
+    close();
+  }
+}
+
+/** The gateway's address on the peer's side: towards the first peer that has one; for any peer, the one the client sees. */
+async function listeningHost(
+  { net, client }: Conversation,
+  destination: Address,
+  peers: readonly Address[] | undefined,
+): Promise<string> {
+  for (const peer of peers ?? []) {
+    const host = await net.localAddrFor(peer.host);
+    if (host !== undefined) return host;
+  }
+  if (peers) throw new NetError("network-unreachable", `Cannot listen for ${destination.host}: no way there`);
+  const { host } = client.localAddr;
+  return host.includes(":") === destination.host.includes(":") ? host : destination.host;
+}
+
+function announced({ settings, net }: Conversation, { addr }: Listener): Address {
+  const { ipv4, ipv6 } = settings.announce;
+  const six = addr.host.includes(":");
+  const known = isUnspecified(addr.host)
+    ? net.localAddrs().find((host) => host.includes(":") === six && host !== "127.0.0.1" && host !== "::1")
+    : addr.host;
+  return ipAddress((six ? ipv6 : ipv4) ?? known ?? addr.host, addr.port)!;
+}
+
+/** The first connection from a peer that was asked for; others are reset. Null once the listener is closed. */
+async function acceptPeer(
+  { ruleset }: Conversation,
+  listener: Listener,
+  peers: readonly Address[] | undefined,
+): Promise<Socket | null> {
+  for (let peer = await listener.accept(); peer; peer = await listener.accept()) {
+    const { host, port } = peer.remoteAddr;
+    const expected = peers ? peers.some((address) => address.host === host) : !ruleset.judge(ipAddress(host, port)!);
+    if (expected) return peer;
+    peer.reset();
+  }
+  return null;
+}

@@ -1,0 +1,45 @@
+import { type Address, ipAddress } from "../protocol/address.ts";
+import { relayType, type SessionEnd } from "../events.ts";
+import type { Socket } from "../net/socket.ts";
+import type { Conversation } from "./conversation.ts";
+import { dial } from "./dial.ts";
+
+/** CONNECT (RFC 1928 s4): the reply comes after the outcome, with the local end of the connection as BND. */
+export async function connect(conversation: Conversation, destination: Address): Promise<SessionEnd> {
+  const { clock, record, settings, cut } = conversation;
+  const startedAt = clock.now();
+  let remote: Socket;
+  try {
+    remote = await dial(conversation, destination, settings.dialMs, cut);
+  } finally {
+    record.dialMs = clock.now() - startedAt;
+  }
+  const { host, port } = remote.localAddr;
+  return await relayWith(conversation, remote, conversation.client, ipAddress(host, port)!);
+}
+
+/** Tells the client that `remote` is there and relays until the end; closes `remote`. BIND ends in it too. */
+export async function relayWith(
+  conversation: Conversation,
+  remote: Socket,
+  client: Socket,
+  bound: Address,
+): Promise<SessionEnd> {
+  const { net, record, settings, wire, cut } = conversation;
+  const close = () => remote.close();
+  cut.addEventListener("abort", close, { once: true });
+  try {
+    record.remote = remote.remoteAddr;
+    record.relayType = relayType(record.client, remote.remoteAddr);
+    const early = wire.rest();
+    await conversation.succeed(bound);
+    if (early.length > 0) {
+      await remote.write(early);
+      record.counts.up += early.length;
+    }
+    return await net.relay(client, remote, { idleMs: settings.idleMs, counts: record.counts });
+  } finally {
+    cut.removeEventListener("abort", close);
+    close();
+  }
+}

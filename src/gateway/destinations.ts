@@ -1,0 +1,170 @@
+import { type Address, ipAddress } from "../protocol/address.ts";
+import { decodeDatagram, encodeHeader } from "../protocol/datagram.ts";
+import type { DropReason } from "../events.ts";
+import type { SocketAddr } from "../net/socket.ts";
+import type { Conversation } from "./conversation.ts";
+import { judgedAddresses } from "./dial.ts";
+import type { UdpFilter } from "./settings.ts";
+
+/** A judgement and a name's address are believed for so long, however busy the destination. */
+const REJUDGE_MS = 600_000;
+
+/** Payload that waits for a name, per destination. */
+const MAX_WAITING_SIZE = 128 << 10;
+
+/** Where datagrams with one header go. */
+export interface Destination {
+  readonly header: Uint8Array;
+  readonly since: number;
+  usedAt: number;
+  /** The judged address; undefined while its name is being resolved, or where there is none to send to. */
+  addr: SocketAddr | undefined;
+  /** Why nothing is sent to it. */
+  drop: DropReason | undefined;
+  waiting: Uint8Array[];
+  waitingSize: number;
+}
+
+/** One place that datagrams come from, with the header that tells the client so. */
+export interface Source {
+  readonly header: Uint8Array;
+  usedAt: number;
+}
+
+/** What an association knows of the far side: destinations by header, and who may answer. */
+export class Destinations {
+  readonly #conversation: Conversation;
+  readonly #resolved: (destination: Destination) => void;
+  readonly #byHeader = new Map<string, Destination>();
+  readonly #sources = new Map<string, Map<number, Source>>();
+  #last: Destination | undefined;
+  #sourceCount = 0;
+
+  /** `resolved` is called when a destination that datagrams wait for has its address, or will never have one. */
+  constructor(conversation: Conversation, resolved: (destination: Destination) => void) {
+    this.#conversation = conversation;
+    this.#resolved = resolved;
+  }
+
+  /** The destination that `header` names. Throws ProtocolError. */
+  find(header: Uint8Array, now: number): Destination {
+    const last = this.#last;
+    if (last && sameBytes(last.header, header) && now - last.since < REJUDGE_MS) return last;
+    const key = String.fromCharCode(...header);
+    let found = this.#byHeader.get(key);
+    if (!found || now - found.since >= REJUDGE_MS) {
+      found = this.#add(header.slice(), now);
+      this.#byHeader.set(key, found);
+      this.#bound();
+    }
+    return this.#last = found;
+  }
+
+  /** Notes that the client has sent to `addr`, which may answer from now on. */
+  sentTo(addr: SocketAddr, now: number): void {
+    const source = this.#sources.get(addr.host)?.get(addr.port);
+    if (source) source.usedAt = now;
+    else this.#addSource(addr, now);
+  }
+
+  /** The source that a datagram from `addr` is relayed as, or undefined where the filter keeps it out. */
+  source(addr: SocketAddr, filter: UdpFilter, now: number): Source | undefined {
+    const ports = this.#sources.get(addr.host);
+    const known = ports?.get(addr.port);
+    if (known) {
+      known.usedAt = now;
+      return known;
+    }
+    const open = filter === "endpoint-independent" || (filter === "address-dependent" && ports !== undefined);
+    return open ? { header: encodeHeader(ipAddress(addr.host, addr.port)!), usedAt: now } : undefined;
+  }
+
+  /** Keeps `payload` until the name is resolved; false where too much waits already. */
+  wait(destination: Destination, payload: Uint8Array): boolean {
+    if (destination.waitingSize + payload.length > MAX_WAITING_SIZE) return false;
+    destination.waiting.push(payload.slice());
+    destination.waitingSize += Math.max(payload.length, 256); // an empty datagram costs memory too
+    return true;
+  }
+
+  /** Forgets what has not been used since `before`. */
+  forget(before: number): void {
+    for (const [key, { usedAt }] of this.#byHeader) if (usedAt < before) this.#byHeader.delete(key);
+    for (const [host, ports] of this.#sources) {
+      for (const [port, { usedAt }] of ports) if (usedAt < before) this.#removeSource(host, ports, port);
+    }
+    this.#last = undefined;
+  }
+
+  #add(header: Uint8Array, now: number): Destination {
+    const { address } = decodeDatagram(header);
+    const destination: Destination = {
+      header,
+      since: now,
+      usedAt: now,
+      addr: undefined,
+      drop: undefined,
+      waiting: [],
+      waitingSize: 0,
+    };
+    const literal = ipAddress(address.host, address.port);
+    if (literal) this.#settle(destination, literal);
+    else {
+      this.#resolve(destination, address).finally(() => this.#resolved(destination));
+    }
+    return destination;
+  }
+
+  #settle(destination: Destination, address: Address): void {
+    if (this.#conversation.ruleset.judge(address) || address.port === 0) destination.drop = "refused";
+    else destination.addr = address;
+  }
+
+  async #resolve(destination: Destination, name: Address): Promise<void> {
+    const { net, cut } = this.#conversation;
+    try {
+      const addresses = await judgedAddresses(this.#conversation, name, cut);
+      for (const address of addresses) {
+        if (destination.addr || await net.localAddrFor(address.host) === undefined) continue;
+        this.#settle(destination, address);
+      }
+      if (!destination.addr) destination.drop ??= "unresolved";
+    } catch (error) {
+      destination.drop = (error as Error).name === "Refusal" ? "refused" : "unresolved";
+    }
+  }
+
+  #addSource(addr: SocketAddr, now: number): void {
+    let ports = this.#sources.get(addr.host);
+    if (!ports) this.#sources.set(addr.host, ports = new Map());
+    ports.set(addr.port, { header: encodeHeader(ipAddress(addr.host, addr.port)!), usedAt: now });
+    this.#sourceCount++;
+  }
+
+  #removeSource(host: string, ports: Map<number, Source>, port: number): void {
+    ports.delete(port);
+    this.#sourceCount--;
+    if (ports.size === 0) this.#sources.delete(host);
+  }
+
+  /** The oldest go first: Maps keep the order of insertion. */
+  #bound(): void {
+    const { maxUdpDestinations } = this.#conversation.settings;
+    for (const key of this.#byHeader.keys()) {
+      if (this.#byHeader.size <= maxUdpDestinations) break;
+      this.#byHeader.delete(key);
+    }
+    for (const [host, ports] of this.#sources) {
+      for (const port of ports.keys()) {
+        if (this.#sourceCount <= maxUdpDestinations) return;
+        this.#removeSource(host, ports, port);
+      }
+    }
+  }
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}

@@ -1,0 +1,103 @@
+import { parseIp } from "../protocol/address.ts";
+import type { Clock } from "../net/clock.ts";
+import { netError } from "../net/error.ts";
+import type { Listener, Socket, SocketAddr } from "../net/socket.ts";
+import { offeredMethods } from "./methods.ts";
+import { Session, type SessionContext } from "./session.ts";
+
+/** How long a listener rests when the system has no descriptors left. */
+const ACCEPT_PAUSE_MS = 100;
+
+/** Gateway G of RFC 3089: listeners, the sessions they bring, and a way to end well. */
+export class Gateway {
+  readonly #context: SessionContext;
+  readonly #listeners = new Set<Listener>();
+  readonly #sessions = new Set<Session>();
+  #lastId = 0;
+  #draining = false;
+  #wakeDrain = () => {};
+
+  constructor(context: SessionContext) {
+    this.#context = context;
+  }
+
+  get sessionCount(): number {
+    return this.#sessions.size;
+  }
+
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  /** Where it listens, ports resolved. */
+  get addrs(): readonly SocketAddr[] {
+    return Array.from(this.#listeners, (listener) => listener.addr);
+  }
+
+  /** Rejects with NetError. */
+  async listen(addr: SocketAddr): Promise<void> {
+    const { net, emit, authenticator } = this.#context;
+    const listener = await net.listen(addr);
+    this.#listeners.add(listener);
+    emit({ type: "listening", addr: listener.addr, methods: offeredMethods(authenticator) });
+    void this.#acceptLoop(listener);
+  }
+
+  /** Stops accepting and resolves when all sessions have ended; cuts those that have not within `deadlineMs`. */
+  async drain(deadlineMs: number): Promise<void> {
+    const { clock, emit } = this.#context;
+    this.#draining = true;
+    for (const listener of this.#listeners) listener.close();
+    this.#listeners.clear();
+    emit({ type: "draining", sessions: this.#sessions.size, deadlineMs });
+    for (const session of this.#sessions) if (!session.requested) session.cut();
+    let cut = 0;
+    const cancel = clock.after(deadlineMs, () => {
+      cut = this.#sessions.size;
+      for (const session of this.#sessions) session.cut();
+    });
+    while (this.#sessions.size > 0) await new Promise<void>((resolve) => this.#wakeDrain = resolve);
+    cancel();
+    emit({ type: "drained", cut });
+  }
+
+  async #acceptLoop(listener: Listener): Promise<void> {
+    const { clock, emit } = this.#context;
+    for (;;) {
+      try {
+        const client = await listener.accept();
+        if (!client) return;
+        this.#admit(client);
+      } catch (error) {
+        emit({ type: "accept-failed", addr: listener.addr, error: netError(error, "accept on", listener.addr.host) });
+        await pause(clock, ACCEPT_PAUSE_MS);
+      }
+    }
+  }
+
+  #admit(client: Socket): void {
+    const { settings, emit } = this.#context;
+    const octets = parseIp(client.remoteAddr.host);
+    const allowed = !settings.from || (octets && settings.from.some((prefix) => prefix.contains(octets)));
+    const reason = !allowed
+      ? "client-not-allowed"
+      : this.#sessions.size >= settings.maxSessions
+      ? "too-many-sessions"
+      : undefined;
+    if (reason) {
+      client.close();
+      emit({ type: "client-turned-away", client: client.remoteAddr, reason });
+      return;
+    }
+    const session = new Session(this.#context, client, ++this.#lastId);
+    this.#sessions.add(session);
+    void session.run().finally(() => {
+      this.#sessions.delete(session);
+      this.#wakeDrain();
+    });
+  }
+}
+
+function pause(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => clock.after(ms, resolve));
+}

@@ -1,0 +1,51 @@
+import type { Prefix } from "../protocol/prefix.ts";
+
+/** Ports to choose from, both ends included. */
+export interface PortRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/**
+ * From which sources datagrams are relayed to the client, in the words of RFC 4787 s5: any; addresses the client has sent
+ * to; only the very addresses and ports it has sent to.
+ */
+export type UdpFilter = "endpoint-independent" | "address-dependent" | "address-and-port-dependent";
+
+/** What the gateway is told. Times in ms. */
+export interface GatewaySettings {
+  /** Clients that may connect; everyone where undefined. */
+  readonly from: readonly Prefix[] | undefined;
+  readonly maxSessions: number;
+  /** From accept to the end of the request. */
+  readonly handshakeMs: number;
+  /** Resolving and connecting together. */
+  readonly dialMs: number;
+  /** How long BIND waits for its peer. */
+  readonly bindMs: number;
+  /** No byte in either direction for so long ends a relay. */
+  readonly idleMs: number;
+  /** A UDP destination that was silent for so long is forgotten. */
+  readonly udpIdleMs: number;
+  readonly udpFilter: UdpFilter;
+  /** Destinations one association may have at a time. */
+  readonly maxUdpDestinations: number;
+  /** For BND of BIND and UDP ASSOCIATE, where clients and peers see another address than the gateway has. */
+  readonly announce: { readonly ipv4?: string; readonly ipv6?: string };
+  /** For the ports of BIND and UDP ASSOCIATE; any where undefined. */
+  readonly ports: PortRange | undefined;
+}
+
+export const defaultSettings: GatewaySettings = {
+  from: undefined,
+  maxSessions: 10_000,
+  handshakeMs: 10_000,
+  dialMs: 15_000,
+  bindMs: 180_000,
+  idleMs: 900_000,
+  udpIdleMs: 300_000,
+  udpFilter: "address-and-port-dependent",
+  maxUdpDestinations: 1_024,
+  announce: {},
+  ports: undefined,
+};

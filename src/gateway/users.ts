@@ -1,0 +1,50 @@
+import { Buffer } from "node:buffer";
+import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import type { Credentials } from "../protocol/negotiation.ts";
+import type { Authenticator } from "./methods.ts";
+import { hashPassword, type PasswordHash, verifyPassword } from "./password_hash.ts";
+
+/** Hashings under way at one time: each takes tens of ms of a core and 32 MiB, and strangers can ask for them. */
+const MAX_HASHING = 2;
+
+/**
+ * Users with hashed passwords. A good password is hashed once and then known by a keyed digest that lives in this process
+ * only, so that clients which authenticate every connection cost little; a wrong one always pays the whole hash.
+ */
+export class Users implements Authenticator {
+  readonly #hashes: ReadonlyMap<string, PasswordHash>;
+  readonly #known = new Map<string, Buffer>();
+  readonly #key = randomBytes(32);
+  readonly #decoy: Promise<PasswordHash>;
+  readonly #queue: (() => void)[] = [];
+  #hashing = 0;
+
+  constructor(hashes: ReadonlyMap<string, PasswordHash>) {
+    this.#hashes = hashes;
+    this.#decoy = hashPassword(randomBytes(16));
+  }
+
+  async verify({ username, password }: Credentials): Promise<boolean> {
+    const user = Buffer.from(username).toString("utf8");
+    const digest = createHmac("sha256", this.#key).update(password).digest();
+    const known = this.#known.get(user);
+    if (known && timingSafeEqual(known, digest)) return true;
+
+    const expected = this.#hashes.get(user);
+    await this.#turn();
+    try {
+      const good = await verifyPassword(password, expected ?? await this.#decoy);
+      if (!good || !expected) return false;
+      this.#known.set(user, digest);
+      return true;
+    } finally {
+      this.#hashing--;
+      this.#queue.shift()?.();
+    }
+  }
+
+  async #turn(): Promise<void> {
+    while (this.#hashing >= MAX_HASHING) await new Promise<void>((resolve) => this.#queue.push(resolve));
+    this.#hashing++;
+  }
+}

@@ -1,0 +1,55 @@
+import type { Decode } from "../protocol/cursor.ts";
+import type { Socket } from "../net/socket.ts";
+
+/** The client left in the middle of the conversation. */
+export class ClientLeft extends Error {
+  override readonly name = "ClientLeft";
+}
+
+const nothing = new Uint8Array(0);
+
+/** Messages over a socket, however they are sliced. */
+export class Wire {
+  readonly #socket: Socket;
+  #unread: Uint8Array = nothing;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  /** The next message. Rejects with what `decode` throws, with ClientLeft, or with NetError. */
+  async take<T>(decode: Decode<T>): Promise<T> {
+    for (;;) {
+      if (this.#unread.length > 0) {
+        const decoded = decode(this.#unread);
+        if (decoded) {
+          this.#unread = this.#unread.subarray(decoded.size);
+          return decoded.value;
+        }
+      }
+      // No message is longer than 515 octets, so what is kept here is bounded by one read.
+      const kept = this.#unread.slice();
+      const chunk = await this.#socket.read();
+      if (chunk === null) throw new ClientLeft("The client left in the middle of a message");
+      this.#unread = kept.length === 0 ? chunk : joined(kept, chunk);
+    }
+  }
+
+  send(bytes: Uint8Array): Promise<void> {
+    return this.#socket.write(bytes);
+  }
+
+  /** What came behind the last message: early data for the relay. A copy, since the socket's view goes with its next read. */
+  rest(): Uint8Array {
+    const rest = this.#unread.slice();
+    this.#unread = nothing;
+    return rest;
+  }
+}
+
+function joined(head: Uint8Array, tail: Uint8Array): Uint8Array {
+  const both = new Uint8Array(head.length + tail.length);
+  both.set(head);
+  both.set(tail, head.length);
+  return both;
+}
