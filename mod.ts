@@ -1,0 +1,16 @@
+/**
+ * gate46: a dual-stack SOCKSv5 gateway (RFC 1928, RFC 1929, RFC 3089) on Deno and on Bun. Run it, or import its parts.
+ */
+import process from "node:process";
+import { main } from "./src/cli/main.ts";
+
+export { Gateway } from "./src/gateway/gateway.ts";
+export { Ruleset } from "./src/gateway/ruleset.ts";
+export { Users } from "./src/gateway/users.ts";
+export { defaultSettings, type GatewaySettings } from "./src/gateway/settings.ts";
+export { systemResolver } from "./src/dns/system.ts";
+export { systemClock } from "./src/net/clock.ts";
+export { openNet } from "./src/net/mod.ts";
+export type { Event, SessionRecord } from "./src/events.ts";
+
+if (import.meta.main) process.exit(await main(process.argv.slice(2)));

@@ -1,0 +1,40 @@
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { ConfigError } from "../config.ts";
+import { usersFileLine } from "./users_file.ts";
+
+/** `gate46 hash-password NAME`: reads a password, prints the line for --users-file. */
+export async function hashPasswordCommand(name: string): Promise<void> {
+  if (name === "" || /[:\r\n]/.test(name) || name.startsWith("#")) {
+    throw new ConfigError(
+      `Cannot use the name '${name}': empty, or with ':' or a line end in it, or beginning with '#'`,
+    );
+  }
+  const password = new TextEncoder().encode(await readPassword());
+  if (password.length === 0 || password.length > 255) {
+    throw new ConfigError("Cannot hash the password: it has to have 1 to 255 octets");
+  }
+  process.stdout.write(`${await usersFileLine(name, password)}\n`);
+}
+
+/** One line of standard input; on a terminal after a prompt, without echo. */
+function readPassword(): Promise<string> {
+  const terminal = process.stdin.isTTY === true;
+  if (terminal) {
+    process.stderr.write("Password: ");
+    process.stdin.setRawMode(true);
+  }
+  const lines = createInterface({ input: process.stdin, terminal: false });
+  return new Promise((resolve) => {
+    const finish = (line: string) => {
+      if (terminal) {
+        process.stdin.setRawMode(false);
+        process.stderr.write("\n");
+      }
+      lines.close();
+      resolve(line);
+    };
+    lines.once("line", finish);
+    lines.once("close", () => finish(""));
+  });
+}

@@ -1,0 +1,85 @@
+import process from "node:process";
+import {
+  configure,
+  dispose,
+  getJsonLinesFormatter,
+  getLogfmtFormatter,
+  getLogger,
+  getStreamSink,
+} from "@logtape/logtape";
+import { addressText } from "../protocol/address.ts";
+import { commandName, methodName, replyText } from "../protocol/codes.ts";
+import type { Config } from "../config.ts";
+import type { Emit, SessionRecord } from "../events.ts";
+
+/** Turns events into log lines on standard error. No credential but the user's name is ever in one. */
+export async function startLog({ logLevel, logFormat }: Pick<Config, "logLevel" | "logFormat">): Promise<Emit> {
+  const formatter = logFormat === "json" ? getJsonLinesFormatter({ properties: "flatten" }) : getLogfmtFormatter();
+  const stderr = new WritableStream<Uint8Array>({
+    write: (chunk) => void process.stderr.write(chunk),
+  });
+  await configure({
+    sinks: { stderr: getStreamSink(stderr, { formatter, nonBlocking: { bufferSize: 256, flushInterval: 50 } }) },
+    loggers: [
+      { category: "gate46", lowestLevel: logLevel, sinks: ["stderr"] },
+      { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["stderr"] },
+    ],
+  });
+  return listener;
+}
+
+/** Writes what is still buffered. */
+export const stopLog: () => Promise<void> = dispose;
+
+export const log = getLogger("gate46");
+
+const listener: Emit = (event) => {
+  switch (event.type) {
+    case "listening":
+      log.info(`listening on ${addressText(event.addr)}`, { methods: event.methods.map(methodName).join(",") });
+      break;
+    case "session-closed":
+      log.info("session", sessionFields(event.session));
+      break;
+    case "client-turned-away":
+      log.warning("client turned away", { client: addressText(event.client), reason: event.reason });
+      break;
+    case "accept-failed":
+      log.error("accept failed", { listener: addressText(event.addr), error: event.error.message });
+      break;
+    case "draining":
+      log.info("draining", { sessions: event.sessions, deadline: seconds(event.deadlineMs) });
+      break;
+    case "drained":
+      log.info("drained", { cut: event.cut });
+      break;
+    case "fault":
+      log.error("fault", { error: event.error instanceof Error ? event.error.stack : String(event.error) });
+      break;
+  }
+};
+
+function sessionFields(session: SessionRecord): Record<string, unknown> {
+  const { id, client, username, command, destination, remote, relayType, reply, counts, datagrams, dropped } = session;
+  return {
+    id,
+    client: addressText(client),
+    ...(username !== undefined && { user: username }),
+    ...(command && { command: commandName(command) }),
+    ...(destination && { destination: addressText(destination) }),
+    ...(remote && { remote: addressText(remote) }),
+    ...(relayType && { relay: relayType }),
+    ...(reply !== undefined && { reply: `${reply.toString(16).padStart(2, "0")} ${replyText(reply)}` }),
+    up: counts.up,
+    down: counts.down,
+    ...(datagrams.up + datagrams.down > 0 && { datagrams_up: datagrams.up, datagrams_down: datagrams.down }),
+    ...Object.fromEntries(Object.entries(dropped).map(([reason, count]) => [`dropped_${reason}`, count])),
+    duration: seconds((session.endedAt ?? session.startedAt) - session.startedAt),
+    end: session.end,
+    ...(session.detail && { detail: session.detail }),
+  };
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(3)}s`;
+}

@@ -1,0 +1,29 @@
+import process from "node:process";
+import { CommanderError } from "commander";
+import { ConfigError } from "../config.ts";
+import { NetError } from "../net/error.ts";
+import { program } from "./program.ts";
+
+/** Runs the command line. Resolves with the exit code: 1 for what the world refused, 2 for what was written wrongly. */
+export async function main(args: readonly string[]): Promise<number> {
+  let code = 0;
+  try {
+    await program((exitCode) => code = exitCode).parseAsync(args[0] === "serve" ? args.slice(1) : [...args], {
+      from: "user",
+    });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return 0; // --help and --version
+      return complain(error.message.replace(/^error: /, "").replace(/\s+/g, " "), 2);
+    }
+    if (error instanceof ConfigError) return complain(error.message, 2);
+    if (error instanceof NetError) return complain(error.message, 1);
+    throw error;
+  }
+}
+
+function complain(message: string, code: number): number {
+  process.stderr.write(`gate46: ${message}\n`);
+  return code;
+}
