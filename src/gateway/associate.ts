@@ -20,6 +20,7 @@ export async function associate(conversation: Conversation, _destination: Addres
     const announced = (host.includes(":") ? ipv6 : ipv4) ?? host;
     await conversation.succeed(ipAddress(announced, socket.addr.port)!);
     association.run();
+    client.keepAlive(); // nothing else would tell that a client which only receives has vanished
     while (await client.read() !== null); // octets on the control connection mean nothing
     return "end";
   } finally {

@@ -27,6 +27,7 @@ export async function bind(conversation: Conversation, destination: Address): Pr
   });
   try {
     await conversation.succeed(announced(conversation, listener));
+    client.keepAlive();
     const ahead = new ReadAhead(client);
     const left = ahead.first.then((chunk) => chunk === null && close(), close);
     const peer = await acceptPeer(conversation, listener, peers);

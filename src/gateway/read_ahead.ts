@@ -38,4 +38,8 @@ export class ReadAhead implements Socket {
   reset(): void {
     this.#socket.reset();
   }
+
+  keepAlive(): void {
+    this.#socket.keepAlive();
+  }
 }

@@ -67,7 +67,7 @@ async function connect(addr: SocketAddr, { signal }: ConnectOptions = {}): Promi
         hostname: addr.host,
         port: addr.port,
         allowHalfOpen: true,
-        socket: bunHandlers(opened) as unknown as Bun.SocketHandler<undefined>,
+        socket: bunHandlers(opened, addr) as unknown as Bun.SocketHandler<undefined>,
       }).catch(reject);
     });
   } catch (error) {

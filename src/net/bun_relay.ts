@@ -1,6 +1,6 @@
 import type { BunSocket, Flow } from "./bun_socket.ts";
 import { systemClock } from "./clock.ts";
-import { whenIdle } from "./relay.ts";
+import { watchIdle } from "./relay.ts";
 import type { ByteCounts, RelayEnd, RelayOptions } from "./socket.ts";
 
 /** Relays from callback to write, with no promise and no copy for a chunk. */
@@ -18,7 +18,7 @@ class Relay {
   constructor(client: BunSocket, destination: BunSocket, options: RelayOptions, resolve: (end: RelayEnd) => void) {
     this.#sockets = [client, destination];
     this.#resolve = resolve;
-    this.#stopIdle = whenIdle(systemClock, options.idleMs, this.activity, () => this.stop("idle"));
+    this.#stopIdle = watchIdle(systemClock, options.idleMs, this.activity, this.#sockets, () => this.stop("idle"));
     const up = new Direction(this, client, destination, options.counts, "up");
     const down = new Direction(this, destination, client, options.counts, "down");
     const finished = () => {

@@ -7,12 +7,10 @@ import { socketAddr } from "./socket_addr.ts";
 /** What waits unread in a socket nobody reads from may grow to this before its sender is held back. */
 const HIGH_WATER = 64 << 10;
 
-export type BunTcp = Bun.Socket<BunSocket | PendingSocket>;
+/** Silence before the kernel's first probe. */
+const KEEPALIVE_IDLE_MS = 60_000;
 
-/** Stands in a socket's `data` until the socket is open. */
-export interface PendingSocket {
-  opened(socket: BunSocket): void;
-}
+export type BunTcp = Bun.Socket<BunSocket>;
 
 /** Takes a socket's events as they come, in place of read() and write(): the relay does. */
 export interface Flow {
@@ -35,9 +33,9 @@ const done = Promise.resolve();
 
 /** Turns Bun's callbacks into the pull of Socket; bunHandlers below feeds it. */
 export class BunSocket implements Socket {
-  readonly localAddr: SocketAddr;
   readonly remoteAddr: SocketAddr;
   readonly tcp: BunTcp;
+  #localAddr: SocketAddr | undefined;
   #chunks: Uint8Array[] = [];
   #queued = 0;
   #paused = false;
@@ -48,12 +46,14 @@ export class BunSocket implements Socket {
   #writer: PendingWrite | undefined;
   #flow: Flow | undefined;
 
-  constructor(tcp: BunTcp) {
+  /** Bun asks the kernel for each part of an address, so `remoteAddr` is passed where it is known. */
+  constructor(tcp: BunTcp, remoteAddr = socketAddr(tcp.remoteAddress, tcp.remotePort)) {
     this.tcp = tcp;
-    this.localAddr = socketAddr(tcp.localAddress, tcp.localPort);
-    this.remoteAddr = socketAddr(tcp.remoteAddress, tcp.remotePort);
-    tcp.setNoDelay(true);
-    tcp.setKeepAlive(true, 60_000);
+    this.remoteAddr = remoteAddr;
+  }
+
+  get localAddr(): SocketAddr {
+    return this.#localAddr ??= socketAddr(this.tcp.localAddress, this.tcp.localPort);
   }
 
   read(): Promise<Uint8Array | null> {
@@ -91,6 +91,10 @@ export class BunSocket implements Socket {
     if (this.#closed) return;
     this.tcp.terminate();
     this.onClose();
+  }
+
+  keepAlive(): void {
+    if (!this.#closed) this.tcp.setKeepAlive(true, KEEPALIVE_IDLE_MS);
   }
 
   /** Hands every event from now on to `flow`, first what has already happened. */
@@ -157,19 +161,20 @@ export class BunSocket implements Socket {
 /** The callbacks of every TCP socket; `open` differs between listen and connect. */
 export function bunHandlers(
   opened: (socket: BunSocket) => void,
-): Bun.SocketHandler<BunSocket | PendingSocket, "uint8array"> {
+  remoteAddr?: SocketAddr,
+): Bun.SocketHandler<BunSocket, "uint8array"> {
   return {
     binaryType: "uint8array",
     open(tcp) {
-      const socket = new BunSocket(tcp);
+      const socket = new BunSocket(tcp, remoteAddr);
       tcp.data = socket;
       opened(socket);
     },
-    data: (tcp, chunk) => (tcp.data as BunSocket).onData(chunk),
-    end: (tcp) => (tcp.data as BunSocket).onEnd(),
-    drain: (tcp) => (tcp.data as BunSocket).onDrain(),
-    close: (tcp, error) => (tcp.data as BunSocket | undefined)?.onClose(error),
-    error: (tcp, error) => (tcp.data as BunSocket | undefined)?.onClose(error),
+    data: (tcp, chunk) => tcp.data.onData(chunk),
+    end: (tcp) => tcp.data.onEnd(),
+    drain: (tcp) => tcp.data.onDrain(),
+    close: (tcp, error) => tcp.data?.onClose(error),
+    error: (tcp, error) => tcp.data?.onClose(error),
     connectError() {}, // told by the promise; without this handler Bun reports it a second time
   };
 }

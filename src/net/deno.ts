@@ -104,12 +104,7 @@ class DenoSocket implements Socket {
     this.#conn = conn;
     this.localAddr = socketAddr(conn.localAddr.hostname, conn.localAddr.port);
     this.remoteAddr = socketAddr(conn.remoteAddr.hostname, conn.remoteAddr.port);
-    try {
-      conn.setNoDelay(true);
-      conn.setKeepAlive(true);
-    } catch {
-      // Reset by the peer before it was ours: the first read tells.
-    }
+    this.#option(() => conn.setNoDelay(true));
   }
 
   async read(): Promise<Uint8Array | null> {
@@ -162,6 +157,19 @@ class DenoSocket implements Socket {
     const fd = access?.descriptors.find(this.localAddr, this.remoteAddr);
     if (access && fd !== undefined) resetOnClose(access.libc, fd);
     this.close();
+  }
+
+  keepAlive(): void {
+    if (!this.#closed) this.#option(() => this.#conn.setKeepAlive(true));
+  }
+
+  /** Fails on a connection the peer has reset already, which the next read tells. */
+  #option(set: () => void): void {
+    try {
+      set();
+    } catch {
+      return;
+    }
   }
 
   #returnLarge(): void {

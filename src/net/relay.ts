@@ -2,6 +2,9 @@ import type { Clock } from "./clock.ts";
 import { NetError } from "./error.ts";
 import type { ByteCounts, RelayEnd, RelayOptions, Socket } from "./socket.ts";
 
+/** A relay silent for so long has its peers probed; a short one need not pay for that. */
+const PROBE_AFTER_MS = 60_000;
+
 /** The portable relay: two pumps over Socket. Half-close is passed on, a reset as a reset. */
 export async function relay(
   client: Socket,
@@ -11,16 +14,17 @@ export async function relay(
 ): Promise<RelayEnd> {
   let end: RelayEnd = "end";
   const activity = { at: clock.now() };
+  const ended = { count: 0 };
   const stop = (how: RelayEnd) => {
     if (end !== "end") return;
     end = how;
     for (const socket of [client, destination]) how === "reset" ? socket.reset() : socket.close();
   };
-  const stopIdle = whenIdle(clock, idleMs, activity, () => stop("idle"));
+  const stopIdle = watchIdle(clock, idleMs, activity, [client, destination], () => stop("idle"));
   const fail = (error: unknown) => stop(error instanceof NetError && error.kind === "reset" ? "reset" : "error");
   await Promise.all([
-    pump(client, destination, counts, "up", activity, clock).catch(fail),
-    pump(destination, client, counts, "down", activity, clock).catch(fail),
+    pump(client, destination, counts, "up", activity, ended, clock).catch(fail),
+    pump(destination, client, counts, "down", activity, ended, clock).catch(fail),
   ]);
   stopIdle();
   client.close();
@@ -28,17 +32,31 @@ export async function relay(
   return end;
 }
 
-/** Calls `then` once nothing was noted in `activity` for `ms`; one timer, moved only when it fires. */
-export function whenIdle(clock: Clock, ms: number, activity: { at: number }, then: () => void): () => void {
+/**
+ * Calls `idle` once nothing was noted in `activity` for `idleMs`, and on the way has the kernel look whether the peers are
+ * still there. One timer, moved only when it fires.
+ */
+export function watchIdle(
+  clock: Clock,
+  idleMs: number,
+  activity: { at: number },
+  sockets: readonly Socket[],
+  idle: () => void,
+): () => void {
+  let limit = Math.min(PROBE_AFTER_MS, idleMs);
   let cancel = () => {};
   const arm = (wait: number) => {
     cancel = clock.after(wait, () => {
-      const left = activity.at + ms - clock.now();
-      if (left <= 0) then();
-      else arm(left);
+      const silence = clock.now() - activity.at;
+      if (silence >= idleMs) return idle();
+      if (limit < idleMs && silence >= limit) {
+        for (const socket of sockets) socket.keepAlive();
+        limit = idleMs;
+      }
+      arm(limit - silence);
     });
   };
-  arm(ms);
+  arm(limit);
   return () => cancel();
 }
 
@@ -48,6 +66,7 @@ async function pump(
   counts: ByteCounts,
   direction: keyof ByteCounts,
   activity: { at: number },
+  ended: { count: number },
   clock: Clock,
 ): Promise<void> {
   for (let chunk = await from.read(); chunk !== null; chunk = await from.read()) {
@@ -55,5 +74,5 @@ async function pump(
     counts[direction] += chunk.length;
     activity.at = clock.now();
   }
-  await to.closeWrite();
+  if (ended.count++ === 0) await to.closeWrite(); // the second end is followed by close()
 }

@@ -20,6 +20,8 @@ export interface Socket {
   close(): void;
   /** Closes with RST, so that an abrupt end is passed on as one. Idempotent. */
   reset(): void;
+  /** Has the kernel probe a silent peer from now on, so that one that vanished is noticed. */
+  keepAlive(): void;
 }
 
 export interface Listener {
