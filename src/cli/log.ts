@@ -1,12 +1,6 @@
 import process from "node:process";
-import {
-  configure,
-  dispose,
-  getJsonLinesFormatter,
-  getLogfmtFormatter,
-  getLogger,
-  getStreamSink,
-} from "@logtape/logtape";
+import { configure, dispose, getJsonLinesFormatter, getLogger, getStreamSink } from "@logtape/logtape";
+import { logfmt } from "./logfmt.ts";
 import { addressText } from "../protocol/address.ts";
 import { commandName, methodName, replyText } from "../protocol/codes.ts";
 import type { Config } from "../config.ts";
@@ -14,7 +8,7 @@ import type { Emit, SessionRecord } from "../events.ts";
 
 /** Turns events into log lines on standard error. No credential but the user's name is ever in one. */
 export async function startLog({ logLevel, logFormat }: Pick<Config, "logLevel" | "logFormat">): Promise<Emit> {
-  const formatter = logFormat === "json" ? getJsonLinesFormatter({ properties: "flatten" }) : getLogfmtFormatter();
+  const formatter = logFormat === "json" ? getJsonLinesFormatter({ properties: "flatten" }) : logfmt;
   const stderr = new WritableStream<Uint8Array>({
     write: (chunk) => void process.stderr.write(chunk),
   });

@@ -1,7 +1,7 @@
 /// <reference types="bun-types" />
 import { addressText } from "../protocol/address.ts";
 import { bunRelay } from "./bun_relay.ts";
-import { bunHandlers, BunSocket } from "./bun_socket.ts";
+import { bunHandlers, BunSocket, type Opening } from "./bun_socket.ts";
 import { BunUdpSocket } from "./bun_udp.ts";
 import { systemClock } from "./clock.ts";
 import { NetError, netError } from "./error.ts";
@@ -31,6 +31,9 @@ export function bunNet(): Net {
   };
 }
 
+/** bun-types knows handlers of Buffers only. */
+const handlers = bunHandlers as unknown as Bun.SocketHandler<BunSocket | Opening>;
+
 let opened: Promise<Libc | undefined> | undefined;
 
 /** libc, opened when first needed. */
@@ -41,11 +44,13 @@ function kernel(): Promise<Libc | undefined> {
 function listen(addr: SocketAddr): Listener {
   const listener = new BunListener();
   try {
-    listener.attach(Bun.listen<BunSocket>({
+    const opening: Opening = { opened: (socket) => listener.onOpen(socket) };
+    listener.attach(Bun.listen({
       hostname: addr.host,
       port: addr.port,
       allowHalfOpen: true,
-      socket: bunHandlers((socket) => listener.onOpen(socket)) as unknown as Bun.SocketHandler<BunSocket>,
+      data: opening,
+      socket: handlers,
     }));
   } catch (error) {
     throw netError(error, "listen on", addressText(addr));
@@ -63,12 +68,10 @@ async function connect(addr: SocketAddr, { signal }: ConnectOptions = {}): Promi
       abort = () => reject(givenUp());
       signal?.addEventListener("abort", abort, { once: true });
       const opened = (socket: BunSocket) => signal?.aborted ? socket.close() : resolve(socket);
-      Bun.connect({
-        hostname: addr.host,
-        port: addr.port,
-        allowHalfOpen: true,
-        socket: bunHandlers(opened, addr) as unknown as Bun.SocketHandler<undefined>,
-      }).catch(reject);
+      const opening: Opening = { remoteAddr: addr, opened };
+      Bun.connect({ hostname: addr.host, port: addr.port, allowHalfOpen: true, data: opening, socket: handlers }).catch(
+        reject,
+      );
     });
   } catch (error) {
     throw await trueError(netError(error, "connect to", addressText(addr)), addr, systemClock.now() - startedAt);
@@ -90,12 +93,12 @@ async function trueError(error: NetError, addr: SocketAddr, elapsedMs: number): 
 
 class BunListener implements Listener {
   addr: SocketAddr = { host: "0.0.0.0", port: 0 };
-  #listener: Bun.TCPSocketListener<BunSocket> | undefined;
+  #listener: Bun.TCPSocketListener<BunSocket | Opening> | undefined;
   readonly #queue: Socket[] = [];
   #accepter: ((socket: Socket | null) => void) | undefined;
   #closed = false;
 
-  attach(listener: Bun.TCPSocketListener<BunSocket>): void {
+  attach(listener: Bun.TCPSocketListener<BunSocket | Opening>): void {
     this.#listener = listener;
     this.addr = socketAddr(listener.hostname, listener.port);
   }

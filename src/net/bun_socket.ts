@@ -158,23 +158,29 @@ export class BunSocket implements Socket {
   }
 }
 
-/** The callbacks of every TCP socket; `open` differs between listen and connect. */
-export function bunHandlers(
-  opened: (socket: BunSocket) => void,
-  remoteAddr?: SocketAddr,
-): Bun.SocketHandler<BunSocket, "uint8array"> {
-  return {
-    binaryType: "uint8array",
-    open(tcp) {
-      const socket = new BunSocket(tcp, remoteAddr);
-      tcp.data = socket;
-      opened(socket);
-    },
-    data: (tcp, chunk) => tcp.data.onData(chunk),
-    end: (tcp) => tcp.data.onEnd(),
-    drain: (tcp) => tcp.data.onDrain(),
-    close: (tcp, error) => tcp.data?.onClose(error),
-    error: (tcp, error) => tcp.data?.onClose(error),
-    connectError() {}, // told by the promise; without this handler Bun reports it a second time
-  };
+/** What a socket carries until it is open; Bun copies it from the listener, or takes it from the connect. */
+export interface Opening {
+  readonly remoteAddr?: SocketAddr;
+  opened(socket: BunSocket): void;
 }
+
+/** The callbacks of all TCP sockets, one object for all: Bun wraps each it is given anew. */
+export const bunHandlers: Bun.SocketHandler<BunSocket | Opening, "uint8array"> = {
+  binaryType: "uint8array",
+  open(tcp) {
+    const opening = tcp.data as Opening;
+    const socket = new BunSocket(tcp as BunTcp, opening.remoteAddr);
+    tcp.data = socket;
+    opening.opened(socket);
+  },
+  data: (tcp, chunk) => (tcp.data as BunSocket).onData(chunk),
+  end: (tcp) => (tcp.data as BunSocket).onEnd(),
+  drain: (tcp) => (tcp.data as BunSocket).onDrain(),
+  close(tcp, error) {
+    if (tcp.data instanceof BunSocket) tcp.data.onClose(error);
+  },
+  error(tcp, error) {
+    if (tcp.data instanceof BunSocket) tcp.data.onClose(error);
+  },
+  connectError() {}, // told by the promise; without this handler Bun reports it a second time
+};

@@ -21,12 +21,10 @@ const utf8 = new TextEncoder();
 
 /** Octets of an IP literal (4 or 16), or undefined where `text` is none: no short, octal or hex forms, no zone ids. */
 export function parseIp(text: string): Uint8Array | undefined {
-  if (!text.includes(":")) {
-    return ipaddr.IPv4.isValidFourPartDecimal(text) ? Uint8Array.from(text.split("."), Number) : undefined;
-  }
+  if (!text.includes(":")) return parseIpv4(text);
   if (!/^[0-9a-f:.]+$/i.test(text)) return undefined;
   const tail = text.slice(text.lastIndexOf(":") + 1);
-  if (tail.includes(".") && !ipaddr.IPv4.isValidFourPartDecimal(tail)) return undefined;
+  if (tail.includes(".") && !parseIpv4(tail)) return undefined;
   return ipaddr.IPv6.isValid(text) ? Uint8Array.from(ipaddr.IPv6.parse(text).toByteArray()) : undefined;
 }
 
@@ -109,6 +107,26 @@ export function encodeAddress(address: Address): Uint8Array {
   out[head + host.length] = address.port >> 8;
   out[head + host.length + 1] = address.port & 0xff;
   return out;
+}
+
+/** Four decimal parts without leading zeros; by hand, since every connection is judged by it several times. */
+function parseIpv4(text: string): Uint8Array | undefined {
+  const octets = new Uint8Array(4);
+  let part = 0, value = -1;
+  for (let i = 0; i <= text.length; i++) {
+    const digit = text.charCodeAt(i) - 0x30;
+    if (digit >= 0 && digit <= 9) {
+      if (value === 0) return undefined;
+      value = value < 0 ? digit : value * 10 + digit;
+      if (value > 255) return undefined;
+    } else {
+      const end = i === text.length;
+      if (value < 0 || part > 3 || end !== (part === 3) || (!end && text[i] !== ".")) return undefined;
+      octets[part++] = value;
+      value = -1;
+    }
+  }
+  return octets;
 }
 
 function unmapped(octets: Uint8Array): Uint8Array {
