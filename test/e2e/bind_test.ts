@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { after, test } from "node:test";
+import { Command, Reply } from "../../src/protocol/codes.ts";
+import { source, start } from "../support/program.ts";
+import { ask, readReply } from "../support/socks.ts";
+import { Tcp } from "../support/tcp.ts";
+
+const gateway = await start(source, [
+  "--listen=127.0.0.1:0",
+  "--listen=[::1]:0",
+  "--admin=off",
+  "--allow=127.0.0.0/8",
+  "--allow=::1",
+  "--bind-timeout=1s",
+]);
+after(() => gateway.stop());
+const [v4, v6] = gateway.addrs as [typeof gateway.addrs[0], typeof gateway.addrs[0]];
+
+for (
+  const [type, listener, host] of [["A", v4, "127.0.0.1"], ["B", v4, "::1"], ["C", v6, "127.0.0.1"], [
+    "D",
+    v6,
+    "::1",
+  ]] as const
+) {
+  test(`BIND, relay type ${type}: listens on the peer's side, tells who came, relays both ways`, async () => {
+    const { client, reply } = await ask(listener, Command.Bind, host, 0);
+    assert.equal(reply.reply, Reply.Succeeded);
+    assert.equal(reply.bound.host, host); // loopback: the gateway's address towards the peer is the peer's
+    const peer = await Tcp.to(reply.bound);
+    const second = await readReply(client);
+    assert.equal(second.reply, Reply.Succeeded);
+    assert.deepEqual([second.bound.host, second.bound.port], [host, peer.socket.localPort]);
+    const bytes = new Uint8Array(randomBytes(1 << 20));
+    client.write(bytes);
+    client.socket.end();
+    assert.deepEqual(await peer.rest(), bytes);
+    peer.write(bytes);
+    peer.socket.end();
+    assert.deepEqual(await client.rest(), bytes);
+  });
+}
+
+test("BIND: the peer that was not asked for is turned away and the wait goes on", async () => {
+  const { client, reply } = await ask(v4, Command.Bind, "127.0.0.2", 0);
+  assert.equal(reply.reply, Reply.Succeeded);
+  const stranger = await Tcp.to(reply.bound);
+  assert.match(await stranger.end(), /^(end|ECONNRESET)$/);
+  assert.equal((await readReply(client)).reply, Reply.TtlExpired); // and nobody else came in time
+  client.close();
+});
+
+test("BIND: with DST all zeros any peer may come", async () => {
+  const { client, reply } = await ask(v4, Command.Bind, "0.0.0.0", 0);
+  assert.equal(reply.reply, Reply.Succeeded);
+  const peer = await Tcp.to(reply.bound);
+  assert.equal((await readReply(client)).reply, Reply.Succeeded);
+  peer.close();
+  client.close();
+});
+
+test("BIND: a peer that the ruleset refuses is refused at once", async () => {
+  const { client, reply } = await ask(v4, Command.Bind, "169.254.1.1", 0);
+  assert.equal(reply.reply, Reply.NotAllowed);
+  client.close();
+});

@@ -1,0 +1,106 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { join } from "node:path";
+import process from "node:process";
+import type { SocketAddr } from "../../src/net/socket.ts";
+import { until } from "./until.ts";
+
+/** A way to run the program: from source on the runtime that runs the test, or a compiled executable. */
+export interface Target {
+  readonly name: string;
+  readonly command: readonly string[];
+}
+
+const root = join(import.meta.dirname!, "../..");
+
+export const source: Target = "Bun" in globalThis
+  ? { name: "bun mod.ts", command: [process.execPath, join(root, "mod.ts")] }
+  : {
+    name: "deno run mod.ts",
+    command: [process.execPath, "run", "-A", "--quiet", "--config", join(root, "deno.json"), join(root, "mod.ts")],
+  };
+
+/** Executables that GATE46_BINS names. */
+export const executables: readonly Target[] = (process.env.GATE46_BINS ?? "").split(" ").filter(Boolean)
+  .map((path) => ({ name: path.slice(path.lastIndexOf("/") + 1), command: [path] }));
+
+/** The gateway while it runs. */
+export interface Program {
+  readonly child: ChildProcess;
+  /** Its listeners, in the order of the flags, ports resolved. */
+  readonly addrs: readonly SocketAddr[];
+  readonly admin: SocketAddr | undefined;
+  /** All it has written so far. */
+  output(): string;
+  /** Sends SIGTERM and resolves with the exit code. */
+  stop(): Promise<number | null>;
+  exited: Promise<number | null>;
+}
+
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Starts the gateway and waits until it listens. `prefix` is put before the command, as `ip netns exec NAME`. */
+export async function start(
+  target: Target,
+  flags: readonly string[],
+  prefix: readonly string[] = [],
+): Promise<Program> {
+  const [file, ...args] = [...prefix, ...target.command, ...flags];
+  const child = spawn(file!, args, { stdio: ["ignore", "ignore", "pipe"] });
+  let output = "";
+  child.stderr!.setEncoding("utf8").on("data", (text: string) => output += text);
+  const exited = new Promise<number | null>((resolve) => child.on("exit", (code) => resolve(code)));
+  let gone = false;
+  void exited.then(() => gone = true);
+  const wantsAdmin = !flags.some((flag) => /^(--admin=)?off$/.test(flag));
+  const wanted = flags.filter((flag) => flag.startsWith("--listen")).length;
+  await until(`the gateway listens; it said: ${output}`, () => {
+    if (gone) throw new Error(`Cannot start ${target.name}: it said ${output}`);
+    return listeners(output, "listening on").length >= wanted &&
+      (!wantsAdmin || listeners(output, "admin on").length > 0);
+  });
+  return {
+    child,
+    addrs: listeners(output, "listening on"),
+    admin: listeners(output, "admin on")[0],
+    output: () => output,
+    exited,
+    stop() {
+      child.kill("SIGTERM");
+      return exited;
+    },
+  };
+}
+
+/** Runs the program to its end. */
+export function run(target: Target, args: readonly string[], input = "", cwd?: string): Promise<Ended> {
+  const [file, ...rest] = target.command;
+  return finish(spawn(file!, [...rest, ...args], { cwd }), input);
+}
+
+/** Runs any command to its end. */
+export function shell(command: readonly string[], input = "", env?: Record<string, string>): Promise<Ended> {
+  return finish(spawn(command[0]!, command.slice(1), { env: { ...process.env, ...env } }), input);
+}
+
+function finish(child: ChildProcess, input: string): Promise<Ended> {
+  let stdout = "", stderr = "";
+  child.stdout!.setEncoding("utf8").on("data", (text: string) => stdout += text);
+  child.stderr!.setEncoding("utf8").on("data", (text: string) => stderr += text);
+  child.stdin!.on("error", () => {}); // whoever does not read it has no need of it
+  child.stdin!.end(input);
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ code, stdout, stderr }));
+  });
+}
+
+function listeners(output: string, what: string): SocketAddr[] {
+  return Array.from(output.matchAll(new RegExp(`${what} (?:\\[([^\\]]+)\\]|([\\d.]+)):(\\d+)`, "g")), (match) => ({
+    host: match[1] ?? match[2]!,
+    port: Number(match[3]),
+  }));
+}

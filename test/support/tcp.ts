@@ -1,0 +1,114 @@
+import { connect, createServer, type Server, type Socket } from "node:net";
+import type { SocketAddr } from "../../src/net/socket.ts";
+import { within } from "./until.ts";
+
+/** A TCP connection of node:net as a test wants it: an observer that shares no code with the adapters. */
+export class Tcp {
+  readonly socket: Socket;
+  #bytes: Uint8Array = new Uint8Array(0);
+  #ended = false;
+  #error: string | undefined;
+  #wake: () => void = () => {};
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+    socket.on("data", (chunk: Uint8Array) => {
+      this.#bytes = concat(this.#bytes, chunk);
+      this.#wake();
+    });
+    socket.on("end", () => {
+      this.#ended = true;
+      this.#wake();
+    });
+    socket.on("error", (error: Error & { code?: string }) => {
+      this.#error = error.code ?? error.message;
+      this.#wake();
+    });
+    socket.on("close", () => {
+      this.#ended = true;
+      this.#wake();
+    });
+  }
+
+  static async to({ host, port }: SocketAddr): Promise<Tcp> {
+    const socket = connect({ host, port, allowHalfOpen: true, noDelay: true });
+    const opened = new Promise<void>((resolve, reject) => socket.once("connect", resolve).once("error", reject));
+    await within(`a connection to ${host} port ${port}`, opened);
+    return new Tcp(socket);
+  }
+
+  write(bytes: Uint8Array | string): void {
+    this.socket.write(bytes);
+  }
+
+  /** Exactly `size` bytes; rejects when the end or an error comes first. */
+  async read(size: number): Promise<Uint8Array> {
+    await this.#until(`${size} bytes`, () => this.#bytes.length >= size);
+    const head = this.#bytes.slice(0, size);
+    this.#bytes = this.#bytes.slice(size);
+    return head;
+  }
+
+  /** All up to the end. */
+  async rest(): Promise<Uint8Array> {
+    await this.#until("the end", () => this.#ended);
+    return this.#bytes;
+  }
+
+  /** How it ended: "end", or the code of the error. */
+  async end(): Promise<string> {
+    try {
+      await this.rest();
+    } catch {
+      return this.#error!;
+    }
+    return this.#error ?? "end";
+  }
+
+  close(): void {
+    this.socket.destroy();
+  }
+
+  async #until(what: string, condition: () => boolean): Promise<void> {
+    while (!condition()) {
+      if (this.#error) throw new Error(`Cannot read ${what}: ${this.#error}`);
+      if (this.#ended) throw new Error(`Cannot read ${what}: ended after ${this.#bytes.length} bytes`);
+      await within(what, new Promise<void>((resolve) => this.#wake = resolve));
+    }
+  }
+}
+
+/** A server whose connections each go to `serve`. */
+export async function listenTcp(
+  host: string,
+  serve: (connection: Tcp) => void,
+): Promise<{ addr: SocketAddr; close(): void }> {
+  const connections = new Set<Socket>();
+  const server: Server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    connections.add(socket);
+    serve(new Tcp(socket));
+  });
+  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, host, resolve));
+  return {
+    addr: { host, port: (server.address() as { port: number }).port },
+    close() {
+      for (const socket of connections) socket.destroy();
+      server.close();
+    },
+  };
+}
+
+/** Echoes until the end, then ends too. */
+export function echoServer(host: string): Promise<{ addr: SocketAddr; close(): void }> {
+  return listenTcp(host, ({ socket }) => void socket.pipe(socket));
+}
+
+export function concat(...parts: readonly Uint8Array[]): Uint8Array {
+  const out = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    out.set(part, offset);
+    offset += part.length;
+  }
+  return out;
+}
