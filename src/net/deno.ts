@@ -7,7 +7,7 @@ import { NetError } from "./error.ts";
 import { interfaceAddrs, likelyLocalAddr } from "./interfaces.ts";
 import type { Libc } from "./linux/libc.ts";
 import { openLibc } from "./linux/libc_deno.ts";
-import { Descriptors, resetOnClose, routedLocalAddr } from "./linux/probe.ts";
+import { Descriptors, resetConnection, routedLocalAddr } from "./linux/probe.ts";
 import { relay } from "./relay.ts";
 import type { ConnectOptions, Listener, Net, Socket, SocketAddr } from "./socket.ts";
 import { socketAddr } from "./socket_addr.ts";
@@ -150,12 +150,12 @@ class DenoSocket implements Socket {
     this.#conn.close();
   }
 
-  /** Deno has no call for it, so SO_LINGER is set through libc; without libc this is close(). */
+  /** Deno has no call for it, and its close() sends FIN first, so libc resets the connection; without libc this is close(). */
   reset(): void {
     if (this.#closed) return;
     const access = kernel();
     const fd = access?.descriptors.find(this.localAddr, this.remoteAddr);
-    if (access && fd !== undefined) resetOnClose(access.libc, fd);
+    if (access && fd !== undefined) resetConnection(access.libc, fd);
     this.close();
   }
 

@@ -43,7 +43,7 @@ async function associate(listener: SocketAddr, dst: [string, number] = ["0.0.0.0
     udp,
     relay: reply.bound,
     async exchange(payload, host, port) {
-      udp.send(encodeDatagram({ fragment: 0, address: destination(host, port), payload }), reply.bound);
+      await udp.send(encodeDatagram({ fragment: 0, address: destination(host, port), payload }), reply.bound);
       const { bytes } = await udp.receive();
       const { address, payload: echoed } = decodeDatagram(bytes);
       return { payload: echoed, from: { host: address.host, port: address.port } };
@@ -93,10 +93,10 @@ test("UDP: a malformed, refused or unresolvable datagram costs only itself (3pro
   const association = await associate(v4);
   const { udp, relay } = association;
   for (const bytes of [[], [0], [0, 0, 0, 9, 1, 1], [0, 0, 0, 1, 127], [0, 0, 0, 3, 200, 65]]) {
-    udp.send(Uint8Array.from(bytes), relay);
+    await udp.send(Uint8Array.from(bytes), relay);
   }
   for (const host of ["169.254.169.254", "::ffff:169.254.1.1", "no-such-name.invalid"]) {
-    udp.send(encodeDatagram({ fragment: 0, address: destination(host, 53), payload: Uint8Array.of(1) }), relay);
+    await udp.send(encodeDatagram({ fragment: 0, address: destination(host, 53), payload: Uint8Array.of(1) }), relay);
   }
   assert.equal((await association.exchange(Uint8Array.of(9), "127.0.0.1", echo4.addr.port)).payload[0], 9);
   association.close();
@@ -111,7 +111,7 @@ test("UDP: another port of the same host is a stranger (mihomo, hev: an open ref
     address: destination("127.0.0.1", echo4.addr.port),
     payload: Uint8Array.of(2),
   });
-  stranger.send(bytes, association.relay);
+  await stranger.send(bytes, association.relay);
   assert.equal((await association.exchange(Uint8Array.of(3), "127.0.0.1", echo4.addr.port)).payload[0], 3);
   assert.equal(stranger.waiting, 0);
   stranger.close();
@@ -122,13 +122,13 @@ test("UDP: another port of the same host is a stranger (mihomo, hev: an open ref
 test("UDP: who has not been sent to may not answer", async () => {
   const association = await associate(v4);
   const silent = await Udp.bind("127.0.0.1"), unsolicited = await Udp.bind("127.0.0.1");
-  association.udp.send(
+  await association.udp.send(
     encodeDatagram({ fragment: 0, address: destination("127.0.0.1", silent.addr.port), payload: Uint8Array.of(1) }),
     association.relay,
   );
   const { from } = await silent.receive();
-  unsolicited.send(Uint8Array.of(66), from);
-  silent.send(Uint8Array.of(2), from);
+  await unsolicited.send(Uint8Array.of(66), from);
+  await silent.send(Uint8Array.of(2), from);
   assert.deepEqual(decodeDatagram((await association.udp.receive()).bytes).payload, Uint8Array.of(2));
   assert.equal(association.udp.waiting, 0);
   for (const socket of [silent, unsolicited]) socket.close();
@@ -138,12 +138,10 @@ test("UDP: who has not been sent to may not answer", async () => {
 test("UDP: fragments are put together (RFC 1928 s7)", async () => {
   const association = await associate(v4);
   const address = destination("127.0.0.1", echo4.addr.port);
-  [[1, "one "], [2, "two "], [0x83, "three"]].forEach(([fragment, text]) =>
-    association.udp.send(
-      encodeDatagram({ fragment: Number(fragment), address, payload: new TextEncoder().encode(String(text)) }),
-      association.relay,
-    )
-  );
+  for (const [fragment, text] of [[1, "one "], [2, "two "], [0x83, "three"]] as const) {
+    const payload = new TextEncoder().encode(text);
+    await association.udp.send(encodeDatagram({ fragment, address, payload }), association.relay);
+  }
   const { bytes } = await association.udp.receive();
   assert.equal(new TextDecoder().decode(decodeDatagram(bytes).payload), "one two three");
   association.close();
@@ -157,7 +155,7 @@ test("UDP: the association ends with its TCP connection", async () => {
     /gate46_sessions (\d+)/.exec(await (await fetch(`http://127.0.0.1:${gateway.admin!.port}/metrics`)).text())![1];
   await until("no session is left", async () => await live() === "0");
   const probe = await Udp.bind("127.0.0.1"); // its port is free again, or somebody else's
-  association.udp.send(Uint8Array.of(0), association.relay);
+  await association.udp.send(Uint8Array.of(0), association.relay);
   assert.equal(association.udp.waiting, 0);
   probe.close();
   association.udp.close();

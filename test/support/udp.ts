@@ -28,8 +28,9 @@ export class Udp {
     return { host: address, port };
   }
 
-  send(bytes: Uint8Array, to: SocketAddr): void {
-    this.#socket.send(bytes, to.port, to.host);
+  /** Resolves when it has left, so that the next one leaves after it. */
+  send(bytes: Uint8Array, to: SocketAddr): Promise<void> {
+    return new Promise((resolve) => this.#socket.send(bytes, to.port, to.host, () => resolve()));
   }
 
   async receive(): Promise<{ bytes: Uint8Array; from: SocketAddr }> {

@@ -14,7 +14,6 @@ export interface Libc {
     value: Int32Array<ArrayBuffer>,
     size: Uint32Array<ArrayBuffer>,
   ): number;
-  setsockopt(fd: number, level: number, name: number, value: Int32Array<ArrayBuffer>, size: number): number;
   close(fd: number): number;
   errno(): number;
 }
@@ -26,7 +25,6 @@ export const signatures = {
   getsockname: "ipp:i",
   getpeername: "ipp:i",
   getsockopt: "iiipp:i",
-  setsockopt: "iiipu:i",
   close: "i:i",
   __errno_location: ":p",
 } as const;

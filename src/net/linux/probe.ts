@@ -8,7 +8,7 @@ import { AF_INET, AF_INET6, decodeSockaddr, encodeSockaddr, SOCKADDR_SIZE } from
 /** What only the kernel knows, asked by single calls of libc. */
 
 const SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_NONBLOCK = 0x800, SOCK_CLOEXEC = 0x80000;
-const SOL_SOCKET = 1, SO_ERROR = 4, SO_LINGER = 13;
+const SOL_SOCKET = 1, SO_ERROR = 4;
 const errnoKinds: Readonly<Record<number, NetErrorKind>> = {
   1: "permission-denied",
   13: "permission-denied",
@@ -58,28 +58,34 @@ export async function connectFailure(libc: Libc, addr: SocketAddr, waitMs: numbe
   }
 }
 
-/** Makes the coming close() of `fd` send RST instead of FIN. */
-export function resetOnClose(libc: Libc, fd: number): void {
-  libc.setsockopt(fd, SOL_SOCKET, SO_LINGER, Int32Array.of(1, 0), 8);
+/** Ends the connection of `fd` with RST: connecting to AF_UNSPEC dissolves it (connect(2)). The descriptor stays open. */
+export function resetConnection(libc: Libc, fd: number): void {
+  libc.connect(fd, new Uint8Array(16), 16);
 }
+
+/** A storm of resets must not keep the thread busy with looking: it rests so many times as long as it took. */
+const SCAN_REST = 9;
 
 /** Finds the descriptors of sockets whose runtime hides them, by their two addresses. */
 export class Descriptors {
   readonly #libc: Libc;
   readonly #known = new Map<string, number>();
-  #scannedAt = -Infinity;
+  #nextScanAt = -Infinity;
 
   constructor(libc: Libc) {
     this.#libc = libc;
   }
 
-  /** Undefined where it is not found, or where the last look through all descriptors was less than 100 ms ago. */
+  /** Undefined where it is not found, or where looking for it would cost too much now. */
   find(local: SocketAddr, remote: SocketAddr): number | undefined {
     const key = `${addressText(local)} ${addressText(remote)}`;
     const known = this.#known.get(key);
     if (known !== undefined && this.#key(known) === key) return known;
-    if (performance.now() - this.#scannedAt < 100) return undefined; // a storm of resets must not cost a scan each
+    const startedAt = performance.now();
+    if (startedAt < this.#nextScanAt) return undefined;
     this.#scan();
+    const endedAt = performance.now();
+    this.#nextScanAt = endedAt + SCAN_REST * (endedAt - startedAt);
     return this.#known.get(key);
   }
 
@@ -89,7 +95,6 @@ export class Descriptors {
       const key = isSocket(name) && this.#key(Number(name));
       if (key) this.#known.set(key, Number(name));
     }
-    this.#scannedAt = performance.now();
   }
 
   #key(fd: number): string | undefined {
