@@ -63,14 +63,15 @@ export function resetConnection(libc: Libc, fd: number): void {
   libc.connect(fd, new Uint8Array(16), 16);
 }
 
-/** A storm of resets must not keep the thread busy with looking: it rests so many times as long as it took. */
-const SCAN_REST = 9;
+/** A storm of resets must not keep the thread busy with looking: a tenth of its time, and no more than 50 ms at a stretch. */
+const SCAN_SHARE = 0.1, SCAN_CREDIT_MS = 50;
 
 /** Finds the descriptors of sockets whose runtime hides them, by their two addresses. */
 export class Descriptors {
   readonly #libc: Libc;
   readonly #known = new Map<string, number>();
-  #nextScanAt = -Infinity;
+  #creditMs = SCAN_CREDIT_MS;
+  #creditedAt = performance.now();
 
   constructor(libc: Libc) {
     this.#libc = libc;
@@ -81,11 +82,12 @@ export class Descriptors {
     const key = `${addressText(local)} ${addressText(remote)}`;
     const known = this.#known.get(key);
     if (known !== undefined && this.#key(known) === key) return known;
-    const startedAt = performance.now();
-    if (startedAt < this.#nextScanAt) return undefined;
+    const now = performance.now();
+    this.#creditMs = Math.min(SCAN_CREDIT_MS, this.#creditMs + SCAN_SHARE * (now - this.#creditedAt));
+    this.#creditedAt = now;
+    if (this.#creditMs <= 0) return undefined;
     this.#scan();
-    const endedAt = performance.now();
-    this.#nextScanAt = endedAt + SCAN_REST * (endedAt - startedAt);
+    this.#creditMs -= performance.now() - now;
     return this.#known.get(key);
   }
 
