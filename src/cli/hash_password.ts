@@ -1,5 +1,6 @@
 import process from "node:process";
 import { createInterface } from "node:readline";
+import { Writable } from "node:stream";
 import { ConfigError } from "../config.ts";
 import { usersFileLine } from "./users_file.ts";
 
@@ -17,24 +18,20 @@ export async function hashPasswordCommand(name: string): Promise<void> {
   process.stdout.write(`${await usersFileLine(name, password)}\n`);
 }
 
-/** One line of standard input; on a terminal after a prompt, without echo. */
+/** One line of standard input, empty at its end; on a terminal after a prompt, edited but without echo. */
 function readPassword(): Promise<string> {
   const terminal = process.stdin.isTTY === true;
-  if (terminal) {
-    process.stderr.write("Password: ");
-    process.stdin.setRawMode(true);
-  }
-  const lines = createInterface({ input: process.stdin, terminal: false });
+  if (terminal) process.stderr.write("Password: ");
+  const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const lines = createInterface({ input: process.stdin, output: silent, terminal });
   return new Promise((resolve) => {
-    const finish = (line: string) => {
-      if (terminal) {
-        process.stdin.setRawMode(false);
-        process.stderr.write("\n");
-      }
-      lines.close();
+    lines.once("line", (line) => {
       resolve(line);
-    };
-    lines.once("line", finish);
-    lines.once("close", () => finish(""));
+      lines.close();
+    });
+    lines.once("close", () => {
+      if (terminal) process.stderr.write("\n");
+      resolve("");
+    });
   });
 }

@@ -65,21 +65,26 @@ export class Session {
     const { clock, emit } = this.#context;
     emit({ type: "session-opened", session: this.record });
     try {
-      this.record.end = await this.#converse();
+      this.#end(await this.#converse());
     } catch (error) {
-      this.record.end = await this.#fail(error);
+      await this.#fail(error);
     } finally {
       this.#client.close();
     }
-    if (this.#cut.signal.aborted) this.record.end = "drained";
     this.record.endedAt = clock.now();
     emit({ type: "session-closed", session: this.record });
   }
 
   /** Ends it from outside, at once. */
   cut(): void {
+    this.#end("drained");
     this.#cut.abort();
     this.#client.close();
+  }
+
+  /** The first cause counts: what follows from it is no other. */
+  #end(end: SessionEnd): void {
+    this.record.end ??= end;
   }
 
   async #converse(): Promise<SessionEnd> {
@@ -95,6 +100,7 @@ export class Session {
       cancel();
     }
     if (typeof request === "string") {
+      this.#end(request);
       await this.#farewell();
       return request;
     }
@@ -127,26 +133,25 @@ export class Session {
     return this.#wire.send(encodeReply(reply, bound));
   }
 
-  async #fail(error: unknown): Promise<SessionEnd> {
-    if (this.#timedOut) return "handshake-timeout";
-    if (error instanceof ClientLeft) return "client-left";
-    const reply = replyFor(error);
+  async #fail(error: unknown): Promise<void> {
+    if (this.#timedOut) return this.#end("handshake-timeout");
+    if (error instanceof ClientLeft) return this.#end("client-left");
     const foreseen = error instanceof NetError || error instanceof Refusal || error instanceof ProtocolError;
     if (!foreseen) this.#context.emit({ type: "fault", error });
     this.record.detail = error instanceof Refusal ? error.rule : foreseen ? error.message : "fault";
     // Once a relay has begun, as before the request has come, a broken connection is nobody's refusal.
     if (error instanceof NetError && (this.record.remote || !this.requested)) {
-      return error.kind === "reset" ? "reset" : "error";
+      return this.#end(error.kind === "reset" ? "reset" : "error");
     }
-    const end = endOf(error);
-    if ((foreseen && reply === undefined) || this.#cut.signal.aborted) return end;
+    this.#end(endOf(error));
+    const reply = replyFor(error);
+    if ((foreseen && reply === undefined) || this.#cut.signal.aborted) return;
     try {
       await this.#reply(reply ?? Reply.GeneralFailure);
       await this.#farewell();
     } catch {
       // The client is gone: nobody is left to tell.
     }
-    return end;
   }
 
   /** Lets the client read the last answer before the connection goes: closing at once would reset what it has not read. */

@@ -31,9 +31,11 @@ export interface Program {
   readonly admin: SocketAddr | undefined;
   /** All it has written so far. */
   output(): string;
+  signal(name: "SIGTERM" | "SIGINT" | "SIGKILL"): void;
+  /** The exit code. */
+  readonly exited: Promise<number | null>;
   /** Sends SIGTERM and resolves with the exit code. */
   stop(): Promise<number | null>;
-  exited: Promise<number | null>;
 }
 
 export interface Ended {
@@ -53,6 +55,7 @@ export async function start(
   let output = "";
   child.stderr!.setEncoding("utf8").on("data", (text: string) => output += text);
   const exited = new Promise<number | null>((resolve) => child.on("exit", (code) => resolve(code)));
+  const signal = (name: string) => void process.kill(child.pid!, name); // child.kill() makes Deno forget the exit code
   let gone = false;
   void exited.then(() => gone = true);
   const wantsAdmin = !flags.some((flag) => /^(--admin=)?off$/.test(flag));
@@ -67,9 +70,10 @@ export async function start(
     addrs: listeners(output, "listening on"),
     admin: listeners(output, "admin on")[0],
     output: () => output,
+    signal,
     exited,
     stop() {
-      child.kill("SIGTERM");
+      signal("SIGTERM");
       return exited;
     },
   };

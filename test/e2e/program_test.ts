@@ -1,0 +1,154 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { Command, Reply } from "../../src/protocol/codes.ts";
+import { executables, run, source, start } from "../support/program.ts";
+import { ask, credentials, readReply, request } from "../support/socks.ts";
+import { echoServer, Tcp } from "../support/tcp.ts";
+import { until } from "../support/until.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "gate46-"));
+const server = await echoServer("127.0.0.1");
+after(() => {
+  server.close();
+  rmSync(folder, { recursive: true });
+});
+const local = ["--listen=127.0.0.1:0", "--allow=127.0.0.0/8"];
+
+for (const target of [source, ...executables]) {
+  const name = (what: string) => `${target.name}: ${what}`;
+
+  test(name("--version and --help answer and exit 0"), async () => {
+    assert.match((await run(target, ["--version"])).stdout, /^\d+\.\d+\.\d+\n$/);
+    const { code, stdout } = await run(target, ["--help"]);
+    assert.equal(code, 0);
+    for (const flag of ["--listen", "--users-file", "--from", "--open", "--allow", "hash-password"]) {
+      assert.ok(stdout.includes(flag), flag);
+    }
+  });
+
+  const wrong: readonly (readonly [string[], string])[] = [
+    [["--lisen", ":1"], "unknown option '--lisen' (Did you mean --listen?)"],
+    [["serve", "now"], "too many arguments. Expected 0 arguments but got 1: now."],
+    [
+      ["--listen", "nowhere:1"],
+      "Cannot parse --listen: 'nowhere:1' is no address (write 127.0.0.1:1080, [::1]:1080 or :1080)",
+    ],
+    [["--listen", ":99999"], "Cannot parse --listen: ':99999' has a port above 65535"],
+    [
+      ["--listen", ":1080"],
+      "Cannot listen on ::: it would be an open relay; add --user, --users-file or --from, or say --open",
+    ],
+    [["--from", "10.0.0.0/8", "--from", "fe80::/200"], "Cannot parse --from[1]: 'fe80::/200' is not a prefix"],
+    [["--user", "nocolon"], "Cannot parse --user: not NAME:PASSWORD"],
+    [["--users-file", "/nowhere/users"], "Cannot read /nowhere/users: ENOENT"],
+    [["--idle-timeout", "soon"], "Cannot parse --idle-timeout: 'soon' is no time (write 10s, 500ms, 5m or 1h)"],
+    [["--log-level", "loud"], "Cannot parse --log-level: 'loud' is not one of debug, info, warning, error"],
+    [["--ports", "9-1"], "Cannot parse --ports: '9-1' is no range (write 40000-40999)"],
+  ];
+  test(name("each wrong flag is one clear line and exit code 2"), async () => {
+    for (const [args, message] of wrong) {
+      const { code, stdout, stderr } = await run(target, args);
+      assert.deepEqual([code, stdout, stderr], [2, "", `gate46: ${message}\n`]);
+    }
+  });
+
+  test(name("a port that is taken is one clear line and exit code 1"), async () => {
+    const { code, stderr } = await run(target, [`--listen=127.0.0.1:${server.addr.port}`, "--admin=off"]);
+    assert.equal(
+      stderr.trim().split("\n").at(-1),
+      `gate46: Cannot listen on 127.0.0.1:${server.addr.port}: EADDRINUSE`,
+    );
+    assert.equal(code, 1);
+  });
+
+  test(name("SIGTERM drains: a session finishes, new ones are refused, the exit code is 0"), async () => {
+    const gateway = await start(target, [...local, "--admin=127.0.0.1:0"]);
+    const { client } = await ask(gateway.addrs[0]!, Command.Connect, "127.0.0.1", server.addr.port);
+    gateway.signal("SIGTERM");
+    await until("it drains", () => gateway.output().includes("draining"));
+    await assert.rejects(Tcp.to(gateway.addrs[0]!));
+    assert.equal((await fetch(`http://127.0.0.1:${gateway.admin!.port}/readyz`)).status, 503);
+    client.write("still served");
+    assert.equal(new TextDecoder().decode(await client.read(12)), "still served");
+    client.close();
+    assert.equal(await gateway.exited, 0);
+    assert.match(gateway.output(), /drained cut=0/);
+  });
+
+  test(name("the drain has a deadline, and a second signal ends at once"), async () => {
+    const patient = await start(target, [...local, "--admin=off", "--drain=100ms"]);
+    await ask(patient.addrs[0]!, Command.Connect, "127.0.0.1", server.addr.port);
+    patient.signal("SIGINT");
+    assert.equal(await patient.exited, 0);
+    assert.match(patient.output(), /end=drained/);
+    const hurried = await start(target, [...local, "--admin=off"]);
+    const { client } = await ask(hurried.addrs[0]!, Command.Connect, "127.0.0.1", server.addr.port);
+    hurried.signal("SIGTERM");
+    await until("it drains", () => hurried.output().includes("draining"));
+    hurried.signal("SIGTERM");
+    assert.equal(await hurried.exited, 1);
+    client.close();
+  });
+
+  test(name("users: the hashed password works, a wrong one does not, and neither is ever in the log"), async () => {
+    const { code, stdout } = await run(target, ["hash-password", "ann"], "open sesame\n");
+    assert.equal(code, 0);
+    const file = join(folder, "users");
+    writeFileSync(file, `# users\n\n${stdout}`);
+    const gateway = await start(target, [...local, "--admin=off", `--users-file=${file}`, "--user=bob:hunter22"]);
+    assert.match(gateway.output(), /methods=.?username\/password/);
+    for (
+      const [user, password, status] of [["ann", "open sesame", 0], ["bob", "hunter22", 0], ["ann", "hunter22", 1], [
+        "eve",
+        "swordfish",
+        1,
+      ]] as const
+    ) {
+      const client = await Tcp.to(gateway.addrs[0]!);
+      client.write(Uint8Array.of(5, 2, 0, 2));
+      assert.deepEqual(await client.read(2), Uint8Array.of(5, 2));
+      client.write(credentials(user, password));
+      assert.deepEqual(await client.read(2), Uint8Array.of(1, status));
+      if (status === 0) {
+        client.write(request(Command.Connect, "127.0.0.1", server.addr.port));
+        assert.equal((await readReply(client)).reply, Reply.Succeeded);
+      }
+      client.close();
+    }
+    await gateway.stop();
+    assert.match(gateway.output(), /user=eve .*end=authentication-failed/);
+    assert.doesNotMatch(gateway.output(), /sesame|hunter22|swordfish/);
+  });
+
+  test(name("the admin endpoint tells health and counts what happened"), async () => {
+    const gateway = await start(target, [...local, "--admin=127.0.0.1:0", "--log-format=json"].map(String));
+    const { client } = await ask(gateway.addrs[0]!, Command.Connect, "127.0.0.1", server.addr.port);
+    client.write("four");
+    await client.read(4);
+    const get = (path: string) => fetch(`http://127.0.0.1:${gateway.admin!.port}${path}`);
+    assert.deepEqual(await (await get("/healthz")).json(), { alive: true });
+    assert.deepEqual(await (await get("/readyz")).json(), { ready: true, state: "ready", sessions: 1 });
+    assert.match(await (await get("/metrics")).text(), /gate46_bytes_total{direction="up"} 4/); // while it runs
+    client.close();
+    await until("the session is counted", async () => {
+      const text = await (await get("/metrics")).text();
+      return text.includes('gate46_relays_total{type="A"} 1') &&
+        text.includes('gate46_replies_total{reply="00 succeeded"} 1');
+    });
+    await gateway.stop();
+    const lines = gateway.output().trim().split("\n").map((line) => JSON.parse(line));
+    const session = lines.find(({ message }) => message === "session");
+    assert.deepEqual([session.command, session.relay, session.up, session.down], ["connect", "A", 4, 4]);
+  });
+
+  test(name("nothing in the working directory is read that was not asked for"), async () => {
+    writeFileSync(join(folder, ".env"), "GATE46_TEST=1\nNODE_OPTIONS=--nonsense\n");
+    writeFileSync(join(folder, "bunfig.toml"), 'preload = ["./missing.ts"]\n');
+    writeFileSync(join(folder, "deno.json"), "not json");
+    if (target === source) return; // from source the runtimes read what they like
+    assert.equal((await run(target, ["--version"], "", folder)).code, 0);
+  });
+}
