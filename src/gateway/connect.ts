@@ -3,6 +3,7 @@ import { relayType, type SessionEnd } from "../events.ts";
 import type { Socket } from "../net/socket.ts";
 import type { Conversation } from "./conversation.ts";
 import { dial } from "./dial.ts";
+import { ReadAhead } from "./read_ahead.ts";
 
 /** CONNECT (RFC 1928 s4): the reply comes after the outcome, with the local end of the connection as BND. */
 export async function connect(conversation: Conversation, destination: Address): Promise<SessionEnd> {
@@ -14,8 +15,11 @@ export async function connect(conversation: Conversation, destination: Address):
   } finally {
     record.dialMs = clock.now() - startedAt;
   }
+  const { client, wire } = conversation;
+  const early = wire.rest();
+  const source = early.length > 0 ? new ReadAhead(client, early) : client;
   const { host, port } = remote.localAddr;
-  return await relayWith(conversation, remote, conversation.client, ipAddress(host, port)!);
+  return await relayWith(conversation, remote, source, ipAddress(host, port)!);
 }
 
 /** Tells the client that `remote` is there and relays until the end; closes `remote`. BIND ends in it too. */
@@ -25,18 +29,13 @@ export async function relayWith(
   client: Socket,
   bound: Address,
 ): Promise<SessionEnd> {
-  const { net, record, settings, wire, cut } = conversation;
+  const { net, record, settings, cut } = conversation;
   const close = () => remote.close();
   cut.addEventListener("abort", close, { once: true });
   try {
     record.remote = remote.remoteAddr;
     record.relayType = relayType(record.client, remote.remoteAddr);
-    const early = wire.rest();
     await conversation.succeed(bound);
-    if (early.length > 0) {
-      await remote.write(early);
-      record.counts.up += early.length;
-    }
     return await net.relay(client, remote, { idleMs: settings.idleMs, counts: record.counts });
   } finally {
     cut.removeEventListener("abort", close);

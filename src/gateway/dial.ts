@@ -55,6 +55,7 @@ export async function dial(
     over.abort();
   });
   const abort = () => over.abort();
+  if (cut.aborted) abort();
   cut.addEventListener("abort", abort, { once: true });
   try {
     const addresses = await judgedAddresses(dialler, destination, over.signal);

@@ -1,26 +1,29 @@
 import type { Socket, SocketAddr } from "../net/socket.ts";
 
-/** A socket whose first read is under way already: how BIND notices that its client left while it waits for the peer. */
+/**
+ * A client's socket with what was read before the relay began in front: the early data behind its request, and a read that
+ * is under way already, which is how BIND notices that its client left while it waits for the peer.
+ */
 export class ReadAhead implements Socket {
   readonly localAddr: SocketAddr;
   readonly remoteAddr: SocketAddr;
-  /** Null at the end; rejects as read() does. */
+  /** What came next: null at the end; rejects as read() does. */
   readonly first: Promise<Uint8Array | null>;
   readonly #socket: Socket;
-  #firstTaken = false;
+  readonly #ahead: Promise<Uint8Array | null>[];
 
-  constructor(socket: Socket) {
+  /** `early` is a copy: the read under way overwrites what the socket lent. */
+  constructor(socket: Socket, early: Uint8Array) {
     this.#socket = socket;
     this.localAddr = socket.localAddr;
     this.remoteAddr = socket.remoteAddr;
     this.first = socket.read();
     this.first.catch(() => {}); // whoever reads it is told
+    this.#ahead = early.length > 0 ? [Promise.resolve(early), this.first] : [this.first];
   }
 
   read(): Promise<Uint8Array | null> {
-    if (this.#firstTaken) return this.#socket.read();
-    this.#firstTaken = true;
-    return this.first;
+    return this.#ahead.shift() ?? this.#socket.read();
   }
 
   write(bytes: Uint8Array): Promise<void> {

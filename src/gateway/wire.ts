@@ -35,8 +35,13 @@ export class Wire {
     }
   }
 
-  send(bytes: Uint8Array): Promise<void> {
-    return this.#socket.write(bytes);
+  /** Rejects with ClientLeft: whatever kept the client from taking its answer, it is gone. */
+  async send(bytes: Uint8Array): Promise<void> {
+    try {
+      await this.#socket.write(bytes);
+    } catch (error) {
+      throw new ClientLeft("The client left before its answer", { cause: error });
+    }
   }
 
   /** What came behind the last message: early data for the relay. A copy, since the socket's view goes with its next read. */

@@ -58,9 +58,10 @@ export function isUnspecified(host: string): boolean {
 
 /**
  * Reads ATYP, ADDR and PORT (RFC 1928 s5). A DOMAINNAME that carries an IP literal, bracketed or not, is that address
- * (RFC 3089 s3). Throws ProtocolError: 08 for an unknown ATYP, 01 for a name that cannot be one.
+ * (RFC 3089 s3). Throws ProtocolError: 08 for an unknown ATYP, 01 for a name that cannot be one, unless `otherwise` says
+ * what to take that for.
  */
-export function readAddress(cursor: Cursor): Address {
+export function readAddress(cursor: Cursor, otherwise?: Address): Address {
   const type = cursor.u8();
   switch (type) {
     case AddressType.IPv4:
@@ -69,9 +70,14 @@ export function readAddress(cursor: Cursor): Address {
       return octetsAddress(cursor.view(16), cursor.u16());
     case AddressType.DomainName: {
       const size = cursor.u8();
-      if (size === 0) throw new ProtocolError("Cannot read an address: the name is empty", Reply.GeneralFailure);
       const name = ascii.decode(cursor.view(size));
-      return nameAddress(name, cursor.u16());
+      const port = cursor.u16();
+      try {
+        return nameAddress(name, port);
+      } catch (error) {
+        if (otherwise) return otherwise;
+        throw error;
+      }
     }
     default:
       throw new ProtocolError(`Cannot read an address: ATYP 0x${type.toString(16)}`, Reply.AddressTypeNotSupported);
@@ -80,6 +86,7 @@ export function readAddress(cursor: Cursor): Address {
 
 /** The address a DOMAINNAME means: the literal in it, else the name. Throws ProtocolError where it can be neither. */
 export function nameAddress(name: string, port: number): Address {
+  if (name === "") throw new ProtocolError("Cannot read an address: the name is empty", Reply.GeneralFailure);
   const literal = ipAddress(/^\[.*:.*\]$/.test(name) ? name.slice(1, -1) : name, port);
   if (literal) return literal;
   // Control octets and blanks forge log lines, ':' and '%' spell addresses with zones, and what has only digits or

@@ -29,7 +29,8 @@ export const decodeRequest = decoder<Request>((cursor) => {
   expectVersion(cursor.u8());
   const command = cursor.u8();
   skipReserved(cursor);
-  const destination = readAddress(cursor);
+  // Some clients name "0" where RFC 1928 s4 wants zeros; for an association it means nothing either way.
+  const destination = readAddress(cursor, command === Command.UdpAssociate ? NO_ADDRESS : undefined);
   if (!commands.has(command)) {
     throw new ProtocolError(`Cannot serve command 0x${command.toString(16)}`, Reply.CommandNotSupported);
   }
