@@ -1,24 +1,29 @@
 #!/bin/sh
-# Makes one executable of gate46 in dist/.
+# Makes executables of gate46 in dist/: gate46-bun and gate46-deno for this machine, gate46-bun-TARGET for another.
 #
 #   sh compile.sh [bun|deno|all] [TARGET...]
 #
 # Without a runtime, whichever is present. TARGET: linux-x64 linux-arm64 linux-x64-musl linux-arm64-musl darwin-x64
-# darwin-arm64 windows-x64; this machine where none is named. `deno compile` fetches a denort from Deno's download host;
-# DENORT_BIN names one that is here already, and DENO the deno of the same version.
+# darwin-arm64 windows-x64. `deno compile` downloads a denort: for this machine, DENORT_BIN can name one that is here
+# already, and DENO the deno of its version. Another target's bun is downloaded too.
+# Exits with 1 when something cannot be made, 2 on wrong arguments, 3 when nothing is wrong but a download that failed.
 set -eu
-cd -- "$(dirname -- "$0")"
+root=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+cd "$root"
+. scripts/runtimes.sh
 
-fail() {
-  echo "compile.sh: $*" >&2
-  exit 1
-}
+# The project's name of a target, and Deno's; Bun's is the project's with bun- before it.
+targets='
+linux-x64 x86_64-unknown-linux-gnu
+linux-arm64 aarch64-unknown-linux-gnu
+linux-x64-musl
+linux-arm64-musl
+darwin-x64 x86_64-apple-darwin
+darwin-arm64 aarch64-apple-darwin
+windows-x64 x86_64-pc-windows-msvc
+'
 
-[ -d scripts/toolchain/node_modules/.bin ] && PATH=$PATH:$PWD/scripts/toolchain/node_modules/.bin
-deno=${DENO:-deno}
-has() { command -v "$1" >/dev/null 2>&1; }
-
-name() { # RUNTIME TARGET
+output() { # RUNTIME TARGET
   case $2 in
     host) echo "dist/gate46-$1" ;;
     windows-*) echo "dist/gate46-$1-$2.exe" ;;
@@ -26,44 +31,66 @@ name() { # RUNTIME TARGET
   esac
 }
 
-# One file of JavaScript, away from node_modules, so that an executable holds what it runs and no more.
-bundle() { # OUT
-  if has bun; then bun build --target=node --minify --external 'bun:*' --outfile "$1" mod.ts >/dev/null
-  else "$deno" bundle --quiet --platform deno --minify --external 'bun:*' --output "$1" mod.ts
-  fi || fail "Cannot bundle mod.ts"
+# Runs a compiler; a failure is one line, after the compiler's own words unless those only tell of a download.
+attempt() { # WHAT OUT COMMAND...
+  what=$1 out=$2
+  shift 2
+  "$@" >"$work/log" 2>&1 && [ -f "$out" ] && return
+  if grep -qiE 'failed to download|error sending request' "$work/log"; then
+    echo "compile.sh: Cannot $what: Cannot download what it needs" >&2
+    return 3
+  fi
+  cat "$work/log" >&2
+  echo "compile.sh: Cannot $what" >&2
+  return 1
 }
 
+# Makes an executable, and runs it where it is for this machine.
+compile() { # OUT TARGET COMMAND...
+  executable=$1 target=$2
+  shift 2
+  rm -f "$executable"
+  attempt "make $executable" "$executable" "$@" || return
+  if [ "$target" = host ] && ! "$executable" --version >/dev/null 2>&1; then
+    rm -f "$executable"
+    echo "compile.sh: Cannot make $executable: it does not run${DENORT_BIN:+; is DENORT_BIN of the version of $deno?}" >&2
+    return 1
+  fi
+  echo "$executable, $(($(wc -c <"$executable") / 1000000)) MB"
+}
+
+# An executable of Bun reads .env and bunfig.toml from the current directory unless told not to.
 with_bun() { # TARGET
-  has bun || fail "Cannot compile with bun: not found"
-  out=$(name bun "$1")
-  [ "$1" = host ] && target=bun || target=bun-$1
-  bun build --compile --minify --target="$target" --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
-    --outfile "$out" mod.ts >/dev/null || fail "Cannot compile for $1 with bun (another platform's bun has to be fetched)"
-  report "$out"
+  [ "$1" = host ] && platform=bun || platform=bun-$1
+  compile "$(output bun "$1")" "$1" bun build --compile --minify --target="$platform" \
+    --no-compile-autoload-dotenv --no-compile-autoload-bunfig --outfile "$(output bun "$1")" mod.ts
 }
 
+# An executable of Deno holds all of node_modules unless it is given one file; and it keeps compiled code in the shared
+# temporary directory, under a name that anyone can guess, unless told not to.
 with_deno() { # TARGET
-  has "$deno" || fail "Cannot compile with deno: not found"
-  out=$(name deno "$1")
-  case $1 in
-    host) set -- "" ;;
-    linux-x64) set -- x86_64-unknown-linux-gnu ;;
-    linux-arm64) set -- aarch64-unknown-linux-gnu ;;
-    darwin-x64) set -- x86_64-apple-darwin ;;
-    darwin-arm64) set -- aarch64-apple-darwin ;;
-    windows-x64) set -- x86_64-pc-windows-msvc ;;
-    *) fail "Cannot compile for $1 with deno: it has no such target" ;;
-  esac
-  work=$(mktemp -d)
-  trap 'rm -rf "$work"' EXIT
-  bundle "$work/gate46.js"
-  "$deno" compile -A --unstable-net --quiet --no-check ${1:+--target "$1"} --output "$out" "$work/gate46.js" ||
-    fail "Cannot compile${1:+ for $1} with deno (DENORT_BIN can name a denort that is here already)"
-  report "$out"
+  platform=$(echo "$targets" | sed -n "s/^$1 //p")
+  if [ "$1" != host ] && [ -z "$platform" ]; then
+    echo "compile.sh: Cannot make $(output deno "$1"): deno compile has no such target" >&2
+    return 1
+  fi
+  bundle || return
+  (
+    [ "$1" = host ] || unset DENORT_BIN # which is for this machine
+    compile "$(output deno "$1")" "$1" "$deno" compile -A --unstable-net --no-check --no-config --no-code-cache \
+      ${platform:+--target "$platform"} --output "$(output deno "$1")" "$work/gate46.js"
+  )
 }
 
-report() {
-  echo "$1 $(du -m "$1" | cut -f1) MiB"
+bundle() {
+  out=$work/gate46.js
+  [ -f "$out" ] && return
+  if has bun; then set -- bun build --target=node --outfile "$out"
+  else
+    set -- "$deno" bundle --node-modules-dir=manual --platform deno --output "$out"
+    has deno && shift && set -- deno "$@" # DENO may be an old one
+  fi
+  attempt "bundle mod.ts" "$out" "$@" --minify --external='bun:*' mod.ts
 }
 
 runtimes=
@@ -71,13 +98,38 @@ case ${1:-} in
   bun | deno) runtimes=$1 && shift ;;
   all) runtimes="bun deno" && shift ;;
 esac
+known=$(echo "$targets" | cut -d ' ' -f 1 | tr -s '\n' ' ')
+for target in "$@"; do
+  case "$known" in
+    *" $target "*) ;;
+    *)
+      echo "compile.sh: Cannot make '$target': it takes [bun|deno|all] [TARGET...], TARGET one of$known" >&2
+      exit 2
+      ;;
+  esac
+done
+[ $# -gt 0 ] || set -- host
+
+deno=${DENO:-deno}
 if [ -z "$runtimes" ]; then
+  has bun || has "$deno" || fetch_runtimes
   has bun && runtimes=bun
   has "$deno" && runtimes="$runtimes deno"
-  [ -n "$runtimes" ] || fail "Cannot find bun or deno"
 fi
-[ $# -gt 0 ] || set -- host
-mkdir -p dist
 for runtime in $runtimes; do
-  for target in "$@"; do "with_$runtime" "$target"; done
+  [ "$runtime" = deno ] && runtime=$deno
+  has "$runtime" || fetch_runtimes
+  has "$runtime" || fail "Cannot find $runtime"
 done
+fetch_packages
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir -p dist
+status=0
+for runtime in $runtimes; do
+  for target in "$@"; do
+    "with_$runtime" "$target" || { code=$? && [ "$status" -eq 1 ] || status=$code; }
+  done
+done
+exit "$status"

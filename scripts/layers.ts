@@ -1,113 +1,148 @@
 /** Fails when a file imports, or names, what its layer may not: `layers.ts [FOLDER]`, where FOLDER holds src/ and mod.ts. */
 import { readdirSync, readFileSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { dirname, join } from "node:path/posix";
 import process from "node:process";
 
-interface Layer {
-  readonly files: RegExp;
-  /** What it may import: project files as paths from the root, everything else as written. */
-  readonly imports: RegExp;
-  /** What its code may not say. */
-  readonly bans?: RegExp;
-}
+const runtime = "Deno Bun globalThis";
+const silent = `${runtime} console process`;
+const pure = `${silent} async await Promise Date performance setTimeout setInterval setImmediate queueMicrotask`;
 
-const deno = /\bDeno\./, bun = /\bBun\.|["']bun(:|["'])/, either = new RegExp(`${deno.source}|${bun.source}`);
-const clockwork = /\basync\b|\bPromise\b|\bDate\b|\bset(Timeout|Interval)\b|\bconsole\b|\bprocess\b/;
-
-/** The first layer whose `files` match is a file's layer; a file in none is an error. */
-const layers: readonly Layer[] = [
-  {
-    files: /^src\/protocol\//,
-    imports: /^src\/protocol\/|^ipaddr\.js$/,
-    bans: new RegExp(`${either.source}|${clockwork.source}`),
-  },
-  { files: /^src\/net\/(deno(_\w+)?|linux\/libc_deno)\.ts$/, imports: /^src\/(net|protocol)\/|^node:/, bans: bun },
-  { files: /^src\/net\/(bun(_\w+)?|linux\/libc_bun)\.ts$/, imports: /^src\/(net|protocol)\/|^node:|^bun:/, bans: deno },
-  { files: /^src\/net\//, imports: /^src\/(net|protocol)\/|^node:/, bans: either },
-  {
-    files: /^src\/dns\//,
-    imports: /^src\/(dns\/|net\/(socket|error|clock)\.ts|protocol\/address\.ts)|^node:dns/,
-    bans: either,
-  },
-  {
-    files: /^src\/gateway\/(users|password_hash)\.ts$/,
-    imports: /^src\/(gateway|protocol)\/|^node:(crypto|buffer)$/,
-    bans: either,
-  },
-  {
-    files: /^src\/gateway\//,
-    imports: /^src\/(gateway\/|protocol\/|dns\/resolver\.ts|net\/(socket|error|clock)\.ts|events\.ts)/,
-    bans: new RegExp(`${either.source}|\\bconsole\\b|\\bprocess\\b`),
-  },
-  {
-    files: /^src\/admin\//,
-    imports: /^src\/(admin\/|protocol\/codes\.ts|events\.ts)|^hono$|^prom-client$/,
-    bans: either,
-  },
-  { files: /^src\/events\.ts$/, imports: /^src\/(protocol\/|net\/socket\.ts)/, bans: either },
-  { files: /^src\/config\.ts$/, imports: /^src\/(protocol\/|net\/socket\.ts|gateway\/settings\.ts)/, bans: either },
-  { files: /^src\/cli\//, imports: /^src\/|^package\.json$|^node:|^[@a-z]/, bans: either },
-  { files: /^mod\.ts$/, imports: /^src\/|^node:/, bans: either },
+/**
+ * Which files, what they may import, and the words their code may not say. A name that ends in "/" or ":" stands for all
+ * below it, "*" for any part of a file name. The first line that fits a file counts; a file that none fits is an error.
+ */
+const layers: readonly (readonly [files: string, imports: string, bans: string])[] = [
+  ["src/protocol/", "src/protocol/ ipaddr.js", pure],
+  ["src/net/mod.ts", "src/net/ src/protocol/address.ts node:", "console"], // the one place that asks which runtime it is
+  [
+    "src/net/deno.ts src/net/deno_*.ts src/net/linux/libc_deno.ts",
+    "src/net/ src/protocol/address.ts node:",
+    "Bun console",
+  ],
+  [
+    "src/net/bun.ts src/net/bun_*.ts src/net/linux/libc_bun.ts",
+    "src/net/ src/protocol/address.ts node: bun:",
+    "Deno console",
+  ],
+  ["src/net/", "src/net/ src/protocol/address.ts node:", `${runtime} console`],
+  [
+    "src/dns/",
+    "src/dns/ src/net/socket.ts src/net/error.ts src/net/clock.ts src/protocol/address.ts node:dns node:dns/",
+    silent,
+  ],
+  [
+    "src/gateway/users.ts src/gateway/password_hash.ts",
+    "src/gateway/ src/protocol/ node:crypto node:buffer",
+    silent,
+  ],
+  [
+    "src/gateway/",
+    "src/gateway/ src/protocol/ src/net/socket.ts src/net/error.ts src/net/clock.ts src/dns/resolver.ts " +
+    "src/sockslib/client.ts src/events.ts",
+    silent,
+  ],
+  ["src/sockslib/socksify/*.ts", "src/sockslib/ src/protocol/ src/net/socket.ts src/net/error.ts node:", "console"],
+  ["src/sockslib/", "src/sockslib/ src/protocol/ src/net/socket.ts src/net/error.ts", silent],
+  ["src/admin/", "src/admin/ src/events.ts src/protocol/codes.ts hono prom-client", silent],
+  ["src/events.ts", "src/protocol/ src/net/socket.ts", silent],
+  ["src/config.ts", "src/protocol/ src/net/socket.ts src/gateway/settings.ts", silent],
+  [
+    "src/cli/",
+    "src/ package.json node: @logtape/logtape commander",
+    runtime,
+  ],
+  ["mod.ts", "src/ node:process", runtime],
 ];
-const anyone = /^(?!src\/cli\/)/; // cli/ composes: only itself and mod.ts import it
 
+const statement =
+  /^[ \t]*(?:import|export)\b(?:[^"'`;()=]*?\bfrom)?\s*["']([^"'\n]+)["']|\bimport\s*\(\s*(?:["']([^"'\n]+)["'])?/gm;
+const passingOn =
+  /^[ \t]*(?:(?:import|export)\b(?:[^"'`;()=]*?\bfrom)?\s*["'][^;\n]*|export\s+(?:type\s*)?\{[^}]*\})\s*;?/gm;
+
+/** What is wrong in the tree below `root`: file, line and the rule that is broken. */
 export function problems(root: string): string[] {
   const found: string[] = [];
-  const graph = new Map<string, string[]>();
+  const graph = new Map<string, readonly Import[]>();
   for (const file of ["mod.ts", ...typescript(root, "src")]) {
-    const code = withoutComments(readFileSync(join(root, file), "utf8"));
-    const report = (index: number, problem: string) =>
-      found.push(`${file}:${code.slice(0, index).split("\n").length}: ${problem}`);
-    const layer = layers.find(({ files }) => files.test(file));
+    const source = readFileSync(join(root, file), "utf8");
+    const code = blank(source, /\/\*[^]*?\*\/|\/\/.*/);
+    const report = (line: number, problem: string) => found.push(`${file}:${line}: ${problem}`);
+    const layer = layers.find(([files]) => covers(files, file));
     if (!layer) {
-      report(0, "belongs to no layer");
+      report(1, "belongs to no layer");
       continue;
     }
+    const [files, allowed, bans] = layer;
     const imports = importsOf(code, file);
-    graph.set(file, imports.map(({ target }) => target));
-    for (const { target, index } of imports) {
-      const outsider = !anyone.test(target) && !/^(src\/cli\/|mod\.ts)/.test(file);
-      if (outsider || !layer.imports.test(target)) report(index, `may not import ${target}`);
+    graph.set(file, imports);
+    for (const { target, line } of imports) {
+      if (!covers(allowed, target)) report(line, `may not import ${target}: ${files} may import ${allowed}`);
     }
-    const banned = layer.bans?.exec(code);
-    if (banned) report(banned.index, `may not say ${banned[0]}`);
-    if (file !== "mod.ts" && !/^\s*(?!export\b[^;]*\bfrom\b|import\b)\S/m.test(code)) {
-      report(0, "is a barrel: it only re-exports");
+    const words = new RegExp(`(?<![.\\w$])(?:${bans.replaceAll(" ", "|")})(?![\\w$])`, "g");
+    for (const { 0: word, index } of blank(code, /"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'/).matchAll(words)) {
+      report(lineAt(code, index), `may not say ${word}: ${files}`);
     }
+    if (file !== "mod.ts" && code.replace(passingOn, "").trim() === "") report(1, "is a barrel: it only passes on");
   }
   return [...found, ...cycles(graph)];
+}
+
+interface Import {
+  readonly target: string;
+  readonly line: number;
 }
 
 function typescript(root: string, folder: string): string[] {
   return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = `${folder}/${entry.name}`;
-    return entry.isDirectory() ? typescript(root, path) : path.endsWith(".ts") ? [path] : [];
+    return entry.isDirectory() ? typescript(root, path) : /\.[cm]?[jt]sx?$/.test(path) ? [path] : [];
   }).sort();
 }
 
-/** Blanks comments out, so that offsets stay true. */
-function withoutComments(code: string): string {
-  return code.replace(/\/\*[\s\S]*?\*\/|(^|\s)\/\/[^\n]*/g, (comment) => comment.replace(/[^\n]/g, " "));
+/** `code` with spaces in place of what `pattern` takes, so that offsets stay true; strings hide what looks like it. */
+function blank(code: string, pattern: RegExp): string {
+  const strings = /"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`/;
+  return code.replace(
+    new RegExp(`(${pattern.source})|${strings.source}`, "g"),
+    (text, taken?: string) => taken === undefined ? text : text.replace(/[^\n]/g, " "),
+  );
 }
 
-function importsOf(code: string, file: string): { target: string; index: number }[] {
-  const statements = /\b(?:from|import)\s*\(?\s*(["'])([^"'\n]+)\1/g;
-  return Array.from(code.matchAll(statements), ({ 2: specifier, index }) => ({
-    target: specifier!.startsWith(".") ? relative(".", join(dirname(file), specifier!)) : specifier!,
-    index,
-  }));
+function importsOf(code: string, file: string): Import[] {
+  return Array.from(code.matchAll(statement), ({ 0: text, 1: fixed, 2: dynamic, index }) => {
+    const name = fixed ?? dynamic ?? "what only a run can tell";
+    return {
+      target: name.startsWith(".") ? join(dirname(file), name) : name,
+      line: lineAt(code, index + text.length - 1),
+    };
+  });
 }
 
-function cycles(graph: ReadonlyMap<string, readonly string[]>): string[] {
+function covers(names: string, path: string): boolean {
+  return names.split(" ").some((name) =>
+    /[/:]$/.test(name)
+      ? path.startsWith(name)
+      : name.includes("*")
+      ? new RegExp(`^${name.replace(".", "\\.").replace("*", "[^/]*")}$`).test(path)
+      : path === name
+  );
+}
+
+function lineAt(code: string, index: number): number {
+  return code.slice(0, index).split("\n").length;
+}
+
+function cycles(graph: ReadonlyMap<string, readonly Import[]>): string[] {
   const done = new Set<string>(), found: string[] = [];
   const visit = (file: string, path: readonly string[]) => {
-    const at = path.indexOf(file);
-    if (at >= 0) found.push(`${file}:1: imports itself: ${[...path.slice(at), file].join(" > ")}`);
-    if (at >= 0 || done.has(file)) return;
-    for (const target of graph.get(file) ?? []) visit(target, [...path, file]);
+    for (const { target, line } of graph.get(file) ?? []) {
+      const at = [...path, file].indexOf(target);
+      if (at >= 0) found.push(`${file}:${line}: closes a cycle: ${[...path, file, target].slice(at).join(" > ")}`);
+      else if (!done.has(target)) visit(target, [...path, file]);
+    }
     done.add(file);
   };
-  for (const file of graph.keys()) visit(file, []);
+  for (const file of graph.keys()) if (!done.has(file)) visit(file, []);
   return found;
 }
 

@@ -1,6 +1,8 @@
-# Sourced: puts deno and bun on the PATH. Those of this machine are used; what is missing comes from npm into
-# scripts/toolchain. Sets `root`.
-root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+# Sourced, with `root` set. Those of deno and bun that this machine has are used; what is missing comes from the npm
+# registry into scripts/toolchain, by npm or by the one runtime that is there.
+toolchain=$root/scripts/toolchain
+PATH=$PATH:$toolchain/node_modules/.bin
+export PATH
 
 fail() {
   echo "$(basename -- "$0"): $*" >&2
@@ -11,21 +13,29 @@ has() {
   command -v "$1" >/dev/null 2>&1
 }
 
-# Fetches both runtimes, at the versions the project is tested with, unless they are there.
-fetch_runtimes() {
-  toolchain=$root/scripts/toolchain
-  PATH=$PATH:$toolchain/node_modules/.bin
-  export PATH
-  has deno && has bun && return
-  has npm || fail "Cannot find deno, bun or npm: one of them is needed"
-  (cd "$toolchain" && npm ci --no-audit --no-fund --loglevel=error >&2) || fail "Cannot install deno and bun by npm"
+install_in() { # FOLDER: what its package.json names
+  cd "$1" || return
+  if has npm; then npm ci --include=dev --no-audit --no-fund --no-update-notifier --loglevel=error
+  elif has bun; then bun install --no-save --silent
+  else deno install --frozen --quiet
+  fi >&2
 }
 
-# Installs what package.json names, where it is not there yet.
+# Both runtimes, at the versions the project is tested with where they are not there.
+fetch_runtimes() {
+  has deno && has bun && return
+  has npm || has deno || has bun || fail "Cannot find npm, deno or bun: one of them is needed"
+  echo "Fetching deno and bun into scripts/toolchain" >&2
+  (install_in "$toolchain") || fail "Cannot fetch deno and bun"
+  deno --version >/dev/null 2>&1 && bun --version >/dev/null 2>&1 ||
+    fail "Cannot run what was fetched into scripts/toolchain: does npm here leave out install scripts?"
+}
+
+# What package.json names, unless it is there and no older than package.json.
 fetch_packages() {
-  [ -d "$root/node_modules/hono" ] && [ -d "$root/node_modules/fast-check" ] && return
-  if has npm; then (cd "$root" && npm ci --no-audit --no-fund --loglevel=error >&2)
-  elif has bun; then (cd "$root" && bun install --no-save --silent >&2)
-  else (cd "$root" && deno install --frozen --quiet >&2)
-  fi || fail "Cannot install the packages that package.json names"
+  modules=$root/node_modules
+  [ -d "$modules/hono" ] && [ -d "$modules/fast-check" ] && [ -z "$(find "$root/package.json" -newer "$modules")" ] &&
+    return
+  (install_in "$root") || fail "Cannot fetch the packages that package.json names"
+  touch "$modules"
 }

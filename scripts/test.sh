@@ -1,73 +1,90 @@
 #!/bin/sh
 # Every check there is, under both runtimes, fetching what is missing: sh scripts/test.sh
-# Ends with what had to be skipped and a line "N passed, N failed, N skipped".
+# Ends with what had to be skipped and why, and the line "N passed, N failed, N skipped".
 set -u
-. "$(dirname -- "$0")/runtimes.sh"
-cd "$root" || exit 1
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+cd "$root" || exit
+. scripts/runtimes.sh
 fetch_runtimes
 fetch_packages
 NO_COLOR=1 DENO_NO_UPDATE_CHECK=1
 export NO_COLOR DENO_NO_UPDATE_CHECK
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-passed=0 failed=0 skipped=0 notes=
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+passed=0 failed=0 skipped=0
+: >"$work/skipped"
 
-# One check that passes or fails as a whole.
+# One check that passes or fails as a whole; 3 means that it needs a download which cannot be had.
 check() { # NAME COMMAND...
   name=$1
   shift
-  if "$@" >"$log" 2>&1; then
-    echo "ok: $name"
-    passed=$((passed + 1))
-  else
-    cat "$log"
-    echo "FAILED: $name"
-    failed=$((failed + 1))
+  "$@" >"$work/log" 2>&1
+  case $? in
+    0)
+      echo "ok: $name"
+      passed=$((passed + 1))
+      ;;
+    3)
+      echo "skipped: $name: $(tail -n 1 "$work/log")" | tee -a "$work/skipped"
+      skipped=$((skipped + 1))
+      ;;
+    *)
+      cat "$work/log"
+      echo "FAILED: $name"
+      failed=$((failed + 1))
+      ;;
+  esac
+}
+
+# All test files under one runtime. Its JUnit report and its exit code are believed only together: a runner that dies on
+# the way has exited with 0 before, and writes no report or one with errors.
+suite() { # NAME COMMAND...
+  name=$1
+  shift
+  rm -f "$work/report"
+  {
+    limited "$@" 2>&1
+    echo $? >"$work/code"
+  } | tee "$work/log"
+  grep -o 'skipped: .*' "$work/log" >>"$work/skipped"
+  f=$(($(total failures) + $(total errors))) s=$(grep -o '<skipped' "$work/report" 2>/dev/null | wc -l)
+  p=$(($(total tests) - f - s))
+  if [ "$f" -eq 0 ] && [ "$(cat "$work/code")" -ne 0 ]; then
+    echo "FAILED: $name exited with $(cat "$work/code")"
+    f=1
   fi
-}
-
-skip() { # NAME REASON
-  skipped=$((skipped + 1))
-  notes="$notes
-skipped: $1: $2"
-}
-
-number() { # PATTERN: the last number that stands before it in the log
-  sed -n "s/.*[^0-9]\([0-9][0-9]*\) $1.*/\1/p" "$log" | tail -n 1 | grep . || echo 0
-}
-
-# All test files under one runtime; its closing line is believed only together with its exit code.
-suite() { # NAME PASSED FAILED SKIPPED COMMAND...
-  name=$1 p=$2 f=$3 s=$4
-  shift 4
-  "$@" >"$log" 2>&1
-  code=$?
-  cat "$log"
-  sed -i 's/^/ /' "$log"
-  p=$(number "$p") f=$(number "$f") s=$(number "$s")
-  [ "$code" -ne 0 ] && [ "$f" -eq 0 ] && f=1
-  [ "$p" -eq 0 ] && f=$((f + 1)) && echo "FAILED: $name ran no test"
-  echo "$name: $p passed, $f failed, $s skipped"
+  if [ "$p" -le 0 ]; then
+    echo "FAILED: $name passed no test, or left no report"
+    p=0
+    [ "$f" -gt 0 ] || f=1
+  fi
+  echo "$name: $p passed, $f failed, $((s)) skipped"
   passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
-  notes="$notes$(grep -ho 'skipped: .*' "$log" | sort -u | sed 's/^/\n/')"
+}
+
+total() { # ATTRIBUTE of the whole report; 0 without one
+  sed -n "s/.*<testsuites [^>]*$1=\"\([0-9]*\)\".*/\1/p" "$work/report" 2>/dev/null | grep . || echo 0
+}
+
+limited() { # COMMAND...: within half an hour, where there is a way to say so
+  if timeout --foreground 9 true 2>/dev/null; then timeout --foreground -k 9 1800 "$@"; else "$@"; fi
 }
 
 check "format" deno fmt --check
 check "lint" deno lint
-check "types" deno check mod.ts src test scripts
-check "layers" deno run -A scripts/layers.ts
+check "types" deno check --node-modules-dir=manual mod.ts src test scripts
+check "layers" deno run -A --node-modules-dir=manual scripts/layers.ts
+rm -f dist/gate46-bun dist/gate46-deno
 check "compile with bun" sh compile.sh bun
-[ -x dist/gate46-bun ] && GATE46_BINS=$PWD/dist/gate46-bun
-if [ -n "${DENORT_BIN:-}" ]; then
-  check "compile with deno" sh compile.sh deno
-  [ -x dist/gate46-deno ] && GATE46_BINS="${GATE46_BINS:-} $PWD/dist/gate46-deno"
-else
-  skip "compile with deno" "DENORT_BIN names no denort, and fetching one needs Deno's download host"
-fi
+check "compile with deno" sh compile.sh deno
+GATE46_BINS=
+for executable in "$root/dist/gate46-bun" "$root/dist/gate46-deno"; do
+  [ -x "$executable" ] && GATE46_BINS="$GATE46_BINS $executable"
+done
 export GATE46_BINS
-suite "deno test" passed failed ignored deno test -A --quiet test
-suite "bun test" pass fail skip bun test --timeout 120000 ./test
+suite "deno test" deno test -A --quiet --no-check --node-modules-dir=manual --junit-path="$work/report" test
+suite "bun test" bun test --timeout 120000 --reporter=junit --reporter-outfile="$work/report" ./test
 
-[ -n "$notes" ] && echo "$notes"
+sort -u "$work/skipped"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

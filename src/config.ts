@@ -86,7 +86,7 @@ export function parseConfig(raw: RawOptions): Config {
     usersFile: raw.usersFile,
     allow: each("--allow", raw.allow ?? [], prefix),
     admin: raw.admin === "off" ? undefined : parseAdmin(raw.admin ?? DEFAULT_ADMIN),
-    drainMs: duration("--drain", raw.drain, 30_000),
+    drainMs: duration("--drain", raw.drain, 30_000, 0),
     logLevel: choice("--log-level", raw.logLevel, logLevels, "info"),
     logFormat: choice("--log-format", raw.logFormat, logFormats, "text"),
     gateway: {
@@ -107,7 +107,7 @@ export function parseConfig(raw: RawOptions): Config {
 
 /** ADDR in every usual form: 0.0.0.0:1080, [::]:1080, :1080, *:1080, localhost:1080, 192.0.2.1, ::1. */
 export function parseListen(text: string, where: string): ListenSpec[] {
-  const match = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d+))?$/.exec(text);
+  const match = /^(?:\[([0-9a-f:.]+)\]|([^:]*))(?::(\d+))?$/i.exec(text);
   const [host, port] = match
     ? [match[1] ?? match[2]!, match[3] === undefined ? DEFAULT_PORT : Number(match[3])]
     : [text, DEFAULT_PORT];
@@ -119,7 +119,7 @@ export function parseListen(text: string, where: string): ListenSpec[] {
   if (host === "localhost") {
     return ["127.0.0.1", "::1"].map((loopback) => ({ addr: { host: loopback, port }, optional: loopback === "::1" }));
   }
-  if (host === "" || host === "*") {
+  if (host === "*" || (host === "" && text !== "")) {
     return [{ addr: { host: "::", port }, otherwise: { host: "0.0.0.0", port }, optional: false }];
   }
   const addr = ipAddress(host, port);
@@ -128,13 +128,14 @@ export function parseListen(text: string, where: string): ListenSpec[] {
 }
 
 /** `10`, `10s`, `500ms`, `5m` or `1h`, in ms. */
-function duration(flag: string, text: string | undefined, otherwise: number): number {
+function duration(flag: string, text: string | undefined, otherwise: number, least = 1): number {
   if (text === undefined) return otherwise;
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);
   const ms = match && Number(match[1]) * { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[match[2] ?? "s"]!;
   if (ms === null || ms > 2 ** 31 - 1) {
     throw new ConfigError(`Cannot parse ${flag}: '${text}' is no time (write 10s, 500ms, 5m or 1h)`);
   }
+  if (ms < least) throw new ConfigError(`Cannot parse ${flag}: '${text}' is too short`);
   return ms;
 }
 

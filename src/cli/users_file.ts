@@ -18,7 +18,7 @@ export async function loadUsers(
 /** Lines of NAME:HASH; blank lines and lines that begin with # mean nothing. Throws ConfigError. */
 export function parseUsersFile(text: string, file: string): Map<string, PasswordHash> {
   const users = new Map<string, PasswordHash>();
-  text.split(/\r?\n/).forEach((line, i) => {
+  text.replace(/^\ufeff/, "").split(/\r?\n/).forEach((line, i) => {
     if (line.trim() === "" || line.startsWith("#")) return;
     const wrong = (state: string) => new ConfigError(`Cannot parse ${file} line ${i + 1}: ${state}`);
     const at = line.indexOf(":");

@@ -38,8 +38,8 @@ async function look(name: string): Promise<readonly string[]> {
 function orAborted<T>(answer: Promise<T>, signal: AbortSignal, name: string): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = () => reject(new NetError("aborted", `Cannot resolve '${name}': given up`));
-    if (signal.aborted) return abort();
-    signal.addEventListener("abort", abort, { once: true });
     answer.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort, { once: true });
   });
 }

@@ -1,5 +1,7 @@
 import { type Address, ipAddress } from "../protocol/address.ts";
 import type { SessionEnd } from "../events.ts";
+import { NetError } from "../net/error.ts";
+import type { Socket } from "../net/socket.ts";
 import { Association } from "./association.ts";
 import type { Conversation } from "./conversation.ts";
 import { bindInRange } from "./ports.ts";
@@ -21,10 +23,20 @@ export async function associate(conversation: Conversation, _destination: Addres
     await conversation.succeed(ipAddress(announced, socket.addr.port)!);
     association.run();
     client.keepAlive(); // nothing else would tell that a client which only receives has vanished
-    while (await client.read() !== null); // octets on the control connection mean nothing
-    return "end";
+    return await controlEnd(client);
   } finally {
     cut.removeEventListener("abort", close);
     close();
+  }
+}
+
+/** Octets on the control connection mean nothing; how it ends is how the association ends. */
+async function controlEnd(client: Socket): Promise<SessionEnd> {
+  try {
+    while (await client.read() !== null);
+    return "end";
+  } catch (error) {
+    if (!(error instanceof NetError)) throw error;
+    return error.kind === "reset" ? "reset" : "error";
   }
 }

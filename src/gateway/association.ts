@@ -28,7 +28,7 @@ export class Association {
   readonly #destinations: Destinations;
   readonly #reassembly = new Reassembly(REASSEMBLY_MS);
   /** Datagrams of one batch, by the socket they leave from. */
-  readonly #outgoing: Record<Family, Datagram[]> = { ipv4: [], ipv6: [] };
+  #outgoing: Record<Family, Datagram[]> = { ipv4: [], ipv6: [] };
   /** The client's end, once a valid datagram has come from it. */
   #clientAddr: SocketAddr | undefined;
   #clientFragments = false;
@@ -111,17 +111,20 @@ export class Association {
   }
 
   #sendWaiting(destination: Destination): void {
+    const waiting = this.#destinations.takeWaiting(destination);
+    if (this.#closed) return;
     const now = this.#conversation.clock.now();
-    for (const payload of destination.waiting.splice(0)) this.#queue(destination, payload, now);
-    destination.waitingSize = 0;
+    for (const payload of waiting) this.#queue(destination, payload, now);
     void this.#flush();
   }
 
+  /** All is taken before the first wait: what it holds are views, which go when the caller receives again. */
   async #flush(): Promise<void> {
+    const outgoing = this.#outgoing;
+    this.#outgoing = { ipv4: [], ipv6: [] };
     for (const family of families) {
-      const batch = this.#outgoing[family];
+      const batch = outgoing[family];
       if (batch.length === 0) continue;
-      this.#outgoing[family] = [];
       const socket = await this.#upSocket(family);
       this.#drop("lost", socket ? await socket.send(batch) : batch.length);
     }
@@ -140,7 +143,8 @@ export class Association {
       void this.#pumpDown(socket);
       return socket;
     } catch {
-      return undefined; // a family this host does not have: what goes there is lost
+      this.#up.delete(family); // no descriptor now, which may change, or no such family here
+      return undefined;
     }
   }
 

@@ -14,7 +14,7 @@ import { ClientLeft } from "./wire.ts";
  * where, lets one peer in, tells the client who, and relays.
  */
 export async function bind(conversation: Conversation, destination: Address): Promise<SessionEnd> {
-  const { net, settings, client, clock, cut } = conversation;
+  const { net, settings, client, wire, clock, cut } = conversation;
   const peers = isUnspecified(destination.host) ? undefined : await judgedAddresses(conversation, destination, cut);
   const localHost = await listeningHost(conversation, destination, peers);
   const listener = await bindInRange(settings.ports, (port) => net.listen({ host: localHost, port }));
@@ -28,14 +28,13 @@ export async function bind(conversation: Conversation, destination: Address): Pr
   try {
     await conversation.succeed(announced(conversation, listener));
     client.keepAlive();
-    const ahead = new ReadAhead(client);
-    const left = ahead.first.then((chunk) => chunk === null && close(), close);
+    const ahead = new ReadAhead(client, wire.rest());
+    void ahead.left.then(close);
     const peer = await acceptPeer(conversation, listener, peers);
     cancel();
     close();
     if (peer) return await relayWith(conversation, peer, ahead, ipAddress(peer.remoteAddr.host, peer.remoteAddr.port)!);
     if (late) throw new NetError("timed-out", `Cannot accept the peer: none came within ${settings.bindMs} ms`);
-    await left;
     throw new ClientLeft("The client left while BIND waited for its peer");
   } finally {
     cancel();

@@ -9,8 +9,11 @@ import type { UdpFilter } from "./settings.ts";
 /** A judgement and a name's address are believed for so long, however busy the destination. */
 const REJUDGE_MS = 600_000;
 
-/** Payload that waits for a name, per destination. */
-const MAX_WAITING_SIZE = 128 << 10;
+/** A name that could not be resolved is asked for again after so long. */
+const RETRY_MS = 5_000;
+
+/** Payload that waits for a name: for one of them, and for all of an association. */
+const MAX_WAITING_SIZE = 128 << 10, MAX_ALL_WAITING_SIZE = 2 << 20;
 
 /** Where datagrams with one header go. */
 export interface Destination {
@@ -39,6 +42,7 @@ export class Destinations {
   readonly #sources = new Map<string, Map<number, Source>>();
   #last: Destination | undefined;
   #sourceCount = 0;
+  #waitingSize = 0;
 
   /** `resolved` is called when a destination that datagrams wait for has its address, or will never have one. */
   constructor(conversation: Conversation, resolved: (destination: Destination) => void) {
@@ -49,10 +53,10 @@ export class Destinations {
   /** The destination that `header` names. Throws ProtocolError. */
   find(header: Uint8Array, now: number): Destination {
     const last = this.#last;
-    if (last && sameBytes(last.header, header) && now - last.since < REJUDGE_MS) return last;
+    if (last && sameBytes(last.header, header) && isFresh(last, now)) return last;
     const key = String.fromCharCode(...header);
     let found = this.#byHeader.get(key);
-    if (!found || now - found.since >= REJUDGE_MS) {
+    if (!found || !isFresh(found, now)) {
       found = this.#add(header.slice(), now);
       this.#byHeader.set(key, found);
       this.#bound();
@@ -81,10 +85,20 @@ export class Destinations {
 
   /** Keeps `payload` until the name is resolved; false where too much waits already. */
   wait(destination: Destination, payload: Uint8Array): boolean {
-    if (destination.waitingSize + payload.length > MAX_WAITING_SIZE) return false;
+    const size = Math.max(payload.length, 256); // an empty datagram costs memory too
+    if (destination.waitingSize + size > MAX_WAITING_SIZE) return false;
+    if (this.#waitingSize + size > MAX_ALL_WAITING_SIZE) return false;
     destination.waiting.push(payload.slice());
-    destination.waitingSize += Math.max(payload.length, 256); // an empty datagram costs memory too
+    destination.waitingSize += size;
+    this.#waitingSize += size;
     return true;
+  }
+
+  /** What waited, in its order. */
+  takeWaiting(destination: Destination): readonly Uint8Array[] {
+    this.#waitingSize -= destination.waitingSize;
+    destination.waitingSize = 0;
+    return destination.waiting.splice(0);
   }
 
   /** Forgets what has not been used since `before`. */
@@ -161,6 +175,10 @@ export class Destinations {
       }
     }
   }
+}
+
+function isFresh({ since, drop }: Destination, now: number): boolean {
+  return now - since < (drop === "unresolved" ? RETRY_MS : REJUDGE_MS);
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -76,6 +76,7 @@ export class Gateway {
   }
 
   #admit(client: Socket): void {
+    if (this.#draining) return client.close(); // accepted just before
     const { settings, emit } = this.#context;
     const octets = parseIp(client.remoteAddr.host);
     const allowed = !settings.from || (octets && settings.from.some((prefix) => prefix.contains(octets)));

@@ -8,9 +8,12 @@ import {
 } from "../protocol/negotiation.ts";
 import type { Wire } from "./wire.ts";
 
-/** Says whether credentials are good. Takes as long for an unknown user as for a wrong password. */
 export interface Authenticator {
-  verify(credentials: Credentials): Promise<boolean>;
+  /**
+   * Whether credentials are good. Takes as long for an unknown user as for a wrong password. Where it has to wait for its
+   * turn it asks `isWanted` before it goes to work.
+   */
+  verify(credentials: Credentials, isWanted: () => boolean): Promise<boolean>;
 }
 
 /** What method negotiation came to. */
@@ -24,7 +27,11 @@ export function offeredMethods(authenticator: Authenticator | undefined): readon
 }
 
 /** Method selection (RFC 1928 s3) and, where chosen, username/password (RFC 1929). The answer has been sent. */
-export async function negotiate(wire: Wire, authenticator: Authenticator | undefined): Promise<Negotiated> {
+export async function negotiate(
+  wire: Wire,
+  authenticator: Authenticator | undefined,
+  isWanted: () => boolean,
+): Promise<Negotiated> {
   const { methods } = await wire.take(decodeGreeting);
   const method = offeredMethods(authenticator).find((offered) => methods.includes(offered));
   await wire.send(encodeMethodSelection(method ?? Method.NoneAcceptable));
@@ -33,7 +40,7 @@ export async function negotiate(wire: Wire, authenticator: Authenticator | undef
 
   const credentials = await wire.take(decodeCredentials);
   const username = new TextDecoder().decode(credentials.username);
-  const good = await authenticator.verify(credentials);
+  const good = await authenticator.verify(credentials, isWanted);
   await wire.send(encodeStatus(good ? 0 : 1));
   return good ? { method, username } : { failed: "authentication-failed", username };
 }

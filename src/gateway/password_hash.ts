@@ -1,29 +1,42 @@
 import { Buffer } from "node:buffer";
 import { randomBytes, scrypt, timingSafeEqual } from "node:crypto";
 
-/** Password hashes as text: $scrypt$ln=15,r=8,p=1$SALT$HASH, the PHC string format with scrypt (RFC 7914). */
-export interface PasswordHash {
+/** What it costs to try a password. */
+export interface HashCost {
   /** Binary logarithm of the cost N. */
   readonly logCost: number;
   readonly blockSize: number;
   readonly parallelization: number;
+}
+
+/** Password hashes as text: $scrypt$ln=15,r=8,p=1$SALT$HASH, the PHC string format with scrypt (RFC 7914). */
+export interface PasswordHash extends HashCost {
   readonly salt: Uint8Array;
   readonly hash: Uint8Array;
 }
 
-const LOG_COST = 15, BLOCK_SIZE = 8, PARALLELIZATION = 1, SALT_SIZE = 16, HASH_SIZE = 32;
+const SALT_SIZE = 16, HASH_SIZE = 32;
+
+/** What new hashes cost: tens of ms of a core and 32 MiB. */
+const usualCost: HashCost = { logCost: 15, blockSize: 8, parallelization: 1 };
+
+/** The most that costFactor() may be: 256 MiB, or about a second. */
+const MAX_COST_FACTOR = 2 ** 21;
 
 /** Makes a new hash with a random salt. */
 export async function hashPassword(password: Uint8Array): Promise<PasswordHash> {
-  const salt = randomBytes(SALT_SIZE);
-  const empty = {
-    logCost: LOG_COST,
-    blockSize: BLOCK_SIZE,
-    parallelization: PARALLELIZATION,
-    salt,
-    hash: new Uint8Array(HASH_SIZE),
-  };
-  return { ...empty, hash: await derive(password, empty) };
+  const random = decoyHash(usualCost);
+  return { ...random, hash: await derive(password, random) };
+}
+
+/** A hash of no password, which takes as long to be tried as one of that cost. */
+export function decoyHash({ logCost, blockSize, parallelization }: HashCost = usualCost): PasswordHash {
+  return { logCost, blockSize, parallelization, salt: randomBytes(SALT_SIZE), hash: randomBytes(HASH_SIZE) };
+}
+
+/** How much work a hash is, in blocks of 128 octets. */
+export function costFactor({ logCost, blockSize, parallelization }: HashCost): number {
+  return 2 ** logCost * blockSize * parallelization;
 }
 
 export async function verifyPassword(password: Uint8Array, expected: PasswordHash): Promise<boolean> {
@@ -44,14 +57,15 @@ export function parseHash(text: string): PasswordHash | undefined {
     Uint8Array,
     Uint8Array,
   ];
-  const sane = logCost >= 1 && logCost <= 20 && blockSize >= 1 && blockSize <= 32 && parallelization >= 1 &&
-    parallelization <= 16 && hash.length >= 16;
-  return sane ? { logCost, blockSize, parallelization, salt, hash } : undefined;
+  const parsed = { logCost, blockSize, parallelization, salt, hash };
+  const sane = logCost >= 1 && blockSize >= 1 && parallelization >= 1 && costFactor(parsed) <= MAX_COST_FACTOR &&
+    hash.length >= 16;
+  return sane ? parsed : undefined;
 }
 
 function derive(password: Uint8Array, { logCost, blockSize, parallelization, salt, hash }: PasswordHash) {
   const cost = 2 ** logCost;
-  const options = { N: cost, r: blockSize, p: parallelization, maxmem: 256 * cost * blockSize };
+  const options = { N: cost, r: blockSize, p: parallelization, maxmem: 256 * blockSize * (cost + parallelization + 2) };
   return new Promise<Uint8Array>((resolve, reject) => {
     scrypt(password, salt, hash.length, options, (error, key) => error ? reject(error) : resolve(key));
   });

@@ -1,29 +1,39 @@
 import type { Socket, SocketAddr } from "../net/socket.ts";
 
+/** What is kept for a relay that has not begun. */
+const MAX_AHEAD_SIZE = 64 << 10;
+
 /**
- * A client's socket with what was read before the relay began in front: the early data behind its request, and a read that
- * is under way already, which is how BIND notices that its client left while it waits for the peer.
+ * A client's socket that is read before its relay begins, since only a read tells that the client has left: what BIND wants
+ * to know while it waits for the peer. The relay then finds it in front, behind the early data that came with the request.
  */
 export class ReadAhead implements Socket {
   readonly localAddr: SocketAddr;
   readonly remoteAddr: SocketAddr;
-  /** What came next: null at the end; rejects as read() does. */
-  readonly first: Promise<Uint8Array | null>;
+  /** Resolves when the client has ended or reset before the relay began. */
+  readonly left: Promise<void>;
   readonly #socket: Socket;
-  readonly #ahead: Promise<Uint8Array | null>[];
+  readonly #ahead: Uint8Array[] = [];
+  #size = 0;
+  #underWay: Promise<Uint8Array | null> | undefined;
+  #relaying = false;
 
   /** `early` is a copy: the read under way overwrites what the socket lent. */
   constructor(socket: Socket, early: Uint8Array) {
     this.#socket = socket;
     this.localAddr = socket.localAddr;
     this.remoteAddr = socket.remoteAddr;
-    this.first = socket.read();
-    this.first.catch(() => {}); // whoever reads it is told
-    this.#ahead = early.length > 0 ? [Promise.resolve(early), this.first] : [this.first];
+    if (early.length > 0) this.#keep(early);
+    this.left = new Promise((resolve) => this.#readOn(resolve));
   }
 
   read(): Promise<Uint8Array | null> {
-    return this.#ahead.shift() ?? this.#socket.read();
+    this.#relaying = true;
+    const chunk = this.#ahead.shift();
+    if (chunk) return Promise.resolve(chunk);
+    const next = this.#underWay ?? this.#socket.read();
+    this.#underWay = undefined;
+    return next;
   }
 
   write(bytes: Uint8Array): Promise<void> {
@@ -44,5 +54,22 @@ export class ReadAhead implements Socket {
 
   keepAlive(): void {
     this.#socket.keepAlive();
+  }
+
+  /** A read under way when the relay begins is the relay's, and so is one that has come to an end. */
+  #readOn(left: () => void): void {
+    this.#underWay = this.#socket.read();
+    this.#underWay.then((chunk) => {
+      if (this.#relaying) return;
+      if (chunk === null) return left();
+      this.#underWay = undefined;
+      this.#keep(chunk.slice());
+      if (this.#size < MAX_AHEAD_SIZE) this.#readOn(left);
+    }, left);
+  }
+
+  #keep(bytes: Uint8Array): void {
+    this.#ahead.push(bytes);
+    this.#size += bytes.length;
   }
 }

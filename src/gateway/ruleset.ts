@@ -1,4 +1,4 @@
-import { type Address, addressText, parseIp } from "../protocol/address.ts";
+import { type Address, addressText, isUnspecified, octetsAddress, parseIp } from "../protocol/address.ts";
 import { Reply } from "../protocol/codes.ts";
 import { embeddedIpv4 } from "../protocol/embedded_ipv4.ts";
 import { parsePrefix, type Prefix } from "../protocol/prefix.ts";
@@ -48,9 +48,10 @@ export class Ruleset {
     for (const form of embedded ? [octets, embedded] : [octets]) {
       const kind = this.#allows(form) ? undefined : closed.find(([prefix]) => prefix.contains(form))?.[1];
       if (kind) return new Refusal(Reply.NotAllowed, `${kind} destination ${destination.host}`);
-    }
-    if (this.#isOwnListener(destination) && !this.#allowsExactly(octets)) {
-      return new Refusal(Reply.NotAllowed, `own listener ${addressText(destination)}`);
+      const address = form === octets ? destination : octetsAddress(form, destination.port);
+      if (this.#isOwnListener(address) && !this.#allowsExactly(form)) {
+        return new Refusal(Reply.NotAllowed, `own listener ${addressText(destination)}`);
+      }
     }
     return undefined;
   }
@@ -66,7 +67,7 @@ export class Ruleset {
 
   #isOwnListener({ host, port }: SocketAddr): boolean {
     return this.#options.ownListeners().some((own) =>
-      own.port === port && (own.host === host || (isAny(own.host, host) && this.#isLocal(host)))
+      own.port === port && (own.host === host || isUnspecified(host) || (isAny(own.host, host) && this.#isLocal(host)))
     );
   }
 

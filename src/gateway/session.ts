@@ -110,7 +110,8 @@ export class Session {
   }
 
   async #takeRequest(): Promise<Request | SessionEnd> {
-    const negotiated = await negotiate(this.#wire, this.#context.authenticator);
+    const isWanted = () => !this.#timedOut && !this.#cut.signal.aborted;
+    const negotiated = await negotiate(this.#wire, this.#context.authenticator, isWanted);
     if (negotiated.username !== undefined) this.record.username = negotiated.username;
     if ("failed" in negotiated) return negotiated.failed;
     this.record.method = negotiated.method;

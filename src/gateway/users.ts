@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Credentials } from "../protocol/negotiation.ts";
 import type { Authenticator } from "./methods.ts";
-import { hashPassword, type PasswordHash, verifyPassword } from "./password_hash.ts";
+import { costFactor, decoyHash, type PasswordHash, verifyPassword } from "./password_hash.ts";
 
 /** Hashings under way at one time: each takes tens of ms of a core and 32 MiB, and strangers can ask for them. */
 const MAX_HASHING = 2;
@@ -15,16 +15,18 @@ export class Users implements Authenticator {
   readonly #hashes: ReadonlyMap<string, PasswordHash>;
   readonly #known = new Map<string, Buffer>();
   readonly #key = randomBytes(32);
-  readonly #decoy: Promise<PasswordHash>;
+  /** Tried for a name nobody has. */
+  readonly #decoy: PasswordHash;
   readonly #queue: (() => void)[] = [];
   #hashing = 0;
 
   constructor(hashes: ReadonlyMap<string, PasswordHash>) {
     this.#hashes = hashes;
-    this.#decoy = hashPassword(randomBytes(16));
+    const costliest = Array.from(hashes.values()).sort((a, b) => costFactor(b) - costFactor(a))[0];
+    this.#decoy = decoyHash(costliest);
   }
 
-  async verify({ username, password }: Credentials): Promise<boolean> {
+  async verify({ username, password }: Credentials, isWanted: () => boolean): Promise<boolean> {
     const user = Buffer.from(username).toString("utf8");
     const digest = createHmac("sha256", this.#key).update(password).digest();
     const known = this.#known.get(user);
@@ -33,7 +35,8 @@ export class Users implements Authenticator {
     const expected = this.#hashes.get(user);
     await this.#turn();
     try {
-      const good = await verifyPassword(password, expected ?? await this.#decoy);
+      if (!isWanted()) return false;
+      const good = await verifyPassword(password, expected ?? this.#decoy);
       if (!good || !expected) return false;
       this.#known.set(user, digest);
       return true;

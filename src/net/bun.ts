@@ -7,6 +7,7 @@ import { systemClock } from "./clock.ts";
 import { NetError, netError } from "./error.ts";
 import { interfaceAddrs, likelyLocalAddr } from "./interfaces.ts";
 import type { Libc } from "./linux/libc.ts";
+import { DescriptorReserve, noDescriptors } from "./linux/descriptor_reserve.ts";
 import { openLibc } from "./linux/libc_bun.ts";
 import { connectFailure, routedLocalAddr } from "./linux/probe.ts";
 import { relay } from "./relay.ts";
@@ -18,7 +19,10 @@ export function bunNet(): Net {
   return {
     listen: (addr) => Promise.resolve().then(() => listen(addr)),
     connect,
-    bindUdp: (addr) => BunUdpSocket.bind(addr),
+    async bindUdp(addr) {
+      reserve().check(`bind UDP ${addressText(addr)}`);
+      return await BunUdpSocket.bind(addr);
+    },
     relay: (client, destination, options) =>
       client instanceof BunSocket && destination instanceof BunSocket
         ? bunRelay(client, destination, options)
@@ -33,6 +37,13 @@ export function bunNet(): Net {
 
 /** bun-types knows handlers of Buffers only. */
 const handlers = bunHandlers as unknown as Bun.SocketHandler<BunSocket | Opening>;
+
+let kept: DescriptorReserve | undefined;
+
+/** Bun's accept loop spins when no descriptor is left (oven-sh/bun#32705), so that is not let happen. */
+function reserve(): DescriptorReserve {
+  return kept ??= new DescriptorReserve();
+}
 
 let opened: Promise<Libc | undefined> | undefined;
 
@@ -67,7 +78,12 @@ async function connect(addr: SocketAddr, { signal }: ConnectOptions = {}): Promi
     return await new Promise<Socket>((resolve, reject) => {
       abort = () => reject(givenUp());
       signal?.addEventListener("abort", abort, { once: true });
-      const opened = (socket: BunSocket) => signal?.aborted ? socket.close() : resolve(socket);
+      const opened = (socket: BunSocket) => {
+        const full = reserve().refuses(socket.tcp.fd);
+        if (full || signal?.aborted) socket.close();
+        if (full) reject(noDescriptors(`connect to ${addressText(addr)}`));
+        else resolve(socket);
+      };
       const opening: Opening = { remoteAddr: addr, opened };
       Bun.connect({ hostname: addr.host, port: addr.port, allowHalfOpen: true, data: opening, socket: handlers }).catch(
         reject,
@@ -95,7 +111,8 @@ class BunListener implements Listener {
   addr: SocketAddr = { host: "0.0.0.0", port: 0 };
   #listener: Bun.TCPSocketListener<BunSocket | Opening> | undefined;
   readonly #queue: Socket[] = [];
-  #accepter: ((socket: Socket | null) => void) | undefined;
+  #accepter: { resolve(socket: Socket | null): void; reject(error: NetError): void } | undefined;
+  #failure: NetError | undefined;
   #closed = false;
 
   attach(listener: Bun.TCPSocketListener<BunSocket | Opening>): void {
@@ -107,7 +124,10 @@ class BunListener implements Listener {
     const socket = this.#queue.shift();
     if (socket) return Promise.resolve(socket);
     if (this.#closed) return Promise.resolve(null);
-    return new Promise((resolve) => this.#accepter = resolve);
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (failure) return Promise.reject(failure);
+    return new Promise((resolve, reject) => this.#accepter = { resolve, reject });
   }
 
   close(): void {
@@ -115,13 +135,26 @@ class BunListener implements Listener {
     this.#closed = true;
     this.#listener?.stop();
     for (const socket of this.#queue.splice(0)) socket.close();
-    this.#accepter?.(null);
+    this.#takeAccepter()?.resolve(null);
   }
 
   onOpen(socket: BunSocket): void {
+    if (this.#closed) return socket.close();
+    const accepter = this.#takeAccepter();
+    if (!reserve().refusesClient(socket.tcp.fd)) {
+      if (accepter) accepter.resolve(socket);
+      else this.#queue.push(socket);
+      return;
+    }
+    socket.close();
+    const failure = noDescriptors(`accept on ${addressText(this.addr)}`);
+    if (accepter) accepter.reject(failure);
+    else this.#failure = failure;
+  }
+
+  #takeAccepter() {
     const accepter = this.#accepter;
     this.#accepter = undefined;
-    if (accepter) accepter(socket);
-    else this.#queue.push(socket);
+    return accepter;
   }
 }

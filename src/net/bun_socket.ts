@@ -10,7 +10,8 @@ const HIGH_WATER = 64 << 10;
 /** Silence before the kernel's first probe. */
 const KEEPALIVE_IDLE_MS = 60_000;
 
-export type BunTcp = Bun.Socket<BunSocket>;
+/** bun-types forgets the descriptor. */
+export type BunTcp = Bun.Socket<BunSocket> & { readonly fd: number };
 
 /** Takes a socket's events as they come, in place of read() and write(): the relay does. */
 export interface Flow {
@@ -47,13 +48,13 @@ export class BunSocket implements Socket {
   #flow: Flow | undefined;
 
   /** Bun asks the kernel for each part of an address, so `remoteAddr` is passed where it is known. */
-  constructor(tcp: BunTcp, remoteAddr = socketAddr(tcp.remoteAddress, tcp.remotePort)) {
+  constructor(tcp: BunTcp, remoteAddr = bunAddr(tcp.remoteAddress, tcp.remotePort)) {
     this.tcp = tcp;
     this.remoteAddr = remoteAddr;
   }
 
   get localAddr(): SocketAddr {
-    return this.#localAddr ??= socketAddr(this.tcp.localAddress, this.tcp.localPort);
+    return this.#localAddr ??= bunAddr(this.tcp.localAddress, this.tcp.localPort);
   }
 
   read(): Promise<Uint8Array | null> {
@@ -156,6 +157,11 @@ export class BunSocket implements Socket {
     this.#paused = false;
     if (!this.#closed) this.tcp.resume();
   }
+}
+
+/** Bun has no address for a socket whose peer has gone, whatever its types say; nobody will need it then. */
+function bunAddr(host: string | undefined, port: number): SocketAddr {
+  return host === undefined ? { host: "0.0.0.0", port: 0 } : socketAddr(host, port);
 }
 
 /** What a socket carries until it is open; Bun copies it from the listener, or takes it from the connect. */

@@ -7,6 +7,9 @@ import { socketAddr } from "./socket_addr.ts";
 /** What waits for receive() may grow to this; what comes then is lost, as UDP may. */
 const MAX_QUEUED_SIZE = 4 << 20;
 
+/** What a datagram costs besides its octets: without it, empty ones would queue without end. */
+const DATAGRAM_COST = 512;
+
 export class BunUdpSocket implements UdpSocket {
   readonly addr: SocketAddr;
   readonly #socket: Bun.udp.Socket<"uint8array">;
@@ -67,9 +70,10 @@ export class BunUdpSocket implements UdpSocket {
   }
 
   onData(bytes: Uint8Array, host: string, port: number): void {
-    if (this.#queued + bytes.length > MAX_QUEUED_SIZE) return;
+    const cost = bytes.length + DATAGRAM_COST;
+    if (this.#queued + cost > MAX_QUEUED_SIZE) return;
     this.#queue.push({ bytes, addr: socketAddr(host, port) });
-    this.#queued += bytes.length;
+    this.#queued += cost;
     const receiver = this.#receiver;
     if (!receiver) return;
     this.#receiver = undefined;

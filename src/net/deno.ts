@@ -74,13 +74,17 @@ class DenoListener implements Listener {
   }
 
   async accept(): Promise<Socket | null> {
-    if (this.#closed) return null;
-    try {
-      return new DenoSocket(await this.#listener.accept());
-    } catch (error) {
-      if (this.#closed) return null;
-      throw denoError(error, "accept on", addressText(this.addr));
+    while (!this.#closed) {
+      try {
+        return new DenoSocket(await this.#listener.accept());
+      } catch (error) {
+        if (this.#closed) break;
+        const failure = denoError(error, "accept on", addressText(this.addr));
+        if (failure.kind !== "closed") throw failure;
+        // ENOTCONN: reset while it waited, which is nobody's loss but its own.
+      }
     }
+    return null;
   }
 
   close(): void {

@@ -60,7 +60,8 @@ for (
 ) {
   test(`UDP, relay type ${type}: datagrams of every size come back, from their true source`, async () => {
     const association = await associate(listener);
-    for (const size of [0, 1, 512, 1_400, 9_000, 60_000, 65_000]) {
+    const largest = 65_507 - (echo === echo6 ? 22 : 10); // what UDP over IPv4 takes, less the header
+    for (const size of [0, 1, 512, 1_400, 9_000, 60_000, largest]) {
       const payload = new Uint8Array(randomBytes(size));
       const answer = await association.exchange(payload, echo.addr.host, echo.addr.port);
       assert.deepEqual(answer.payload, payload);
@@ -154,9 +155,7 @@ test("UDP: the association ends with its TCP connection", async () => {
   const live = async () =>
     /gate46_sessions (\d+)/.exec(await (await fetch(`http://127.0.0.1:${gateway.admin!.port}/metrics`)).text())![1];
   await until("no session is left", async () => await live() === "0");
-  const probe = await Udp.bind("127.0.0.1"); // its port is free again, or somebody else's
-  await association.udp.send(Uint8Array.of(0), association.relay);
-  assert.equal(association.udp.waiting, 0);
-  probe.close();
+  const port = await Udp.bind(association.relay.host, association.relay.port); // rejects where it is still taken
+  port.close();
   association.udp.close();
 });

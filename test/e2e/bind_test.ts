@@ -65,3 +65,11 @@ test("BIND: a peer that the ruleset refuses is refused at once", async () => {
   assert.equal(reply.reply, Reply.NotAllowed);
   client.close();
 });
+
+test("BIND: a client that says more and then leaves while it waits is noticed", async () => {
+  const { client } = await ask(v4, Command.Bind, "127.0.0.1", 0);
+  client.write("more");
+  client.socket.end();
+  assert.equal((await client.rest()).length, 0); // not the reply at the end of --bind-timeout
+  client.close();
+});

@@ -9,6 +9,8 @@ import process from "node:process";
 export interface Network {
   /** `ip netns exec NAME` of each host. */
   in(host: Host): readonly string[];
+  /** The name of a host's namespace. */
+  name(host: Host): string;
   remove(): void;
 }
 
@@ -44,8 +46,35 @@ export function whyNot(): string | false {
   return false;
 }
 
+/** Of networks, so that two in one process have names of their own. */
+let count = 0;
+
 export function buildNetwork(): Network {
-  const name = (host: Host) => `g46-${process.pid}-${host}`;
+  const tag = `g46-${process.pid}-${++count}`;
+  const name = (host: Host) => `${tag}-${host}`;
+  const folder = `/etc/netns/${name("gw")}`;
+  const network: Network = {
+    name,
+    in: (host) => ["ip", "netns", "exec", name(host)],
+    remove() {
+      for (const host of hosts) {
+        spawnSync("ip", ["netns", "pids", name(host)]).stdout?.toString().split("\n").filter(Boolean)
+          .forEach((pid) => kill(Number(pid)));
+        spawnSync("ip", ["netns", "del", name(host)]);
+      }
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+  try {
+    build(name, folder);
+  } catch (error) {
+    network.remove();
+    throw error;
+  }
+  return network;
+}
+
+function build(name: (host: Host) => string, folder: string): void {
   const within = (host: Host, ...args: string[]) => ip("-n", name(host), ...args);
   for (const host of hosts) ip("netns", "add", name(host));
   for (const host of hosts) {
@@ -68,23 +97,11 @@ export function buildNetwork(): Network {
     if (host === "s4") within("gw", "neigh", "add", address.silent, "lladdr", "02:46:46:46:46:46", "dev", device);
   }
   within("gw", "route", "add", "unreachable", "10.46.9.0/24");
-  const folder = `/etc/netns/${name("gw")}`;
   mkdirSync(folder, { recursive: true });
   writeFileSync(
     `${folder}/hosts`,
     `127.0.0.1 localhost\n${address.s4} v4.test dual.test\n${address.s6} v6.test\nfd46:4::99 dual.test\n`,
   );
-  return {
-    in: (host) => ["ip", "netns", "exec", name(host)],
-    remove() {
-      for (const host of hosts) {
-        spawnSync("ip", ["netns", "pids", name(host)]).stdout?.toString().split("\n").filter(Boolean)
-          .forEach((pid) => kill(Number(pid)));
-        spawnSync("ip", ["netns", "del", name(host)]);
-      }
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
 }
 
 function kill(pid: number): void {

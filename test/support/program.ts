@@ -16,7 +16,16 @@ export const source: Target = "Bun" in globalThis
   ? { name: "bun mod.ts", command: [process.execPath, join(root, "mod.ts")] }
   : {
     name: "deno run mod.ts",
-    command: [process.execPath, "run", "-A", "--quiet", "--config", join(root, "deno.json"), join(root, "mod.ts")],
+    command: [
+      process.execPath,
+      "run",
+      "-A",
+      "--quiet",
+      "--node-modules-dir=manual",
+      "--config",
+      join(root, "deno.json"),
+      join(root, "mod.ts"),
+    ],
   };
 
 /** Executables that GATE46_BINS names. */
@@ -31,7 +40,7 @@ export interface Program {
   readonly admin: SocketAddr | undefined;
   /** All it has written so far. */
   output(): string;
-  signal(name: "SIGTERM" | "SIGINT" | "SIGKILL"): void;
+  signal(name: "SIGTERM" | "SIGINT" | "SIGKILL" | "SIGSTOP" | "SIGCONT"): void;
   /** The exit code. */
   readonly exited: Promise<number | null>;
   /** Sends SIGTERM and resolves with the exit code. */
@@ -55,12 +64,14 @@ export async function start(
   let output = "";
   child.stderr!.setEncoding("utf8").on("data", (text: string) => output += text);
   const exited = new Promise<number | null>((resolve) => child.on("exit", (code) => resolve(code)));
-  const signal = (name: string) => void process.kill(child.pid!, name); // child.kill() makes Deno forget the exit code
   let gone = false;
   void exited.then(() => gone = true);
+  const signal = (name: string) => {
+    if (!gone) process.kill(child.pid!, name); // child.kill() makes Deno forget the exit code
+  };
   const wantsAdmin = !flags.some((flag) => /^(--admin=)?off$/.test(flag));
   const wanted = flags.filter((flag) => flag.startsWith("--listen")).length;
-  await until(`the gateway listens; it said: ${output}`, () => {
+  await until(`${target.name} listens`, () => {
     if (gone) throw new Error(`Cannot start ${target.name}: it said ${output}`);
     return listeners(output, "listening on").length >= wanted &&
       (!wantsAdmin || listeners(output, "admin on").length > 0);

@@ -16,9 +16,9 @@ export class Udp {
     });
   }
 
-  static async bind(host: string): Promise<Udp> {
+  static async bind(host: string, port = 0): Promise<Udp> {
     const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
-    await new Promise<void>((resolve, reject) => socket.once("error", reject).bind(0, host, resolve));
+    await new Promise<void>((resolve, reject) => socket.once("error", reject).bind(port, host, resolve));
     socket.on("error", () => {});
     return new Udp(socket);
   }

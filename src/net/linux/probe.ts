@@ -12,6 +12,8 @@ const SOL_SOCKET = 1, SO_ERROR = 4;
 const errnoKinds: Readonly<Record<number, NetErrorKind>> = {
   1: "permission-denied",
   13: "permission-denied",
+  23: "no-descriptors",
+  24: "no-descriptors",
   97: "family-not-supported",
   101: "network-unreachable",
   110: "timed-out",

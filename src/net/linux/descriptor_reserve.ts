@@ -1,0 +1,52 @@
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { NetError } from "../error.ts";
+
+/**
+ * Keeps the last descriptors of the process unused, for a runtime that cannot stand having none: numbers are given out
+ * lowest first (POSIX), so a high one says that few are left.
+ */
+export class DescriptorReserve {
+  readonly #limit: number;
+  readonly #spare: number;
+
+  constructor(limit = descriptorLimit()) {
+    this.#limit = limit;
+    this.#spare = Math.min(64, limit >> 3);
+  }
+
+  /** Whether `fd`, just opened by a client, is one too many. */
+  refusesClient(fd: number): boolean {
+    return fd >= this.#limit - this.#spare;
+  }
+
+  /** Whether `fd`, just opened for a client, is one too many: half of what is spare is for those that are in already. */
+  refuses(fd: number): boolean {
+    return fd >= this.#limit - (this.#spare >> 1);
+  }
+
+  /** Throws what a system without descriptors would cause, before one is opened that will not tell its number. */
+  check(what: string): void {
+    if (this.#limit === Infinity) return;
+    let fd = this.#limit;
+    try {
+      fd = openSync("/dev/null", "r");
+      closeSync(fd);
+    } catch {
+      // None at all: `fd` says so.
+    }
+    if (this.refuses(fd)) throw noDescriptors(what);
+  }
+}
+
+export function noDescriptors(what: string): NetError {
+  return new NetError("no-descriptors", `Cannot ${what}: too few descriptors left`);
+}
+
+/** How many descriptors this process may have (proc_pid_limits(5)); no bound where that is not said. */
+function descriptorLimit(): number {
+  try {
+    return Number(/^Max open files +(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1] ?? Infinity);
+  } catch {
+    return Infinity;
+  }
+}

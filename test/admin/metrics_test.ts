@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { Metrics } from "../../src/admin/metrics.ts";
+import type { SessionRecord } from "../../src/events.ts";
+import { sessionRecord } from "../support/session_record.ts";
+
+/** The samples whose names begin so, by name and labels. */
+async function samples(metrics: Metrics, name: string): Promise<Record<string, number>> {
+  const text = await metrics.registry.metrics();
+  const lines = text.split("\n").filter((line) => line.startsWith(`gate46_${name}`));
+  return Object.fromEntries(lines.map((line) => {
+    const [, sample, value] = /^gate46_(.*) ([^ ]+)$/.exec(line)!;
+    return [sample!, Number(value)];
+  }));
+}
+
+function ran(metrics: Metrics, changes: Partial<SessionRecord>): void {
+  const session = sessionRecord(changes);
+  metrics.listen({ type: "session-opened", session });
+  metrics.listen({ type: "session-closed", session });
+}
+
+describe("Metrics", () => {
+  test("name every reply, command and relay type before the first one", async () => {
+    const metrics = new Metrics();
+    assert.deepEqual(await samples(metrics, "replies_total"), {
+      'replies_total{reply="00 succeeded"}': 0,
+      'replies_total{reply="01 general SOCKS server failure"}': 0,
+      'replies_total{reply="02 connection not allowed by ruleset"}': 0,
+      'replies_total{reply="03 network unreachable"}': 0,
+      'replies_total{reply="04 host unreachable"}': 0,
+      'replies_total{reply="05 connection refused"}': 0,
+      'replies_total{reply="06 TTL expired"}': 0,
+      'replies_total{reply="07 command not supported"}': 0,
+      'replies_total{reply="08 address type not supported"}': 0,
+    });
+    assert.deepEqual(Object.keys(await samples(metrics, "requests_total")), [
+      'requests_total{command="connect"}',
+      'requests_total{command="bind"}',
+      'requests_total{command="udp-associate"}',
+    ]);
+    assert.deepEqual(Object.keys(await samples(metrics, "relays_total")), [
+      'relays_total{type="A"}',
+      'relays_total{type="B"}',
+      'relays_total{type="C"}',
+      'relays_total{type="D"}',
+    ]);
+  });
+
+  test("count sessions by how they ended, and what they did", async () => {
+    const metrics = new Metrics();
+    ran(metrics, { end: "end", command: 1, reply: 0, relayType: "B", dialMs: 20 });
+    ran(metrics, { end: "end", command: 1, reply: 0, relayType: "B", dialMs: 3_000 });
+    ran(metrics, { end: "refused", command: 2, reply: 5 });
+    ran(metrics, { end: "handshake-timeout" });
+    assert.deepEqual(await samples(metrics, "sessions_total"), {
+      'sessions_total{end="end"}': 2,
+      'sessions_total{end="refused"}': 1,
+      'sessions_total{end="handshake-timeout"}': 1,
+    });
+    assert.equal((await samples(metrics, "requests_total"))['requests_total{command="connect"}'], 2);
+    assert.equal((await samples(metrics, "requests_total"))['requests_total{command="bind"}'], 1);
+    assert.equal((await samples(metrics, "replies_total"))['replies_total{reply="00 succeeded"}'], 2);
+    assert.equal((await samples(metrics, "replies_total"))['replies_total{reply="05 connection refused"}'], 1);
+    assert.equal((await samples(metrics, "relays_total"))['relays_total{type="B"}'], 2);
+    const dial = await samples(metrics, "dial_seconds");
+    assert.equal(dial['dial_seconds_bucket{le="0.025"}'], 1);
+    assert.equal(dial['dial_seconds_bucket{le="5"}'], 2);
+    assert.equal(dial["dial_seconds_count"], 2);
+    assert.ok(Math.abs(dial["dial_seconds_sum"]! - 3.02) < 1e-9);
+  });
+
+  test("count bytes and datagrams of sessions under way, and never backwards", async () => {
+    const metrics = new Metrics();
+    const session = sessionRecord();
+    metrics.listen({ type: "session-opened", session });
+    Object.assign(session.counts, { up: 10, down: 20 });
+    Object.assign(session.datagrams, { up: 1, down: 2 });
+    const expected = {
+      'bytes_total{direction="up"}': 10,
+      'bytes_total{direction="down"}': 20,
+    };
+    assert.deepEqual(await samples(metrics, "bytes_total"), expected);
+    assert.deepEqual(await samples(metrics, "bytes_total"), expected);
+    assert.deepEqual(await samples(metrics, "sessions "), { "sessions": 1 });
+    metrics.listen({ type: "session-closed", session });
+    assert.deepEqual(await samples(metrics, "bytes_total"), expected);
+    assert.deepEqual(await samples(metrics, "datagrams_total"), {
+      'datagrams_total{direction="up"}': 1,
+      'datagrams_total{direction="down"}': 2,
+    });
+    assert.deepEqual(await samples(metrics, "sessions "), { "sessions": 0 });
+    ran(metrics, { counts: { up: 5, down: 0 } });
+    assert.equal((await samples(metrics, "bytes_total"))['bytes_total{direction="up"}'], 15);
+  });
+
+  test("count what was turned away, dropped, failed and unforeseen", async () => {
+    const metrics = new Metrics();
+    const client = { host: "198.51.100.10", port: 1 };
+    metrics.listen({ type: "client-turned-away", client, reason: "client-not-allowed" });
+    metrics.listen({ type: "client-turned-away", client, reason: "too-many-sessions" });
+    metrics.listen({ type: "accept-failed", addr: client, error: new Error("x") });
+    metrics.listen({ type: "fault", error: new Error("x") });
+    ran(metrics, { dropped: { stranger: 3, malformed: 1 } });
+    assert.deepEqual(await samples(metrics, "clients_turned_away_total"), {
+      'clients_turned_away_total{reason="client-not-allowed"}': 1,
+      'clients_turned_away_total{reason="too-many-sessions"}': 1,
+    });
+    assert.deepEqual(await samples(metrics, "accept_failures_total"), { accept_failures_total: 1 });
+    assert.deepEqual(await samples(metrics, "faults_total"), { faults_total: 1 });
+    assert.deepEqual(await samples(metrics, "datagrams_dropped_total"), {
+      'datagrams_dropped_total{reason="stranger"}': 3,
+      'datagrams_dropped_total{reason="malformed"}': 1,
+    });
+  });
+
+  test("let nothing that a client sent become a label", async () => {
+    const metrics = new Metrics();
+    ran(metrics, {
+      username: "SENTINEL",
+      command: 1,
+      destination: { type: 3, host: "SENTINEL.test", port: 80 },
+      remote: { host: "203.0.113.99", port: 80 },
+      reply: 1,
+      detail: "SENTINEL",
+    });
+    const text = await metrics.registry.metrics();
+    for (const secret of ["SENTINEL", "203.0.113.99", "198.51.100.10"]) assert.ok(!text.includes(secret), secret);
+  });
+
+  test("of two gateways are apart", async () => {
+    const [one, two] = [new Metrics(), new Metrics()];
+    one.listen({ type: "fault", error: new Error("x") });
+    assert.deepEqual(await samples(two, "faults_total"), { faults_total: 0 });
+  });
+});

@@ -1,0 +1,236 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { ConfigError, parseConfig, parseListen, type RawOptions } from "../src/config.ts";
+import { defaultSettings } from "../src/gateway/settings.ts";
+
+/** What a person gets to read, or undefined where all is well. */
+function complaint(raw: RawOptions): string | undefined {
+  try {
+    parseConfig(raw);
+    return undefined;
+  } catch (error) {
+    assert.ok(error instanceof ConfigError, String(error));
+    return error.message;
+  }
+}
+
+describe("parseConfig() complains in one line that names the flag", () => {
+  const ADDRESS = "is no address (write 127.0.0.1:1080, [::1]:1080 or :1080)";
+  const TIME = "is no time (write 10s, 500ms, 5m or 1h)";
+  const OPEN = "it would be an open relay; add --user, --users-file or --from, or say --open";
+  const long = "x".repeat(256);
+  const rows: readonly (readonly [RawOptions, string])[] = [
+    [{ listen: ["nonsense"] }, `Cannot parse --listen: 'nonsense' ${ADDRESS}`],
+    [{ listen: [""] }, `Cannot parse --listen: '' ${ADDRESS}`],
+    [{ listen: ["[]:1080"] }, `Cannot parse --listen: '[]:1080' ${ADDRESS}`],
+    [{ listen: ["[]"] }, `Cannot parse --listen: '[]' ${ADDRESS}`],
+    [{ listen: ["[*]:1080"] }, `Cannot parse --listen: '[*]:1080' ${ADDRESS}`],
+    [{ listen: [":"] }, `Cannot parse --listen: ':' ${ADDRESS}`],
+    [{ listen: ["127.0.0.1:"] }, `Cannot parse --listen: '127.0.0.1:' ${ADDRESS}`],
+    [{ listen: ["127.0.0.1:http"] }, `Cannot parse --listen: '127.0.0.1:http' ${ADDRESS}`],
+    [{ listen: ["127.0.0.1:-1"] }, `Cannot parse --listen: '127.0.0.1:-1' ${ADDRESS}`],
+    [{ listen: ["example.org:1080"] }, `Cannot parse --listen: 'example.org:1080' ${ADDRESS}`],
+    [{ listen: ["0177.0.0.1:1080"] }, `Cannot parse --listen: '0177.0.0.1:1080' ${ADDRESS}`],
+    [{ listen: ["127.1:1080"] }, `Cannot parse --listen: '127.1:1080' ${ADDRESS}`],
+    [{ listen: ["127.0.0.256"] }, `Cannot parse --listen: '127.0.0.256' ${ADDRESS}`],
+    [{ listen: ["fe80::1%eth0"] }, `Cannot parse --listen: 'fe80::1%eth0' ${ADDRESS}`],
+    [{ listen: ["[fe80::1%eth0]:1080"] }, `Cannot parse --listen: '[fe80::1%eth0]:1080' ${ADDRESS}`],
+    [{ listen: ["::1", "x"] }, `Cannot parse --listen[1]: 'x' ${ADDRESS}`],
+    [{ listen: [":65536"] }, "Cannot parse --listen: ':65536' has a port above 65535"],
+    [{ listen: ["[::1]:99999"] }, "Cannot parse --listen: '[::1]:99999' has a port above 65535"],
+    [{ listen: ["1080"] }, "Cannot parse --listen: '1080' is no address; for port 1080 on every address write ':1080'"],
+    [{ listen: [":1080"] }, `Cannot listen on ::: ${OPEN}`],
+    [{ listen: ["0.0.0.0"] }, `Cannot listen on 0.0.0.0: ${OPEN}`],
+    [{ listen: ["127.0.0.1", "192.0.2.1:1080"] }, `Cannot listen on 192.0.2.1: ${OPEN}`],
+    [{ listen: ["::ffff:192.0.2.1"] }, `Cannot listen on 192.0.2.1: ${OPEN}`],
+    [{ user: ["alice"] }, "Cannot parse --user: not NAME:PASSWORD"],
+    [{ user: ["alice:"] }, "Cannot parse --user: not NAME:PASSWORD"],
+    [{ user: [":secret"] }, "Cannot parse --user: not NAME:PASSWORD"],
+    [{ user: ["alice:secret", "hunter2"] }, "Cannot parse --user[1]: not NAME:PASSWORD"],
+    [{ user: [`${long}:secret`] }, "Cannot parse --user: the name is longer than 255 octets"],
+    [{ user: [`alice:${long}`] }, "Cannot parse --user: the password is longer than 255 octets"],
+    [{ user: [`alice:${"ü".repeat(128)}`] }, "Cannot parse --user: the password is longer than 255 octets"],
+    [{ from: ["10.0.0.0/33"] }, "Cannot parse --from: '10.0.0.0/33' is not a prefix"],
+    [{ from: ["10.0.0.1/8"] }, "Cannot parse --from: '10.0.0.1/8' is not a prefix"],
+    [{ from: ["10.0.0.0/8", "localhost"] }, "Cannot parse --from[1]: 'localhost' is not a prefix"],
+    [{ from: ["2001:db8::/129"] }, "Cannot parse --from: '2001:db8::/129' is not a prefix"],
+    [{ from: [""] }, "Cannot parse --from: '' is not a prefix"],
+    [{ allow: ["127.0.0.0/"] }, "Cannot parse --allow: '127.0.0.0/' is not a prefix"],
+    [{ allow: ["10/8"] }, "Cannot parse --allow: '10/8' is not a prefix"],
+    [{ admin: "nowhere" }, `Cannot parse --admin: 'nowhere' ${ADDRESS}`],
+    [{ admin: "127.0.0.1:70000" }, "Cannot parse --admin: '127.0.0.1:70000' has a port above 65535"],
+    [{ announce: ["gate.example"] }, "Cannot parse --announce: 'gate.example' is no address"],
+    [{ announce: ["192.0.2.1:1080"] }, "Cannot parse --announce: '192.0.2.1:1080' is no address"],
+    [{ announce: ["192.0.2.1", "192.0.2.2"] }, "Cannot parse --announce[1]: a second address of its family"],
+    [{ ports: "40000" }, "Cannot parse --ports: '40000' is no range (write 40000-40999)"],
+    [{ ports: "0-10" }, "Cannot parse --ports: '0-10' is no range (write 40000-40999)"],
+    [{ ports: "20-10" }, "Cannot parse --ports: '20-10' is no range (write 40000-40999)"],
+    [{ ports: "40000-65536" }, "Cannot parse --ports: '40000-65536' is no range (write 40000-40999)"],
+    [{ ports: "a-b" }, "Cannot parse --ports: 'a-b' is no range (write 40000-40999)"],
+    [{ dialTimeout: "soon" }, `Cannot parse --dial-timeout: 'soon' ${TIME}`],
+    [{ dialTimeout: "" }, `Cannot parse --dial-timeout: '' ${TIME}`],
+    [{ handshakeTimeout: "-1s" }, `Cannot parse --handshake-timeout: '-1s' ${TIME}`],
+    [{ bindTimeout: "1d" }, `Cannot parse --bind-timeout: '1d' ${TIME}`],
+    [{ idleTimeout: "10 s" }, `Cannot parse --idle-timeout: '10 s' ${TIME}`],
+    [{ idleTimeout: "600h" }, `Cannot parse --idle-timeout: '600h' ${TIME}`],
+    [{ idleTimeout: "0" }, "Cannot parse --idle-timeout: '0' is too short"],
+    [{ udpIdleTimeout: "0s" }, "Cannot parse --udp-idle-timeout: '0s' is too short"],
+    [{ handshakeTimeout: "0.5ms" }, "Cannot parse --handshake-timeout: '0.5ms' is too short"],
+    [{ drain: "never" }, `Cannot parse --drain: 'never' ${TIME}`],
+    [{ maxSessions: "0" }, "Cannot parse --max-sessions: '0' is no number above 0"],
+    [{ maxSessions: "1e3" }, "Cannot parse --max-sessions: '1e3' is no number above 0"],
+    [{ maxSessions: "-5" }, "Cannot parse --max-sessions: '-5' is no number above 0"],
+    [
+      { udpFilter: "open" },
+      "Cannot parse --udp-filter: 'open' is not one of endpoint-independent, address-dependent, address-and-port-dependent",
+    ],
+    [{ logLevel: "loud" }, "Cannot parse --log-level: 'loud' is not one of debug, info, warning, error"],
+    [{ logFormat: "xml" }, "Cannot parse --log-format: 'xml' is not one of text, json"],
+  ];
+  for (const [raw, message] of rows) {
+    test(JSON.stringify(raw).slice(0, 60), () => {
+      assert.equal(complaint(raw), message);
+      assert.ok(!message.includes("\n"));
+    });
+  }
+
+  test("and never repeats a password", () => {
+    for (const user of [["hunter2"], [":hunter2"], ["a:b", "hunter2"], [`hunter2${"x".repeat(256)}:hunter2`]]) {
+      assert.ok(!complaint({ user })!.includes("hunter2"));
+    }
+  });
+});
+
+describe("parseListen() takes every usual form", () => {
+  const rows: readonly (readonly [string, readonly (readonly [string, number])[]])[] = [
+    ["127.0.0.1:1080", [["127.0.0.1", 1080]]],
+    ["127.0.0.1", [["127.0.0.1", 1080]]],
+    ["127.0.0.1:0", [["127.0.0.1", 0]]],
+    ["0.0.0.0:1080", [["0.0.0.0", 1080]]],
+    ["[::1]:1081", [["::1", 1081]]],
+    ["[::1]", [["::1", 1080]]],
+    ["::1", [["::1", 1080]]],
+    ["[::]:1080", [["::", 1080]]],
+    ["::", [["::", 1080]]],
+    ["[2001:DB8:0::1]:65535", [["2001:db8::1", 65_535]]],
+    ["[::ffff:192.0.2.1]:1080", [["192.0.2.1", 1080]]],
+    [":1080", [["::", 1080]]],
+    ["*:1080", [["::", 1080]]],
+    ["*", [["::", 1080]]],
+    ["localhost:1080", [["127.0.0.1", 1080], ["::1", 1080]]],
+    ["localhost", [["127.0.0.1", 1080], ["::1", 1080]]],
+  ];
+  for (const [text, addrs] of rows) {
+    test(text, () => {
+      assert.deepEqual(parseListen(text, "--listen").map(({ addr }) => [addr.host, addr.port]), addrs);
+    });
+  }
+
+  test("and falls back to IPv4 only where nobody named a family", () => {
+    const [everywhere] = parseListen(":1080", "--listen");
+    assert.deepEqual(everywhere!.otherwise, { host: "0.0.0.0", port: 1080 });
+    assert.equal(everywhere!.optional, false);
+    const [six] = parseListen("[::]:1080", "--listen");
+    assert.equal(six!.otherwise, undefined);
+    assert.deepEqual(parseListen("localhost", "--listen").map(({ optional }) => optional), [false, true]);
+  });
+});
+
+describe("parseConfig()", () => {
+  test("without a flag listens on loopback, with the admin endpoint, and lets the defaults stand", () => {
+    const config = parseConfig({});
+    assert.deepEqual(config.listen.map(({ addr }) => addr), [{ host: "127.0.0.1", port: 1080 }, {
+      host: "::1",
+      port: 1080,
+    }]);
+    assert.deepEqual(config.admin, { host: "127.0.0.1", port: 9090 });
+    assert.deepEqual(config.gateway, defaultSettings);
+    assert.deepEqual([config.logLevel, config.logFormat, config.drainMs], ["info", "text", 30_000]);
+    assert.deepEqual([config.users, config.usersFile, config.allow], [[], undefined, []]);
+  });
+
+  for (
+    const raw of [
+      { user: ["alice:secret"] },
+      { usersFile: "users" },
+      { from: ["192.0.2.0/24"] },
+      { open: true },
+    ]
+  ) {
+    test(`listens beyond loopback with ${Object.keys(raw)}`, () => {
+      assert.equal(complaint({ ...raw, listen: [":1080"] }), undefined);
+    });
+  }
+
+  test("listens on all of loopback without being told to", () => {
+    assert.equal(complaint({ listen: ["127.9.9.9", "[::1]:1", "localhost:2"] }), undefined);
+  });
+
+  test("reads times in every unit", () => {
+    const times = ["10", "10s", "500ms", "5m", "1h", "1.5s", "0.25h"];
+    const read = times.map((dialTimeout) => parseConfig({ dialTimeout }).gateway.dialMs);
+    assert.deepEqual(read, [10_000, 10_000, 500, 300_000, 3_600_000, 1_500, 900_000]);
+    assert.equal(parseConfig({ drain: "0" }).drainMs, 0);
+  });
+
+  test("puts every flag where it belongs (an option that is never read: chisel CVE-2024-43798)", () => {
+    const { gateway, ...config } = parseConfig({
+      listen: ["[::1]:1"],
+      user: ["alice:se:cret"],
+      usersFile: "users",
+      from: ["10.0.0.0/8", "2001:db8::1"],
+      allow: ["127.0.0.1"],
+      admin: "off",
+      announce: ["2001:db8::9", "192.0.2.9"],
+      ports: "40000-40009",
+      udpFilter: "address-dependent",
+      handshakeTimeout: "1s",
+      dialTimeout: "2s",
+      bindTimeout: "3s",
+      idleTimeout: "4s",
+      udpIdleTimeout: "5s",
+      drain: "6s",
+      maxSessions: "7",
+      logLevel: "debug",
+      logFormat: "json",
+    });
+    assert.deepEqual({ ...gateway, from: gateway.from!.map(String) }, {
+      ...defaultSettings,
+      from: ["10.0.0.0/8", "2001:db8::1/128"],
+      maxSessions: 7,
+      handshakeMs: 1_000,
+      dialMs: 2_000,
+      bindMs: 3_000,
+      idleMs: 4_000,
+      udpIdleMs: 5_000,
+      udpFilter: "address-dependent",
+      announce: { ipv4: "192.0.2.9", ipv6: "2001:db8::9" },
+      ports: { first: 40_000, last: 40_009 },
+    });
+    assert.deepEqual({ ...config, allow: config.allow.map(String) }, {
+      listen: [{ addr: { host: "::1", port: 1 }, optional: false }],
+      users: [{ name: "alice", password: "se:cret" }],
+      usersFile: "users",
+      allow: ["127.0.0.1/32"],
+      admin: undefined,
+      drainMs: 6_000,
+      logLevel: "debug",
+      logFormat: "json",
+    });
+  });
+
+  test("leaves 0.0.0.0 out where :: takes its port", () => {
+    const open = { open: true };
+    const hosts = (listen: readonly string[]) => parseConfig({ ...open, listen }).listen.map(({ addr }) => addr.host);
+    assert.deepEqual(hosts(["0.0.0.0:1080", "[::]:1080"]), ["::"]);
+    assert.deepEqual(hosts(["0.0.0.0:1081", "[::]:1080"]), ["0.0.0.0", "::"]);
+    assert.deepEqual(hosts(["0.0.0.0:0", "[::]:0"]), ["0.0.0.0", "::"]);
+  });
+
+  test("reads --admin as an address or a port", () => {
+    const admin = (text: string) => parseConfig({ admin: text }).admin;
+    assert.deepEqual(admin("9191"), { host: "127.0.0.1", port: 9191 });
+    assert.deepEqual(admin("[::1]:9191"), { host: "::1", port: 9191 });
+    assert.deepEqual(admin("localhost:0"), { host: "127.0.0.1", port: 0 });
+  });
+});

@@ -1,0 +1,436 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { Credentials } from "../../src/protocol/negotiation.ts";
+import { Command } from "../../src/protocol/codes.ts";
+import type { Authenticator } from "../../src/gateway/methods.ts";
+import { bytes, joined } from "../support/bytes.ts";
+import { settle } from "../support/test_clock.ts";
+import type { Peer } from "../support/peer.ts";
+import { CLIENT4, replyHex, request, SERVER4, SERVER6, World, worldTest } from "../support/world.ts";
+
+const GREETING = "05 01 00";
+const SELECTED = "05 00";
+const CONNECT = "05 01 00 01 cb 00 71 50 00 50"; // 203.0.113.80:80
+const destination = { host: SERVER4, port: 80 };
+
+/** Knows alice with the password 'secret', at once, and counts. */
+class OneUser implements Authenticator {
+  asked = 0;
+
+  verify({ username, password }: Credentials): Promise<boolean> {
+    this.asked++;
+    const text = new TextDecoder();
+    return Promise.resolve(text.decode(username) === "alice" && text.decode(password) === "secret");
+  }
+}
+
+const withUsers = () => ({ authenticator: new OneUser() });
+const ALICE = "01 05 'alice' 06 'secret'";
+
+describe("A session", () => {
+  worldTest("goes from greeting to request to relay", {}, async (world) => {
+    const server = await world.serve(destination);
+    const client = await world.client();
+    await client.send(GREETING);
+    assert.equal(client.heard(), SELECTED);
+    await client.send(CONNECT);
+    assert.equal(client.heard(), replyHex(0, server.peer.socket.remoteAddr));
+    await client.send("'ping'");
+    assert.equal(server.peer.heardText(), "ping");
+    await server.peer.send("'pong'");
+    assert.equal(client.heardText(), "pong");
+    await client.finish();
+    await server.peer.finish();
+    server.close();
+    assert.equal(client.ended, "end");
+    assert.equal(world.record.end, "end");
+    assert.equal(world.record.reply, 0);
+  });
+
+  worldTest(
+    "takes a conversation one octet per read (microsocks takes one recv() for one message)",
+    withUsers(),
+    async (world) => {
+      const server = await world.serve(destination);
+      const client = await world.client();
+      for (const octet of joined(bytes("05 02 00 02"), bytes(ALICE), bytes(CONNECT), bytes("'early'"))) {
+        await client.send(Uint8Array.of(octet));
+      }
+      assert.equal(client.heard(), `05 02 01 00 ${replyHex(0, server.peer.socket.remoteAddr)}`);
+      assert.equal(server.peer.heardText(), "early");
+      server.close();
+    },
+  );
+
+  worldTest("takes a whole conversation in one read, with early data behind it", withUsers(), async (world) => {
+    const server = await world.serve(destination);
+    const client = await world.client();
+    await client.send(joined(bytes("05 01 02"), bytes(ALICE), bytes(CONNECT), bytes("'early'")));
+    assert.equal(client.heard(), `05 02 01 00 ${replyHex(0, server.peer.socket.remoteAddr)}`);
+    assert.equal(server.peer.heardText(), "early");
+    assert.equal(world.resolver.asked.length, 0);
+    server.close();
+  });
+
+  worldTest("takes a greeting of 255 methods and chooses what fits", {}, async (world) => {
+    const client = await world.client();
+    const methods = Uint8Array.from({ length: 255 }, (_, i) => 254 - i);
+    await client.send(joined(bytes("05 ff"), methods));
+    assert.equal(client.heard(), "05 00");
+  });
+
+  for (
+    const [offered, authenticator] of [
+      ["05 00", undefined],
+      ["05 01 01", undefined],
+      ["05 01 02", undefined],
+      ["05 03 01 80 fe", undefined],
+      ["05 01 00", new OneUser()],
+      ["05 02 00 01", new OneUser()],
+      ["05 01 ff", undefined],
+    ] as const
+  ) {
+    const what = authenticator ? "with users" : "without users";
+    worldTest(
+      `${what} answers ${offered} with FF and closes`,
+      authenticator ? { authenticator } : {},
+      async (world) => {
+        const client = await world.client();
+        await client.send(offered);
+        assert.equal(client.heard(), "05 ff");
+        assert.equal(client.ended, "end");
+        await client.close();
+        assert.equal(world.record.end, "no-acceptable-method");
+        assert.equal(world.record.method, undefined);
+      },
+    );
+  }
+});
+
+describe("Username/password", () => {
+  worldTest("lets good credentials pass", withUsers(), async (world) => {
+    const client = await world.client();
+    await client.send("05 02 00 02");
+    assert.equal(client.heard(), "05 02");
+    await client.send(ALICE);
+    assert.equal(client.heard(), "01 00");
+    await client.send(CONNECT);
+    assert.equal(client.heard(), replyHex(5));
+    await client.close();
+    assert.equal(world.record.username, "alice");
+    assert.equal(world.record.method, 2);
+  });
+
+  for (
+    const [what, credentials] of [
+      ["a wrong password", "01 05 'alice' 05 'wrong'"],
+      ["an unknown user", "01 03 'bob' 06 'secret'"],
+      ["an empty name and an empty password", "01 00 00"],
+      ["the good password with an octet more", "01 05 'alice' 07 'secret' 00"],
+    ] as const
+  ) {
+    worldTest(`answers ${what} with status 01 and closes`, withUsers(), async (world) => {
+      const server = await world.serve(destination);
+      const client = await world.client();
+      await client.send("05 01 02");
+      await client.send(joined(bytes(credentials), bytes(CONNECT)));
+      assert.equal(client.heard(), "05 02 01 01");
+      assert.equal(client.ended, "end");
+      await client.close();
+      assert.equal(world.record.end, "authentication-failed");
+      assert.equal(world.record.command, undefined);
+      assert.deepEqual(world.net.dialled, []);
+      assert.equal(server.peers.length, 0);
+      server.close();
+    });
+  }
+
+  worldTest("never tells the password in an event (hev and shadowsocks-rust logged it)", withUsers(), async (world) => {
+    const client = await world.client();
+    await client.send("05 01 02 01 05 'alice' 0b 'hunter2hunt'");
+    await client.close();
+    assert.equal(world.record.username, "alice");
+    assert.ok(!JSON.stringify(world.events).includes("hunter2"));
+  });
+});
+
+describe("The request is reachable only from 'authenticated' (sing-box CVE-2023-43644)", () => {
+  const cases = [
+    ["the request in the place of the greeting", CONNECT, "05 ff"],
+    ["the request behind the greeting, no credentials", `05 01 02 ${CONNECT}`, "05 02"],
+    ["the request behind a greeting that offers no authentication too", `05 02 00 02 ${CONNECT}`, "05 02"],
+    ["the request behind a greeting of no authentication alone", `05 01 00 ${CONNECT}`, "05 ff"],
+    ["the request behind a greeting of no methods", `05 00 ${CONNECT}`, "05 ff"],
+    ["the request behind wrong credentials", `05 01 02 01 05 'alice' 05 'wrong' ${CONNECT}`, "05 02 01 01"],
+    ["good credentials behind wrong ones", `05 01 02 01 05 'alice' 05 'wrong' ${ALICE} ${CONNECT}`, "05 02 01 01"],
+    ["credentials before the greeting", `${ALICE} 05 01 02 ${CONNECT}`, ""],
+    ["a second greeting in the place of credentials", `05 01 02 05 01 00 ${CONNECT}`, "05 02"],
+    ["GSSAPI asked for, then the request", `05 01 01 01 01 00 00 ${CONNECT}`, "05 ff"],
+  ] as const;
+  for (const [what, message, answer] of cases) {
+    worldTest(`${what}, pipelined`, withUsers(), async (world) => {
+      const server = await world.serve(destination);
+      const client = await world.client();
+      await client.send(message);
+      assert.equal(client.heard(), answer);
+      await assertNothingReached(world, client);
+      server.close();
+    });
+    worldTest(`${what}, octet by octet`, withUsers(), async (world) => {
+      const server = await world.serve(destination);
+      const client = await world.client();
+      let heard = "";
+      for (const octet of bytes(message)) {
+        await client.send(Uint8Array.of(octet));
+        heard = `${heard} ${client.heard()}`.trim();
+      }
+      assert.equal(heard, answer);
+      await assertNothingReached(world, client);
+      server.close();
+    });
+  }
+
+  async function assertNothingReached(world: World, client: Peer): Promise<void> {
+    assert.deepEqual(world.net.dialled, []);
+    await client.close();
+    await settle();
+    assert.equal(world.record.command, undefined);
+    assert.equal(world.record.reply, undefined);
+  }
+});
+
+describe("A wrong VER closes without an answer", () => {
+  for (
+    const [where, before, answered, wrong] of [
+      ["in the greeting (a SOCKS4 client)", "", "", "04 01 00 50 cb 00 71 50 00"],
+      ["in the greeting (an HTTP client)", "", "", "'GET / HTTP/1.1'"],
+      ["in the greeting (TLS)", "", "", "16 03 01 02 00"],
+      ["in the request", "05 01 02 01 05 'alice' 06 'secret'", "05 02 01 00", "04 01 00 01 cb 00 71 50 00 50"],
+      ["in the credentials", "05 01 02", "05 02", "05 05 'alice' 06 'secret'"],
+    ] as const
+  ) {
+    worldTest(where, withUsers(), async (world) => {
+      const client = await world.client();
+      if (before) await client.send(before);
+      assert.equal(client.heard(), answered);
+      await client.send(wrong);
+      assert.equal(client.heard(), "");
+      assert.notEqual(client.ended, "no");
+      assert.equal(world.record.end, "protocol-error");
+      assert.equal(world.record.reply, undefined);
+    });
+  }
+});
+
+describe("The handshake deadline", () => {
+  for (
+    const [where, sent] of [
+      ["before the greeting", ""],
+      ["in the greeting", "05 02 00"],
+      ["before the credentials", "05 01 02"],
+      ["in the credentials", "05 01 02 01 05 'al'"],
+      ["before the request", `05 01 02 ${ALICE}`],
+      ["in the request", `05 01 02 ${ALICE} 05 01 00 03 0b 'exam'`],
+    ] as const
+  ) {
+    worldTest(`closes a client that stops ${where}`, withUsers(), async (world) => {
+      const client = await world.client();
+      if (sent) await client.send(sent);
+      await world.clock.advance(9_999);
+      assert.equal(client.ended, "no");
+      await world.clock.advance(1);
+      assert.equal(client.ended, "end");
+      assert.equal(world.record.end, "handshake-timeout");
+    });
+  }
+
+  worldTest("is one for all: octets that drip in do not put it off", {}, async (world) => {
+    const client = await world.client();
+    for (const octet of bytes("05 ff 01 01 01 01 01 01 01 01")) {
+      await client.send(Uint8Array.of(octet));
+      await world.clock.advance(1_000);
+    }
+    assert.equal(client.ended, "end");
+    assert.equal(world.record.end, "handshake-timeout");
+  });
+
+  test("counts while a password is being verified", async () => {
+    let verified = (_good: boolean) => {};
+    const authenticator = { verify: () => new Promise<boolean>((resolve) => verified = resolve) };
+    const world = new World({ authenticator });
+    await world.gateway.listen({ host: "192.0.2.1", port: 1080 });
+    const client = await world.client();
+    await client.send(`05 01 02 ${ALICE}`);
+    await world.clock.advance(10_000);
+    assert.equal(client.heard(), "05 02");
+    assert.equal(client.ended, "end");
+    verified(true); // too late to change anything
+    await settle();
+    assert.equal(world.record.end, "handshake-timeout");
+    await world.end();
+  });
+
+  worldTest("is over once the request has come", {}, async (world) => {
+    const { client, server } = await world.connected(4, 4);
+    await world.clock.advance(10_000);
+    await client.send("'still'");
+    assert.equal(server.heardText(), "still");
+  });
+});
+
+describe("A client that leaves", () => {
+  for (
+    const [where, sent] of [
+      ["before the greeting", ""],
+      ["in the greeting", "05 02 00"],
+      ["before the credentials", "05 01 02"],
+      ["in the credentials", "05 01 02 01 05 'al'"],
+      ["before the request", `05 01 02 ${ALICE}`],
+      ["in the request", `05 01 02 ${ALICE} 05 01 00 03 0b 'exam'`],
+    ] as const
+  ) {
+    for (const how of ["close", "finish", "reset"] as const) {
+      worldTest(`${where} by ${how} ends its session only`, withUsers(), async (world) => {
+        const client = await world.client();
+        const other = await world.client();
+        if (sent) await client.send(sent);
+        await client[how]();
+        assert.equal(world.record.end, how === "reset" ? "reset" : "client-left");
+        assert.equal(world.record.reply, undefined);
+        assert.equal(world.gateway.sessionCount, 1);
+        await other.send("05 01 02");
+        assert.equal(other.heard(), "05 02");
+      });
+    }
+  }
+});
+
+describe("After a failure reply", () => {
+  worldTest(
+    "the connection is closed within 10 s (RFC 1928 s6) though the client does not close",
+    {},
+    async (world) => {
+      const client = await world.request(Command.Connect, destination);
+      assert.equal(client.heard(), replyHex(5));
+      assert.equal(client.ended, "end");
+      assert.equal(world.gateway.sessionCount, 1);
+      await world.clock.advance(10_000);
+      assert.equal(world.gateway.sessionCount, 0);
+      assert.equal(world.record.end, "refused");
+    },
+  );
+
+  worldTest("octets that the client still sends do not reset the reply away", {}, async (world) => {
+    const client = await world.client();
+    await client.send(joined(bytes(GREETING), request(Command.Connect, destination), bytes("'early data'")));
+    assert.equal(client.heard(), `${SELECTED} ${replyHex(5)}`);
+    assert.equal(client.ended, "end");
+    await client.send("'more'");
+    assert.equal(client.ended, "end");
+    await client.close();
+    assert.equal(world.record.end, "refused");
+  });
+
+  worldTest("a client that resets is done with at once", {}, async (world) => {
+    const client = await world.request(Command.Connect, destination);
+    await client.reset();
+    assert.equal(world.record.end, "refused");
+    assert.equal(world.record.reply, 5);
+  });
+});
+
+describe("A request that cannot be served", () => {
+  for (
+    const [what, octets, reply] of [
+      ["an unknown command", "05 04 00 01 cb 00 71 50 00 50", 7],
+      ["command 0", "05 00 00 01 cb 00 71 50 00 50", 7],
+      ["an unknown ATYP", "05 01 00 02 cb 00 71 50 00 50", 8],
+      ["an unknown command, told only when its whole request has come", "05 09 00 03 01 'a' 00 50", 7],
+      ["an empty name (curl CVE-2023-38545: a name is never cut to fit)", "05 01 00 03 00 00 50", 1],
+      ["a name with a zero octet", "05 01 00 03 04 'a' 00 'bc' 00 50", 1],
+      ["a name with a zone (Go CVE-2025-22870)", "05 01 00 03 08 '::1%eth0' 00 50", 1],
+      ["octal IPv4 (npm ip CVE-2024-29415)", "05 01 00 03 0a '0177.0.0.1' 00 50", 1],
+      ["hexadecimal IPv4 (npm ip CVE-2023-42282)", "05 01 00 03 06 '0x7f.1' 00 50", 1],
+      ["IPv4 as one number", "05 01 00 03 0a '2130706433' 00 50", 1],
+      ["short IPv4", "05 01 00 03 05 '127.1' 00 50", 1],
+    ] as const
+  ) {
+    worldTest(`is answered ${what} with ${String(reply).padStart(2, "0")}`, {}, async (world) => {
+      const client = await world.client();
+      await client.send(GREETING);
+      client.heard();
+      await client.send(octets);
+      assert.equal(client.heard(), replyHex(reply));
+      assert.equal(client.ended, "end");
+      await client.close();
+      assert.equal(world.record.reply, reply);
+      assert.equal(world.record.end, "protocol-error");
+      assert.deepEqual(world.net.dialled, []);
+      assert.deepEqual(world.resolver.asked, []);
+    });
+  }
+
+  for (
+    const [what, octets] of [
+      ["::ffff:127.0.0.1 as a name", "05 01 00 03 10 '::ffff:127.0.0.1' 00 50"],
+      ["::fFFf:127.0.0.1 as a name (npm ip CVE-2024-29415)", "05 01 00 03 10 '::fFFf:127.0.0.1' 00 50"],
+      ["[::1] as a name", "05 01 00 03 05 '[::1]' 00 50"],
+      ["127.0.0.1 as a name", "05 01 00 03 09 '127.0.0.1' 00 50"],
+    ] as const
+  ) {
+    worldTest(`judges ${what} as the address it is`, {}, async (world) => {
+      const client = await world.client();
+      await client.send(GREETING);
+      client.heard();
+      await client.send(octets);
+      assert.equal(client.heard(), replyHex(2));
+      await client.close();
+      assert.deepEqual(world.resolver.asked, []);
+    });
+  }
+
+  worldTest("does not mind what RSV holds", {}, async (world) => {
+    const client = await world.client();
+    await client.send(`${GREETING} 05 01 ff 01 cb 00 71 50 00 50`);
+    assert.equal(client.heard(), `${SELECTED} ${replyHex(5)}`);
+  });
+});
+
+describe("The request reads a command with each address type by its own row (Tor CVE-2023-23589)", () => {
+  const addresses = [
+    ["IPv4", { host: SERVER4, port: 80 }],
+    ["IPv6", { host: SERVER6, port: 80 }],
+    ["a name", { host: "server.test", port: 80 }],
+    ["a name of 255 octets", { host: `${"a".repeat(250)}.test`, port: 80 }],
+  ] as const;
+  for (const [name, command] of Object.entries(Command)) {
+    for (const [what, address] of addresses) {
+      worldTest(`${name} with ${what}`, {}, async (world) => {
+        world.resolver.set("server.test", [SERVER4]);
+        const client = await world.request(command, address);
+        const reply = client.heardBytes();
+        await client.close();
+        assert.equal(world.record.command, command);
+        assert.equal(world.record.destination?.host, address.host);
+        assert.equal(world.record.destination?.port, 80);
+        const failure = command === Command.Connect ? 5 : 0;
+        const unknown = address.host.length > 100 && command !== Command.UdpAssociate;
+        assert.equal(reply[1], unknown ? 4 : failure);
+      });
+    }
+  }
+});
+
+test("A record tells who the client was and when it came and went", async () => {
+  const world = new World();
+  await world.gateway.listen({ host: "192.0.2.1", port: 1080 });
+  const startedAt = world.clock.now();
+  const client = await world.client();
+  await world.clock.advance(1_234);
+  await client.close();
+  assert.equal(world.record.client.host, CLIENT4);
+  assert.equal(world.record.startedAt, startedAt);
+  assert.equal(world.record.endedAt, startedAt + 1_234);
+  assert.equal(world.record.id, 1);
+  await world.end();
+});

@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import process from "node:process";
+import { test } from "node:test";
+import type { Libc } from "../../../src/net/linux/libc.ts";
+import { connectFailure, Descriptors, resetConnection, routedLocalAddr } from "../../../src/net/linux/probe.ts";
+import { decodeSockaddr, encodeSockaddr, SOCKADDR_SIZE } from "../../../src/net/linux/sockaddr.ts";
+import { runtime } from "../../support/runtime.ts";
+import { skipped } from "../../support/skipped.ts";
+import { listenTcp, Tcp } from "../../support/tcp.ts";
+import { until } from "../../support/until.ts";
+
+const libc = await openLibc();
+const skip = skipped(
+  "probe_test.ts",
+  process.platform !== "linux" ? "needs Linux" : libc ? false : "libc cannot be opened",
+);
+
+async function openLibc(): Promise<Libc | undefined> {
+  const { openLibc } = runtime === "bun"
+    ? await import("../../../src/net/linux/libc_bun.ts")
+    : await import("../../../src/net/linux/libc_deno.ts");
+  return await openLibc();
+}
+
+/** Counts what is open, so that a test sees what it leaves. */
+function descriptorCount(): number {
+  return readdirSync("/proc/self/fd").length;
+}
+
+test("routedLocalAddr() towards loopback is loopback, and leaves no descriptor", { skip }, () => {
+  const before = descriptorCount();
+  assert.equal(routedLocalAddr(libc!, "127.0.0.1"), "127.0.0.1");
+  assert.equal(routedLocalAddr(libc!, "127.1.2.3"), "127.0.0.1");
+  assert.equal(routedLocalAddr(libc!, "::1"), "::1");
+  assert.equal(descriptorCount(), before);
+});
+
+test("routedLocalAddr() is undefined where the system refuses", { skip }, () => {
+  assert.equal(routedLocalAddr(libc!, "255.255.255.255"), undefined); // broadcast needs a permission
+  const none: Libc = { ...libc!, socket: () => -1 };
+  assert.equal(routedLocalAddr(none, "127.0.0.1"), undefined);
+});
+
+test("connectFailure() is refused where nobody listens, and where somebody does by now", { skip }, async () => {
+  const server = await listenTcp("127.0.0.1", () => {});
+  const before = descriptorCount();
+  assert.equal(await connectFailure(libc!, server.addr, 1_000), "refused");
+  server.close();
+  await until("nobody listens", async () => {
+    try {
+      (await Tcp.to(server.addr)).close();
+      return false;
+    } catch {
+      return true;
+    }
+  });
+  assert.equal(await connectFailure(libc!, server.addr, 1_000), "refused");
+  assert.ok(descriptorCount() <= before);
+});
+
+test("connectFailure() tells what libc tells", { skip }, async () => {
+  const addr = { host: "192.0.2.1", port: 9 };
+  const failing = (errno: number, at: "socket" | "connect"): Libc => ({
+    ...libc!,
+    [at]: () => -1,
+    errno: () => errno,
+  });
+  assert.equal(await connectFailure(failing(97, "socket"), addr, 10), "family-not-supported");
+  assert.equal(await connectFailure(failing(24, "socket"), addr, 10), "no-descriptors");
+  assert.equal(await connectFailure(failing(101, "connect"), addr, 10), "network-unreachable");
+  assert.equal(await connectFailure(failing(113, "connect"), addr, 10), "host-unreachable");
+  assert.equal(await connectFailure(failing(13, "connect"), addr, 10), "permission-denied");
+  assert.equal(await connectFailure(failing(1_000, "connect"), addr, 10), "other");
+});
+
+test("connectFailure() takes who is silent for unreachable, when the time is over", { skip }, async () => {
+  const silent: Libc = { ...libc!, connect: () => -1, errno: () => 115, getsockopt: () => 0, getpeername: () => -1 };
+  const before = performance.now();
+  assert.equal(await connectFailure(silent, { host: "192.0.2.1", port: 9 }, 50), "host-unreachable");
+  assert.ok(performance.now() - before >= 45);
+});
+
+test("Descriptors finds a connection by its addresses, and resetConnection() resets it", { skip }, async () => {
+  const server = await listenTcp("127.0.0.1", () => {});
+  const fd = libc!.socket(2, 1, 0);
+  try {
+    const peer = encodeSockaddr(server.addr);
+    assert.equal(libc!.connect(fd, peer, peer.length), 0);
+    const name = new Uint8Array(SOCKADDR_SIZE);
+    libc!.getsockname(fd, name, Uint32Array.of(SOCKADDR_SIZE));
+    const local = decodeSockaddr(name)!;
+    const descriptors = new Descriptors(libc!);
+    assert.equal(descriptors.find(local, server.addr), fd);
+    assert.equal(descriptors.find(local, server.addr), fd);
+    assert.equal(descriptors.find({ host: local.host, port: 1 }, server.addr), undefined);
+    resetConnection(libc!, fd);
+    assert.equal(libc!.getpeername(fd, name, Uint32Array.of(SOCKADDR_SIZE)), -1);
+    assert.equal(descriptors.find(local, server.addr), undefined); // what it knew is judged again
+  } finally {
+    libc!.close(fd);
+    server.close();
+  }
+});
+
+test("Descriptors looks no longer than its budget allows", { skip }, () => {
+  let calls = 0;
+  const counting: Libc = {
+    ...libc!,
+    getsockname(fd, sockaddr, size) {
+      calls++;
+      for (const end = performance.now() + 30; performance.now() < end;); // a process with very many sockets
+      return libc!.getsockname(fd, sockaddr, size);
+    },
+  };
+  const fd = libc!.socket(2, 1, 0);
+  try {
+    const descriptors = new Descriptors(counting);
+    const addr = { host: "192.0.2.1", port: 1 };
+    for (let i = 0; i < 4; i++) descriptors.find(addr, addr);
+    const spent = calls;
+    for (let i = 0; i < 50; i++) descriptors.find(addr, addr);
+    assert.ok(spent > 0);
+    assert.equal(calls, spent);
+  } finally {
+    libc!.close(fd);
+  }
+});

@@ -1,0 +1,27 @@
+import assert from "node:assert/strict";
+import { grown } from "./script.ts";
+import type { Suite } from "./suite.ts";
+
+const MIB = 1 << 20;
+
+/** Each runs in a process of its own, whose memory no other test has stretched. */
+const limits = {
+  slowReader: ["a reader that takes nothing", 16],
+  slowServer: ["a destination that takes nothing of what is relayed", 24],
+  slowClient: ["a client that takes nothing of what is relayed", 24],
+  floodOfEmpty: ["a flood of empty datagrams that nobody receives", 32],
+  floodOfSmall: ["a flood of small datagrams that nobody receives", 32],
+  floodOfLarge: ["a flood of large datagrams that nobody receives", 48],
+  connections: ["3,000 relayed connections after the first 1,000", 48],
+  idleRelays: ["1,000 idle relays, with both their peers,", 64],
+} as const;
+
+export function memoryContract(suite: Suite): void {
+  for (const [scenario, [what, limit]] of Object.entries(limits)) {
+    suite.test(`${what} costs less than ${limit} MiB`, async () => {
+      const mib = await grown(suite.subject, scenario) / MIB;
+      console.log(`${suite.subject.name}: ${what}: ${mib.toFixed(1)} MiB`);
+      assert.ok(mib < limit, `${mib.toFixed(1)} MiB`);
+    }, "a script");
+  }
+}

@@ -1,0 +1,15 @@
+import { systemClock } from "../../src/net/clock.ts";
+import { Internet } from "../support/memory_net.ts";
+import { contract } from "./contract.ts";
+
+const portableRelay = "the portable relay reads no further than it can write, so it learns of this at idleMs";
+
+contract({
+  name: "the memory network",
+  open: () => Promise.resolve(new Internet(systemClock).host("10.46.0.1", "fd46::1")),
+  real: false,
+  gaps: {
+    "relay() notices a reset by the client that is held back": portableRelay,
+    "relay() notices a reset by the destination that is held back": portableRelay,
+  },
+});
