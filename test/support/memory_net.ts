@@ -12,7 +12,7 @@ import type {
   SocketAddr,
 } from "../../src/net/socket.ts";
 import { parseIp } from "../../src/protocol/address.ts";
-import { type MemoryListener, type MemorySocket, type OpenSet, socketPair } from "./memory_socket.ts";
+import { MemoryListener, type MemorySocket, type OpenSet, socketPair } from "./memory_socket.ts";
 import { MemoryUdpSocket } from "./memory_udp.ts";
 
 /** What becomes of a connection attempt: `fault`, or no answer at all, or an answer, all `afterMs`. */
