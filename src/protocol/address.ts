@@ -23,9 +23,19 @@ const utf8 = new TextEncoder();
 export function parseIp(text: string): Uint8Array | undefined {
   if (!text.includes(":")) return parseIpv4(text);
   if (!/^[0-9a-f:.]+$/i.test(text)) return undefined;
-  const tail = text.slice(text.lastIndexOf(":") + 1);
-  if (tail.includes(".") && !parseIpv4(tail)) return undefined;
-  return ipaddr.IPv6.isValid(text) ? Uint8Array.from(ipaddr.IPv6.parse(text).toByteArray()) : undefined;
+  const start = text.lastIndexOf(":") + 1;
+  const tail = text.slice(start);
+  if (!tail.includes(".")) return ipaddr.IPv6.isValid(text) ? ipv6Octets(text) : undefined;
+  const embedded = parseIpv4(tail);
+  if (!embedded) return undefined;
+  // ipaddr.js takes ::192.0.2.1 for ::ffff:192.0.2.1, so it is given groups only.
+  const [a, b, c, d] = embedded as unknown as [number, number, number, number];
+  const groups = `${text.slice(0, start)}${(a << 8 | b).toString(16)}:${(c << 8 | d).toString(16)}`;
+  return ipaddr.IPv6.isValid(groups) ? ipv6Octets(groups) : undefined;
+}
+
+function ipv6Octets(text: string): Uint8Array {
+  return Uint8Array.from(ipaddr.IPv6.parse(text).toByteArray());
 }
 
 /** Canonical text of 4 or 16 octets (RFC 5952 for IPv6). */

@@ -8,13 +8,22 @@
 export function embeddedIpv4(ipv6: Uint8Array): Uint8Array | undefined {
   if (startsWith(ipv6, [0x20, 0x02])) return ipv6.slice(2, 6);
   if (startsWith(ipv6, [0x20, 0x01, 0, 0])) return ipv6.slice(12).map((octet) => octet ^ 0xff);
-  if (startsWith(ipv6, [0, 0x64, 0xff, 0x9b])) return ipv6.slice(12);
+  if (startsWith(ipv6, [0, 0x64, 0xff, 0x9b])) return nat64(ipv6);
   if ((ipv6[8]! & 0xfd) === 0 && ipv6[9] === 0 && ipv6[10] === 0x5e && ipv6[11] === 0xfe) return ipv6.slice(12);
   if (!startsWith(ipv6, [0, 0, 0, 0, 0, 0, 0, 0])) return undefined;
   const middle = (ipv6[8]! << 24) | (ipv6[9]! << 16) | (ipv6[10]! << 8) | ipv6[11]!;
   const mapped = 0x0000ffff, translated = -0x10000, compatible = 0;
   const none = middle === compatible && ipv6[12] === 0 && ipv6[13] === 0; // :: and ::1 are themselves
   return !none && [mapped, translated, compatible].includes(middle) ? ipv6.slice(12) : undefined;
+}
+
+/**
+ * The well-known prefix and any /96 of the local-use one hold the address at the end; the local-use prefix as a /48 holds
+ * it around octet 8 (RFC 6052 s2.2), where that is what is set.
+ */
+function nat64(ipv6: Uint8Array): Uint8Array {
+  const asSlash48 = ipv6[5] === 1 && ipv6.subarray(11).every((octet) => octet === 0);
+  return asSlash48 ? Uint8Array.of(ipv6[6]!, ipv6[7]!, ipv6[9]!, ipv6[10]!) : ipv6.slice(12);
 }
 
 function startsWith(octets: Uint8Array, head: readonly number[]): boolean {
