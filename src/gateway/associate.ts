@@ -16,7 +16,7 @@ export async function associate(conversation: Conversation, _destination: Addres
   const socket = await bindInRange(settings.ports, (port) => net.bindUdp({ host, port }));
   const association = new Association(conversation, socket);
   const close = () => association.close();
-  cut.addEventListener("abort", close, { once: true });
+  const release = cut.on(close);
   try {
     const { ipv4, ipv6 } = settings.announce;
     const announced = (host.includes(":") ? ipv6 : ipv4) ?? host;
@@ -25,7 +25,7 @@ export async function associate(conversation: Conversation, _destination: Addres
     client.keepAlive(); // nothing else would tell that a client which only receives has vanished
     return await controlEnd(client);
   } finally {
-    cut.removeEventListener("abort", close);
+    release();
     close();
   }
 }

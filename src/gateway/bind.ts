@@ -15,11 +15,13 @@ import { ClientLeft } from "./wire.ts";
  */
 export async function bind(conversation: Conversation, destination: Address): Promise<SessionEnd> {
   const { net, settings, client, wire, clock, cut } = conversation;
-  const peers = isUnspecified(destination.host) ? undefined : await judgedAddresses(conversation, destination, cut);
+  const peers = isUnspecified(destination.host)
+    ? undefined
+    : await judgedAddresses(conversation, destination, cut.signal);
   const localHost = await listeningHost(conversation, destination, peers);
   const listener = await bindInRange(settings.ports, (port) => net.listen({ host: localHost, port }));
   const close = () => listener.close();
-  cut.addEventListener("abort", close, { once: true });
+  const release = cut.on(close);
   let late = false;
   const cancel = clock.after(settings.bindMs, () => {
     late = true;
@@ -38,7 +40,7 @@ export async function bind(conversation: Conversation, destination: Address): Pr
     throw new ClientLeft("The client left while BIND waited for its peer");
   } finally {
     cancel();
-    cut.removeEventListener("abort", close);
+    release();
     close();
   }
 }

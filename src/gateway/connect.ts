@@ -31,14 +31,14 @@ export async function relayWith(
 ): Promise<SessionEnd> {
   const { net, record, settings, cut } = conversation;
   const close = () => remote.close();
-  cut.addEventListener("abort", close, { once: true });
+  const release = cut.on(close);
   try {
     record.remote = remote.remoteAddr;
     record.relayType = relayType(record.client, remote.remoteAddr);
     await conversation.succeed(bound);
     return await net.relay(client, remote, { idleMs: settings.idleMs, counts: record.counts });
   } finally {
-    cut.removeEventListener("abort", close);
+    release();
     close();
   }
 }

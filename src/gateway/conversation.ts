@@ -1,6 +1,7 @@
 import type { Address } from "../protocol/address.ts";
 import type { SessionEnd, SessionRecord } from "../events.ts";
 import type { Socket } from "../net/socket.ts";
+import type { Cut } from "./cut.ts";
 import type { Dialler } from "./dial.ts";
 import type { GatewaySettings } from "./settings.ts";
 import type { Wire } from "./wire.ts";
@@ -12,7 +13,7 @@ export interface Conversation extends Dialler {
   readonly client: Socket;
   readonly wire: Wire;
   /** Aborted when the session is cut from outside: whatever the command holds open is to be closed then. */
-  readonly cut: AbortSignal;
+  readonly cut: Cut;
   /** Sends the reply 00, "succeeded". */
   succeed(bound: Address): Promise<void>;
 }

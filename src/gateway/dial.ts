@@ -4,6 +4,7 @@ import type { Clock } from "../net/clock.ts";
 import { NetError } from "../net/error.ts";
 import type { Net, Socket } from "../net/socket.ts";
 import type { Resolver } from "../dns/resolver.ts";
+import type { Cut } from "./cut.ts";
 import { mostSpecific } from "./reply.ts";
 import type { Ruleset } from "./ruleset.ts";
 
@@ -45,7 +46,7 @@ export async function dial(
   dialler: Dialler,
   destination: Address,
   deadlineMs: number,
-  cut: AbortSignal,
+  cut: Cut,
 ): Promise<Socket> {
   const what = addressText(destination);
   const over = new AbortController();
@@ -54,9 +55,7 @@ export async function dial(
     late = true;
     over.abort();
   });
-  const abort = () => over.abort();
-  if (cut.aborted) abort();
-  cut.addEventListener("abort", abort, { once: true });
+  const release = cut.on(() => over.abort());
   try {
     const addresses = await judgedAddresses(dialler, destination, over.signal);
     return addresses.length === 1
@@ -67,7 +66,7 @@ export async function dial(
     throw error;
   } finally {
     cancel();
-    cut.removeEventListener("abort", abort);
+    release();
   }
 }
 

@@ -8,6 +8,7 @@ import type { Socket } from "../net/socket.ts";
 import { associate } from "./associate.ts";
 import { bind } from "./bind.ts";
 import { connect } from "./connect.ts";
+import { Cut } from "./cut.ts";
 import type { Conversation, Serve } from "./conversation.ts";
 import type { Dialler } from "./dial.ts";
 import { type Authenticator, negotiate } from "./methods.ts";
@@ -38,7 +39,7 @@ export class Session {
   readonly #context: SessionContext;
   readonly #client: Socket;
   readonly #wire: Wire;
-  readonly #cut = new AbortController();
+  readonly #cut = new Cut();
   #timedOut = false;
 
   constructor(context: SessionContext, client: Socket, id: number) {
@@ -78,7 +79,7 @@ export class Session {
   /** Ends it from outside, at once. */
   cut(): void {
     this.#end("drained");
-    this.#cut.abort();
+    this.#cut.make();
     this.#client.close();
   }
 
@@ -110,7 +111,7 @@ export class Session {
   }
 
   async #takeRequest(): Promise<Request | SessionEnd> {
-    const isWanted = () => !this.#timedOut && !this.#cut.signal.aborted;
+    const isWanted = () => !this.#timedOut && !this.#cut.made;
     const negotiated = await negotiate(this.#wire, this.#context.authenticator, isWanted);
     if (negotiated.username !== undefined) this.record.username = negotiated.username;
     if ("failed" in negotiated) return negotiated.failed;
@@ -124,7 +125,7 @@ export class Session {
       record: this.record,
       client: this.#client,
       wire: this.#wire,
-      cut: this.#cut.signal,
+      cut: this.#cut,
       succeed: (bound) => this.#reply(Reply.Succeeded, bound),
     };
   }
@@ -146,7 +147,7 @@ export class Session {
     }
     this.#end(endOf(error));
     const reply = replyFor(error);
-    if ((foreseen && reply === undefined) || this.#cut.signal.aborted) return;
+    if ((foreseen && reply === undefined) || this.#cut.made) return;
     try {
       await this.#reply(reply ?? Reply.GeneralFailure);
       await this.#farewell();

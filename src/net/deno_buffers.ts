@@ -1,7 +1,7 @@
 /** Read buffers: a small one for each socket, and large ones lent to those that bulk data flows through. */
 
 /** Holds a whole SOCKS conversation and most of interactive traffic; an idle connection costs only this. */
-export const SMALL_SIZE = 2 << 10;
+export const SMALL_SIZE = 512;
 
 /** Deno's per-read cost is paid off from about 256 KiB on; larger measured no better. */
 export const LARGE_SIZE = 256 << 10;

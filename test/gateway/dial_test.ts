@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { Cut } from "../../src/gateway/cut.ts";
 import { dial, judgedAddresses } from "../../src/gateway/dial.ts";
 import { Refusal } from "../../src/gateway/refusal.ts";
 import { Ruleset } from "../../src/gateway/ruleset.ts";
@@ -27,7 +28,7 @@ class Dialling {
   readonly net: MemoryNet = this.internet.host("192.0.2.1", "2001:db8::1");
   readonly server: MemoryNet = this.internet.host(...servers);
   readonly resolver = new MemoryResolver();
-  readonly cut = new AbortController();
+  readonly cut = new Cut();
   readonly outcome: Outcome = {};
   readonly ruleset = new Ruleset({ allow: [], ownListeners: () => [], localAddrs: () => this.net.localAddrs() });
 
@@ -35,7 +36,7 @@ class Dialling {
     for (const host of servers) await this.server.listen({ host, port: 80 });
     if (addresses) this.resolver.set(destination.host, addresses);
     const from = this.clock.now();
-    dial(this, destination, deadlineMs, this.cut.signal).then(
+    dial(this, destination, deadlineMs, this.cut).then(
       (socket) => Object.assign(this.outcome, { socket, atMs: this.clock.now() - from }),
       (error) => Object.assign(this.outcome, { error, atMs: this.clock.now() - from }),
     );
@@ -76,7 +77,7 @@ describe("Happy eyeballs (RFC 8305)", () => {
     assert.deepEqual(dialling.hosts, [A4, A6]);
     await dialling.clock.advance(500);
     assert.deepEqual(dialling.hosts, [A4, A6, B4, B6]);
-    dialling.cut.abort();
+    dialling.cut.make();
     await settle();
     assert.equal(dialling.errorKind, "aborted");
   });
@@ -220,7 +221,7 @@ describe("A dial that is cut", () => {
   dialTest("stops at once, before the name is resolved", async (dialling) => {
     dialling.resolver.set("server.test", "silent");
     await dialling.start(NAME);
-    dialling.cut.abort();
+    dialling.cut.make();
     await settle();
     assert.equal(dialling.errorKind, "aborted");
   });
@@ -228,21 +229,21 @@ describe("A dial that is cut", () => {
   dialTest("stops at once, while one address is tried", async (dialling) => {
     dialling.internet.route(A4, { fault: "silent" });
     await dialling.start(ipAddress(A4, 80)!);
-    dialling.cut.abort();
+    dialling.cut.make();
     await settle();
     assert.equal(dialling.errorKind, "aborted");
   });
 
   dialTest("before it began does not begin", async (dialling) => {
     dialling.internet.route(A4, { fault: "silent" });
-    dialling.cut.abort();
+    dialling.cut.make();
     await dialling.start(ipAddress(A4, 80)!);
     assert.equal(dialling.errorKind, "aborted");
   });
 
   dialTest("before it began does not begin a race either", async (dialling) => {
     for (const host of servers) dialling.internet.route(host, { fault: "silent" });
-    dialling.cut.abort();
+    dialling.cut.make();
     await dialling.start(NAME, [A4, A6]);
     assert.equal(dialling.errorKind, "aborted");
   });
