@@ -27,7 +27,7 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
   ["src/net/", "src/net/ src/protocol/address.ts node:", `${runtime} console`],
   [
     "src/dns/",
-    "src/dns/ src/net/socket.ts src/net/error.ts src/net/clock.ts src/protocol/address.ts node:dns node:dns/",
+    "src/dns/ src/net/socket.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/protocol/address.ts node:dns node:dns/",
     silent,
   ],
   [
@@ -37,7 +37,7 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
   ],
   [
     "src/gateway/",
-    "src/gateway/ src/protocol/ src/net/socket.ts src/net/error.ts src/net/clock.ts src/dns/resolver.ts " +
+    "src/gateway/ src/protocol/ src/net/socket.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/dns/resolver.ts " +
     "src/sockslib/client.ts src/events.ts",
     silent,
   ],

@@ -1,5 +1,6 @@
 import { lookup } from "node:dns/promises";
 import { ipAddress } from "../protocol/address.ts";
+import type { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
 import type { Resolver } from "./resolver.ts";
 
@@ -7,14 +8,14 @@ import type { Resolver } from "./resolver.ts";
 export function systemResolver(): Resolver {
   const underWay = new Map<string, Promise<readonly string[]>>();
   return {
-    resolve(name, signal) {
+    resolve(name, cut) {
       const key = name.toLowerCase();
       let answer = underWay.get(key);
       if (!answer) {
         answer = look(key).finally(() => underWay.delete(key));
         underWay.set(key, answer);
       }
-      return signal ? orAborted(answer, signal, name) : answer;
+      return cut ? orAborted(answer, cut, name) : answer;
     },
   };
 }
@@ -35,11 +36,9 @@ async function look(name: string): Promise<readonly string[]> {
 }
 
 /** getaddrinfo cannot be called off; whoever waits can leave. */
-function orAborted<T>(answer: Promise<T>, signal: AbortSignal, name: string): Promise<T> {
+function orAborted<T>(answer: Promise<T>, cut: Cut, name: string): Promise<T> {
   return new Promise((resolve, reject) => {
-    const abort = () => reject(new NetError("aborted", `Cannot resolve '${name}': given up`));
-    answer.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-    if (signal.aborted) abort();
-    else signal.addEventListener("abort", abort, { once: true });
+    const release = cut.on(() => reject(new NetError("aborted", `Cannot resolve '${name}': given up`)));
+    answer.then(resolve, reject).finally(release);
   });
 }

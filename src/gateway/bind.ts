@@ -15,9 +15,7 @@ import { ClientLeft } from "./wire.ts";
  */
 export async function bind(conversation: Conversation, destination: Address): Promise<SessionEnd> {
   const { net, settings, client, wire, clock, cut } = conversation;
-  const peers = isUnspecified(destination.host)
-    ? undefined
-    : await judgedAddresses(conversation, destination, cut.signal);
+  const peers = isUnspecified(destination.host) ? undefined : await judgedAddresses(conversation, destination, cut);
   const localHost = await listeningHost(conversation, destination, peers);
   const listener = await bindInRange(settings.ports, (port) => net.listen({ host: localHost, port }));
   const close = () => listener.close();

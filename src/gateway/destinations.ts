@@ -137,7 +137,7 @@ export class Destinations {
   async #resolve(destination: Destination, name: Address): Promise<void> {
     const { net, cut } = this.#conversation;
     try {
-      const addresses = await judgedAddresses(this.#conversation, name, cut.signal);
+      const addresses = await judgedAddresses(this.#conversation, name, cut);
       for (const address of addresses) {
         if (destination.addr || await net.localAddrFor(address.host) === undefined) continue;
         this.#settle(destination, address);

@@ -4,7 +4,7 @@ import type { Clock } from "../net/clock.ts";
 import { NetError } from "../net/error.ts";
 import type { Net, Socket } from "../net/socket.ts";
 import type { Resolver } from "../dns/resolver.ts";
-import type { Cut } from "./cut.ts";
+import { Cut } from "../net/cut.ts";
 import { mostSpecific } from "./reply.ts";
 import type { Ruleset } from "./ruleset.ts";
 
@@ -25,10 +25,10 @@ export interface Dialler {
 export async function judgedAddresses(
   { resolver, ruleset }: Pick<Dialler, "resolver" | "ruleset">,
   destination: Address,
-  signal?: AbortSignal,
+  cut?: Cut,
 ): Promise<readonly Address[]> {
   const named = destination.type === AddressType.DomainName;
-  const hosts = named ? alternating(await resolver.resolve(destination.host, signal)) : [destination.host];
+  const hosts = named ? alternating(await resolver.resolve(destination.host, cut)) : [destination.host];
   const open: Address[] = [];
   let refusal;
   for (const host of hosts) {
@@ -49,18 +49,18 @@ export async function dial(
   cut: Cut,
 ): Promise<Socket> {
   const what = addressText(destination);
-  const over = new AbortController();
+  const over = new Cut();
   let late = false;
   const cancel = dialler.clock.after(deadlineMs, () => {
     late = true;
-    over.abort();
+    over.make();
   });
-  const release = cut.on(() => over.abort());
+  const release = cut.on(() => over.make());
   try {
-    const addresses = await judgedAddresses(dialler, destination, over.signal);
+    const addresses = await judgedAddresses(dialler, destination, over);
     return addresses.length === 1
-      ? await dialler.net.connect(addresses[0]!, { signal: over.signal })
-      : await race(dialler, addresses, over.signal);
+      ? await dialler.net.connect(addresses[0]!, { cut: over })
+      : await race(dialler, addresses, over);
   } catch (error) {
     if (late) throw new NetError("timed-out", `Cannot connect to ${what}: no answer within ${deadlineMs} ms`);
     throw error;
@@ -71,33 +71,31 @@ export async function dial(
 }
 
 /** Staggered attempts that race each other: the first connection wins, the others are called off (RFC 8305 s5). */
-function race({ net, clock }: Dialler, addresses: readonly Address[], signal: AbortSignal): Promise<Socket> {
+function race({ net, clock }: Dialler, addresses: readonly Address[], cut: Cut): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const losers = new AbortController();
-    const abort = () => losers.abort();
-    if (signal.aborted) abort();
-    signal.addEventListener("abort", abort, { once: true });
+    const losers = new Cut();
+    const release = cut.on(() => losers.make());
     const errors: unknown[] = [];
     let started = 0, won = false;
     let cancelNext = () => {};
     const finish = () => {
       cancelNext();
-      signal.removeEventListener("abort", abort);
+      release();
     };
     const attempt = () => {
       cancelNext();
       const address = addresses[started++]!;
       if (started < addresses.length) cancelNext = clock.after(ATTEMPT_DELAY_MS, attempt);
-      net.connect(address, { signal: losers.signal }).then((socket) => {
+      net.connect(address, { cut: losers }).then((socket) => {
         if (won) return socket.close();
         won = true;
         finish();
-        losers.abort();
+        losers.make();
         resolve(socket);
       }, (error) => {
         if (won) return;
         errors.push(error);
-        if (started < addresses.length && !signal.aborted) return attempt(); // no use in waiting for its head start
+        if (started < addresses.length && !cut.made) return attempt(); // no use in waiting for its head start
         if (errors.length < started) return;
         finish();
         reject(mostSpecific(errors));

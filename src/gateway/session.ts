@@ -8,7 +8,7 @@ import type { Socket } from "../net/socket.ts";
 import { associate } from "./associate.ts";
 import { bind } from "./bind.ts";
 import { connect } from "./connect.ts";
-import { Cut } from "./cut.ts";
+import { Cut } from "../net/cut.ts";
 import type { Conversation, Serve } from "./conversation.ts";
 import type { Dialler } from "./dial.ts";
 import { type Authenticator, negotiate } from "./methods.ts";

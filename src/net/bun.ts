@@ -69,18 +69,17 @@ function listen(addr: SocketAddr): Listener {
   return listener;
 }
 
-async function connect(addr: SocketAddr, { signal }: ConnectOptions = {}): Promise<Socket> {
+async function connect(addr: SocketAddr, { cut }: ConnectOptions = {}): Promise<Socket> {
   const givenUp = () => new NetError("aborted", `Cannot connect to ${addressText(addr)}: given up`);
-  if (signal?.aborted) throw givenUp();
+  if (cut?.made) throw givenUp();
   const startedAt = systemClock.now();
-  let abort = () => {};
+  let release: (() => void) | undefined;
   try {
     return await new Promise<Socket>((resolve, reject) => {
-      abort = () => reject(givenUp());
-      signal?.addEventListener("abort", abort, { once: true });
+      release = cut?.on(() => reject(givenUp()));
       const opened = (socket: BunSocket) => {
         const full = reserve().refuses(socket.tcp.fd);
-        if (full || signal?.aborted) socket.close();
+        if (full || cut?.made) socket.close();
         if (full) reject(noDescriptors(`connect to ${addressText(addr)}`));
         else resolve(socket);
       };
@@ -92,7 +91,7 @@ async function connect(addr: SocketAddr, { signal }: ConnectOptions = {}): Promi
   } catch (error) {
     throw await trueError(netError(error, "connect to", addressText(addr)), addr, systemClock.now() - startedAt);
   } finally {
-    signal?.removeEventListener("abort", abort);
+    release?.();
   }
 }
 

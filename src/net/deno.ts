@@ -53,12 +53,12 @@ function listen(addr: SocketAddr): Listener {
   }
 }
 
-async function connect(addr: SocketAddr, { signal }: ConnectOptions = {}): Promise<Socket> {
+async function connect(addr: SocketAddr, { cut }: ConnectOptions = {}): Promise<Socket> {
   try {
-    const options = { hostname: addr.host, port: addr.port, ...(signal && { signal }) };
+    const options = { hostname: addr.host, port: addr.port, ...(cut && { signal: cut.signal }) };
     return new DenoSocket(await Deno.connect(options));
   } catch (error) {
-    if (signal?.aborted) throw new NetError("aborted", `Cannot connect to ${addressText(addr)}: given up`);
+    if (cut?.made) throw new NetError("aborted", `Cannot connect to ${addressText(addr)}: given up`);
     throw denoError(error, "connect to", addressText(addr));
   }
 }

@@ -1,3 +1,5 @@
+import type { Cut } from "./cut.ts";
+
 /** The socket adapter: everything above it knows these interfaces and no runtime. Every failure is a NetError. */
 
 /** An IP literal, canonical, IPv4-mapped IPv6 unwrapped, and a port. */
@@ -68,7 +70,7 @@ export interface RelayOptions {
 }
 
 export interface ConnectOptions {
-  readonly signal?: AbortSignal;
+  readonly cut?: Cut;
 }
 
 export interface Net {

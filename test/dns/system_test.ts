@@ -1,3 +1,4 @@
+import { Cut } from "../../src/net/cut.ts";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { systemResolver } from "../../src/dns/system.ts";
@@ -34,10 +35,10 @@ describe("The system's resolver", () => {
 
   test("lets who waits leave at once, and the others have their answer", async () => {
     const resolver = systemResolver();
-    const leaving = new AbortController();
-    const one = resolver.resolve("localhost", leaving.signal);
-    const other = resolver.resolve("localhost", new AbortController().signal);
-    leaving.abort();
+    const leaving = new Cut();
+    const one = resolver.resolve("localhost", leaving);
+    const other = resolver.resolve("localhost", new Cut());
+    leaving.make();
     await assert.rejects(one, { name: "NetError", kind: "aborted", message: "Cannot resolve 'localhost': given up" });
     assert.ok((await other).length > 0);
   });
@@ -54,11 +55,11 @@ describe("The system's resolver", () => {
     process.on("unhandledRejection", noteNode);
     try {
       const resolver = systemResolver();
-      await assert.rejects(resolver.resolve(IMPOSSIBLE, AbortSignal.abort()), { kind: "aborted" });
+      await assert.rejects(resolver.resolve(IMPOSSIBLE, made()), { kind: "aborted" });
       await assert.rejects(resolver.resolve(IMPOSSIBLE), { kind: "no-such-name" });
-      const leaving = new AbortController();
-      const left = resolver.resolve(`b${IMPOSSIBLE}`, leaving.signal);
-      leaving.abort();
+      const leaving = new Cut();
+      const left = resolver.resolve(`b${IMPOSSIBLE}`, leaving);
+      leaving.make();
       await assert.rejects(left, { kind: "aborted" });
       // Whoever comes next waits for the same answer, so that it is there when he is told.
       await assert.rejects(resolver.resolve(`c${IMPOSSIBLE}`), { kind: "no-such-name" });
@@ -70,3 +71,9 @@ describe("The system's resolver", () => {
     }
   });
 });
+
+function made(): Cut {
+  const cut = new Cut();
+  cut.make();
+  return cut;
+}

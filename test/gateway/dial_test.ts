@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Cut } from "../../src/gateway/cut.ts";
+import { Cut } from "../../src/net/cut.ts";
 import { dial, judgedAddresses } from "../../src/gateway/dial.ts";
 import { Refusal } from "../../src/gateway/refusal.ts";
 import { Ruleset } from "../../src/gateway/ruleset.ts";

@@ -1,3 +1,4 @@
+import { Cut } from "../../src/net/cut.ts";
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { NetError } from "../../src/net/error.ts";
@@ -38,18 +39,18 @@ export function connectContract(suite: Suite): void {
     });
   });
 
-  suite.test("connect() with a signal that is aborted already does not begin", async (bench) => {
+  suite.test("connect() with a cut that is made already does not begin", async (bench) => {
     const listener = await bench.listen();
-    assert.equal(await kindOf(bench.net.connect(listener.addr, { signal: AbortSignal.abort() })), "aborted");
+    assert.equal(await kindOf(bench.net.connect(listener.addr, { cut: made() })), "aborted");
     assert.equal(await isPending(listener.accept(), 50), true);
   });
 
-  suite.test("a signal that aborts later leaves the connection alone", async (bench) => {
+  suite.test("a cut that is made later leaves the connection alone", async (bench) => {
     const listener = await bench.listen();
-    const controller = new AbortController();
-    const client = bench.keep(await bench.net.connect(listener.addr, { signal: controller.signal }));
+    const cut = new Cut();
+    const client = bench.keep(await bench.net.connect(listener.addr, { cut }));
     const server = await bench.accept(listener);
-    controller.abort();
+    cut.make();
     await client.write(Uint8Array.of(1));
     assert.deepEqual(await server.read(), Uint8Array.of(1));
   });
@@ -57,11 +58,11 @@ export function connectContract(suite: Suite): void {
   suite.test("connect() to a host that stays silent ends at once when aborted", async (bench) => {
     const peer = bench.python();
     const addr = await silentAddr(bench, await peer.listen("127.0.0.1", 0));
-    const controller = new AbortController();
-    const connecting = bench.net.connect(addr, { signal: controller.signal });
+    const cut = new Cut();
+    const connecting = bench.net.connect(addr, { cut });
     assert.equal(await isPending(connecting, 300), true);
     const before = performance.now();
-    controller.abort();
+    cut.make();
     assert.equal(await kindOf(connecting), "aborted");
     assert.ok(performance.now() - before < 200);
   }, "python");
@@ -167,14 +168,20 @@ async function freeAddr(bench: Bench, host: string): Promise<SocketAddr> {
 /** Fills the backlog of `addr`, so that the next connect is not answered. */
 async function silentAddr(bench: Bench, addr: SocketAddr): Promise<SocketAddr> {
   for (let i = 0; i < 8; i++) {
-    const controller = new AbortController();
-    const connecting = bench.net.connect(addr, { signal: controller.signal });
+    const cut = new Cut();
+    const connecting = bench.net.connect(addr, { cut });
     connecting.then((socket) => bench.keep(socket), () => {});
     if (await isPending(connecting, 300)) {
-      controller.abort();
+      cut.make();
       await within("a connect given up", connecting.catch(() => {}));
       return addr;
     }
   }
   throw new Error("Cannot fill the backlog");
+}
+
+function made(): Cut {
+  const cut = new Cut();
+  cut.make();
+  return cut;
 }

@@ -1,3 +1,4 @@
+import type { Cut } from "../../src/net/cut.ts";
 import assert from "node:assert/strict";
 import type { Clock } from "../../src/net/clock.ts";
 import { NetError, type NetErrorKind } from "../../src/net/error.ts";
@@ -99,9 +100,9 @@ export class MemoryNet implements Net {
     });
   }
 
-  async connect(addr: SocketAddr, { signal }: ConnectOptions = {}): Promise<MemorySocket> {
+  async connect(addr: SocketAddr, { cut }: ConnectOptions = {}): Promise<MemorySocket> {
     this.dialled.push({ host: addr.host, port: addr.port });
-    await this.#reach(addr, signal);
+    await this.#reach(addr, cut);
     const cannot = (kind: NetErrorKind) => new NetError(kind, `Cannot connect to ${addr.host}: ${kind}`);
     const localHost = this.#sourceFor(addr.host);
     if (localHost === undefined) throw cannot("network-unreachable");
@@ -152,7 +153,7 @@ export class MemoryNet implements Net {
   }
 
   /** Waits as the route says, or rejects. */
-  #reach(addr: SocketAddr, signal: AbortSignal | undefined): Promise<void> {
+  #reach(addr: SocketAddr, cut: Cut | undefined): Promise<void> {
     const { fault, afterMs = 0 } = this.#internet.routeTo(addr.host);
     return new Promise((resolve, reject) => {
       const attempt = { toString: () => `attempt to connect to ${addr.host} port ${addr.port}` };
@@ -162,12 +163,12 @@ export class MemoryNet implements Net {
         this.#open.delete(attempt);
         reject(new NetError("aborted", `Cannot connect to ${addr.host}: given up`));
       };
-      if (signal?.aborted) return abort();
+      if (cut?.made) return abort();
       this.#open.add(attempt);
-      signal?.addEventListener("abort", abort, { once: true });
+      const release = cut?.on(abort);
       if (fault === "silent") return;
       const answer = () => {
-        signal?.removeEventListener("abort", abort);
+        release?.();
         this.#open.delete(attempt);
         if (fault) reject(new NetError(fault, `Cannot connect to ${addr.host}: ${fault}`));
         else resolve();

@@ -1,3 +1,4 @@
+import type { Cut } from "../../src/net/cut.ts";
 import { NetError, type NetErrorKind } from "../../src/net/error.ts";
 import type { Resolver } from "../../src/dns/resolver.ts";
 
@@ -21,20 +22,19 @@ export class MemoryResolver implements Resolver {
     for (const tell of this.#waiting.get(name)?.splice(0) ?? []) tell(answer);
   }
 
-  async resolve(name: string, signal?: AbortSignal): Promise<readonly string[]> {
+  async resolve(name: string, cut?: Cut): Promise<readonly string[]> {
     this.asked.push(name);
     const answers = this.#answers.get(name) ?? ["no-such-name"];
     const first = answers.length > 1 ? answers.shift()! : answers[0]!;
-    const answer = first === "silent" ? await this.#wait(name, signal) : first;
+    const answer = first === "silent" ? await this.#wait(name, cut) : first;
     if (typeof answer === "string") throw new NetError(answer as NetErrorKind, `Cannot resolve '${name}': ${answer}`);
     return answer;
   }
 
-  #wait(name: string, signal: AbortSignal | undefined): Promise<Answer> {
+  #wait(name: string, cut: Cut | undefined): Promise<Answer> {
     return new Promise((resolve) => {
-      const abort = () => resolve("aborted");
-      if (signal?.aborted) return abort();
-      signal?.addEventListener("abort", abort, { once: true });
+      cut?.on(() => resolve("aborted"));
+      if (cut?.made) return;
       const waiting = this.#waiting.get(name) ?? [];
       this.#waiting.set(name, [...waiting, resolve]);
     });

@@ -1,4 +1,4 @@
-/** A session's end from outside. AbortSignal says the same for ten times the memory, which every idle session would hold. */
+/** Something called off from outside: a session, a dial. AbortSignal says the same for ten times the time and memory. */
 export class Cut {
   #made = false;
   #closers: Set<() => void> | undefined;
@@ -8,7 +8,7 @@ export class Cut {
     return this.#made;
   }
 
-  /** For what only takes that; made when first asked for. */
+  /** For calls of a runtime that take nothing else; made when first asked for. */
   get signal(): AbortSignal {
     if (!this.#controller) {
       const controller = this.#controller = new AbortController();
@@ -17,7 +17,7 @@ export class Cut {
     return this.#controller.signal;
   }
 
-  /** Calls `close` when the session is cut, at once if it has been. The returned function calls that off. */
+  /** Calls `close` when the cut is made, at once if it has been. The returned function calls that off. */
   on(close: () => void): () => void {
     if (this.#made) {
       close();
