@@ -9,7 +9,9 @@ const BUFFER_SIZE = 64 << 10;
 export class DenoUdpSocket implements UdpSocket {
   readonly addr: SocketAddr;
   readonly #conn: Deno.DatagramConn;
-  readonly #buffer = new Uint8Array(BUFFER_SIZE);
+  readonly #buffers: Uint8Array[] = [];
+  #turn = 0;
+  #ahead: Promise<[Uint8Array, Deno.Addr]> | undefined;
   #closed = false;
 
   /** Throws NetError. */
@@ -30,10 +32,12 @@ export class DenoUdpSocket implements UdpSocket {
   async receive(): Promise<readonly Datagram[] | null> {
     while (!this.#closed) {
       try {
-        const [bytes, from] = await this.#conn.receive(this.#buffer);
+        const [bytes, from] = await (this.#ahead ?? this.#receiveNext());
+        this.#ahead = this.#receiveNext();
         const { hostname, port } = from as Deno.NetAddr;
         return [{ bytes, addr: socketAddr(hostname, port) }];
       } catch (error) {
+        this.#ahead = undefined;
         if (this.#closed) break;
         // What ICMP said about an earlier datagram is no reason to stop: the next receive() waits for a datagram.
         const { kind } = denoError(error, "receive on", addressText(this.addr));
@@ -41,6 +45,15 @@ export class DenoUdpSocket implements UdpSocket {
       }
     }
     return null;
+  }
+
+  /** The next datagram is received while the last is on its way, each into its own buffer. */
+  #receiveNext(): Promise<[Uint8Array, Deno.Addr]> {
+    this.#turn ^= 1;
+    const buffer = this.#buffers[this.#turn] ??= new Uint8Array(BUFFER_SIZE);
+    const receiving = this.#conn.receive(buffer);
+    receiving.catch(() => {}); // receive() is told
+    return receiving;
   }
 
   async send(batch: readonly Datagram[]): Promise<number> {
