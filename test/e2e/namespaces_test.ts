@@ -30,6 +30,17 @@ while True:
     data, peer = s.recvfrom(65536)
     s.sendto(data, peer)
 `;
+const nameServer = `
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("${address.s4}", 53))
+while True:
+    query, peer = s.recvfrom(2000)
+    end = 12
+    while query[end]: end += query[end] + 1
+    header = query[:2] + b"\\x84\\x00" + b"\\x00\\x01" * 2 + b"\\x00" * 4
+    s.sendto(header + query[12:end + 5] + b"\\xc0\\x0c\\x00\\x01\\x00\\x01\\x00\\x00\\x00\\x3c\\x00\\x04\\xc0\\x00\\x02\\x2e", peer)
+`;
 const ftpServer = `
 from pyftpdlib.authorizers import DummyAuthorizer
 from pyftpdlib.handlers import FTPHandler
@@ -60,6 +71,7 @@ if (network) {
     serve(host, "/usr/bin/python3", "-c", udpEcho(address[host]));
   }
   serve("s4", "/usr/bin/python3", "-c", ftpServer);
+  serve("s4", "/usr/bin/python3", "-c", nameServer);
   await waitFor("s4", `http://${address.s4}/hello`);
   await waitFor("s6", `http://[${address.s6}]/hello`);
   await waitFor("s4", `ftp://${address.s4}/hello`);
@@ -240,6 +252,12 @@ u.sendto(b"datagram", ("${address.s4}", 5353)); print(u.recvfrom(100))
 `;
     const { stdout, stderr } = await socksify("/usr/bin/python3", "-c", script);
     assert.equal(stdout, `(b'datagram', ('${address.s4}', 5353))\n`, stderr);
+  });
+
+  run("Dante's socksify: a DNS query over UDP by drill", async () => {
+    const { stdout, stderr } = await socksify("drill", `@${address.s4}`, "example.org");
+    assert.match(stdout, /^example\.org\..*\t192\.0\.2\.46$/m, stderr);
+    await until("the log tells of it", () => /command=udp-associate .*remote=10.46.3.2:53 /.test(gateway!.output()));
   });
 
   run("the log tells each relay type, and SIGTERM ends it with 0", async () => {
