@@ -9,7 +9,10 @@ fetch_packages
 runtime=${GATE46_RUNTIME:-deno}
 has "$runtime" || if has deno; then runtime=deno; else runtime=bun; fi
 case $runtime in
-  deno) exec deno run -A --quiet --node-modules-dir=manual --config "$root/deno.json" "$root/mod.ts" "$@" ;;
+  deno)
+    exec deno run -A --quiet --node-modules-dir=manual --v8-flags=--max-semi-space-size=2 --config "$root/deno.json" \
+      "$root/mod.ts" "$@"
+    ;;
   bun) exec bun --no-env-file "$root/mod.ts" "$@" ;;
   *) fail "Cannot run on $runtime: GATE46_RUNTIME is deno or bun" ;;
 esac
