@@ -17,7 +17,7 @@ export function denoNet(): Net {
   return {
     listen: (addr) => Promise.resolve().then(() => listen(addr)),
     connect,
-    bindUdp: (addr) => Promise.resolve().then(() => DenoUdpSocket.bind(addr)),
+    bindUdp: (addr) => Promise.resolve().then(() => DenoUdpSocket.bind(addr, kernel()?.libc)),
     relay: (client, destination, options) => relay(client, destination, options, systemClock),
     localAddrFor: (host) => {
       const libc = kernel()?.libc;

@@ -1,43 +1,49 @@
 import { addressText } from "../protocol/address.ts";
 import { denoError } from "./deno_error.ts";
+import { bindWithDescriptor, KernelDatagrams } from "./linux/datagrams.ts";
+import type { Libc } from "./linux/libc.ts";
 import type { Datagram, SocketAddr, UdpSocket } from "./socket.ts";
 import { socketAddr } from "./socket_addr.ts";
 
 /** Room for the largest datagram. */
 const BUFFER_SIZE = 64 << 10;
 
+/** Deno waits and, where there is libc, libc does the rest: Deno's calls cost a promise and an address for each datagram. */
 export class DenoUdpSocket implements UdpSocket {
   readonly addr: SocketAddr;
   readonly #conn: Deno.DatagramConn;
-  readonly #buffers: Uint8Array[] = [];
-  #turn = 0;
-  #ahead: Promise<[Uint8Array, Deno.Addr]> | undefined;
+  readonly #kernel: KernelDatagrams | undefined;
+  readonly #buffer = new Uint8Array(BUFFER_SIZE);
   #closed = false;
 
   /** Throws NetError. */
-  static bind(addr: SocketAddr): DenoUdpSocket {
+  static bind(addr: SocketAddr, libc: Libc | undefined): DenoUdpSocket {
+    const bind = () => Deno.listenDatagram({ transport: "udp", hostname: addr.host, port: addr.port });
     try {
-      return new DenoUdpSocket(Deno.listenDatagram({ transport: "udp", hostname: addr.host, port: addr.port }));
+      if (!libc) return new DenoUdpSocket(bind());
+      const [conn, fd] = bindWithDescriptor(libc, bind, boundAddr);
+      return new DenoUdpSocket(conn, fd === undefined ? undefined : new KernelDatagrams(libc, fd, boundAddr(conn)));
     } catch (error) {
       throw denoError(error, "bind UDP", addressText(addr));
     }
   }
 
-  private constructor(conn: Deno.DatagramConn) {
+  private constructor(conn: Deno.DatagramConn, kernel?: KernelDatagrams) {
     this.#conn = conn;
-    const { hostname, port } = conn.addr as Deno.NetAddr;
-    this.addr = socketAddr(hostname, port);
+    this.#kernel = kernel;
+    this.addr = boundAddr(conn);
   }
 
   async receive(): Promise<readonly Datagram[] | null> {
     while (!this.#closed) {
       try {
-        const [bytes, from] = await (this.#ahead ?? this.#receiveNext());
-        this.#ahead = this.#receiveNext();
+        const [bytes, from] = await this.#conn.receive(this.#buffer);
+        if (this.#closed) break;
         const { hostname, port } = from as Deno.NetAddr;
-        return [{ bytes, addr: socketAddr(hostname, port) }];
+        const batch: Datagram[] = [{ bytes, addr: socketAddr(hostname, port) }];
+        this.#kernel?.drain(batch);
+        return batch;
       } catch (error) {
-        this.#ahead = undefined;
         if (this.#closed) break;
         // What ICMP said about an earlier datagram is no reason to stop: the next receive() waits for a datagram.
         const { kind } = denoError(error, "receive on", addressText(this.addr));
@@ -47,18 +53,14 @@ export class DenoUdpSocket implements UdpSocket {
     return null;
   }
 
-  /** The next datagram is received while the last is on its way, each into its own buffer. */
-  #receiveNext(): Promise<[Uint8Array, Deno.Addr]> {
-    this.#turn ^= 1;
-    const buffer = this.#buffers[this.#turn] ??= new Uint8Array(BUFFER_SIZE);
-    const receiving = this.#conn.receive(buffer);
-    receiving.catch(() => {}); // receive() is told
-    return receiving;
-  }
-
   async send(batch: readonly Datagram[]): Promise<number> {
     let lost = 0;
-    for (const { bytes, addr } of batch) {
+    for (const datagram of batch) {
+      if (this.#closed) return lost + batch.length - batch.indexOf(datagram);
+      const outcome = this.#kernel?.send(datagram);
+      if (outcome === "lost") lost++;
+      if (outcome) continue;
+      const { bytes, addr } = datagram;
       try {
         await this.#conn.send(bytes, { transport: "udp", hostname: addr.host, port: addr.port });
       } catch {
@@ -73,4 +75,9 @@ export class DenoUdpSocket implements UdpSocket {
     this.#closed = true;
     this.#conn.close();
   }
+}
+
+function boundAddr(conn: Deno.DatagramConn): SocketAddr {
+  const { hostname, port } = conn.addr as Deno.NetAddr;
+  return socketAddr(hostname, port);
 }

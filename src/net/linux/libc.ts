@@ -14,6 +14,22 @@ export interface Libc {
     value: Int32Array<ArrayBuffer>,
     size: Uint32Array<ArrayBuffer>,
   ): number;
+  recvfrom(
+    fd: number,
+    bytes: Uint8Array<ArrayBuffer>,
+    size: number,
+    flags: number,
+    sockaddr: Uint8Array<ArrayBuffer>,
+    sockaddrSize: Uint32Array<ArrayBuffer>,
+  ): number;
+  sendto(
+    fd: number,
+    bytes: Uint8Array<ArrayBuffer>,
+    size: number,
+    flags: number,
+    sockaddr: Uint8Array<ArrayBuffer>,
+    sockaddrSize: number,
+  ): number;
   close(fd: number): number;
   errno(): number;
 }
@@ -25,6 +41,8 @@ export const signatures = {
   getsockname: "ipp:i",
   getpeername: "ipp:i",
   getsockopt: "iiipp:i",
+  recvfrom: "ipuipp:i",
+  sendto: "ipuipu:i",
   close: "i:i",
   __errno_location: ":p",
 } as const;
