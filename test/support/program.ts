@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { join } from "node:path";
 import process from "node:process";
 import type { SocketAddr } from "../../src/net/socket.ts";
+import { runtime, scriptCommand } from "./runtime.ts";
 import { until } from "./until.ts";
 
 /** A way to run the program: from source on the runtime that runs the test, or a compiled executable. */
@@ -10,23 +10,7 @@ export interface Target {
   readonly command: readonly string[];
 }
 
-const root = join(import.meta.dirname!, "../..");
-
-export const source: Target = "Bun" in globalThis
-  ? { name: "bun mod.ts", command: [process.execPath, join(root, "mod.ts")] }
-  : {
-    name: "deno run mod.ts",
-    command: [
-      process.execPath,
-      "run",
-      "-A",
-      "--quiet",
-      "--node-modules-dir=manual",
-      "--config",
-      join(root, "deno.json"),
-      join(root, "mod.ts"),
-    ],
-  };
+export const source: Target = { name: `${runtime} mod.ts`, command: scriptCommand("mod.ts") };
 
 /** Executables that GATE46_BINS names. */
 export const executables: readonly Target[] = (process.env.GATE46_BINS ?? "").split(" ").filter(Boolean)
