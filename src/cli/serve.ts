@@ -35,12 +35,13 @@ export async function serve(config: Config): Promise<number> {
       for (const listener of listeners) listener(event);
     },
   });
+  const stopped = stopSignal(); // before clients can take all descriptors, which Deno's first signal listener needs too
   for (const spec of config.listen) await listenOn(gateway, spec);
   if (config.admin) {
     own.admin = await startAdmin(config.admin, () => health(gateway));
     listeners.push(own.admin.listen);
   }
-  await stopSignal();
+  await stopped;
   process.once("SIGTERM", endNow);
   process.once("SIGINT", endNow);
   await gateway.drain(config.drainMs);

@@ -1,7 +1,8 @@
-import { type Address, ipAddress } from "../protocol/address.ts";
+import type { Address } from "../protocol/address.ts";
 import type { SessionEnd } from "../events.ts";
 import { NetError } from "../net/error.ts";
 import type { Socket } from "../net/socket.ts";
+import { announced } from "./announce.ts";
 import { Association } from "./association.ts";
 import type { Conversation } from "./conversation.ts";
 import { bindInRange } from "./ports.ts";
@@ -18,9 +19,7 @@ export async function associate(conversation: Conversation, _destination: Addres
   const close = () => association.close();
   const release = cut.on(close);
   try {
-    const { ipv4, ipv6 } = settings.announce;
-    const announced = (host.includes(":") ? ipv6 : ipv4) ?? host;
-    await conversation.succeed(ipAddress(announced, socket.addr.port)!);
+    await conversation.succeed(announced(settings, { host, port: socket.addr.port }));
     association.run();
     client.keepAlive(); // nothing else would tell that a client which only receives has vanished
     return await controlEnd(client);

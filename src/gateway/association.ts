@@ -149,46 +149,29 @@ export class Association {
   }
 
   async #pumpDown(socket: UdpSocket): Promise<void> {
-    let scratch = new Uint8Array(2 << 10);
+    const outbox = new Outbox();
     for (let batch = await socket.receive(); batch; batch = await socket.receive()) {
       const now = this.#conversation.clock.now();
-      const outgoing: Datagram[] = [];
-      let used = 0;
-      for (const { bytes, addr } of batch) {
-        for (const [header, payload] of this.#framed(bytes, addr, now)) {
-          const size = header.length + payload.length;
-          if (used + size > scratch.length) {
-            scratch = new Uint8Array(Math.max(2 * scratch.length, size)); // the old one lives on in what is queued
-            used = 0;
-          }
-          scratch.set(header, used);
-          scratch.set(payload, used + header.length);
-          outgoing.push({ bytes: scratch.subarray(used, used += size), addr: this.#clientAddr! });
-        }
-      }
-      if (outgoing.length > 0) this.#drop("lost", await this.#down.send(outgoing));
+      for (const datagram of batch) this.#takeDown(datagram, now, outbox);
+      const framed = outbox.take();
+      if (framed.length > 0) this.#drop("lost", await this.#down.send(framed));
     }
   }
 
-  /** Headers and payloads for the client: none, one, or two where it takes fragments and one would be too large. */
-  #framed(bytes: Uint8Array, addr: SocketAddr, now: number): readonly (readonly [Uint8Array, Uint8Array])[] {
+  #takeDown({ bytes, addr }: Datagram, now: number, outbox: Outbox): void {
     const { settings, record } = this.#conversation;
-    const source = this.#clientAddr && this.#destinations.source(addr, settings.udpFilter, now);
-    if (!source) {
-      this.#drop("unsolicited");
-      return [];
-    }
+    const to = this.#clientAddr;
+    const source = to && this.#destinations.source(addr, settings.udpFilter, now);
+    if (!source) return this.#drop("unsolicited");
     const { header } = source;
     const tooLarge = header.length + bytes.length > MAX_PAYLOAD_SIZE;
-    if (tooLarge && !this.#clientFragments) {
-      this.#drop("too-large");
-      return [];
-    }
+    if (tooLarge && !this.#clientFragments) return this.#drop("too-large");
     record.counts.down += bytes.length;
     record.datagrams.down++;
-    if (!tooLarge) return [[header, bytes]];
+    if (!tooLarge) return outbox.add(header, bytes, to);
     const half = bytes.length >> 1;
-    return [[withFragment(header, 1), bytes.subarray(0, half)], [withFragment(header, 0x82), bytes.subarray(half)]];
+    outbox.add(withFragment(header, 1), bytes.subarray(0, half), to);
+    outbox.add(withFragment(header, 0x82), bytes.subarray(half), to);
   }
 
   #sweepLater(): void {
@@ -202,6 +185,33 @@ export class Association {
   #drop(reason: DropReason, count = 1): void {
     const { dropped } = this.#conversation.record;
     if (count > 0) dropped[reason] = (dropped[reason] ?? 0) + count;
+  }
+}
+
+/** Headers put in front of payloads, in memory that is used again for the next batch. */
+class Outbox {
+  #scratch = new Uint8Array(2 << 10);
+  #used = 0;
+  #batch: Datagram[] = [];
+
+  add(header: Uint8Array, payload: Uint8Array, addr: SocketAddr): void {
+    const size = header.length + payload.length;
+    if (this.#used + size > this.#scratch.length) {
+      this.#scratch = new Uint8Array(Math.max(2 * this.#scratch.length, size)); // the old one lives on in what is queued
+      this.#used = 0;
+    }
+    const bytes = this.#scratch.subarray(this.#used, this.#used += size);
+    bytes.set(header);
+    bytes.set(payload, header.length);
+    this.#batch.push({ bytes, addr });
+  }
+
+  /** What was added; it is valid until the next add(). */
+  take(): readonly Datagram[] {
+    const batch = this.#batch;
+    this.#batch = [];
+    this.#used = 0;
+    return batch;
   }
 }
 

@@ -1,7 +1,8 @@
 import { type Address, ipAddress, isUnspecified } from "../protocol/address.ts";
 import type { SessionEnd } from "../events.ts";
 import { NetError } from "../net/error.ts";
-import type { Listener, Socket } from "../net/socket.ts";
+import type { Listener, Socket, SocketAddr } from "../net/socket.ts";
+import { announced } from "./announce.ts";
 import { relayWith } from "./connect.ts";
 import type { Conversation } from "./conversation.ts";
 import { judgedAddresses } from "./dial.ts";
@@ -26,7 +27,7 @@ export async function bind(conversation: Conversation, destination: Address): Pr
     close();
   });
   try {
-    await conversation.succeed(announced(conversation, listener));
+    await conversation.succeed(announced(settings, reachable(conversation, listener.addr)));
     client.keepAlive();
     const ahead = new ReadAhead(client, wire.rest());
     void ahead.left.then(close);
@@ -58,13 +59,12 @@ async function listeningHost(
   return host.includes(":") === destination.host.includes(":") ? host : destination.host;
 }
 
-function announced({ settings, net }: Conversation, { addr }: Listener): Address {
-  const { ipv4, ipv6 } = settings.announce;
-  const six = addr.host.includes(":");
-  const known = isUnspecified(addr.host)
-    ? net.localAddrs().find((host) => host.includes(":") === six && host !== "127.0.0.1" && host !== "::1")
-    : addr.host;
-  return ipAddress((six ? ipv6 : ipv4) ?? known ?? addr.host, addr.port)!;
+/** Where a listener on the unspecified address can be reached: at an address of this machine. */
+function reachable({ net }: Conversation, { host, port }: SocketAddr): SocketAddr {
+  if (!isUnspecified(host)) return { host, port };
+  const six = host.includes(":");
+  const own = net.localAddrs().find((addr) => addr.includes(":") === six && addr !== "127.0.0.1" && addr !== "::1");
+  return { host: own ?? host, port };
 }
 
 /** The first connection from a peer that was asked for; others are reset. Null once the listener is closed. */

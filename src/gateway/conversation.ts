@@ -1,7 +1,7 @@
 import type { Address } from "../protocol/address.ts";
 import type { SessionEnd, SessionRecord } from "../events.ts";
-import type { Socket } from "../net/socket.ts";
 import type { Cut } from "../net/cut.ts";
+import type { Socket } from "../net/socket.ts";
 import type { Dialler } from "./dial.ts";
 import type { GatewaySettings } from "./settings.ts";
 import type { Wire } from "./wire.ts";

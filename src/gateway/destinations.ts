@@ -4,6 +4,7 @@ import type { DropReason } from "../events.ts";
 import type { SocketAddr } from "../net/socket.ts";
 import type { Conversation } from "./conversation.ts";
 import { judgedAddresses } from "./dial.ts";
+import { Refusal } from "./refusal.ts";
 import type { UdpFilter } from "./settings.ts";
 
 /** A judgement and a name's address are believed for so long, however busy the destination. */
@@ -144,7 +145,7 @@ export class Destinations {
       }
       if (!destination.addr) destination.drop ??= "unresolved";
     } catch (error) {
-      destination.drop = (error as Error).name === "Refusal" ? "refused" : "unresolved";
+      destination.drop = error instanceof Refusal ? "refused" : "unresolved";
     }
   }
 

@@ -1,10 +1,10 @@
 import { type Address, addressText, ipAddress } from "../protocol/address.ts";
 import { AddressType } from "../protocol/codes.ts";
 import type { Clock } from "../net/clock.ts";
+import { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
 import type { Net, Socket } from "../net/socket.ts";
 import type { Resolver } from "../dns/resolver.ts";
-import { Cut } from "../net/cut.ts";
 import { mostSpecific } from "./reply.ts";
 import type { Ruleset } from "./ruleset.ts";
 

@@ -1,4 +1,5 @@
 import { type NetError, netError } from "./error.ts";
+import { errnoNames } from "./linux/errno.ts";
 
 /** Older Denos give some errors no code, only a class. */
 const codes: Readonly<Record<string, string>> = {
@@ -19,13 +20,6 @@ const codes: Readonly<Record<string, string>> = {
 export function denoError(error: unknown, verb: string, what: string): NetError {
   const { code, name, message } = error as { code?: string; name: string; message?: string };
   const number = /os error (\d+)/.exec(message ?? "")?.[1];
-  const known = code ?? codes[name] ?? (number && errnoNames[number]);
+  const known = code ?? codes[name] ?? (number && errnoNames[Number(number)]);
   return netError(known ? { code: known, message, name } : error, verb, what);
 }
-
-const errnoNames: Readonly<Record<string, string>> = {
-  "24": "EMFILE",
-  "97": "EAFNOSUPPORT",
-  "101": "ENETUNREACH",
-  "113": "EHOSTUNREACH",
-};

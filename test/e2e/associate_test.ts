@@ -4,26 +4,19 @@ import { after, test } from "node:test";
 import { Command, Reply } from "../../src/protocol/codes.ts";
 import { decodeDatagram, encodeDatagram } from "../../src/protocol/datagram.ts";
 import type { SocketAddr } from "../../src/net/socket.ts";
-import { source, start } from "../support/program.ts";
+import { startOnLoopback } from "../support/loopback.ts";
 import { ask, destination } from "../support/socks.ts";
 import type { Tcp } from "../support/tcp.ts";
 import { echoUdp, Udp } from "../support/udp.ts";
 import { until } from "../support/until.ts";
 
-const gateway = await start(source, [
-  "--listen=127.0.0.1:0",
-  "--listen=[::1]:0",
-  "--admin=127.0.0.1:0",
-  "--allow=127.0.0.0/8",
-  "--allow=::1",
-]);
+const { gateway, v4, relayTypes } = await startOnLoopback("--admin=127.0.0.1:0");
 const echo4 = await echoUdp("127.0.0.1"), echo6 = await echoUdp("::1");
 after(async () => {
   echo4.close();
   echo6.close();
   await gateway.stop();
 });
-const [v4, v6] = gateway.addrs as [SocketAddr, SocketAddr];
 
 interface Association {
   readonly control: Tcp;
@@ -55,9 +48,8 @@ async function associate(listener: SocketAddr, dst: [string, number] = ["0.0.0.0
   };
 }
 
-for (
-  const [type, listener, echo] of [["A", v4, echo4], ["B", v4, echo6], ["C", v6, echo4], ["D", v6, echo6]] as const
-) {
+for (const [type, listener, host] of relayTypes) {
+  const echo = host === "::1" ? echo6 : echo4;
   test(`UDP, relay type ${type}: datagrams of every size come back, from their true source`, async () => {
     const association = await associate(listener);
     const largest = 65_507 - (echo === echo6 ? 22 : 10); // what UDP over IPv4 takes, less the header

@@ -2,28 +2,14 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, test } from "node:test";
 import { Command, Reply } from "../../src/protocol/codes.ts";
-import { source, start } from "../support/program.ts";
+import { startOnLoopback } from "../support/loopback.ts";
 import { ask, readReply } from "../support/socks.ts";
 import { Tcp } from "../support/tcp.ts";
 
-const gateway = await start(source, [
-  "--listen=127.0.0.1:0",
-  "--listen=[::1]:0",
-  "--admin=off",
-  "--allow=127.0.0.0/8",
-  "--allow=::1",
-  "--bind-timeout=1s",
-]);
+const { gateway, v4, relayTypes } = await startOnLoopback("--admin=off", "--bind-timeout=1s");
 after(() => gateway.stop());
-const [v4, v6] = gateway.addrs as [typeof gateway.addrs[0], typeof gateway.addrs[0]];
 
-for (
-  const [type, listener, host] of [["A", v4, "127.0.0.1"], ["B", v4, "::1"], ["C", v6, "127.0.0.1"], [
-    "D",
-    v6,
-    "::1",
-  ]] as const
-) {
+for (const [type, listener, host] of relayTypes) {
   test(`BIND, relay type ${type}: listens on the peer's side, tells who came, relays both ways`, async () => {
     const { client, reply } = await ask(listener, Command.Bind, host, 0);
     assert.equal(reply.reply, Reply.Succeeded);

@@ -2,24 +2,16 @@ import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { after, test } from "node:test";
 import { Command, Reply } from "../../src/protocol/codes.ts";
-import { source, start } from "../support/program.ts";
+import { startOnLoopback } from "../support/loopback.ts";
 import { ask, greeting, readReply, request } from "../support/socks.ts";
 import { concat, echoServer, listenTcp, Tcp } from "../support/tcp.ts";
 
-const gateway = await start(source, [
-  "--listen=127.0.0.1:0",
-  "--listen=[::1]:0",
-  "--admin=127.0.0.1:0",
-  "--allow=127.0.0.0/8",
-  "--allow=::1",
-]);
+const { gateway, v4, relayTypes } = await startOnLoopback("--admin=127.0.0.1:0");
 after(() => gateway.stop());
-const [v4, v6] = gateway.addrs as [typeof gateway.addrs[0], typeof gateway.addrs[0]];
 
-const types = [["A", v4, "127.0.0.1"], ["B", v4, "::1"], ["C", v6, "127.0.0.1"], ["D", v6, "::1"]] as const;
 const hash = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 
-for (const [type, listener, host] of types) {
+for (const [type, listener, host] of relayTypes) {
   test(`CONNECT, relay type ${type}: bytes come back as they went, BND is the gateway's end, half-close is passed on`, async () => {
     const seen: { peer?: string } = {};
     const server = await listenTcp(host, ({ socket }) => {

@@ -1,7 +1,8 @@
 import { readdirSync, readlinkSync } from "node:fs";
 import { addressText } from "../../protocol/address.ts";
-import type { NetErrorKind } from "../error.ts";
+import { errnoKind, type NetErrorKind } from "../error.ts";
 import type { SocketAddr } from "../socket.ts";
+import { errnoNames } from "./errno.ts";
 import type { Libc } from "./libc.ts";
 import { AF_INET, AF_INET6, decodeSockaddr, encodeSockaddr, SOCKADDR_SIZE } from "./sockaddr.ts";
 
@@ -9,17 +10,6 @@ import { AF_INET, AF_INET6, decodeSockaddr, encodeSockaddr, SOCKADDR_SIZE } from
 
 const SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_NONBLOCK = 0x800, SOCK_CLOEXEC = 0x80000;
 const SOL_SOCKET = 1, SO_ERROR = 4;
-const errnoKinds: Readonly<Record<number, NetErrorKind>> = {
-  1: "permission-denied",
-  13: "permission-denied",
-  23: "no-descriptors",
-  24: "no-descriptors",
-  97: "family-not-supported",
-  101: "network-unreachable",
-  110: "timed-out",
-  111: "refused",
-  113: "host-unreachable",
-};
 const EINPROGRESS = 115;
 
 /** The local address the kernel's routes give towards `host`: connecting a UDP socket sends nothing. */
@@ -40,18 +30,18 @@ export function routedLocalAddr(libc: Libc, host: string): string | undefined {
  */
 export async function connectFailure(libc: Libc, addr: SocketAddr, waitMs: number): Promise<NetErrorKind> {
   const fd = libc.socket(family(addr.host), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return errnoKinds[libc.errno()] ?? "other";
+  if (fd < 0) return kindOf(libc.errno());
   try {
     const peer = encodeSockaddr(addr);
     if (libc.connect(fd, peer, peer.length) === 0) return "refused"; // it would be accepted now: the first was refused
     const errno = libc.errno();
-    if (errno !== EINPROGRESS) return errnoKinds[errno] ?? "other";
+    if (errno !== EINPROGRESS) return kindOf(errno);
     const value = new Int32Array(1), size = new Uint32Array(1);
     for (let waited = 0, pause = 1; waited <= waitMs; waited += pause, pause *= 2) {
       await new Promise((resolve) => setTimeout(resolve, pause));
       size[0] = 4;
       if (libc.getsockopt(fd, SOL_SOCKET, SO_ERROR, value, size) < 0) return "other";
-      if (value[0] !== 0) return errnoKinds[value[0]!] ?? "other";
+      if (value[0] !== 0) return kindOf(value[0]!);
       if (nameOf(libc.getpeername, fd)) return "refused"; // connected, see above
     }
     return "host-unreachable";
@@ -114,6 +104,10 @@ function isSocket(fd: string): boolean {
   } catch {
     return false; // gone since it was listed
   }
+}
+
+function kindOf(errno: number): NetErrorKind {
+  return errnoKind(errnoNames[errno]);
 }
 
 function family(host: string): number {
