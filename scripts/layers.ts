@@ -27,7 +27,7 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
   ["src/net/", "src/net/ src/protocol/address.ts node:", `${runtime} console`],
   [
     "src/dns/",
-    "src/dns/ src/net/socket.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/protocol/address.ts node:dns node:dns/",
+    "src/dns/ src/net/socket.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/protocol/address.ts dns-packet node:dns node:dns/ node:tls node:https node:crypto node:buffer",
     silent,
   ],
   [
@@ -45,7 +45,7 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
   ["src/sockslib/", "src/sockslib/ src/protocol/ src/net/socket.ts src/net/error.ts", silent],
   ["src/admin/", "src/admin/ src/events.ts src/protocol/codes.ts hono prom-client", silent],
   ["src/events.ts", "src/protocol/ src/net/socket.ts", silent],
-  ["src/config.ts", "src/protocol/ src/net/socket.ts src/gateway/settings.ts", silent],
+  ["src/config.ts", "src/protocol/ src/net/socket.ts src/gateway/settings.ts smol-toml valibot", silent],
   [
     "src/cli/",
     "src/ package.json node: @logtape/logtape commander",
