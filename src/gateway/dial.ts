@@ -6,7 +6,8 @@ import { NetError } from "../net/error.ts";
 import type { Net, Socket } from "../net/socket.ts";
 import type { Resolver } from "../dns/resolver.ts";
 import { mostSpecific } from "./reply.ts";
-import type { Ruleset } from "./ruleset.ts";
+import type { FamilyChoice, Verdict } from "./rules/rule.ts";
+import { type Judge, refusal } from "./ruleset.ts";
 
 /** How long an attempt has a head start over the next (RFC 8305 s5, "Connection Attempt Delay"). */
 const ATTEMPT_DELAY_MS = 250;
@@ -15,30 +16,41 @@ export interface Dialler {
   readonly net: Net;
   readonly clock: Clock;
   readonly resolver: Resolver;
-  readonly ruleset: Ruleset;
+  readonly judge: Judge;
 }
 
 /**
  * The addresses of `destination` that the ruleset lets pass, in the order to try them: the families take turns
- * (RFC 8305 s4). Rejects with NetError, or with Refusal where none may pass.
+ * (RFC 8305 s4), beginning with the one that the first's rule prefers. Rejects with NetError, or with Refusal where none
+ * may pass.
  */
 export async function judgedAddresses(
-  { resolver, ruleset }: Pick<Dialler, "resolver" | "ruleset">,
+  { resolver, judge }: Pick<Dialler, "resolver" | "judge">,
   destination: Address,
   cut?: Cut,
 ): Promise<readonly Address[]> {
-  const named = destination.type === AddressType.DomainName;
-  const hosts = named ? alternating(await resolver.resolve(destination.host, cut)) : [destination.host];
-  const open: Address[] = [];
-  let refusal;
-  for (const host of hosts) {
-    const address = ipAddress(host, destination.port)!;
-    const refused = ruleset.judge(address);
-    if (refused) refusal ??= refused;
-    else open.push(address);
+  if (destination.type !== AddressType.DomainName) {
+    const verdict = judge.address(destination);
+    if (!verdict.allowed) throw refusal(verdict);
+    refuseVia(verdict);
+    return [destination];
   }
-  if (open.length === 0 && refusal) throw refusal;
-  return open;
+  const { host: name, port } = destination;
+  const early = judge.name(name, port);
+  if (early?.allowed === false) throw refusal(early);
+  const open: Address[] = [];
+  let first: Verdict | undefined, refused: Verdict | undefined;
+  for (const host of await resolver.resolve(name, cut)) {
+    const address = ipAddress(host, port)!;
+    const verdict = judge.address(address, name);
+    if (verdict.allowed) {
+      first ??= verdict;
+      open.push(address);
+    } else refused ??= verdict;
+  }
+  if (!first && refused) throw refusal(refused);
+  if (first) refuseVia(first);
+  return alternating(open, first?.family);
 }
 
 /** Connects to the first of `destination`'s addresses that answers, all within `deadlineMs`. Rejects with NetError or Refusal. */
@@ -105,10 +117,18 @@ function race({ net, clock }: Dialler, addresses: readonly Address[], cut: Cut):
   });
 }
 
-/** The first address leads; its family and the other take turns. */
-function alternating(hosts: readonly string[]): readonly string[] {
-  const six = (host: string) => host.includes(":");
-  const first = hosts.filter((host) => six(host) === six(hosts[0]!));
-  const second = hosts.filter((host) => six(host) !== six(hosts[0]!));
-  return first.flatMap((host, i) => i < second.length ? [host, second[i]!] : [host]).concat(second.slice(first.length));
+/** The families take turns; the one that is preferred leads, else that of the first address. */
+function alternating(addresses: readonly Address[], family: FamilyChoice | undefined): readonly Address[] {
+  if (addresses.length < 2) return addresses;
+  const lead = family?.startsWith("prefer-")
+    ? family === "prefer-ipv6" ? AddressType.IPv6 : AddressType.IPv4
+    : addresses[0]!.type;
+  const first = addresses.filter(({ type }) => type === lead);
+  const second = addresses.filter(({ type }) => type !== lead);
+  return first.flatMap((one, i) => i < second.length ? [one, second[i]!] : [one]).concat(second.slice(first.length));
+}
+
+/** The place for upstreams: until they are dialled, nothing that was to go through one goes directly. */
+function refuseVia({ via, rule }: Verdict): void {
+  if (via) throw new NetError("other", `Cannot go through an upstream: not served yet (${rule})`);
 }

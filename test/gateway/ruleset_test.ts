@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Ruleset, type RulesetOptions } from "../../src/gateway/ruleset.ts";
+import { refusal, Ruleset, type RulesetOptions } from "../../src/gateway/ruleset.ts";
 import type { SocketAddr } from "../../src/net/socket.ts";
 import { ipAddress } from "../../src/protocol/address.ts";
-import { Reply } from "../../src/protocol/codes.ts";
+import { Command, Reply } from "../../src/protocol/codes.ts";
 import { parsePrefix } from "../../src/protocol/prefix.ts";
 
+const asker = { client: { host: "198.51.100.10", port: 1024 }, command: Command.Connect };
 const LOCAL = ["192.0.2.1", "2001:db8::1", "127.0.0.1", "::1"];
 
 function ruleset(options: { allow?: readonly string[]; own?: readonly SocketAddr[] } = {}): Ruleset {
@@ -19,9 +20,9 @@ function ruleset(options: { allow?: readonly string[]; own?: readonly SocketAddr
 
 /** The rule that keeps a client from there, or undefined. */
 function verdict(rules: Ruleset, host: string, port = 80): string | undefined {
-  const refusal = rules.judge(ipAddress(host, port)!);
-  if (refusal) assert.equal(refusal.reply, Reply.NotAllowed);
-  return refusal?.rule;
+  const verdict = rules.judgeFor(asker).address(ipAddress(host, port)!);
+  assert.equal(refusal(verdict).reply, Reply.NotAllowed);
+  return verdict.allowed ? undefined : verdict.rule;
 }
 
 /** An IPv4 address in every IPv6 form that carries one. */
@@ -207,5 +208,5 @@ describe("The gateway's own listeners (the gateway reached through itself, its a
 });
 
 test("A name cannot be judged: its addresses are", () => {
-  assert.throws(() => ruleset().judge({ type: 3, host: "localhost", port: 80 }), TypeError);
+  assert.throws(() => ruleset().judgeFor(asker).address({ type: 3, host: "localhost", port: 80 }), TypeError);
 });
