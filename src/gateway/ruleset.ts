@@ -37,6 +37,11 @@ export class Ruleset {
     this.#allow = new PrefixMap(options.allow.map((prefix) => [prefix, true]));
   }
 
+  /** Whether a person wrote any. */
+  get hasRules(): boolean {
+    return this.#index.size > 0;
+  }
+
   /** The ruleset as one client meets it. */
   judgeFor(asker: Asker): Judge {
     return new Judge(this, asker);
@@ -44,7 +49,7 @@ export class Ruleset {
 
   /** What is certain of a destination of which no more is known: that it is refused, or goes on to an upstream. */
   judgeEarly(party: Party, host?: string, port?: number): Verdict | undefined {
-    if (this.#index.size === 0) return undefined;
+    if (!this.hasRules) return undefined;
     const name = host === undefined ? undefined : foldName(host);
     const rule = this.#index.firstAnyway({ party, name, port, octets: undefined, relay: undefined, opens: undefined });
     return rule && (rule.action === "deny" || rule.via) ? this.#verdict(rule) : undefined;
@@ -59,7 +64,7 @@ export class Ruleset {
     // Opening all of 127.0.0.0/8 is not meant to open the admin endpoint.
     const opensOwn = (prefixes: readonly Prefix[]) =>
       prefixes.some((prefix) => prefix.single && prefix.contains(octets));
-    if (this.#index.size > 0) {
+    if (this.hasRules) {
       const rule = this.#index.first({
         party,
         name: name === undefined ? undefined : foldName(name),
@@ -93,7 +98,7 @@ export class Judge {
 
   constructor(ruleset: Ruleset, asker: Asker) {
     this.#ruleset = ruleset;
-    this.#party = { ...asker, octets: parseIp(asker.client.host) };
+    this.#party = { ...asker, octets: ruleset.hasRules ? parseIp(asker.client.host) : undefined };
   }
 
   /** The refusal of the command, where it is certain that no destination can pass. */
