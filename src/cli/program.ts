@@ -3,6 +3,7 @@ import { flagName, optionKeys, optionOf } from "../config/options.ts";
 import type { RawOptions } from "../config/source.ts";
 import { checkCommand, configCommand } from "./config_commands.ts";
 import { loadConfig } from "./config_file.ts";
+import { explain, type ExplainFlags } from "./explain.ts";
 import { hashPasswordCommand } from "./hash_password.ts";
 import { serve } from "./serve.ts";
 import { version } from "./version.ts";
@@ -46,6 +47,15 @@ export function program(ended: (exitCode: number) => void): Command {
   const config = command("config", "print the configuration that these flags make, and who says what, without secrets")
     .action((flags: RawOptions) => configCommand({ ...root.opts<RawOptions>(), ...flags }));
   addFlags(config);
+  const explained = command("explain", "say what would become of a request, by which rule, and in which order")
+    .argument("<command>", "connect, bind or udp")
+    .argument("<destination>", "as example.org:443")
+    .requiredOption("--client <IP>", "who asks")
+    .option("--user <NAME>", "as whom")
+    .action(async (what: string, destination: string, { client, user, ...flags }: ExplainFlags & RawOptions) =>
+      ended(await explain({ ...root.opts<RawOptions>(), ...flags }, { client, user }, what, destination))
+    );
+  addFlags(explained, "user");
   return root;
 }
 

@@ -2,7 +2,7 @@ import { parse, type TomlTable } from "smol-toml";
 import * as v from "valibot";
 import type { Rule } from "../gateway/rules/rule.ts";
 import { ConfigError } from "./error.ts";
-import { fileSchema, type FileTables, secretKeys, UNKNOWN } from "./file_schema.ts";
+import { fileSchema, type FileTables, UNKNOWN } from "./file_schema.ts";
 import { nearest } from "./nearest.ts";
 import { fileKey, type OptionKey, optionKeys, optionOf } from "./options.ts";
 import type { Given, Source } from "./source.ts";
@@ -124,8 +124,13 @@ function describe({ path, input, message }: Problem): string {
   if (input === undefined) return `${where} is missing`;
   const simple = ["string", "number", "boolean", "bigint"].includes(typeof input);
   // What a parser says shows the value by itself, and a check of a whole table has none.
-  if (!simple || secretKeys.has(key) || !message.startsWith("is ")) return `${where}: ${message}`;
+  if (!simple || isSecret(path) || !message.startsWith("is ")) return `${where}: ${message}`;
   return `${where}: '${withoutPassword(String(input))}' ${message}`;
+}
+
+/** Of users nothing but the name is shown. */
+function isSecret(path: Path): boolean {
+  return path[0] === "users" && path[2] !== "name";
 }
 
 /** The keys that may stand where `path` ends. */

@@ -113,9 +113,6 @@ export const fileSchema = table({
 
 export type FileTables = Pick<v.InferOutput<typeof fileSchema>, "users" | "rules">;
 
-/** Keys that hold a secret wherever they stand: their values are not shown. */
-export const secretKeys: ReadonlySet<string> = new Set(["password"]);
-
 function optionEntries(): v.ObjectEntries {
   const keys = optionKeys.filter((key) => !optionOf(key).notInFile);
   return Object.fromEntries(keys.map((key) => [fileKey(key), described(v.optional(optionSchema(key)), help(key))]));

@@ -45,7 +45,11 @@ export const options = {
     secret: true,
     notInFile: true, // which has a table for each user
   }),
-  usersFile: one("FILE", asIs, { group: who, help: "the same, with hashed passwords (see hash-password)", path: true }),
+  usersFile: one("FILE", asIs, {
+    group: who,
+    help: "ask for those in this file, with hashed passwords (see hash-password)",
+    path: true,
+  }),
   from: setting("from", orUndefined(many("PREFIX", parsePrefixValue, { group: who, help: "only clients from there" }))),
   open: toggle({ group: who, help: "listen beyond loopback with neither users nor --from" }),
   allow: many("PREFIX", parsePrefixValue, {

@@ -24,8 +24,8 @@ function value(key: OptionKey, texts: readonly string[]): string {
   const { many, accepts, secret } = optionOf(key);
   const one = (text: string) => {
     if (secret) return '"hidden"';
-    const plain = accepts.includes("string") ? undefined : text;
-    return plain ?? JSON.stringify(withoutPassword(text));
+    if (accepts.includes("boolean")) return String(text === "true" || text === "1");
+    return accepts.includes("string") ? JSON.stringify(withoutPassword(text)) : text;
   };
   return many ? `[${texts.map(one).join(", ")}]` : one(texts.at(-1)!);
 }

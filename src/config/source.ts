@@ -49,6 +49,7 @@ export function environmentSource(environment: Readonly<Record<string, string | 
     if (key) {
       const { many, secret } = optionOf(key);
       const texts = many && !secret ? text.split(/[\s,]+/).filter(Boolean) : [text];
+      if (texts.length === 0) continue;
       given[key] = { texts, from: variable, where: (index) => texts.length > 1 ? `${variable}[${index}]` : variable };
     } else if (!foreign.some((pattern) => pattern.test(variable))) {
       const near = nearest(variable, [...keys.keys()]);

@@ -124,6 +124,10 @@ class Scan {
   }
 
   #note(path: Path): void {
+    for (let length = 1; length < path.length; length++) {
+      const around = pathText(path.slice(0, length));
+      if (!this.#lines.has(around)) this.#lines.set(around, this.#line);
+    }
     this.#lines.set(pathText(path), this.#line);
   }
 }

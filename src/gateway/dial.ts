@@ -1,12 +1,13 @@
-import { type Address, addressText, ipAddress } from "../protocol/address.ts";
+import { type Address, addressText } from "../protocol/address.ts";
 import { AddressType } from "../protocol/codes.ts";
 import type { Clock } from "../net/clock.ts";
 import { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
 import type { Net, Socket } from "../net/socket.ts";
 import type { Resolver } from "../dns/resolver.ts";
+import { candidates } from "./candidates.ts";
 import { mostSpecific } from "./reply.ts";
-import type { FamilyChoice, Verdict } from "./rules/rule.ts";
+import type { Verdict } from "./rules/rule.ts";
 import { type Judge, refusal } from "./ruleset.ts";
 
 /** How long an attempt has a head start over the next (RFC 8305 s5, "Connection Attempt Delay"). */
@@ -20,37 +21,23 @@ export interface Dialler {
 }
 
 /**
- * The addresses of `destination` that the ruleset lets pass, in the order to try them: the families take turns
- * (RFC 8305 s4), beginning with the one that the first's rule prefers. Rejects with NetError, or with Refusal where none
- * may pass.
+ * The addresses of `destination` that the ruleset lets pass, in the order to try them. Rejects with NetError, or with
+ * Refusal where none may pass.
  */
 export async function judgedAddresses(
   { resolver, judge }: Pick<Dialler, "resolver" | "judge">,
   destination: Address,
   cut?: Cut,
 ): Promise<readonly Address[]> {
-  if (destination.type !== AddressType.DomainName) {
-    const verdict = judge.address(destination);
-    if (!verdict.allowed) throw refusal(verdict);
-    refuseVia(verdict);
-    return [destination];
-  }
-  const { host: name, port } = destination;
-  const early = judge.name(name, port);
+  const { type, host, port } = destination;
+  const named = type === AddressType.DomainName;
+  const early = named ? judge.name(host, port) : undefined;
   if (early?.allowed === false) throw refusal(early);
-  const open: Address[] = [];
-  let first: Verdict | undefined, refused: Verdict | undefined;
-  for (const host of await resolver.resolve(name, cut)) {
-    const address = ipAddress(host, port)!;
-    const verdict = judge.address(address, name);
-    if (verdict.allowed) {
-      first ??= verdict;
-      open.push(address);
-    } else refused ??= verdict;
-  }
-  if (!first && refused) throw refusal(refused);
-  if (first) refuseVia(first);
-  return alternating(open, first?.family);
+  const all = candidates(judge, destination, named ? await resolver.resolve(host, cut) : [host]);
+  const [first] = all;
+  if (first?.verdict.allowed === false) throw refusal(first.verdict);
+  if (first?.verdict.via) throw viaNotServed(first.verdict);
+  return all.filter(({ verdict }) => verdict.allowed).map(({ address }) => address);
 }
 
 /** Connects to the first of `destination`'s addresses that answers, all within `deadlineMs`. Rejects with NetError or Refusal. */
@@ -117,18 +104,7 @@ function race({ net, clock }: Dialler, addresses: readonly Address[], cut: Cut):
   });
 }
 
-/** The families take turns; the one that is preferred leads, else that of the first address. */
-function alternating(addresses: readonly Address[], family: FamilyChoice | undefined): readonly Address[] {
-  if (addresses.length < 2) return addresses;
-  const lead = family?.startsWith("prefer-")
-    ? family === "prefer-ipv6" ? AddressType.IPv6 : AddressType.IPv4
-    : addresses[0]!.type;
-  const first = addresses.filter(({ type }) => type === lead);
-  const second = addresses.filter(({ type }) => type !== lead);
-  return first.flatMap((one, i) => i < second.length ? [one, second[i]!] : [one]).concat(second.slice(first.length));
-}
-
 /** The place for upstreams: until they are dialled, nothing that was to go through one goes directly. */
-function refuseVia({ via, rule }: Verdict): void {
-  if (via) throw new NetError("other", `Cannot go through an upstream: not served yet (${rule})`);
+function viaNotServed({ rule }: Verdict): NetError {
+  return new NetError("other", `Cannot go through an upstream: not served yet (${rule})`);
 }

@@ -77,8 +77,8 @@ export class Ruleset {
     }
     const opened = this.#allow.find(octets) !== undefined;
     if (opened && (!own || opensOwn(this.#options.allow))) return allowed;
-    if (kind && !opened) return { allowed: false, rule: `${kind} destination ${host}` };
-    return own ? { allowed: false, rule: `own listener ${addressText(asked)}` } : open;
+    if (own) return { allowed: false, rule: `own listener ${addressText(asked)}` };
+    return kind && !opened ? { allowed: false, rule: `${kind} destination ${host}` } : open;
   }
 
   #verdict(rule: Rule): Verdict {
