@@ -66,5 +66,5 @@ export function parsePortOrRange(text: string): PortRange {
 
 /** What stands for `text` where it may be a URL with a password in it. */
 export function withoutPassword(text: string): string {
-  return text.replace(/((?:\/\/|^)[^/@:]*):.*@/, "$1:***@");
+  return text.replace(/(\/\/[^/@:]*|^(?!\w+:\/\/)[^/@:]*):.*@/, "$1:***@");
 }

@@ -8,6 +8,7 @@ import { Refusal } from "./refusal.ts";
 import { closedKind, isOwnListener, type OwnAddrs } from "./rules/closed.ts";
 import { foldName } from "./rules/name_pattern.ts";
 import type { Asker, Rule, Verdict } from "./rules/rule.ts";
+import { Openings } from "./rules/openings.ts";
 import { type Party, RuleIndex } from "./rules/rule_index.ts";
 
 export interface RulesetOptions extends OwnAddrs {
@@ -26,20 +27,26 @@ const allowed: Verdict = { allowed: true, rule: "--allow" };
  */
 export class Ruleset {
   readonly #options: RulesetOptions;
+  readonly #rules: readonly Rule[];
   readonly #index: RuleIndex;
+  readonly #openByAddress: Openings;
+  readonly #openByDestination: Openings;
   readonly #allow: PrefixMap<true>;
   /** Verdicts of rules that allow, made once. */
   readonly #verdicts = new Map<Rule, Verdict>();
 
   constructor(options: RulesetOptions) {
     this.#options = options;
-    this.#index = new RuleIndex(options.rules ?? []);
+    this.#rules = options.rules ?? [];
+    this.#index = new RuleIndex(this.#rules);
+    this.#openByAddress = new Openings(this.#rules, "addresses");
+    this.#openByDestination = new Openings(this.#rules, "destination");
     this.#allow = new PrefixMap(options.allow.map((prefix) => [prefix, true]));
   }
 
   /** Whether a person wrote any. */
   get hasRules(): boolean {
-    return this.#index.size > 0;
+    return this.#rules.length > 0;
   }
 
   /** The ruleset as one client meets it. */
@@ -51,8 +58,13 @@ export class Ruleset {
   judgeEarly(party: Party, host?: string, port?: number): Verdict | undefined {
     if (!this.hasRules) return undefined;
     const name = host === undefined ? undefined : foldName(host);
-    const rule = this.#index.firstAnyway({ party, name, port, octets: undefined, relay: undefined, opens: undefined });
-    return rule && (rule.action === "deny" || rule.via) ? this.#verdict(rule) : undefined;
+    const question = { party, name, port, octets: undefined, relay: undefined, opens: undefined };
+    const number = this.#index.firstNumber(question);
+    const rule = this.#rules[number];
+    if (!rule) return undefined;
+    if (rule.action === "allow") return rule.via && this.#verdict(rule);
+    const openings = name === undefined ? this.#openByDestination : this.#openByAddress;
+    return openings.firstNumber(question) < number ? undefined : this.#verdict(rule);
   }
 
   /** Judges `octets`, which `asked` is or carries. */
@@ -65,7 +77,7 @@ export class Ruleset {
     const opensOwn = (prefixes: readonly Prefix[]) =>
       prefixes.some((prefix) => prefix.single && prefix.contains(octets));
     if (this.hasRules) {
-      const rule = this.#index.first({
+      const number = this.#index.firstNumber({
         party,
         name: name === undefined ? undefined : foldName(name),
         port,
@@ -73,7 +85,7 @@ export class Ruleset {
         relay: relayType(party.client, { host: four ? "" : ":" }),
         opens: own || kind ? ({ to }) => to !== undefined && (!own || opensOwn(to)) : undefined,
       });
-      if (rule) return this.#verdict(rule);
+      if (number < Infinity) return this.#verdict(this.#rules[number]!);
     }
     const opened = this.#allow.find(octets) !== undefined;
     if (opened && (!own || opensOwn(this.#options.allow))) return allowed;

@@ -1,5 +1,4 @@
 import type { RelayType } from "../../events.ts";
-import { Command } from "../../protocol/codes.ts";
 import type { Prefix } from "../../protocol/prefix.ts";
 import { PrefixMap } from "../../protocol/prefix_map.ts";
 import { NameMap } from "./name_map.ts";
@@ -27,10 +26,10 @@ export interface Question {
 const dimensions = ["users", "names", "to", "from"] as const;
 type Dimension = (typeof dimensions)[number];
 
-/** A rule with what is needed to ask it quickly. `by` is the matcher that the index has already asked. */
+/** A rule with what is needed to ask it quickly; without the matcher that the index has asked already. */
 interface IndexedRule {
   readonly rule: Rule;
-  readonly by: Dimension | undefined;
+  readonly users: ReadonlySet<string> | undefined;
   readonly from: PrefixMap<true> | undefined;
   readonly to: PrefixMap<true> | undefined;
   readonly names: NameMap<true> | undefined;
@@ -49,7 +48,6 @@ export class RuleIndex {
   readonly #byTo: PrefixMap<Numbers>;
   readonly #byFrom: PrefixMap<Numbers>;
   readonly #rest: Numbers = [];
-  readonly #firstAllows: ReadonlyMap<Command, FirstAllows>;
 
   constructor(rules: readonly Rule[]) {
     const shared = shares(rules);
@@ -73,7 +71,7 @@ export class RuleIndex {
       }
       return {
         rule,
-        by,
+        users: by === "users" ? undefined : rule.users && new Set(rule.users),
         from: by === "from" ? undefined : prefixSet(rule.from),
         to: by === "to" ? undefined : prefixSet(rule.to),
         names: by === "names" ? undefined : rule.names && new NameMap(rule.names.map((name) => [name, true])),
@@ -83,31 +81,10 @@ export class RuleIndex {
     this.#byName = new NameMap(found.names.values());
     this.#byTo = new PrefixMap(found.to.values());
     this.#byFrom = new PrefixMap(found.from.values());
-    this.#firstAllows = new Map(Object.values(Command).map((command) => [command, firstAllows(rules, command)]));
   }
 
-  get size(): number {
-    return this.#rules.length;
-  }
-
-  /** The first rule that fits. */
-  first(question: Question): Rule | undefined {
-    return this.#rules[this.#firstNumber(question)]?.rule;
-  }
-
-  /**
-   * The first rule that fits whatever addresses the name has, or, without a name, wherever the client wants to go; none
-   * where one before it may allow what it denies.
-   */
-  firstAnyway(question: Question): Rule | undefined {
-    const number = this.#firstNumber(question);
-    const rule = this.#rules[number]?.rule;
-    const { byAddress, byDestination } = this.#firstAllows.get(question.party.command)!;
-    const firstAllow = question.name === undefined ? byDestination : byAddress;
-    return rule?.action === "deny" && number > firstAllow ? undefined : rule;
-  }
-
-  #firstNumber(question: Question): number {
+  /** The number of the first rule that fits, or Infinity. */
+  firstNumber(question: Question): number {
     const { party, name, octets } = question;
     let best = Infinity;
     const consider = (numbers: Numbers | undefined) => {
@@ -128,35 +105,14 @@ export class RuleIndex {
   }
 }
 
-/** The first rules that allow one command to some addresses, and to some addresses, names or ports. */
-interface FirstAllows {
-  readonly byAddress: number;
-  readonly byDestination: number;
-}
-
-function firstAllows(rules: readonly Rule[], command: Command): FirstAllows {
-  const first = (asks: (rule: Rule) => unknown) => {
-    const at = rules.findIndex((rule) =>
-      rule.action === "allow" && asks(rule) && (rule.commands?.includes(command) ?? true)
-    );
-    return at < 0 ? Infinity : at;
-  };
-  return {
-    byAddress: first(({ to, relay }) => to ?? relay),
-    byDestination: first(({ to, relay, names, ports }) => to ?? relay ?? names ?? ports),
-  };
-}
-
-function fits({ rule, by, from, to, names }: IndexedRule, question: Question): boolean {
+function fits({ rule, users, from, to, names }: IndexedRule, question: Question): boolean {
   const { party, port, name, octets, relay } = question;
   if (rule.commands && !rule.commands.includes(party.command)) return false;
   if (rule.ports && (port === undefined || !rule.ports.some(({ first, last }) => port >= first && port <= last))) {
     return false;
   }
   if (rule.relay && (relay === undefined || !rule.relay.includes(relay))) return false;
-  if (rule.users && by !== "users" && (party.username === undefined || !rule.users.includes(party.username))) {
-    return false;
-  }
+  if (users && (party.username === undefined || !users.has(party.username))) return false;
   if (from && (!party.octets || !from.find(party.octets))) return false;
   if (names && (name === undefined || !names.has(name))) return false;
   if (to && (!octets || !to.find(octets))) return false;
