@@ -1,6 +1,5 @@
 import { defaultSettings, type GatewaySettings } from "../gateway/settings.ts";
 import type { Prefix } from "../protocol/prefix.ts";
-import { WrongValue } from "./error.ts";
 import { parseAdmin, parseListen } from "./listen.ts";
 import { choice, count, many, one, type Option, setting, time, toggle } from "./option.ts";
 import { parseUser } from "./user.ts";
@@ -30,10 +29,12 @@ export const options = {
     ...one("ADDR|off", parseAdmin, { group: where, help: "/healthz, /readyz, /metrics" }, "127.0.0.1:9090"),
     accepts: ["string", "number"],
   },
-  announce: setting("announce", {
-    ...many("IP", parseHost, { group: where, help: "tell clients this address for BIND and UDP, one for each family" }),
-    read: readAnnounce,
-  }),
+  announce: setting(
+    "announce",
+    byFamily(
+      many("IP", parseHost, { group: where, help: "tell clients this address for BIND and UDP, one for each family" }),
+    ),
+  ),
   ports: setting(
     "ports",
     one("FIRST-LAST", parsePorts, { group: where, help: "ports for BIND and UDP (default any)" }),
@@ -112,21 +113,19 @@ function orUndefined(option: Option<readonly Prefix[]>): Option<readonly Prefix[
   return { ...option, read: (texts, wrong) => texts && option.read(texts, wrong) };
 }
 
-function readAnnounce(
-  texts: readonly string[] | undefined,
-  wrong: (state: string, index: number) => void,
-): GatewaySettings["announce"] {
-  const announce: { ipv4?: string; ipv6?: string } = {};
-  texts?.forEach((text, i) => {
-    try {
-      const host = parseHost(text);
-      const family = host.includes(":") ? "ipv6" : "ipv4";
-      if (announce[family]) wrong("a second address of its family", i);
-      announce[family] = host;
-    } catch (error) {
-      if (!(error instanceof WrongValue)) throw error;
-      wrong(error.message, i);
-    }
-  });
-  return announce;
+/** One address of each family. */
+function byFamily(hosts: Option<readonly string[]>): Option<GatewaySettings["announce"]> {
+  return {
+    ...hosts,
+    read: (texts, wrong) => {
+      const announce: { ipv4?: string; ipv6?: string } = {};
+      hosts.read(texts, wrong).forEach((host, i) => {
+        if (host === undefined) return; // which has been told
+        const family = host.includes(":") ? "ipv6" : "ipv4";
+        if (announce[family]) wrong("a second address of its family", i);
+        announce[family] = host;
+      });
+      return announce;
+    },
+  };
 }

@@ -10,7 +10,10 @@ export function printConfig(effective: Effective, users: readonly ConfiguredUser
   const lines: string[] = [];
   for (const key of optionKeys) {
     const given = effective[key];
-    if (given && !optionOf(key).notInFile) lines.push(`${fileKey(key)} = ${value(key, given.texts)} # ${given.from}`);
+    const { notInFile, secret } = optionOf(key);
+    if (!given || notInFile) continue;
+    const name = fileKey(key);
+    lines.push(secret ? `# ${name} is hidden # ${given.from}` : `${name} = ${value(key, given.texts)} # ${given.from}`);
   }
   for (const { name, passwordFile } of users) {
     lines.push("", "[[users]]", `name = ${JSON.stringify(name)}`);
@@ -21,9 +24,8 @@ export function printConfig(effective: Effective, users: readonly ConfiguredUser
 }
 
 function value(key: OptionKey, texts: readonly string[]): string {
-  const { many, accepts, secret } = optionOf(key);
+  const { many, accepts } = optionOf(key);
   const one = (text: string) => {
-    if (secret) return '"hidden"';
     if (accepts.includes("boolean")) return String(text === "true" || text === "1");
     return accepts.includes("string") ? JSON.stringify(withoutPassword(text)) : text;
   };
