@@ -32,7 +32,7 @@ export class Ruleset {
   readonly #openByAddress: Openings;
   readonly #openByDestination: Openings;
   readonly #allow: PrefixMap<true>;
-  /** Verdicts of rules that allow, made once. */
+  /** Of each rule that has fitted, made once. */
   readonly #verdicts = new Map<Rule, Verdict>();
 
   constructor(options: RulesetOptions) {
