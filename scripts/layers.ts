@@ -45,7 +45,11 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
   ["src/sockslib/", "src/sockslib/ src/protocol/ src/net/socket.ts src/net/error.ts", silent],
   ["src/admin/", "src/admin/ src/events.ts src/protocol/codes.ts hono prom-client", silent],
   ["src/events.ts", "src/protocol/ src/net/socket.ts", silent],
-  ["src/config.ts", "src/protocol/ src/net/socket.ts src/gateway/settings.ts smol-toml valibot", silent],
+  [
+    "src/config/",
+    "src/config/ src/protocol/ src/net/socket.ts src/gateway/settings.ts src/gateway/rules/ smol-toml valibot",
+    silent,
+  ],
   [
     "src/cli/",
     "src/ package.json node: @logtape/logtape commander",

@@ -3,7 +3,7 @@ import { configure, dispose, getJsonLinesFormatter, getLogger, getStreamSink } f
 import { logfmt } from "./logfmt.ts";
 import { addressText } from "../protocol/address.ts";
 import { commandName, methodName, replyText } from "../protocol/codes.ts";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import type { Emit, SessionRecord } from "../events.ts";
 
 /** Turns events into log lines on standard error. No credential but the user's name is ever in one. */

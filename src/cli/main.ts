@@ -1,6 +1,6 @@
 import process from "node:process";
 import { CommanderError } from "commander";
-import { ConfigError } from "../config.ts";
+import { ConfigError } from "../config/error.ts";
 import { NetError } from "../net/error.ts";
 import { program } from "./program.ts";
 
@@ -17,7 +17,10 @@ export async function main(args: readonly string[]): Promise<number> {
       if (error.exitCode === 0) return 0; // --help and --version
       return complain(error.message.replace(/^error: /, "").replace(/\s+/g, " "), 2);
     }
-    if (error instanceof ConfigError) return complain(error.message, 2);
+    if (error instanceof ConfigError) {
+      for (const problem of error.problems) complain(problem, 2);
+      return 2;
+    }
     if (error instanceof NetError) return complain(error.message, 1);
     throw error;
   }

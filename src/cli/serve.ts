@@ -1,6 +1,7 @@
 import process from "node:process";
 import type { Health } from "../admin/app.ts";
-import type { Config, ListenSpec } from "../config.ts";
+import type { Config } from "../config/config.ts";
+import type { ListenSpec } from "../config/listen.ts";
 import { systemResolver } from "../dns/system.ts";
 import type { Emit } from "../events.ts";
 import { Gateway } from "../gateway/gateway.ts";
@@ -25,6 +26,7 @@ export async function serve(config: Config): Promise<number> {
     clock: systemClock,
     resolver: systemResolver(),
     ruleset: new Ruleset({
+      rules: config.rules,
       allow: config.allow,
       ownListeners: () => ownAddrs(own),
       localAddrs: () => net.localAddrs(),
