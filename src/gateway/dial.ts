@@ -3,15 +3,12 @@ import { AddressType } from "../protocol/codes.ts";
 import type { Clock } from "../net/clock.ts";
 import { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
+import { race } from "../net/race.ts";
 import type { Net, Socket } from "../net/socket.ts";
 import type { Resolver } from "../dns/resolver.ts";
 import { candidates } from "./candidates.ts";
-import { mostSpecific } from "./reply.ts";
 import type { Verdict } from "./rules/rule.ts";
 import { type Judge, refusal } from "./ruleset.ts";
-
-/** How long an attempt has a head start over the next (RFC 8305 s5, "Connection Attempt Delay"). */
-const ATTEMPT_DELAY_MS = 250;
 
 export interface Dialler {
   readonly net: Net;
@@ -57,9 +54,7 @@ export async function dial(
   const release = cut.on(() => over.make());
   try {
     const addresses = await judgedAddresses(dialler, destination, over);
-    return addresses.length === 1
-      ? await dialler.net.connect(addresses[0]!, { cut: over })
-      : await race(dialler, addresses, over);
+    return await race(dialler, addresses, over);
   } catch (error) {
     if (late) throw new NetError("timed-out", `Cannot connect to ${what}: no answer within ${deadlineMs} ms`);
     throw error;
@@ -67,41 +62,6 @@ export async function dial(
     cancel();
     release();
   }
-}
-
-/** Staggered attempts that race each other: the first connection wins, the others are called off (RFC 8305 s5). */
-function race({ net, clock }: Dialler, addresses: readonly Address[], cut: Cut): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const losers = new Cut();
-    const release = cut.on(() => losers.make());
-    const errors: unknown[] = [];
-    let started = 0, won = false;
-    let cancelNext = () => {};
-    const finish = () => {
-      cancelNext();
-      release();
-    };
-    const attempt = () => {
-      cancelNext();
-      const address = addresses[started++]!;
-      if (started < addresses.length) cancelNext = clock.after(ATTEMPT_DELAY_MS, attempt);
-      net.connect(address, { cut: losers }).then((socket) => {
-        if (won) return socket.close();
-        won = true;
-        finish();
-        losers.make();
-        resolve(socket);
-      }, (error) => {
-        if (won) return;
-        errors.push(error);
-        if (started < addresses.length && !cut.made) return attempt(); // no use in waiting for its head start
-        if (errors.length < started) return;
-        finish();
-        reject(mostSpecific(errors));
-      });
-    };
-    attempt();
-  });
 }
 
 /** The place for upstreams: until they are dialled, nothing that was to go through one goes directly. */
