@@ -1,19 +1,22 @@
-import process from "node:process";
-import { configure, dispose, getJsonLinesFormatter, getLogger, getStreamSink } from "@logtape/logtape";
+import { configure, getJsonLinesFormatter, getLogger } from "@logtape/logtape";
 import { logfmt } from "./logfmt.ts";
+import { LogOutput } from "./log_output.ts";
+import type { Clock } from "../net/clock.ts";
 import { addressText } from "../protocol/address.ts";
 import { commandName, methodName, replyText } from "../protocol/codes.ts";
 import type { Config } from "../config/config.ts";
 import type { Emit, SessionRecord } from "../events.ts";
 
 /** Turns events into log lines on standard error. No credential but the user's name is ever in one. */
-export async function startLog({ logLevel, logFormat }: Pick<Config, "logLevel" | "logFormat">): Promise<Emit> {
+export async function startLog(
+  { logLevel, logFormat }: Pick<Config, "logLevel" | "logFormat">,
+  clock: Clock,
+): Promise<Emit> {
   const formatter = logFormat === "json" ? getJsonLinesFormatter({ properties: "flatten" }) : logfmt;
-  const stderr = new WritableStream<Uint8Array>({
-    write: (chunk) => void process.stderr.write(chunk),
-  });
+  const output = new LogOutput(clock);
+  stopLog = () => output.flush();
   await configure({
-    sinks: { stderr: getStreamSink(stderr, { formatter, nonBlocking: { bufferSize: 256, flushInterval: 50 } }) },
+    sinks: { stderr: (record) => output.add(formatter(record)) },
     loggers: [
       { category: "gate46", lowestLevel: logLevel, sinks: ["stderr"] },
       { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["stderr"] },
@@ -23,7 +26,7 @@ export async function startLog({ logLevel, logFormat }: Pick<Config, "logLevel" 
 }
 
 /** Writes what is still buffered. */
-export const stopLog: () => Promise<void> = dispose;
+export let stopLog = () => {};
 
 export const log = getLogger("gate46");
 
@@ -47,8 +50,11 @@ const listener: Emit = (event) => {
     case "drained":
       log.info("drained", { cut: event.cut });
       break;
+    case "worker-died":
+      log.error("worker died", { worker: event.worker, sessions: event.sessions, error: errorText(event.error) });
+      break;
     case "fault":
-      log.error("fault", { error: event.error instanceof Error ? event.error.stack : String(event.error) });
+      log.error("fault", { error: errorText(event.error) });
       break;
   }
 };
@@ -72,6 +78,10 @@ function sessionFields(session: SessionRecord): Record<string, unknown> {
     end: session.end,
     ...(session.detail && { detail: session.detail }),
   };
+}
+
+function errorText(error: unknown): string {
+  return error instanceof Error ? error.stack ?? error.message : String(error);
 }
 
 function seconds(ms: number): string {

@@ -45,7 +45,8 @@ export class Wire {
   }
 
   /** What came behind the last message: early data for the relay. A copy, since the socket's view goes with its next read. */
-  rest(): Uint8Array {
+  rest(): Uint8Array | undefined {
+    if (this.#unread.length === 0) return undefined;
     const rest = this.#unread.slice();
     this.#unread = nothing;
     return rest;
