@@ -14,7 +14,6 @@ import {
   SOCK_NONBLOCK,
   SOCK_STREAM,
   SOL_SOCKET,
-  TCP_DEFER_ACCEPT,
   TCP_NODELAY,
   TCP_USER_TIMEOUT,
 } from "./abi.ts";
@@ -55,7 +54,6 @@ export function bindTcp(
   if (options.freeBind) setOption(libc, fd, IPPROTO_IP, IP_FREEBIND, 1);
   // Inherited by what is accepted (tcp(7)).
   setOption(libc, fd, IPPROTO_TCP, TCP_NODELAY, 1);
-  setOption(libc, fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1);
   if (options.userTimeoutMs !== undefined) setOption(libc, fd, IPPROTO_TCP, TCP_USER_TIMEOUT, options.userTimeoutMs);
   const name = encodeSockaddr(addr);
   if (libc.bind(fd, name, name.length) < 0) {
