@@ -3,6 +3,7 @@
  */
 import process from "node:process";
 import { main } from "./src/cli/main.ts";
+import { startWorker, workerStart } from "./src/cli/worker.ts";
 
 export { Gateway } from "./src/gateway/gateway.ts";
 export { Ruleset } from "./src/gateway/ruleset.ts";
@@ -16,4 +17,6 @@ export { ReplyError } from "./src/sockslib/reply_error.ts";
 export { NetError } from "./src/net/error.ts";
 export type { Event, SessionRecord } from "./src/events.ts";
 
-if (import.meta.main) process.exit(await main(process.argv.slice(2)));
+const start = workerStart();
+if (start) await startWorker(start);
+else if (import.meta.main) process.exit(await main(process.argv.slice(2), new URL(import.meta.url)));

@@ -15,12 +15,12 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
   ["src/protocol/", "src/protocol/ ipaddr.js", pure],
   ["src/net/mod.ts", "src/net/ src/protocol/address.ts node:", "console"], // the one place that asks which runtime it is
   [
-    "src/net/deno.ts src/net/deno_*.ts src/net/linux/libc_deno.ts",
+    "src/net/deno.ts src/net/deno_*.ts src/net/linux/*_deno.ts",
     "src/net/ src/protocol/address.ts node:",
     "Bun console",
   ],
   [
-    "src/net/bun.ts src/net/bun_*.ts src/net/linux/libc_bun.ts",
+    "src/net/bun.ts src/net/bun_*.ts src/net/linux/*_bun.ts",
     "src/net/ src/protocol/address.ts node: bun:",
     "Deno console",
   ],

@@ -4,11 +4,11 @@ import { ConfigError } from "../config/error.ts";
 import { NetError } from "../net/error.ts";
 import { program } from "./program.ts";
 
-/** Runs the command line. Resolves with the exit code: 1 for what the world refused, 2 for what was written wrongly. */
-export async function main(args: readonly string[]): Promise<number> {
+/** Runs the command line; workers begin with the module `entry`. Resolves with the exit code: 1 for what the world refused, 2 for what was written wrongly. */
+export async function main(args: readonly string[], entry: URL): Promise<number> {
   let code = 0;
   try {
-    await program((exitCode) => code = exitCode).parseAsync(args[0] === "serve" ? args.slice(1) : [...args], {
+    await program(entry, (exitCode) => code = exitCode).parseAsync(args[0] === "serve" ? args.slice(1) : [...args], {
       from: "user",
     });
     return code;

@@ -21,7 +21,7 @@ variables the file.
 `;
 
 /** The command line. `ended` is told the exit code of a command that has one. */
-export function program(ended: (exitCode: number) => void): Command {
+export function program(entry: URL, ended: (exitCode: number) => void): Command {
   const root = new Command("gate46")
     .usage("[serve] [flags]")
     .description("A dual-stack SOCKSv5 gateway: clients on IPv4 or IPv6 reach destinations on IPv4 or IPv6.")
@@ -33,7 +33,7 @@ export function program(ended: (exitCode: number) => void): Command {
     .configureOutput({ writeErr() {} }) // main.ts says it in one line
     .configureHelp({ helpWidth: 100 })
     .addHelpText("after", examples)
-    .action(async (flags: RawOptions) => ended(await serve((await loadConfig(flags)).config)));
+    .action(async (flags: RawOptions) => ended(await serve(await loadConfig(flags), entry)));
   addFlags(root);
   const command = (name: string, description: string) =>
     root.command(name).description(description).exitOverride().configureOutput({ writeErr() {} })

@@ -3,13 +3,14 @@ import type { Prefix } from "../protocol/prefix.ts";
 import { parseAdmin, parseListen } from "./listen.ts";
 import { choice, count, many, one, type Option, setting, time, toggle } from "./option.ts";
 import { parseUser } from "./user.ts";
-import { parseHost, parsePorts, parsePrefixValue } from "./values.ts";
+import { parseCount, parseHost, parsePorts, parsePrefixValue, parseTime } from "./values.ts";
 
 /**
  * Every option there is. An entry is all that a new one needs: its flag, its variable, its key in the file, the help, the
  * JSON Schema and the field of Config (or of GatewaySettings, for a `setting`) come from here.
  */
 
+export const engines = ["auto", "linux", "portable"] as const;
 export const logLevels = ["debug", "info", "warning", "error"] as const;
 export const logFormats = ["text", "json"] as const;
 export const udpFilters = ["endpoint-independent", "address-dependent", "address-and-port-dependent"] as const;
@@ -17,6 +18,7 @@ export const udpFilters = ["endpoint-independent", "address-dependent", "address
 const where = "Where:";
 const who = "Who may use it, and to go where:";
 const limits = "Limits (times as 10s, 500ms, 5m, 1h):";
+const kernel = "Linux engine:";
 const output = "Log:";
 
 const asIs = (text: string) => text;
@@ -69,6 +71,22 @@ export const options = {
     time({ group: limits, help: "until a silent UDP destination is forgotten" }, d.udpIdleMs),
   ),
   drain: time({ group: limits, help: "for sessions to finish after SIGTERM" }, 30_000, 0),
+
+  engine: choice("ENGINE", engines, { group: kernel, help: "sockets through libc, or the runtime's own" }, "auto"),
+  workers: {
+    ...one("N", parseCount, { group: kernel, help: "threads (default: one for each core)" }),
+    accepts: ["number"],
+  },
+  mark: {
+    ...one("N", parseCount, { group: kernel, help: "mark what is dialled, for policy routing (SO_MARK)" }),
+    accepts: ["number"],
+  },
+  interface: one("NAME", asIs, { group: kernel, help: "dial through this interface (SO_BINDTODEVICE)" }),
+  freeBind: toggle({ group: kernel, help: "listen on addresses that are not there yet (IP_FREEBIND)" }),
+  tcpUserTimeout: {
+    ...one("TIME", parseTime, { group: kernel, help: "end a connection whose bytes go unacknowledged for so long" }),
+    accepts: ["string", "number"],
+  },
 
   logLevel: choice("LEVEL", logLevels, { group: output, help: "how much is said" }, "info"),
   logFormat: choice("FORMAT", logFormats, { group: output, help: "for people or for machines" }, "text"),

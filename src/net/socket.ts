@@ -68,7 +68,7 @@ export interface RelayOptions {
   readonly idleMs: number;
   readonly counts: ByteCounts;
   /** What the client has sent before the relay begins; it goes to the destination first. */
-  readonly early?: Uint8Array;
+  readonly early?: Uint8Array | undefined;
 }
 
 export interface ConnectOptions {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { Command, Reply } from "../../src/protocol/codes.ts";
-import { type Ended, executables, run, shell, source, start, type Target } from "../support/program.ts";
+import { type Ended, run, shell, start, type Target, targets } from "../support/program.ts";
 import { credentials, readReply, request } from "../support/socks.ts";
 import { echoServer, Tcp } from "../support/tcp.ts";
 
@@ -71,7 +71,7 @@ async function asked(target: Tcp, user: string, command: Command, host: string, 
   return (await readReply(target)).reply;
 }
 
-for (const target of [source, ...executables]) {
+for (const target of targets) {
   const name = (what: string) => `rules, ${target.name}: ${what}`;
 
   test(name("a file's rules hold by user, by name and by address, and the log knows which"), async () => {

@@ -17,8 +17,9 @@ import {
   TCP_NODELAY,
   TCP_USER_TIMEOUT,
 } from "./abi.ts";
-import type { Engine } from "./engine.ts";
+import type { Engine, SocketOptions } from "./engine.ts";
 import { EAGAIN, errnoError } from "./errno.ts";
+import type { Libc } from "./libc.ts";
 import type { Watcher } from "./poller.ts";
 import { nameOf } from "./probe.ts";
 import { decodeSockaddr, encodeSockaddr, family, SOCKADDR_SIZE } from "./sockaddr.ts";
@@ -39,7 +40,11 @@ interface Waiting {
 }
 
 /** Binds a TCP socket, for a listener. Throws NetError. */
-export function bindTcp({ libc, options }: Engine, addr: SocketAddr, { reusePort }: ListenOptions): number {
+export function bindTcp(
+  { libc, options }: Pick<Engine, "libc" | "options">,
+  addr: SocketAddr,
+  { reusePort }: ListenOptions,
+): number {
   const what = addressText(addr);
   const fd = libc.socket(family(addr.host), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) throw errnoError(libc.errno(), "listen on", what);
@@ -57,6 +62,16 @@ export function bindTcp({ libc, options }: Engine, addr: SocketAddr, { reusePort
     throw error;
   }
   return fd;
+}
+
+/**
+ * Takes the port of `addr`, or a free one for port 0, for several listeners that will share it, and keeps it for as long as
+ * the program runs; refused where another program listens there, which sharing alone would allow. Throws NetError.
+ */
+export function claimPort(libc: Libc, options: SocketOptions, addr: SocketAddr): SocketAddr {
+  const fd = bindTcp({ libc, options }, addr, {});
+  setOption(libc, fd, SOL_SOCKET, SO_REUSEPORT, 1);
+  return nameOf(libc.getsockname, fd)!;
 }
 
 export class LinuxListener implements Listener, Watcher {

@@ -54,8 +54,9 @@ class Relay {
     this.pump(down);
   }
 
-  get over(): boolean {
-    return this.#over;
+  /** Both have said all, so closing says the rest. */
+  get finished(): boolean {
+    return this.#directions.every(({ finished }) => finished);
   }
 
   pump(direction: Direction): void {
@@ -65,7 +66,7 @@ class Relay {
     } catch (error) {
       return this.#fail(error);
     }
-    if (this.#directions.every(({ finished }) => finished)) this.stop("end");
+    if (this.finished) this.stop("end");
   }
 
   stop(end: RelayEnd): void {
@@ -137,7 +138,7 @@ class Direction {
       if (!this.#deliver()) return;
       if (this.#ended) {
         this.finished = true;
-        this.#to.shutDown();
+        if (!this.#relay.finished) this.#to.shutDown();
       } else if (!this.#from.readable || !(this.#bulkReads >= BULK_READS ? this.#splice() : this.#copy())) return;
     }
   }

@@ -18,19 +18,22 @@ interface Timer {
  */
 export class Timers implements Clock {
   readonly #fault: (error: unknown) => void;
-  readonly #origin = performance.now();
+  readonly #now: () => number;
+  readonly #origin: number;
   readonly #levels = SPANS.map(() => Array.from({ length: SLOTS }, () => new Set<Timer>()));
   #tick = 0;
   /** No timer is due, and no slot has to be spread, before this tick. */
   #next = Infinity;
 
   /** What a timer throws goes to `fault`. */
-  constructor(fault: (error: unknown) => void) {
+  constructor(fault: (error: unknown) => void, now = () => performance.now()) {
     this.#fault = fault;
+    this.#now = now;
+    this.#origin = now();
   }
 
   now(): number {
-    return performance.now();
+    return this.#now();
   }
 
   after(ms: number, then: () => void): () => void {
@@ -61,7 +64,7 @@ export class Timers implements Clock {
   }
 
   #elapsed(): number {
-    return performance.now() - this.#origin;
+    return this.#now() - this.#origin;
   }
 
   #insert(timer: Timer): void {
