@@ -81,13 +81,8 @@ export class FakeAddresses {
    * (RFC 3089 s3), excluded, or no name at all. Throws NetError where all addresses are in use.
    */
   fake(name: string): FakePair | undefined {
-    const key = folded(name);
-    let number = this.#numbers.get(key);
-    if (number === undefined) {
-      if (!isName(key) || this.#isExcluded(key)) return undefined;
-      number = this.#give(key);
-    } else this.#ring.use(number, this.#clock.now());
-    return this.#pairs[number];
+    const number = this.#numberFor(name) ?? this.#give(folded(name));
+    return number === undefined ? undefined : this.#pairs[number];
   }
 
   /** The name that a fake address, in any spelling, stands for; that is a use of it. */
@@ -126,8 +121,16 @@ export class FakeAddresses {
     return (address.includes(":") ? this.#ipv6.number(address) : undefined) ?? this.#ipv4.number(address);
   }
 
-  /** A number for a new name: one that nobody has had, else that of the name used longest ago. */
-  #give(name: string): number {
+  /** Uses the name, where it is in the table. Most come folded already, and folding costs as much as looking. */
+  #numberFor(name: string): number | undefined {
+    const number = this.#numbers.get(name) ?? this.#numbers.get(folded(name));
+    if (number !== undefined) this.#ring.use(number, this.#clock.now());
+    return number;
+  }
+
+  /** A number for a new name: one that nobody has had, else that of the name used longest ago. Undefined where it gets none. */
+  #give(name: string): number | undefined {
+    if (!isName(name) || this.#isExcluded(name)) return undefined;
     const number = this.#free.pop() ?? (this.#names.length <= this.#max ? this.#names.length : this.#reuse());
     this.#put(number, name);
     this.#journal?.add({ number, name }, this.size, () => this.#entries());
