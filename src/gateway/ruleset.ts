@@ -62,7 +62,9 @@ export class Ruleset {
     const number = this.#index.firstNumber(question);
     const rule = this.#rules[number];
     if (!rule) return undefined;
-    if (rule.action === "allow") return rule.via && this.#verdict(rule);
+    if (rule.action === "allow") {
+      return rule.via && !(name && isLocalhost(name)) ? this.#verdict(rule) : undefined;
+    }
     const openings = name === undefined ? this.#openByDestination : this.#openByAddress;
     return openings.firstNumber(question) < number ? undefined : this.#verdict(rule);
   }
@@ -146,6 +148,11 @@ export class Judge {
 /** The refusal that a verdict which lets nothing pass comes to. */
 export function refusal({ rule }: Verdict): Refusal {
   return new Refusal(Reply.NotAllowed, rule);
+}
+
+/** Names that mean this machine, for whoever resolves them (RFC 6761 s6.3): no upstream is asked for itself. */
+function isLocalhost(name: string): boolean {
+  return name === "localhost" || name.endsWith(".localhost");
 }
 
 /** A rule that wants one family refuses the other. */

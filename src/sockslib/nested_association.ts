@@ -2,12 +2,14 @@ import { type Address, ipAddress, isUnspecified } from "../protocol/address.ts";
 import { Command } from "../protocol/codes.ts";
 import { decodeDatagram, encodeHeader } from "../protocol/datagram.ts";
 import { NO_ADDRESS } from "../protocol/request.ts";
+import { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
 import type { Socket, SocketAddr, UdpSocket } from "../net/socket.ts";
 import { type ChainDialler, openChain } from "./chain.ts";
 import type { Limits } from "./limits.ts";
 import { converse } from "./conversation.ts";
 import type { Hop } from "./hop.ts";
+import type { HopWire } from "./hop_wire.ts";
 
 /** A payload and the header that says where it goes (RFC 1928 s7). */
 export interface HeadedPayload {
@@ -25,15 +27,19 @@ export async function openAssociation(
   limits: Limits,
 ): Promise<NestedAssociation> {
   const controls: Socket[] = [];
+  const over = new Cut();
   const close = () => {
+    over.make(); // the others are of no use without the one that failed
     for (const control of controls) control.close();
   };
+  const release = limits.cut.on(() => over.make());
   try {
     const relays = await Promise.all(hops.map(async (hop, i) => {
       const way = hops.slice(0, i + 1);
-      const talk = openChain(dialler, way, limits, (wire) => converse(wire, way, Command.UdpAssociate, NO_ADDRESS));
-      const { wire: { socket }, value } = await talk;
+      const talk = (wire: HopWire) => converse(wire, way, Command.UdpAssociate, NO_ADDRESS);
+      const { wire: { socket }, value } = await openChain(dialler, way, { ...limits, cut: over }, talk);
       controls.push(socket);
+      if (over.made) close();
       return relayAddress(value, i === 0 ? { ...hop.address, ...socket.remoteAddr } : hop.address);
     }));
     const [{ host, port }, ...others] = relays as [Address, ...Address[]];
@@ -43,6 +49,8 @@ export async function openAssociation(
   } catch (error) {
     close();
     throw error;
+  } finally {
+    release();
   }
 }
 

@@ -59,7 +59,8 @@ export class Route {
       return reached;
     } catch (error) {
       // Whether a chain is down is for nobody's request to say, only for whether it can be reached at all.
-      if (!limits.cut.made && error instanceof Error) chain.failed(this.#clock.now(), error.message);
+      const refused = error instanceof ReplyError && error.last; // an association that the gateway will not have
+      if (!limits.cut.made && !refused && error instanceof Error) chain.failed(this.#clock.now(), error.message);
       throw error;
     }
   }
@@ -96,7 +97,10 @@ export class Route {
   }
 }
 
-/** Whether the last gateway has answered for the destination. Its 01 speaks of itself: another may do better. */
+/** What a gateway says of itself rather than of the destination: another may do better. */
+const ofItself: readonly number[] = [Reply.GeneralFailure, Reply.CommandNotSupported, Reply.AddressTypeNotSupported];
+
+/** Whether the last gateway has answered for the destination. */
 function isAnswer(error: unknown): boolean {
-  return error instanceof ReplyError && error.last && error.reply !== Reply.GeneralFailure;
+  return error instanceof ReplyError && error.last && !ofItself.includes(error.reply);
 }
