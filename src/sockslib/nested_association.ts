@@ -36,7 +36,10 @@ export async function openAssociation(
   try {
     const relays = await Promise.all(hops.map(async (hop, i) => {
       const way = hops.slice(0, i + 1);
-      const talk = (wire: HopWire) => converse(wire, way, Command.UdpAssociate, NO_ADDRESS);
+      const talk = (wire: HopWire) => {
+        const { host } = i === 0 ? wire.socket.remoteAddr : hop.address;
+        return converse(wire, way, Command.UdpAssociate, zerosLike(host));
+      };
       const { wire: { socket }, value } = await openChain(dialler, way, { ...limits, cut: over }, talk);
       controls.push(socket);
       if (over.made) close();
@@ -52,6 +55,11 @@ export async function openAssociation(
   } finally {
     release();
   }
+}
+
+/** Where we shall send from is not known, but its family is: Dante refuses the other. */
+function zerosLike(host: string): Address {
+  return host.includes(":") ? ipAddress("::", 0)! : NO_ADDRESS;
 }
 
 /** A relay that tells no address is at the host it was asked for at. */
