@@ -30,6 +30,7 @@ export async function startWorker({ port, number, ...start }: WorkerStart): Prom
   const sessions = new Int32Array(start.sessions);
   const engine = new Engine((await openKernel())!, {
     sockets: socketOptions(config),
+    busyPollMs: config.busyPoll,
     owners: new DescriptorOwners(start.descriptors, number),
     fault: (error) => emit({ type: "fault", error }),
   });

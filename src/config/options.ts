@@ -77,6 +77,13 @@ export const options = {
     ...one("N", parseCount, { group: kernel, help: "threads (default: one for each core)" }),
     accepts: ["number"],
   },
+  busyPoll: {
+    ...one("TIME", (text) => parseTime(text, 0.01), {
+      group: kernel,
+      help: "look for more so long before sleeping, as 0.2ms (default: not)",
+    }),
+    accepts: ["string", "number"],
+  },
   mark: {
     ...one("N", parseCount, { group: kernel, help: "mark what is dialled, for policy routing (SO_MARK)" }),
     accepts: ["number"],

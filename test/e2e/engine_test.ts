@@ -164,7 +164,16 @@ for (const target of [source, ...executables]) {
 }
 
 test("what only the Linux engine can do is refused without it", { skip }, async () => {
-  for (const flag of ["--workers=2", "--mark=1", "--interface=lo", "--free-bind", "--tcp-user-timeout=5s"]) {
+  for (
+    const flag of [
+      "--workers=2",
+      "--busy-poll=1ms",
+      "--mark=1",
+      "--interface=lo",
+      "--free-bind",
+      "--tcp-user-timeout=5s",
+    ]
+  ) {
     const { code, stderr } = await run(source, ["--engine=portable", "--admin=off", "--listen=127.0.0.1:0", flag]);
     assert.equal(code, 2);
     assert.equal(stderr, `gate46: Cannot use ${flag.split("=")[0]}: only the Linux engine can\n`);
