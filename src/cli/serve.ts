@@ -2,7 +2,6 @@ import process from "node:process";
 import type { Health } from "../admin/app.ts";
 import type { Config } from "../config/config.ts";
 import type { ListenSpec } from "../config/listen.ts";
-import { systemResolver } from "../dns/system.ts";
 import type { Emit } from "../events.ts";
 import { Gateway } from "../gateway/gateway.ts";
 import { Ruleset } from "../gateway/ruleset.ts";
@@ -13,6 +12,7 @@ import { openNet } from "../net/mod.ts";
 import type { SocketAddr } from "../net/socket.ts";
 import { type Admin, startAdmin } from "./admin.ts";
 import { log, startLog, stopLog } from "./log.ts";
+import { resolverOf } from "./resolver.ts";
 import { loadUsers } from "./users_file.ts";
 
 /** `gate46 serve`: puts the house together and runs it until a signal comes. Resolves with the exit code. */
@@ -21,13 +21,15 @@ export async function serve(config: Config): Promise<number> {
   const net = await openNet();
   const listeners: Emit[] = [await startLog(config)];
   const own: { gateway?: Gateway; admin?: Admin } = {};
+  const names = resolverOf(config, net);
   const gateway = own.gateway = new Gateway({
     net,
     clock: systemClock,
-    resolver: systemResolver(),
+    resolver: names.resolver,
     ruleset: new Ruleset({
       rules: config.rules,
       allow: config.allow,
+      family: config.family,
       ownListeners: () => ownAddrs(own),
       localAddrs: () => net.localAddrs(),
     }),
@@ -47,6 +49,7 @@ export async function serve(config: Config): Promise<number> {
   process.once("SIGTERM", endNow);
   process.once("SIGINT", endNow);
   await gateway.drain(config.drainMs);
+  names.close();
   await own.admin?.close();
   await stopLog();
   return 0;

@@ -47,8 +47,7 @@ export class DnsResolver implements Resolver {
     const key = fold(name);
     if (!isAskable(key)) throw noSuchName(name);
     const { value, whole } = await this.#addresses.partly(key, cut);
-    if (!whole) return { hosts: value };
-    return { hosts: value, more: whole.then((all) => all.filter((host) => !value.includes(host)), () => []) };
+    return whole ? { hosts: value, all: whole.catch(() => value) } : { hosts: value };
   }
 
   reverse(address: string, cut?: Cut): Promise<string> {

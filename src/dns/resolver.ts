@@ -4,8 +4,8 @@ import type { Cut } from "../net/cut.ts";
 export interface Found {
   /** Canonical IP literals in the order to try them; at least one. */
   readonly hosts: readonly string[];
-  /** Addresses of the other family, where they are still being asked for; none where there are none. Never rejects. */
-  readonly more?: Promise<readonly string[]>;
+  /** These and those of the other family, in their order, where they are still being asked for. Never rejects. */
+  readonly all?: Promise<readonly string[]>;
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Clock } from "../net/clock.ts";
 import { netError } from "../net/error.ts";
 import type { Listener, Socket, SocketAddr } from "../net/socket.ts";
 import { offeredMethods } from "./methods.ts";
+import { PathMemory } from "./path_memory.ts";
 import { Session, type SessionContext } from "./session.ts";
 
 /** How long a listener rests when the system has no descriptors left. */
@@ -17,8 +18,8 @@ export class Gateway {
   #draining = false;
   #wakeDrain = () => {};
 
-  constructor(context: SessionContext) {
-    this.#context = context;
+  constructor(context: Omit<SessionContext, "paths">) {
+    this.#context = { ...context, paths: new PathMemory(context.clock) };
   }
 
   get sessionCount(): number {

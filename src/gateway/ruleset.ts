@@ -7,7 +7,7 @@ import { relayType } from "../events.ts";
 import { Refusal } from "./refusal.ts";
 import { closedKind, isOwnListener, type OwnAddrs } from "./rules/closed.ts";
 import { foldName } from "./rules/name_pattern.ts";
-import type { Asker, Rule, Verdict } from "./rules/rule.ts";
+import type { Asker, FamilyChoice, Rule, Verdict } from "./rules/rule.ts";
 import { Openings } from "./rules/openings.ts";
 import { type Party, RuleIndex } from "./rules/rule_index.ts";
 
@@ -16,10 +16,9 @@ export interface RulesetOptions extends OwnAddrs {
   readonly rules?: readonly Rule[];
   /** Destinations open in spite of the defaults. */
   readonly allow: readonly Prefix[];
+  /** Which family of addresses to dial, where no rule says it. */
+  readonly family?: FamilyChoice | undefined;
 }
-
-const open: Verdict = { allowed: true, rule: "open by default" };
-const allowed: Verdict = { allowed: true, rule: "--allow" };
 
 /**
  * Says who may go where: the first rule that fits. Behind those that a person wrote stand what `allow` opens, what is
@@ -32,6 +31,8 @@ export class Ruleset {
   readonly #openByAddress: Openings;
   readonly #openByDestination: Openings;
   readonly #allow: PrefixMap<true>;
+  readonly #open: Verdict;
+  readonly #allowed: Verdict;
   /** Of each rule that has fitted, made once. */
   readonly #verdicts = new Map<Rule, Verdict>();
 
@@ -42,6 +43,8 @@ export class Ruleset {
     this.#openByAddress = new Openings(this.#rules, "addresses");
     this.#openByDestination = new Openings(this.#rules, "destination");
     this.#allow = new PrefixMap(options.allow.map((prefix) => [prefix, true]));
+    this.#open = { allowed: true, rule: "open by default", family: options.family };
+    this.#allowed = { allowed: true, rule: "--allow", family: options.family };
   }
 
   /** Whether a person wrote any. */
@@ -88,15 +91,15 @@ export class Ruleset {
       if (number < Infinity) return this.#verdict(this.#rules[number]!);
     }
     const opened = this.#allow.find(octets) !== undefined;
-    if (opened && (!own || opensOwn(this.#options.allow))) return allowed;
+    if (opened && (!own || opensOwn(this.#options.allow))) return this.#allowed;
     if (own) return { allowed: false, rule: `own listener ${addressText(asked)}` };
-    return kind && !opened ? { allowed: false, rule: `${kind} destination ${host}` } : open;
+    return kind && !opened ? { allowed: false, rule: `${kind} destination ${host}` } : this.#open;
   }
 
   #verdict(rule: Rule): Verdict {
     let verdict = this.#verdicts.get(rule);
     if (!verdict) {
-      const { name, action, family, via } = rule;
+      const { name, action, family = this.#options.family, via } = rule;
       this.#verdicts.set(rule, verdict = { allowed: action === "allow", rule: name, family, via });
     }
     return verdict;

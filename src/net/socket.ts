@@ -72,7 +72,9 @@ export interface RelayOptions {
 }
 
 export interface ConnectOptions {
-  readonly cut?: Cut;
+  readonly cut?: Cut | undefined;
+  /** An address of this machine to connect from. */
+  readonly localAddr?: string | undefined;
 }
 
 export interface ListenOptions {

@@ -151,11 +151,11 @@ describe("A name", () => {
     });
     const found = await r.resolver.first("half.test");
     assert.deepEqual(found.hosts, [A]);
-    let more: readonly string[] | undefined;
-    void found.more!.then((hosts) => more = hosts);
+    let all: readonly string[] | undefined;
+    void found.all!.then((hosts) => all = hosts);
     r.two.records("AAAA", "half.test", 60, AAAA);
     await r.clock.advance(1_000);
-    assert.deepEqual(more, [AAAA]);
+    assert.deepEqual(all, [AAAA, A]);
     assert.deepEqual(await r.resolver.first("half.test"), { hosts: [AAAA, A] });
   });
 

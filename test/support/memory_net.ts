@@ -100,11 +100,12 @@ export class MemoryNet implements Net {
     });
   }
 
-  async connect(addr: SocketAddr, { cut }: ConnectOptions = {}): Promise<MemorySocket> {
+  async connect(addr: SocketAddr, { cut, localAddr }: ConnectOptions = {}): Promise<MemorySocket> {
     this.dialled.push({ host: addr.host, port: addr.port });
     await this.#reach(addr, cut);
     const cannot = (kind: NetErrorKind) => new NetError(kind, `Cannot connect to ${addr.host}: ${kind}`);
-    const localHost = this.#sourceFor(addr.host);
+    if (localAddr !== undefined && !this.localAddrs().includes(localAddr)) throw cannot("address-not-available");
+    const localHost = localAddr ?? this.#sourceFor(addr.host);
     if (localHost === undefined) throw cannot("network-unreachable");
     const there = this.#internet.owner(addr.host, this);
     if (!there) throw cannot("host-unreachable");

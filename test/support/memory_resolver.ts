@@ -9,8 +9,8 @@ export type Answer = readonly string[] | NetErrorKind | "silent";
 export class MemoryResolver implements Resolver {
   /** Every name asked for. */
   readonly asked: string[] = [];
-  /** What comes later for a name. */
-  readonly more = new Map<string, Promise<readonly string[]>>();
+  /** All addresses of names of which a part is known before. */
+  readonly all = new Map<string, Promise<readonly string[]>>();
   readonly #answers = new Map<string, Answer[]>();
   readonly #waiting = new Map<string, ((answer: Answer) => void)[]>();
 
@@ -34,7 +34,7 @@ export class MemoryResolver implements Resolver {
   }
 
   async first(name: string, cut?: Cut): Promise<Found> {
-    return { hosts: await this.resolve(name, cut), ...this.more.has(name) && { more: this.more.get(name)! } };
+    return { hosts: await this.resolve(name, cut), ...this.all.has(name) && { all: this.all.get(name)! } };
   }
 
   async reverse(address: string): Promise<string> {
