@@ -4,12 +4,13 @@ import type { Config } from "../config/config.ts";
 import type { ListenSpec } from "../config/listen.ts";
 import type { Emit } from "../events.ts";
 import { Gateway } from "../gateway/gateway.ts";
+import type { GatewaySettings } from "../gateway/settings.ts";
 import { Ruleset } from "../gateway/ruleset.ts";
 import { Users } from "../gateway/users.ts";
 import { systemClock } from "../net/clock.ts";
 import { NetError } from "../net/error.ts";
 import { openNet } from "../net/mod.ts";
-import type { SocketAddr } from "../net/socket.ts";
+import type { Net, SocketAddr } from "../net/socket.ts";
 import { type Admin, startAdmin } from "./admin.ts";
 import { log, startLog, stopLog } from "./log.ts";
 import { resolverOf } from "./resolver.ts";
@@ -19,6 +20,7 @@ import { loadUsers } from "./users_file.ts";
 export async function serve(config: Config): Promise<number> {
   const users = await loadUsers(config.users, config.usersFile);
   const net = await openNet();
+  await checkOutgoing(net, config.gateway);
   const listeners: Emit[] = [await startLog(config)];
   const own: { gateway?: Gateway; admin?: Admin } = {};
   const names = resolverOf(config, net);
@@ -53,6 +55,18 @@ export async function serve(config: Config): Promise<number> {
   await own.admin?.close();
   await stopLog();
   return 0;
+}
+
+const cannotBind = "Deno cannot choose the address of a connection; use Bun";
+
+/** What the runtime cannot do, and what is no address of this machine, is told before anyone relies on it. */
+async function checkOutgoing(net: Net, { outgoing }: GatewaySettings): Promise<void> {
+  for (const host of Object.values(outgoing)) {
+    if (!net.bindsConnections) {
+      throw new NetError("other", `Cannot connect from --outgoing ${host}: ${cannotBind}`);
+    }
+    (await net.bindUdp({ host, port: 0 })).close();
+  }
 }
 
 function health(gateway: Gateway): Health {

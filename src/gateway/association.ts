@@ -138,7 +138,8 @@ export class Association {
 
   async #openUp(family: Family): Promise<UdpSocket | undefined> {
     try {
-      const socket = await this.#conversation.net.bindUdp({ host: family === "ipv6" ? "::" : "0.0.0.0", port: 0 });
+      const { net, settings: { outgoing } } = this.#conversation;
+      const socket = await net.bindUdp({ host: outgoing[family] ?? (family === "ipv6" ? "::" : "0.0.0.0"), port: 0 });
       if (this.#closed) socket.close();
       void this.#pumpDown(socket);
       return socket;

@@ -83,6 +83,8 @@ export interface ListenOptions {
 }
 
 export interface Net {
+  /** Whether connect() can take a localAddr. */
+  readonly bindsConnections: boolean;
   listen(addr: SocketAddr, options?: ListenOptions): Promise<Listener>;
   connect(addr: SocketAddr, options?: ConnectOptions): Promise<Socket>;
   bindUdp(addr: SocketAddr): Promise<UdpSocket>;
