@@ -5,6 +5,7 @@ import type { ListenSpec } from "../config/listen.ts";
 import type { Emit } from "../events.ts";
 import { Gateway } from "../gateway/gateway.ts";
 import type { GatewaySettings } from "../gateway/settings.ts";
+import { Nat64 } from "../gateway/nat64.ts";
 import { Ruleset } from "../gateway/ruleset.ts";
 import { Users } from "../gateway/users.ts";
 import { systemClock } from "../net/clock.ts";
@@ -24,14 +25,19 @@ export async function serve(config: Config): Promise<number> {
   const listeners: Emit[] = [await startLog(config)];
   const own: { gateway?: Gateway; admin?: Admin } = {};
   const names = resolverOf(config, net);
+  const nat64 = config.nat64 &&
+    new Nat64({ net, clock: systemClock, resolver: names.resolver, prefix: config.nat64 });
+  await nat64?.discover();
   const gateway = own.gateway = new Gateway({
     net,
     clock: systemClock,
     resolver: names.resolver,
+    nat64,
     ruleset: new Ruleset({
       rules: config.rules,
       allow: config.allow,
       family: config.family,
+      meant: nat64 && ((ipv6) => nat64.meant(ipv6)),
       ownListeners: () => ownAddrs(own),
       localAddrs: () => net.localAddrs(),
     }),

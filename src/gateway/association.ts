@@ -102,7 +102,7 @@ export class Association {
       return;
     }
     const { record } = this.#conversation;
-    this.#destinations.sentTo(addr, now);
+    this.#destinations.sentTo(addr, destination.known!, now);
     this.#outgoing[addr.host.includes(":") ? "ipv6" : "ipv4"].push({ bytes: payload, addr });
     record.relayType ??= relayType(record.client, addr);
     record.remote ??= addr;

@@ -6,6 +6,7 @@ import { NetError } from "../net/error.ts";
 import type { Socket } from "../net/socket.ts";
 import type { Resolver } from "../dns/resolver.ts";
 import { type Candidate, candidates, preferredType } from "./candidates.ts";
+import { type Nat64, waysTo } from "./nat64.ts";
 import { connectTo, race, type Racing } from "./race.ts";
 import type { Verdict } from "./rules/rule.ts";
 import { type Judge, refusal } from "./ruleset.ts";
@@ -16,6 +17,8 @@ const RESOLUTION_DELAY_MS = 50;
 export interface Dialler extends Racing {
   readonly resolver: Resolver;
   readonly judge: Judge;
+  /** Undefined where addresses are dialled as they are. */
+  readonly nat64?: Nat64 | undefined;
 }
 
 /** Judged addresses, in the order to try them. */
@@ -78,7 +81,9 @@ export async function dial(
   });
   const release = cut.on(() => over.make());
   try {
-    const { addresses, more } = await judgedSoon(dialler, destination, over);
+    const judged = await judgedSoon(dialler, destination, over);
+    const addresses = await waysTo(dialler.nat64, judged.addresses);
+    const more = judged.more?.then((late) => waysTo(dialler.nat64, late));
     return addresses.length === 1 && !more
       ? await connectTo(dialler, addresses[0]!, over)
       : await race(dialler, addresses, more, over);

@@ -16,6 +16,8 @@ export interface RulesetOptions extends OwnAddrs {
   readonly rules?: readonly Rule[];
   /** Destinations open in spite of the defaults. */
   readonly allow: readonly Prefix[];
+  /** The IPv4 octets that an IPv6 address means behind a prefix of this network's NAT64. */
+  readonly meant?: ((ipv6: Uint8Array) => Uint8Array | undefined) | undefined;
   /** Which family of addresses to dial, where no rule says it. */
   readonly family?: FamilyChoice | undefined;
 }
@@ -55,6 +57,11 @@ export class Ruleset {
   /** The ruleset as one client meets it. */
   judgeFor(asker: Asker): Judge {
     return new Judge(this, asker);
+  }
+
+  /** The IPv4 octets that `ipv6` carries, if it does. */
+  carried(ipv6: Uint8Array): Uint8Array | undefined {
+    return this.#options.meant?.(ipv6) ?? embeddedIpv4(ipv6);
   }
 
   /** What is certain of a destination of which no more is known: that it is refused, or goes on to an upstream. */
@@ -135,7 +142,7 @@ export class Judge {
     const octets = parseIp(address.host);
     if (!octets) throw new TypeError(`Cannot judge '${address.host}': not an address`);
     const verdict = only(this.#ruleset.judgeForm(this.#party, name, octets, address), octets.length);
-    const embedded = verdict.allowed && octets.length === 16 ? embeddedIpv4(octets) : undefined;
+    const embedded = verdict.allowed && octets.length === 16 ? this.#ruleset.carried(octets) : undefined;
     const inner = embedded && this.#ruleset.judgeForm(this.#party, name, embedded, address);
     return inner?.allowed === false ? inner : verdict;
   }
