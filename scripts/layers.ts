@@ -47,7 +47,7 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
   ["src/events.ts", "src/protocol/ src/net/socket.ts", silent],
   [
     "src/config/",
-    "src/config/ src/protocol/ src/net/socket.ts src/gateway/settings.ts src/gateway/rules/ smol-toml valibot",
+    "src/config/ src/protocol/ src/net/socket.ts src/gateway/settings.ts src/gateway/rules/ src/dns/server.ts smol-toml valibot",
     silent,
   ],
   [

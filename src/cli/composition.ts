@@ -3,6 +3,7 @@ import type { Resolver } from "../dns/resolver.ts";
 import type { Emit } from "../events.ts";
 import { Gateway } from "../gateway/gateway.ts";
 import type { Authenticator } from "../gateway/methods.ts";
+import { Nat64 } from "../gateway/nat64.ts";
 import { Ruleset } from "../gateway/ruleset.ts";
 import type { Clock } from "../net/clock.ts";
 import type { Net, SocketAddr } from "../net/socket.ts";
@@ -21,15 +22,21 @@ export interface Parts {
 
 /** Puts a gateway together. It does not listen yet. */
 export function composeGateway(config: Config, { otherListeners, nextId, ...parts }: Parts): Gateway {
+  const { net, clock, resolver } = parts;
+  const nat64 = config.nat64 && new Nat64({ net, clock, resolver, prefix: config.nat64 });
   const gateway: Gateway = new Gateway({
     ...parts,
+    nat64,
     ruleset: new Ruleset({
       rules: config.rules,
       allow: config.allow,
+      family: config.family,
+      meant: nat64 && ((ipv6) => nat64.meant(ipv6)),
       ownListeners: () => [...gateway.addrs, ...otherListeners()],
-      localAddrs: () => parts.net.localAddrs(),
+      localAddrs: () => net.localAddrs(),
     }),
     settings: config.gateway,
   }, nextId);
+  void nat64?.discover();
   return gateway;
 }

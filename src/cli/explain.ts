@@ -3,15 +3,19 @@ import type { Config } from "../config/config.ts";
 import { ConfigError } from "../config/error.ts";
 import type { RawOptions } from "../config/source.ts";
 import { withoutPassword } from "../config/values.ts";
-import { systemResolver } from "../dns/system.ts";
+import type { Resolver } from "../dns/resolver.ts";
 import { type Candidate, candidates } from "../gateway/candidates.ts";
 import type { Asker, Verdict } from "../gateway/rules/rule.ts";
 import { type Judge, Ruleset } from "../gateway/ruleset.ts";
 import { interfaceAddrs } from "../net/interfaces.ts";
+import { systemResolver } from "../dns/system.ts";
+import { systemClock } from "../net/clock.ts";
+import { openNet } from "../net/mod.ts";
 import { type Address, addressText, ipAddress, isUnspecified, nameAddress, parseIp } from "../protocol/address.ts";
 import { AddressType, Command, commandName } from "../protocol/codes.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { loadConfig } from "./config_file.ts";
+import { resolverOf } from "./resolver.ts";
 import { loadUsers } from "./users_file.ts";
 
 /** What `gate46 explain` is told beside the options that are anyone's. */
@@ -40,10 +44,19 @@ export async function explain(
   );
   const turnedAway = await whyTurnedAway(config, from, user);
   if (turnedAway) return deny(turnedAway);
-  return await judge(rulesetOf(config).judgeFor({ client: from, username: user, command }), destination);
+  const names = resolverOf(config, { net: await openNet(), clock: systemClock, system: systemResolver() });
+  try {
+    return await judge(
+      rulesetOf(config).judgeFor({ client: from, username: user, command }),
+      destination,
+      names.resolver,
+    );
+  } finally {
+    names.close();
+  }
 }
 
-async function judge(judge: Judge, destination: Address): Promise<number> {
+async function judge(judge: Judge, destination: Address, resolver: Resolver): Promise<number> {
   const refused = judge.command();
   if (refused) return deny(`${refused.rule}, wherever it goes`);
   if (isUnspecified(destination.host)) {
@@ -57,7 +70,7 @@ async function judge(judge: Judge, destination: Address): Promise<number> {
     say(`allow: ${reason(early)}, where the name is resolved`);
     return 0;
   }
-  const hosts = named ? await systemResolver().resolve(destination.host) : [destination.host];
+  const hosts = named ? await resolver.resolve(destination.host) : [destination.host];
   const all = candidates(judge, destination, hosts);
   const widest = Math.max(...all.map(({ address }) => addressText(address).length));
   all.forEach((one, i) => say(line(one, i, widest)));
@@ -75,9 +88,9 @@ async function whyTurnedAway(config: Config, { host }: Address, user: string | u
 }
 
 /** The ruleset as `serve` would have it; its listeners are those that are configured. */
-function rulesetOf({ rules, allow, listen, admin }: Config): Ruleset {
+function rulesetOf({ rules, allow, family, listen, admin }: Config): Ruleset {
   const own = [...listen.map(({ addr }) => addr), ...admin ? [admin] : []];
-  return new Ruleset({ rules, allow, ownListeners: () => own, localAddrs: interfaceAddrs });
+  return new Ruleset({ rules, allow, family, ownListeners: () => own, localAddrs: interfaceAddrs });
 }
 
 function line({ address, verdict }: Candidate, i: number, width: number): string {

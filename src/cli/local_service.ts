@@ -9,6 +9,8 @@ import { openNet } from "../net/mod.ts";
 import type { SocketAddr } from "../net/socket.ts";
 import { composeGateway } from "./composition.ts";
 import { listenAs } from "./listening.ts";
+import { checkOutgoing } from "./outgoing.ts";
+import { resolverOf } from "./resolver.ts";
 import type { Service } from "./service.ts";
 
 /** The gateway in this thread, on the runtime's own sockets. Rejects with NetError. */
@@ -18,11 +20,14 @@ export async function startLocalService(
   otherListeners: () => readonly SocketAddr[],
   log: Emit,
 ): Promise<Service> {
+  const net = await openNet();
+  await checkOutgoing(net, config.gateway);
   const metrics = new Metrics();
+  const names = resolverOf(config, { net, clock: systemClock, system: systemResolver() });
   const gateway = composeGateway(config, {
-    net: await openNet(),
+    net,
     clock: systemClock,
-    resolver: systemResolver(),
+    resolver: names.resolver,
     authenticator: users.size > 0 ? new Users(users) : undefined,
     otherListeners,
     emit: (event) => {
@@ -39,6 +44,9 @@ export async function startLocalService(
       return gateway.sessionCount;
     },
     metrics: metrics.registry,
-    drain: (deadlineMs) => gateway.drain(deadlineMs),
+    async drain(deadlineMs) {
+      await gateway.drain(deadlineMs);
+      names.close();
+    },
   };
 }

@@ -12,6 +12,7 @@ import { linuxNet } from "../net/linux/net.ts";
 import { giveThreadTo, openKernel } from "../net/mod.ts";
 import { composeGateway } from "./composition.ts";
 import { parseConfigText } from "./config_file.ts";
+import { asksThroughNet, resolverOf } from "./resolver.ts";
 import { startLog, stopLog } from "./log.ts";
 import { socketOptions } from "./socket_options.ts";
 import { Questions } from "./questions.ts";
@@ -48,10 +49,18 @@ export async function startWorker({ port, number, ...start }: WorkerStart): Prom
     if (event.type === "session-closed") Atomics.sub(sessions, number, 1);
   };
   const questions = new Questions((id, question) => tell({ type: "question", id, question }));
+  const net = linuxNet(engine);
+  const main = resolveByLookup(
+    async (name) => await questions.ask({ type: "resolve", name }) as readonly string[],
+    async (address) => await questions.ask({ type: "reverse", address }) as string,
+  );
+  const { resolver } = asksThroughNet(config)
+    ? resolverOf(config, { net, clock: engine.timers, system: main })
+    : { resolver: main };
   const gateway = composeGateway(config, {
-    net: linuxNet(engine),
+    net,
     clock: engine.timers,
-    resolver: resolveByLookup(async (name) => await questions.ask({ type: "resolve", name }) as readonly string[]),
+    resolver,
     authenticator: start.asksForPasswords ? askingAuthenticator(questions) : undefined,
     otherListeners: () => start.otherListeners,
     emit,

@@ -27,6 +27,7 @@ export interface WorkerStart {
 /** What a worker cannot do itself, since it waits in the kernel and not for its runtime. */
 export type Question =
   | { readonly type: "resolve"; readonly name: string }
+  | { readonly type: "reverse"; readonly address: string }
   | { readonly type: "verify"; readonly username: Uint8Array; readonly password: Uint8Array };
 
 export type FromWorker =

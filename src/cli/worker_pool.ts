@@ -139,15 +139,23 @@ export class WorkerPool implements Service {
   }
 
   async #answer(member: Member, id: number, question: Question): Promise<void> {
-    const { resolver, authenticator } = this.#options;
     try {
-      const value = question.type === "resolve"
-        ? await resolver.resolve(question.name)
-        : await authenticator?.verify(question, () => true);
-      this.#tell(member, { type: "answer", id, value });
+      this.#tell(member, { type: "answer", id, value: await this.#valueOf(question) });
     } catch (error) {
       const { kind, message } = netError(error, "answer", question.type);
       this.#tell(member, { type: "refusal", id, kind, message });
+    }
+  }
+
+  #valueOf(question: Question): Promise<unknown> {
+    const { resolver, authenticator } = this.#options;
+    switch (question.type) {
+      case "resolve":
+        return resolver.resolve(question.name);
+      case "reverse":
+        return resolver.reverse(question.address);
+      case "verify":
+        return authenticator!.verify(question, () => true);
     }
   }
 

@@ -1,5 +1,5 @@
 import { defaultSettings, type GatewaySettings } from "../gateway/settings.ts";
-import type { Rule } from "../gateway/rules/rule.ts";
+import type { FamilyChoice, Rule } from "../gateway/rules/rule.ts";
 import { ConfigError } from "./error.ts";
 import type { FileContent } from "./file.ts";
 import { covered, isLoopback, type ListenSpec } from "./listen.ts";
@@ -8,11 +8,14 @@ import { environmentSource, flagSource, type Given, type RawOptions } from "./so
 import type { ConfiguredUser } from "./user.ts";
 
 /** All that the program is told: the options that are no settings of the gateway, and what is made of several. */
-export interface Config extends Omit<Values, SettingKey | "config" | "listen" | "user" | "open" | "drain"> {
+export interface Config
+  extends Omit<Values, SettingKey | "config" | "listen" | "user" | "open" | "drain" | "prefer" | "only"> {
   readonly listen: readonly ListenSpec[];
   readonly users: readonly ConfiguredUser[];
   readonly rules: readonly Rule[];
   readonly drainMs: number;
+  /** Of the addresses of a destination, where no rule says otherwise. */
+  readonly family: FamilyChoice | undefined;
   readonly gateway: GatewaySettings;
 }
 
@@ -62,13 +65,15 @@ export function readConfig({ file, environment, flags }: ConfigSources): ReadCon
 }
 
 function assemble(values: Values, file: FileContent | undefined): Config {
-  const { config: _, listen, user, open, drain, ...rest } = values;
+  const { config: _, listen, user, open, drain, prefer, only, ...rest } = values;
+  if (prefer && only) throw new ConfigError("Cannot have both --prefer and --only: say which");
   const config = {
     ...withoutSettings(rest),
     listen: covered(listen.flat()),
     users: [...file?.users ?? [], ...user],
     rules: file?.rules ?? [],
     drainMs: drain,
+    family: only ? `only-${only}` as const : prefer && `prefer-${prefer}` as const,
     gateway: settings(values),
   };
   const exposed = config.listen.find(({ addr }) => !isLoopback(addr.host));

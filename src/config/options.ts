@@ -1,5 +1,6 @@
 import { defaultSettings, type GatewaySettings } from "../gateway/settings.ts";
 import type { Prefix } from "../protocol/prefix.ts";
+import { parseDnsServer, parseFamily, parseHostEntry, parseNat64 } from "./dns.ts";
 import { parseAdmin, parseListen } from "./listen.ts";
 import { choice, count, many, one, type Option, setting, time, toggle } from "./option.ts";
 import { parseUser } from "./user.ts";
@@ -17,6 +18,7 @@ export const udpFilters = ["endpoint-independent", "address-dependent", "address
 
 const where = "Where:";
 const who = "Who may use it, and to go where:";
+const names = "Names:";
 const limits = "Limits (times as 10s, 500ms, 5m, 1h):";
 const kernel = "Linux engine:";
 const output = "Log:";
@@ -60,6 +62,26 @@ export const options = {
     help: "open these destinations, though loopback, link-local, multicast or metadata",
   }),
   udpFilter: setting("udpFilter", choice("MODE", udpFilters, { group: who, help: "who may answer" }, d.udpFilter)),
+
+  dns: many("ADDR", parseDnsServer, {
+    group: names,
+    help: "ask this DNS server (192.0.2.53, [2001:db8::53]:5353, tcp://192.0.2.53), not the system's resolver",
+  }),
+  host: many("NAME=IP[,IP]", parseHostEntry, { group: names, help: "this name has these addresses" }),
+  prefer: one("FAMILY", parseFamily, { group: names, help: "dial ipv4 or ipv6 first, where no rule says otherwise" }),
+  only: one("FAMILY", parseFamily, { group: names, help: "dial ipv4 or ipv6 alone, where no rule says otherwise" }),
+  outgoing: setting(
+    "outgoing",
+    byFamily(many("IP", parseHost, { group: names, help: "connect from this address, one for each family" })),
+  ),
+  nat64: one("PREFIX|auto", parseNat64, {
+    group: names,
+    help: "the NAT64 prefix of this network (RFC 6052), or to be asked for (RFC 7050)",
+  }),
+  resolveCommands: setting(
+    "resolveCommands",
+    toggle({ group: names, help: "serve Tor's commands RESOLVE (F0) and RESOLVE_PTR (F1)" }),
+  ),
 
   maxSessions: setting("maxSessions", count({ group: limits, help: "at a time" }, d.maxSessions)),
   handshakeTimeout: setting("handshakeMs", time({ group: limits, help: "until the request is there" }, d.handshakeMs)),

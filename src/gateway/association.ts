@@ -102,7 +102,7 @@ export class Association {
       return;
     }
     const { record } = this.#conversation;
-    this.#destinations.sentTo(addr, now);
+    this.#destinations.sentTo(addr, destination.known!, now);
     this.#outgoing[addr.host.includes(":") ? "ipv6" : "ipv4"].push({ bytes: payload, addr });
     record.relayType ??= relayType(record.client, addr);
     record.remote ??= addr;
@@ -138,7 +138,8 @@ export class Association {
 
   async #openUp(family: Family): Promise<UdpSocket | undefined> {
     try {
-      const socket = await this.#conversation.net.bindUdp({ host: family === "ipv6" ? "::" : "0.0.0.0", port: 0 });
+      const { net, settings: { outgoing } } = this.#conversation;
+      const socket = await net.bindUdp({ host: outgoing[family] ?? (family === "ipv6" ? "::" : "0.0.0.0"), port: 0 });
       if (this.#closed) socket.close();
       void this.#pumpDown(socket);
       return socket;

@@ -3,7 +3,7 @@ import { decodeDatagram, encodeHeader } from "../protocol/datagram.ts";
 import type { DropReason } from "../events.ts";
 import type { SocketAddr } from "../net/socket.ts";
 import type { Conversation } from "./conversation.ts";
-import { judgedAddresses } from "./dial.ts";
+import { judgedSoon } from "./dial.ts";
 import { Refusal } from "./refusal.ts";
 import type { UdpFilter } from "./settings.ts";
 
@@ -25,13 +25,16 @@ export interface Destination {
   addr: SocketAddr | undefined;
   /** Why nothing is sent to it. */
   drop: DropReason | undefined;
+  /** Whom the client knows as the sender of answers: the address that was asked for, though another was sent to. */
+  known: Address | undefined;
   waiting: Uint8Array[];
   waitingSize: number;
 }
 
 /** One place that datagrams come from, with the header that tells the client so. */
 export interface Source {
-  readonly header: Uint8Array;
+  header: Uint8Array;
+  host: string;
   usedAt: number;
 }
 
@@ -65,11 +68,14 @@ export class Destinations {
     return this.#last = found;
   }
 
-  /** Notes that the client has sent to `addr`, which may answer from now on. */
-  sentTo(addr: SocketAddr, now: number): void {
+  /** Notes that the client has sent to `addr`, which may answer from now on, as `known`. */
+  sentTo(addr: SocketAddr, known: Address, now: number): void {
     const source = this.#sources.get(addr.host)?.get(addr.port);
-    if (source) source.usedAt = now;
-    else this.#addSource(addr, now);
+    if (!source) return this.#addSource(addr, known, now);
+    source.usedAt = now;
+    if (source.host === known.host) return;
+    source.host = known.host;
+    source.header = encodeHeader(known);
   }
 
   /** The source that a datagram from `addr` is relayed as, or undefined where the filter keeps it out. */
@@ -81,7 +87,9 @@ export class Destinations {
       return known;
     }
     const open = filter === "endpoint-independent" || (filter === "address-dependent" && ports !== undefined);
-    return open ? { header: encodeHeader(ipAddress(addr.host, addr.port)!), usedAt: now } : undefined;
+    if (!open) return undefined;
+    const host = ports?.values().next().value?.host ?? addr.host;
+    return { header: encodeHeader(ipAddress(host, addr.port)!), host, usedAt: now };
   }
 
   /** Keeps `payload` until the name is resolved; false where too much waits already. */
@@ -119,36 +127,47 @@ export class Destinations {
       usedAt: now,
       addr: undefined,
       drop: undefined,
+      known: undefined,
       waiting: [],
       waitingSize: 0,
     };
     const literal = ipAddress(address.host, address.port);
     if (!literal) this.#resolve(destination, address).finally(() => this.#resolved(destination));
-    else if (literal.port > 0 && this.#conversation.judge.address(literal).allowed) destination.addr = literal;
-    else destination.drop = "refused";
+    else if (literal.port === 0 || !this.#conversation.judge.address(literal).allowed) destination.drop = "refused";
+    else if (this.#conversation.nat64) this.#resolve(destination, literal).finally(() => this.#resolved(destination));
+    else destination.addr = destination.known = literal;
     return destination;
   }
 
-  async #resolve(destination: Destination, name: Address): Promise<void> {
-    const { net, cut } = this.#conversation;
+  async #resolve(destination: Destination, asked: Address): Promise<void> {
+    const { cut } = this.#conversation;
     try {
-      const addresses = await judgedAddresses(this.#conversation, name, cut);
-      if (name.port === 0) destination.drop = "refused";
-      for (const address of destination.drop ? [] : addresses) {
-        if (await net.localAddrFor(address.host) === undefined) continue;
-        destination.addr = address;
-        return;
-      }
+      const { addresses, more } = await judgedSoon(this.#conversation, asked, cut);
+      if (asked.port === 0) destination.drop = "refused";
+      else if (await this.#choose(destination, addresses) || await this.#choose(destination, await more ?? [])) return;
       destination.drop ??= "unresolved";
     } catch (error) {
       destination.drop = error instanceof Refusal ? "refused" : "unresolved";
     }
   }
 
-  #addSource(addr: SocketAddr, now: number): void {
+  /** Takes the first of `addresses` that there is a way to; false where there is none. */
+  async #choose(destination: Destination, addresses: readonly Address[]): Promise<boolean> {
+    const { net, nat64 } = this.#conversation;
+    for (const address of addresses) {
+      const way = nat64 ? await nat64.way(address) : address;
+      if (await net.localAddrFor(way.host) === undefined) continue;
+      destination.known = address;
+      destination.addr = way;
+      return true;
+    }
+    return false;
+  }
+
+  #addSource(addr: SocketAddr, { host }: Address, now: number): void {
     let ports = this.#sources.get(addr.host);
     if (!ports) this.#sources.set(addr.host, ports = new Map());
-    ports.set(addr.port, { header: encodeHeader(ipAddress(addr.host, addr.port)!), usedAt: now });
+    ports.set(addr.port, { header: encodeHeader(ipAddress(host, addr.port)!), host, usedAt: now });
     this.#sourceCount++;
   }
 

@@ -3,6 +3,7 @@ import type { Clock } from "../net/clock.ts";
 import { netError } from "../net/error.ts";
 import type { Listener, ListenOptions, Socket, SocketAddr } from "../net/socket.ts";
 import { offeredMethods } from "./methods.ts";
+import { PathMemory } from "./path_memory.ts";
 import { Session, type SessionContext } from "./session.ts";
 
 /** How long a listener rests when the system has no descriptors left. */
@@ -19,8 +20,8 @@ export class Gateway {
   #wakeDrain = () => {};
 
   /** `nextId` numbers sessions across several gateways. */
-  constructor(context: SessionContext, nextId?: () => number) {
-    this.#context = context;
+  constructor(context: Omit<SessionContext, "paths">, nextId?: () => number) {
+    this.#context = { ...context, paths: new PathMemory(context.clock) };
     this.#nextId = nextId ?? (() => ++this.#lastId);
   }
 

@@ -32,6 +32,10 @@ export interface GatewaySettings {
   readonly maxUdpDestinations: number;
   /** For BND of BIND and UDP ASSOCIATE, where clients and peers see another address than the gateway has. */
   readonly announce: { readonly ipv4?: string; readonly ipv6?: string };
+  /** Local addresses that connections and datagrams to destinations leave from; the system chooses where undefined. */
+  readonly outgoing: { readonly ipv4?: string; readonly ipv6?: string };
+  /** Whether RESOLVE and RESOLVE_PTR are served (Tor's socks-extensions). */
+  readonly resolveCommands: boolean;
   /** For the ports of BIND and UDP ASSOCIATE; any where undefined. */
   readonly ports: PortRange | undefined;
 }
@@ -47,5 +51,7 @@ export const defaultSettings: GatewaySettings = {
   udpFilter: "address-and-port-dependent",
   maxUdpDestinations: 1_024,
   announce: {},
+  outgoing: {},
+  resolveCommands: false,
   ports: undefined,
 };

@@ -72,7 +72,9 @@ export interface RelayOptions {
 }
 
 export interface ConnectOptions {
-  readonly cut?: Cut;
+  readonly cut?: Cut | undefined;
+  /** An address of this machine to connect from. */
+  readonly localAddr?: string | undefined;
 }
 
 export interface ListenOptions {
@@ -81,6 +83,8 @@ export interface ListenOptions {
 }
 
 export interface Net {
+  /** Whether connect() can take a localAddr. */
+  readonly bindsConnections: boolean;
   listen(addr: SocketAddr, options?: ListenOptions): Promise<Listener>;
   connect(addr: SocketAddr, options?: ConnectOptions): Promise<Socket>;
   bindUdp(addr: SocketAddr): Promise<UdpSocket>;

@@ -21,6 +21,10 @@ describe("parseConfig() complains in one line that names the flag", () => {
   const ADDRESS = "is no address (write 127.0.0.1:1080, [::1]:1080 or :1080)";
   const TIME = "is no time (write 10s, 500ms, 5m or 1h)";
   const OPEN = "it would be an open relay; add --user, --users-file or --from, or say --open";
+  const DNS = "is no DNS server (write 192.0.2.53, [2001:db8::53]:5353, tcp://192.0.2.53, " +
+    "tls://192.0.2.53#dns.example or https://dns.example/dns-query)";
+  const HOST = "is no host (write db.example=192.0.2.7,2001:db8::7)";
+  const NAT64 = "is no NAT64 prefix: IPv6, of 32, 40, 48, 56, 64 or 96 bits, bits 64 to 71 zero";
   const long = "x".repeat(256);
   const rows: readonly (readonly [RawOptions, string])[] = [
     [{ listen: ["nonsense"] }, `Cannot parse --listen: 'nonsense' ${ADDRESS}`],
@@ -88,6 +92,21 @@ describe("parseConfig() complains in one line that names the flag", () => {
       "Cannot parse --udp-filter: 'open' is not one of endpoint-independent, address-dependent, address-and-port-dependent",
     ],
     [{ logLevel: "loud" }, "Cannot parse --log-level: 'loud' is not one of debug, info, warning, error"],
+    [{ dns: ["9.9.9"] }, `Cannot parse --dns: '9.9.9' ${DNS}`],
+    [{ dns: ["192.0.2.53", "dns.example"] }, `Cannot parse --dns[1]: 'dns.example' ${DNS}`],
+    [{ dns: ["192.0.2.53:0"] }, `Cannot parse --dns: '192.0.2.53:0' ${DNS}`],
+    [{ dns: ["quic://192.0.2.53"] }, `Cannot parse --dns: 'quic://192.0.2.53' ${DNS}`],
+    [{ host: ["db.example"] }, `Cannot parse --host: 'db.example' ${HOST}`],
+    [{ host: ["db.example="] }, `Cannot parse --host: 'db.example=' ${HOST}`],
+    [{ host: ["192.0.2.1=192.0.2.7"] }, `Cannot parse --host: '192.0.2.1=192.0.2.7' ${HOST}`],
+    [{ host: ["a=192.0.2.7,x"] }, "Cannot parse --host: 'x' in 'a=192.0.2.7,x' is no address"],
+    [{ prefer: "ipv5" }, "Cannot parse --prefer: 'ipv5' is not one of ipv4, ipv6"],
+    [{ prefer: "ipv4", only: "ipv6" }, "Cannot have both --prefer and --only: say which"],
+    [{ outgoing: ["192.0.2.1", "192.0.2.2"] }, "Cannot parse --outgoing[1]: a second address of its family"],
+    [{ nat64: "auto4" }, "Cannot parse --nat64: 'auto4' is not a prefix"],
+    [{ nat64: "192.0.2.0/24" }, `Cannot parse --nat64: '192.0.2.0/24' ${NAT64}`],
+    [{ nat64: "2001:db8::/63" }, `Cannot parse --nat64: '2001:db8::/63' ${NAT64}`],
+    [{ nat64: "2001:db8:0:0:100::/96" }, `Cannot parse --nat64: '2001:db8:0:0:100::/96' ${NAT64}`],
     [{ logFormat: "xml" }, "Cannot parse --log-format: 'xml' is not one of text, json"],
   ];
   for (const [raw, message] of rows) {
@@ -203,6 +222,12 @@ describe("parseConfig()", () => {
       tcpUserTimeout: "8s",
       logLevel: "debug",
       logFormat: "json",
+      dns: ["192.0.2.53", "[2001:db8::53]:5353", "tcp://192.0.2.53"],
+      host: ["db.example=192.0.2.7,2001:db8::7"],
+      prefer: "ipv4",
+      outgoing: ["192.0.2.8", "2001:db8::8"],
+      nat64: "64:ff9b:1::/96",
+      resolveCommands: true,
     });
     assert.deepEqual({ ...gateway, from: gateway.from!.map(String) }, {
       ...defaultSettings,
@@ -215,9 +240,11 @@ describe("parseConfig()", () => {
       udpIdleMs: 5_000,
       udpFilter: "address-dependent",
       announce: { ipv4: "192.0.2.9", ipv6: "2001:db8::9" },
+      outgoing: { ipv4: "192.0.2.8", ipv6: "2001:db8::8" },
+      resolveCommands: true,
       ports: { first: 40_000, last: 40_009 },
     });
-    assert.deepEqual({ ...config, allow: config.allow.map(String) }, {
+    assert.deepEqual({ ...config, allow: config.allow.map(String), nat64: String(config.nat64) }, {
       listen: [{ addr: { host: "::1", port: 1 }, optional: false }],
       users: [{ name: "alice", password: "se:cret" }],
       usersFile: "users",
@@ -234,6 +261,14 @@ describe("parseConfig()", () => {
       logLevel: "debug",
       logFormat: "json",
       rules: [],
+      dns: [
+        { kind: "udp", addr: { host: "192.0.2.53", port: 53 } },
+        { kind: "udp", addr: { host: "2001:db8::53", port: 5353 } },
+        { kind: "tcp", addr: { host: "192.0.2.53", port: 53 } },
+      ],
+      host: ["192.0.2.7 db.example\n2001:db8::7 db.example"],
+      family: "prefer-ipv4",
+      nat64: "64:ff9b:1::/96",
     });
   });
 
