@@ -106,14 +106,14 @@ for (const target of [source, ...executables]) {
     const many = async (count: number) => {
       for (let i = 0; i < count; i += 20) await Promise.all(Array.from({ length: 20 }, (_, j) => session(i + j)));
     };
-    await many(1_500);
+    await many(6_000);
     await settled(gateway.admin!.port);
     const descriptors = readdirSync(`/proc/${pid}/fd`).length, memory = residentSize(pid);
-    await many(3_000);
+    await many(6_000);
     await settled(gateway.admin!.port);
     await until("descriptors are as they were", () => readdirSync(`/proc/${pid}/fd`).length <= descriptors + 2);
     const grown = residentSize(pid) - memory;
-    assert.ok(grown < 24 << 20, `${grown >> 20} MiB more after 3,000 sessions`);
+    assert.ok(grown < 24 << 20, `${grown >> 20} MiB more after 6,000 sessions`);
     echo.close();
     assert.equal(await gateway.stop(), 0);
   });
