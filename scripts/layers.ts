@@ -41,7 +41,11 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
     "src/sockslib/client.ts src/events.ts",
     silent,
   ],
-  ["src/sockslib/socksify/*.ts", "src/sockslib/ src/protocol/ src/net/socket.ts src/net/error.ts node:", "console"],
+  [
+    "src/sockslib/socksify/*.ts",
+    "src/sockslib/ src/protocol/ src/net/socket.ts src/net/error.ts src/net/cut.ts node:",
+    "console",
+  ],
   ["src/sockslib/", "src/sockslib/ src/protocol/ src/net/socket.ts src/net/error.ts", silent],
   ["src/admin/", "src/admin/ src/events.ts src/protocol/codes.ts hono prom-client", silent],
   ["src/events.ts", "src/protocol/ src/net/socket.ts", silent],

@@ -1,0 +1,23 @@
+import type { Socket, SocketAddr } from "../../net/socket.ts";
+import type { Address } from "../../protocol/address.ts";
+import type { Cut } from "../../net/cut.ts";
+
+/** The gateway, or chain of them, as the replaced calls use it. Every failure is a NetError or carries the reply. */
+export interface Upstream {
+  /**
+   * Opens the way to `destination` on the connection that `lend` makes to the first hop; what was lent is that way when
+   * it resolves, and is closed when it rejects.
+   */
+  connect<T extends Socket>(destination: Address, lend: (hop: SocketAddr) => Promise<T>, cut?: Cut): Promise<T>;
+  associate(): Promise<Association>;
+  /** Whether there is such a name; true also where the gateway cannot tell. */
+  exists(name: string): Promise<boolean>;
+}
+
+/** A UDP association (RFC 1928 s7). */
+export interface Association {
+  send(payload: Uint8Array, destination: Address): Promise<void>;
+  /** The next datagram, or null once closed; the view is valid until the next receive(). */
+  receive(): Promise<{ readonly payload: Uint8Array; readonly source: Address } | null>;
+  close(): void;
+}
