@@ -1,6 +1,6 @@
 import { domainToASCII } from "node:url";
 import { NetError } from "../../net/error.ts";
-import { nameAddress, parseIp } from "../../protocol/address.ts";
+import { ipAddress, nameAddress, parseIp } from "../../protocol/address.ts";
 import type { Destinations, NameTable } from "./destinations.ts";
 
 /** What stands for a name, in each family. */
@@ -37,7 +37,8 @@ export class Answers {
 
   /** What `address` stands for; undefined where it is not fake. */
   name(address: string): string | undefined {
-    return parseIp(address) && this.#table.covers(address) ? this.#table.nameOf(address) : undefined;
+    const literal = ipAddress(address, 0)?.host;
+    return literal !== undefined && this.#table.covers(literal) ? this.#table.nameOf(literal) : undefined;
   }
 
   /** `addresses` are what a name that goes directly resolved to. */

@@ -31,7 +31,9 @@ function parseHop(text: string, index: number): Hop {
   const bare = host.replace(/^\[(.*)\]$/, "$1");
   let address: Address;
   try {
-    address = ipAddress(bare, number) ?? nameAddress(bare, number);
+    const literal = ipAddress(bare, number);
+    if (!literal && bare !== host) throw new SyntaxError("brackets around a name");
+    address = literal ?? nameAddress(bare, number);
   } catch {
     throw refuse(`has the host '${bare}', neither a name nor an address`);
   }
