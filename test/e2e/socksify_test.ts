@@ -203,6 +203,7 @@ for (const { name, command } of runtimes) {
       '0 [ "v6.test" ]',
       '{ address: "127.0.0.1", family: 4 } 127.0.0.1',
       "ENOTFOUND,getaddrinfo,not a name",
+      "true string",
       "",
     ].join("\n").replaceAll('"', name === "Node.js" ? "'" : '"').replace(
       /\{ .* \}/,
@@ -223,6 +224,10 @@ for (const { name, command } of runtimes) {
 
   program("ws.mjs", "ws, in the clear, by TLS, refused", "hello hello ECONNREFUSED\n", {
     skip: name === "Bun" && skipped("ws on Bun", "it is Bun's own, which connects below all that can be replaced"),
+  });
+
+  program("worker.mjs", "a worker thread", "early\n", {
+    skip: name === "Deno" && skipped("workers on Deno", "it runs a preload in the main thread only"),
   });
 
   program("websocket.mjs", "the runtime's own WebSocket", "hello hello error\n", {
@@ -249,7 +254,15 @@ for (const { name, command } of runtimes) {
           "datagram true 7",
           "",
         ],
-        Bun: ["hello true 7 own", "GET https://v6.test/tls 0 true 443 own", "ECONNREFUSED", "datagram 7 true", ""],
+        Bun: [
+          "hello true 7 own",
+          "GET https://v6.test/tls 0 true 443 own",
+          "ECONNREFUSED",
+          "datagram 7 true",
+          "GET http://v6.test/bun 0",
+          "GET http://v6.test/undici 0",
+          "",
+        ],
       }[name].join("\n"),
     );
   }

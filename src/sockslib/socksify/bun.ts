@@ -1,5 +1,7 @@
 /// <reference types="bun-types" />
 import { Buffer } from "node:buffer";
+import process from "node:process";
+import workerThreads from "node:worker_threads";
 import { Cut } from "../../net/cut.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import type { Address } from "../../protocol/address.ts";
@@ -45,8 +47,11 @@ interface UdpSocket {
 
 type Fetch = typeof fetch & { preconnect?: unknown };
 
-/** Bun: Bun.connect, Bun.udpSocket, Bun.dns, fetch, WebSocket, and node:net, node:tls, node:dns, node:dgram. */
-export async function socksifyBun(socksifier: Socksifier): Promise<void> {
+/**
+ * Bun: Bun.connect, Bun.udpSocket, Bun.dns, fetch, WebSocket, and node:net, node:tls, node:dns, node:dgram; `preload`, the
+ * file that calls this, in workers too.
+ */
+export async function socksifyBun(socksifier: Socksifier, preload: string): Promise<void> {
   replaceDns(socksifier.answers);
   replaceBunDns(socksifier);
   replaceBunSocketConnect(socksifier);
@@ -56,6 +61,25 @@ export async function socksifyBun(socksifier: Socksifier): Promise<void> {
   const bridge = await openBridge(greetByHttp);
   replaceFetch(socksifier, bridge);
   replaceWebSocket(socksifier, bridge);
+  // Bun.fetch cannot be replaced, nor Bun's own undici and node-fetch: they ask the environment, each time.
+  for (const name of ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"]) process.env[name] = proxyUrl(bridge);
+  for (const name of ["NO_PROXY", "no_proxy"]) process.env[name] = "localhost,127.0.0.1,::1";
+  replaceWorkers(preload);
+}
+
+type WorkerClass = new (file: unknown, options?: { readonly preload?: string | readonly string[] }) => unknown;
+
+/** Workers do not inherit --preload. What is imported by name from node:worker_threads cannot be replaced. */
+function replaceWorkers(preload: string): void {
+  for (const owner of [globalThis, workerThreads] as unknown as { Worker: WorkerClass }[]) {
+    owner.Worker = new Proxy(owner.Worker, {
+      construct(target, [file, options], newTarget) {
+        const others = options?.preload ?? [];
+        const all = [preload, ...typeof others === "string" ? [others] : others];
+        return Reflect.construct(target, [file, { ...options, preload: all }], newTarget) as object;
+      },
+    });
+  }
 }
 
 /** node:dns, imported by name or not, asks Bun.dns. */

@@ -1,3 +1,4 @@
+import { Cut } from "../../net/cut.ts";
 import { NetError } from "../../net/error.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { type Address, addressText } from "../../protocol/address.ts";
@@ -9,6 +10,8 @@ import type { Association } from "./upstream.ts";
 const MAX_FLOWS = 64;
 
 interface Flow {
+  /** Gives up what is being opened. */
+  readonly cut: Cut;
   readonly association: Promise<Association>;
   readonly unpin: () => void;
 }
@@ -53,7 +56,8 @@ export class DatagramFlows {
         break;
       }
     }
-    const flow = { association: this.#socksifier.upstream.associate(), unpin: this.#socksifier.pin(via) };
+    const { upstream, pin } = this.#socksifier, cut = new Cut();
+    const flow = { cut, association: upstream.associate(cut), unpin: pin(via) };
     const over = () => {
       if (this.#flows.get(key) === flow) this.#drop(key);
     };
@@ -73,6 +77,7 @@ export class DatagramFlows {
     const flow = this.#flows.get(key);
     this.#flows.delete(key);
     flow?.unpin();
+    flow?.cut.make();
     flow?.association.then((association) => association.close(), () => {});
   }
 }

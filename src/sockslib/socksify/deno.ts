@@ -29,29 +29,34 @@ export async function socksifyDeno(socksifier: Socksifier): Promise<void> {
   await replaceHttpClients();
 }
 
-/** `import { lookup } from "node:dns"` takes the function from a module that cannot be changed: it is given another. */
+/**
+ * `import { lookup } from "node:dns"` takes the function from a module that cannot be changed: it is given another. By its
+ * URL alone: a hook that loads modules breaks require() of JSON (Deno 2.9).
+ */
 function renewNamedImports(): void {
   const { registerHooks } = modules as unknown as { registerHooks?(hooks: unknown): void };
   if (!registerHooks) return;
-  const renewed: Readonly<Record<string, object>> = { "gate46:dns": dns, "gate46:dns/promises": dnsPromises };
+  const renewed = new Map([["dns", moduleOf("dns", dns)], ["dns/promises", moduleOf("dns/promises", dnsPromises)]]);
   registerHooks({
     resolve(specifier: string, from: { conditions?: readonly string[] }, next: (...args: unknown[]) => unknown) {
-      const url = `gate46:${specifier.replace(/^node:/, "")}`;
-      if (!(url in renewed) || from.conditions?.includes("require")) return next(specifier, from);
+      const url = renewed.get(specifier.replace(/^node:/, ""));
+      if (!url || from.conditions?.includes("require")) return next(specifier, from);
       return { url, format: "module", shortCircuit: true };
     },
-    load(url: string, from: unknown, next: (...args: unknown[]) => unknown) {
-      const module = renewed[url];
-      if (!module) return next(url, from);
-      const names = Object.keys(module).filter((name) => /^[A-Za-z_$][\w$]*$/.test(name) && name !== "default");
-      const key = `Symbol.for(${JSON.stringify(url)})`;
-      Object.defineProperty(globalThis, Symbol.for(url), { value: module, configurable: true });
-      const source = `const m = globalThis[${key}]; export default m; ${
-        names.map((name) => `export const ${name} = m.${name};`).join("")
-      }`;
-      return { format: "module", source, shortCircuit: true };
-    },
   });
+}
+
+/** The URL of a module that exports what `members` has now. */
+function moduleOf(name: string, members: object): string {
+  const key = `gate46:${name}`;
+  Object.defineProperty(globalThis, Symbol.for(key), { value: members });
+  const names = Object.keys(members).filter((name) => /^[A-Za-z_$][\w$]*$/.test(name) && name !== "default");
+  const source = [
+    `const module = globalThis[Symbol.for("${key}")];`,
+    "export default module;",
+    ...names.map((name) => `export const ${name} = module.${name};`),
+  ];
+  return `data:text/javascript,${encodeURIComponent(source.join("\n"))}`;
 }
 
 interface TlsOptions extends Deno.ConnectTlsOptions {

@@ -1,5 +1,6 @@
+import { setTimeout } from "node:timers";
 import { Cut } from "../../net/cut.ts";
-import { NetError } from "../../net/error.ts";
+import { NetError, type NetErrorKind } from "../../net/error.ts";
 import type { Socket, SocketAddr, UdpSocket } from "../../net/socket.ts";
 import { type Address, ipAddress, isUnspecified, nameAddress } from "../../protocol/address.ts";
 import { Command, Reply } from "../../protocol/codes.ts";
@@ -7,7 +8,7 @@ import { decodeDatagram, encodeHeader } from "../../protocol/datagram.ts";
 import { NO_ADDRESS } from "../../protocol/request.ts";
 import { converse, ReplyError } from "./conversation.ts";
 import type { Hop } from "./hops.ts";
-import { bindDirectly, connectDirectly, systemLookup } from "./node_net.ts";
+import { bindDirectly, connectDirectly, type NodeSocket, systemLookup } from "./node_net.ts";
 import type { Association, Upstream } from "./upstream.ts";
 
 /** A way through the gateways has to stand after so long (ms). */
@@ -28,7 +29,7 @@ export function gatewayUpstream(hops: readonly [Hop, ...Hop[]]): Upstream {
   return {
     connect: (destination, lend, cut) =>
       open(hops, Command.Connect, destination, lend, cut).then(({ socket }) => socket),
-    associate: () => associate(hops),
+    associate: (cut) => associate(hops, cut),
     exists: existence(hops),
   };
 }
@@ -37,25 +38,26 @@ async function open<T extends Socket>(
   hops: readonly [Hop, ...Hop[]],
   command: Command,
   destination: Address,
-  lend: (hop: SocketAddr) => Promise<T>,
+  lend: (hop: SocketAddr, cut: Cut) => Promise<T>,
   cut = new Cut(),
   deadlineMs = CONNECT_MS,
 ): Promise<{ socket: T; bound: Address }> {
   let socket: T | undefined;
   let failure: NetError | undefined;
-  const timer = setTimeout(() => {
-    failure = new NetError("timed-out", "Cannot connect through the gateway: it takes too long");
+  const over = new Cut();
+  const fail = (kind: NetErrorKind, why: string) => {
+    failure ??= new NetError(kind, `Cannot connect through the gateway: ${why}`);
+    over.make();
     socket?.close();
-  }, deadlineMs);
-  const release = cut.on(() => {
-    failure = new NetError("aborted", "Cannot connect through the gateway: given up");
-    socket?.close();
-  });
+  };
+  // Whose connection it is decides whether the process is to wait.
+  const timer = setTimeout(() => fail("timed-out", "it takes too long"), deadlineMs).unref();
+  const release = cut.on(() => fail("aborted", "given up"));
   try {
     const [{ address }] = hops;
     const host = ipAddress(address.host, 0) ? address.host : (await systemLookup(address.host))[0]!;
     if (failure) throw failure;
-    socket = await lend({ host, port: address.port });
+    socket = await lend({ host, port: address.port }, over);
     if (failure) throw failure;
     return { socket, bound: await converse(socket, hops, command, destination) };
   } catch (error) {
@@ -68,8 +70,8 @@ async function open<T extends Socket>(
 }
 
 /** An association at each hop; its datagrams travel in those of the hop before (RFC 3089 s4, RFC 1928 s7). */
-async function associate(hops: readonly [Hop, ...Hop[]]): Promise<Association> {
-  const controls: Socket[] = [];
+async function associate(hops: readonly [Hop, ...Hop[]], cut?: Cut): Promise<Association> {
+  const controls: NodeSocket[] = [];
   const relays: Address[] = [];
   let udp: UdpSocket | undefined;
   const close = () => {
@@ -79,7 +81,7 @@ async function associate(hops: readonly [Hop, ...Hop[]]): Promise<Association> {
   try {
     for (let n = 1; n <= hops.length; n++) {
       const way = hops.slice(0, n) as unknown as [Hop, ...Hop[]];
-      const { socket, bound } = await open(way, Command.UdpAssociate, NO_ADDRESS, connectDirectly);
+      const { socket, bound } = await open(way, Command.UdpAssociate, NO_ADDRESS, connectDirectly, cut);
       controls.push(socket);
       // An unspecified address is that of the gateway itself.
       const self = n === 1 ? socket.remoteAddr.host : hops[n - 1]!.address.host;
@@ -92,7 +94,10 @@ async function associate(hops: readonly [Hop, ...Hop[]]): Promise<Association> {
     close();
     throw error;
   }
-  for (const control of controls) watch(control, close);
+  for (const control of controls) {
+    control.unref();
+    watch(control, close);
+  }
   const socket = udp, [first] = relays as [Address];
   const headers = relays.slice(1).map((relay) => encodeHeader(relay));
   const received: { readonly payload: Uint8Array; readonly source: Address }[] = [];

@@ -24,8 +24,8 @@ export function systemLookup(host: string): Promise<readonly string[]> {
   });
 }
 
-/** A connection of the preload's own; it does not keep the process running. */
-export async function connectDirectly(addr: SocketAddr, cut?: Cut): Promise<Socket> {
+/** A connection of the preload's own; it keeps the process running until unref(). */
+export async function connectDirectly(addr: SocketAddr, cut?: Cut): Promise<NodeSocket> {
   const stream = new net.Socket({ allowHalfOpen: true });
   const text = addressText(addr);
   const release = cut?.on(() => stream.destroy(new NetError("aborted", `Cannot connect to ${text}: given up`)));
@@ -43,7 +43,7 @@ export async function connectDirectly(addr: SocketAddr, cut?: Cut): Promise<Sock
 }
 
 /** A socket of node:net as the SOCKS client wants it. */
-class NodeSocket implements Socket {
+export class NodeSocket implements Socket {
   readonly localAddr: SocketAddr;
   readonly remoteAddr: SocketAddr;
   readonly #stream: net.Socket;
@@ -65,7 +65,6 @@ class NodeSocket implements Socket {
       this.#over();
     });
     stream.setNoDelay(true);
-    stream.unref();
   }
 
   async read(): Promise<Uint8Array | null> {
@@ -102,6 +101,10 @@ class NodeSocket implements Socket {
 
   keepAlive(): void {
     this.#stream.setKeepAlive(true, 60_000);
+  }
+
+  unref(): void {
+    this.#stream.unref();
   }
 
   #over(): void {

@@ -1,5 +1,6 @@
 /** Socksifies the program that is started with it: `deno run --preload`, `bun --preload`, `node --import`. */
 import process from "node:process";
+import { fileURLToPath } from "node:url";
 import { AddressType } from "../../protocol/codes.ts";
 import { Answers } from "./answers.ts";
 import { socksifyBun } from "./bun.ts";
@@ -22,6 +23,6 @@ const socksifier: Socksifier = {
   answers: new Answers(destinations, names, upstream.exists),
   pin: ({ type, host }) => type === AddressType.DomainName ? names.pin(host) : () => {},
 };
-if ("Bun" in globalThis) await socksifyBun(socksifier);
+if ("Bun" in globalThis) await socksifyBun(socksifier, fileURLToPath(import.meta.url));
 else if ("Deno" in globalThis) await socksifyDeno(socksifier);
 else socksifyNode(socksifier);

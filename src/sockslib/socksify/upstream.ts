@@ -8,8 +8,12 @@ export interface Upstream {
    * Opens the way to `destination` on the connection that `lend` makes to the first hop; what was lent is that way when
    * it resolves, and is closed when it rejects.
    */
-  connect<T extends Socket>(destination: Address, lend: (hop: SocketAddr) => Promise<T>, cut?: Cut): Promise<T>;
-  associate(): Promise<Association>;
+  connect<T extends Socket>(
+    destination: Address,
+    lend: (hop: SocketAddr, cut: Cut) => Promise<T>,
+    cut?: Cut,
+  ): Promise<T>;
+  associate(cut?: Cut): Promise<Association>;
   /** Whether there is such a name; true also where the gateway cannot tell. */
   exists(name: string): Promise<boolean>;
 }

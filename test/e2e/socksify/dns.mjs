@@ -1,5 +1,6 @@
 import dns, { lookup, promises } from "node:dns";
 import { lookup as later, Resolver } from "node:dns/promises";
+import { createRequire } from "node:module";
 import { promisify } from "node:util";
 
 const { v4, v6 } = await promises.lookup("v6.test", { all: true }).then(([a, b]) => ({ v4: a.address, v6: b.address }));
@@ -11,3 +12,5 @@ console.log((await new Resolver().resolve6("v6.test"))[0] === v6);
 console.log((await promises.resolve4("v6.test", { ttl: true }))[0].ttl, await promises.reverse(v6));
 console.log(await later("127.0.0.1"), (await later("localhost", 4)).address);
 console.log(await later("not a name").catch(({ code, syscall, hostname }) => [code, syscall, hostname].join()));
+const require = createRequire(import.meta.url);
+console.log(require("dns").lookup === dns.lookup, typeof require("../../../package.json").name);

@@ -1,3 +1,5 @@
+import { request } from "undici"; // Bun's own
+
 const { Bun } = globalThis;
 const [{ address: fake }] = await Bun.dns.lookup("v6.test", { family: 4 });
 const talk = (options) =>
@@ -26,3 +28,5 @@ await new Promise((resolve) => {
   };
   Bun.udpSocket({ socket: { data } }).then((socket) => socket.send("datagram", 7, "v6.test"));
 });
+console.log(await (await Bun.fetch("http://v6.test/bun")).text());
+console.log(await (await request("http://v6.test/undici")).body.text());
