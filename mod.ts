@@ -3,6 +3,7 @@
  */
 import process from "node:process";
 import { main } from "./src/cli/main.ts";
+import { startWorker, workerStart } from "./src/cli/worker.ts";
 
 export { Gateway } from "./src/gateway/gateway.ts";
 export { Ruleset } from "./src/gateway/ruleset.ts";
@@ -11,6 +12,11 @@ export { defaultSettings, type GatewaySettings } from "./src/gateway/settings.ts
 export { systemResolver } from "./src/dns/system.ts";
 export { systemClock } from "./src/net/clock.ts";
 export { openNet } from "./src/net/mod.ts";
+export { Client } from "./src/sockslib/client.ts";
+export { ReplyError } from "./src/sockslib/reply_error.ts";
+export { NetError } from "./src/net/error.ts";
 export type { Event, SessionRecord } from "./src/events.ts";
 
-if (import.meta.main) process.exit(await main(process.argv.slice(2)));
+const start = workerStart();
+if (start) await startWorker(start);
+else if (import.meta.main) process.exit(await main(process.argv.slice(2), new URL(import.meta.url)));

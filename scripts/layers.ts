@@ -15,12 +15,12 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
   ["src/protocol/", "src/protocol/ ipaddr.js", pure],
   ["src/net/mod.ts", "src/net/ src/protocol/address.ts node:", "console"], // the one place that asks which runtime it is
   [
-    "src/net/deno.ts src/net/deno_*.ts src/net/linux/libc_deno.ts",
+    "src/net/deno.ts src/net/deno_*.ts src/net/linux/*_deno.ts",
     "src/net/ src/protocol/address.ts node:",
     "Bun console",
   ],
   [
-    "src/net/bun.ts src/net/bun_*.ts src/net/linux/libc_bun.ts",
+    "src/net/bun.ts src/net/bun_*.ts src/net/linux/*_bun.ts",
     "src/net/ src/protocol/address.ts node: bun:",
     "Deno console",
   ],
@@ -37,19 +37,28 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
   ],
   [
     "src/gateway/",
-    "src/gateway/ src/protocol/ src/net/socket.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/dns/resolver.ts " +
-    "src/sockslib/client.ts src/events.ts",
+    "src/gateway/ src/protocol/ src/net/socket.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/net/race.ts " +
+    "src/dns/resolver.ts src/sockslib/*.ts src/events.ts",
     silent,
   ],
   [
     "src/sockslib/socksify/*.ts",
-    "src/sockslib/ src/protocol/ src/net/socket.ts src/net/error.ts src/net/cut.ts node:",
+    "src/sockslib/ src/protocol/ src/net/socket.ts src/net/error.ts src/net/clock.ts src/net/cut.ts node:",
     "console",
   ],
-  ["src/sockslib/", "src/sockslib/ src/protocol/ src/net/socket.ts src/net/error.ts", silent],
+  [
+    "src/sockslib/",
+    "src/sockslib/ src/protocol/ src/net/socket.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/net/race.ts " +
+    "src/dns/resolver.ts",
+    silent,
+  ],
   ["src/admin/", "src/admin/ src/events.ts src/protocol/codes.ts hono prom-client", silent],
   ["src/events.ts", "src/protocol/ src/net/socket.ts", silent],
-  ["src/config.ts", "src/protocol/ src/net/socket.ts src/gateway/settings.ts smol-toml valibot", silent],
+  [
+    "src/config/",
+    "src/config/ src/protocol/ src/net/socket.ts src/gateway/settings.ts src/gateway/rules/ smol-toml valibot",
+    silent,
+  ],
   [
     "src/cli/",
     "src/ package.json node: @logtape/logtape commander",

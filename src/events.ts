@@ -13,6 +13,7 @@ export type Event =
   | { readonly type: "accept-failed"; readonly addr: SocketAddr; readonly error: Error }
   | { readonly type: "draining"; readonly sessions: number; readonly deadlineMs: number }
   | { readonly type: "drained"; readonly cut: number }
+  | { readonly type: "worker-died"; readonly worker: number; readonly sessions: number; readonly error: unknown }
   | { readonly type: "fault"; readonly error: unknown };
 
 /** Why a connection was closed before its first octet was read. */

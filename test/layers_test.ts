@@ -12,7 +12,7 @@ const root = join(import.meta.dirname!, "..");
 /** What `look` sees in a small project with `files` added. */
 function inTree<T>(files: Record<string, string>, look: (folder: string) => T): T {
   const folder = mkdtempSync(join(tmpdir(), "gate46-layers-"));
-  const all = { "mod.ts": "export const a = 1;\n", "src/config.ts": "export const c = 1;\n", ...files };
+  const all = { "mod.ts": "export const a = 1;\n", "src/config/config.ts": "export const c = 1;\n", ...files };
   try {
     for (const [path, code] of Object.entries(all)) {
       mkdirSync(dirname(join(folder, path)), { recursive: true });
@@ -160,8 +160,8 @@ const broken: readonly (readonly [name: string, file: string, code: string, ...p
   ],
   [
     "nothing but mod.ts imports cli/",
-    "src/config.ts",
-    'import "./cli/x.ts";\nlet a;\n',
+    "src/config/config.ts",
+    'import "../cli/x.ts";\nlet a;\n',
     "1: may not import src/cli/x.ts",
   ],
   ["nothing imports mod.ts", "src/cli/a.ts", 'import "../../mod.ts";\nlet a;\n', "1: may not import mod.ts"],

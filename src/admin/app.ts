@@ -1,5 +1,4 @@
 import { Hono } from "hono";
-import type { Metrics } from "./metrics.ts";
 
 /** How the gateway is, asked at each request. */
 export interface Health {
@@ -9,8 +8,14 @@ export interface Health {
   readonly sessions: number;
 }
 
+/** What is counted, in Prometheus' text format. */
+export interface MetricsSource {
+  readonly contentType: string;
+  metrics(): Promise<string>;
+}
+
 /** The admin endpoint: read only, for probes and Prometheus. */
-export function adminApp(health: () => Health, metrics: Metrics): Hono {
+export function adminApp(health: () => Health, metrics: () => MetricsSource | undefined): Hono {
   const app = new Hono();
   app.get("/healthz", (context) => context.json({ alive: true }));
   app.get("/readyz", (context) => {
@@ -18,8 +23,10 @@ export function adminApp(health: () => Health, metrics: Metrics): Hono {
     return context.json(now, now.ready ? 200 : 503);
   });
   app.get("/metrics", async (context) => {
-    context.header("Content-Type", metrics.registry.contentType);
-    return context.body(await metrics.registry.metrics());
+    const source = metrics();
+    if (!source) return context.text("not started\n", 503);
+    context.header("Content-Type", source.contentType);
+    return context.body(await source.metrics());
   });
   return app;
 }

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import { Command, commandName, Reply, replyText } from "../protocol/codes.ts";
+import { Command, commandName, Reply, replyLabel } from "../protocol/codes.ts";
 import type { Emit, Event, SessionRecord } from "../events.ts";
 
 /** Counts events for Prometheus. Every label has a closed set of values: nothing a client sends becomes one. */
@@ -96,8 +96,4 @@ export class Metrics {
       },
     });
   }
-}
-
-function replyLabel(reply: number): string {
-  return `${reply.toString(16).padStart(2, "0")} ${replyText(reply)}`;
 }

@@ -1,7 +1,7 @@
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
-import { ConfigError } from "../config.ts";
+import { ConfigError } from "../config/error.ts";
 import { usersFileLine } from "./users_file.ts";
 
 /** `gate46 hash-password NAME`: reads a password, prints the line for --users-file. */

@@ -1,19 +1,22 @@
-import process from "node:process";
-import { configure, dispose, getJsonLinesFormatter, getLogger, getStreamSink } from "@logtape/logtape";
+import { configure, getJsonLinesFormatter, getLogger } from "@logtape/logtape";
 import { logfmt } from "./logfmt.ts";
+import { LogOutput } from "./log_output.ts";
+import type { Clock } from "../net/clock.ts";
 import { addressText } from "../protocol/address.ts";
-import { commandName, methodName, replyText } from "../protocol/codes.ts";
-import type { Config } from "../config.ts";
-import type { Emit, SessionRecord } from "../events.ts";
+import { commandName, methodName, replyLabel } from "../protocol/codes.ts";
+import type { Config } from "../config/config.ts";
+import type { DropReason, Emit, SessionRecord } from "../events.ts";
 
 /** Turns events into log lines on standard error. No credential but the user's name is ever in one. */
-export async function startLog({ logLevel, logFormat }: Pick<Config, "logLevel" | "logFormat">): Promise<Emit> {
+export async function startLog(
+  { logLevel, logFormat }: Pick<Config, "logLevel" | "logFormat">,
+  clock: Clock,
+): Promise<Emit> {
   const formatter = logFormat === "json" ? getJsonLinesFormatter({ properties: "flatten" }) : logfmt;
-  const stderr = new WritableStream<Uint8Array>({
-    write: (chunk) => void process.stderr.write(chunk),
-  });
+  const output = new LogOutput(clock);
+  stopLog = () => output.flush();
   await configure({
-    sinks: { stderr: getStreamSink(stderr, { formatter, nonBlocking: { bufferSize: 256, flushInterval: 50 } }) },
+    sinks: { stderr: (record) => output.add(formatter(record)) },
     loggers: [
       { category: "gate46", lowestLevel: logLevel, sinks: ["stderr"] },
       { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["stderr"] },
@@ -23,7 +26,7 @@ export async function startLog({ logLevel, logFormat }: Pick<Config, "logLevel" 
 }
 
 /** Writes what is still buffered. */
-export const stopLog: () => Promise<void> = dispose;
+export let stopLog = () => {};
 
 export const log = getLogger("gate46");
 
@@ -47,31 +50,40 @@ const listener: Emit = (event) => {
     case "drained":
       log.info("drained", { cut: event.cut });
       break;
+    case "worker-died":
+      log.error("worker died", { worker: event.worker, sessions: event.sessions, error: errorText(event.error) });
+      break;
     case "fault":
-      log.error("fault", { error: event.error instanceof Error ? event.error.stack : String(event.error) });
+      log.error("fault", { error: errorText(event.error) });
       break;
   }
 };
 
+/** Written for speed: a busy gateway makes thousands of these a second. */
 function sessionFields(session: SessionRecord): Record<string, unknown> {
-  const { id, client, username, command, destination, remote, relayType, reply, counts, datagrams, dropped } = session;
-  return {
-    id,
-    client: addressText(client),
-    ...(username !== undefined && { user: username }),
-    ...(command && { command: commandName(command) }),
-    ...(destination && { destination: addressText(destination) }),
-    ...(remote && { remote: addressText(remote) }),
-    ...(relayType && { relay: relayType }),
-    ...(reply !== undefined && { reply: `${reply.toString(16).padStart(2, "0")} ${replyText(reply)}` }),
-    up: counts.up,
-    down: counts.down,
-    ...(datagrams.up + datagrams.down > 0 && { datagrams_up: datagrams.up, datagrams_down: datagrams.down }),
-    ...Object.fromEntries(Object.entries(dropped).map(([reason, count]) => [`dropped_${reason}`, count])),
-    duration: seconds((session.endedAt ?? session.startedAt) - session.startedAt),
-    end: session.end,
-    ...(session.detail && { detail: session.detail }),
-  };
+  const { command, destination, remote, reply, counts, datagrams } = session;
+  const fields: Record<string, unknown> = { id: session.id, client: addressText(session.client) };
+  if (session.username !== undefined) fields.user = session.username;
+  if (command) fields.command = commandName(command);
+  if (destination) fields.destination = addressText(destination);
+  if (remote) fields.remote = addressText(remote);
+  if (session.relayType) fields.relay = session.relayType;
+  if (reply !== undefined) fields.reply = replyLabel(reply);
+  fields.up = counts.up;
+  fields.down = counts.down;
+  if (datagrams.up + datagrams.down > 0) {
+    fields.datagrams_up = datagrams.up;
+    fields.datagrams_down = datagrams.down;
+  }
+  for (const reason in session.dropped) fields[`dropped_${reason}`] = session.dropped[reason as DropReason];
+  fields.duration = seconds((session.endedAt ?? session.startedAt) - session.startedAt);
+  fields.end = session.end;
+  if (session.detail) fields.detail = session.detail;
+  return fields;
+}
+
+function errorText(error: unknown): string {
+  return error instanceof Error ? error.stack ?? error.message : String(error);
 }
 
 function seconds(ms: number): string {

@@ -1,14 +1,14 @@
 import process from "node:process";
 import { CommanderError } from "commander";
-import { ConfigError } from "../config.ts";
+import { ConfigError } from "../config/error.ts";
 import { NetError } from "../net/error.ts";
 import { program } from "./program.ts";
 
-/** Runs the command line. Resolves with the exit code: 1 for what the world refused, 2 for what was written wrongly. */
-export async function main(args: readonly string[]): Promise<number> {
+/** Runs the command line; workers begin with the module `entry`. Resolves with the exit code: 1 for what the world refused, 2 for what was written wrongly. */
+export async function main(args: readonly string[], entry: URL): Promise<number> {
   let code = 0;
   try {
-    await program((exitCode) => code = exitCode).parseAsync(args[0] === "serve" ? args.slice(1) : [...args], {
+    await program(entry, (exitCode) => code = exitCode).parseAsync(args[0] === "serve" ? args.slice(1) : [...args], {
       from: "user",
     });
     return code;
@@ -17,7 +17,10 @@ export async function main(args: readonly string[]): Promise<number> {
       if (error.exitCode === 0) return 0; // --help and --version
       return complain(error.message.replace(/^error: /, "").replace(/\s+/g, " "), 2);
     }
-    if (error instanceof ConfigError) return complain(error.message, 2);
+    if (error instanceof ConfigError) {
+      for (const problem of error.problems) complain(problem, 2);
+      return 2;
+    }
     if (error instanceof NetError) return complain(error.message, 1);
     throw error;
   }

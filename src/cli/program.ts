@@ -1,5 +1,9 @@
 import { Command, Option } from "commander";
-import { logFormats, logLevels, parseConfig, type RawOptions } from "../config.ts";
+import { flagName, optionKeys, optionOf } from "../config/options.ts";
+import type { RawOptions } from "../config/source.ts";
+import { checkCommand, configCommand } from "./config_commands.ts";
+import { loadConfig } from "./config_file.ts";
+import { explain, type ExplainFlags } from "./explain.ts";
 import { hashPasswordCommand } from "./hash_password.ts";
 import { serve } from "./serve.ts";
 import { version } from "./version.ts";
@@ -9,65 +13,66 @@ Examples:
   gate46                                          for this machine, on 127.0.0.1:1080 and [::1]:1080
   gate46 --listen :1080 --from 192.168.0.0/16     for a home network
   gate46 --listen :1080 --users-file users        for whoever has a password
+  gate46 --config gate46.toml                     with rules; see gate46 explain --help
   curl --socks5-hostname 127.0.0.1:1080 https://example.org/
+
+Each flag can also be a variable (GATE46_LOG_LEVEL) or a key of the file (log_level); flags override variables, and
+variables the file.
 `;
 
 /** The command line. `ended` is told the exit code of a command that has one. */
-export function program(ended: (exitCode: number) => void): Command {
+export function program(entry: URL, ended: (exitCode: number) => void): Command {
   const root = new Command("gate46")
     .usage("[serve] [flags]")
     .description("A dual-stack SOCKSv5 gateway: clients on IPv4 or IPv6 reach destinations on IPv4 or IPv6.")
     .version(version, "-V, --version", "print the version")
     .helpOption("-h, --help", "print this")
     .helpCommand(false)
+    .enablePositionalOptions() // flags behind a command are the command's
     .exitOverride()
     .configureOutput({ writeErr() {} }) // main.ts says it in one line
     .configureHelp({ helpWidth: 100 })
     .addHelpText("after", examples)
-    .action(async (raw: RawOptions) => ended(await serve(parseConfig(raw))));
+    .action(async (flags: RawOptions) => ended(await serve(await loadConfig(flags), entry)));
   addFlags(root);
-  root.command("hash-password")
-    .description("read a password from standard input and print the line for --users-file")
+  const command = (name: string, description: string) =>
+    root.command(name).description(description).exitOverride().configureOutput({ writeErr() {} })
+      .configureHelp({ helpWidth: 100 });
+  command("hash-password", "read a password from standard input and print the line for --users-file")
     .argument("<name>", "the user's name")
-    .exitOverride()
-    .configureOutput({ writeErr() {} })
     .action(hashPasswordCommand);
+  command("check", "say whether a configuration file is valid, and all that is wrong in it")
+    .argument("<config>", "the file")
+    .action(checkCommand);
+  const config = command("config", "print the configuration that these flags make, and who says what, without secrets")
+    .action((flags: RawOptions) => configCommand({ ...root.opts<RawOptions>(), ...flags }));
+  addFlags(config);
+  const explained = command("explain", "say what would become of a request, by which rule, and in which order")
+    .argument("<command>", "connect, bind or udp")
+    .argument("<destination>", "as example.org:443")
+    .requiredOption("--client <IP>", "who asks")
+    .option("--user <NAME>", "as whom")
+    .action(async (what: string, destination: string, { client, user, ...flags }: ExplainFlags & RawOptions) =>
+      ended(await explain({ ...root.opts<RawOptions>(), ...flags }, { client, user }, what, destination))
+    );
+  addFlags(explained, "user");
   return root;
 }
 
-function addFlags(root: Command): void {
-  const flag = (group: string, flags: string, description: string) =>
-    root.addOption(new Option(flags, description).helpGroup(group));
-  const flags = (group: string, flags: string, description: string) =>
-    root.addOption(
-      new Option(flags, `${description}; repeatable`).helpGroup(group)
-        .argParser((value: string, previous: string[] = []) => [...previous, value]),
-    );
-
-  const where = "Where:";
-  flags(where, "--listen <ADDR>", "listen there (default 127.0.0.1:1080 and [::1]:1080)");
-  flag(where, "--admin <ADDR|off>", "/healthz, /readyz, /metrics (default 127.0.0.1:9090)");
-  flags(where, "--announce <IP>", "tell clients this address for BIND and UDP, one for each family");
-  flag(where, "--ports <FIRST-LAST>", "ports for BIND and UDP (default any)");
-
-  const who = "Who may use it, and to go where:";
-  flags(who, "--user <NAME:PASSWORD>", "ask for username and password; other users of this machine can see it");
-  flag(who, "--users-file <FILE>", "the same, with hashed passwords (see hash-password)");
-  flags(who, "--from <PREFIX>", "only clients from there");
-  flag(who, "--open", "listen beyond loopback with neither users nor --from");
-  flags(who, "--allow <PREFIX>", "open these destinations, though loopback, link-local, multicast or metadata");
-  flag(who, "--udp-filter <MODE>", "endpoint-independent, address-dependent or address-and-port-dependent (default)");
-
-  const limits = "Limits (times as 10s, 500ms, 5m, 1h):";
-  flag(limits, "--max-sessions <N>", "at a time (default 10000)");
-  flag(limits, "--handshake-timeout <TIME>", "until the request is there (default 10s)");
-  flag(limits, "--dial-timeout <TIME>", "to resolve and connect (default 15s)");
-  flag(limits, "--bind-timeout <TIME>", "for the peer of BIND to come (default 3m)");
-  flag(limits, "--idle-timeout <TIME>", "without a byte in either direction (default 15m)");
-  flag(limits, "--udp-idle-timeout <TIME>", "until a silent UDP destination is forgotten (default 5m)");
-  flag(limits, "--drain <TIME>", "for sessions to finish after SIGTERM (default 30s)");
-
-  const output = "Log:";
-  flag(output, "--log-level <LEVEL>", `${logLevels.join(", ")} (default info)`);
-  flag(output, "--log-format <FORMAT>", `${logFormats.join(" or ")} (default text)`);
+/** Every option of the table but `without`, as a flag of `command`. */
+function addFlags(command: Command, without?: string): void {
+  for (const key of optionKeys) {
+    if (key === without) continue;
+    const { arg, many, group, help, choices, fallback } = optionOf(key);
+    const text = [
+      choices ? `${help}: ${choices.join(", ")}` : help,
+      ...fallback ? [`(default ${fallback.join(", ")})`] : [],
+    ].join(" ");
+    const option = new Option(
+      arg === undefined ? flagName(key) : `${flagName(key)} <${arg}>`,
+      many ? `${text}; repeatable` : text,
+    ).helpGroup(group);
+    if (many) option.argParser((value: string, previous: string[] = []) => [...previous, value]);
+    command.addOption(option);
+  }
 }

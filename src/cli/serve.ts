@@ -1,74 +1,54 @@
 import process from "node:process";
 import type { Health } from "../admin/app.ts";
-import type { Config, ListenSpec } from "../config.ts";
-import { systemResolver } from "../dns/system.ts";
-import type { Emit } from "../events.ts";
-import { Gateway } from "../gateway/gateway.ts";
-import { Ruleset } from "../gateway/ruleset.ts";
-import { Users } from "../gateway/users.ts";
-import { systemClock } from "../net/clock.ts";
+import type { Config } from "../config/config.ts";
 import { NetError } from "../net/error.ts";
-import { openNet } from "../net/mod.ts";
-import type { SocketAddr } from "../net/socket.ts";
-import { type Admin, startAdmin } from "./admin.ts";
-import { log, startLog, stopLog } from "./log.ts";
+import { openKernel } from "../net/mod.ts";
+import type { Libc } from "../net/linux/libc.ts";
+import { systemClock } from "../net/clock.ts";
+import { startAdmin } from "./admin.ts";
+import type { LoadedConfig } from "./config_file.ts";
+import { startLocalService } from "./local_service.ts";
+import { startLog, stopLog } from "./log.ts";
+import type { Service } from "./service.ts";
+import { refuseSocketOptions } from "./socket_options.ts";
+import { startThreadedService } from "./threaded_service.ts";
 import { loadUsers } from "./users_file.ts";
 
-/** `gate46 serve`: puts the house together and runs it until a signal comes. Resolves with the exit code. */
-export async function serve(config: Config): Promise<number> {
+/** `gate46 serve`: puts the house together and runs it until a signal comes. `entry` starts workers. Resolves with the exit code. */
+export async function serve({ config, text }: LoadedConfig, entry: URL): Promise<number> {
   const users = await loadUsers(config.users, config.usersFile);
-  const net = await openNet();
-  const listeners: Emit[] = [await startLog(config)];
-  const own: { gateway?: Gateway; admin?: Admin } = {};
-  const gateway = own.gateway = new Gateway({
-    net,
-    clock: systemClock,
-    resolver: systemResolver(),
-    ruleset: new Ruleset({
-      allow: config.allow,
-      ownListeners: () => ownAddrs(own),
-      localAddrs: () => net.localAddrs(),
-    }),
-    authenticator: users.size > 0 ? new Users(users) : undefined,
-    settings: config.gateway,
-    emit: (event) => {
-      for (const listener of listeners) listener(event);
-    },
-  });
+  const emit = await startLog(config, systemClock);
   const stopped = stopSignal(); // before clients can take all descriptors, which Deno's first signal listener needs too
-  for (const spec of config.listen) await listenOn(gateway, spec);
-  if (config.admin) {
-    own.admin = await startAdmin(config.admin, () => health(gateway));
-    listeners.push(own.admin.listen);
-  }
+  const state: { service?: Service; draining: boolean } = { draining: false };
+  const admin = config.admin && await startAdmin(config.admin, () => health(state), () => state.service?.metrics);
+  const own = admin ? [admin.addr] : [];
+  const kernel = await kernelFor(config);
+  const service = state.service = kernel
+    ? await startThreadedService(kernel, entry, config, text, users, own, emit)
+    : await startLocalService(config, users, () => own, emit);
   await stopped;
   process.once("SIGTERM", endNow);
   process.once("SIGINT", endNow);
-  await gateway.drain(config.drainMs);
-  await own.admin?.close();
-  await stopLog();
+  state.draining = true;
+  await service.drain(config.drainMs);
+  await admin?.close();
+  stopLog();
   return 0;
 }
 
-function health(gateway: Gateway): Health {
-  const state = gateway.draining ? "draining" : gateway.addrs.length > 0 ? "ready" : "not listening";
-  return { ready: state === "ready", state, sessions: gateway.sessionCount };
-}
-
-async function listenOn(gateway: Gateway, { addr, otherwise, optional }: ListenSpec): Promise<void> {
-  try {
-    await gateway.listen(addr);
-  } catch (error) {
-    const missing = error instanceof NetError &&
-      (error.kind === "address-not-available" || error.kind === "family-not-supported");
-    if (missing && otherwise) await gateway.listen(otherwise);
-    else if (missing && optional) log.warning(`not listening: ${error.message}`);
-    else throw error;
+/** What the Linux engine needs, where that is to be used. Rejects with NetError where it is asked for and cannot be had. */
+async function kernelFor(config: Config): Promise<Libc | undefined> {
+  const libc = config.engine === "portable" ? undefined : await openKernel();
+  if (!libc) refuseSocketOptions(config);
+  if (!libc && config.engine === "linux") {
+    throw new NetError("other", "Cannot use --engine linux: this is no Linux, or libc cannot be called from here");
   }
+  return libc;
 }
 
-function ownAddrs({ gateway, admin }: { gateway?: Gateway; admin?: Admin }): readonly SocketAddr[] {
-  return [...gateway?.addrs ?? [], ...admin ? [admin.addr] : []];
+function health({ service, draining }: { readonly service?: Service; readonly draining: boolean }): Health {
+  const state = draining ? "draining" : service?.addrs.length ? "ready" : "not listening";
+  return { ready: state === "ready", state, sessions: service?.sessionCount ?? 0 };
 }
 
 function stopSignal(): Promise<void> {

@@ -1,16 +1,18 @@
 import { readFileSync } from "node:fs";
-import { ConfigError, type UserPassword } from "../config.ts";
+import { ConfigError, WrongValue } from "../config/error.ts";
+import { checkCredential, type ConfiguredUser } from "../config/user.ts";
 import { formatHash, hashPassword, parseHash, type PasswordHash } from "../gateway/password_hash.ts";
 
-/** Users of the flags and of the file. Throws ConfigError, which never repeats a line: it may hold a password. */
+/** Users by name and password, and of the users file. Throws ConfigError, which never repeats a line: it may hold a password. */
 export async function loadUsers(
-  flags: readonly UserPassword[],
+  configured: readonly ConfiguredUser[],
   file: string | undefined,
 ): Promise<ReadonlyMap<string, PasswordHash>> {
-  const users = file === undefined ? new Map<string, PasswordHash>() : parseUsersFile(readUsersFile(file), file);
-  for (const { name, password } of flags) {
+  const users = file === undefined ? new Map<string, PasswordHash>() : parseUsersFile(readText(file), file);
+  for (const { name, password, passwordFile } of configured) {
     if (users.has(name)) throw new ConfigError(`Cannot take --user '${name}': named twice`);
-    users.set(name, await hashPassword(new TextEncoder().encode(password)));
+    const text = passwordFile === undefined ? password! : readPasswordFile(passwordFile);
+    users.set(name, await hashPassword(new TextEncoder().encode(text)));
   }
   return users;
 }
@@ -37,7 +39,19 @@ export async function usersFileLine(name: string, password: Uint8Array): Promise
   return `${name}:${formatHash(await hashPassword(password))}`;
 }
 
-function readUsersFile(file: string): string {
+/** The password is all of the file but its last line end. */
+function readPasswordFile(file: string): string {
+  const password = readText(file).replace(/\r?\n$/, "");
+  try {
+    checkCredential("password", password);
+  } catch (error) {
+    throw error instanceof WrongValue ? new ConfigError(`Cannot use ${file}: ${error.message}`) : error;
+  }
+  return password;
+}
+
+/** The content of a file that a person named. Throws ConfigError. */
+export function readText(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {

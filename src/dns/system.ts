@@ -4,8 +4,13 @@ import type { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
 import type { Resolver } from "./resolver.ts";
 
-/** getaddrinfo: its order (RFC 6724), /etc/hosts, search domains. Lookups of one name at one time share an answer. */
+/** getaddrinfo: its order (RFC 6724), /etc/hosts, search domains. */
 export function systemResolver(): Resolver {
+  return resolveByLookup(look);
+}
+
+/** A resolver that asks `look`; lookups of one name at one time share an answer. */
+export function resolveByLookup(look: (name: string) => Promise<readonly string[]>): Resolver {
   const underWay = new Map<string, Promise<readonly string[]>>();
   return {
     resolve(name, cut) {

@@ -1,4 +1,5 @@
 import { type Address, ipAddress, isUnspecified } from "../protocol/address.ts";
+import { AddressType } from "../protocol/codes.ts";
 import type { SessionEnd } from "../events.ts";
 import { NetError } from "../net/error.ts";
 import type { Listener, Socket, SocketAddr } from "../net/socket.ts";
@@ -31,7 +32,7 @@ export async function bind(conversation: Conversation, destination: Address): Pr
     client.keepAlive();
     const ahead = new ReadAhead(client, wire.rest());
     void ahead.left.then(close);
-    const peer = await acceptPeer(conversation, listener, peers);
+    const peer = await acceptPeer(conversation, listener, destination, peers);
     cancel();
     close();
     if (peer) return await relayWith(conversation, peer, ahead, ipAddress(peer.remoteAddr.host, peer.remoteAddr.port)!);
@@ -67,16 +68,21 @@ function reachable({ net }: Conversation, { host, port }: SocketAddr): SocketAdd
   return { host: own ?? host, port };
 }
 
-/** The first connection from a peer that was asked for; others are reset. Null once the listener is closed. */
+/**
+ * The first connection from a peer that was asked for and, with the port it really has, may be; others are reset. Null
+ * once the listener is closed.
+ */
 async function acceptPeer(
-  { ruleset }: Conversation,
+  { judge }: Conversation,
   listener: Listener,
+  destination: Address,
   peers: readonly Address[] | undefined,
 ): Promise<Socket | null> {
+  const name = destination.type === AddressType.DomainName ? destination.host : undefined;
   for (let peer = await listener.accept(); peer; peer = await listener.accept()) {
     const { host, port } = peer.remoteAddr;
-    const expected = peers ? peers.some((address) => address.host === host) : !ruleset.judge(ipAddress(host, port)!);
-    if (expected) return peer;
+    const expected = !peers || peers.some((address) => address.host === host);
+    if (expected && judge.address(ipAddress(host, port)!, name).allowed) return peer;
     peer.reset();
   }
   return null;

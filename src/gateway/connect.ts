@@ -3,7 +3,6 @@ import { relayType, type SessionEnd } from "../events.ts";
 import type { Socket } from "../net/socket.ts";
 import type { Conversation } from "./conversation.ts";
 import { dial } from "./dial.ts";
-import { ReadAhead } from "./read_ahead.ts";
 
 /** CONNECT (RFC 1928 s4): the reply comes after the outcome, with the local end of the connection as BND. */
 export async function connect(conversation: Conversation, destination: Address): Promise<SessionEnd> {
@@ -15,11 +14,8 @@ export async function connect(conversation: Conversation, destination: Address):
   } finally {
     record.dialMs = clock.now() - startedAt;
   }
-  const { client, wire } = conversation;
-  const early = wire.rest();
-  const source = early.length > 0 ? new ReadAhead(client, early) : client;
   const { host, port } = remote.localAddr;
-  return await relayWith(conversation, remote, source, ipAddress(host, port)!);
+  return await relayWith(conversation, remote, conversation.client, ipAddress(host, port)!, conversation.wire.rest());
 }
 
 /** Tells the client that `remote` is there and relays until the end; closes `remote`. BIND ends in it too. */
@@ -28,6 +24,7 @@ export async function relayWith(
   remote: Socket,
   client: Socket,
   bound: Address,
+  early?: Uint8Array,
 ): Promise<SessionEnd> {
   const { net, record, settings, cut } = conversation;
   const close = () => remote.close();
@@ -36,7 +33,7 @@ export async function relayWith(
     record.remote = remote.remoteAddr;
     record.relayType = relayType(record.client, remote.remoteAddr);
     await conversation.succeed(bound);
-    return await net.relay(client, remote, { idleMs: settings.idleMs, counts: record.counts });
+    return await net.relay(client, remote, { idleMs: settings.idleMs, counts: record.counts, early });
   } finally {
     release();
     close();

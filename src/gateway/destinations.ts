@@ -123,27 +123,23 @@ export class Destinations {
       waitingSize: 0,
     };
     const literal = ipAddress(address.host, address.port);
-    if (literal) this.#settle(destination, literal);
-    else {
-      this.#resolve(destination, address).finally(() => this.#resolved(destination));
-    }
+    if (!literal) this.#resolve(destination, address).finally(() => this.#resolved(destination));
+    else if (literal.port > 0 && this.#conversation.judge.address(literal).allowed) destination.addr = literal;
+    else destination.drop = "refused";
     return destination;
-  }
-
-  #settle(destination: Destination, address: Address): void {
-    if (this.#conversation.ruleset.judge(address) || address.port === 0) destination.drop = "refused";
-    else destination.addr = address;
   }
 
   async #resolve(destination: Destination, name: Address): Promise<void> {
     const { net, cut } = this.#conversation;
     try {
       const addresses = await judgedAddresses(this.#conversation, name, cut);
-      for (const address of addresses) {
-        if (destination.addr || await net.localAddrFor(address.host) === undefined) continue;
-        this.#settle(destination, address);
+      if (name.port === 0) destination.drop = "refused";
+      for (const address of destination.drop ? [] : addresses) {
+        if (await net.localAddrFor(address.host) === undefined) continue;
+        destination.addr = address;
+        return;
       }
-      if (!destination.addr) destination.drop ??= "unresolved";
+      destination.drop ??= "unresolved";
     } catch (error) {
       destination.drop = error instanceof Refusal ? "refused" : "unresolved";
     }

@@ -1,44 +1,40 @@
-import { type Address, addressText, ipAddress } from "../protocol/address.ts";
+import { type Address, addressText } from "../protocol/address.ts";
 import { AddressType } from "../protocol/codes.ts";
 import type { Clock } from "../net/clock.ts";
 import { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
+import { race } from "../net/race.ts";
 import type { Net, Socket } from "../net/socket.ts";
 import type { Resolver } from "../dns/resolver.ts";
-import { mostSpecific } from "./reply.ts";
-import type { Ruleset } from "./ruleset.ts";
-
-/** How long an attempt has a head start over the next (RFC 8305 s5, "Connection Attempt Delay"). */
-const ATTEMPT_DELAY_MS = 250;
+import { candidates } from "./candidates.ts";
+import type { Verdict } from "./rules/rule.ts";
+import { type Judge, refusal } from "./ruleset.ts";
 
 export interface Dialler {
   readonly net: Net;
   readonly clock: Clock;
   readonly resolver: Resolver;
-  readonly ruleset: Ruleset;
+  readonly judge: Judge;
 }
 
 /**
- * The addresses of `destination` that the ruleset lets pass, in the order to try them: the families take turns
- * (RFC 8305 s4). Rejects with NetError, or with Refusal where none may pass.
+ * The addresses of `destination` that the ruleset lets pass, in the order to try them. Rejects with NetError, or with
+ * Refusal where none may pass.
  */
 export async function judgedAddresses(
-  { resolver, ruleset }: Pick<Dialler, "resolver" | "ruleset">,
+  { resolver, judge }: Pick<Dialler, "resolver" | "judge">,
   destination: Address,
   cut?: Cut,
 ): Promise<readonly Address[]> {
-  const named = destination.type === AddressType.DomainName;
-  const hosts = named ? alternating(await resolver.resolve(destination.host, cut)) : [destination.host];
-  const open: Address[] = [];
-  let refusal;
-  for (const host of hosts) {
-    const address = ipAddress(host, destination.port)!;
-    const refused = ruleset.judge(address);
-    if (refused) refusal ??= refused;
-    else open.push(address);
-  }
-  if (open.length === 0 && refusal) throw refusal;
-  return open;
+  const { type, host, port } = destination;
+  const named = type === AddressType.DomainName;
+  const early = named ? judge.name(host, port) : undefined;
+  if (early?.allowed === false) throw refusal(early);
+  const all = candidates(judge, destination, named ? await resolver.resolve(host, cut) : [host]);
+  const [first] = all;
+  if (first?.verdict.allowed === false) throw refusal(first.verdict);
+  if (first?.verdict.via) throw viaNotServed(first.verdict);
+  return all.filter(({ verdict }) => verdict.allowed).map(({ address }) => address);
 }
 
 /** Connects to the first of `destination`'s addresses that answers, all within `deadlineMs`. Rejects with NetError or Refusal. */
@@ -58,9 +54,7 @@ export async function dial(
   const release = cut.on(() => over.make());
   try {
     const addresses = await judgedAddresses(dialler, destination, over);
-    return addresses.length === 1
-      ? await dialler.net.connect(addresses[0]!, { cut: over })
-      : await race(dialler, addresses, over);
+    return await race(dialler, addresses, over);
   } catch (error) {
     if (late) throw new NetError("timed-out", `Cannot connect to ${what}: no answer within ${deadlineMs} ms`);
     throw error;
@@ -70,45 +64,7 @@ export async function dial(
   }
 }
 
-/** Staggered attempts that race each other: the first connection wins, the others are called off (RFC 8305 s5). */
-function race({ net, clock }: Dialler, addresses: readonly Address[], cut: Cut): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const losers = new Cut();
-    const release = cut.on(() => losers.make());
-    const errors: unknown[] = [];
-    let started = 0, won = false;
-    let cancelNext = () => {};
-    const finish = () => {
-      cancelNext();
-      release();
-    };
-    const attempt = () => {
-      cancelNext();
-      const address = addresses[started++]!;
-      if (started < addresses.length) cancelNext = clock.after(ATTEMPT_DELAY_MS, attempt);
-      net.connect(address, { cut: losers }).then((socket) => {
-        if (won) return socket.close();
-        won = true;
-        finish();
-        losers.make();
-        resolve(socket);
-      }, (error) => {
-        if (won) return;
-        errors.push(error);
-        if (started < addresses.length && !cut.made) return attempt(); // no use in waiting for its head start
-        if (errors.length < started) return;
-        finish();
-        reject(mostSpecific(errors));
-      });
-    };
-    attempt();
-  });
-}
-
-/** The first address leads; its family and the other take turns. */
-function alternating(hosts: readonly string[]): readonly string[] {
-  const six = (host: string) => host.includes(":");
-  const first = hosts.filter((host) => six(host) === six(hosts[0]!));
-  const second = hosts.filter((host) => six(host) !== six(hosts[0]!));
-  return first.flatMap((host, i) => i < second.length ? [host, second[i]!] : [host]).concat(second.slice(first.length));
+/** The place for upstreams: until they are dialled, nothing that was to go through one goes directly. */
+function viaNotServed({ rule }: Verdict): NetError {
+  return new NetError("other", `Cannot go through an upstream: not served yet (${rule})`);
 }

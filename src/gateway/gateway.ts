@@ -1,7 +1,7 @@
 import { parseIp } from "../protocol/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { netError } from "../net/error.ts";
-import type { Listener, Socket, SocketAddr } from "../net/socket.ts";
+import type { Listener, ListenOptions, Socket, SocketAddr } from "../net/socket.ts";
 import { offeredMethods } from "./methods.ts";
 import { Session, type SessionContext } from "./session.ts";
 
@@ -13,12 +13,15 @@ export class Gateway {
   readonly #context: SessionContext;
   readonly #listeners = new Set<Listener>();
   readonly #sessions = new Set<Session>();
+  readonly #nextId: () => number;
   #lastId = 0;
   #draining = false;
   #wakeDrain = () => {};
 
-  constructor(context: SessionContext) {
+  /** `nextId` numbers sessions across several gateways. */
+  constructor(context: SessionContext, nextId?: () => number) {
     this.#context = context;
+    this.#nextId = nextId ?? (() => ++this.#lastId);
   }
 
   get sessionCount(): number {
@@ -35,9 +38,9 @@ export class Gateway {
   }
 
   /** Rejects with NetError. */
-  async listen(addr: SocketAddr): Promise<void> {
+  async listen(addr: SocketAddr, options?: ListenOptions): Promise<void> {
     const { net, emit, authenticator } = this.#context;
-    const listener = await net.listen(addr);
+    const listener = await net.listen(addr, options);
     this.#listeners.add(listener);
     emit({ type: "listening", addr: listener.addr, methods: offeredMethods(authenticator) });
     void this.#acceptLoop(listener);
@@ -90,7 +93,7 @@ export class Gateway {
       emit({ type: "client-turned-away", client: client.remoteAddr, reason });
       return;
     }
-    const session = new Session(this.#context, client, ++this.#lastId);
+    const session = new Session(this.#context, client, this.#nextId());
     this.#sessions.add(session);
     void session.run().finally(() => {
       this.#sessions.delete(session);

@@ -19,11 +19,11 @@ export class ReadAhead implements Socket {
   #relaying = false;
 
   /** `early` is a copy: the read under way overwrites what the socket lent. */
-  constructor(socket: Socket, early: Uint8Array) {
+  constructor(socket: Socket, early: Uint8Array | undefined) {
     this.#socket = socket;
     this.localAddr = socket.localAddr;
     this.remoteAddr = socket.remoteAddr;
-    if (early.length > 0) this.#keep(early);
+    if (early) this.#keep(early);
     this.left = new Promise((resolve) => this.#readOn(resolve));
   }
 

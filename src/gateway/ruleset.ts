@@ -1,82 +1,150 @@
-import { type Address, addressText, isUnspecified, octetsAddress, parseIp } from "../protocol/address.ts";
+import { type Address, addressText, octetsAddress, parseIp } from "../protocol/address.ts";
 import { Reply } from "../protocol/codes.ts";
 import { embeddedIpv4 } from "../protocol/embedded_ipv4.ts";
-import { parsePrefix, type Prefix } from "../protocol/prefix.ts";
-import type { SocketAddr } from "../net/socket.ts";
+import type { Prefix } from "../protocol/prefix.ts";
+import { PrefixMap } from "../protocol/prefix_map.ts";
+import { relayType } from "../events.ts";
 import { Refusal } from "./refusal.ts";
+import { closedKind, isOwnListener, type OwnAddrs } from "./rules/closed.ts";
+import { foldName } from "./rules/name_pattern.ts";
+import type { Asker, Rule, Verdict } from "./rules/rule.ts";
+import { Openings } from "./rules/openings.ts";
+import { type Party, RuleIndex } from "./rules/rule_index.ts";
 
-/** What no client may reach through the gateway unless it is allowed. */
-const closed: readonly (readonly [Prefix, string])[] = [
-  ["0.0.0.0/8", "unspecified"],
-  ["127.0.0.0/8", "loopback"],
-  ["169.254.0.0/16", "link-local"],
-  ["224.0.0.0/4", "multicast"],
-  ["255.255.255.255", "broadcast"],
-  ["100.100.100.200", "cloud metadata"],
-  ["168.63.129.16", "cloud metadata"],
-  ["192.0.0.192", "cloud metadata"],
-  ["::", "unspecified"],
-  ["::1", "loopback"],
-  ["fe80::/10", "link-local"],
-  ["ff00::/8", "multicast"],
-  ["fd00:ec2::254", "cloud metadata"],
-  ["fd20:ce::254", "cloud metadata"],
-].map(([prefix, kind]) => [parsePrefix(prefix!)!, kind!]);
-
-export interface RulesetOptions {
+export interface RulesetOptions extends OwnAddrs {
+  /** In their order; behind the last stand the built-in ones. */
+  readonly rules?: readonly Rule[];
   /** Destinations open in spite of the defaults. */
   readonly allow: readonly Prefix[];
-  /** Listeners of this program; asked at each judgement, since they come and go. */
-  readonly ownListeners: () => readonly SocketAddr[];
-  /** Addresses of this machine, for listeners on the unspecified address. */
-  readonly localAddrs: () => readonly string[];
 }
 
-/** Says who may go where. Judges addresses only: a name is judged by the addresses it has. */
+const open: Verdict = { allowed: true, rule: "open by default" };
+const allowed: Verdict = { allowed: true, rule: "--allow" };
+
+/**
+ * Says who may go where: the first rule that fits. Behind those that a person wrote stand what `allow` opens, what is
+ * closed by default and the own listeners, and then all is open.
+ */
 export class Ruleset {
   readonly #options: RulesetOptions;
+  readonly #rules: readonly Rule[];
+  readonly #index: RuleIndex;
+  readonly #openByAddress: Openings;
+  readonly #openByDestination: Openings;
+  readonly #allow: PrefixMap<true>;
+  /** Of each rule that has fitted, made once. */
+  readonly #verdicts = new Map<Rule, Verdict>();
 
   constructor(options: RulesetOptions) {
     this.#options = options;
+    this.#rules = options.rules ?? [];
+    this.#index = new RuleIndex(this.#rules);
+    this.#openByAddress = new Openings(this.#rules, "addresses");
+    this.#openByDestination = new Openings(this.#rules, "destination");
+    this.#allow = new PrefixMap(options.allow.map((prefix) => [prefix, true]));
   }
 
-  /** The refusal of `destination`, an IP address, or undefined where it is open. */
-  judge(destination: Address): Refusal | undefined {
-    const octets = parseIp(destination.host);
-    if (!octets) throw new TypeError(`Cannot judge '${destination.host}': not an address`);
-    const embedded = octets.length === 16 ? embeddedIpv4(octets) : undefined;
-    for (const form of embedded ? [octets, embedded] : [octets]) {
-      const kind = this.#allows(form) ? undefined : closed.find(([prefix]) => prefix.contains(form))?.[1];
-      if (kind) return new Refusal(Reply.NotAllowed, `${kind} destination ${destination.host}`);
-      const address = form === octets ? destination : octetsAddress(form, destination.port);
-      if (this.#isOwnListener(address) && !this.#allowsExactly(form)) {
-        return new Refusal(Reply.NotAllowed, `own listener ${addressText(destination)}`);
-      }
+  /** Whether a person wrote any. */
+  get hasRules(): boolean {
+    return this.#rules.length > 0;
+  }
+
+  /** The ruleset as one client meets it. */
+  judgeFor(asker: Asker): Judge {
+    return new Judge(this, asker);
+  }
+
+  /** What is certain of a destination of which no more is known: that it is refused, or goes on to an upstream. */
+  judgeEarly(party: Party, host?: string, port?: number): Verdict | undefined {
+    if (!this.hasRules) return undefined;
+    const name = host === undefined ? undefined : foldName(host);
+    const question = { party, name, port, octets: undefined, relay: undefined, opens: undefined };
+    const number = this.#index.firstNumber(question);
+    const rule = this.#rules[number];
+    if (!rule) return undefined;
+    if (rule.action === "allow") return rule.via && this.#verdict(rule);
+    const openings = name === undefined ? this.#openByDestination : this.#openByAddress;
+    return openings.firstNumber(question) < number ? undefined : this.#verdict(rule);
+  }
+
+  /** Judges `octets`, which `asked` is or carries. */
+  judgeForm(party: Party, name: string | undefined, octets: Uint8Array, asked: Address): Verdict {
+    const { host, port } = asked;
+    const four = octets.length === 4;
+    const kind = closedKind(octets);
+    const own = isOwnListener(this.#options, four === host.includes(":") ? octetsAddress(octets, port) : asked);
+    // Opening all of 127.0.0.0/8 is not meant to open the admin endpoint.
+    const opensOwn = (prefixes: readonly Prefix[]) =>
+      prefixes.some((prefix) => prefix.single && prefix.contains(octets));
+    if (this.hasRules) {
+      const number = this.#index.firstNumber({
+        party,
+        name: name === undefined ? undefined : foldName(name),
+        port,
+        octets,
+        relay: relayType(party.client, { host: four ? "" : ":" }),
+        opens: own || kind ? ({ to }) => to !== undefined && (!own || opensOwn(to)) : undefined,
+      });
+      if (number < Infinity) return this.#verdict(this.#rules[number]!);
     }
-    return undefined;
+    const opened = this.#allow.find(octets) !== undefined;
+    if (opened && (!own || opensOwn(this.#options.allow))) return allowed;
+    if (own) return { allowed: false, rule: `own listener ${addressText(asked)}` };
+    return kind && !opened ? { allowed: false, rule: `${kind} destination ${host}` } : open;
   }
 
-  #allows(octets: Uint8Array): boolean {
-    return this.#options.allow.some((prefix) => prefix.contains(octets));
-  }
-
-  /** Opening all of 127.0.0.0/8 is not meant to open the admin endpoint. */
-  #allowsExactly(octets: Uint8Array): boolean {
-    return this.#options.allow.some((prefix) => prefix.single && prefix.contains(octets));
-  }
-
-  #isOwnListener({ host, port }: SocketAddr): boolean {
-    return this.#options.ownListeners().some((own) =>
-      own.port === port && (own.host === host || isUnspecified(host) || (isAny(own.host, host) && this.#isLocal(host)))
-    );
-  }
-
-  #isLocal(host: string): boolean {
-    return host.startsWith("127.") || this.#options.localAddrs().includes(host);
+  #verdict(rule: Rule): Verdict {
+    let verdict = this.#verdicts.get(rule);
+    if (!verdict) {
+      const { name, action, family, via } = rule;
+      this.#verdicts.set(rule, verdict = { allowed: action === "allow", rule: name, family, via });
+    }
+    return verdict;
   }
 }
 
-/** Whether a listener on `own` takes connections to `host`'s family; `::` takes both. */
-function isAny(own: string, host: string): boolean {
-  return own === "::" || (own === "0.0.0.0" && !host.includes(":"));
+/** The ruleset as one client meets it, with one command. Cheap to make and to ask. */
+export class Judge {
+  readonly #ruleset: Ruleset;
+  readonly #party: Party;
+
+  constructor(ruleset: Ruleset, asker: Asker) {
+    this.#ruleset = ruleset;
+    this.#party = { ...asker, octets: ruleset.hasRules ? parseIp(asker.client.host) : undefined };
+  }
+
+  /** The refusal of the command, where it is certain that no destination can pass. */
+  command(): Verdict | undefined {
+    const verdict = this.#ruleset.judgeEarly(this.#party);
+    return verdict?.allowed ? undefined : verdict;
+  }
+
+  /** What is certain before the name is resolved: that it is refused, or goes on to an upstream; else undefined. */
+  name(name: string, port: number): Verdict | undefined {
+    return this.#ruleset.judgeEarly(this.#party, name, port);
+  }
+
+  /**
+   * Judges an IP address, and the IPv4 address that it may carry as if that had been asked for: both have to pass. `name`
+   * is what the client asked for, where it was no literal.
+   */
+  address(address: Address, name?: string): Verdict {
+    const octets = parseIp(address.host);
+    if (!octets) throw new TypeError(`Cannot judge '${address.host}': not an address`);
+    const verdict = only(this.#ruleset.judgeForm(this.#party, name, octets, address), octets.length);
+    const embedded = verdict.allowed && octets.length === 16 ? embeddedIpv4(octets) : undefined;
+    const inner = embedded && this.#ruleset.judgeForm(this.#party, name, embedded, address);
+    return inner?.allowed === false ? inner : verdict;
+  }
+}
+
+/** The refusal that a verdict which lets nothing pass comes to. */
+export function refusal({ rule }: Verdict): Refusal {
+  return new Refusal(Reply.NotAllowed, rule);
+}
+
+/** A rule that wants one family refuses the other. */
+function only(verdict: Verdict, size: number): Verdict {
+  const refused = verdict.family === (size === 4 ? "only-ipv6" : "only-ipv4");
+  return refused ? { ...verdict, allowed: false, rule: `${verdict.rule}: ${verdict.family}` } : verdict;
 }

@@ -14,6 +14,7 @@ import type { Dialler } from "./dial.ts";
 import { type Authenticator, negotiate } from "./methods.ts";
 import { Refusal } from "./refusal.ts";
 import { replyFor } from "./reply.ts";
+import { refusal, type Ruleset } from "./ruleset.ts";
 import type { GatewaySettings } from "./settings.ts";
 import { ClientLeft, Wire } from "./wire.ts";
 
@@ -27,7 +28,8 @@ const commands: Readonly<Record<Command, Serve>> = {
 const FAREWELL_MS = 2_000;
 
 /** What all sessions of a gateway share. */
-export interface SessionContext extends Dialler {
+export interface SessionContext extends Omit<Dialler, "judge"> {
+  readonly ruleset: Ruleset;
   readonly settings: GatewaySettings;
   readonly authenticator: Authenticator | undefined;
   readonly emit: Emit;
@@ -107,7 +109,10 @@ export class Session {
     }
     this.record.command = request.command;
     this.record.destination = request.destination;
-    return await commands[request.command](this.#conversation(), request.destination);
+    const conversation = this.#conversation(request.command);
+    const refused = conversation.judge.command();
+    if (refused) throw refusal(refused);
+    return await commands[request.command](conversation, request.destination);
   }
 
   async #takeRequest(): Promise<Request | SessionEnd> {
@@ -119,9 +124,11 @@ export class Session {
     return await this.#wire.take(decodeRequest);
   }
 
-  #conversation(): Conversation {
+  #conversation(command: Command): Conversation {
+    const { client, username } = this.record;
     return {
       ...this.#context,
+      judge: this.#context.ruleset.judgeFor({ client, username, command }),
       record: this.record,
       client: this.#client,
       wire: this.#wire,

@@ -7,14 +7,32 @@ import { costFactor, decoyHash, type PasswordHash, verifyPassword } from "./pass
 /** Hashings under way at one time: each takes tens of ms of a core and 32 MiB, and strangers can ask for them. */
 const MAX_HASHING = 2;
 
+/** Passwords that were good once, by a keyed digest that lives in this process only. */
+export class KnownPasswords {
+  readonly #digests = new Map<string, Buffer>();
+  readonly #key = randomBytes(32);
+
+  has(user: string, password: Uint8Array): boolean {
+    const known = this.#digests.get(user);
+    return known !== undefined && timingSafeEqual(known, this.#digest(password));
+  }
+
+  add(user: string, password: Uint8Array): void {
+    this.#digests.set(user, this.#digest(password));
+  }
+
+  #digest(password: Uint8Array): Buffer {
+    return createHmac("sha256", this.#key).update(password).digest();
+  }
+}
+
 /**
- * Users with hashed passwords. A good password is hashed once and then known by a keyed digest that lives in this process
- * only, so that clients which authenticate every connection cost little; a wrong one always pays the whole hash.
+ * Users with hashed passwords. A good password is hashed once and then known, so that clients which authenticate every
+ * connection cost little; a wrong one always pays the whole hash.
  */
 export class Users implements Authenticator {
   readonly #hashes: ReadonlyMap<string, PasswordHash>;
-  readonly #known = new Map<string, Buffer>();
-  readonly #key = randomBytes(32);
+  readonly #known = new KnownPasswords();
   /** Tried for a name nobody has. */
   readonly #decoy: PasswordHash;
   readonly #queue: (() => void)[] = [];
@@ -28,17 +46,14 @@ export class Users implements Authenticator {
 
   async verify({ username, password }: Credentials, isWanted: () => boolean): Promise<boolean> {
     const user = Buffer.from(username).toString("utf8");
-    const digest = createHmac("sha256", this.#key).update(password).digest();
-    const known = this.#known.get(user);
-    if (known && timingSafeEqual(known, digest)) return true;
-
+    if (this.#known.has(user, password)) return true;
     const expected = this.#hashes.get(user);
     await this.#turn();
     try {
       if (!isWanted()) return false;
       const good = await verifyPassword(password, expected ?? this.#decoy);
       if (!good || !expected) return false;
-      this.#known.set(user, digest);
+      this.#known.add(user, password);
       return true;
     } finally {
       this.#hashing--;

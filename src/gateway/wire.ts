@@ -23,12 +23,12 @@ export class Wire {
       if (this.#unread.length > 0) {
         const decoded = decode(this.#unread);
         if (decoded) {
-          this.#unread = this.#unread.subarray(decoded.size);
+          this.#unread = decoded.size === this.#unread.length ? nothing : this.#unread.subarray(decoded.size);
           return decoded.value;
         }
       }
       // No message is longer than 515 octets, so what is kept here is bounded by one read.
-      const kept = this.#unread.slice();
+      const kept = this.#unread.length === 0 ? nothing : this.#unread.slice();
       const chunk = await this.#socket.read();
       if (chunk === null) throw new ClientLeft("The client left in the middle of a message");
       this.#unread = kept.length === 0 ? chunk : joined(kept, chunk);
@@ -45,7 +45,8 @@ export class Wire {
   }
 
   /** What came behind the last message: early data for the relay. A copy, since the socket's view goes with its next read. */
-  rest(): Uint8Array {
+  rest(): Uint8Array | undefined {
+    if (this.#unread.length === 0) return undefined;
     const rest = this.#unread.slice();
     this.#unread = nothing;
     return rest;

@@ -24,6 +24,7 @@ class Relay {
     const finished = () => {
       if (up.finished && down.finished) this.stop("end");
     };
+    if (options.early) up.push(options.early);
     client.divert(flow(this, up, down, finished));
     destination.divert(flow(this, down, up, finished));
   }

@@ -1,4 +1,7 @@
 import type { ServeHttp } from "./http.ts";
+import type { Engine } from "./linux/engine.ts";
+import { proven, runEngine } from "./linux/engine_loop.ts";
+import type { Libc } from "./linux/libc.ts";
 import type { Net } from "./socket.ts";
 
 /** The adapter for the runtime this program runs on. The other's is never loaded. */
@@ -11,6 +14,20 @@ export const serveHttp: ServeHttp = async (addr, fetch) => {
   const { serveHttp } = onBun() ? await import("./bun_http.ts") : await import("./deno_http.ts");
   return await serveHttp(addr, fetch);
 };
+
+/** What the Linux engine stands on; undefined off Linux, and where the runtime may not call foreign functions. */
+export async function openKernel(): Promise<Libc | undefined> {
+  const { openLibc } = onBun() ? await import("./linux/libc_bun.ts") : await import("./linux/libc_deno.ts");
+  return await openLibc();
+}
+
+/** Gives this thread to `engine`, for good. */
+export async function giveThreadTo(engine: Engine): Promise<void> {
+  const { microtaskDrain } = onBun()
+    ? await import("./linux/microtasks_bun.ts")
+    : await import("./linux/microtasks_deno.ts");
+  runEngine(engine, await proven(await microtaskDrain()));
+}
 
 function onBun(): boolean {
   if ("Bun" in globalThis) return true;

@@ -9,7 +9,7 @@ const PROBE_AFTER_MS = 60_000;
 export async function relay(
   client: Socket,
   destination: Socket,
-  { idleMs, counts }: RelayOptions,
+  { idleMs, counts, early }: RelayOptions,
   clock: Clock,
 ): Promise<RelayEnd> {
   let end: RelayEnd = "end";
@@ -23,7 +23,7 @@ export async function relay(
   const stopIdle = watchIdle(clock, idleMs, activity, [client, destination], () => stop("idle"));
   const fail = (error: unknown) => stop(error instanceof NetError && error.kind === "reset" ? "reset" : "error");
   await Promise.all([
-    pump(client, destination, counts, "up", activity, ended, clock).catch(fail),
+    pump(client, destination, counts, "up", activity, ended, clock, early).catch(fail),
     pump(destination, client, counts, "down", activity, ended, clock).catch(fail),
   ]);
   stopIdle();
@@ -68,8 +68,9 @@ async function pump(
   activity: { at: number },
   ended: { count: number },
   clock: Clock,
+  early?: Uint8Array,
 ): Promise<void> {
-  for (let chunk = await from.read(); chunk !== null; chunk = await from.read()) {
+  for (let chunk = early ?? await from.read(); chunk !== null; chunk = await from.read()) {
     await to.write(chunk);
     counts[direction] += chunk.length;
     activity.at = clock.now();

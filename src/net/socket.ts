@@ -67,14 +67,21 @@ export interface RelayOptions {
   /** Ends the relay when no byte has moved in either direction for so long (ms). */
   readonly idleMs: number;
   readonly counts: ByteCounts;
+  /** What the client has sent before the relay begins; it goes to the destination first. */
+  readonly early?: Uint8Array | undefined;
 }
 
 export interface ConnectOptions {
   readonly cut?: Cut;
 }
 
+export interface ListenOptions {
+  /** Lets other listeners of this user share the address; the kernel spreads the clients (SO_REUSEPORT). */
+  readonly reusePort?: boolean;
+}
+
 export interface Net {
-  listen(addr: SocketAddr): Promise<Listener>;
+  listen(addr: SocketAddr, options?: ListenOptions): Promise<Listener>;
   connect(addr: SocketAddr, options?: ConnectOptions): Promise<Socket>;
   bindUdp(addr: SocketAddr): Promise<UdpSocket>;
   /** Moves bytes both ways until it ends; both sockets are closed when it resolves. Never rejects. */

@@ -19,8 +19,25 @@ export const MAX_NAME_SIZE = 255;
 const ascii = new TextDecoder("latin1");
 const utf8 = new TextEncoder();
 
-/** Octets of an IP literal (4 or 16), or undefined where `text` is none: no short, octal or hex forms, no zone ids. */
+/** What was parsed before: every connection's addresses are, several times, and IPv6 takes long. */
+const parsed = new Map<string, Uint8Array>();
+const MAX_PARSED = 4_096;
+
+/**
+ * Octets of an IP literal (4 or 16), or undefined where `text` is none: no short, octal or hex forms, no zone ids. They are
+ * shared, so not to be written to.
+ */
 export function parseIp(text: string): Uint8Array | undefined {
+  const known = parsed.get(text);
+  if (known) return known;
+  const octets = readIp(text);
+  if (!octets) return undefined;
+  if (parsed.size >= MAX_PARSED) parsed.clear();
+  parsed.set(text, octets);
+  return octets;
+}
+
+function readIp(text: string): Uint8Array | undefined {
   if (!text.includes(":")) return parseIpv4(text);
   if (!/^[0-9a-f:.]+$/i.test(text)) return undefined;
   const start = text.lastIndexOf(":") + 1;

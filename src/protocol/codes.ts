@@ -65,3 +65,8 @@ export function commandName(command: Command): string {
 export function replyText(reply: number): string {
   return replyTexts[reply] ?? `unassigned reply 0x${reply.toString(16).padStart(2, "0")}`;
 }
+
+/** The code and the RFC's text, as logs and metrics show it: "05 connection refused". */
+export function replyLabel(reply: number): string {
+  return `${reply < 16 ? "0" : ""}${reply.toString(16)} ${replyText(reply)}`;
+}

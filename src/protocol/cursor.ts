@@ -21,12 +21,12 @@ export class Cursor {
   }
 
   u8(): number {
-    return this.view(1)[0]!;
+    if (this.offset >= this.#bytes.length) throw needMore;
+    return this.#bytes[this.offset++]!;
   }
 
   u16(): number {
-    const view = this.view(2);
-    return (view[0]! << 8) | view[1]!;
+    return (this.u8() << 8) | this.u8();
   }
 
   view(size: number): Uint8Array {

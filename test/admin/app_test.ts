@@ -6,7 +6,7 @@ import { Metrics } from "../../src/admin/metrics.ts";
 const ready: Health = { ready: true, state: "ready", sessions: 3 };
 
 function ask(path: string, health: Health = ready, init?: RequestInit): Promise<Response> {
-  return Promise.resolve(adminApp(() => health, new Metrics()).request(path, init));
+  return Promise.resolve(adminApp(() => health, () => new Metrics().registry).request(path, init));
 }
 
 describe("The admin endpoint", () => {
@@ -34,7 +34,7 @@ describe("The admin endpoint", () => {
 
   test("/readyz asks each time", async () => {
     let health: Health = ready;
-    const app = adminApp(() => health, new Metrics());
+    const app = adminApp(() => health, () => new Metrics().registry);
     assert.equal((await app.request("/readyz")).status, 200);
     health = { ready: false, state: "draining", sessions: 3 };
     assert.equal((await app.request("/readyz")).status, 503);

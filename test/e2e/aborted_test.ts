@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Command, Reply } from "../../src/protocol/codes.ts";
-import { executables, source, start } from "../support/program.ts";
+import { start, targets } from "../support/program.ts";
 import { hasPython, PythonPeer } from "../support/python.ts";
 import { skipped } from "../support/skipped.ts";
 import { ask } from "../support/socks.ts";
@@ -10,7 +10,7 @@ import { echoServer } from "../support/tcp.ts";
 const ABORTED = 60;
 const skip = skipped("aborted connections", !hasPython && "no python3");
 
-for (const target of [source, ...executables]) {
+for (const target of targets) {
   test(
     `${target.name}: ${ABORTED} connections reset before they are accepted hold up nobody behind them`,
     { skip },

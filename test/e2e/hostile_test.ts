@@ -5,7 +5,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { Command, Reply } from "../../src/protocol/codes.ts";
 import type { SocketAddr } from "../../src/net/socket.ts";
-import { executables, type Program, source, start } from "../support/program.ts";
+import { type Program, start, targets } from "../support/program.ts";
 import { ask, credentials, greeting, request } from "../support/socks.ts";
 import { concat, echoServer } from "../support/tcp.ts";
 import { until, within } from "../support/until.ts";
@@ -23,7 +23,7 @@ function random(state: number): (below: number) => number {
   };
 }
 
-for (const target of [source, ...executables]) {
+for (const target of targets) {
   test(`${target.name}: 10,000 hostile handshakes, after which a normal session works and nothing is left (GATE46_SEED=${seed})`, async () => {
     console.log(`GATE46_SEED=${seed}`);
     const gateway = await start(target, [

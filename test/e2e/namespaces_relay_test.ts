@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { address, buildNetwork, whyNot } from "../support/namespaces.ts";
-import { executables, type Program, shell, source, start } from "../support/program.ts";
+import { type Program, shell, start, targets } from "../support/program.ts";
 import { hasPython } from "../support/python.ts";
 import { skipped } from "../support/skipped.ts";
 
@@ -18,7 +18,7 @@ const types = [
   ["D", "c6", address.gwC6, "s6", address.gwS6],
 ] as const;
 
-for (const target of [source, ...executables]) {
+for (const target of targets) {
   let gateway: Program | undefined;
   const run = (what: string, body: (gateway: Program) => Promise<void>) =>
     test(`namespaces, ${target.name}: ${what}`, { skip }, async () => {

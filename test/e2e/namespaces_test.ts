@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { address, buildNetwork, type Host, whyNot } from "../support/namespaces.ts";
-import { executables, type Program, shell, source, start } from "../support/program.ts";
+import { type Program, shell, start, targets } from "../support/program.ts";
 import { skipped } from "../support/skipped.ts";
 import { until } from "../support/until.ts";
 
@@ -77,7 +77,7 @@ if (network) {
   await waitFor("s4", `ftp://${address.s4}/hello`);
 }
 
-for (const target of [source, ...executables]) {
+for (const target of targets) {
   let gateway: Program | undefined;
   const name = (what: string) => `namespaces, ${target.name}: ${what}`;
   const run = (what: string, body: () => Promise<void>) =>

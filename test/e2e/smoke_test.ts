@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { Command, Reply } from "../../src/protocol/codes.ts";
 import { decodeDatagram, encodeDatagram } from "../../src/protocol/datagram.ts";
-import { executables, shell, source, start } from "../support/program.ts";
+import { shell, start, targets } from "../support/program.ts";
 import { skipped } from "../support/skipped.ts";
 import { ask, destination, greeting, readReply } from "../support/socks.ts";
 import { Tcp } from "../support/tcp.ts";
@@ -19,7 +19,7 @@ const flags = ["--listen=127.0.0.1:0", "--listen=[::1]:0", "--admin=off", "--all
 /** Generous for what takes 150 ms on an idle machine, as this one may be busy. */
 const START_MS = 3_000;
 
-for (const target of [source, ...executables]) {
+for (const target of targets) {
   const name = (what: string) => `smoke, ${target.name}: ${what}`;
 
   test(name("curl on IPv4 reads from an HTTP server on IPv6"), { skip: noCurl }, async () => {

@@ -7,6 +7,7 @@ import { Ruleset } from "../../src/gateway/ruleset.ts";
 import { NetError, type NetErrorKind } from "../../src/net/error.ts";
 import type { Socket } from "../../src/net/socket.ts";
 import { type Address, ipAddress, nameAddress } from "../../src/protocol/address.ts";
+import { Command } from "../../src/protocol/codes.ts";
 import { Internet, type MemoryNet } from "../support/memory_net.ts";
 import { MemoryResolver } from "../support/memory_resolver.ts";
 import { settle, TestClock } from "../support/test_clock.ts";
@@ -30,7 +31,8 @@ class Dialling {
   readonly resolver = new MemoryResolver();
   readonly cut = new Cut();
   readonly outcome: Outcome = {};
-  readonly ruleset = new Ruleset({ allow: [], ownListeners: () => [], localAddrs: () => this.net.localAddrs() });
+  readonly judge = new Ruleset({ allow: [], ownListeners: () => [], localAddrs: () => this.net.localAddrs() })
+    .judgeFor({ client: { host: "198.51.100.10", port: 1024 }, command: Command.Connect });
 
   async start(destination: Address, addresses?: readonly string[], deadlineMs = 15_000): Promise<void> {
     for (const host of servers) await this.server.listen({ host, port: 80 });

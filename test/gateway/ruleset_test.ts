@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Ruleset, type RulesetOptions } from "../../src/gateway/ruleset.ts";
+import { refusal, Ruleset, type RulesetOptions } from "../../src/gateway/ruleset.ts";
 import type { SocketAddr } from "../../src/net/socket.ts";
 import { ipAddress } from "../../src/protocol/address.ts";
-import { Reply } from "../../src/protocol/codes.ts";
+import { Command, Reply } from "../../src/protocol/codes.ts";
 import { parsePrefix } from "../../src/protocol/prefix.ts";
+import { spellings } from "../support/spellings.ts";
 
+const asker = { client: { host: "198.51.100.10", port: 1024 }, command: Command.Connect };
 const LOCAL = ["192.0.2.1", "2001:db8::1", "127.0.0.1", "::1"];
 
 function ruleset(options: { allow?: readonly string[]; own?: readonly SocketAddr[] } = {}): Ruleset {
@@ -19,32 +21,9 @@ function ruleset(options: { allow?: readonly string[]; own?: readonly SocketAddr
 
 /** The rule that keeps a client from there, or undefined. */
 function verdict(rules: Ruleset, host: string, port = 80): string | undefined {
-  const refusal = rules.judge(ipAddress(host, port)!);
-  if (refusal) assert.equal(refusal.reply, Reply.NotAllowed);
-  return refusal?.rule;
-}
-
-/** An IPv4 address in every IPv6 form that carries one. */
-const spellings: readonly (readonly [string, (ipv4: string) => string])[] = [
-  ["itself", (ipv4) => ipv4],
-  ["IPv4-mapped (::ffff:a.b.c.d)", (ipv4) => `::ffff:${ipv4}`],
-  ["IPv4-mapped in hexadecimal", (ipv4) => `::ffff:${pair(ipv4)}`],
-  ["IPv4-translated (::ffff:0:a.b.c.d)", (ipv4) => `::ffff:0:${ipv4}`],
-  ["NAT64 (64:ff9b::/96)", (ipv4) => `64:ff9b::${ipv4}`],
-  ["local NAT64 (64:ff9b:1::/48)", (ipv4) => `64:ff9b:1::${ipv4}`],
-  ["6to4 (2002::/16)", (ipv4) => `2002:${pair(ipv4)}::1`],
-  ["Teredo (2001::/32)", (ipv4) => `2001:0:4136:e378:8000:63bf:${pair(inverted(ipv4))}`],
-  ["ISATAP (0:5efe)", (ipv4) => `2001:db8::5efe:${ipv4}`],
-  ["ISATAP (200:5efe)", (ipv4) => `2001:db8::200:5efe:${ipv4}`],
-];
-
-function pair(ipv4: string): string {
-  const [a, b, c, d] = ipv4.split(".").map(Number) as [number, number, number, number];
-  return `${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`;
-}
-
-function inverted(ipv4: string): string {
-  return ipv4.split(".").map((octet) => 255 - Number(octet)).join(".");
+  const verdict = rules.judgeFor(asker).address(ipAddress(host, port)!);
+  assert.equal(refusal(verdict).reply, Reply.NotAllowed);
+  return verdict.allowed ? undefined : verdict.rule;
 }
 
 describe("Closed by default, however spelt (3proxy and shadowsocks-rust let NAT64 and 6to4 pass)", () => {
@@ -207,5 +186,5 @@ describe("The gateway's own listeners (the gateway reached through itself, its a
 });
 
 test("A name cannot be judged: its addresses are", () => {
-  assert.throws(() => ruleset().judge({ type: 3, host: "localhost", port: 80 }), TypeError);
+  assert.throws(() => ruleset().judgeFor(asker).address({ type: 3, host: "localhost", port: 80 }), TypeError);
 });

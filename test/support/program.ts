@@ -12,9 +12,18 @@ export interface Target {
 
 export const source: Target = { name: `${runtime} mod.ts`, command: scriptCommand("mod.ts") };
 
+/** The same on the runtime's own sockets, where another engine would be chosen. */
+export const portable: Target = {
+  name: `${source.name} --engine portable`,
+  command: [...source.command, "--engine", "portable"],
+};
+
 /** Executables that GATE46_BINS names. */
 export const executables: readonly Target[] = (process.env.GATE46_BINS ?? "").split(" ").filter(Boolean)
   .map((path) => ({ name: path.slice(path.lastIndexOf("/") + 1), command: [path] }));
+
+/** Every way to run the program that there is here. */
+export const targets: readonly Target[] = [source, portable, ...executables];
 
 /** The gateway while it runs. */
 export interface Program {

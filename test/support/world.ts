@@ -14,6 +14,7 @@ import { hex, joined } from "./bytes.ts";
 import { Internet, type MemoryNet } from "./memory_net.ts";
 import { MemoryResolver } from "./memory_resolver.ts";
 import { Peer, Server } from "./peer.ts";
+import { type PlainRule, rulesOf } from "./rules.ts";
 import { settle, TestClock } from "./test_clock.ts";
 
 export const GATEWAY4 = "192.0.2.1";
@@ -35,6 +36,7 @@ export interface WorldOptions {
   readonly settings?: Partial<GatewaySettings>;
   readonly authenticator?: Authenticator;
   readonly allow?: readonly string[];
+  readonly rules?: readonly PlainRule[];
   /** Addresses of the gateway. */
   readonly gateway?: readonly string[];
   /** Bytes that one direction of a connection to a server holds. */
@@ -64,6 +66,7 @@ export class World {
       clock: this.clock,
       resolver: this.resolver,
       ruleset: new Ruleset({
+        rules: rulesOf(options.rules ?? []),
         allow: (options.allow ?? []).map((text) => parsePrefix(text)!),
         ownListeners: () => this.gateway.addrs,
         localAddrs: () => this.net.localAddrs(),

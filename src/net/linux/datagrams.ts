@@ -1,10 +1,8 @@
 import type { Datagram, SocketAddr } from "../socket.ts";
+import { MSG_DONTWAIT, MSG_NOSIGNAL, SOCK_CLOEXEC, SOCK_DGRAM } from "./abi.ts";
+import { EAGAIN } from "./errno.ts";
 import type { Libc } from "./libc.ts";
 import { AF_INET, AF_INET6, decodeSockaddr, encodeSockaddr, SOCKADDR_SIZE } from "./sockaddr.ts";
-
-const SOCK_DGRAM = 2, SOCK_CLOEXEC = 0x80000;
-const MSG_DONTWAIT = 0x40, MSG_NOSIGNAL = 0x4000;
-const EAGAIN = 11;
 
 /** Room for the largest datagram. */
 const DATAGRAM_SIZE = 64 << 10;

@@ -1,12 +1,14 @@
+type Bytes = Uint8Array<ArrayBuffer>;
+
 /**
- * The few calls of libc that the runtimes do not offer. `libc_deno.ts` and `libc_bun.ts` bind them. All return what the
+ * The calls of libc that the runtimes do not offer. `libc_deno.ts` and `libc_bun.ts` bind them. All return what the
  * C function returns; buffers must outlive the call, which a synchronous foreign call guarantees.
  */
 export interface Libc {
   socket(domain: number, type: number, protocol: number): number;
-  connect(fd: number, sockaddr: Uint8Array<ArrayBuffer>, size: number): number;
-  getsockname(fd: number, sockaddr: Uint8Array<ArrayBuffer>, size: Uint32Array<ArrayBuffer>): number;
-  getpeername(fd: number, sockaddr: Uint8Array<ArrayBuffer>, size: Uint32Array<ArrayBuffer>): number;
+  connect(fd: number, sockaddr: Bytes, size: number): number;
+  getsockname(fd: number, sockaddr: Bytes, size: Uint32Array<ArrayBuffer>): number;
+  getpeername(fd: number, sockaddr: Bytes, size: Uint32Array<ArrayBuffer>): number;
   getsockopt(
     fd: number,
     level: number,
@@ -16,25 +18,48 @@ export interface Libc {
   ): number;
   recvfrom(
     fd: number,
-    bytes: Uint8Array<ArrayBuffer>,
+    bytes: Bytes,
     size: number,
     flags: number,
-    sockaddr: Uint8Array<ArrayBuffer>,
+    sockaddr: Bytes,
     sockaddrSize: Uint32Array<ArrayBuffer>,
   ): number;
   sendto(
     fd: number,
-    bytes: Uint8Array<ArrayBuffer>,
+    bytes: Bytes,
     size: number,
     flags: number,
-    sockaddr: Uint8Array<ArrayBuffer>,
+    sockaddr: Bytes,
     sockaddrSize: number,
   ): number;
+  bind(fd: number, sockaddr: Bytes, size: number): number;
+  listen(fd: number, backlog: number): number;
+  accept4(fd: number, sockaddr: Bytes, size: Uint32Array<ArrayBuffer>, flags: number): number;
+  setsockopt(fd: number, level: number, name: number, value: Bytes, size: number): number;
+  recv(fd: number, bytes: Bytes, size: number, flags: number): number;
+  send(fd: number, bytes: Bytes, size: number, flags: number): number;
+  shutdown(fd: number, how: number): number;
+  recvmmsg(fd: number, messages: Bytes, count: number, flags: number, timeout: null): number;
+  sendmmsg(fd: number, messages: Bytes, count: number, flags: number): number;
+  pipe2(ends: Int32Array<ArrayBuffer>, flags: number): number;
+  fcntl(fd: number, command: number, argument: number): number;
+  splice(from: number, fromOffset: null, to: number, toOffset: null, size: number, flags: number): number;
+  epoll_create1(flags: number): number;
+  epoll_ctl(epoll: number, operation: number, fd: number, event: Int32Array<ArrayBuffer>): number;
+  epoll_wait(epoll: number, events: Int32Array<ArrayBuffer>, count: number, timeoutMs: number): number;
+  eventfd(value: number, flags: number): number;
+  read(fd: number, bytes: Bytes, size: number): number;
+  write(fd: number, bytes: Bytes, size: number): number;
   close(fd: number): number;
   errno(): number;
+  /** Where the memory of `buffer` is: it does not move, and stays as long as `buffer` is held. */
+  addressOf(buffer: ArrayBuffer): number;
 }
 
-/** Parameters and result of each function: i int, u unsigned, p pointer. */
+/**
+ * Parameters and result of each function: i int, u unsigned, p pointer. Sizes pass as unsigned where C has size_t: they are
+ * small, both runtimes clear the rest of the register, and 64-bit numbers cost either of them ten times as much.
+ */
 export const signatures = {
   socket: "iii:i",
   connect: "ipu:i",
@@ -43,9 +68,27 @@ export const signatures = {
   getsockopt: "iiipp:i",
   recvfrom: "ipuipp:i",
   sendto: "ipuipu:i",
+  bind: "ipu:i",
+  listen: "ii:i",
+  accept4: "ippi:i",
+  setsockopt: "iiipu:i",
+  recv: "ipui:i",
+  send: "ipui:i",
+  shutdown: "ii:i",
+  recvmmsg: "ipuip:i",
+  sendmmsg: "ipui:i",
+  pipe2: "pi:i",
+  fcntl: "iii:i",
+  splice: "ipipuu:i",
+  epoll_create1: "i:i",
+  epoll_ctl: "iiip:i",
+  epoll_wait: "ipii:i",
+  eventfd: "ui:i",
+  read: "ipu:i",
+  write: "ipu:i",
   close: "i:i",
   __errno_location: ":p",
 } as const;
 
 /** Where libc is found: glibc, then musl. */
-export const libraryNames = ["libc.so.6", "libc.so"];
+export const libraryNames = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1", "libc.so"];

@@ -18,7 +18,11 @@ export function openLibc(): Libc | undefined {
       const { symbols: functions } = Deno.dlopen(library, symbols as Deno.ForeignLibraryInterface);
       const { __errno_location, ...calls } = functions as Record<string, (...args: unknown[]) => unknown>;
       const errno = new Deno.UnsafePointerView(__errno_location!() as Deno.PointerObject);
-      return { ...calls, errno: () => errno.getInt32() } as unknown as Libc;
+      return {
+        ...calls,
+        errno: () => errno.getInt32(),
+        addressOf: (buffer: ArrayBuffer) => Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(buffer))),
+      } as unknown as Libc;
     } catch {
       continue; // not this library, or not allowed: the callers have a way without
     }

@@ -2,15 +2,12 @@ import { readdirSync, readlinkSync } from "node:fs";
 import { addressText } from "../../protocol/address.ts";
 import { errnoKind, type NetErrorKind } from "../error.ts";
 import type { SocketAddr } from "../socket.ts";
-import { errnoNames } from "./errno.ts";
+import { SO_ERROR, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET } from "./abi.ts";
+import { EINPROGRESS, errnoNames } from "./errno.ts";
 import type { Libc } from "./libc.ts";
-import { AF_INET, AF_INET6, decodeSockaddr, encodeSockaddr, SOCKADDR_SIZE } from "./sockaddr.ts";
+import { decodeSockaddr, encodeSockaddr, family, SOCKADDR_SIZE } from "./sockaddr.ts";
 
 /** What only the kernel knows, asked by single calls of libc. */
-
-const SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_NONBLOCK = 0x800, SOCK_CLOEXEC = 0x80000;
-const SOL_SOCKET = 1, SO_ERROR = 4;
-const EINPROGRESS = 115;
 
 /** The local address the kernel's routes give towards `host`: connecting a UDP socket sends nothing. */
 export function routedLocalAddr(libc: Libc, host: string): string | undefined {
@@ -110,11 +107,10 @@ function kindOf(errno: number): NetErrorKind {
   return errnoKind(errnoNames[errno]);
 }
 
-function family(host: string): number {
-  return host.includes(":") ? AF_INET6 : AF_INET;
-}
+const name = new Uint8Array(SOCKADDR_SIZE), nameSize = new Uint32Array(1);
 
-function nameOf(call: Libc["getsockname"], fd: number): SocketAddr | undefined {
-  const name = new Uint8Array(SOCKADDR_SIZE), size = Uint32Array.of(SOCKADDR_SIZE);
-  return call(fd, name, size) < 0 ? undefined : decodeSockaddr(name);
+/** The address that `call`, getsockname or getpeername, tells of `fd`. */
+export function nameOf(call: Libc["getsockname"], fd: number): SocketAddr | undefined {
+  nameSize[0] = SOCKADDR_SIZE;
+  return call(fd, name, nameSize) < 0 ? undefined : decodeSockaddr(name);
 }

@@ -6,6 +6,11 @@ export const AF_INET = 2, AF_INET6 = 10;
 /** Octets of the larger of the two structures. */
 export const SOCKADDR_SIZE = 28;
 
+/** The address family of an IP literal. */
+export function family(host: string): number {
+  return host.includes(":") ? AF_INET6 : AF_INET;
+}
+
 /** struct sockaddr_in or sockaddr_in6 (ip(7), ipv6(7)) of an IP literal. */
 export function encodeSockaddr({ host, port }: SocketAddr): Uint8Array<ArrayBuffer> {
   const octets = parseIp(host);
@@ -20,9 +25,9 @@ export function encodeSockaddr({ host, port }: SocketAddr): Uint8Array<ArrayBuff
 }
 
 export function decodeSockaddr(bytes: Uint8Array<ArrayBuffer>): SocketAddr | undefined {
-  const family = new Uint16Array(bytes.buffer, bytes.byteOffset, 1)[0];
-  const port = (bytes[2]! << 8) | bytes[3]!;
-  if (family === AF_INET) return octetsAddress(bytes.subarray(4, 8), port);
-  if (family === AF_INET6) return octetsAddress(bytes.subarray(8, 24), port);
-  return undefined;
+  const family = bytes[0]! | (bytes[1]! << 8);
+  if (family !== AF_INET && family !== AF_INET6) return undefined;
+  const octets = family === AF_INET ? bytes.subarray(4, 8) : bytes.subarray(8, 24);
+  const { host, port } = octetsAddress(octets, (bytes[2]! << 8) | bytes[3]!);
+  return { host, port };
 }

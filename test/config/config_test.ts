@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { ConfigError, parseConfig, parseListen, type RawOptions } from "../src/config.ts";
-import { defaultSettings } from "../src/gateway/settings.ts";
+import { parseConfig } from "../../src/config/config.ts";
+import { ConfigError } from "../../src/config/error.ts";
+import { parseListen } from "../../src/config/listen.ts";
+import type { RawOptions } from "../../src/config/source.ts";
+import { defaultSettings } from "../../src/gateway/settings.ts";
 
 /** What a person gets to read, or undefined where all is well. */
 function complaint(raw: RawOptions): string | undefined {
@@ -122,17 +125,17 @@ describe("parseListen() takes every usual form", () => {
   ];
   for (const [text, addrs] of rows) {
     test(text, () => {
-      assert.deepEqual(parseListen(text, "--listen").map(({ addr }) => [addr.host, addr.port]), addrs);
+      assert.deepEqual(parseListen(text).map(({ addr }) => [addr.host, addr.port]), addrs);
     });
   }
 
   test("and falls back to IPv4 only where nobody named a family", () => {
-    const [everywhere] = parseListen(":1080", "--listen");
+    const [everywhere] = parseListen(":1080");
     assert.deepEqual(everywhere!.otherwise, { host: "0.0.0.0", port: 1080 });
     assert.equal(everywhere!.optional, false);
-    const [six] = parseListen("[::]:1080", "--listen");
+    const [six] = parseListen("[::]:1080");
     assert.equal(six!.otherwise, undefined);
-    assert.deepEqual(parseListen("localhost", "--listen").map(({ optional }) => optional), [false, true]);
+    assert.deepEqual(parseListen("localhost").map(({ optional }) => optional), [false, true]);
   });
 });
 
@@ -191,6 +194,12 @@ describe("parseConfig()", () => {
       udpIdleTimeout: "5s",
       drain: "6s",
       maxSessions: "7",
+      engine: "linux",
+      workers: "3",
+      mark: "4",
+      interface: "eth0",
+      freeBind: true,
+      tcpUserTimeout: "8s",
       logLevel: "debug",
       logFormat: "json",
     });
@@ -214,8 +223,15 @@ describe("parseConfig()", () => {
       allow: ["127.0.0.1/32"],
       admin: undefined,
       drainMs: 6_000,
+      engine: "linux",
+      workers: 3,
+      mark: 4,
+      interface: "eth0",
+      freeBind: true,
+      tcpUserTimeout: 8_000,
       logLevel: "debug",
       logFormat: "json",
+      rules: [],
     });
   });
 

@@ -1,0 +1,35 @@
+import type { Config } from "../config/config.ts";
+import type { Resolver } from "../dns/resolver.ts";
+import type { Emit } from "../events.ts";
+import { Gateway } from "../gateway/gateway.ts";
+import type { Authenticator } from "../gateway/methods.ts";
+import { Ruleset } from "../gateway/ruleset.ts";
+import type { Clock } from "../net/clock.ts";
+import type { Net, SocketAddr } from "../net/socket.ts";
+
+/** What differs between a gateway in the main thread and one in a worker. */
+export interface Parts {
+  readonly net: Net;
+  readonly clock: Clock;
+  readonly resolver: Resolver;
+  readonly authenticator: Authenticator | undefined;
+  /** Listeners of this program beside the gateway's own. */
+  readonly otherListeners: () => readonly SocketAddr[];
+  readonly emit: Emit;
+  readonly nextId?: () => number;
+}
+
+/** Puts a gateway together. It does not listen yet. */
+export function composeGateway(config: Config, { otherListeners, nextId, ...parts }: Parts): Gateway {
+  const gateway: Gateway = new Gateway({
+    ...parts,
+    ruleset: new Ruleset({
+      rules: config.rules,
+      allow: config.allow,
+      ownListeners: () => [...gateway.addrs, ...otherListeners()],
+      localAddrs: () => parts.net.localAddrs(),
+    }),
+    settings: config.gateway,
+  }, nextId);
+  return gateway;
+}

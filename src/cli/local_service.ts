@@ -1,0 +1,44 @@
+import { Metrics } from "../admin/metrics.ts";
+import type { Config } from "../config/config.ts";
+import { systemResolver } from "../dns/system.ts";
+import type { Emit } from "../events.ts";
+import { type PasswordHash } from "../gateway/password_hash.ts";
+import { Users } from "../gateway/users.ts";
+import { systemClock } from "../net/clock.ts";
+import { openNet } from "../net/mod.ts";
+import type { SocketAddr } from "../net/socket.ts";
+import { composeGateway } from "./composition.ts";
+import { listenAs } from "./listening.ts";
+import type { Service } from "./service.ts";
+
+/** The gateway in this thread, on the runtime's own sockets. Rejects with NetError. */
+export async function startLocalService(
+  config: Config,
+  users: ReadonlyMap<string, PasswordHash>,
+  otherListeners: () => readonly SocketAddr[],
+  log: Emit,
+): Promise<Service> {
+  const metrics = new Metrics();
+  const gateway = composeGateway(config, {
+    net: await openNet(),
+    clock: systemClock,
+    resolver: systemResolver(),
+    authenticator: users.size > 0 ? new Users(users) : undefined,
+    otherListeners,
+    emit: (event) => {
+      log(event);
+      metrics.listen(event);
+    },
+  });
+  for (const spec of config.listen) await listenAs(spec, (addr) => gateway.listen(addr));
+  return {
+    get addrs() {
+      return gateway.addrs;
+    },
+    get sessionCount() {
+      return gateway.sessionCount;
+    },
+    metrics: metrics.registry,
+    drain: (deadlineMs) => gateway.drain(deadlineMs),
+  };
+}

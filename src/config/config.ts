@@ -1,0 +1,96 @@
+import { defaultSettings, type GatewaySettings } from "../gateway/settings.ts";
+import type { Rule } from "../gateway/rules/rule.ts";
+import { ConfigError } from "./error.ts";
+import type { FileContent } from "./file.ts";
+import { covered, isLoopback, type ListenSpec } from "./listen.ts";
+import { type OptionKey, optionKeys, optionOf, type SettingKey, type Values } from "./options.ts";
+import { environmentSource, flagSource, type Given, type RawOptions } from "./source.ts";
+import type { ConfiguredUser } from "./user.ts";
+
+/** All that the program is told: the options that are no settings of the gateway, and what is made of several. */
+export interface Config extends Omit<Values, SettingKey | "config" | "listen" | "user" | "open" | "drain"> {
+  readonly listen: readonly ListenSpec[];
+  readonly users: readonly ConfiguredUser[];
+  readonly rules: readonly Rule[];
+  readonly drainMs: number;
+  readonly gateway: GatewaySettings;
+}
+
+/** Where a configuration comes from; what is said later overrides: file, environment, flags. */
+export interface ConfigSources {
+  readonly file?: FileContent;
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  readonly flags?: RawOptions;
+}
+
+/** What holds for each option, and who says so; undefined where nobody does and there is no default. */
+export type Effective = Readonly<Record<OptionKey, Given | undefined>>;
+
+export interface ReadConfig {
+  readonly config: Config;
+  readonly effective: Effective;
+}
+
+/** The configuration that flags alone make. Throws ConfigError. */
+export function parseConfig(flags: RawOptions): Config {
+  return readConfig({ flags }).config;
+}
+
+/** Throws ConfigError with all that is wrong in any of the sources. */
+export function readConfig({ file, environment, flags }: ConfigSources): ReadConfig {
+  const sources = [
+    ...file ? [file] : [],
+    environmentSource(environment ?? {}),
+    flagSource(flags ?? {}),
+  ];
+  const problems = sources.flatMap((source) => source.problems);
+  const values: Partial<Record<OptionKey, unknown>> = {};
+  const effective: Partial<Record<OptionKey, Given>> = {};
+  for (const key of optionKeys) {
+    const { fallback, read } = optionOf(key);
+    values[key] = read(undefined, () => {});
+    if (fallback) effective[key] = { texts: fallback, from: "default", where: () => "default" };
+    for (const { given } of sources) {
+      const said = given[key];
+      if (!said) continue;
+      effective[key] = said;
+      values[key] = read(said.texts, (state, index) => problems.push(`Cannot parse ${said.where(index)}: ${state}`));
+    }
+  }
+  if (problems.length > 0) throw new ConfigError(...problems);
+  return { config: assemble(values as Values, file), effective: effective as Effective };
+}
+
+function assemble(values: Values, file: FileContent | undefined): Config {
+  const { config: _, listen, user, open, drain, ...rest } = values;
+  const config = {
+    ...withoutSettings(rest),
+    listen: covered(listen.flat()),
+    users: [...file?.users ?? [], ...user],
+    rules: file?.rules ?? [],
+    drainMs: drain,
+    gateway: settings(values),
+  };
+  const exposed = config.listen.find(({ addr }) => !isLoopback(addr.host));
+  const closedToStrangers = config.users.length > 0 || config.usersFile !== undefined || config.gateway.from;
+  if (exposed && !closedToStrangers && !open) {
+    throw new ConfigError(
+      `Cannot listen on ${exposed.addr.host}: it would be an open relay; add --user, --users-file or --from, or say --open`,
+    );
+  }
+  return config;
+}
+
+function settings(values: Values): GatewaySettings {
+  const all: Record<string, unknown> = { ...defaultSettings };
+  for (const key of optionKeys) {
+    const { setting } = optionOf(key);
+    if (setting) all[setting] = values[key];
+  }
+  return all as unknown as GatewaySettings;
+}
+
+function withoutSettings<T extends object>(values: T): Omit<T, SettingKey> {
+  const entries = Object.entries(values).filter(([key]) => !optionOf(key as OptionKey).setting);
+  return Object.fromEntries(entries) as Omit<T, SettingKey>;
+}

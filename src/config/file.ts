@@ -1,0 +1,145 @@
+import { parse, type TomlTable } from "smol-toml";
+import * as v from "valibot";
+import type { Rule } from "../gateway/rules/rule.ts";
+import { ConfigError } from "./error.ts";
+import { fileSchema, type FileTables, UNKNOWN } from "./file_schema.ts";
+import { nearest } from "./nearest.ts";
+import { fileKey, type OptionKey, optionKeys, optionOf } from "./options.ts";
+import type { Given, Source } from "./source.ts";
+import { type Path, pathText, tomlLines } from "./toml_lines.ts";
+import type { ConfiguredUser } from "./user.ts";
+import { withoutPassword } from "./values.ts";
+
+/** What a configuration file says. Loaded only where there is one, since TOML and the schema take time to load. */
+export interface FileContent extends Source {
+  readonly users: readonly ConfiguredUser[];
+  readonly rules: readonly Rule[];
+  /** The rules as they are written, for who prints them. */
+  readonly plainRules: readonly unknown[];
+}
+
+/**
+ * Reads `toml`, the content of the file that people call `file`; `resolve` makes a path in it one from here. What is
+ * wrong is in `problems`; throws ConfigError where it is no TOML at all.
+ */
+export function readFile(toml: string, file: string, resolve: (path: string) => string): FileContent {
+  const table = parseToml(toml.replace(/^\ufeff/, ""), file);
+  let lines: ReturnType<typeof tomlLines> | undefined;
+  const lineOf = (path: Path) => (lines ??= tomlLines(toml))(path) ?? 1;
+  const place = (path: Path) => `${file} line ${lineOf(path)}`;
+  const checked = v.safeParse(fileSchema, table);
+  const found = [...(checked.issues ?? []).flatMap((issue) => flat(issue)), ...namedTwice(table.users)];
+  const problems = found.sort((a, b) => lineOf(a.path) - lineOf(b.path))
+    .map((one) => `Cannot parse ${place(one.path)}: ${describe(one)}`);
+  const wrong = new Set((checked.issues ?? []).map((issue) => String(issue.path?.[0]?.key)));
+  const given = givenOptions(table, wrong, place, resolve);
+  const { users, rules } = checked.success ? checked.output as FileTables : {};
+  return {
+    given,
+    problems,
+    users: (users ?? []).map(({ name, password, password_file }) => ({
+      name,
+      password,
+      passwordFile: password_file === undefined ? undefined : resolve(password_file),
+    })),
+    rules: (rules ?? []).map(ruleOf),
+    plainRules: Array.isArray(table.rules) ? table.rules : [],
+  };
+}
+
+function parseToml(toml: string, file: string): TomlTable {
+  try {
+    return parse(toml, { unsafeKeyBehaviour: "throw", maxDepth: 20 }) as TomlTable;
+  } catch (error) {
+    const { line, message } = error as { line?: number; message: string };
+    const state = message.split("\n")[0]!.replace(/^Invalid TOML document: /, "");
+    throw new ConfigError(`Cannot parse ${file}${line === undefined ? "" : ` line ${line}`}: ${state}`);
+  }
+}
+
+/** The options among the keys, but for those that the schema has found wrong. */
+function givenOptions(
+  table: TomlTable,
+  wrong: ReadonlySet<string>,
+  place: (path: Path) => string,
+  resolve: (path: string) => string,
+): Partial<Record<OptionKey, Given>> {
+  const given: Partial<Record<OptionKey, Given>> = {};
+  for (const key of optionKeys) {
+    const name = fileKey(key);
+    const value = table[name];
+    if (value === undefined || wrong.has(name)) continue;
+    const values = Array.isArray(value) ? value : [value];
+    given[key] = {
+      texts: values.map((one) => optionOf(key).path ? resolve(String(one)) : String(one)),
+      get from() {
+        return place([name]);
+      },
+      where: (index) => {
+        const path = values.length > 1 ? [name, index] : [name];
+        return `${place(path)}: ${pathText(path)}`;
+      },
+    };
+  }
+  return given;
+}
+
+function ruleOf({ name, ...rule }: NonNullable<FileTables["rules"]>[number], i: number): Rule {
+  return { ...rule, name: name === undefined ? `rules[${i}]` : `rules[${i}] '${name}'` };
+}
+
+function namedTwice(users: unknown): Problem[] {
+  const names = Array.isArray(users) ? users.map((user) => (user as { name?: unknown } | null)?.name) : [];
+  return names.flatMap((name, i) =>
+    typeof name === "string" && names.indexOf(name) < i
+      ? [{ path: ["users", i, "name"], input: name, message: "is named twice" }]
+      : []
+  );
+}
+
+interface Problem {
+  readonly path: Path;
+  readonly input: unknown;
+  readonly message: string;
+}
+
+/** What is wrong and where; of a value or a list of them, with the one that is there. */
+function flat(issue: v.BaseIssue<unknown>, base: Path = []): Problem[] {
+  const path = [...base, ...(issue.path ?? []).map(({ key }) => key as string | number)];
+  const inner = issue.issues ?? [];
+  const deeper = inner.filter((one) => one.path);
+  if (deeper.length > 0) return deeper.flatMap((one) => flat(one, path));
+  const orList = inner.some(({ type }) => type === "array");
+  if (orList && !Array.isArray(issue.input)) return flat(inner[0]!, path);
+  return [{ path, input: issue.input, message: issue.message }];
+}
+
+function describe({ path, input, message }: Problem): string {
+  const where = pathText(path);
+  const key = String(path.at(-1));
+  if (message === UNKNOWN) {
+    const near = nearest(key, keysBeside(path));
+    return `${where} is not known${near ? ` (did you mean ${near}?)` : ""}`;
+  }
+  if (input === undefined) return `${where} is missing`;
+  const simple = ["string", "number", "boolean", "bigint"].includes(typeof input);
+  // What a parser says shows the value by itself, and a check of a whole table has none.
+  if (!simple || isSecret(path) || !message.startsWith("is ")) return `${where}: ${message}`;
+  return `${where}: '${withoutPassword(String(input))}' ${message}`;
+}
+
+/** Of users nothing but the name is shown. */
+function isSecret(path: Path): boolean {
+  return path[0] === "users" && path[2] !== "name";
+}
+
+/** The keys that may stand where `path` ends. */
+function keysBeside(path: Path): string[] {
+  const schema = path[0] === "rules" || path[0] === "users" ? tableOf(path[0]) : fileSchema;
+  return Object.keys((path.length === 1 ? fileSchema : schema).entries);
+}
+
+function tableOf(key: "rules" | "users"): { readonly entries: v.ObjectEntries } {
+  const [optional] = fileSchema.entries[key].pipe;
+  return optional.wrapped.item.pipe[0];
+}

@@ -1,0 +1,51 @@
+import { ipAddress } from "../protocol/address.ts";
+import type { SocketAddr } from "../net/socket.ts";
+import { WrongValue } from "./error.ts";
+
+/** Where to listen. */
+export interface ListenSpec {
+  readonly addr: SocketAddr;
+  /** What to try where `addr`'s family is missing on this host. */
+  readonly otherwise?: SocketAddr;
+  /** Nobody asked for it by name: where its family is missing it is left out. */
+  readonly optional: boolean;
+}
+
+const DEFAULT_PORT = 1080;
+
+/** ADDR in every usual form: 0.0.0.0:1080, [::]:1080, :1080, *:1080, localhost:1080, 192.0.2.1, ::1. Throws WrongValue. */
+export function parseListen(text: string): readonly ListenSpec[] {
+  const match = /^(?:\[([0-9a-f:.]+)\]|([^:]*))(?::(\d+))?$/i.exec(text);
+  const [host, port] = match
+    ? [match[1] ?? match[2]!, match[3] === undefined ? DEFAULT_PORT : Number(match[3])]
+    : [text, DEFAULT_PORT];
+  if (port > 65_535) throw new WrongValue(`'${text}' has a port above 65535`);
+  if (match && match[1] === undefined && /^\d+$/.test(host)) {
+    throw new WrongValue(`'${text}' is no address; for port ${host} on every address write ':${host}'`);
+  }
+  if (host === "localhost") {
+    return ["127.0.0.1", "::1"].map((loopback) => ({ addr: { host: loopback, port }, optional: loopback === "::1" }));
+  }
+  if (host === "*" || (host === "" && text !== "")) {
+    return [{ addr: { host: "::", port }, otherwise: { host: "0.0.0.0", port }, optional: false }];
+  }
+  const addr = ipAddress(host, port);
+  if (!addr) throw new WrongValue(`'${text}' is no address (write 127.0.0.1:1080, [::1]:1080 or :1080)`);
+  return [{ addr: { host: addr.host, port }, optional: false }];
+}
+
+/** The admin endpoint's address; a port alone is one of loopback, and `off` is none. Throws WrongValue. */
+export function parseAdmin(text: string): SocketAddr | undefined {
+  if (text === "off") return undefined;
+  return parseListen(/^\d+$/.test(text) ? `127.0.0.1:${text}` : text)[0]!.addr;
+}
+
+export function isLoopback(host: string): boolean {
+  return host === "::1" || host.startsWith("127.");
+}
+
+/** [::] takes IPv4 too, so 0.0.0.0 on the same port beside it would only be in its way. */
+export function covered(specs: readonly ListenSpec[]): readonly ListenSpec[] {
+  const dual = new Set(specs.filter(({ addr }) => addr.host === "::" && addr.port !== 0).map(({ addr }) => addr.port));
+  return specs.filter(({ addr }) => addr.host !== "0.0.0.0" || !dual.has(addr.port));
+}

@@ -1,0 +1,18 @@
+/** The known word that `word` is most likely meant to be, or undefined where none is near. */
+export function nearest(word: string, known: readonly string[]): string | undefined {
+  const [best] = known.map((one) => ({ one, distance: distance(word, one) })).sort((a, b) => a.distance - b.distance);
+  return best && best.distance <= Math.max(2, word.length / 3) ? best.one : undefined;
+}
+
+/** Letters to insert, to leave out or to change (Levenshtein). */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next.push(Math.min(next[j - 1]! + 1, row[j]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}

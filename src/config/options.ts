@@ -1,0 +1,149 @@
+import { defaultSettings, type GatewaySettings } from "../gateway/settings.ts";
+import type { Prefix } from "../protocol/prefix.ts";
+import { parseAdmin, parseListen } from "./listen.ts";
+import { choice, count, many, one, type Option, setting, time, toggle } from "./option.ts";
+import { parseUser } from "./user.ts";
+import { parseCount, parseHost, parsePorts, parsePrefixValue, parseTime } from "./values.ts";
+
+/**
+ * Every option there is. An entry is all that a new one needs: its flag, its variable, its key in the file, the help, the
+ * JSON Schema and the field of Config (or of GatewaySettings, for a `setting`) come from here.
+ */
+
+export const engines = ["auto", "linux", "portable"] as const;
+export const logLevels = ["debug", "info", "warning", "error"] as const;
+export const logFormats = ["text", "json"] as const;
+export const udpFilters = ["endpoint-independent", "address-dependent", "address-and-port-dependent"] as const;
+
+const where = "Where:";
+const who = "Who may use it, and to go where:";
+const limits = "Limits (times as 10s, 500ms, 5m, 1h):";
+const kernel = "Linux engine:";
+const output = "Log:";
+
+const asIs = (text: string) => text;
+const d = defaultSettings;
+
+export const options = {
+  config: one("FILE", asIs, { group: where, help: "read this TOML file too; flags override it", notInFile: true }),
+  listen: many("ADDR", parseListen, { group: where, help: "listen there" }, "localhost:1080"),
+  admin: {
+    ...one("ADDR|off", parseAdmin, { group: where, help: "/healthz, /readyz, /metrics" }, "127.0.0.1:9090"),
+    accepts: ["string", "number"],
+  },
+  announce: setting(
+    "announce",
+    byFamily(
+      many("IP", parseHost, { group: where, help: "tell clients this address for BIND and UDP, one for each family" }),
+    ),
+  ),
+  ports: setting(
+    "ports",
+    one("FIRST-LAST", parsePorts, { group: where, help: "ports for BIND and UDP (default any)" }),
+  ),
+
+  user: many("NAME:PASSWORD", parseUser, {
+    group: who,
+    help: "ask for username and password; other users of this machine can see it",
+    secret: true,
+    notInFile: true, // which has a table for each user
+  }),
+  usersFile: one("FILE", asIs, {
+    group: who,
+    help: "ask for those in this file, with hashed passwords (see hash-password)",
+    path: true,
+  }),
+  from: setting("from", orUndefined(many("PREFIX", parsePrefixValue, { group: who, help: "only clients from there" }))),
+  open: toggle({ group: who, help: "listen beyond loopback with neither users nor --from" }),
+  allow: many("PREFIX", parsePrefixValue, {
+    group: who,
+    help: "open these destinations, though loopback, link-local, multicast or metadata",
+  }),
+  udpFilter: setting("udpFilter", choice("MODE", udpFilters, { group: who, help: "who may answer" }, d.udpFilter)),
+
+  maxSessions: setting("maxSessions", count({ group: limits, help: "at a time" }, d.maxSessions)),
+  handshakeTimeout: setting("handshakeMs", time({ group: limits, help: "until the request is there" }, d.handshakeMs)),
+  dialTimeout: setting("dialMs", time({ group: limits, help: "to resolve and connect" }, d.dialMs)),
+  bindTimeout: setting("bindMs", time({ group: limits, help: "for the peer of BIND to come" }, d.bindMs)),
+  idleTimeout: setting("idleMs", time({ group: limits, help: "without a byte in either direction" }, d.idleMs)),
+  udpIdleTimeout: setting(
+    "udpIdleMs",
+    time({ group: limits, help: "until a silent UDP destination is forgotten" }, d.udpIdleMs),
+  ),
+  drain: time({ group: limits, help: "for sessions to finish after SIGTERM" }, 30_000, 0),
+
+  engine: choice("ENGINE", engines, { group: kernel, help: "sockets through libc, or the runtime's own" }, "auto"),
+  workers: {
+    ...one("N", parseCount, { group: kernel, help: "threads (default: one for each core)" }),
+    accepts: ["number"],
+  },
+  mark: {
+    ...one("N", parseCount, { group: kernel, help: "mark what is dialled, for policy routing (SO_MARK)" }),
+    accepts: ["number"],
+  },
+  interface: one("NAME", asIs, { group: kernel, help: "dial through this interface (SO_BINDTODEVICE)" }),
+  freeBind: toggle({ group: kernel, help: "listen on addresses that are not there yet (IP_FREEBIND)" }),
+  tcpUserTimeout: {
+    ...one("TIME", parseTime, { group: kernel, help: "end a connection whose bytes go unacknowledged for so long" }),
+    accepts: ["string", "number"],
+  },
+
+  logLevel: choice("LEVEL", logLevels, { group: output, help: "how much is said" }, "info"),
+  logFormat: choice("FORMAT", logFormats, { group: output, help: "for people or for machines" }, "text"),
+} as const satisfies Record<string, Option<unknown>>;
+
+export type OptionKey = keyof typeof options;
+
+/** What each option came to. */
+export type Values = {
+  readonly [K in OptionKey]: (typeof options)[K] extends Option<infer T> ? T : never;
+};
+
+/** Options that are settings of the gateway. */
+export type SettingKey = {
+  [K in OptionKey]: (typeof options)[K] extends { readonly setting: keyof GatewaySettings } ? K : never;
+}[OptionKey];
+
+export const optionKeys = Object.keys(options) as readonly OptionKey[];
+
+/** The table's entries, for those who treat all alike. */
+export function optionOf(key: OptionKey): Option<unknown> & { readonly setting?: keyof GatewaySettings } {
+  return options[key];
+}
+
+export function flagName(key: string): string {
+  return `--${words(key, "-")}`;
+}
+
+export function variableName(key: string): string {
+  return `GATE46_${words(key, "_").toUpperCase()}`;
+}
+
+export function fileKey(key: string): string {
+  return words(key, "_");
+}
+
+function words(key: string, between: string): string {
+  return key.replace(/[A-Z]/g, (letter) => between + letter.toLowerCase());
+}
+
+function orUndefined(option: Option<readonly Prefix[]>): Option<readonly Prefix[] | undefined> {
+  return { ...option, read: (texts, wrong) => texts && option.read(texts, wrong) };
+}
+
+/** One address of each family. */
+function byFamily(hosts: Option<readonly string[]>): Option<GatewaySettings["announce"]> {
+  return {
+    ...hosts,
+    read: (texts, wrong) => {
+      const announce: { ipv4?: string; ipv6?: string } = {};
+      hosts.read(texts, wrong).forEach((host, i) => {
+        if (host === undefined) return; // which has been told
+        const family = host.includes(":") ? "ipv6" : "ipv4";
+        if (announce[family]) wrong("a second address of its family", i);
+        announce[family] = host;
+      });
+      return announce;
+    },
+  };
+}

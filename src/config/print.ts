@@ -1,0 +1,41 @@
+import { stringify } from "smol-toml";
+import type { Effective } from "./config.ts";
+import type { FileContent } from "./file.ts";
+import { fileKey, type OptionKey, optionKeys, optionOf } from "./options.ts";
+import type { ConfiguredUser } from "./user.ts";
+import { withoutPassword } from "./values.ts";
+
+/** The effective configuration as TOML, each option with who says so, and without secrets. */
+export function printConfig(effective: Effective, users: readonly ConfiguredUser[], file?: FileContent): string {
+  const lines: string[] = [];
+  for (const key of optionKeys) {
+    const given = effective[key];
+    const { notInFile, secret } = optionOf(key);
+    if (!given || notInFile) continue;
+    const name = fileKey(key);
+    lines.push(secret ? `# ${name} is hidden # ${given.from}` : `${name} = ${value(key, given.texts)} # ${given.from}`);
+  }
+  for (const { name, passwordFile } of users) {
+    lines.push("", "[[users]]", `name = ${JSON.stringify(name)}`);
+    lines.push(passwordFile === undefined ? "# password is hidden" : `password_file = ${JSON.stringify(passwordFile)}`);
+  }
+  for (const rule of file?.plainRules ?? []) lines.push("", "[[rules]]", stringify(hidden(rule)).trimEnd());
+  return `${lines.join("\n")}\n`;
+}
+
+function value(key: OptionKey, texts: readonly string[]): string {
+  const { many, accepts } = optionOf(key);
+  const one = (text: string) => {
+    if (accepts.includes("boolean")) return String(text === "true" || text === "1");
+    return accepts.includes("string") ? JSON.stringify(withoutPassword(text)) : text;
+  };
+  return many ? `[${texts.map(one).join(", ")}]` : one(texts.at(-1)!);
+}
+
+/** URLs without their passwords, wherever they stand. */
+function hidden(plain: unknown): unknown {
+  if (typeof plain === "string") return withoutPassword(plain);
+  if (Array.isArray(plain)) return plain.map(hidden);
+  if (typeof plain !== "object" || plain === null) return plain;
+  return Object.fromEntries(Object.entries(plain).map(([key, inner]) => [key, hidden(inner)]));
+}

@@ -1,0 +1,60 @@
+import { nearest } from "./nearest.ts";
+import { flagName, type OptionKey, optionKeys, optionOf, variableName } from "./options.ts";
+
+/** What one place says of one option. */
+export interface Given {
+  readonly texts: readonly string[];
+  /** The place of the text at `index`, for an error. */
+  where(index: number): string;
+  /** The place as a whole, for people. */
+  readonly from: string;
+}
+
+/** What one place says: the flags, the environment, or the file. */
+export interface Source {
+  readonly given: Partial<Record<OptionKey, Given>>;
+  /** What in it means nothing. */
+  readonly problems: readonly string[];
+}
+
+/** The words behind the flags, as they were written; by the option's key. */
+export type RawOptions = Partial<Record<OptionKey, string | boolean | readonly string[]>>;
+
+export function flagSource(raw: RawOptions): Source {
+  const given: Partial<Record<OptionKey, Given>> = {};
+  for (const key of optionKeys) {
+    const value = raw[key];
+    if (value === undefined) continue;
+    const texts = Array.isArray(value) ? value as readonly string[] : [String(value)];
+    const flag = flagName(key);
+    given[key] = { texts, from: flag, where: (index) => texts.length > 1 ? `${flag}[${index}]` : flag };
+  }
+  return { given, problems: [] };
+}
+
+/** Variables that begin as ours do and are read elsewhere. */
+const foreign = [
+  /^GATE46_(RUNTIME|BINS|SEED)$/, // scripts/ and tests
+  /_SERVICE_(HOST|PORT)(_|$)|_PORT(_\d+_(TCP|UDP|SCTP)(_|$)|$)/, // Kubernetes tells each pod of a Service named gate46
+];
+
+/** Variables GATE46_NAME; a list is separated by commas or blanks. One that is empty says nothing. */
+export function environmentSource(environment: Readonly<Record<string, string | undefined>>): Source {
+  const given: Partial<Record<OptionKey, Given>> = {};
+  const keys = new Map(optionKeys.map((key) => [variableName(key), key]));
+  const problems: string[] = [];
+  for (const [variable, text] of Object.entries(environment)) {
+    if (!variable.startsWith("GATE46_") || !text) continue;
+    const key = keys.get(variable);
+    if (key) {
+      const { many, secret } = optionOf(key);
+      const texts = many && !secret ? text.split(/[\s,]+/).filter(Boolean) : [text];
+      if (texts.length === 0) continue;
+      given[key] = { texts, from: variable, where: (index) => texts.length > 1 ? `${variable}[${index}]` : variable };
+    } else if (!foreign.some((pattern) => pattern.test(variable))) {
+      const near = nearest(variable, [...keys.keys()]);
+      problems.push(`Cannot use ${variable}: no such setting${near ? ` (did you mean ${near}?)` : ""}`);
+    }
+  }
+  return { given, problems };
+}

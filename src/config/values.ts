@@ -1,0 +1,70 @@
+import { ipAddress } from "../protocol/address.ts";
+import { parsePrefix, type Prefix } from "../protocol/prefix.ts";
+import type { PortRange } from "../gateway/settings.ts";
+import { WrongValue } from "./error.ts";
+
+/** Values as a person writes them. All throw WrongValue. */
+
+const units = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1 } as const;
+
+/** `10`, `10s`, `500ms`, `5m` or `1h`, in ms. */
+export function parseTime(text: string, leastMs = 1): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);
+  const ms = match && Number(match[1]) * units[(match[2] ?? "s") as keyof typeof units];
+  if (ms === null || ms > 2 ** 31 - 1) throw new WrongValue(`'${text}' is no time (write 10s, 500ms, 5m or 1h)`);
+  if (ms < leastMs) throw new WrongValue(`'${text}' is too short`);
+  return ms;
+}
+
+export function timeText(ms: number): string {
+  const [unit, size] = Object.entries(units).find(([, size]) => ms % size === 0)!;
+  return `${ms / size}${unit}`;
+}
+
+export function parseCount(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new WrongValue(`'${text}' is no number above 0`);
+  return Number(text);
+}
+
+export function parseChoice<T extends string>(text: string, choices: readonly T[]): T {
+  const found = choices.find((one) => one === text);
+  if (!found) throw new WrongValue(`'${text}' is not one of ${choices.join(", ")}`);
+  return found;
+}
+
+export function parsePrefixValue(text: string): Prefix {
+  const found = parsePrefix(text);
+  if (!found) throw new WrongValue(`'${text}' is not a prefix`);
+  return found;
+}
+
+/** Canonical text of an IP address. */
+export function parseHost(text: string): string {
+  const address = ipAddress(text, 0);
+  if (!address) throw new WrongValue(`'${text}' is no address`);
+  return address.host;
+}
+
+export function parsePorts(text: string): PortRange {
+  const match = /^(\d+)-(\d+)$/.exec(text);
+  const range = match && { first: Number(match[1]), last: Number(match[2]) };
+  if (!range || range.first < 1 || range.last > 65_535 || range.first > range.last) {
+    throw new WrongValue(`'${text}' is no range (write 40000-40999)`);
+  }
+  return range;
+}
+
+/** `443` or `8000-8999`. */
+export function parsePortOrRange(text: string): PortRange {
+  const match = /^(\d+)(?:-(\d+))?$/.exec(text);
+  const range = match && { first: Number(match[1]), last: Number(match[2] ?? match[1]) };
+  if (!range || range.last > 65_535 || range.first > range.last) {
+    throw new WrongValue(`'${text}' is no port (write 443 or 8000-8999)`);
+  }
+  return range;
+}
+
+/** What stands for `text` where it may be a URL with a password in it. */
+export function withoutPassword(text: string): string {
+  return text.replace(/(\/\/[^/@:]*|^(?!\w+:\/\/)[^/@:]*):.*@/, "$1:***@");
+}

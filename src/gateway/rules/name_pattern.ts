@@ -1,0 +1,38 @@
+import { parseIp } from "../../protocol/address.ts";
+
+/** Names that a rule is about: one, all below it, or both. */
+export interface NamePattern {
+  /** As it is written canonically: `example.org`, `*.example.org`, `.example.org` for both, or `*` for every name. */
+  readonly text: string;
+  /** Folded, without the dot or star in front; empty for `*`. */
+  readonly name: string;
+  readonly itself: boolean;
+  readonly below: boolean;
+}
+
+/** Undefined where `text` is no pattern. Letters beyond ASCII become A-labels (RFC 5890 s2.3.2.1). */
+export function parseNamePattern(text: string): NamePattern | undefined {
+  if (text === "*") return { text, name: "", itself: false, below: true };
+  const front = text.startsWith("*.") ? "*." : text.startsWith(".") ? "." : "";
+  const name = asciiName(text.slice(front.length));
+  if (name === undefined || parseIp(name)) return undefined;
+  return { text: front + name, name, itself: front !== "*.", below: front !== "" };
+}
+
+/** How names are compared: without case, and without the dot that says that nothing follows. */
+export function foldName(name: string): string {
+  const folded = name.toLowerCase();
+  return folded.endsWith(".") ? folded.slice(0, -1) : folded;
+}
+
+function asciiName(text: string): string | undefined {
+  const name = /^[\x21-\x7e]*$/.test(text) ? foldName(text) : foldName(aLabels(text));
+  const labels = name.split(".");
+  const good = name.length <= 253 && labels.every((label) => /^[a-z0-9_-]{1,63}$/.test(label));
+  return good && !/^(\d+|0x[0-9a-f]*)$/.test(labels.at(-1)!) ? name : undefined;
+}
+
+/** The runtime's URL parser knows UTS #46. Empty where the text is no name. */
+function aLabels(text: string): string {
+  return /[\s/?#@:[\]\\%]/.test(text) ? "" : URL.parse(`http://${text}/`)?.hostname ?? "";
+}

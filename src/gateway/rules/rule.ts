@@ -1,0 +1,47 @@
+import type { RelayType } from "../../events.ts";
+import type { Command } from "../../protocol/codes.ts";
+import type { Prefix } from "../../protocol/prefix.ts";
+import type { SocketAddr } from "../../net/socket.ts";
+import type { PortRange } from "../settings.ts";
+import type { NamePattern } from "./name_pattern.ts";
+
+export const familyChoices = ["prefer-ipv4", "prefer-ipv6", "only-ipv4", "only-ipv6"] as const;
+export type FamilyChoice = (typeof familyChoices)[number];
+
+/** One line of the ruleset. It fits where each matcher it has fits, and a matcher where any of its values does. */
+export interface Rule {
+  /** What the log calls it, as `rules[2] 'no ads'`. */
+  readonly name: string;
+  readonly action: "allow" | "deny";
+  /** Clients. */
+  readonly from?: readonly Prefix[];
+  /** Authenticated names. */
+  readonly users?: readonly string[];
+  readonly commands?: readonly Command[];
+  /** Destinations; also what opens one that is closed by default. */
+  readonly to?: readonly Prefix[];
+  /** Names that a client asked for; an address literal fits none. */
+  readonly names?: readonly NamePattern[];
+  readonly ports?: readonly PortRange[];
+  readonly relay?: readonly RelayType[];
+  /** Which family of addresses to dial, or to dial first. */
+  readonly family?: FamilyChoice;
+  /** Upstream gateways to go through, as URLs. */
+  readonly via?: readonly string[];
+}
+
+/** Who asks, and for what. */
+export interface Asker {
+  readonly client: SocketAddr;
+  readonly username?: string | undefined;
+  readonly command: Command;
+}
+
+/** What the ruleset says of one destination. */
+export interface Verdict {
+  readonly allowed: boolean;
+  /** The rule that says so, for the log and for people; never for the client. */
+  readonly rule: string;
+  readonly family?: FamilyChoice | undefined;
+  readonly via?: readonly string[] | undefined;
+}

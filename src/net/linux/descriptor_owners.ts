@@ -1,0 +1,35 @@
+/**
+ * Which thread owns which descriptor of the process, in memory that threads share: descriptors outlive a thread that dies,
+ * so whoever notices its death closes them.
+ */
+export class DescriptorOwners {
+  readonly memory: SharedArrayBuffer;
+  readonly #owners: Uint8Array;
+  readonly #owner: number;
+
+  /** For the thread `owner`, 1 to 255. */
+  constructor(memory: SharedArrayBuffer, owner: number) {
+    this.memory = memory;
+    this.#owners = new Uint8Array(memory);
+    this.#owner = owner;
+  }
+
+  /** A descriptor beyond the memory is not noted. */
+  add(fd: number): void {
+    this.#owners[fd] = this.#owner;
+  }
+
+  /** Has to come before the descriptor is closed: its number may be another thread's right after. */
+  remove(fd: number): void {
+    this.#owners[fd] = 0;
+  }
+
+  /** What the thread owns. */
+  owned(): number[] {
+    const owned: number[] = [];
+    this.#owners.forEach((owner, fd) => {
+      if (owner === this.#owner) owned.push(fd);
+    });
+    return owned;
+  }
+}

@@ -1,0 +1,85 @@
+import process from "node:process";
+import { EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_MOD } from "./abi.ts";
+import { errnoError } from "./errno.ts";
+import type { Libc } from "./libc.ts";
+
+/** Is told what the kernel says of its descriptor. Any call may be spurious. */
+export interface Watcher {
+  ready(events: number): void;
+}
+
+const MAX_EVENTS = 256;
+
+/** struct epoll_event is packed on x64 only (epoll_ctl(2)): events, then 64 bits of our own. */
+const STRIDE = process.arch === "x64" ? 3 : 4;
+const DATA = STRIDE - 2;
+
+/** An epoll(7) instance and who watches what. */
+export class Poller {
+  readonly #libc: Libc;
+  readonly #epoll: number;
+  readonly #fault: (error: unknown) => void;
+  readonly #events = new Int32Array(MAX_EVENTS * STRIDE);
+  readonly #event = new Int32Array(STRIDE);
+  /** By descriptor. */
+  readonly #watchers: (Watcher | undefined)[] = [];
+  /** Which watcher of a descriptor an event is for: the number may have been given anew since it was reported. */
+  readonly #generations: number[] = [];
+  #generation = 0;
+
+  /** What a watcher throws goes to `fault`. Throws NetError. */
+  constructor(libc: Libc, fault: (error: unknown) => void) {
+    this.#libc = libc;
+    this.#fault = fault;
+    this.#epoll = libc.epoll_create1(EPOLL_CLOEXEC);
+    if (this.#epoll < 0) throw errnoError(libc.errno(), "make", "an epoll instance");
+  }
+
+  get fd(): number {
+    return this.#epoll;
+  }
+
+  /** Throws NetError. The watch ends with unwatch(), which has to come before the descriptor is closed. */
+  watch(fd: number, watcher: Watcher, events: number): void {
+    this.#generations[fd] = this.#generation = (this.#generation + 1) | 0;
+    this.#control(EPOLL_CTL_ADD, fd, events);
+    this.#watchers[fd] = watcher;
+  }
+
+  /** Changes what is told of `fd`; what is so already is told again. Throws NetError. */
+  change(fd: number, events: number): void {
+    this.#control(EPOLL_CTL_MOD, fd, events);
+  }
+
+  unwatch(fd: number): void {
+    this.#watchers[fd] = undefined;
+  }
+
+  /** Waits for at most `timeoutMs` (-1: without end) and tells the watchers. */
+  poll(timeoutMs: number): void {
+    const events = this.#events;
+    const count = this.#libc.epoll_wait(this.#epoll, events, MAX_EVENTS, timeoutMs);
+    for (let i = 0; i < count; i++) {
+      const at = i * STRIDE, fd = events[at + DATA]!;
+      if (this.#generations[fd] !== events[at + DATA + 1]) continue;
+      try {
+        this.#watchers[fd]?.ready(events[at]!);
+      } catch (error) {
+        this.#fault(error);
+      }
+    }
+  }
+
+  close(): void {
+    this.#libc.close(this.#epoll);
+  }
+
+  #control(operation: number, fd: number, events: number): void {
+    this.#event[0] = events;
+    this.#event[DATA] = fd;
+    this.#event[DATA + 1] = this.#generations[fd]!;
+    if (this.#libc.epoll_ctl(this.#epoll, operation, fd, this.#event) < 0) {
+      throw errnoError(this.#libc.errno(), "watch", `descriptor ${fd}`);
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import { addressText } from "../../protocol/address.ts";
+import { NetError } from "../error.ts";
+import type { ConnectOptions, SocketAddr } from "../socket.ts";
+import {
+  EPOLLERR,
+  EPOLLHUP,
+  EPOLLOUT,
+  IPPROTO_TCP,
+  SO_BINDTODEVICE,
+  SO_ERROR,
+  SO_MARK,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+  SOL_SOCKET,
+  TCP_NODELAY,
+  TCP_USER_TIMEOUT,
+} from "./abi.ts";
+import type { Engine } from "./engine.ts";
+import { EINPROGRESS, errnoError } from "./errno.ts";
+import { encodeSockaddr, family } from "./sockaddr.ts";
+import { setOption } from "./socket_option.ts";
+import { LinuxSocket } from "./tcp_socket.ts";
+
+/** Connects without blocking. Rejects with NetError, whose kind is the kernel's own errno. */
+export function dialTcp(engine: Engine, addr: SocketAddr, { cut }: ConnectOptions = {}): Promise<LinuxSocket> {
+  const what = addressText(addr);
+  const givenUp = () => new NetError("aborted", `Cannot connect to ${what}: given up`);
+  if (cut?.made) return Promise.reject(givenUp());
+  return new Promise((resolve, reject) => {
+    const { libc } = engine;
+    const fd = libc.socket(family(addr.host), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return reject(errnoError(libc.errno(), "connect to", what));
+    engine.own(fd);
+    const fail = (errno: number) => {
+      engine.close(fd);
+      reject(errnoError(errno, "connect to", what));
+    };
+    setOption(libc, fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    const refused = setOutgoing(engine, fd);
+    if (refused) return fail(refused);
+    const peer = encodeSockaddr(addr);
+    if (libc.connect(fd, peer, peer.length) < 0) {
+      const errno = libc.errno();
+      if (errno !== EINPROGRESS) return fail(errno);
+    }
+    const socket = new LinuxSocket(engine, fd, addr, true);
+    const release = cut?.on(() => {
+      socket.close();
+      reject(givenUp());
+    });
+    socket.divert({
+      ready(events) {
+        if (socket.closed) return;
+        if (events & (EPOLLERR | EPOLLHUP)) {
+          release?.();
+          const errno = pendingError(engine, fd);
+          if (errno !== 0) {
+            socket.close();
+            return reject(errnoError(errno, "connect to", what));
+          }
+        } else if (!(events & EPOLLOUT)) return;
+        release?.();
+        socket.divert(undefined);
+        resolve(socket);
+      },
+    });
+  });
+}
+
+/** Sets what the administrator wants of sockets that leave this machine; the errno where the kernel refuses. */
+export function setOutgoing({ libc, options }: Engine, fd: number): number | undefined {
+  const { mark, device, userTimeoutMs } = options;
+  if (mark !== undefined && !setOption(libc, fd, SOL_SOCKET, SO_MARK, mark)) return libc.errno();
+  if (device !== undefined) {
+    const name = new TextEncoder().encode(`${device}\0`);
+    if (libc.setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, name.length) < 0) return libc.errno();
+  }
+  if (userTimeoutMs !== undefined) setOption(libc, fd, IPPROTO_TCP, TCP_USER_TIMEOUT, userTimeoutMs);
+  return undefined;
+}
+
+const value = new Int32Array(1), valueSize = new Uint32Array(1);
+
+/** SO_ERROR, which asking clears; 0 where there is none. */
+export function pendingError({ libc }: Engine, fd: number): number {
+  valueSize[0] = 4;
+  return libc.getsockopt(fd, SOL_SOCKET, SO_ERROR, value, valueSize) < 0 ? libc.errno() : value[0]!;
+}

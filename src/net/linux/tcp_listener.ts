@@ -1,0 +1,156 @@
+import { addressText } from "../../protocol/address.ts";
+import type { Listener, ListenOptions, Socket, SocketAddr } from "../socket.ts";
+import {
+  EPOLLET,
+  EPOLLIN,
+  IP_FREEBIND,
+  IPPROTO_IP,
+  IPPROTO_IPV6,
+  IPPROTO_TCP,
+  IPV6_V6ONLY,
+  SO_REUSEADDR,
+  SO_REUSEPORT,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+  SOL_SOCKET,
+  TCP_NODELAY,
+  TCP_USER_TIMEOUT,
+} from "./abi.ts";
+import type { Engine, SocketOptions } from "./engine.ts";
+import { EAGAIN, errnoError } from "./errno.ts";
+import type { Libc } from "./libc.ts";
+import type { Watcher } from "./poller.ts";
+import { nameOf } from "./probe.ts";
+import { decodeSockaddr, encodeSockaddr, family, SOCKADDR_SIZE } from "./sockaddr.ts";
+import { setOption } from "./socket_option.ts";
+import { LinuxSocket } from "./tcp_socket.ts";
+
+const BACKLOG = 4_096;
+
+/** So many clients in a row are let in before those that are in have their turn. */
+const MAX_BURST = 64;
+
+/** What befell one connection, not the listener (accept(2)): the next may be well. */
+const ofOneConnection: ReadonlySet<number> = new Set([71, 92, 95, 100, 101, 103, 112, 113]);
+
+interface Waiting {
+  resolve(socket: Socket | null): void;
+  reject(error: unknown): void;
+}
+
+/** Binds a TCP socket, for a listener. Throws NetError. */
+export function bindTcp(
+  { libc, options }: Pick<Engine, "libc" | "options">,
+  addr: SocketAddr,
+  { reusePort }: ListenOptions,
+): number {
+  const what = addressText(addr);
+  const fd = libc.socket(family(addr.host), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) throw errnoError(libc.errno(), "listen on", what);
+  setOption(libc, fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  if (reusePort) setOption(libc, fd, SOL_SOCKET, SO_REUSEPORT, 1);
+  if (addr.host.includes(":")) setOption(libc, fd, IPPROTO_IPV6, IPV6_V6ONLY, addr.host === "::" ? 0 : 1);
+  if (options.freeBind) setOption(libc, fd, IPPROTO_IP, IP_FREEBIND, 1);
+  // Inherited by what is accepted (tcp(7)).
+  setOption(libc, fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  if (options.userTimeoutMs !== undefined) setOption(libc, fd, IPPROTO_TCP, TCP_USER_TIMEOUT, options.userTimeoutMs);
+  const name = encodeSockaddr(addr);
+  if (libc.bind(fd, name, name.length) < 0) {
+    const error = errnoError(libc.errno(), "listen on", what);
+    libc.close(fd);
+    throw error;
+  }
+  return fd;
+}
+
+/**
+ * Takes the port of `addr`, or a free one for port 0, for several listeners that will share it, and keeps it for as long as
+ * the program runs; refused where another program listens there, which sharing alone would allow. Throws NetError.
+ */
+export function claimPort(libc: Libc, options: SocketOptions, addr: SocketAddr): SocketAddr {
+  const fd = bindTcp({ libc, options }, addr, {});
+  setOption(libc, fd, SOL_SOCKET, SO_REUSEPORT, 1);
+  return nameOf(libc.getsockname, fd)!;
+}
+
+export class LinuxListener implements Listener, Watcher {
+  readonly addr: SocketAddr;
+  readonly #engine: Engine;
+  readonly #fd: number;
+  readonly #name = new Uint8Array(SOCKADDR_SIZE);
+  readonly #nameSize = new Uint32Array(1);
+  #readable = true;
+  #burst = 0;
+  #accepter: Waiting | undefined;
+  #closed = false;
+
+  /** Throws NetError. */
+  constructor(engine: Engine, addr: SocketAddr, options: ListenOptions) {
+    const { libc } = engine;
+    this.#engine = engine;
+    this.#fd = engine.own(bindTcp(engine, addr, options));
+    if (libc.listen(this.#fd, BACKLOG) < 0) {
+      const error = errnoError(libc.errno(), "listen on", addressText(addr));
+      engine.close(this.#fd);
+      throw error;
+    }
+    this.addr = nameOf(libc.getsockname, this.#fd)!;
+    engine.poller.watch(this.#fd, this, EPOLLIN | EPOLLET);
+  }
+
+  accept(): Promise<Socket | null> {
+    return new Promise((resolve, reject) => {
+      this.#accepter = { resolve, reject };
+      if (this.#closed) this.#take()?.resolve(null);
+      else if (this.#readable) this.#accept();
+    });
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#engine.close(this.#fd);
+    this.#take()?.resolve(null);
+  }
+
+  ready(): void {
+    this.#readable = true;
+    this.#burst = 0;
+    if (this.#accepter) this.#accept();
+  }
+
+  #accept(): void {
+    if (++this.#burst > MAX_BURST) return this.#engine.later(() => this.ready());
+    const { libc } = this.#engine;
+    for (;;) {
+      this.#nameSize[0] = SOCKADDR_SIZE;
+      const fd = libc.accept4(this.#fd, this.#name, this.#nameSize, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (fd >= 0) return this.#open(fd);
+      const errno = libc.errno();
+      if (errno === EAGAIN) {
+        this.#readable = false;
+        return;
+      }
+      if (ofOneConnection.has(errno)) continue;
+      return this.#take()?.reject(errnoError(errno, "accept on", addressText(this.addr)));
+    }
+  }
+
+  #open(fd: number): void {
+    this.#engine.own(fd);
+    try {
+      const socket = new LinuxSocket(this.#engine, fd, decodeSockaddr(this.#name)!, false);
+      this.#take()?.resolve(socket);
+    } catch (error) {
+      this.#engine.close(fd);
+      this.#take()?.reject(error);
+    }
+  }
+
+  #take(): Waiting | undefined {
+    const accepter = this.#accepter;
+    this.#accepter = undefined;
+    return accepter;
+  }
+}

@@ -1,0 +1,242 @@
+import { NetError } from "../error.ts";
+import { watchIdle } from "../relay.ts";
+import type { ByteCounts, RelayEnd, RelayOptions } from "../socket.ts";
+import { EPOLLERR, EPOLLOUT, SPLICE_F_MOVE, SPLICE_F_NONBLOCK } from "./abi.ts";
+import type { Engine } from "./engine.ts";
+import { EAGAIN } from "./errno.ts";
+import type { Pipe } from "./pipes.ts";
+import { pendingError } from "./tcp_dial.ts";
+import type { LinuxSocket } from "./tcp_socket.ts";
+
+/** A read of so much is bulk; after so many in a row the kernel moves the bytes, until one moves less than the floor. */
+const BULK_SIZE = 32 << 10, BULK_READS = 2, BULK_FLOOR = 16 << 10;
+
+/** So much is moved before the others have their turn. */
+const MAX_ROUNDS = 8;
+
+/** Relays by epoll: small transfers through one shared buffer, large ones by splice(2), which copies nothing. */
+export function linuxRelay(
+  engine: Engine,
+  client: LinuxSocket,
+  destination: LinuxSocket,
+  options: RelayOptions,
+): Promise<RelayEnd> {
+  return new Promise((resolve) => new Relay(engine, client, destination, options, resolve));
+}
+
+class Relay {
+  readonly engine: Engine;
+  readonly activity: { at: number };
+  readonly #sockets: readonly [LinuxSocket, LinuxSocket];
+  readonly #directions: readonly [Direction, Direction];
+  readonly #resolve: (end: RelayEnd) => void;
+  readonly #stopIdle: () => void;
+  #over = false;
+
+  constructor(
+    engine: Engine,
+    client: LinuxSocket,
+    destination: LinuxSocket,
+    { idleMs, counts, early }: RelayOptions,
+    resolve: (end: RelayEnd) => void,
+  ) {
+    this.engine = engine;
+    this.activity = { at: engine.timers.now() };
+    this.#resolve = resolve;
+    this.#sockets = [client, destination];
+    const up = new Direction(this, client, destination, counts, "up", early);
+    const down = new Direction(this, destination, client, counts, "down");
+    this.#directions = [up, down];
+    this.#stopIdle = watchIdle(engine.timers, idleMs, this.activity, this.#sockets, () => this.stop("idle"));
+    client.divert({ ready: (events) => this.#ready(client, events, up, down) });
+    destination.divert({ ready: (events) => this.#ready(destination, events, down, up) });
+    this.pump(up);
+    this.pump(down);
+  }
+
+  /** Both have said all, so closing says the rest. */
+  get finished(): boolean {
+    return this.#directions.every(({ finished }) => finished);
+  }
+
+  pump(direction: Direction): void {
+    if (this.#over) return;
+    try {
+      direction.pump();
+    } catch (error) {
+      return this.#fail(error);
+    }
+    if (this.finished) this.stop("end");
+  }
+
+  stop(end: RelayEnd): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#stopIdle();
+    for (const direction of this.#directions) direction.release();
+    for (const socket of this.#sockets) end === "reset" ? socket.reset() : socket.close();
+    this.#resolve(end);
+  }
+
+  /** `socket` has something to say: to `out`, which reads from it, and to `into`, which writes to it. */
+  #ready(socket: LinuxSocket, events: number, out: Direction, into: Direction): void {
+    if (this.#over) return;
+    if (socket.closed) return this.stop("end"); // from outside
+    if (events & EPOLLERR) return this.#fail(socket.failed(pendingError(this.engine, socket.fd), "relay from"));
+    this.pump(out);
+    if (events & EPOLLOUT) this.pump(into.writable());
+  }
+
+  #fail(error: unknown): void {
+    this.stop(error instanceof NetError && error.kind === "reset" ? "reset" : "error");
+  }
+}
+
+/** Bytes from one socket to the other. At most one of `#held` and `#pipe` holds something. */
+class Direction {
+  readonly #relay: Relay;
+  readonly #from: LinuxSocket;
+  readonly #to: LinuxSocket;
+  readonly #counts: ByteCounts;
+  readonly #key: keyof ByteCounts;
+  /** What the receiver has not taken yet: nothing more is read while there is any. */
+  #held: Uint8Array<ArrayBuffer> | undefined;
+  #pipe: Pipe | undefined;
+  #piped = 0;
+  #blocked = false;
+  #bulkReads = 0;
+  #ended = false;
+  #queued = false;
+  finished = false;
+
+  constructor(
+    relay: Relay,
+    from: LinuxSocket,
+    to: LinuxSocket,
+    counts: ByteCounts,
+    key: keyof ByteCounts,
+    early?: Uint8Array,
+  ) {
+    this.#relay = relay;
+    this.#from = from;
+    this.#to = to;
+    this.#counts = counts;
+    this.#key = key;
+    this.#held = early as Uint8Array<ArrayBuffer> | undefined;
+  }
+
+  /** The receiver has room again. */
+  writable(): this {
+    this.#blocked = false;
+    return this;
+  }
+
+  /** Moves what there is until one side can do no more, or the others are to have their turn. Throws NetError. */
+  pump(): void {
+    for (let round = 0; !this.finished; round++) {
+      if (round === MAX_ROUNDS) return this.#goOnLater();
+      if (!this.#deliver()) return;
+      if (this.#ended) {
+        this.finished = true;
+        if (!this.#relay.finished) this.#to.shutDown();
+      } else if (!this.#from.readable || !(this.#bulkReads >= BULK_READS ? this.#splice() : this.#copy())) return;
+    }
+  }
+
+  /** Gives back the pipe, with what is in it. */
+  release(): void {
+    this.finished = true;
+    this.#held = undefined;
+    if (this.#pipe) this.#relay.engine.pipes.discard(this.#pipe);
+    this.#pipe = undefined;
+  }
+
+  /** Hands on what is held; false where the receiver has no room for it. */
+  #deliver(): boolean {
+    if (this.#held) {
+      if (this.#blocked) return false;
+      const sent = this.#send(this.#held, this.#held.length);
+      this.#held = sent === this.#held.length ? undefined : this.#held.subarray(sent);
+      return this.#held === undefined;
+    }
+    const pipe = this.#pipe;
+    if (!pipe) return true;
+    const { libc, pipes } = this.#relay.engine;
+    while (this.#piped > 0) {
+      if (this.#blocked) return false;
+      const moved = libc.splice(pipe.readEnd, null, this.#to.fd, null, this.#piped, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+      if (moved < 0) {
+        const errno = libc.errno();
+        if (errno !== EAGAIN) throw this.#to.failed(errno, "write to");
+        this.#blocked = true;
+        this.#to.watchWriting();
+        return false;
+      }
+      this.#piped -= moved;
+      this.#moved(moved);
+    }
+    pipes.giveBack(pipe);
+    this.#pipe = undefined;
+    return true;
+  }
+
+  /** Reads into the shared buffer and sends from it; false where there was nothing to read. Throws NetError. */
+  #copy(): boolean {
+    const { libc, scratch } = this.#relay.engine;
+    const size = libc.recv(this.#from.fd, scratch, scratch.length, 0);
+    if (size <= 0) return this.#nothing(size);
+    if (size < scratch.length) this.#from.readable = this.#from.hungUp;
+    this.#bulkReads = size >= BULK_SIZE ? this.#bulkReads + 1 : 0;
+    const sent = this.#blocked ? 0 : this.#send(scratch, size);
+    if (sent < size) this.#held = scratch.slice(sent, size);
+    return true;
+  }
+
+  /** Reads into a pipe; false where there was nothing to read. Throws NetError. */
+  #splice(): boolean {
+    const { libc, pipes } = this.#relay.engine;
+    const pipe = pipes.take();
+    if (!pipe) return this.#copy();
+    const flags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
+    const size = libc.splice(this.#from.fd, null, pipe.writeEnd, null, pipe.size, flags);
+    if (size <= 0) {
+      const nothing = this.#nothing(size);
+      pipes.giveBack(pipe);
+      return nothing;
+    }
+    if (size < BULK_FLOOR) this.#bulkReads = 0;
+    this.#pipe = pipe;
+    this.#piped = size;
+    return true;
+  }
+
+  /** What a read that brought nothing means: the end (true), or no more for now (false). Throws NetError. */
+  #nothing(size: number): boolean {
+    if (size === 0) return this.#ended = true;
+    const errno = this.#relay.engine.libc.errno();
+    if (errno !== EAGAIN) throw this.#from.failed(errno, "read from");
+    this.#from.readable = false;
+    return false;
+  }
+
+  #send(bytes: Uint8Array<ArrayBuffer>, size: number): number {
+    const sent = this.#to.send(bytes, size);
+    this.#blocked = sent < size;
+    if (sent > 0) this.#moved(sent);
+    return sent;
+  }
+
+  #moved(size: number): void {
+    this.#counts[this.#key] += size;
+    this.#relay.activity.at = this.#relay.engine.turnAt;
+  }
+
+  #goOnLater(): void {
+    if (this.#queued) return;
+    this.#queued = true;
+    this.#relay.engine.later(() => {
+      this.#queued = false;
+      this.#relay.pump(this);
+    });
+  }
+}

@@ -1,0 +1,220 @@
+import { addressText } from "../../protocol/address.ts";
+import { NetError } from "../error.ts";
+import type { Socket, SocketAddr } from "../socket.ts";
+import {
+  EPOLLERR,
+  EPOLLET,
+  EPOLLHUP,
+  EPOLLIN,
+  EPOLLOUT,
+  EPOLLRDHUP,
+  IPPROTO_TCP,
+  MSG_NOSIGNAL,
+  SHUT_WR,
+  SO_KEEPALIVE,
+  SO_LINGER,
+  SOL_SOCKET,
+  TCP_KEEPCNT,
+  TCP_KEEPIDLE,
+  TCP_KEEPINTVL,
+} from "./abi.ts";
+import type { Engine } from "./engine.ts";
+import { EAGAIN, errnoError } from "./errno.ts";
+import type { Watcher } from "./poller.ts";
+import { nameOf } from "./probe.ts";
+import { setOption } from "./socket_option.ts";
+
+/** What read() lends at most; bulk flows through a relay, not through here. */
+const READ_SIZE = 64 << 10;
+
+/** Silence before the first probe, between probes (s), and how many. */
+const KEEPALIVE_IDLE_S = 60, KEEPALIVE_INTERVAL_S = 15, KEEPALIVE_COUNT = 4;
+
+const READING = EPOLLIN | EPOLLRDHUP | EPOLLET;
+
+interface Waiting<T> {
+  resolve(value: T): void;
+  reject(error: unknown): void;
+}
+
+const done = Promise.resolve();
+const noLinger = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0); // struct linger { l_onoff, l_linger }
+
+/** A TCP socket that this program owns by its descriptor. */
+export class LinuxSocket implements Socket, Watcher {
+  readonly fd: number;
+  readonly remoteAddr: SocketAddr;
+  /** Whether a receive may bring something; one that brings less than it has room for empties it, until the next event. */
+  readable = false;
+  /** The peer has finished or the connection is broken: receives tell until they have told all. */
+  hungUp = false;
+  readonly #engine: Engine;
+  #localAddr: SocketAddr | undefined;
+  #watchesWriting: boolean;
+  #failure: NetError | undefined;
+  #reader: Waiting<Uint8Array | null> | undefined;
+  #writer: (Waiting<void> & { rest: Uint8Array }) | undefined;
+  #flow: Watcher | undefined;
+  #closed = false;
+
+  /** Takes `fd`, which is watched for writing already when it was dialled. Throws NetError. */
+  constructor(engine: Engine, fd: number, remoteAddr: SocketAddr, watched: boolean) {
+    this.#engine = engine;
+    this.fd = fd;
+    this.remoteAddr = remoteAddr;
+    this.#watchesWriting = watched;
+    engine.poller.watch(fd, this, watched ? READING | EPOLLOUT : READING);
+  }
+
+  get localAddr(): SocketAddr {
+    return this.#localAddr ??= (this.#closed ? undefined : nameOf(this.#engine.libc.getsockname, this.fd)) ??
+      { host: "0.0.0.0", port: 0 };
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  read(): Promise<Uint8Array | null> {
+    if (this.#closed) return Promise.resolve(null);
+    if (this.readable || this.#failure) {
+      try {
+        const bytes = this.#receive();
+        if (bytes !== undefined) return Promise.resolve(bytes);
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    }
+    return new Promise((resolve, reject) => this.#reader = { resolve, reject });
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    if (this.#closed) return Promise.reject(new NetError("closed", "Cannot write: closed"));
+    try {
+      const taken = this.send(bytes as Uint8Array<ArrayBuffer>);
+      if (taken === bytes.length) return done;
+      return new Promise((resolve, reject) => this.#writer = { resolve, reject, rest: bytes.subarray(taken) });
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  closeWrite(): Promise<void> {
+    this.shutDown();
+    return done;
+  }
+
+  /** Sends FIN. */
+  shutDown(): void {
+    if (!this.#closed) this.#engine.libc.shutdown(this.fd, SHUT_WR);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#engine.close(this.fd);
+    this.#takeReader()?.resolve(null);
+    this.#takeWriter()?.reject(new NetError("closed", "Cannot write: closed"));
+    this.#flow?.ready(0);
+  }
+
+  reset(): void {
+    if (this.#closed) return;
+    this.#engine.libc.setsockopt(this.fd, SOL_SOCKET, SO_LINGER, noLinger, noLinger.length);
+    this.close();
+  }
+
+  keepAlive(): void {
+    if (this.#closed) return;
+    const { libc } = this.#engine;
+    setOption(libc, this.fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
+    setOption(libc, this.fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
+    setOption(libc, this.fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT);
+    setOption(libc, this.fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+  }
+
+  /** Hands every event from now on to `flow`, a close as one without bits; undefined: read() and write() take them again. */
+  divert(flow: Watcher | undefined): void {
+    this.#flow = flow;
+  }
+
+  /** What the kernel takes of `bytes` now. Where that is not all, the socket is told when there is room again. Throws NetError. */
+  send(bytes: Uint8Array<ArrayBuffer>, size = bytes.length): number {
+    const sent = size === 0 ? 0 : this.#engine.libc.send(this.fd, bytes, size, MSG_NOSIGNAL);
+    if (sent === size) return sent;
+    if (sent < 0) {
+      const errno = this.#engine.libc.errno();
+      if (errno !== EAGAIN) throw this.failed(errno, "write to");
+    }
+    this.watchWriting();
+    return Math.max(0, sent);
+  }
+
+  /** Has the kernel tell when there is room to write; it tells at once if there is. Throws NetError. */
+  watchWriting(): void {
+    if (this.#watchesWriting) return;
+    this.#watchesWriting = true;
+    this.#engine.poller.change(this.fd, READING | EPOLLOUT);
+  }
+
+  /** Notes why the connection is broken; the first cause counts. */
+  failed(errno: number, verb: string): NetError {
+    return this.#failure ??= errnoError(errno, verb, addressText(this.remoteAddr));
+  }
+
+  ready(events: number): void {
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) this.hungUp = this.readable = true;
+    else if (events & EPOLLIN) this.readable = true;
+    if (this.#flow) return this.#flow.ready(events);
+    if (this.readable && this.#reader) this.#wakeReader();
+    if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP) && this.#writer) this.#writeOn(this.#writer);
+  }
+
+  #wakeReader(): void {
+    try {
+      const bytes = this.#receive();
+      if (bytes !== undefined) this.#takeReader()?.resolve(bytes);
+    } catch (error) {
+      this.#takeReader()?.reject(error);
+    }
+  }
+
+  #writeOn(writer: { rest: Uint8Array }): void {
+    try {
+      writer.rest = writer.rest.subarray(this.send(writer.rest as Uint8Array<ArrayBuffer>));
+      if (writer.rest.length === 0) this.#takeWriter()!.resolve();
+    } catch (error) {
+      this.#takeWriter()!.reject(error);
+    }
+  }
+
+  /** The next bytes, null at the end, undefined where there are none now. Throws NetError. */
+  #receive(): Uint8Array | null | undefined {
+    const { libc, scratch } = this.#engine;
+    const size = libc.recv(this.fd, scratch, READ_SIZE, 0);
+    if (size > 0) {
+      if (size < READ_SIZE) this.readable = this.hungUp;
+      return scratch.slice(0, size);
+    }
+    if (size === 0) {
+      if (this.#failure) throw this.#failure; // the kernel tells of it only once, and a write was told
+      return null;
+    }
+    const errno = libc.errno();
+    if (errno !== EAGAIN) throw this.failed(errno, "read from");
+    this.readable = false;
+    return undefined;
+  }
+
+  #takeReader(): Waiting<Uint8Array | null> | undefined {
+    const reader = this.#reader;
+    this.#reader = undefined;
+    return reader;
+  }
+
+  #takeWriter(): Waiting<void> | undefined {
+    const writer = this.#writer;
+    this.#writer = undefined;
+    return writer;
+  }
+}

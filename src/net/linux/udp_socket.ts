@@ -1,0 +1,130 @@
+import { addressText } from "../../protocol/address.ts";
+import type { Datagram, SocketAddr, UdpSocket } from "../socket.ts";
+import {
+  EPOLLET,
+  EPOLLIN,
+  EPOLLOUT,
+  IPPROTO_IPV6,
+  IPPROTO_UDP,
+  IPV6_V6ONLY,
+  SO_RCVBUF,
+  SO_RCVBUFFORCE,
+  SO_SNDBUF,
+  SO_SNDBUFFORCE,
+  SOCK_CLOEXEC,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+  SOL_SOCKET,
+  UDP_GRO,
+} from "./abi.ts";
+import type { Engine } from "./engine.ts";
+import { EAGAIN, errnoError } from "./errno.ts";
+import type { Watcher } from "./poller.ts";
+import { nameOf } from "./probe.ts";
+import { encodeSockaddr, family } from "./sockaddr.ts";
+import { setOption } from "./socket_option.ts";
+import { setOutgoing } from "./tcp_dial.ts";
+import { LastSource, type UdpArena } from "./udp_arena.ts";
+
+/** What the kernel may keep for us, so that a burst is not lost. Beyond the system's limit only with CAP_NET_ADMIN. */
+const BUFFER_SIZE = 1 << 20;
+
+/** A UDP socket with many datagrams to a call (recvmmsg(2), sendmmsg(2)), and joined ones where the kernel can (UDP_GRO). */
+export class LinuxUdpSocket implements UdpSocket, Watcher {
+  readonly addr: SocketAddr;
+  readonly #engine: Engine;
+  readonly #fd: number;
+  readonly #six: boolean;
+  readonly #last = new LastSource();
+  /** What the views of the last receive() are in. */
+  #arena: UdpArena | undefined;
+  #readable = false;
+  #receiver: ((batch: readonly Datagram[] | null) => void) | undefined;
+  #whenWritable: (() => void)[] = [];
+  #closed = false;
+
+  /** Throws NetError. */
+  constructor(engine: Engine, addr: SocketAddr) {
+    const { libc } = engine;
+    const fd = libc.socket(family(addr.host), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) throw errnoError(libc.errno(), "bind UDP", addressText(addr));
+    this.#engine = engine;
+    this.#fd = engine.own(fd);
+    this.#six = addr.host.includes(":");
+    try {
+      if (this.#six) setOption(libc, fd, IPPROTO_IPV6, IPV6_V6ONLY, addr.host === "::" ? 0 : 1);
+      for (const [force, plain] of [[SO_RCVBUFFORCE, SO_RCVBUF], [SO_SNDBUFFORCE, SO_SNDBUF]] as const) {
+        if (!setOption(libc, fd, SOL_SOCKET, force, BUFFER_SIZE)) setOption(libc, fd, SOL_SOCKET, plain, BUFFER_SIZE);
+      }
+      setOption(libc, fd, IPPROTO_UDP, UDP_GRO, 1); // Linux 5.0
+      const name = encodeSockaddr(addr);
+      if (libc.bind(fd, name, name.length) < 0) throw errnoError(libc.errno(), "bind UDP", addressText(addr));
+      const unset = setOutgoing(engine, fd);
+      if (unset) throw errnoError(unset, "bind UDP", addressText(addr));
+      this.addr = nameOf(libc.getsockname, fd)!;
+      engine.poller.watch(fd, this, EPOLLIN | EPOLLOUT | EPOLLET);
+    } catch (error) {
+      engine.close(fd);
+      throw error;
+    }
+  }
+
+  receive(): Promise<readonly Datagram[] | null> {
+    if (this.#arena) this.#engine.arenas.giveBack(this.#arena);
+    this.#arena = undefined;
+    if (this.#closed) return Promise.resolve(null);
+    const batch = this.#readable ? this.#receive() : undefined;
+    if (batch) return Promise.resolve(batch);
+    return new Promise((resolve) => this.#receiver = resolve);
+  }
+
+  async send(batch: readonly Datagram[]): Promise<number> {
+    const progress = { next: 0, lost: 0 };
+    while (!this.#closed && !this.#engine.sender.send(this.#fd, this.#six, batch, progress)) {
+      await new Promise<void>((resolve) => this.#whenWritable.push(resolve));
+    }
+    return progress.lost + batch.length - progress.next;
+  }
+
+  /** The arena is left to whoever still has views of it. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#engine.close(this.#fd);
+    this.#arena = undefined;
+    this.#receiver?.(null);
+    this.#receiver = undefined;
+    this.#wakeSenders();
+  }
+
+  ready(events: number): void {
+    if (events & EPOLLOUT) this.#wakeSenders();
+    if (!(events & EPOLLIN)) return;
+    this.#readable = true;
+    const receiver = this.#receiver;
+    const batch = receiver && this.#receive();
+    if (!batch) return;
+    this.#receiver = undefined;
+    receiver(batch);
+  }
+
+  #receive(): readonly Datagram[] | undefined {
+    const { arenas, libc } = this.#engine;
+    const arena = arenas.take();
+    for (;;) {
+      const batch = arena.receive(this.#fd, this.#last);
+      if (batch !== -1 && batch.length > 0) {
+        this.#arena = arena;
+        return batch;
+      }
+      if (batch !== -1 || libc.errno() !== EAGAIN) continue; // what ICMP said of an earlier datagram
+      this.#readable = false;
+      arenas.giveBack(arena);
+      return undefined;
+    }
+  }
+
+  #wakeSenders(): void {
+    for (const wake of this.#whenWritable.splice(0)) wake();
+  }
+}

@@ -1,0 +1,36 @@
+import process from "node:process";
+import type { Libc } from "../../src/net/linux/libc.ts";
+import { Engine } from "../../src/net/linux/engine.ts";
+import { linuxNet } from "../../src/net/linux/net.ts";
+import type { Net } from "../../src/net/socket.ts";
+import { runtime } from "./runtime.ts";
+
+/** libc where the tests run; undefined where there is none to be had. */
+export async function openLibc(): Promise<Libc | undefined> {
+  if (process.platform !== "linux") return undefined;
+  const { openLibc } = runtime === "bun"
+    ? await import("../../src/net/linux/libc_bun.ts")
+    : await import("../../src/net/linux/libc_deno.ts");
+  return await openLibc();
+}
+
+let opened: Promise<Net> | undefined;
+
+/** The Linux adapter in the thread of the tests, which has other things to do: it turns between them, and never waits. */
+export function openLinuxNet(): Promise<Net> {
+  return opened ??= open();
+}
+
+async function open(): Promise<Net> {
+  const engine = new Engine((await openLibc())!, {
+    fault(error) {
+      throw error;
+    },
+  });
+  const turn = () => {
+    engine.turn(0);
+    setTimeout(turn, 0).unref();
+  };
+  turn();
+  return linuxNet(engine);
+}
