@@ -3,8 +3,8 @@ import { NetError } from "../../net/error.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { type Address, addressText } from "../../protocol/address.ts";
 import { AddressType } from "../../protocol/codes.ts";
+import type { Association } from "../association.ts";
 import type { Socksifier } from "./socksifier.ts";
-import type { Association } from "./upstream.ts";
 
 /** Associations that one UDP socket of the application has open at most; the one used longest ago goes first. */
 const MAX_FLOWS = 64;

@@ -1,15 +1,17 @@
-import { setTimeout } from "node:timers";
+import { clearTimeout, setTimeout } from "node:timers";
+import type { Clock } from "../../net/clock.ts";
 import { Cut } from "../../net/cut.ts";
-import { NetError, type NetErrorKind } from "../../net/error.ts";
-import type { Socket, SocketAddr, UdpSocket } from "../../net/socket.ts";
-import { type Address, ipAddress, isUnspecified, nameAddress } from "../../protocol/address.ts";
+import type { Net, Socket, SocketAddr } from "../../net/socket.ts";
+import { type Address, nameAddress } from "../../protocol/address.ts";
 import { Command, Reply } from "../../protocol/codes.ts";
-import { decodeDatagram, encodeHeader } from "../../protocol/datagram.ts";
-import { NO_ADDRESS } from "../../protocol/request.ts";
-import { converse, ReplyError } from "./conversation.ts";
-import type { Hop } from "./hops.ts";
+import { decodeReply, encodeRequest } from "../../protocol/request.ts";
+import { Association } from "../association.ts";
+import { openChain } from "../chain.ts";
+import { converse, passThrough } from "../conversation.ts";
+import type { Hop } from "../hop.ts";
+import { openAssociation } from "../nested_association.ts";
 import { bindDirectly, connectDirectly, type NodeSocket, systemLookup } from "./node_net.ts";
-import type { Association, Upstream } from "./upstream.ts";
+import type { Upstream } from "./upstream.ts";
 
 /** A way through the gateways has to stand after so long (ms). */
 const CONNECT_MS = 60_000;
@@ -21,166 +23,81 @@ const RESOLVE_MS = 10_000;
 const KEPT_MS = 30_000;
 const MAX_KEPT = 4096;
 
-/** Asks for the address of a name; not in RFC 1928, understood by Tor and others. */
+/** CMD of a request for the address of a name: not in RFC 1928, understood by Tor and others. */
 const RESOLVE = 0xf0 as Command;
 
-/** The gateways at `hops`, over connections of the runtime's own. */
-export function gatewayUpstream(hops: readonly [Hop, ...Hop[]]): Upstream {
+/** Whose connection it is decides whether the process is to wait, not a deadline. */
+const clock: Clock = {
+  now: () => performance.now(),
+  after(ms, then) {
+    const timer = setTimeout(then, ms).unref();
+    return () => clearTimeout(timer);
+  },
+};
+
+/** One address, since what is lent is one connection. */
+const resolver = { resolve: async (name: string) => (await systemLookup(name)).slice(0, 1) };
+
+/** The gateways at `hops`, nearest first. */
+export function gatewayUpstream(hops: readonly Hop[]): Upstream {
   return {
-    connect: (destination, lend, cut) =>
-      open(hops, Command.Connect, destination, lend, cut).then(({ socket }) => socket),
-    associate: (cut) => associate(hops, cut),
+    async connect<T extends Socket>(
+      destination: Address,
+      lend: (hop: SocketAddr, cut: Cut) => Promise<T>,
+      cut = new Cut(),
+    ) {
+      let lent: T | undefined;
+      const connect: Net["connect"] = async (hop, options) => lent = await lend(hop, options!.cut!);
+      const limits = { deadlineMs: CONNECT_MS, cut };
+      await openChain(dialler({ connect }), hops, limits, (wire) => converse(wire, hops, Command.Connect, destination));
+      return lent!;
+    },
+    async associate(cut = new Cut()) {
+      const controls: NodeSocket[] = [];
+      const connect: Net["connect"] = async (hop, options) => {
+        const control = await connectDirectly(hop, options?.cut);
+        controls.push(control);
+        return control;
+      };
+      const limits = { deadlineMs: CONNECT_MS, cut };
+      const association = await openAssociation(dialler({ connect, bindUdp: bindDirectly }), hops, limits);
+      for (const control of controls) control.unref(); // the application's own socket keeps the process running
+      return new Association(association);
+    },
     exists: existence(hops),
   };
 }
 
-async function open<T extends Socket>(
-  hops: readonly [Hop, ...Hop[]],
-  command: Command,
-  destination: Address,
-  lend: (hop: SocketAddr, cut: Cut) => Promise<T>,
-  cut = new Cut(),
-  deadlineMs = CONNECT_MS,
-): Promise<{ socket: T; bound: Address }> {
-  let socket: T | undefined;
-  let failure: NetError | undefined;
-  const over = new Cut();
-  const fail = (kind: NetErrorKind, why: string) => {
-    failure ??= new NetError(kind, `Cannot connect through the gateway: ${why}`);
-    over.make();
-    socket?.close();
-  };
-  // Whose connection it is decides whether the process is to wait.
-  const timer = setTimeout(() => fail("timed-out", "it takes too long"), deadlineMs).unref();
-  const release = cut.on(() => fail("aborted", "given up"));
-  try {
-    const [{ address }] = hops;
-    const host = ipAddress(address.host, 0) ? address.host : (await systemLookup(address.host))[0]!;
-    if (failure) throw failure;
-    socket = await lend({ host, port: address.port }, over);
-    if (failure) throw failure;
-    return { socket, bound: await converse(socket, hops, command, destination) };
-  } catch (error) {
-    socket?.close();
-    throw failure ?? error;
-  } finally {
-    clearTimeout(timer);
-    release();
-  }
-}
-
-/** An association at each hop; its datagrams travel in those of the hop before (RFC 3089 s4, RFC 1928 s7). */
-async function associate(hops: readonly [Hop, ...Hop[]], cut?: Cut): Promise<Association> {
-  const controls: NodeSocket[] = [];
-  const relays: Address[] = [];
-  let udp: UdpSocket | undefined;
-  const close = () => {
-    for (const control of controls) control.close();
-    udp?.close();
-  };
-  try {
-    for (let n = 1; n <= hops.length; n++) {
-      const way = hops.slice(0, n) as unknown as [Hop, ...Hop[]];
-      const { socket, bound } = await open(way, Command.UdpAssociate, NO_ADDRESS, connectDirectly, cut);
-      controls.push(socket);
-      // An unspecified address is that of the gateway itself.
-      const self = n === 1 ? socket.remoteAddr.host : hops[n - 1]!.address.host;
-      const host = isUnspecified(bound.host) ? self : bound.host;
-      relays.push(ipAddress(host, bound.port) ?? nameAddress(host, bound.port));
-    }
-    const first = relays[0]!;
-    udp = await bindDirectly({ host: first.host.includes(":") ? "::" : "0.0.0.0", port: 0 });
-  } catch (error) {
-    close();
-    throw error;
-  }
-  for (const control of controls) {
-    control.unref();
-    watch(control, close);
-  }
-  const socket = udp, [first] = relays as [Address];
-  const headers = relays.slice(1).map((relay) => encodeHeader(relay));
-  const received: { readonly payload: Uint8Array; readonly source: Address }[] = [];
-  return {
-    async send(payload, destination) {
-      const bytes = joined([...headers, encodeHeader(destination), payload]);
-      const lost = await socket.send([{ bytes, addr: first }]);
-      if (lost > 0) throw new NetError("other", "Cannot send a datagram to the gateway");
-    },
-    async receive() {
-      while (received.length === 0) {
-        const batch = await socket.receive();
-        if (!batch) return null;
-        for (const { bytes, addr } of batch) {
-          const inner = addr.host === first.host && addr.port === first.port ? unwrapped(bytes, relays) : undefined;
-          if (inner) received.push(inner);
-        }
-      }
-      return received.shift()!;
-    },
-    close,
-  };
-}
-
-/** An association lives as long as its connection (RFC 1928 s7). */
-function watch(control: Socket, close: () => void): void {
-  (async () => {
-    while (await control.read());
-  })().then(close, close);
-}
-
-/** What has come from the destination, out of the headers of all hops; undefined where it is none of that. */
-function unwrapped(
-  bytes: Uint8Array,
-  relays: readonly Address[],
-): { payload: Uint8Array; source: Address } | undefined {
-  try {
-    let payload = bytes;
-    for (const relay of relays.slice(1)) {
-      const outer = decodeDatagram(payload);
-      const known = ipAddress(relay.host, 0) !== undefined;
-      if (outer.fragment !== 0 || outer.address.port !== relay.port || (known && outer.address.host !== relay.host)) {
-        return undefined;
-      }
-      payload = outer.payload;
-    }
-    const inner = decodeDatagram(payload);
-    return inner.fragment === 0 ? { payload: inner.payload, source: inner.address } : undefined;
-  } catch {
-    return undefined; // of no gateway
-  }
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((size, { length }) => size + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
+/** A chain connects and binds, and does nothing else with a Net. */
+function dialler(net: Partial<Net>) {
+  return { net: net as Net, clock, resolver };
 }
 
 /** Asks by RESOLVE until the gateway says that it does not know the command; from then on every name may exist. */
-function existence(hops: readonly [Hop, ...Hop[]]): (name: string) => Promise<boolean> {
+function existence(hops: readonly Hop[]): (name: string) => Promise<boolean> {
   const known = new Map<string, { readonly answer: Promise<boolean>; readonly until: number }>();
-  let understood = true;
+  const connect: Net["connect"] = (hop, options) => connectDirectly(hop, options?.cut);
+  let understood = hops.at(-1)!.protocol === "socks5";
   const ask = async (name: string): Promise<boolean> => {
+    const limits = { deadlineMs: RESOLVE_MS, cut: new Cut() };
+    const request = encodeRequest({ command: RESOLVE, destination: nameAddress(name, 0) });
     try {
-      const { socket } = await open(hops, RESOLVE, nameAddress(name, 0), connectDirectly, undefined, RESOLVE_MS);
-      socket.close();
-      return true;
-    } catch (error) {
-      if (error instanceof ReplyError) {
-        if (error.reply === Reply.HostUnreachable) return false;
-        understood = false;
-      }
-      return true; // what else is wrong shows when it is connected to
+      const { wire, value } = await openChain(dialler({ connect }), hops, limits, async (wire) => {
+        await passThrough(wire, hops);
+        await wire.send(request);
+        return await wire.take(decodeReply);
+      });
+      wire.socket.close();
+      if (value.reply === Reply.HostUnreachable) return false;
+      if (value.reply !== Reply.Succeeded) understood = false;
+    } catch {
+      return true; // what is wrong shows when it is connected to
     }
+    return true;
   };
   return (name) => {
     if (!understood) return Promise.resolve(true);
-    const key = name.toLowerCase(), now = performance.now();
+    const key = name.toLowerCase(), now = clock.now();
     let entry = known.get(key);
     if (!entry || entry.until < now) {
       if (known.size >= MAX_KEPT) known.clear();

@@ -1,4 +1,5 @@
 import type { Socket, SocketAddr } from "../../net/socket.ts";
+import type { Association } from "../association.ts";
 import type { Address } from "../../protocol/address.ts";
 import type { Cut } from "../../net/cut.ts";
 
@@ -16,12 +17,4 @@ export interface Upstream {
   associate(cut?: Cut): Promise<Association>;
   /** Whether there is such a name; true also where the gateway cannot tell. */
   exists(name: string): Promise<boolean>;
-}
-
-/** A UDP association (RFC 1928 s7). */
-export interface Association {
-  send(payload: Uint8Array, destination: Address): Promise<void>;
-  /** The next datagram, or null once closed; the view is valid until the next receive(). */
-  receive(): Promise<{ readonly payload: Uint8Array; readonly source: Address } | null>;
-  close(): void;
 }

@@ -1,6 +1,7 @@
-import { request } from "undici"; // Bun's own
+import { createRequire } from "node:module";
 
 const { Bun } = globalThis;
+const { request } = createRequire(import.meta.url)("undici"); // Bun's own
 const [{ address: fake }] = await Bun.dns.lookup("v6.test", { family: 4 });
 const talk = (options) =>
   new Promise((resolve, reject) => {

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { NetError } from "../../../src/net/error.ts";
-import { ReplyError } from "../../../src/sockslib/socksify/conversation.ts";
+import { ReplyError } from "../../../src/sockslib/reply_error.ts";
 import { errorCode, errorNumber, replyOf, socketError } from "../../../src/sockslib/socksify/errors.ts";
 
 test("each reply is the errno that a socket call of this host would have failed with", () => {
-  const codes = [1, 2, 3, 4, 5, 6, 7, 8, 99].map((reply) => errorCode(new ReplyError(reply, 1)));
+  const codes = [1, 2, 3, 4, 5, 6, 7, 8, 99].map((reply) =>
+    errorCode(new ReplyError(reply, "connect to x:1", "gw", true))
+  );
   assert.deepEqual(codes, [
     "ECONNABORTED",
     "EACCES",
@@ -25,7 +27,7 @@ test("each reply is the errno that a socket call of this host would have failed 
 });
 
 test("errors have the fields that Node.js documents, and tell the true reason as their cause", () => {
-  const cause = new ReplyError(5, 1);
+  const cause = new ReplyError(5, "connect to x:1", "gw", true);
   const { message, ...fields } = socketError(cause, "connect", { host: "198.18.0.1", port: 80 }) as
     & Error
     & Record<string, unknown>;

@@ -4,7 +4,7 @@ import net from "node:net";
 import { test } from "node:test";
 import { Cut } from "../../../src/net/cut.ts";
 import { gatewayUpstream } from "../../../src/sockslib/socksify/gateway.ts";
-import { parseHops } from "../../../src/sockslib/socksify/hops.ts";
+import { parseHop } from "../../../src/sockslib/hop.ts";
 import { connectDirectly } from "../../../src/sockslib/socksify/node_net.ts";
 import { until } from "../../support/until.ts";
 
@@ -25,7 +25,7 @@ async function scripted(answers: readonly string[], credentials = "") {
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as net.AddressInfo;
-  const upstream = gatewayUpstream(parseHops(`socks5://${credentials}127.0.0.1:${port}`));
+  const upstream = gatewayUpstream([parseHop(`socks5://${credentials}127.0.0.1:${port}`)]);
   return {
     upstream,
     heard,
@@ -60,12 +60,12 @@ test("what a gateway refuses is told as it says it, and the connection is closed
     const [credentials, answers, expected] of [
       ["", ["0500", "05050001000000000000"], { reply: 5 }],
       ["", ["0500", "05630001000000000000"], { reply: 0x63 }],
-      ["", ["05ff"], { kind: "permission-denied", message: /wants a password/ }],
-      ["ann:pw@", ["0502", "0101"], { kind: "permission-denied", message: /refuses the password/ }],
+      ["", ["05ff"], { kind: "permission-denied", message: /wants credentials/ }],
+      ["ann:pw@", ["0502", "0101"], { kind: "permission-denied", message: /takes other credentials/ }],
       ["ann:pw@", ["05ff"], { kind: "permission-denied" }],
       ["", ["end"], { kind: "closed" }],
       ["", ["0500", "end"], { kind: "closed" }],
-      ["", ["0400"], { kind: "other", message: /gateway 1/ }],
+      ["", ["0400"], { kind: "other", message: /VER 4/ }],
       ["", ["0500", "00".repeat(600)], { kind: "other" }],
     ] as const
   ) {
