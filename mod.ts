@@ -12,6 +12,9 @@ export { defaultSettings, type GatewaySettings } from "./src/gateway/settings.ts
 export { systemResolver } from "./src/dns/system.ts";
 export { systemClock } from "./src/net/clock.ts";
 export { openNet } from "./src/net/mod.ts";
+export { Client } from "./src/sockslib/client.ts";
+export { ReplyError } from "./src/sockslib/reply_error.ts";
+export { NetError } from "./src/net/error.ts";
 export type { Event, SessionRecord } from "./src/events.ts";
 
 const start = workerStart();

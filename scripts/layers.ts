@@ -37,12 +37,21 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
   ],
   [
     "src/gateway/",
-    "src/gateway/ src/protocol/ src/net/socket.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/dns/resolver.ts " +
-    "src/sockslib/client.ts src/events.ts",
+    "src/gateway/ src/protocol/ src/net/socket.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/net/race.ts " +
+    "src/dns/resolver.ts src/sockslib/*.ts src/events.ts",
     silent,
   ],
-  ["src/sockslib/socksify/*.ts", "src/sockslib/ src/protocol/ src/net/socket.ts src/net/error.ts node:", "console"],
-  ["src/sockslib/", "src/sockslib/ src/protocol/ src/net/socket.ts src/net/error.ts", silent],
+  [
+    "src/sockslib/socksify/*.ts",
+    "src/sockslib/ src/protocol/ src/net/socket.ts src/net/error.ts src/net/clock.ts src/net/cut.ts node:",
+    "console",
+  ],
+  [
+    "src/sockslib/",
+    "src/sockslib/ src/protocol/ src/net/socket.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/net/race.ts " +
+    "src/dns/resolver.ts",
+    silent,
+  ],
   ["src/admin/", "src/admin/ src/events.ts src/protocol/codes.ts hono prom-client", silent],
   ["src/events.ts", "src/protocol/ src/net/socket.ts", silent],
   [

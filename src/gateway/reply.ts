@@ -15,28 +15,9 @@ const replies: Readonly<Partial<Record<NetErrorKind, Reply>>> = {
   "family-not-supported": Reply.AddressTypeNotSupported,
 };
 
-/** What each says about the destination: of several addresses tried, the lowest here is told. */
-const specificity: readonly NetErrorKind[] = [
-  "refused",
-  "permission-denied",
-  "host-unreachable",
-  "timed-out",
-  "network-unreachable",
-  "family-not-supported",
-];
-
 /** Undefined where the error is none of the three that are foreseen: our bug, which is told as 01. */
 export function replyFor(error: unknown): Reply | undefined {
   if (error instanceof NetError) return replies[error.kind] ?? Reply.GeneralFailure;
   if (error instanceof Refusal || error instanceof ProtocolError) return error.reply;
   return undefined;
-}
-
-/** The error that says most about why none of several addresses could be reached. */
-export function mostSpecific(errors: readonly unknown[]): unknown {
-  const rank = (error: unknown) => {
-    const at = error instanceof NetError ? specificity.indexOf(error.kind) : -1;
-    return at < 0 ? specificity.length : at;
-  };
-  return errors.reduce((best, error) => rank(error) < rank(best) ? error : best);
 }

@@ -41,11 +41,12 @@ export function encodeRequest({ command, destination }: Request): Uint8Array {
   return message(command, destination);
 }
 
+/** A BND that is a name and cannot be one is as good as none: it changes nothing about the outcome. */
 export const decodeReply = decoder<RequestReply>((cursor) => {
   expectVersion(cursor.u8());
   const reply = cursor.u8();
   skipReserved(cursor);
-  return { reply, bound: readAddress(cursor) };
+  return { reply, bound: readAddress(cursor, NO_ADDRESS) };
 });
 
 export function encodeReply(reply: Reply, bound: Address = NO_ADDRESS): Uint8Array {

@@ -1,0 +1,60 @@
+import { ipAddress } from "../protocol/address.ts";
+import { decodeDatagram, encodeHeader } from "../protocol/datagram.ts";
+import { NetError } from "../net/error.ts";
+import type { SocketAddr } from "../net/socket.ts";
+import { destinationAddress } from "./destination.ts";
+import type { NestedAssociation } from "./nested_association.ts";
+
+/** A datagram and the host it came from, as the last gateway says. */
+export interface ReceivedDatagram {
+  readonly payload: Uint8Array;
+  readonly source: SocketAddr;
+}
+
+/** UDP ASSOCIATE as an application uses it. It ends when the connection to one of the gateways does (RFC 1928 s7). */
+export class Association {
+  readonly #nested: NestedAssociation;
+  #received: ReceivedDatagram[] = [];
+
+  constructor(nested: NestedAssociation) {
+    this.#nested = nested;
+  }
+
+  /** Resolves when it has ended. */
+  get ended(): Promise<void> {
+    return this.#nested.ended;
+  }
+
+  /** Sends one datagram; a name is resolved by the last gateway. Rejects with NetError where it could not leave. */
+  async send(payload: Uint8Array, destination: SocketAddr): Promise<void> {
+    const header = encodeHeader(destinationAddress(destination));
+    const lost = this.#nested.closed ? 1 : await this.#nested.send([{ header, payload }]);
+    if (lost === 0) return;
+    const state = this.#nested.closed ? "the association has ended" : "too large, or no way to the gateway";
+    throw new NetError(this.#nested.closed ? "closed" : "other", `Cannot send a datagram: ${state}`);
+  }
+
+  /** The next datagram, or null at the end. The payload is valid until the next receive(). */
+  async receive(): Promise<ReceivedDatagram | null> {
+    while (this.#received.length === 0) {
+      const batch = await this.#nested.receive();
+      if (!batch) return null;
+      this.#received = batch.flatMap(received);
+    }
+    return this.#received.shift()!;
+  }
+
+  close(): void {
+    this.#nested.close();
+  }
+}
+
+/** What is malformed costs only itself; fragments come only to those who send some. */
+function received(bytes: Uint8Array): readonly ReceivedDatagram[] {
+  try {
+    const { fragment, address: { host, port }, payload } = decodeDatagram(bytes);
+    return fragment === 0 && ipAddress(host, port) ? [{ payload, source: { host, port } }] : [];
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,69 @@
+import { type Address, addressText, ipAddress, MAX_NAME_SIZE, nameAddress } from "../protocol/address.ts";
+import type { Credentials } from "../protocol/negotiation.ts";
+
+const schemes = { "socks5:": 1080, "socks5h:": 1080, "http:": 3128 } as const;
+
+/** One gateway on the way to a destination. */
+export interface Hop {
+  /** What it speaks; an HTTP proxy serves CONNECT only (RFC 9110 s9.3.6). */
+  readonly protocol: "socks5" | "http";
+  readonly address: Address;
+  /** Method 02 is offered only where they are given. Never to be logged. */
+  readonly credentials?: Credentials;
+}
+
+/** The most hops of one chain: what is longer is more likely a loop. */
+export const MAX_HOPS = 8;
+
+/**
+ * Reads `socks5://[USER:PASSWORD@]HOST[:PORT]` or `http://…`; `%` escapes octets of the credentials. Throws SyntaxError,
+ * whose message never repeats credentials.
+ */
+export function parseHop(text: string): Hop {
+  const [, scheme, userinfo, host, port] =
+    /^([a-z0-9+.-]+:)\/\/(?:([^/\s]*)@)?(\[[^\]\s]*\]|[^:/@[\]\s]+)(?::(\d{1,5}))?\/?$/i.exec(text) ?? [];
+  if (!host) throw new SyntaxError("is no URL of an upstream (write socks5://192.0.2.1:1080)");
+  const protocol = schemes[scheme!.toLowerCase() as keyof typeof schemes];
+  if (!protocol) throw new SyntaxError(`is of the scheme '${scheme}', which is neither socks5: nor http:`);
+  const number = port === undefined ? protocol : Number(port);
+  if (number < 1 || number > 65_535) throw new SyntaxError(`has the port ${port}, which is not 1 to 65535`);
+  return {
+    protocol: scheme!.toLowerCase() === "http:" ? "http" : "socks5",
+    address: hostAddress(host, number),
+    ...userinfo !== undefined && { credentials: parseCredentials(userinfo) },
+  };
+}
+
+/** The hop as it may be shown: without credentials. */
+export function hopText({ protocol, address }: Hop): string {
+  return `${protocol}://${addressText(address)}`;
+}
+
+function hostAddress(host: string, port: number): Address {
+  const bare = host.startsWith("[") ? host.slice(1, -1) : host;
+  const literal = ipAddress(bare, port);
+  if (literal) return literal;
+  try {
+    if (bare !== host || host.length > MAX_NAME_SIZE) throw new SyntaxError();
+    return nameAddress(host, port);
+  } catch {
+    throw new SyntaxError(`has the host '${host}', which is neither a name nor an address`);
+  }
+}
+
+function parseCredentials(userinfo: string): Credentials {
+  const [username, password, ...more] = userinfo.split(":").map(unescaped);
+  const fits = (field: Uint8Array | undefined) => field !== undefined && field.length > 0 && field.length < 256;
+  if (more.length > 0 || !fits(username) || !fits(password)) {
+    throw new SyntaxError("has credentials that are not USER:PASSWORD, each of 1 to 255 octets (':' is %3A)");
+  }
+  return { username: username!, password: password! };
+}
+
+function unescaped(text: string): Uint8Array {
+  try {
+    return new TextEncoder().encode(decodeURIComponent(text));
+  } catch {
+    throw new SyntaxError("has credentials with a stray '%' (which is %25)");
+  }
+}

@@ -1,0 +1,150 @@
+import { type Address, ipAddress, isUnspecified } from "../protocol/address.ts";
+import { Command } from "../protocol/codes.ts";
+import { decodeDatagram, encodeHeader } from "../protocol/datagram.ts";
+import { NO_ADDRESS } from "../protocol/request.ts";
+import { NetError } from "../net/error.ts";
+import type { Socket, SocketAddr, UdpSocket } from "../net/socket.ts";
+import { type ChainDialler, type Limits, openChain } from "./chain.ts";
+import { converse } from "./conversation.ts";
+import type { Hop } from "./hop.ts";
+
+/** A payload and the header that says where it goes (RFC 1928 s7). */
+export interface HeadedPayload {
+  readonly header: Uint8Array;
+  readonly payload: Uint8Array;
+}
+
+/**
+ * One UDP association through all of `hops`: an association at each, whose control connection goes through those before
+ * it; a datagram travels in that of the hop before (RFC 1928 s7, RFC 3089 s4). Rejects with NetError or ReplyError.
+ */
+export async function openAssociation(
+  dialler: ChainDialler,
+  hops: readonly Hop[],
+  limits: Limits,
+): Promise<NestedAssociation> {
+  const controls: Socket[] = [];
+  const close = () => {
+    for (const control of controls) control.close();
+  };
+  try {
+    const relays = await Promise.all(hops.map(async (hop, i) => {
+      const way = hops.slice(0, i + 1);
+      const talk = openChain(dialler, way, limits, (wire) => converse(wire, way, Command.UdpAssociate, NO_ADDRESS));
+      const { wire: { socket }, value } = await talk;
+      controls.push(socket);
+      return relayAddress(value, i === 0 ? { ...hop.address, ...socket.remoteAddr } : hop.address);
+    }));
+    const [{ host, port }, ...others] = relays as [Address, ...Address[]];
+    const first = { host: ipAddress(host, port) ? host : controls[0]!.remoteAddr.host, port };
+    const udp = await dialler.net.bindUdp({ host: first.host.includes(":") ? "::" : "0.0.0.0", port: 0 });
+    return new NestedAssociation(udp, first, others, controls);
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+/** A relay that tells no address is at the host it was asked for at. */
+function relayAddress(bound: Address, hop: Address): Address {
+  return isUnspecified(bound.host) ? ipAddress(hop.host, bound.port) ?? { ...hop, port: bound.port } : bound;
+}
+
+/** A UDP association that stands. It ends when the control connection of any of its hops does. */
+export class NestedAssociation {
+  /** Resolves when it has ended. */
+  readonly ended: Promise<void>;
+  readonly #udp: UdpSocket;
+  /** The relay of the first hop. */
+  readonly #first: SocketAddr;
+  readonly #others: readonly Address[];
+  /** The headers that lead to the relays of the others. */
+  readonly #way: Uint8Array;
+  readonly #controls: readonly Socket[];
+  #closed = false;
+  #end = () => {};
+
+  constructor(udp: UdpSocket, first: SocketAddr, others: readonly Address[], controls: readonly Socket[]) {
+    this.#udp = udp;
+    this.#first = first;
+    this.#others = others;
+    this.#way = joined(others.map((relay) => encodeHeader(relay)));
+    this.#controls = controls;
+    this.ended = new Promise((resolve) => this.#end = resolve);
+    for (const control of controls) {
+      control.keepAlive(); // nothing else would tell that the gateway has vanished
+      void this.#watch(control);
+    }
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** The relay of the first hop. */
+  get remoteAddr(): SocketAddr {
+    return this.#first;
+  }
+
+  /** Sends what has a header for its destination; resolves with the number lost. */
+  send(batch: readonly HeadedPayload[]): Promise<number> {
+    const way = this.#way, addr = this.#first;
+    return this.#udp.send(batch.map(({ header, payload }) => ({ bytes: joined([way, header, payload]), addr })));
+  }
+
+  /** What has come, each with the header of where from, or null at the end. The views are valid until the next receive(). */
+  async receive(): Promise<readonly Uint8Array[] | null> {
+    const { host, port } = this.#first;
+    for (let batch = await this.#udp.receive(); batch; batch = await this.#udp.receive()) {
+      const inner = batch.flatMap(({ bytes, addr }) => {
+        const unwrapped = addr.host === host && addr.port === port ? this.#unwrap(bytes) : undefined;
+        return unwrapped ? [unwrapped] : [];
+      });
+      if (inner.length > 0) return inner;
+    }
+    return null;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const control of this.#controls) control.close();
+    this.#udp.close();
+    this.#end();
+  }
+
+  /** What is inside of the headers of all relays; undefined where it comes from elsewhere. */
+  #unwrap(bytes: Uint8Array): Uint8Array | undefined {
+    try {
+      for (const relay of this.#others) {
+        const { fragment, address, payload } = decodeDatagram(bytes);
+        const expected = address.port === relay.port && (address.host === relay.host || !ipAddress(relay.host, 0));
+        if (fragment !== 0 || !expected) return undefined;
+        bytes = payload;
+      }
+      return bytes;
+    } catch {
+      return undefined; // it costs only itself
+    }
+  }
+
+  async #watch(control: Socket): Promise<void> {
+    try {
+      while (await control.read() !== null); // octets on it mean nothing
+    } catch (error) {
+      if (!(error instanceof NetError)) throw error;
+    } finally {
+      this.close();
+    }
+  }
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const out = new Uint8Array(parts.reduce((size, { length }) => size + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}

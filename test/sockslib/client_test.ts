@@ -1,0 +1,293 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { NetError } from "../../src/net/error.ts";
+import type { Socket } from "../../src/net/socket.ts";
+import { ipAddress } from "../../src/protocol/address.ts";
+import { encodeReply } from "../../src/protocol/request.ts";
+import { Client } from "../../src/sockslib/client.ts";
+import { ReplyError } from "../../src/sockslib/reply_error.ts";
+import { bytes, hex, joined } from "../support/bytes.ts";
+import { chainTest, type ChainWorld, HOP1, HOP2, HOP3 } from "../support/chain.ts";
+import { Peer, Server } from "../support/peer.ts";
+import { settle } from "../support/test_clock.ts";
+import { SERVER4, SERVER6 } from "../support/world.ts";
+
+const text = new TextDecoder();
+
+/** A server in place of a gateway that says `answers`, one after each thing it hears, cut into slices of `sliceSize`. */
+async function hostile(world: ChainWorld, answers: readonly string[], sliceSize = Infinity) {
+  const host = world.internet.host(HOP1);
+  const listener = await host.listen({ host: HOP1, port: 1080 });
+  const heard: string[] = [];
+  void (async () => {
+    for (let socket = await listener.accept(); socket; socket = await listener.accept()) {
+      void converse(socket).catch(() => {});
+    }
+  })();
+  async function converse(socket: Socket): Promise<void> {
+    for (const answer of answers) {
+      const chunk = await socket.read();
+      if (!chunk) break;
+      heard.push(hex(chunk));
+      const octets = bytes(answer);
+      for (let at = 0; at < octets.length; at += sliceSize) {
+        await socket.write(octets.subarray(at, at + sliceSize));
+        await settle();
+      }
+    }
+    for (let chunk = await socket.read(); chunk; chunk = await socket.read()) heard.push(hex(chunk));
+    socket.close();
+  }
+  return { host, heard: () => heard.splice(0) };
+}
+
+async function rejection(promise: Promise<unknown>): Promise<Error> {
+  return await promise.then(() => assert.fail("it resolved"), (error) => error);
+}
+
+chainTest("connect() goes through one gateway and through three, types mixed at each", async (world) => {
+  await world.addThree();
+  const server = new Server(await world.server.listen({ host: SERVER6, port: 80 }));
+  for (const client of [world.viaThree(), world.via(`socks5://${HOP3}`)]) {
+    const socket = await client.connect({ host: SERVER6, port: 80 });
+    await socket.write(bytes("'hello'"));
+    await settle();
+    assert.equal(server.peer.heardText(), "hello");
+    await server.peer.send("'goodbye'");
+    assert.equal(text.decode((await socket.read())!), "goodbye");
+    socket.close();
+    await settle();
+  }
+  server.close();
+});
+
+chainTest("connect() has a name travel unresolved to the last gateway", async (world) => {
+  await world.addThree();
+  const server = new Server(await world.server.listen({ host: SERVER6, port: 80 }));
+  world.links[2]!.resolver.set("server.example", [SERVER6]);
+  const socket = await world.viaThree().connect({ host: "server.example", port: 80 });
+  socket.close();
+  const asked = [world.resolver, ...world.links.map(({ resolver }) => resolver)].map(({ asked }) => asked);
+  assert.deepEqual(asked, [[], [], [], ["server.example"]]);
+  server.close();
+});
+
+chainTest("connect() resolves the first gateway's name only, and tries all its addresses", async (world) => {
+  await world.addThree();
+  world.internet.route("192.0.2.99", { fault: "host-unreachable" });
+  world.resolver.set("g1.example", ["192.0.2.99", HOP1]);
+  world.links[0]!.resolver.set("g2.example", [HOP2]);
+  const server = new Server(await world.server.listen({ host: SERVER4, port: 80 }));
+  const socket = await world.via("socks5://g1.example", "socks5://g2.example").connect({ host: SERVER4, port: 80 });
+  assert.deepEqual(world.resolver.asked, ["g1.example"]);
+  socket.close();
+  server.close();
+});
+
+chainTest("connect() tells a reply of the last gateway, and one about the next gateway, apart", async (world) => {
+  await world.addThree();
+  const refused = await rejection(world.viaThree().connect({ host: SERVER6, port: 81 }));
+  assert.ok(refused instanceof ReplyError);
+  assert.deepEqual([refused.reply, refused.last], [5, true]);
+  assert.match(refused.message, /^Cannot connect to \[2001:db8:5::80\]:81: socks5:\/\/192\.0\.2\.13:1080 says /);
+  const via = world.via(`socks5://${HOP1}`, `socks5://[${HOP2}]:9`, `socks5://${HOP3}`);
+  const nearer = await rejection(via.connect({ host: SERVER6, port: 80 }));
+  assert.ok(nearer instanceof ReplyError);
+  assert.deepEqual([nearer.reply, nearer.last], [5, false]);
+});
+
+chainTest("connect() keeps a reply code that no RFC knows, and needs no address behind a failure", async (world) => {
+  await hostile(world, ["05 00", "05 c7"]);
+  const error = await rejection(world.via(`socks5://${HOP1}`).connect({ host: SERVER4, port: 80 }));
+  assert.ok(error instanceof ReplyError);
+  assert.equal(error.reply, 0xc7);
+  assert.match(error.message, /unassigned reply 0xc7/);
+});
+
+const success = hex(encodeReply(0, ipAddress("192.0.2.7", 7)));
+
+for (const sliceSize of [1, 2, 3, Infinity]) {
+  chainTest(`connect() takes answers in slices of ${sliceSize}, and what comes behind the reply`, async (world) => {
+    await hostile(world, ["05 02", "01 00", `${success} 'first bytes'`], sliceSize);
+    const socket = await world.via(`socks5://user:secret@${HOP1}`).connect({ host: SERVER4, port: 80 });
+    let heard = "";
+    while (heard.length < 11) heard += text.decode((await socket.read())!);
+    assert.equal(heard, "first bytes");
+    socket.close();
+  });
+}
+
+chainTest("connect() offers method 02 only with credentials, and only where they are given", async (world) => {
+  const { heard } = await hostile(world, ["05 ff"]);
+  const bare = await rejection(world.via(`socks5://${HOP1}`).connect({ host: SERVER4, port: 80 }));
+  await settle();
+  assert.equal(heard()[0], "05 01 00");
+  assert.match(bare.message, /^Cannot log in to socks5:\/\/192\.0\.2\.11:1080: it wants credentials$/);
+  const given = await rejection(world.via(`socks5://us%40er:se%3Acret@${HOP1}`).connect({ host: SERVER4, port: 80 }));
+  await settle();
+  assert.equal(heard()[0], "05 02 00 02");
+  assert.doesNotMatch(String(given.stack), /se%3Acret|se:cret|us@er/);
+});
+
+chainTest("connect() is not talked into a method that it did not offer", async (world) => {
+  await hostile(world, ["05 02", "01 00"]);
+  const error = await rejection(world.via(`socks5://${HOP1}`).connect({ host: SERVER4, port: 80 }));
+  assert.ok(error instanceof NetError && error.kind === "permission-denied");
+});
+
+for (
+  const answers of [["04 00"], ["'HTTP/1.1 400 Bad Request'"], ["05 00", "04 00 00 01"], ["05 00", "05 00 00 09 00"]]
+) {
+  chainTest(`connect() calls what is no SOCKS by its name: ${answers.join(", ")}`, async (world) => {
+    await hostile(world, answers);
+    const error = await rejection(world.via(`socks5://${HOP1}`).connect({ host: SERVER4, port: 80 }));
+    assert.ok(error instanceof NetError && error.kind === "other", String(error));
+    assert.match(error.message, /^Cannot talk to socks5:\/\/192\.0\.2\.11:1080: /);
+  });
+}
+
+test("connect() ends with a foreseen error, whatever a gateway says", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 4 }),
+      fc.boolean(),
+      async (answers, polite) => {
+        const { ChainWorld } = await import("../support/chain.ts");
+        const world = new ChainWorld();
+        await hostile(world, [...polite ? ["05 00"] : [], ...answers.map(hex)]);
+        const outcome = world.via(`socks5://${HOP1}`).connect({ host: SERVER4, port: 80 }, { deadlineMs: 500 })
+          .then(
+            (socket) => socket.close(),
+            (error) => assert.ok(error instanceof NetError || error instanceof ReplyError),
+          );
+        await settle();
+        await world.clock.advance(500);
+        await outcome;
+        await world.end();
+      },
+    ),
+    { numRuns: 150 },
+  );
+});
+
+chainTest("connect() refuses what SOCKS cannot say before anything is sent", async (world) => {
+  const client = world.via(`socks5://${HOP1}`);
+  for (const host of ["a".repeat(256), "", "with blank", "fe80::1%eth0", "127.1"]) {
+    assert.ok(await rejection(client.connect({ host, port: 80 })) instanceof RangeError, host);
+  }
+  assert.ok(await rejection(client.connect({ host: "a", port: 65_536 })) instanceof RangeError);
+  assert.deepEqual(world.client.dialled, []);
+});
+
+chainTest("connect() gives up at its deadline, and when it is called off", async (world) => {
+  await hostile(world, ["05 00"]);
+  const client = world.via(`socks5://${HOP1}`);
+  const late = rejection(client.connect({ host: SERVER4, port: 80 }, { deadlineMs: 2_000 }));
+  await world.clock.advance(2_000);
+  assert.equal((await late as NetError).kind, "timed-out");
+  const controller = new AbortController();
+  const called = rejection(client.connect({ host: SERVER4, port: 80 }, { signal: controller.signal }));
+  await settle();
+  controller.abort();
+  assert.equal((await called as NetError).kind, "aborted");
+  const before = rejection(client.connect({ host: SERVER4, port: 80 }, { signal: AbortSignal.abort() }));
+  assert.equal((await before as NetError).kind, "aborted");
+});
+
+chainTest("connect() does not wait for a gateway that hangs up or cannot be reached", async (world) => {
+  await world.add([HOP1]);
+  const client = world.via(`socks5://${HOP1}:9`);
+  assert.equal((await rejection(client.connect({ host: SERVER4, port: 80 })) as NetError).kind, "refused");
+  const nameless = world.via("socks5://nowhere.example");
+  assert.equal((await rejection(nameless.connect({ host: SERVER4, port: 80 })) as NetError).kind, "no-such-name");
+});
+
+chainTest("bind() through three gateways tells where the last listens, then who came", async (world) => {
+  await world.addThree();
+  const rendezvous = await world.viaThree().bind({ host: SERVER4, port: 0 });
+  assert.equal(rendezvous.addr.host, "203.0.113.13");
+  const accepted = rendezvous.accept();
+  const peer = new Peer(await world.server.connect(rendezvous.addr));
+  const { socket, addr } = await accepted;
+  assert.deepEqual(addr, peer.socket.localAddr);
+  await peer.send("'data'");
+  assert.equal(text.decode((await socket.read())!), "data");
+  socket.close();
+});
+
+chainTest("bind() gives up at its deadline, and passes on the second reply's code", async (world) => {
+  await world.addThree();
+  const rendezvous = await world.viaThree().bind({ host: SERVER4, port: 0 });
+  const late = rejection(rendezvous.accept({ deadlineMs: 1_000 }));
+  await world.clock.advance(1_000);
+  assert.equal((await late as NetError).kind, "timed-out");
+  const slow = await world.viaThree().bind({ host: SERVER4, port: 0 });
+  const refused = rejection(slow.accept({ deadlineMs: 600_000 }));
+  await world.clock.advance(180_000);
+  assert.equal((await refused as ReplyError).reply, 6);
+});
+
+chainTest("associate() carries datagrams of both ways through one gateway and through three", async (world) => {
+  await world.addThree();
+  const echo = await world.server.bindUdp({ host: SERVER6, port: 53 });
+  void (async () => {
+    for (let batch = await echo.receive(); batch; batch = await echo.receive()) {
+      await echo.send(batch.map((one) => ({ ...one, bytes: joined(bytes("'echo '"), one.bytes) })));
+    }
+  })();
+  world.links[2]!.resolver.set("dns.example", [SERVER6]);
+  for (const client of [world.viaThree(), world.via(`socks5://${HOP3}`)]) {
+    const association = await client.associate();
+    for (const host of [SERVER6, "dns.example"]) {
+      await association.send(new TextEncoder().encode("one"), { host, port: 53 });
+      const { payload, source } = (await association.receive())!;
+      assert.equal(text.decode(payload), "echo one");
+      assert.deepEqual(source, { host: SERVER6, port: 53 });
+    }
+    association.close();
+    assert.equal(await association.receive(), null);
+    await settle();
+  }
+  echo.close();
+});
+
+chainTest("an association ends with the connection of any of its gateways", async (world) => {
+  await world.addThree();
+  const association = await world.viaThree().associate();
+  const drained = world.links[1]!.gateway.drain(0);
+  await world.clock.advance(0);
+  await drained;
+  await association.ended;
+  await assert.rejects(association.send(new Uint8Array(1), { host: SERVER6, port: 53 }), { kind: "closed" });
+});
+
+chainTest("associate() takes an address of zeros for the gateway's own", async (world) => {
+  const { host } = await hostile(world, ["05 00", hex(encodeReply(0, ipAddress("0.0.0.0", 700)))]);
+  const relay = await host.bindUdp({ host: HOP1, port: 700 });
+  const association = await world.via(`socks5://${HOP1}`).associate();
+  await association.send(bytes("'x'"), { host: SERVER4, port: 53 });
+  assert.equal(hex((await relay.receive())![0]!.bytes), "00 00 00 01 cb 00 71 50 00 35 78");
+  association.close();
+  relay.close();
+});
+
+test("a client wants one to eight gateways, and says which is none", () => {
+  const make = (...via: string[]) => () => new Client({ via } as never);
+  assert.throws(make(), /Cannot go through no gateway/);
+  assert.throws(make(...Array(9).fill("socks5://a")), /Cannot go through 9 gateways: at most 8/);
+  const wrong = [
+    "a",
+    "ftp://a",
+    "socks5://a:0",
+    "socks5://[a]",
+    "socks5://u@a",
+    "socks5://u:p%@a",
+    "socks5://127.1",
+    "socks5://a/b",
+  ];
+  for (const url of wrong) {
+    assert.throws(make("socks5://good", url), /^RangeError: Cannot go through gateway 2: it /, url);
+  }
+  assert.throws(make("socks5://user:hunter2@bad host"), (error: Error) => !String(error.stack).includes("hunter2"));
+});
