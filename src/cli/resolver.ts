@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Config } from "../config/config.ts";
+import { ConfigError } from "../config/error.ts";
 import { DnsResolver } from "../dns/dns_resolver.ts";
 import { parseHosts, watchedHosts } from "../dns/hosts.ts";
 import { Names } from "../dns/names.ts";
@@ -11,18 +12,28 @@ import { systemClock } from "../net/clock.ts";
 import type { Net } from "../net/socket.ts";
 
 /** The resolver that a configuration makes; `close` ends what its DNS servers hold open. */
-export function resolverOf({ dns, host }: Config, net: Net): { readonly resolver: Resolver; close(): void } {
+export function resolverOf({ dns, dnsCa, host }: Config, net: Net): { readonly resolver: Resolver; close(): void } {
   const configured = parseHosts(host.join("\n"));
   const hosts = host.length > 0 ? [() => configured] : [];
   const system = systemResolver();
   if (dns.length === 0) return { resolver: new Names({ hosts, system }), close() {} };
-  const transports = dns.map((server) => transportTo(server, { net, clock: systemClock }));
+  const ca = dnsCa === undefined ? undefined : readCa(dnsCa);
+  const transports = dns.map((server) => transportTo(server, { net, clock: systemClock, ca }));
   const resolver = new DnsResolver(new Servers(transports, systemClock), net, systemClock);
   const fromFile = watchedHosts(readHosts, systemClock);
   return {
     resolver: new Names({ hosts: [...hosts, fromFile], system, dns: resolver }),
     close: () => resolver.close(),
   };
+}
+
+/** Throws ConfigError. */
+function readCa(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new ConfigError(`Cannot read ${path}: ${(error as { code?: string }).code}`);
+  }
 }
 
 function readHosts(): string {
