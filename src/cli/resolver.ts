@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Config } from "../config/config.ts";
+import { ConfigError } from "../config/error.ts";
 import { DnsResolver } from "../dns/dns_resolver.ts";
 import { parseHosts, watchedHosts } from "../dns/hosts.ts";
 import { Names } from "../dns/names.ts";
@@ -18,13 +19,14 @@ export interface ResolverParts {
 
 /** The resolver that a configuration makes; `close` ends what its DNS servers hold open. */
 export function resolverOf(
-  { dns, host }: Config,
+  { dns, dnsCa, host }: Config,
   { net, clock, system }: ResolverParts,
 ): { readonly resolver: Resolver; close(): void } {
   const configured = parseHosts(host.join("\n"));
   const hosts = host.length > 0 ? [() => configured] : [];
   if (dns.length === 0) return { resolver: new Names({ hosts, system }), close() {} };
-  const transports = dns.map((server) => transportTo(server, { net, clock }));
+  const ca = dnsCa === undefined ? undefined : readCa(dnsCa);
+  const transports = dns.map((server) => transportTo(server, { net, clock, ca }));
   const resolver = new DnsResolver(new Servers(transports, clock), net, clock);
   const fromFile = watchedHosts(readHosts, clock);
   return {
@@ -36,6 +38,15 @@ export function resolverOf(
 /** Whether the configured DNS servers are asked through our own sockets only, and not through the runtime's TLS. */
 export function asksThroughNet({ dns }: Config): boolean {
   return dns.every(({ kind }) => kind === "udp" || kind === "tcp");
+}
+
+/** Throws ConfigError. */
+function readCa(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new ConfigError(`Cannot read ${path}: ${(error as { code?: string }).code}`);
+  }
 }
 
 function readHosts(): string {

@@ -4,7 +4,7 @@ import type { SocketAddr } from "../net/socket.ts";
 import { isNat64Prefix } from "../protocol/nat64.ts";
 import type { Prefix } from "../protocol/prefix.ts";
 import { WrongValue } from "./error.ts";
-import { parseChoice, parsePrefixValue } from "./values.ts";
+import { parseChoice, parsePrefixValue, withoutPassword } from "./values.ts";
 
 /** What is said about names and families, as a person writes it. All throw WrongValue. */
 
@@ -18,9 +18,21 @@ export function parseDnsServer(text: string): DnsServer {
     case "udp":
     case "tcp":
       return { kind: scheme, addr: serverAddr(rest!, 53, text) };
+    case "tls": {
+      const [, where = "", serverName] = /^([^#]*)(?:#([\w.-]+))?$/.exec(rest!) ?? [];
+      return { kind: "tls", addr: serverAddr(where, 853, text), serverName };
+    }
+    case "https":
+      if (!isPlainUrl(text)) throw new WrongValue(`'${withoutPassword(text)}' is no URL of a DNS server (${howTo})`);
+      return { kind: "https", url: text };
     default:
       throw new WrongValue(`'${text}' is no DNS server (${howTo})`);
   }
+}
+
+function isPlainUrl(text: string): boolean {
+  const url = URL.canParse(text) && new URL(text);
+  return url && url.hostname !== "" && url.username === "" && url.password === "" && url.hash === "";
 }
 
 function serverAddr(text: string, otherwise: number, whole: string): SocketAddr {

@@ -65,7 +65,13 @@ export const options = {
 
   dns: many("ADDR", parseDnsServer, {
     group: names,
-    help: "ask this DNS server (192.0.2.53, [2001:db8::53]:5353, tcp://192.0.2.53), not the system's resolver",
+    help: "ask this DNS server, not the system's resolver: 192.0.2.53, [2001:db8::53]:5353, tcp://192.0.2.53, " +
+      "tls://192.0.2.53#dns.example, https://dns.example/dns-query",
+  }),
+  dnsCa: one("FILE", asIs, {
+    group: names,
+    help: "certificates (PEM) of who vouches for tls:// and https://",
+    path: true,
   }),
   host: many("NAME=IP[,IP]", parseHostEntry, { group: names, help: "this name has these addresses" }),
   prefer: one("FAMILY", parseFamily, { group: names, help: "dial ipv4 or ipv6 first, where no rule says otherwise" }),

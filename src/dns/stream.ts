@@ -1,5 +1,5 @@
 import type { Clock } from "../net/clock.ts";
-import type { Cut } from "../net/cut.ts";
+import { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
 import type { Socket } from "../net/socket.ts";
 import { decodeReply, type DnsReply, encodeQuery, type Question } from "./message.ts";
@@ -12,6 +12,9 @@ export type Stream = Pick<Socket, "read" | "write" | "close">;
 /** A connection that nobody asks over is closed after so long (RFC 7766 s6.2.3). */
 const IDLE_MS = 10_000;
 
+/** One that has not said anything for so long to who gave up waiting is not asked again. */
+const DEAD_MS = 2_000;
+
 /** Queries on one connection at a time; those beyond wait for nothing and fail. */
 const MAX_WAITING = 1_024;
 
@@ -19,7 +22,7 @@ const MAX_WAITING = 1_024;
  * DNS over a stream: a length of two octets before each message (RFC 1035 s4.2.2). One connection is used for many queries,
  * which may be answered in any order (RFC 7766 s6.2.1).
  */
-export function streamTransport(name: string, clock: Clock, open: () => Promise<Stream>): Transport {
+export function streamTransport(name: string, clock: Clock, open: (cut: Cut) => Promise<Stream>): Transport {
   let current: Connection | undefined;
   return {
     name,
@@ -27,10 +30,10 @@ export function streamTransport(name: string, clock: Clock, open: () => Promise<
       // A server may close what has been idle just when it is asked again: that one is asked once more.
       const old = current?.usable ? current : undefined;
       try {
-        return await (old ?? (current = new Connection(name, clock, open()))).ask(question, cut);
+        return await (old ?? (current = new Connection(name, clock, open))).ask(question, cut);
       } catch (error) {
         if (!old || cut.made) throw error;
-        if (current === old) current = new Connection(name, clock, open());
+        if (current === old) current = new Connection(name, clock, open);
         return await current!.ask(question, cut);
       }
     },
@@ -48,14 +51,18 @@ class Connection {
   readonly #name: string;
   readonly #clock: Clock;
   readonly #opening: Promise<Stream>;
+  /** Made when it is closed, though it may not be open yet. */
+  readonly #closing = new Cut();
   readonly #waiting = new Map<number, Waiting>();
   #cancelIdle = () => {};
+  #heardAt: number;
   #closed = false;
 
-  constructor(name: string, clock: Clock, opening: Promise<Stream>) {
+  constructor(name: string, clock: Clock, open: (cut: Cut) => Promise<Stream>) {
     this.#name = name;
     this.#clock = clock;
-    this.#opening = opening;
+    this.#heardAt = clock.now();
+    this.#opening = open(this.#closing);
     void this.#run();
   }
 
@@ -68,8 +75,12 @@ class Connection {
     let id = randomId();
     while (this.#waiting.has(id)) id = randomId();
     const query = encodeQuery(id, question);
+    const askedAt = this.#clock.now();
     this.#cancelIdle();
-    const release = cut.on(() => this.#waiting.get(id)?.reject(this.#error("given up", "aborted")));
+    const release = cut.on(() => {
+      this.#waiting.get(id)?.reject(this.#error("given up", "aborted"));
+      if (this.#clock.now() - Math.max(askedAt, this.#heardAt) >= DEAD_MS) this.#fail(this.#error("no answer"));
+    });
     try {
       return await new Promise<DnsReply>((resolve, reject) => {
         if (cut.made) return reject(this.#error("given up", "aborted"));
@@ -95,6 +106,7 @@ class Connection {
       const stream = await this.#opening;
       if (this.#closed) return stream.close();
       for (let chunk = await stream.read(); chunk; chunk = await stream.read()) {
+        this.#heardAt = this.#clock.now();
         unread = joined(unread, chunk);
         for (let size = messageSize(unread); size <= unread.length; size = messageSize(unread)) {
           this.#take(unread.subarray(2, size));
@@ -118,6 +130,7 @@ class Connection {
     if (this.#closed) return;
     this.#closed = true;
     this.#cancelIdle();
+    this.#closing.make();
     const told = error instanceof NetError ? error : this.#error(String(error));
     for (const { reject } of this.#waiting.values()) reject(told);
     void this.#opening.then((stream) => stream.close(), () => {});

@@ -72,23 +72,35 @@ export async function dial(
   deadlineMs: number,
   cut: Cut,
 ): Promise<Socket> {
-  const what = addressText(destination);
-  const over = new Cut();
-  let late = false;
-  const cancel = dialler.clock.after(deadlineMs, () => {
-    late = true;
-    over.make();
-  });
-  const release = cut.on(() => over.make());
-  try {
+  return await withDeadline(dialler.clock, deadlineMs, cut, `connect to ${addressText(destination)}`, async (over) => {
     const judged = await judgedSoon(dialler, destination, over);
     const addresses = await waysTo(dialler.nat64, judged.addresses);
     const more = judged.more?.then((late) => waysTo(dialler.nat64, late));
     return addresses.length === 1 && !more
       ? await connectTo(dialler, addresses[0]!, over)
       : await race(dialler, addresses, more, over);
+  });
+}
+
+/** What `work` comes to, called off after `deadlineMs` or with `cut`: then it rejects with NetError "timed-out". */
+export async function withDeadline<T>(
+  clock: Clock,
+  deadlineMs: number,
+  cut: Cut,
+  what: string,
+  work: (over: Cut) => Promise<T>,
+): Promise<T> {
+  const over = new Cut();
+  let late = false;
+  const cancel = clock.after(deadlineMs, () => {
+    late = true;
+    over.make();
+  });
+  const release = cut.on(() => over.make());
+  try {
+    return await work(over);
   } catch (error) {
-    if (late) throw new NetError("timed-out", `Cannot connect to ${what}: no answer within ${deadlineMs} ms`);
+    if (late) throw new NetError("timed-out", `Cannot ${what}: no answer within ${deadlineMs} ms`);
     throw error;
   } finally {
     cancel();

@@ -7,7 +7,7 @@ import { alternating } from "./candidates.ts";
 /** A failure is remembered for so long, each time twice as long. */
 const FIRST_MS = 30_000, MAX_MS = 600_000;
 
-/** A family in which a connection was made within this works: it is the address that does not. */
+/** Where a connection was made in a family within this, one failure is the address's; the next is the family's. */
 const PROOF_MS = 10_000;
 
 /** Addresses that are remembered at a time. */
@@ -72,6 +72,7 @@ export class PathMemory {
     const family = this.#family(type);
     if (answers.has(kind)) family.provenAt = now;
     else if (now - family.provenAt > PROOF_MS) lengthen(family, now);
+    else family.provenAt = -Infinity; // which speaks for the family once
   }
 
   /** Whether the family failed lately. */

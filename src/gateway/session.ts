@@ -1,5 +1,5 @@
 import type { Address } from "../protocol/address.ts";
-import { Command, Reply } from "../protocol/codes.ts";
+import { Command, commandName, Reply } from "../protocol/codes.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { decodeRequest, encodeReply, type Request } from "../protocol/request.ts";
 import type { Emit, SessionEnd, SessionRecord } from "../events.ts";
@@ -14,6 +14,7 @@ import type { Dialler } from "./dial.ts";
 import { type Authenticator, negotiate } from "./methods.ts";
 import { Refusal } from "./refusal.ts";
 import { replyFor } from "./reply.ts";
+import { resolve, resolvePtr } from "./resolve.ts";
 import { refusal, type Ruleset } from "./ruleset.ts";
 import type { GatewaySettings } from "./settings.ts";
 import { ClientLeft, Wire } from "./wire.ts";
@@ -22,6 +23,8 @@ const commands: Readonly<Record<Command, Serve>> = {
   [Command.Connect]: connect,
   [Command.Bind]: bind,
   [Command.UdpAssociate]: associate,
+  [Command.Resolve]: resolve,
+  [Command.ResolvePtr]: resolvePtr,
 };
 
 /** After a failure the client has so long to close first; RFC 1928 s6 allows 10 s at most. */
@@ -106,6 +109,13 @@ export class Session {
       this.#end(request);
       await this.#farewell();
       return request;
+    }
+    if (!settings.resolveCommands && (request.command === Command.Resolve || request.command === Command.ResolvePtr)) {
+      const { command } = request;
+      throw new ProtocolError(
+        `Cannot serve command ${commandName(command)}: not without --resolve-commands`,
+        Reply.CommandNotSupported,
+      );
     }
     this.record.command = request.command;
     this.record.destination = request.destination;

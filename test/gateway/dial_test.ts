@@ -350,6 +350,20 @@ describe("What failed lately", () => {
     assert.deepEqual(dialling.hosts, [A4]);
   });
 
+  dialTest("is the family where two addresses are silent, though it worked just before", async (dialling) => {
+    await dialling.start(ipAddress(B6, 80)!);
+    dialling.again();
+    for (const host of [A6, B6]) dialling.internet.route(host, { fault: "silent" });
+    for (const [i, [six, four]] of ([[A6, A4], [B6, B4]] as const).entries()) {
+      await dialling.start(nameAddress(`n${i}.test`, 80), [six, four]);
+      await dialling.clock.advance(250);
+      assert.deepEqual(dialling.hosts, [six, four]);
+      dialling.again();
+    }
+    await dialling.start(nameAddress("third.test", 80), ["2001:db8:5::3", A4]);
+    assert.deepEqual(dialling.hosts, [A4]);
+  });
+
   dialTest("comes back at once with a connection that is made", async (dialling) => {
     dialling.internet.route(A6, { fault: "network-unreachable" });
     await dialling.start(NAME, [A6, A4]);
