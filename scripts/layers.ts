@@ -37,7 +37,7 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
   ],
   [
     "src/gateway/",
-    "src/gateway/ src/protocol/ src/net/socket.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/net/race.ts " +
+    "src/gateway/ src/protocol/ src/net/socket.ts src/net/error.ts src/net/clock.ts src/net/cut.ts " +
     "src/dns/resolver.ts src/sockslib/*.ts src/events.ts",
     silent,
   ],
@@ -48,7 +48,7 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
   ],
   [
     "src/sockslib/",
-    "src/sockslib/ src/protocol/ src/net/socket.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/net/race.ts " +
+    "src/sockslib/ src/protocol/ src/net/socket.ts src/net/error.ts src/net/clock.ts src/net/cut.ts " +
     "src/dns/resolver.ts",
     silent,
   ],

@@ -2,7 +2,7 @@ import { Metrics } from "../admin/metrics.ts";
 import type { Config } from "../config/config.ts";
 import { systemResolver } from "../dns/system.ts";
 import type { Emit } from "../events.ts";
-import { type PasswordHash } from "../gateway/password_hash.ts";
+import type { PasswordHash } from "../gateway/password_hash.ts";
 import { Users } from "../gateway/users.ts";
 import { systemClock } from "../net/clock.ts";
 import { openNet } from "../net/mod.ts";

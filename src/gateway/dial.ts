@@ -7,6 +7,7 @@ import type { Socket } from "../net/socket.ts";
 import type { Resolver } from "../dns/resolver.ts";
 import { type Candidate, candidates, preferredType } from "./candidates.ts";
 import { type Nat64, waysTo } from "./nat64.ts";
+import { Onward } from "./onward.ts";
 import { connectTo, race, type Racing } from "./race.ts";
 import type { Verdict } from "./rules/rule.ts";
 import { type Judge, refusal } from "./ruleset.ts";
@@ -29,8 +30,8 @@ export interface Judged {
 }
 
 /**
- * The addresses of `destination` that the ruleset lets pass, in the order to try them. Rejects with NetError, or with
- * Refusal where none may pass.
+ * The addresses of `destination` that the ruleset lets pass, in the order to try them. Rejects with NetError, with
+ * Refusal where none may pass, or with Onward where it goes through an upstream.
  */
 export async function judgedAddresses(
   { resolver, judge }: Pick<Dialler, "resolver" | "judge">,
@@ -65,7 +66,7 @@ export async function judgedSoon(dialler: Dialler, destination: Address, cut: Cu
   return { addresses, more };
 }
 
-/** Connects to the first of `destination`'s addresses that answers, all within `deadlineMs`. Rejects with NetError or Refusal. */
+/** Connects to the first of `destination`'s addresses that answers, all within `deadlineMs`. Rejects as judgedAddresses() does. */
 export async function dial(
   dialler: Dialler,
   destination: Address,
@@ -112,18 +113,18 @@ function isNamed({ type }: Address): boolean {
   return type === AddressType.DomainName;
 }
 
-/** What is certain before the name is resolved. Throws Refusal. */
+/** What is certain before the name is resolved. Throws Refusal, or Onward. */
 function refuseEarly(judge: Judge, destination: Address): void {
   const early = isNamed(destination) ? judge.name(destination.host, destination.port) : undefined;
-  if (early?.allowed === false) throw refusal(early);
+  if (early) throw early.allowed ? new Onward(early, destination) : refusal(early);
 }
 
-/** Those of `hosts` that may be dialled; at least one. Throws Refusal. */
+/** Those of `hosts` that may be dialled; at least one. Throws Refusal, or Onward. */
 function passing(judge: Judge, destination: Address, hosts: readonly string[]): readonly Address[] {
   const all = candidates(judge, destination, hosts);
   const [first] = all;
   if (first?.verdict.allowed === false) throw refusal(first.verdict);
-  if (first?.verdict.via) throw viaNotServed(first.verdict);
+  if (first?.verdict.via) throw new Onward(first.verdict, first.address);
   return allowed(all);
 }
 
@@ -147,9 +148,4 @@ function within<T>(clock: Clock, promise: Promise<T>, ms: number, cut: Cut): Pro
       release();
     });
   });
-}
-
-/** The place for upstreams: until they are dialled, nothing that was to go through one goes directly. */
-function viaNotServed({ rule }: Verdict): NetError {
-  return new NetError("other", `Cannot go through an upstream: not served yet (${rule})`);
 }

@@ -5,7 +5,7 @@ import { Cut } from "../net/cut.ts";
 import type { Net, Socket } from "../net/socket.ts";
 import { alternating } from "./candidates.ts";
 import type { PathMemory } from "./path_memory.ts";
-import { mostSpecific } from "../net/race.ts";
+import { mostSpecific } from "./reply.ts";
 import type { GatewaySettings } from "./settings.ts";
 
 /** How long an attempt has a head start over the next (RFC 8305 s5, "Connection Attempt Delay"). */

@@ -13,7 +13,7 @@ export interface Hop {
 }
 
 /** The most hops of one chain: what is longer is more likely a loop. */
-export const MAX_HOPS = 8;
+const MAX_HOPS = 8;
 
 /**
  * Reads `socks5://[USER:PASSWORD@]HOST[:PORT]` or `http://…`; `%` escapes octets of the credentials. Throws SyntaxError,
@@ -32,6 +32,20 @@ export function parseHop(text: string): Hop {
     address: hostAddress(host, number),
     ...userinfo !== undefined && { credentials: parseCredentials(userinfo) },
   };
+}
+
+/** Reads the URLs of a chain, nearest first. Throws RangeError naming the one that is wrong by its number. */
+export function parseHops(via: readonly string[]): readonly Hop[] {
+  if (via.length === 0) throw new RangeError("Cannot go through no gateway");
+  if (via.length > MAX_HOPS) throw new RangeError(`Cannot go through ${via.length} gateways: at most ${MAX_HOPS}`);
+  return via.map((text, i) => {
+    try {
+      return parseHop(text);
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      throw new RangeError(`Cannot go through gateway ${i + 1}: it ${error.message}`);
+    }
+  });
 }
 
 /** The hop as it may be shown: without credentials. */

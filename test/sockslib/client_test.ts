@@ -8,7 +8,7 @@ import { encodeReply } from "../../src/protocol/request.ts";
 import { Client } from "../../src/sockslib/client.ts";
 import { ReplyError } from "../../src/sockslib/reply_error.ts";
 import { bytes, hex, joined } from "../support/bytes.ts";
-import { chainTest, type ChainWorld, HOP1, HOP2, HOP3 } from "../support/chain.ts";
+import { chainTest, ChainWorld, HOP1, HOP2, HOP3 } from "../support/chain.ts";
 import { Peer, Server } from "../support/peer.ts";
 import { settle } from "../support/test_clock.ts";
 import { SERVER4, SERVER6 } from "../support/world.ts";
