@@ -5,7 +5,6 @@ import type { ListenSpec } from "../config/listen.ts";
 import type { Emit } from "../events.ts";
 import { Gateway } from "../gateway/gateway.ts";
 import type { GatewaySettings } from "../gateway/settings.ts";
-import { Nat64 } from "../gateway/nat64.ts";
 import { Ruleset } from "../gateway/ruleset.ts";
 import { Users } from "../gateway/users.ts";
 import { systemClock } from "../net/clock.ts";
@@ -14,7 +13,7 @@ import { openNet } from "../net/mod.ts";
 import type { Net, SocketAddr } from "../net/socket.ts";
 import { type Admin, startAdmin } from "./admin.ts";
 import { log, startLog, stopLog } from "./log.ts";
-import { resolverOf } from "./resolver.ts";
+import { openNaming } from "./names.ts";
 import { loadUsers } from "./users_file.ts";
 
 /** `gate46 serve`: puts the house together and runs it until a signal comes. Resolves with the exit code. */
@@ -24,14 +23,12 @@ export async function serve(config: Config): Promise<number> {
   await checkOutgoing(net, config.gateway);
   const listeners: Emit[] = [await startLog(config)];
   const own: { gateway?: Gateway; admin?: Admin } = {};
-  const names = resolverOf(config, net);
-  const nat64 = config.nat64 &&
-    new Nat64({ net, clock: systemClock, resolver: names.resolver, prefix: config.nat64 });
-  await nat64?.discover();
+  const naming = await openNaming(config, net);
+  const { resolver, nat64 } = naming;
   const gateway = own.gateway = new Gateway({
     net,
     clock: systemClock,
-    resolver: names.resolver,
+    resolver,
     nat64,
     ruleset: new Ruleset({
       rules: config.rules,
@@ -57,7 +54,7 @@ export async function serve(config: Config): Promise<number> {
   process.once("SIGTERM", endNow);
   process.once("SIGINT", endNow);
   await gateway.drain(config.drainMs);
-  names.close();
+  naming.close();
   await own.admin?.close();
   await stopLog();
   return 0;
