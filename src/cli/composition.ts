@@ -1,18 +1,17 @@
 import type { Config } from "../config/config.ts";
-import type { Resolver } from "../dns/resolver.ts";
 import type { Emit } from "../events.ts";
 import { Gateway } from "../gateway/gateway.ts";
 import type { Authenticator } from "../gateway/methods.ts";
-import { Nat64 } from "../gateway/nat64.ts";
 import { Ruleset } from "../gateway/ruleset.ts";
 import type { Clock } from "../net/clock.ts";
 import type { Net, SocketAddr } from "../net/socket.ts";
+import type { Naming } from "./names.ts";
 
 /** What differs between a gateway in the main thread and one in a worker. */
 export interface Parts {
   readonly net: Net;
   readonly clock: Clock;
-  readonly resolver: Resolver;
+  readonly naming: Pick<Naming, "resolver" | "nat64">;
   readonly authenticator: Authenticator | undefined;
   /** Listeners of this program beside the gateway's own. */
   readonly otherListeners: () => readonly SocketAddr[];
@@ -21,11 +20,11 @@ export interface Parts {
 }
 
 /** Puts a gateway together. It does not listen yet. */
-export function composeGateway(config: Config, { otherListeners, nextId, ...parts }: Parts): Gateway {
-  const { net, clock, resolver } = parts;
-  const nat64 = config.nat64 && new Nat64({ net, clock, resolver, prefix: config.nat64 });
+export function composeGateway(config: Config, { otherListeners, nextId, naming, ...parts }: Parts): Gateway {
+  const { nat64 } = naming;
   const gateway: Gateway = new Gateway({
     ...parts,
+    resolver: naming.resolver,
     nat64,
     ruleset: new Ruleset({
       rules: config.rules,
@@ -33,7 +32,7 @@ export function composeGateway(config: Config, { otherListeners, nextId, ...part
       family: config.family,
       meant: nat64 && ((ipv6) => nat64.meant(ipv6)),
       ownListeners: () => [...gateway.addrs, ...otherListeners()],
-      localAddrs: () => net.localAddrs(),
+      localAddrs: () => parts.net.localAddrs(),
     }),
     settings: config.gateway,
   }, nextId);

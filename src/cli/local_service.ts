@@ -10,7 +10,7 @@ import type { SocketAddr } from "../net/socket.ts";
 import { composeGateway } from "./composition.ts";
 import { listenAs } from "./listening.ts";
 import { checkOutgoing } from "./outgoing.ts";
-import { resolverOf } from "./resolver.ts";
+import { openNaming } from "./names.ts";
 import type { Service } from "./service.ts";
 
 /** The gateway in this thread, on the runtime's own sockets. Rejects with NetError. */
@@ -23,11 +23,11 @@ export async function startLocalService(
   const net = await openNet();
   await checkOutgoing(net, config.gateway);
   const metrics = new Metrics();
-  const names = resolverOf(config, { net, clock: systemClock, system: systemResolver() });
+  const naming = openNaming(config, { net, clock: systemClock, system: systemResolver() });
   const gateway = composeGateway(config, {
     net,
     clock: systemClock,
-    resolver: names.resolver,
+    naming,
     authenticator: users.size > 0 ? new Users(users) : undefined,
     otherListeners,
     emit: (event) => {
@@ -46,7 +46,7 @@ export async function startLocalService(
     metrics: metrics.registry,
     async drain(deadlineMs) {
       await gateway.drain(deadlineMs);
-      names.close();
+      naming.close();
     },
   };
 }

@@ -15,7 +15,7 @@ import { listenAs } from "./listening.ts";
 import { log } from "./log.ts";
 import { socketOptions } from "./socket_options.ts";
 import { checkOutgoing } from "./outgoing.ts";
-import { resolverOf } from "./resolver.ts";
+import { openNaming } from "./names.ts";
 import { WorkerPool } from "./worker_pool.ts";
 
 /** Gateways on the Linux engine, one for each core or as many as are wanted. Rejects with NetError. */
@@ -42,7 +42,7 @@ export async function startThreadedService(
     entry,
     count,
     start: { config: text, listen, otherListeners, asksForPasswords: authenticator !== undefined },
-    resolver: resolverOf(config, { net, clock: systemClock, system: systemResolver() }).resolver,
+    resolver: openNaming(config, { net, clock: systemClock, system: systemResolver() }).resolver,
     authenticator,
     emit,
   });

@@ -12,7 +12,7 @@ import { linuxNet } from "../net/linux/net.ts";
 import { giveThreadTo, openKernel } from "../net/mod.ts";
 import { composeGateway } from "./composition.ts";
 import { parseConfigText } from "./config_file.ts";
-import { asksThroughNet, resolverOf } from "./resolver.ts";
+import { asksThroughNet, openNaming } from "./names.ts";
 import { startLog, stopLog } from "./log.ts";
 import { socketOptions } from "./socket_options.ts";
 import { Questions } from "./questions.ts";
@@ -54,13 +54,12 @@ export async function startWorker({ port, number, ...start }: WorkerStart): Prom
     async (name) => await questions.ask({ type: "resolve", name }) as readonly string[],
     async (address) => await questions.ask({ type: "reverse", address }) as string,
   );
-  const { resolver } = asksThroughNet(config)
-    ? resolverOf(config, { net, clock: engine.timers, system: main })
-    : { resolver: main };
+  // Servers that want TLS are asked by the main thread, as the system is.
+  const own = asksThroughNet(config) ? config : { ...config, dns: [], host: [] };
   const gateway = composeGateway(config, {
     net,
     clock: engine.timers,
-    resolver,
+    naming: openNaming(own, { net, clock: engine.timers, system: main }),
     authenticator: start.asksForPasswords ? askingAuthenticator(questions) : undefined,
     otherListeners: () => start.otherListeners,
     emit,
