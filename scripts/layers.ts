@@ -56,7 +56,8 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
   ["src/events.ts", "src/protocol/ src/net/socket.ts", silent],
   [
     "src/config/",
-    "src/config/ src/protocol/ src/net/socket.ts src/gateway/settings.ts src/gateway/rules/ src/dns/server.ts smol-toml valibot",
+    "src/config/ src/protocol/ src/net/socket.ts src/gateway/settings.ts src/gateway/rules/ src/gateway/upstreams/upstream.ts " +
+    "src/dns/server.ts src/sockslib/hop.ts smol-toml valibot",
     silent,
   ],
   [

@@ -3,6 +3,7 @@ import type { Emit } from "../events.ts";
 import { Gateway } from "../gateway/gateway.ts";
 import type { Authenticator } from "../gateway/methods.ts";
 import { Ruleset } from "../gateway/ruleset.ts";
+import { Upstreams } from "../gateway/upstreams/upstreams.ts";
 import type { Clock } from "../net/clock.ts";
 import type { Net, SocketAddr } from "../net/socket.ts";
 import type { Naming } from "./names.ts";
@@ -21,19 +22,18 @@ export interface Parts {
 
 /** Puts a gateway together. It does not listen yet. */
 export function composeGateway(config: Config, { otherListeners, nextId, naming, ...parts }: Parts): Gateway {
-  const { nat64 } = naming;
+  const { rules, allow, family, upstreams, probeInterval: intervalMs, probeTimeout: timeoutMs } = config;
+  const { resolver, nat64 } = naming;
+  const own = {
+    ownListeners: () => [...gateway.addrs, ...otherListeners()],
+    localAddrs: () => parts.net.localAddrs(),
+  };
   const gateway: Gateway = new Gateway({
     ...parts,
-    resolver: naming.resolver,
+    resolver,
     nat64,
-    ruleset: new Ruleset({
-      rules: config.rules,
-      allow: config.allow,
-      family: config.family,
-      meant: nat64 && ((ipv6) => nat64.meant(ipv6)),
-      ownListeners: () => [...gateway.addrs, ...otherListeners()],
-      localAddrs: () => parts.net.localAddrs(),
-    }),
+    ruleset: new Ruleset({ ...own, rules, allow, family, meant: nat64 && ((ipv6) => nat64.meant(ipv6)) }),
+    upstreams: new Upstreams({ ...own, ...parts, resolver, rules, upstreams, probes: { intervalMs, timeoutMs } }),
     settings: config.gateway,
   }, nextId);
   void nat64?.discover();

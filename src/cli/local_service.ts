@@ -12,6 +12,7 @@ import { listenAs } from "./listening.ts";
 import { checkOutgoing } from "./outgoing.ts";
 import { openNaming } from "./names.ts";
 import type { Service } from "./service.ts";
+import { UpstreamStates } from "./upstream_states.ts";
 
 /** The gateway in this thread, on the runtime's own sockets. Rejects with NetError. */
 export async function startLocalService(
@@ -24,6 +25,7 @@ export async function startLocalService(
   await checkOutgoing(net, config.gateway);
   const metrics = new Metrics();
   const naming = openNaming(config, { net, clock: systemClock, system: systemResolver() });
+  const upstreams = new UpstreamStates(log);
   const gateway = composeGateway(config, {
     net,
     clock: systemClock,
@@ -31,7 +33,8 @@ export async function startLocalService(
     authenticator: users.size > 0 ? new Users(users) : undefined,
     otherListeners,
     emit: (event) => {
-      log(event);
+      if (event.type === "upstream") upstreams.note(event);
+      else log(event);
       metrics.listen(event);
     },
   });
@@ -43,6 +46,7 @@ export async function startLocalService(
     get sessionCount() {
       return gateway.sessionCount;
     },
+    upstreams,
     metrics: metrics.registry,
     async drain(deadlineMs) {
       await gateway.drain(deadlineMs);

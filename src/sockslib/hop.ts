@@ -13,7 +13,7 @@ export interface Hop {
 }
 
 /** The most hops of one chain: what is longer is more likely a loop. */
-const MAX_HOPS = 8;
+export const MAX_HOPS = 8;
 
 /**
  * Reads `socks5://[USER:PASSWORD@]HOST[:PORT]` or `http://…`; `%` escapes octets of the credentials. Throws SyntaxError,
@@ -22,7 +22,7 @@ const MAX_HOPS = 8;
 export function parseHop(text: string): Hop {
   const [, scheme, userinfo, host, port] =
     /^([a-z0-9+.-]+:)\/\/(?:([^/\s]*)@)?(\[[^\]\s]*\]|[^:/@[\]\s]+)(?::(\d{1,5}))?\/?$/i.exec(text) ?? [];
-  if (!host) throw new SyntaxError("is no URL of an upstream (write socks5://192.0.2.1:1080)");
+  if (!host) throw new SyntaxError("is no upstream (write socks5://192.0.2.1:1080)");
   const protocol = schemes[scheme!.toLowerCase() as keyof typeof schemes];
   if (!protocol) throw new SyntaxError(`is of the scheme '${scheme}', which is neither socks5: nor http:`);
   const number = port === undefined ? protocol : Number(port);

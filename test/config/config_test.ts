@@ -215,6 +215,9 @@ describe("parseConfig()", () => {
       idleTimeout: "4s",
       udpIdleTimeout: "5s",
       drain: "6s",
+      via: ["socks5://u:p@192.0.2.5", "http://g2.example"],
+      probeInterval: "9s",
+      probeTimeout: "10s",
       maxSessions: "7",
       engine: "linux",
       workers: "3",
@@ -282,6 +285,10 @@ describe("parseConfig()", () => {
       host: ["192.0.2.7 db.example\n2001:db8::7 db.example"],
       family: "prefer-ipv4",
       nat64: "64:ff9b:1::/96",
+      probeInterval: 9_000,
+      probeTimeout: 10_000,
+      upstreams: [],
+      rules: [{ name: "--via", action: "allow", via: ["socks5://u:p@192.0.2.5", "http://g2.example"] }],
     });
   });
 

@@ -153,7 +153,6 @@ test("connect() ends with a foreseen error, whatever a gateway says", async () =
       fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 4 }),
       fc.boolean(),
       async (answers, polite) => {
-        const { ChainWorld } = await import("../support/chain.ts");
         const world = new ChainWorld();
         await hostile(world, [...polite ? ["05 00"] : [], ...answers.map(hex)]);
         const outcome = world.via(`socks5://${HOP1}`).connect({ host: SERVER4, port: 80 }, { deadlineMs: 500 })

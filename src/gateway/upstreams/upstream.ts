@@ -13,7 +13,10 @@ export interface Upstream {
   readonly probe: Address | undefined;
 }
 
-/** Whether `via` is the name of an upstream, and no list of URLs. */
+/** What an upstream may be called, so that it can be told from a URL. */
+export const upstreamName = /^[\w.-]{1,64}$/;
+
+/** The name of the upstream that `via` is, where it is no list of URLs. */
 export function namedUpstream(via: readonly string[]): string | undefined {
-  return via.length === 1 && !via[0]!.includes("://") ? via[0] : undefined;
+  return via.length === 1 && upstreamName.test(via[0]!) ? via[0] : undefined;
 }
