@@ -97,6 +97,14 @@ async function setUp(): Promise<void> {
   });
 }
 
+/** Why a program cannot be run by `command`, or false. */
+function whyNotOn(command: string): string | false {
+  const { status, stdout } = spawnSync(command, ["--version"]);
+  if (status !== 0) return `${command} is missing`;
+  const [, version] = /^v(\d+)/.exec(String(stdout)) ?? []; // as Node.js says it
+  return Number(version) < 20 && `${command} is of version ${version}, older than 20`;
+}
+
 const postgres = spawnSync("sh", ["-c", "ls -d /usr/lib/postgresql/*/bin"]).stdout.toString().trim().split("\n").at(-1);
 let postgresStarted = false;
 
@@ -131,8 +139,7 @@ async function startPostgres(): Promise<void> {
 }
 
 for (const { name, command } of runtimes) {
-  const present = spawnSync(command[0], ["--version"]).status === 0;
-  const absent = present ? false : skipped(`socksified programs on ${name}`, `${command[0]} is missing`);
+  const absent = skipped(`socksified programs on ${name}`, whyNotOn(command[0]));
   const program = (
     file: string,
     what: string,
@@ -322,7 +329,7 @@ for (
     ["NODE_OPTIONS", { NODE_OPTIONS: `--import ${preload}` }, ["node"]],
   ] as const
 ) {
-  const absent = spawnSync(command[0], ["--version"]).status !== 0 && skipped(name, `${command[0]} is missing`);
+  const absent = skipped(name, whyNotOn(command[0]));
   test(`socksify: ${name} does it without a change to the command, for child processes too`, {
     skip: skip || absent,
   }, async () => {

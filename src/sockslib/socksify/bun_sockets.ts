@@ -101,6 +101,7 @@ type Connect = (this: BunNetSocket, ...args: unknown[]) => net.Socket;
 export function replaceBunSocketConnect(socksifier: Socksifier): void {
   const prototype = net.Socket.prototype as unknown as { connect: Connect };
   const original = prototype.connect;
+  handlersSymbol(new net.Socket());
   prototype.connect = function (...args) {
     const { options, callback } = connectArguments(args);
     const to = target(options);
@@ -187,7 +188,7 @@ function lookUp(socket: net.Socket, { family, hints, lookup }: ConnectOptions, h
 }
 
 /** Bun asks the kernel for the peer; it is to be the address that the application connected to (RFC 3089 s5). */
-function tellPeer(socket: net.Socket, { host, port }: SocketAddr): void {
+export function tellPeer(socket: object, { host, port }: SocketAddr): void {
   const told = { remoteAddress: host, remotePort: port, remoteFamily: host.includes(":") ? "IPv6" : "IPv4" };
   for (const [name, value] of Object.entries(told)) Object.defineProperty(socket, name, { value, configurable: true });
 }

@@ -75,8 +75,12 @@ export function replaceHandleConnect(socksifier: Socksifier): (secured: unknown)
   prototype.connect = replacement(originals[4]);
   prototype.connect6 = replacement(originals[6]);
   return (secured) => {
-    const below = (secured as Secured)._handle?._parent;
-    if (below && reinitialize(secured as Secured)) securedOf.set(below, secured as Secured);
+    const handle = (secured as Secured)._handle, below = handle?._parent;
+    if (!handle) return;
+    if (!below || !reinitialize(secured as Secured)) {
+      throw new Error("Cannot socksify: the handles of this runtime's TLS sockets are not as they were");
+    }
+    securedOf.set(below, secured as Secured);
   };
 
   async function open(
@@ -226,10 +230,11 @@ function handlePrototype(): Handle {
   socket.on("error", () => {});
   socket.connect(9, "127.0.0.1");
   const { _handle: handle } = socket as unknown as { _handle: Handle | null };
+  const known = handle && ownerOf(handle) as unknown === socket;
   socket.destroy();
-  const prototype = handle && Object.getPrototypeOf(handle) as Handle;
-  if (typeof prototype?.connect !== "function" || typeof prototype.connect6 !== "function") {
-    throw new Error("Cannot socksify: this runtime's sockets have no handle to connect");
+  const prototype = known && Object.getPrototypeOf(handle) as Handle;
+  if (!prototype || typeof prototype.connect !== "function" || typeof prototype.connect6 !== "function") {
+    throw new Error("Cannot socksify: the handles of this runtime's sockets are not as they were");
   }
   return prototype;
 }

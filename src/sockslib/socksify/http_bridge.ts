@@ -59,6 +59,7 @@ function field(fields: readonly string[], name: string): string | undefined {
   return line?.slice(name.length + 1).trim();
 }
 
-function bare(hostname: string): string {
+/** The host of a URL: IPv6 without its brackets. */
+export function bare(hostname: string): string {
   return hostname.replace(/^\[(.*)\]$/, "$1");
 }
