@@ -273,7 +273,6 @@ describe("parseConfig()", () => {
       tcpUserTimeout: 8_000,
       logLevel: "debug",
       logFormat: "json",
-      rules: [],
       dns: [
         { kind: "udp", addr: { host: "192.0.2.53", port: 53 } },
         { kind: "udp", addr: { host: "2001:db8::53", port: 5353 } },
