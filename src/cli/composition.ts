@@ -1,6 +1,7 @@
 import type { Config } from "../config/config.ts";
 import type { Emit } from "../events.ts";
 import { Gateway } from "../gateway/gateway.ts";
+import type { Counters } from "../gateway/limits/counters.ts";
 import type { Authenticator } from "../gateway/methods.ts";
 import { Ruleset } from "../gateway/ruleset.ts";
 import { Upstreams } from "../gateway/upstreams/upstreams.ts";
@@ -18,6 +19,7 @@ export interface Parts {
   readonly otherListeners: () => readonly SocketAddr[];
   readonly emit: Emit;
   readonly nextId?: () => number;
+  readonly counters?: Counters;
 }
 
 /** Puts a gateway together. It does not listen yet. */

@@ -44,6 +44,9 @@ const listener: Emit = (event) => {
     case "accept-failed":
       log.error("accept failed", { listener: addressText(event.addr), error: event.error.message });
       break;
+    case "accept-recovered":
+      log.info("accept goes on", { listener: addressText(event.addr), failures: event.failures });
+      break;
     case "draining":
       log.info("draining", { sessions: event.sessions, deadline: seconds(event.deadlineMs) });
       break;

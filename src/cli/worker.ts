@@ -3,6 +3,7 @@ import { isMainThread, receiveMessageOnPort, workerData } from "node:worker_thre
 import { Metrics } from "../admin/metrics.ts";
 import { resolveByLookup } from "../dns/system.ts";
 import type { Event } from "../events.ts";
+import { Counters } from "../gateway/limits/counters.ts";
 import type { Authenticator } from "../gateway/methods.ts";
 import { KnownPasswords } from "../gateway/users.ts";
 import { NetError, netError } from "../net/error.ts";
@@ -64,6 +65,7 @@ export async function startWorker({ port, number, ...start }: WorkerStart): Prom
     authenticator: start.asksForPasswords ? askingAuthenticator(questions) : undefined,
     otherListeners: () => start.otherListeners,
     emit,
+    counters: new Counters(start.counters, number - 1),
     nextId: () => Atomics.add(sessions, 0, 1) + 1,
   });
   const take = (message: ToWorker) => {

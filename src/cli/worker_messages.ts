@@ -21,6 +21,8 @@ export interface WorkerStart {
   readonly number: number;
   /** Which worker owns which descriptor. */
   readonly descriptors: SharedArrayBuffer;
+  /** What is counted for limits, by all workers. */
+  readonly counters: SharedArrayBuffer;
   /** Int32: the last session's number, then each worker's sessions. */
   readonly sessions: SharedArrayBuffer;
 }

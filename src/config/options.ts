@@ -3,7 +3,7 @@ import type { Prefix } from "../protocol/prefix.ts";
 import { parseDnsServer, parseFamily, parseHostEntry, parseNat64 } from "./dns.ts";
 import { MAX_HOPS } from "../sockslib/hop.ts";
 import { parseAdmin, parseListen } from "./listen.ts";
-import { choice, count, many, one, type Option, setting, time, toggle } from "./option.ts";
+import { type About, choice, count, many, one, type Option, setting, time, toggle } from "./option.ts";
 import { parseUser } from "./user.ts";
 import { parseCount, parseHopUrl, parseHost, parsePorts, parsePrefixValue, parseTime } from "./values.ts";
 
@@ -101,6 +101,16 @@ export const options = {
   probeTimeout: time({ group: onward, help: "for an upstream to let a probe in" }, 5_000),
 
   maxSessions: setting("maxSessions", count({ group: limits, help: "at a time" }, d.maxSessions)),
+  maxSessionsPerClient: setting(
+    "maxSessionsPerClient",
+    optionalCount({ group: limits, help: "of one IPv4 address or IPv6 /64" }),
+  ),
+  maxSessionsPerUser: setting("maxSessionsPerUser", optionalCount({ group: limits, help: "of one user" })),
+  maxRate: setting("maxRate", optionalCount({ group: limits, help: "new connections a second from one client" })),
+  maxUdpDestinations: setting(
+    "maxUdpDestinations",
+    count({ group: limits, help: "of one UDP association" }, d.maxUdpDestinations),
+  ),
   handshakeTimeout: setting("handshakeMs", time({ group: limits, help: "until the request is there" }, d.handshakeMs)),
   dialTimeout: setting("dialMs", time({ group: limits, help: "to resolve and connect" }, d.dialMs)),
   bindTimeout: setting("bindMs", time({ group: limits, help: "for the peer of BIND to come" }, d.bindMs)),
@@ -112,10 +122,7 @@ export const options = {
   drain: time({ group: limits, help: "for sessions to finish after SIGTERM" }, 30_000, 0),
 
   engine: choice("ENGINE", engines, { group: kernel, help: "sockets through libc, or the runtime's own" }, "auto"),
-  workers: {
-    ...one("N", parseCount, { group: kernel, help: "threads (default: one for each core)" }),
-    accepts: ["number"],
-  },
+  workers: optionalCount({ group: kernel, help: "threads (default: one for each core)" }),
   busyPoll: {
     ...one("TIME", (text) => parseTime(text, 0.01), {
       group: kernel,
@@ -123,10 +130,7 @@ export const options = {
     }),
     accepts: ["string", "number"],
   },
-  mark: {
-    ...one("N", parseCount, { group: kernel, help: "mark what is dialled, for policy routing (SO_MARK)" }),
-    accepts: ["number"],
-  },
+  mark: optionalCount({ group: kernel, help: "mark what is dialled, for policy routing (SO_MARK)" }),
   interface: one("NAME", asIs, { group: kernel, help: "dial through this interface (SO_BINDTODEVICE)" }),
   freeBind: toggle({ group: kernel, help: "listen on addresses that are not there yet (IP_FREEBIND)" }),
   tcpUserTimeout: {
@@ -171,6 +175,10 @@ export function fileKey(key: string): string {
 
 function words(key: string, between: string): string {
   return key.replace(/[A-Z]/g, (letter) => between + letter.toLowerCase());
+}
+
+function optionalCount(about: About): Option<number | undefined> {
+  return { ...one("N", parseCount, about), accepts: ["number"] };
 }
 
 function orUndefined(option: Option<readonly Prefix[]>): Option<readonly Prefix[] | undefined> {

@@ -14,6 +14,9 @@ import type { UdpFilter } from "./settings.ts";
 /** A judgement and a name's address are believed for so long, however busy the destination. */
 const REJUDGE_MS = 600_000;
 
+/** Names that one association asks for at a time. */
+const MAX_LOOKUPS = 64;
+
 /** A name that could not be resolved is asked for again after so long. */
 const RETRY_MS = 5_000;
 
@@ -55,6 +58,7 @@ export class Destinations {
   #last: Destination | undefined;
   #sourceCount = 0;
   #waitingSize = 0;
+  #looking = 0;
 
   /** `resolved` is called when a destination that datagrams wait for has its address, or will never have one. */
   constructor(conversation: Conversation, links: Links, resolved: (destination: Destination) => void) {
@@ -156,10 +160,17 @@ export class Destinations {
 
   /** Has `look` find out where it goes; datagrams wait until then. */
   async #find(destination: Destination, look: () => Promise<void>): Promise<void> {
+    if (this.#looking >= MAX_LOOKUPS) {
+      destination.drop = "unresolved";
+      return;
+    }
+    this.#looking++;
     try {
       await look();
     } catch (error) {
       destination.drop = error instanceof Refusal ? "refused" : "unresolved";
+    } finally {
+      this.#looking--;
     }
     this.#resolved(destination);
   }

@@ -12,6 +12,7 @@ import { bind } from "./bind.ts";
 import { connect } from "./connect.ts";
 import type { Conversation, Serve } from "./conversation.ts";
 import type { Dialler } from "./dial.ts";
+import type { Limits } from "./limits/limits.ts";
 import { type Authenticator, negotiate } from "./methods.ts";
 import { Refusal } from "./refusal.ts";
 import { replyFor } from "./reply.ts";
@@ -39,6 +40,7 @@ export interface SessionContext extends Omit<Dialler, "judge"> {
   /** What rules with `via` go through. */
   readonly upstreams?: Upstreams;
   readonly authenticator: Authenticator | undefined;
+  readonly limits: Limits;
   readonly emit: Emit;
 }
 
@@ -126,12 +128,24 @@ export class Session {
     const conversation = this.#conversation(request.command);
     const refused = conversation.judge.command();
     if (refused) throw refusal(refused);
-    return await commands[request.command](conversation, request.destination);
+    const { username } = this.record;
+    if (username === undefined) return await commands[request.command](conversation, request.destination);
+    const { limits } = this.#context;
+    if (!limits.enterUser(username)) throw new Refusal(Reply.NotAllowed, "too many sessions of this user");
+    try {
+      return await commands[request.command](conversation, request.destination);
+    } finally {
+      limits.leaveUser(username);
+    }
   }
 
   async #takeRequest(): Promise<Request | SessionEnd> {
     const isWanted = () => !this.#timedOut && !this.#cut.made;
-    const negotiated = await negotiate(this.#wire, this.#context.authenticator, isWanted);
+    const { authenticator, limits, clock } = this.#context;
+    const negotiated = await negotiate(this.#wire, authenticator, isWanted, async (good) => {
+      const waitMs = limits.authenticated(this.record.client, good);
+      if (waitMs > 0) await new Promise<void>((resolve) => clock.after(waitMs, resolve));
+    });
     if (negotiated.username !== undefined) this.record.username = negotiated.username;
     if ("failed" in negotiated) return negotiated.failed;
     this.record.method = negotiated.method;

@@ -17,6 +17,11 @@ export interface GatewaySettings {
   /** Clients that may connect; everyone where undefined. */
   readonly from: readonly Prefix[] | undefined;
   readonly maxSessions: number;
+  /** Of one IPv4 address or IPv6 /64; no bound where undefined, as below. */
+  readonly maxSessionsPerClient: number | undefined;
+  readonly maxSessionsPerUser: number | undefined;
+  /** New connections a second from one client. */
+  readonly maxRate: number | undefined;
   /** From accept to the end of the request. */
   readonly handshakeMs: number;
   /** Resolving and connecting together. */
@@ -43,6 +48,9 @@ export interface GatewaySettings {
 export const defaultSettings: GatewaySettings = {
   from: undefined,
   maxSessions: 10_000,
+  maxSessionsPerClient: undefined,
+  maxSessionsPerUser: undefined,
+  maxRate: undefined,
   handshakeMs: 10_000,
   dialMs: 15_000,
   bindMs: 180_000,

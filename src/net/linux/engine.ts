@@ -57,7 +57,7 @@ export class Engine {
     this.options = sockets;
     this.#owners = owners;
     this.#fault = fault;
-    this.timers = new Timers(fault);
+    this.timers = new Timers(fault, () => origin + performance.now());
     this.poller = new Poller(libc, fault);
     owners?.add(this.poller.fd);
     this.pipes = new PipePool(this);
@@ -134,6 +134,9 @@ export class Engine {
     this.poller.close();
   }
 }
+
+/** Threads begin at different times; their clocks agree. */
+const origin = performance.timeOrigin;
 
 function sooner(a: number, b: number): number {
   return a < 0 ? b : b < 0 ? a : Math.min(a, b);
