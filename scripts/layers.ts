@@ -37,7 +37,7 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
   ],
   [
     "src/gateway/",
-    "src/gateway/ src/protocol/ src/net/socket.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/net/race.ts " +
+    "src/gateway/ src/protocol/ src/net/socket.ts src/net/error.ts src/net/clock.ts src/net/cut.ts " +
     "src/dns/resolver.ts src/sockslib/*.ts src/events.ts",
     silent,
   ],
@@ -46,9 +46,10 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
     "src/sockslib/ src/protocol/ src/net/socket.ts src/net/error.ts src/net/clock.ts src/net/cut.ts node:",
     "console",
   ],
+  ["src/sockslib/file_journal.ts", "src/sockslib/ node:fs", silent],
   [
     "src/sockslib/",
-    "src/sockslib/ src/protocol/ src/net/socket.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/net/race.ts " +
+    "src/sockslib/ src/protocol/ src/net/socket.ts src/net/error.ts src/net/clock.ts src/net/cut.ts " +
     "src/dns/resolver.ts",
     silent,
   ],
@@ -56,7 +57,8 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
   ["src/events.ts", "src/protocol/ src/net/socket.ts", silent],
   [
     "src/config/",
-    "src/config/ src/protocol/ src/net/socket.ts src/gateway/settings.ts src/gateway/rules/ smol-toml valibot",
+    "src/config/ src/protocol/ src/net/socket.ts src/gateway/settings.ts src/gateway/rules/ src/gateway/upstreams/upstream.ts " +
+    "src/sockslib/hop.ts smol-toml valibot",
     silent,
   ],
   [

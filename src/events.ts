@@ -11,10 +11,22 @@ export type Event =
   | { readonly type: "session-closed"; readonly session: SessionRecord }
   | { readonly type: "client-turned-away"; readonly client: SocketAddr; readonly reason: TurnedAway }
   | { readonly type: "accept-failed"; readonly addr: SocketAddr; readonly error: Error }
+  | UpstreamEvent
   | { readonly type: "draining"; readonly sessions: number; readonly deadlineMs: number }
   | { readonly type: "drained"; readonly cut: number }
   | { readonly type: "worker-died"; readonly worker: number; readonly sessions: number; readonly error: unknown }
   | { readonly type: "fault"; readonly error: unknown };
+
+/** It became known how a chain of upstream gateways is, or that has changed. No credentials. */
+export interface UpstreamEvent {
+  readonly type: "upstream";
+  readonly upstream: string;
+  /** Its gateways, nearest first. */
+  readonly chain: string;
+  readonly up: boolean;
+  /** Why it is down. */
+  readonly detail?: string;
+}
 
 /** Why a connection was closed before its first octet was read. */
 export type TurnedAway = "client-not-allowed" | "too-many-sessions";
@@ -57,8 +69,10 @@ export interface SessionRecord {
   username?: string;
   command?: Command;
   destination?: Address;
-  /** The address dialled or accepted, where it is known. */
+  /** The address dialled or accepted, where it is known; of an upstream, its first gateway's. */
   remote?: SocketAddr;
+  /** The gateways it went through, nearest first, without credentials. */
+  via?: string;
   relayType?: RelayType;
   reply?: number;
   /** From the request until the destination was connected, or not. */

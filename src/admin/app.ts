@@ -1,11 +1,19 @@
 import { Hono } from "hono";
 
+export interface ChainHealth {
+  readonly upstream: string;
+  readonly chain: string;
+  readonly up: boolean;
+}
+
 /** How the gateway is, asked at each request. */
 export interface Health {
   /** Whether it takes new clients; `state` says why, or why not. */
   readonly ready: boolean;
-  readonly state: "ready" | "draining" | "not listening";
+  readonly state: "ready" | "draining" | "not listening" | "no upstream";
   readonly sessions: number;
+  /** Chains of upstream gateways of which it is known how they are. */
+  readonly upstreams?: readonly ChainHealth[];
 }
 
 /** What is counted, in Prometheus' text format. */

@@ -23,6 +23,15 @@ export class Metrics {
     registers: [this.registry],
   });
 
+  /** Of several threads the one that fares worst is told. */
+  readonly #upstreams = new Gauge({
+    name: "gate46_upstream_up",
+    help: "Whether a chain of upstream gateways can be reached",
+    labelNames: ["upstream", "chain"],
+    aggregator: "min",
+    registers: [this.registry],
+  });
+
   constructor() {
     const live = this.#live;
     new Gauge({
@@ -53,6 +62,9 @@ export class Metrics {
         break;
       case "accept-failed":
         this.#acceptFailures.inc();
+        break;
+      case "upstream":
+        this.#upstreams.set({ upstream: event.upstream, chain: event.chain }, event.up ? 1 : 0);
         break;
       case "fault":
         this.#faults.inc();

@@ -4,6 +4,7 @@ import type { Emit } from "../events.ts";
 import { Gateway } from "../gateway/gateway.ts";
 import type { Authenticator } from "../gateway/methods.ts";
 import { Ruleset } from "../gateway/ruleset.ts";
+import { Upstreams } from "../gateway/upstreams/upstreams.ts";
 import type { Clock } from "../net/clock.ts";
 import type { Net, SocketAddr } from "../net/socket.ts";
 
@@ -21,14 +22,15 @@ export interface Parts {
 
 /** Puts a gateway together. It does not listen yet. */
 export function composeGateway(config: Config, { otherListeners, nextId, ...parts }: Parts): Gateway {
+  const { rules, allow, upstreams, probeInterval: intervalMs, probeTimeout: timeoutMs } = config;
+  const own = {
+    ownListeners: () => [...gateway.addrs, ...otherListeners()],
+    localAddrs: () => parts.net.localAddrs(),
+  };
   const gateway: Gateway = new Gateway({
     ...parts,
-    ruleset: new Ruleset({
-      rules: config.rules,
-      allow: config.allow,
-      ownListeners: () => [...gateway.addrs, ...otherListeners()],
-      localAddrs: () => parts.net.localAddrs(),
-    }),
+    ruleset: new Ruleset({ ...own, rules, allow }),
+    upstreams: new Upstreams({ ...own, ...parts, rules, upstreams, probes: { intervalMs, timeoutMs } }),
     settings: config.gateway,
   }, nextId);
   return gateway;

@@ -2,7 +2,7 @@ import { Metrics } from "../admin/metrics.ts";
 import type { Config } from "../config/config.ts";
 import { systemResolver } from "../dns/system.ts";
 import type { Emit } from "../events.ts";
-import { type PasswordHash } from "../gateway/password_hash.ts";
+import type { PasswordHash } from "../gateway/password_hash.ts";
 import { Users } from "../gateway/users.ts";
 import { systemClock } from "../net/clock.ts";
 import { openNet } from "../net/mod.ts";
@@ -10,6 +10,7 @@ import type { SocketAddr } from "../net/socket.ts";
 import { composeGateway } from "./composition.ts";
 import { listenAs } from "./listening.ts";
 import type { Service } from "./service.ts";
+import { UpstreamStates } from "./upstream_states.ts";
 
 /** The gateway in this thread, on the runtime's own sockets. Rejects with NetError. */
 export async function startLocalService(
@@ -19,6 +20,7 @@ export async function startLocalService(
   log: Emit,
 ): Promise<Service> {
   const metrics = new Metrics();
+  const upstreams = new UpstreamStates(log);
   const gateway = composeGateway(config, {
     net: await openNet(),
     clock: systemClock,
@@ -26,7 +28,8 @@ export async function startLocalService(
     authenticator: users.size > 0 ? new Users(users) : undefined,
     otherListeners,
     emit: (event) => {
-      log(event);
+      if (event.type === "upstream") upstreams.note(event);
+      else log(event);
       metrics.listen(event);
     },
   });
@@ -38,6 +41,7 @@ export async function startLocalService(
     get sessionCount() {
       return gateway.sessionCount;
     },
+    upstreams,
     metrics: metrics.registry,
     drain: (deadlineMs) => gateway.drain(deadlineMs),
   };

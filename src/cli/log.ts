@@ -50,6 +50,12 @@ const listener: Emit = (event) => {
     case "drained":
       log.info("drained", { cut: event.cut });
       break;
+    case "upstream": {
+      const fields = { upstream: event.upstream, chain: event.chain };
+      if (event.up) log.info("upstream up", fields);
+      else log.warning("upstream down", { ...fields, detail: event.detail });
+      break;
+    }
     case "worker-died":
       log.error("worker died", { worker: event.worker, sessions: event.sessions, error: errorText(event.error) });
       break;
@@ -66,6 +72,7 @@ function sessionFields(session: SessionRecord): Record<string, unknown> {
   if (session.username !== undefined) fields.user = session.username;
   if (command) fields.command = commandName(command);
   if (destination) fields.destination = addressText(destination);
+  if (session.via) fields.via = session.via;
   if (remote) fields.remote = addressText(remote);
   if (session.relayType) fields.relay = session.relayType;
   if (reply !== undefined) fields.reply = replyLabel(reply);

@@ -47,8 +47,16 @@ async function kernelFor(config: Config): Promise<Libc | undefined> {
 }
 
 function health({ service, draining }: { readonly service?: Service; readonly draining: boolean }): Health {
-  const state = draining ? "draining" : service?.addrs.length ? "ready" : "not listening";
-  return { ready: state === "ready", state, sessions: service?.sessionCount ?? 0 };
+  const upstreams = service?.upstreams.all ?? [];
+  const state = draining
+    ? "draining"
+    : !service?.addrs.length
+    ? "not listening"
+    : upstreams.length > 0 && upstreams.every(({ up }) => !up)
+    ? "no upstream"
+    : "ready";
+  const more = upstreams.length > 0 ? { upstreams } : {};
+  return { ready: state === "ready", state, sessions: service?.sessionCount ?? 0, ...more };
 }
 
 function stopSignal(): Promise<void> {

@@ -41,8 +41,9 @@ export async function startWorker({ port, number, ...start }: WorkerStart): Prom
       return tell({ type: "drained", cut: event.cut });
     }
     if (event.type === "listening" || event.type === "draining") return; // the main thread says it once for all
-    log(event);
     metrics.listen(event);
+    if (event.type === "upstream") return tell({ type: "upstream", event });
+    log(event);
     if (event.type === "session-opened") Atomics.add(sessions, number, 1);
     if (event.type === "session-closed") Atomics.sub(sessions, number, 1);
   };

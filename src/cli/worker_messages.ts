@@ -1,5 +1,6 @@
 import type { MessagePort } from "node:worker_threads";
 import type { Snapshot } from "../admin/aggregate.ts";
+import type { UpstreamEvent } from "../events.ts";
 import type { NetErrorKind } from "../net/error.ts";
 import type { SocketAddr } from "../net/socket.ts";
 import type { ConfigText } from "./config_file.ts";
@@ -34,6 +35,7 @@ export type FromWorker =
   | { readonly type: "not-listening"; readonly kind: NetErrorKind; readonly message: string }
   | { readonly type: "question"; readonly id: number; readonly question: Question }
   | { readonly type: "metrics"; readonly metrics: Snapshot }
+  | { readonly type: "upstream"; readonly event: UpstreamEvent }
   | { readonly type: "drained"; readonly cut: number };
 
 export type ToWorker =

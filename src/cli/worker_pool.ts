@@ -9,6 +9,7 @@ import { DescriptorOwners } from "../net/linux/descriptor_owners.ts";
 import type { Libc } from "../net/linux/libc.ts";
 import type { SocketAddr } from "../net/socket.ts";
 import type { Service } from "./service.ts";
+import { UpstreamStates } from "./upstream_states.ts";
 import type { FromWorker, Question, ToWorker, WorkerStart } from "./worker_messages.ts";
 
 /** Descriptors that are noted; Linux gives out the lowest free number, and none beyond fs.nr_open. */
@@ -42,6 +43,7 @@ interface Member {
 
 /** Gateways in threads of their own, which share ports and nothing else: one that dies takes only its own sessions along. */
 export class WorkerPool implements Service {
+  readonly upstreams: UpstreamStates;
   readonly #options: PoolOptions;
   readonly #descriptors = new SharedArrayBuffer(MAX_DESCRIPTORS);
   readonly #sessions: Int32Array;
@@ -52,6 +54,7 @@ export class WorkerPool implements Service {
 
   private constructor(options: PoolOptions) {
     this.#options = options;
+    this.upstreams = new UpstreamStates(options.emit);
     this.#sessions = new Int32Array(new SharedArrayBuffer(4 * (options.count + 1)));
   }
 
@@ -131,6 +134,8 @@ export class WorkerPool implements Service {
     switch (message.type) {
       case "question":
         return void this.#answer(member, message.id, message.question);
+      case "upstream":
+        return this.upstreams.note(message.event);
       case "metrics":
         return member.metrics?.(message.metrics);
       case "drained":

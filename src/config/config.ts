@@ -1,5 +1,6 @@
 import { defaultSettings, type GatewaySettings } from "../gateway/settings.ts";
 import type { Rule } from "../gateway/rules/rule.ts";
+import type { Upstream } from "../gateway/upstreams/upstream.ts";
 import { ConfigError } from "./error.ts";
 import type { FileContent } from "./file.ts";
 import { covered, isLoopback, type ListenSpec } from "./listen.ts";
@@ -8,10 +9,12 @@ import { environmentSource, flagSource, type Given, type RawOptions } from "./so
 import type { ConfiguredUser } from "./user.ts";
 
 /** All that the program is told: the options that are no settings of the gateway, and what is made of several. */
-export interface Config extends Omit<Values, SettingKey | "config" | "listen" | "user" | "open" | "drain"> {
+export interface Config extends Omit<Values, SettingKey | "config" | "listen" | "user" | "open" | "drain" | "via"> {
   readonly listen: readonly ListenSpec[];
   readonly users: readonly ConfiguredUser[];
   readonly rules: readonly Rule[];
+  /** Those that rules call by their names. */
+  readonly upstreams: readonly Upstream[];
   readonly drainMs: number;
   readonly gateway: GatewaySettings;
 }
@@ -62,12 +65,13 @@ export function readConfig({ file, environment, flags }: ConfigSources): ReadCon
 }
 
 function assemble(values: Values, file: FileContent | undefined): Config {
-  const { config: _, listen, user, open, drain, ...rest } = values;
+  const { config: _, listen, user, open, drain, via, ...rest } = values;
   const config = {
     ...withoutSettings(rest),
     listen: covered(listen.flat()),
     users: [...file?.users ?? [], ...user],
-    rules: file?.rules ?? [],
+    rules: [...file?.rules ?? [], ...via.length > 0 ? [{ name: "--via", action: "allow", via } as const] : []],
+    upstreams: file?.upstreams ?? [],
     drainMs: drain,
     gateway: settings(values),
   };

@@ -1,6 +1,7 @@
 import { parse, type TomlTable } from "smol-toml";
 import * as v from "valibot";
 import type { Rule } from "../gateway/rules/rule.ts";
+import { namedUpstream, type Upstream } from "../gateway/upstreams/upstream.ts";
 import { ConfigError } from "./error.ts";
 import { fileSchema, type FileTables, UNKNOWN } from "./file_schema.ts";
 import { nearest } from "./nearest.ts";
@@ -13,8 +14,10 @@ import { withoutPassword } from "./values.ts";
 /** What a configuration file says. Loaded only where there is one, since TOML and the schema take time to load. */
 export interface FileContent extends Source {
   readonly users: readonly ConfiguredUser[];
+  readonly upstreams: readonly Upstream[];
   readonly rules: readonly Rule[];
-  /** The rules as they are written, for who prints them. */
+  /** Upstreams and rules as they are written, for who prints them. */
+  readonly plainUpstreams: readonly unknown[];
   readonly plainRules: readonly unknown[];
 }
 
@@ -28,12 +31,17 @@ export function readFile(toml: string, file: string, resolve: (path: string) => 
   const lineOf = (path: Path) => (lines ??= tomlLines(toml))(path) ?? 1;
   const place = (path: Path) => `${file} line ${lineOf(path)}`;
   const checked = v.safeParse(fileSchema, table);
-  const found = [...(checked.issues ?? []).flatMap((issue) => flat(issue)), ...namedTwice(table.users)];
+  const found = [
+    ...(checked.issues ?? []).flatMap((issue) => flat(issue)),
+    ...namedTwice(table, "users"),
+    ...namedTwice(table, "upstreams"),
+    ...unnamed(table),
+  ];
   const problems = found.sort((a, b) => lineOf(a.path) - lineOf(b.path))
     .map((one) => `Cannot parse ${place(one.path)}: ${describe(one)}`);
   const wrong = new Set((checked.issues ?? []).map((issue) => String(issue.path?.[0]?.key)));
   const given = givenOptions(table, wrong, place, resolve);
-  const { users, rules } = checked.success ? checked.output as FileTables : {};
+  const { users, rules, upstreams } = checked.success ? checked.output as FileTables : {};
   return {
     given,
     problems,
@@ -42,8 +50,10 @@ export function readFile(toml: string, file: string, resolve: (path: string) => 
       password,
       passwordFile: password_file === undefined ? undefined : resolve(password_file),
     })),
+    upstreams: (upstreams ?? []).map(({ probe, ...rest }) => ({ ...rest, probe })),
     rules: (rules ?? []).map(ruleOf),
-    plainRules: Array.isArray(table.rules) ? table.rules : [],
+    plainUpstreams: listOf(table.upstreams),
+    plainRules: listOf(table.rules),
   };
 }
 
@@ -88,13 +98,35 @@ function ruleOf({ name, ...rule }: NonNullable<FileTables["rules"]>[number], i: 
   return { ...rule, name: name === undefined ? `rules[${i}]` : `rules[${i}] '${name}'` };
 }
 
-function namedTwice(users: unknown): Problem[] {
-  const names = Array.isArray(users) ? users.map((user) => (user as { name?: unknown } | null)?.name) : [];
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function namesIn(tables: unknown): readonly unknown[] {
+  return listOf(tables).map((one) => (one as { name?: unknown } | null)?.name);
+}
+
+function namedTwice(table: TomlTable, key: "users" | "upstreams"): Problem[] {
+  const names = namesIn(table[key]);
   return names.flatMap((name, i) =>
     typeof name === "string" && names.indexOf(name) < i
-      ? [{ path: ["users", i, "name"], input: name, message: "is named twice" }]
+      ? [{ path: [key, i, "name"], input: name, message: "is named twice" }]
       : []
   );
+}
+
+/** Rules that go through an upstream which is not there. */
+function unnamed({ rules, upstreams }: TomlTable): Problem[] {
+  const names = namesIn(upstreams);
+  return listOf(rules).flatMap((rule, i) => {
+    const said = (rule as { via?: unknown } | null)?.via;
+    const via = Array.isArray(said) ? said : [said];
+    const name = via.length === 1 && typeof via[0] === "string" && namedUpstream(via as string[]);
+    if (!name || names.includes(name)) return [];
+    const near = nearest(name, names.filter((one) => typeof one === "string"));
+    const message = `'${withoutPassword(name)}' is none of the upstreams${near ? ` (did you mean ${near}?)` : ""}`;
+    return [{ path: ["rules", i, "via"], input: name, message }];
+  });
 }
 
 interface Problem {
@@ -135,11 +167,12 @@ function isSecret(path: Path): boolean {
 
 /** The keys that may stand where `path` ends. */
 function keysBeside(path: Path): string[] {
-  const schema = path[0] === "rules" || path[0] === "users" ? tableOf(path[0]) : fileSchema;
+  const schema = path[0] === "rules" || path[0] === "users" || path[0] === "upstreams" ? tableOf(path[0]) : fileSchema;
   return Object.keys((path.length === 1 ? fileSchema : schema).entries);
 }
 
-function tableOf(key: "rules" | "users"): { readonly entries: v.ObjectEntries } {
+function tableOf(key: "rules" | "users" | "upstreams"): { readonly entries: v.ObjectEntries } {
+  if (key === "upstreams") return fileSchema.entries.upstreams.pipe[0].wrapped.item;
   const [optional] = fileSchema.entries[key].pipe;
   return optional.wrapped.item.pipe[0];
 }

@@ -1,19 +1,24 @@
 import * as v from "valibot";
 import { familyChoices } from "../gateway/rules/rule.ts";
 import { parseNamePattern } from "../gateway/rules/name_pattern.ts";
+import { upstreamName, upstreamPolicies } from "../gateway/upstreams/upstream.ts";
 import { parseIp } from "../protocol/address.ts";
 import { Command, commandName } from "../protocol/codes.ts";
+import { MAX_HOPS } from "../sockslib/hop.ts";
 import { WrongValue } from "./error.ts";
 import { fileKey, flagName, type OptionKey, optionKeys, optionOf } from "./options.ts";
 import { checkCredential } from "./user.ts";
-import { parsePortOrRange, parsePrefixValue, withoutPassword } from "./values.ts";
+import { parseHopUrl, parsePortOrRange, parsePrefixValue, parseTarget } from "./values.ts";
 
 /**
- * What may stand in the file: a key for each option, [[users]] and [[rules]]. The JSON Schema for editors is made from
+ * What may stand in the file: a key for each option, [[users]], [[upstreams]] and [[rules]]. The JSON Schema for editors is made from
  * it. Options are only asked for their types here, since their texts are read as those of the flags are.
  */
 
 const relayTypes = ["A", "B", "C", "D"] as const;
+
+/** Chains that one upstream may have: each is probed. */
+const MAX_CHAINS = 64;
 
 const text = () => v.string("is no text");
 const oneOf = <const T extends string>(choices: readonly T[]) =>
@@ -82,13 +87,47 @@ const rule = v.pipe(
     relay: described(v.optional(oneOrMore(oneOf(relayTypes))), "IPv4 to IPv4 is A, 4 to 6 B, 6 to 4 C, 6 to 6 D"),
     family: described(v.optional(oneOf(familyChoices)), "addresses to dial, or to dial first"),
     via: described(
-      v.optional(oneOrMore(parsed(text(), parseUpstream))),
-      "upstream gateways, as socks5://192.0.2.1:1080",
+      v.optional(
+        v.pipe(
+          oneOrMore(parsed(text(), parseVia)),
+          v.maxLength(MAX_HOPS, `has more than ${MAX_HOPS} gateways`),
+          v.check(
+            (via) => via.length === 1 || via.every((one) => one.includes("://")),
+            "wants URLs, or one name alone",
+          ),
+        ),
+      ),
+      "the gateways of one chain, nearest first, as socks5://192.0.2.1:1080; or the name of one of [[upstreams]]",
     ),
   }),
   v.check(({ action, family }) => action === "allow" || family === undefined, "family goes with allow only"),
   v.check(({ action, via }) => action === "allow" || via === undefined, "via goes with allow only"),
 );
+
+const chain = v.pipe(
+  oneOrMore(parsed(text(), parseHopUrl)),
+  v.maxLength(MAX_HOPS, `has more than ${MAX_HOPS} gateways`),
+);
+
+const upstream = table({
+  name: described(
+    v.pipe(text(), v.regex(upstreamName, "is no name for it (letters, digits, '.', '_' and '-')")),
+    "what rules call it",
+  ),
+  chains: described(
+    v.pipe(
+      v.array(chain, "is no list"),
+      v.minLength(1, "is empty"),
+      v.maxLength(MAX_CHAINS, `has more than ${MAX_CHAINS}`),
+    ),
+    "ways to go, each a URL or a list of them, nearest gateway first",
+  ),
+  policy: described(v.optional(oneOf(upstreamPolicies), "in-order"), "which of the chains that are up is taken"),
+  probe: described(
+    v.optional(parsed(text(), parseTarget)),
+    "a destination that probes connect to, as example.org:443; without one they go to the last gateway of the chain",
+  ),
+});
 
 const user = v.pipe(
   table({
@@ -108,10 +147,11 @@ const user = v.pipe(
 export const fileSchema = table({
   ...optionEntries(),
   users: described(v.optional(v.array(user, "is no list of tables")), "who may use it, beside users_file"),
+  upstreams: described(v.optional(v.array(upstream, "is no list of tables")), "several ways to the same places"),
   rules: described(v.optional(v.array(rule, "is no list of tables")), "who may go where: the first that fits counts"),
 });
 
-export type FileTables = Pick<v.InferOutput<typeof fileSchema>, "users" | "rules">;
+export type FileTables = Pick<v.InferOutput<typeof fileSchema>, "users" | "rules" | "upstreams">;
 
 function optionEntries(): v.ObjectEntries {
   const keys = optionKeys.filter((key) => !optionOf(key).notInFile);
@@ -144,11 +184,9 @@ function parseName(text: string) {
   throw new WrongValue(`'${text}' is no name (write example.org, *.example.org or .example.org)`);
 }
 
-function parseUpstream(text: string): string {
-  if (!/^[a-z][a-z0-9+.-]*:\/\/[^/\s]+$/.test(text)) {
-    throw new WrongValue(`'${withoutPassword(text)}' is no upstream (write socks5://192.0.2.1:1080)`);
-  }
-  return text;
+/** A URL, or the name of an upstream. */
+function parseVia(text: string): string {
+  return upstreamName.test(text) ? text : parseHopUrl(text);
 }
 
 function checked(what: "name" | "password") {

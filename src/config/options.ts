@@ -1,9 +1,10 @@
 import { defaultSettings, type GatewaySettings } from "../gateway/settings.ts";
 import type { Prefix } from "../protocol/prefix.ts";
+import { MAX_HOPS } from "../sockslib/hop.ts";
 import { parseAdmin, parseListen } from "./listen.ts";
 import { choice, count, many, one, type Option, setting, time, toggle } from "./option.ts";
 import { parseUser } from "./user.ts";
-import { parseCount, parseHost, parsePorts, parsePrefixValue, parseTime } from "./values.ts";
+import { parseCount, parseHopUrl, parseHost, parsePorts, parsePrefixValue, parseTime } from "./values.ts";
 
 /**
  * Every option there is. An entry is all that a new one needs: its flag, its variable, its key in the file, the help, the
@@ -17,6 +18,7 @@ export const udpFilters = ["endpoint-independent", "address-dependent", "address
 
 const where = "Where:";
 const who = "Who may use it, and to go where:";
+const onward = "On to other gateways:";
 const limits = "Limits (times as 10s, 500ms, 5m, 1h):";
 const kernel = "Linux engine:";
 const output = "Log:";
@@ -60,6 +62,16 @@ export const options = {
     help: "open these destinations, though loopback, link-local, multicast or metadata",
   }),
   udpFilter: setting("udpFilter", choice("MODE", udpFilters, { group: who, help: "who may answer" }, d.udpFilter)),
+
+  via: bounded(
+    MAX_HOPS,
+    many("URL", parseHopUrl, {
+      group: onward,
+      help: "socks5://[USER:PASSWORD@]HOST[:PORT], or http://…; several are one chain, nearest first; rules come first",
+    }),
+  ),
+  probeInterval: time({ group: onward, help: "look after each upstream so often; 0 for never" }, 10_000, 0),
+  probeTimeout: time({ group: onward, help: "for an upstream to let a probe in" }, 5_000),
 
   maxSessions: setting("maxSessions", count({ group: limits, help: "at a time" }, d.maxSessions)),
   handshakeTimeout: setting("handshakeMs", time({ group: limits, help: "until the request is there" }, d.handshakeMs)),
@@ -129,6 +141,17 @@ function words(key: string, between: string): string {
 
 function orUndefined(option: Option<readonly Prefix[]>): Option<readonly Prefix[] | undefined> {
   return { ...option, read: (texts, wrong) => texts && option.read(texts, wrong) };
+}
+
+/** At most so many values. */
+function bounded<T>(most: number, option: Option<readonly T[]>): Option<readonly T[]> {
+  return {
+    ...option,
+    read: (texts, wrong) => {
+      if (texts && texts.length > most) wrong(`more than ${most} of them`, most);
+      return option.read(texts, wrong);
+    },
+  };
 }
 
 /** One address of each family. */

@@ -19,6 +19,7 @@ export function printConfig(effective: Effective, users: readonly ConfiguredUser
     lines.push("", "[[users]]", `name = ${JSON.stringify(name)}`);
     lines.push(passwordFile === undefined ? "# password is hidden" : `password_file = ${JSON.stringify(passwordFile)}`);
   }
+  for (const one of file?.plainUpstreams ?? []) lines.push("", "[[upstreams]]", stringify(hidden(one)).trimEnd());
   for (const rule of file?.plainRules ?? []) lines.push("", "[[rules]]", stringify(hidden(rule)).trimEnd());
   return `${lines.join("\n")}\n`;
 }

@@ -1,6 +1,8 @@
-import { ipAddress } from "../protocol/address.ts";
+import { type Address, ipAddress, nameAddress } from "../protocol/address.ts";
+import { ProtocolError } from "../protocol/errors.ts";
 import { parsePrefix, type Prefix } from "../protocol/prefix.ts";
 import type { PortRange } from "../gateway/settings.ts";
+import { parseHop } from "../sockslib/hop.ts";
 import { WrongValue } from "./error.ts";
 
 /** Values as a person writes them. All throw WrongValue. */
@@ -62,6 +64,29 @@ export function parsePortOrRange(text: string): PortRange {
     throw new WrongValue(`'${text}' is no port (write 443 or 8000-8999)`);
   }
   return range;
+}
+
+/** The URL of an upstream gateway, as it is. */
+export function parseHopUrl(text: string): string {
+  try {
+    parseHop(text);
+    return text;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new WrongValue(`'${withoutPassword(text)}' ${error.message}`);
+  }
+}
+
+/** HOST:PORT, IPv6 in brackets. */
+export function parseTarget(text: string): Address {
+  const match = /^(.+):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[2]);
+  try {
+    if (match && port > 0 && port <= 65_535) return nameAddress(match[1]!, port);
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+  }
+  throw new WrongValue(`'${text}' is no destination (write example.org:443)`);
 }
 
 /** What stands for `text` where it may be a URL with a password in it. */

@@ -9,7 +9,9 @@ import {
 import { type DropReason, relayType } from "../events.ts";
 import type { Datagram, SocketAddr, UdpSocket } from "../net/socket.ts";
 import type { Conversation } from "./conversation.ts";
+import type { HeadedPayload, NestedAssociation } from "../sockslib/nested_association.ts";
 import { type Destination, Destinations } from "./destinations.ts";
+import { Links } from "./links.ts";
 
 /** RFC 1928 s7 wants at least 5 s. */
 const REASSEMBLY_MS = 10_000;
@@ -25,10 +27,13 @@ export class Association {
   readonly #conversation: Conversation;
   readonly #down: UdpSocket;
   readonly #up = new Map<Family, Promise<UdpSocket | undefined>>();
+  readonly #links: Links;
   readonly #destinations: Destinations;
   readonly #reassembly = new Reassembly(REASSEMBLY_MS);
   /** Datagrams of one batch, by the socket they leave from. */
   #outgoing: Record<Family, Datagram[]> = { ipv4: [], ipv6: [] };
+  /** The same for upstreams. */
+  #onward = new Map<NestedAssociation, HeadedPayload[]>();
   /** The client's end, once a valid datagram has come from it. */
   #clientAddr: SocketAddr | undefined;
   #clientFragments = false;
@@ -38,7 +43,8 @@ export class Association {
   constructor(conversation: Conversation, down: UdpSocket) {
     this.#conversation = conversation;
     this.#down = down;
-    this.#destinations = new Destinations(conversation, (destination) => this.#sendWaiting(destination));
+    this.#links = new Links(conversation, (link) => void this.#pumpBack(link));
+    this.#destinations = new Destinations(conversation, this.#links, (destination) => this.#sendWaiting(destination));
   }
 
   /** Starts relaying. */
@@ -52,6 +58,7 @@ export class Association {
     this.#closed = true;
     this.#cancelSweep();
     this.#down.close();
+    this.#links.close();
     for (const opening of this.#up.values()) void opening.then((socket) => socket?.close());
   }
 
@@ -96,18 +103,28 @@ export class Association {
   #queue(destination: Destination, payload: Uint8Array, now: number): void {
     destination.usedAt = now;
     if (destination.drop) return this.#drop(destination.drop);
-    const { addr } = destination;
+    const { link } = destination;
+    const addr = destination.addr ?? link?.remoteAddr;
     if (!addr) {
       if (!this.#destinations.wait(destination, payload)) this.#drop("lost");
       return;
     }
     const { record } = this.#conversation;
-    this.#destinations.sentTo(addr, now);
-    this.#outgoing[addr.host.includes(":") ? "ipv6" : "ipv4"].push({ bytes: payload, addr });
+    if (link) this.#queueOnward(link, { header: destination.onwardHeader, payload });
+    else {
+      this.#destinations.sentTo(addr, now);
+      this.#outgoing[addr.host.includes(":") ? "ipv6" : "ipv4"].push({ bytes: payload, addr });
+    }
     record.relayType ??= relayType(record.client, addr);
     record.remote ??= addr;
     record.counts.up += payload.length;
     record.datagrams.up++;
+  }
+
+  #queueOnward(link: NestedAssociation, headed: HeadedPayload): void {
+    const batch = this.#onward.get(link);
+    if (batch) batch.push(headed);
+    else this.#onward.set(link, [headed]);
   }
 
   #sendWaiting(destination: Destination): void {
@@ -122,12 +139,19 @@ export class Association {
   async #flush(): Promise<void> {
     const outgoing = this.#outgoing;
     this.#outgoing = { ipv4: [], ipv6: [] };
+    if (this.#onward.size > 0) await this.#flushOnward();
     for (const family of families) {
       const batch = outgoing[family];
       if (batch.length === 0) continue;
       const socket = await this.#upSocket(family);
       this.#drop("lost", socket ? await socket.send(batch) : batch.length);
     }
+  }
+
+  async #flushOnward(): Promise<void> {
+    const onward = this.#onward;
+    this.#onward = new Map();
+    for (const [link, batch] of onward) this.#drop("lost", await link.send(batch));
   }
 
   #upSocket(family: Family): Promise<UdpSocket | undefined> {
@@ -174,6 +198,29 @@ export class Association {
     outbox.add(withFragment(header, 0x82), bytes.subarray(half), to);
   }
 
+  /** What comes from an upstream has a header already, and has passed that one's filter. */
+  async #pumpBack(link: NestedAssociation): Promise<void> {
+    for (let batch = await link.receive(); batch; batch = await link.receive()) {
+      const to = this.#clientAddr;
+      const taken = to ? batch.filter((bytes) => this.#takeBack(bytes)) : [];
+      if (to && taken.length > 0) {
+        this.#drop("lost", await this.#down.send(taken.map((bytes) => ({ bytes, addr: to }))));
+      }
+    }
+  }
+
+  #takeBack(bytes: Uint8Array): boolean {
+    const size = sizeOfHeader(bytes);
+    const drop = size === undefined ? "malformed" : bytes[2] !== 0 ? "fragment" : undefined;
+    if (drop) this.#drop(drop);
+    else {
+      const { record } = this.#conversation;
+      record.counts.down += bytes.length - size!;
+      record.datagrams.down++;
+    }
+    return !drop;
+  }
+
   #sweepLater(): void {
     const { clock, settings: { udpIdleMs } } = this.#conversation;
     this.#cancelSweep = clock.after(udpIdleMs / 2, () => {
@@ -212,6 +259,15 @@ class Outbox {
     this.#batch = [];
     this.#used = 0;
     return batch;
+  }
+}
+
+/** Undefined also where it is none. */
+function sizeOfHeader(bytes: Uint8Array): number | undefined {
+  try {
+    return headerSize(bytes);
+  } catch {
+    return undefined;
   }
 }
 

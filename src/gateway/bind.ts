@@ -4,11 +4,13 @@ import type { SessionEnd } from "../events.ts";
 import { NetError } from "../net/error.ts";
 import type { Listener, Socket, SocketAddr } from "../net/socket.ts";
 import { announced } from "./announce.ts";
-import { relayWith } from "./connect.ts";
 import type { Conversation } from "./conversation.ts";
 import { judgedAddresses } from "./dial.ts";
+import { Onward } from "./onward.ts";
 import { bindInRange } from "./ports.ts";
 import { ReadAhead } from "./read_ahead.ts";
+import { relayWith } from "./relay.ts";
+import { bindThrough } from "./through.ts";
 import { ClientLeft } from "./wire.ts";
 
 /**
@@ -16,8 +18,14 @@ import { ClientLeft } from "./wire.ts";
  * where, lets one peer in, tells the client who, and relays.
  */
 export async function bind(conversation: Conversation, destination: Address): Promise<SessionEnd> {
+  let peers: readonly Address[] | undefined;
+  try {
+    peers = await expectedPeers(conversation, destination);
+  } catch (error) {
+    if (error instanceof Onward) return await bindThrough(conversation, error);
+    throw error;
+  }
   const { net, settings, client, wire, clock, cut } = conversation;
-  const peers = isUnspecified(destination.host) ? undefined : await judgedAddresses(conversation, destination, cut);
   const localHost = await listeningHost(conversation, destination, peers);
   const listener = await bindInRange(settings.ports, (port) => net.listen({ host: localHost, port }));
   const close = () => listener.close();
@@ -43,6 +51,17 @@ export async function bind(conversation: Conversation, destination: Address): Pr
     release();
     close();
   }
+}
+
+/** Undefined where any may come. Rejects as judgedAddresses() does. */
+async function expectedPeers(
+  conversation: Conversation,
+  destination: Address,
+): Promise<readonly Address[] | undefined> {
+  if (!isUnspecified(destination.host)) return await judgedAddresses(conversation, destination, conversation.cut);
+  const verdict = conversation.judge.anywhere();
+  if (verdict?.via) throw new Onward(verdict, destination);
+  return undefined;
 }
 
 /** The gateway's address on the peer's side: towards the first peer that has one; for any peer, the one the client sees. */

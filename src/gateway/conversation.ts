@@ -4,11 +4,14 @@ import type { Cut } from "../net/cut.ts";
 import type { Socket } from "../net/socket.ts";
 import type { Dialler } from "./dial.ts";
 import type { GatewaySettings } from "./settings.ts";
+import type { Upstreams } from "./upstreams/upstreams.ts";
 import type { Wire } from "./wire.ts";
 
 /** What a command has to work with once its request has been read. */
 export interface Conversation extends Dialler {
   readonly settings: GatewaySettings;
+  /** What rules with `via` go through. */
+  readonly upstreams?: Upstreams;
   readonly record: SessionRecord;
   readonly client: Socket;
   readonly wire: Wire;

@@ -3,8 +3,12 @@ import { decodeDatagram, encodeHeader } from "../protocol/datagram.ts";
 import type { DropReason } from "../events.ts";
 import type { SocketAddr } from "../net/socket.ts";
 import type { Conversation } from "./conversation.ts";
+import type { NestedAssociation } from "../sockslib/nested_association.ts";
 import { judgedAddresses } from "./dial.ts";
+import type { Links } from "./links.ts";
+import { Onward } from "./onward.ts";
 import { Refusal } from "./refusal.ts";
+import { refusal } from "./ruleset.ts";
 import type { UdpFilter } from "./settings.ts";
 
 /** A judgement and a name's address are believed for so long, however busy the destination. */
@@ -23,6 +27,9 @@ export interface Destination {
   usedAt: number;
   /** The judged address; undefined while its name is being resolved, or where there is none to send to. */
   addr: SocketAddr | undefined;
+  /** The upstream it goes on through instead, and the header that tells that one where to. */
+  link: NestedAssociation | undefined;
+  onwardHeader: Uint8Array;
   /** Why nothing is sent to it. */
   drop: DropReason | undefined;
   waiting: Uint8Array[];
@@ -38,6 +45,7 @@ export interface Source {
 /** What an association knows of the far side: destinations by header, and who may answer. */
 export class Destinations {
   readonly #conversation: Conversation;
+  readonly #links: Links;
   readonly #resolved: (destination: Destination) => void;
   readonly #byHeader = new Map<string, Destination>();
   readonly #sources = new Map<string, Map<number, Source>>();
@@ -46,8 +54,9 @@ export class Destinations {
   #waitingSize = 0;
 
   /** `resolved` is called when a destination that datagrams wait for has its address, or will never have one. */
-  constructor(conversation: Conversation, resolved: (destination: Destination) => void) {
+  constructor(conversation: Conversation, links: Links, resolved: (destination: Destination) => void) {
     this.#conversation = conversation;
+    this.#links = links;
     this.#resolved = resolved;
   }
 
@@ -118,15 +127,37 @@ export class Destinations {
       since: now,
       usedAt: now,
       addr: undefined,
+      link: undefined,
+      onwardHeader: header,
       drop: undefined,
       waiting: [],
       waitingSize: 0,
     };
     const literal = ipAddress(address.host, address.port);
-    if (!literal) this.#resolve(destination, address).finally(() => this.#resolved(destination));
-    else if (literal.port > 0 && this.#conversation.judge.address(literal).allowed) destination.addr = literal;
-    else destination.drop = "refused";
+    if (!literal) this.#find(destination, () => this.#resolve(destination, address));
+    else {
+      const verdict = this.#conversation.judge.address(literal);
+      if (literal.port === 0 || !verdict.allowed) destination.drop = "refused";
+      else if (!verdict.via) destination.addr = literal;
+      else this.#find(destination, () => this.#goOn(destination, new Onward(verdict, literal)));
+    }
     return destination;
+  }
+
+  /** Has `look` find out where it goes; datagrams wait until then. */
+  async #find(destination: Destination, look: () => Promise<void>): Promise<void> {
+    try {
+      await look();
+    } catch (error) {
+      destination.drop = error instanceof Refusal ? "refused" : "unresolved";
+    }
+    this.#resolved(destination);
+  }
+
+  async #goOn(destination: Destination, onward: Onward): Promise<void> {
+    if (onward.destination.port === 0) throw refusal({ allowed: false, rule: "port 0" });
+    destination.link = await this.#links.get(onward);
+    destination.onwardHeader = encodeHeader(onward.destination);
   }
 
   async #resolve(destination: Destination, name: Address): Promise<void> {
@@ -141,7 +172,8 @@ export class Destinations {
       }
       destination.drop ??= "unresolved";
     } catch (error) {
-      destination.drop = error instanceof Refusal ? "refused" : "unresolved";
+      if (!(error instanceof Onward)) throw error;
+      await this.#goOn(destination, error);
     }
   }
 
@@ -174,8 +206,8 @@ export class Destinations {
   }
 }
 
-function isFresh({ since, drop }: Destination, now: number): boolean {
-  return now - since < (drop === "unresolved" ? RETRY_MS : REJUDGE_MS);
+function isFresh({ since, drop, link }: Destination, now: number): boolean {
+  return !link?.closed && now - since < (drop === "unresolved" ? RETRY_MS : REJUDGE_MS);
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -3,12 +3,15 @@ import { AddressType } from "../protocol/codes.ts";
 import type { Clock } from "../net/clock.ts";
 import { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
-import { race } from "../net/race.ts";
 import type { Net, Socket } from "../net/socket.ts";
 import type { Resolver } from "../dns/resolver.ts";
 import { candidates } from "./candidates.ts";
-import type { Verdict } from "./rules/rule.ts";
+import { mostSpecific } from "./reply.ts";
+import { Onward } from "./onward.ts";
 import { type Judge, refusal } from "./ruleset.ts";
+
+/** How long an attempt has a head start over the next (RFC 8305 s5, "Connection Attempt Delay"). */
+const ATTEMPT_DELAY_MS = 250;
 
 export interface Dialler {
   readonly net: Net;
@@ -18,8 +21,8 @@ export interface Dialler {
 }
 
 /**
- * The addresses of `destination` that the ruleset lets pass, in the order to try them. Rejects with NetError, or with
- * Refusal where none may pass.
+ * The addresses of `destination` that the ruleset lets pass, in the order to try them. Rejects with NetError, with
+ * Refusal where none may pass, or with Onward where it goes through an upstream.
  */
 export async function judgedAddresses(
   { resolver, judge }: Pick<Dialler, "resolver" | "judge">,
@@ -29,15 +32,15 @@ export async function judgedAddresses(
   const { type, host, port } = destination;
   const named = type === AddressType.DomainName;
   const early = named ? judge.name(host, port) : undefined;
-  if (early?.allowed === false) throw refusal(early);
+  if (early) throw early.allowed ? new Onward(early, destination) : refusal(early);
   const all = candidates(judge, destination, named ? await resolver.resolve(host, cut) : [host]);
   const [first] = all;
   if (first?.verdict.allowed === false) throw refusal(first.verdict);
-  if (first?.verdict.via) throw viaNotServed(first.verdict);
+  if (first?.verdict.via) throw new Onward(first.verdict, first.address);
   return all.filter(({ verdict }) => verdict.allowed).map(({ address }) => address);
 }
 
-/** Connects to the first of `destination`'s addresses that answers, all within `deadlineMs`. Rejects with NetError or Refusal. */
+/** Connects to the first of `destination`'s addresses that answers, all within `deadlineMs`. Rejects as judgedAddresses() does. */
 export async function dial(
   dialler: Dialler,
   destination: Address,
@@ -54,7 +57,9 @@ export async function dial(
   const release = cut.on(() => over.make());
   try {
     const addresses = await judgedAddresses(dialler, destination, over);
-    return await race(dialler, addresses, over);
+    return addresses.length === 1
+      ? await dialler.net.connect(addresses[0]!, { cut: over })
+      : await race(dialler, addresses, over);
   } catch (error) {
     if (late) throw new NetError("timed-out", `Cannot connect to ${what}: no answer within ${deadlineMs} ms`);
     throw error;
@@ -64,7 +69,37 @@ export async function dial(
   }
 }
 
-/** The place for upstreams: until they are dialled, nothing that was to go through one goes directly. */
-function viaNotServed({ rule }: Verdict): NetError {
-  return new NetError("other", `Cannot go through an upstream: not served yet (${rule})`);
+/** Staggered attempts that race each other: the first connection wins, the others are called off (RFC 8305 s5). */
+function race({ net, clock }: Dialler, addresses: readonly Address[], cut: Cut): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const losers = new Cut();
+    const release = cut.on(() => losers.make());
+    const errors: unknown[] = [];
+    let started = 0, won = false;
+    let cancelNext = () => {};
+    const finish = () => {
+      cancelNext();
+      release();
+    };
+    const attempt = () => {
+      cancelNext();
+      const address = addresses[started++]!;
+      if (started < addresses.length) cancelNext = clock.after(ATTEMPT_DELAY_MS, attempt);
+      net.connect(address, { cut: losers }).then((socket) => {
+        if (won) return socket.close();
+        won = true;
+        finish();
+        losers.make();
+        resolve(socket);
+      }, (error) => {
+        if (won) return;
+        errors.push(error);
+        if (started < addresses.length && !cut.made) return attempt(); // no use in waiting for its head start
+        if (errors.length < started) return;
+        finish();
+        reject(mostSpecific(errors));
+      });
+    };
+    attempt();
+  });
 }

@@ -39,10 +39,11 @@ export class Gateway {
 
   /** Rejects with NetError. */
   async listen(addr: SocketAddr, options?: ListenOptions): Promise<void> {
-    const { net, emit, authenticator } = this.#context;
+    const { net, emit, authenticator, upstreams } = this.#context;
     const listener = await net.listen(addr, options);
     this.#listeners.add(listener);
     emit({ type: "listening", addr: listener.addr, methods: offeredMethods(authenticator) });
+    upstreams?.start();
     void this.#acceptLoop(listener);
   }
 
@@ -61,6 +62,7 @@ export class Gateway {
     });
     while (this.#sessions.size > 0) await new Promise<void>((resolve) => this.#wakeDrain = resolve);
     cancel();
+    this.#context.upstreams?.stop();
     emit({ type: "drained", cut });
   }
 

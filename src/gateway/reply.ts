@@ -1,5 +1,6 @@
 import { NetError, type NetErrorKind } from "../net/error.ts";
 import { Reply } from "../protocol/codes.ts";
+import { ReplyError } from "../sockslib/reply_error.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -15,9 +16,29 @@ const replies: Readonly<Partial<Record<NetErrorKind, Reply>>> = {
   "family-not-supported": Reply.AddressTypeNotSupported,
 };
 
-/** Undefined where the error is none of the three that are foreseen: our bug, which is told as 01. */
-export function replyFor(error: unknown): Reply | undefined {
+/** What each says about the destination: of several addresses tried, the lowest here is told. */
+const specificity: readonly NetErrorKind[] = [
+  "refused",
+  "permission-denied",
+  "host-unreachable",
+  "timed-out",
+  "network-unreachable",
+  "family-not-supported",
+];
+
+/** Undefined where the error is none of those that are foreseen: our bug, which is told as 01. */
+export function replyFor(error: unknown): number | undefined {
+  if (error instanceof ReplyError) return error.reply; // of an upstream, passed on as it is
   if (error instanceof NetError) return replies[error.kind] ?? Reply.GeneralFailure;
   if (error instanceof Refusal || error instanceof ProtocolError) return error.reply;
   return undefined;
+}
+
+/** The error that says most about why none of several addresses could be reached. */
+export function mostSpecific(errors: readonly unknown[]): unknown {
+  const rank = (error: unknown) => {
+    const at = error instanceof NetError ? specificity.indexOf(error.kind) : -1;
+    return at < 0 ? specificity.length : at;
+  };
+  return errors.reduce((best, error) => rank(error) < rank(best) ? error : best);
 }

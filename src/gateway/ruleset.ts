@@ -115,8 +115,13 @@ export class Judge {
 
   /** The refusal of the command, where it is certain that no destination can pass. */
   command(): Verdict | undefined {
-    const verdict = this.#ruleset.judgeEarly(this.#party);
+    const verdict = this.anywhere();
     return verdict?.allowed ? undefined : verdict;
+  }
+
+  /** What is certain where the destination is not known: that it is refused, or goes on to an upstream; else undefined. */
+  anywhere(): Verdict | undefined {
+    return this.#ruleset.judgeEarly(this.#party);
   }
 
   /** What is certain before the name is resolved: that it is refused, or goes on to an upstream; else undefined. */

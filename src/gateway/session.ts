@@ -6,6 +6,7 @@ import type { Emit, SessionEnd, SessionRecord } from "../events.ts";
 import { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
 import type { Socket } from "../net/socket.ts";
+import { ReplyError } from "../sockslib/reply_error.ts";
 import { associate } from "./associate.ts";
 import { bind } from "./bind.ts";
 import { connect } from "./connect.ts";
@@ -16,6 +17,7 @@ import { Refusal } from "./refusal.ts";
 import { replyFor } from "./reply.ts";
 import { refusal, type Ruleset } from "./ruleset.ts";
 import type { GatewaySettings } from "./settings.ts";
+import type { Upstreams } from "./upstreams/upstreams.ts";
 import { ClientLeft, Wire } from "./wire.ts";
 
 const commands: Readonly<Record<Command, Serve>> = {
@@ -31,6 +33,8 @@ const FAREWELL_MS = 2_000;
 export interface SessionContext extends Omit<Dialler, "judge"> {
   readonly ruleset: Ruleset;
   readonly settings: GatewaySettings;
+  /** What rules with `via` go through. */
+  readonly upstreams?: Upstreams;
   readonly authenticator: Authenticator | undefined;
   readonly emit: Emit;
 }
@@ -137,7 +141,7 @@ export class Session {
     };
   }
 
-  #reply(reply: Reply, bound?: Address): Promise<void> {
+  #reply(reply: number, bound?: Address): Promise<void> {
     this.record.reply = reply;
     return this.#wire.send(encodeReply(reply, bound));
   }
@@ -145,7 +149,7 @@ export class Session {
   async #fail(error: unknown): Promise<void> {
     if (this.#timedOut) return this.#end("handshake-timeout");
     if (error instanceof ClientLeft) return this.#end("client-left");
-    const foreseen = error instanceof NetError || error instanceof Refusal || error instanceof ProtocolError;
+    const foreseen = isForeseen(error);
     if (!foreseen) this.#context.emit({ type: "fault", error });
     this.record.detail = error instanceof Refusal ? error.rule : foreseen ? error.message : "fault";
     // Once a relay has begun, as before the request has come, a broken connection is nobody's refusal.
@@ -177,7 +181,12 @@ export class Session {
   }
 }
 
+function isForeseen(error: unknown): error is Error {
+  return error instanceof NetError || error instanceof ReplyError || error instanceof Refusal ||
+    error instanceof ProtocolError;
+}
+
 function endOf(error: unknown): SessionEnd {
   if (error instanceof ProtocolError) return "protocol-error";
-  return error instanceof Refusal || error instanceof NetError ? "refused" : "fault";
+  return isForeseen(error) ? "refused" : "fault";
 }

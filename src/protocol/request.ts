@@ -49,7 +49,8 @@ export const decodeReply = decoder<RequestReply>((cursor) => {
   return { reply, bound: readAddress(cursor, NO_ADDRESS) };
 });
 
-export function encodeReply(reply: Reply, bound: Address = NO_ADDRESS): Uint8Array {
+/** `reply` is any octet: what an upstream says is passed on as it is. */
+export function encodeReply(reply: number, bound: Address = NO_ADDRESS): Uint8Array {
   return message(reply, bound);
 }
 

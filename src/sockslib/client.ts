@@ -2,10 +2,11 @@ import { Command } from "../protocol/codes.ts";
 import { Cut } from "../net/cut.ts";
 import type { Socket, SocketAddr } from "../net/socket.ts";
 import { Association } from "./association.ts";
-import { type ChainDialler, type Limits, openChain } from "./chain.ts";
+import { type ChainDialler, openChain } from "./chain.ts";
+import type { Limits } from "./limits.ts";
 import { converse } from "./conversation.ts";
 import { destinationAddress } from "./destination.ts";
-import { type Hop, MAX_HOPS, parseHop } from "./hop.ts";
+import { type Hop, parseHops } from "./hop.ts";
 import { openAssociation } from "./nested_association.ts";
 import { type AcceptedPeer, Rendezvous } from "./rendezvous.ts";
 
@@ -98,18 +99,4 @@ export class Client {
       signal?.removeEventListener("abort", make);
     }
   }
-}
-
-/** Reads the URLs of a chain, nearest first. Throws RangeError naming the one that is wrong by its number. */
-export function parseHops(via: readonly string[]): readonly Hop[] {
-  if (via.length === 0) throw new RangeError("Cannot go through no gateway");
-  if (via.length > MAX_HOPS) throw new RangeError(`Cannot go through ${via.length} gateways: at most ${MAX_HOPS}`);
-  return via.map((text, i) => {
-    try {
-      return parseHop(text);
-    } catch (error) {
-      if (!(error instanceof SyntaxError)) throw error;
-      throw new RangeError(`Cannot go through gateway ${i + 1}: it ${error.message}`);
-    }
-  });
 }

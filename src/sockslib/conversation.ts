@@ -22,6 +22,16 @@ export async function converse(
   destination: Address,
 ): Promise<Address> {
   await passThrough(wire, hops);
+  return await request(wire, hops, command, destination);
+}
+
+/** The rest of it: asks the last gateway. */
+export async function request(
+  wire: HopWire,
+  hops: readonly Hop[],
+  command: Command,
+  destination: Address,
+): Promise<Address> {
   return await ask(wire, hops.at(-1)!, command, destination, true);
 }
 

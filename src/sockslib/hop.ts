@@ -22,7 +22,7 @@ export const MAX_HOPS = 8;
 export function parseHop(text: string): Hop {
   const [, scheme, userinfo, host, port] =
     /^([a-z0-9+.-]+:)\/\/(?:([^/\s]*)@)?(\[[^\]\s]*\]|[^:/@[\]\s]+)(?::(\d{1,5}))?\/?$/i.exec(text) ?? [];
-  if (!host) throw new SyntaxError("is no URL of an upstream (write socks5://192.0.2.1:1080)");
+  if (!host) throw new SyntaxError("is no upstream (write socks5://192.0.2.1:1080)");
   const protocol = schemes[scheme!.toLowerCase() as keyof typeof schemes];
   if (!protocol) throw new SyntaxError(`is of the scheme '${scheme}', which is neither socks5: nor http:`);
   const number = port === undefined ? protocol : Number(port);
@@ -32,6 +32,20 @@ export function parseHop(text: string): Hop {
     address: hostAddress(host, number),
     ...userinfo !== undefined && { credentials: parseCredentials(userinfo) },
   };
+}
+
+/** Reads the URLs of a chain, nearest first. Throws RangeError naming the one that is wrong by its number. */
+export function parseHops(via: readonly string[]): readonly Hop[] {
+  if (via.length === 0) throw new RangeError("Cannot go through no gateway");
+  if (via.length > MAX_HOPS) throw new RangeError(`Cannot go through ${via.length} gateways: at most ${MAX_HOPS}`);
+  return via.map((text, i) => {
+    try {
+      return parseHop(text);
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      throw new RangeError(`Cannot go through gateway ${i + 1}: it ${error.message}`);
+    }
+  });
 }
 
 /** The hop as it may be shown: without credentials. */

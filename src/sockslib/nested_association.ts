@@ -4,7 +4,8 @@ import { decodeDatagram, encodeHeader } from "../protocol/datagram.ts";
 import { NO_ADDRESS } from "../protocol/request.ts";
 import { NetError } from "../net/error.ts";
 import type { Socket, SocketAddr, UdpSocket } from "../net/socket.ts";
-import { type ChainDialler, type Limits, openChain } from "./chain.ts";
+import { type ChainDialler, openChain } from "./chain.ts";
+import type { Limits } from "./limits.ts";
 import { converse } from "./conversation.ts";
 import type { Hop } from "./hop.ts";
 

@@ -1,11 +1,10 @@
 import { type Address, isUnspecified } from "../protocol/address.ts";
 import type { Clock } from "../net/clock.ts";
-import { NetError } from "../net/error.ts";
 import type { Socket, SocketAddr } from "../net/socket.ts";
-import type { Limits } from "./chain.ts";
 import { secondReply } from "./conversation.ts";
 import type { Hop } from "./hop.ts";
 import type { HopWire } from "./hop_wire.ts";
+import { limited, type Limits } from "./limits.ts";
 
 /** A peer that came, and how to speak to it. */
 export interface AcceptedPeer {
@@ -17,12 +16,13 @@ export interface AcceptedPeer {
 export class Rendezvous {
   /** Where the last gateway listens: what the peer is to be told. */
   readonly addr: SocketAddr;
-  readonly #wire: HopWire;
+  readonly wire: HopWire;
   readonly #hop: Hop;
   readonly #clock: Clock;
 
+  /** `bound` is what the first reply says: zeros mean the gateway's own address. */
   constructor(wire: HopWire, hops: readonly Hop[], bound: Address, clock: Clock) {
-    this.#wire = wire;
+    this.wire = wire;
     const hop = this.#hop = hops.at(-1)!;
     const known = hops.length === 1 ? wire.socket.remoteAddr.host : hop.address.host;
     this.addr = { host: isUnspecified(bound.host) ? known : bound.host, port: bound.port };
@@ -30,30 +30,14 @@ export class Rendezvous {
   }
 
   /** Waits for the peer, once. Rejects with ReplyError or NetError; then the rendezvous is closed. */
-  async accept({ deadlineMs, cut }: Limits): Promise<AcceptedPeer> {
-    let failure: NetError | undefined;
-    const fail = (error: NetError) => {
-      failure ??= error;
-      this.close();
-    };
-    const release = cut.on(() => fail(new NetError("aborted", "Cannot accept the peer: called off")));
-    const cancel = this.#clock.after(deadlineMs, () => {
-      fail(new NetError("timed-out", `Cannot accept the peer: none came within ${deadlineMs} ms`));
+  async accept(limits: Limits): Promise<AcceptedPeer> {
+    return await limited(this.#clock, limits, "accept the peer", () => this.close(), async () => {
+      const { host, port } = await secondReply(this.wire, this.#hop);
+      return { socket: this.wire.way(), addr: { host, port } };
     });
-    try {
-      const { host, port } = await secondReply(this.#wire, this.#hop);
-      if (failure) throw failure;
-      return { socket: this.#wire.way(), addr: { host, port } };
-    } catch (error) {
-      this.close();
-      throw failure ?? error;
-    } finally {
-      cancel();
-      release();
-    }
   }
 
   close(): void {
-    this.#wire.socket.close();
+    this.wire.socket.close();
   }
 }

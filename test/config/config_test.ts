@@ -193,6 +193,9 @@ describe("parseConfig()", () => {
       idleTimeout: "4s",
       udpIdleTimeout: "5s",
       drain: "6s",
+      via: ["socks5://u:p@192.0.2.5", "http://g2.example"],
+      probeInterval: "9s",
+      probeTimeout: "10s",
       maxSessions: "7",
       engine: "linux",
       workers: "3",
@@ -231,7 +234,10 @@ describe("parseConfig()", () => {
       tcpUserTimeout: 8_000,
       logLevel: "debug",
       logFormat: "json",
-      rules: [],
+      probeInterval: 9_000,
+      probeTimeout: 10_000,
+      upstreams: [],
+      rules: [{ name: "--via", action: "allow", via: ["socks5://u:p@192.0.2.5", "http://g2.example"] }],
     });
   });
 

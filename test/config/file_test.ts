@@ -38,7 +38,7 @@ describe("A wrong file is told by path, line, value and what was expected", () =
     ["lisen = ':1080'", "line 1: lisen is not known (did you mean listen?)"],
     ["\n\nmax-sessions = 5", "line 3: max-sessions is not known (did you mean max_sessions?)"],
     ["[limits]\nmax_sessions = 5", "line 1: limits is not known"],
-    ["a = 1\nxyz = 2", "line 1: a is not known", "line 2: xyz is not known"],
+    ["qqqq = 1\nxyz = 2", "line 1: qqqq is not known", "line 2: xyz is not known"],
     ["config = 'x'", "line 1: config is not known"],
     ["user = 'ann:secret'", "line 1: user is not known (did you mean users?)"],
     ["listen = 1080", "line 1: listen: '1080' is no text"],
@@ -122,6 +122,34 @@ describe("A wrong file is told by path, line, value and what was expected", () =
     [
       rule("via = 'socks5://ann:hunter2@192.0.2.1/x'"),
       "line 3: rules[0].via: 'socks5://ann:***@192.0.2.1/x' is no upstream (write socks5://192.0.2.1:1080)",
+    ],
+    [
+      rule("via = 'farr'\n[[upstreams]]\nname = 'far'\nchains = ['http://a']"),
+      "line 3: rules[0].via: 'farr' is none of the upstreams (did you mean far?)",
+    ],
+    [rule("via = ['far', 'socks5://a']"), "line 3: rules[0].via: wants URLs, or one name alone"],
+    [rule(`via = [${"'socks5://a',".repeat(9)}]`), "line 3: rules[0].via: has more than 8 gateways"],
+    [
+      rule("via = 'ftp://a'"),
+      "line 3: rules[0].via: 'ftp://a' is of the scheme 'ftp:', which is neither socks5: nor http:",
+    ],
+    [
+      "[[upstreams]]\nname = 'a b'\nchains = ['socks5://a']",
+      "line 2: upstreams[0].name: 'a b' is no name for it (letters, digits, '.', '_' and '-')",
+    ],
+    ["[[upstreams]]\nname = 'a'\nchains = []", "line 3: upstreams[0].chains: is empty"],
+    [
+      "[[upstreams]]\nname = 'a'\nchains = [['socks5://u:hunter2@a:0']]",
+      "line 3: upstreams[0].chains[0][0]: 'socks5://u:***@a:0' has the port 0, which is not 1 to 65535",
+    ],
+    [
+      "[[upstreams]]\nname = 'a'\npolcy = 'x'\nprobe = 'a'\nchains = ['http://a']",
+      "line 3: upstreams[0].polcy is not known (did you mean policy?)",
+      "line 4: upstreams[0].probe: 'a' is no destination (write example.org:443)",
+    ],
+    [
+      "[[upstreams]]\nname = 'a'\nchains = ['http://a']\n[[upstreams]]\nname = 'a'\nchains = ['http://a']",
+      "line 5: upstreams[1].name: 'a' is named twice",
     ],
     ["rules = [{ action = 'deny' }, 5]", "line 1: rules[1]: '5' is no table"],
   ];

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Refusal } from "../../src/gateway/refusal.ts";
-import { replyFor } from "../../src/gateway/reply.ts";
-import { mostSpecific } from "../../src/net/race.ts";
+import { mostSpecific, replyFor } from "../../src/gateway/reply.ts";
 import { NetError, type NetErrorKind } from "../../src/net/error.ts";
 import { ProtocolError } from "../../src/protocol/errors.ts";
 

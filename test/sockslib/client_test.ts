@@ -8,7 +8,7 @@ import { encodeReply } from "../../src/protocol/request.ts";
 import { Client } from "../../src/sockslib/client.ts";
 import { ReplyError } from "../../src/sockslib/reply_error.ts";
 import { bytes, hex, joined } from "../support/bytes.ts";
-import { chainTest, type ChainWorld, HOP1, HOP2, HOP3 } from "../support/chain.ts";
+import { chainTest, ChainWorld, HOP1, HOP2, HOP3 } from "../support/chain.ts";
 import { Peer, Server } from "../support/peer.ts";
 import { settle } from "../support/test_clock.ts";
 import { SERVER4, SERVER6 } from "../support/world.ts";
@@ -153,7 +153,6 @@ test("connect() ends with a foreseen error, whatever a gateway says", async () =
       fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 4 }),
       fc.boolean(),
       async (answers, polite) => {
-        const { ChainWorld } = await import("../support/chain.ts");
         const world = new ChainWorld();
         await hostile(world, [...polite ? ["05 00"] : [], ...answers.map(hex)]);
         const outcome = world.via(`socks5://${HOP1}`).connect({ host: SERVER4, port: 80 }, { deadlineMs: 500 })

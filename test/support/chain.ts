@@ -1,18 +1,32 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Event } from "../../src/events.ts";
+import type { Event, SessionRecord } from "../../src/events.ts";
 import { Gateway } from "../../src/gateway/gateway.ts";
 import type { Authenticator } from "../../src/gateway/methods.ts";
 import { Ruleset } from "../../src/gateway/ruleset.ts";
-import { defaultSettings } from "../../src/gateway/settings.ts";
+import { defaultSettings, type GatewaySettings } from "../../src/gateway/settings.ts";
+import type { Upstream } from "../../src/gateway/upstreams/upstream.ts";
+import { Upstreams } from "../../src/gateway/upstreams/upstreams.ts";
 import { Client } from "../../src/sockslib/client.ts";
 import { Internet, type MemoryNet } from "./memory_net.ts";
 import { MemoryResolver } from "./memory_resolver.ts";
+import { type PlainRule, rulesOf } from "./rules.ts";
 import { settle, TestClock } from "./test_clock.ts";
 import { CLIENT4, SERVER4, SERVER6 } from "./world.ts";
 
 /** Addresses of the gateways of a chain in which each hop has one family only: 4 → 6 → 4 → 6. */
 export const HOP1 = "192.0.2.11", HOP2 = "2001:db8:2::12", HOP3 = "192.0.2.13";
+
+export interface LinkOptions {
+  /** Addresses that it has beside those it listens on. */
+  readonly others?: readonly string[];
+  readonly authenticator?: Authenticator;
+  readonly settings?: Partial<GatewaySettings>;
+  readonly rules?: readonly PlainRule[];
+  readonly upstreams?: readonly Upstream[];
+  /** 0 for no probes, which is what holds where nothing is said. */
+  readonly probeMs?: number;
+}
 
 /** One gateway of a chain: its host, its names, and what it told. */
 export interface Link {
@@ -32,22 +46,33 @@ export class ChainWorld {
   readonly links: Link[] = [];
 
   /** A gateway that listens at `addrs`, and may have others. */
-  async add(
-    addrs: readonly string[],
-    others: readonly string[] = [],
-    authenticator?: Authenticator,
-  ): Promise<Link> {
-    const net = this.internet.host(...addrs, ...others);
+  async add(addrs: readonly string[], options: LinkOptions = {}): Promise<Link> {
+    const { clock } = this;
+    const net = this.internet.host(...addrs, ...options.others ?? []);
     const resolver = new MemoryResolver();
     const events: Event[] = [];
+    const emit = (event: Event) => void events.push(event);
+    const rules = rulesOf(options.rules ?? []);
+    const own = { ownListeners: () => gateway.addrs, localAddrs: () => net.localAddrs() };
+    const probes = { intervalMs: options.probeMs ?? 0, timeoutMs: 5_000 };
     const gateway: Gateway = new Gateway({
       net,
-      clock: this.clock,
+      clock,
       resolver,
-      ruleset: new Ruleset({ allow: [], ownListeners: () => gateway.addrs, localAddrs: () => net.localAddrs() }),
-      authenticator,
-      settings: defaultSettings,
-      emit: (event) => events.push(event),
+      ruleset: new Ruleset({ ...own, rules, allow: [] }),
+      upstreams: new Upstreams({
+        ...own,
+        net,
+        clock,
+        resolver,
+        upstreams: options.upstreams ?? [],
+        rules,
+        probes,
+        emit,
+      }),
+      authenticator: options.authenticator,
+      settings: { ...defaultSettings, ...options.settings },
+      emit,
     });
     for (const host of addrs) await gateway.listen({ host, port: 1080 });
     const link = { net, resolver, events, gateway };
@@ -57,13 +82,18 @@ export class ChainWorld {
 
   /** Three gateways, each of which has the family of the one before and the other. */
   async addThree(): Promise<void> {
-    await this.add([HOP1], ["2001:db8:2::11"]);
-    await this.add([HOP2], ["192.0.2.12"]);
-    await this.add([HOP3], ["2001:db8:5::13", "203.0.113.13"]);
+    await this.add([HOP1], { others: ["2001:db8:2::11"] });
+    await this.add([HOP2], { others: ["192.0.2.12"] });
+    await this.add([HOP3], { others: ["2001:db8:5::13", "203.0.113.13"] });
   }
 
   via(...via: readonly string[]): Client {
     return new Client({ net: this.client, clock: this.clock, resolver: this.resolver, via });
+  }
+
+  /** Records of the sessions that have ended at one of them. */
+  records(link: Link): readonly SessionRecord[] {
+    return link.events.flatMap((event) => event.type === "session-closed" ? [event.session] : []);
   }
 
   viaThree(): Client {

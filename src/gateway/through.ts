@@ -1,0 +1,85 @@
+import { type Address, ipAddress } from "../protocol/address.ts";
+import { AddressType, Command } from "../protocol/codes.ts";
+import type { SessionEnd } from "../events.ts";
+import { NetError } from "../net/error.ts";
+import { request } from "../sockslib/conversation.ts";
+import { destinationAddress } from "../sockslib/destination.ts";
+import type { HopWire } from "../sockslib/hop_wire.ts";
+import { limited } from "../sockslib/limits.ts";
+import { Rendezvous } from "../sockslib/rendezvous.ts";
+import { relayWith } from "./relay.ts";
+import type { Conversation } from "./conversation.ts";
+import type { Onward } from "./onward.ts";
+import { ReadAhead } from "./read_ahead.ts";
+import { refusal } from "./ruleset.ts";
+import type { Chain } from "./upstreams/chain.ts";
+import type { Upstreams } from "./upstreams/upstreams.ts";
+import { ClientLeft } from "./wire.ts";
+
+/** A request that the last gateway of a chain has answered with 00. */
+interface Answered {
+  readonly wire: HopWire;
+  readonly chain: Chain;
+  readonly bound: Address;
+}
+
+/** The upstreams there are; a rule that speaks of some never has its destinations dialled directly instead. */
+export function upstreamsOf({ upstreams }: Conversation): Upstreams {
+  if (!upstreams) throw new NetError("other", "Cannot go on through an upstream: there is none");
+  return upstreams;
+}
+
+/** CONNECT as a chained relay (RFC 3089 s4): the last gateway resolves and dials, and its answer is passed on. */
+export async function connectThrough(conversation: Conversation, onward: Onward): Promise<SessionEnd> {
+  const { wire, bound } = await askThrough(conversation, onward, Command.Connect);
+  const early = conversation.wire.rest();
+  return await relayWith(conversation, wire.socket, conversation.client, bound, early, wire.rest());
+}
+
+/** BIND as a chained relay: the last gateway listens, and both its replies are passed on. */
+export async function bindThrough(conversation: Conversation, onward: Onward): Promise<SessionEnd> {
+  const { clock, settings, cut, client, judge } = conversation;
+  const { wire, chain, bound } = await askThrough(conversation, onward, Command.Bind);
+  const rendezvous = new Rendezvous(wire, chain.hops, bound, clock);
+  let left = false;
+  try {
+    await conversation.succeed(destinationAddress(rendezvous.addr));
+    client.keepAlive();
+    const ahead = new ReadAhead(client, conversation.wire.rest());
+    void ahead.left.then(() => {
+      left = true;
+      rendezvous.close();
+    });
+    const { addr } = await rendezvous.accept({ deadlineMs: settings.bindMs, cut });
+    const peer = destinationAddress(addr);
+    const { destination } = onward;
+    const verdict = ipAddress(addr.host, addr.port) &&
+      judge.address(peer, destination.type === AddressType.DomainName ? destination.host : undefined);
+    if (verdict?.allowed === false) throw refusal(verdict);
+    return await relayWith(conversation, wire.socket, ahead, peer, undefined, wire.rest());
+  } catch (error) {
+    throw left ? new ClientLeft("The client left while BIND waited for its peer") : error;
+  } finally {
+    rendezvous.close();
+  }
+}
+
+/** Has one chain of the route answer the request. Rejects with ReplyError or NetError. */
+async function askThrough(conversation: Conversation, onward: Onward, command: Command): Promise<Answered> {
+  const { clock, record, settings, cut } = conversation;
+  const upstreams = upstreamsOf(conversation);
+  const startedAt = clock.now();
+  try {
+    return await upstreams.route(onward.via).through({ deadlineMs: settings.dialMs, cut }, {
+      reach: (chain, limits) => upstreams.reach(chain, limits),
+      ask: async (wire, chain, limits) => {
+        record.via = chain.text;
+        const close = () => wire.socket.close();
+        const answer = () => request(wire, chain.hops, command, onward.destination);
+        return { wire, chain, bound: await limited(clock, limits, `go through ${chain.text}`, close, answer) };
+      },
+    });
+  } finally {
+    if (command === Command.Connect) record.dialMs = clock.now() - startedAt;
+  }
+}

@@ -1,0 +1,121 @@
+import { type Address, parseIp } from "../../protocol/address.ts";
+import { Command } from "../../protocol/codes.ts";
+import type { Emit } from "../../events.ts";
+import { NetError } from "../../net/error.ts";
+import type { SocketAddr } from "../../net/socket.ts";
+import { type ChainDialler, openChain } from "../../sockslib/chain.ts";
+import { converse, passThrough } from "../../sockslib/conversation.ts";
+import { hopText, parseHops } from "../../sockslib/hop.ts";
+import type { HopWire } from "../../sockslib/hop_wire.ts";
+import type { Limits } from "../../sockslib/limits.ts";
+import { type NestedAssociation, openAssociation } from "../../sockslib/nested_association.ts";
+import { closedKind, isOwnListener, type OwnAddrs } from "../rules/closed.ts";
+import type { Rule } from "../rules/rule.ts";
+import { Chain, type ChainChange } from "./chain.ts";
+import { Probes, type ProbeTimes } from "./probes.ts";
+import { Route } from "./route.ts";
+import { namedUpstream, type Upstream } from "./upstream.ts";
+
+export interface UpstreamsOptions extends OwnAddrs, Omit<ChainDialler, "checkHop"> {
+  /** Those that rules call by their names. */
+  readonly upstreams: readonly Upstream[];
+  readonly rules: readonly Rule[];
+  readonly probes: ProbeTimes;
+  readonly emit: Emit;
+}
+
+/** The upstream gateways that the rules speak of: which chain is taken, and how each is. */
+export class Upstreams {
+  readonly #options: UpstreamsOptions;
+  readonly #dialler: ChainDialler;
+  /** By the very list that the rule has. */
+  readonly #routes = new Map<readonly string[], Route>();
+  readonly #probes: Probes;
+
+  /** Throws RangeError where a rule goes through what is none. */
+  constructor(options: UpstreamsOptions) {
+    this.#options = options;
+    const { net, clock, resolver, rules, upstreams } = options;
+    this.#dialler = { net, clock, resolver, checkHop: (addr) => this.#checkHop(addr) };
+    this.#probes = new Probes(clock, options.probes, (chain, target, limits) => this.#probe(chain, target, limits));
+    const known = new Map<string, Route>();
+    for (const { via } of rules) {
+      if (!via) continue;
+      const key = via.join(" ");
+      let route = known.get(key);
+      if (!route) {
+        known.set(
+          key,
+          route = this.#route(upstreams.find(({ name }) => name === namedUpstream(via)) ?? inline(via)),
+        );
+      }
+      this.#routes.set(via, route);
+    }
+  }
+
+  /** The route that a rule's `via` means. */
+  route(via: readonly string[]): Route {
+    const route = this.#routes.get(via);
+    if (!route) throw new NetError("other", "Cannot go on through an upstream: it is not known");
+    return route;
+  }
+
+  /** Connects to the first gateway of the chain and passes through all to the last. Rejects with ReplyError or NetError. */
+  async reach(chain: Chain, limits: Limits): Promise<HopWire> {
+    this.#checkHops(chain);
+    return (await openChain(this.#dialler, chain.hops, limits, (wire) => passThrough(wire, chain.hops))).wire;
+  }
+
+  /** One association through all gateways of the chain. Rejects with ReplyError or NetError. */
+  async associate(chain: Chain, limits: Limits): Promise<NestedAssociation> {
+    this.#checkHops(chain);
+    return await openAssociation(this.#dialler, chain.hops, limits);
+  }
+
+  /** Has the chains probed from now on. */
+  start(): void {
+    this.#probes.start();
+  }
+
+  stop(): void {
+    this.#probes.stop();
+  }
+
+  #route({ name, policy, chains, probe }: Upstream): Route {
+    const { clock, emit } = this.#options;
+    const told = (change: ChainChange) => emit({ type: "upstream", upstream: name, ...change });
+    const all = chains.map((urls) => new Chain(parseHops(urls), told));
+    for (const chain of all) this.#probes.add(chain, probe);
+    return new Route(name, policy, all, clock);
+  }
+
+  async #probe(chain: Chain, target: Address | undefined, limits: Limits): Promise<void> {
+    this.#checkHops(chain);
+    const { hops } = chain;
+    const { wire } = await openChain(
+      this.#dialler,
+      hops,
+      limits,
+      (wire): Promise<unknown> => target ? converse(wire, hops, Command.Connect, target) : passThrough(wire, hops),
+    );
+    wire.socket.close();
+  }
+
+  /** The first gateway is checked when its address is known; of the others the addresses that mean the same everywhere. */
+  #checkHops({ hops }: Chain): void {
+    for (const { address } of hops.slice(1)) {
+      const octets = parseIp(address.host);
+      if (octets && !closedKind(octets)) this.#checkHop(address);
+    }
+  }
+
+  #checkHop(addr: SocketAddr): void {
+    if (!isOwnListener(this.#options, addr)) return;
+    throw new NetError("other", `Cannot go through ${addr.host} port ${addr.port}: that is this gateway itself`);
+  }
+}
+
+/** What a rule goes through without giving it a name. */
+function inline(via: readonly string[]): Upstream {
+  return { name: parseHops(via).map(hopText).join(" > "), policy: "in-order", chains: [via], probe: undefined };
+}
