@@ -41,7 +41,7 @@ const runtimes = [
 
 function run(command: readonly string[], env: Record<string, string> = {}) {
   const via = `socks5://ann:p%40w@${address.gwC4}:1080`;
-  return shell(["timeout", "60", ...network!.in("c4"), ...command], "", {
+  return shell(["timeout", "15", ...network!.in("c4"), ...command], "", {
     GATE46_VIA: via,
     NODE_EXTRA_CA_CERTS: authority,
     DENO_CERT: authority,
@@ -228,6 +228,8 @@ for (const { name, command } of runtimes) {
       "",
     ].join("\n"),
   );
+
+  program("throwing.mjs", "what a listener throws is an uncaught exception, once", "connect,early,message,sent\n");
 
   program("ws.mjs", "ws, in the clear, by TLS, refused", "hello hello ECONNREFUSED\n", {
     skip: name === "Bun" && skipped("ws on Bun", "it is Bun's own, which connects below all that can be replaced"),

@@ -69,7 +69,7 @@ export function replaceDatagrams(socksifier: Socksifier): void {
       const found = await beyond(this, to.host, to.port);
       if (!found) return void send.call(this, payload, to.port, to.host, callback);
       await stateOf(this).flows.send(payload, found.via, found.address);
-      callback?.(null, payload.length);
+      if (callback) process.nextTick(callback, null, payload.length);
     };
     run().catch((cause) => {
       const error = socketError(cause, "send", to);
