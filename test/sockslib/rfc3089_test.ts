@@ -18,35 +18,39 @@ chainTest("an IPv4 application reaches an IPv6 destination in the eight steps of
   const table = new FakeAddresses({ clock: world.clock });
   const socksLib = world.via(`socks5://${HOP1}:1080`);
 
-  // 1. C's application calls its resolver (gethostbyname) for D's name; the Socks Lib has replaced that call.
-  const resolve = (name: string) => table.fake(name)!.ipv4;
-
-  // 2. The Socks Lib takes a fake IP for the name, notes the pair in the mapping table, and answers with the fake IP.
+  // 1. The application asks for D's addresses by its name, as by gethostbyname(). The Socks Lib has replaced that call.
+  const resolve = (name: string) => {
+    // 2. The real call is not made: the name is noted in the mapping table with a fake IP of the application's own family,
+    //    and that is the answer.
+    return table.fake(name)!.ipv4;
+  };
   const fakeIp = resolve("Destination.Example");
   assert.equal(fakeIp, "198.18.0.1");
 
-  // 3. The application calls connect() with what it takes for D's address.
+  // 3. The application makes a socket of the fake IP and calls connect().
   const connect = async (ip: string, port: number) => {
-    // 4. The Socks Lib looks the fake IP up in the mapping table and has the name again; a real address stays as it is.
+    // 4. The Socks Lib has replaced that too. It sees that the address is a fake one, and finds the name in the table.
     const host = table.nameOf(ip) ?? ip;
-    // 5. It asks G by SOCKS to connect to the name (ATYP DOMAINNAME): the resolving is delegated, no DNS query has left C.
+    assert.equal(host, "destination.example");
+    // 5. It tells G the name by the SOCKS command that fits the call: CONNECT.
     return await socksLib.connect({ host, port });
   };
-  const connecting = connect(fakeIp, 80);
-  assert.deepEqual(world.resolver.asked, []);
-  const socket = await connecting;
+  const socket = await connect(fakeIp, 80);
   await settle();
+  assert.deepEqual(world.resolver.asked, [], "C has asked no DNS server");
 
-  // 6. G resolves the name.
+  // 6. G makes the real call for the name.
   assert.deepEqual(gateway.resolver.asked, ["destination.example"]);
 
-  // 7. G connects to D by IPv6, a heterogeneous relay of type B (IPv4 to IPv6).
+  // 7. It has the real IP, of D's family, and makes a socket of it.
+  assert.deepEqual(gateway.net.dialled, [{ host: SERVER6, port: 80 }]);
+
+  // 8. G connects to D by it: a heterogeneous relay of type B, IPv4 to IPv6.
   assert.equal(destination.peer.socket.localAddr.host, SERVER6);
   const { session } = gateway.events.find((event) => event.type === "session-opened") as { session: SessionRecord };
-  assert.equal(session.relayType, "B");
+  assert.deepEqual([session.relayType, session.reply], ["B", 0]);
 
-  // 8. G tells C of its success and relays from then on: the application speaks IPv4 to G, and G speaks IPv6 to D.
-  assert.equal(session.reply, 0);
+  // From then on data flows: the application speaks IPv4 to G, and G speaks IPv6 to D.
   assert.equal(socket.remoteAddr.host, HOP1);
   await socket.write(bytes("'question'"));
   await settle();
@@ -54,7 +58,7 @@ chainTest("an IPv4 application reaches an IPv6 destination in the eight steps of
   await destination.peer.send("'answer'");
   assert.equal(new TextDecoder().decode((await socket.read())!), "answer");
 
-  // "If the FQDN is an IP address": it is not mapped, and goes to G as an address.
+  // A name that is an address is not mapped: it goes to G as that address.
   assert.equal(table.fake(SERVER6), undefined);
 
   socket.close();
