@@ -319,9 +319,9 @@ for (const { name, command } of runtimes) {
 }
 
 const wrongSettings = [
-  ["", "", /Cannot socksify: GATE46_VIA: no gateway is named/],
-  ["ftp://ann:secret@192.0.2.1", "", /Cannot socksify: GATE46_VIA: gateway 1 is of the scheme 'ftp:'/],
-  ["socks5://192.0.2.1,socks5://ann:secret@", "", /GATE46_VIA: gateway 2 is no upstream/],
+  ["", "", /Cannot socksify: GATE46_VIA: Cannot go through no gateway/],
+  ["ftp://ann:secret@192.0.2.1", "", /Cannot socksify: GATE46_VIA: .*gateway 1: it is of the scheme 'ftp:'/],
+  ["socks5://192.0.2.1,socks5://ann:secret@", "", /GATE46_VIA: .*gateway 2: it is no upstream/],
   ["socks5://192.0.2.1", "10.0.0.1/8", /GATE46_DIRECT: '10\.0\.0\.1\/8' is no name, address or prefix/],
 ] as const;
 

@@ -51,7 +51,7 @@ export function replaceDatagrams(socksifier: Socksifier): void {
     if (!net.isIP(host)) {
       const pair = await socksifier.answers.addresses(host);
       if (!pair) return undefined;
-      address = isIpv6(socket) ? pair.v6 : pair.v4;
+      address = isIpv6(socket) ? pair.ipv6 : pair.ipv4;
     }
     const via = socksifier.destinations.via(address, port);
     return via && { via, address };
