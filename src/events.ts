@@ -73,6 +73,8 @@ export interface SessionRecord {
   readonly startedAt: number;
   method?: Method;
   username?: string;
+  /** Of a SOCKS4 client: what it calls its user, which nothing vouches for. */
+  userId?: string;
   command?: Command;
   destination?: Address;
   /** The address dialled or accepted, where it is known; of an upstream, its first gateway's. */

@@ -63,6 +63,7 @@ export const options = {
     group: who,
     help: "open these destinations, though loopback, link-local, multicast or metadata",
   }),
+  socks4: setting("socks4", toggle({ group: who, help: "serve SOCKS4 and SOCKS4A too, where nobody is asked" })),
   udpFilter: setting("udpFilter", choice("MODE", udpFilters, { group: who, help: "who may answer" }, d.udpFilter)),
 
   dns: many("ADDR", parseDnsServer, {

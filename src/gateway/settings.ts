@@ -39,6 +39,8 @@ export interface GatewaySettings {
   readonly announce: { readonly ipv4?: string; readonly ipv6?: string };
   /** Local addresses that connections and datagrams to destinations leave from; the system chooses where undefined. */
   readonly outgoing: { readonly ipv4?: string; readonly ipv6?: string };
+  /** Whether SOCKS4 and SOCKS4A are served. */
+  readonly socks4: boolean;
   /** Whether RESOLVE and RESOLVE_PTR are served (Tor's socks-extensions). */
   readonly resolveCommands: boolean;
   /** For the ports of BIND and UDP ASSOCIATE; any where undefined. */
@@ -60,6 +62,7 @@ export const defaultSettings: GatewaySettings = {
   maxUdpDestinations: 1_024,
   announce: {},
   outgoing: {},
+  socks4: false,
   resolveCommands: false,
   ports: undefined,
 };
