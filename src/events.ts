@@ -63,6 +63,7 @@ export type DropReason =
   | "unresolved"
   | "fragment" // of a sequence that was abandoned
   | "unsolicited" // from where the client had sent nothing
+  | "throttled" // beyond the bandwidth
   | "too-large"
   | "lost"; // no room, or refused by the kernel
 

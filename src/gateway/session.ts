@@ -173,6 +173,7 @@ export class Session {
       client: this.#client,
       wire: this.#wire,
       cut: this.#cut,
+      bandwidth: this.#context.limits.bandwidth(username),
       succeed: (bound) => this.#reply(Reply.Succeeded, bound),
     };
   }

@@ -22,6 +22,9 @@ export interface GatewaySettings {
   readonly maxSessionsPerUser: number | undefined;
   /** New connections a second from one client. */
   readonly maxRate: number | undefined;
+  /** Bytes a second, in each direction; no bound where undefined. */
+  readonly sessionBandwidth: number | undefined;
+  readonly userBandwidth: number | undefined;
   /** From accept to the end of the request. */
   readonly handshakeMs: number;
   /** Resolving and connecting together. */
@@ -53,6 +56,8 @@ export const defaultSettings: GatewaySettings = {
   maxSessionsPerClient: undefined,
   maxSessionsPerUser: undefined,
   maxRate: undefined,
+  sessionBandwidth: undefined,
+  userBandwidth: undefined,
   handshakeMs: 10_000,
   dialMs: 15_000,
   bindMs: 180_000,
