@@ -31,8 +31,10 @@ export async function openAssociation(
   try {
     const relays = await Promise.all(hops.map(async (hop, i) => {
       const way = hops.slice(0, i + 1);
-      const talk = openChain(dialler, way, limits, (wire) => converse(wire, way, Command.UdpAssociate, NO_ADDRESS));
-      const { wire: { socket }, value } = await talk;
+      const { wire: { socket }, value } = await openChain(dialler, way, limits, (wire) => {
+        const { host } = i === 0 ? wire.socket.remoteAddr : hop.address;
+        return converse(wire, way, Command.UdpAssociate, zerosLike(host));
+      });
       controls.push(socket);
       return relayAddress(value, i === 0 ? { ...hop.address, ...socket.remoteAddr } : hop.address);
     }));
@@ -44,6 +46,11 @@ export async function openAssociation(
     close();
     throw error;
   }
+}
+
+/** Where we shall send from is not known, but its family is: Dante refuses the other. */
+function zerosLike(host: string): Address {
+  return host.includes(":") ? ipAddress("::", 0)! : NO_ADDRESS;
 }
 
 /** A relay that tells no address is at the host it was asked for at. */
