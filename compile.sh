@@ -1,7 +1,9 @@
 #!/bin/sh
-# Makes executables of gate46 in dist/: gate46-bun and gate46-deno for this machine, gate46-bun-TARGET for another.
+# Makes executables of gate46 in dist/: gate46-bun and gate46-deno for this machine, gate46-bun-TARGET for another;
+# or gate46-preload.mjs, which socksifies programs of Deno, Bun and Node.js.
 #
 #   sh compile.sh [bun|deno|all] [TARGET...]
+#   sh compile.sh preload
 #
 # Without a runtime, whichever is present. TARGET: linux-x64 linux-arm64 linux-x64-musl linux-arm64-musl darwin-x64
 # darwin-arm64 windows-x64. `deno compile` downloads a denort: for this machine, DENORT_BIN can name one that is here
@@ -85,27 +87,39 @@ with_deno() { # TARGET
 }
 
 bundle() {
-  out=$work/gate46.js
-  [ -f "$out" ] && return
-  if has bun; then set -- bun build --target=node --outfile "$out"
+  [ -f "$work/gate46.js" ] || bundled mod.ts "$work/gate46.js" --minify
+}
+
+bundled() { # ENTRY OUT [FLAG...]
+  entry=$1 out=$2
+  shift 2
+  if has bun; then set -- bun build --target=node --outfile "$out" "$@"
   else
-    set -- "$deno" bundle --node-modules-dir=manual --platform deno --output "$out"
+    set -- "$deno" bundle --node-modules-dir=manual --platform deno --output "$out" "$@"
     has deno && shift && set -- deno "$@" # DENO may be an old one
   fi
-  attempt "bundle mod.ts" "$out" "$@" --minify --external='bun:*' mod.ts
+  attempt "bundle $entry" "$out" "$@" --external='bun:*' "$entry"
+}
+
+# One file for all three runtimes, not minified: an uncaught exception of Node.js shows the line it comes from.
+preload() {
+  rm -f dist/gate46-preload.mjs
+  bundled src/sockslib/socksify/preload.ts dist/gate46-preload.mjs
+  echo "dist/gate46-preload.mjs, $(($(wc -c <dist/gate46-preload.mjs) / 1000)) kB"
 }
 
 runtimes=
 case ${1:-} in
   bun | deno) runtimes=$1 && shift ;;
   all) runtimes="bun deno" && shift ;;
+  preload) runtimes=preload && shift ;;
 esac
 known=$(echo "$targets" | cut -d ' ' -f 1 | tr -s '\n' ' ')
 for target in "$@"; do
   case "$known" in
     *" $target "*) ;;
     *)
-      echo "compile.sh: Cannot make '$target': it takes [bun|deno|all] [TARGET...], TARGET one of$known" >&2
+      echo "compile.sh: Cannot make '$target': it takes preload, or [bun|deno|all] [TARGET...], TARGET one of$known" >&2
       exit 2
       ;;
   esac
@@ -118,7 +132,9 @@ if [ -z "$runtimes" ]; then
   has bun && runtimes=bun
   has "$deno" && runtimes="$runtimes deno"
 fi
+if [ "$runtimes" = preload ]; then has bun || has deno || fetch_runtimes; fi
 for runtime in $runtimes; do
+  [ "$runtime" = preload ] && continue
   [ "$runtime" = deno ] && runtime=$deno
   has "$runtime" || fetch_runtimes
   has "$runtime" || fail "Cannot find $runtime"
@@ -128,6 +144,7 @@ fetch_packages
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p dist
+if [ "$runtimes" = preload ]; then preload; exit; fi
 status=0
 for runtime in $runtimes; do
   for target in "$@"; do

@@ -58,7 +58,7 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
   [
     "src/config/",
     "src/config/ src/protocol/ src/net/socket.ts src/gateway/settings.ts src/gateway/rules/ src/gateway/upstreams/upstream.ts " +
-    "src/sockslib/hop.ts smol-toml valibot",
+    "src/dns/server.ts src/sockslib/hop.ts smol-toml valibot",
     silent,
   ],
   [

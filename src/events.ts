@@ -11,6 +11,7 @@ export type Event =
   | { readonly type: "session-closed"; readonly session: SessionRecord }
   | { readonly type: "client-turned-away"; readonly client: SocketAddr; readonly reason: TurnedAway }
   | { readonly type: "accept-failed"; readonly addr: SocketAddr; readonly error: Error }
+  | { readonly type: "accept-recovered"; readonly addr: SocketAddr; readonly failures: number }
   | UpstreamEvent
   | { readonly type: "draining"; readonly sessions: number; readonly deadlineMs: number }
   | { readonly type: "drained"; readonly cut: number }
@@ -29,7 +30,12 @@ export interface UpstreamEvent {
 }
 
 /** Why a connection was closed before its first octet was read. */
-export type TurnedAway = "client-not-allowed" | "too-many-sessions";
+export type TurnedAway =
+  | "client-not-allowed"
+  | "too-many-sessions"
+  | "too-many-sessions-of-client"
+  | "too-many-connections" // a second, from one client
+  | "too-many-failures"; // to authenticate
 
 /** IPvX client, IPvY destination (RFC 3089 s2): A 4→4, B 4→6, C 6→4, D 6→6. */
 export type RelayType = "A" | "B" | "C" | "D";
@@ -57,6 +63,7 @@ export type DropReason =
   | "unresolved"
   | "fragment" // of a sequence that was abandoned
   | "unsolicited" // from where the client had sent nothing
+  | "throttled" // beyond the bandwidth
   | "too-large"
   | "lost"; // no room, or refused by the kernel
 
@@ -67,6 +74,8 @@ export interface SessionRecord {
   readonly startedAt: number;
   method?: Method;
   username?: string;
+  /** Of a SOCKS4 client: what it calls its user, which nothing vouches for. */
+  userId?: string;
   command?: Command;
   destination?: Address;
   /** The address dialled or accepted, where it is known; of an upstream, its first gateway's. */

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Measures the executables in dist/ beside microsocks and dante-server, in one run, in a network namespace of its own:
+# Measures the executables in dist/ beside microsocks, dante-server and haproxy, in one run, in a network namespace of its own:
 # sh scripts/bench/run.sh [ROUNDS]. Needs root, two cores, a C compiler, python3, and dist/ from compile.sh.
 set -eu
 cd -- "$(dirname -- "$0")"
@@ -8,15 +8,16 @@ rounds=${1:-5}
 results=$root/dist/bench.jsonl
 rm -f "$results"
 cc -O2 -Wall -o socksbench socksbench.c
-proxies=microsocks,dante
+proxies=microsocks,dante,haproxy-splice
 set --
 for runtime in bun deno; do
   program=$root/dist/gate46-$runtime
   [ -x "$program" ] || continue
-  proxies=$proxies,$runtime
-  set -- "$@" --proxy "$runtime=$program --listen {addr} --allow 127.0.0.0/8 --allow ::1 --admin off"
+  flags="--listen {addr} --allow 127.0.0.0/8 --allow ::1 --admin off --max-sessions 30000"
+  proxies=$proxies,$runtime,$runtime-portable
+  set -- "$@" --proxy "$runtime=$program $flags --workers 1" --proxy "$runtime-portable=$program $flags --engine portable"
 done
-for tests in down,rate,udp idle0,idle5000; do
+for tests in down,rate,latency,udp idle0,idle5000; do
   python3 compare.py "$@" --only "$proxies" --tests "$tests" --rounds "$rounds" --out "$results"
 done
 python3 compare.py --report "$results"

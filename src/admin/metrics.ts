@@ -63,6 +63,9 @@ export class Metrics {
       case "accept-failed":
         this.#acceptFailures.inc();
         break;
+      case "accept-recovered":
+        this.#acceptFailures.inc(event.failures - 1); // the first has been told
+        break;
       case "upstream":
         this.#upstreams.set({ upstream: event.upstream, chain: event.chain }, event.up ? 1 : 0);
         break;

@@ -3,15 +3,18 @@ import type { Config } from "../config/config.ts";
 import { ConfigError } from "../config/error.ts";
 import type { RawOptions } from "../config/source.ts";
 import { withoutPassword } from "../config/values.ts";
-import { systemResolver } from "../dns/system.ts";
 import { type Candidate, candidates } from "../gateway/candidates.ts";
 import type { Asker, Verdict } from "../gateway/rules/rule.ts";
 import { type Judge, Ruleset } from "../gateway/ruleset.ts";
 import { interfaceAddrs } from "../net/interfaces.ts";
+import { systemResolver } from "../dns/system.ts";
+import { systemClock } from "../net/clock.ts";
+import { openNet } from "../net/mod.ts";
 import { type Address, addressText, ipAddress, isUnspecified, nameAddress, parseIp } from "../protocol/address.ts";
 import { AddressType, Command, commandName } from "../protocol/codes.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { loadConfig } from "./config_file.ts";
+import { type Naming, openNaming } from "./names.ts";
 import { loadUsers } from "./users_file.ts";
 
 /** What `gate46 explain` is told beside the options that are anyone's. */
@@ -40,10 +43,20 @@ export async function explain(
   );
   const turnedAway = await whyTurnedAway(config, from, user);
   if (turnedAway) return deny(turnedAway);
-  return await judge(rulesetOf(config).judgeFor({ client: from, username: user, command }), destination);
+  const naming = openNaming(config, { net: await openNet(), clock: systemClock, system: systemResolver() });
+  await naming.nat64?.discover();
+  try {
+    return await judge(
+      rulesetOf(config, naming).judgeFor({ client: from, username: user, command }),
+      destination,
+      naming,
+    );
+  } finally {
+    naming.close();
+  }
 }
 
-async function judge(judge: Judge, destination: Address): Promise<number> {
+async function judge(judge: Judge, destination: Address, { resolver, nat64 }: Naming): Promise<number> {
   const refused = judge.command();
   if (refused) return deny(`${refused.rule}, wherever it goes`);
   if (isUnspecified(destination.host)) {
@@ -57,10 +70,15 @@ async function judge(judge: Judge, destination: Address): Promise<number> {
     say(`allow: ${reason(early)}, where the name is resolved`);
     return 0;
   }
-  const hosts = named ? await systemResolver().resolve(destination.host) : [destination.host];
+  const hosts = named ? await resolver.resolve(destination.host) : [destination.host];
   const all = candidates(judge, destination, hosts);
   const widest = Math.max(...all.map(({ address }) => addressText(address).length));
-  all.forEach((one, i) => say(line(one, i, widest)));
+  for (const [i, one] of all.entries()) {
+    const way = one.verdict.allowed && nat64 ? await nat64.way(one.address) : one.address;
+    say(
+      line(one, i, widest) + (way.host === one.address.host ? "" : `, by ${addressText(way)}`),
+    );
+  }
   return all.some(({ verdict }) => verdict.allowed) ? 0 : 1;
 }
 
@@ -75,9 +93,10 @@ async function whyTurnedAway(config: Config, { host }: Address, user: string | u
 }
 
 /** The ruleset as `serve` would have it; its listeners are those that are configured. */
-function rulesetOf({ rules, allow, listen, admin }: Config): Ruleset {
+function rulesetOf({ rules, allow, family, listen, admin }: Config, { nat64 }: Naming): Ruleset {
   const own = [...listen.map(({ addr }) => addr), ...admin ? [admin] : []];
-  return new Ruleset({ rules, allow, ownListeners: () => own, localAddrs: interfaceAddrs });
+  const meant = nat64 && ((ipv6: Uint8Array) => nat64.meant(ipv6));
+  return new Ruleset({ rules, allow, family, meant, ownListeners: () => own, localAddrs: interfaceAddrs });
 }
 
 function line({ address, verdict }: Candidate, i: number, width: number): string {

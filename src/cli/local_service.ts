@@ -9,6 +9,8 @@ import { openNet } from "../net/mod.ts";
 import type { SocketAddr } from "../net/socket.ts";
 import { composeGateway } from "./composition.ts";
 import { listenAs } from "./listening.ts";
+import { checkOutgoing } from "./outgoing.ts";
+import { openNaming } from "./names.ts";
 import type { Service } from "./service.ts";
 import { UpstreamStates } from "./upstream_states.ts";
 
@@ -19,12 +21,15 @@ export async function startLocalService(
   otherListeners: () => readonly SocketAddr[],
   log: Emit,
 ): Promise<Service> {
+  const net = await openNet();
+  await checkOutgoing(net, config.gateway);
   const metrics = new Metrics();
+  const naming = openNaming(config, { net, clock: systemClock, system: systemResolver() });
   const upstreams = new UpstreamStates(log);
   const gateway = composeGateway(config, {
-    net: await openNet(),
+    net,
     clock: systemClock,
-    resolver: systemResolver(),
+    naming,
     authenticator: users.size > 0 ? new Users(users) : undefined,
     otherListeners,
     emit: (event) => {
@@ -43,6 +48,9 @@ export async function startLocalService(
     },
     upstreams,
     metrics: metrics.registry,
-    drain: (deadlineMs) => gateway.drain(deadlineMs),
+    async drain(deadlineMs) {
+      await gateway.drain(deadlineMs);
+      naming.close();
+    },
   };
 }

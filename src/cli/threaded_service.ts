@@ -7,11 +7,15 @@ import type { PasswordHash } from "../gateway/password_hash.ts";
 import { Users } from "../gateway/users.ts";
 import type { Libc } from "../net/linux/libc.ts";
 import { claimPort } from "../net/linux/tcp_listener.ts";
+import { systemClock } from "../net/clock.ts";
+import { openNet } from "../net/mod.ts";
 import type { SocketAddr } from "../net/socket.ts";
 import type { ConfigText } from "./config_file.ts";
 import { listenAs } from "./listening.ts";
 import { log } from "./log.ts";
 import { socketOptions } from "./socket_options.ts";
+import { checkOutgoing } from "./outgoing.ts";
+import { openNaming } from "./names.ts";
 import { WorkerPool } from "./worker_pool.ts";
 
 /** Gateways on the Linux engine, one for each core or as many as are wanted. Rejects with NetError. */
@@ -24,6 +28,8 @@ export async function startThreadedService(
   otherListeners: readonly SocketAddr[],
   emit: Emit,
 ): Promise<WorkerPool> {
+  const net = { ...await openNet(), bindsConnections: true };
+  await checkOutgoing(net, config.gateway);
   const listen: SocketAddr[] = [];
   for (const spec of config.listen) {
     const addr = await listenAs(spec, (addr) => claimPort(libc, socketOptions(config), addr));
@@ -36,7 +42,7 @@ export async function startThreadedService(
     entry,
     count,
     start: { config: text, listen, otherListeners, asksForPasswords: authenticator !== undefined },
-    resolver: systemResolver(),
+    resolver: openNaming(config, { net, clock: systemClock, system: systemResolver() }).resolver,
     authenticator,
     emit,
   });

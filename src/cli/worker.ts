@@ -3,6 +3,7 @@ import { isMainThread, receiveMessageOnPort, workerData } from "node:worker_thre
 import { Metrics } from "../admin/metrics.ts";
 import { resolveByLookup } from "../dns/system.ts";
 import type { Event } from "../events.ts";
+import { Counters } from "../gateway/limits/counters.ts";
 import type { Authenticator } from "../gateway/methods.ts";
 import { KnownPasswords } from "../gateway/users.ts";
 import { NetError, netError } from "../net/error.ts";
@@ -12,6 +13,7 @@ import { linuxNet } from "../net/linux/net.ts";
 import { giveThreadTo, openKernel } from "../net/mod.ts";
 import { composeGateway } from "./composition.ts";
 import { parseConfigText } from "./config_file.ts";
+import { asksThroughNet, openNaming } from "./names.ts";
 import { startLog, stopLog } from "./log.ts";
 import { socketOptions } from "./socket_options.ts";
 import { Questions } from "./questions.ts";
@@ -30,6 +32,7 @@ export async function startWorker({ port, number, ...start }: WorkerStart): Prom
   const sessions = new Int32Array(start.sessions);
   const engine = new Engine((await openKernel())!, {
     sockets: socketOptions(config),
+    busyPollMs: config.busyPoll,
     owners: new DescriptorOwners(start.descriptors, number),
     fault: (error) => emit({ type: "fault", error }),
   });
@@ -48,13 +51,21 @@ export async function startWorker({ port, number, ...start }: WorkerStart): Prom
     if (event.type === "session-closed") Atomics.sub(sessions, number, 1);
   };
   const questions = new Questions((id, question) => tell({ type: "question", id, question }));
+  const net = linuxNet(engine);
+  const main = resolveByLookup(
+    async (name) => await questions.ask({ type: "resolve", name }) as readonly string[],
+    async (address) => await questions.ask({ type: "reverse", address }) as string,
+  );
+  // Servers that want TLS are asked by the main thread, as the system is.
+  const own = asksThroughNet(config) ? config : { ...config, dns: [], host: [] };
   const gateway = composeGateway(config, {
-    net: linuxNet(engine),
+    net,
     clock: engine.timers,
-    resolver: resolveByLookup(async (name) => await questions.ask({ type: "resolve", name }) as readonly string[]),
+    naming: openNaming(own, { net, clock: engine.timers, system: main }),
     authenticator: start.asksForPasswords ? askingAuthenticator(questions) : undefined,
     otherListeners: () => start.otherListeners,
     emit,
+    counters: new Counters(start.counters, number - 1),
     nextId: () => Atomics.add(sessions, 0, 1) + 1,
   });
   const take = (message: ToWorker) => {

@@ -21,6 +21,8 @@ export interface WorkerStart {
   readonly number: number;
   /** Which worker owns which descriptor. */
   readonly descriptors: SharedArrayBuffer;
+  /** What is counted for limits, by all workers. */
+  readonly counters: SharedArrayBuffer;
   /** Int32: the last session's number, then each worker's sessions. */
   readonly sessions: SharedArrayBuffer;
 }
@@ -28,6 +30,7 @@ export interface WorkerStart {
 /** What a worker cannot do itself, since it waits in the kernel and not for its runtime. */
 export type Question =
   | { readonly type: "resolve"; readonly name: string }
+  | { readonly type: "reverse"; readonly address: string }
   | { readonly type: "verify"; readonly username: Uint8Array; readonly password: Uint8Array };
 
 export type FromWorker =

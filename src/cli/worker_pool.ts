@@ -4,6 +4,7 @@ import type { MetricsSource } from "../admin/app.ts";
 import type { Resolver } from "../dns/resolver.ts";
 import type { Emit } from "../events.ts";
 import type { Authenticator } from "../gateway/methods.ts";
+import { clearRegion, countersMemory } from "../gateway/limits/counters.ts";
 import { NetError, netError } from "../net/error.ts";
 import { DescriptorOwners } from "../net/linux/descriptor_owners.ts";
 import type { Libc } from "../net/linux/libc.ts";
@@ -46,6 +47,7 @@ export class WorkerPool implements Service {
   readonly upstreams: UpstreamStates;
   readonly #options: PoolOptions;
   readonly #descriptors = new SharedArrayBuffer(MAX_DESCRIPTORS);
+  readonly #counters: SharedArrayBuffer;
   readonly #sessions: Int32Array;
   /** By number; a place is empty while its worker is being replaced. */
   readonly #members: (Member | undefined)[] = [];
@@ -55,6 +57,7 @@ export class WorkerPool implements Service {
   private constructor(options: PoolOptions) {
     this.#options = options;
     this.upstreams = new UpstreamStates(options.emit);
+    this.#counters = countersMemory(options.count, (size) => new SharedArrayBuffer(size));
     this.#sessions = new Int32Array(new SharedArrayBuffer(4 * (options.count + 1)));
   }
 
@@ -101,6 +104,7 @@ export class WorkerPool implements Service {
       port: port2,
       number,
       descriptors: this.#descriptors,
+      counters: this.#counters,
       sessions: this.#sessions.buffer as SharedArrayBuffer,
     };
     const worker = new Worker(entry as string, { workerData, transferList: [port2] });
@@ -144,15 +148,23 @@ export class WorkerPool implements Service {
   }
 
   async #answer(member: Member, id: number, question: Question): Promise<void> {
-    const { resolver, authenticator } = this.#options;
     try {
-      const value = question.type === "resolve"
-        ? await resolver.resolve(question.name)
-        : await authenticator?.verify(question, () => true);
-      this.#tell(member, { type: "answer", id, value });
+      this.#tell(member, { type: "answer", id, value: await this.#valueOf(question) });
     } catch (error) {
       const { kind, message } = netError(error, "answer", question.type);
       this.#tell(member, { type: "refusal", id, kind, message });
+    }
+  }
+
+  #valueOf(question: Question): Promise<unknown> {
+    const { resolver, authenticator } = this.#options;
+    switch (question.type) {
+      case "resolve":
+        return resolver.resolve(question.name);
+      case "reverse":
+        return resolver.reverse(question.address);
+      case "verify":
+        return authenticator!.verify(question, () => true);
     }
   }
 
@@ -172,6 +184,7 @@ export class WorkerPool implements Service {
       owners.remove(fd);
       libc.close(fd);
     }
+    clearRegion(this.#counters, number - 1);
     const lost = Atomics.exchange(this.#sessions, number, 0);
     member.metrics?.([]);
     member.drained?.(lost);

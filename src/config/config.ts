@@ -1,5 +1,5 @@
 import { defaultSettings, type GatewaySettings } from "../gateway/settings.ts";
-import type { Rule } from "../gateway/rules/rule.ts";
+import type { FamilyChoice, Rule } from "../gateway/rules/rule.ts";
 import type { Upstream } from "../gateway/upstreams/upstream.ts";
 import { ConfigError } from "./error.ts";
 import type { FileContent } from "./file.ts";
@@ -9,13 +9,16 @@ import { environmentSource, flagSource, type Given, type RawOptions } from "./so
 import type { ConfiguredUser } from "./user.ts";
 
 /** All that the program is told: the options that are no settings of the gateway, and what is made of several. */
-export interface Config extends Omit<Values, SettingKey | "config" | "listen" | "user" | "open" | "drain" | "via"> {
+export interface Config
+  extends Omit<Values, SettingKey | "config" | "listen" | "user" | "open" | "drain" | "prefer" | "only" | "via"> {
   readonly listen: readonly ListenSpec[];
   readonly users: readonly ConfiguredUser[];
   readonly rules: readonly Rule[];
   /** Those that rules call by their names. */
   readonly upstreams: readonly Upstream[];
   readonly drainMs: number;
+  /** Of the addresses of a destination, where no rule says otherwise. */
+  readonly family: FamilyChoice | undefined;
   readonly gateway: GatewaySettings;
 }
 
@@ -65,7 +68,8 @@ export function readConfig({ file, environment, flags }: ConfigSources): ReadCon
 }
 
 function assemble(values: Values, file: FileContent | undefined): Config {
-  const { config: _, listen, user, open, drain, via, ...rest } = values;
+  const { config: _, listen, user, open, drain, prefer, only, via, ...rest } = values;
+  if (prefer && only) throw new ConfigError("Cannot have both --prefer and --only: say which");
   const config = {
     ...withoutSettings(rest),
     listen: covered(listen.flat()),
@@ -73,6 +77,7 @@ function assemble(values: Values, file: FileContent | undefined): Config {
     rules: [...file?.rules ?? [], ...via.length > 0 ? [{ name: "--via", action: "allow", via } as const] : []],
     upstreams: file?.upstreams ?? [],
     drainMs: drain,
+    family: only ? `only-${only}` as const : prefer && `prefer-${prefer}` as const,
     gateway: settings(values),
   };
   const exposed = config.listen.find(({ addr }) => !isLoopback(addr.host));

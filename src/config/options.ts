@@ -1,10 +1,11 @@
 import { defaultSettings, type GatewaySettings } from "../gateway/settings.ts";
 import type { Prefix } from "../protocol/prefix.ts";
+import { parseDnsServer, parseFamily, parseHostEntry, parseNat64 } from "./dns.ts";
 import { MAX_HOPS } from "../sockslib/hop.ts";
 import { parseAdmin, parseListen } from "./listen.ts";
-import { choice, count, many, one, type Option, setting, time, toggle } from "./option.ts";
+import { type About, choice, count, many, one, type Option, setting, time, toggle } from "./option.ts";
 import { parseUser } from "./user.ts";
-import { parseCount, parseHopUrl, parseHost, parsePorts, parsePrefixValue, parseTime } from "./values.ts";
+import { parseCount, parseHopUrl, parseHost, parsePorts, parsePrefixValue, parseSize, parseTime } from "./values.ts";
 
 /**
  * Every option there is. An entry is all that a new one needs: its flag, its variable, its key in the file, the help, the
@@ -18,6 +19,7 @@ export const udpFilters = ["endpoint-independent", "address-dependent", "address
 
 const where = "Where:";
 const who = "Who may use it, and to go where:";
+const names = "Names:";
 const onward = "On to other gateways:";
 const limits = "Limits (times as 10s, 500ms, 5m, 1h):";
 const kernel = "Linux engine:";
@@ -61,8 +63,34 @@ export const options = {
     group: who,
     help: "open these destinations, though loopback, link-local, multicast or metadata",
   }),
+  socks4: setting("socks4", toggle({ group: who, help: "serve SOCKS4 and SOCKS4A too, where nobody is asked" })),
   udpFilter: setting("udpFilter", choice("MODE", udpFilters, { group: who, help: "who may answer" }, d.udpFilter)),
 
+  dns: many("ADDR", parseDnsServer, {
+    group: names,
+    help: "ask this DNS server, not the system's resolver: 192.0.2.53, [2001:db8::53]:5353, tcp://192.0.2.53, " +
+      "tls://192.0.2.53#dns.example, https://dns.example/dns-query",
+  }),
+  dnsCa: one("FILE", asIs, {
+    group: names,
+    help: "certificates (PEM) of who vouches for tls:// and https://",
+    path: true,
+  }),
+  host: many("NAME=IP[,IP]", parseHostEntry, { group: names, help: "this name has these addresses" }),
+  prefer: one("FAMILY", parseFamily, { group: names, help: "dial ipv4 or ipv6 first, where no rule says otherwise" }),
+  only: one("FAMILY", parseFamily, { group: names, help: "dial ipv4 or ipv6 alone, where no rule says otherwise" }),
+  outgoing: setting(
+    "outgoing",
+    byFamily(many("IP", parseHost, { group: names, help: "connect from this address, one for each family" })),
+  ),
+  nat64: one("PREFIX|auto", parseNat64, {
+    group: names,
+    help: "the NAT64 prefix of this network (RFC 6052), or to be asked for (RFC 7050)",
+  }),
+  resolveCommands: setting(
+    "resolveCommands",
+    toggle({ group: names, help: "serve Tor's commands RESOLVE (F0) and RESOLVE_PTR (F1)" }),
+  ),
   via: bounded(
     MAX_HOPS,
     many("URL", parseHopUrl, {
@@ -74,6 +102,21 @@ export const options = {
   probeTimeout: time({ group: onward, help: "for an upstream to let a probe in" }, 5_000),
 
   maxSessions: setting("maxSessions", count({ group: limits, help: "at a time" }, d.maxSessions)),
+  maxSessionsPerClient: setting(
+    "maxSessionsPerClient",
+    optionalCount({ group: limits, help: "of one IPv4 address or IPv6 /64" }),
+  ),
+  maxSessionsPerUser: setting("maxSessionsPerUser", optionalCount({ group: limits, help: "of one user" })),
+  maxRate: setting("maxRate", optionalCount({ group: limits, help: "new connections a second from one client" })),
+  sessionBandwidth: setting(
+    "sessionBandwidth",
+    one("SIZE", parseSize, { group: limits, help: "bytes a second of a session each way, as 500k or 10M" }),
+  ),
+  userBandwidth: setting("userBandwidth", one("SIZE", parseSize, { group: limits, help: "the same of a user" })),
+  maxUdpDestinations: setting(
+    "maxUdpDestinations",
+    count({ group: limits, help: "of one UDP association" }, d.maxUdpDestinations),
+  ),
   handshakeTimeout: setting("handshakeMs", time({ group: limits, help: "until the request is there" }, d.handshakeMs)),
   dialTimeout: setting("dialMs", time({ group: limits, help: "to resolve and connect" }, d.dialMs)),
   bindTimeout: setting("bindMs", time({ group: limits, help: "for the peer of BIND to come" }, d.bindMs)),
@@ -85,14 +128,15 @@ export const options = {
   drain: time({ group: limits, help: "for sessions to finish after SIGTERM" }, 30_000, 0),
 
   engine: choice("ENGINE", engines, { group: kernel, help: "sockets through libc, or the runtime's own" }, "auto"),
-  workers: {
-    ...one("N", parseCount, { group: kernel, help: "threads (default: one for each core)" }),
-    accepts: ["number"],
+  workers: optionalCount({ group: kernel, help: "threads (default: one for each core)" }),
+  busyPoll: {
+    ...one("TIME", (text) => parseTime(text, 0.01), {
+      group: kernel,
+      help: "look for more so long before sleeping, as 0.2ms (default: not)",
+    }),
+    accepts: ["string", "number"],
   },
-  mark: {
-    ...one("N", parseCount, { group: kernel, help: "mark what is dialled, for policy routing (SO_MARK)" }),
-    accepts: ["number"],
-  },
+  mark: optionalCount({ group: kernel, help: "mark what is dialled, for policy routing (SO_MARK)" }),
   interface: one("NAME", asIs, { group: kernel, help: "dial through this interface (SO_BINDTODEVICE)" }),
   freeBind: toggle({ group: kernel, help: "listen on addresses that are not there yet (IP_FREEBIND)" }),
   tcpUserTimeout: {
@@ -137,6 +181,10 @@ export function fileKey(key: string): string {
 
 function words(key: string, between: string): string {
   return key.replace(/[A-Z]/g, (letter) => between + letter.toLowerCase());
+}
+
+function optionalCount(about: About): Option<number | undefined> {
+  return { ...one("N", parseCount, about), accepts: ["number"] };
 }
 
 function orUndefined(option: Option<readonly Prefix[]>): Option<readonly Prefix[] | undefined> {

@@ -35,6 +35,7 @@ export function flagSource(raw: RawOptions): Source {
 /** Variables that begin as ours do and are read elsewhere. */
 const foreign = [
   /^GATE46_(RUNTIME|BINS|SEED)$/, // scripts/ and tests
+  /^GATE46_DIRECT$/, // the preload
   /_SERVICE_(HOST|PORT)(_|$)|_PORT(_\d+_(TCP|UDP|SCTP)(_|$)|$)/, // Kubernetes tells each pod of a Service named gate46
 ];
 
@@ -44,14 +45,14 @@ export function environmentSource(environment: Readonly<Record<string, string | 
   const keys = new Map(optionKeys.map((key) => [variableName(key), key]));
   const problems: string[] = [];
   for (const [variable, text] of Object.entries(environment)) {
-    if (!variable.startsWith("GATE46_") || !text) continue;
+    if (!variable.startsWith("GATE46_") || !text || foreign.some((pattern) => pattern.test(variable))) continue;
     const key = keys.get(variable);
     if (key) {
       const { many, secret } = optionOf(key);
       const texts = many && !secret ? text.split(/[\s,]+/).filter(Boolean) : [text];
       if (texts.length === 0) continue;
       given[key] = { texts, from: variable, where: (index) => texts.length > 1 ? `${variable}[${index}]` : variable };
-    } else if (!foreign.some((pattern) => pattern.test(variable))) {
+    } else {
       const near = nearest(variable, [...keys.keys()]);
       problems.push(`Cannot use ${variable}: no such setting${near ? ` (did you mean ${near}?)` : ""}`);
     }

@@ -1,10 +1,22 @@
 import type { Cut } from "../net/cut.ts";
 
-/** DNS name resolving delegation (RFC 3089 s3): the gateway asks, not the client. */
+/** What is known of a name so far. */
+export interface Found {
+  /** Canonical IP literals in the order to try them; at least one. */
+  readonly hosts: readonly string[];
+  /** These and those of the other family, in their order, where they are still being asked for. Never rejects. */
+  readonly all?: Promise<readonly string[]>;
+}
+
+/**
+ * DNS name resolving delegation (RFC 3089 s3): the gateway asks, not the client. All reject with NetError: "no-such-name",
+ * "name-lookup-failed", or "aborted".
+ */
 export interface Resolver {
-  /**
-   * Addresses of `name`, canonical IP literals in the order to try them; at least one. Rejects with NetError:
-   * "no-such-name", "name-lookup-failed", or "aborted".
-   */
+  /** Addresses of `name`, canonical IP literals in the order to try them; at least one. */
   resolve(name: string, cut?: Cut): Promise<readonly string[]>;
+  /** The same as soon as one family has answered (RFC 8305 s3). */
+  first(name: string, cut?: Cut): Promise<Found>;
+  /** The name of an IP literal. */
+  reverse(address: string, cut?: Cut): Promise<string>;
 }

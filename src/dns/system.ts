@@ -1,27 +1,35 @@
-import { lookup } from "node:dns/promises";
+import { lookup, reverse } from "node:dns/promises";
 import { ipAddress } from "../protocol/address.ts";
-import type { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
 import type { Resolver } from "./resolver.ts";
+import { orAborted } from "./waiting.ts";
 
 /** getaddrinfo: its order (RFC 6724), /etc/hosts, search domains. */
 export function systemResolver(): Resolver {
-  return resolveByLookup(look);
+  return resolveByLookup(look, lookBack);
 }
 
-/** A resolver that asks `look`; lookups of one name at one time share an answer. */
-export function resolveByLookup(look: (name: string) => Promise<readonly string[]>): Resolver {
+/** A resolver that asks `look`, and `lookBack` for an address; lookups of one name at one time share an answer. */
+export function resolveByLookup(
+  look: (name: string) => Promise<readonly string[]>,
+  lookBack: (address: string) => Promise<string>,
+): Resolver {
   const underWay = new Map<string, Promise<readonly string[]>>();
+  const resolve: Resolver["resolve"] = (name, cut) => {
+    const key = name.toLowerCase();
+    let answer = underWay.get(key);
+    if (!answer) {
+      answer = look(key).finally(() => underWay.delete(key));
+      underWay.set(key, answer);
+    }
+    return cut ? orAborted(answer, cut, name) : answer;
+  };
   return {
-    resolve(name, cut) {
-      const key = name.toLowerCase();
-      let answer = underWay.get(key);
-      if (!answer) {
-        answer = look(key).finally(() => underWay.delete(key));
-        underWay.set(key, answer);
-      }
-      return cut ? orAborted(answer, cut, name) : answer;
+    resolve,
+    async first(name, cut) {
+      return { hosts: await resolve(name, cut) };
     },
+    reverse: (address, cut) => cut ? orAborted(lookBack(address), cut, address) : lookBack(address),
   };
 }
 
@@ -30,9 +38,7 @@ async function look(name: string): Promise<readonly string[]> {
   try {
     found = await lookup(name, { all: true, order: "verbatim" });
   } catch (error) {
-    const { code } = error as { code?: string };
-    const kind = code === "ENOTFOUND" ? "no-such-name" : "name-lookup-failed";
-    throw new NetError(kind, `Cannot resolve '${name}': ${code ?? error}`, { cause: error });
+    throw failure(name, error);
   }
   const hosts = found.map(({ address }) => ipAddress(address.split("%", 1)[0]!, 0)?.host);
   const unique = [...new Set(hosts.filter((host) => host !== undefined))];
@@ -40,10 +46,20 @@ async function look(name: string): Promise<readonly string[]> {
   return unique;
 }
 
-/** getaddrinfo cannot be called off; whoever waits can leave. */
-function orAborted<T>(answer: Promise<T>, cut: Cut, name: string): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const release = cut.on(() => reject(new NetError("aborted", `Cannot resolve '${name}': given up`)));
-    answer.then(resolve, reject).finally(release);
-  });
+async function lookBack(address: string): Promise<string> {
+  let names;
+  try {
+    names = await reverse(address);
+  } catch (error) {
+    throw failure(address, error);
+  }
+  const [name] = names;
+  if (name === undefined) throw new NetError("no-such-name", `Cannot resolve '${address}': no name`);
+  return name;
+}
+
+function failure(what: string, error: unknown): NetError {
+  const { code } = error as { code?: string };
+  const kind = code === "ENOTFOUND" || code === "ENODATA" ? "no-such-name" : "name-lookup-failed";
+  return new NetError(kind, `Cannot resolve '${what}': ${code ?? error}`, { cause: error });
 }

@@ -109,10 +109,11 @@ export class Association {
       if (!this.#destinations.wait(destination, payload)) this.#drop("lost");
       return;
     }
-    const { record } = this.#conversation;
+    const { record, bandwidth } = this.#conversation;
+    if (bandwidth?.passes("up", payload.length) === false) return this.#drop("throttled");
     if (link) this.#queueOnward(link, { header: destination.onwardHeader, payload });
     else {
-      this.#destinations.sentTo(addr, now);
+      this.#destinations.sentTo(addr, destination.known!, now);
       this.#outgoing[addr.host.includes(":") ? "ipv6" : "ipv4"].push({ bytes: payload, addr });
     }
     record.relayType ??= relayType(record.client, addr);
@@ -162,7 +163,8 @@ export class Association {
 
   async #openUp(family: Family): Promise<UdpSocket | undefined> {
     try {
-      const socket = await this.#conversation.net.bindUdp({ host: family === "ipv6" ? "::" : "0.0.0.0", port: 0 });
+      const { net, settings: { outgoing } } = this.#conversation;
+      const socket = await net.bindUdp({ host: outgoing[family] ?? (family === "ipv6" ? "::" : "0.0.0.0"), port: 0 });
       if (this.#closed) socket.close();
       void this.#pumpDown(socket);
       return socket;
@@ -190,6 +192,7 @@ export class Association {
     const { header } = source;
     const tooLarge = header.length + bytes.length > MAX_PAYLOAD_SIZE;
     if (tooLarge && !this.#clientFragments) return this.#drop("too-large");
+    if (this.#conversation.bandwidth?.passes("down", bytes.length) === false) return this.#drop("throttled");
     record.counts.down += bytes.length;
     record.datagrams.down++;
     if (!tooLarge) return outbox.add(header, bytes, to);

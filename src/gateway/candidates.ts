@@ -21,15 +21,31 @@ export function candidates(judge: Judge, destination: Address, hosts: readonly s
     const verdict = judge.address(address, name);
     (verdict.allowed ? open : refused).push({ address, verdict });
   }
-  return [...alternating(open, open[0]?.verdict.family), ...refused];
+  const preferred = preferredType(open[0]?.verdict.family);
+  return [...alternating(open, preferred, ({ address }) => address.type), ...refused];
 }
 
-/** The families take turns; the one that is preferred leads, else that of the first address. */
-function alternating(open: readonly Candidate[], family: FamilyChoice | undefined): readonly Candidate[] {
-  if (open.length < 2) return open;
-  const preferred = { "prefer-ipv4": AddressType.IPv4, "prefer-ipv6": AddressType.IPv6 }[family as string];
-  const lead = preferred ?? open[0]!.address.type;
-  const first = open.filter(({ address }) => address.type === lead);
-  const second = open.filter(({ address }) => address.type !== lead);
+/** The address type that leads by a rule's choice. */
+export function preferredType(family: FamilyChoice | undefined): AddressType | undefined {
+  if (family === "prefer-ipv4") return AddressType.IPv4;
+  return family === "prefer-ipv6" ? AddressType.IPv6 : undefined;
+}
+
+/** The families take turns; the one that is preferred leads, else that of the first. */
+export function alternating(all: readonly Address[], preferred?: AddressType): readonly Address[];
+export function alternating<T>(
+  all: readonly T[],
+  preferred: AddressType | undefined,
+  typeOf: (one: T) => AddressType,
+): readonly T[];
+export function alternating<T>(
+  all: readonly T[],
+  preferred?: AddressType,
+  typeOf: (one: T) => AddressType = (one) => (one as Address).type,
+): readonly T[] {
+  if (all.length < 2) return all;
+  const lead = preferred ?? typeOf(all[0]!);
+  const first = all.filter((one) => typeOf(one) === lead);
+  const second = all.filter((one) => typeOf(one) !== lead);
   return first.flatMap((one, i) => i < second.length ? [one, second[i]!] : [one]).concat(second.slice(first.length));
 }

@@ -4,7 +4,7 @@ import type { DropReason } from "../events.ts";
 import type { SocketAddr } from "../net/socket.ts";
 import type { Conversation } from "./conversation.ts";
 import type { NestedAssociation } from "../sockslib/nested_association.ts";
-import { judgedAddresses } from "./dial.ts";
+import { judgedSoon } from "./dial.ts";
 import type { Links } from "./links.ts";
 import { Onward } from "./onward.ts";
 import { Refusal } from "./refusal.ts";
@@ -13,6 +13,9 @@ import type { UdpFilter } from "./settings.ts";
 
 /** A judgement and a name's address are believed for so long, however busy the destination. */
 const REJUDGE_MS = 600_000;
+
+/** Names that one association asks for at a time. */
+const MAX_LOOKUPS = 64;
 
 /** A name that could not be resolved is asked for again after so long. */
 const RETRY_MS = 5_000;
@@ -32,13 +35,16 @@ export interface Destination {
   onwardHeader: Uint8Array;
   /** Why nothing is sent to it. */
   drop: DropReason | undefined;
+  /** Whom the client knows as the sender of answers: the address that was asked for, though another was sent to. */
+  known: Address | undefined;
   waiting: Uint8Array[];
   waitingSize: number;
 }
 
 /** One place that datagrams come from, with the header that tells the client so. */
 export interface Source {
-  readonly header: Uint8Array;
+  header: Uint8Array;
+  host: string;
   usedAt: number;
 }
 
@@ -52,6 +58,7 @@ export class Destinations {
   #last: Destination | undefined;
   #sourceCount = 0;
   #waitingSize = 0;
+  #looking = 0;
 
   /** `resolved` is called when a destination that datagrams wait for has its address, or will never have one. */
   constructor(conversation: Conversation, links: Links, resolved: (destination: Destination) => void) {
@@ -74,11 +81,14 @@ export class Destinations {
     return this.#last = found;
   }
 
-  /** Notes that the client has sent to `addr`, which may answer from now on. */
-  sentTo(addr: SocketAddr, now: number): void {
+  /** Notes that the client has sent to `addr`, which may answer from now on, as `known`. */
+  sentTo(addr: SocketAddr, known: Address, now: number): void {
     const source = this.#sources.get(addr.host)?.get(addr.port);
-    if (source) source.usedAt = now;
-    else this.#addSource(addr, now);
+    if (!source) return this.#addSource(addr, known, now);
+    source.usedAt = now;
+    if (source.host === known.host) return;
+    source.host = known.host;
+    source.header = encodeHeader(known);
   }
 
   /** The source that a datagram from `addr` is relayed as, or undefined where the filter keeps it out. */
@@ -90,7 +100,9 @@ export class Destinations {
       return known;
     }
     const open = filter === "endpoint-independent" || (filter === "address-dependent" && ports !== undefined);
-    return open ? { header: encodeHeader(ipAddress(addr.host, addr.port)!), usedAt: now } : undefined;
+    if (!open) return undefined;
+    const host = ports?.values().next().value?.host ?? addr.host;
+    return { header: encodeHeader(ipAddress(host, addr.port)!), host, usedAt: now };
   }
 
   /** Keeps `payload` until the name is resolved; false where too much waits already. */
@@ -130,6 +142,7 @@ export class Destinations {
       link: undefined,
       onwardHeader: header,
       drop: undefined,
+      known: undefined,
       waiting: [],
       waitingSize: 0,
     };
@@ -138,18 +151,26 @@ export class Destinations {
     else {
       const verdict = this.#conversation.judge.address(literal);
       if (literal.port === 0 || !verdict.allowed) destination.drop = "refused";
-      else if (!verdict.via) destination.addr = literal;
-      else this.#find(destination, () => this.#goOn(destination, new Onward(verdict, literal)));
+      else if (verdict.via) this.#find(destination, () => this.#goOn(destination, new Onward(verdict, literal)));
+      else if (this.#conversation.nat64) this.#find(destination, () => this.#resolve(destination, literal));
+      else destination.addr = destination.known = literal;
     }
     return destination;
   }
 
   /** Has `look` find out where it goes; datagrams wait until then. */
   async #find(destination: Destination, look: () => Promise<void>): Promise<void> {
+    if (this.#looking >= MAX_LOOKUPS) {
+      destination.drop = "unresolved";
+      return;
+    }
+    this.#looking++;
     try {
       await look();
     } catch (error) {
       destination.drop = error instanceof Refusal ? "refused" : "unresolved";
+    } finally {
+      this.#looking--;
     }
     this.#resolved(destination);
   }
@@ -160,16 +181,12 @@ export class Destinations {
     destination.onwardHeader = encodeHeader(onward.destination);
   }
 
-  async #resolve(destination: Destination, name: Address): Promise<void> {
-    const { net, cut } = this.#conversation;
+  async #resolve(destination: Destination, asked: Address): Promise<void> {
+    const { cut } = this.#conversation;
     try {
-      const addresses = await judgedAddresses(this.#conversation, name, cut);
-      if (name.port === 0) destination.drop = "refused";
-      for (const address of destination.drop ? [] : addresses) {
-        if (await net.localAddrFor(address.host) === undefined) continue;
-        destination.addr = address;
-        return;
-      }
+      const { addresses, more } = await judgedSoon(this.#conversation, asked, cut);
+      if (asked.port === 0) destination.drop = "refused";
+      else if (await this.#choose(destination, addresses) || await this.#choose(destination, await more ?? [])) return;
       destination.drop ??= "unresolved";
     } catch (error) {
       if (!(error instanceof Onward)) throw error;
@@ -177,10 +194,23 @@ export class Destinations {
     }
   }
 
-  #addSource(addr: SocketAddr, now: number): void {
+  /** Takes the first of `addresses` that there is a way to; false where there is none. */
+  async #choose(destination: Destination, addresses: readonly Address[]): Promise<boolean> {
+    const { net, nat64 } = this.#conversation;
+    for (const address of addresses) {
+      const way = nat64 ? await nat64.way(address) : address;
+      if (await net.localAddrFor(way.host) === undefined) continue;
+      destination.known = address;
+      destination.addr = way;
+      return true;
+    }
+    return false;
+  }
+
+  #addSource(addr: SocketAddr, { host }: Address, now: number): void {
     let ports = this.#sources.get(addr.host);
     if (!ports) this.#sources.set(addr.host, ports = new Map());
-    ports.set(addr.port, { header: encodeHeader(ipAddress(addr.host, addr.port)!), usedAt: now });
+    ports.set(addr.port, { header: encodeHeader(ipAddress(host, addr.port)!), host, usedAt: now });
     this.#sourceCount++;
   }
 

@@ -3,21 +3,30 @@ import { AddressType } from "../protocol/codes.ts";
 import type { Clock } from "../net/clock.ts";
 import { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
-import type { Net, Socket } from "../net/socket.ts";
+import type { Socket } from "../net/socket.ts";
 import type { Resolver } from "../dns/resolver.ts";
-import { candidates } from "./candidates.ts";
-import { mostSpecific } from "./reply.ts";
+import { type Candidate, candidates, preferredType } from "./candidates.ts";
+import { type Nat64, waysTo } from "./nat64.ts";
 import { Onward } from "./onward.ts";
+import { connectTo, race, type Racing } from "./race.ts";
+import type { Verdict } from "./rules/rule.ts";
 import { type Judge, refusal } from "./ruleset.ts";
 
-/** How long an attempt has a head start over the next (RFC 8305 s5, "Connection Attempt Delay"). */
-const ATTEMPT_DELAY_MS = 250;
+/** How long the family that leads is waited for when the other is known (RFC 8305 s3, "Resolution Delay"). */
+const RESOLUTION_DELAY_MS = 50;
 
-export interface Dialler {
-  readonly net: Net;
-  readonly clock: Clock;
+export interface Dialler extends Racing {
   readonly resolver: Resolver;
   readonly judge: Judge;
+  /** Undefined where addresses are dialled as they are. */
+  readonly nat64?: Nat64 | undefined;
+}
+
+/** Judged addresses, in the order to try them. */
+export interface Judged {
+  readonly addresses: readonly Address[];
+  /** Those that are still being asked for. */
+  readonly more?: Promise<readonly Address[]>;
 }
 
 /**
@@ -29,15 +38,32 @@ export async function judgedAddresses(
   destination: Address,
   cut?: Cut,
 ): Promise<readonly Address[]> {
-  const { type, host, port } = destination;
-  const named = type === AddressType.DomainName;
-  const early = named ? judge.name(host, port) : undefined;
-  if (early) throw early.allowed ? new Onward(early, destination) : refusal(early);
-  const all = candidates(judge, destination, named ? await resolver.resolve(host, cut) : [host]);
-  const [first] = all;
-  if (first?.verdict.allowed === false) throw refusal(first.verdict);
-  if (first?.verdict.via) throw new Onward(first.verdict, first.address);
-  return all.filter(({ verdict }) => verdict.allowed).map(({ address }) => address);
+  refuseEarly(judge, destination);
+  return passing(
+    judge,
+    destination,
+    isNamed(destination) ? await resolver.resolve(destination.host, cut) : [destination.host],
+  );
+}
+
+/** The same as soon as there is something to begin with: the family that leads, or any after a short delay. */
+export async function judgedSoon(dialler: Dialler, destination: Address, cut: Cut): Promise<Judged> {
+  const { resolver, judge, clock } = dialler;
+  refuseEarly(judge, destination);
+  if (!isNamed(destination)) return { addresses: passing(judge, destination, [destination.host]) };
+  const { hosts, all } = await resolver.first(destination.host, cut);
+  if (!all) return { addresses: passing(judge, destination, hosts) };
+  const [{ address, verdict }] = candidates(judge, destination, hosts) as [Candidate];
+  const useful = verdict.allowed && address.type === leading(dialler, verdict);
+  const waitMs = useful ? 0 : verdict.allowed ? RESOLUTION_DELAY_MS : Infinity;
+  const known = await within(clock, all, waitMs, cut) ?? hosts;
+  const addresses = passing(judge, destination, known);
+  if (known !== hosts) return { addresses };
+  const more = all.then((every) => {
+    const late = every.filter((host) => !hosts.includes(host));
+    return allowed(candidates(judge, destination, late));
+  });
+  return { addresses, more };
 }
 
 /** Connects to the first of `destination`'s addresses that answers, all within `deadlineMs`. Rejects as judgedAddresses() does. */
@@ -47,21 +73,35 @@ export async function dial(
   deadlineMs: number,
   cut: Cut,
 ): Promise<Socket> {
-  const what = addressText(destination);
+  return await withDeadline(dialler.clock, deadlineMs, cut, `connect to ${addressText(destination)}`, async (over) => {
+    const judged = await judgedSoon(dialler, destination, over);
+    const addresses = await waysTo(dialler.nat64, judged.addresses);
+    const more = judged.more?.then((late) => waysTo(dialler.nat64, late));
+    return addresses.length === 1 && !more
+      ? await connectTo(dialler, addresses[0]!, over)
+      : await race(dialler, addresses, more, over);
+  });
+}
+
+/** What `work` comes to, called off after `deadlineMs` or with `cut`: then it rejects with NetError "timed-out". */
+export async function withDeadline<T>(
+  clock: Clock,
+  deadlineMs: number,
+  cut: Cut,
+  what: string,
+  work: (over: Cut) => Promise<T>,
+): Promise<T> {
   const over = new Cut();
   let late = false;
-  const cancel = dialler.clock.after(deadlineMs, () => {
+  const cancel = clock.after(deadlineMs, () => {
     late = true;
     over.make();
   });
   const release = cut.on(() => over.make());
   try {
-    const addresses = await judgedAddresses(dialler, destination, over);
-    return addresses.length === 1
-      ? await dialler.net.connect(addresses[0]!, { cut: over })
-      : await race(dialler, addresses, over);
+    return await work(over);
   } catch (error) {
-    if (late) throw new NetError("timed-out", `Cannot connect to ${what}: no answer within ${deadlineMs} ms`);
+    if (late) throw new NetError("timed-out", `Cannot ${what}: no answer within ${deadlineMs} ms`);
     throw error;
   } finally {
     cancel();
@@ -69,37 +109,44 @@ export async function dial(
   }
 }
 
-/** Staggered attempts that race each other: the first connection wins, the others are called off (RFC 8305 s5). */
-function race({ net, clock }: Dialler, addresses: readonly Address[], cut: Cut): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const losers = new Cut();
-    const release = cut.on(() => losers.make());
-    const errors: unknown[] = [];
-    let started = 0, won = false;
-    let cancelNext = () => {};
-    const finish = () => {
-      cancelNext();
+function isNamed({ type }: Address): boolean {
+  return type === AddressType.DomainName;
+}
+
+/** What is certain before the name is resolved. Throws Refusal, or Onward. */
+function refuseEarly(judge: Judge, destination: Address): void {
+  const early = isNamed(destination) ? judge.name(destination.host, destination.port) : undefined;
+  if (early) throw early.allowed ? new Onward(early, destination) : refusal(early);
+}
+
+/** Those of `hosts` that may be dialled; at least one. Throws Refusal, or Onward. */
+function passing(judge: Judge, destination: Address, hosts: readonly string[]): readonly Address[] {
+  const all = candidates(judge, destination, hosts);
+  const [first] = all;
+  if (first?.verdict.allowed === false) throw refusal(first.verdict);
+  if (first?.verdict.via) throw new Onward(first.verdict, first.address);
+  return allowed(all);
+}
+
+/** Those to dial from here. */
+function allowed(all: readonly Candidate[]): readonly Address[] {
+  return all.filter(({ verdict }) => verdict.allowed && !verdict.via).map(({ address }) => address);
+}
+
+/** The family that leads: what the rule prefers, else IPv6 (RFC 8305 s3), unless it failed lately. */
+function leading({ paths }: Dialler, { family }: Verdict): AddressType {
+  return preferredType(family) ?? (paths.isDown(AddressType.IPv6) ? AddressType.IPv4 : AddressType.IPv6);
+}
+
+/** What `promise` comes to, where it does within `ms` and before the cut. */
+function within<T>(clock: Clock, promise: Promise<T>, ms: number, cut: Cut): Promise<T | undefined> {
+  if (ms === 0) return Promise.resolve(undefined);
+  return new Promise((resolve) => {
+    const cancel = ms < Infinity ? clock.after(ms, () => resolve(undefined)) : () => {};
+    const release = cut.on(() => resolve(undefined));
+    void promise.then(resolve).finally(() => {
+      cancel();
       release();
-    };
-    const attempt = () => {
-      cancelNext();
-      const address = addresses[started++]!;
-      if (started < addresses.length) cancelNext = clock.after(ATTEMPT_DELAY_MS, attempt);
-      net.connect(address, { cut: losers }).then((socket) => {
-        if (won) return socket.close();
-        won = true;
-        finish();
-        losers.make();
-        resolve(socket);
-      }, (error) => {
-        if (won) return;
-        errors.push(error);
-        if (started < addresses.length && !cut.made) return attempt(); // no use in waiting for its head start
-        if (errors.length < started) return;
-        finish();
-        reject(mostSpecific(errors));
-      });
-    };
-    attempt();
+    });
   });
 }

@@ -2,11 +2,19 @@ import { parseIp } from "../protocol/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { netError } from "../net/error.ts";
 import type { Listener, ListenOptions, Socket, SocketAddr } from "../net/socket.ts";
+import { Counters } from "./limits/counters.ts";
+import { Limits } from "./limits/limits.ts";
 import { offeredMethods } from "./methods.ts";
+import { PathMemory } from "./path_memory.ts";
 import { Session, type SessionContext } from "./session.ts";
 
 /** How long a listener rests when the system has no descriptors left. */
 const ACCEPT_PAUSE_MS = 100;
+
+export interface GatewayContext extends Omit<SessionContext, "paths" | "limits"> {
+  /** Shared with other gateways, or this one's own. */
+  readonly counters?: Counters | undefined;
+}
 
 /** Gateway G of RFC 3089: listeners, the sessions they bring, and a way to end well. */
 export class Gateway {
@@ -19,8 +27,9 @@ export class Gateway {
   #wakeDrain = () => {};
 
   /** `nextId` numbers sessions across several gateways. */
-  constructor(context: SessionContext, nextId?: () => number) {
-    this.#context = context;
+  constructor({ counters = new Counters(), ...context }: GatewayContext, nextId?: () => number) {
+    const { settings, clock } = context;
+    this.#context = { ...context, paths: new PathMemory(clock), limits: new Limits(counters, settings, clock) };
     this.#nextId = nextId ?? (() => ++this.#lastId);
   }
 
@@ -68,13 +77,16 @@ export class Gateway {
 
   async #acceptLoop(listener: Listener): Promise<void> {
     const { clock, emit } = this.#context;
-    for (;;) {
+    const { addr } = listener;
+    for (let failures = 0;;) {
       try {
         const client = await listener.accept();
         if (!client) return;
+        if (failures > 0) emit({ type: "accept-recovered", addr, failures });
+        failures = 0;
         this.#admit(client);
       } catch (error) {
-        emit({ type: "accept-failed", addr: listener.addr, error: netError(error, "accept on", listener.addr.host) });
+        if (failures++ === 0) emit({ type: "accept-failed", addr, error: netError(error, "accept on", addr.host) });
         await pause(clock, ACCEPT_PAUSE_MS);
       }
     }
@@ -82,14 +94,10 @@ export class Gateway {
 
   #admit(client: Socket): void {
     if (this.#draining) return client.close(); // accepted just before
-    const { settings, emit } = this.#context;
+    const { settings, emit, limits } = this.#context;
     const octets = parseIp(client.remoteAddr.host);
     const allowed = !settings.from || (octets && settings.from.some((prefix) => prefix.contains(octets)));
-    const reason = !allowed
-      ? "client-not-allowed"
-      : this.#sessions.size >= settings.maxSessions
-      ? "too-many-sessions"
-      : undefined;
+    const reason = allowed ? limits.enter(client.remoteAddr) : "client-not-allowed";
     if (reason) {
       client.close();
       emit({ type: "client-turned-away", client: client.remoteAddr, reason });
@@ -99,6 +107,7 @@ export class Gateway {
     this.#sessions.add(session);
     void session.run().finally(() => {
       this.#sessions.delete(session);
+      limits.leave(client.remoteAddr);
       this.#wakeDrain();
     });
   }

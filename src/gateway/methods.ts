@@ -26,11 +26,12 @@ export function offeredMethods(authenticator: Authenticator | undefined): readon
   return [authenticator ? Method.UsernamePassword : Method.NoAuthentication];
 }
 
-/** Method selection (RFC 1928 s3) and, where chosen, username/password (RFC 1929). The answer has been sent. */
+/** Method selection (RFC 1928 s3) and, where chosen, username/password (RFC 1929). The answer has been sent, after `beforeAnswer`. */
 export async function negotiate(
   wire: Wire,
   authenticator: Authenticator | undefined,
   isWanted: () => boolean,
+  beforeAnswer: (good: boolean) => Promise<void>,
 ): Promise<Negotiated> {
   const { methods } = await wire.take(decodeGreeting);
   const method = offeredMethods(authenticator).find((offered) => methods.includes(offered));
@@ -41,6 +42,7 @@ export async function negotiate(
   const credentials = await wire.take(decodeCredentials);
   const username = new TextDecoder().decode(credentials.username);
   const good = await authenticator.verify(credentials, isWanted);
+  await beforeAnswer(good);
   await wire.send(encodeStatus(good ? 0 : 1));
   return good ? { method, username } : { failed: "authentication-failed", username };
 }

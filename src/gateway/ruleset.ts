@@ -7,7 +7,7 @@ import { relayType } from "../events.ts";
 import { Refusal } from "./refusal.ts";
 import { closedKind, isOwnListener, type OwnAddrs } from "./rules/closed.ts";
 import { foldName } from "./rules/name_pattern.ts";
-import type { Asker, Rule, Verdict } from "./rules/rule.ts";
+import type { Asker, FamilyChoice, Rule, Verdict } from "./rules/rule.ts";
 import { Openings } from "./rules/openings.ts";
 import { type Party, RuleIndex } from "./rules/rule_index.ts";
 
@@ -16,10 +16,11 @@ export interface RulesetOptions extends OwnAddrs {
   readonly rules?: readonly Rule[];
   /** Destinations open in spite of the defaults. */
   readonly allow: readonly Prefix[];
+  /** The IPv4 octets that an IPv6 address means behind a prefix of this network's NAT64. */
+  readonly meant?: ((ipv6: Uint8Array) => Uint8Array | undefined) | undefined;
+  /** Which family of addresses to dial, where no rule says it. */
+  readonly family?: FamilyChoice | undefined;
 }
-
-const open: Verdict = { allowed: true, rule: "open by default" };
-const allowed: Verdict = { allowed: true, rule: "--allow" };
 
 /**
  * Says who may go where: the first rule that fits. Behind those that a person wrote stand what `allow` opens, what is
@@ -32,6 +33,8 @@ export class Ruleset {
   readonly #openByAddress: Openings;
   readonly #openByDestination: Openings;
   readonly #allow: PrefixMap<true>;
+  readonly #open: Verdict;
+  readonly #allowed: Verdict;
   /** Of each rule that has fitted, made once. */
   readonly #verdicts = new Map<Rule, Verdict>();
 
@@ -42,6 +45,8 @@ export class Ruleset {
     this.#openByAddress = new Openings(this.#rules, "addresses");
     this.#openByDestination = new Openings(this.#rules, "destination");
     this.#allow = new PrefixMap(options.allow.map((prefix) => [prefix, true]));
+    this.#open = { allowed: true, rule: "open by default", family: options.family };
+    this.#allowed = { allowed: true, rule: "--allow", family: options.family };
   }
 
   /** Whether a person wrote any. */
@@ -52,6 +57,11 @@ export class Ruleset {
   /** The ruleset as one client meets it. */
   judgeFor(asker: Asker): Judge {
     return new Judge(this, asker);
+  }
+
+  /** The IPv4 octets that `ipv6` carries, if it does. */
+  carried(ipv6: Uint8Array): Uint8Array | undefined {
+    return this.#options.meant?.(ipv6) ?? embeddedIpv4(ipv6);
   }
 
   /** What is certain of a destination of which no more is known: that it is refused, or goes on to an upstream. */
@@ -90,15 +100,15 @@ export class Ruleset {
       if (number < Infinity) return this.#verdict(this.#rules[number]!);
     }
     const opened = this.#allow.find(octets) !== undefined;
-    if (opened && (!own || opensOwn(this.#options.allow))) return allowed;
+    if (opened && (!own || opensOwn(this.#options.allow))) return this.#allowed;
     if (own) return { allowed: false, rule: `own listener ${addressText(asked)}` };
-    return kind && !opened ? { allowed: false, rule: `${kind} destination ${host}` } : open;
+    return kind && !opened ? { allowed: false, rule: `${kind} destination ${host}` } : this.#open;
   }
 
   #verdict(rule: Rule): Verdict {
     let verdict = this.#verdicts.get(rule);
     if (!verdict) {
-      const { name, action, family, via } = rule;
+      const { name, action, family = this.#options.family, via } = rule;
       this.#verdicts.set(rule, verdict = { allowed: action === "allow", rule: name, family, via });
     }
     return verdict;
@@ -139,7 +149,7 @@ export class Judge {
     const octets = parseIp(address.host);
     if (!octets) throw new TypeError(`Cannot judge '${address.host}': not an address`);
     const verdict = only(this.#ruleset.judgeForm(this.#party, name, octets, address), octets.length);
-    const embedded = verdict.allowed && octets.length === 16 ? embeddedIpv4(octets) : undefined;
+    const embedded = verdict.allowed && octets.length === 16 ? this.#ruleset.carried(octets) : undefined;
     const inner = embedded && this.#ruleset.judgeForm(this.#party, name, embedded, address);
     return inner?.allowed === false ? inner : verdict;
   }

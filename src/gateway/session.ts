@@ -1,7 +1,8 @@
 import type { Address } from "../protocol/address.ts";
-import { Command, Reply } from "../protocol/codes.ts";
+import { Command, commandName, Reply } from "../protocol/codes.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { decodeRequest, encodeReply, type Request } from "../protocol/request.ts";
+import { decodeSocks4Request, encodeSocks4Reply, SOCKS4_VERSION } from "../protocol/socks4.ts";
 import type { Emit, SessionEnd, SessionRecord } from "../events.ts";
 import { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
@@ -12,9 +13,11 @@ import { bind } from "./bind.ts";
 import { connect } from "./connect.ts";
 import type { Conversation, Serve } from "./conversation.ts";
 import type { Dialler } from "./dial.ts";
+import type { Limits } from "./limits/limits.ts";
 import { type Authenticator, negotiate } from "./methods.ts";
 import { Refusal } from "./refusal.ts";
 import { replyFor } from "./reply.ts";
+import { resolve, resolvePtr } from "./resolve.ts";
 import { refusal, type Ruleset } from "./ruleset.ts";
 import type { GatewaySettings } from "./settings.ts";
 import type { Upstreams } from "./upstreams/upstreams.ts";
@@ -24,6 +27,8 @@ const commands: Readonly<Record<Command, Serve>> = {
   [Command.Connect]: connect,
   [Command.Bind]: bind,
   [Command.UdpAssociate]: associate,
+  [Command.Resolve]: resolve,
+  [Command.ResolvePtr]: resolvePtr,
 };
 
 /** After a failure the client has so long to close first; RFC 1928 s6 allows 10 s at most. */
@@ -36,6 +41,7 @@ export interface SessionContext extends Omit<Dialler, "judge"> {
   /** What rules with `via` go through. */
   readonly upstreams?: Upstreams;
   readonly authenticator: Authenticator | undefined;
+  readonly limits: Limits;
   readonly emit: Emit;
 }
 
@@ -46,6 +52,7 @@ export class Session {
   readonly #client: Socket;
   readonly #wire: Wire;
   readonly #cut = new Cut();
+  #encodeReply = encodeReply;
   #timedOut = false;
 
   constructor(context: SessionContext, client: Socket, id: number) {
@@ -111,21 +118,50 @@ export class Session {
       await this.#farewell();
       return request;
     }
+    if (!settings.resolveCommands && (request.command === Command.Resolve || request.command === Command.ResolvePtr)) {
+      const { command } = request;
+      throw new ProtocolError(
+        `Cannot serve command ${commandName(command)}: not without --resolve-commands`,
+        Reply.CommandNotSupported,
+      );
+    }
     this.record.command = request.command;
     this.record.destination = request.destination;
     const conversation = this.#conversation(request.command);
     const refused = conversation.judge.command();
     if (refused) throw refusal(refused);
-    return await commands[request.command](conversation, request.destination);
+    const { username } = this.record;
+    if (username === undefined) return await commands[request.command](conversation, request.destination);
+    const { limits } = this.#context;
+    if (!limits.enterUser(username)) throw new Refusal(Reply.NotAllowed, "too many sessions of this user");
+    try {
+      return await commands[request.command](conversation, request.destination);
+    } finally {
+      limits.leaveUser(username);
+    }
   }
 
   async #takeRequest(): Promise<Request | SessionEnd> {
+    if (this.#context.settings.socks4 && await this.#wire.peek() === SOCKS4_VERSION) return await this.#takeSocks4();
     const isWanted = () => !this.#timedOut && !this.#cut.made;
-    const negotiated = await negotiate(this.#wire, this.#context.authenticator, isWanted);
+    const { authenticator, limits, clock } = this.#context;
+    const negotiated = await negotiate(this.#wire, authenticator, isWanted, async (good) => {
+      const waitMs = limits.authenticated(this.record.client, good);
+      if (waitMs > 0) await new Promise<void>((resolve) => clock.after(waitMs, resolve));
+    });
     if (negotiated.username !== undefined) this.record.username = negotiated.username;
     if ("failed" in negotiated) return negotiated.failed;
     this.record.method = negotiated.method;
     return await this.#wire.take(decodeRequest);
+  }
+
+  /** SOCKS4 has no passwords, so it is not for where there are users. */
+  async #takeSocks4(): Promise<Request> {
+    this.#encodeReply = encodeSocks4Reply;
+    const request = await this.#wire.take(decodeSocks4Request);
+    this.record.userId = request.userId;
+    if (this.#context.authenticator) throw new Refusal(Reply.NotAllowed, "SOCKS4 where passwords are asked for");
+    return request;
   }
 
   #conversation(command: Command): Conversation {
@@ -137,13 +173,14 @@ export class Session {
       client: this.#client,
       wire: this.#wire,
       cut: this.#cut,
+      bandwidth: this.#context.limits.bandwidth(username),
       succeed: (bound) => this.#reply(Reply.Succeeded, bound),
     };
   }
 
   #reply(reply: number, bound?: Address): Promise<void> {
     this.record.reply = reply;
-    return this.#wire.send(encodeReply(reply, bound));
+    return this.#wire.send(this.#encodeReply(reply, bound));
   }
 
   async #fail(error: unknown): Promise<void> {

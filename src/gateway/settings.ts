@@ -17,6 +17,14 @@ export interface GatewaySettings {
   /** Clients that may connect; everyone where undefined. */
   readonly from: readonly Prefix[] | undefined;
   readonly maxSessions: number;
+  /** Of one IPv4 address or IPv6 /64; no bound where undefined, as below. */
+  readonly maxSessionsPerClient: number | undefined;
+  readonly maxSessionsPerUser: number | undefined;
+  /** New connections a second from one client. */
+  readonly maxRate: number | undefined;
+  /** Bytes a second, in each direction; no bound where undefined. */
+  readonly sessionBandwidth: number | undefined;
+  readonly userBandwidth: number | undefined;
   /** From accept to the end of the request. */
   readonly handshakeMs: number;
   /** Resolving and connecting together. */
@@ -32,6 +40,12 @@ export interface GatewaySettings {
   readonly maxUdpDestinations: number;
   /** For BND of BIND and UDP ASSOCIATE, where clients and peers see another address than the gateway has. */
   readonly announce: { readonly ipv4?: string; readonly ipv6?: string };
+  /** Local addresses that connections and datagrams to destinations leave from; the system chooses where undefined. */
+  readonly outgoing: { readonly ipv4?: string; readonly ipv6?: string };
+  /** Whether SOCKS4 and SOCKS4A are served. */
+  readonly socks4: boolean;
+  /** Whether RESOLVE and RESOLVE_PTR are served (Tor's socks-extensions). */
+  readonly resolveCommands: boolean;
   /** For the ports of BIND and UDP ASSOCIATE; any where undefined. */
   readonly ports: PortRange | undefined;
 }
@@ -39,6 +53,11 @@ export interface GatewaySettings {
 export const defaultSettings: GatewaySettings = {
   from: undefined,
   maxSessions: 10_000,
+  maxSessionsPerClient: undefined,
+  maxSessionsPerUser: undefined,
+  maxRate: undefined,
+  sessionBandwidth: undefined,
+  userBandwidth: undefined,
   handshakeMs: 10_000,
   dialMs: 15_000,
   bindMs: 180_000,
@@ -47,5 +66,8 @@ export const defaultSettings: GatewaySettings = {
   udpFilter: "address-and-port-dependent",
   maxUdpDestinations: 1_024,
   announce: {},
+  outgoing: {},
+  socks4: false,
+  resolveCommands: false,
   ports: undefined,
 };

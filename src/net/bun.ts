@@ -17,6 +17,7 @@ import { socketAddr } from "./socket_addr.ts";
 /** The adapter for Bun: Bun.listen, Bun.connect and Bun.udpSocket. */
 export function bunNet(): Net {
   return {
+    bindsConnections: true,
     listen: (addr) => Promise.resolve().then(() => listen(addr)),
     connect,
     async bindUdp(addr) {
@@ -69,7 +70,7 @@ function listen(addr: SocketAddr): Listener {
   return listener;
 }
 
-async function connect(addr: SocketAddr, { cut }: ConnectOptions = {}): Promise<Socket> {
+async function connect(addr: SocketAddr, { cut, localAddr }: ConnectOptions = {}): Promise<Socket> {
   const givenUp = () => new NetError("aborted", `Cannot connect to ${addressText(addr)}: given up`);
   if (cut?.made) throw givenUp();
   const startedAt = systemClock.now();
@@ -84,9 +85,9 @@ async function connect(addr: SocketAddr, { cut }: ConnectOptions = {}): Promise<
         else resolve(socket);
       };
       const opening: Opening = { remoteAddr: addr, opened };
-      Bun.connect({ hostname: addr.host, port: addr.port, allowHalfOpen: true, data: opening, socket: handlers }).catch(
-        reject,
-      );
+      const from = localAddr === undefined ? {} : { localAddress: localAddr }; // which bun-types does not know
+      const options = { hostname: addr.host, port: addr.port, allowHalfOpen: true, data: opening, ...from };
+      Bun.connect({ ...options, socket: handlers }).catch(reject);
     });
   } catch (error) {
     throw await trueError(netError(error, "connect to", addressText(addr)), addr, systemClock.now() - startedAt);

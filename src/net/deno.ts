@@ -15,6 +15,7 @@ import { socketAddr } from "./socket_addr.ts";
 /** The adapter for Deno: Deno.listen, Deno.connect and Deno.listenDatagram. */
 export function denoNet(): Net {
   return {
+    bindsConnections: false, // Deno.connect has no such option
     listen: (addr) => Promise.resolve().then(() => listen(addr)),
     connect,
     bindUdp: (addr) => Promise.resolve().then(() => DenoUdpSocket.bind(addr, kernel()?.libc)),

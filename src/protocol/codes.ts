@@ -12,8 +12,8 @@ export const Method = {
 } as const;
 export type Method = (typeof Method)[keyof typeof Method];
 
-/** CMD of a request (RFC 1928 s4). */
-export const Command = { Connect: 0x01, Bind: 0x02, UdpAssociate: 0x03 } as const;
+/** CMD of a request (RFC 1928 s4), and the two that Tor's socks-extensions add. */
+export const Command = { Connect: 0x01, Bind: 0x02, UdpAssociate: 0x03, Resolve: 0xf0, ResolvePtr: 0xf1 } as const;
 export type Command = (typeof Command)[keyof typeof Command];
 
 /** ATYP of an address (RFC 1928 s5). */
@@ -40,7 +40,13 @@ const methodNames: Readonly<Record<number, string>> = {
   0x02: "username/password",
   0xff: "no acceptable method",
 };
-const commandNames: Readonly<Record<number, string>> = { 0x01: "connect", 0x02: "bind", 0x03: "udp-associate" };
+const commandNames: Readonly<Record<number, string>> = {
+  0x01: "connect",
+  0x02: "bind",
+  0x03: "udp-associate",
+  0xf0: "resolve",
+  0xf1: "resolve-ptr",
+};
 const replyTexts: readonly string[] = [
   "succeeded",
   "general SOCKS server failure",

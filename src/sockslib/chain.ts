@@ -14,7 +14,7 @@ export interface ChainDialler {
   readonly net: Net;
   readonly clock: Clock;
   /** For the first gateway where it has a name; all other names travel on. */
-  readonly resolver: Resolver;
+  readonly resolver: Pick<Resolver, "resolve">;
   /** Throws NetError where that address is no gateway to go through. */
   readonly checkHop?: (addr: SocketAddr) => void;
 }

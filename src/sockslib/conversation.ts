@@ -71,6 +71,8 @@ const verbs: Readonly<Record<Command, (destination: Address) => string>> = {
   [Command.Connect]: (destination) => `connect to ${addressText(destination)}`,
   [Command.Bind]: (destination) => `listen for ${addressText(destination)}`,
   [Command.UdpAssociate]: () => "associate",
+  [Command.Resolve]: (destination) => `resolve ${destination.host}`,
+  [Command.ResolvePtr]: (destination) => `resolve ${destination.host}`,
 };
 
 async function askHttp(wire: HopWire, hop: Hop, command: Command, destination: Address): Promise<RequestReply> {

@@ -38,6 +38,8 @@ describe("Metrics", () => {
       'requests_total{command="connect"}',
       'requests_total{command="bind"}',
       'requests_total{command="udp-associate"}',
+      'requests_total{command="resolve"}',
+      'requests_total{command="resolve-ptr"}',
     ]);
     assert.deepEqual(Object.keys(await samples(metrics, "relays_total")), [
       'relays_total{type="A"}',

@@ -7,6 +7,7 @@ import { claimPort } from "../../src/net/linux/tcp_listener.ts";
 import type { SocketAddr } from "../../src/net/socket.ts";
 import { Command, Reply } from "../../src/protocol/codes.ts";
 import { openLibc } from "../support/linux_net.ts";
+import { MemoryResolver } from "../support/memory_resolver.ts";
 import { skipped } from "../support/skipped.ts";
 import { ask } from "../support/socks.ts";
 import { echoServer, listenTcp, type Tcp } from "../support/tcp.ts";
@@ -28,7 +29,7 @@ async function startPool(count: number, events: Event[]): Promise<{ pool: Worker
     entry,
     count,
     start: { config: { environment: {}, flags }, listen: [addr], otherListeners: [], asksForPasswords: false },
-    resolver: { resolve: () => Promise.resolve(["127.0.0.1"]) },
+    resolver: new MemoryResolver(),
     authenticator: undefined,
     emit: (event) => events.push(event),
   });

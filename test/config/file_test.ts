@@ -96,7 +96,10 @@ describe("A wrong file is told by path, line, value and what was expected", () =
     [rule("too = '10.0.0.0/8'"), "line 3: rules[0].too is not known (did you mean to?)"],
     [rule("users = []"), "line 3: rules[0].users: is empty; leave it out"],
     [rule("users = [1]"), "line 3: rules[0].users[0]: '1' is no text"],
-    [rule("commands = 'udp'"), "line 3: rules[0].commands: 'udp' is not one of connect, bind, udp-associate"],
+    [
+      rule("commands = 'udp'"),
+      "line 3: rules[0].commands: 'udp' is not one of connect, bind, udp-associate, resolve, resolve-ptr",
+    ],
     [rule("names = '192.0.2.1'"), "line 3: rules[0].names: '192.0.2.1' is an address; rules for addresses say 'to'"],
     [
       rule("names = ['*.a.org', 'a*.org']"),
@@ -317,7 +320,8 @@ describe("What is said in several places", () => {
 
 describe("Variables", () => {
   test("that mean nothing are refused, with the nearest one named", () => {
-    assert.throws(() => readConfig({ environment: { GATE46_LISEN: ":1", GATE46_X: "1" } }), {
+    const environment = { GATE46_LISEN: ":1", GATE46_X: "1", GATE46_DIRECT: "of the preload" };
+    assert.throws(() => readConfig({ environment }), {
       problems: [
         "Cannot use GATE46_LISEN: no such setting (did you mean GATE46_LISTEN?)",
         "Cannot use GATE46_X: no such setting",

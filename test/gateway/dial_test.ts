@@ -2,12 +2,14 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Cut } from "../../src/net/cut.ts";
 import { dial, judgedAddresses } from "../../src/gateway/dial.ts";
+import { PathMemory } from "../../src/gateway/path_memory.ts";
 import { Refusal } from "../../src/gateway/refusal.ts";
-import { Ruleset } from "../../src/gateway/ruleset.ts";
+import type { FamilyChoice } from "../../src/gateway/rules/rule.ts";
+import { type Judge, Ruleset } from "../../src/gateway/ruleset.ts";
 import { NetError, type NetErrorKind } from "../../src/net/error.ts";
 import type { Socket } from "../../src/net/socket.ts";
 import { type Address, ipAddress, nameAddress } from "../../src/protocol/address.ts";
-import { Command } from "../../src/protocol/codes.ts";
+import { AddressType, Command } from "../../src/protocol/codes.ts";
 import { Internet, type MemoryNet } from "../support/memory_net.ts";
 import { MemoryResolver } from "../support/memory_resolver.ts";
 import { settle, TestClock } from "../support/test_clock.ts";
@@ -26,16 +28,26 @@ interface Outcome {
 class Dialling {
   readonly clock = new TestClock();
   readonly internet = new Internet(this.clock);
-  readonly net: MemoryNet = this.internet.host("192.0.2.1", "2001:db8::1");
+  readonly net: MemoryNet = this.internet.host("192.0.2.1", "2001:db8::1", "192.0.2.7", "2001:db8::7");
   readonly server: MemoryNet = this.internet.host(...servers);
   readonly resolver = new MemoryResolver();
   readonly cut = new Cut();
   readonly outcome: Outcome = {};
-  readonly judge = new Ruleset({ allow: [], ownListeners: () => [], localAddrs: () => this.net.localAddrs() })
-    .judgeFor({ client: { host: "198.51.100.10", port: 1024 }, command: Command.Connect });
+  readonly paths = new PathMemory(this.clock);
+  readonly settings: { outgoing: { ipv4?: string; ipv6?: string } } = { outgoing: {} };
+  /** Of --prefer and --only. */
+  family: FamilyChoice | undefined;
+  #listening = false;
+
+  get judge(): Judge {
+    const { family } = this;
+    return new Ruleset({ allow: [], family, ownListeners: () => [], localAddrs: () => this.net.localAddrs() })
+      .judgeFor({ client: { host: "198.51.100.10", port: 1024 }, command: Command.Connect });
+  }
 
   async start(destination: Address, addresses?: readonly string[], deadlineMs = 15_000): Promise<void> {
-    for (const host of servers) await this.server.listen({ host, port: 80 });
+    if (!this.#listening) { for (const host of servers) await this.server.listen({ host, port: 80 }); }
+    this.#listening = true;
     if (addresses) this.resolver.set(destination.host, addresses);
     const from = this.clock.now();
     dial(this, destination, deadlineMs, this.cut).then(
@@ -47,6 +59,15 @@ class Dialling {
 
   get hosts(): readonly string[] {
     return this.net.dialled.map(({ host }) => host);
+  }
+
+  /** Forgets what became of the last dial. */
+  again(): void {
+    this.outcome.socket?.close();
+    this.net.dialled.length = 0;
+    delete this.outcome.socket;
+    delete this.outcome.error;
+    delete this.outcome.atMs;
   }
 
   get errorKind(): NetErrorKind | undefined {
@@ -281,5 +302,226 @@ describe("Only what was judged is dialled", () => {
   test("judgedAddresses() rejects with the resolver's error where a name has no address", async () => {
     const dialling = new Dialling();
     await assert.rejects(judgedAddresses(dialling, NAME), { kind: "no-such-name" });
+  });
+});
+
+describe("What failed lately", () => {
+  dialTest("a broken family costs its head start once, and nothing for any other destination", async (dialling) => {
+    dialling.internet.route(A6, { fault: "silent" });
+    dialling.internet.route(B6, { fault: "silent" });
+    await dialling.start(NAME, [A6, A4]);
+    await dialling.clock.advance(250);
+    assert.equal(dialling.outcome.atMs, 250);
+    assert.equal(dialling.outcome.socket?.remoteAddr.host, A4);
+    dialling.again();
+    await dialling.start(nameAddress("other.test", 80), [B6, B4]);
+    assert.equal(dialling.outcome.atMs, 0);
+    assert.deepEqual(dialling.hosts, [B4]);
+  });
+
+  dialTest("is tried first again after a while, which grows", async (dialling) => {
+    dialling.internet.route(A6, { fault: "silent" });
+    for (const waitMs of [0, 30_000, 60_000, 120_000]) {
+      await dialling.clock.advance(waitMs - 500);
+      if (waitMs > 0) {
+        await dialling.start(NAME, [A6, A4]);
+        assert.deepEqual(dialling.hosts, [A4], `before ${waitMs} ms are over`);
+        dialling.again();
+      }
+      await dialling.clock.advance(500);
+      await dialling.start(NAME, [A6, A4]);
+      await dialling.clock.advance(250);
+      assert.deepEqual(dialling.hosts, [A6, A4], `after ${waitMs} ms`);
+      dialling.again();
+    }
+  });
+
+  dialTest("is an address alone where its family works", async (dialling) => {
+    dialling.internet.route(A6, { fault: "silent" });
+    await dialling.start(ipAddress(B6, 80)!);
+    dialling.again();
+    await dialling.start(NAME, [A6, A4]);
+    await dialling.clock.advance(250);
+    dialling.again();
+    await dialling.start(nameAddress("other.test", 80), [B6, B4]);
+    assert.deepEqual(dialling.hosts, [B6]);
+    dialling.again();
+    await dialling.start(NAME, [A6, A4]);
+    assert.deepEqual(dialling.hosts, [A4]);
+  });
+
+  dialTest("is the family where two addresses are silent, though it worked just before", async (dialling) => {
+    await dialling.start(ipAddress(B6, 80)!);
+    dialling.again();
+    for (const host of [A6, B6]) dialling.internet.route(host, { fault: "silent" });
+    for (const [i, [six, four]] of ([[A6, A4], [B6, B4]] as const).entries()) {
+      await dialling.start(nameAddress(`n${i}.test`, 80), [six, four]);
+      await dialling.clock.advance(250);
+      assert.deepEqual(dialling.hosts, [six, four]);
+      dialling.again();
+    }
+    await dialling.start(nameAddress("third.test", 80), ["2001:db8:5::3", A4]);
+    assert.deepEqual(dialling.hosts, [A4]);
+  });
+
+  dialTest("comes back at once with a connection that is made", async (dialling) => {
+    dialling.internet.route(A6, { fault: "network-unreachable" });
+    await dialling.start(NAME, [A6, A4]);
+    dialling.again();
+    await dialling.start(ipAddress(B6, 80)!);
+    dialling.again();
+    await dialling.start(nameAddress("other.test", 80), [B6, B4]);
+    assert.deepEqual(dialling.hosts, [B6]);
+  });
+
+  dialTest("does not count as a broken path where somebody refuses", async (dialling) => {
+    dialling.internet.route(A6, { fault: "refused" });
+    await dialling.start(NAME, [A6, A4]);
+    dialling.again();
+    await dialling.start(nameAddress("other.test", 80), [B6, B4]);
+    assert.deepEqual(dialling.hosts, [B6]);
+  });
+
+  dialTest("is still tried where nothing else is there", async (dialling) => {
+    dialling.internet.route(A6, { fault: "network-unreachable" });
+    await dialling.start(NAME, [A6]);
+    dialling.again();
+    dialling.internet.route(A6, {});
+    await dialling.start(NAME, [A6]);
+    assert.equal(dialling.outcome.socket?.remoteAddr.host, A6);
+  });
+
+  dialTest("has a bound", async (dialling) => {
+    for (let i = 0; i < 3_000; i++) {
+      dialling.paths.failed({ type: AddressType.IPv4, host: `10.0.${i >> 8}.${i & 255}` });
+    }
+    assert.equal(dialling.paths.size, 1_024);
+    await settle();
+  });
+});
+
+describe("Families that come one after the other (RFC 8305 s3)", () => {
+  const later = (dialling: Dialling, name: string, hosts: readonly string[], ms: number) =>
+    dialling.resolver.all.set(
+      name,
+      new Promise((resolve) => dialling.clock.after(ms, () => resolve(hosts))),
+    );
+
+  dialTest("IPv6 is dialled at once, and IPv4 joins", async (dialling) => {
+    dialling.internet.route(A6, { fault: "silent" });
+    later(dialling, "server.test", [A6, A4], 100);
+    await dialling.start(NAME, [A6]);
+    assert.deepEqual(dialling.hosts, [A6]);
+    await dialling.clock.advance(250);
+    assert.deepEqual(dialling.hosts, [A6, A4]);
+    assert.equal(dialling.outcome.socket?.remoteAddr.host, A4);
+  });
+
+  dialTest("IPv4 waits 50 ms for IPv6 and goes first no more", async (dialling) => {
+    later(dialling, "server.test", [A6, A4], 40);
+    await dialling.start(NAME, [A4]);
+    assert.deepEqual(dialling.hosts, []);
+    await dialling.clock.advance(40);
+    assert.deepEqual(dialling.hosts, [A6]);
+    assert.equal(dialling.outcome.atMs, 40);
+  });
+
+  dialTest("IPv4 goes on its own after 50 ms", async (dialling) => {
+    later(dialling, "server.test", [A6, A4], 4_000);
+    await dialling.start(NAME, [A4]);
+    await dialling.clock.advance(49);
+    assert.deepEqual(dialling.hosts, []);
+    await dialling.clock.advance(1);
+    assert.equal(dialling.outcome.socket?.remoteAddr.host, A4);
+    await dialling.clock.advance(4_000);
+    assert.deepEqual(dialling.hosts, [A4]);
+  });
+
+  dialTest("IPv4 does not wait where IPv6 failed lately", async (dialling) => {
+    dialling.paths.failed({ type: AddressType.IPv6, host: B6 });
+    later(dialling, "server.test", [A6, A4], 4_000);
+    await dialling.start(NAME, [A4]);
+    assert.equal(dialling.outcome.atMs, 0);
+    await dialling.clock.advance(4_000);
+  });
+
+  dialTest("what comes late is dialled where the first has failed, and its failure counts", async (dialling) => {
+    dialling.internet.route(A6, { fault: "host-unreachable" });
+    dialling.internet.route(A4, { fault: "refused" });
+    later(dialling, "server.test", [A6, A4], 1_000);
+    await dialling.start(NAME, [A6]);
+    await dialling.clock.advance(999);
+    assert.equal(dialling.outcome.error, undefined);
+    await dialling.clock.advance(1);
+    assert.deepEqual(dialling.hosts, [A6, A4]);
+    assert.equal(dialling.errorKind, "refused");
+  });
+
+  dialTest("what comes late is judged too (DNS rebinding)", async (dialling) => {
+    dialling.internet.route(A6, { fault: "refused" });
+    later(dialling, "server.test", [A6, "127.0.0.1"], 100);
+    await dialling.start(NAME, [A6]);
+    await dialling.clock.advance(100);
+    assert.deepEqual(dialling.hosts, [A6]);
+    assert.equal(dialling.errorKind, "refused");
+  });
+
+  dialTest("a name that began closed waits for the rest", async (dialling) => {
+    later(dialling, "server.test", ["::1", A4], 500);
+    await dialling.start(NAME, ["::1"]);
+    await dialling.clock.advance(500);
+    assert.equal(dialling.outcome.socket?.remoteAddr.host, A4);
+  });
+
+  dialTest("the deadline holds for a name that began closed", async (dialling) => {
+    dialling.resolver.all.set("server.test", new Promise(() => {}));
+    await dialling.start(NAME, ["::1"]);
+    await dialling.clock.advance(15_000);
+    assert.equal(dialling.errorKind, "timed-out");
+  });
+
+  dialTest("the deadline holds while the rest is waited for", async (dialling) => {
+    dialling.internet.route(A6, { fault: "refused" });
+    dialling.resolver.all.set("server.test", new Promise(() => {}));
+    await dialling.start(NAME, [A6]);
+    await dialling.clock.advance(15_000);
+    assert.equal(dialling.errorKind, "timed-out");
+  });
+});
+
+describe("--prefer, --only and --outgoing", () => {
+  for (
+    const [family, hosts] of [
+      ["prefer-ipv4", [A4, A6]],
+      ["prefer-ipv6", [A6, A4]],
+      ["only-ipv4", [A4]],
+      ["only-ipv6", [A6]],
+    ] as const
+  ) {
+    dialTest(family, async (dialling) => {
+      for (const host of [A4, A6]) dialling.internet.route(host, { fault: "refused" });
+      dialling.family = family;
+      await dialling.start(NAME, [A4, A6]);
+      assert.deepEqual(dialling.hosts, hosts);
+      dialling.again();
+      await dialling.start(NAME, [A6, A4]);
+      assert.deepEqual(dialling.hosts, hosts);
+    });
+  }
+
+  dialTest("only-ipv4 refuses an IPv6 literal", async (dialling) => {
+    dialling.family = "only-ipv4";
+    await dialling.start(ipAddress(A6, 80)!);
+    assert.ok(dialling.outcome.error instanceof Refusal);
+    assert.deepEqual(dialling.hosts, []);
+  });
+
+  dialTest("each family has its own local address", async (dialling) => {
+    dialling.settings.outgoing = { ipv4: "192.0.2.7", ipv6: "2001:db8::7" };
+    for (const [to, from] of [[A4, "192.0.2.7"], [A6, "2001:db8::7"]] as const) {
+      await dialling.start(ipAddress(to, 80)!);
+      assert.equal(dialling.outcome.socket?.localAddr.host, from);
+      dialling.again();
+    }
   });
 });

@@ -104,15 +104,18 @@ describe("A failed accept", () => {
     for (let i = 0; i < 3; i++) world.net.failAccept(1080, "no-descriptors");
     await settle();
     assert.equal(failures(), 2, "one for each of the two listeners, not one for each turn");
-    await world.clock.advance(99);
-    assert.equal(failures(), 2);
+    const waiting = await world.client();
+    await waiting.send("05 01 00");
+    await world.clock.advance(299);
+    assert.equal(waiting.heard(), "", "three failures, 100 ms each");
     await world.clock.advance(1);
-    assert.equal(failures(), 4);
-    await world.clock.advance(200);
-    assert.equal(failures(), 6);
+    assert.equal(waiting.heard(), "05 00");
+    assert.equal(failures(), 2, "told once, not at each try");
     const client = await world.client();
     await client.send("05 01 00");
     assert.equal(client.heard(), "05 00");
+    const recovered = world.events.filter((event) => event.type === "accept-recovered");
+    assert.deepEqual([...new Set(recovered.map(({ failures }) => failures))], [3]);
   });
 
   worldTest("leaves the sessions alone", {}, async (world) => {

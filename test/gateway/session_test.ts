@@ -403,7 +403,8 @@ describe("The request reads a command with each address type by its own row (Tor
     ["a name", { host: "server.test", port: 80 }],
     ["a name of 255 octets", { host: `${"a".repeat(250)}.test`, port: 80 }],
   ] as const;
-  for (const [name, command] of Object.entries(Command)) {
+  for (const name of ["Connect", "Bind", "UdpAssociate"] as const) {
+    const command = Command[name];
     for (const [what, address] of addresses) {
       worldTest(`${name} with ${what}`, {}, async (world) => {
         world.resolver.set("server.test", [SERVER4]);

@@ -39,6 +39,24 @@ export function connectContract(suite: Suite): void {
     });
   });
 
+  for (const [host, localAddr] of [["127.0.0.1", "127.0.0.9"], ["::1", "::1"]] as const) {
+    suite.test(`connect() leaves from ${localAddr} where it is told to`, async (bench) => {
+      if (!bench.net.bindsConnections) return;
+      const listener = await bench.listen(host);
+      const client = bench.keep(await bench.net.connect(listener.addr, { localAddr }));
+      const server = await bench.accept(listener);
+      assert.equal(client.localAddr.host, localAddr);
+      assert.equal(server.remoteAddr.host, localAddr);
+    });
+  }
+
+  suite.test("connect() from an address that is not of this machine fails", async (bench) => {
+    if (!bench.net.bindsConnections) return;
+    const listener = await bench.listen();
+    const connecting = bench.net.connect(listener.addr, { localAddr: "192.0.2.99" });
+    assert.equal(await kindOf(connecting), "address-not-available");
+  });
+
   suite.test("connect() with a cut that is made already does not begin", async (bench) => {
     const listener = await bench.listen();
     assert.equal(await kindOf(bench.net.connect(listener.addr, { cut: made() })), "aborted");

@@ -60,6 +60,7 @@ export class Internet {
 
 /** The Net of one host. It knows all that was opened through it, so that a test can end by proving that nothing is left. */
 export class MemoryNet implements Net {
+  readonly bindsConnections = true;
   readonly addrs: readonly string[];
   /** Every address that connect() was called with. */
   readonly dialled: SocketAddr[] = [];
@@ -100,11 +101,14 @@ export class MemoryNet implements Net {
     });
   }
 
-  async connect(addr: SocketAddr, { cut }: ConnectOptions = {}): Promise<MemorySocket> {
+  async connect(addr: SocketAddr, { cut, localAddr }: ConnectOptions = {}): Promise<MemorySocket> {
     this.dialled.push({ host: addr.host, port: addr.port });
     await this.#reach(addr, cut);
     const cannot = (kind: NetErrorKind) => new NetError(kind, `Cannot connect to ${addr.host}: ${kind}`);
-    const localHost = this.#sourceFor(addr.host);
+    if (localAddr !== undefined && !isLoopback(localAddr) && !this.addrs.includes(localAddr)) {
+      throw cannot("address-not-available");
+    }
+    const localHost = localAddr ?? this.#sourceFor(addr.host);
     if (localHost === undefined) throw cannot("network-unreachable");
     const there = this.#internet.owner(addr.host, this);
     if (!there) throw cannot("host-unreachable");

@@ -1,6 +1,6 @@
 import type { Cut } from "../../src/net/cut.ts";
 import { NetError, type NetErrorKind } from "../../src/net/error.ts";
-import type { Resolver } from "../../src/dns/resolver.ts";
+import type { Found, Resolver } from "../../src/dns/resolver.ts";
 
 /** What asking for a name comes to: addresses, a failure, or silence until the test answers. */
 export type Answer = readonly string[] | NetErrorKind | "silent";
@@ -9,6 +9,8 @@ export type Answer = readonly string[] | NetErrorKind | "silent";
 export class MemoryResolver implements Resolver {
   /** Every name asked for. */
   readonly asked: string[] = [];
+  /** All addresses of names of which a part is known before. */
+  readonly all = new Map<string, Promise<readonly string[]>>();
   readonly #answers = new Map<string, Answer[]>();
   readonly #waiting = new Map<string, ((answer: Answer) => void)[]>();
 
@@ -29,6 +31,15 @@ export class MemoryResolver implements Resolver {
     const answer = first === "silent" ? await this.#wait(name, cut) : first;
     if (typeof answer === "string") throw new NetError(answer as NetErrorKind, `Cannot resolve '${name}': ${answer}`);
     return answer;
+  }
+
+  async first(name: string, cut?: Cut): Promise<Found> {
+    return { hosts: await this.resolve(name, cut), ...this.all.has(name) && { all: this.all.get(name)! } };
+  }
+
+  async reverse(address: string): Promise<string> {
+    const [name] = await this.resolve(address);
+    return name!;
   }
 
   #wait(name: string, cut: Cut | undefined): Promise<Answer> {

@@ -14,8 +14,8 @@ export const source: Target = { name: `${runtime} mod.ts`, command: scriptComman
 
 /** The same on the runtime's own sockets, where another engine would be chosen. */
 export const portable: Target = {
-  name: `${source.name} --engine portable`,
-  command: [...source.command, "--engine", "portable"],
+  name: `${source.name}, portable engine`,
+  command: ["env", "GATE46_ENGINE=portable", ...source.command],
 };
 
 /** Executables that GATE46_BINS names. */

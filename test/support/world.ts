@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { Event, SessionRecord } from "../../src/events.ts";
 import { Gateway } from "../../src/gateway/gateway.ts";
 import type { Authenticator } from "../../src/gateway/methods.ts";
+import { Nat64 } from "../../src/gateway/nat64.ts";
 import { Ruleset } from "../../src/gateway/ruleset.ts";
 import { defaultSettings, type GatewaySettings } from "../../src/gateway/settings.ts";
 import type { SocketAddr } from "../../src/net/socket.ts";
@@ -39,6 +40,8 @@ export interface WorldOptions {
   readonly rules?: readonly PlainRule[];
   /** Addresses of the gateway. */
   readonly gateway?: readonly string[];
+  /** A prefix, or `auto`. */
+  readonly nat64?: string;
   /** Bytes that one direction of a connection to a server holds. */
   readonly pipeSize?: number;
 }
@@ -54,6 +57,7 @@ export class World {
   readonly clients: Readonly<Record<4 | 6, MemoryNet>>;
   readonly servers: Readonly<Record<4 | 6, MemoryNet>>;
   readonly gateway: Gateway;
+  readonly nat64: Nat64 | undefined;
 
   constructor(options: WorldOptions = {}) {
     this.internet = new Internet(this.clock);
@@ -61,12 +65,17 @@ export class World {
     this.clients = { 4: this.internet.host(CLIENT4), 6: this.internet.host(CLIENT6) };
     this.servers = { 4: this.internet.host(SERVER4), 6: this.internet.host(SERVER6) };
     if (options.pipeSize) this.servers[4].pipeSize = this.servers[6].pipeSize = options.pipeSize;
+    const { net, clock, resolver } = this;
+    const prefix = options.nat64 === "auto" ? "auto" : options.nat64 && parsePrefix(options.nat64);
+    const nat64 = this.nat64 = prefix ? new Nat64({ net, clock, resolver, prefix }) : undefined;
     this.gateway = new Gateway({
-      net: this.net,
-      clock: this.clock,
-      resolver: this.resolver,
+      net,
+      clock,
+      resolver,
+      nat64,
       ruleset: new Ruleset({
         rules: rulesOf(options.rules ?? []),
+        meant: nat64 && ((ipv6) => nat64.meant(ipv6)),
         allow: (options.allow ?? []).map((text) => parsePrefix(text)!),
         ownListeners: () => this.gateway.addrs,
         localAddrs: () => this.net.localAddrs(),

@@ -26,6 +26,8 @@ export interface EngineOptions {
   readonly owners?: DescriptorOwners;
   /** What nobody foresaw; the engine goes on. */
   readonly fault: (error: unknown) => void;
+  /** After something has happened, how long to look for more before sleeping (ms): waking up takes longer than a look. */
+  readonly busyPollMs?: number | undefined;
 }
 
 /** Received bytes stay here until they are copied or sent on, which is before anything else is received. */
@@ -42,18 +44,20 @@ export class Engine {
   readonly scratch = new Uint8Array(SCRATCH_SIZE);
   /** When the events at hand were fetched (ms of the clock). */
   turnAt = 0;
+  readonly #busyPollMs: number;
   readonly #owners: DescriptorOwners | undefined;
   readonly #fault: (error: unknown) => void;
   #sender: UdpSender | undefined;
   #later: (() => void)[] = [];
 
   /** Throws NetError. */
-  constructor(libc: Libc, { sockets = {}, owners, fault }: EngineOptions) {
+  constructor(libc: Libc, { sockets = {}, owners, fault, busyPollMs = 0 }: EngineOptions) {
+    this.#busyPollMs = busyPollMs;
     this.libc = libc;
     this.options = sockets;
     this.#owners = owners;
     this.#fault = fault;
-    this.timers = new Timers(fault);
+    this.timers = new Timers(fault, () => origin + performance.now());
     this.poller = new Poller(libc, fault);
     owners?.add(this.poller.fd);
     this.pipes = new PipePool(this);
@@ -99,7 +103,8 @@ export class Engine {
 
   /** Waits for at most `maxWaitMs` (-1: without end) and does what there is to do. Promises it settles are left to the caller. */
   turn(maxWaitMs: number): void {
-    this.poller.poll(this.#later.length > 0 ? 0 : sooner(this.timers.waitMs(), maxWaitMs));
+    const timeoutMs = this.#later.length > 0 ? 0 : sooner(this.timers.waitMs(), maxWaitMs);
+    if (timeoutMs === 0 || !this.#busyPoll()) this.poller.poll(timeoutMs);
     this.turnAt = this.timers.now();
     this.timers.expire();
     const later = this.#later;
@@ -114,6 +119,14 @@ export class Engine {
     }
   }
 
+  /** Looks again and again for a while after the last turn; whether something came. */
+  #busyPoll(): boolean {
+    if (this.#busyPollMs === 0) return false;
+    const until = this.turnAt + this.#busyPollMs;
+    do if (this.poller.poll(0)) return true; while (this.timers.now() < until && this.timers.waitMs() !== 0);
+    return false;
+  }
+
   /** Gives back what the engine itself holds. */
   dispose(): void {
     this.pipes.drain();
@@ -121,6 +134,9 @@ export class Engine {
     this.poller.close();
   }
 }
+
+/** Threads begin at different times; their clocks agree. */
+const origin = performance.timeOrigin;
 
 function sooner(a: number, b: number): number {
   return a < 0 ? b : b < 0 ? a : Math.min(a, b);

@@ -12,6 +12,7 @@ import { LinuxUdpSocket } from "./udp_socket.ts";
 /** The adapter that owns its sockets through libc. They live only while someone turns the engine. */
 export function linuxNet(engine: Engine): Net {
   return {
+    bindsConnections: true,
     listen: (addr, options = {}) => Promise.resolve().then(() => new LinuxListener(engine, addr, options)),
     connect: (addr, options) => dialTcp(engine, addr, options),
     bindUdp: (addr) => Promise.resolve().then(() => new LinuxUdpSocket(engine, addr)),

@@ -55,8 +55,8 @@ export class Poller {
     this.#watchers[fd] = undefined;
   }
 
-  /** Waits for at most `timeoutMs` (-1: without end) and tells the watchers. */
-  poll(timeoutMs: number): void {
+  /** Waits for at most `timeoutMs` (-1: without end) and tells the watchers; whether there was something to tell. */
+  poll(timeoutMs: number): boolean {
     const events = this.#events;
     const count = this.#libc.epoll_wait(this.#epoll, events, MAX_EVENTS, timeoutMs);
     for (let i = 0; i < count; i++) {
@@ -68,6 +68,7 @@ export class Poller {
         this.#fault(error);
       }
     }
+    return count > 0;
   }
 
   close(): void {

@@ -5,6 +5,8 @@ import {
   EPOLLERR,
   EPOLLHUP,
   EPOLLOUT,
+  IP_BIND_ADDRESS_NO_PORT,
+  IPPROTO_IP,
   IPPROTO_TCP,
   SO_BINDTODEVICE,
   SO_ERROR,
@@ -23,7 +25,11 @@ import { setOption } from "./socket_option.ts";
 import { LinuxSocket } from "./tcp_socket.ts";
 
 /** Connects without blocking. Rejects with NetError, whose kind is the kernel's own errno. */
-export function dialTcp(engine: Engine, addr: SocketAddr, { cut }: ConnectOptions = {}): Promise<LinuxSocket> {
+export function dialTcp(
+  engine: Engine,
+  addr: SocketAddr,
+  { cut, localAddr }: ConnectOptions = {},
+): Promise<LinuxSocket> {
   const what = addressText(addr);
   const givenUp = () => new NetError("aborted", `Cannot connect to ${what}: given up`);
   if (cut?.made) return Promise.reject(givenUp());
@@ -39,6 +45,11 @@ export function dialTcp(engine: Engine, addr: SocketAddr, { cut }: ConnectOption
     setOption(libc, fd, IPPROTO_TCP, TCP_NODELAY, 1);
     const refused = setOutgoing(engine, fd);
     if (refused) return fail(refused);
+    if (localAddr !== undefined) {
+      setOption(libc, fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1); // else its ports are shared by all destinations
+      const local = encodeSockaddr({ host: localAddr, port: 0 });
+      if (libc.bind(fd, local, local.length) < 0) return fail(libc.errno());
+    }
     const peer = encodeSockaddr(addr);
     if (libc.connect(fd, peer, peer.length) < 0) {
       const errno = libc.errno();

@@ -1,0 +1,79 @@
+import { parseIp } from "../protocol/address.ts";
+import type { Net } from "../net/socket.ts";
+
+/**
+ * The default policy table (RFC 6724 s2.1), longest prefixes first: octets, bits, precedence, label. IPv4 stands in it as
+ * itself.
+ */
+const policy: readonly (readonly [octets: readonly number[], bits: number, precedence: number, label: number])[] = [
+  [[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], 128, 50, 0],
+  [[0x20, 0x01, 0, 0], 32, 5, 5],
+  [[0x20, 0x02], 16, 30, 2],
+  [[0x3f, 0xfe], 16, 1, 12],
+  [[0xfe, 0xc0], 10, 1, 11],
+  [[0xfc], 7, 3, 13],
+  [[], 0, 40, 1],
+];
+const ipv4Precedence = 35, ipv4Label = 4;
+
+interface Ranked {
+  readonly host: string;
+  /** Compared in their order; the larger is better. */
+  readonly merits: readonly number[];
+}
+
+/**
+ * `hosts` in the order to try them: destination address selection (RFC 6724 s6) by the rules that need no more than the
+ * source address: 1 it can be reached, 2 scope, 5 label, 6 precedence, 8 the smaller scope, 9 the longest common prefix.
+ */
+export async function ordered(net: Pick<Net, "localAddrFor">, hosts: readonly string[]): Promise<readonly string[]> {
+  if (hosts.length < 2) return hosts;
+  const ranked = await Promise.all(hosts.map(async (host) => rank(host, await net.localAddrFor(host))));
+  return ranked.sort((a, b) => compare(a.merits, b.merits)).map(({ host }) => host);
+}
+
+function rank(host: string, source: string | undefined): Ranked {
+  const octets = parseIp(host)!;
+  const from = source === undefined ? undefined : parseIp(source);
+  const [precedence, label] = policyOf(octets);
+  return {
+    host,
+    merits: [
+      from ? 1 : 0,
+      from && scope(from) === scope(octets) ? 1 : 0,
+      from && policyOf(from)[1] === label ? 1 : 0,
+      precedence,
+      -scope(octets),
+      from && octets.length === 16 ? commonBits(octets, from) : 0, // IPv4 networks are no such tree: servers would never be spread
+    ],
+  };
+}
+
+function policyOf(octets: Uint8Array): readonly [precedence: number, label: number] {
+  if (octets.length === 4) return [ipv4Precedence, ipv4Label];
+  const [, , precedence, label] = policy.find(([head, bits]) => commonBits(octets, head) >= bits)!;
+  return [precedence, label];
+}
+
+/** 2 link-local, 5 site-local, 14 global (RFC 6724 s3.1, s3.2). */
+function scope(octets: Uint8Array): number {
+  const [a, b] = octets as unknown as [number, number];
+  if (octets.length === 4) return a === 127 || (a === 169 && b === 254) ? 2 : 14;
+  if (a === 0xfe && (b & 0xc0) === 0x80) return 2;
+  if (a === 0xfe && (b & 0xc0) === 0xc0) return 5;
+  return octets.every((octet, i) => octet === (i === 15 ? 1 : 0)) ? 2 : 14;
+}
+
+/** Of the first 64, in which networks differ (RFC 6724 s2.2); 128 for the policy's loopback. */
+function commonBits(octets: Uint8Array, head: ArrayLike<number>): number {
+  for (let i = 0; i < head.length; i++) {
+    const differing = octets[i]! ^ head[i]!;
+    if (differing) return i * 8 + Math.clz32(differing) - 24;
+  }
+  return head.length * 8;
+}
+
+function compare(a: readonly number[], b: readonly number[]): number {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return b[i]! - a[i]!;
+  return 0;
+}

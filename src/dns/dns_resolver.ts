@@ -1,0 +1,123 @@
+import { parseIp } from "../protocol/address.ts";
+import type { Clock } from "../net/clock.ts";
+import type { Cut } from "../net/cut.ts";
+import { NetError } from "../net/error.ts";
+import type { Net } from "../net/socket.ts";
+import { ordered } from "./address_order.ts";
+import { fold, isAskable, type Outcome, readOutcome } from "./answer.ts";
+import { Cache, type Learnt } from "./cache.ts";
+import type { Question } from "./message.ts";
+import type { Found, Resolver } from "./resolver.ts";
+import type { Servers } from "./servers.ts";
+
+/** Names that are kept, of either kind. */
+const DEFAULT_LIMIT = 10_000;
+
+/** How long a failure holds (RFC 2308 s7, RFC 9520 s3.2), and an answer where the other family failed. */
+const FAILURE_MS = 5_000, HALF_MS = 30_000;
+
+/** How long "there is none" holds: where the server does not say, and at most (RFC 2308 s5). */
+const NEGATIVE_MS = 5_000, MAX_NEGATIVE_MS = 900_000;
+
+/** Aliases that a server left to be asked for. */
+const MAX_FOLLOWED = 8;
+
+const ptrLimitShare = 0.1;
+
+/** Names by DNS servers, kept as long as they say. */
+export class DnsResolver implements Resolver {
+  readonly #servers: Servers;
+  readonly #net: Pick<Net, "localAddrFor">;
+  readonly #addresses: Cache<readonly string[]>;
+  readonly #names: Cache<string>;
+
+  constructor(servers: Servers, net: Pick<Net, "localAddrFor">, clock: Clock, limit: number = DEFAULT_LIMIT) {
+    this.#servers = servers;
+    this.#net = net;
+    this.#addresses = new Cache(clock, limit, (name, early) => this.#askBoth(name, early));
+    this.#names = new Cache(clock, Math.ceil(limit * ptrLimitShare), (address) => this.#askName(address));
+  }
+
+  resolve(name: string, cut?: Cut): Promise<readonly string[]> {
+    const key = fold(name);
+    return isAskable(key) ? this.#addresses.get(key, cut) : Promise.reject(noSuchName(name));
+  }
+
+  async first(name: string, cut?: Cut): Promise<Found> {
+    const key = fold(name);
+    if (!isAskable(key)) throw noSuchName(name);
+    const { value, whole } = await this.#addresses.partly(key, cut);
+    return whole ? { hosts: value, all: whole.catch(() => value) } : { hosts: value };
+  }
+
+  reverse(address: string, cut?: Cut): Promise<string> {
+    return this.#names.get(address, cut);
+  }
+
+  close(): void {
+    this.#servers.close();
+  }
+
+  async #askBoth(name: string, early: (hosts: readonly string[]) => void): Promise<Learnt<readonly string[]>> {
+    const told: Outcome[] = [];
+    let failure: NetError | undefined;
+    const half = async (type: "A" | "AAAA") => {
+      try {
+        const outcome = await this.#ask({ name, type });
+        told.push(outcome);
+        if (outcome.data.length > 0) early(await ordered(this.#net, outcome.data));
+      } catch (error) {
+        failure = error as NetError;
+      }
+    };
+    await Promise.all([half("AAAA"), half("A")]);
+    const good = told.filter(({ data }) => data.length > 0);
+    const ttlMs = Math.min(...(good.length > 0 ? good : told).map(({ ttlMs }) => ttlMs ?? NEGATIVE_MS));
+    if (good.length > 0) {
+      const hosts = await ordered(this.#net, [...new Set(good.flatMap(({ data }) => data))]);
+      return { value: hosts, ttlMs: failure ? Math.min(ttlMs, HALF_MS) : ttlMs };
+    }
+    if (failure) return { error: failure, ttlMs: FAILURE_MS };
+    return { error: noSuchName(name), ttlMs: Math.min(ttlMs, MAX_NEGATIVE_MS) };
+  }
+
+  async #askName(address: string): Promise<Learnt<string>> {
+    try {
+      const { data, ttlMs = NEGATIVE_MS } = await this.#ask({ name: pointerName(address), type: "PTR" });
+      const [name] = data;
+      return name === undefined
+        ? { error: noSuchName(address), ttlMs: Math.min(ttlMs, MAX_NEGATIVE_MS) }
+        : { value: name, ttlMs };
+    } catch (error) {
+      return { error: error as NetError, ttlMs: FAILURE_MS };
+    }
+  }
+
+  /** Asks, and once more for each alias that a server did not follow. */
+  async #ask(question: Question): Promise<Outcome> {
+    let { name } = question, ttl = Infinity;
+    for (let i = 0; i < MAX_FOLLOWED; i++) {
+      const asked = { ...question, name };
+      const outcome = readOutcome(asked, await this.#servers.ask(asked))!;
+      if (outcome.ttlMs !== undefined) ttl = Math.min(ttl, outcome.ttlMs);
+      if (outcome.alias === undefined || !isAskable(outcome.alias)) {
+        return { ...outcome, ttlMs: ttl === Infinity ? undefined : ttl };
+      }
+      name = outcome.alias;
+    }
+    throw new NetError("name-lookup-failed", `Cannot resolve '${question.name}': too many aliases`);
+  }
+}
+
+function noSuchName(name: string): NetError {
+  return new NetError("no-such-name", `Cannot resolve '${name}': no such name`);
+}
+
+/** The name that PTR records of an address stand at (RFC 1035 s3.5, RFC 3596 s2.5). */
+function pointerName(address: string): string {
+  const octets = parseIp(address);
+  if (!octets) throw new NetError("no-such-name", `Cannot resolve '${address}': not an address`);
+  if (octets.length === 4) return `${Array.from(octets).reverse().join(".")}.in-addr.arpa`;
+  const nibbles = Array.from(octets).reverse().flatMap((octet) => [octet & 15, octet >> 4]);
+  return `${nibbles.map((nibble) => nibble.toString(16)).join(".")}.ip6.arpa`;
+}

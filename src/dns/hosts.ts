@@ -1,0 +1,43 @@
+import { ipAddress } from "../protocol/address.ts";
+import type { Clock } from "../net/clock.ts";
+import { fold } from "./answer.ts";
+
+/** Names with their addresses, and addresses with their first names. */
+export interface Hosts {
+  readonly addresses: ReadonlyMap<string, readonly string[]>;
+  readonly names: ReadonlyMap<string, string>;
+}
+
+/** A file that people write is looked at again after so long. */
+const REREAD_MS = 10_000;
+
+/** Lines of `address name alias…` (hosts(5)); what is none is passed over, as the system does. */
+export function parseHosts(text: string): Hosts {
+  const addresses = new Map<string, string[]>(), names = new Map<string, string>();
+  for (const line of text.split("\n")) {
+    const [address, ...said] = line.split("#", 1)[0]!.trim().split(/\s+/);
+    const host = address && ipAddress(address, 0)?.host;
+    if (!host) continue;
+    for (const name of said) {
+      const key = fold(name);
+      const known = addresses.get(key);
+      if (!known) addresses.set(key, [host]);
+      else if (!known.includes(host)) known.push(host);
+      if (!names.has(host)) names.set(host, name);
+    }
+  }
+  return { addresses, names };
+}
+
+/** The hosts of a file that may change: `read` gives its text, empty where there is none. */
+export function watchedHosts(read: () => string, clock: Clock): () => Hosts {
+  let text = "", hosts = parseHosts(text), readAt = -Infinity;
+  return () => {
+    const now = clock.now();
+    if (now - readAt < REREAD_MS) return hosts;
+    readAt = now;
+    const current = read();
+    if (current !== text) hosts = parseHosts(text = current);
+    return hosts;
+  };
+}

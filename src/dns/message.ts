@@ -1,0 +1,79 @@
+import { Buffer } from "node:buffer";
+import { type Answer, decode, encode, RECURSION_DESIRED } from "dns-packet";
+
+/** What is asked: a canonical name, in small letters and without a last dot, and a type (RFC 1035 s3.2.2, RFC 3596). */
+export interface Question {
+  readonly name: string;
+  readonly type: "A" | "AAAA" | "PTR";
+}
+
+/** RCODE of a reply (RFC 1035 s4.1.1). */
+export const Rcode = { NoError: 0, FormErr: 1, ServFail: 2, NxDomain: 3, NotImp: 4, Refused: 5 } as const;
+
+/** A reply to one question. */
+export interface DnsReply {
+  readonly rcode: number;
+  readonly truncated: boolean;
+  readonly answers: readonly Answer[];
+  readonly authorities: readonly Answer[];
+}
+
+const HEADER_SIZE = 12;
+
+/** What we take by UDP: no path is so narrow that this is fragmented (RFC 9715 s3.2, DNS Flag Day 2020). */
+const UDP_SIZE = 1_232;
+
+/** A query for `question`, with EDNS(0) (RFC 6891) where `edns`. */
+export function encodeQuery(id: number, { name, type }: Question, edns = true): Uint8Array {
+  const query = encode({
+    type: "query",
+    id,
+    flags: RECURSION_DESIRED,
+    questions: [{ name, type }],
+    additionals: edns
+      ? [{
+        type: "OPT",
+        name: ".",
+        udpPayloadSize: UDP_SIZE,
+        extendedRcode: 0,
+        ednsVersion: 0,
+        flags: 0,
+        flag_do: false,
+        options: [],
+      }]
+      : [],
+  });
+  return new Uint8Array(query); // a Buffer's slice() would be no copy
+}
+
+/**
+ * What `bytes` answer to `query`; undefined where they do not: another id or question, no reply, or no DNS message at all.
+ * The question is compared octet by octet but for case, so that no spelling passes for another.
+ */
+export function decodeReply(query: Uint8Array, bytes: Uint8Array): DnsReply | undefined {
+  const end = questionEnd(query);
+  if (bytes.length < end || bytes[0] !== query[0] || bytes[1] !== query[1]) return undefined;
+  const isReply = (bytes[2]! & 0xf8) === 0x80; // QR, and OPCODE 0
+  if (!isReply || bytes[4] !== 0 || bytes[5] !== 1) return undefined;
+  for (let i = HEADER_SIZE; i < end; i++) if (small(bytes[i]!) !== small(query[i]!)) return undefined;
+  const rcode = bytes[3]! & 0x0f, truncated = (bytes[2]! & 0x02) !== 0;
+  try {
+    const { answers = [], authorities = [] } = decode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
+    if (decode.bytes > bytes.length) throw new RangeError("Cannot decode a record: cut short");
+    return { rcode, truncated, answers, authorities };
+  } catch {
+    return truncated ? { rcode, truncated, answers: [], authorities: [] } : undefined; // cut where the size was reached
+  }
+}
+
+/** Where the question of `query`, which has one and no pointers, ends. */
+function questionEnd(query: Uint8Array): number {
+  let at = HEADER_SIZE;
+  while (query[at]! > 0) at += 1 + query[at]!;
+  return at + 5;
+}
+
+/** In small letters where it is an ASCII letter. Lengths, types and classes are below them. */
+function small(octet: number): number {
+  return octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet;
+}

@@ -1,0 +1,79 @@
+import type { Cut } from "../net/cut.ts";
+import { NetError } from "../net/error.ts";
+import { fold } from "./answer.ts";
+import type { Hosts } from "./hosts.ts";
+import type { Found, Resolver } from "./resolver.ts";
+
+export interface NamesOptions {
+  /** Names that a person gave addresses; asked in their order, before anyone else. */
+  readonly hosts: readonly (() => Hosts)[];
+  readonly system: Resolver;
+  /** DNS servers of our own; the system's resolver is asked where there are none. */
+  readonly dns?: Resolver;
+}
+
+/** IPv4 first: what listens on one of them only is oftener there, and UDP goes to one only. */
+const loopback: readonly string[] = ["127.0.0.1", "::1"];
+
+/**
+ * Who is asked for a name: hosts that were configured; nobody for `.onion` (RFC 7686 s2), `.invalid` and `localhost`
+ * (RFC 6761 s6); the system alone for `.local` (RFC 6762 s3) and single labels, which its search domains are for; else the
+ * DNS servers.
+ */
+export class Names implements Resolver {
+  readonly #options: NamesOptions;
+
+  constructor(options: NamesOptions) {
+    this.#options = options;
+  }
+
+  resolve(name: string, cut?: Cut): Promise<readonly string[]> {
+    const key = fold(name);
+    const known = this.#known(key);
+    return known ? Promise.resolve(known) : this.#for(key).resolve(name, cut);
+  }
+
+  first(name: string, cut?: Cut): Promise<Found> {
+    const key = fold(name);
+    const known = this.#known(key);
+    return known ? Promise.resolve({ hosts: known }) : this.#for(key).first(name, cut);
+  }
+
+  reverse(address: string, cut?: Cut): Promise<string> {
+    for (const hosts of this.#options.hosts) {
+      const name = hosts().names.get(address);
+      if (name !== undefined) return Promise.resolve(name);
+    }
+    if (address === "::1" || address.startsWith("127.")) return Promise.resolve("localhost");
+    return (this.#options.dns ?? this.#options.system).reverse(address, cut);
+  }
+
+  #known(key: string): readonly string[] | undefined {
+    for (const hosts of this.#options.hosts) {
+      const found = hosts().addresses.get(key);
+      if (found) return found;
+    }
+    const ours = isIn(key, "localhost") && (this.#options.dns || key !== "localhost"); // which the system knows
+    return ours ? loopback : undefined;
+  }
+
+  #for(key: string): Resolver {
+    if (isIn(key, "onion") || isIn(key, "invalid")) return nobody;
+    const { dns, system } = this.#options;
+    return dns && key.includes(".") && !isIn(key, "local") ? dns : system;
+  }
+}
+
+function isIn(key: string, top: string): boolean {
+  return key.endsWith(top) && (key.length === top.length || key[key.length - top.length - 1] === ".");
+}
+
+const nobody: Resolver = {
+  resolve: (name) => Promise.reject(never(name)),
+  first: (name) => Promise.reject(never(name)),
+  reverse: (address) => Promise.reject(never(address)),
+};
+
+function never(name: string): NetError {
+  return new NetError("no-such-name", `Cannot resolve '${name}': such names are never asked for`);
+}

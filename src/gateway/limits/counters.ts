@@ -1,0 +1,175 @@
+/**
+ * Counts by key, in memory that several threads may share: each writes to a region of its own and reads them all, so nothing
+ * is ever locked, and what a thread held is gone with its region. Two that count at the same moment may pass a bound by one
+ * each.
+ */
+
+/** Keys of one hash share a set of so many slots. */
+const WAYS = 8, SETS = 4_096;
+
+/** Of a slot, in 32-bit words: the key's hash, the count, the window it was counted in, and the count of the window before. */
+const LOW = 0, HIGH = 1, COUNT = 2, WINDOW = 3, BEFORE = 4, SLOT = 5;
+
+const REGION = SETS * WAYS * SLOT;
+
+/** The secret that keeps clients from choosing keys that meet, in 32-bit words. */
+const SEED = 2;
+
+/** Windows by number; 0 is none. */
+function windowOf(now: number, windowMs: number): number {
+  return 1 + Math.floor(now / windowMs) % (2 ** 31 - 2);
+}
+
+/** Memory for the counters of so many threads. */
+export function countersMemory<M extends ArrayBuffer | SharedArrayBuffer>(
+  threads: number,
+  make: (size: number) => M,
+): M {
+  const memory = make(4 * (SEED + threads * REGION));
+  new Int32Array(memory).set(crypto.getRandomValues(new Int32Array(SEED)));
+  return memory;
+}
+
+/** Forgets what a thread has counted: it is gone. */
+export function clearRegion(memory: ArrayBuffer | SharedArrayBuffer, thread: number): void {
+  new Int32Array(memory, 4 * (SEED + thread * REGION), REGION).fill(0);
+}
+
+export class Counters {
+  readonly #words: Int32Array;
+  readonly #own: number;
+  readonly #regions: number;
+
+  /** For thread number `thread`, from 0; alone where no memory is shared. */
+  constructor(
+    memory: ArrayBuffer | SharedArrayBuffer = countersMemory(1, (size) => new ArrayBuffer(size)),
+    thread = 0,
+  ) {
+    this.#words = new Int32Array(memory);
+    this.#own = thread;
+    this.#regions = Math.floor((this.#words.length - SEED) / REGION);
+  }
+
+  /** Counts `key` up, unless all together hold `bound` of it; whether it did. What is held is given back by release(). */
+  hold(key: string, bound: number): boolean {
+    const [low, high] = this.#hash(key);
+    let held = 0;
+    for (let region = 0; region < this.#regions; region++) held += this.#read(region, low, high, COUNT);
+    if (held >= bound) return false;
+    const slot = this.#slot(low, high);
+    if (slot !== undefined) this.#words[slot + COUNT]!++;
+    return true;
+  }
+
+  release(key: string): void {
+    const [low, high] = this.#hash(key);
+    const slot = this.#find(this.#own, low, high);
+    if (slot !== undefined && --this.#words[slot + COUNT]! <= 0) this.#words.fill(0, slot, slot + SLOT);
+  }
+
+  /**
+   * Notes that `key` happened `times`, and tells how often it did, that included, within the last `windowMs`, about evenly
+   * spread.
+   */
+  tally(key: string, windowMs: number, now: number, times = 1): number {
+    const [low, high] = this.#hash(key);
+    const window = windowOf(now, windowMs);
+    const slot = this.#slot(low, high);
+    if (slot !== undefined) {
+      this.#turn(slot, window);
+      this.#words[slot + COUNT]! += times;
+    }
+    return this.#sum(low, high, windowMs, now);
+  }
+
+  /** How often `key` was noted within the last `windowMs`. */
+  rate(key: string, windowMs: number, now: number): number {
+    const [low, high] = this.#hash(key);
+    return this.#sum(low, high, windowMs, now);
+  }
+
+  /** Forgets how often `key` happened, as far as this thread knows. */
+  forget(key: string): void {
+    const [low, high] = this.#hash(key);
+    const slot = this.#find(this.#own, low, high);
+    if (slot !== undefined) this.#words.fill(0, slot, slot + SLOT);
+  }
+
+  /** This window, and of the one before the part that is not over yet. */
+  #sum(low: number, high: number, windowMs: number, now: number): number {
+    const window = windowOf(now, windowMs);
+    const left = 1 - (now % windowMs) / windowMs;
+    let sum = 0;
+    for (let region = 0; region < this.#regions; region++) {
+      const slot = this.#find(region, low, high);
+      if (slot === undefined) continue;
+      const age = window - this.#words[slot + WINDOW]!;
+      if (age === 0) sum += this.#words[slot + COUNT]! + left * this.#words[slot + BEFORE]!;
+      else if (age === 1) sum += left * this.#words[slot + COUNT]!;
+    }
+    return sum;
+  }
+
+  #turn(slot: number, window: number): void {
+    const words = this.#words;
+    const age = window - words[slot + WINDOW]!;
+    if (age === 0) return;
+    words[slot + BEFORE] = age === 1 ? words[slot + COUNT]! : 0;
+    words[slot + COUNT] = 0;
+    words[slot + WINDOW] = window;
+  }
+
+  #read(region: number, low: number, high: number, field: number): number {
+    const slot = this.#find(region, low, high);
+    return slot === undefined ? 0 : this.#words[slot + field]!;
+  }
+
+  #find(region: number, low: number, high: number): number | undefined {
+    const words = this.#words;
+    const set = SEED + region * REGION + (low & (SETS - 1)) * WAYS * SLOT;
+    for (let slot = set; slot < set + WAYS * SLOT; slot += SLOT) {
+      if (words[slot + LOW] === low && words[slot + HIGH] === high) return slot;
+    }
+    return undefined;
+  }
+
+  /**
+   * The key's slot in this thread's region: its own, a free one, or that of the rate that was noted longest ago. Undefined
+   * where all of the set are held, which takes eight keys of one hash.
+   */
+  #slot(low: number, high: number): number | undefined {
+    const found = this.#find(this.#own, low, high);
+    if (found !== undefined) return found;
+    const words = this.#words;
+    const set = SEED + this.#own * REGION + (low & (SETS - 1)) * WAYS * SLOT;
+    let taken: number | undefined;
+    for (let slot = set; slot < set + WAYS * SLOT; slot += SLOT) {
+      const free = words[slot + LOW] === 0 && words[slot + HIGH] === 0;
+      if (free) {
+        taken = slot;
+        break;
+      }
+      const isRate = words[slot + WINDOW] !== 0;
+      if (isRate && (taken === undefined || words[slot + WINDOW]! < words[taken + WINDOW]!)) taken = slot;
+    }
+    if (taken === undefined) return undefined;
+    words.fill(0, taken, taken + SLOT);
+    words[taken + LOW] = low;
+    words[taken + HIGH] = high;
+    return taken;
+  }
+
+  /** 64 bits; never all zero, which is a free slot. */
+  #hash(key: string): readonly [low: number, high: number] {
+    let low = this.#words[0]!, high = this.#words[1]!;
+    for (let i = 0; i < key.length; i++) {
+      const code = key.charCodeAt(i);
+      low = Math.imul(low ^ code, 0x9e3779b1);
+      high = Math.imul(high ^ code, 0x85ebca77);
+      low ^= high >>> 15;
+    }
+    low = Math.imul(low ^ (low >>> 16), 0xc2b2ae3d) ^ high;
+    high = Math.imul(high ^ (high >>> 13), 0x27d4eb2f) ^ low;
+    return [low, high | 1];
+  }
+}

@@ -1,0 +1,90 @@
+import { type Address, octetsAddress, parseIp } from "../protocol/address.ts";
+import { discoverPrefix, embedIpv4, extractIpv4, WELL_KNOWN_PREFIX } from "../protocol/nat64.ts";
+import type { Prefix } from "../protocol/prefix.ts";
+import type { Clock } from "../net/clock.ts";
+import type { Net } from "../net/socket.ts";
+import type { Resolver } from "../dns/resolver.ts";
+
+/** What a DNS64 answers with its prefix (RFC 7050 s2.2). */
+const KNOWN_NAME = "ipv4only.arpa";
+
+/** A prefix that was found is asked for again after so long, and one that was not. */
+const FOUND_MS = 600_000, NOT_FOUND_MS = 30_000;
+
+export interface Nat64Options {
+  readonly net: Pick<Net, "localAddrFor">;
+  readonly clock: Clock;
+  readonly resolver: Resolver;
+  /** `auto` asks the network (RFC 7050). */
+  readonly prefix: Prefix | "auto";
+}
+
+/**
+ * Between the families (RFC 6052, RFC 7050): IPv4 goes through the NAT64 of this network where it has no way of its own,
+ * as a CLAT does it; and IPv6 that means IPv4 goes by IPv4 where there is a way, in the place of a NAT64.
+ */
+export class Nat64 {
+  readonly #options: Nat64Options;
+  #prefix: Prefix | undefined;
+  #askAt = -Infinity;
+  #asking: Promise<void> | undefined;
+
+  constructor(options: Nat64Options) {
+    this.#options = options;
+    if (options.prefix !== "auto") this.#prefix = options.prefix;
+  }
+
+  /** Undefined where none is known. */
+  get prefix(): Prefix | undefined {
+    return this.#prefix;
+  }
+
+  /** The IPv4 octets that `ipv6` means, for whoever judges it. */
+  meant(ipv6: Uint8Array): Uint8Array | undefined {
+    return (this.#prefix && extractIpv4(this.#prefix, ipv6)) ?? extractIpv4(WELL_KNOWN_PREFIX, ipv6);
+  }
+
+  /** Asks the network for its prefix, unless it has been told or asked lately. Never rejects. */
+  async discover(): Promise<void> {
+    const { clock, prefix } = this.#options;
+    if (prefix === "auto" && clock.now() >= this.#askAt) await (this.#asking ??= this.#ask());
+  }
+
+  /** Where to connect to, or to send to, for a judged IP address: itself, unless the other family is the way there. */
+  async way(address: Address): Promise<Address> {
+    const octets = parseIp(address.host)!;
+    const ipv4 = octets.length === 4 ? octets : this.meant(octets);
+    if (!ipv4) return address;
+    const direct = octetsAddress(ipv4, address.port);
+    if (await this.#reaches(direct)) return direct;
+    await this.discover();
+    if (!this.#prefix) return address;
+    const embedded = octetsAddress(embedIpv4(this.#prefix, ipv4), address.port);
+    return await this.#reaches(embedded) ? embedded : address;
+  }
+
+  async #reaches({ host }: Address): Promise<boolean> {
+    return await this.#options.net.localAddrFor(host) !== undefined;
+  }
+
+  async #ask(): Promise<void> {
+    const { clock, resolver } = this.#options;
+    let found: Prefix | undefined;
+    try {
+      const hosts = await resolver.resolve(KNOWN_NAME);
+      for (const host of hosts) if (host.includes(":")) found ??= discoverPrefix(parseIp(host)!);
+    } catch {
+      // No DNS64 here, or no answer: asked again when it is needed, later.
+    }
+    this.#prefix = found;
+    this.#askAt = clock.now() + (found ? FOUND_MS : NOT_FOUND_MS);
+    this.#asking = undefined;
+  }
+}
+
+/** The ways to `addresses`, each once. */
+export async function waysTo(nat64: Nat64 | undefined, addresses: readonly Address[]): Promise<readonly Address[]> {
+  if (!nat64) return addresses;
+  const ways = await Promise.all(addresses.map((address) => nat64.way(address)));
+  return ways.filter(({ host }, i) => ways.findIndex((other) => other.host === host) === i);
+}

@@ -1,0 +1,13 @@
+import type { Address } from "../../protocol/address.ts";
+import type { Answers } from "./answers.ts";
+import type { Destinations } from "./destinations.ts";
+import type { Upstream } from "./upstream.ts";
+
+/** What the replaced calls stand on. */
+export interface Socksifier {
+  readonly destinations: Destinations;
+  readonly answers: Answers;
+  readonly upstream: Upstream;
+  /** Keeps the fake addresses of `via`'s name, where it is one, until the returned function is called. */
+  pin(via: Address): () => void;
+}

@@ -1,0 +1,20 @@
+import type { Socket, SocketAddr } from "../../net/socket.ts";
+import type { Association } from "../association.ts";
+import type { Address } from "../../protocol/address.ts";
+import type { Cut } from "../../net/cut.ts";
+
+/** The gateway, or chain of them, as the replaced calls use it. Every failure is a NetError or carries the reply. */
+export interface Upstream {
+  /**
+   * Opens the way to `destination` on the connection that `lend` makes to the first hop; what was lent is that way when
+   * it resolves, and is closed when it rejects.
+   */
+  connect<T extends Socket>(
+    destination: Address,
+    lend: (hop: SocketAddr, cut: Cut) => Promise<T>,
+    cut?: Cut,
+  ): Promise<T>;
+  associate(cut?: Cut): Promise<Association>;
+  /** Whether there is such a name; true also where the gateway cannot tell. */
+  exists(name: string): Promise<boolean>;
+}

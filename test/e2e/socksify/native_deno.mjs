@@ -1,0 +1,24 @@
+const { Deno } = globalThis;
+const text = async (conn) => {
+  const buffer = new Uint8Array(1000);
+  const size = await conn.read(buffer);
+  return new TextDecoder().decode(buffer.subarray(0, size)).trim().split("\n").at(-1);
+};
+const [fake] = await Deno.resolveDns("v6.test", "A");
+const conn = await Deno.connect({ hostname: "v6.test", port: 7 });
+console.log(await text(conn), conn.remoteAddr.hostname === fake, conn.remoteAddr.port);
+conn.close();
+const secured = await Deno.connectTls({ hostname: "v6.test", port: 443 });
+await secured.write(new TextEncoder().encode("GET /tls HTTP/1.0\r\nHost: v6.test\r\n\r\n"));
+console.log(await text(secured), secured.remoteAddr.hostname === fake);
+secured.close();
+const failure = ({ name, code }) => `${name} ${code}`;
+console.log(await Deno.connect({ hostname: "v6.test", port: 99 }).catch(failure));
+console.log(await Deno.connect({ hostname: "10.46.9.9", port: 99 }).catch(failure));
+const aborted = Deno.connect({ hostname: "v6.test", port: 7, signal: AbortSignal.abort() });
+console.log(await aborted.catch(({ name }) => name));
+const socket = Deno.listenDatagram({ transport: "udp", hostname: "0.0.0.0", port: 0 });
+await socket.send(new TextEncoder().encode("datagram"), { transport: "udp", hostname: fake, port: 7 });
+const [bytes, from] = await socket.receive();
+console.log(new TextDecoder().decode(bytes), from.hostname === fake, from.port);
+socket.close();

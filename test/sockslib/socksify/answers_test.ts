@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { systemClock } from "../../../src/net/clock.ts";
+import { NetError } from "../../../src/net/error.ts";
+import { Answers } from "../../../src/sockslib/socksify/answers.ts";
+import { Destinations } from "../../../src/sockslib/socksify/destinations.ts";
+import { Exclusions } from "../../../src/sockslib/socksify/exclusions.ts";
+import { FakeAddresses } from "../../../src/sockslib/fake_addresses.ts";
+
+function world(exists: (name: string) => boolean = () => true) {
+  const names = new FakeAddresses({ clock: systemClock });
+  const destinations = new Destinations(new Exclusions("excluded.test"), names, { host: "gw.test", port: 1080 });
+  const asked: string[] = [];
+  const answers = new Answers(destinations, names, (name) => {
+    asked.push(name);
+    return Promise.resolve(exists(name));
+  });
+  return { answers, asked };
+}
+
+test("a name is answered with an address of each family, and each of them with the name", async () => {
+  const { answers } = world();
+  const pair = await answers.addresses("V6.test");
+  assert.ok(pair);
+  assert.deepEqual(await answers.addresses("v6.TEST."), pair);
+  assert.deepEqual([answers.name(pair.ipv4), answers.name(pair.ipv6)], ["v6.test", "v6.test"]);
+  assert.equal(answers.name("fd46:0198:0018:0000:0000:0000:0000:0001"), "v6.test");
+  assert.equal(answers.pointer(`${pair.ipv4.split(".").reverse().join(".")}.in-addr.arpa`), "v6.test");
+  assert.equal(answers.name("192.0.2.1"), undefined);
+});
+
+test("a name in another script is asked for as it is written in the DNS (RFC 5891)", async () => {
+  const { answers, asked } = world();
+  await answers.addresses("bücher.test");
+  assert.deepEqual(asked, ["xn--bcher-kva.test"]);
+});
+
+test("literals, excluded names, localhost and the gateway's own name are left to the host", () => {
+  const { answers, asked } = world();
+  for (const host of ["192.0.2.1", "2001:db8::1", "fe80::1%eth0", "a.excluded.test", "localhost", "GW.test", ""]) {
+    assert.equal(answers.addresses(host), undefined, host);
+  }
+  assert.deepEqual(asked, []);
+});
+
+test("a name that the gateway does not know, or that is none, is not found", async () => {
+  const { answers } = world(() => false);
+  for (const host of ["nope.test", "a b", "127.1", `${"a.".repeat(127)}test`]) {
+    await assert.rejects(
+      answers.addresses(host)!,
+      (error) => error instanceof NetError && error.kind === "no-such-name",
+      host,
+    );
+  }
+});

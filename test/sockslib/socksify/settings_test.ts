@@ -1,0 +1,31 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { readSettings } from "../../../src/sockslib/socksify/settings.ts";
+
+test("gateways are parted by commas, the nearest first; blanks do not count", () => {
+  const { hops, direct } = readSettings({
+    GATE46_VIA: " socks5://ann:p%2Cw@gw.test , http://[2001:db8::1]:3128",
+    GATE46_DIRECT: ".internal.test",
+  });
+  assert.deepEqual(hops.map(({ protocol, address: { host, port } }) => [protocol, host, port]), [
+    ["socks5", "gw.test", 1080],
+    ["http", "2001:db8::1", 3128],
+  ]);
+  assert.equal(new TextDecoder().decode(hops[0].credentials?.password), "p,w");
+  assert.ok(direct.has("db.internal.test"));
+});
+
+test("what is missing or wrong is told by the variable and the gateway's number, without credentials", () => {
+  for (
+    const [via, expected] of [
+      [undefined, /^Error: Cannot socksify: GATE46_VIA: Cannot go through no gateway$/],
+      [" , ", /no gateway/],
+      ["socks5://ok.test,socks5://ann:secret@", /GATE46_VIA: .*gateway 2: it is no upstream (?!.*secret)/],
+      ["ftp://ann:secret@gw.test", /gateway 1: it is of the scheme 'ftp:'(?!.*secret)/],
+    ] as const
+  ) {
+    assert.throws(() => readSettings({ GATE46_VIA: via }), expected);
+  }
+  const settings = { GATE46_VIA: "socks5://gw.test", GATE46_DIRECT: "host:80" };
+  assert.throws(() => readSettings(settings), /^Error: Cannot socksify: GATE46_DIRECT: 'host:80' is no name/);
+});
