@@ -78,7 +78,7 @@ export class FakeAddresses {
 
   /**
    * The addresses that stand for `name`. Undefined where it is to be treated as ever: it is an address itself
-   * (RFC 3089 s3), excluded, or no name at all. Throws NetError where all addresses are in use.
+   * (RFC 3089 s3), excluded, or no name at all. Throws NetError where all addresses are in use, and what the journal throws.
    */
   fake(name: string): FakePair | undefined {
     const number = this.#numberFor(name) ?? this.#give(folded(name));
@@ -133,7 +133,12 @@ export class FakeAddresses {
     if (!isName(name) || this.#isExcluded(name)) return undefined;
     const number = this.#free.pop() ?? (this.#names.length <= this.#max ? this.#names.length : this.#reuse());
     this.#put(number, name);
-    this.#journal?.add({ number, name }, this.size, () => this.#entries());
+    try {
+      this.#journal?.add({ number, name }, this.size, () => this.#entries());
+    } catch (error) {
+      this.#remove(number, name); // what is not kept is not told
+      throw error;
+    }
     return number;
   }
 
@@ -151,6 +156,13 @@ export class FakeAddresses {
     this.#names[number] = name;
     this.#pairs[number] ??= { ipv4: this.#ipv4.address(number), ipv6: this.#ipv6.address(number) };
     this.#ring.add(number, this.#clock.now());
+  }
+
+  #remove(number: number, name: string): void {
+    this.#numbers.delete(name);
+    this.#names[number] = undefined;
+    this.#ring.remove(number);
+    this.#free.push(number);
   }
 
   #restore(entries: readonly JournalEntry[]): void {

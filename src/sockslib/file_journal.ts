@@ -5,6 +5,8 @@ import type { FakeJournal } from "./fake_journal.ts";
 export class FileJournal implements FakeJournal {
   readonly #path: string;
   #fd: number | undefined;
+  /** Whether the last line may have been cut off, as a full disk does. */
+  #torn = false;
 
   constructor(path: string) {
     this.#path = path;
@@ -21,7 +23,10 @@ export class FileJournal implements FakeJournal {
 
   append(text: string): void {
     this.#fd ??= openSync(this.#path, "a", 0o600);
-    writeSync(this.#fd, text);
+    const wasTorn = this.#torn;
+    this.#torn = true;
+    writeAll(this.#fd, wasTorn ? ` \n${text}` : text); // no name has a space: the piece of a line means nothing
+    this.#torn = false;
   }
 
   replace(text: string): void {
@@ -29,17 +34,22 @@ export class FileJournal implements FakeJournal {
     const draft = `${this.#path}.new`;
     const fd = openSync(draft, "w", 0o600);
     try {
-      const bytes = new TextEncoder().encode(text);
-      for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
+      writeAll(fd, text);
       fsyncSync(fd);
     } finally {
       closeSync(fd);
     }
     renameSync(draft, this.#path);
+    this.#torn = false;
   }
 
   close(): void {
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;
   }
+}
+
+function writeAll(fd: number, text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
 }

@@ -33,6 +33,11 @@ export class UsageRing {
     return number;
   }
 
+  /** Takes out a number that is not pinned. */
+  remove(number: number): void {
+    this.#unlink(number);
+  }
+
   pin(number: number): void {
     const pins = this.#fields[STRIDE * number + PINS]++;
     if (pins === 0) this.#unlink(number);

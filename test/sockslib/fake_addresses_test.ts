@@ -280,6 +280,27 @@ describe("The journal of fake addresses", () => {
     assert.equal(table({ journal }).size, 10);
   });
 
+  test("has no name that could not be kept, and takes the next", () => {
+    const journal = new MemoryJournal();
+    const fakes = table({ journal });
+    fakes.fake("a.example");
+    const append = journal.append;
+    journal.append = () => {
+      throw new Error("No space left on device");
+    };
+    for (const name of ["b.example", "c.example"]) assert.throws(() => fakes.fake(name), /No space/);
+    assert.equal(fakes.nameOf("198.18.0.2"), undefined);
+    journal.append = append;
+    assert.equal(fakes.fake("c.example")!.ipv4, "198.18.0.2");
+    assert.equal(fakes.fake("b.example")!.ipv4, "198.18.0.3");
+    const restored = table({ journal });
+    assert.deepEqual(["198.18.0.1", "198.18.0.2", "198.18.0.3"].map((ip) => restored.nameOf(ip)), [
+      "a.example",
+      "c.example",
+      "b.example",
+    ]);
+  });
+
   test("is a file that only its owner can read, whole at any time", () => {
     const folder = mkdtempSync(join(tmpdir(), "gate46-"));
     try {
