@@ -64,6 +64,18 @@ export async function bindThrough(conversation: Conversation, onward: Onward): P
   }
 }
 
+/** RESOLVE and RESOLVE_PTR as a chained relay: a name that goes on is not resolved here. */
+export async function resolveThrough(
+  conversation: Conversation,
+  onward: Onward,
+  command: Command,
+): Promise<SessionEnd> {
+  const { wire, bound } = await askThrough(conversation, onward, command);
+  wire.socket.close();
+  await conversation.succeed(bound);
+  return "end";
+}
+
 /** Has one chain of the route answer the request. Rejects with ReplyError or NetError. */
 async function askThrough(conversation: Conversation, onward: Onward, command: Command): Promise<Answered> {
   const { clock, record, settings, cut } = conversation;
