@@ -251,6 +251,27 @@ chainTest("associate() carries datagrams of both ways through one gateway and th
   echo.close();
 });
 
+chainTest(
+  "associate() leaves nothing open when one of the gateways refuses, however far the others are",
+  async (world) => {
+    await hostile(world, ["05 00", hex(encodeReply(7))], Infinity, HOP2);
+    await world.add([HOP1], { others: ["2001:db8:2::11"] });
+    await world.add([HOP3]);
+    for (const last of [`socks5://${HOP3}`, "socks5://192.0.2.250"]) {
+      const client = world.via(`socks5://${HOP1}`, `socks5://[${HOP2}]`, last);
+      assert.ok(await rejection(client.associate()) instanceof ReplyError);
+      await settle();
+      world.client.assertNothingOpen();
+    }
+    world.internet.route(HOP1, { fault: "silent" });
+    const controller = new AbortController();
+    const called = rejection(world.viaThree().associate({ signal: controller.signal }));
+    await settle();
+    controller.abort();
+    assert.equal((await called as NetError).kind, "aborted");
+  },
+);
+
 chainTest("an association ends with the connection of any of its gateways", async (world) => {
   await world.addThree();
   const association = await world.viaThree().associate();
