@@ -35,7 +35,15 @@ export function composeGateway(config: Config, { otherListeners, nextId, naming,
     resolver,
     nat64,
     ruleset: new Ruleset({ ...own, rules, allow, family, meant: nat64 && ((ipv6) => nat64.meant(ipv6)) }),
-    upstreams: new Upstreams({ ...own, ...parts, resolver, rules, upstreams, probes: { intervalMs, timeoutMs } }),
+    upstreams: new Upstreams({
+      ...own,
+      ...parts,
+      outgoing: config.gateway.outgoing,
+      resolver,
+      rules,
+      upstreams,
+      probes: { intervalMs, timeoutMs },
+    }),
     settings: config.gateway,
   }, nextId);
   void nat64?.discover();

@@ -15,6 +15,8 @@ export interface ChainDialler {
   readonly clock: Clock;
   /** For the first gateway where it has a name; all other names travel on. */
   readonly resolver: Pick<Resolver, "resolve">;
+  /** The local address of connections and datagrams, for each family; the system's choice where nothing is said. */
+  readonly outgoing?: { readonly ipv4?: string; readonly ipv6?: string };
   /** Throws NetError where that address is no gateway to go through. */
   readonly checkHop?: (addr: SocketAddr) => void;
 }
@@ -39,13 +41,20 @@ export async function openChain<T>(
   });
 }
 
+/** The local address of what goes to `host`, if one was chosen. */
+export function outgoingTowards({ outgoing }: ChainDialler, { host }: SocketAddr): string | undefined {
+  return outgoing?.[host.includes(":") ? "ipv6" : "ipv4"];
+}
+
 async function connectTo(dialler: ChainDialler, hop: Hop, cut: Cut): Promise<Socket> {
   const { host, port } = hop.address;
   try {
     const hosts = ipAddress(host, port) ? [host] : await dialler.resolver.resolve(host, cut);
     const addrs = hosts.map((host) => ({ host, port }));
     for (const addr of addrs) dialler.checkHop?.(addr);
-    return await race(dialler, addrs, cut);
+    return await race(dialler.clock, addrs, cut, (addr, cut) => {
+      return dialler.net.connect(addr, { cut, localAddr: outgoingTowards(dialler, addr) });
+    });
   } catch (error) {
     if (!(error instanceof NetError)) throw error;
     throw new NetError(error.kind, `Cannot reach ${hopText(hop)}: ${error.message}`, { cause: error });

@@ -55,8 +55,8 @@ export class Client {
   readonly #hops: readonly Hop[];
 
   /** Throws RangeError where `via` names no gateways to go through; the message has no credentials. */
-  constructor({ net, clock, resolver, via }: ClientOptions) {
-    this.#dialler = { net, clock, resolver };
+  constructor({ via, ...dialler }: ClientOptions) {
+    this.#dialler = dialler;
     this.#hops = parseHops(typeof via === "string" ? [via] : via);
   }
 

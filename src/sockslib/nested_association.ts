@@ -5,7 +5,7 @@ import { NO_ADDRESS } from "../protocol/request.ts";
 import { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
 import type { Socket, SocketAddr, UdpSocket } from "../net/socket.ts";
-import { type ChainDialler, openChain } from "./chain.ts";
+import { type ChainDialler, openChain, outgoingTowards } from "./chain.ts";
 import type { Limits } from "./limits.ts";
 import { converse } from "./conversation.ts";
 import type { Hop } from "./hop.ts";
@@ -41,7 +41,8 @@ export async function openAssociation(
       return known ? value : { ...knownAddress(socket, hop, i), port: value.port };
     }));
     const [first, ...others] = relays as [Address, ...Address[]];
-    const udp = await dialler.net.bindUdp({ host: first.host.includes(":") ? "::" : "0.0.0.0", port: 0 });
+    const host = outgoingTowards(dialler, first) ?? zerosLike(first.host).host;
+    const udp = await dialler.net.bindUdp({ host, port: 0 });
     return new NestedAssociation(udp, first, others, controls);
   } catch (error) {
     over.make();

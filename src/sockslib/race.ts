@@ -1,17 +1,18 @@
 import type { Clock } from "../net/clock.ts";
 import { Cut } from "../net/cut.ts";
-import type { Net, Socket, SocketAddr } from "../net/socket.ts";
+import type { Socket, SocketAddr } from "../net/socket.ts";
 
 /** How long an attempt has a head start over the next (RFC 8305 s5, "Connection Attempt Delay"). */
 const ATTEMPT_DELAY_MS = 250;
 
 /** Connects to the first of a gateway's addresses that answers (RFC 8305 s5). Rejects with the NetError of the first. */
 export function race(
-  { net, clock }: { readonly net: Net; readonly clock: Clock },
+  clock: Clock,
   addrs: readonly SocketAddr[],
   cut: Cut,
+  connect: (addr: SocketAddr, cut: Cut) => Promise<Socket>,
 ): Promise<Socket> {
-  if (addrs.length === 1) return net.connect(addrs[0]!, { cut });
+  if (addrs.length === 1) return connect(addrs[0]!, cut);
   return new Promise((resolve, reject) => {
     const losers = new Cut();
     const release = cut.on(() => losers.make());
@@ -26,7 +27,7 @@ export function race(
       cancelNext();
       const addr = addrs[started++]!;
       if (started < addrs.length) cancelNext = clock.after(ATTEMPT_DELAY_MS, attempt);
-      net.connect(addr, { cut: losers }).then((socket) => {
+      connect(addr, losers).then((socket) => {
         if (over) return socket.close();
         finish();
         losers.make();
