@@ -12,7 +12,8 @@ export interface NamesOptions {
   readonly dns?: Resolver;
 }
 
-const loopback: readonly string[] = ["::1", "127.0.0.1"];
+/** IPv4 first: what listens on one of them only is oftener there, and UDP goes to one only. */
+const loopback: readonly string[] = ["127.0.0.1", "::1"];
 
 /**
  * Who is asked for a name: hosts that were configured; nobody for `.onion` (RFC 7686 s2), `.invalid` and `localhost`
@@ -52,7 +53,8 @@ export class Names implements Resolver {
       const found = hosts().addresses.get(key);
       if (found) return found;
     }
-    return isIn(key, "localhost") ? loopback : undefined;
+    const ours = isIn(key, "localhost") && (this.#options.dns || key !== "localhost"); // which the system knows
+    return ours ? loopback : undefined;
   }
 
   #for(key: string): Resolver {

@@ -128,8 +128,9 @@ function passing(judge: Judge, destination: Address, hosts: readonly string[]): 
   return allowed(all);
 }
 
+/** Those to dial from here. */
 function allowed(all: readonly Candidate[]): readonly Address[] {
-  return all.filter(({ verdict }) => verdict.allowed).map(({ address }) => address);
+  return all.filter(({ verdict }) => verdict.allowed && !verdict.via).map(({ address }) => address);
 }
 
 /** The family that leads: what the rule prefers, else IPv6 (RFC 8305 s3), unless it failed lately. */

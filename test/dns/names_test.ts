@@ -48,7 +48,7 @@ describe("Who is asked for a name", () => {
   test("localhost is loopback, and asked nobody", async () => {
     const { names, dns, system } = named();
     for (const name of ["localhost", "LOCALHOST.", "db.localhost"]) {
-      assert.deepEqual(await names.resolve(name), ["::1", "127.0.0.1"]);
+      assert.deepEqual(await names.resolve(name), ["127.0.0.1", "::1"]);
     }
     assert.equal(await names.reverse("127.0.0.1"), "localhost");
     assert.deepEqual([...dns.asked, ...system.asked], []);
@@ -59,7 +59,10 @@ describe("Who is asked for a name", () => {
     system.set("example.org", [A]);
     assert.deepEqual(await names.resolve("example.org"), [A]);
     await assert.rejects(names.resolve("x.onion"), { kind: "no-such-name" });
-    assert.deepEqual(system.asked, ["example.org"]);
+    assert.deepEqual(await names.resolve("db.localhost"), ["127.0.0.1", "::1"]);
+    system.set("localhost", ["::1"]);
+    assert.deepEqual(await names.resolve("localhost"), ["::1"]);
+    assert.deepEqual(system.asked, ["example.org", "localhost"]);
   });
 });
 
