@@ -64,6 +64,13 @@ export async function bindThrough(conversation: Conversation, onward: Onward): P
   }
 }
 
+/** RESOLVE or RESOLVE_PTR as a chained relay: the last gateway asks, and it is told here what that one told. */
+export async function resolveThrough(conversation: Conversation, onward: Onward, command: Command): Promise<Address> {
+  const { wire, bound } = await askThrough(conversation, onward, command);
+  wire.socket.close();
+  return bound;
+}
+
 /** Has one chain of the route answer the request. Rejects with ReplyError or NetError. */
 async function askThrough(conversation: Conversation, onward: Onward, command: Command): Promise<Answered> {
   const { clock, record, settings, cut } = conversation;
