@@ -13,6 +13,8 @@ export { systemResolver } from "./src/dns/system.ts";
 export { systemClock } from "./src/net/clock.ts";
 export { openNet } from "./src/net/mod.ts";
 export { Client } from "./src/sockslib/client.ts";
+export { FakeAddresses } from "./src/sockslib/fake_addresses.ts";
+export { FileJournal } from "./src/sockslib/file_journal.ts";
 export { ReplyError } from "./src/sockslib/reply_error.ts";
 export { NetError } from "./src/net/error.ts";
 export type { Event, SessionRecord } from "./src/events.ts";

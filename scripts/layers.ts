@@ -46,6 +46,7 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
     "src/sockslib/ src/protocol/ src/net/socket.ts src/net/error.ts src/net/clock.ts src/net/cut.ts node:",
     "console",
   ],
+  ["src/sockslib/file_journal.ts", "src/sockslib/ node:fs", silent],
   [
     "src/sockslib/",
     "src/sockslib/ src/protocol/ src/net/socket.ts src/net/error.ts src/net/clock.ts src/net/cut.ts " +

@@ -50,7 +50,7 @@ export async function bindThrough(conversation: Conversation, onward: Onward): P
       left = true;
       rendezvous.close();
     });
-    const { addr } = await rendezvous.accept({ deadlineMs: settings.bindMs, cut });
+    const addr = await rendezvous.accept({ deadlineMs: settings.bindMs, cut });
     const peer = destinationAddress(addr);
     const { destination } = onward;
     const verdict = ipAddress(addr.host, addr.port) &&

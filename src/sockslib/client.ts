@@ -8,7 +8,7 @@ import { converse } from "./conversation.ts";
 import { destinationAddress } from "./destination.ts";
 import { type Hop, parseHops } from "./hop.ts";
 import { openAssociation } from "./nested_association.ts";
-import { type AcceptedPeer, Rendezvous } from "./rendezvous.ts";
+import { Rendezvous } from "./rendezvous.ts";
 
 /** How long the gateways have for their answer, and the peer of BIND to come, where nothing else is said. */
 const DEADLINE_MS = 30_000, ACCEPT_DEADLINE_MS = 180_000;
@@ -23,6 +23,12 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
   /** In ms; over it, it rejects with NetError "timed-out". */
   readonly deadlineMs?: number;
+}
+
+/** A peer that came, and how to speak to it. */
+export interface AcceptedPeer {
+  readonly socket: Socket;
+  readonly addr: SocketAddr;
 }
 
 /** A rendezvous as an application uses it. */
@@ -76,8 +82,11 @@ export class Client {
     const rendezvous = new Rendezvous(wire, this.#hops, bound, this.#dialler.clock);
     return {
       addr: rendezvous.addr,
-      accept: (options) =>
-        this.#open({ deadlineMs: ACCEPT_DEADLINE_MS, ...options }, (limits) => rendezvous.accept(limits)),
+      accept: async (options) => {
+        const call = { deadlineMs: ACCEPT_DEADLINE_MS, ...options };
+        const addr = await this.#open(call, (limits) => rendezvous.accept(limits));
+        return { socket: wire.way(), addr };
+      },
       close: () => rendezvous.close(),
     };
   }

@@ -1,16 +1,10 @@
 import { type Address, isUnspecified } from "../protocol/address.ts";
 import type { Clock } from "../net/clock.ts";
-import type { Socket, SocketAddr } from "../net/socket.ts";
+import type { SocketAddr } from "../net/socket.ts";
 import { secondReply } from "./conversation.ts";
 import type { Hop } from "./hop.ts";
 import type { HopWire } from "./hop_wire.ts";
 import { limited, type Limits } from "./limits.ts";
-
-/** A peer that came, and how to speak to it. */
-export interface AcceptedPeer {
-  readonly socket: Socket;
-  readonly addr: SocketAddr;
-}
 
 /** BIND between its two replies (RFC 1928 s6; the reverse-channel rendezvous of RFC 3089): a gateway listens for one peer. */
 export class Rendezvous {
@@ -29,11 +23,11 @@ export class Rendezvous {
     this.#clock = clock;
   }
 
-  /** Waits for the peer, once. Rejects with ReplyError or NetError; then the rendezvous is closed. */
-  async accept(limits: Limits): Promise<AcceptedPeer> {
+  /** Waits for the peer, once; from then on the wire leads to it. Rejects with ReplyError or NetError, and is closed then. */
+  async accept(limits: Limits): Promise<SocketAddr> {
     return await limited(this.#clock, limits, "accept the peer", () => this.close(), async () => {
       const { host, port } = await secondReply(this.wire, this.#hop);
-      return { socket: this.wire.way(), addr: { host, port } };
+      return { host, port };
     });
   }
 

@@ -236,6 +236,16 @@ chainTest("an address of zeros in a reply to BIND becomes that of the gateway th
   await settle();
 });
 
+chainTest("what the peer of BIND says in the segment of the second reply is not lost", async (world) => {
+  const second = hex(encodeReply(0, ipAddress(SERVER4, 9)));
+  await scripted(world, HOP2, ["05 00", `${hex(encodeReply(0))} ${second} 'banner'`]);
+  await world.add([HOP1], { others: ["2001:db8:2::11"], rules: [{ action: "allow", via: [url2] }] });
+  const { socket } = await (await world.via(url1).bind({ host: SERVER4, port: 0 })).accept();
+  assert.equal(text.decode((await socket.read())!), "banner");
+  socket.close();
+  await settle();
+});
+
 chainTest("a peer of BIND that the ruleset refuses is refused, wherever it came in", async (world) => {
   await scripted(world, HOP2, ["05 00", `${hex(encodeReply(0))} ${hex(encodeReply(0, ipAddress("127.0.0.1", 9)))}`]);
   const first = await world.add([HOP1], { others: ["2001:db8:2::11"], rules: [{ action: "allow", via: [url2] }] });

@@ -1,27 +1,17 @@
 import { domainToASCII } from "node:url";
 import { NetError } from "../../net/error.ts";
-import { ipAddress, nameAddress, parseIp } from "../../protocol/address.ts";
-import type { Destinations, NameTable } from "./destinations.ts";
-
-/** What stands for a name, in each family. */
-export interface FakePair {
-  readonly v4: string;
-  readonly v6: string;
-}
-
-export interface FakeTable extends NameTable {
-  /** The addresses that stand for `name`. */
-  fake(name: string): FakePair;
-}
+import { parseIp } from "../../protocol/address.ts";
+import type { FakeAddresses, FakePair } from "../fake_addresses.ts";
+import type { Destinations } from "./destinations.ts";
 
 /** Answers of the resolver calls: a name's addresses are fake ones (RFC 3089 s2). */
 export class Answers {
   readonly #destinations: Destinations;
-  readonly #table: FakeTable;
+  readonly #table: FakeAddresses;
   readonly #exists: (name: string) => Promise<boolean>;
 
   /** `exists` asks the gateway; true also where that cannot tell. */
-  constructor(destinations: Destinations, table: FakeTable, exists: (name: string) => Promise<boolean>) {
+  constructor(destinations: Destinations, table: FakeAddresses, exists: (name: string) => Promise<boolean>) {
     this.#destinations = destinations;
     this.#table = table;
     this.#exists = exists;
@@ -35,10 +25,14 @@ export class Answers {
     return this.#ask(host);
   }
 
-  /** What `address` stands for; undefined where it is not fake. */
+  /** The name that `address` stands for; undefined where it is not fake. */
   name(address: string): string | undefined {
-    const literal = ipAddress(address, 0)?.host;
-    return literal !== undefined && this.#table.covers(literal) ? this.#table.nameOf(literal) : undefined;
+    return this.#table.nameOf(address);
+  }
+
+  /** The same for a name below in-addr.arpa or ip6.arpa. */
+  pointer(name: string): string | undefined {
+    return this.#table.pointer(name);
   }
 
   /** `addresses` are what a name that goes directly resolved to. */
@@ -47,16 +41,10 @@ export class Answers {
   }
 
   async #ask(host: string): Promise<FakePair> {
-    const name = domainToASCII(host);
-    try {
-      nameAddress(name, 0);
-      if (name.length > 253) throw new RangeError("too long");
-    } catch (cause) {
-      throw new NetError("no-such-name", `Cannot resolve '${host}': not a name`, { cause });
-    }
-    if (!await this.#exists(name)) {
-      throw new NetError("no-such-name", `Cannot resolve '${host}': the gateway knows no such name`);
-    }
-    return this.#table.fake(name);
+    const name = domainToASCII(host), unknown = `Cannot resolve '${host}': `;
+    const pair = this.#table.fake(name);
+    if (!pair || name.length > 253) throw new NetError("no-such-name", `${unknown}not a name`);
+    if (!await this.#exists(name)) throw new NetError("no-such-name", `${unknown}the gateway knows no such name`);
+    return pair;
   }
 }

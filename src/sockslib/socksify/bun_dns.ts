@@ -13,10 +13,10 @@ export function replaceBunDns(answers: Answers): void {
       return found;
     }
     const { family } = (options ?? {}) as { family?: number | string };
-    const { v4, v6 } = await answer.catch((cause) => {
+    const { ipv4, ipv6 } = await answer.catch((cause) => {
       throw dnsError(cause, host as string);
     });
-    const both = [{ address: v4, family: 4, ttl: 0 }, { address: v6, family: 6, ttl: 0 }];
+    const both = [{ address: ipv4, family: 4, ttl: 0 }, { address: ipv6, family: 6, ttl: 0 }];
     return both.filter((one) =>
       ![4, "IPv4"].includes(family!) && ![6, "IPv6"].includes(family!) || `${family}`.endsWith(`${one.family}`)
     );
@@ -27,10 +27,10 @@ export function replaceBunDns(answers: Answers): void {
       ? answers.addresses(host)
       : undefined;
     if (!answer) return await resolve.call(dns, host, type);
-    const { v4, v6 } = await answer.catch((cause) => {
+    const { ipv4, ipv6 } = await answer.catch((cause) => {
       throw dnsError(cause, host as string);
     });
-    return [{ address: wanted === "A" ? v4 : v6, ttl: 0 }];
+    return [{ address: wanted === "A" ? ipv4 : ipv6, ttl: 0 }];
   };
   dns.reverse = async (address) => {
     const name = typeof address === "string" ? answers.name(address) : undefined;

@@ -167,10 +167,14 @@ export function replaceBunSocketConnect(socksifier: Socksifier): void {
     socket.once("close", socksifier.pin(via));
     tellPeer(socket, peer);
     const { native } = lent!;
-    native!.reload({ socket: own });
-    own.open!(native!);
-    const early = lent!.socket.rest();
-    if (early.length > 0) own.data!(native!, Buffer.from(early));
+    // Out of the promise, so that what a listener throws is the application's uncaught exception.
+    process.nextTick(() => {
+      if (socket.destroyed) return;
+      const early = Buffer.from(lent!.socket.rest());
+      native!.reload({ socket: own });
+      own.open!(native!);
+      if (early.length > 0) own.data!(native!, early);
+    });
   }
 }
 

@@ -52,7 +52,7 @@ export function replaceConnect(socksifier: Socksifier): void {
     };
     try {
       const pair = await socksifier.answers.addresses(hostname);
-      if (pair) to = { host: pair.v4, port: to.port };
+      if (pair) to = { host: pair.ipv4, port: to.port };
       via = socksifier.destinations.via(to.host, to.port);
       if (via) await socksifier.upstream.connect(via, lend);
     } catch (cause) {

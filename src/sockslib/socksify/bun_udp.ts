@@ -73,7 +73,7 @@ function found(
   port: number,
 ): Promise<{ via: Address; address: string }> | { via: Address; address: string } | undefined {
   const pair = answers.addresses(host);
-  if (pair) return pair.then(({ v4 }) => ({ via: destinations.via(v4, port)!, address: v4 }));
+  if (pair) return pair.then(({ ipv4 }) => ({ via: destinations.via(ipv4, port)!, address: ipv4 }));
   try {
     const via = destinations.via(host, port);
     return via && { via, address: host };

@@ -1,3 +1,4 @@
+import process from "node:process";
 import { Cut } from "../../net/cut.ts";
 import { NetError } from "../../net/error.ts";
 import type { SocketAddr } from "../../net/socket.ts";
@@ -69,7 +70,9 @@ export class DatagramFlows {
     for (let datagram; (datagram = await association.receive());) {
       if (this.#closed) return;
       const { payload, source } = datagram;
-      this.#deliver(payload.slice(), { host: fake ?? source.host, port: source.port });
+      const from = { host: fake ?? source.host, port: source.port };
+      // Out of the promise, so that what a listener throws is the application's uncaught exception.
+      process.nextTick(this.#deliver, payload.slice(), from);
     }
   }
 

@@ -6,7 +6,7 @@ import { replaceConnect } from "./deno_tcp.ts";
 import { replaceListenDatagram } from "./deno_udp.ts";
 import { replaceHandleConnect } from "./handle_sockets.ts";
 import { replaceDatagrams } from "./node_datagrams.ts";
-import { addressOfPointer, replaceDns } from "./node_dns.ts";
+import { replaceDns } from "./node_dns.ts";
 import { replaceSocketConnect } from "./node_sockets.ts";
 import { greetBySocks } from "./socks_bridge.ts";
 import type { Socksifier } from "./socksifier.ts";
@@ -60,13 +60,13 @@ function replaceResolveDns({ answers }: Socksifier): void {
     if (type === "A" || type === "AAAA") {
       try {
         const pair = await answers.addresses(name);
-        if (pair) return [type === "A" ? pair.v4 : pair.v6];
+        if (pair) return [type === "A" ? pair.ipv4 : pair.ipv6];
       } catch (cause) {
         throw new Deno.errors.NotFound(`no records found for ${name}`, { cause });
       }
     }
     if (type === "PTR") {
-      const found = answers.name(addressOfPointer(name.toLowerCase()) ?? name);
+      const found = answers.pointer(name) ?? answers.name(name);
       if (found !== undefined) return [found];
     }
     const records = await resolveDns(name, type as "A", options);

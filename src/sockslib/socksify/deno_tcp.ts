@@ -38,7 +38,7 @@ export function replaceConnect(socksifier: Socksifier): void {
   const beyond = async (hostname: string, port: number) => {
     try {
       const pair = await socksifier.answers.addresses(hostname);
-      const host = pair?.v4 ?? hostname;
+      const host = pair?.ipv4 ?? hostname;
       const via = socksifier.destinations.via(host, port);
       return via && { via, to: { host, port } };
     } catch (error) {

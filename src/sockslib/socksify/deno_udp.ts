@@ -44,7 +44,7 @@ class SocksifiedDatagrams {
       const payload = bytes.slice();
       try {
         const pair = await socksifier.answers.addresses(hostname);
-        const host = pair?.v4 ?? hostname;
+        const host = pair?.ipv4 ?? hostname;
         const via = socksifier.destinations.via(host, port);
         if (!via) return await send.call(conn, bytes, to);
         await flows.send(payload, via, host);

@@ -3,14 +3,8 @@ import { type Address, ipAddress, isUnspecified, nameAddress, parseIp } from "..
 import { AddressType } from "../../protocol/codes.ts";
 import { ProtocolError } from "../../protocol/errors.ts";
 import { parsePrefix } from "../../protocol/prefix.ts";
+import type { FakeAddresses } from "../fake_addresses.ts";
 import type { Exclusions } from "./exclusions.ts";
-
-/** What is asked of the mapping table. */
-export interface NameTable {
-  /** Whether `address`, an IP literal, lies in a pool. */
-  covers(address: string): boolean;
-  nameOf(address: string): string | undefined;
-}
 
 /** So many addresses of excluded names are remembered; the oldest go first. */
 const MAX_LEARNED = 4096;
@@ -22,12 +16,12 @@ const ownMatters = ["127.0.0.0/8", "::1", "169.254.0.0/16", "fe80::/10", "224.0.
 /** What goes directly, and what the gateway is asked for. */
 export class Destinations {
   readonly #exclusions: Exclusions;
-  readonly #names: NameTable;
+  readonly #names: FakeAddresses;
   readonly #gateway: { readonly host: string; readonly port: number };
   readonly #learned = new Set<string>();
 
   /** `gateway` is the first hop. */
-  constructor(exclusions: Exclusions, names: NameTable, gateway: { readonly host: string; readonly port: number }) {
+  constructor(exclusions: Exclusions, names: FakeAddresses, gateway: { readonly host: string; readonly port: number }) {
     this.#exclusions = exclusions;
     this.#names = names;
     this.#gateway = { host: ipAddress(gateway.host, 0)?.host ?? gateway.host.toLowerCase(), port: gateway.port };

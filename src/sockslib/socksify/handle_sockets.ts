@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import net from "node:net";
+import process from "node:process";
 import { Cut } from "../../net/cut.ts";
 import { NetError, netError } from "../../net/error.ts";
 import type { SocketAddr } from "../../net/socket.ts";
@@ -94,35 +95,36 @@ export function replaceHandleConnect(socksifier: Socksifier): (secured: unknown)
     const cut = new Cut();
     const released = onClose(handle, () => cut.make());
     let lent: LentHandle | undefined;
+    let failure: unknown;
     try {
       if (via instanceof NetError) throw via;
-      const socket = await socksifier.upstream.connect(via, async (hop) => {
+      await socksifier.upstream.connect(via, async (hop) => {
         lent = new LentHandle(talking, hop);
         await lent.connect(request, originals[hop.host.includes(":") ? 6 : 4]);
         return lent.socket;
       }, cut);
-      const early = socket.rest().slice();
-      lent!.giveBack();
-      if (cut.made) throw new NetError("aborted", "Cannot connect: given up");
-      released();
-      onClose(talking, socksifier.pin(via));
-      if (secured) reinitialize(secured)!.call(secured, talking);
-      const connected = secured ? secured._handle! : handle;
-      tellPeer([talking, ownerOf(connected)?._handle], peer);
-      request.oncomplete(0, connected, request, true, true);
-      if (early.length > 0) ownerOf(connected)?.push(Buffer.from(early));
     } catch (error) {
+      failure = error;
+    }
+    // Out of the promise, so that what a listener throws is the application's uncaught exception.
+    process.nextTick(() => {
       lent?.giveBack();
-      if (secured) talking.close();
+      if (secured && (failure || cut.made)) talking.close();
       if (cut.made) return;
       released();
-      const failed = secured ? secured._handle! : handle;
-      explain(
-        ownerOf(failed),
-        error,
-        () => request.oncomplete(errorNumber(errorCode(error)), failed, request, false, false),
-      );
-    }
+      if (failure) {
+        const failed = secured?._handle ?? handle;
+        const status = errorNumber(errorCode(failure));
+        return explain(ownerOf(failed), failure, () => request.oncomplete(status, failed, request, false, false));
+      }
+      const early = Buffer.from(lent!.socket.rest());
+      onClose(talking, socksifier.pin(via as Address));
+      if (secured) reinitialize(secured)!.call(secured, talking);
+      const connected = secured?._handle ?? handle;
+      tellPeer([talking, ownerOf(connected)?._handle], peer);
+      request.oncomplete(0, connected, request, true, true);
+      if (early.length > 0) ownerOf(connected)?.push(early);
+    });
   }
 }
 

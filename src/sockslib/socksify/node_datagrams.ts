@@ -51,7 +51,7 @@ export function replaceDatagrams(socksifier: Socksifier): void {
     if (!net.isIP(host)) {
       const pair = await socksifier.answers.addresses(host);
       if (!pair) return undefined;
-      address = isIpv6(socket) ? pair.v6 : pair.v4;
+      address = isIpv6(socket) ? pair.ipv6 : pair.ipv4;
     }
     const via = socksifier.destinations.via(address, port);
     return via && { via, address };
@@ -69,7 +69,7 @@ export function replaceDatagrams(socksifier: Socksifier): void {
       const found = await beyond(this, to.host, to.port);
       if (!found) return void send.call(this, payload, to.port, to.host, callback);
       await stateOf(this).flows.send(payload, found.via, found.address);
-      callback?.(null, payload.length);
+      if (callback) process.nextTick(callback, null, payload.length);
     };
     run().catch((cause) => {
       const error = socketError(cause, "send", to);

@@ -1,7 +1,8 @@
 import dns from "node:dns";
 import promises from "node:dns/promises";
 import { NetError } from "../../net/error.ts";
-import type { Answers, FakePair } from "./answers.ts";
+import type { FakePair } from "../fake_addresses.ts";
+import type { Answers } from "./answers.ts";
 import { errorCode, NO_NAME } from "./errors.ts";
 
 /** A function of node:dns, whichever it is. */
@@ -107,8 +108,8 @@ function lookUp(answers: Answers, host: string, given: unknown): Promise<unknown
   });
 }
 
-function inOrder({ v4, v6 }: FakePair, order: LookupOptions["order"]): { address: string; family: 4 | 6 }[] {
-  const both = [{ address: v4, family: 4 as const }, { address: v6, family: 6 as const }];
+function inOrder({ ipv4, ipv6 }: FakePair, order: LookupOptions["order"]): { address: string; family: 4 | 6 }[] {
+  const both = [{ address: ipv4, family: 4 as const }, { address: ipv6, family: 6 as const }];
   return order === "ipv6first" ? both.reverse() : both;
 }
 
@@ -120,11 +121,11 @@ function wanted(family: unknown, have: 4 | 6): boolean {
 function records(answers: Answers, host: unknown, type: unknown, options?: unknown): Promise<unknown> | undefined {
   if (typeof host !== "string" || (type !== "A" && type !== "AAAA" && type !== "ANY")) return undefined;
   const ttl = typeof options === "object" && options !== null && (options as { ttl?: boolean }).ttl === true;
-  return answers.addresses(host)?.then(({ v4, v6 }) => {
+  return answers.addresses(host)?.then(({ ipv4, ipv6 }) => {
     if (type === "ANY") {
-      return [{ type: "A", address: v4, ttl: 0 }, { type: "AAAA", address: v6, ttl: 0 }];
+      return [{ type: "A", address: ipv4, ttl: 0 }, { type: "AAAA", address: ipv6, ttl: 0 }];
     }
-    const address = type === "A" ? v4 : v6;
+    const address = type === "A" ? ipv4 : ipv6;
     return [ttl ? { address, ttl: 0 } : address];
   }, (error) => {
     throw nameError(error, `query${type === "AAAA" ? "Aaaa" : type === "A" ? "A" : "Any"}`, host);
@@ -137,16 +138,8 @@ function reverse(answers: Answers, address: unknown): Promise<string[]> | undefi
 }
 
 function pointer(answers: Answers, name: unknown): Promise<string[]> | undefined {
-  const address = typeof name === "string" ? addressOfPointer(name.toLowerCase()) : undefined;
-  return address === undefined ? undefined : reverse(answers, address);
-}
-
-/** The address in a name below in-addr.arpa or ip6.arpa (RFC 1035 s3.5, RFC 3596 s2.5). */
-export function addressOfPointer(name: string): string | undefined {
-  const [, four] = /^((?:\d{1,3}\.){4})in-addr\.arpa\.?$/.exec(name) ?? [];
-  if (four) return four.split(".").slice(0, 4).reverse().join(".");
-  const [, six] = /^((?:[0-9a-f]\.){32})ip6\.arpa\.?$/.exec(name) ?? [];
-  return six && six.split(".").slice(0, 32).reverse().join("").replace(/....(?=.)/g, "$&:");
+  const found = typeof name === "string" ? answers.pointer(name) : undefined;
+  return found === undefined ? undefined : Promise.resolve([found]);
 }
 
 function service(answers: Answers, address: unknown, port: unknown): Promise<unknown> | undefined {

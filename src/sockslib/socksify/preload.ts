@@ -1,12 +1,13 @@
 /** Socksifies the program that is started with it: `deno run --preload`, `bun --preload`, `node --import`. */
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { systemClock } from "../../net/clock.ts";
 import { AddressType } from "../../protocol/codes.ts";
+import { FakeAddresses } from "../fake_addresses.ts";
 import { Answers } from "./answers.ts";
 import { socksifyBun } from "./bun.ts";
 import { socksifyDeno } from "./deno.ts";
 import { Destinations } from "./destinations.ts";
-import { FakeNames } from "./fake_names.ts";
 import { gatewayUpstream } from "./gateway.ts";
 import { socksifyNode } from "./node.ts";
 import { readSettings } from "./settings.ts";
@@ -14,7 +15,7 @@ import type { Socksifier } from "./socksifier.ts";
 
 const { GATE46_VIA, GATE46_DIRECT } = process.env;
 const { hops, direct } = readSettings({ GATE46_VIA, GATE46_DIRECT });
-const names = new FakeNames();
+const names = new FakeAddresses({ clock: systemClock });
 const destinations = new Destinations(direct, names, hops[0].address);
 const upstream = gatewayUpstream(hops);
 const socksifier: Socksifier = {

@@ -1,4 +1,4 @@
-import { type Hop, parseHop } from "../hop.ts";
+import { type Hop, parseHops } from "../hop.ts";
 import { Exclusions } from "./exclusions.ts";
 
 export interface Settings {
@@ -18,15 +18,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
 }
 
 function readHops(text: string): Settings["hops"] {
-  const [first, ...others] = text.split(",").map((part) => part.trim()).filter(Boolean).map((part, i) => {
-    try {
-      return parseHop(part);
-    } catch (error) {
-      throw new SyntaxError(`gateway ${i + 1} ${(error as Error).message}`);
-    }
-  });
-  if (!first) throw new SyntaxError("no gateway is named");
-  return [first, ...others];
+  return parseHops(text.split(",").map((part) => part.trim()).filter(Boolean)) as readonly [Hop, ...Hop[]];
 }
 
 function read<T>(

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { systemClock } from "../../../src/net/clock.ts";
 import { Destinations } from "../../../src/sockslib/socksify/destinations.ts";
 import { Exclusions } from "../../../src/sockslib/socksify/exclusions.ts";
-import { FakeNames } from "../../../src/sockslib/socksify/fake_names.ts";
+import { FakeAddresses } from "../../../src/sockslib/fake_addresses.ts";
 
 const gateway = { host: "192.0.2.1", port: 1080 };
 
 function world(direct = "") {
-  const names = new FakeNames();
+  const names = new FakeAddresses({ clock: systemClock });
   return { names, destinations: new Destinations(new Exclusions(direct), names, gateway) };
 }
 
@@ -21,8 +22,8 @@ test("a name goes to the gateway as a name, a literal as a literal, a mapped one
 
 test("a fake address goes as the name it stands for, in either family, however it is spelt; it never leaves as itself", () => {
   const { names, destinations } = world("*.excluded.test");
-  const { v4, v6 } = names.fake("v6.test");
-  for (const host of [v4, v6, `::ffff:${v4}`, v6.toUpperCase()]) {
+  const { ipv4, ipv6 } = names.fake("v6.test")!;
+  for (const host of [ipv4, ipv6, `::ffff:${ipv4}`, ipv6.toUpperCase()]) {
     assert.deepEqual(destinations.via(host, 7), { type: 3, host: "v6.test", port: 7 }, host);
   }
   assert.throws(() => destinations.via("198.18.200.200", 7), { kind: "host-unreachable" });

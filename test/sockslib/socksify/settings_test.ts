@@ -18,10 +18,10 @@ test("gateways are parted by commas, the nearest first; blanks do not count", ()
 test("what is missing or wrong is told by the variable and the gateway's number, without credentials", () => {
   for (
     const [via, expected] of [
-      [undefined, /^Error: Cannot socksify: GATE46_VIA: no gateway is named$/],
-      [" , ", /no gateway is named/],
-      ["socks5://ok.test,socks5://ann:secret@", /GATE46_VIA: gateway 2 is no URL (?!.*secret)/],
-      ["ftp://ann:secret@gw.test", /gateway 1 is of the scheme 'ftp:'(?!.*secret)/],
+      [undefined, /^Error: Cannot socksify: GATE46_VIA: Cannot go through no gateway$/],
+      [" , ", /no gateway/],
+      ["socks5://ok.test,socks5://ann:secret@", /GATE46_VIA: .*gateway 2: it is no upstream (?!.*secret)/],
+      ["ftp://ann:secret@gw.test", /gateway 1: it is of the scheme 'ftp:'(?!.*secret)/],
     ] as const
   ) {
     assert.throws(() => readSettings({ GATE46_VIA: via }), expected);

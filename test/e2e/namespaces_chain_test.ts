@@ -1,0 +1,216 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { buildChain, chainAddress as address, type ChainHost, SERVER_NAME } from "../support/chain_namespaces.ts";
+import { whyNot } from "../support/namespaces.ts";
+import { type Program, shell, source, start, targets } from "../support/program.ts";
+import { skipped } from "../support/skipped.ts";
+import { until } from "../support/until.ts";
+
+const skip = skipped("network namespaces", whyNot());
+const folder = mkdtempSync(join(tmpdir(), "gate46-"));
+const network = skip ? undefined : buildChain();
+const servers: ChildProcess[] = [];
+after(() => {
+  for (const server of servers) server.kill("SIGKILL");
+  network?.remove();
+  rmSync(folder, { recursive: true });
+});
+
+function within(host: ChainHost, ...command: string[]) {
+  return shell([...network!.in(host), ...command]);
+}
+
+function serve(host: ChainHost, ...command: string[]): ChildProcess {
+  const [file, ...args] = [...network!.in(host), ...command];
+  const server = spawn(file!, args, { stdio: "ignore" });
+  servers.push(server);
+  return server;
+}
+
+const udpEcho = `
+import socket
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+s.bind(("${address.s}", 5353))
+while True:
+    data, peer = s.recvfrom(65536)
+    s.sendto(data, peer)
+`;
+
+if (network) {
+  writeFileSync(join(folder, "hello"), "hello");
+  serve("s", "/usr/bin/python3", "-m", "http.server", "80", "--bind", address.s, "--directory", folder);
+  serve("s", "/usr/bin/python3", "-c", udpEcho);
+  await until(
+    "the server answers",
+    async () => (await within("s", "curl", "-s", `http://[${address.s}]/hello`)).code === 0,
+  );
+}
+
+const url = { g2: `socks5://hop:two@[${address.g2}]:1080`, g3: `socks5://hop:three@${address.g3}:1080` } as const;
+const common = ["--admin=off", "--dial-timeout=8s", "--probe-interval=1s"];
+
+/** What a client in `c` does through g1; every command by an unmodified or a plain program. */
+const curl = (host: string, ...flags: string[]) =>
+  within(
+    "c",
+    "curl",
+    "-sS",
+    "--max-time",
+    "20",
+    ...flags,
+    "--proxy",
+    `socks5h://${address.g1}:1080`,
+    `http://${host}/hello`,
+  );
+
+const udp = (host: string) =>
+  within(
+    "c",
+    "/usr/bin/python3",
+    "-c",
+    `
+import socks, socket
+u = socks.socksocket(socket.AF_INET, socket.SOCK_DGRAM); u.set_proxy(socks.SOCKS5, "${address.g1}", 1080)
+u.settimeout(10); data = b"x" * 1000
+for i in range(3):
+    u.sendto(data, ("${host}", 5353)); got = u.recvfrom(65536)
+    print(got[0] == data, got[1][0])
+`,
+  );
+
+/** Asks for BIND, tells where the last gateway listens, then who came, and what that one says; answers it. */
+const bind = (host: string) => `
+import socket, struct, sys
+s = socket.create_connection(("${address.g1}", 1080)); s.settimeout(20)
+s.sendall(b"\\x05\\x01\\x00"); assert s.recv(2) == b"\\x05\\x00"
+s.sendall(b"\\x05\\x02\\x00\\x04" + socket.inet_pton(socket.AF_INET6, "${host}") + b"\\x00\\x00")
+def reply():
+    head = s.recv(4, socket.MSG_WAITALL)
+    size = 4 if head[3] == 1 else 16
+    host = s.recv(size, socket.MSG_WAITALL); port, = struct.unpack("!H", s.recv(2, socket.MSG_WAITALL))
+    print(head[1], socket.inet_ntop(socket.AF_INET if size == 4 else socket.AF_INET6, host), port, flush=True)
+reply(); reply()
+print(s.recv(100).decode(), flush=True); s.sendall(b"answer"); s.close()
+`;
+
+async function rendezvous(): Promise<void> {
+  const [file, ...args] = [...network!.in("c"), "/usr/bin/python3", "-c", bind(address.s)];
+  const client = spawn(file!, args, { stdio: ["ignore", "pipe", "inherit"] });
+  let said = "";
+  client.stdout!.setEncoding("utf8").on("data", (text: string) => said += text);
+  await until("the last gateway listens", () => said.includes("\n"));
+  const [reply, host, port] = said.trim().split(" ");
+  assert.deepEqual([reply, host], ["0", "fd47:4::1"]);
+  const peer = await shell([...network!.in("s"), "ncat", "-6", "-w", "10", host!, port!], "question");
+  assert.equal(peer.stdout, "answer", peer.stderr);
+  await until("the client has heard", () => said.includes("question"));
+  assert.match(said, /\n0 fd47:4::2 \d+\nquestion\n$/);
+}
+
+for (const target of targets) {
+  const run = (what: string, body: () => Promise<void>) =>
+    test(`chain in namespaces, ${target.name}: ${what}`, { skip, timeout: 60_000 }, body);
+  const gateways: Program[] = [];
+  const startAt = async (host: ChainHost, ...flags: string[]) => {
+    const gateway = await start(target, [...common, ...flags], network!.in(host));
+    gateways.push(gateway);
+    return gateway;
+  };
+
+  run("three gateways, each link of one family, and each knows the next alone", async () => {
+    await startAt("g3", `--listen=${address.g3}:1080`, "--user=hop:three");
+    await startAt("g2", `--listen=[${address.g2}]:1080`, "--user=hop:two", `--via=${url.g3}`);
+    await startAt("g1", `--listen=${address.g1}:1080`, "--from=10.47.1.0/24", `--via=${url.g2}`);
+    for (const host of [`[${address.s}]`, SERVER_NAME]) {
+      const { stdout, stderr } = await curl(host);
+      assert.equal(stdout, "hello", stderr);
+    }
+  });
+
+  run("UDP by address and by name", async () => {
+    for (const host of [address.s, SERVER_NAME]) {
+      const { stdout, stderr } = await udp(host);
+      assert.equal(stdout, `True ${address.s}\n`.repeat(3), stderr);
+    }
+  });
+
+  run("BIND: the peer is let in by the last gateway", rendezvous);
+
+  run("the reply of the last gateway comes back: refused, no such name", async () => {
+    assert.match((await curl(`[${address.s}]:9`)).stderr, /\(5\)/);
+    assert.match((await curl("nowhere.invalid")).stderr, /\(4\)/);
+  });
+
+  run("no credential is in any log", async () => {
+    for (const gateway of gateways.splice(0)) {
+      assert.equal(await gateway.stop(), 0);
+      assert.doesNotMatch(gateway.output(), /hop:|:two|:three/);
+      assert.match(gateway.output(), /relay=[BC]/);
+    }
+  });
+
+  run("the first gateway lists both others", async () => {
+    await startAt("g3", `--listen=${address.g3}:1080`, "--user=hop:three");
+    await startAt("g2", `--listen=[${address.g2}]:1080`, "--user=hop:two");
+    await startAt("g1", `--listen=${address.g1}:1080`, "--from=10.47.1.0/24", `--via=${url.g2}`, `--via=${url.g3}`);
+    assert.equal((await curl(SERVER_NAME)).stdout, "hello");
+    const { stdout, stderr } = await udp(SERVER_NAME);
+    assert.equal(stdout, `True ${address.s}\n`.repeat(3), stderr);
+    await rendezvous();
+    for (const gateway of gateways.splice(0)) assert.equal(await gateway.stop(), 0);
+  });
+}
+
+/** Foreign gateways in the place of the second. */
+const dante = `
+logoutput: ${folder}/dante.log
+internal: fd47:2::2 port = 1080
+external: right
+clientmethod: none
+socksmethod: none
+client pass { from: ::/0 to: ::/0 }
+socks pass { from: 0/0 to: 0/0 command: bind connect udpassociate bindreply udpreply }
+`;
+
+for (
+  const [name, command, commands] of [
+    ["microsocks", ["microsocks", "-i", address.g2, "-p", "1080"], ["connect"]],
+    ["dante", ["danted", "-f", `${folder}/danted.conf`], ["connect", "udp"]],
+  ] as const
+) {
+  test(
+    `chain in namespaces: ${name} between two of ours, for ${commands.join(" and ")}`,
+    { skip, timeout: 60_000 },
+    async () => {
+      writeFileSync(`${folder}/danted.conf`, dante);
+      const foreign = serve("g2", ...command);
+      const last = await start(
+        source,
+        [...common, `--listen=${address.g3}:1080`, "--user=hop:three"],
+        network!.in("g3"),
+      );
+      const hops = [`--via=socks5://[${address.g2}]:1080`, `--via=${url.g3}`];
+      const first = await start(
+        source,
+        [...common, `--listen=${address.g1}:1080`, "--from=10.47.1.0/24", ...hops],
+        network!.in("g1"),
+      );
+      await until(`${name} is up`, () => /upstream up/.test(first.output()));
+      const { stdout, stderr } = await curl(SERVER_NAME);
+      assert.equal(stdout, "hello", stderr);
+      assert.match((await curl(`[${address.s}]:9`)).stderr, /\(5\)/);
+      if ((commands as readonly string[]).includes("udp")) {
+        const { stdout, stderr } = await udp(SERVER_NAME);
+        assert.equal(stdout, `True ${address.s}\n`.repeat(3), stderr);
+      }
+      await first.stop();
+      await last.stop();
+      foreign.kill("SIGKILL");
+      await within("g2", "pkill", "-9", "-x", name === "dante" ? "danted" : name);
+    },
+  );
+}
