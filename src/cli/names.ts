@@ -54,11 +54,16 @@ function waysToServers({ dns, dnsCa }: Config, { net, clock, overTls }: NamingPa
 }
 
 function readCa(path: string): string {
+  let text;
   try {
-    return readFileSync(path, "utf8");
+    text = readFileSync(path, "utf8");
   } catch (error) {
     throw new ConfigError(`Cannot read ${path}: ${(error as { code?: string }).code}`);
   }
+  if (!text.includes("-----BEGIN CERTIFICATE-----")) {
+    throw new ConfigError(`Cannot read ${path}: no certificate in PEM there`);
+  }
+  return text;
 }
 
 function readHosts(): string {
