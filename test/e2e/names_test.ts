@@ -79,6 +79,7 @@ const zone = [
   "address=/rebind.test/127.0.0.1",
   "address=/rebind.test/::1",
   `address=/six.test/${address.s6}`,
+  `address=/four.test/${address.s4}`,
   "ptr-record=99.3.46.10.in-addr.arpa,server.test",
   ...Array.from({ length: 120 }, () => 0).map((_, i) => `address=/big.test/10.46.3.${100 + i}`),
   `address=/big.test/${address.s4}`,
@@ -247,7 +248,8 @@ nameTest("an address that changes is followed when its TTL is over", async () =>
 
 nameTest("RESOLVE and RESOLVE_PTR by tor-resolve", async () => {
   const resolve = (...args: string[]) => within("c4", "tor-resolve", "-5", ...args, `${address.gwC4}:1080`);
-  assert.equal((await resolve("dual.test")).stdout.trim(), address.s4);
+  assert.match((await resolve("dual.test")).stdout, /^fd46:4::/, "which --prefer says");
+  assert.equal((await resolve("four.test")).stdout.trim(), address.s4);
   assert.equal((await resolve("six.test")).stdout.trim(), address.s6);
   assert.equal((await resolve("-x", address.absent)).stdout.trim(), "server.test");
   assert.match((await resolve("nx.test")).stderr, /status response '4'/);
