@@ -10,7 +10,7 @@ import { type Program, shell, source, start } from "../support/program.ts";
 import { skipped } from "../support/skipped.ts";
 import { until } from "../support/until.ts";
 
-const missing = ["dnsmasq", "tor-resolve", "curl", "drill", "nft"].find((tool) =>
+const missing = ["dnsmasq", "tor-resolve", "torsocks", "curl", "drill", "nft"].find((tool) =>
   spawnSync("which", [tool]).status !== 0
 );
 const skip = skipped("names in network namespaces", whyNot() || (missing ? `${missing} is not here` : false));
@@ -255,6 +255,15 @@ nameTest("RESOLVE and RESOLVE_PTR by tor-resolve", async () => {
   assert.match((await resolve("nx.test")).stderr, /status response '4'/);
   assert.match((await resolve("x.bad.test")).stderr, /status response '1'/);
   assert.match((await resolve("rebind.test")).stderr, /status response '2'/);
+});
+
+nameTest("RESOLVE by torsocks, and CONNECT to what it was told", async () => {
+  const { stdout, stderr } = await within(
+    "c4",
+    ...["torsocks", "-a", address.gwC4, "-P", "1080", "curl", "--silent", "--max-time", "10", "http://four.test/hello"],
+  );
+  assert.equal(stdout, "hello", stderr);
+  await until("the log has the lookup", () => /command=resolve destination=four\.test/.test(running.names!.output()));
 });
 
 nameTest("NAT64: an IPv4 literal without a way goes over IPv6, one behind the prefix over IPv4", async () => {
