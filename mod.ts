@@ -7,12 +7,14 @@ import { startWorker, workerStart } from "./src/cli/worker.ts";
 
 export { Gateway } from "./src/gateway/gateway.ts";
 export { Ruleset } from "./src/gateway/ruleset.ts";
+export { Upstreams } from "./src/gateway/upstreams/upstreams.ts";
 export { Users } from "./src/gateway/users.ts";
 export { defaultSettings, type GatewaySettings } from "./src/gateway/settings.ts";
 export { systemResolver } from "./src/dns/system.ts";
 export { systemClock } from "./src/net/clock.ts";
 export { openNet } from "./src/net/mod.ts";
-export { Client } from "./src/sockslib/client.ts";
+export { type BoundRendezvous, type CallOptions, Client, type ClientOptions } from "./src/sockslib/client.ts";
+export type { Association } from "./src/sockslib/association.ts";
 export { FakeAddresses } from "./src/sockslib/fake_addresses.ts";
 export { FileJournal } from "./src/sockslib/file_journal.ts";
 export { ReplyError } from "./src/sockslib/reply_error.ts";

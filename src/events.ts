@@ -63,6 +63,7 @@ export type DropReason =
   | "unresolved"
   | "fragment" // of a sequence that was abandoned
   | "unsolicited" // from where the client had sent nothing
+  | "throttled" // beyond the bandwidth
   | "too-large"
   | "lost"; // no room, or refused by the kernel
 
@@ -73,6 +74,8 @@ export interface SessionRecord {
   readonly startedAt: number;
   method?: Method;
   username?: string;
+  /** Of a SOCKS4 client: what it calls its user, which nothing vouches for. */
+  userId?: string;
   command?: Command;
   destination?: Address;
   /** The address dialled or accepted, where it is known; of an upstream, its first gateway's. */

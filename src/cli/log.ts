@@ -73,6 +73,7 @@ function sessionFields(session: SessionRecord): Record<string, unknown> {
   const { command, destination, remote, reply, counts, datagrams } = session;
   const fields: Record<string, unknown> = { id: session.id, client: addressText(session.client) };
   if (session.username !== undefined) fields.user = session.username;
+  if (session.userId !== undefined) fields.userid = session.userId;
   if (command) fields.command = commandName(command);
   if (destination) fields.destination = addressText(destination);
   if (session.via) fields.via = session.via;

@@ -5,7 +5,7 @@ import { MAX_HOPS } from "../sockslib/hop.ts";
 import { parseAdmin, parseListen } from "./listen.ts";
 import { type About, choice, count, many, one, type Option, setting, time, toggle } from "./option.ts";
 import { parseUser } from "./user.ts";
-import { parseCount, parseHopUrl, parseHost, parsePorts, parsePrefixValue, parseTime } from "./values.ts";
+import { parseCount, parseHopUrl, parseHost, parsePorts, parsePrefixValue, parseSize, parseTime } from "./values.ts";
 
 /**
  * Every option there is. An entry is all that a new one needs: its flag, its variable, its key in the file, the help, the
@@ -63,6 +63,7 @@ export const options = {
     group: who,
     help: "open these destinations, though loopback, link-local, multicast or metadata",
   }),
+  socks4: setting("socks4", toggle({ group: who, help: "serve SOCKS4 and SOCKS4A too, where nobody is asked" })),
   udpFilter: setting("udpFilter", choice("MODE", udpFilters, { group: who, help: "who may answer" }, d.udpFilter)),
 
   dns: many("ADDR", parseDnsServer, {
@@ -107,6 +108,11 @@ export const options = {
   ),
   maxSessionsPerUser: setting("maxSessionsPerUser", optionalCount({ group: limits, help: "of one user" })),
   maxRate: setting("maxRate", optionalCount({ group: limits, help: "new connections a second from one client" })),
+  sessionBandwidth: setting(
+    "sessionBandwidth",
+    one("SIZE", parseSize, { group: limits, help: "bytes a second of a session each way, as 500k or 10M" }),
+  ),
+  userBandwidth: setting("userBandwidth", one("SIZE", parseSize, { group: limits, help: "the same of a user" })),
   maxUdpDestinations: setting(
     "maxUdpDestinations",
     count({ group: limits, help: "of one UDP association" }, d.maxUdpDestinations),

@@ -18,6 +18,14 @@ export function parseTime(text: string, leastMs = 1): number {
   return ms;
 }
 
+/** `1000`, `500k`, `10M` or `1G`: octets, by thousands. */
+export function parseSize(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)([kMG]?)$/.exec(text);
+  const size = match && Number(match[1]) * { "": 1, k: 1e3, M: 1e6, G: 1e9 }[match[2] as "" | "k" | "M" | "G"];
+  if (!size || size < 1 || size > 2e9) throw new WrongValue(`'${text}' is no size (write 500k, 10M or 1G)`);
+  return size;
+}
+
 export function timeText(ms: number): string {
   const [unit, size] = Object.entries(units).find(([, size]) => ms % size === 0)!;
   return `${ms / size}${unit}`;

@@ -3,6 +3,7 @@ import type { SessionEnd, SessionRecord } from "../events.ts";
 import type { Cut } from "../net/cut.ts";
 import type { Socket } from "../net/socket.ts";
 import type { Dialler } from "./dial.ts";
+import type { Bandwidth } from "./limits/bandwidth.ts";
 import type { GatewaySettings } from "./settings.ts";
 import type { Upstreams } from "./upstreams/upstreams.ts";
 import type { Wire } from "./wire.ts";
@@ -17,6 +18,8 @@ export interface Conversation extends Dialler {
   readonly wire: Wire;
   /** Aborted when the session is cut from outside: whatever the command holds open is to be closed then. */
   readonly cut: Cut;
+  /** Undefined where nothing bounds it. */
+  readonly bandwidth: Bandwidth | undefined;
   /** Sends the reply 00, "succeeded". */
   succeed(bound: Address): Promise<void>;
 }

@@ -15,7 +15,7 @@ export async function relayWith(
   early?: Uint8Array,
   ahead?: Uint8Array,
 ): Promise<SessionEnd> {
-  const { net, record, settings, cut } = conversation;
+  const { net, record, settings, cut, bandwidth: throttle } = conversation;
   const close = () => remote.close();
   const release = cut.on(close);
   try {
@@ -26,7 +26,7 @@ export async function relayWith(
       await client.write(ahead);
       record.counts.down += ahead.length;
     }
-    return await net.relay(client, remote, { idleMs: settings.idleMs, counts: record.counts, early });
+    return await net.relay(client, remote, { idleMs: settings.idleMs, counts: record.counts, early, throttle });
   } finally {
     release();
     close();

@@ -2,6 +2,7 @@ import type { Address } from "../protocol/address.ts";
 import { Command, commandName, Reply } from "../protocol/codes.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { decodeRequest, encodeReply, type Request } from "../protocol/request.ts";
+import { decodeSocks4Request, encodeSocks4Reply, SOCKS4_VERSION } from "../protocol/socks4.ts";
 import type { Emit, SessionEnd, SessionRecord } from "../events.ts";
 import { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
@@ -51,6 +52,7 @@ export class Session {
   readonly #client: Socket;
   readonly #wire: Wire;
   readonly #cut = new Cut();
+  #encodeReply = encodeReply;
   #timedOut = false;
 
   constructor(context: SessionContext, client: Socket, id: number) {
@@ -140,6 +142,7 @@ export class Session {
   }
 
   async #takeRequest(): Promise<Request | SessionEnd> {
+    if (this.#context.settings.socks4 && await this.#wire.peek() === SOCKS4_VERSION) return await this.#takeSocks4();
     const isWanted = () => !this.#timedOut && !this.#cut.made;
     const { authenticator, limits, clock } = this.#context;
     const negotiated = await negotiate(this.#wire, authenticator, isWanted, async (good) => {
@@ -152,6 +155,15 @@ export class Session {
     return await this.#wire.take(decodeRequest);
   }
 
+  /** SOCKS4 has no passwords, so it is not for where there are users. */
+  async #takeSocks4(): Promise<Request> {
+    this.#encodeReply = encodeSocks4Reply;
+    const request = await this.#wire.take(decodeSocks4Request);
+    this.record.userId = request.userId;
+    if (this.#context.authenticator) throw new Refusal(Reply.NotAllowed, "SOCKS4 where passwords are asked for");
+    return request;
+  }
+
   #conversation(command: Command): Conversation {
     const { client, username } = this.record;
     return {
@@ -161,13 +173,14 @@ export class Session {
       client: this.#client,
       wire: this.#wire,
       cut: this.#cut,
+      bandwidth: this.#context.limits.bandwidth(username),
       succeed: (bound) => this.#reply(Reply.Succeeded, bound),
     };
   }
 
   #reply(reply: number, bound?: Address): Promise<void> {
     this.record.reply = reply;
-    return this.#wire.send(encodeReply(reply, bound));
+    return this.#wire.send(this.#encodeReply(reply, bound));
   }
 
   async #fail(error: unknown): Promise<void> {

@@ -22,6 +22,9 @@ export interface GatewaySettings {
   readonly maxSessionsPerUser: number | undefined;
   /** New connections a second from one client. */
   readonly maxRate: number | undefined;
+  /** Bytes a second, in each direction; no bound where undefined. */
+  readonly sessionBandwidth: number | undefined;
+  readonly userBandwidth: number | undefined;
   /** From accept to the end of the request. */
   readonly handshakeMs: number;
   /** Resolving and connecting together. */
@@ -39,6 +42,8 @@ export interface GatewaySettings {
   readonly announce: { readonly ipv4?: string; readonly ipv6?: string };
   /** Local addresses that connections and datagrams to destinations leave from; the system chooses where undefined. */
   readonly outgoing: { readonly ipv4?: string; readonly ipv6?: string };
+  /** Whether SOCKS4 and SOCKS4A are served. */
+  readonly socks4: boolean;
   /** Whether RESOLVE and RESOLVE_PTR are served (Tor's socks-extensions). */
   readonly resolveCommands: boolean;
   /** For the ports of BIND and UDP ASSOCIATE; any where undefined. */
@@ -51,6 +56,8 @@ export const defaultSettings: GatewaySettings = {
   maxSessionsPerClient: undefined,
   maxSessionsPerUser: undefined,
   maxRate: undefined,
+  sessionBandwidth: undefined,
+  userBandwidth: undefined,
   handshakeMs: 10_000,
   dialMs: 15_000,
   bindMs: 180_000,
@@ -60,6 +67,7 @@ export const defaultSettings: GatewaySettings = {
   maxUdpDestinations: 1_024,
   announce: {},
   outgoing: {},
+  socks4: false,
   resolveCommands: false,
   ports: undefined,
 };

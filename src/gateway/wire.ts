@@ -35,6 +35,11 @@ export class Wire {
     }
   }
 
+  /** The first octet of the next message, which is not taken. Rejects with ClientLeft or NetError. */
+  async peek(): Promise<number> {
+    return await this.take((bytes) => ({ value: bytes[0]!, size: 0 }));
+  }
+
   /** Rejects with ClientLeft: whatever kept the client from taking its answer, it is gone. */
   async send(bytes: Uint8Array): Promise<void> {
     try {

@@ -1,7 +1,7 @@
 import type { BunSocket, Flow } from "./bun_socket.ts";
 import { systemClock } from "./clock.ts";
 import { watchIdle } from "./relay.ts";
-import type { ByteCounts, RelayEnd, RelayOptions } from "./socket.ts";
+import type { ByteCounts, RelayEnd, RelayOptions, Throttle } from "./socket.ts";
 
 /** Relays from callback to write, with no promise and no copy for a chunk. */
 export function bunRelay(client: BunSocket, destination: BunSocket, options: RelayOptions): Promise<RelayEnd> {
@@ -12,6 +12,7 @@ class Relay {
   readonly #sockets: readonly [BunSocket, BunSocket];
   readonly #resolve: (end: RelayEnd) => void;
   readonly #stopIdle: () => void;
+  readonly #directions: readonly Direction[];
   readonly activity = { at: systemClock.now() };
   #over = false;
 
@@ -19,8 +20,9 @@ class Relay {
     this.#sockets = [client, destination];
     this.#resolve = resolve;
     this.#stopIdle = watchIdle(systemClock, options.idleMs, this.activity, this.#sockets, () => this.stop("idle"));
-    const up = new Direction(this, client, destination, options.counts, "up");
-    const down = new Direction(this, destination, client, options.counts, "down");
+    const up = new Direction(this, client, destination, options, "up");
+    const down = new Direction(this, destination, client, options, "down");
+    this.#directions = [up, down];
     const finished = () => {
       if (up.finished && down.finished) this.stop("end");
     };
@@ -33,6 +35,7 @@ class Relay {
     if (this.#over) return;
     this.#over = true;
     this.#stopIdle();
+    for (const direction of this.#directions) direction.release();
     for (const socket of this.#sockets) end === "reset" ? socket.reset() : socket.close();
     this.#resolve(end);
   }
@@ -69,9 +72,19 @@ class Direction {
   /** What the receiver has not taken yet; while there is any the sender is paused. */
   #held: Uint8Array[] = [];
   #ended = false;
+  /** Calls off the end of a rest; undefined where nothing rests. */
+  #wake: (() => void) | undefined;
+  readonly #throttle: Throttle | undefined;
   finished = false;
 
-  constructor(relay: Relay, from: BunSocket, to: BunSocket, counts: ByteCounts, key: keyof ByteCounts) {
+  constructor(
+    relay: Relay,
+    from: BunSocket,
+    to: BunSocket,
+    { counts, throttle }: RelayOptions,
+    key: keyof ByteCounts,
+  ) {
+    this.#throttle = throttle;
     this.#relay = relay;
     this.#from = from;
     this.#to = to;
@@ -85,6 +98,7 @@ class Direction {
       this.#held.push(chunk); // what Bun had read before it was paused
       return;
     }
+    if (this.#throttle) this.#restAfter(chunk.length, this.#throttle);
     const taken = this.#write(chunk);
     if (taken === chunk.length) return;
     this.#held.push(chunk.subarray(taken));
@@ -105,7 +119,12 @@ class Direction {
       this.#held.shift();
     }
     if (this.#ended) this.#finish();
-    else this.#from.tcp.resume();
+    else if (!this.#wake) this.#from.tcp.resume();
+  }
+
+  /** Leaves no timer behind. */
+  release(): void {
+    this.#wake?.();
   }
 
   /** The sender has said all. */
@@ -120,6 +139,19 @@ class Direction {
     this.#ended = true;
     this.#held = [];
     this.finished = true;
+  }
+
+  /** What Bun has read already comes all the same, and prolongs the rest. */
+  #restAfter(size: number, throttle: Throttle): void {
+    const restMs = throttle.take(this.#key, size);
+    if (restMs === 0) return;
+    this.#wake?.();
+    this.#from.tcp.pause();
+    this.#wake = systemClock.after(restMs, () => {
+      this.#wake = undefined;
+      this.#relay.activity.at = systemClock.now();
+      if (this.#held.length === 0) this.#from.tcp.resume();
+    });
   }
 
   #finish(): void {

@@ -9,22 +9,31 @@ const PROBE_AFTER_MS = 60_000;
 export async function relay(
   client: Socket,
   destination: Socket,
-  { idleMs, counts, early }: RelayOptions,
+  { idleMs, counts, early, throttle }: RelayOptions,
   clock: Clock,
 ): Promise<RelayEnd> {
   let end: RelayEnd = "end";
   const activity = { at: clock.now() };
   const ended = { count: 0 };
+  const resting = new Set<() => void>();
+  const wakeAll = () => {
+    for (const wake of resting) wake();
+  };
   const stop = (how: RelayEnd) => {
     if (end !== "end") return;
     end = how;
+    wakeAll();
     for (const socket of [client, destination]) how === "reset" ? socket.reset() : socket.close();
   };
   const stopIdle = watchIdle(clock, idleMs, activity, [client, destination], () => stop("idle"));
   const fail = (error: unknown) => stop(error instanceof NetError && error.kind === "reset" ? "reset" : "error");
+  const rest = throttle && ((direction: keyof ByteCounts, bytes: number) => {
+    const ms = throttle.take(direction, bytes);
+    return ms === 0 ? undefined : pause(clock, ms, resting).then(() => void (activity.at = clock.now()));
+  });
   await Promise.all([
-    pump(client, destination, counts, "up", activity, ended, clock, early).catch(fail),
-    pump(destination, client, counts, "down", activity, ended, clock).catch(fail),
+    pump(client, destination, counts, "up", activity, ended, clock, rest, early).catch(fail).finally(wakeAll),
+    pump(destination, client, counts, "down", activity, ended, clock, rest).catch(fail).finally(wakeAll), // both may have been closed
   ]);
   stopIdle();
   client.close();
@@ -60,6 +69,22 @@ export function watchIdle(
   return () => cancel();
 }
 
+/** Waits as the throttle wants; undefined where it does not. */
+type Rest = (direction: keyof ByteCounts, bytes: number) => Promise<void> | undefined;
+
+/** Resolves after `ms`, or when it is waked by its entry in `resting`. */
+function pause(clock: Clock, ms: number, resting: Set<() => void>): Promise<void> {
+  return new Promise((resolve) => {
+    const wake = () => {
+      cancel();
+      resting.delete(wake);
+      resolve();
+    };
+    const cancel = clock.after(ms, wake);
+    resting.add(wake);
+  });
+}
+
 async function pump(
   from: Socket,
   to: Socket,
@@ -68,12 +93,15 @@ async function pump(
   activity: { at: number },
   ended: { count: number },
   clock: Clock,
+  rest: Rest | undefined,
   early?: Uint8Array,
 ): Promise<void> {
   for (let chunk = early ?? await from.read(); chunk !== null; chunk = await from.read()) {
     await to.write(chunk);
     counts[direction] += chunk.length;
     activity.at = clock.now();
+    const resting = rest?.(direction, chunk.length);
+    if (resting) await resting;
   }
   if (ended.count++ === 0) await to.closeWrite(); // the second end is followed by close()
 }

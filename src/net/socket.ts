@@ -63,12 +63,20 @@ export interface ByteCounts {
 /** How a relay ended: both directions at their end, no byte for idleMs, a reset, or another failure. */
 export type RelayEnd = "end" | "idle" | "reset" | "error";
 
+/** Keeps a relay to a rate. */
+export interface Throttle {
+  /** Notes so many bytes in that direction; how long to rest before more of them are read (ms), 0 for not at all. */
+  take(direction: keyof ByteCounts, bytes: number): number;
+}
+
 export interface RelayOptions {
   /** Ends the relay when no byte has moved in either direction for so long (ms). */
   readonly idleMs: number;
   readonly counts: ByteCounts;
   /** What the client has sent before the relay begins; it goes to the destination first. */
   readonly early?: Uint8Array | undefined;
+  /** None where undefined. */
+  readonly throttle?: Throttle | undefined;
 }
 
 export interface ConnectOptions {

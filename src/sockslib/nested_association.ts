@@ -2,6 +2,7 @@ import { type Address, ipAddress, isUnspecified } from "../protocol/address.ts";
 import { Command } from "../protocol/codes.ts";
 import { decodeDatagram, encodeHeader } from "../protocol/datagram.ts";
 import { NO_ADDRESS } from "../protocol/request.ts";
+import { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
 import type { Socket, SocketAddr, UdpSocket } from "../net/socket.ts";
 import { type ChainDialler, openChain } from "./chain.ts";
@@ -22,33 +23,43 @@ export interface HeadedPayload {
 export async function openAssociation(
   dialler: ChainDialler,
   hops: readonly Hop[],
-  limits: Limits,
+  { deadlineMs, cut }: Limits,
 ): Promise<NestedAssociation> {
+  const over = new Cut(); // one that fails calls the others off
+  const release = cut.on(() => over.make());
   const controls: Socket[] = [];
-  const close = () => {
-    for (const control of controls) control.close();
-  };
   try {
     const relays = await Promise.all(hops.map(async (hop, i) => {
       const way = hops.slice(0, i + 1);
-      const talk = openChain(dialler, way, limits, (wire) => converse(wire, way, Command.UdpAssociate, NO_ADDRESS));
-      const { wire: { socket }, value } = await talk;
+      const { wire: { socket }, value } = await openChain(dialler, way, { deadlineMs, cut: over }, (wire) => {
+        return converse(wire, way, Command.UdpAssociate, zerosLike(knownAddress(wire.socket, hop, i).host));
+      });
       controls.push(socket);
-      return relayAddress(value, i === 0 ? { ...hop.address, ...socket.remoteAddr } : hop.address);
+      if (over.made) socket.close();
+      // A relay that tells zeros is at the host it was asked for at, and so is the first where it tells a name.
+      const known = !isUnspecified(value.host) && (i > 0 || ipAddress(value.host, 0) !== undefined);
+      return known ? value : { ...knownAddress(socket, hop, i), port: value.port };
     }));
-    const [{ host, port }, ...others] = relays as [Address, ...Address[]];
-    const first = { host: ipAddress(host, port) ? host : controls[0]!.remoteAddr.host, port };
+    const [first, ...others] = relays as [Address, ...Address[]];
     const udp = await dialler.net.bindUdp({ host: first.host.includes(":") ? "::" : "0.0.0.0", port: 0 });
     return new NestedAssociation(udp, first, others, controls);
   } catch (error) {
-    close();
+    over.make();
+    for (const control of controls) control.close();
     throw error;
+  } finally {
+    release();
   }
 }
 
-/** A relay that tells no address is at the host it was asked for at. */
-function relayAddress(bound: Address, hop: Address): Address {
-  return isUnspecified(bound.host) ? ipAddress(hop.host, bound.port) ?? { ...hop, port: bound.port } : bound;
+/** Where we shall send from is not known, but its family is: Dante refuses the other. */
+function zerosLike(host: string): Address {
+  return host.includes(":") ? ipAddress("::", 0)! : NO_ADDRESS;
+}
+
+/** Where the hop at place `i` is: the first as we see it, the others as the one before was told. */
+function knownAddress({ remoteAddr: { host, port } }: Socket, hop: Hop, i: number): Address {
+  return i === 0 ? ipAddress(host, port)! : hop.address;
 }
 
 /** A UDP association that stands. It ends when the control connection of any of its hops does. */

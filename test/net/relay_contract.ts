@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { ByteCounts, RelayEnd, Socket } from "../../src/net/socket.ts";
+import type { ByteCounts, RelayEnd, Socket, Throttle } from "../../src/net/socket.ts";
 import { until, within } from "../support/until.ts";
 import { echo, ending, hash, hear, isPending, kindOf, noise, take, writeOn } from "./stream.ts";
 import { type Bench, descriptorCount, type Suite } from "./suite.ts";
@@ -17,12 +17,28 @@ interface Relayed {
   readonly end: Promise<RelayEnd>;
 }
 
-async function relayed(bench: Bench, { idleMs = 30_000, before = (_: Omit<Relayed, "end">) => {} } = {}) {
+/** So many bytes a second, each way; nothing ahead of it. */
+function throttle(bandwidth: number): Throttle {
+  const throughAt = { up: 0, down: 0 };
+  return {
+    take(direction, bytes) {
+      const now = performance.now();
+      throughAt[direction] = Math.max(now, throughAt[direction]) + (bytes * 1_000) / bandwidth;
+      return throughAt[direction] - now;
+    },
+  };
+}
+
+async function relayed(
+  bench: Bench,
+  { idleMs = 30_000, bandwidth = 0, before = (_: Omit<Relayed, "end">) => {} } = {},
+) {
   const [[client, near], [far, server]] = await Promise.all([bench.pair(), bench.pair()]);
   const counts = { up: 0, down: 0 };
   const parts = { client, server, near, far, counts };
   await before(parts);
-  const end = within("the end of a relay", bench.net.relay(near, far, { idleMs, counts }), 50_000);
+  const options = { idleMs, counts, throttle: bandwidth > 0 ? throttle(bandwidth) : undefined };
+  const end = within("the end of a relay", bench.net.relay(near, far, options), 50_000);
   end.catch(() => {}); // told by whoever waits for it
   return { ...parts, end };
 }
@@ -208,6 +224,35 @@ export function relayContract(suite: Suite): void {
     }
     assert.ok(counts.up > 3);
     assert.equal(await end, "idle");
+  });
+
+  for (const [name, from, to] of [["up", "client", "server"], ["down", "server", "client"]] as const) {
+    suite.test(`relay() keeps to a throttle, ${name}, and brings all in the end`, async (bench) => {
+      const bandwidth = 8 * MIB, size = 10 * MIB, idleMs = 1_000;
+      const parts = await relayed(bench, { bandwidth, idleMs });
+      const sent = noise(size), heard = hear(parts[to]);
+      const begun = performance.now();
+      await parts[from].write(sent);
+      await parts[from].closeWrite();
+      assert.deepEqual(await heard, { size, hash: hash(sent) });
+      const seconds = (performance.now() - begun) / 1_000;
+      // What the last read brought is through before its rest is over.
+      assert.ok(size / seconds < 1.15 * bandwidth + MIB / seconds, `${size / seconds / MIB} MiB/s`);
+      assert.ok(size / seconds > 0.5 * bandwidth, `${size / seconds / MIB} MiB/s`);
+      await parts[to].closeWrite();
+      assert.equal(await parts.end, "end");
+    });
+  }
+
+  suite.test("relay() that rests ends at once by a reset, or when closed from outside", async (bench) => {
+    for (const how of ["reset", "close"] as const) {
+      const parts = await relayed(bench, { bandwidth: 1_000 });
+      parts.client.write(new Uint8Array(MIB)).catch(() => {});
+      await until("it rests", () => parts.counts.up > 0);
+      if (how === "reset") parts.server.reset();
+      else [parts.near, parts.far].forEach((socket) => socket.close());
+      await within("its end", parts.end, 3_000);
+    }
   });
 
   suite.test("200 relays at a time do not mix, and leave no descriptor", async (bench) => {

@@ -16,9 +16,9 @@ import { SERVER4, SERVER6 } from "../support/world.ts";
 const text = new TextDecoder();
 
 /** A server in place of a gateway that says `answers`, one after each thing it hears, cut into slices of `sliceSize`. */
-async function hostile(world: ChainWorld, answers: readonly string[], sliceSize = Infinity) {
-  const host = world.internet.host(HOP1);
-  const listener = await host.listen({ host: HOP1, port: 1080 });
+async function hostile(world: ChainWorld, answers: readonly string[], sliceSize = Infinity, at = HOP1) {
+  const host = world.internet.host(at);
+  const listener = await host.listen({ host: at, port: 1080 });
   const heard: string[] = [];
   void (async () => {
     for (let socket = await listener.accept(); socket; socket = await listener.accept()) {
@@ -251,6 +251,27 @@ chainTest("associate() carries datagrams of both ways through one gateway and th
   echo.close();
 });
 
+chainTest(
+  "associate() leaves nothing open when one of the gateways refuses, however far the others are",
+  async (world) => {
+    await hostile(world, ["05 00", hex(encodeReply(7))], Infinity, HOP2);
+    await world.add([HOP1], { others: ["2001:db8:2::11"] });
+    await world.add([HOP3]);
+    for (const last of [`socks5://${HOP3}`, "socks5://192.0.2.250"]) {
+      const client = world.via(`socks5://${HOP1}`, `socks5://[${HOP2}]`, last);
+      assert.ok(await rejection(client.associate()) instanceof ReplyError);
+      await settle();
+      world.client.assertNothingOpen();
+    }
+    world.internet.route(HOP1, { fault: "silent" });
+    const controller = new AbortController();
+    const called = rejection(world.viaThree().associate({ signal: controller.signal }));
+    await settle();
+    controller.abort();
+    assert.equal((await called as NetError).kind, "aborted");
+  },
+);
+
 chainTest("an association ends with the connection of any of its gateways", async (world) => {
   await world.addThree();
   const association = await world.viaThree().associate();
@@ -259,6 +280,13 @@ chainTest("an association ends with the connection of any of its gateways", asyn
   await drained;
   await association.ended;
   await assert.rejects(association.send(new Uint8Array(1), { host: SERVER6, port: 53 }), { kind: "closed" });
+});
+
+chainTest("associate() asks with zeros of the family it will send in (Dante refuses the other)", async (world) => {
+  const { heard } = await hostile(world, ["05 00", hex(encodeReply(8))], Infinity, HOP2);
+  await world.add([HOP1], { others: ["2001:db8:2::11"] });
+  await rejection(world.via(`socks5://${HOP1}`, `socks5://[${HOP2}]`).associate());
+  assert.equal(heard()[1], "05 03 00 04 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00");
 });
 
 chainTest("associate() takes an address of zeros for the gateway's own", async (world) => {

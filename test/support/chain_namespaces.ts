@@ -18,6 +18,8 @@ export const SERVER_NAME = "server.test";
 export interface ChainNetwork {
   /** `ip netns exec NAME` of each host. */
   in(host: ChainHost): readonly string[];
+  /** Ends all that runs in a host, by what the kernel knows of its namespace. */
+  end(host: ChainHost): void;
   remove(): void;
 }
 
@@ -27,10 +29,13 @@ export function buildChain(): ChainNetwork {
   const folder = `/etc/netns/${name("g3")}`;
   const network: ChainNetwork = {
     in: (host) => ["ip", "netns", "exec", name(host)],
+    end(host) {
+      const pids = spawnSync("ip", ["netns", "pids", name(host)]).stdout?.toString().split("\n").filter(Boolean);
+      for (const pid of pids ?? []) spawnSync("kill", ["-9", pid]);
+    },
     remove() {
       for (const host of hosts) {
-        const pids = spawnSync("ip", ["netns", "pids", name(host)]).stdout?.toString().split("\n").filter(Boolean);
-        for (const pid of pids ?? []) spawnSync("kill", ["-9", pid]);
+        network.end(host);
         spawnSync("ip", ["netns", "del", name(host)]);
       }
       rmSync(folder, { recursive: true, force: true });

@@ -18,11 +18,12 @@ let opened: Promise<Net> | undefined;
 
 /** The Linux adapter in the thread of the tests, which has other things to do: it turns between them, and never waits. */
 export function openLinuxNet(): Promise<Net> {
-  return opened ??= open();
+  return opened ??= openLibc().then((libc) => netOn(libc!));
 }
 
-async function open(): Promise<Net> {
-  const engine = new Engine((await openLibc())!, {
+/** The adapter on that libc, turned by the thread of the tests. */
+export function netOn(libc: Libc): Net {
+  const engine = new Engine(libc, {
     fault(error) {
       throw error;
     },

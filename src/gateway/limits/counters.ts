@@ -67,14 +67,17 @@ export class Counters {
     if (slot !== undefined && --this.#words[slot + COUNT]! <= 0) this.#words.fill(0, slot, slot + SLOT);
   }
 
-  /** Notes that `key` happened, and tells how often it did, that included, within the last `windowMs`, about evenly spread. */
-  tally(key: string, windowMs: number, now: number): number {
+  /**
+   * Notes that `key` happened `times`, and tells how often it did, that included, within the last `windowMs`, about evenly
+   * spread.
+   */
+  tally(key: string, windowMs: number, now: number, times = 1): number {
     const [low, high] = this.#hash(key);
     const window = windowOf(now, windowMs);
     const slot = this.#slot(low, high);
     if (slot !== undefined) {
       this.#turn(slot, window);
-      this.#words[slot + COUNT]!++;
+      this.#words[slot + COUNT]! += times;
     }
     return this.#sum(low, high, windowMs, now);
   }

@@ -2,6 +2,7 @@ import { parseIp } from "../../protocol/address.ts";
 import type { Clock } from "../../net/clock.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import type { TurnedAway } from "../../events.ts";
+import { Bandwidth } from "./bandwidth.ts";
 import type { GatewaySettings } from "../settings.ts";
 import type { Counters } from "./counters.ts";
 
@@ -55,6 +56,15 @@ export class Limits {
 
   leaveUser(username: string): void {
     if (this.#settings.maxSessionsPerUser !== undefined) this.#counters.release(`user ${username}`);
+  }
+
+  /** Keeps a session to its rate and its user's; undefined where neither has one. */
+  bandwidth(username: string | undefined): Bandwidth | undefined {
+    const { sessionBandwidth, userBandwidth } = this.#settings;
+    const user = userBandwidth !== undefined && username !== undefined
+      ? { key: `bytes ${username}`, bandwidth: userBandwidth, counters: this.#counters }
+      : undefined;
+    return sessionBandwidth === undefined && !user ? undefined : new Bandwidth(this.#clock, sessionBandwidth, user);
   }
 
   /** Notes what became of credentials; how long their answer has to wait (ms). */

@@ -1,6 +1,6 @@
 import { NetError } from "../error.ts";
 import { watchIdle } from "../relay.ts";
-import type { ByteCounts, RelayEnd, RelayOptions } from "../socket.ts";
+import type { ByteCounts, RelayEnd, RelayOptions, Throttle } from "../socket.ts";
 import { EPOLLERR, EPOLLOUT, SPLICE_F_MOVE, SPLICE_F_NONBLOCK } from "./abi.ts";
 import type { Engine } from "./engine.ts";
 import { EAGAIN } from "./errno.ts";
@@ -37,15 +37,15 @@ class Relay {
     engine: Engine,
     client: LinuxSocket,
     destination: LinuxSocket,
-    { idleMs, counts, early }: RelayOptions,
+    { idleMs, counts, early, throttle }: RelayOptions,
     resolve: (end: RelayEnd) => void,
   ) {
     this.engine = engine;
     this.activity = { at: engine.timers.now() };
     this.#resolve = resolve;
     this.#sockets = [client, destination];
-    const up = new Direction(this, client, destination, counts, "up", early);
-    const down = new Direction(this, destination, client, counts, "down");
+    const up = new Direction(this, client, destination, counts, "up", throttle, early);
+    const down = new Direction(this, destination, client, counts, "down", throttle);
     this.#directions = [up, down];
     this.#stopIdle = watchIdle(engine.timers, idleMs, this.activity, this.#sockets, () => this.stop("idle"));
     client.divert({ ready: (events) => this.#ready(client, events, up, down) });
@@ -107,6 +107,9 @@ class Direction {
   #bulkReads = 0;
   #ended = false;
   #queued = false;
+  readonly #throttle: Throttle | undefined;
+  /** Calls off the end of a rest; undefined where nothing rests. */
+  #wake: (() => void) | undefined;
   finished = false;
 
   constructor(
@@ -115,8 +118,10 @@ class Direction {
     to: LinuxSocket,
     counts: ByteCounts,
     key: keyof ByteCounts,
+    throttle: Throttle | undefined,
     early?: Uint8Array,
   ) {
+    this.#throttle = throttle;
     this.#relay = relay;
     this.#from = from;
     this.#to = to;
@@ -139,7 +144,9 @@ class Direction {
       if (this.#ended) {
         this.finished = true;
         if (!this.#relay.finished) this.#to.shutDown();
-      } else if (!this.#from.readable || !(this.#bulkReads >= BULK_READS ? this.#splice() : this.#copy())) return;
+      } else if (
+        this.#wake || !this.#from.readable || !(this.#bulkReads >= BULK_READS ? this.#splice() : this.#copy())
+      ) return;
     }
   }
 
@@ -147,6 +154,7 @@ class Direction {
   release(): void {
     this.finished = true;
     this.#held = undefined;
+    this.#wake?.();
     if (this.#pipe) this.#relay.engine.pipes.discard(this.#pipe);
     this.#pipe = undefined;
   }
@@ -187,6 +195,7 @@ class Direction {
     if (size <= 0) return this.#nothing(size);
     if (size < scratch.length) this.#from.readable = this.#from.hungUp;
     this.#bulkReads = size >= BULK_SIZE ? this.#bulkReads + 1 : 0;
+    this.#restAfter(size);
     const sent = this.#blocked ? 0 : this.#send(scratch, size);
     if (sent < size) this.#held = scratch.slice(sent, size);
     return true;
@@ -205,6 +214,7 @@ class Direction {
       return nothing;
     }
     if (size < BULK_FLOOR) this.#bulkReads = 0;
+    this.#restAfter(size);
     this.#pipe = pipe;
     this.#piped = size;
     return true;
@@ -229,6 +239,17 @@ class Direction {
   #moved(size: number): void {
     this.#counts[this.#key] += size;
     this.#relay.activity.at = this.#relay.engine.turnAt;
+  }
+
+  #restAfter(size: number): void {
+    const restMs = this.#throttle?.take(this.#key, size) ?? 0;
+    if (restMs === 0) return;
+    const { timers } = this.#relay.engine;
+    this.#wake = timers.after(restMs, () => {
+      this.#wake = undefined;
+      this.#relay.activity.at = timers.now();
+      this.#relay.pump(this);
+    });
   }
 
   #goOnLater(): void {

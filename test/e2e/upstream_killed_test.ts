@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { Command } from "../../src/protocol/codes.ts";
+import { type Program, source, start } from "../support/program.ts";
+import { ask } from "../support/socks.ts";
+import { until } from "../support/until.ts";
+
+/** Sessions at a time, and how many in all. */
+const LANES = 16, SESSIONS = 400;
+
+test(
+  "an upstream that is killed under load: sessions not yet started fail over, none hang",
+  { timeout: 60_000 },
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), "gate46-"));
+    const server = createServer((socket) => socket.on("error", () => {}).end("hello"));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as { port: number };
+    const running: Program[] = [];
+    const run = async (...flags: string[]) => {
+      const program = await start(source, ["--listen=127.0.0.1:0", "--admin=off", "--workers=1", ...flags]);
+      running.push(program);
+      return program;
+    };
+    try {
+      const [one, other] = [await run("--allow=127.0.0.0/8"), await run("--allow=127.0.0.0/8")];
+      const url = (program: Program) => `socks5://127.0.0.1:${program.addrs[0]!.port}`;
+      const config = join(folder, "gate46.toml");
+      writeFileSync(
+        config,
+        `
+[[upstreams]]
+name = "either"
+chains = ["${url(one)}", "${url(other)}"]
+policy = "round-robin"
+[[rules]]
+action = "allow"
+to = "127.0.0.1"
+via = "either"
+`,
+      );
+      const gateway = await run(`--config=${config}`, "--probe-interval=500ms", "--dial-timeout=5s");
+      const replies = new Map<number, number>();
+      let begun = 0, slowest = 0;
+      const lane = async () => {
+        while (begun++ < SESSIONS) {
+          const startedAt = performance.now();
+          const { client, reply } = await ask(gateway.addrs[0]!, Command.Connect, "127.0.0.1", port);
+          replies.set(reply.reply, (replies.get(reply.reply) ?? 0) + 1);
+          client.close();
+          slowest = Math.max(slowest, performance.now() - startedAt);
+          if (begun === SESSIONS / 4) one.signal("SIGKILL");
+        }
+      };
+      await Promise.all(Array.from({ length: LANES }, lane));
+      assert.deepEqual(Array.from(replies), [[0, SESSIONS]]);
+      assert.ok(slowest < 5_000, `a session took ${slowest} ms`);
+      await until("it is told", () => /upstream down/.test(gateway.output()));
+      assert.equal((gateway.output().match(/upstream down/g) ?? []).length, 1);
+    } finally {
+      for (const program of running) program.signal("SIGKILL");
+      server.close();
+      rmSync(folder, { recursive: true });
+    }
+  },
+);
