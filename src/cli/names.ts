@@ -7,6 +7,7 @@ import { Names } from "../dns/names.ts";
 import type { Resolver } from "../dns/resolver.ts";
 import { transportTo } from "../dns/server.ts";
 import { Servers } from "../dns/servers.ts";
+import type { Transport } from "../dns/transport.ts";
 import { Nat64 } from "../gateway/nat64.ts";
 import type { Clock } from "../net/clock.ts";
 import type { Net } from "../net/socket.ts";
@@ -15,6 +16,8 @@ import type { Net } from "../net/socket.ts";
 export interface Naming {
   readonly resolver: Resolver;
   readonly nat64: Nat64 | undefined;
+  /** The ways to the DNS servers, in their order. */
+  readonly servers: readonly Transport[];
   /** Ends what is held open towards DNS servers. */
   close(): void;
 }
@@ -24,6 +27,8 @@ export interface NamingParts {
   readonly clock: Clock;
   /** Who is asked where no DNS server is configured, and for what only the system knows. */
   readonly system: Resolver;
+  /** The way to the DNS server of that place in the configuration, where this thread cannot speak TLS. */
+  readonly overTls?: (place: number) => Transport;
 }
 
 /** As a configuration says. Throws ConfigError. */
@@ -31,31 +36,34 @@ export function openNaming(config: Config, parts: NamingParts): Naming {
   const { net, clock, system } = parts;
   const configured = parseHosts(config.host.join("\n"));
   const hosts: (() => Hosts)[] = config.host.length > 0 ? [() => configured] : [];
-  const dns = dnsResolver(config, parts);
+  const servers = waysToServers(config, parts);
+  const dns = servers.length > 0 ? new DnsResolver(new Servers(servers, clock), net, clock) : undefined;
   if (dns) hosts.push(watchedHosts(readHosts, clock)); // which the system's resolver reads itself
   const resolver = new Names({ hosts, system, ...(dns && { dns }) });
   const nat64 = config.nat64 && new Nat64({ net, clock, resolver, prefix: config.nat64 });
-  return { resolver, nat64, close: () => dns?.close() };
+  return { resolver, nat64, servers, close: () => dns?.close() };
 }
 
-/** Whether the configured DNS servers are asked through our own sockets only, and not through the runtime's TLS. */
-export function asksThroughNet({ dns }: Config): boolean {
-  return dns.every(({ kind }) => kind === "udp" || kind === "tcp");
-}
-
-function dnsResolver({ dns, dnsCa }: Config, { net, clock }: NamingParts): DnsResolver | undefined {
-  if (dns.length === 0) return undefined;
-  const ca = dnsCa === undefined ? undefined : readCa(dnsCa);
-  const transports = dns.map((server) => transportTo(server, { net, clock, ca }));
-  return new DnsResolver(new Servers(transports, clock), net, clock);
+function waysToServers({ dns, dnsCa }: Config, { net, clock, overTls }: NamingParts): readonly Transport[] {
+  const ca = dnsCa === undefined || overTls ? undefined : readCa(dnsCa);
+  return dns.map((server, place) =>
+    overTls && (server.kind === "tls" || server.kind === "https")
+      ? overTls(place)
+      : transportTo(server, { net, clock, ca })
+  );
 }
 
 function readCa(path: string): string {
+  let text;
   try {
-    return readFileSync(path, "utf8");
+    text = readFileSync(path, "utf8");
   } catch (error) {
     throw new ConfigError(`Cannot read ${path}: ${(error as { code?: string }).code}`);
   }
+  if (!text.includes("-----BEGIN CERTIFICATE-----")) {
+    throw new ConfigError(`Cannot read ${path}: no certificate in PEM there`);
+  }
+  return text;
 }
 
 function readHosts(): string {

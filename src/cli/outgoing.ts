@@ -1,5 +1,5 @@
 import type { GatewaySettings } from "../gateway/settings.ts";
-import { NetError } from "../net/error.ts";
+import { NetError, netError } from "../net/error.ts";
 import type { Net } from "../net/socket.ts";
 
 const cannotBind = "Deno cannot choose the address of a connection; use --engine linux, or Bun";
@@ -10,6 +10,11 @@ export async function checkOutgoing(net: Net, { outgoing }: GatewaySettings): Pr
     if (!net.bindsConnections) {
       throw new NetError("other", `Cannot connect from --outgoing ${host}: ${cannotBind}`);
     }
-    (await net.bindUdp({ host, port: 0 })).close();
+    try {
+      (await net.bindUdp({ host, port: 0 })).close();
+    } catch (error) {
+      const { kind, message } = netError(error, "bind UDP", host);
+      throw new NetError(kind, `Cannot connect from --outgoing ${host}: ${message}`, { cause: error });
+    }
   }
 }

@@ -42,7 +42,7 @@ export async function startThreadedService(
     entry,
     count,
     start: { config: text, listen, otherListeners, asksForPasswords: authenticator !== undefined },
-    resolver: openNaming(config, { net, clock: systemClock, system: systemResolver() }).resolver,
+    naming: openNaming(config, { net, clock: systemClock, system: systemResolver() }),
     authenticator,
     emit,
   });

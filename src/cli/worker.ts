@@ -1,7 +1,10 @@
 import { Buffer } from "node:buffer";
 import { isMainThread, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { Metrics } from "../admin/metrics.ts";
+import type { DnsReply } from "../dns/message.ts";
 import { resolveByLookup } from "../dns/system.ts";
+import type { Transport } from "../dns/transport.ts";
+import { orAborted } from "../dns/waiting.ts";
 import type { Event } from "../events.ts";
 import { Counters } from "../gateway/limits/counters.ts";
 import type { Authenticator } from "../gateway/methods.ts";
@@ -13,7 +16,7 @@ import { linuxNet } from "../net/linux/net.ts";
 import { giveThreadTo, openKernel } from "../net/mod.ts";
 import { composeGateway } from "./composition.ts";
 import { parseConfigText } from "./config_file.ts";
-import { asksThroughNet, openNaming } from "./names.ts";
+import { openNaming } from "./names.ts";
 import { startLog, stopLog } from "./log.ts";
 import { socketOptions } from "./socket_options.ts";
 import { Questions } from "./questions.ts";
@@ -56,12 +59,17 @@ export async function startWorker({ port, number, ...start }: WorkerStart): Prom
     async (name) => await questions.ask({ type: "resolve", name }) as readonly string[],
     async (address) => await questions.ask({ type: "reverse", address }) as string,
   );
-  // Servers that want TLS are asked by the main thread, as the system is.
-  const own = asksThroughNet(config) ? config : { ...config, dns: [], host: [] };
+  // Servers that want TLS are asked by the main thread, as the system is; what they say is kept here.
+  const overTls = (place: number): Transport => ({
+    name: `DNS server ${place + 1}`,
+    ask: (question, cut) =>
+      orAborted(questions.ask({ type: "dns", place, question }) as Promise<DnsReply>, cut, question.name),
+    close: () => {},
+  });
   const gateway = composeGateway(config, {
     net,
     clock: engine.timers,
-    naming: openNaming(own, { net, clock: engine.timers, system: main }),
+    naming: openNaming(config, { net, clock: engine.timers, system: main, overTls }),
     authenticator: start.asksForPasswords ? askingAuthenticator(questions) : undefined,
     otherListeners: () => start.otherListeners,
     emit,

@@ -1,4 +1,5 @@
 import type { MessagePort } from "node:worker_threads";
+import type { Question as DnsQuestion } from "../dns/message.ts";
 import type { Snapshot } from "../admin/aggregate.ts";
 import type { UpstreamEvent } from "../events.ts";
 import type { NetErrorKind } from "../net/error.ts";
@@ -31,6 +32,8 @@ export interface WorkerStart {
 export type Question =
   | { readonly type: "resolve"; readonly name: string }
   | { readonly type: "reverse"; readonly address: string }
+  /** `place` is that of a DNS server in the configuration. */
+  | { readonly type: "dns"; readonly place: number; readonly question: DnsQuestion }
   | { readonly type: "verify"; readonly username: Uint8Array; readonly password: Uint8Array };
 
 export type FromWorker =

@@ -1,14 +1,17 @@
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { aggregateText, aggregateType, type Snapshot } from "../admin/aggregate.ts";
 import type { MetricsSource } from "../admin/app.ts";
-import type { Resolver } from "../dns/resolver.ts";
+import type { DnsReply, Question as DnsQuestion } from "../dns/message.ts";
+import type { Transport } from "../dns/transport.ts";
 import type { Emit } from "../events.ts";
 import type { Authenticator } from "../gateway/methods.ts";
 import { clearRegion, countersMemory } from "../gateway/limits/counters.ts";
+import { Cut } from "../net/cut.ts";
 import { NetError, netError } from "../net/error.ts";
 import { DescriptorOwners } from "../net/linux/descriptor_owners.ts";
 import type { Libc } from "../net/linux/libc.ts";
 import type { SocketAddr } from "../net/socket.ts";
+import type { Naming } from "./names.ts";
 import type { Service } from "./service.ts";
 import { UpstreamStates } from "./upstream_states.ts";
 import type { FromWorker, Question, ToWorker, WorkerStart } from "./worker_messages.ts";
@@ -22,13 +25,17 @@ const FIRST_RESTART_MS = 100, LAST_RESTART_MS = 10_000, SETTLED_MS = 60_000;
 /** How long /metrics waits for a worker (ms): it may be busy, or just gone. */
 const METRICS_MS = 1_000;
 
+/** A question to a DNS server is given up after so long (ms); who asks has given up before. */
+const DNS_MS = 5_000;
+
 export interface PoolOptions {
   readonly libc: Libc;
   /** The module that a worker begins with. */
   readonly entry: string | URL;
   readonly count: number;
   readonly start: Pick<WorkerStart, "config" | "listen" | "otherListeners" | "asksForPasswords">;
-  readonly resolver: Resolver;
+  /** Whom workers ask for what they cannot ask for themselves. */
+  readonly naming: Pick<Naming, "resolver" | "servers" | "close">;
   readonly authenticator: Authenticator | undefined;
   readonly emit: Emit;
 }
@@ -92,6 +99,7 @@ export class WorkerPool implements Service {
         this.#tell(member, { type: "drain", deadlineMs });
       })
     ));
+    this.#options.naming.close();
     emit({ type: "drained", cut: cuts.reduce<number>((sum, cut) => sum + (cut ?? 0), 0) });
   }
 
@@ -157,12 +165,14 @@ export class WorkerPool implements Service {
   }
 
   #valueOf(question: Question): Promise<unknown> {
-    const { resolver, authenticator } = this.#options;
+    const { naming: { resolver, servers }, authenticator } = this.#options;
     switch (question.type) {
       case "resolve":
         return resolver.resolve(question.name);
       case "reverse":
         return resolver.reverse(question.address);
+      case "dns":
+        return askWithin(DNS_MS, servers[question.place]!, question.question);
       case "verify":
         return authenticator!.verify(question, () => true);
     }
@@ -222,3 +232,13 @@ export class WorkerPool implements Service {
 }
 
 const wake = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
+
+async function askWithin(ms: number, server: Transport, question: DnsQuestion): Promise<DnsReply> {
+  const late = new Cut();
+  const timer = setTimeout(() => late.make(), ms);
+  try {
+    return await server.ask(question, late);
+  } finally {
+    clearTimeout(timer);
+  }
+}

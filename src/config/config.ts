@@ -70,6 +70,9 @@ export function readConfig({ file, environment, flags }: ConfigSources): ReadCon
 function assemble(values: Values, file: FileContent | undefined): Config {
   const { config: _, listen, user, open, drain, prefer, only, via, ...rest } = values;
   if (prefer && only) throw new ConfigError("Cannot have both --prefer and --only: say which");
+  if (rest.dnsCa !== undefined && !rest.dns.some(({ kind }) => kind === "tls" || kind === "https")) {
+    throw new ConfigError("Cannot use --dns-ca: no --dns is tls:// or https://");
+  }
   const config = {
     ...withoutSettings(rest),
     listen: covered(listen.flat()),

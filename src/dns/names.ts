@@ -17,8 +17,8 @@ const loopback: readonly string[] = ["127.0.0.1", "::1"];
 
 /**
  * Who is asked for a name: hosts that were configured; nobody for `.onion` (RFC 7686 s2), `.invalid` and `localhost`
- * (RFC 6761 s6); the system alone for `.local` (RFC 6762 s3) and single labels, which its search domains are for; else the
- * DNS servers.
+ * (RFC 6761 s6); for `.local`, which is multicast DNS (RFC 6762 s3), the system, or nobody where there are DNS servers; the
+ * system alone for single labels, which its search domains are for; else the DNS servers.
  */
 export class Names implements Resolver {
   readonly #options: NamesOptions;
@@ -58,9 +58,10 @@ export class Names implements Resolver {
   }
 
   #for(key: string): Resolver {
-    if (isIn(key, "onion") || isIn(key, "invalid")) return nobody;
     const { dns, system } = this.#options;
-    return dns && key.includes(".") && !isIn(key, "local") ? dns : system;
+    if (isIn(key, "onion") || isIn(key, "invalid")) return nobody;
+    if (dns && isIn(key, "local")) return nobodyForLocal;
+    return dns && key.includes(".") ? dns : system;
   }
 }
 
@@ -68,12 +69,10 @@ function isIn(key: string, top: string): boolean {
   return key.endsWith(top) && (key.length === top.length || key[key.length - top.length - 1] === ".");
 }
 
-const nobody: Resolver = {
-  resolve: (name) => Promise.reject(never(name)),
-  first: (name) => Promise.reject(never(name)),
-  reverse: (address) => Promise.reject(never(address)),
-};
+const nobody = neverAsking("such names are never asked for");
+const nobodyForLocal = neverAsking("no DNS server knows '.local' names; say its addresses as those of a host");
 
-function never(name: string): NetError {
-  return new NetError("no-such-name", `Cannot resolve '${name}': such names are never asked for`);
+function neverAsking(state: string): Resolver {
+  const never = (name: string) => Promise.reject(new NetError("no-such-name", `Cannot resolve '${name}': ${state}`));
+  return { resolve: never, first: never, reverse: never };
 }

@@ -51,6 +51,8 @@ class Connection {
   readonly #name: string;
   readonly #clock: Clock;
   readonly #opening: Promise<Stream>;
+  /** The last write, for a socket takes one at a time. */
+  #written: Promise<unknown>;
   /** Made when it is closed, though it may not be open yet. */
   readonly #closing = new Cut();
   readonly #waiting = new Map<number, Waiting>();
@@ -62,7 +64,8 @@ class Connection {
     this.#name = name;
     this.#clock = clock;
     this.#heardAt = clock.now();
-    this.#opening = open(this.#closing);
+    this.#written = this.#opening = open(this.#closing);
+    this.#written.catch(() => {});
     void this.#run();
   }
 
@@ -85,7 +88,8 @@ class Connection {
       return await new Promise<DnsReply>((resolve, reject) => {
         if (cut.made) return reject(this.#error("given up", "aborted"));
         this.#waiting.set(id, { query, resolve, reject });
-        this.#opening.then((stream) => stream.write(framed(query))).catch((error) => this.#fail(error));
+        this.#written = this.#written.then(async () => await (await this.#opening).write(framed(query)))
+          .catch((error) => this.#fail(error));
       });
     } finally {
       release();

@@ -48,8 +48,9 @@ export async function judgedAddresses(
 
 /** The same as soon as there is something to begin with: the family that leads, or any after a short delay. */
 export async function judgedSoon(dialler: Dialler, destination: Address, cut: Cut): Promise<Judged> {
-  const { resolver, judge, clock } = dialler;
+  const { resolver, judge, clock, nat64 } = dialler;
   refuseEarly(judge, destination);
+  if (destination.type !== AddressType.IPv4) await nat64?.askedOnce();
   if (!isNamed(destination)) return { addresses: passing(judge, destination, [destination.host]) };
   const { hosts, all } = await resolver.first(destination.host, cut);
   if (!all) return { addresses: passing(judge, destination, hosts) };

@@ -64,16 +64,11 @@ export async function bindThrough(conversation: Conversation, onward: Onward): P
   }
 }
 
-/** RESOLVE and RESOLVE_PTR as a chained relay: a name that goes on is not resolved here. */
-export async function resolveThrough(
-  conversation: Conversation,
-  onward: Onward,
-  command: Command,
-): Promise<SessionEnd> {
+/** RESOLVE or RESOLVE_PTR as a chained relay: the last gateway asks, and it is told here what that one told. */
+export async function resolveThrough(conversation: Conversation, onward: Onward, command: Command): Promise<Address> {
   const { wire, bound } = await askThrough(conversation, onward, command);
   wire.socket.close();
-  await conversation.succeed(bound);
-  return "end";
+  return bound;
 }
 
 /** Has one chain of the route answer the request. Rejects with ReplyError or NetError. */

@@ -29,7 +29,7 @@ async function startPool(count: number, events: Event[]): Promise<{ pool: Worker
     entry,
     count,
     start: { config: { environment: {}, flags }, listen: [addr], otherListeners: [], asksForPasswords: false },
-    resolver: new MemoryResolver(),
+    naming: { resolver: new MemoryResolver(), servers: [], close: () => {} },
     authenticator: undefined,
     emit: (event) => events.push(event),
   });

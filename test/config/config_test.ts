@@ -105,6 +105,7 @@ describe("parseConfig() complains in one line that names the flag", () => {
     [{ host: ["a=192.0.2.7,x"] }, "Cannot parse --host: 'x' in 'a=192.0.2.7,x' is no address"],
     [{ prefer: "ipv5" }, "Cannot parse --prefer: 'ipv5' is not one of ipv4, ipv6"],
     [{ prefer: "ipv4", only: "ipv6" }, "Cannot have both --prefer and --only: say which"],
+    [{ dnsCa: "ca.pem", dns: ["192.0.2.53"] }, "Cannot use --dns-ca: no --dns is tls:// or https://"],
     [{ outgoing: ["192.0.2.1", "192.0.2.2"] }, "Cannot parse --outgoing[1]: a second address of its family"],
     [{ nat64: "auto4" }, "Cannot parse --nat64: 'auto4' is not a prefix"],
     [{ nat64: "192.0.2.0/24" }, `Cannot parse --nat64: '192.0.2.0/24' ${NAT64}`],

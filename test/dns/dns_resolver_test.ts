@@ -473,3 +473,17 @@ function looping(reply: Uint8Array): Uint8Array {
   copy[at + 1] = at;
   return copy;
 }
+
+test("A server that is asked by TCP alone is told many questions one after the other", async () => {
+  const r = new Resolving();
+  await r.start();
+  r.net.pipeSize = 64; // less than two of them
+  const transport = transportTo({ kind: "tcp", addr: NS1 }, r);
+  const names = Array.from({ length: 20 }, (_, i) => `n${i}.test`);
+  for (const name of names) r.one.records("A", name, 60, A);
+  const replies = await Promise.all(names.map((name) => transport.ask({ name, type: "A" }, new Cut())));
+  assert.ok(replies.every(({ answers }) => answers.length === 1));
+  assert.deepEqual(r.one.asked, names.map((name) => `A ${name}/tcp`));
+  transport.close();
+  await r.end();
+});

@@ -1,16 +1,12 @@
 import assert from "node:assert/strict";
-import { Buffer } from "node:buffer";
-import { createServer as createHttpsServer } from "node:https";
-import type { AddressInfo } from "node:net";
-import { createServer as createTlsServer } from "node:tls";
 import { describe, test } from "node:test";
-import { decode, encode } from "dns-packet";
 import { transportTo } from "../../src/dns/server.ts";
 import type { Transport } from "../../src/dns/transport.ts";
 import { systemClock } from "../../src/net/clock.ts";
 import { Cut } from "../../src/net/cut.ts";
 import { openNet } from "../../src/net/mod.ts";
 import { certificatesFor, hasOpenssl } from "../support/certificates.ts";
+import { SecureDns, type Seen } from "../support/secure_dns.ts";
 import { skipped } from "../support/skipped.ts";
 import { within } from "../support/until.ts";
 
@@ -18,77 +14,8 @@ const QUESTION = { name: "a.test", type: "A" } as const;
 const skip = skipped("DNS over TLS and HTTPS", hasOpenssl ? false : "openssl is not here");
 const certificates = hasOpenssl ? certificatesFor("DNS:dns.test", "IP:127.0.0.1") : { ca: "", key: "", cert: "" };
 const strangers = hasOpenssl ? certificatesFor("DNS:dns.test", "IP:127.0.0.1") : certificates;
+const { dotServer, dohServer } = new SecureDns(certificates, "203.0.113.1");
 const net = await openNet();
-
-/** Answers 203.0.113.1 to what is asked. */
-function answer(query: Uint8Array): Buffer {
-  const { id, questions } = decode(Buffer.from(query));
-  const [{ name }] = questions as unknown as [{ name: string }];
-  return encode({
-    type: "response",
-    id: id!,
-    questions: questions!,
-    answers: [{ type: "A", name, ttl: 60, data: "203.0.113.1" }],
-  });
-}
-
-interface Seen {
-  port: number;
-  connections: number;
-  queries: number;
-  close(): void;
-}
-
-/** A DoT server that answers `perConnection` queries on each connection, and then closes it. */
-async function dotServer(perConnection = Infinity): Promise<Seen> {
-  const seen: Seen = { port: 0, connections: 0, queries: 0, close: () => server.close() };
-  const server = createTlsServer({ key: certificates.key, cert: certificates.cert }, (socket) => {
-    seen.connections++;
-    let unread = Buffer.alloc(0), answered = 0;
-    socket.on("error", () => {});
-    socket.on("data", (chunk: Uint8Array) => {
-      unread = Buffer.concat([unread, chunk]);
-      while (unread.length >= 2 && unread.length >= 2 + unread.readUInt16BE(0)) {
-        const size = 2 + unread.readUInt16BE(0);
-        const reply = answer(unread.subarray(2, size));
-        seen.queries++;
-        const head = Buffer.alloc(2);
-        head.writeUInt16BE(reply.length);
-        // In two pieces, as TCP may.
-        socket.write(head.subarray(0, 1));
-        socket.write(Buffer.concat([head.subarray(1), reply]));
-        unread = unread.subarray(size);
-        if (++answered === perConnection) socket.end();
-      }
-    });
-  });
-  server.on("tlsClientError", () => {});
-  await new Promise<void>((resolve) => server.listen(0, "0.0.0.0", () => resolve()));
-  seen.port = (server.address() as AddressInfo).port;
-  return seen;
-}
-
-async function dohServer(status = 200): Promise<Seen> {
-  const seen: Seen = { port: 0, connections: 0, queries: 0, close: () => server.close() };
-  const server = createHttpsServer({ key: certificates.key, cert: certificates.cert }, (request, response) => {
-    const chunks: Uint8Array[] = [];
-    request.on("data", (chunk: Uint8Array) => chunks.push(chunk));
-    request.on("end", () => {
-      seen.queries++;
-      const query = Buffer.concat(chunks);
-      assert.equal(request.method, "POST");
-      assert.equal(request.headers["content-type"], "application/dns-message");
-      assert.equal(query.readUInt16BE(0), 0, "the id is 0 (RFC 8484 s4.1)");
-      response.writeHead(status, { "content-type": "application/dns-message" });
-      response.end(answer(query));
-    });
-  });
-  server.on("secureConnection", () => seen.connections++);
-  server.on("tlsClientError", () => {});
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", () => resolve()));
-  seen.port = (server.address() as AddressInfo).port;
-  return seen;
-}
 
 async function ask(transport: Transport): Promise<unknown> {
   const { answers } = await within("an answer", transport.ask(QUESTION, new Cut()), 10_000);

@@ -25,8 +25,8 @@ describe("Who is asked for a name", () => {
       ["example.org", "dns"],
       ["EXAMPLE.org.", "dns"],
       ["printer", "system"],
-      ["printer.local", "system"],
-      ["local", "system"],
+      ["printer.local", "nobody"],
+      ["local", "nobody"],
       ["notlocal.example", "dns"],
       ["my.notonion", "dns"],
       ["facebookcorewwwi.onion", "nobody"],
@@ -59,10 +59,12 @@ describe("Who is asked for a name", () => {
     system.set("example.org", [A]);
     assert.deepEqual(await names.resolve("example.org"), [A]);
     await assert.rejects(names.resolve("x.onion"), { kind: "no-such-name" });
+    system.set("printer.local", [AAAA]);
+    assert.deepEqual(await names.resolve("printer.local"), [AAAA]);
     assert.deepEqual(await names.resolve("db.localhost"), ["127.0.0.1", "::1"]);
     system.set("localhost", ["::1"]);
     assert.deepEqual(await names.resolve("localhost"), ["::1"]);
-    assert.deepEqual(system.asked, ["example.org", "localhost"]);
+    assert.deepEqual(system.asked, ["example.org", "printer.local", "localhost"]);
   });
 });
 

@@ -10,7 +10,7 @@ import { type Program, shell, source, start } from "../support/program.ts";
 import { skipped } from "../support/skipped.ts";
 import { until } from "../support/until.ts";
 
-const missing = ["dnsmasq", "tor-resolve", "curl", "drill", "nft"].find((tool) =>
+const missing = ["dnsmasq", "tor-resolve", "torsocks", "curl", "drill", "nft"].find((tool) =>
   spawnSync("which", [tool]).status !== 0
 );
 const skip = skipped("names in network namespaces", whyNot() || (missing ? `${missing} is not here` : false));
@@ -79,6 +79,7 @@ const zone = [
   "address=/rebind.test/127.0.0.1",
   "address=/rebind.test/::1",
   `address=/six.test/${address.s6}`,
+  `address=/four.test/${address.s4}`,
   "ptr-record=99.3.46.10.in-addr.arpa,server.test",
   ...Array.from({ length: 120 }, () => 0).map((_, i) => `address=/big.test/10.46.3.${100 + i}`),
   `address=/big.test/${address.s4}`,
@@ -247,12 +248,22 @@ nameTest("an address that changes is followed when its TTL is over", async () =>
 
 nameTest("RESOLVE and RESOLVE_PTR by tor-resolve", async () => {
   const resolve = (...args: string[]) => within("c4", "tor-resolve", "-5", ...args, `${address.gwC4}:1080`);
-  assert.equal((await resolve("dual.test")).stdout.trim(), address.s4);
+  assert.match((await resolve("dual.test")).stdout, /^fd46:4::/, "which --prefer says");
+  assert.equal((await resolve("four.test")).stdout.trim(), address.s4);
   assert.equal((await resolve("six.test")).stdout.trim(), address.s6);
   assert.equal((await resolve("-x", address.absent)).stdout.trim(), "server.test");
   assert.match((await resolve("nx.test")).stderr, /status response '4'/);
   assert.match((await resolve("x.bad.test")).stderr, /status response '1'/);
   assert.match((await resolve("rebind.test")).stderr, /status response '2'/);
+});
+
+nameTest("RESOLVE by torsocks, and CONNECT to what it was told", async () => {
+  const { stdout, stderr } = await within(
+    "c4",
+    ...["torsocks", "-a", address.gwC4, "-P", "1080", "curl", "--silent", "--max-time", "10", "http://four.test/hello"],
+  );
+  assert.equal(stdout, "hello", stderr);
+  await until("the log has the lookup", () => /command=resolve destination=four\.test/.test(running.names!.output()));
 });
 
 nameTest("NAT64: an IPv4 literal without a way goes over IPv6, one behind the prefix over IPv4", async () => {

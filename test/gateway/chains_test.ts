@@ -3,7 +3,8 @@ import type { Socket } from "../../src/net/socket.ts";
 import { NetError } from "../../src/net/error.ts";
 import type { Authenticator } from "../../src/gateway/methods.ts";
 import type { Upstream } from "../../src/gateway/upstreams/upstream.ts";
-import { ipAddress } from "../../src/protocol/address.ts";
+import { ipAddress, nameAddress } from "../../src/protocol/address.ts";
+import { Command } from "../../src/protocol/codes.ts";
 import type { Credentials } from "../../src/protocol/negotiation.ts";
 import { encodeReply } from "../../src/protocol/request.ts";
 import type { Client } from "../../src/sockslib/client.ts";
@@ -12,7 +13,7 @@ import { bytes, hex, joined } from "../support/bytes.ts";
 import { chainTest, ChainWorld, HOP1, HOP2, HOP3, type Link, type LinkOptions } from "../support/chain.ts";
 import { Peer, Server } from "../support/peer.ts";
 import { settle } from "../support/test_clock.ts";
-import { SERVER4, SERVER6 } from "../support/world.ts";
+import { request, SERVER4, SERVER6 } from "../support/world.ts";
 
 const text = new TextDecoder();
 const url1 = `socks5://${HOP1}`, url2 = `socks5://[${HOP2}]:1080`, url3 = `socks5://${HOP3}:1080`;
@@ -529,3 +530,34 @@ chainTest("a session that is cut while it goes on leaves nothing behind", async 
   await settle();
   assert.deepEqual(first.net.open, []);
 });
+
+for (
+  const [command, host, told, reply] of [
+    [Command.Resolve, "server.example", SERVER6, 0],
+    [Command.ResolvePtr, SERVER6, "server.example", 0],
+    [Command.Resolve, "absent.example", undefined, 4],
+    [Command.Resolve, "closed.example", undefined, 2],
+  ] as const
+) {
+  chainTest(`command ${command} for ${host} travels on: ${told ?? `reply ${reply}`}`, async (world) => {
+    const settings = { resolveCommands: true };
+    const first = await world.add([HOP1], {
+      others: ["2001:db8:2::11"],
+      settings,
+      rules: [{ action: "deny", to: ["198.51.100.0/24"] }, { action: "allow", via: [url2] }],
+    });
+    const second = await world.add([HOP2], { settings });
+    second.resolver.set("server.example", [SERVER6]);
+    second.resolver.set(SERVER6, ["server.example"]);
+    second.resolver.set("closed.example", ["198.51.100.7"]);
+    const client = new Peer(await world.client.connect({ host: HOP1, port: 1080 }));
+    await client.send("05 01 00");
+    client.heard();
+    await client.send(request(command, { host, port: 0 }));
+    await settle();
+    const bound = told === undefined ? undefined : ipAddress(told, 0) ?? nameAddress(told, 0);
+    assert.equal(client.heard(), hex(encodeReply(reply, bound)));
+    await client.close();
+    assert.deepEqual([first.resolver.asked, second.resolver.asked], [[], [host]]);
+  });
+}

@@ -134,6 +134,59 @@ describe("--nat64 auto (RFC 7050)", () => {
   });
 });
 
+describe("What lies behind a prefix that was found", () => {
+  const options = { ...DUAL, nat64: "auto", rules: [{ action: "deny", to: ["203.0.113.0/24"] }] } as const;
+  const found = ["2001:db8:64::c000:aa", "2001:db8:46::c000:ab"];
+
+  worldTest("is judged as what it means, behind each of several", options, async (world) => {
+    world.resolver.set("ipv4only.arpa", found);
+    assert.equal(await dialled(world, LOCAL), undefined);
+    assert.equal(await dialled(world, "2001:db8:46::cb00:7150"), undefined);
+    assert.equal(await dialled(world, "2001:db8:47::cb00:7150"), "2001:db8:47::cb00:7150");
+    assert.deepEqual(world.resolver.asked, ["ipv4only.arpa"]);
+  });
+
+  worldTest("is, before the network has answered for the first time", options, async (world) => {
+    world.resolver.set("ipv4only.arpa", "silent");
+    const client = await world.request(Command.Connect, { host: LOCAL, port: 80 }, { family: 6 });
+    assert.equal(client.heard(), "");
+    world.resolver.answer("ipv4only.arpa", found);
+    await settle();
+    assert.equal(client.heard(), replyHex(2));
+    await client.close();
+  });
+
+  worldTest("is, while name servers are away later", options, async (world) => {
+    world.resolver.set("ipv4only.arpa", found, "name-lookup-failed");
+    assert.equal(await dialled(world, LOCAL), undefined);
+    await world.clock.advance(600_000);
+    assert.equal(await dialled(world, LOCAL), undefined);
+    await settle();
+    assert.equal(await dialled(world, LOCAL), undefined);
+    assert.equal(world.resolver.asked.length, 2);
+  });
+
+  worldTest("is no longer where the network says that it has none", options, async (world) => {
+    world.resolver.set("ipv4only.arpa", found, "no-such-name");
+    assert.equal(await dialled(world, LOCAL), undefined);
+    await world.clock.advance(600_000);
+    assert.equal(await dialled(world, LOCAL), undefined);
+    await settle();
+    assert.equal(await dialled(world, LOCAL), LOCAL);
+  });
+
+  worldTest("is waited for 5 s, and not again", options, async (world) => {
+    world.resolver.set("ipv4only.arpa", "silent");
+    const client = await world.request(Command.Connect, { host: SERVER6, port: 80 }, { family: 6 });
+    await settle();
+    assert.deepEqual(world.net.dialled, []);
+    await world.clock.advance(5_000);
+    assert.equal(world.net.dialled.length, 1);
+    await client.close();
+    assert.equal(await dialled(world, SERVER6), SERVER6);
+  });
+});
+
 describe("UDP", () => {
   for (
     const [what, gateway, asked, there] of [

@@ -43,6 +43,14 @@ describe("RESOLVE (F0)", () => {
     });
   }
 
+  worldTest("tells the family that a rule prefers", {
+    ...ON,
+    rules: [{ action: "allow", names: ["server.test"], family: "prefer-ipv6" }],
+  }, async (world) => {
+    world.resolver.set("server.test", [SERVER4, SERVER6]);
+    assert.equal(await heard(world, Command.Resolve, "server.test"), replyHex(0, { host: SERVER6, port: 0 }));
+  });
+
   worldTest("tells a literal as it is", ON, async (world) => {
     assert.equal(await heard(world, Command.Resolve, SERVER6), replyHex(0, { host: SERVER6, port: 0 }));
   });
@@ -97,5 +105,13 @@ describe("RESOLVE_PTR (F1)", () => {
     assert.equal(await heard(world, Command.ResolvePtr, SERVER6), replyHex(1));
     assert.equal(await heard(world, Command.ResolvePtr, "127.0.0.1"), replyHex(2));
     assert.equal(await heard(world, Command.ResolvePtr, "server.test"), replyHex(8));
+  });
+
+  worldTest("tells no name that is denied", {
+    ...ON,
+    rules: [{ action: "deny", names: [".denied.test"] }],
+  }, async (world) => {
+    world.resolver.set(SERVER4, ["db.denied.test"]);
+    assert.equal(await heard(world, Command.ResolvePtr, SERVER4), replyHex(2));
   });
 });
