@@ -18,7 +18,8 @@ export interface TlsServer {
 export function openTls({ addr, serverName, ca }: TlsServer, cut: Cut): Promise<Stream> {
   const { host, port } = addr;
   return new Promise((resolve, reject) => {
-    const socket = connect({ host, port, servername: serverName ?? "", ca, ALPNProtocols: ["dot"] });
+    // Without a name it is the address that the certificate has to have: "" would be "localhost" to Deno 2.4.
+    const socket = connect({ host, port, ...(serverName && { servername: serverName }), ca, ALPNProtocols: ["dot"] });
     const release = cut.on(() => socket.destroy());
     const chunks: Uint8Array[] = [];
     let ended = false, failure: NetError | undefined;
@@ -49,7 +50,10 @@ export function openTls({ addr, serverName, ca }: TlsServer, cut: Cut): Promise<
       },
       write: (bytes) =>
         new Promise((done, fail) =>
-          void socket.write(bytes, (error) => error ? fail(netError(error, "write to", addressText(addr))) : done())
+          void socket.write(
+            bytes,
+            (error) => error ? fail(failure ?? netError(error, "write to", addressText(addr))) : done(),
+          )
         ),
       close: () => void socket.destroy(),
     };

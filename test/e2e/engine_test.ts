@@ -108,12 +108,16 @@ for (const target of [source, ...executables]) {
     };
     await many(6_000);
     await settled(gateway.admin!.port);
-    const descriptors = readdirSync(`/proc/${pid}/fd`).length, memory = residentSize(pid);
-    await many(6_000);
-    await settled(gateway.admin!.port);
+    const descriptors = readdirSync(`/proc/${pid}/fd`).length;
+    // A heap finds its size in some rounds; what leaks grows in each.
+    for (let round = 1, memory = residentSize(pid), grown = Infinity; grown > 4 << 20; round++) {
+      await many(4_000);
+      await settled(gateway.admin!.port);
+      grown = residentSize(pid) - memory;
+      memory += grown;
+      assert.ok(grown <= 4 << 20 || round < 6, `${grown >> 20} MiB more after 4,000 sessions, and so ${round} times`);
+    }
     await until("descriptors are as they were", () => readdirSync(`/proc/${pid}/fd`).length <= descriptors + 2);
-    const grown = residentSize(pid) - memory;
-    assert.ok(grown < 24 << 20, `${grown >> 20} MiB more after 6,000 sessions`);
     echo.close();
     assert.equal(await gateway.stop(), 0);
   });
