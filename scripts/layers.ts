@@ -53,7 +53,11 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
     "src/dns/resolver.ts",
     silent,
   ],
-  ["src/admin/", "src/admin/ src/events.ts src/protocol/codes.ts hono prom-client", silent],
+  [
+    "src/admin/",
+    "src/admin/ src/events.ts src/protocol/codes.ts src/protocol/address.ts src/net/socket.ts hono prom-client",
+    silent,
+  ],
   ["src/events.ts", "src/protocol/ src/net/socket.ts", silent],
   [
     "src/config/",

@@ -13,6 +13,10 @@ export type Event =
   | { readonly type: "accept-failed"; readonly addr: SocketAddr; readonly error: Error }
   | { readonly type: "accept-recovered"; readonly addr: SocketAddr; readonly failures: number }
   | UpstreamEvent
+  /** New clients get another configuration from now on; what was known of upstreams is not any more. */
+  | { readonly type: "reconfigured" }
+  | { readonly type: "reloaded"; readonly opened: readonly SocketAddr[]; readonly closed: readonly SocketAddr[] }
+  | { readonly type: "reload-refused"; readonly problems: readonly string[] }
   | { readonly type: "draining"; readonly sessions: number; readonly deadlineMs: number }
   | { readonly type: "drained"; readonly cut: number }
   | { readonly type: "worker-died"; readonly worker: number; readonly sessions: number; readonly error: unknown }
@@ -53,6 +57,7 @@ export type SessionEnd =
   | "handshake-timeout"
   | "client-left"
   | "drained"
+  | "ended-by-operator"
   | "fault";
 
 /** Why a datagram went no further. */

@@ -1,10 +1,5 @@
 import { Hono } from "hono";
-
-export interface ChainHealth {
-  readonly upstream: string;
-  readonly chain: string;
-  readonly up: boolean;
-}
+import type { ChainHealth } from "./status.ts";
 
 /** How the gateway is, asked at each request. */
 export interface Health {

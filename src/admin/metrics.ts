@@ -5,7 +5,7 @@ import type { Emit, Event, SessionRecord } from "../events.ts";
 /** Counts events for Prometheus. Every label has a closed set of values: nothing a client sends becomes one. */
 export class Metrics {
   readonly registry = new Registry();
-  readonly #live = new Set<SessionRecord>();
+  readonly #live: ReadonlySet<SessionRecord>;
   /** Bytes and datagrams of sessions that have ended. */
   readonly #ended = { bytes: { up: 0, down: 0 }, datagrams: { up: 0, down: 0 } };
   readonly #sessions = this.#counter("sessions_total", "Sessions ended, by how", ["end"]);
@@ -32,8 +32,9 @@ export class Metrics {
     registers: [this.registry],
   });
 
-  constructor() {
-    const live = this.#live;
+  /** `live` are the sessions under way; one that ends is no longer among them when that is told here. */
+  constructor(live: ReadonlySet<SessionRecord>) {
+    this.#live = live;
     new Gauge({
       name: "gate46_sessions",
       help: "Sessions now",
@@ -51,9 +52,6 @@ export class Metrics {
 
   readonly listen: Emit = (event: Event) => {
     switch (event.type) {
-      case "session-opened":
-        this.#live.add(event.session);
-        break;
       case "session-closed":
         this.#close(event.session);
         break;
@@ -69,6 +67,9 @@ export class Metrics {
       case "upstream":
         this.#upstreams.set({ upstream: event.upstream, chain: event.chain }, event.up ? 1 : 0);
         break;
+      case "reconfigured":
+        this.#upstreams.reset();
+        break;
       case "fault":
         this.#faults.inc();
         break;
@@ -76,7 +77,6 @@ export class Metrics {
   };
 
   #close(session: SessionRecord): void {
-    this.#live.delete(session);
     this.#sessions.inc({ end: session.end! });
     if (session.command) this.#requests.inc({ command: commandName(session.command) });
     if (session.reply !== undefined) this.#replies.inc({ reply: replyLabel(session.reply) });

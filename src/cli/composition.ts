@@ -1,6 +1,6 @@
 import type { Config } from "../config/config.ts";
 import type { Emit } from "../events.ts";
-import { Gateway } from "../gateway/gateway.ts";
+import type { GatewayContext } from "../gateway/gateway.ts";
 import type { Counters } from "../gateway/limits/counters.ts";
 import type { Authenticator } from "../gateway/methods.ts";
 import { Ruleset } from "../gateway/ruleset.ts";
@@ -15,22 +15,19 @@ export interface Parts {
   readonly clock: Clock;
   readonly naming: Pick<Naming, "resolver" | "nat64">;
   readonly authenticator: Authenticator | undefined;
-  /** Listeners of this program beside the gateway's own. */
-  readonly otherListeners: () => readonly SocketAddr[];
+  /** Every listener of this program. */
+  readonly ownListeners: () => readonly SocketAddr[];
   readonly emit: Emit;
-  readonly nextId?: () => number;
   readonly counters?: Counters;
 }
 
-/** Puts a gateway together. It does not listen yet. */
-export function composeGateway(config: Config, { otherListeners, nextId, naming, ...parts }: Parts): Gateway {
+/** What a configuration means to a gateway. */
+export function gatewayContext(config: Config, { ownListeners, naming, ...parts }: Parts): GatewayContext {
   const { rules, allow, family, upstreams, probeInterval: intervalMs, probeTimeout: timeoutMs } = config;
   const { resolver, nat64 } = naming;
-  const own = {
-    ownListeners: () => [...gateway.addrs, ...otherListeners()],
-    localAddrs: () => parts.net.localAddrs(),
-  };
-  const gateway: Gateway = new Gateway({
+  const own = { ownListeners, localAddrs: () => parts.net.localAddrs() };
+  void nat64?.discover();
+  return {
     ...parts,
     resolver,
     nat64,
@@ -45,7 +42,5 @@ export function composeGateway(config: Config, { otherListeners, nextId, naming,
       probes: { intervalMs, timeoutMs },
     }),
     settings: config.gateway,
-  }, nextId);
-  void nat64?.discover();
-  return gateway;
+  };
 }

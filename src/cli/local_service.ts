@@ -1,45 +1,52 @@
+import { ActivityLog } from "../admin/activity.ts";
 import { Metrics } from "../admin/metrics.ts";
-import type { Config } from "../config/config.ts";
 import { systemResolver } from "../dns/system.ts";
-import type { Emit } from "../events.ts";
-import type { PasswordHash } from "../gateway/password_hash.ts";
+import type { Emit, Event } from "../events.ts";
+import { Gateway } from "../gateway/gateway.ts";
 import { Users } from "../gateway/users.ts";
 import { systemClock } from "../net/clock.ts";
 import { openNet } from "../net/mod.ts";
 import type { SocketAddr } from "../net/socket.ts";
-import { composeGateway } from "./composition.ts";
+import { gatewayContext } from "./composition.ts";
 import { listenAs } from "./listening.ts";
 import { checkOutgoing } from "./outgoing.ts";
 import { openNaming } from "./names.ts";
-import type { Service } from "./service.ts";
+import type { Service, Wanted } from "./service.ts";
 import { UpstreamStates } from "./upstream_states.ts";
 
 /** The gateway in this thread, on the runtime's own sockets. Rejects with NetError. */
 export async function startLocalService(
-  config: Config,
-  users: ReadonlyMap<string, PasswordHash>,
+  wanted: Wanted,
   otherListeners: () => readonly SocketAddr[],
   log: Emit,
 ): Promise<Service> {
   const net = await openNet();
-  await checkOutgoing(net, config.gateway);
-  const metrics = new Metrics();
-  const naming = openNaming(config, { net, clock: systemClock, system: systemResolver() });
+  const activity = new ActivityLog();
+  const metrics = new Metrics(activity.sessions);
   const upstreams = new UpstreamStates(log);
-  const gateway = composeGateway(config, {
-    net,
-    clock: systemClock,
-    naming,
-    authenticator: users.size > 0 ? new Users(users) : undefined,
-    otherListeners,
-    emit: (event) => {
-      if (event.type === "upstream") upstreams.note(event);
-      else log(event);
-      metrics.listen(event);
-    },
-  });
-  for (const spec of config.listen) await listenAs(spec, (addr) => gateway.listen(addr));
+  const emit = (event: Event) => {
+    activity.listen(event);
+    metrics.listen(event);
+    if (event.type === "reconfigured") upstreams.forget();
+    if (event.type === "upstream") upstreams.note(event);
+    else log(event);
+  };
+  const compose = async ({ config, users }: Wanted) => {
+    await checkOutgoing(net, config.gateway);
+    const naming = openNaming(config, { net, clock: systemClock, system: systemResolver() });
+    const authenticator = users.size > 0 ? new Users(users) : undefined;
+    const ownListeners = () => [...gateway.addrs, ...otherListeners()];
+    return {
+      naming,
+      context: gatewayContext(config, { net, clock: systemClock, naming, authenticator, ownListeners, emit }),
+    };
+  };
+  let current = await compose(wanted);
+  const gateway: Gateway = new Gateway(current.context);
+  for (const spec of wanted.config.listen) await listenAs(spec, (addr) => gateway.listen(addr));
   return {
+    engine: "portable",
+    workers: 1,
     get addrs() {
       return gateway.addrs;
     },
@@ -48,9 +55,25 @@ export async function startLocalService(
     },
     upstreams,
     metrics: metrics.registry,
+    activity: (most) => Promise.resolve(activity.activity(systemClock.now(), most)),
+    endSession: (id) => Promise.resolve(gateway.endSession(id)),
+    async reload(wanted) {
+      const next = await compose(wanted);
+      const opening = gateway.opening();
+      try {
+        for (const spec of wanted.config.listen) await listenAs(spec, (addr) => opening.listen(addr));
+      } catch (error) {
+        opening.abandon();
+        next.naming.close();
+        throw error;
+      }
+      const former = current;
+      current = next;
+      opening.apply(next.context, () => former.naming.close());
+    },
     async drain(deadlineMs) {
       await gateway.drain(deadlineMs);
-      naming.close();
+      current.naming.close();
     },
   };
 }

@@ -59,6 +59,15 @@ const listener: Emit = (event) => {
       else log.warning("upstream down", { ...fields, detail: event.detail });
       break;
     }
+    case "reloaded":
+      log.info("reloaded", {
+        ...event.opened.length > 0 && { listening: event.opened.map(addressText).join(",") },
+        ...event.closed.length > 0 && { closed: event.closed.map(addressText).join(",") },
+      });
+      break;
+    case "reload-refused":
+      for (const problem of event.problems) log.error("not reloaded", { problem });
+      break;
     case "worker-died":
       log.error("worker died", { worker: event.worker, sessions: event.sessions, error: errorText(event.error) });
       break;

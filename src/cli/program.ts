@@ -33,7 +33,7 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
     .configureOutput({ writeErr() {} }) // main.ts says it in one line
     .configureHelp({ helpWidth: 100 })
     .addHelpText("after", examples)
-    .action(async (flags: RawOptions) => ended(await serve(await loadConfig(flags), entry)));
+    .action(async (flags: RawOptions) => ended(await serve(() => loadConfig(flags), entry)));
   addFlags(root);
   const command = (name: string, description: string) =>
     root.command(name).description(description).exitOverride().configureOutput({ writeErr() {} })

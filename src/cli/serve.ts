@@ -9,23 +9,31 @@ import { startAdmin } from "./admin.ts";
 import type { LoadedConfig } from "./config_file.ts";
 import { startLocalService } from "./local_service.ts";
 import { startLog, stopLog } from "./log.ts";
+import { Reload, wantedOf } from "./reload.ts";
 import type { Service } from "./service.ts";
 import { refuseSocketOptions } from "./socket_options.ts";
 import { startThreadedService } from "./threaded_service.ts";
-import { loadUsers } from "./users_file.ts";
 
-/** `gate46 serve`: puts the house together and runs it until a signal comes. `entry` starts workers. Resolves with the exit code. */
-export async function serve({ config, text }: LoadedConfig, entry: URL): Promise<number> {
-  const users = await loadUsers(config.users, config.usersFile);
+/**
+ * `gate46 serve`: puts the house together and runs it until a signal comes. `load` reads the configuration, again at each
+ * reload; `entry` starts workers. Resolves with the exit code.
+ */
+export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Promise<number> {
+  const loaded = await load();
+  const { config } = loaded;
+  const wanted = await wantedOf(loaded);
   const emit = await startLog(config, systemClock);
   const stopped = stopSignal(); // before clients can take all descriptors, which Deno's first signal listener needs too
+  const reload = Promise.withResolvers<Reload>();
+  onHangup(async () => void (await reload.promise).run());
   const state: { service?: Service; draining: boolean } = { draining: false };
   const admin = config.admin && await startAdmin(config.admin, () => health(state), () => state.service?.metrics);
   const own = admin ? [admin.addr] : [];
   const kernel = await kernelFor(config);
   const service = state.service = kernel
-    ? await startThreadedService(kernel, entry, config, text, users, own, emit)
-    : await startLocalService(config, users, () => own, emit);
+    ? await startThreadedService(kernel, entry, wanted, own, emit)
+    : await startLocalService(wanted, () => own, emit);
+  reload.resolve(new Reload(service, loaded, load, emit));
   await stopped;
   process.once("SIGTERM", endNow);
   process.once("SIGINT", endNow);
@@ -63,6 +71,11 @@ function stopSignal(): Promise<void> {
   return new Promise((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
   });
+}
+
+/** Windows has no such signal to listen for. */
+function onHangup(then: () => void): void {
+  if (process.platform !== "win32") process.on("SIGHUP", then);
 }
 
 /** The second signal: whoever sends it does not want to wait. */

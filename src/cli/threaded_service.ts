@@ -1,52 +1,73 @@
 import { availableParallelism } from "node:os";
-import type { Config } from "../config/config.ts";
 import { systemResolver } from "../dns/system.ts";
 import type { Emit } from "../events.ts";
 import { offeredMethods } from "../gateway/methods.ts";
-import type { PasswordHash } from "../gateway/password_hash.ts";
 import { Users } from "../gateway/users.ts";
 import type { Libc } from "../net/linux/libc.ts";
-import { claimPort } from "../net/linux/tcp_listener.ts";
 import { systemClock } from "../net/clock.ts";
 import { openNet } from "../net/mod.ts";
 import type { SocketAddr } from "../net/socket.ts";
-import type { ConfigText } from "./config_file.ts";
-import { listenAs } from "./listening.ts";
+import { ClaimedPorts } from "./claimed_ports.ts";
 import { log } from "./log.ts";
 import { socketOptions } from "./socket_options.ts";
 import { checkOutgoing } from "./outgoing.ts";
 import { openNaming } from "./names.ts";
-import { WorkerPool } from "./worker_pool.ts";
+import type { Service, Wanted } from "./service.ts";
+import { type Provision, WorkerPool } from "./worker_pool.ts";
 
 /** Gateways on the Linux engine, one for each core or as many as are wanted. Rejects with NetError. */
 export async function startThreadedService(
   libc: Libc,
   entry: URL,
-  config: Config,
-  text: ConfigText,
-  users: ReadonlyMap<string, PasswordHash>,
+  wanted: Wanted,
   otherListeners: readonly SocketAddr[],
   emit: Emit,
-): Promise<WorkerPool> {
+): Promise<Service> {
   const net = { ...await openNet(), bindsConnections: true };
-  await checkOutgoing(net, config.gateway);
-  const listen: SocketAddr[] = [];
-  for (const spec of config.listen) {
-    const addr = await listenAs(spec, (addr) => claimPort(libc, socketOptions(config), addr));
-    if (addr) listen.push(addr);
-  }
-  const count = config.workers ?? availableParallelism();
-  const authenticator = users.size > 0 ? new Users(users) : undefined;
-  const pool = await WorkerPool.start({
-    libc,
-    entry,
-    count,
-    start: { config: text, listen, otherListeners, asksForPasswords: authenticator !== undefined },
-    naming: openNaming(config, { net, clock: systemClock, system: systemResolver() }),
-    authenticator,
-    emit,
+  const ports = new ClaimedPorts(libc, socketOptions(wanted.config));
+  const count = wanted.config.workers ?? availableParallelism();
+
+  /** Gives `use` what workers need for it; what was made for that is given back where `use` fails. */
+  const provide = async ({ config, text, users }: Wanted, use: (provision: Provision) => Promise<void>) => {
+    await checkOutgoing(net, config.gateway);
+    const naming = openNaming(config, { net, clock: systemClock, system: systemResolver() });
+    const authenticator = users.size > 0 ? new Users(users) : undefined;
+    const claim = await ports.claim(config.listen);
+    const { addrs: listen } = claim;
+    try {
+      await use({ setup: { config: text, listen, otherListeners }, naming, authenticator });
+    } catch (error) {
+      claim.abandon();
+      naming.close();
+      throw error;
+    }
+    claim.apply();
+    for (const addr of listen) {
+      if (!known.has(addr)) emit({ type: "listening", addr, methods: offeredMethods(authenticator) });
+    }
+    known = new Set(listen);
+  };
+
+  let known: ReadonlySet<SocketAddr> = new Set();
+  let pool!: WorkerPool;
+  await provide(wanted, async (provision) => {
+    pool = await WorkerPool.start({ libc, entry, count, emit }, provision);
+    log.info("engine linux", { workers: count });
   });
-  log.info("engine linux", { workers: count });
-  for (const addr of listen) emit({ type: "listening", addr, methods: offeredMethods(authenticator) });
-  return pool;
+  return {
+    engine: "linux",
+    workers: count,
+    get addrs() {
+      return pool.addrs;
+    },
+    get sessionCount() {
+      return pool.sessionCount;
+    },
+    upstreams: pool.upstreams,
+    metrics: pool.metrics,
+    activity: (most) => pool.activity(most),
+    endSession: (id) => pool.endSession(id),
+    reload: (wanted) => provide(wanted, (provision) => pool.reload(provision)),
+    drain: (deadlineMs) => pool.drain(deadlineMs),
+  };
 }

@@ -1,4 +1,4 @@
-import type { ChainHealth } from "../admin/app.ts";
+import type { ChainHealth } from "../admin/status.ts";
 import type { Emit, UpstreamEvent } from "../events.ts";
 
 /** What is known of the chains of upstream gateways; threads that find out the same tell it once. */
@@ -12,6 +12,11 @@ export class UpstreamStates {
 
   get all(): readonly ChainHealth[] {
     return Array.from(this.#events.values(), ({ upstream, chain, up }) => ({ upstream, chain, up }));
+  }
+
+  /** Those of another configuration are other upstreams. */
+  forget(): void {
+    this.#events.clear();
   }
 
   note(event: UpstreamEvent): void {

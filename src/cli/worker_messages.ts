@@ -1,22 +1,29 @@
 import type { MessagePort } from "node:worker_threads";
 import type { Question as DnsQuestion } from "../dns/message.ts";
-import type { Snapshot } from "../admin/aggregate.ts";
 import type { UpstreamEvent } from "../events.ts";
 import type { NetErrorKind } from "../net/error.ts";
 import type { SocketAddr } from "../net/socket.ts";
 import type { ConfigText } from "./config_file.ts";
+import type { Letter } from "./exchange.ts";
 
 /** What the main thread and a worker say to each other. All of it can be cloned. */
 
-/** What a worker is started with. */
-export interface WorkerStart {
-  readonly gate46: "worker";
+/** What a worker serves new clients by. */
+export interface Setup {
+  /** Of the configuration: each reload has the next. */
+  readonly generation: number;
   readonly config: ConfigText;
   /** Ports resolved; every worker listens on each. */
   readonly listen: readonly SocketAddr[];
   /** Listeners of the program that are not the gateway's. */
   readonly otherListeners: readonly SocketAddr[];
   readonly asksForPasswords: boolean;
+}
+
+/** What a worker is started with. */
+export interface WorkerStart {
+  readonly gate46: "worker";
+  readonly setup: Setup;
   readonly port: MessagePort;
   /** From 1; its place in the shared memory. */
   readonly number: number;
@@ -28,24 +35,36 @@ export interface WorkerStart {
   readonly sessions: SharedArrayBuffer;
 }
 
-/** What a worker cannot do itself, since it waits in the kernel and not for its runtime. */
+/** What a worker cannot do itself, since it waits in the kernel and not for its runtime; by the configuration of `generation`. */
 export type Question =
-  | { readonly type: "resolve"; readonly name: string }
-  | { readonly type: "reverse"; readonly address: string }
-  /** `place` is that of a DNS server in the configuration. */
-  | { readonly type: "dns"; readonly place: number; readonly question: DnsQuestion }
-  | { readonly type: "verify"; readonly username: Uint8Array; readonly password: Uint8Array };
+  & { readonly generation: number }
+  & (
+    | { readonly type: "resolve"; readonly name: string }
+    | { readonly type: "reverse"; readonly address: string }
+    /** `place` is that of a DNS server in the configuration. */
+    | { readonly type: "dns"; readonly place: number; readonly question: DnsQuestion }
+    | { readonly type: "verify"; readonly username: Uint8Array; readonly password: Uint8Array }
+  );
+
+/** What the main thread wants of a worker, and what it gets. */
+export type Order =
+  /** A Snapshot. */
+  | { readonly type: "metrics" }
+  /** Its Activity, with so many sessions at most. */
+  | { readonly type: "activity"; readonly most: number }
+  /** Whether it has such a session, which then ends. */
+  | { readonly type: "end-session"; readonly session: number }
+  /** Nothing, once new clients get that. */
+  | { readonly type: "reload"; readonly setup: Setup }
+  /** How many sessions were cut. */
+  | { readonly type: "drain"; readonly deadlineMs: number };
 
 export type FromWorker =
+  | Letter<Question>
   | { readonly type: "listening"; readonly wakeFd: number }
   | { readonly type: "not-listening"; readonly kind: NetErrorKind; readonly message: string }
-  | { readonly type: "question"; readonly id: number; readonly question: Question }
-  | { readonly type: "metrics"; readonly metrics: Snapshot }
   | { readonly type: "upstream"; readonly event: UpstreamEvent }
-  | { readonly type: "drained"; readonly cut: number };
+  /** The last session of a former generation has ended. */
+  | { readonly type: "retired"; readonly generation: number };
 
-export type ToWorker =
-  | { readonly type: "answer"; readonly id: number; readonly value: unknown }
-  | { readonly type: "refusal"; readonly id: number; readonly kind: NetErrorKind; readonly message: string }
-  | { readonly type: "metrics" }
-  | { readonly type: "drain"; readonly deadlineMs: number };
+export type ToWorker = Letter<Order>;

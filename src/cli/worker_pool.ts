@@ -1,20 +1,22 @@
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
+import { allActivity } from "../admin/activity.ts";
 import { aggregateText, aggregateType, type Snapshot } from "../admin/aggregate.ts";
 import type { MetricsSource } from "../admin/app.ts";
+import type { Activity } from "../admin/status.ts";
 import type { DnsReply, Question as DnsQuestion } from "../dns/message.ts";
 import type { Transport } from "../dns/transport.ts";
 import type { Emit } from "../events.ts";
 import type { Authenticator } from "../gateway/methods.ts";
 import { clearRegion, countersMemory } from "../gateway/limits/counters.ts";
 import { Cut } from "../net/cut.ts";
-import { NetError, netError } from "../net/error.ts";
+import { NetError } from "../net/error.ts";
 import { DescriptorOwners } from "../net/linux/descriptor_owners.ts";
 import type { Libc } from "../net/linux/libc.ts";
 import type { SocketAddr } from "../net/socket.ts";
+import { Exchange } from "./exchange.ts";
 import type { Naming } from "./names.ts";
-import type { Service } from "./service.ts";
 import { UpstreamStates } from "./upstream_states.ts";
-import type { FromWorker, Question, ToWorker, WorkerStart } from "./worker_messages.ts";
+import type { FromWorker, Order, Question, Setup, ToWorker, WorkerStart } from "./worker_messages.ts";
 
 /** Descriptors that are noted; Linux gives out the lowest free number, and none beyond fs.nr_open. */
 const MAX_DESCRIPTORS = 1 << 20;
@@ -22,8 +24,8 @@ const MAX_DESCRIPTORS = 1 << 20;
 /** A worker that died is replaced after so long, twice as long each time it dies again soon (ms). */
 const FIRST_RESTART_MS = 100, LAST_RESTART_MS = 10_000, SETTLED_MS = 60_000;
 
-/** How long /metrics waits for a worker (ms): it may be busy, or just gone. */
-const METRICS_MS = 1_000;
+/** How long a look at a worker waits for it (ms): it may be busy, or just gone. */
+const LOOK_MS = 1_000;
 
 /** A question to a DNS server is given up after so long (ms); who asks has given up before. */
 const DNS_MS = 5_000;
@@ -33,24 +35,34 @@ export interface PoolOptions {
   /** The module that a worker begins with. */
   readonly entry: string | URL;
   readonly count: number;
-  readonly start: Pick<WorkerStart, "config" | "listen" | "otherListeners" | "asksForPasswords">;
-  /** Whom workers ask for what they cannot ask for themselves. */
+  readonly emit: Emit;
+}
+
+/** What workers get, and whom they ask for what they cannot ask for themselves. */
+export interface Provision {
+  readonly setup: Omit<Setup, "generation" | "asksForPasswords">;
   readonly naming: Pick<Naming, "resolver" | "servers" | "close">;
   readonly authenticator: Authenticator | undefined;
-  readonly emit: Emit;
 }
 
 interface Member {
   readonly worker: Worker;
   readonly port: MessagePort;
+  readonly exchange: Exchange<Order, Question>;
   readonly startedAt: number;
   wakeFd: number | undefined;
-  metrics: ((metrics: Snapshot) => void) | undefined;
-  drained: ((cut: number) => void) | undefined;
+}
+
+/** A configuration, and the workers that still need it. */
+interface Generation {
+  readonly setup: Setup;
+  readonly naming: Provision["naming"];
+  readonly authenticator: Authenticator | undefined;
+  readonly needed: Set<Member>;
 }
 
 /** Gateways in threads of their own, which share ports and nothing else: one that dies takes only its own sessions along. */
-export class WorkerPool implements Service {
+export class WorkerPool {
   readonly upstreams: UpstreamStates;
   readonly #options: PoolOptions;
   readonly #descriptors = new SharedArrayBuffer(MAX_DESCRIPTORS);
@@ -58,25 +70,29 @@ export class WorkerPool implements Service {
   readonly #sessions: Int32Array;
   /** By number; a place is empty while its worker is being replaced. */
   readonly #members: (Member | undefined)[] = [];
+  readonly #generations = new Map<number, Generation>();
+  #current: Generation;
   #restartMs = FIRST_RESTART_MS;
   #draining = false;
 
-  private constructor(options: PoolOptions) {
+  private constructor(options: PoolOptions, provision: Provision) {
     this.#options = options;
     this.upstreams = new UpstreamStates(options.emit);
     this.#counters = countersMemory(options.count, (size) => new SharedArrayBuffer(size));
     this.#sessions = new Int32Array(new SharedArrayBuffer(4 * (options.count + 1)));
+    this.#current = this.#newGeneration(1, provision);
+    this.#generations.set(1, this.#current);
   }
 
   /** Resolves when every worker listens; rejects with NetError where one cannot. */
-  static async start(options: PoolOptions): Promise<WorkerPool> {
-    const pool = new WorkerPool(options);
+  static async start(options: PoolOptions, provision: Provision): Promise<WorkerPool> {
+    const pool = new WorkerPool(options, provision);
     await Promise.all(Array.from({ length: options.count }, (_, i) => pool.#add(i + 1)));
     return pool;
   }
 
   get addrs(): readonly SocketAddr[] {
-    return this.#options.start.listen;
+    return this.#current.setup.listen;
   }
 
   get sessionCount(): number {
@@ -89,26 +105,85 @@ export class WorkerPool implements Service {
     return { contentType: aggregateType, metrics: () => this.#allMetrics() };
   }
 
+  async activity(most: number): Promise<Activity> {
+    const all = await this.#look({ type: "activity", most });
+    return allActivity(all as readonly Activity[], most);
+  }
+
+  async endSession(session: number): Promise<boolean> {
+    return (await this.#look({ type: "end-session", session })).includes(true);
+  }
+
+  /** Gives new clients what `provision` says. Rejects with NetError where a worker cannot, and then none does. */
+  async reload(provision: Provision): Promise<void> {
+    const former = this.#current;
+    const next = this.#newGeneration(Math.max(...this.#generations.keys()) + 1, provision);
+    try {
+      await this.#giveAll(next);
+    } catch (error) {
+      const restored = this.#newGeneration(next.setup.generation + 1, { ...former, setup: former.setup });
+      await this.#giveAll(restored).catch((error) => this.#options.emit({ type: "fault", error }));
+      this.#closeIfUnneeded(next);
+      throw error;
+    }
+    this.upstreams.forget();
+  }
+
   async drain(deadlineMs: number): Promise<void> {
     const { emit } = this.#options;
     this.#draining = true;
     emit({ type: "draining", sessions: this.sessionCount, deadlineMs });
-    const cuts = await Promise.all(this.#members.map((member) =>
-      member && new Promise<number>((resolve) => {
-        member.drained = resolve;
-        this.#tell(member, { type: "drain", deadlineMs });
-      })
-    ));
-    this.#options.naming.close();
-    emit({ type: "drained", cut: cuts.reduce<number>((sum, cut) => sum + (cut ?? 0), 0) });
+    const cuts = await Promise.all(this.#members.map((member, number) => {
+      const had = Atomics.load(this.#sessions, number);
+      return member?.exchange.ask({ type: "drain", deadlineMs }).catch(() => had);
+    }));
+    for (const { naming } of this.#generations.values()) naming.close();
+    emit({ type: "drained", cut: cuts.reduce<number>((sum, cut) => sum + (cut as number | undefined ?? 0), 0) });
+  }
+
+  #newGeneration(generation: number, { setup, naming, authenticator }: Provision): Generation {
+    return {
+      setup: { ...setup, generation, asksForPasswords: authenticator !== undefined },
+      naming,
+      authenticator,
+      needed: new Set(),
+    };
+  }
+
+  /** From now on `next` is what workers are started with; resolves when those that run have it. */
+  async #giveAll(next: Generation): Promise<void> {
+    this.#current = next;
+    this.#generations.set(next.setup.generation, next);
+    await Promise.all(this.#members.map(async (member) => {
+      if (!member) return;
+      next.needed.add(member);
+      try {
+        await member.exchange.ask({ type: "reload", setup: next.setup });
+      } catch (error) {
+        this.#retire(next, member);
+        if (!(error instanceof NetError && error.kind === "closed")) throw error; // who died is replaced by one that has it
+      }
+    }));
+  }
+
+  #retire(generation: Generation, member: Member): void {
+    if (generation.needed.delete(member)) this.#closeIfUnneeded(generation);
+  }
+
+  #closeIfUnneeded(generation: Generation): void {
+    const { naming, needed, setup } = generation;
+    if (needed.size > 0 || generation === this.#current) return;
+    this.#generations.delete(setup.generation);
+    if (!Array.from(this.#generations.values()).some((other) => other.naming === naming)) naming.close();
   }
 
   #add(number: number): Promise<void> {
-    const { entry, start } = this.#options;
+    const { entry } = this.#options;
+    const generation = this.#current;
     const { port1: port, port2 } = new MessageChannel();
     const workerData: WorkerStart = {
-      ...start,
       gate46: "worker",
+      setup: generation.setup,
       port: port2,
       number,
       descriptors: this.#descriptors,
@@ -119,16 +194,17 @@ export class WorkerPool implements Service {
     const member: Member = {
       worker,
       port,
+      exchange: new Exchange((letter) => this.#tell(member, letter), (question) => this.#valueOf(question)),
       startedAt: performance.now(),
       wakeFd: undefined,
-      metrics: undefined,
-      drained: undefined,
     };
+    generation.needed.add(member);
     this.#members[number] = member;
     return new Promise((resolve, reject) => {
       port.on("message", (message: FromWorker) => {
         if (message.type === "listening") {
           member.wakeFd = message.wakeFd;
+          this.#wake(member); // for what it was told before
           resolve();
         } else if (message.type === "not-listening") reject(new NetError(message.kind, message.message));
         else this.#take(member, message);
@@ -144,28 +220,19 @@ export class WorkerPool implements Service {
 
   #take(member: Member, message: Exclude<FromWorker, { type: "listening" | "not-listening" }>): void {
     switch (message.type) {
-      case "question":
-        return void this.#answer(member, message.id, message.question);
       case "upstream":
         return this.upstreams.note(message.event);
-      case "metrics":
-        return member.metrics?.(message.metrics);
-      case "drained":
-        return member.drained?.(message.cut);
-    }
-  }
-
-  async #answer(member: Member, id: number, question: Question): Promise<void> {
-    try {
-      this.#tell(member, { type: "answer", id, value: await this.#valueOf(question) });
-    } catch (error) {
-      const { kind, message } = netError(error, "answer", question.type);
-      this.#tell(member, { type: "refusal", id, kind, message });
+      case "retired": {
+        const generation = this.#generations.get(message.generation);
+        return generation && this.#retire(generation, member);
+      }
+      default:
+        member.exchange.take(message);
     }
   }
 
   #valueOf(question: Question): Promise<unknown> {
-    const { naming: { resolver, servers }, authenticator } = this.#options;
+    const { naming: { resolver, servers }, authenticator } = this.#generations.get(question.generation)!;
     switch (question.type) {
       case "resolve":
         return resolver.resolve(question.name);
@@ -180,7 +247,11 @@ export class WorkerPool implements Service {
 
   #tell(member: Member, message: ToWorker): void {
     member.port.postMessage(message);
-    if (member.wakeFd !== undefined) this.#options.libc.write(member.wakeFd, wake, wake.length);
+    this.#wake(member);
+  }
+
+  #wake({ wakeFd }: Member): void {
+    if (wakeFd !== undefined) this.#options.libc.write(wakeFd, wake, wake.length);
   }
 
   /** Ends what the kernel still has of a dead worker, and puts another in its place. */
@@ -196,8 +267,8 @@ export class WorkerPool implements Service {
     }
     clearRegion(this.#counters, number - 1);
     const lost = Atomics.exchange(this.#sessions, number, 0);
-    member.metrics?.([]);
-    member.drained?.(lost);
+    member.exchange.abandon();
+    for (const generation of this.#generations.values()) this.#retire(generation, member);
     if (this.#draining || member.wakeFd === undefined) return; // one that never listened is told to who started it
     emit({ type: "worker-died", worker: number, sessions: lost, error: cause });
     this.#replaceLater(number, performance.now() - member.startedAt);
@@ -215,19 +286,22 @@ export class WorkerPool implements Service {
   }
 
   async #allMetrics(): Promise<string> {
-    const all = await Promise.all(this.#members.map((member) => member && this.#metricsOf(member)));
-    return await aggregateText(all.filter((snapshot) => snapshot !== undefined));
+    return await aggregateText(await this.#look({ type: "metrics" }) as readonly Snapshot[]);
   }
 
-  #metricsOf(member: Member): Promise<Snapshot> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve([]), METRICS_MS);
-      member.metrics = (metrics) => {
-        clearTimeout(timer);
-        resolve(metrics);
-      };
-      this.#tell(member, { type: "metrics" });
-    });
+  /** What the workers answer that do within a moment. */
+  async #look(order: Order): Promise<readonly unknown[]> {
+    const answers: unknown[] = [];
+    let late = () => {};
+    const enough = new Promise<void>((resolve) => late = resolve);
+    const timer = setTimeout(late, LOOK_MS);
+    const all = Promise.all(this.#members.map(async (member) => {
+      const answer = await member?.exchange.ask(order).catch(() => undefined);
+      if (answer !== undefined) answers.push(answer);
+    }));
+    await Promise.race([all, enough]);
+    clearTimeout(timer);
+    return answers.slice();
   }
 }
 

@@ -30,6 +30,8 @@ export interface About {
   readonly secret?: boolean;
   /** Not in the file, for a reason of its own. */
   readonly notInFile?: boolean;
+  /** Settled when the program starts: a reload that changes it is refused. */
+  readonly fixed?: boolean;
   /** The name of a file: in the file it is relative to that file's folder. */
   readonly path?: boolean;
 }

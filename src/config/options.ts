@@ -29,10 +29,20 @@ const asIs = (text: string) => text;
 const d = defaultSettings;
 
 export const options = {
-  config: one("FILE", asIs, { group: where, help: "read this TOML file too; flags override it", notInFile: true }),
+  config: one("FILE", asIs, {
+    group: where,
+    help: "read this TOML file too; flags override it",
+    notInFile: true,
+    fixed: true,
+  }),
   listen: many("ADDR", parseListen, { group: where, help: "listen there" }, "localhost:1080"),
   admin: {
-    ...one("ADDR|off", parseAdmin, { group: where, help: "/healthz, /readyz, /metrics" }, "127.0.0.1:9090"),
+    ...one(
+      "ADDR|off",
+      parseAdmin,
+      { group: where, help: "/healthz, /readyz, /metrics", fixed: true },
+      "127.0.0.1:9090",
+    ),
     accepts: ["string", "number"],
   },
   announce: setting(
@@ -127,25 +137,35 @@ export const options = {
   ),
   drain: time({ group: limits, help: "for sessions to finish after SIGTERM" }, 30_000, 0),
 
-  engine: choice("ENGINE", engines, { group: kernel, help: "sockets through libc, or the runtime's own" }, "auto"),
-  workers: optionalCount({ group: kernel, help: "threads (default: one for each core)" }),
+  engine: choice(
+    "ENGINE",
+    engines,
+    { group: kernel, fixed: true, help: "sockets through libc, or the runtime's own" },
+    "auto",
+  ),
+  workers: optionalCount({ group: kernel, fixed: true, help: "threads (default: one for each core)" }),
   busyPoll: {
     ...one("TIME", (text) => parseTime(text, 0.01), {
       group: kernel,
+      fixed: true,
       help: "look for more so long before sleeping, as 0.2ms (default: not)",
     }),
     accepts: ["string", "number"],
   },
-  mark: optionalCount({ group: kernel, help: "mark what is dialled, for policy routing (SO_MARK)" }),
-  interface: one("NAME", asIs, { group: kernel, help: "dial through this interface (SO_BINDTODEVICE)" }),
-  freeBind: toggle({ group: kernel, help: "listen on addresses that are not there yet (IP_FREEBIND)" }),
+  mark: optionalCount({ group: kernel, fixed: true, help: "mark what is dialled, for policy routing (SO_MARK)" }),
+  interface: one("NAME", asIs, { group: kernel, fixed: true, help: "dial through this interface (SO_BINDTODEVICE)" }),
+  freeBind: toggle({ group: kernel, fixed: true, help: "listen on addresses that are not there yet (IP_FREEBIND)" }),
   tcpUserTimeout: {
-    ...one("TIME", parseTime, { group: kernel, help: "end a connection whose bytes go unacknowledged for so long" }),
+    ...one("TIME", parseTime, {
+      group: kernel,
+      fixed: true,
+      help: "end a connection whose bytes go unacknowledged for so long",
+    }),
     accepts: ["string", "number"],
   },
 
-  logLevel: choice("LEVEL", logLevels, { group: output, help: "how much is said" }, "info"),
-  logFormat: choice("FORMAT", logFormats, { group: output, help: "for people or for machines" }, "text"),
+  logLevel: choice("LEVEL", logLevels, { group: output, fixed: true, help: "how much is said" }, "info"),
+  logFormat: choice("FORMAT", logFormats, { group: output, fixed: true, help: "for people or for machines" }, "text"),
 } as const satisfies Record<string, Option<unknown>>;
 
 export type OptionKey = keyof typeof options;

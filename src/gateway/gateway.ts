@@ -1,4 +1,4 @@
-import { parseIp } from "../protocol/address.ts";
+import { addressText, parseIp } from "../protocol/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { netError } from "../net/error.ts";
 import type { Listener, ListenOptions, Socket, SocketAddr } from "../net/socket.ts";
@@ -16,10 +16,34 @@ export interface GatewayContext extends Omit<SessionContext, "paths" | "limits">
   readonly counters?: Counters | undefined;
 }
 
+/** What new clients get. It lives until it is replaced and its last session has ended. */
+interface Generation {
+  readonly context: SessionContext;
+  sessions: number;
+  /** Told when nobody needs it any more. */
+  retired: (() => void) | undefined;
+}
+
+/** Other listeners, which take no clients yet. */
+export interface Opening {
+  /** Listens where `addr` says, or goes on listening there. Rejects with NetError. */
+  listen(addr: SocketAddr, options?: ListenOptions): Promise<SocketAddr>;
+  /**
+   * New clients come to these listeners alone, and get what `context` says; sessions keep what they have. Calls `retired`
+   * when the last session with the former context has ended.
+   */
+  apply(context: GatewayContext, retired: () => void): void;
+  /** Closes what was opened. */
+  abandon(): void;
+}
+
 /** Gateway G of RFC 3089: listeners, the sessions they bring, and a way to end well. */
 export class Gateway {
-  readonly #context: SessionContext;
-  readonly #listeners = new Set<Listener>();
+  #generation: Generation;
+  /** By what was asked for. */
+  #listeners = new Map<string, Listener>();
+  readonly #counters: Counters;
+  readonly #paths: PathMemory;
   readonly #sessions = new Set<Session>();
   readonly #nextId: () => number;
   #lastId = 0;
@@ -27,9 +51,10 @@ export class Gateway {
   #wakeDrain = () => {};
 
   /** `nextId` numbers sessions across several gateways. */
-  constructor({ counters = new Counters(), ...context }: GatewayContext, nextId?: () => number) {
-    const { settings, clock } = context;
-    this.#context = { ...context, paths: new PathMemory(clock), limits: new Limits(counters, settings, clock) };
+  constructor(context: GatewayContext, nextId?: () => number) {
+    this.#counters = context.counters ?? new Counters();
+    this.#paths = new PathMemory(context.clock);
+    this.#generation = this.#newGeneration(context);
     this.#nextId = nextId ?? (() => ++this.#lastId);
   }
 
@@ -43,40 +68,103 @@ export class Gateway {
 
   /** Where it listens, ports resolved. */
   get addrs(): readonly SocketAddr[] {
-    return Array.from(this.#listeners, (listener) => listener.addr);
+    return Array.from(this.#listeners.values(), (listener) => listener.addr);
   }
 
   /** Rejects with NetError. */
-  async listen(addr: SocketAddr, options?: ListenOptions): Promise<void> {
-    const { net, emit, authenticator, upstreams } = this.#context;
+  async listen(addr: SocketAddr, options?: ListenOptions): Promise<SocketAddr> {
+    const { net } = this.#context;
     const listener = await net.listen(addr, options);
-    this.#listeners.add(listener);
-    emit({ type: "listening", addr: listener.addr, methods: offeredMethods(authenticator) });
-    upstreams?.start();
-    void this.#acceptLoop(listener);
+    this.#listeners.set(addressText(addr), listener);
+    this.#serve(listener);
+    return listener.addr;
   }
 
-  /** Stops accepting and resolves when all sessions have ended; cuts those that have not within `deadlineMs`. */
-  async drain(deadlineMs: number): Promise<void> {
+  /** Prepares other listeners and another context; nothing changes before they are applied. */
+  opening(): Opening {
+    const next = new Map<string, Listener>();
+    const isNew = ([key, listener]: [string, Listener]) => this.#listeners.get(key) !== listener;
+    return {
+      listen: async (addr, options) => {
+        const key = addressText(addr);
+        const listener = this.#listeners.get(key) ?? await this.#context.net.listen(addr, options);
+        next.set(key, listener);
+        return listener.addr;
+      },
+      apply: (context, retired) => {
+        const opened = Array.from(next).filter(isNew).map(([, listener]) => listener);
+        for (const [key, listener] of this.#listeners) if (!next.has(key)) listener.close();
+        this.#listeners = next;
+        this.#replace(this.#newGeneration(context), retired);
+        for (const listener of opened) this.#serve(listener);
+      },
+      abandon: () => {
+        for (const entry of Array.from(next).filter(isNew)) entry[1].close();
+      },
+    };
+  }
+
+  /** Ends a session at once; whether there was one of that number. */
+  endSession(id: number): boolean {
+    for (const session of this.#sessions) {
+      if (session.record.id !== id) continue;
+      session.cut("ended-by-operator");
+      return true;
+    }
+    return false;
+  }
+
+  /**
+   * Stops accepting and resolves when all sessions have ended; cuts those that have not within `deadlineMs`. Resolves with how
+   * many were cut.
+   */
+  async drain(deadlineMs: number): Promise<number> {
     const { clock, emit } = this.#context;
     this.#draining = true;
-    for (const listener of this.#listeners) listener.close();
+    for (const listener of this.#listeners.values()) listener.close();
     this.#listeners.clear();
     emit({ type: "draining", sessions: this.#sessions.size, deadlineMs });
-    for (const session of this.#sessions) if (!session.requested) session.cut();
+    for (const session of this.#sessions) if (!session.requested) session.cut("drained");
     let cut = 0;
     const cancel = clock.after(deadlineMs, () => {
       cut = this.#sessions.size;
-      for (const session of this.#sessions) session.cut();
+      for (const session of this.#sessions) session.cut("drained");
     });
     while (this.#sessions.size > 0) await new Promise<void>((resolve) => this.#wakeDrain = resolve);
     cancel();
     this.#context.upstreams?.stop();
     emit({ type: "drained", cut });
+    return cut;
+  }
+
+  get #context(): SessionContext {
+    return this.#generation.context;
+  }
+
+  #newGeneration(context: GatewayContext): Generation {
+    const limits = new Limits(this.#counters, context.settings, context.clock);
+    return { context: { ...context, paths: this.#paths, limits }, sessions: 0, retired: undefined };
+  }
+
+  #replace(next: Generation, retired: () => void): void {
+    const former = this.#generation;
+    this.#generation = next;
+    former.context.upstreams?.stop();
+    former.retired = retired;
+    if (former.sessions === 0) retired();
+    next.context.emit({ type: "reconfigured" });
+    next.context.upstreams?.start();
+  }
+
+  #serve(listener: Listener): void {
+    const { emit, authenticator, upstreams } = this.#context;
+    emit({ type: "listening", addr: listener.addr, methods: offeredMethods(authenticator) });
+    upstreams?.start();
+    void this.#acceptLoop(listener);
   }
 
   async #acceptLoop(listener: Listener): Promise<void> {
-    const { clock, emit } = this.#context;
+    const { clock, emit } = this.#context; // which are the same in every generation
     const { addr } = listener;
     for (let failures = 0;;) {
       try {
@@ -94,7 +182,8 @@ export class Gateway {
 
   #admit(client: Socket): void {
     if (this.#draining) return client.close(); // accepted just before
-    const { settings, emit, limits } = this.#context;
+    const generation = this.#generation;
+    const { settings, emit, limits } = generation.context;
     const octets = parseIp(client.remoteAddr.host);
     const allowed = !settings.from || (octets && settings.from.some((prefix) => prefix.contains(octets)));
     const reason = allowed ? limits.enter(client.remoteAddr) : "client-not-allowed";
@@ -103,11 +192,13 @@ export class Gateway {
       emit({ type: "client-turned-away", client: client.remoteAddr, reason });
       return;
     }
-    const session = new Session(this.#context, client, this.#nextId());
+    const session = new Session(generation.context, client, this.#nextId());
     this.#sessions.add(session);
+    generation.sessions++;
     void session.run().finally(() => {
       this.#sessions.delete(session);
       limits.leave(client.remoteAddr);
+      if (--generation.sessions === 0) generation.retired?.();
       this.#wakeDrain();
     });
   }

@@ -90,8 +90,8 @@ export class Session {
   }
 
   /** Ends it from outside, at once. */
-  cut(): void {
-    this.#end("drained");
+  cut(end: "drained" | "ended-by-operator"): void {
+    this.#end(end);
     this.#cut.make();
     this.#client.close();
   }

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Metrics } from "../../src/admin/metrics.ts";
 import type { SessionRecord } from "../../src/events.ts";
+import { type Counted, counted } from "../support/counted.ts";
 import { sessionRecord } from "../support/session_record.ts";
 
 /** The samples whose names begin so, by name and labels. */
-async function samples(metrics: Metrics, name: string): Promise<Record<string, number>> {
+async function samples(metrics: Counted, name: string): Promise<Record<string, number>> {
   const text = await metrics.registry.metrics();
   const lines = text.split("\n").filter((line) => line.startsWith(`gate46_${name}`));
   return Object.fromEntries(lines.map((line) => {
@@ -14,7 +14,7 @@ async function samples(metrics: Metrics, name: string): Promise<Record<string, n
   }));
 }
 
-function ran(metrics: Metrics, changes: Partial<SessionRecord>): void {
+function ran(metrics: Counted, changes: Partial<SessionRecord>): void {
   const session = sessionRecord(changes);
   metrics.listen({ type: "session-opened", session });
   metrics.listen({ type: "session-closed", session });
@@ -22,7 +22,7 @@ function ran(metrics: Metrics, changes: Partial<SessionRecord>): void {
 
 describe("Metrics", () => {
   test("name every reply, command and relay type before the first one", async () => {
-    const metrics = new Metrics();
+    const metrics = counted();
     assert.deepEqual(await samples(metrics, "replies_total"), {
       'replies_total{reply="00 succeeded"}': 0,
       'replies_total{reply="01 general SOCKS server failure"}': 0,
@@ -50,7 +50,7 @@ describe("Metrics", () => {
   });
 
   test("count sessions by how they ended, and what they did", async () => {
-    const metrics = new Metrics();
+    const metrics = counted();
     ran(metrics, { end: "end", command: 1, reply: 0, relayType: "B", dialMs: 20 });
     ran(metrics, { end: "end", command: 1, reply: 0, relayType: "B", dialMs: 3_000 });
     ran(metrics, { end: "refused", command: 2, reply: 5 });
@@ -73,7 +73,7 @@ describe("Metrics", () => {
   });
 
   test("count bytes and datagrams of sessions under way, and never backwards", async () => {
-    const metrics = new Metrics();
+    const metrics = counted();
     const session = sessionRecord();
     metrics.listen({ type: "session-opened", session });
     Object.assign(session.counts, { up: 10, down: 20 });
@@ -97,7 +97,7 @@ describe("Metrics", () => {
   });
 
   test("count what was turned away, dropped, failed and unforeseen", async () => {
-    const metrics = new Metrics();
+    const metrics = counted();
     const client = { host: "198.51.100.10", port: 1 };
     metrics.listen({ type: "client-turned-away", client, reason: "client-not-allowed" });
     metrics.listen({ type: "client-turned-away", client, reason: "too-many-sessions" });
@@ -117,7 +117,7 @@ describe("Metrics", () => {
   });
 
   test("let nothing that a client sent become a label", async () => {
-    const metrics = new Metrics();
+    const metrics = counted();
     ran(metrics, {
       username: "SENTINEL",
       command: 1,
@@ -131,7 +131,7 @@ describe("Metrics", () => {
   });
 
   test("of two gateways are apart", async () => {
-    const [one, two] = [new Metrics(), new Metrics()];
+    const [one, two] = [counted(), counted()];
     one.listen({ type: "fault", error: new Error("x") });
     assert.deepEqual(await samples(two, "faults_total"), { faults_total: 0 });
   });

@@ -22,16 +22,13 @@ function descriptors(): number {
 }
 
 async function startPool(count: number, events: Event[]): Promise<{ pool: WorkerPool; addr: SocketAddr }> {
-  const addr = claimPort(libc!, {}, { host: "127.0.0.1", port: 0 });
+  const { addr } = claimPort(libc!, {}, { host: "127.0.0.1", port: 0 });
   const flags = { allow: ["127.0.0.1"], logLevel: "error" };
-  const pool = await WorkerPool.start({
-    libc: libc!,
-    entry,
-    count,
-    start: { config: { environment: {}, flags }, listen: [addr], otherListeners: [], asksForPasswords: false },
+  const emit = (event: Event) => void events.push(event);
+  const pool = await WorkerPool.start({ libc: libc!, entry, count, emit }, {
+    setup: { config: { environment: {}, flags }, listen: [addr], otherListeners: [] },
     naming: { resolver: new MemoryResolver(), servers: [], close: () => {} },
     authenticator: undefined,
-    emit: (event) => events.push(event),
   });
   return { pool, addr };
 }

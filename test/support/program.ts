@@ -33,7 +33,7 @@ export interface Program {
   readonly admin: SocketAddr | undefined;
   /** All it has written so far. */
   output(): string;
-  signal(name: "SIGTERM" | "SIGINT" | "SIGKILL" | "SIGSTOP" | "SIGCONT"): void;
+  signal(name: "SIGHUP" | "SIGUSR2" | "SIGTERM" | "SIGINT" | "SIGKILL" | "SIGSTOP" | "SIGCONT"): void;
   /** The exit code. */
   readonly exited: Promise<number | null>;
   /** Sends SIGTERM and resolves with the exit code. */
@@ -63,7 +63,8 @@ export async function start(
     if (!gone) process.kill(child.pid!, name); // child.kill() makes Deno forget the exit code
   };
   const wantsAdmin = !flags.some((flag) => /^(--admin=)?off$/.test(flag));
-  const wanted = flags.filter((flag) => flag.startsWith("--listen")).length;
+  const asked = flags.filter((flag) => flag.startsWith("--listen")).length;
+  const wanted = Math.max(asked, flags.some((flag) => flag.startsWith("--config")) ? 1 : 0);
   await until(`${target.name} listens`, () => {
     if (gone) throw new Error(`Cannot start ${target.name}: it said ${output}`);
     return listeners(output, "listening on").length >= wanted &&

@@ -64,14 +64,20 @@ export function bindTcp(
   return fd;
 }
 
+/** A port that several listeners will share. */
+export interface ClaimedPort {
+  readonly addr: SocketAddr;
+  release(): void;
+}
+
 /**
- * Takes the port of `addr`, or a free one for port 0, for several listeners that will share it, and keeps it for as long as
- * the program runs; refused where another program listens there, which sharing alone would allow. Throws NetError.
+ * Takes the port of `addr`, or a free one for port 0, for several listeners that will share it, and keeps it until it is
+ * released; refused where another program listens there, which sharing alone would allow. Throws NetError.
  */
-export function claimPort(libc: Libc, options: SocketOptions, addr: SocketAddr): SocketAddr {
+export function claimPort(libc: Libc, options: SocketOptions, addr: SocketAddr): ClaimedPort {
   const fd = bindTcp({ libc, options }, addr, {});
   setOption(libc, fd, SOL_SOCKET, SO_REUSEPORT, 1);
-  return nameOf(libc.getsockname, fd)!;
+  return { addr: nameOf(libc.getsockname, fd)!, release: () => void libc.close(fd) };
 }
 
 export class LinuxListener implements Listener, Watcher {

@@ -1,0 +1,145 @@
+import { addressText } from "../protocol/address.ts";
+import { commandName, replyLabel } from "../protocol/codes.ts";
+import type { Emit, RelayType, SessionEnd, SessionRecord } from "../events.ts";
+import type { Activity, FailureView, RelayView, SessionView } from "./status.ts";
+
+/** Failures that are kept. */
+const MAX_FAILURES = 50;
+
+const failed: ReadonlySet<SessionEnd> = new Set<SessionEnd>([
+  "error",
+  "refused",
+  "no-acceptable-method",
+  "authentication-failed",
+  "protocol-error",
+  "handshake-timeout",
+  "fault",
+]);
+
+const relayTypes: readonly RelayType[] = ["A", "B", "C", "D"];
+
+/** Knows what goes on in one thread: the sessions, what was relayed by relay type, and the last failures. */
+export class ActivityLog {
+  /** Sessions under way, the oldest first. */
+  readonly sessions: ReadonlySet<SessionRecord>;
+  readonly #live = new Set<SessionRecord>();
+  readonly #failures: FailureView[] = [];
+  /** Of sessions that have ended. */
+  readonly #ended = Object.fromEntries(relayTypes.map((type) => [type, { total: 0, up: 0, down: 0 }])) as Record<
+    RelayType,
+    { total: number; up: number; down: number }
+  >;
+
+  constructor() {
+    this.sessions = this.#live;
+  }
+
+  readonly listen: Emit = (event) => {
+    switch (event.type) {
+      case "session-opened":
+        this.#live.add(event.session);
+        break;
+      case "session-closed":
+        this.#close(event.session);
+        break;
+      case "client-turned-away":
+        this.#fail({ client: event.client.host, end: event.reason });
+        break;
+    }
+  };
+
+  /** `now` is of the clock that sessions have their times from; of the sessions the youngest, `most` at most. */
+  activity(now: number, most: number): Activity {
+    const relays = Object.fromEntries(
+      relayTypes.map((type) => [type, { sessions: 0, ...this.#ended[type] }]),
+    ) as Record<
+      RelayType,
+      { -readonly [K in keyof RelayView]: RelayView[K] }
+    >;
+    const sessions: SessionView[] = [];
+    let rest = this.#live.size;
+    for (const session of this.#live) {
+      if (rest-- <= most) sessions.push(view(session, now));
+      const relay = session.relayType && relays[session.relayType];
+      if (!relay) continue;
+      relay.sessions++;
+      relay.total++;
+      relay.up += session.counts.up;
+      relay.down += session.counts.down;
+    }
+    return {
+      sessionCount: this.#live.size,
+      sessions: sessions.reverse(),
+      failures: this.#failures.toReversed(),
+      relays,
+    };
+  }
+
+  #close(session: SessionRecord): void {
+    this.#live.delete(session);
+    if (session.relayType) {
+      const ended = this.#ended[session.relayType];
+      ended.total++;
+      ended.up += session.counts.up;
+      ended.down += session.counts.down;
+    }
+    if (!failed.has(session.end!)) return;
+    const { username, command, destination, reply, detail } = session;
+    this.#fail({
+      client: session.client.host,
+      ...username !== undefined && { user: username },
+      ...command && { command: commandName(command) },
+      ...destination && { destination: addressText(destination) },
+      ...reply !== undefined && { reply: replyLabel(reply) },
+      ...detail && { detail },
+      end: session.end!,
+    });
+  }
+
+  #fail(failure: Omit<FailureView, "at" | "count">): void {
+    const last = this.#failures.at(-1);
+    const again = last && sameFailure(last, failure);
+    if (again) this.#failures.pop();
+    this.#failures.push({ ...failure, at: Date.now(), count: again ? last.count + 1 : 1 });
+    if (this.#failures.length > MAX_FAILURES) this.#failures.shift();
+  }
+}
+
+/** What goes on in all of several threads. */
+export function allActivity(threads: readonly Activity[], most: number): Activity {
+  const relays = Object.fromEntries(relayTypes.map((type) => {
+    const each = threads.map((thread) => thread.relays[type]);
+    const sum = (field: keyof RelayView) => each.reduce((sum, relay) => sum + relay[field], 0);
+    return [type, { sessions: sum("sessions"), total: sum("total"), up: sum("up"), down: sum("down") }];
+  })) as unknown as Record<RelayType, RelayView>;
+  return {
+    sessionCount: threads.reduce((sum, { sessionCount }) => sum + sessionCount, 0),
+    sessions: threads.flatMap(({ sessions }) => sessions).sort((a, b) => a.ageMs - b.ageMs).slice(0, most),
+    failures: threads.flatMap(({ failures }) => failures).sort((a, b) => b.at - a.at).slice(0, MAX_FAILURES),
+    relays,
+  };
+}
+
+function view(session: SessionRecord, now: number): SessionView {
+  const { username, command, destination, remote, via, relayType, counts, datagrams } = session;
+  return {
+    id: session.id,
+    client: addressText(session.client),
+    ...username !== undefined && { user: username },
+    ...command && { command: commandName(command) },
+    ...destination && { destination: addressText(destination) },
+    ...remote && { remote: addressText(remote) },
+    ...via !== undefined && { via },
+    ...relayType && { relay: relayType },
+    ageMs: now - session.startedAt,
+    up: counts.up,
+    down: counts.down,
+    datagramsUp: datagrams.up,
+    datagramsDown: datagrams.down,
+  };
+}
+
+function sameFailure(a: FailureView, b: Omit<FailureView, "at" | "count">): boolean {
+  return a.client === b.client && a.end === b.end && a.destination === b.destination && a.detail === b.detail &&
+    a.user === b.user;
+}

@@ -1,0 +1,73 @@
+import type { RelayType, SessionEnd, TurnedAway } from "../events.ts";
+import type { SocketAddr } from "../net/socket.ts";
+
+/** What goes on, as people see it. Plain data: it can be sent between threads and as JSON. Addresses are texts. */
+
+export interface SessionView {
+  readonly id: number;
+  readonly client: string;
+  readonly user?: string;
+  readonly command?: string;
+  readonly destination?: string;
+  /** What was dialled or accepted. */
+  readonly remote?: string;
+  readonly via?: string;
+  readonly relay?: RelayType;
+  readonly ageMs: number;
+  /** Octets of payload towards the destination, and from it. */
+  readonly up: number;
+  readonly down: number;
+  readonly datagramsUp: number;
+  readonly datagramsDown: number;
+}
+
+/** A failure, and how often the same has happened in a row. */
+export interface FailureView {
+  /** Of the last time (ms since 1970). */
+  readonly at: number;
+  readonly count: number;
+  readonly client: string;
+  readonly user?: string;
+  readonly command?: string;
+  readonly destination?: string;
+  readonly end: SessionEnd | TurnedAway;
+  readonly reply?: string;
+  readonly detail?: string;
+}
+
+export interface RelayView {
+  /** Under way, and ever. */
+  readonly sessions: number;
+  readonly total: number;
+  readonly up: number;
+  readonly down: number;
+}
+
+/** Of one thread, or of all together. */
+export interface Activity {
+  /** How many there are; `sessions` may hold fewer. */
+  readonly sessionCount: number;
+  /** The youngest first. */
+  readonly sessions: readonly SessionView[];
+  /** The last first. */
+  readonly failures: readonly FailureView[];
+  readonly relays: Readonly<Record<RelayType, RelayView>>;
+}
+
+export interface ChainHealth {
+  readonly upstream: string;
+  readonly chain: string;
+  readonly up: boolean;
+}
+
+export interface Status extends Activity {
+  readonly version: string;
+  readonly engine: "linux" | "portable";
+  /** Threads that serve clients. */
+  readonly workers: number;
+  readonly upMs: number;
+  readonly listeners: readonly SocketAddr[];
+  readonly upstreams: readonly ChainHealth[];
+  /** How long sessions have to end, once it drains. */
+  readonly drainsForMs?: number;
+}

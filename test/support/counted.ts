@@ -1,0 +1,18 @@
+import { ActivityLog } from "../../src/admin/activity.ts";
+import { Metrics } from "../../src/admin/metrics.ts";
+import type { Event } from "../../src/events.ts";
+
+export type Counted = Pick<Metrics, "registry" | "listen">;
+
+/** Metrics that hear of sessions as they do in the program. */
+export function counted(): Counted {
+  const activity = new ActivityLog();
+  const metrics = new Metrics(activity.sessions);
+  return {
+    registry: metrics.registry,
+    listen(event: Event) {
+      activity.listen(event);
+      metrics.listen(event);
+    },
+  };
+}
