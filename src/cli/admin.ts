@@ -1,4 +1,4 @@
-import { adminApp, type Health, type MetricsSource } from "../admin/app.ts";
+import { adminApp, type AdminSource } from "../admin/app.ts";
 import { addressText } from "../protocol/address.ts";
 import { serveHttp } from "../net/mod.ts";
 import type { SocketAddr } from "../net/socket.ts";
@@ -11,12 +11,8 @@ export interface Admin {
 }
 
 /** Rejects with NetError. */
-export async function startAdmin(
-  addr: SocketAddr,
-  health: () => Health,
-  metrics: () => MetricsSource | undefined,
-): Promise<Admin> {
-  const server = await serveHttp(addr, adminApp(health, metrics).fetch);
+export async function startAdmin(addr: SocketAddr, source: AdminSource): Promise<Admin> {
+  const server = await serveHttp(addr, adminApp(source).fetch);
   log.info(`admin on ${addressText(server.addr)}`);
   return { addr: server.addr, close: server.close };
 }

@@ -1,5 +1,4 @@
 import process from "node:process";
-import type { Health } from "../admin/app.ts";
 import type { Config } from "../config/config.ts";
 import { NetError } from "../net/error.ts";
 import { openKernel } from "../net/mod.ts";
@@ -10,7 +9,7 @@ import type { LoadedConfig } from "./config_file.ts";
 import { startLocalService } from "./local_service.ts";
 import { startLog, stopLog } from "./log.ts";
 import { Reload, wantedOf } from "./reload.ts";
-import type { Service } from "./service.ts";
+import { Running } from "./running.ts";
 import { refuseSocketOptions } from "./socket_options.ts";
 import { startThreadedService } from "./threaded_service.ts";
 
@@ -23,21 +22,17 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
   const { config } = loaded;
   const wanted = await wantedOf(loaded);
   const emit = await startLog(config, systemClock);
-  const stopped = stopSignal(); // before clients can take all descriptors, which Deno's first signal listener needs too
-  const reload = Promise.withResolvers<Reload>();
-  onHangup(async () => void (await reload.promise).run());
-  const state: { service?: Service; draining: boolean } = { draining: false };
-  const admin = config.admin && await startAdmin(config.admin, () => health(state), () => state.service?.metrics);
+  const running = new Running();
+  listenToSignals(running); // before clients can take all descriptors, which Deno's first signal listener needs too
+  const admin = config.admin && await startAdmin(config.admin, running);
   const own = admin ? [admin.addr] : [];
   const kernel = await kernelFor(config);
-  const service = state.service = kernel
+  const service = kernel
     ? await startThreadedService(kernel, entry, wanted, own, emit)
     : await startLocalService(wanted, () => own, emit);
-  reload.resolve(new Reload(service, loaded, load, emit));
-  await stopped;
-  process.once("SIGTERM", endNow);
-  process.once("SIGINT", endNow);
-  state.draining = true;
+  running.started(service, new Reload(service, loaded, load, emit));
+  await running.stopping;
+  running.drains(config.drainMs);
   await service.drain(config.drainMs);
   await admin?.close();
   stopLog();
@@ -54,31 +49,15 @@ async function kernelFor(config: Config): Promise<Libc | undefined> {
   return libc;
 }
 
-function health({ service, draining }: { readonly service?: Service; readonly draining: boolean }): Health {
-  const upstreams = service?.upstreams.all ?? [];
-  const state = draining
-    ? "draining"
-    : !service?.addrs.length
-    ? "not listening"
-    : upstreams.length > 0 && upstreams.every(({ up }) => !up)
-    ? "no upstream"
-    : "ready";
-  const more = upstreams.length > 0 ? { upstreams } : {};
-  return { ready: state === "ready", state, sessions: service?.sessionCount ?? 0, ...more };
-}
-
-function stopSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
-  });
-}
-
-/** Windows has no such signal to listen for. */
-function onHangup(then: () => void): void {
-  if (process.platform !== "win32") process.on("SIGHUP", then);
-}
-
-/** The second signal: whoever sends it does not want to wait. */
-function endNow(): void {
-  process.exit(1);
+/** SIGTERM and SIGINT have it drain, and end at once when they come again; SIGHUP has it reload. */
+function listenToSignals(running: Running): void {
+  let stopping = false;
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.on(signal, () => {
+      if (stopping) process.exit(1); // whoever sends it again does not want to wait
+      stopping = true;
+      running.drain();
+    });
+  }
+  if (process.platform !== "win32") process.on("SIGHUP", () => void running.reload()); // Windows has none
 }

@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { adminApp, type Health } from "../../src/admin/app.ts";
-import { counted } from "../support/counted.ts";
-
-const ready: Health = { ready: true, state: "ready", sessions: 3 };
+import { adminSource, ready } from "../support/admin_source.ts";
 
 function ask(path: string, health: Health = ready, init?: RequestInit): Promise<Response> {
-  return Promise.resolve(adminApp(() => health, () => counted().registry).request(path, init));
+  return Promise.resolve(adminApp(adminSource({ health: () => health })).request(path, init));
 }
 
 describe("The admin endpoint", () => {
@@ -34,7 +32,7 @@ describe("The admin endpoint", () => {
 
   test("/readyz asks each time", async () => {
     let health: Health = ready;
-    const app = adminApp(() => health, () => counted().registry);
+    const app = adminApp(adminSource({ health: () => health }));
     assert.equal((await app.request("/readyz")).status, 200);
     health = { ready: false, state: "draining", sessions: 3 };
     assert.equal((await app.request("/readyz")).status, 503);
