@@ -17,8 +17,11 @@ export class ClaimedPorts {
     this.#options = options;
   }
 
-  /** Claims what `specs` want and is not claimed yet. What is claimed changes when that is applied. Rejects with NetError. */
-  async claim(specs: readonly ListenSpec[]): Promise<Claim> {
+  /**
+   * Claims what `specs` want and is not claimed yet, also what another program has where it is `shared` with that. What is
+   * claimed changes when that is applied. Rejects with NetError.
+   */
+  async claim(specs: readonly ListenSpec[], shared = false): Promise<Claim> {
     const next = new Map<string, ClaimedPort>();
     const release = (unlike: ReadonlyMap<string, ClaimedPort>, ports: ReadonlyMap<string, ClaimedPort>) => {
       for (const [key, port] of ports) if (unlike.get(key) !== port) port.release();
@@ -28,7 +31,7 @@ export class ClaimedPorts {
       for (const spec of specs) {
         await listenAs(spec, (addr) => {
           const key = addressText(addr);
-          next.set(key, this.#claimed.get(key) ?? claimPort(this.#libc, this.#options, addr));
+          next.set(key, this.#claimed.get(key) ?? claimPort(this.#libc, this.#options, addr, shared));
         });
       }
     } catch (error) {

@@ -22,6 +22,13 @@ export class Reload {
     this.#emit = emit;
   }
 
+  /** Those that the configuration which holds was read from. */
+  get files(): readonly string[] {
+    const { config, text } = this.#holds;
+    const named = [text.file?.path, config.usersFile, config.dnsCa, ...config.users.map((user) => user.passwordFile)];
+    return named.filter((path) => path !== undefined);
+  }
+
   /** What is wrong, where there is something: then all is as before. One reload waits for the one before. */
   run(): Promise<readonly string[]> {
     const run = this.#last.then(() => this.#run());

@@ -4,6 +4,9 @@ import type { Reload } from "./reload.ts";
 import type { Service } from "./service.ts";
 import { version } from "./version.ts";
 
+/** By then whoever began to connect before the successor listened has come in. */
+const HANDOVER_MS = 1_500;
+
 /** The program while it runs: what the admin endpoint, signals and the log ask it, and may have it do. */
 export class Running implements AdminSource {
   /** Resolves once it is to stop. */
@@ -12,6 +15,7 @@ export class Running implements AdminSource {
   readonly #ready = Promise.withResolvers<Reload>();
   #stop = () => {};
   #service: Service | undefined;
+  #handedOver = false;
   #drainsUntil: number | undefined;
 
   constructor() {
@@ -24,9 +28,25 @@ export class Running implements AdminSource {
     this.#ready.resolve(reload);
   }
 
+  /** Stops, but takes clients for a moment more: a successor listens where this one does, and some are on their way here. */
+  handOver(): void {
+    this.#handedOver = true;
+    this.#stop();
+  }
+
+  /** How long it goes on to take clients once it stops (ms). */
+  get lingersForMs(): number {
+    return this.#handedOver ? HANDOVER_MS : 0;
+  }
+
   /** It takes no more clients; sessions have so long to end. */
   drains(deadlineMs: number): void {
     this.#drainsUntil = performance.now() + deadlineMs;
+  }
+
+  /** How long sessions have to end yet; undefined as long as it does not drain. */
+  get drainsForMs(): number | undefined {
+    return this.#drainsUntil === undefined ? undefined : Math.max(0, this.#drainsUntil - performance.now());
   }
 
   health(): Health {
@@ -50,16 +70,16 @@ export class Running implements AdminSource {
   async status(most: number): Promise<Status | undefined> {
     const service = this.#service;
     if (!service) return undefined;
-    const now = performance.now();
+    const { drainsForMs } = this;
     return {
       ...await service.activity(most),
       version,
       engine: service.engine,
       workers: service.workers,
-      upMs: now - this.#startedAt,
+      upMs: performance.now() - this.#startedAt,
       listeners: service.addrs,
       upstreams: service.upstreams.all,
-      ...this.#drainsUntil !== undefined && { drainsForMs: Math.max(0, this.#drainsUntil - now) },
+      ...drainsForMs !== undefined && { drainsForMs },
     };
   }
 

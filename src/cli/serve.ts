@@ -5,6 +5,9 @@ import { openKernel } from "../net/mod.ts";
 import type { Libc } from "../net/linux/libc.ts";
 import { systemClock } from "../net/clock.ts";
 import { startAdmin } from "./admin.ts";
+import type { Emit } from "../events.ts";
+import { watchFiles } from "./file_watch.ts";
+import { checkPredecessor, takeOverFrom, whenFree } from "./take_over.ts";
 import type { LoadedConfig } from "./config_file.ts";
 import { startLocalService } from "./local_service.ts";
 import { startLog, stopLog } from "./log.ts";
@@ -12,6 +15,9 @@ import { Reload, wantedOf } from "./reload.ts";
 import { Running } from "./running.ts";
 import { refuseSocketOptions } from "./socket_options.ts";
 import { startThreadedService } from "./threaded_service.ts";
+
+/** How often the log says how long sessions have to end yet (ms). */
+const COUNT_DOWN_MS = 5_000;
 
 /**
  * `gate46 serve`: puts the house together and runs it until a signal comes. `load` reads the configuration, again at each
@@ -24,16 +30,33 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
   const emit = await startLog(config, systemClock);
   const running = new Running();
   listenToSignals(running); // before clients can take all descriptors, which Deno's first signal listener needs too
-  const admin = config.admin && await startAdmin(config.admin, running);
-  const own = admin ? [admin.addr] : [];
+  const { takeOver } = config;
+  if (takeOver !== undefined) checkPredecessor(takeOver);
+  const openAdmin = () => config.admin && startAdmin(config.admin, running);
+  let admin = takeOver === undefined ? await openAdmin() : undefined;
+  const own = admin ? [admin.addr] : config.admin ? [config.admin] : [];
   const kernel = await kernelFor(config);
   const service = kernel
     ? await startThreadedService(kernel, entry, wanted, own, emit)
     : await startLocalService(wanted, () => own, emit);
-  running.started(service, new Reload(service, loaded, load, emit));
+  const reload = new Reload(service, loaded, load, emit);
+  running.started(service, reload);
+  if (takeOver !== undefined) {
+    takeOverFrom(takeOver);
+    admin = await whenFree(async () => await openAdmin());
+  }
+  const unwatch = config.watch ? watchFiles(() => reload.files, () => void reload.run()) : () => {};
   await running.stopping;
+  unwatch();
+  if (running.lingersForMs > 0) {
+    await admin?.close(); // the successor wants its address
+    admin = undefined;
+    await new Promise((resolve) => setTimeout(resolve, running.lingersForMs));
+  }
   running.drains(config.drainMs);
+  const uncount = countDown(running, emit);
   await service.drain(config.drainMs);
+  uncount();
   await admin?.close();
   stopLog();
   return 0;
@@ -49,7 +72,7 @@ async function kernelFor(config: Config): Promise<Libc | undefined> {
   return libc;
 }
 
-/** SIGTERM and SIGINT have it drain, and end at once when they come again; SIGHUP has it reload. */
+/** SIGTERM and SIGINT have it drain, and end at once when they come again; SIGHUP has it reload, SIGUSR2 hand over. */
 function listenToSignals(running: Running): void {
   let stopping = false;
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
@@ -59,5 +82,15 @@ function listenToSignals(running: Running): void {
       running.drain();
     });
   }
-  if (process.platform !== "win32") process.on("SIGHUP", () => void running.reload()); // Windows has none
+  if (process.platform === "win32") return; // which has none of these
+  process.on("SIGHUP", () => void running.reload());
+  process.on("SIGUSR2", () => running.handOver());
+}
+
+/** Says every so often how long sessions have to end yet. Returns how to end it. */
+function countDown(running: Running, emit: Emit): () => void {
+  const timer = setInterval(() => {
+    emit({ type: "draining", sessions: running.health().sessions, deadlineMs: running.drainsForMs ?? 0 });
+  }, COUNT_DOWN_MS);
+  return () => clearInterval(timer);
 }

@@ -17,7 +17,7 @@ export function socketOptions(
 
 /** Throws ConfigError where something is asked for that only the Linux engine can do. */
 export function refuseSocketOptions(config: Config): void {
-  for (const key of ["mark", "interface", "freeBind", "tcpUserTimeout", "workers", "busyPoll"] as const) {
+  for (const key of ["mark", "interface", "freeBind", "tcpUserTimeout", "workers", "busyPoll", "takeOver"] as const) {
     if (config[key]) throw new ConfigError(`Cannot use ${flagName(key)}: only the Linux engine can`);
   }
 }

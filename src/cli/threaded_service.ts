@@ -8,6 +8,8 @@ import { systemClock } from "../net/clock.ts";
 import { openNet } from "../net/mod.ts";
 import type { SocketAddr } from "../net/socket.ts";
 import { ClaimedPorts } from "./claimed_ports.ts";
+import { addressText } from "../protocol/address.ts";
+import { countListeners } from "../net/linux/reuseport.ts";
 import { log } from "./log.ts";
 import { socketOptions } from "./socket_options.ts";
 import { checkOutgoing } from "./outgoing.ts";
@@ -32,7 +34,7 @@ export async function startThreadedService(
     await checkOutgoing(net, config.gateway);
     const naming = openNaming(config, { net, clock: systemClock, system: systemResolver() });
     const authenticator = users.size > 0 ? new Users(users) : undefined;
-    const claim = await ports.claim(config.listen);
+    const claim = await ports.claim(config.listen, takesOver);
     const { addrs: listen } = claim;
     try {
       await use({ setup: { config: text, listen, otherListeners }, naming, authenticator });
@@ -48,10 +50,15 @@ export async function startThreadedService(
     known = new Set(listen);
   };
 
+  let takesOver = wanted.config.takeOver !== undefined;
   let known: ReadonlySet<SocketAddr> = new Set();
   let pool!: WorkerPool;
   await provide(wanted, async (provision) => {
-    pool = await WorkerPool.start({ libc, entry, count, emit }, provision);
+    const listeners = takesOver
+      ? new Map(provision.setup.listen.map((addr) => [addressText(addr), countListeners(addr)]))
+      : undefined;
+    pool = await WorkerPool.start({ libc, entry, count, emit }, provision, listeners);
+    takesOver = false;
     log.info("engine linux", { workers: count });
   });
   return {

@@ -16,6 +16,7 @@ import { netError } from "../net/error.ts";
 import { DescriptorOwners } from "../net/linux/descriptor_owners.ts";
 import { Engine } from "../net/linux/engine.ts";
 import { linuxNet } from "../net/linux/net.ts";
+import { addressText } from "../protocol/address.ts";
 import { giveThreadTo, openKernel } from "../net/mod.ts";
 import { gatewayContext } from "./composition.ts";
 import { parseConfigText } from "./config_file.ts";
@@ -35,7 +36,7 @@ export function workerStart(): WorkerStart | undefined {
 }
 
 /** Runs a gateway on the Linux engine in this thread, which from then on waits in the kernel only. */
-export async function startWorker({ port, number, setup, ...start }: WorkerStart): Promise<void> {
+export async function startWorker({ port, number, setup, successorOf, ...start }: WorkerStart): Promise<void> {
   const { config } = await parseConfigText(setup.config);
   const activity = new ActivityLog();
   const metrics = new Metrics(activity.sessions);
@@ -132,7 +133,11 @@ export async function startWorker({ port, number, setup, ...start }: WorkerStart
     }
   });
   try {
-    for (const addr of setup.listen) await gateway.listen(addr, { reusePort: true });
+    for (const addr of setup.listen) {
+      const past = successorOf?.listeners.get(addressText(addr));
+      const successors = past && successorOf ? { past, among: successorOf.workers } : undefined;
+      await gateway.listen(addr, { reusePort: true, successors });
+    }
     tell({ type: "listening", wakeFd });
   } catch (error) {
     const { kind, message } = netError(error, "listen", "in a worker");

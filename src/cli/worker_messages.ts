@@ -24,6 +24,8 @@ export interface Setup {
 export interface WorkerStart {
   readonly gate46: "worker";
   readonly setup: Setup;
+  /** Listeners of a program that this one takes over from, by address; undefined where it takes over from none. */
+  readonly successorOf?: { readonly listeners: ReadonlyMap<string, number>; readonly workers: number } | undefined;
   readonly port: MessagePort;
   /** From 1; its place in the shared memory. */
   readonly number: number;

@@ -84,10 +84,17 @@ export class WorkerPool {
     this.#generations.set(1, this.#current);
   }
 
-  /** Resolves when every worker listens; rejects with NetError where one cannot. */
-  static async start(options: PoolOptions, provision: Provision): Promise<WorkerPool> {
+  /**
+   * Resolves when every worker listens; rejects with NetError where one cannot. `listeners` are those of a program that this
+   * one takes over from, by address.
+   */
+  static async start(
+    options: PoolOptions,
+    provision: Provision,
+    listeners?: ReadonlyMap<string, number>,
+  ): Promise<WorkerPool> {
     const pool = new WorkerPool(options, provision);
-    await Promise.all(Array.from({ length: options.count }, (_, i) => pool.#add(i + 1)));
+    await Promise.all(Array.from({ length: options.count }, (_, i) => pool.#add(i + 1, listeners)));
     return pool;
   }
 
@@ -177,13 +184,14 @@ export class WorkerPool {
     if (!Array.from(this.#generations.values()).some((other) => other.naming === naming)) naming.close();
   }
 
-  #add(number: number): Promise<void> {
-    const { entry } = this.#options;
+  #add(number: number, listeners?: ReadonlyMap<string, number>): Promise<void> {
+    const { entry, count } = this.#options;
     const generation = this.#current;
     const { port1: port, port2 } = new MessageChannel();
     const workerData: WorkerStart = {
       gate46: "worker",
       setup: generation.setup,
+      successorOf: listeners && { listeners, workers: count },
       port: port2,
       number,
       descriptors: this.#descriptors,

@@ -45,6 +45,13 @@ export const options = {
     ),
     accepts: ["string", "number"],
   },
+  takeOver: one("PID", parseCount, {
+    group: where,
+    help: "take the listeners over from that gate46, which then drains (Linux engine)",
+    notInFile: true,
+    fixed: true,
+  }),
+  watch: toggle({ group: where, help: "reload when a file of the configuration has changed, as SIGHUP does" }),
   announce: setting(
     "announce",
     byFamily(

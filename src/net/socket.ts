@@ -88,6 +88,8 @@ export interface ConnectOptions {
 export interface ListenOptions {
   /** Lets other listeners of this user share the address; the kernel spreads the clients (SO_REUSEPORT). */
   readonly reusePort?: boolean;
+  /** New connections go to those that joined after so many; in the end they are so many (Linux engine only). */
+  readonly successors?: { readonly past: number; readonly among: number } | undefined;
 }
 
 export interface Net {

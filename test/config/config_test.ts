@@ -249,6 +249,8 @@ describe("parseConfig()", () => {
       outgoing: ["192.0.2.8", "2001:db8::8"],
       nat64: "64:ff9b:1::/96",
       resolveCommands: true,
+      takeOver: "12",
+      watch: true,
     });
     assert.deepEqual({ ...gateway, from: gateway.from!.map(String) }, {
       ...defaultSettings,
@@ -296,6 +298,8 @@ describe("parseConfig()", () => {
         { kind: "https", url: "https://dns.example/dns-query" },
       ],
       dnsCa: "ca.pem",
+      takeOver: 12,
+      watch: true,
       host: ["192.0.2.7 db.example\n2001:db8::7 db.example"],
       family: "prefer-ipv4",
       nat64: "64:ff9b:1::/96",

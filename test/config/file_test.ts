@@ -289,7 +289,7 @@ describe("A file", () => {
   test("can hold every option but those that have a reason", () => {
     const { properties } = JSON.parse(configSchema());
     const missing = optionKeys.filter((key) => !(fileKey(key) in properties));
-    assert.deepEqual(missing, ["config", "user"]);
+    assert.deepEqual(missing, ["config", "takeOver", "user"]);
     assert.ok(missing.every((key) => optionOf(key).notInFile));
   });
 });

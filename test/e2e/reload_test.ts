@@ -15,6 +15,7 @@ async function configured(target: Target, toml: string): Promise<{
   gateway: Program;
   /** Rewrites the file, and waits for the program to say `said` once more. */
   reload(toml: string, said: string): Promise<void>;
+  rewrite(toml: string): void;
   stop(): Promise<void>;
 }> {
   const folder = mkdtempSync(join(tmpdir(), "gate46-reload-"));
@@ -30,6 +31,7 @@ async function configured(target: Target, toml: string): Promise<{
       gateway.signal("SIGHUP");
       await until(`it says '${said}'`, () => times(said) > before);
     },
+    rewrite: (toml) => writeFileSync(file, toml),
     async stop() {
       assert.equal(await gateway.stop(), 0);
       rmSync(folder, { recursive: true });
@@ -127,5 +129,27 @@ for (const target of targets) {
     assert.doesNotMatch(gateway.output(), /fault|worker died|turned away/);
     echo.close();
     await stop();
+  });
+}
+
+for (const target of targets) {
+  test(`reload, ${target.name}: --watch does it when a file has changed`, async () => {
+    const { gateway, rewrite, stop } = await configured(target, `listen = "127.0.0.1:0"\nwatch = true\n`);
+    rewrite(`listen = "127.0.0.1:0"\nwatch = true\nmax_sessions = 5\n`);
+    await until("it has reloaded", () => gateway.output().includes("info reloaded"));
+    await stop();
+  });
+
+  test(`drain, ${target.name}: the log counts down, and a second signal ends at once`, async () => {
+    const echo = await echoServer("127.0.0.1");
+    const gateway = await start(target, ["--listen=127.0.0.1:0", "--admin=off", "--allow=127.0.0.1", "--drain=60s"]);
+    const { client } = await ask(gateway.addrs[0]!, Command.Connect, echo.addr.host, echo.addr.port);
+    gateway.signal("SIGTERM");
+    await until("it counts down", () => /draining sessions=1 deadline=5\d\.\d+s/.test(gateway.output()));
+    await echoes(client, 1);
+    gateway.signal("SIGTERM");
+    assert.equal(await gateway.exited, 1);
+    client.close();
+    echo.close();
   });
 }

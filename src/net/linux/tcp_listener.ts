@@ -22,11 +22,15 @@ import { EAGAIN, errnoError } from "./errno.ts";
 import type { Libc } from "./libc.ts";
 import type { Watcher } from "./poller.ts";
 import { nameOf } from "./probe.ts";
+import { countListeners, steerNoMore, steerPast } from "./reuseport.ts";
 import { decodeSockaddr, encodeSockaddr, family, SOCKADDR_SIZE } from "./sockaddr.ts";
 import { setOption } from "./socket_option.ts";
 import { LinuxSocket } from "./tcp_socket.ts";
 
 const BACKLOG = 4_096;
+
+/** How often a listener that succeeds others looks whether they are gone (ms). */
+const STEER_LOOK_MS = 1_000;
 
 /** So many clients in a row are let in before those that are in have their turn. */
 const MAX_BURST = 64;
@@ -72,10 +76,11 @@ export interface ClaimedPort {
 
 /**
  * Takes the port of `addr`, or a free one for port 0, for several listeners that will share it, and keeps it until it is
- * released; refused where another program listens there, which sharing alone would allow. Throws NetError.
+ * released; refused where another program listens there, which sharing alone would allow, unless it is to be shared with
+ * that. Throws NetError.
  */
-export function claimPort(libc: Libc, options: SocketOptions, addr: SocketAddr): ClaimedPort {
-  const fd = bindTcp({ libc, options }, addr, {});
+export function claimPort(libc: Libc, options: SocketOptions, addr: SocketAddr, shared = false): ClaimedPort {
+  const fd = bindTcp({ libc, options }, addr, { reusePort: shared });
   setOption(libc, fd, SOL_SOCKET, SO_REUSEPORT, 1);
   return { addr: nameOf(libc.getsockname, fd)!, release: () => void libc.close(fd) };
 }
@@ -102,6 +107,11 @@ export class LinuxListener implements Listener, Watcher {
       throw error;
     }
     this.addr = nameOf(libc.getsockname, this.#fd)!;
+    if (options.successors) {
+      const { past, among } = options.successors;
+      steerPast(libc, this.#fd, past);
+      if (among > past) this.#steerUntilAlone(among);
+    }
     engine.poller.watch(this.#fd, this, EPOLLIN | EPOLLET);
   }
 
@@ -124,6 +134,15 @@ export class LinuxListener implements Listener, Watcher {
     this.#readable = true;
     this.#burst = 0;
     if (this.#accepter) this.#accept();
+  }
+
+  /** Until there are no more listeners than `among`. */
+  #steerUntilAlone(among: number): void {
+    this.#engine.timers.after(STEER_LOOK_MS, () => {
+      if (this.#closed) return;
+      if (countListeners(this.addr) <= among) steerNoMore(this.#engine.libc, this.#fd);
+      else this.#steerUntilAlone(among);
+    });
   }
 
   #accept(): void {

@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Command, Reply } from "../../src/protocol/codes.ts";
+import { run, start, type Target, targets } from "../support/program.ts";
+import { openLibc } from "../support/linux_net.ts";
+import { skipped } from "../support/skipped.ts";
+import { ask } from "../support/socks.ts";
+import { echoServer } from "../support/tcp.ts";
+import { until } from "../support/until.ts";
+
+const skip = skipped("take_over_test.ts", await openLibc() ? false : "the Linux engine cannot run here");
+const onLinuxEngine = ({ name }: Target) => !name.includes("portable");
+
+for (const target of targets.filter(onLinuxEngine)) {
+  test(
+    `upgrade, ${target.name}: a successor takes the listeners over, and no client is refused`,
+    { skip },
+    async () => {
+      const echo = await echoServer("127.0.0.1");
+      const flags = ["--allow=127.0.0.1", "--drain=20s"];
+      let gateway = await start(target, [...flags, "--listen=127.0.0.1:0", "--admin=127.0.0.1:0"]);
+      const [addr] = gateway.addrs;
+      const reach = async () => {
+        const { client, reply } = await ask(addr!, Command.Connect, echo.addr.host, echo.addr.port);
+        assert.equal(reply.reply, Reply.Succeeded);
+        return client;
+      };
+      const lasting = await reach();
+      let over = false, served = 0;
+      const load = Array.from({ length: 8 }, async () => {
+        while (!over) {
+          const client = await reach();
+          client.write("?");
+          assert.equal((await client.read(1)).length, 1);
+          client.close();
+          served++;
+        }
+      });
+      for (let i = 0; i < 3; i++) {
+        const predecessor = gateway;
+        const { host, port } = addr!;
+        const admin = predecessor.admin!;
+        gateway = await start(target, [
+          ...flags,
+          `--listen=${host}:${port}`,
+          `--admin=${admin.host}:${admin.port}`,
+          `--take-over=${predecessor.child.pid}`,
+        ]);
+        const before = served;
+        await until("the successor serves", () => served > before + 50);
+        if (i > 0) assert.equal(await predecessor.exited, 0);
+        else {
+          lasting.write("!");
+          assert.equal((await lasting.read(1)).length, 1);
+          await until("the first waits for its last session", () => /draining sessions=1/.test(predecessor.output()));
+          lasting.close();
+          assert.equal(await predecessor.exited, 0);
+        }
+      }
+      over = true;
+      await Promise.all(load);
+      assert.equal(await gateway.stop(), 0);
+      echo.close();
+    },
+  );
+
+  test(`upgrade, ${target.name}: nobody to take over from is told`, { skip }, async () => {
+    const { code, stderr } = await run(target, ["--listen=127.0.0.1:0", "--admin=off", "--take-over=4194303"]);
+    assert.equal(code, 2);
+    assert.match(stderr, /Cannot take over from 4194303: ESRCH/);
+  });
+}
