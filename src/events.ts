@@ -33,13 +33,15 @@ export interface UpstreamEvent {
   readonly detail?: string;
 }
 
-/** Why a connection was closed before its first octet was read. */
+/** Why a connection was closed before the first octet of its conversation was read. */
 export type TurnedAway =
   | "client-not-allowed"
   | "too-many-sessions"
   | "too-many-sessions-of-client"
   | "too-many-connections" // a second, from one client
-  | "too-many-failures"; // to authenticate
+  | "too-many-failures" // to authenticate
+  | "bad-proxy-header" // none, or not one, from where there has to be one
+  | "late-proxy-header";
 
 /** IPvX client, IPvY destination (RFC 3089 s2): A 4→4, B 4→6, C 6→4, D 6→6. */
 export type RelayType = "A" | "B" | "C" | "D";

@@ -90,6 +90,11 @@ function assemble(values: Values, file: FileContent | undefined): Config {
       `Cannot listen on ${exposed.addr.host}: it would be an open relay; add --user, --users-file or --from, or say --open`,
     );
   }
+  if (config.gateway.proxies.length > 0 && !closedToStrangers && !open) {
+    throw new ConfigError(
+      "Cannot take clients of a proxy: it would be an open relay; add --user, --users-file or --from, or say --open",
+    );
+  }
   return config;
 }
 

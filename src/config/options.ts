@@ -75,6 +75,13 @@ export const options = {
     path: true,
   }),
   from: setting("from", orUndefined(many("PREFIX", parsePrefixValue, { group: who, help: "only clients from there" }))),
+  proxyProtocolFrom: setting(
+    "proxies",
+    many("PREFIX", parsePrefixValue, {
+      group: who,
+      help: "a proxy there says in a PROXY header who its client is, and has to",
+    }),
+  ),
   open: toggle({ group: who, help: "listen beyond loopback with neither users nor --from" }),
   allow: many("PREFIX", parsePrefixValue, {
     group: who,

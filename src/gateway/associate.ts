@@ -13,7 +13,7 @@ import { bindInRange } from "./ports.ts";
  */
 export async function associate(conversation: Conversation, _destination: Address): Promise<SessionEnd> {
   const { net, client, settings, cut } = conversation;
-  const { host } = client.localAddr; // the address the client knows us by, and replies must come from
+  const host = await clientSide(conversation);
   const socket = await bindInRange(settings.ports, (port) => net.bindUdp({ host, port }));
   const association = new Association(conversation, socket);
   const close = () => association.close();
@@ -27,6 +27,13 @@ export async function associate(conversation: Conversation, _destination: Addres
     release();
     close();
   }
+}
+
+/** The address the client knows us by, and replies must come from; behind a proxy of another family than the client, ours. */
+async function clientSide({ net, client, record }: Conversation): Promise<string> {
+  const { host } = client.localAddr;
+  if (host.includes(":") === record.client.host.includes(":")) return host;
+  return await net.localAddrFor(record.client.host) ?? host;
 }
 
 /** Octets on the control connection mean nothing; how it ends is how the association ends. */

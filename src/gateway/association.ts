@@ -71,8 +71,8 @@ export class Association {
   }
 
   #takeUp({ bytes, addr }: Datagram, now: number): void {
-    // Only the address of the TCP peer; and once a valid datagram has come, only its port.
-    const { host } = this.#conversation.client.remoteAddr;
+    // Only the client's address; and once a valid datagram has come, only its port.
+    const { host } = this.#conversation.record.client;
     if (addr.host !== host || (this.#clientAddr && addr.port !== this.#clientAddr.port)) return this.#drop("stranger");
     try {
       const size = headerSize(bytes);

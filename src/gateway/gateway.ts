@@ -1,7 +1,8 @@
-import { addressText, parseIp } from "../protocol/address.ts";
+import { addressText } from "../protocol/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { netError } from "../net/error.ts";
-import type { Listener, ListenOptions, Socket, SocketAddr } from "../net/socket.ts";
+import type { Listener, ListenOptions, SocketAddr } from "../net/socket.ts";
+import { type Arrival, Entrance } from "./entrance.ts";
 import { Counters } from "./limits/counters.ts";
 import { Limits } from "./limits/limits.ts";
 import { offeredMethods } from "./methods.ts";
@@ -44,6 +45,7 @@ export class Gateway {
   #listeners = new Map<string, Listener>();
   readonly #counters: Counters;
   readonly #paths: PathMemory;
+  readonly #entrance = new Entrance(() => this.#context, (arrival) => this.#open(arrival));
   readonly #sessions = new Set<Session>();
   readonly #nextId: () => number;
   #lastId = 0;
@@ -123,6 +125,7 @@ export class Gateway {
     this.#draining = true;
     for (const listener of this.#listeners.values()) listener.close();
     this.#listeners.clear();
+    this.#entrance.close();
     emit({ type: "draining", sessions: this.#sessions.size, deadlineMs });
     for (const session of this.#sessions) if (!session.requested) session.cut("drained");
     let cut = 0;
@@ -172,7 +175,8 @@ export class Gateway {
         if (!client) return;
         if (failures > 0) emit({ type: "accept-recovered", addr, failures });
         failures = 0;
-        this.#admit(client);
+        if (this.#draining) client.close(); // accepted just before
+        else this.#entrance.take(client);
       } catch (error) {
         if (failures++ === 0) emit({ type: "accept-failed", addr, error: netError(error, "accept on", addr.host) });
         await pause(clock, ACCEPT_PAUSE_MS);
@@ -180,24 +184,15 @@ export class Gateway {
     }
   }
 
-  #admit(client: Socket): void {
-    if (this.#draining) return client.close(); // accepted just before
+  #open({ socket, client, early }: Arrival): void {
     const generation = this.#generation;
-    const { settings, emit, limits } = generation.context;
-    const octets = parseIp(client.remoteAddr.host);
-    const allowed = !settings.from || (octets && settings.from.some((prefix) => prefix.contains(octets)));
-    const reason = allowed ? limits.enter(client.remoteAddr) : "client-not-allowed";
-    if (reason) {
-      client.close();
-      emit({ type: "client-turned-away", client: client.remoteAddr, reason });
-      return;
-    }
-    const session = new Session(generation.context, client, this.#nextId());
+    const { context } = generation;
+    const session = new Session(context, socket, client, this.#nextId(), early);
     this.#sessions.add(session);
     generation.sessions++;
     void session.run().finally(() => {
       this.#sessions.delete(session);
-      limits.leave(client.remoteAddr);
+      context.limits.leave(client);
       if (--generation.sessions === 0) generation.retired?.();
       this.#wakeDrain();
     });

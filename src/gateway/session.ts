@@ -6,7 +6,7 @@ import { decodeSocks4Request, encodeSocks4Reply, SOCKS4_VERSION } from "../proto
 import type { Emit, SessionEnd, SessionRecord } from "../events.ts";
 import { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
-import type { Socket } from "../net/socket.ts";
+import type { Socket, SocketAddr } from "../net/socket.ts";
 import { ReplyError } from "../sockslib/reply_error.ts";
 import { associate } from "./associate.ts";
 import { bind } from "./bind.ts";
@@ -55,13 +55,14 @@ export class Session {
   #encodeReply = encodeReply;
   #timedOut = false;
 
-  constructor(context: SessionContext, client: Socket, id: number) {
+  /** Of `client`, whose connection is `socket`; `early` has been read from it already. */
+  constructor(context: SessionContext, socket: Socket, client: SocketAddr, id: number, early?: Uint8Array) {
     this.#context = context;
-    this.#client = client;
-    this.#wire = new Wire(client);
+    this.#client = socket;
+    this.#wire = new Wire(socket, early);
     this.record = {
       id,
-      client: client.remoteAddr,
+      client,
       startedAt: context.clock.now(),
       counts: { up: 0, down: 0 },
       datagrams: { up: 0, down: 0 },

@@ -16,6 +16,8 @@ export type UdpFilter = "endpoint-independent" | "address-dependent" | "address-
 export interface GatewaySettings {
   /** Clients that may connect; everyone where undefined. */
   readonly from: readonly Prefix[] | undefined;
+  /** Proxies in front: whatever they bring begins with a PROXY header, which says who the client is. */
+  readonly proxies: readonly Prefix[];
   readonly maxSessions: number;
   /** Of one IPv4 address or IPv6 /64; no bound where undefined, as below. */
   readonly maxSessionsPerClient: number | undefined;
@@ -52,6 +54,7 @@ export interface GatewaySettings {
 
 export const defaultSettings: GatewaySettings = {
   from: undefined,
+  proxies: [],
   maxSessions: 10_000,
   maxSessionsPerClient: undefined,
   maxSessionsPerUser: undefined,

@@ -11,10 +11,12 @@ const nothing = new Uint8Array(0);
 /** Messages over a socket, however they are sliced. */
 export class Wire {
   readonly #socket: Socket;
-  #unread: Uint8Array = nothing;
+  #unread: Uint8Array;
 
-  constructor(socket: Socket) {
+  /** `early` has been read from `socket` already. */
+  constructor(socket: Socket, early: Uint8Array = nothing) {
     this.#socket = socket;
+    this.#unread = early;
   }
 
   /** The next message. Rejects with what `decode` throws, with ClientLeft, or with NetError. */
@@ -27,7 +29,7 @@ export class Wire {
           return decoded.value;
         }
       }
-      // No message is longer than 515 octets, so what is kept here is bounded by one read.
+      // No message is longer than 2,048 octets, so what is kept here is bounded by one read.
       const kept = this.#unread.length === 0 ? nothing : this.#unread.slice();
       const chunk = await this.#socket.read();
       if (chunk === null) throw new ClientLeft("The client left in the middle of a message");

@@ -47,6 +47,8 @@ describe("parseConfig() complains in one line that names the flag", () => {
     [{ listen: ["[::1]:99999"] }, "Cannot parse --listen: '[::1]:99999' has a port above 65535"],
     [{ listen: ["1080"] }, "Cannot parse --listen: '1080' is no address; for port 1080 on every address write ':1080'"],
     [{ listen: [":1080"] }, `Cannot listen on ::: ${OPEN}`],
+    [{ proxyProtocolFrom: ["127.0.0.1"] }, `Cannot take clients of a proxy: ${OPEN}`],
+    [{ proxyProtocolFrom: ["haproxy"], open: true }, "Cannot parse --proxy-protocol-from: 'haproxy' is not a prefix"],
     [{ listen: ["0.0.0.0"] }, `Cannot listen on 0.0.0.0: ${OPEN}`],
     [{ listen: ["127.0.0.1", "192.0.2.1:1080"] }, `Cannot listen on 192.0.2.1: ${OPEN}`],
     [{ listen: ["::ffff:192.0.2.1"] }, `Cannot listen on 192.0.2.1: ${OPEN}`],
@@ -205,6 +207,7 @@ describe("parseConfig()", () => {
       user: ["alice:se:cret"],
       usersFile: "users",
       from: ["10.0.0.0/8", "2001:db8::1"],
+      proxyProtocolFrom: ["127.0.0.1"],
       allow: ["127.0.0.1"],
       admin: "off",
       announce: ["2001:db8::9", "192.0.2.9"],
@@ -252,9 +255,10 @@ describe("parseConfig()", () => {
       takeOver: "12",
       watch: true,
     });
-    assert.deepEqual({ ...gateway, from: gateway.from!.map(String) }, {
+    assert.deepEqual({ ...gateway, from: gateway.from!.map(String), proxies: gateway.proxies.map(String) }, {
       ...defaultSettings,
       from: ["10.0.0.0/8", "2001:db8::1/128"],
+      proxies: ["127.0.0.1/32"],
       maxSessions: 7,
       socks4: true,
       sessionBandwidth: 500_000,

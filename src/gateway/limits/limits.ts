@@ -43,6 +43,15 @@ export class Limits {
     return "too-many-sessions-of-client";
   }
 
+  /** Whether one more connection may wait to say whose it is, which waited() is told of. */
+  wait(): boolean {
+    return this.#counters.hold("waiting", this.#settings.maxSessions);
+  }
+
+  waited(): void {
+    this.#counters.release("waiting");
+  }
+
   leave({ host }: SocketAddr): void {
     this.#counters.release("sessions");
     if (this.#settings.maxSessionsPerClient !== undefined) this.#counters.release(`client ${clientKey(host)}`);

@@ -1,0 +1,101 @@
+import { parseIp } from "../protocol/address.ts";
+import type { Prefix } from "../protocol/prefix.ts";
+import { decodeProxyHeader } from "../protocol/proxy_header.ts";
+import type { TurnedAway } from "../events.ts";
+import type { Socket, SocketAddr } from "../net/socket.ts";
+import type { SessionContext } from "./session.ts";
+import { Wire } from "./wire.ts";
+
+/** A PROXY header has to be there within so long: time for one retransmission, as its specification wants. */
+const HEADER_MS = 3_000;
+
+/** A connection that may have a session; limits.leave() is told of its client when it ends. */
+export interface Arrival {
+  readonly socket: Socket;
+  readonly client: SocketAddr;
+  /** What has been read of it and is the client's. */
+  readonly early: Uint8Array | undefined;
+}
+
+type EntranceContext = Pick<SessionContext, "settings" | "limits" | "clock" | "emit">;
+
+/** Between an accepted connection and its session: who the client is, and whether it may come in. */
+export class Entrance {
+  readonly #context: () => EntranceContext;
+  readonly #enter: (arrival: Arrival) => void;
+  /** Connections of proxies that have not said whose they are. */
+  readonly #waiting = new Set<Socket>();
+
+  /** `context` is asked for what holds now; `enter` takes whoever may come in, by the same. */
+  constructor(context: () => EntranceContext, enter: (arrival: Arrival) => void) {
+    this.#context = context;
+    this.#enter = enter;
+  }
+
+  /** Takes a connection that was just accepted, or closes it. */
+  take(socket: Socket): void {
+    const { proxies } = this.#context().settings;
+    if (proxies.length > 0 && isWithin(proxies, socket.remoteAddr)) void this.#takeFromProxy(socket);
+    else this.#admit({ socket, client: socket.remoteAddr, early: undefined });
+  }
+
+  /** Closes what is still on its way in. */
+  close(): void {
+    for (const socket of this.#waiting) socket.close();
+    this.#waiting.clear();
+  }
+
+  #admit(arrival: Arrival): void {
+    const context = this.#context();
+    const { settings: { from }, limits } = context;
+    const reason = from && !isWithin(from, arrival.client) ? "client-not-allowed" : limits.enter(arrival.client);
+    if (reason) turnAway(context, arrival, reason);
+    else this.#enter(arrival);
+  }
+
+  /** Never rejects. */
+  async #takeFromProxy(socket: Socket): Promise<void> {
+    const context = this.#context();
+    const { limits, settings, clock } = context;
+    const proxy = socket.remoteAddr;
+    if (!limits.wait()) return turnAway(context, { socket, client: proxy }, "too-many-sessions");
+    this.#waiting.add(socket);
+    let reason: TurnedAway | undefined;
+    const cancel = clock.after(Math.min(HEADER_MS, settings.handshakeMs), () => {
+      reason = "late-proxy-header";
+      socket.close();
+    });
+    const wire = new Wire(socket);
+    let arrival: Arrival | undefined;
+    try {
+      await wire.peek();
+      reason = "bad-proxy-header";
+      const header = await wire.take(decodeProxyHeader);
+      reason = undefined;
+      if (!header.client) await wire.peek();
+      arrival = { socket, client: header.client ?? proxy, early: wire.rest() };
+    } catch {
+      // A proxy that only looks whether somebody is here says nothing, or nothing behind a header of its own: no harm is done.
+    }
+    cancel();
+    limits.waited();
+    if (!this.#waiting.delete(socket)) return; // closed meanwhile
+    if (arrival) this.#admit(arrival);
+    else if (reason) turnAway(context, { socket, client: proxy }, reason);
+    else socket.close();
+  }
+}
+
+function turnAway(
+  { emit }: EntranceContext,
+  { socket, client }: Pick<Arrival, "socket" | "client">,
+  reason: TurnedAway,
+) {
+  socket.close();
+  emit({ type: "client-turned-away", client, reason });
+}
+
+function isWithin(prefixes: readonly Prefix[], { host }: SocketAddr): boolean {
+  const octets = parseIp(host);
+  return octets !== undefined && prefixes.some((prefix) => prefix.contains(octets));
+}
