@@ -4,22 +4,20 @@ import type { Reload } from "./reload.ts";
 import type { Service } from "./service.ts";
 import { version } from "./version.ts";
 
-/** By then whoever began to connect before the successor listened has come in. */
-const HANDOVER_MS = 1_500;
-
 /** The program while it runs: what the admin endpoint, signals and the log ask it, and may have it do. */
 export class Running implements AdminSource {
   /** Resolves once it is to stop. */
   readonly stopping: Promise<void>;
   readonly #startedAt = performance.now();
   readonly #ready = Promise.withResolvers<Reload>();
-  #stop = () => {};
+  #resolve = () => {};
+  #stopped = false;
   #service: Service | undefined;
   #handedOver = false;
   #drainsUntil: number | undefined;
 
   constructor() {
-    this.stopping = new Promise((resolve) => this.#stop = resolve);
+    this.stopping = new Promise((resolve) => this.#resolve = resolve);
   }
 
   /** It serves. */
@@ -34,9 +32,8 @@ export class Running implements AdminSource {
     this.#stop();
   }
 
-  /** How long it goes on to take clients once it stops (ms). */
-  get lingersForMs(): number {
-    return this.#handedOver ? HANDOVER_MS : 0;
+  get handedOver(): boolean {
+    return this.#handedOver;
   }
 
   /** It takes no more clients; sessions have so long to end. */
@@ -52,7 +49,7 @@ export class Running implements AdminSource {
   health(): Health {
     const service = this.#service;
     const upstreams = service?.upstreams.all ?? [];
-    const state = this.#drainsUntil !== undefined
+    const state = this.#stopped
       ? "draining"
       : !service?.addrs.length
       ? "not listening"
@@ -94,5 +91,10 @@ export class Running implements AdminSource {
 
   drain(): void {
     this.#stop();
+  }
+
+  #stop(): void {
+    this.#stopped = true;
+    this.#resolve();
   }
 }

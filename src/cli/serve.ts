@@ -16,6 +16,9 @@ import { Running } from "./running.ts";
 import { refuseSocketOptions } from "./socket_options.ts";
 import { startThreadedService } from "./threaded_service.ts";
 
+/** By then whoever began to connect before a successor listened has come in. */
+const HANDOVER_MS = 1_500;
+
 /** How often the log says how long sessions have to end yet (ms). */
 const COUNT_DOWN_MS = 5_000;
 
@@ -48,11 +51,12 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
   const unwatch = config.watch ? watchFiles(() => reload.files, () => void reload.run()) : () => {};
   await running.stopping;
   unwatch();
-  if (running.lingersForMs > 0) {
+  if (running.handedOver) {
     await admin?.close(); // the successor wants its address
     admin = undefined;
-    await new Promise((resolve) => setTimeout(resolve, running.lingersForMs));
   }
+  const lingerMs = running.handedOver ? HANDOVER_MS : config.drainDelayMs;
+  if (lingerMs > 0) await new Promise((resolve) => setTimeout(resolve, lingerMs));
   running.drains(config.drainMs);
   const uncount = countDown(running, emit);
   await service.drain(config.drainMs);

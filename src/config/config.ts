@@ -9,14 +9,18 @@ import { environmentSource, flagSource, type Given, type RawOptions } from "./so
 import type { ConfiguredUser } from "./user.ts";
 
 /** All that the program is told: the options that are no settings of the gateway, and what is made of several. */
-export interface Config
-  extends Omit<Values, SettingKey | "config" | "listen" | "user" | "open" | "drain" | "prefer" | "only" | "via"> {
+export interface Config extends
+  Omit<
+    Values,
+    SettingKey | "config" | "listen" | "user" | "open" | "drain" | "drainDelay" | "prefer" | "only" | "via"
+  > {
   readonly listen: readonly ListenSpec[];
   readonly users: readonly ConfiguredUser[];
   readonly rules: readonly Rule[];
   /** Those that rules call by their names. */
   readonly upstreams: readonly Upstream[];
   readonly drainMs: number;
+  readonly drainDelayMs: number;
   /** Of the addresses of a destination, where no rule says otherwise. */
   readonly family: FamilyChoice | undefined;
   readonly gateway: GatewaySettings;
@@ -68,7 +72,7 @@ export function readConfig({ file, environment, flags }: ConfigSources): ReadCon
 }
 
 function assemble(values: Values, file: FileContent | undefined): Config {
-  const { config: _, listen, user, open, drain, prefer, only, via, ...rest } = values;
+  const { config: _, listen, user, open, drain, drainDelay, prefer, only, via, ...rest } = values;
   if (prefer && only) throw new ConfigError("Cannot have both --prefer and --only: say which");
   if (rest.dnsCa !== undefined && !rest.dns.some(({ kind }) => kind === "tls" || kind === "https")) {
     throw new ConfigError("Cannot use --dns-ca: no --dns is tls:// or https://");
@@ -80,6 +84,7 @@ function assemble(values: Values, file: FileContent | undefined): Config {
     rules: [...file?.rules ?? [], ...via.length > 0 ? [{ name: "--via", action: "allow", via } as const] : []],
     upstreams: file?.upstreams ?? [],
     drainMs: drain,
+    drainDelayMs: drainDelay,
     family: only ? `only-${only}` as const : prefer && `prefer-${prefer}` as const,
     gateway: settings(values),
   };

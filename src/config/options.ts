@@ -149,6 +149,11 @@ export const options = {
     "udpIdleMs",
     time({ group: limits, help: "until a silent UDP destination is forgotten" }, d.udpIdleMs),
   ),
+  drainDelay: time(
+    { group: limits, help: "after SIGTERM, say on /readyz that clients should go elsewhere, and serve them so long" },
+    0,
+    0,
+  ),
   drain: time({ group: limits, help: "for sessions to finish after SIGTERM" }, 30_000, 0),
 
   engine: choice(

@@ -132,6 +132,10 @@ for (const target of targets) {
     assert.deepEqual(await (await get("/healthz")).json(), { alive: true });
     assert.deepEqual(await (await get("/readyz")).json(), { ready: true, state: "ready", sessions: 1 });
     assert.match(await (await get("/metrics")).text(), /gate46_bytes_total{direction="up"} 4/); // while it runs
+    const old = await Tcp.to(gateway.admin!); // HAProxy's health check has no Host
+    old.write("GET /readyz HTTP/1.0\r\n\r\n");
+    assert.match(new TextDecoder().decode(await old.read(15)), /^HTTP\/1\.[01] 200/);
+    old.close();
     client.close();
     await until("the session is counted", async () => {
       const text = await (await get("/metrics")).text();
