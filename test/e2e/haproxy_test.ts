@@ -6,7 +6,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { Command, Reply } from "../../src/protocol/codes.ts";
 import type { SocketAddr } from "../../src/net/socket.ts";
 import { start, targets } from "../support/program.ts";
@@ -20,7 +19,7 @@ const skip = skipped(
   spawnSync("haproxy", ["-v"]).status === 0 ? false : "haproxy is not here",
 );
 
-const file = readFileSync(fileURLToPath(new URL("../../scripts/deploy/haproxy/haproxy.cfg", import.meta.url)), "utf8");
+const file = readFileSync(join(import.meta.dirname!, "../../scripts/deploy/haproxy/haproxy.cfg"), "utf8");
 
 /** HAProxy by the file that the project gives out, with other addresses. It cannot be asked for a port of its choice. */
 async function startHaproxy(servers: readonly { socks: SocketAddr; admin: SocketAddr }[]) {
