@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import { type AdminAccess, changeAccess, countsAccess, readAccess } from "./access.ts";
 import type { ChainHealth, Status } from "./status.ts";
 
 /** How the gateway is, asked at each request. */
@@ -32,19 +33,42 @@ export interface AdminSource {
   drain(): void;
 }
 
-/** The admin endpoint: read only, for probes and Prometheus. */
-export function adminApp(source: AdminSource): Hono {
+/** Sessions that are told where nobody says how many. */
+const MAX_SESSIONS = 1_000;
+
+/** The admin endpoint: for probes, Prometheus and `gate46 sessions`. */
+export function adminApp(source: AdminSource, access: AdminAccess): Hono {
   const app = new Hono();
   app.get("/healthz", (context) => context.json({ alive: true }));
   app.get("/readyz", (context) => {
     const now = source.health();
     return context.json(now, now.ready ? 200 : 503);
   });
-  app.get("/metrics", async (context) => {
+  app.get("/metrics", countsAccess(access), async (context) => {
     const metrics = source.metrics();
     if (!metrics) return context.text("not started\n", 503);
     context.header("Content-Type", metrics.contentType);
     return context.body(await metrics.metrics());
+  });
+  app.get("/api/status", readAccess(access), async (context) => {
+    const asked = Number(context.req.query("sessions") ?? MAX_SESSIONS);
+    const status = await source.status(Number.isInteger(asked) && asked >= 0 ? asked : MAX_SESSIONS);
+    context.header("Cache-Control", "no-store");
+    return status ? context.json(status) : context.json({ error: "not started" }, 503);
+  });
+  const change = changeAccess(access);
+  app.delete("/api/sessions/:id{[0-9]+}", change, async (context) => {
+    const id = Number(context.req.param("id"));
+    if (await source.endSession(id)) return context.json({ ended: id });
+    return context.json({ error: `Cannot end session ${id}: there is none` }, 404);
+  });
+  app.post("/reload", change, async (context) => {
+    const problems = await source.reload();
+    return context.json({ reloaded: problems.length === 0, problems }, problems.length === 0 ? 200 : 409);
+  });
+  app.post("/drain", change, (context) => {
+    source.drain();
+    return context.json({ draining: true }, 202);
   });
   return app;
 }

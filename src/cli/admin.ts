@@ -1,8 +1,11 @@
 import { adminApp, type AdminSource } from "../admin/app.ts";
+import { isLoopback } from "../config/listen.ts";
 import { addressText } from "../protocol/address.ts";
 import { serveHttp } from "../net/mod.ts";
 import type { SocketAddr } from "../net/socket.ts";
+import { ConfigError } from "../config/error.ts";
 import { log } from "./log.ts";
+import { readText } from "./users_file.ts";
 
 /** The admin endpoint while it runs. */
 export interface Admin {
@@ -11,8 +14,20 @@ export interface Admin {
 }
 
 /** Rejects with NetError. */
-export async function startAdmin(addr: SocketAddr, source: AdminSource): Promise<Admin> {
-  const server = await serveHttp(addr, adminApp(source).fetch);
+export async function startAdmin(addr: SocketAddr, source: AdminSource, token: string | undefined): Promise<Admin> {
+  const server = await serveHttp(addr, adminApp(source, { token, exposed: !isLoopback(addr.host) }).fetch);
   log.info(`admin on ${addressText(server.addr)}`);
   return { addr: server.addr, close: server.close };
+}
+
+/** The token in that file; undefined where there is none to be. Throws ConfigError. */
+export function readAdminToken(file: string | undefined): string | undefined {
+  if (file === undefined) return undefined;
+  const token = readText(file).trim();
+  if (!/^[A-Za-z0-9._~+/-]{16,}=*$/.test(token)) {
+    throw new ConfigError(
+      `Cannot use ${file}: no token of 16 letters and digits or more (openssl rand -hex 32 makes one)`,
+    );
+  }
+  return token;
 }

@@ -1,6 +1,7 @@
 import { Command, Option } from "commander";
-import { flagName, optionKeys, optionOf } from "../config/options.ts";
+import { flagName, type OptionKey, optionKeys, optionOf } from "../config/options.ts";
 import type { RawOptions } from "../config/source.ts";
+import { healthcheck, sessionsCommand } from "./admin_commands.ts";
 import { checkCommand, configCommand } from "./config_commands.ts";
 import { loadConfig } from "./config_file.ts";
 import { explain, type ExplainFlags } from "./explain.ts";
@@ -47,6 +48,18 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
   const config = command("config", "print the configuration that these flags make, and who says what, without secrets")
     .action((flags: RawOptions) => configCommand({ ...root.opts<RawOptions>(), ...flags }));
   addFlags(config);
+  const ofAdmin = ["config", "admin", "adminTokenFile"] as const;
+  const healthcheckOf = command("healthcheck", "say whether the gateway here takes clients; exit code 0 or 1")
+    .action(async (flags: RawOptions) => ended(await healthcheck({ ...root.opts<RawOptions>(), ...flags })));
+  addFlags(healthcheckOf, ofAdmin);
+  const sessions = command("sessions", "list the sessions of the gateway here, or end one")
+    .argument("[end]", "end")
+    .argument("[id]", "the session's number")
+    .option("--json", "for machines")
+    .action(async (end: string | undefined, id: string | undefined, { json, ...flags }: RawOptions & { json?: true }) =>
+      ended(await sessionsCommand({ ...root.opts<RawOptions>(), ...flags }, end, id, json === true))
+    );
+  addFlags(sessions, ofAdmin);
   const explained = command("explain", "say what would become of a request, by which rule, and in which order")
     .argument("<command>", "connect, bind or udp")
     .argument("<destination>", "as example.org:443")
@@ -55,14 +68,13 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
     .action(async (what: string, destination: string, { client, user, ...flags }: ExplainFlags & RawOptions) =>
       ended(await explain({ ...root.opts<RawOptions>(), ...flags }, { client, user }, what, destination))
     );
-  addFlags(explained, "user");
+  addFlags(explained, optionKeys.filter((key) => key !== "user"));
   return root;
 }
 
-/** Every option of the table but `without`, as a flag of `command`. */
-function addFlags(command: Command, without?: string): void {
-  for (const key of optionKeys) {
-    if (key === without) continue;
+/** Options of the table as flags of `command`. */
+function addFlags(command: Command, keys: readonly OptionKey[] = optionKeys): void {
+  for (const key of keys) {
     const { arg, many, group, help, choices, fallback } = optionOf(key);
     const text = [
       choices ? `${help}: ${choices.join(", ")}` : help,

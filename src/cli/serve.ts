@@ -4,7 +4,7 @@ import { NetError } from "../net/error.ts";
 import { openKernel } from "../net/mod.ts";
 import type { Libc } from "../net/linux/libc.ts";
 import { systemClock } from "../net/clock.ts";
-import { startAdmin } from "./admin.ts";
+import { readAdminToken, startAdmin } from "./admin.ts";
 import type { Emit } from "../events.ts";
 import { watchFiles } from "./file_watch.ts";
 import { checkPredecessor, takeOverFrom, whenFree } from "./take_over.ts";
@@ -30,12 +30,13 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
   const loaded = await load();
   const { config } = loaded;
   const wanted = await wantedOf(loaded);
+  const adminToken = readAdminToken(config.adminTokenFile);
   const emit = await startLog(config, systemClock);
   const running = new Running();
   listenToSignals(running); // before clients can take all descriptors, which Deno's first signal listener needs too
   const { takeOver } = config;
   if (takeOver !== undefined) checkPredecessor(takeOver);
-  const openAdmin = () => config.admin && startAdmin(config.admin, running);
+  const openAdmin = () => config.admin && startAdmin(config.admin, running, adminToken);
   let admin = takeOver === undefined ? await openAdmin() : undefined;
   const own = admin ? [admin.addr] : config.admin ? [config.admin] : [];
   const kernel = await kernelFor(config);

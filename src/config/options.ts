@@ -40,11 +40,17 @@ export const options = {
     ...one(
       "ADDR|off",
       parseAdmin,
-      { group: where, help: "/healthz, /readyz, /metrics", fixed: true },
+      { group: where, help: "/healthz, /readyz, /metrics, /api/status", fixed: true },
       "127.0.0.1:9090",
     ),
     accepts: ["string", "number"],
   },
+  adminTokenFile: one("FILE", asIs, {
+    group: where,
+    help: "who knows what is in it may read all of --admin, end sessions, drain and reload",
+    path: true,
+    fixed: true,
+  }),
   takeOver: one("PID", parseCount, {
     group: where,
     help: "take the listeners over from that gate46, which then drains (Linux engine)",

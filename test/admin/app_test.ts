@@ -4,7 +4,7 @@ import { adminApp, type Health } from "../../src/admin/app.ts";
 import { adminSource, ready } from "../support/admin_source.ts";
 
 function ask(path: string, health: Health = ready, init?: RequestInit): Promise<Response> {
-  return Promise.resolve(adminApp(adminSource({ health: () => health })).request(path, init));
+  return Promise.resolve(adminApp(adminSource({ health: () => health }), { exposed: false }).request(path, init));
 }
 
 describe("The admin endpoint", () => {
@@ -32,7 +32,7 @@ describe("The admin endpoint", () => {
 
   test("/readyz asks each time", async () => {
     let health: Health = ready;
-    const app = adminApp(adminSource({ health: () => health }));
+    const app = adminApp(adminSource({ health: () => health }), { exposed: false });
     assert.equal((await app.request("/readyz")).status, 200);
     health = { ready: false, state: "draining", sessions: 3 };
     assert.equal((await app.request("/readyz")).status, 503);

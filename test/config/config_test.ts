@@ -254,6 +254,7 @@ describe("parseConfig()", () => {
       nat64: "64:ff9b:1::/96",
       resolveCommands: true,
       takeOver: "12",
+      adminTokenFile: "token",
       watch: true,
     });
     assert.deepEqual({ ...gateway, from: gateway.from!.map(String), proxies: gateway.proxies.map(String) }, {
@@ -305,6 +306,7 @@ describe("parseConfig()", () => {
       ],
       dnsCa: "ca.pem",
       takeOver: 12,
+      adminTokenFile: "token",
       watch: true,
       host: ["192.0.2.7 db.example\n2001:db8::7 db.example"],
       family: "prefer-ipv4",

@@ -1,0 +1,44 @@
+import type { MiddlewareHandler } from "hono";
+import { bearerAuth } from "hono/bearer-auth";
+
+/** Who may ask the admin endpoint for what. */
+export interface AdminAccess {
+  /** What whoever changes something has to know, and whoever reads more than health. */
+  readonly token?: string | undefined;
+  /** Whether others than this machine reach it. */
+  readonly exposed: boolean;
+}
+
+/** Metrics: for everyone where there is no token. */
+export function countsAccess({ token }: AdminAccess): MiddlewareHandler {
+  return token === undefined ? open : bearerAuth({ token });
+}
+
+/** Who uses the gateway, and for what: without a token, for this machine alone. */
+export function readAccess({ token, exposed }: AdminAccess): MiddlewareHandler {
+  if (token !== undefined) return bearerAuth({ token });
+  return exposed ? refused : local;
+}
+
+/** What changes something wants the token. */
+export function changeAccess({ token }: AdminAccess): MiddlewareHandler {
+  return token === undefined ? refused : bearerAuth({ token });
+}
+
+const open: MiddlewareHandler = (_, next) => next();
+
+const refused: MiddlewareHandler = (context) =>
+  Promise.resolve(context.json({ error: "Cannot do that: --admin-token-file is not set" }, 403));
+
+/** A page of some other site in a browser here can name this address, but not as its own (DNS rebinding). */
+const local: MiddlewareHandler = async (context, next) => {
+  const { hostname } = new URL(context.req.url);
+  if (!isLoopbackHost(hostname)) {
+    return context.json({ error: `Cannot do that as '${hostname}': not a local name` }, 403);
+  }
+  await next();
+};
+
+function isLoopbackHost(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+}

@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { AdminAccess } from "../../src/admin/access.ts";
+import { adminApp } from "../../src/admin/app.ts";
+import type { Status } from "../../src/admin/status.ts";
+import { adminSource } from "../support/admin_source.ts";
+
+const token = "0123456789abcdef";
+const status = { sessionCount: 0, sessions: [], version: "1.2.3" } as unknown as Status;
+
+/** The answer to `what`, and what the program was made to do. */
+async function answer(access: AdminAccess, what: string, bearer?: string, host = "127.0.0.1:9090") {
+  const [method, path] = what.split(" ");
+  const done: string[] = [];
+  const app = adminApp(
+    adminSource({
+      status: (most) => Promise.resolve({ ...status, sessionCount: most }),
+      endSession: (id) => Promise.resolve(done.push(`end ${id}`) > 0 && id === 7),
+      reload: () => Promise.resolve(done.push("reload") > 0 ? ["line 3 is wrong"] : []),
+      drain: () => void done.push("drain"),
+    }),
+    access,
+  );
+  const response = await app.request(`http://${host}${path}`, {
+    method,
+    headers: bearer === undefined ? {} : { authorization: `Bearer ${bearer}` },
+  });
+  return { code: response.status, text: await response.text(), done };
+}
+
+const changes = ["DELETE /api/sessions/7", "POST /reload", "POST /drain"];
+
+describe("Without a token, the admin endpoint", () => {
+  test("tells this machine all, and changes nothing", async () => {
+    for (const what of ["GET /healthz", "GET /readyz", "GET /metrics", "GET /api/status"]) {
+      assert.equal((await answer({ exposed: false }, what)).code, 200, what);
+    }
+    for (const what of changes) {
+      const { code, text, done } = await answer({ exposed: false }, what);
+      assert.equal(code, 403, what);
+      assert.match(text, /--admin-token-file is not set/);
+      assert.deepEqual(done, []);
+    }
+  });
+
+  test("tells others health and counts alone", async () => {
+    for (const what of ["GET /healthz", "GET /readyz", "GET /metrics"]) {
+      assert.equal((await answer({ exposed: true }, what)).code, 200, what);
+    }
+    assert.equal((await answer({ exposed: true }, "GET /api/status")).code, 403);
+  });
+
+  test("tells no site that has a name here who uses it (DNS rebinding)", async () => {
+    for (const host of ["evil.example", "evil.example:9090", "127.0.0.1.evil.example"]) {
+      assert.equal((await answer({ exposed: false }, "GET /api/status", undefined, host)).code, 403, host);
+    }
+    for (const host of ["localhost", "127.0.0.1", "[::1]:9090"]) {
+      assert.equal((await answer({ exposed: false }, "GET /api/status", undefined, host)).code, 200, host);
+    }
+  });
+});
+
+describe("With a token, the admin endpoint", () => {
+  const access = { token, exposed: true };
+
+  test("tells everyone how it is, and who has the token all", async () => {
+    for (const what of ["GET /healthz", "GET /readyz"]) assert.equal((await answer(access, what)).code, 200);
+    for (const what of ["GET /metrics", "GET /api/status"]) {
+      assert.equal((await answer(access, what)).code, 401);
+      assert.equal((await answer(access, what, "0123456789abcdeF")).code, 401);
+      assert.equal((await answer(access, what, token, "gate46.example")).code, 200);
+    }
+  });
+
+  test("does what it is told by who has it, and by nobody else", async () => {
+    for (const what of changes) assert.deepEqual(await answer(access, what).then(({ done }) => done), []);
+    assert.deepEqual((await answer(access, "DELETE /api/sessions/7", token)).done, ["end 7"]);
+    const none = await answer(access, "DELETE /api/sessions/8", token);
+    assert.equal(none.code, 404);
+    assert.match(none.text, /Cannot end session 8: there is none/);
+    const { code, text } = await answer(access, "POST /reload", token);
+    assert.equal(code, 409);
+    assert.match(text, /line 3 is wrong/);
+    assert.equal((await answer(access, "POST /drain", token)).code, 202);
+  });
+
+  test("takes no other method and no other number", async () => {
+    for (const what of ["GET /drain", "GET /reload", "POST /api/status", "DELETE /api/sessions/x"]) {
+      assert.equal((await answer(access, what, token)).code, 404, what);
+    }
+  });
+
+  test("gives as many sessions as are asked for", async () => {
+    const count = async (query: string) =>
+      JSON.parse((await answer(access, `GET /api/status${query}`, token)).text).sessionCount;
+    assert.equal(await count("?sessions=5"), 5);
+    for (const query of ["", "?sessions=-1", "?sessions=x"]) assert.equal(await count(query), 1_000);
+  });
+});

@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { Command } from "../../src/protocol/codes.ts";
+import { run, start, targets } from "../support/program.ts";
+import { ask } from "../support/socks.ts";
+import { echoServer } from "../support/tcp.ts";
+import { until } from "../support/until.ts";
+
+for (const target of targets) {
+  test(`${target.name}: sessions are listed and ended, and healthcheck says how it is`, async () => {
+    const folder = mkdtempSync(join(tmpdir(), "gate46-admin-"));
+    const tokenFile = join(folder, "token");
+    writeFileSync(tokenFile, "correct-horse-battery\n");
+    const echo = await echoServer("127.0.0.1");
+    const listen = [
+      "--listen=127.0.0.1:0",
+      "--admin=127.0.0.1:0",
+      "--allow=127.0.0.1",
+      `--admin-token-file=${tokenFile}`,
+    ];
+    const gateway = await start(target, listen);
+    const clients = await Promise.all(Array.from({ length: 5 }, async () => {
+      const { client } = await ask(gateway.addrs[0]!, Command.Connect, echo.addr.host, echo.addr.port);
+      client.write("four");
+      await client.read(4);
+      return client;
+    }));
+    const at = [`--admin=127.0.0.1:${gateway.admin!.port}`, `--admin-token-file=${tokenFile}`];
+    const sessions = async () =>
+      JSON.parse((await run(target, ["sessions", "--json", ...at])).stdout) as {
+        id: number;
+        up: number;
+        destination: string;
+      }[];
+
+    const all = await sessions();
+    assert.equal(all.length, 5);
+    assert.ok(all.every(({ up, destination }) => up === 4 && destination === `127.0.0.1:${echo.addr.port}`));
+    const { stdout } = await run(target, ["sessions", ...at]);
+    assert.match(stdout, /^ID +CLIENT +USER +COMMAND +DESTINATION +TYPE +AGE +UP +DOWN\n/);
+    assert.match(stdout, /127\.0\.0\.1:\d+ +- +connect +127\.0\.0\.1:\d+ +A +\d+s +4 +4\n/);
+
+    const ended = await run(target, ["sessions", "end", String(all[0]!.id), ...at]);
+    assert.deepEqual([ended.code, ended.stderr], [0, ""]);
+    await until("it is gone", async () => (await sessions()).length === 4);
+    assert.match(gateway.output(), /end=ended-by-operator/);
+    const again = await run(target, ["sessions", "end", String(all[0]!.id), ...at]);
+    assert.deepEqual([again.code, again.stderr], [1, `gate46: Cannot end session ${all[0]!.id}: there is none\n`]);
+    writeFileSync(tokenFile, "another-horse-battery\n");
+    const stranger = await run(target, ["sessions", ...at]);
+    assert.deepEqual([stranger.code, stranger.stderr], [
+      1,
+      "gate46: Cannot do that: --admin-token-file has another token\n",
+    ]);
+
+    const healthy = await run(target, ["healthcheck", ...at]);
+    assert.deepEqual([healthy.code, healthy.stdout], [0, "ready, 4 sessions\n"]);
+    gateway.signal("SIGTERM");
+    await until("it drains", () => gateway.output().includes("draining"));
+    const draining = await run(target, ["healthcheck", ...at]);
+    assert.deepEqual([draining.code, draining.stdout], [1, "draining, 4 sessions\n"]);
+    for (const client of clients) client.close();
+    assert.equal(await gateway.exited, 0);
+    const dead = await run(target, ["healthcheck", ...at]);
+    assert.equal(dead.code, 1);
+    assert.match(dead.stderr, /^gate46: Cannot ask 127\.0\.0\.1:\d+: nobody answers there\n$/);
+    assert.doesNotMatch(gateway.output(), /horse/);
+    echo.close();
+    rmSync(folder, { recursive: true });
+  });
+}
