@@ -7,7 +7,7 @@ import { parsePrefix } from "../../src/protocol/prefix.ts";
 import { ipAddress } from "../../src/protocol/address.ts";
 import { bytes, joined } from "../support/bytes.ts";
 import type { MemoryNet } from "../support/memory_net.ts";
-import { Peer } from "../support/peer.ts";
+import type { Peer } from "../support/peer.ts";
 import { blockHeader, LOCAL, PROXY, TCP4, TCP6, UNSPEC } from "../support/proxy_header.ts";
 import { settle } from "../support/test_clock.ts";
 import { CLIENT4, GATEWAY4, replyHex, request, SERVER4, type World, worldTest } from "../support/world.ts";
