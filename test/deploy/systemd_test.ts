@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import { skipped } from "../support/skipped.ts";
+
+const skip = skipped(
+  "systemd_test.ts",
+  spawnSync("systemd-analyze", ["--version"]).status === 0 ? false : "systemd-analyze is not here",
+);
+const unit = readFileSync(join(import.meta.dirname!, "../../scripts/deploy/systemd/gate46.service"), "utf8");
+
+/** What systemd-analyze says of the unit, with an executable that exists. */
+function analyze(...args: readonly string[]): { status: number | null; output: string } {
+  const folder = mkdtempSync(join(tmpdir(), "gate46-unit-"));
+  const file = join(folder, "gate46.service");
+  writeFileSync(file, unit.replace("/usr/local/bin/gate46", process.execPath));
+  const { status, stdout, stderr } = spawnSync("systemd-analyze", [...args, file], { encoding: "utf8" });
+  rmSync(folder, { recursive: true });
+  return { status, output: stdout + stderr };
+}
+
+test("systemd understands the unit", { skip }, () => {
+  assert.deepEqual(analyze("verify"), { status: 0, output: "" });
+});
+
+test("the unit is as hardened as it says", { skip }, () => {
+  const said = Number(/gives it (\d\.\d)/.exec(unit)![1]);
+  const { output } = analyze("security", "--offline=true");
+  const found = Number(/exposure level for gate46\.service: (\d+\.\d)/.exec(output)?.[1]);
+  assert.ok(found <= said + 0.3, output); // each release of systemd weighs a little differently
+});
