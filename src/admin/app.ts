@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import { type AdminAccess, changeAccess, countsAccess, readAccess } from "./access.ts";
+import { statusPage } from "./page/page.ts";
 import type { ChainHealth, Status } from "./status.ts";
 
 /** How the gateway is, asked at each request. */
@@ -36,6 +37,18 @@ export interface AdminSource {
 /** Sessions that are told where nobody says how many. */
 const MAX_SESSIONS = 1_000;
 
+/** Those on the page: the youngest. */
+const MAX_SESSIONS_SHOWN = 300;
+
+/** The page has its style in itself, runs nothing, and is nobody's frame. */
+const pageHeaders = {
+  "Content-Security-Policy":
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  "X-Content-Type-Options": "nosniff",
+  "Referrer-Policy": "no-referrer",
+  "Cache-Control": "no-store",
+};
+
 /** The admin endpoint: for probes, Prometheus and `gate46 sessions`. */
 export function adminApp(source: AdminSource, access: AdminAccess): Hono {
   const app = new Hono();
@@ -49,6 +62,12 @@ export function adminApp(source: AdminSource, access: AdminAccess): Hono {
     if (!metrics) return context.text("not started\n", 503);
     context.header("Content-Type", metrics.contentType);
     return context.body(await metrics.metrics());
+  });
+  app.get("/", readAccess(access), async (context) => {
+    const status = await source.status(MAX_SESSIONS_SHOWN);
+    if (!status) return context.text("not started\n", 503);
+    for (const [name, value] of Object.entries(pageHeaders)) context.header(name, value);
+    return context.html(await statusPage(status, context.req.query("sort")));
   });
   app.get("/api/status", readAccess(access), async (context) => {
     const asked = Number(context.req.query("sessions") ?? MAX_SESSIONS);

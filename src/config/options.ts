@@ -40,7 +40,7 @@ export const options = {
     ...one(
       "ADDR|off",
       parseAdmin,
-      { group: where, help: "/healthz, /readyz, /metrics, /api/status", fixed: true },
+      { group: where, help: "a status page, /healthz, /readyz, /metrics, /api/status", fixed: true },
       "127.0.0.1:9090",
     ),
     accepts: ["string", "number"],
