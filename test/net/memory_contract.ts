@@ -12,7 +12,7 @@ const limits = {
   floodOfEmpty: ["a flood of empty datagrams that nobody receives", 32],
   floodOfSmall: ["a flood of small datagrams that nobody receives", 32],
   floodOfLarge: ["a flood of large datagrams that nobody receives", 48],
-  connections: ["3,000 relayed connections after the first 1,000", 48],
+  connections: ["1,200 relayed connections after the first 400", 24],
   idleRelays: ["1,000 idle relays, with both their peers,", 64],
 } as const;
 

@@ -96,8 +96,8 @@ const scenarios: Readonly<Record<string, (net: Net) => Promise<() => Promise<voi
         client.close();
       }
     };
-    await rounds(1_000);
-    return () => rounds(3_000);
+    await rounds(400);
+    return () => rounds(1_200);
   },
 };
 
