@@ -11,18 +11,21 @@ export interface AdminAccess {
 
 /** Metrics: for everyone where there is no token. */
 export function countsAccess({ token }: AdminAccess): MiddlewareHandler {
-  return token === undefined ? open : bearerAuth({ token });
+  return byToken(token, open);
 }
 
 /** Who uses the gateway, and for what: without a token, for this machine alone. */
 export function readAccess({ token, exposed }: AdminAccess): MiddlewareHandler {
-  if (token !== undefined) return bearerAuth({ token });
-  return exposed ? refused : local;
+  return byToken(token, exposed ? refused : local);
 }
 
 /** What changes something wants the token. */
 export function changeAccess({ token }: AdminAccess): MiddlewareHandler {
-  return token === undefined ? refused : bearerAuth({ token });
+  return byToken(token, refused);
+}
+
+function byToken(token: string | undefined, otherwise: MiddlewareHandler): MiddlewareHandler {
+  return token === undefined ? otherwise : bearerAuth({ token });
 }
 
 const open: MiddlewareHandler = (_, next) => next();

@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { type AdminAccess, changeAccess, countsAccess, readAccess } from "./access.ts";
-import { statusPage } from "./page/page.ts";
+import { pageHeaders, statusPage } from "./page/page.ts";
 import type { ChainHealth, Status } from "./status.ts";
 
 /** How the gateway is, asked at each request. */
@@ -39,15 +39,6 @@ const MAX_SESSIONS = 1_000;
 
 /** Those on the page: the youngest. */
 const MAX_SESSIONS_SHOWN = 300;
-
-/** The page has its style in itself, runs nothing, and is nobody's frame. */
-const pageHeaders = {
-  "Content-Security-Policy":
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  "X-Content-Type-Options": "nosniff",
-  "Referrer-Policy": "no-referrer",
-  "Cache-Control": "no-store",
-};
 
 /** The admin endpoint: for probes, Prometheus and `gate46 sessions`. */
 export function adminApp(source: AdminSource, access: AdminAccess): Hono {

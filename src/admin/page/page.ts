@@ -10,6 +10,15 @@ type Html = ReturnType<typeof html>;
 /** How often a browser asks for the page again (s). */
 const REFRESH_SECONDS = 3;
 
+/** It has its style in itself, runs nothing, and is nobody's frame. */
+export const pageHeaders = {
+  "Content-Security-Policy":
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  "X-Content-Type-Options": "nosniff",
+  "Referrer-Policy": "no-referrer",
+  "Cache-Control": "no-store",
+};
+
 const columns = {
   id: { title: "Session", of: ({ id }: SessionView) => id },
   client: { title: "Client", of: ({ client }: SessionView) => client },
