@@ -70,7 +70,8 @@ async function checked(answer: Response): Promise<unknown> {
 function table(sessions: readonly SessionView[]): string {
   const rows = [["ID", "CLIENT", "USER", "COMMAND", "DESTINATION", "TYPE", "AGE", "UP", "DOWN"]];
   for (const { id, client, user, command, destination, relay, ageMs, up, down } of sessions) {
-    const words = [client, user, command, destination, relay].map((word) => word?.replaceAll(/\p{C}/gu, "?") ?? "-"); // which a terminal might obey
+    // A terminal might obey what clients put into words.
+    const words = [client, user, command, destination, relay].map((word) => word?.replaceAll(/\p{C}/gu, "?") ?? "-");
     rows.push([String(id), ...words, `${(ageMs / 1_000).toFixed(0)}s`, String(up), String(down)]);
   }
   const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));

@@ -6,7 +6,7 @@ import { Users } from "../gateway/users.ts";
 import type { Libc } from "../net/linux/libc.ts";
 import { systemClock } from "../net/clock.ts";
 import { openNet } from "../net/mod.ts";
-import type { SocketAddr } from "../net/socket.ts";
+import type { SocketAddr, Successors } from "../net/socket.ts";
 import { ClaimedPorts } from "./claimed_ports.ts";
 import { addressText } from "../protocol/address.ts";
 import { countListeners } from "../net/linux/reuseport.ts";
@@ -30,11 +30,15 @@ export async function startThreadedService(
   const count = wanted.config.workers ?? availableParallelism();
 
   /** Gives `use` what workers need for it; what was made for that is given back where `use` fails. */
-  const provide = async ({ config, text, users }: Wanted, use: (provision: Provision) => Promise<void>) => {
+  const provide = async (
+    { config, text, users }: Wanted,
+    use: (provision: Provision) => Promise<void>,
+    shared = false,
+  ) => {
     await checkOutgoing(net, config.gateway);
     const naming = openNaming(config, { net, clock: systemClock, system: systemResolver() });
     const authenticator = users.size > 0 ? new Users(users) : undefined;
-    const claim = await ports.claim(config.listen, takesOver);
+    const claim = await ports.claim(config.listen, shared);
     const { addrs: listen } = claim;
     try {
       await use({ setup: { config: text, listen, otherListeners }, naming, authenticator });
@@ -50,17 +54,14 @@ export async function startThreadedService(
     known = new Set(listen);
   };
 
-  let takesOver = wanted.config.takeOver !== undefined;
+  const takesOver = wanted.config.takeOver !== undefined;
   let known: ReadonlySet<SocketAddr> = new Set();
   let pool!: WorkerPool;
   await provide(wanted, async (provision) => {
-    const listeners = takesOver
-      ? new Map(provision.setup.listen.map((addr) => [addressText(addr), countListeners(addr)]))
-      : undefined;
-    pool = await WorkerPool.start({ libc, entry, count, emit }, provision, listeners);
-    takesOver = false;
+    const successors = takesOver ? successorsAt(provision.setup.listen, count) : undefined;
+    pool = await WorkerPool.start({ libc, entry, count, emit }, provision, successors);
     log.info("engine linux", { workers: count });
-  });
+  }, takesOver);
   return {
     engine: "linux",
     workers: count,
@@ -77,4 +78,10 @@ export async function startThreadedService(
     reload: (wanted) => provide(wanted, (provision) => pool.reload(provision)),
     drain: (deadlineMs) => pool.drain(deadlineMs),
   };
+}
+
+/** Where others listen already, `workers` will in their place. */
+function successorsAt(addrs: readonly SocketAddr[], workers: number): ReadonlyMap<string, Successors> {
+  const counted = addrs.map((addr) => [addressText(addr), { past: countListeners(addr), among: workers }] as const);
+  return new Map(counted.filter(([, { past }]) => past > 0));
 }

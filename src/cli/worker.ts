@@ -36,7 +36,7 @@ export function workerStart(): WorkerStart | undefined {
 }
 
 /** Runs a gateway on the Linux engine in this thread, which from then on waits in the kernel only. */
-export async function startWorker({ port, number, setup, successorOf, ...start }: WorkerStart): Promise<void> {
+export async function startWorker({ port, number, setup, successors, ...start }: WorkerStart): Promise<void> {
   const { config } = await parseConfigText(setup.config);
   const activity = new ActivityLog();
   const metrics = new Metrics(activity.sessions);
@@ -134,9 +134,7 @@ export async function startWorker({ port, number, setup, successorOf, ...start }
   });
   try {
     for (const addr of setup.listen) {
-      const past = successorOf?.listeners.get(addressText(addr));
-      const successors = past && successorOf ? { past, among: successorOf.workers } : undefined;
-      await gateway.listen(addr, { reusePort: true, successors });
+      await gateway.listen(addr, { reusePort: true, successors: successors.get(addressText(addr)) });
     }
     tell({ type: "listening", wakeFd });
   } catch (error) {

@@ -2,7 +2,7 @@ import type { MessagePort } from "node:worker_threads";
 import type { Question as DnsQuestion } from "../dns/message.ts";
 import type { UpstreamEvent } from "../events.ts";
 import type { NetErrorKind } from "../net/error.ts";
-import type { SocketAddr } from "../net/socket.ts";
+import type { SocketAddr, Successors } from "../net/socket.ts";
 import type { ConfigText } from "./config_file.ts";
 import type { Letter } from "./exchange.ts";
 
@@ -24,8 +24,8 @@ export interface Setup {
 export interface WorkerStart {
   readonly gate46: "worker";
   readonly setup: Setup;
-  /** Listeners of a program that this one takes over from, by address; undefined where it takes over from none. */
-  readonly successorOf?: { readonly listeners: ReadonlyMap<string, number>; readonly workers: number } | undefined;
+  /** By address, where this program takes listeners over from another. */
+  readonly successors: ReadonlyMap<string, Successors>;
   readonly port: MessagePort;
   /** From 1; its place in the shared memory. */
   readonly number: number;

@@ -12,7 +12,7 @@ import { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
 import { DescriptorOwners } from "../net/linux/descriptor_owners.ts";
 import type { Libc } from "../net/linux/libc.ts";
-import type { SocketAddr } from "../net/socket.ts";
+import type { SocketAddr, Successors } from "../net/socket.ts";
 import { Exchange } from "./exchange.ts";
 import type { Naming } from "./names.ts";
 import { UpstreamStates } from "./upstream_states.ts";
@@ -85,16 +85,16 @@ export class WorkerPool {
   }
 
   /**
-   * Resolves when every worker listens; rejects with NetError where one cannot. `listeners` are those of a program that this
-   * one takes over from, by address.
+   * Resolves when every worker listens; rejects with NetError where one cannot. `successors`, by address, where the first
+   * workers take listeners over from another program.
    */
   static async start(
     options: PoolOptions,
     provision: Provision,
-    listeners?: ReadonlyMap<string, number>,
+    successors?: ReadonlyMap<string, Successors>,
   ): Promise<WorkerPool> {
     const pool = new WorkerPool(options, provision);
-    await Promise.all(Array.from({ length: options.count }, (_, i) => pool.#add(i + 1, listeners)));
+    await Promise.all(Array.from({ length: options.count }, (_, i) => pool.#add(i + 1, successors)));
     return pool;
   }
 
@@ -184,14 +184,14 @@ export class WorkerPool {
     if (!Array.from(this.#generations.values()).some((other) => other.naming === naming)) naming.close();
   }
 
-  #add(number: number, listeners?: ReadonlyMap<string, number>): Promise<void> {
-    const { entry, count } = this.#options;
+  #add(number: number, successors: ReadonlyMap<string, Successors> = new Map()): Promise<void> {
+    const { entry } = this.#options;
     const generation = this.#current;
     const { port1: port, port2 } = new MessageChannel();
     const workerData: WorkerStart = {
       gate46: "worker",
       setup: generation.setup,
-      successorOf: listeners && { listeners, workers: count },
+      successors,
       port: port2,
       number,
       descriptors: this.#descriptors,

@@ -88,8 +88,14 @@ export interface ConnectOptions {
 export interface ListenOptions {
   /** Lets other listeners of this user share the address; the kernel spreads the clients (SO_REUSEPORT). */
   readonly reusePort?: boolean;
-  /** New connections go to those that joined after so many; in the end they are so many (Linux engine only). */
-  readonly successors?: { readonly past: number; readonly among: number } | undefined;
+  readonly successors?: Successors | undefined;
+}
+
+/** Listeners that take an address over: new connections go to those that joined `past` so many (Linux engine only). */
+export interface Successors {
+  readonly past: number;
+  /** How many they will be. */
+  readonly among: number;
 }
 
 export interface Net {

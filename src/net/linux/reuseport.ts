@@ -10,9 +10,10 @@ const RETURN_CONSTANT = 0x06;
 
 /**
  * Has the kernel give new connections of the address that `fd` listens on to the first that joined after `past` others
- * (SO_ATTACH_REUSEPORT_CBPF, socket(7)). Without it, what is on its way to a listener that closes is reset. It is one, since places
- * move when a listener closes, the last into the gap: the first successor keeps its place until all before it are gone, where there
- * are as many successors; and where there are no more, nobody is in that place then, which means any of them. The kernel may refuse, as one before 4.5.
+ * (SO_ATTACH_REUSEPORT_CBPF, socket(7)). Without it, what is on its way to a listener that closes is reset. It is one, since
+ * places move when a listener closes, the last into the gap: the first successor keeps its place until all before it are gone,
+ * where there are as many successors; and where there are no more, nobody is in that place then, which means any of them. The
+ * kernel may refuse, as one before 4.5.
  */
 export function steerPast(libc: Libc, fd: number, past: number): void {
   const instruction = new DataView(new ArrayBuffer(8)); // struct sock_filter
