@@ -55,7 +55,7 @@ export async function startLocalService(
     },
     upstreams,
     metrics: metrics.registry,
-    activity: (most) => Promise.resolve(activity.activity(systemClock.now(), most)),
+    activity: (sessions) => Promise.resolve(activity.activity(systemClock.now(), sessions)),
     endSession: (id) => Promise.resolve(gateway.endSession(id)),
     async reload(wanted) {
       const next = await compose(wanted);

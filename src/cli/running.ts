@@ -1,5 +1,5 @@
 import type { AdminSource, Health, MetricsSource } from "../admin/app.ts";
-import type { Status } from "../admin/status.ts";
+import type { Status, WantedSessions } from "../admin/status.ts";
 import type { Reload } from "./reload.ts";
 import type { Service } from "./service.ts";
 import { version } from "./version.ts";
@@ -64,12 +64,12 @@ export class Running implements AdminSource {
     return this.#service?.metrics;
   }
 
-  async status(most: number): Promise<Status | undefined> {
+  async status(sessions: WantedSessions): Promise<Status | undefined> {
     const service = this.#service;
     if (!service) return undefined;
     const { drainsForMs } = this;
     return {
-      ...await service.activity(most),
+      ...await service.activity(sessions),
       version,
       engine: service.engine,
       workers: service.workers,

@@ -1,5 +1,5 @@
 import type { MetricsSource } from "../admin/app.ts";
-import type { Activity } from "../admin/status.ts";
+import type { Activity, WantedSessions } from "../admin/status.ts";
 import type { Config } from "../config/config.ts";
 import type { PasswordHash } from "../gateway/password_hash.ts";
 import type { SocketAddr } from "../net/socket.ts";
@@ -24,8 +24,8 @@ export interface Service {
   readonly sessionCount: number;
   readonly upstreams: UpstreamStates;
   readonly metrics: MetricsSource;
-  /** What goes on, with so many sessions at most. */
-  activity(most: number): Promise<Activity>;
+  /** What goes on. */
+  activity(sessions: WantedSessions): Promise<Activity>;
   /** Ends a session at once; whether there was one of that number. */
   endSession(id: number): Promise<boolean>;
   /**

@@ -73,7 +73,7 @@ export async function startThreadedService(
     },
     upstreams: pool.upstreams,
     metrics: pool.metrics,
-    activity: (most) => pool.activity(most),
+    activity: (sessions) => pool.activity(sessions),
     endSession: (id) => pool.endSession(id),
     reload: (wanted) => provide(wanted, (provision) => pool.reload(provision)),
     drain: (deadlineMs) => pool.drain(deadlineMs),

@@ -2,7 +2,7 @@ import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { allActivity } from "../admin/activity.ts";
 import { aggregateText, aggregateType, type Snapshot } from "../admin/aggregate.ts";
 import type { MetricsSource } from "../admin/app.ts";
-import type { Activity } from "../admin/status.ts";
+import type { Activity, WantedSessions } from "../admin/status.ts";
 import type { DnsReply, Question as DnsQuestion } from "../dns/message.ts";
 import type { Transport } from "../dns/transport.ts";
 import type { Emit } from "../events.ts";
@@ -112,9 +112,9 @@ export class WorkerPool {
     return { contentType: aggregateType, metrics: () => this.#allMetrics() };
   }
 
-  async activity(most: number): Promise<Activity> {
-    const all = await this.#look({ type: "activity", most });
-    return allActivity(all as readonly Activity[], most);
+  async activity(sessions: WantedSessions): Promise<Activity> {
+    const all = await this.#look({ type: "activity", sessions });
+    return allActivity(all as readonly Activity[], sessions.most);
   }
 
   async endSession(session: number): Promise<boolean> {
