@@ -1,7 +1,7 @@
 /// <reference types="bun-types" />
 import { addressText } from "../protocol/address.ts";
 import { netError } from "./error.ts";
-import type { Fetch, HttpServer } from "./http.ts";
+import { closeSoon, type Fetch, type HttpServer } from "./http.ts";
 import type { SocketAddr } from "./socket.ts";
 
 // deno-lint-ignore require-await -- what Bun.serve throws becomes a rejection
@@ -12,7 +12,10 @@ export async function serveHttp(addr: SocketAddr, fetch: Fetch): Promise<HttpSer
       port: addr.port,
       fetch: (request) => fetch(request.url.startsWith("/") ? withHost(request, addr) : request),
     });
-    return { addr: { host: addr.host, port: server.port! }, close: () => server.stop() };
+    return {
+      addr: { host: addr.host, port: server.port! },
+      close: () => closeSoon(server.stop(), () => void server.stop(true)),
+    };
   } catch (error) {
     throw netError(error, "listen on", addressText(addr));
   }
