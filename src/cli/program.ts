@@ -9,7 +9,8 @@ import { hashPasswordCommand } from "./hash_password.ts";
 import { serve } from "./serve.ts";
 import { version } from "./version.ts";
 
-const examples = `
+/** Shown by `--help`, and by the man page. */
+export const examples = `
 Examples:
   gate46                                          for this machine, on 127.0.0.1:1080 and [::1]:1080
   gate46 --listen :1080 --from 192.168.0.0/16     for a home network
@@ -69,6 +70,12 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
       ended(await explain({ ...root.opts<RawOptions>(), ...flags }, { client, user }, what, destination))
     );
   addFlags(explained, optionKeys.filter((key) => key !== "user"));
+  command("completion", "print what completes this command line in a shell")
+    .argument("<shell>", "bash, zsh or fish")
+    .action(async (shell: string) => {
+      const { completionCommand } = await import("./completion_command.ts");
+      completionCommand(root, shell);
+    });
   return root;
 }
 
