@@ -90,6 +90,7 @@ function listenToSignals(running: Running): void {
   if (process.platform === "win32") return; // which has none of these
   process.on("SIGHUP", () => void running.reload());
   process.on("SIGUSR2", () => running.handOver());
+  process.on("SIGUSR1", () => {}); // which logrotate is often told to send; the log finds a moved file by itself
 }
 
 /** Says every so often how long sessions have to end yet. Returns how to end it. */
