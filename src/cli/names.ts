@@ -11,6 +11,7 @@ import type { Transport } from "../dns/transport.ts";
 import { Nat64 } from "../gateway/nat64.ts";
 import type { Clock } from "../net/clock.ts";
 import type { Net } from "../net/socket.ts";
+import { readText } from "./text_file.ts";
 
 /** How names become addresses, and addresses ways. */
 export interface Naming {
@@ -53,13 +54,9 @@ function waysToServers({ dns, dnsCa }: Config, { net, clock, overTls }: NamingPa
   );
 }
 
-function readCa(path: string): string {
-  let text;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    throw new ConfigError(`Cannot read ${path}: ${(error as { code?: string }).code}`);
-  }
+/** Throws ConfigError. */
+export function readCa(path: string): string {
+  const text = readText(path);
   if (!text.includes("-----BEGIN CERTIFICATE-----")) {
     throw new ConfigError(`Cannot read ${path}: no certificate in PEM there`);
   }

@@ -5,6 +5,8 @@ import { NetError } from "../net/error.ts";
 import type { SocketAddr } from "../net/socket.ts";
 import type { LoadedConfig } from "./config_file.ts";
 import type { Service, Wanted } from "./service.ts";
+import { log } from "./log.ts";
+import { exposedSecrets } from "./secret_files.ts";
 import { loadUsers } from "./users_file.ts";
 
 /** Has a service serve by what the configuration says now. */
@@ -14,6 +16,9 @@ export class Reload {
   readonly #emit: Emit;
   #holds: LoadedConfig;
   #last: Promise<unknown> = Promise.resolve();
+  /** One that has not begun yet: whoever wants another means this one. */
+  #next: Promise<readonly string[]> | undefined;
+  #ending = false;
 
   constructor(service: Service, holds: LoadedConfig, load: () => Promise<LoadedConfig>, emit: Emit) {
     this.#service = service;
@@ -25,21 +30,37 @@ export class Reload {
   /** Those that the configuration which holds was read from. */
   get files(): readonly string[] {
     const { config, text } = this.#holds;
-    const named = [text.file?.path, config.usersFile, config.dnsCa, ...config.users.map((user) => user.passwordFile)];
+    const named = [
+      text.file?.path,
+      config.usersFile,
+      config.dnsCa,
+      ...config.users.map((user) => user.passwordFile),
+      ...Object.keys(text.secrets),
+    ];
     return named.filter((path) => path !== undefined);
   }
 
-  /** What is wrong, where there is something: then all is as before. One reload waits for the one before. */
+  /** The program is ending: nothing is reloaded any more. */
+  end(): void {
+    this.#ending = true;
+  }
+
+  /** What is wrong, where there is something: then all is as before. One reload waits for the one before, and many for one. */
   run(): Promise<readonly string[]> {
-    const run = this.#last.then(() => this.#run());
-    this.#last = run;
-    return run;
+    this.#next ??= this.#last.then(() => {
+      this.#next = undefined;
+      return this.#run();
+    });
+    this.#last = this.#next;
+    return this.#next;
   }
 
   async #run(): Promise<readonly string[]> {
     const before = this.#service.addrs;
     try {
+      if (this.#ending) throw new ConfigError("Cannot reload: the program is ending");
       const loaded = await this.#load();
+      refuseEmptied(this.#holds, loaded);
       refuseFixed(this.#holds, loaded);
       await this.#service.reload(await wantedOf(loaded));
       this.#holds = loaded;
@@ -49,6 +70,7 @@ export class Reload {
       this.#emit({ type: "reload-refused", problems });
       return problems;
     }
+    for (const warning of exposedSecrets(this.#holds)) log.warning(warning);
     const after = this.#service.addrs;
     this.#emit({ type: "reloaded", opened: without(after, before), closed: without(before, after) });
     return [];
@@ -58,6 +80,13 @@ export class Reload {
 /** Rejects with ConfigError. */
 export async function wantedOf({ config, text }: LoadedConfig): Promise<Wanted> {
   return { config, text, users: await loadUsers(config.users, config.usersFile) };
+}
+
+/** Throws ConfigError where nothing is left of a file: it is being written, or the disk was full. */
+function refuseEmptied(holds: LoadedConfig, { text: { file } }: LoadedConfig): void {
+  if (file && file.toml.trim() === "" && holds.text.file?.toml.trim() !== "") {
+    throw new ConfigError(`Cannot use ${file.path}: it is empty now`);
+  }
 }
 
 /** Throws ConfigError where an option has changed that is settled when the program starts. */

@@ -95,6 +95,7 @@ export class Running implements AdminSource {
 
   #stop(): void {
     this.#stopped = true;
+    void this.#ready.promise.then((reload) => reload.end());
     this.#resolve();
   }
 }

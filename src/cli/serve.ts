@@ -10,9 +10,10 @@ import { watchFiles } from "./file_watch.ts";
 import { checkPredecessor, takeOverFrom, whenFree } from "./take_over.ts";
 import type { LoadedConfig } from "./config_file.ts";
 import { startLocalService } from "./local_service.ts";
-import { startLog, stopLog } from "./log.ts";
+import { log, startLog, stopLog } from "./log.ts";
 import { Reload, wantedOf } from "./reload.ts";
 import { Running } from "./running.ts";
+import { exposedSecrets } from "./secret_files.ts";
 import { refuseSocketOptions } from "./socket_options.ts";
 import { startThreadedService } from "./threaded_service.ts";
 
@@ -32,6 +33,7 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
   const wanted = await wantedOf(loaded);
   const adminToken = readAdminToken(config.adminTokenFile);
   const emit = await startLog(config, systemClock);
+  for (const warning of exposedSecrets(loaded)) log.warning(warning);
   const running = new Running();
   listenToSignals(running); // before clients can take all descriptors, which Deno's first signal listener needs too
   const { takeOver } = config;
@@ -90,6 +92,7 @@ function listenToSignals(running: Running): void {
   if (process.platform === "win32") return; // which has none of these
   process.on("SIGHUP", () => void running.reload());
   process.on("SIGUSR2", () => running.handOver());
+  process.on("SIGUSR1", () => {}); // which logrotate is often told to send; the log finds a moved file by itself
 }
 
 /** Says every so often how long sessions have to end yet. Returns how to end it. */
