@@ -1,26 +1,35 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { adminApp, type Health } from "../../src/admin/app.ts";
-import { adminSource, ready } from "../support/admin_source.ts";
+import { adminApp } from "../../src/admin/app.ts";
+import { type Health, readiness } from "../../src/admin/readiness.ts";
+import { adminSource, facts, ready } from "../support/admin_source.ts";
 
 function ask(path: string, health: Health = ready, init?: RequestInit): Promise<Response> {
   return Promise.resolve(adminApp(adminSource({ health: () => health }), { exposed: false }).request(path, init));
 }
 
+const draining = readiness(facts({ draining: true }));
+
 describe("The admin endpoint", () => {
   test("/healthz says that the program is alive, even while it drains", async () => {
-    for (const health of [ready, { ready: false, state: "draining", sessions: 1 } as const]) {
+    for (const health of [ready, draining]) {
       const response = await ask("/healthz", health);
       assert.equal(response.status, 200);
       assert.deepEqual(await response.json(), { alive: true });
     }
   });
 
+  test("/healthz says so when nothing serves clients any more", async () => {
+    const response = await adminApp(adminSource({ alive: () => false }), { exposed: false }).request("/healthz");
+    assert.equal(response.status, 503);
+    assert.deepEqual(await response.json(), { alive: false });
+  });
+
   for (
     const [health, status] of [
       [ready, 200],
-      [{ ready: false, state: "draining", sessions: 1 }, 503],
-      [{ ready: false, state: "not listening", sessions: 0 }, 503],
+      [draining, 503],
+      [readiness(facts({ listeners: 0 })), 503],
     ] as const
   ) {
     test(`/readyz answers ${status} when ${health.state}, and says so`, async () => {
@@ -34,7 +43,7 @@ describe("The admin endpoint", () => {
     let health: Health = ready;
     const app = adminApp(adminSource({ health: () => health }), { exposed: false });
     assert.equal((await app.request("/readyz")).status, 200);
-    health = { ready: false, state: "draining", sessions: 3 };
+    health = draining;
     assert.equal((await app.request("/readyz")).status, 503);
   });
 
@@ -51,6 +60,27 @@ describe("The admin endpoint", () => {
     }
     for (const line of lines) assert.match(line, /^(# (HELP|TYPE) \S+ .+|[a-z0-9_]+(\{[^}]*\})? [0-9.e+-]+|)$/);
   });
+
+  for (
+    const [accept, type] of [
+      [undefined, "text/plain; version=0.0.4"],
+      ["*/*", "text/plain; version=0.0.4"],
+      ["text/html, application/xhtml+xml, */*;q=0.8", "text/plain; version=0.0.4"],
+      ["application/openmetrics-text", "application/openmetrics-text; version=1.0.0"],
+      [
+        "application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4," +
+        "text/plain;version=0.0.4;q=0.3,*/*;q=0.2", // as Prometheus asks
+        "application/openmetrics-text; version=1.0.0",
+      ],
+      ["text/plain;q=0.9, application/openmetrics-text;q=0.1", "text/plain; version=0.0.4"],
+    ] as const
+  ) {
+    test(`/metrics for who accepts ${accept ?? "anything"} is ${type}`, async () => {
+      const response = await ask("/metrics", ready, { headers: accept ? { accept } : {} });
+      assert.equal(response.headers.get("content-type"), `${type}; charset=utf-8`);
+      assert.equal((await response.text()).endsWith("# EOF\n"), type.startsWith("application/"));
+    });
+  }
 
   test("is read only and has nothing else", async () => {
     for (const path of ["/x", "/debug", "/metrics/x", "/../etc/passwd"]) assert.equal((await ask(path)).status, 404);
