@@ -4,6 +4,7 @@ import { Rcode } from "../dns/message.ts";
 import type { Transport } from "../dns/transport.ts";
 import { Cut } from "../net/cut.ts";
 import type { Net } from "../net/socket.ts";
+import { far, isNear } from "./egress.ts";
 import type { Service } from "./service.ts";
 import { wallMs } from "./wall_clock.ts";
 
@@ -15,9 +16,6 @@ const ASK_MS = 30_000, ASK_AGAIN_MS = 10_000;
 
 /** An answer may take so long (ms). */
 const ANSWER_MS = 3_000;
-
-/** Addresses far away (of a root server), to ask routing about: nothing is sent there. */
-const far = { ipv4: "193.0.14.129", ipv6: "2001:7fd::1" };
 
 /** Looks now and then at what the gateway depends on outside, so that whoever asks is answered from memory. */
 export class HostWatch {
@@ -102,11 +100,6 @@ export class HostWatch {
     this.#probes.listen({ type: "dns-asked", by: "udp", outcome: answered ? "found" : "failed", ms: 0 });
     return answered;
   }
-}
-
-/** Neither loopback nor link-local. */
-function isNear(addr: string): boolean {
-  return !/^(127\.|::1$|169\.254\.|fe[89ab])/.test(addr);
 }
 
 function sameFamily(a: string, b: string): boolean {

@@ -4,6 +4,7 @@ import type { RawOptions } from "../config/source.ts";
 import { healthcheck, sessionsCommand } from "./admin_commands.ts";
 import { checkCommand, configCommand } from "./config_commands.ts";
 import { loadConfig } from "./config_file.ts";
+import { doctor, type DoctorFlags } from "./doctor/command.ts";
 import { explain, type ExplainFlags } from "./explain.ts";
 import { hashPasswordCommand } from "./hash_password.ts";
 import { serve } from "./serve.ts";
@@ -69,6 +70,13 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
       ended(await explain({ ...root.opts<RawOptions>(), ...flags }, { client, user }, what, destination))
     );
   addFlags(explained, optionKeys.filter((key) => key !== "user"));
+  const examined = command("doctor", "say what this host can do with that configuration, and what to change")
+    .option("--json", "for machines")
+    .option("--online", "connect to a root name server too")
+    .action(async ({ json, online, ...flags }: DoctorFlags & RawOptions) =>
+      ended(await doctor({ ...root.opts<RawOptions>(), ...flags }, { json, online }))
+    );
+  addFlags(examined);
   return root;
 }
 

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import type { Health } from "../../src/admin/readiness.ts";
 import { Command, Reply } from "../../src/protocol/codes.ts";
 import { executables, run, start, targets } from "../support/program.ts";
 import { ask, credentials, readReply, request } from "../support/socks.ts";
@@ -130,7 +131,9 @@ for (const target of targets) {
     await client.read(4);
     const get = (path: string) => fetch(`http://127.0.0.1:${gateway.admin!.port}${path}`);
     assert.deepEqual(await (await get("/healthz")).json(), { alive: true });
-    assert.deepEqual(await (await get("/readyz")).json(), { ready: true, state: "ready", sessions: 1 });
+    const { parts, ...readyz } = await (await get("/readyz")).json() as Health;
+    assert.deepEqual(readyz, { ready: true, state: "ready", sessions: 1 });
+    assert.deepEqual([parts.listeners.ok, parts.workers.ok, parts.draining], [true, true, false]);
     assert.match(await (await get("/metrics")).text(), /gate46_bytes_total{relay="A",direction="up"} 4/); // while it runs
     const old = await Tcp.to(gateway.admin!); // HAProxy's health check has no Host
     old.write("GET /readyz HTTP/1.0\r\n\r\n");
