@@ -148,8 +148,8 @@ function stateOf(facts: Facts, { resolver }: Parts): State {
   return "ready";
 }
 
-function listeners({ listeners, acceptFailingSince }: Facts): Part {
-  if (listeners === 0) return { ok: false, detail: "none" };
+function listeners({ listeners, acceptFailingSince, draining }: Facts): Part {
+  if (listeners === 0) return draining ? { ok: true, detail: "closed, as it drains" } : { ok: false, detail: "none" };
   if (acceptFailingSince === undefined) return { ok: true, detail: String(listeners) };
   return { ok: false, detail: "cannot accept: no descriptors or memory left", since: time(acceptFailingSince) };
 }

@@ -82,6 +82,19 @@ describe("The admin endpoint", () => {
     });
   }
 
+  test("/metrics gives no two families one name in OpenMetrics, and each counter one _total", async () => {
+    const response = await ask("/metrics", ready, { headers: { accept: "application/openmetrics-text" } });
+    const text = await response.text();
+    const families = Array.from(text.matchAll(/^# TYPE (\S+) (\S+)$/gm), ([, name, type]) => ({ name: name!, type }));
+    assert.equal(new Set(families.map(({ name }) => name)).size, families.length);
+    for (const { name, type } of families) {
+      assert.doesNotMatch(name, /_total$/);
+      const samples = text.split("\n").filter((line) => new RegExp(`^${name}(_[a-z]+)?[{ ]`).test(line));
+      if (type === "counter") { for (const sample of samples) assert.match(sample, new RegExp(`^${name}_total[{ ]`)); }
+    }
+    assert.match(text, /^gate46_requests_total\{command="connect"\} 0$/m);
+  });
+
   test("is read only and has nothing else", async () => {
     for (const path of ["/x", "/debug", "/metrics/x", "/../etc/passwd"]) assert.equal((await ask(path)).status, 404);
     for (const method of ["POST", "PUT", "DELETE"]) {

@@ -27,7 +27,7 @@ const chain = (upstream: string, up: boolean): ChainHealth => ({ upstream, chain
 const table: readonly (readonly [name: string, changes: Partial<Facts>, state: string, ...unwell: string[]])[] = [
   ["all is well", {}, "ready"],
   ["it drains", { draining: true }, "draining"],
-  ["it drains and nothing listens", { draining: true, listeners: 0 }, "draining", "listeners"],
+  ["it drains and nothing listens", { draining: true, listeners: 0 }, "draining"],
   ["nothing listens", { listeners: 0 }, "not listening", "listeners"],
   ["a worker of two is silent", { silentWorkers: 1 }, "ready", "workers"],
   ["all workers are silent", { silentWorkers: 2 }, "workers silent", "workers"],

@@ -11,7 +11,7 @@ const families = [
 /** Whether each family has addresses and a way out; with `online`, whether anything really answers there. */
 export async function checkFamilies(host: HostView, config: Config, online: boolean): Promise<readonly Finding[]> {
   const found: Finding[] = [];
-  const ways: (string | undefined)[] = [];
+  const ways: (string | undefined)[] = [], answering: boolean[] = [];
   for (const { name, is, far } of families) {
     const { ok, note } = findings(name);
     const from = await host.wayTo(far);
@@ -19,7 +19,16 @@ export async function checkFamilies(host: HostView, config: Config, online: bool
     ways.push(from ?? own[0]);
     if (from !== undefined) {
       found.push(ok(`leaves from ${from}`));
-      if (online) found.push(await answers(host, name, far));
+      if (online) {
+        const failure = await host.cannotConnect({ host: far, port: 53 });
+        answering.push(failure === undefined);
+        found.push(
+          failure === undefined ? ok(`${far} answers, a root name server`) : note(
+            `${far}, a root name server, does not answer: ${failure}`,
+            "routes, or a firewall between here and there",
+          ),
+        );
+      }
     } else if (own.length > 0) {
       found.push(note(
         `no default route: only the networks of ${own.join(", ")} can be reached`,
@@ -38,18 +47,13 @@ export async function checkFamilies(host: HostView, config: Config, online: bool
   if (ways.every((way) => way === undefined) && config.rules.every(({ via }) => !via)) {
     found.push(problem("neither IPv4 nor IPv6 leads anywhere", "an address and a route of either family"));
   }
+  if (answering.length > 0 && !answering.includes(true)) {
+    found.push(problem("nothing on the Internet answers", "routes, or a firewall between here and there"));
+  }
   for (const addr of Object.values(config.gateway.outgoing)) {
     if (!host.addrs.includes(addr)) {
       found.push(problem(`--outgoing ${addr} is no address of this host`, "one of those that it has"));
     }
   }
   return found;
-}
-
-async function answers(host: HostView, name: string, far: string): Promise<Finding> {
-  const { ok, problem } = findings(`${name} online`);
-  const failure = await host.cannotConnect({ host: far, port: 53 });
-  return failure === undefined
-    ? ok(`${far} (a root name server) answers`)
-    : problem(`${far} (a root name server) does not answer: ${failure}`, "routes or a firewall between here and there");
 }
