@@ -1,3 +1,4 @@
+import type { Config } from "../config/config.ts";
 import { ConfigError } from "../config/error.ts";
 import { fileKey, type OptionKey, optionKeys, optionOf } from "../config/options.ts";
 import type { Emit } from "../events.ts";
@@ -25,6 +26,11 @@ export class Reload {
     this.#holds = holds;
     this.#load = load;
     this.#emit = emit;
+  }
+
+  /** What holds. */
+  get config(): Config {
+    return this.#holds.config;
   }
 
   /** Those that the configuration which holds was read from. */

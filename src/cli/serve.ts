@@ -1,13 +1,14 @@
 import process from "node:process";
 import type { Config } from "../config/config.ts";
 import { NetError } from "../net/error.ts";
-import { openKernel } from "../net/mod.ts";
+import { openKernel, openNet } from "../net/mod.ts";
 import type { Libc } from "../net/linux/libc.ts";
 import { systemClock } from "../net/clock.ts";
 import { readAdminToken, startAdmin } from "./admin.ts";
 import type { Emit } from "../events.ts";
 import { watchFiles } from "./file_watch.ts";
 import { checkPredecessor, takeOverFrom, whenFree } from "./take_over.ts";
+import { HostWatch } from "./host_watch.ts";
 import type { LoadedConfig } from "./config_file.ts";
 import { startLocalService } from "./local_service.ts";
 import { log, startLog, stopLog } from "./log.ts";
@@ -32,9 +33,13 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
   const { config } = loaded;
   const wanted = await wantedOf(loaded);
   const adminToken = readAdminToken(config.adminTokenFile);
-  const emit = await startLog(config, systemClock);
+  const toLog = await startLog(config, systemClock);
   for (const warning of exposedSecrets(loaded)) log.warning(warning);
   const running = new Running();
+  const emit: Emit = (event) => {
+    toLog(event);
+    running.listen(event);
+  };
   listenToSignals(running); // before clients can take all descriptors, which Deno's first signal listener needs too
   const { takeOver } = config;
   if (takeOver !== undefined) checkPredecessor(takeOver);
@@ -46,7 +51,9 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
     ? await startThreadedService(kernel, entry, wanted, own, emit)
     : await startLocalService(wanted, () => own, emit);
   const reload = new Reload(service, loaded, load, emit);
-  running.started(service, reload);
+  const host = config.admin && new HostWatch(await openNet(), service);
+  await host?.look();
+  running.started(service, reload, host);
   if (takeOver !== undefined) {
     takeOverFrom(takeOver);
     admin = await whenFree(async () => await openAdmin());
@@ -65,6 +72,7 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
   await service.drain(config.drainMs);
   uncount();
   await admin?.close();
+  running.ended();
   stopLog();
   return 0;
 }

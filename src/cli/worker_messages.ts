@@ -1,4 +1,5 @@
 import type { MessagePort } from "node:worker_threads";
+import type { ThreadVitals } from "../admin/readiness.ts";
 import type { Question as DnsQuestion } from "../dns/message.ts";
 import type { UpstreamEvent } from "../events.ts";
 import type { NetErrorKind } from "../net/error.ts";
@@ -7,6 +8,9 @@ import type { ConfigText } from "./config_file.ts";
 import type { Letter } from "./exchange.ts";
 
 /** What the main thread and a worker say to each other. All of it can be cloned. */
+
+/** How often a worker says how it is (ms). */
+export const PULSE_MS = 2_000;
 
 /** What a worker serves new clients by. */
 export interface Setup {
@@ -18,6 +22,8 @@ export interface Setup {
   /** Listeners of the program that are not the gateway's. */
   readonly otherListeners: readonly SocketAddr[];
   readonly asksForPasswords: boolean;
+  /** Whom metrics call by their names. */
+  readonly countedUsers?: readonly string[] | undefined;
 }
 
 /** What a worker is started with. */
@@ -66,6 +72,8 @@ export type FromWorker =
   | { readonly type: "listening"; readonly wakeFd: number }
   | { readonly type: "not-listening"; readonly kind: NetErrorKind; readonly message: string }
   | { readonly type: "upstream"; readonly event: UpstreamEvent }
+  /** Every PULSE_MS, so that one that hangs is noticed. */
+  | { readonly type: "pulse"; readonly vitals: ThreadVitals }
   /** The last session of a former generation has ended. */
   | { readonly type: "retired"; readonly generation: number };
 

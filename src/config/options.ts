@@ -53,6 +53,7 @@ export const options = {
     path: true,
     fixed: true,
   }),
+  metricsPerUser: toggle({ group: where, help: "count sessions and bytes of each of the first 100 users on /metrics" }),
   takeOver: one("PID", parseCount, {
     group: where,
     help: "take the listeners over from that gate46, which then drains (Linux engine)",

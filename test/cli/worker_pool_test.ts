@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { test } from "node:test";
+import { exposition, formats } from "../../src/admin/aggregate.ts";
 import { WorkerPool } from "../../src/cli/worker_pool.ts";
 import type { Event } from "../../src/events.ts";
 import { claimPort } from "../../src/net/linux/tcp_listener.ts";
@@ -77,7 +78,7 @@ test(
     await until("all are back, each with what it needs and no more", () => pool.sessionCount === 0);
     for (let i = 0; i < 20; i++) (await echoing(addr, echo.addr)).close();
     await until("descriptors are as they were", () => descriptors() <= settled);
-    assert.match(await pool.metrics.metrics(), /gate46_sessions_total\{end="end"\} \d+/);
+    assert.match(await exposition(await pool.metrics(), formats[0]), /gate46_sessions_ended_total\{end="end"\} \d+/);
     await pool.drain(1_000);
     assert.equal(events.at(-1)?.type, "drained");
     echo.close();
