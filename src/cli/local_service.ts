@@ -2,7 +2,9 @@ import { ActivityLog } from "../admin/activity.ts";
 import { Metrics } from "../admin/metrics.ts";
 import { systemResolver } from "../dns/system.ts";
 import type { Emit, Event } from "../events.ts";
-import { Gateway } from "../gateway/gateway.ts";
+import type { Config } from "../config/config.ts";
+import { ConfigError } from "../config/error.ts";
+import { Gateway, type Opening } from "../gateway/gateway.ts";
 import { Users } from "../gateway/users.ts";
 import { systemClock } from "../net/clock.ts";
 import { openNet } from "../net/mod.ts";
@@ -43,7 +45,7 @@ export async function startLocalService(
   };
   let current = await compose(wanted);
   const gateway: Gateway = new Gateway(current.context);
-  for (const spec of wanted.config.listen) await listenAs(spec, (addr) => gateway.listen(addr));
+  await listenAll(wanted.config, gateway);
   return {
     engine: "portable",
     workers: 1,
@@ -56,12 +58,13 @@ export async function startLocalService(
     upstreams,
     metrics: metrics.registry,
     activity: (most) => Promise.resolve(activity.activity(systemClock.now(), most)),
+    isWell: () => Promise.resolve(true),
     endSession: (id) => Promise.resolve(gateway.endSession(id)),
     async reload(wanted) {
       const next = await compose(wanted);
       const opening = gateway.opening();
       try {
-        for (const spec of wanted.config.listen) await listenAs(spec, (addr) => opening.listen(addr));
+        await listenAll(wanted.config, opening);
       } catch (error) {
         opening.abandon();
         next.naming.close();
@@ -76,4 +79,12 @@ export async function startLocalService(
       current.naming.close();
     },
   };
+}
+
+/** Rejects with NetError and ConfigError. */
+async function listenAll({ listen, unixMode: mode }: Config, gateway: Pick<Opening, "listen">): Promise<void> {
+  for (const spec of listen) {
+    if (spec.systemd !== undefined) throw new ConfigError("Cannot listen on systemd: only the Linux engine can");
+    await listenAs(spec, (addr) => gateway.listen(addr, { mode }));
+  }
 }

@@ -60,6 +60,11 @@ export class Running implements AdminSource {
     return { ready: state === "ready", state, sessions: service?.sessionCount ?? 0, ...more };
   }
 
+  /** Whether its threads do something when they are asked to; those of one that starts are not asked. */
+  async isWell(): Promise<boolean> {
+    return await this.#service?.isWell() ?? true;
+  }
+
   metrics(): MetricsSource | undefined {
     return this.#service?.metrics;
   }

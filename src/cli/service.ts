@@ -28,6 +28,8 @@ export interface Service {
   activity(most: number): Promise<Activity>;
   /** Ends a session at once; whether there was one of that number. */
   endSession(id: number): Promise<boolean>;
+  /** Whether every thread that serves clients does something when it is asked to. */
+  isWell(): Promise<boolean>;
   /**
    * Serves new clients by another configuration, and those that are there by the one they came to. All or nothing: rejects with
    * NetError or ConfigError, and then nothing has changed.

@@ -71,6 +71,8 @@ export async function startWorker({ port, number, setup, successors, ...start }:
         return gateway.endSession(order.session);
       case "reload":
         return reload(order.setup);
+      case "look":
+        return true;
       case "drain":
         return drain(order.deadlineMs);
     }
@@ -110,7 +112,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     const { config } = await parseConfigText(setup.config);
     const opening = gateway.opening();
     try {
-      for (const addr of setup.listen) await opening.listen(addr, { reusePort: true });
+      for (const { addr, descriptor } of setup.listen) await opening.listen(addr, { reusePort: true, descriptor });
     } catch (error) {
       opening.abandon();
       throw error;
@@ -133,8 +135,8 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     }
   });
   try {
-    for (const addr of setup.listen) {
-      await gateway.listen(addr, { reusePort: true, successors: successors.get(addressText(addr)) });
+    for (const { addr, descriptor } of setup.listen) {
+      await gateway.listen(addr, { reusePort: true, descriptor, successors: successors.get(addressText(addr)) });
     }
     tell({ type: "listening", wakeFd });
   } catch (error) {

@@ -8,13 +8,20 @@ import type { Letter } from "./exchange.ts";
 
 /** What the main thread and a worker say to each other. All of it can be cloned. */
 
+/** Where workers listen. */
+export interface Listening {
+  readonly addr: SocketAddr;
+  /** What all of them accept from, where each has no listening socket of its own. */
+  readonly descriptor: number | undefined;
+}
+
 /** What a worker serves new clients by. */
 export interface Setup {
   /** Of the configuration: each reload has the next. */
   readonly generation: number;
   readonly config: ConfigText;
   /** Ports resolved; every worker listens on each. */
-  readonly listen: readonly SocketAddr[];
+  readonly listen: readonly Listening[];
   /** Listeners of the program that are not the gateway's. */
   readonly otherListeners: readonly SocketAddr[];
   readonly asksForPasswords: boolean;
@@ -56,6 +63,8 @@ export type Order =
   | { readonly type: "activity"; readonly most: number }
   /** Whether it has such a session, which then ends. */
   | { readonly type: "end-session"; readonly session: number }
+  /** True: it lives. */
+  | { readonly type: "look" }
   /** Nothing, once new clients get that. */
   | { readonly type: "reload"; readonly setup: Setup }
   /** How many sessions were cut. */

@@ -99,7 +99,7 @@ export class WorkerPool {
   }
 
   get addrs(): readonly SocketAddr[] {
-    return this.#current.setup.listen;
+    return this.#current.setup.listen.map(({ addr }) => addr);
   }
 
   get sessionCount(): number {
@@ -119,6 +119,12 @@ export class WorkerPool {
 
   async endSession(session: number): Promise<boolean> {
     return (await this.#look({ type: "end-session", session })).includes(true);
+  }
+
+  /** Whether every worker answers; one that has died is about to be replaced. */
+  async isWell(): Promise<boolean> {
+    const members = this.#members.filter((member) => member !== undefined);
+    return (await this.#look({ type: "look" })).length >= members.length;
   }
 
   /** Gives new clients what `provision` says. Rejects with NetError where a worker cannot, and then none does. */
