@@ -7,6 +7,8 @@ export interface AdminAccess {
   readonly token?: string | undefined;
   /** Whether others than this machine reach it. */
   readonly exposed: boolean;
+  /** Whether it is a unix socket: its file says who reaches it, and no page in a browser does. */
+  readonly unix?: boolean;
 }
 
 /** Metrics: for everyone where there is no token. */
@@ -15,8 +17,8 @@ export function countsAccess({ token }: AdminAccess): MiddlewareHandler {
 }
 
 /** Who uses the gateway, and for what: without a token, for this machine alone. */
-export function readAccess({ token, exposed }: AdminAccess): MiddlewareHandler {
-  return byToken(token, exposed ? refused : local);
+export function readAccess({ token, exposed, unix }: AdminAccess): MiddlewareHandler {
+  return byToken(token, exposed ? refused : unix ? open : local);
 }
 
 /** What changes something wants the token. */

@@ -14,8 +14,13 @@ export interface Admin {
 }
 
 /** Rejects with NetError. */
-export async function startAdmin(addr: SocketAddr, source: AdminSource, token: string | undefined): Promise<Admin> {
-  const server = await serveHttp(addr, adminApp(source, { token, exposed: !isLoopback(addr.host) }).fetch);
+export async function startAdmin(
+  addr: SocketAddr,
+  source: AdminSource,
+  { token, mode }: { readonly token: string | undefined; readonly mode: number },
+): Promise<Admin> {
+  const { fetch } = adminApp(source, { token, exposed: !isLoopback(addr.host), unix: addr.unix !== undefined });
+  const server = await serveHttp(addr, { fetch, mode });
   log.info(`admin on ${addressText(server.addr)}`);
   return { addr: server.addr, close: server.close };
 }

@@ -107,6 +107,11 @@ export class Running implements AdminSource {
     return service && [...await service.metrics(), await this.#metrics.snapshot()];
   }
 
+  /** Whether every thread that serves clients still does something. */
+  isWell(): boolean {
+    return !this.#service || this.#service.vitals().silentWorkers === 0;
+  }
+
   async status(most: number): Promise<Status | undefined> {
     const service = this.#service;
     if (!service) return undefined;

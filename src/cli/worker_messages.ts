@@ -12,13 +12,20 @@ import type { Letter } from "./exchange.ts";
 /** How often a worker says how it is (ms). */
 export const PULSE_MS = 2_000;
 
+/** Where workers listen. */
+export interface Listening {
+  readonly addr: SocketAddr;
+  /** What all of them accept from, where each has no listening socket of its own. */
+  readonly descriptor: number | undefined;
+}
+
 /** What a worker serves new clients by. */
 export interface Setup {
   /** Of the configuration: each reload has the next. */
   readonly generation: number;
   readonly config: ConfigText;
   /** Ports resolved; every worker listens on each. */
-  readonly listen: readonly SocketAddr[];
+  readonly listen: readonly Listening[];
   /** Listeners of the program that are not the gateway's. */
   readonly otherListeners: readonly SocketAddr[];
   readonly asksForPasswords: boolean;

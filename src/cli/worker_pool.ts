@@ -105,7 +105,7 @@ export class WorkerPool {
   }
 
   get addrs(): readonly SocketAddr[] {
-    return this.#current.setup.listen;
+    return this.#current.setup.listen.map(({ addr }) => addr);
   }
 
   get sessionCount(): number {
