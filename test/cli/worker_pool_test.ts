@@ -108,7 +108,7 @@ test("workers accept from one unix socket, and one that died leaves nobody waiti
   const events: Event[] = [];
   const { pool, addr } = await startPool(3, events, claim);
   const sessions = await Promise.all(Array.from({ length: 60 }, () => echoing(addr, echo.addr)));
-  const { sessions: views } = await pool.activity(100);
+  const { sessions: views } = await pool.activity({ most: 100, filter: "" });
   assert.deepEqual(new Set(views.map(({ client }) => client)), new Set([`unix:${addr.unix}`]));
   for (let deaths = 1; deaths <= 2; deaths++) {
     await ask(addr, Command.Connect, "die.example", 80).catch(() => {});
