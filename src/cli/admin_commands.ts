@@ -41,18 +41,23 @@ async function ask(flags: RawOptions, method: string, path: string): Promise<Res
   const { config: { admin, adminTokenFile } } = await loadConfig(flags);
   if (!admin) throw new ConfigError("Cannot ask: --admin is off");
   const token = readAdminToken(adminTokenFile);
-  const host = admin.host === "::" ? "::1" : admin.host === "0.0.0.0" ? "127.0.0.1" : admin.host;
-  const where = addressText({ host, port: admin.port });
-  try {
-    return await fetch(`http://${where}${path}`, {
-      method,
-      headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
-      signal: AbortSignal.timeout(PATIENCE_MS),
-    });
-  } catch (error) {
-    const late = (error as Error).name === "TimeoutError";
-    throw new NetError("other", `Cannot ask ${where}: ${late ? "no answer" : "nobody answers there"}`);
+  const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const request = { method, headers, signal: AbortSignal.timeout(PATIENCE_MS) };
+  let late = false;
+  for (const host of locally(admin.host)) {
+    try {
+      return await fetch(`http://${addressText({ host, port: admin.port })}${path}`, request);
+    } catch (error) {
+      late = (error as Error).name === "TimeoutError";
+    }
   }
+  throw new NetError("other", `Cannot ask ${addressText(admin)}: ${late ? "no answer" : "nobody answers there"}`);
+}
+
+/** Where a listener on `host` can be reached from here: [::] not by ::1 where IPv6 is switched off, as in many containers. */
+function locally(host: string): readonly string[] {
+  if (host === "::") return ["127.0.0.1", "::1"];
+  return [host === "0.0.0.0" ? "127.0.0.1" : host];
 }
 
 async function checked(answer: Response): Promise<unknown> {
