@@ -7,9 +7,13 @@ import { ConfigError } from "../config/error.ts";
 import { log } from "./log.ts";
 import { readText } from "./users_file.ts";
 
+/** How long requests under way have to finish (ms). A connection that says nothing, or half a request, never does. */
+const GRACE_MS = 1_000;
+
 /** The admin endpoint while it runs. */
 export interface Admin {
   readonly addr: SocketAddr;
+  /** Takes no more requests, and lets those under way finish, for a moment. */
   close(): Promise<void>;
 }
 
@@ -17,7 +21,8 @@ export interface Admin {
 export async function startAdmin(addr: SocketAddr, source: AdminSource, token: string | undefined): Promise<Admin> {
   const server = await serveHttp(addr, adminApp(source, { token, exposed: !isLoopback(addr.host) }).fetch);
   log.info(`admin on ${addressText(server.addr)}`);
-  return { addr: server.addr, close: server.close };
+  const grace = () => new Promise<void>((resolve) => setTimeout(resolve, GRACE_MS));
+  return { addr: server.addr, close: () => Promise.race([server.close(), grace()]) };
 }
 
 /** The token in that file; undefined where there is none to be. Throws ConfigError. */
