@@ -262,6 +262,7 @@ describe("parseConfig()", () => {
       logSessions: "failed",
       logSample: "13",
       logClients: "prefix",
+      metricsPerUser: true,
       dns: [
         "192.0.2.53",
         "[2001:db8::53]:5353",
@@ -279,6 +280,7 @@ describe("parseConfig()", () => {
       adminTokenFile: "token",
       watch: true,
       unixMode: "0660",
+      metricsPerUser: true,
     });
     assert.deepEqual({ ...gateway, from: gateway.from!.map(String), proxies: gateway.proxies.map(String) }, {
       ...defaultSettings,
