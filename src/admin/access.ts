@@ -10,6 +10,8 @@ export interface AdminAccess {
   readonly token?: string | undefined;
   /** Whether others than this machine reach it. */
   readonly exposed: boolean;
+  /** Whether it is a unix socket: its file says who reaches it, and no page in a browser does. */
+  readonly unix?: boolean;
 }
 
 /** Metrics: for everyone where there is no token. */
@@ -18,13 +20,13 @@ export function countsAccess({ token }: AdminAccess): MiddlewareHandler {
 }
 
 /** Who uses the gateway, and for what: without a token, for this machine alone. */
-export function readAccess({ token, exposed }: AdminAccess): MiddlewareHandler {
-  return token === undefined ? unasked(exposed) : some(byPassword(token), bearerAuth({ token }));
+export function readAccess({ token, exposed, unix }: AdminAccess): MiddlewareHandler {
+  return token === undefined ? unasked(exposed, unix) : some(byPassword(token), bearerAuth({ token }));
 }
 
 /** The same for people: a browser asks them for the token, and sends it along from then on. */
-export function pageAccess({ token, exposed }: AdminAccess): MiddlewareHandler {
-  return token === undefined ? unasked(exposed) : some(bearerAuth({ token }), byPassword(token));
+export function pageAccess({ token, exposed, unix }: AdminAccess): MiddlewareHandler {
+  return token === undefined ? unasked(exposed, unix) : some(bearerAuth({ token }), byPassword(token));
 }
 
 /** What changes something wants the token, and not as a password: a browser adds that to what other sites make it send. */
@@ -32,8 +34,8 @@ export function changeAccess({ token }: AdminAccess): MiddlewareHandler {
   return token === undefined ? refused : bearerAuth({ token });
 }
 
-function unasked(exposed: boolean): MiddlewareHandler {
-  return exposed ? refused : local;
+function unasked(exposed: boolean, unix: boolean | undefined): MiddlewareHandler {
+  return exposed ? refused : unix ? open : local;
 }
 
 /** A password is kept for one address and port; a cookie would go to every port of this machine. */

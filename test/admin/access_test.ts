@@ -3,13 +3,14 @@ import { describe, test } from "node:test";
 import type { AdminAccess } from "../../src/admin/access.ts";
 import { adminApp } from "../../src/admin/app.ts";
 import type { Status } from "../../src/admin/status.ts";
-import { adminSource } from "../support/admin_source.ts";
+import { adminSource, ready } from "../support/admin_source.ts";
 
 const token = "0123456789abcdef";
 const bearer = `Bearer ${token}`;
 const password = (name: string, password: string) => `Basic ${btoa(`${name}:${password}`)}`;
 const none = { sessions: 0, total: 0, up: 0, down: 0 };
 const status: Status = {
+  parts: ready.parts,
   sessionCount: 0,
   matchCount: 0,
   sessions: [],

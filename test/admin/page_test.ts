@@ -5,7 +5,7 @@ import { adminApp } from "../../src/admin/app.ts";
 import { script } from "../../src/admin/page/script.ts";
 import { ageText, bytesText } from "../../src/admin/page/words.ts";
 import type { SessionView, Status, WantedSessions } from "../../src/admin/status.ts";
-import { adminSource } from "../support/admin_source.ts";
+import { adminSource, ready } from "../support/admin_source.ts";
 
 const session = (id: number, parts: Partial<SessionView> = {}): SessionView => ({
   id,
@@ -24,6 +24,7 @@ const session = (id: number, parts: Partial<SessionView> = {}): SessionView => (
 const none = { sessions: 0, total: 0, up: 0, down: 0 };
 
 const status: Status = {
+  parts: ready.parts,
   sessionCount: 3,
   matchCount: 3,
   clients: 1_234,
@@ -60,7 +61,7 @@ describe("The status page", () => {
         "Sessions 3 3 relaying",
         "Clients 1,234 since the start",
         "Failures 5 since the start",
-        "serving listening [::1]:1080 upstreams 0 of 1 up",
+        "serving listeners [::1]:1080 workers names IPv4 IPv6 upstreams 0 of 1 up",
         "version 1.2.3, linux engine, 2 workers · up 1 min",
         "2 192.0.2.2:1000 host2.example:443 connect B 2 s 20 B 998 B",
         "B IPv4 → IPv6 3 now 20 in all ↑ 1.5 kB ↓ 2.5 MB",

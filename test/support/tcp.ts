@@ -30,10 +30,11 @@ export class Tcp {
     });
   }
 
-  static async to({ host, port }: SocketAddr): Promise<Tcp> {
-    const socket = connect({ host, port, allowHalfOpen: true, noDelay: true });
+  static async to({ host, port, unix }: SocketAddr): Promise<Tcp> {
+    const to = unix === undefined ? { host, port, noDelay: true } : { path: unix };
+    const socket = connect({ ...to, allowHalfOpen: true });
     const opened = new Promise<void>((resolve, reject) => socket.once("connect", resolve).once("error", reject));
-    await within(`a connection to ${host} port ${port}`, opened);
+    await within(`a connection to ${unix ?? `${host} port ${port}`}`, opened);
     return new Tcp(socket);
   }
 

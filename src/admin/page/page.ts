@@ -79,7 +79,7 @@ export function statusPage(status: Status, view: View): Html | Promise<Html> {
       <body data-version="${status.version}">
         <header>
           <h1>gate46</h1>
-          <b id="state" class="${status.drainsForMs === undefined ? "good" : "bad"}">${place("state")}</b>
+          <b id="state" class="${status.parts.draining ? "bad" : "good"}">${place("state")}</b>
           <ul id="parts" aria-label="Readiness">${lines(partRows(status), "li", "span")}</ul>
           <span class="dim">${place("about")} · ${place("running")}</span>
         </header>
