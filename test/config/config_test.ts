@@ -338,6 +338,7 @@ describe("parseConfig()", () => {
       adminTokenFile: "token",
       watch: true,
       unixMode: 0o660,
+      metricsPerUser: true,
       mayBeExposed: true,
       host: ["192.0.2.7 db.example\n2001:db8::7 db.example"],
       family: "prefer-ipv4",
