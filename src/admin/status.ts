@@ -1,5 +1,6 @@
 import type { RelayType, SessionEnd, TurnedAway } from "../events.ts";
 import type { SocketAddr } from "../net/socket.ts";
+import type { ChainHealth, Parts } from "./readiness.ts";
 
 /** What goes on, as people see it. Plain data: it can be sent between threads and as JSON. Addresses are texts. */
 
@@ -54,12 +55,6 @@ export interface Activity {
   readonly relays: Readonly<Record<RelayType, RelayView>>;
 }
 
-export interface ChainHealth {
-  readonly upstream: string;
-  readonly chain: string;
-  readonly up: boolean;
-}
-
 export interface Status extends Activity {
   readonly version: string;
   readonly engine: "linux" | "portable";
@@ -68,6 +63,8 @@ export interface Status extends Activity {
   readonly upMs: number;
   readonly listeners: readonly SocketAddr[];
   readonly upstreams: readonly ChainHealth[];
+  /** What clients depend on, as /readyz tells it. */
+  readonly parts: Parts;
   /** How long sessions have to end, once it drains. */
   readonly drainsForMs?: number;
 }

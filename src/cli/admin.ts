@@ -5,7 +5,7 @@ import { serveHttp } from "../net/mod.ts";
 import type { SocketAddr } from "../net/socket.ts";
 import { ConfigError } from "../config/error.ts";
 import { log } from "./log.ts";
-import { readText } from "./users_file.ts";
+import { readText } from "./text_file.ts";
 
 /** The admin endpoint while it runs. */
 export interface Admin {

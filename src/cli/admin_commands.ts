@@ -1,5 +1,5 @@
 import process from "node:process";
-import type { Health } from "../admin/app.ts";
+import type { Health, Part } from "../admin/readiness.ts";
 import type { SessionView, Status } from "../admin/status.ts";
 import { ConfigError } from "../config/error.ts";
 import type { RawOptions } from "../config/source.ts";
@@ -10,8 +10,12 @@ import { loadConfig } from "./config_file.ts";
 
 /** `gate46 healthcheck`: for where there is neither a shell nor curl. Resolves with the exit code. */
 export async function healthcheck(flags: RawOptions): Promise<number> {
-  const { ready, state, sessions } = JSON.parse((await ask(flags, "GET", "/readyz")).text) as Health;
+  const { ready, state, sessions, parts } = JSON.parse((await ask(flags, "GET", "/readyz")).text) as Health;
   process.stdout.write(`${state}, ${sessions} sessions\n`);
+  for (const [name, part] of Object.entries(parts) as [string, Part | boolean][]) {
+    if (typeof part === "boolean" || part.ok) continue;
+    process.stdout.write(`${name}: ${part.detail}${part.since === undefined ? "" : `, since ${part.since}`}\n`);
+  }
   return ready ? 0 : 1;
 }
 

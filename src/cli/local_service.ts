@@ -1,5 +1,6 @@
 import { ActivityLog } from "../admin/activity.ts";
 import { Metrics } from "../admin/metrics.ts";
+import { ThreadWatch } from "../admin/thread_watch.ts";
 import { systemResolver } from "../dns/system.ts";
 import type { Emit, Event } from "../events.ts";
 import type { Config } from "../config/config.ts";
@@ -12,9 +13,10 @@ import type { SocketAddr } from "../net/socket.ts";
 import { gatewayContext } from "./composition.ts";
 import { listenAs } from "./listening.ts";
 import { checkOutgoing } from "./outgoing.ts";
-import { openNaming } from "./names.ts";
-import type { Service, Wanted } from "./service.ts";
+import { emittingEar, openNaming } from "./names.ts";
+import { countedUsers, type Service, type Wanted } from "./service.ts";
 import { UpstreamStates } from "./upstream_states.ts";
+import { wallMs } from "./wall_clock.ts";
 
 /** The gateway in this thread, on the runtime's own sockets. Rejects with NetError. */
 export async function startLocalService(
@@ -25,17 +27,20 @@ export async function startLocalService(
   const net = await openNet();
   const activity = new ActivityLog();
   const metrics = new Metrics(activity.sessions);
+  const watch = new ThreadWatch(wallMs);
   const upstreams = new UpstreamStates(log);
   const emit = (event: Event) => {
     activity.listen(event);
     metrics.listen(event);
+    watch.listen(event);
     if (event.type === "reconfigured") upstreams.forget();
     if (event.type === "upstream") upstreams.note(event);
     else log(event);
   };
+  const ear = emittingEar(emit);
   const compose = async ({ config, users }: Wanted) => {
     await checkOutgoing(net, config.gateway);
-    const naming = openNaming(config, { net, clock: systemClock, system: systemResolver() });
+    const naming = openNaming(config, { net, clock: systemClock, system: systemResolver(ear), ear });
     const authenticator = users.size > 0 ? new Users(users) : undefined;
     const ownListeners = () => [...gateway.addrs, ...otherListeners()];
     return {
@@ -44,6 +49,7 @@ export async function startLocalService(
     };
   };
   let current = await compose(wanted);
+  metrics.nameUsers(countedUsers(wanted));
   const gateway: Gateway = new Gateway(current.context);
   await listenAll(wanted.config, gateway);
   return {
@@ -56,9 +62,12 @@ export async function startLocalService(
       return gateway.sessionCount;
     },
     upstreams,
-    metrics: metrics.registry,
+    get dnsServers() {
+      return current.naming.servers;
+    },
+    vitals: () => ({ ...watch.vitals, workers: 1, silentWorkers: 0, heardAt: wallMs() }),
+    metrics: async () => [await metrics.registry.getMetricsAsJSON()],
     activity: (most) => Promise.resolve(activity.activity(systemClock.now(), most)),
-    isWell: () => Promise.resolve(true),
     endSession: (id) => Promise.resolve(gateway.endSession(id)),
     async reload(wanted) {
       const next = await compose(wanted);
@@ -72,6 +81,7 @@ export async function startLocalService(
       }
       const former = current;
       current = next;
+      metrics.nameUsers(countedUsers(wanted));
       opening.apply(next.context, () => former.naming.close());
     },
     async drain(deadlineMs) {

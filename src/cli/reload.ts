@@ -1,3 +1,4 @@
+import type { Config } from "../config/config.ts";
 import { ConfigError } from "../config/error.ts";
 import { fileKey, type OptionKey, optionKeys, optionOf } from "../config/options.ts";
 import type { Emit } from "../events.ts";
@@ -6,6 +7,8 @@ import type { SocketAddr } from "../net/socket.ts";
 import { addressText } from "../protocol/address.ts";
 import type { LoadedConfig } from "./config_file.ts";
 import type { Service, Wanted } from "./service.ts";
+import { log } from "./log.ts";
+import { exposedSecrets } from "./secret_files.ts";
 import type { Systemd } from "./systemd.ts";
 import { loadUsers } from "./users_file.ts";
 
@@ -17,6 +20,9 @@ export class Reload {
   readonly #systemd: Systemd;
   #holds: LoadedConfig;
   #last: Promise<unknown> = Promise.resolve();
+  /** One that has not begun yet: whoever wants another means this one. */
+  #next: Promise<readonly string[]> | undefined;
+  #ending = false;
 
   constructor(
     service: Service,
@@ -32,25 +38,46 @@ export class Reload {
     this.#emit = emit;
   }
 
+  /** What holds. */
+  get config(): Config {
+    return this.#holds.config;
+  }
+
   /** Those that the configuration which holds was read from. */
   get files(): readonly string[] {
     const { config, text } = this.#holds;
-    const named = [text.file?.path, config.usersFile, config.dnsCa, ...config.users.map((user) => user.passwordFile)];
+    const named = [
+      text.file?.path,
+      config.usersFile,
+      config.dnsCa,
+      ...config.users.map((user) => user.passwordFile),
+      ...Object.keys(text.secrets),
+    ];
     return named.filter((path) => path !== undefined);
   }
 
-  /** What is wrong, where there is something: then all is as before. One reload waits for the one before. */
+  /** The program is ending: nothing is reloaded any more. */
+  end(): void {
+    this.#ending = true;
+  }
+
+  /** What is wrong, where there is something: then all is as before. One reload waits for the one before, and many for one. */
   run(): Promise<readonly string[]> {
-    const run = this.#last.then(() => this.#run());
-    this.#last = run;
-    return run;
+    this.#next ??= this.#last.then(() => {
+      this.#next = undefined;
+      return this.#run();
+    });
+    this.#last = this.#next;
+    return this.#next;
   }
 
   async #run(): Promise<readonly string[]> {
     const before = this.#service.addrs;
     this.#systemd.reloading();
     try {
+      if (this.#ending) throw new ConfigError("Cannot reload: the program is ending");
       const loaded = await this.#load();
+      refuseEmptied(this.#holds, loaded);
       refuseFixed(this.#holds, loaded);
       await this.#service.reload(await wantedOf(loaded));
       this.#holds = loaded;
@@ -62,6 +89,7 @@ export class Reload {
     } finally {
       this.#systemd.ready();
     }
+    for (const warning of exposedSecrets(this.#holds)) log.warning(warning);
     const after = this.#service.addrs;
     this.#emit({ type: "reloaded", opened: without(after, before), closed: without(before, after) });
     return [];
@@ -71,6 +99,13 @@ export class Reload {
 /** Rejects with ConfigError. */
 export async function wantedOf({ config, text }: LoadedConfig): Promise<Wanted> {
   return { config, text, users: await loadUsers(config.users, config.usersFile) };
+}
+
+/** Throws ConfigError where nothing is left of a file: it is being written, or the disk was full. */
+function refuseEmptied(holds: LoadedConfig, { text: { file } }: LoadedConfig): void {
+  if (file && file.toml.trim() === "" && holds.text.file?.toml.trim() !== "") {
+    throw new ConfigError(`Cannot use ${file.path}: it is empty now`);
+  }
 }
 
 /** Throws ConfigError where an option has changed that is settled when the program starts. */

@@ -1,7 +1,7 @@
 import process from "node:process";
 import type { Config } from "../config/config.ts";
 import { NetError } from "../net/error.ts";
-import { openKernel } from "../net/mod.ts";
+import { openKernel, openNet } from "../net/mod.ts";
 import type { Libc } from "../net/linux/libc.ts";
 import { systemClock } from "../net/clock.ts";
 import { Activation } from "./activation.ts";
@@ -9,11 +9,13 @@ import { readAdminToken, startAdmin } from "./admin.ts";
 import type { Emit } from "../events.ts";
 import { watchFiles } from "./file_watch.ts";
 import { checkPredecessor, takeOverFrom, whenFree } from "./take_over.ts";
+import { HostWatch } from "./host_watch.ts";
 import type { LoadedConfig } from "./config_file.ts";
 import { startLocalService } from "./local_service.ts";
-import { startLog, stopLog } from "./log.ts";
+import { log, startLog, stopLog } from "./log.ts";
 import { Reload, wantedOf } from "./reload.ts";
 import { Running } from "./running.ts";
+import { exposedSecrets } from "./secret_files.ts";
 import { refuseSocketOptions } from "./socket_options.ts";
 import { Systemd } from "./systemd.ts";
 import { startThreadedService } from "./threaded_service.ts";
@@ -33,8 +35,13 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
   const { config } = loaded;
   const wanted = await wantedOf(loaded);
   const adminToken = readAdminToken(config.adminTokenFile);
-  const emit = await startLog(config, systemClock);
+  const toLog = await startLog(config, systemClock);
+  for (const warning of exposedSecrets(loaded)) log.warning(warning);
   const running = new Running();
+  const emit: Emit = (event) => {
+    toLog(event);
+    running.listen(event);
+  };
   listenToSignals(running); // before clients can take all descriptors, which Deno's first signal listener needs too
   const activation = Activation.take();
   const systemd = await Systemd.open(running);
@@ -49,7 +56,9 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
     ? await startThreadedService(kernel, entry, wanted, own, activation, emit)
     : await startLocalService(wanted, () => own, emit);
   const reload = new Reload(service, loaded, load, emit, systemd);
-  running.started(service, reload);
+  const host = config.admin && new HostWatch(await openNet(), service);
+  await host?.look();
+  running.started(service, reload, host);
   systemd.ready(takeOver !== undefined);
   if (takeOver !== undefined) {
     takeOverFrom(takeOver);
@@ -70,6 +79,7 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
   await service.drain(config.drainMs);
   uncount();
   await admin?.close();
+  running.ended();
   systemd.close();
   stopLog();
   return 0;
@@ -98,6 +108,7 @@ function listenToSignals(running: Running): void {
   if (process.platform === "win32") return; // which has none of these
   process.on("SIGHUP", () => void running.reload());
   process.on("SIGUSR2", () => running.handOver());
+  process.on("SIGUSR1", () => {}); // which logrotate is often told to send; the log finds a moved file by itself
 }
 
 /** Says every so often how long sessions have to end yet. Returns how to end it. */

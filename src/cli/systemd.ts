@@ -1,5 +1,5 @@
 import process from "node:process";
-import type { Health } from "../admin/app.ts";
+import type { Health } from "../admin/readiness.ts";
 import { openKernel } from "../net/mod.ts";
 import type { Libc } from "../net/linux/libc.ts";
 import { monotonicUsec, sendToUnix } from "../net/linux/notify_socket.ts";
@@ -13,7 +13,7 @@ const ENDING_MS = 10_000;
 /** The program, as systemd wants to know it. */
 export interface Watched {
   health(): Health;
-  isWell(): Promise<boolean>;
+  isWell(): boolean;
 }
 
 /** Tells systemd how the program is (sd_notify(3)): nothing where nobody is to be told, or libc cannot be called. */
@@ -39,7 +39,7 @@ export class Systemd {
     systemd.#every(STATUS_MS, () => systemd.#tellStatus());
     const forThis = WATCHDOG_PID === undefined || WATCHDOG_PID === String(pid);
     const withinMs = forThis ? Number(WATCHDOG_USEC ?? 0) / 1_000 : 0;
-    if (withinMs > 0) systemd.#every(withinMs / 2, () => void systemd.#tellAlive());
+    if (withinMs > 0) systemd.#every(withinMs / 2, () => systemd.#tellAlive());
     return systemd;
   }
 
@@ -72,8 +72,8 @@ export class Systemd {
   }
 
   /** A thread that is stuck is a reason to start the program again, which is what systemd does when it hears no more. */
-  async #tellAlive(): Promise<void> {
-    if (await this.#watched.isWell()) this.#tell("WATCHDOG=1");
+  #tellAlive(): void {
+    if (this.#watched.isWell()) this.#tell("WATCHDOG=1");
   }
 
   #every(ms: number, what: () => void): void {

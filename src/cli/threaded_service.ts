@@ -14,7 +14,7 @@ import { log } from "./log.ts";
 import { socketOptions } from "./socket_options.ts";
 import { checkOutgoing } from "./outgoing.ts";
 import { openNaming } from "./names.ts";
-import type { Service, Wanted } from "./service.ts";
+import { countedUsers, type Service, type Wanted } from "./service.ts";
 import type { Activation } from "./activation.ts";
 import type { Listening } from "./worker_messages.ts";
 import { type Provision, WorkerPool } from "./worker_pool.ts";
@@ -34,17 +34,22 @@ export async function startThreadedService(
 
   /** Gives `use` what workers need for it; what was made for that is given back where `use` fails. */
   const provide = async (
-    { config, text, users }: Wanted,
+    wanted: Wanted,
     use: (provision: Provision) => Promise<void>,
     shared = false,
   ) => {
+    const { config, text, users } = wanted;
     await checkOutgoing(net, config.gateway);
     const naming = openNaming(config, { net, clock: systemClock, system: systemResolver() });
     const authenticator = users.size > 0 ? new Users(users) : undefined;
     const claim = await ports.claim(config, shared);
     const { listen } = claim;
     try {
-      await use({ setup: { config: text, listen, otherListeners }, naming, authenticator });
+      await use({
+        setup: { config: text, listen, otherListeners, countedUsers: countedUsers(wanted) },
+        naming,
+        authenticator,
+      });
     } catch (error) {
       claim.abandon();
       naming.close();
@@ -75,11 +80,14 @@ export async function startThreadedService(
       return pool.sessionCount;
     },
     upstreams: pool.upstreams,
-    metrics: pool.metrics,
+    get dnsServers() {
+      return pool.dnsServers;
+    },
+    vitals: () => pool.vitals(),
+    metrics: () => pool.metrics(),
     activity: (most) => pool.activity(most),
     endSession: (id) => pool.endSession(id),
     reload: (wanted) => provide(wanted, (provision) => pool.reload(provision)),
-    isWell: () => pool.isWell(),
     drain: (deadlineMs) => {
       const drained = pool.drain(deadlineMs);
       ports.release();

@@ -1,4 +1,5 @@
 import type { MessagePort } from "node:worker_threads";
+import type { ThreadVitals } from "../admin/readiness.ts";
 import type { Question as DnsQuestion } from "../dns/message.ts";
 import type { UpstreamEvent } from "../events.ts";
 import type { NetErrorKind } from "../net/error.ts";
@@ -7,6 +8,9 @@ import type { ConfigText } from "./config_file.ts";
 import type { Letter } from "./exchange.ts";
 
 /** What the main thread and a worker say to each other. All of it can be cloned. */
+
+/** How often a worker says how it is (ms). */
+export const PULSE_MS = 2_000;
 
 /** Where workers listen. */
 export interface Listening {
@@ -25,6 +29,8 @@ export interface Setup {
   /** Listeners of the program that are not the gateway's. */
   readonly otherListeners: readonly SocketAddr[];
   readonly asksForPasswords: boolean;
+  /** Whom metrics call by their names. */
+  readonly countedUsers?: readonly string[] | undefined;
 }
 
 /** What a worker is started with. */
@@ -63,8 +69,6 @@ export type Order =
   | { readonly type: "activity"; readonly most: number }
   /** Whether it has such a session, which then ends. */
   | { readonly type: "end-session"; readonly session: number }
-  /** True: it lives. */
-  | { readonly type: "look" }
   /** Nothing, once new clients get that. */
   | { readonly type: "reload"; readonly setup: Setup }
   /** How many sessions were cut. */
@@ -75,6 +79,8 @@ export type FromWorker =
   | { readonly type: "listening"; readonly wakeFd: number }
   | { readonly type: "not-listening"; readonly kind: NetErrorKind; readonly message: string }
   | { readonly type: "upstream"; readonly event: UpstreamEvent }
+  /** Every PULSE_MS, so that one that hangs is noticed. */
+  | { readonly type: "pulse"; readonly vitals: ThreadVitals }
   /** The last session of a former generation has ended. */
   | { readonly type: "retired"; readonly generation: number };
 

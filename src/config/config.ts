@@ -4,6 +4,7 @@ import type { SocketAddr } from "../net/socket.ts";
 import type { Upstream } from "../gateway/upstreams/upstream.ts";
 import { ConfigError } from "./error.ts";
 import type { FileContent } from "./file.ts";
+import { type ReadPassword, withPasswords } from "./hop_password.ts";
 import { covered, isLoopback, type ListenSpec } from "./listen.ts";
 import { type OptionKey, optionKeys, optionOf, type SettingKey, type Values } from "./options.ts";
 import { environmentSource, flagSource, type Given, type RawOptions } from "./source.ts";
@@ -34,6 +35,8 @@ export interface ConfigSources {
   readonly file?: FileContent;
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly flags?: RawOptions;
+  /** Of upstreams, in files of their own. */
+  readonly readPassword?: ReadPassword;
 }
 
 /** What holds for each option, and who says so; undefined where nobody does and there is no default. */
@@ -50,7 +53,7 @@ export function parseConfig(flags: RawOptions): Config {
 }
 
 /** Throws ConfigError with all that is wrong in any of the sources. */
-export function readConfig({ file, environment, flags }: ConfigSources): ReadConfig {
+export function readConfig({ file, environment, flags, readPassword }: ConfigSources): ReadConfig {
   const sources = [
     ...file ? [file] : [],
     environmentSource(environment ?? {}),
@@ -71,7 +74,21 @@ export function readConfig({ file, environment, flags }: ConfigSources): ReadCon
     }
   }
   if (problems.length > 0) throw new ConfigError(...problems);
-  return { config: assemble(values as Values, file), effective: effective as Effective };
+  const config = assemble(values as Values, file);
+  return {
+    config: readPassword ? withUpstreamPasswords(config, readPassword) : config,
+    effective: effective as Effective,
+  };
+}
+
+/** Throws ConfigError with all that cannot be read. */
+function withUpstreamPasswords(config: Config, read: ReadPassword): Config {
+  const problems: string[] = [];
+  const filled = (urls: readonly string[]) => withPasswords(urls, read, problems);
+  const rules = config.rules.map((rule) => rule.via ? { ...rule, via: filled(rule.via) } : rule);
+  const upstreams = config.upstreams.map((upstream) => ({ ...upstream, chains: upstream.chains.map(filled) }));
+  if (problems.length > 0) throw new ConfigError(...new Set(problems));
+  return { ...config, rules, upstreams };
 }
 
 function assemble(values: Values, file: FileContent | undefined): Config {

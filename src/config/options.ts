@@ -24,7 +24,9 @@ import {
 
 export const engines = ["auto", "linux", "portable"] as const;
 export const logLevels = ["debug", "info", "warning", "error"] as const;
-export const logFormats = ["text", "json"] as const;
+export const logFormats = ["auto", "text", "json", "syslog"] as const;
+export const loggedSessions = ["all", "sampled", "failed", "off"] as const;
+export const loggedClients = ["full", "prefix", "none"] as const;
 export const udpFilters = ["endpoint-independent", "address-dependent", "address-and-port-dependent"] as const;
 
 const where = "Where:";
@@ -72,6 +74,7 @@ export const options = {
     path: true,
     fixed: true,
   }),
+  metricsPerUser: toggle({ group: where, help: "count sessions and bytes of each of the first 100 users on /metrics" }),
   takeOver: one("PID", parseCount, {
     group: where,
     help: "take the listeners over from that gate46, which then drains (Linux engine)",
@@ -211,7 +214,47 @@ export const options = {
   },
 
   logLevel: choice("LEVEL", logLevels, { group: output, fixed: true, help: "how much is said" }, "info"),
-  logFormat: choice("FORMAT", logFormats, { group: output, fixed: true, help: "for people or for machines" }, "text"),
+  logFormat: choice(
+    "FORMAT",
+    logFormats,
+    {
+      group: output,
+      fixed: true,
+      help: "for people, machines, or the journal and syslog (<6>…); auto is syslog for the journal, else text",
+    },
+    "auto",
+  ),
+  logFile: one("FILE", asIs, {
+    group: output,
+    help: "append lines to it, not to standard error; begun anew where it was moved away",
+    path: true,
+    fixed: true,
+  }),
+  logSessions: choice(
+    "WHICH",
+    loggedSessions,
+    { group: output, fixed: true, help: "which sessions have a line; sampled bounds those that succeeded too" },
+    "all",
+  ),
+  logSample: {
+    ...one(
+      "N|off",
+      parseBudget,
+      {
+        group: output,
+        fixed: true,
+        help: "lines of one kind that one client gets in 10s (of failures; in each worker); more are counted",
+      },
+      "20",
+    ),
+    accepts: ["string", "number"],
+  },
+  logClients: choice(
+    "HOW",
+    loggedClients,
+    { group: output, fixed: true, help: "addresses of clients: whole, as IPv4 /24 and IPv6 /48, or none" },
+    "full",
+  ),
 } as const satisfies Record<string, Option<unknown>>;
 
 export type OptionKey = keyof typeof options;
@@ -255,6 +298,11 @@ function optionalCount(about: About): Option<number | undefined> {
 
 function orUndefined(option: Option<readonly Prefix[]>): Option<readonly Prefix[] | undefined> {
   return { ...option, read: (texts, wrong) => texts && option.read(texts, wrong) };
+}
+
+/** A number, or `off` for no bound. */
+function parseBudget(text: string): number {
+  return text === "off" ? Infinity : parseCount(text);
 }
 
 /** At most so many values. */

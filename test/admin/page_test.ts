@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { adminApp } from "../../src/admin/app.ts";
 import { ageText, bytesText } from "../../src/admin/page/words.ts";
 import type { SessionView, Status } from "../../src/admin/status.ts";
-import { adminSource } from "../support/admin_source.ts";
+import { adminSource, ready } from "../support/admin_source.ts";
 
 const session = (id: number, parts: Partial<SessionView> = {}): SessionView => ({
   id,
@@ -22,6 +22,7 @@ const session = (id: number, parts: Partial<SessionView> = {}): SessionView => (
 const none = { sessions: 0, total: 0, up: 0, down: 0 };
 
 const status: Status = {
+  parts: ready.parts,
   sessionCount: 3,
   sessions: [session(2), session(1), session(3)],
   failures: [{ at: Date.now() - 65_000, count: 4, client: "192.0.2.9", end: "refused", detail: "rules[0] 'no ads'" }],

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { exposition, formats } from "../../src/admin/aggregate.ts";
 import { WorkerPool } from "../../src/cli/worker_pool.ts";
 import type { Event } from "../../src/events.ts";
 import { type ClaimedPort, claimPort } from "../../src/net/linux/tcp_listener.ts";
@@ -32,7 +33,7 @@ async function startPool(
   const flags = { allow: ["127.0.0.1"], logLevel: "error" };
   const emit = (event: Event) => void events.push(event);
   const pool = await WorkerPool.start({ libc: libc!, entry, count, emit }, {
-    setup: { config: { environment: {}, flags }, listen: [{ addr, descriptor }], otherListeners: [] },
+    setup: { config: { environment: {}, flags, secrets: {} }, listen: [{ addr, descriptor }], otherListeners: [] },
     naming: { resolver: new MemoryResolver(), servers: [], close: () => {} },
     authenticator: undefined,
   });
@@ -83,19 +84,19 @@ test(
     await until("all are back, each with what it needs and no more", () => pool.sessionCount === 0);
     for (let i = 0; i < 20; i++) (await echoing(addr, echo.addr)).close();
     await until("descriptors are as they were", () => descriptors() <= settled);
-    assert.match(await pool.metrics.metrics(), /gate46_sessions_total\{end="end"\} \d+/);
+    assert.match(await exposition(await pool.metrics(), formats[0]), /gate46_sessions_ended_total\{end="end"\} \d+/);
     await pool.drain(1_000);
     assert.equal(events.at(-1)?.type, "drained");
     echo.close();
   },
 );
 
-test("a worker that is stuck is no more well, so that a watchdog ends the program", { skip }, async () => {
+test("a worker that is stuck is silent, so that a watchdog ends the program", { skip }, async () => {
   const { pool, addr } = await startPool(2, []);
-  assert.equal(await pool.isWell(), true);
+  assert.equal(pool.vitals().silentWorkers, 0);
   const asking = ask(addr, Command.Connect, "stick.example", 80).catch(() => {});
-  await until("it is stuck", async () => !await pool.isWell());
-  await until("it goes on", () => pool.isWell());
+  await until("it is stuck", () => pool.vitals().silentWorkers === 1);
+  await until("it goes on", () => pool.vitals().silentWorkers === 0);
   await pool.drain(0);
   await asking;
 });

@@ -130,7 +130,8 @@ describe("parseConfig() complains in one line that names the flag", () => {
     [{ nat64: "192.0.2.0/24" }, `Cannot parse --nat64: '192.0.2.0/24' ${NAT64}`],
     [{ nat64: "2001:db8::/63" }, `Cannot parse --nat64: '2001:db8::/63' ${NAT64}`],
     [{ nat64: "2001:db8:0:0:100::/96" }, `Cannot parse --nat64: '2001:db8:0:0:100::/96' ${NAT64}`],
-    [{ logFormat: "xml" }, "Cannot parse --log-format: 'xml' is not one of text, json"],
+    [{ logSample: "0" }, "Cannot parse --log-sample: '0' is no number above 0"],
+    [{ logFormat: "xml" }, "Cannot parse --log-format: 'xml' is not one of auto, text, json, syslog"],
   ];
   for (const [raw, message] of rows) {
     test(JSON.stringify(raw).slice(0, 60), () => {
@@ -190,7 +191,7 @@ describe("parseConfig()", () => {
     }]);
     assert.deepEqual(config.admin, { host: "127.0.0.1", port: 9090 });
     assert.deepEqual(config.gateway, defaultSettings);
-    assert.deepEqual([config.logLevel, config.logFormat, config.drainMs], ["info", "text", 30_000]);
+    assert.deepEqual([config.logLevel, config.logFormat, config.drainMs], ["info", "auto", 30_000]);
     assert.deepEqual([config.users, config.usersFile, config.allow], [[], undefined, []]);
   });
 
@@ -257,6 +258,10 @@ describe("parseConfig()", () => {
       tcpUserTimeout: "8s",
       logLevel: "debug",
       logFormat: "json",
+      logFile: "log",
+      logSessions: "failed",
+      logSample: "13",
+      logClients: "prefix",
       dns: [
         "192.0.2.53",
         "[2001:db8::53]:5353",
@@ -315,6 +320,10 @@ describe("parseConfig()", () => {
       tcpUserTimeout: 8_000,
       logLevel: "debug",
       logFormat: "json",
+      logFile: "log",
+      logSessions: "failed",
+      logSample: 13,
+      logClients: "prefix",
       dns: [
         { kind: "udp", addr: { host: "192.0.2.53", port: 53 } },
         { kind: "udp", addr: { host: "2001:db8::53", port: 5353 } },

@@ -11,7 +11,7 @@ port.postMessage = (message) => {
       throw new Error(`a bug in worker ${workerData.number}`);
     });
   } else if (message.question?.name === "stick.example") {
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3_000);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 14_000);
   } else post(message);
 };
 await startWorker(start);

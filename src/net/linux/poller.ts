@@ -39,6 +39,9 @@ export class Poller {
     return this.#epoll;
   }
 
+  /** How long it has waited, in all. */
+  waitedMs = 0;
+
   /** Throws NetError. The watch ends with unwatch(), which has to come before the descriptor is closed. */
   watch(fd: number, watcher: Watcher, events: number): void {
     this.#generations[fd] = this.#generation = (this.#generation + 1) | 0;
@@ -64,7 +67,9 @@ export class Poller {
   /** Waits for at most `timeoutMs` (-1: without end) and tells the watchers; whether there was something to tell. */
   poll(timeoutMs: number): boolean {
     const events = this.#events;
+    const startedAt = timeoutMs === 0 ? 0 : performance.now();
     const count = this.#libc.epoll_wait(this.#epoll, events, MAX_EVENTS, timeoutMs);
+    if (timeoutMs !== 0) this.waitedMs += performance.now() - startedAt;
     for (let i = 0; i < count; i++) {
       const at = i * STRIDE, fd = events[at + DATA]!;
       if (this.#generations[fd] !== events[at + DATA + 1]) continue;
