@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
+import { readiness } from "../../src/admin/readiness.ts";
 import { Activation } from "../../src/cli/activation.ts";
 import { Systemd } from "../../src/cli/systemd.ts";
+import { facts } from "../support/admin_source.ts";
 import { openLibc } from "../support/linux_net.ts";
 import { receiveAt } from "../support/notify_socket.ts";
 import { hasPython } from "../support/python.ts";
@@ -11,15 +13,14 @@ import { until } from "../support/until.ts";
 
 const skip = skipped("systemd_test.ts", hasPython && await openLibc() ? false : "no python3, or libc cannot be called");
 
+const healthWith = (sessions: number) => () => readiness(facts({ sessions }));
+
 test("the watchdog is told as long as the threads are well, and no longer", { skip }, async () => {
   const path = `@gate46-${process.pid}-${Math.random()}`;
   const receiver = await receiveAt(path);
   let well = true, asked = 0;
   const environment = { NOTIFY_SOCKET: path, WATCHDOG_USEC: "40000", WATCHDOG_PID: "7", OTHER: "stays" };
-  const watched = {
-    health: () => ({ ready: true, state: "ready", sessions: 3 }) as const,
-    isWell: () => Promise.resolve((asked++, well)),
-  };
+  const watched = { health: healthWith(3), isWell: () => (asked++, well) };
   const systemd = await Systemd.open(watched, environment, 7);
   assert.deepEqual(environment, { OTHER: "stays" });
   await until("it is told that all is well", () => receiver.said().split("WATCHDOG=1").length > 3);
@@ -36,10 +37,9 @@ test("the watchdog is told as long as the threads are well, and no longer", { sk
 test("a watchdog that is not for this process is not told", { skip }, async () => {
   const path = `@gate46-${process.pid}-${Math.random()}`;
   const receiver = await receiveAt(path);
-  const isWell = () => Promise.reject(new Error("nobody is to ask"));
-  const health = () => ({ ready: true, state: "ready", sessions: 0 }) as const;
+  const isWell = () => assert.fail("nobody is to ask");
   const environment = { NOTIFY_SOCKET: path, WATCHDOG_USEC: "1000", WATCHDOG_PID: "8" };
-  const systemd = await Systemd.open({ health, isWell }, environment, 7);
+  const systemd = await Systemd.open({ health: healthWith(0), isWell }, environment, 7);
   systemd.ready(true);
   await until("it is ready", () => receiver.said().includes(`READY=1 MAINPID=${process.pid}`));
   systemd.close();
@@ -47,8 +47,9 @@ test("a watchdog that is not for this process is not told", { skip }, async () =
 });
 
 test("where nobody is to be told, nothing happens", async () => {
-  for (const environment of [{}, { NOTIFY_SOCKET: "vsock:2:1234" }, { NOTIFY_SOCKET: "/" }]) {
-    const systemd = await Systemd.open({ health: assert.fail, isWell: assert.fail }, environment, 7);
+  for (const environment of [{}, { NOTIFY_SOCKET: "vsock:2:1234" }, { NOTIFY_SOCKET: "/nowhere/notify" }]) {
+    const watched = { health: healthWith(0), isWell: () => true };
+    const systemd = await Systemd.open(watched, { ...environment, WATCHDOG_USEC: "1000000" }, 7);
     systemd.reloading();
     systemd.ready();
     systemd.stopping(1);
