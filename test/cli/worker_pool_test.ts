@@ -85,6 +85,18 @@ test(
   },
 );
 
+test("a worker that hangs is known to, and known again when it goes on", { skip, timeout: 60_000 }, async () => {
+  const { pool, addr } = await startPool(1, []);
+  await until("it has said how it is", () => pool.vitals().silentWorkers === 0);
+  const { heardAt } = pool.vitals();
+  const hung = ask(addr, Command.Connect, "hang.example", 80).catch(() => {});
+  await until("it is silent", () => pool.vitals().silentWorkers === 1, 20_000);
+  assert.ok(pool.vitals().heardAt - heardAt < 10_000, "and was not heard of meanwhile");
+  await until("it goes on", () => pool.vitals().silentWorkers === 0, 20_000);
+  await pool.drain(0);
+  await hung;
+});
+
 test("a port that another program listens on is refused, though listeners could share it", { skip }, async () => {
   const taken = await listenTcp("127.0.0.1", () => {});
   assert.throws(() => claimPort(libc!, {}, taken.addr), { kind: "address-in-use" });
