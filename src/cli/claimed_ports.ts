@@ -60,6 +60,7 @@ export class ClaimedPorts {
       apply: () => {
         const former = this.#claimed;
         this.#claimed = next;
+        for (const [key, port] of next) if (former.get(key) !== port) port.place?.();
         release(next, former);
       },
       abandon,

@@ -1,4 +1,4 @@
-import { lstatSync, renameSync, rmSync, type Stats } from "node:fs";
+import { chmodSync, constants, lstatSync, renameSync, rmSync, type Stats, statSync } from "node:fs";
 import { connect } from "node:net";
 import { dirname } from "node:path";
 import process from "node:process";
@@ -13,7 +13,7 @@ const OWNER_ONLY = 0o600;
 
 export interface PlaceOptions {
   readonly mode?: number | undefined;
-  /** Takes the place of a listener that is alive: this program succeeds it. */
+  /** This program succeeds one that listens there, whose place it takes by place(), once it is sure to. */
   readonly succeeds?: boolean;
 }
 
@@ -21,6 +21,8 @@ export interface PlaceOptions {
 export interface PlacedSocket<T> {
   readonly addr: SocketAddr;
   readonly socket: T;
+  /** Done already, unless this program succeeds another. */
+  place(): void;
   /** Removes its file, unless another program has put its own there. */
   remove(): void;
 }
@@ -37,33 +39,39 @@ export async function placeSocket<T>(
   bind: (path: string) => T,
 ): Promise<PlacedSocket<T>> {
   const addr = unixAddr(path);
-  if (path.startsWith("@")) return { addr, socket: bind(path), remove() {} };
+  if (path.startsWith("@")) return { addr, socket: bind(path), place() {}, remove() {} };
   try {
+    if (!statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory()) {
+      throw { code: `there is no folder ${dirname(path)}` };
+    }
     const there = statOf(path);
-    if (!there && !statOf(dirname(path))?.isDirectory()) throw { code: `there is no folder ${dirname(path)}` };
-    if (there && !there.isSocket()) throw { code: "what is there is no socket" };
+    if (there && !isSocket(there)) throw { code: "what is there is no socket" };
     if (there && !succeeds && await isAlive(path, libc)) throw { code: "EADDRINUSE" };
-    return { addr, ...place(path, mode, bind) };
+    const bound = { addr, ...bindBeside(path, mode, bind) };
+    if (!succeeds) bound.place();
+    return bound;
   } catch (error) {
     throw netError(error, "listen on", addressText(addr));
   }
 }
 
-function place<T>(path: string, mode: number, bind: (path: string) => T): Omit<PlacedSocket<T>, "addr"> {
+function bindBeside<T>(path: string, mode: number, bind: (path: string) => T): Omit<PlacedSocket<T>, "addr"> {
   const unplaced = `${path}~${(process.pid % 1_296).toString(36)}`; // short: config/listen.ts leaves room for it
   rmSync(unplaced, { force: true });
-  const umask = process.umask(0o777 & ~mode);
+  const umask = process.umask(0o777 & ~mode); // which Deno 2.4 does not heed
   let socket;
   try {
     socket = bind(unplaced);
   } finally {
     process.umask(umask);
   }
+  chmodSync(unplaced, mode);
   const own = lstatSync(unplaced);
-  renameSync(unplaced, path);
   return {
     socket,
+    place: () => renameSync(unplaced, path),
     remove() {
+      rmSync(unplaced, { force: true });
       const now = statOf(path);
       if (now?.ino === own.ino && now.dev === own.dev) rmSync(path, { force: true });
     },
@@ -81,6 +89,11 @@ function isAlive(path: string, libc: Libc | undefined): Promise<boolean> {
     });
     socket.on("error", (error) => resolve((error as { code?: string }).code !== "ECONNREFUSED"));
   });
+}
+
+/** Deno 2.4's isSocket() is always false. */
+function isSocket({ mode }: Stats): boolean {
+  return (mode & constants.S_IFMT) === constants.S_IFSOCK;
 }
 
 function statOf(path: string): Stats | undefined {

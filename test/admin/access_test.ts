@@ -69,6 +69,12 @@ describe("Without a token, the admin endpoint", () => {
     assert.equal((await answer({ exposed: true }, "GET /api/status")).code, 403);
   });
 
+  test("tells whoever may open its unix socket all, and changes nothing", async () => {
+    const access = { exposed: false, unix: true };
+    assert.equal((await answer(access, "GET /api/status", undefined, "gate46")).code, 200);
+    assert.equal((await answer(access, "POST /drain")).code, 403);
+  });
+
   test("tells no site that has a name here who uses it (DNS rebinding)", async () => {
     for (const host of ["evil.example", "evil.example:9090", "127.0.0.1.evil.example"]) {
       for (const what of ["GET /", "GET /api/status"]) {

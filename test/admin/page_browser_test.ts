@@ -31,13 +31,13 @@ class MadeUp {
         workers: 2,
         upMs: performance.now(),
         listeners: [{ host: "::", port: 1080 }],
-        upstreams: [],
         parts: ready.parts,
+        upstreams: [],
         ...this.changes,
       });
     };
     const app = adminApp(adminSource({ status }), { exposed: false });
-    this.#server = await serveHttp({ host: "127.0.0.1", port: 0 }, app);
+    this.#server = await serveHttp({ host: "127.0.0.1", port: 0 }, { fetch: app.fetch });
     return `http://${addressText(this.#server.addr)}/`;
   }
 
@@ -51,9 +51,8 @@ class MadeUp {
     this.log.listen({ type: "session-closed", session });
   }
 
-  /** Bun waits for what the browser keeps open. */
-  stop(): void {
-    void this.#server?.close();
+  stop(): Promise<void> | undefined {
+    return this.#server?.close();
   }
 }
 
@@ -77,7 +76,7 @@ describe("The status page in a browser", { skip: skipped("the status page in a b
       viewed.assertQuiet();
     } finally {
       await viewed.page.close();
-      gateway.stop();
+      await gateway.stop();
     }
   }
 

@@ -280,7 +280,6 @@ describe("parseConfig()", () => {
       adminTokenFile: "token",
       watch: true,
       unixMode: "0660",
-      metricsPerUser: true,
     });
     assert.deepEqual({ ...gateway, from: gateway.from!.map(String), proxies: gateway.proxies.map(String) }, {
       ...defaultSettings,
@@ -338,6 +337,7 @@ describe("parseConfig()", () => {
       adminTokenFile: "token",
       watch: true,
       unixMode: 0o660,
+      metricsPerUser: true,
       mayBeExposed: true,
       host: ["192.0.2.7 db.example\n2001:db8::7 db.example"],
       family: "prefer-ipv4",

@@ -104,6 +104,16 @@ export function echoServer(host: string): Promise<{ addr: SocketAddr; close(): v
   return listenTcp(host, ({ socket }) => void socket.pipe(socket));
 }
 
+/** For programs that cannot be asked for a port of their choice. */
+export function unusedPort(host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().on("error", reject).listen(0, host, () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
+
 export function concat(...parts: readonly Uint8Array[]): Uint8Array {
   const out = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
   let offset = 0;

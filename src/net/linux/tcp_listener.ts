@@ -82,6 +82,8 @@ export interface ClaimedPort {
   readonly addr: SocketAddr;
   /** What they accept from, where each has no listening socket of its own. */
   readonly descriptor?: number;
+  /** Takes the place of another program's. */
+  place?(): void;
   release(): void;
 }
 

@@ -29,11 +29,11 @@ export interface SharedListener extends ClaimedPort {
 
 /** Listens on the unix socket `path` (unix(7)). Rejects with NetError. */
 export async function claimUnix(libc: Libc, path: string, options: PlaceOptions): Promise<SharedListener> {
-  const { addr, socket: descriptor, remove } = await placeSocket(path, options, libc, (place) => {
-    const what = addressText(unixAddr(path));
+  const what = addressText(unixAddr(path));
+  const { addr, socket: descriptor, place, remove } = await placeSocket(path, options, libc, (path) => {
     const fd = libc.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) throw errnoError(libc.errno(), "listen on", what);
-    const name = encodeUnixSockaddr(place);
+    const name = encodeUnixSockaddr(path);
     if (libc.bind(fd, name, name.length) < 0 || libc.listen(fd, BACKLOG) < 0) {
       const error = errnoError(libc.errno(), "listen on", what);
       libc.close(fd);
@@ -44,6 +44,7 @@ export async function claimUnix(libc: Libc, path: string, options: PlaceOptions)
   return {
     addr,
     descriptor,
+    ...options.succeeds && { place },
     release() {
       remove();
       libc.close(descriptor);
