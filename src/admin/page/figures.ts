@@ -30,7 +30,7 @@ export function figures(status: Status, words: Words): Readonly<Record<string, s
       ? "about to drain"
       : "serving",
     about: `version ${version}, ${engine} engine, ${countText(workers, "worker")}`,
-    running: `up ${ageText(upMs)}`,
+    running: `up ${ageText(upMs)}`.replaceAll(" ", "\u00a0"),
     sessions: countText(sessionCount, ""),
     relaying: `${countText(each.reduce((sum, [, relay]) => sum + relay.sessions, 0), "")} relaying`,
     clients: countText(clients, ""),
