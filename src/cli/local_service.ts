@@ -3,7 +3,9 @@ import { Metrics } from "../admin/metrics.ts";
 import { ThreadWatch } from "../admin/thread_watch.ts";
 import { systemResolver } from "../dns/system.ts";
 import type { Emit, Event } from "../events.ts";
-import { Gateway } from "../gateway/gateway.ts";
+import type { Config } from "../config/config.ts";
+import { ConfigError } from "../config/error.ts";
+import { Gateway, type Opening } from "../gateway/gateway.ts";
 import { Users } from "../gateway/users.ts";
 import { systemClock } from "../net/clock.ts";
 import { openNet } from "../net/mod.ts";
@@ -49,7 +51,7 @@ export async function startLocalService(
   let current = await compose(wanted);
   metrics.nameUsers(countedUsers(wanted));
   const gateway: Gateway = new Gateway(current.context);
-  for (const spec of wanted.config.listen) await listenAs(spec, (addr) => gateway.listen(addr));
+  await listenAll(wanted.config, gateway);
   return {
     engine: "portable",
     workers: 1,
@@ -65,13 +67,13 @@ export async function startLocalService(
     },
     vitals: () => ({ ...watch.vitals, workers: 1, silentWorkers: 0, heardAt: wallMs() }),
     metrics: async () => [await metrics.registry.getMetricsAsJSON()],
-    activity: (most) => Promise.resolve(activity.activity(systemClock.now(), most)),
+    activity: (sessions) => Promise.resolve(activity.activity(systemClock.now(), sessions)),
     endSession: (id) => Promise.resolve(gateway.endSession(id)),
     async reload(wanted) {
       const next = await compose(wanted);
       const opening = gateway.opening();
       try {
-        for (const spec of wanted.config.listen) await listenAs(spec, (addr) => opening.listen(addr));
+        await listenAll(wanted.config, opening);
       } catch (error) {
         opening.abandon();
         next.naming.close();
@@ -87,4 +89,12 @@ export async function startLocalService(
       current.naming.close();
     },
   };
+}
+
+/** Rejects with NetError and ConfigError. */
+async function listenAll({ listen, unixMode: mode }: Config, gateway: Pick<Opening, "listen">): Promise<void> {
+  for (const spec of listen) {
+    if (spec.systemd !== undefined) throw new ConfigError("Cannot listen on systemd: only the Linux engine can");
+    await listenAs(spec, (addr) => gateway.listen(addr, { mode }));
+  }
 }

@@ -13,6 +13,7 @@ import type { Emit } from "../events.ts";
 import { Nat64 } from "../gateway/nat64.ts";
 import type { Clock } from "../net/clock.ts";
 import type { Net } from "../net/socket.ts";
+import { readText } from "./text_file.ts";
 
 /** Has `emit` told how names fare. */
 export function emittingEar(emit: Emit): Ear {
@@ -71,13 +72,9 @@ function heard(servers: readonly Transport[], { dns }: Config, { ear }: NamingPa
   return ear ? servers.map((server, place) => heardTransport(server, dns[place]!.kind, ear)) : servers;
 }
 
-function readCa(path: string): string {
-  let text;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    throw new ConfigError(`Cannot read ${path}: ${(error as { code?: string }).code}`);
-  }
+/** Throws ConfigError. */
+export function readCa(path: string): string {
+  const text = readText(path);
   if (!text.includes("-----BEGIN CERTIFICATE-----")) {
     throw new ConfigError(`Cannot read ${path}: no certificate in PEM there`);
   }

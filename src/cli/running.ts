@@ -2,7 +2,7 @@ import type { Snapshot } from "../admin/aggregate.ts";
 import type { AdminSource } from "../admin/app.ts";
 import { type ProgramFacts, ProgramMetrics } from "../admin/program_metrics.ts";
 import { type Health, isAlive, noNamesFacts, readiness, type Vitals } from "../admin/readiness.ts";
-import type { Status } from "../admin/status.ts";
+import type { Status, WantedSessions } from "../admin/status.ts";
 import type { Emit } from "../events.ts";
 import { ProcessFigures } from "./figures.ts";
 import type { HostWatch } from "./host_watch.ts";
@@ -107,12 +107,17 @@ export class Running implements AdminSource {
     return service && [...await service.metrics(), await this.#metrics.snapshot()];
   }
 
-  async status(most: number): Promise<Status | undefined> {
+  /** Whether every thread that serves clients still does something. */
+  isWell(): boolean {
+    return !this.#service || this.#service.vitals().silentWorkers === 0;
+  }
+
+  async status(sessions: WantedSessions): Promise<Status | undefined> {
     const service = this.#service;
     if (!service) return undefined;
     const { drainsForMs } = this;
     return {
-      ...await service.activity(most),
+      ...await service.activity(sessions),
       parts: this.health().parts,
       version,
       engine: service.engine,
@@ -154,6 +159,7 @@ export class Running implements AdminSource {
 
   #stop(): void {
     this.#stopped = true;
+    void this.#ready.promise.then((reload) => reload.end());
     this.#resolve();
   }
 }

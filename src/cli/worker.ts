@@ -80,7 +80,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
       case "metrics":
         return metrics.registry.getMetricsAsJSON();
       case "activity":
-        return activity.activity(clock.now(), order.most);
+        return activity.activity(clock.now(), order.sessions);
       case "end-session":
         return gateway.endSession(order.session);
       case "reload":
@@ -127,7 +127,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     const { config } = await parseConfigText(setup.config);
     const opening = gateway.opening();
     try {
-      for (const addr of setup.listen) await opening.listen(addr, { reusePort: true });
+      for (const { addr, descriptor } of setup.listen) await opening.listen(addr, { reusePort: true, descriptor });
     } catch (error) {
       opening.abandon();
       throw error;
@@ -150,8 +150,8 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     }
   });
   try {
-    for (const addr of setup.listen) {
-      await gateway.listen(addr, { reusePort: true, successors: successors.get(addressText(addr)) });
+    for (const { addr, descriptor } of setup.listen) {
+      await gateway.listen(addr, { reusePort: true, descriptor, successors: successors.get(addressText(addr)) });
     }
     tell({ type: "listening", wakeFd });
     const pulse = () => {

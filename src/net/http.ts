@@ -9,5 +9,11 @@ export interface HttpServer {
 
 export type Fetch = (request: Request) => Response | Promise<Response>;
 
+export interface HttpOptions {
+  readonly fetch: Fetch;
+  /** Of a unix socket's file: who may connect. */
+  readonly mode?: number | undefined;
+}
+
 /** Rejects with NetError. */
-export type ServeHttp = (addr: SocketAddr, fetch: Fetch) => Promise<HttpServer>;
+export type ServeHttp = (addr: SocketAddr, options: HttpOptions) => Promise<HttpServer>;

@@ -1,10 +1,7 @@
 import { workerData } from "node:worker_threads";
 import { startWorker, workerStart } from "../../src/cli/worker.ts";
 
-/** Longer than who hangs is waited for, and no longer than a test waits (ms). */
-const HANG_MS = 13_000;
-
-/** A worker that dies of a bug when somebody asks it for the name "die.example", and hangs over "hang.example". */
+/** A worker that dies of a bug when somebody asks it for the name "die", and is stuck for a while for "stick". */
 const start = workerStart()!;
 const port = start.port as unknown as { postMessage(message: { question?: { name?: string } }): void };
 const post = port.postMessage.bind(port);
@@ -13,8 +10,8 @@ port.postMessage = (message) => {
     queueMicrotask(() => {
       throw new Error(`a bug in worker ${workerData.number}`);
     });
-  } else if (message.question?.name === "hang.example") {
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, HANG_MS);
+  } else if (message.question?.name === "stick.example") {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 14_000);
   } else post(message);
 };
 await startWorker(start);

@@ -1,3 +1,5 @@
+import { constants } from "node:fs";
+import { dirname } from "node:path";
 import type { Config } from "../../config/config.ts";
 import type { ListenSpec } from "../../config/listen.ts";
 import type { NetErrorKind } from "../../net/error.ts";
@@ -16,7 +18,11 @@ export async function checkListeners(host: HostView, config: Config): Promise<re
 }
 
 async function check(host: HostView, config: Config, spec: ListenSpec, about: Findings): Promise<Finding> {
-  const { addr, otherwise, optional } = spec;
+  const { addr, otherwise, optional, systemd } = spec;
+  if (systemd !== undefined) {
+    return about.note("what systemd opens is not looked at: it passes that when it starts gate46");
+  }
+  if (addr.unix !== undefined) return checkUnix(host, addr.unix, about);
   const where = addressText(addr);
   const failure = await host.cannotListen(addr);
   if (failure === undefined) return about.ok(`${where} is free`);
@@ -37,6 +43,20 @@ async function check(host: HostView, config: Config, spec: ListenSpec, about: Fi
     default:
       return about.problem(`${where} cannot be listened on: ${failure}`);
   }
+}
+
+/** Looks only: to listen there would replace what is there. */
+function checkUnix(host: HostView, path: string, about: Findings): Finding {
+  const where = `unix:${path}`, folder = dirname(path), mode = host.mode(path);
+  if (path.startsWith("@")) return about.ok(`${where} needs no file`);
+  if (!host.exists(folder)) {
+    return about.problem(`${where} has no folder`, `mkdir ${folder}, or RuntimeDirectory= in its unit`);
+  }
+  if (mode === undefined) return about.ok(`${where} is free`);
+  if ((mode & constants.S_IFMT) === constants.S_IFSOCK) {
+    return about.ok(`${where} is there: it is replaced if nobody listens`);
+  }
+  return about.problem(`${where} is there, and no socket`, "another path, or remove it");
 }
 
 function inUse(host: HostView, { takeOver }: Config, { addr }: ListenSpec, about: Findings): Finding {

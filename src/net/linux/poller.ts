@@ -1,5 +1,5 @@
 import process from "node:process";
-import { EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_MOD } from "./abi.ts";
+import { EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD } from "./abi.ts";
 import { errnoError } from "./errno.ts";
 import type { Libc } from "./libc.ts";
 
@@ -52,6 +52,12 @@ export class Poller {
   /** Changes what is told of `fd`; what is so already is told again. Throws NetError. */
   change(fd: number, events: number): void {
     this.#control(EPOLL_CTL_MOD, fd, events);
+  }
+
+  /** Ends the watch of a descriptor that others of this process have duplicates of, for which closing it would not do. */
+  forget(fd: number): void {
+    this.#control(EPOLL_CTL_DEL, fd, 0);
+    this.unwatch(fd);
   }
 
   unwatch(fd: number): void {
