@@ -280,7 +280,6 @@ describe("parseConfig()", () => {
       adminTokenFile: "token",
       watch: true,
       unixMode: "0660",
-      metricsPerUser: true,
     });
     assert.deepEqual({ ...gateway, from: gateway.from!.map(String), proxies: gateway.proxies.map(String) }, {
       ...defaultSettings,
