@@ -7,9 +7,6 @@ import { ConfigError } from "../config/error.ts";
 import { log } from "./log.ts";
 import { readText } from "./text_file.ts";
 
-/** How long requests under way have to finish (ms). A connection that says nothing, or half a request, never does. */
-const GRACE_MS = 1_000;
-
 /** The admin endpoint while it runs. */
 export interface Admin {
   readonly addr: SocketAddr;
@@ -26,8 +23,7 @@ export async function startAdmin(
   const { fetch } = adminApp(source, { token, exposed: !isLoopback(addr.host), unix: addr.unix !== undefined });
   const server = await serveHttp(addr, { fetch, mode });
   log.info(`admin on ${addressText(server.addr)}`);
-  const grace = () => new Promise<void>((resolve) => setTimeout(resolve, GRACE_MS));
-  return { addr: server.addr, close: () => Promise.race([server.close(), grace()]) };
+  return { addr: server.addr, close: server.close };
 }
 
 /** The token in that file; undefined where there is none to be. Throws ConfigError. */

@@ -1,7 +1,7 @@
 /** One hue for each relay type, told apart by who sees few colours too (Okabe and Ito), and light and dark grounds. */
 export const style = `
 :root { color-scheme: light dark; --ground: #f6f6f4; --card: #fff; --ink: #1d1f21; --dim: #5d6166; --line: #e3e4e6;
-  --a: #0072b2; --b: #b35c00; --c: #007a5a; --d: #a8478a; --bad: #b3261e; --good: #1c7c3c }
+  --a: #0072b2; --b: #a65500; --c: #007a5a; --d: #a8478a; --bad: #b3261e; --good: #1c7c3c }
 @media (prefers-color-scheme: dark) {
   :root { --ground: #131517; --card: #1b1e20; --ink: #e8e9ea; --dim: #a0a5aa; --line: #2e3235;
     --a: #5db6ec; --b: #f0a04b; --c: #3fc79a; --d: #dd8cc4; --bad: #ff897d; --good: #6fd08c } }

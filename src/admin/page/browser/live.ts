@@ -7,7 +7,7 @@ import type { Tools } from "../tools.ts";
 export function live(tools: Tools): void {
   const { words, figures, sessionRow, relayTypes } = tools;
   const { bytesText, bothText, countText } = words;
-  const EVERY_MS = 1_000, PATIENCE_MS = 5_000, SLOWEST_MS = 15_000;
+  const EVERY_MS = 1_000, PATIENCE_MS = 5_000, SLOWEST_MS = 5_000;
   const [patch, samples] = [tools.patching(), tools.sampling()];
   const query = new URLSearchParams(location.search);
   const sort = () => query.get("sort") ?? "age";
@@ -99,7 +99,9 @@ export function live(tools: Tools): void {
       const url = new URL("/api/status", location.origin);
       url.search = String(new URLSearchParams({ sessions: String(tools.maxSessions), filter: filter() }));
       const answer = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
-      if (answer.status === 401) return say("The token is another one now. Load the page again to enter it.");
+      if (answer.status >= 400 && answer.status < 500) {
+        return say("The gateway does not show this any more. Load the page again to enter its new token.");
+      }
       if (!answer.ok) throw new Error(answer.statusText);
       const status: Status = await answer.json();
       if (mine !== turn) return; // somebody has typed on
