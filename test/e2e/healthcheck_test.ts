@@ -19,7 +19,7 @@ for (const target of targets) {
       try {
         const off = "ip link set lo up && echo 1 | tee /proc/sys/net/ipv6/conf/*/disable_ipv6";
         const uplink =
-          "ip link add eth0 type dummy && ip addr add 192.0.2.2/24 dev eth0 && ip link set eth0 up && ip route add default via 192.0.2.1";
+          "ip link add eth0 type veth peer name eth1 && ip link set eth1 up && ip addr add 192.0.2.2/24 dev eth0 && ip link set eth0 up && ip route add default via 192.0.2.1";
         assert.equal((await shell([...inside, "sh", "-c", `${off} && ${uplink}`])).code, 0);
         for (const host of ["[::]", "0.0.0.0"]) {
           const gateway = await start(target, ["--listen=:0", "--open", `--admin=${host}:0`], inside);
