@@ -159,10 +159,8 @@ export class Metrics {
         this.#cache.add(1, event.outcome);
         break;
       case "accept-failed":
+      case "accept-failing":
         this.#acceptFailures.add(1);
-        break;
-      case "accept-recovered":
-        this.#acceptFailures.add(event.failures - 1); // the first has been told
         break;
       case "upstream":
         this.#upstreams.set({ upstream: event.upstream, chain: event.chain }, event.up ? 1 : 0);

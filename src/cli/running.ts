@@ -16,7 +16,7 @@ const notStarted: Vitals = {
   silentWorkers: 0,
   heardAt: -Infinity,
   names: noNamesFacts,
-  acceptFailingSince: undefined,
+  accept: undefined,
 };
 
 /** The program while it runs: what the admin endpoint, signals and the log ask it, and may have it do. */
