@@ -56,6 +56,13 @@ for (const target of targets) {
     const intervals = Math.ceil(more.length / workers);
     assert.ok(lines.length - more.length <= (intervals + 1) * workers * budget, `${lines.length} lines`);
     assert.equal(gateway.output().match(/reply="00 succeeded"/g)?.length, 30);
+    const to = `127\\.0\\.0\\.1:${echo.addr.port}`;
+    const ordinary = new RegExp(
+      ` info session id=\\d+ client=127\\.0\\.0\\.1:\\d+ command=connect destination=${to} remote=${to} relay=A ` +
+        `reply="00 succeeded" up=0 down=0 duration=\\d\\.\\d{3}s end=(end|reset)\\n`,
+      "g",
+    );
+    assert.equal(gateway.output().match(ordinary)?.length, 30, gateway.output());
     echo.close();
   });
 
