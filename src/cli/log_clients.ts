@@ -18,7 +18,10 @@ export function clientNaming(choice: Config["logClients"]): ClientNaming {
     case "full":
       return { one: addressText, several: (household) => household };
     case "prefix":
-      return { one: ({ host }) => coarse(host), several: (household) => coarse(household.split("/")[0]!) };
+      return {
+        one: (client) => client.unix === undefined ? coarse(client.host) : addressText(client),
+        several: (household) => coarse(household.split("/")[0]!),
+      };
     case "none":
       return { one: () => undefined, several: () => undefined };
   }

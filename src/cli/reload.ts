@@ -1,12 +1,15 @@
+import type { Config } from "../config/config.ts";
 import { ConfigError } from "../config/error.ts";
 import { fileKey, type OptionKey, optionKeys, optionOf } from "../config/options.ts";
 import type { Emit } from "../events.ts";
 import { NetError } from "../net/error.ts";
 import type { SocketAddr } from "../net/socket.ts";
+import { addressText } from "../protocol/address.ts";
 import type { LoadedConfig } from "./config_file.ts";
 import type { Service, Wanted } from "./service.ts";
 import { log } from "./log.ts";
 import { exposedSecrets } from "./secret_files.ts";
+import type { Systemd } from "./systemd.ts";
 import { loadUsers } from "./users_file.ts";
 
 /** Has a service serve by what the configuration says now. */
@@ -14,17 +17,30 @@ export class Reload {
   readonly #service: Service;
   readonly #load: () => Promise<LoadedConfig>;
   readonly #emit: Emit;
+  readonly #systemd: Systemd;
   #holds: LoadedConfig;
   #last: Promise<unknown> = Promise.resolve();
   /** One that has not begun yet: whoever wants another means this one. */
   #next: Promise<readonly string[]> | undefined;
   #ending = false;
 
-  constructor(service: Service, holds: LoadedConfig, load: () => Promise<LoadedConfig>, emit: Emit) {
+  constructor(
+    service: Service,
+    holds: LoadedConfig,
+    load: () => Promise<LoadedConfig>,
+    emit: Emit,
+    systemd: Systemd,
+  ) {
+    this.#systemd = systemd;
     this.#service = service;
     this.#holds = holds;
     this.#load = load;
     this.#emit = emit;
+  }
+
+  /** What holds. */
+  get config(): Config {
+    return this.#holds.config;
   }
 
   /** Those that the configuration which holds was read from. */
@@ -57,6 +73,7 @@ export class Reload {
 
   async #run(): Promise<readonly string[]> {
     const before = this.#service.addrs;
+    this.#systemd.reloading();
     try {
       if (this.#ending) throw new ConfigError("Cannot reload: the program is ending");
       const loaded = await this.#load();
@@ -69,6 +86,8 @@ export class Reload {
       const problems = error instanceof ConfigError ? error.problems : [(error as Error).message];
       this.#emit({ type: "reload-refused", problems });
       return problems;
+    } finally {
+      this.#systemd.ready();
     }
     for (const warning of exposedSecrets(this.#holds)) log.warning(warning);
     const after = this.#service.addrs;
@@ -98,5 +117,6 @@ function refuseFixed(holds: LoadedConfig, next: LoadedConfig): void {
 }
 
 function without(all: readonly SocketAddr[], some: readonly SocketAddr[]): SocketAddr[] {
-  return all.filter(({ host, port }) => !some.some((other) => other.host === host && other.port === port));
+  const texts = new Set(some.map(addressText));
+  return all.filter((addr) => !texts.has(addressText(addr)));
 }

@@ -5,7 +5,17 @@ import { MAX_HOPS } from "../sockslib/hop.ts";
 import { parseAdmin, parseListen } from "./listen.ts";
 import { type About, choice, count, many, one, type Option, setting, time, toggle } from "./option.ts";
 import { parseUser } from "./user.ts";
-import { parseCount, parseHopUrl, parseHost, parsePorts, parsePrefixValue, parseSize, parseTime } from "./values.ts";
+import {
+  parseCount,
+  parseHopUrl,
+  parseHost,
+  parseMode,
+  parsePorts,
+  parsePrefixValue,
+  parseProxySource,
+  parseSize,
+  parseTime,
+} from "./values.ts";
 
 /**
  * Every option there is. An entry is all that a new one needs: its flag, its variable, its key in the file, the help, the
@@ -37,7 +47,12 @@ export const options = {
     notInFile: true,
     fixed: true,
   }),
-  listen: many("ADDR", parseListen, { group: where, help: "listen there" }, "localhost:1080"),
+  listen: many(
+    "ADDR",
+    parseListen,
+    { group: where, help: "listen there: :1080, unix:/run/gate46/socks.sock, systemd, systemd:NAME" },
+    "localhost:1080",
+  ),
   admin: {
     ...one(
       "ADDR|off",
@@ -47,12 +62,19 @@ export const options = {
     ),
     accepts: ["string", "number"],
   },
+  unixMode: one(
+    "MODE",
+    parseMode,
+    { group: where, help: "who may connect to unix: sockets: as chmod says it", fixed: true },
+    "0600",
+  ),
   adminTokenFile: one("FILE", asIs, {
     group: where,
     help: "who knows what is in it may read all of --admin, end sessions, drain and reload",
     path: true,
     fixed: true,
   }),
+  metricsPerUser: toggle({ group: where, help: "count sessions and bytes of each of the first 100 users on /metrics" }),
   takeOver: one("PID", parseCount, {
     group: where,
     help: "take the listeners over from that gate46, which then drains (Linux engine)",
@@ -85,7 +107,7 @@ export const options = {
   from: setting("from", orUndefined(many("PREFIX", parsePrefixValue, { group: who, help: "only clients from there" }))),
   proxyProtocolFrom: setting(
     "proxies",
-    many("PREFIX", parsePrefixValue, {
+    many("PREFIX|unix", parseProxySource, {
       group: who,
       help: "a proxy there says in a PROXY header who its client is, and has to",
     }),

@@ -1,7 +1,7 @@
 import { type Address, ipAddress, nameAddress } from "../protocol/address.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { parsePrefix, type Prefix } from "../protocol/prefix.ts";
-import type { PortRange } from "../gateway/settings.ts";
+import type { PortRange, ProxySource } from "../gateway/settings.ts";
 import { parseHop } from "../sockslib/hop.ts";
 import { WrongValue } from "./error.ts";
 import { withPassword } from "./hop_password.ts";
@@ -47,6 +47,16 @@ export function parsePrefixValue(text: string): Prefix {
   const found = parsePrefix(text);
   if (!found) throw new WrongValue(`'${text}' is not a prefix`);
   return found;
+}
+
+export function parseProxySource(text: string): ProxySource {
+  return text === "unix" ? text : parsePrefixValue(text);
+}
+
+/** `0660`: who may read and write a file. */
+export function parseMode(text: string): number {
+  if (!/^0?[0-7]{3}$/.test(text)) throw new WrongValue(`'${text}' is no mode (write 0600 or 0660)`);
+  return Number.parseInt(text, 8);
 }
 
 /** Canonical text of an IP address. */

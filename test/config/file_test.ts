@@ -488,6 +488,7 @@ type Said = Readonly<Partial<Record<OptionKey, { place: Place; texts: readonly s
 const samples: Readonly<Record<Exclude<OptionKey, "config" | "takeOver" | "user">, readonly string[]>> = {
   listen: [":1080", "[::1]:1", "localhost:2", "192.0.2.1"],
   admin: ["off", "9091", "[::1]:9"],
+  unixMode: ["0660"],
   adminTokenFile: ["/token"],
   watch: ["true", "false"],
   announce: ["192.0.2.9", "2001:db8::9"],
@@ -531,6 +532,7 @@ const samples: Readonly<Record<Exclude<OptionKey, "config" | "takeOver" | "user"
   interface: ["eth0"],
   freeBind: ["true", "false"],
   tcpUserTimeout: ["8s"],
+  metricsPerUser: ["true", "false"],
   logLevel: ["debug"],
   logFormat: ["json"],
   logFile: ["/log"],

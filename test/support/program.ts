@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import process from "node:process";
-import type { SocketAddr } from "../../src/net/socket.ts";
+import { type SocketAddr, unixAddr } from "../../src/net/socket.ts";
 import { runtime, scriptCommand } from "./runtime.ts";
 import { until } from "./until.ts";
 
@@ -111,8 +111,9 @@ function finish(child: ChildProcess, input: string): Promise<Ended> {
 }
 
 function listeners(output: string, what: string): SocketAddr[] {
-  return Array.from(output.matchAll(new RegExp(`${what} (?:\\[([^\\]]+)\\]|([\\d.]+)):(\\d+)`, "g")), (match) => ({
-    host: match[1] ?? match[2]!,
-    port: Number(match[3]),
-  }));
+  const text = new RegExp(`${what} (?:unix:(\\S+)|(?:\\[([^\\]]+)\\]|([\\d.]+)):(\\d+))`, "g");
+  return Array.from(
+    output.matchAll(text),
+    ([, unix, six, four, port]) => unix ? unixAddr(unix) : { host: six ?? four!, port: Number(port) },
+  );
 }
