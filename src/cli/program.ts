@@ -4,6 +4,7 @@ import type { RawOptions } from "../config/source.ts";
 import { healthcheck, sessionsCommand } from "./admin_commands.ts";
 import { checkCommand, configCommand } from "./config_commands.ts";
 import { loadConfig } from "./config_file.ts";
+import type { DoctorFlags } from "./doctor/command.ts";
 import { explain, type ExplainFlags } from "./explain.ts";
 import { hashPasswordCommand } from "./hash_password.ts";
 import { serve } from "./serve.ts";
@@ -76,6 +77,14 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
       const { completionCommand } = await import("./completion_command.ts");
       completionCommand(root, shell);
     });
+  const examined = command("doctor", "say what this host can do with that configuration, and what to change")
+    .option("--json", "for machines")
+    .option("--online", "connect to a root name server too")
+    .action(async ({ json, online, ...flags }: DoctorFlags & RawOptions) => {
+      const { doctor } = await import("./doctor/command.ts");
+      ended(await doctor({ ...root.opts<RawOptions>(), ...flags }, { json, online }));
+    });
+  addFlags(examined);
   return root;
 }
 

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -11,7 +10,7 @@ import type { SocketAddr } from "../../src/net/socket.ts";
 import { start, targets } from "../support/program.ts";
 import { skipped } from "../support/skipped.ts";
 import { ask } from "../support/socks.ts";
-import { echoServer, Tcp } from "../support/tcp.ts";
+import { echoServer, Tcp, unusedPort } from "../support/tcp.ts";
 import { until } from "../support/until.ts";
 
 const skip = skipped(
@@ -34,6 +33,17 @@ async function startHaproxy(servers: readonly { socks: SocketAddr; admin: Socket
   // HAProxy itself connects from an address of its own, as on another host.
   config = config.replace("default-server ", "default-server source 127.0.0.46 ");
   assert.doesNotMatch(config.replaceAll(/^\s*#.*$/gm, ""), /192\.0\.2/);
+  const { stop } = await runHaproxy(folder, addr, config);
+  return {
+    addr,
+    async stop() {
+      await stop();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+async function runHaproxy(folder: string, addr: SocketAddr, config: string): Promise<{ stop(): Promise<void> }> {
   writeFileSync(join(folder, "haproxy.cfg"), config);
   const child = spawn("haproxy", ["-db", "-f", join(folder, "haproxy.cfg")], { stdio: ["ignore", "ignore", "pipe"] });
   let output = "";
@@ -45,26 +55,45 @@ async function startHaproxy(servers: readonly { socks: SocketAddr; admin: Socket
     return socket !== undefined;
   });
   return {
-    addr,
     async stop() {
       const exited = new Promise((resolve) => child.once("exit", resolve));
       process.kill(child.pid!, "SIGKILL");
       await exited;
-      rmSync(folder, { recursive: true });
     },
   };
 }
 
-function unusedPort(host: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().on("error", reject).listen(0, host, () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
-}
-
 for (const target of targets) {
+  test(`HAProxy before a unix socket of ${target.name} says whose connections it passes on`, { skip }, async () => {
+    const echo = await echoServer("127.0.0.1");
+    const folder = mkdtempSync(join(tmpdir(), "gate46-haproxy-"));
+    const socks = join(folder, "socks.sock"), addr = { host: "127.0.0.1", port: await unusedPort("127.0.0.1") };
+    for (const version of ["send-proxy", "send-proxy-v2"]) {
+      const gateway = await start(target, [
+        `--listen=unix:${socks}`,
+        "--admin=off",
+        "--allow=127.0.0.1",
+        "--from=127.0.0.1",
+        "--proxy-protocol-from=unix",
+      ]);
+      const haproxy = await runHaproxy(
+        folder,
+        addr,
+        "defaults\n  mode tcp\n  timeout connect 5s\n  timeout client 1m\n  timeout server 1m\n" +
+          `listen socks\n  bind ${addr.host}:${addr.port}\n  server s1 unix@${socks} ${version}\n`,
+      );
+      const { client, reply } = await ask(addr, Command.Connect, echo.addr.host, echo.addr.port);
+      assert.equal(reply.reply, Reply.Succeeded);
+      const { port } = client.socket.address() as { port: number };
+      client.close();
+      await until("it is in the log", () => gateway.output().includes(`client=127.0.0.1:${port} command=connect`));
+      await haproxy.stop();
+      assert.equal(await gateway.stop(), 0);
+    }
+    rmSync(folder, { recursive: true });
+    echo.close();
+  });
+
   test(
     `HAProxy before two gateways, ${target.name}: one drains and comes back, no request fails, clients keep their addresses`,
     { skip },
