@@ -139,7 +139,8 @@ class BunListener implements Listener {
   }
 
   onOpen(socket: BunSocket): void {
-    if (this.#closed) return socket.close();
+    // Whose peer has gone already Bun has no address for, so whoever asks who it was would be told wrongly.
+    if (this.#closed || socket.remoteAddr.port === 0) return socket.close();
     const accepter = this.#takeAccepter();
     if (!reserve().refusesClient(socket.tcp.fd)) {
       if (accepter) accepter.resolve(socket);
