@@ -5,10 +5,7 @@ import { serveHttp } from "../net/mod.ts";
 import type { SocketAddr } from "../net/socket.ts";
 import { ConfigError } from "../config/error.ts";
 import { log } from "./log.ts";
-import { readText } from "./users_file.ts";
-
-/** How long requests under way have to finish (ms). A connection that says nothing, or half a request, never does. */
-const GRACE_MS = 1_000;
+import { readText } from "./text_file.ts";
 
 /** The admin endpoint while it runs. */
 export interface Admin {
@@ -18,11 +15,15 @@ export interface Admin {
 }
 
 /** Rejects with NetError. */
-export async function startAdmin(addr: SocketAddr, source: AdminSource, token: string | undefined): Promise<Admin> {
-  const server = await serveHttp(addr, adminApp(source, { token, exposed: !isLoopback(addr.host) }).fetch);
+export async function startAdmin(
+  addr: SocketAddr,
+  source: AdminSource,
+  { token, mode }: { readonly token: string | undefined; readonly mode: number },
+): Promise<Admin> {
+  const { fetch } = adminApp(source, { token, exposed: !isLoopback(addr.host), unix: addr.unix !== undefined });
+  const server = await serveHttp(addr, { fetch, mode });
   log.info(`admin on ${addressText(server.addr)}`);
-  const grace = () => new Promise<void>((resolve) => setTimeout(resolve, GRACE_MS));
-  return { addr: server.addr, close: () => Promise.race([server.close(), grace()]) };
+  return { addr: server.addr, close: server.close };
 }
 
 /** The token in that file; undefined where there is none to be. Throws ConfigError. */

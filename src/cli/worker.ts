@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import { isMainThread, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { ActivityLog } from "../admin/activity.ts";
 import { Metrics } from "../admin/metrics.ts";
+import { ThreadWatch } from "../admin/thread_watch.ts";
 import type { Config } from "../config/config.ts";
 import type { DnsReply } from "../dns/message.ts";
 import { resolveByLookup } from "../dns/system.ts";
@@ -21,10 +22,19 @@ import { giveThreadTo, openKernel } from "../net/mod.ts";
 import { gatewayContext } from "./composition.ts";
 import { parseConfigText } from "./config_file.ts";
 import { Exchange } from "./exchange.ts";
-import { openNaming } from "./names.ts";
+import { emittingEar, openNaming } from "./names.ts";
 import { startLog, stopLog } from "./log.ts";
 import { socketOptions } from "./socket_options.ts";
-import type { FromWorker, Order, Question, Setup, ToWorker, WorkerStart } from "./worker_messages.ts";
+import { wallMs } from "./wall_clock.ts";
+import {
+  type FromWorker,
+  type Order,
+  PULSE_MS,
+  type Question,
+  type Setup,
+  type ToWorker,
+  type WorkerStart,
+} from "./worker_messages.ts";
 
 /** What a worker asks, but for the configuration that it is about. */
 type Asking = Question extends infer Q ? Q extends unknown ? Omit<Q, "generation"> : never : never;
@@ -39,7 +49,7 @@ export function workerStart(): WorkerStart | undefined {
 export async function startWorker({ port, number, setup, successors, ...start }: WorkerStart): Promise<void> {
   const { config } = await parseConfigText(setup.config);
   const activity = new ActivityLog();
-  const metrics = new Metrics(activity.sessions);
+  const watch = new ThreadWatch(wallMs);
   const sessions = new Int32Array(start.sessions);
   const counters = new Counters(start.counters, number - 1);
   const engine = new Engine((await openKernel())!, {
@@ -49,6 +59,9 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     fault: (error) => emit({ type: "fault", error }),
   });
   const clock = engine.timers;
+  const startedAt = clock.now();
+  const busyMs = () => clock.now() - startedAt - engine.poller.waitedMs;
+  const metrics = new Metrics(activity.sessions, { worker: number, busyMs });
   const log = await startLog(config, clock);
   const tell = (message: FromWorker) => port.postMessage(message);
   const emit = (event: Event) => {
@@ -56,6 +69,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     if (event.type === "listening" || event.type === "draining" || event.type === "drained") return;
     activity.listen(event);
     metrics.listen(event);
+    watch.listen(event);
     if (event.type === "upstream") return tell({ type: "upstream", event });
     log(event);
     if (event.type === "session-opened") Atomics.add(sessions, number, 1);
@@ -66,7 +80,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
       case "metrics":
         return metrics.registry.getMetricsAsJSON();
       case "activity":
-        return activity.activity(clock.now(), order.most);
+        return activity.activity(clock.now(), order.sessions);
       case "end-session":
         return gateway.endSession(order.session);
       case "reload":
@@ -75,12 +89,15 @@ export async function startWorker({ port, number, setup, successors, ...start }:
         return drain(order.deadlineMs);
     }
   });
+  const ear = emittingEar(emit);
   const net = linuxNet(engine);
-  const compose = ({ generation, asksForPasswords, otherListeners }: Setup, config: Config) => {
+  const compose = ({ generation, asksForPasswords, otherListeners, countedUsers }: Setup, config: Config) => {
+    metrics.nameUsers(countedUsers);
     const asking = (question: Asking) => exchange.ask({ ...question, generation });
     const system = resolveByLookup(
       async (name) => await asking({ type: "resolve", name }) as readonly string[],
       async (address) => await asking({ type: "reverse", address }) as string,
+      ear,
     );
     // Servers that want TLS are asked by the main thread, as the system is; what they say is kept here.
     const overTls = (place: number): Transport => ({
@@ -89,7 +106,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
         orAborted(asking({ type: "dns", place, question }) as Promise<DnsReply>, cut, question.name),
       close: () => {},
     });
-    const naming = openNaming(config, { net, clock, system, overTls });
+    const naming = openNaming(config, { net, clock, system, overTls, ear });
     return {
       generation,
       naming,
@@ -110,7 +127,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     const { config } = await parseConfigText(setup.config);
     const opening = gateway.opening();
     try {
-      for (const addr of setup.listen) await opening.listen(addr, { reusePort: true });
+      for (const { addr, descriptor } of setup.listen) await opening.listen(addr, { reusePort: true, descriptor });
     } catch (error) {
       opening.abandon();
       throw error;
@@ -133,10 +150,15 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     }
   });
   try {
-    for (const addr of setup.listen) {
-      await gateway.listen(addr, { reusePort: true, successors: successors.get(addressText(addr)) });
+    for (const { addr, descriptor } of setup.listen) {
+      await gateway.listen(addr, { reusePort: true, descriptor, successors: successors.get(addressText(addr)) });
     }
     tell({ type: "listening", wakeFd });
+    const pulse = () => {
+      tell({ type: "pulse", vitals: watch.vitals });
+      clock.after(PULSE_MS, pulse);
+    };
+    pulse();
   } catch (error) {
     const { kind, message } = netError(error, "listen", "in a worker");
     return tell({ type: "not-listening", kind, message });

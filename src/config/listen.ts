@@ -1,5 +1,5 @@
 import { ipAddress } from "../protocol/address.ts";
-import type { SocketAddr } from "../net/socket.ts";
+import { type SocketAddr, unixAddr } from "../net/socket.ts";
 import { WrongValue } from "./error.ts";
 
 /** Where to listen. */
@@ -9,12 +9,23 @@ export interface ListenSpec {
   readonly otherwise?: SocketAddr;
   /** Nobody asked for it by name: where its family is missing it is left out. */
   readonly optional: boolean;
+  /** Sockets of this name that systemd has opened, or all for *: they have their addresses, and `addr` says nothing. */
+  readonly systemd?: string;
 }
 
 const DEFAULT_PORT = 1080;
 
-/** ADDR in every usual form: 0.0.0.0:1080, [::]:1080, :1080, *:1080, localhost:1080, 192.0.2.1, ::1. Throws WrongValue. */
+/** Octets of a path: a unix socket takes 103 or more as the system is, and another name stands behind it for a moment. */
+const MAX_PATH_SIZE = 100;
+
+/**
+ * ADDR in every usual form: 0.0.0.0:1080, [::]:1080, :1080, *:1080, localhost:1080, 192.0.2.1, ::1, unix:/path, unix:@name,
+ * systemd, systemd:NAME. Throws WrongValue.
+ */
 export function parseListen(text: string): readonly ListenSpec[] {
+  const activated = /^systemd(?::(.+))?$/.exec(text);
+  if (activated) return [{ addr: unixAddr(""), optional: false, systemd: activated[1] ?? "*" }];
+  if (text.startsWith("unix:")) return [{ addr: parseUnix(text.slice("unix:".length)), optional: false }];
   const match = /^(?:\[([0-9a-f:.]+)\]|([^:]*))(?::(\d+))?$/i.exec(text);
   const [host, port] = match
     ? [match[1] ?? match[2]!, match[3] === undefined ? DEFAULT_PORT : Number(match[3])]
@@ -34,10 +45,23 @@ export function parseListen(text: string): readonly ListenSpec[] {
   return [{ addr: { host: addr.host, port }, optional: false }];
 }
 
+function parseUnix(path: string): SocketAddr {
+  const size = new TextEncoder().encode(path).length;
+  if (size > MAX_PATH_SIZE) {
+    throw new WrongValue(`'unix:${path}' has ${size} octets of path, more than ${MAX_PATH_SIZE}`);
+  }
+  if (!/^(\/.*[^/]|@.+)$/.test(path) || path.includes("\0")) {
+    throw new WrongValue(`'unix:${path}' is no path (write unix:/run/gate46/socks.sock or unix:@name)`);
+  }
+  return unixAddr(path);
+}
+
 /** The admin endpoint's address; a port alone is one of loopback, and `off` is none. Throws WrongValue. */
 export function parseAdmin(text: string): SocketAddr | undefined {
   if (text === "off") return undefined;
-  return parseListen(/^\d+$/.test(text) ? `127.0.0.1:${text}` : text)[0]!.addr;
+  const { addr, systemd } = parseListen(/^\d+$/.test(text) ? `127.0.0.1:${text}` : text)[0]!;
+  if (systemd !== undefined) throw new WrongValue(`'${text}' cannot be: no HTTP server here takes sockets of systemd`);
+  return addr;
 }
 
 export function isLoopback(host: string): boolean {

@@ -1,9 +1,9 @@
 import { parseIp } from "../protocol/address.ts";
-import type { Prefix } from "../protocol/prefix.ts";
 import { decodeProxyHeader } from "../protocol/proxy_header.ts";
 import type { TurnedAway } from "../events.ts";
 import type { Socket, SocketAddr } from "../net/socket.ts";
 import type { SessionContext } from "./session.ts";
+import type { ProxySource } from "./settings.ts";
 import { Wire } from "./wire.ts";
 
 /** A PROXY header has to be there within so long: time for one retransmission, as its specification wants. */
@@ -35,7 +35,7 @@ export class Entrance {
   /** Takes a connection that was just accepted, or closes it. */
   take(socket: Socket): void {
     const { proxies } = this.#context().settings;
-    if (proxies.length > 0 && isWithin(proxies, socket.remoteAddr)) void this.#takeFromProxy(socket);
+    if (proxies.length > 0 && isOneOf(proxies, socket.remoteAddr)) void this.#takeFromProxy(socket);
     else this.#admit({ socket, client: socket.remoteAddr, early: undefined });
   }
 
@@ -96,7 +96,11 @@ function turnAway(
   emit({ type: "client-turned-away", client, reason });
 }
 
-function isWithin(prefixes: readonly Prefix[], { host }: SocketAddr): boolean {
+function isOneOf(proxies: readonly ProxySource[], addr: SocketAddr): boolean {
+  return addr.unix === undefined ? isWithin(proxies, addr) : proxies.includes("unix");
+}
+
+function isWithin(sources: readonly ProxySource[], { host }: SocketAddr): boolean {
   const octets = parseIp(host);
-  return octets !== undefined && prefixes.some((prefix) => prefix.contains(octets));
+  return octets !== undefined && sources.some((source) => source !== "unix" && source.contains(octets));
 }

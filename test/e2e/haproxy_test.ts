@@ -7,12 +7,12 @@ import { test } from "node:test";
 import { Command, Reply } from "../../src/protocol/codes.ts";
 import { decodeDatagram, encodeDatagram } from "../../src/protocol/datagram.ts";
 import type { SocketAddr } from "../../src/net/socket.ts";
-import { type Front, startFront, unusedPort } from "../support/front.ts";
+import { type Front, startFront } from "../support/front.ts";
 import { type Program, start, type Target, targets } from "../support/program.ts";
 import { projectRoot } from "../support/runtime.ts";
 import { skipped } from "../support/skipped.ts";
 import { ask, destination, readReply } from "../support/socks.ts";
-import { echoServer, Tcp } from "../support/tcp.ts";
+import { echoServer, Tcp, unusedPort } from "../support/tcp.ts";
 import { echoUdp, Udp } from "../support/udp.ts";
 import { until } from "../support/until.ts";
 

@@ -8,11 +8,11 @@ import { connect } from "node:tls";
 import { Command, Reply } from "../../src/protocol/codes.ts";
 import type { SocketAddr } from "../../src/net/socket.ts";
 import { certificatesFor, hasOpenssl } from "../support/certificates.ts";
-import { startFront, unusedPort } from "../support/front.ts";
+import { startFront } from "../support/front.ts";
 import { type Program, start, targets } from "../support/program.ts";
 import { skipped } from "../support/skipped.ts";
 import { greeting, readReply, request } from "../support/socks.ts";
-import { echoServer, Tcp } from "../support/tcp.ts";
+import { echoServer, Tcp, unusedPort } from "../support/tcp.ts";
 import { until } from "../support/until.ts";
 
 const skip = skipped(
@@ -62,7 +62,8 @@ async function overTls({ host, port }: SocketAddr): Promise<Tcp> {
   return new Tcp(socket);
 }
 
-function haproxy(addr: SocketAddr, gateway: SocketAddr, how: string) {
+/** HAProxy before `gateway`, written as HAProxy does. */
+function haproxy(addr: SocketAddr, gateway: string, how: string) {
   const config = `
     global
       maxconn 50
@@ -73,21 +74,33 @@ function haproxy(addr: SocketAddr, gateway: SocketAddr, how: string) {
       timeout server 1m
     listen socks
       bind :::${addr.port} v4v6${how.includes("-ssl") ? ` ssl crt ${join(folder, "pem")}` : ""}
-      server gateway ${gateway.host}:${gateway.port} source ${PROXY} check inter 200ms check-send-proxy ${how}
+      server gateway ${gateway} check inter 200ms check-send-proxy ${how}
   `;
   return startFront(["haproxy", "-db", "-f"], config, addr);
 }
 
 for (const target of targets) {
-  const startGateway = () =>
+  const startGateway = (listen = "127.0.0.1:0", proxy = PROXY) =>
     start(target, [
-      "--listen=127.0.0.1:0",
+      `--listen=${listen}`,
       "--admin=off",
       "--allow=127.0.0.1",
       "--from=127.0.0.1",
       "--from=::1",
-      `--proxy-protocol-from=${PROXY}`,
+      `--proxy-protocol-from=${proxy}`,
     ]);
+
+  for (const how of ["send-proxy", "send-proxy-v2"]) {
+    test(`${target.name} takes HAProxy's ${how} on a unix socket`, { skip }, async () => {
+      const path = join(folder, "socks.sock");
+      const gateway = await startGateway(`unix:${path}`, "unix");
+      const front = await haproxy({ host: "127.0.0.1", port: await unusedPort("127.0.0.1") }, `unix@${path}`, how);
+      await speakAs(gateway, await Tcp.to(front.addr), "127.0.0.1", "A");
+      await front.stop();
+      assert.equal(await gateway.stop(), 0);
+      assert.doesNotMatch(gateway.output(), /turned away|fault/);
+    });
+  }
 
   for (
     const how of [
@@ -103,7 +116,7 @@ for (const target of targets) {
       const gateway = await startGateway();
       const front = await haproxy(
         { host: "127.0.0.1", port: await unusedPort("127.0.0.1") },
-        gateway.addrs[0]!,
+        `127.0.0.1:${gateway.addrs[0]!.port} source ${PROXY}`,
         how,
       );
       for (const [host, type] of [["127.0.0.1", "A"], ["::1", "C"]] as const) {
