@@ -148,7 +148,9 @@ class BunListener implements Listener {
   }
 
   onOpen(socket: BunSocket): void {
-    if (this.#closed) return socket.close();
+    // Whose peer has gone already Bun has no address for, so whoever asks who it was would be told wrongly.
+    const gone = socket.remoteAddr.port === 0 && this.addr.unix === undefined;
+    if (this.#closed || gone) return socket.close();
     const accepter = this.#takeAccepter();
     if (!reserve().refusesClient(socket.tcp.fd)) {
       if (accepter) accepter.resolve(socket);
