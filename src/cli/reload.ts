@@ -73,9 +73,10 @@ export class Reload {
 
   async #run(): Promise<readonly string[]> {
     const before = this.#service.addrs;
-    this.#systemd.reloading();
+    const ending = this.#ending; // which systemd knows
+    if (!ending) this.#systemd.reloading();
     try {
-      if (this.#ending) throw new ConfigError("Cannot reload: the program is ending");
+      if (ending) throw new ConfigError("Cannot reload: the program is ending");
       const loaded = await this.#load();
       refuseEmptied(this.#holds, loaded);
       refuseFixed(this.#holds, loaded);
@@ -87,7 +88,7 @@ export class Reload {
       this.#emit({ type: "reload-refused", problems });
       return problems;
     } finally {
-      this.#systemd.ready();
+      if (!ending) this.#systemd.ready();
     }
     for (const warning of exposedSecrets(this.#holds)) log.warning(warning);
     const after = this.#service.addrs;
