@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes executables of gate46 in dist/: gate46-bun and gate46-deno for this machine, gate46-bun-TARGET for another;
+# Makes executables of gate46 in dist/, or in DIST: gate46-bun and gate46-deno for this machine, gate46-bun-TARGET for another;
 # or gate46-preload.mjs, which socksifies programs of Deno, Bun and Node.js.
 #
 #   sh compile.sh [bun|deno|all] [TARGET...]
@@ -13,6 +13,7 @@ set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 cd "$root"
 . scripts/runtimes.sh
+dist=${DIST:-dist}
 
 # The project's name of a target, and Deno's; Bun's is the project's with bun- before it.
 targets='
@@ -27,9 +28,9 @@ windows-x64 x86_64-pc-windows-msvc
 
 output() { # RUNTIME TARGET
   case $2 in
-    host) echo "dist/gate46-$1" ;;
-    windows-*) echo "dist/gate46-$1-$2.exe" ;;
-    *) echo "dist/gate46-$1-$2" ;;
+    host) echo "$dist/gate46-$1" ;;
+    windows-*) echo "$dist/gate46-$1-$2.exe" ;;
+    *) echo "$dist/gate46-$1-$2" ;;
   esac
 }
 
@@ -113,9 +114,10 @@ bundled() { # ENTRY OUT [FLAG...]
 
 # One file for all three runtimes, not minified: an uncaught exception of Node.js shows the line it comes from.
 preload() {
-  rm -f dist/gate46-preload.mjs
-  bundled src/sockslib/socksify/preload.ts dist/gate46-preload.mjs
-  echo "dist/gate46-preload.mjs, $(($(wc -c <dist/gate46-preload.mjs) / 1000)) kB"
+  made=$dist/gate46-preload.mjs
+  rm -f "$made"
+  bundled src/sockslib/socksify/preload.ts "$made"
+  echo "$made, $(($(wc -c <"$made") / 1000)) kB"
 }
 
 runtimes=
@@ -153,7 +155,7 @@ fetch_packages
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-mkdir -p dist
+mkdir -p "$dist"
 if [ "$runtimes" = preload ]; then preload; exit; fi
 status=0
 for runtime in $runtimes; do

@@ -1,10 +1,11 @@
 import { Hono } from "hono";
 import { accepts } from "hono/accepts";
-import { type AdminAccess, changeAccess, countsAccess, readAccess } from "./access.ts";
+import { type AdminAccess, changeAccess, countsAccess, pageAccess, readAccess } from "./access.ts";
 import { exposition, formats, type Snapshot } from "./aggregate.ts";
 import { pageHeaders, statusPage } from "./page/page.ts";
+import { tools } from "./page/tools.ts";
 import type { Health } from "./readiness.ts";
-import type { Status } from "./status.ts";
+import type { Status, WantedSessions } from "./status.ts";
 
 /** The program, as the admin endpoint sees and moves it. */
 export interface AdminSource {
@@ -13,8 +14,8 @@ export interface AdminSource {
   alive(): boolean;
   /** Of each thread, and of the program; undefined as long as it starts. */
   metrics(): Promise<readonly Snapshot[] | undefined>;
-  /** With so many sessions at most; undefined as long as it starts. */
-  status(most: number): Promise<Status | undefined>;
+  /** Undefined as long as it starts. */
+  status(sessions: WantedSessions): Promise<Status | undefined>;
   /** Ends a session at once; whether there was one of that number. */
   endSession(id: number): Promise<boolean>;
   /** What was wrong, where something was; then all is as before. */
@@ -25,9 +26,6 @@ export interface AdminSource {
 
 /** Sessions that are told where nobody says how many. */
 const MAX_SESSIONS = 1_000;
-
-/** Those on the page: the youngest. */
-const MAX_SESSIONS_SHOWN = 300;
 
 /** The admin endpoint: for probes, Prometheus and `gate46 sessions`. */
 export function adminApp(source: AdminSource, access: AdminAccess): Hono {
@@ -49,15 +47,18 @@ export function adminApp(source: AdminSource, access: AdminAccess): Hono {
     context.header("Content-Type", format);
     return context.body(await exposition(snapshots, format));
   });
-  app.get("/", readAccess(access), async (context) => {
-    const status = await source.status(MAX_SESSIONS_SHOWN);
+  app.get("/", pageAccess(access), async (context) => {
+    const { sort, filter = "" } = context.req.query();
+    const status = await source.status({ most: tools.maxSessions, filter });
     if (!status) return context.text("not started\n", 503);
-    for (const [name, value] of Object.entries(pageHeaders)) context.header(name, value);
-    return context.html(await statusPage(status, context.req.query("sort")));
+    for (const [name, value] of Object.entries(await pageHeaders())) context.header(name, value);
+    return context.html(await statusPage(status, { sort, filter }));
   });
   app.get("/api/status", readAccess(access), async (context) => {
-    const asked = Number(context.req.query("sessions") ?? MAX_SESSIONS);
-    const status = await source.status(Number.isInteger(asked) && asked >= 0 ? asked : MAX_SESSIONS);
+    const { sessions = MAX_SESSIONS, filter = "" } = context.req.query();
+    const asked = Number(sessions);
+    const most = Number.isInteger(asked) && asked >= 0 ? asked : MAX_SESSIONS;
+    const status = await source.status({ most, filter });
     context.header("Cache-Control", "no-store");
     return status ? context.json(status) : context.json({ error: "not started" }, 503);
   });

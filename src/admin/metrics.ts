@@ -1,6 +1,7 @@
-import { Gauge, Histogram, Registry } from "prom-client";
+import { Gauge, Registry } from "prom-client";
 import { AddressType, Command, commandName, Reply, replyLabel } from "../protocol/codes.ts";
 import { type Emit, type Event, relayType, type SessionEnd, type SessionRecord } from "../events.ts";
+import { Distribution } from "./distribution.ts";
 import { Tally, type TallyOptions } from "./tally.ts";
 
 const relayTypes = ["A", "B", "C", "D"], directions = ["up", "down"] as const;
@@ -151,7 +152,7 @@ export class Metrics {
         this.#turnedAway.add(1, event.reason);
         break;
       case "dns-asked":
-        this.#dns.observe({ transport: event.by, outcome: event.outcome }, event.ms / 1_000);
+        this.#dns.observe(event.ms / 1_000, event.by, event.outcome);
         break;
       case "dns-cache":
         this.#cache.add(1, event.outcome);
@@ -182,14 +183,14 @@ export class Metrics {
     else if (handshakeFailures.has(end!)) this.#handshakes.add(1, end!);
     if (reply !== undefined) this.#replies.add(1, command ?? "none", replyLabel(reply));
     if (dialMs !== undefined) {
-      this.#dial.observe({ relay: dialledType(session), outcome: outcomeOf(reply) }, dialMs / 1_000);
+      this.#dial.observe(dialMs / 1_000, dialledType(session), outcomeOf(reply));
     }
     for (const reason in session.dropped) this.#dropped.add(session.dropped[reason as "lost"]!, reason);
     const user = this.#user(session.username);
     if (user !== undefined) this.#userSessions.add(1, user);
     if (!relay) return;
     this.#relays.add(1, relay);
-    this.#duration.observe({ relay }, (session.endedAt! - session.startedAt) / 1_000);
+    this.#duration.observe((session.endedAt! - session.startedAt) / 1_000, relay);
     for (const direction of directions) {
       this.#bytes.add(counts[direction], relay, direction);
       this.#datagrams.add(datagrams[direction], relay, direction);
@@ -226,8 +227,8 @@ export class Metrics {
     return new Tally(this.registry, { ...options, name: `gate46_${options.name}` });
   }
 
-  #histogram<L extends string>(name: string, help: string, labelNames: readonly L[], buckets: number[]): Histogram<L> {
-    return new Histogram({ name: `gate46_${name}`, help, labelNames, buckets, registers: [this.registry] });
+  #histogram(name: string, help: string, labels: readonly string[], buckets: readonly number[]): Distribution {
+    return new Distribution(this.registry, { name: `gate46_${name}`, help, labels, buckets });
   }
 }
 

@@ -4,6 +4,14 @@ import type { ChainHealth, Parts } from "./readiness.ts";
 
 /** What goes on, as people see it. Plain data: it can be sent between threads and as JSON. Addresses are texts. */
 
+/** Which sessions somebody wants to see. */
+export interface WantedSessions {
+  /** Of more than so many, the youngest and those that moved the most. */
+  readonly most: number;
+  /** Only those that have each of these words in what is told of them. */
+  readonly filter?: string;
+}
+
 export interface SessionView {
   readonly id: number;
   readonly client: string;
@@ -46,13 +54,17 @@ export interface RelayView {
 
 /** Of one thread, or of all together. */
 export interface Activity {
-  /** How many there are; `sessions` may hold fewer. */
+  /** How many there are, and how many fit the filter; `sessions` may hold fewer. */
   readonly sessionCount: number;
+  readonly matchCount: number;
   /** The youngest first. */
   readonly sessions: readonly SessionView[];
   /** The last first. */
   readonly failures: readonly FailureView[];
   readonly relays: Readonly<Record<RelayType, RelayView>>;
+  /** Clients that have come since the start, and those that got nothing but a failure. */
+  readonly clients: number;
+  readonly failed: number;
 }
 
 export interface Status extends Activity {

@@ -10,6 +10,7 @@ import { readText } from "./text_file.ts";
 /** The admin endpoint while it runs. */
 export interface Admin {
   readonly addr: SocketAddr;
+  /** Takes no more requests, and lets those under way finish, for a moment. */
   close(): Promise<void>;
 }
 

@@ -42,8 +42,21 @@ async function ask(flags: RawOptions, method: string, path: string): Promise<Ans
   const { config: { admin, adminTokenFile } } = await loadConfig(flags);
   if (!admin) throw new ConfigError("Cannot ask: --admin is off");
   const token = readAdminToken(adminTokenFile);
-  const host = admin.host === "::" ? "::1" : admin.host === "0.0.0.0" ? "127.0.0.1" : admin.host;
-  return await askAdmin({ ...admin, host }, method, path, token);
+  let failure: unknown;
+  for (const host of locally(admin.host)) {
+    try {
+      return await askAdmin({ ...admin, host }, method, path, token);
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw failure;
+}
+
+/** Where a listener on `host` can be reached from here: [::] not by ::1 where IPv6 is switched off, as in many containers. */
+function locally(host: string): readonly string[] {
+  if (host === "::") return ["127.0.0.1", "::1"];
+  return [host === "0.0.0.0" ? "127.0.0.1" : host];
 }
 
 function checked({ status, text }: Answer): unknown {

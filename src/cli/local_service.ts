@@ -67,7 +67,7 @@ export async function startLocalService(
     },
     vitals: () => ({ ...watch.vitals, workers: 1, silentWorkers: 0, heardAt: wallMs() }),
     metrics: async () => [await metrics.registry.getMetricsAsJSON()],
-    activity: (most) => Promise.resolve(activity.activity(systemClock.now(), most)),
+    activity: (sessions) => Promise.resolve(activity.activity(systemClock.now(), sessions)),
     endSession: (id) => Promise.resolve(gateway.endSession(id)),
     async reload(wanted) {
       const next = await compose(wanted);

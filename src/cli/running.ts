@@ -2,7 +2,7 @@ import type { Snapshot } from "../admin/aggregate.ts";
 import type { AdminSource } from "../admin/app.ts";
 import { type ProgramFacts, ProgramMetrics } from "../admin/program_metrics.ts";
 import { type Health, isAlive, noNamesFacts, readiness, type Vitals } from "../admin/readiness.ts";
-import type { Status } from "../admin/status.ts";
+import type { Status, WantedSessions } from "../admin/status.ts";
 import type { Emit } from "../events.ts";
 import { ProcessFigures } from "./figures.ts";
 import type { HostWatch } from "./host_watch.ts";
@@ -112,12 +112,12 @@ export class Running implements AdminSource {
     return !this.#service || this.#service.vitals().silentWorkers === 0;
   }
 
-  async status(most: number): Promise<Status | undefined> {
+  async status(sessions: WantedSessions): Promise<Status | undefined> {
     const service = this.#service;
     if (!service) return undefined;
     const { drainsForMs } = this;
     return {
-      ...await service.activity(most),
+      ...await service.activity(sessions),
       parts: this.health().parts,
       version,
       engine: service.engine,

@@ -1,6 +1,6 @@
 import type { Snapshot } from "../admin/aggregate.ts";
 import type { Vitals } from "../admin/readiness.ts";
-import type { Activity } from "../admin/status.ts";
+import type { Activity, WantedSessions } from "../admin/status.ts";
 import type { Config } from "../config/config.ts";
 import type { Transport } from "../dns/transport.ts";
 import type { PasswordHash } from "../gateway/password_hash.ts";
@@ -31,8 +31,8 @@ export interface Service {
   vitals(): Vitals;
   /** What each thread has counted. */
   metrics(): Promise<readonly Snapshot[]>;
-  /** What goes on, with so many sessions at most. */
-  activity(most: number): Promise<Activity>;
+  /** What goes on. */
+  activity(sessions: WantedSessions): Promise<Activity>;
   /** Ends a session at once; whether there was one of that number. */
   endSession(id: number): Promise<boolean>;
   /**

@@ -85,7 +85,7 @@ export async function startThreadedService(
     },
     vitals: () => pool.vitals(),
     metrics: () => pool.metrics(),
-    activity: (most) => pool.activity(most),
+    activity: (sessions) => pool.activity(sessions),
     endSession: (id) => pool.endSession(id),
     reload: (wanted) => provide(wanted, (provision) => pool.reload(provision)),
     drain: (deadlineMs) => {

@@ -80,7 +80,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
       case "metrics":
         return metrics.registry.getMetricsAsJSON();
       case "activity":
-        return activity.activity(clock.now(), order.most);
+        return activity.activity(clock.now(), order.sessions);
       case "end-session":
         return gateway.endSession(order.session);
       case "reload":

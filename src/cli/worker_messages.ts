@@ -1,5 +1,6 @@
 import type { MessagePort } from "node:worker_threads";
 import type { ThreadVitals } from "../admin/readiness.ts";
+import type { WantedSessions } from "../admin/status.ts";
 import type { Question as DnsQuestion } from "../dns/message.ts";
 import type { UpstreamEvent } from "../events.ts";
 import type { NetErrorKind } from "../net/error.ts";
@@ -65,8 +66,8 @@ export type Question =
 export type Order =
   /** A Snapshot. */
   | { readonly type: "metrics" }
-  /** Its Activity, with so many sessions at most. */
-  | { readonly type: "activity"; readonly most: number }
+  /** Its Activity. */
+  | { readonly type: "activity"; readonly sessions: WantedSessions }
   /** Whether it has such a session, which then ends. */
   | { readonly type: "end-session"; readonly session: number }
   /** Nothing, once new clients get that. */

@@ -3,7 +3,7 @@ import { allActivity } from "../admin/activity.ts";
 import type { Snapshot } from "../admin/aggregate.ts";
 import { type ThreadVitals, type Vitals, WORKER_SILENT_MS } from "../admin/readiness.ts";
 import { allNames } from "../admin/thread_watch.ts";
-import type { Activity } from "../admin/status.ts";
+import type { Activity, WantedSessions } from "../admin/status.ts";
 import type { DnsReply, Question as DnsQuestion } from "../dns/message.ts";
 import type { Transport } from "../dns/transport.ts";
 import type { Emit } from "../events.ts";
@@ -138,9 +138,9 @@ export class WorkerPool {
     return await this.#look({ type: "metrics" }) as readonly Snapshot[];
   }
 
-  async activity(most: number): Promise<Activity> {
-    const all = await this.#look({ type: "activity", most });
-    return allActivity(all as readonly Activity[], most);
+  async activity(sessions: WantedSessions): Promise<Activity> {
+    const all = await this.#look({ type: "activity", sessions });
+    return allActivity(all as readonly Activity[], sessions.most);
   }
 
   async endSession(session: number): Promise<boolean> {

@@ -1,7 +1,7 @@
 /// <reference types="bun-types" />
 import { addressText } from "../protocol/address.ts";
 import { netError } from "./error.ts";
-import type { HttpOptions, HttpServer } from "./http.ts";
+import { closeSoon, type HttpOptions, type HttpServer } from "./http.ts";
 import { openLibc } from "./linux/libc_bun.ts";
 import type { SocketAddr } from "./socket.ts";
 import { placeSocket } from "./unix_file.ts";
@@ -11,13 +11,13 @@ export async function serveHttp(addr: SocketAddr, { fetch, mode }: HttpOptions):
   try {
     if (addr.unix === undefined) {
       const server = Bun.serve({ hostname: addr.host, port: addr.port, fetch: answer });
-      return { addr: { host: addr.host, port: server.port! }, close: () => server.stop() };
+      return { addr: { host: addr.host, port: server.port! }, close: () => end(server) };
     }
     const bind = (unix: string) => Bun.serve({ unix, fetch: answer });
     const { socket, remove } = await placeSocket(addr.unix, { mode }, await openLibc(), bind);
     const close = () => {
       remove();
-      return socket.stop();
+      return end(socket);
     };
     return { addr, close };
   } catch (error) {
@@ -28,4 +28,8 @@ export async function serveHttp(addr: SocketAddr, { fetch, mode }: HttpOptions):
 /** HTTP/1.0 knows no Host, which a health check may leave out; Bun then gives the path for a URL. */
 function withHost(request: Request, addr: SocketAddr): Request {
   return new Request(`http://${addr.unix === undefined ? addressText(addr) : "localhost"}${request.url}`, request);
+}
+
+function end(server: { stop(now?: boolean): Promise<void> }): Promise<void> {
+  return closeSoon(server.stop(), () => void server.stop(true));
 }

@@ -1,6 +1,6 @@
 import { addressText } from "../protocol/address.ts";
 import { denoError } from "./deno_error.ts";
-import type { HttpOptions, HttpServer } from "./http.ts";
+import { closeSoon, type HttpOptions, type HttpServer } from "./http.ts";
 import { openLibc } from "./linux/libc_deno.ts";
 import type { SocketAddr } from "./socket.ts";
 import { socketAddr } from "./socket_addr.ts";
@@ -9,16 +9,19 @@ import { placeSocket } from "./unix_file.ts";
 export async function serveHttp(addr: SocketAddr, { fetch, mode }: HttpOptions): Promise<HttpServer> {
   const answer = (request: Request) => fetch(request);
   const onListen = () => {};
+  const cut = new AbortController();
+  const { signal } = cut;
+  const end = (server: { shutdown(): Promise<void> }) => closeSoon(server.shutdown(), () => cut.abort());
   try {
     if (addr.unix === undefined) {
-      const server = Deno.serve({ hostname: addr.host, port: addr.port, onListen }, answer);
-      return { addr: socketAddr(server.addr.hostname, server.addr.port), close: () => server.shutdown() };
+      const server = Deno.serve({ hostname: addr.host, port: addr.port, signal, onListen }, answer);
+      return { addr: socketAddr(server.addr.hostname, server.addr.port), close: () => end(server) };
     }
-    const bind = (path: string) => Deno.serve({ transport: "unix", path, onListen }, answer);
+    const bind = (path: string) => Deno.serve({ transport: "unix", path, signal, onListen }, answer);
     const { socket, remove } = await placeSocket(addr.unix, { mode }, openLibc(), bind);
     const close = () => {
       remove();
-      return socket.shutdown();
+      return end(socket);
     };
     return { addr, close };
   } catch (error) {

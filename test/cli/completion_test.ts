@@ -64,8 +64,8 @@ for (const { name, script, command } of shells) {
       });
 
       test("each command has its own flags", () => {
-        assert.deepEqual(offered("gate46", "--log"), ["--log-format", "--log-level"]);
-        assert.deepEqual(offered("gate46", "serve", "--log"), ["--log-format", "--log-level"]);
+        assert.deepEqual(offered("gate46", "--log-f"), ["--log-file", "--log-format"]);
+        assert.deepEqual(offered("gate46", "serve", "--log-f"), ["--log-file", "--log-format"]);
         assert.deepEqual(offered("gate46", "sessions", "--j"), ["--json"]);
         assert.deepEqual(offered("gate46", "check", "--log"), []);
         assert.deepEqual(offered("gate46", "explain", "--cl"), ["--client"]);

@@ -262,6 +262,7 @@ describe("parseConfig()", () => {
       logSessions: "failed",
       logSample: "13",
       logClients: "prefix",
+      metricsPerUser: true,
       dns: [
         "192.0.2.53",
         "[2001:db8::53]:5353",
@@ -336,6 +337,7 @@ describe("parseConfig()", () => {
       adminTokenFile: "token",
       watch: true,
       unixMode: 0o660,
+      metricsPerUser: true,
       mayBeExposed: true,
       host: ["192.0.2.7 db.example\n2001:db8::7 db.example"],
       family: "prefer-ipv4",

@@ -39,6 +39,17 @@ test("serveHttp() lets a request under way finish when it is closed", async () =
   await within("the server to close", closed);
 });
 
+test("serveHttp() closes within a moment though somebody has connected and asks nothing, or not all (a browser does)", async () => {
+  const server = await serveHttp({ host: "127.0.0.1", port: 0 }, { fetch: () => new Response() });
+  const silent = await Tcp.to(server.addr);
+  const slow = await Tcp.to(server.addr);
+  slow.write("GET / HTTP/1.1\r\nHost: 127");
+  await fetch(`http://${addressText(server.addr)}/`, { headers: { connection: "close" } }); // so that it has seen them
+  await within("the server to close", server.close(), 3_000);
+  silent.close();
+  slow.close();
+});
+
 test("serveHttp() on a port in use fails as address-in-use", async () => {
   const listener = await (await openNet()).listen({ host: "127.0.0.1", port: 0 });
   try {

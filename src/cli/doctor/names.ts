@@ -12,8 +12,8 @@ const SLOW_MS = 500;
 
 /** Who resolves names, whether they answer, and what they say of NAT64. */
 export async function checkNames(host: HostView, config: Config): Promise<readonly Finding[]> {
-  const answer = await host.resolve(KNOWN_NAME);
-  const who = host.servers.length > 0 ? await checkServers(host) : [checkSystem(host, answer)];
+  const [answer, servers] = await Promise.all([host.resolve(KNOWN_NAME), checkServers(host)]);
+  const who = host.servers.length > 0 ? servers : [checkSystem(host, answer)];
   return [...who, ...answer.failure === undefined ? checkNat64(host, config, answer) : []];
 }
 
@@ -30,7 +30,7 @@ async function checkServers(host: HostView): Promise<readonly Finding[]> {
       ? note(`${name} answers, but in ${answer.ms.toFixed(0)} ms`, "one that is nearer")
       : ok(`${name} answers in ${answer.ms.toFixed(0)} ms`)
   );
-  const none = answers.every(({ answer }) => answer.failure !== undefined);
+  const none = answers.length > 0 && answers.every(({ answer }) => answer.failure !== undefined);
   return none ? [...found, problem("no --dns server answers: names cannot be resolved", "--dns")] : found;
 }
 

@@ -40,7 +40,7 @@ function secrets(
   const all = [...new Set([...secret, ...hasInline ? files : []])];
   const open = all.filter((path) => ((host.mode(path) ?? 0) & 0o004) !== 0);
   if (open.length > 0) return open.map((path) => note(`${path} can be read by everyone here`, `chmod o-r ${path}`));
-  return all.length > 0 ? [ok(`${all.length} files, none for everyone to read`)] : [];
+  return all.length > 0 ? [ok("no file of them is for everyone to read")] : [];
 }
 
 /** Whether this process has that capability; who is asked where nobody says is root. */
