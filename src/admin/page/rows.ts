@@ -102,7 +102,7 @@ export function partRows({ listeners, upstreams, drainsForMs }: Status): readonl
     part(
       "listening",
       listeners.length > 0 && drainsForMs === undefined,
-      listeners.map(({ host, port }) => `${host.includes(":") ? `[${host}]` : host}:${port}`).join(", "),
+      listeners.join(", "),
     ),
   ];
   if (upstreams.length > 0) parts.push(part("upstreams", up > 0, `${up} of ${upstreams.length} up`));
