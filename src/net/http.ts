@@ -11,10 +11,14 @@ export interface HttpServer {
 const CLOSE_MS = 1_000;
 
 /** Both runtimes would wait for who has connected and asks nothing, as browsers do: Bun for 10 s, Deno for ever. */
-export async function closeSoon(finished: Promise<void>, cut: () => void): Promise<void> {
-  const timer = setTimeout(cut, CLOSE_MS);
-  await finished;
-  clearTimeout(timer);
+export function closeSoon(finished: Promise<void>, cut = () => {}): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      cut();
+      resolve();
+    }, CLOSE_MS);
+    finished.finally(() => clearTimeout(timer)).then(resolve, reject);
+  });
 }
 
 export type Fetch = (request: Request) => Response | Promise<Response>;
