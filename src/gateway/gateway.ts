@@ -12,6 +12,9 @@ import { Session, type SessionContext } from "./session.ts";
 /** How long a listener rests when the system has no descriptors left. */
 const ACCEPT_PAUSE_MS = 100;
 
+/** In a drain, how long who has come may take to ask: a conversation under way is not cut, and who says nothing not waited for. */
+const LAST_REQUEST_MS = 1_000;
+
 export interface GatewayContext extends Omit<SessionContext, "paths" | "limits"> {
   /** Shared with other gateways, or this one's own. */
   readonly counters?: Counters | undefined;
@@ -118,7 +121,7 @@ export class Gateway {
 
   /**
    * Stops accepting and resolves when all sessions have ended; cuts those that have not within `deadlineMs`. Resolves with how
-   * many were cut.
+   * many were cut then.
    */
   async drain(deadlineMs: number): Promise<number> {
     const { clock, emit } = this.#context;
@@ -127,13 +130,16 @@ export class Gateway {
     this.#listeners.clear();
     this.#entrance.close();
     emit({ type: "draining", sessions: this.#sessions.size, deadlineMs });
-    for (const session of this.#sessions) if (!session.requested) session.cut("drained");
+    const cancelHandshakes = clock.after(Math.min(deadlineMs, LAST_REQUEST_MS), () => {
+      for (const session of this.#sessions) if (!session.requested) session.cut("drained");
+    });
     let cut = 0;
     const cancel = clock.after(deadlineMs, () => {
       cut = this.#sessions.size;
       for (const session of this.#sessions) session.cut("drained");
     });
     while (this.#sessions.size > 0) await new Promise<void>((resolve) => this.#wakeDrain = resolve);
+    cancelHandshakes();
     cancel();
     this.#context.upstreams?.stop();
     emit({ type: "drained", cut });

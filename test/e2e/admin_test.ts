@@ -46,7 +46,7 @@ for (const target of targets) {
     const ended = await run(target, ["sessions", "end", String(all[0]!.id), ...at]);
     assert.deepEqual([ended.code, ended.stderr], [0, ""]);
     await until("it is gone", async () => (await sessions()).length === 4);
-    assert.match(gateway.output(), /end=ended-by-operator/);
+    await until("the log says so", () => /end=ended-by-operator/.test(gateway.output()));
     const again = await run(target, ["sessions", "end", String(all[0]!.id), ...at]);
     assert.deepEqual([again.code, again.stderr], [1, `gate46: Cannot end session ${all[0]!.id}: there is none\n`]);
     writeFileSync(tokenFile, "another-horse-battery\n");

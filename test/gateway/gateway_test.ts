@@ -6,7 +6,17 @@ import { Command } from "../../src/protocol/codes.ts";
 import { parsePrefix } from "../../src/protocol/prefix.ts";
 import { Peer } from "../support/peer.ts";
 import { settle } from "../support/test_clock.ts";
-import { CLIENT4, CLIENT6, GATEWAY4, GATEWAY6, replyHex, SERVER4, World, worldTest } from "../support/world.ts";
+import {
+  CLIENT4,
+  CLIENT6,
+  GATEWAY4,
+  GATEWAY6,
+  replyHex,
+  request,
+  SERVER4,
+  World,
+  worldTest,
+} from "../support/world.ts";
 
 const destination = { host: SERVER4, port: 80 };
 
@@ -181,12 +191,32 @@ describe("A drain (SIGTERM must not cut sessions)", () => {
     assert.deepEqual(drains(world).at(-1), { cut: 1 });
   });
 
-  worldTest("cuts who has not requested at once", {}, async (world) => {
+  worldTest("cuts who has not requested within a second", {}, async (world) => {
     const waiting = [await world.client(), await world.client()];
     await waiting[1]!.send("05 01 00");
-    await world.gateway.drain(30_000);
+    const drained = world.gateway.drain(30_000);
+    await world.clock.advance(999);
+    for (const client of waiting) assert.equal(client.ended, "no");
+    await world.clock.advance(1);
+    await drained;
     for (const client of waiting) assert.equal(client.ended, "end");
     assert.deepEqual(world.records.map(({ end }) => end), ["drained", "drained"]);
+    assert.deepEqual(drains(world).at(-1), { cut: 0 });
+  });
+
+  worldTest("lets a conversation under way go on to its request", {}, async (world) => {
+    const listener = await world.serve(destination);
+    const client = await world.client();
+    await client.send("05 01 00");
+    const drained = world.gateway.drain(30_000);
+    await client.send(request(Command.Connect, destination));
+    await world.clock.advance(2_000);
+    assert.equal(client.ended, "no");
+    await client.finish();
+    await listener.peer.finish();
+    await drained;
+    assert.equal(world.record.end, "end");
+    listener.close();
   });
 
   worldTest("lets a dial under way finish", {}, async (world) => {
@@ -284,7 +314,9 @@ describe("Events", () => {
     const next = await world.client();
     await next.send("05 01 00");
     assert.equal(next.heard(), "05 00");
-    await world.gateway.drain(0);
+    const drained = world.gateway.drain(0);
+    await world.clock.advance(0);
+    await drained;
     world.net.assertNothingOpen();
   });
 });
