@@ -27,6 +27,7 @@ start() {
   inside systemd-analyze verify /usr/lib/systemd/system/gate46.service
   command=$(sed -n 's/^ExecStart=//p' "$root/usr/lib/systemd/system/gate46.service")
   user=$(sed -n 's/^User=//p' "$root/usr/lib/systemd/system/gate46.service")
+  : >"$folder/log"
   # shellcheck disable=SC2016,SC2086 # the command is words
   unshare --mount sh -c 'mount -o remount,bind,ro "$1" && exec chroot "$@"' sh "$root" \
     env -i PATH=/usr/bin:/bin setpriv --reuid="$user" --regid="$user" --clear-groups --no-new-privs --bounding-set=-all \
