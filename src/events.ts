@@ -12,6 +12,8 @@ export type Event =
   | { readonly type: "session-closed"; readonly session: SessionRecord }
   | { readonly type: "client-turned-away"; readonly client: SocketAddr; readonly reason: TurnedAway }
   | { readonly type: "accept-failed"; readonly addr: SocketAddr; readonly error: Error }
+  /** It has failed again since. */
+  | { readonly type: "accept-failing"; readonly addr: SocketAddr }
   | { readonly type: "accept-recovered"; readonly addr: SocketAddr; readonly failures: number }
   | UpstreamEvent
   | ({ readonly type: "dns-asked" } & Asked)

@@ -1,4 +1,5 @@
-import type { Metric, Registry } from "prom-client";
+import type { Registry } from "prom-client";
+import { keyOf, labelled, register, type Sample } from "./collected.ts";
 
 export interface DistributionOptions {
   readonly name: string;
@@ -9,14 +10,14 @@ export interface DistributionOptions {
 }
 
 interface Observed {
-  readonly labels: Readonly<Record<string, string>>;
+  readonly values: readonly string[];
   /** By bucket, not added up; the last is of what is beyond all. */
   readonly counts: number[];
   count: number;
   sum: number;
 }
 
-/** A histogram that costs a session little: the library's own checks and sorts the labels at each observation. */
+/** A histogram by labels. */
 export class Distribution {
   readonly #options: DistributionOptions;
   readonly #observed = new Map<string, Observed>();
@@ -24,22 +25,16 @@ export class Distribution {
   constructor(registry: Registry, options: DistributionOptions) {
     this.#options = options;
     const { name, help } = options;
-    const get = () => Promise.resolve({ name, help, type: "histogram", aggregator: "sum", values: this.#values() });
-    registry.registerMetric({ name, get } as unknown as Metric); // of which a registry needs no more
+    register(registry, { name, help, type: "histogram", samples: () => this.#samples() });
   }
 
   /** The labels' values in the order of their names. */
   observe(value: number, ...values: readonly string[]): void {
-    const { labels, buckets } = this.#options;
-    const key = values.length === 1 ? values[0]! : values.join("\n");
+    const { buckets } = this.#options;
+    const key = keyOf(values);
     let observed = this.#observed.get(key);
     if (!observed) {
-      observed = {
-        labels: Object.fromEntries(labels.map((name, i) => [name, values[i]!])),
-        counts: new Array(buckets.length + 1).fill(0),
-        count: 0,
-        sum: 0,
-      };
+      observed = { values, counts: new Array(buckets.length + 1).fill(0), count: 0, sum: 0 };
       this.#observed.set(key, observed);
     }
     let at = 0;
@@ -49,16 +44,17 @@ export class Distribution {
     observed.sum += value;
   }
 
-  #values() {
-    const { name, buckets } = this.#options;
-    return Array.from(this.#observed.values()).flatMap(({ labels, counts, count, sum }) => {
+  #samples(): readonly Sample[] {
+    const { name, labels: names, buckets } = this.#options;
+    return Array.from(this.#observed.values()).flatMap(({ values, counts, count, sum }): readonly Sample[] => {
+      const labels = labelled(names, values);
       let below = 0;
+      const bounds = [...buckets, "+Inf"].map((le, i) => {
+        below += counts[i]!;
+        return { labels: { le, ...labels }, value: below, metricName: `${name}_bucket` };
+      });
       return [
-        ...[...buckets, "+Inf"].map((le, i) => ({
-          labels: { le, ...labels },
-          value: below += counts[i]!,
-          metricName: `${name}_bucket`,
-        })),
+        ...bounds,
         { labels, value: sum, metricName: `${name}_sum` },
         { labels, value: count, metricName: `${name}_count` },
       ];

@@ -65,7 +65,8 @@ export class Metrics {
     now: (add) => {
       for (const { username, counts } of this.#live) {
         const user = this.#user(username);
-        if (user !== undefined) { for (const direction of directions) add(counts[direction], user, direction); }
+        if (user === undefined) continue;
+        for (const direction of directions) add(counts[direction], user, direction);
       }
     },
   });
@@ -158,10 +159,8 @@ export class Metrics {
         this.#cache.add(1, event.outcome);
         break;
       case "accept-failed":
+      case "accept-failing":
         this.#acceptFailures.add(1);
-        break;
-      case "accept-recovered":
-        this.#acceptFailures.add(event.failures - 1); // the first has been told
         break;
       case "upstream":
         this.#upstreams.set({ upstream: event.upstream, chain: event.chain }, event.up ? 1 : 0);
@@ -181,12 +180,10 @@ export class Metrics {
     this.#sessions.add(1, end!);
     if (command) this.#requests.add(1, command);
     else if (handshakeFailures.has(end!)) this.#handshakes.add(1, end!);
-    if (reply !== undefined) this.#replies.add(1, command ?? "none", replyLabel(reply));
-    if (dialMs !== undefined) {
-      this.#dial.observe(dialMs / 1_000, dialledType(session), outcomeOf(reply));
-    }
+    if (reply !== undefined) this.#replies.add(1, command ?? "none", labelOf(reply));
+    if (dialMs !== undefined) this.#dial.observe(dialMs / 1_000, dialledType(session), outcomeOf(reply));
     for (const reason in session.dropped) this.#dropped.add(session.dropped[reason as "lost"]!, reason);
-    const user = this.#user(session.username);
+    const user = end === "authentication-failed" ? undefined : this.#user(session.username); // which anyone can say
     if (user !== undefined) this.#userSessions.add(1, user);
     if (!relay) return;
     this.#relays.add(1, relay);
@@ -236,6 +233,11 @@ export class Metrics {
 function dialledType({ relayType: relay, client, destination }: SessionRecord): string {
   if (relay) return relay;
   return destination && destination.type !== AddressType.DomainName ? relayType(client, destination) : "unknown";
+}
+
+/** An upstream may answer with any octet, which is passed on. */
+function labelOf(reply: number): string {
+  return reply <= Reply.AddressTypeNotSupported ? replyLabel(reply) : "unassigned";
 }
 
 /** Undefined for who left before. */

@@ -74,11 +74,16 @@ export interface EgressFacts {
   readonly since: number;
 }
 
+/** Of listeners that cannot accept, as without descriptors: since when, and when it was tried last. */
+export interface AcceptFacts {
+  readonly failingSince: number;
+  readonly failedAt: number;
+}
+
 /** What a thread that serves clients knows of itself. */
 export interface ThreadVitals {
   readonly names: NamesFacts;
-  /** Since when listeners cannot accept, as without descriptors. */
-  readonly acceptFailingSince: number | undefined;
+  readonly accept: AcceptFacts | undefined;
 }
 
 /** What all of them know, and how they are. */
@@ -111,6 +116,9 @@ const NAMES_BELIEVED_MS = 60_000;
 /** Accepting may falter for so long before others should take the clients. */
 const ACCEPT_FAILING_MS = 5_000;
 
+/** Where nobody was refused for so long it is taken for over: whoever balances sends no clients who would find out. */
+const ACCEPT_BELIEVED_MS = 15_000;
+
 /** A worker that says nothing for so long hangs. */
 export const WORKER_SILENT_MS = 10_000;
 
@@ -137,9 +145,9 @@ function stateOf(facts: Facts, { resolver }: Parts): State {
   if (facts.draining) return "draining";
   if (facts.listeners === 0) return "not listening";
   if (facts.workers > 0 && facts.silentWorkers >= facts.workers) return "workers silent";
-  const { acceptFailingSince, now } = facts;
-  if (acceptFailingSince !== undefined && now - acceptFailingSince >= ACCEPT_FAILING_MS) return "cannot accept";
-  const { chains } = facts;
+  const { chains, now } = facts;
+  const refusing = refusal(facts);
+  if (refusing && now - refusing.failingSince >= ACCEPT_FAILING_MS) return "cannot accept";
   const reachesUpstream = chains.some(({ up }) => up);
   if (chains.length > 0 && !reachesUpstream) return "no upstream";
   if (!resolver.ok) return "no resolver";
@@ -148,10 +156,20 @@ function stateOf(facts: Facts, { resolver }: Parts): State {
   return "ready";
 }
 
-function listeners({ listeners, acceptFailingSince, draining }: Facts): Part {
+function listeners(facts: Facts): Part {
+  const { listeners, draining } = facts;
   if (listeners === 0) return draining ? { ok: true, detail: "closed, as it drains" } : { ok: false, detail: "none" };
-  if (acceptFailingSince === undefined) return { ok: true, detail: String(listeners) };
-  return { ok: false, detail: "cannot accept: no descriptors or memory left", since: time(acceptFailingSince) };
+  const refusing = refusal(facts);
+  if (!refusing) return { ok: true, detail: String(listeners) };
+  return {
+    ok: false,
+    detail: "cannot accept: no descriptors or memory left",
+    since: time(refusing.failingSince),
+  };
+}
+
+function refusal({ now, accept }: Facts): AcceptFacts | undefined {
+  return accept && now - accept.failedAt < ACCEPT_BELIEVED_MS ? accept : undefined;
 }
 
 function workers({ workers, silentWorkers, heardAt }: Facts): Part {

@@ -1,53 +1,48 @@
-import { Counter, Gauge, type Registry } from "prom-client";
+import type { Registry } from "prom-client";
+import { keyOf, labelled, register, type Sample } from "./collected.ts";
 
 /** Adds to what the labels with these values count, in the order of their names. */
 export type Add = (count: number, ...values: readonly string[]) => void;
-
-interface Count {
-  readonly labels: Readonly<Record<string, string>>;
-  value: number;
-}
 
 export interface TallyOptions {
   readonly name: string;
   readonly help: string;
   readonly labels?: readonly string[];
-  /** Of which it is a gauge: what `now` adds is all there is. */
+  /** A gauge: what `now` adds is all there is. */
   readonly gauge?: boolean;
   /** What counts beside what was added: asked at each scrape. */
   readonly now?: (add: Add) => void;
 }
 
-/** Counts by labels. Adding is cheap, since each session does it; the library is told only when somebody asks. */
+type Counts = Map<string, { readonly values: readonly string[]; count: number }>;
+
+/** Counts by labels. */
 export class Tally {
-  readonly #names: readonly string[];
-  readonly #counts = new Map<string, Count>();
+  readonly #counts: Counts = new Map();
 
   constructor(registry: Registry, { name, help, labels = [], gauge = false, now }: TallyOptions) {
-    this.#names = labels;
-    const counts = this.#counts;
-    const labelsOf = (values: readonly string[]) => this.#labels(values);
-    new (gauge ? Gauge : Counter)({
+    register(registry, {
       name,
       help,
-      labelNames: [...labels],
-      registers: [registry],
-      collect() {
-        this.reset();
-        for (const { labels, value } of counts.values()) this.inc(labels, value);
-        now?.((count, ...values) => this.inc(labelsOf(values), count));
+      type: gauge ? "gauge" : "counter",
+      samples: () => {
+        const all: Counts = new Map();
+        for (const { values, count } of this.#counts.values()) addTo(all, count, values);
+        now?.((count, ...values) => addTo(all, count, values));
+        return Array.from(
+          all.values(),
+          ({ values, count }): Sample => ({ labels: labelled(labels, values), value: count }),
+        );
       },
     });
   }
 
-  readonly add: Add = (count, ...values) => {
-    const key = values.length === 1 ? values[0]! : values.join("\n");
-    const known = this.#counts.get(key);
-    if (known) known.value += count;
-    else this.#counts.set(key, { labels: this.#labels(values), value: count });
-  };
+  readonly add: Add = (count, ...values) => addTo(this.#counts, count, values);
+}
 
-  #labels(values: readonly string[]): Record<string, string> {
-    return Object.fromEntries(this.#names.map((name, i) => [name, values[i]!]));
-  }
+function addTo(counts: Counts, count: number, values: readonly string[]): void {
+  const key = keyOf(values);
+  const known = counts.get(key);
+  if (known) known.count += count;
+  else counts.set(key, { values, count });
 }

@@ -1,13 +1,13 @@
 import { addressText } from "../protocol/address.ts";
 import type { Emit } from "../events.ts";
-import { type NamesFacts, noNamesFacts, type ThreadVitals } from "./readiness.ts";
+import { type AcceptFacts, type NamesFacts, noNamesFacts, type ThreadVitals } from "./readiness.ts";
 
 /** Remembers of one thread what readiness is judged by: how questions for names fared, and whether clients are accepted. */
 export class ThreadWatch {
   readonly #now: () => number;
   #names = noNamesFacts;
-  /** Listeners that cannot accept, and since when. */
-  readonly #failing = new Map<string, number>();
+  /** Listeners that cannot accept. */
+  readonly #failing = new Map<string, AcceptFacts>();
 
   /** `now` gives ms since 1970. */
   constructor(now: () => number) {
@@ -15,8 +15,7 @@ export class ThreadWatch {
   }
 
   get vitals(): ThreadVitals {
-    const [acceptFailingSince] = this.#failing.values();
-    return { names: this.#names, acceptFailingSince };
+    return { names: this.#names, accept: allAccept([...this.#failing.values()]) };
   }
 
   readonly listen: Emit = (event) => {
@@ -26,8 +25,11 @@ export class ThreadWatch {
         else if (event.outcome !== "called-off") this.#names = { ...noNamesFacts, answeredAt: this.#now() };
         break;
       case "accept-failed":
-        this.#failing.set(addressText(event.addr), this.#now());
+      case "accept-failing": {
+        const key = addressText(event.addr), now = this.#now();
+        this.#failing.set(key, { failingSince: this.#failing.get(key)?.failingSince ?? now, failedAt: now });
         break;
+      }
       case "accept-recovered":
         this.#failing.delete(addressText(event.addr));
         break;
@@ -36,6 +38,15 @@ export class ThreadWatch {
         this.#failing.clear();
         break;
     }
+  };
+}
+
+/** What there is of several listeners, or threads, that cannot accept; undefined where there is none. */
+export function allAccept(failing: readonly AcceptFacts[]): AcceptFacts | undefined {
+  if (failing.length === 0) return undefined;
+  return {
+    failingSince: Math.min(...failing.map(({ failingSince }) => failingSince)),
+    failedAt: Math.max(...failing.map(({ failedAt }) => failedAt)),
   };
 }
 

@@ -38,6 +38,7 @@ export class LogSampling<K> {
 
   /** Whether one more line of this kind is to be written about `client`. */
   takes(kind: K, client: string): boolean {
+    if (this.#budget === Infinity) return true;
     if (!this.#ending) {
       this.#startedAt = this.#clock.now();
       this.#ending = this.#clock.after(INTERVAL_MS, () => this.end());

@@ -72,10 +72,10 @@ export class Reload {
   }
 
   async #run(): Promise<readonly string[]> {
+    if (this.#ending) return this.#refused(["Cannot reload: the program is ending"]);
     const before = this.#service.addrs;
     this.#systemd.reloading();
     try {
-      if (this.#ending) throw new ConfigError("Cannot reload: the program is ending");
       const loaded = await this.#load();
       refuseEmptied(this.#holds, loaded);
       refuseFixed(this.#holds, loaded);
@@ -83,16 +83,19 @@ export class Reload {
       this.#holds = loaded;
     } catch (error) {
       if (!(error instanceof ConfigError || error instanceof NetError)) this.#emit({ type: "fault", error });
-      const problems = error instanceof ConfigError ? error.problems : [(error as Error).message];
-      this.#emit({ type: "reload-refused", problems });
-      return problems;
+      return this.#refused(error instanceof ConfigError ? error.problems : [(error as Error).message]);
     } finally {
-      this.#systemd.ready();
+      if (!this.#ending) this.#systemd.ready();
     }
     for (const warning of exposedSecrets(this.#holds)) log.warning(warning);
     const after = this.#service.addrs;
     this.#emit({ type: "reloaded", opened: without(after, before), closed: without(before, after) });
     return [];
+  }
+
+  #refused(problems: readonly string[]): readonly string[] {
+    this.#emit({ type: "reload-refused", problems });
+    return problems;
   }
 }
 

@@ -2,7 +2,7 @@ import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { allActivity } from "../admin/activity.ts";
 import type { Snapshot } from "../admin/aggregate.ts";
 import { type ThreadVitals, type Vitals, WORKER_SILENT_MS } from "../admin/readiness.ts";
-import { allNames } from "../admin/thread_watch.ts";
+import { allAccept, allNames } from "../admin/thread_watch.ts";
 import type { Activity, WantedSessions } from "../admin/status.ts";
 import type { DnsReply, Question as DnsQuestion } from "../dns/message.ts";
 import type { Transport } from "../dns/transport.ts";
@@ -123,13 +123,12 @@ export class WorkerPool {
     const since = wallMs() - WORKER_SILENT_MS;
     const heard = this.#members.flatMap((member) => member && member.heardAt >= since ? [member] : []);
     const known = heard.flatMap(({ vitals }) => vitals ?? []);
-    const failing = known.flatMap(({ acceptFailingSince }) => acceptFailingSince ?? []);
     return {
       workers: this.#options.count,
       silentWorkers: this.#options.count - heard.length,
       heardAt: this.#heardAt,
       names: allNames(known.map(({ names }) => names)),
-      acceptFailingSince: failing.length > 0 ? Math.min(...failing) : undefined,
+      accept: allAccept(known.flatMap(({ accept }) => accept ?? [])),
     };
   }
 

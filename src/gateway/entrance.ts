@@ -70,10 +70,11 @@ export class Entrance {
     try {
       await wire.peek();
       reason = "bad-proxy-header";
-      const header = await wire.take(decodeProxyHeader);
+      const { client = proxy } = await wire.take(decodeProxyHeader);
       reason = undefined;
-      if (!header.client) await wire.peek();
-      arrival = { socket, client: header.client ?? proxy, early: wire.rest() };
+      // Its own connection: it may say that it does not know, that it is its own, or, by version 1, its own address.
+      if (client.host === proxy.host && client.port === proxy.port) await wire.peek();
+      arrival = { socket, client, early: wire.rest() };
     } catch {
       // A proxy that only looks whether somebody is here says nothing, or nothing behind a header of its own: no harm is done.
     }

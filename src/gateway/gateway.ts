@@ -178,7 +178,8 @@ export class Gateway {
         if (this.#draining) client.close(); // accepted just before
         else this.#entrance.take(client);
       } catch (error) {
-        if (failures++ === 0) emit({ type: "accept-failed", addr, error: netError(error, "accept on", addr.host) });
+        if (failures++ > 0) emit({ type: "accept-failing", addr });
+        else emit({ type: "accept-failed", addr, error: netError(error, "accept on", addr.host) });
         await pause(clock, ACCEPT_PAUSE_MS);
       }
     }

@@ -65,7 +65,7 @@ async function listen(addr: SocketAddr, { mode }: ListenOptions = {}): Promise<L
       listener.attach(tcp, socketAddr(tcp.hostname, tcp.port));
     } else {
       const data: Opening = { localAddr: addr, remoteAddr: addr, opened };
-      const bind = (unix: string) => Bun.listen({ ...common, data, unix: unix.replace(/^@/, "\0") });
+      const bind = (unix: string) => Bun.listen({ ...common, data, unix });
       const { socket, remove } = await placeSocket(addr.unix, { mode }, await kernel(), bind);
       listener.attach(socket, addr, remove);
     }
@@ -148,7 +148,9 @@ class BunListener implements Listener {
   }
 
   onOpen(socket: BunSocket): void {
-    if (this.#closed) return socket.close();
+    // Whose peer has gone already Bun has no address for, so whoever asks who it was would be told wrongly.
+    const gone = socket.remoteAddr.port === 0 && this.addr.unix === undefined;
+    if (this.#closed || gone) return socket.close();
     const accepter = this.#takeAccepter();
     if (!reserve().refusesClient(socket.tcp.fd)) {
       if (accepter) accepter.resolve(socket);

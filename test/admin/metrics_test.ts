@@ -136,6 +136,14 @@ describe("Metrics", () => {
     ]);
   });
 
+  test("give all replies that RFC 1928 does not know one label: an upstream may answer with any octet", async () => {
+    const metrics = counted();
+    for (const reply of [9, 91, 255]) ran(metrics, { command: 1, reply });
+    const all = await samples(metrics, "replies_total");
+    assert.equal(all['replies_total{command="connect",reply="unassigned"}'], 3);
+    assert.equal(Object.keys(all).length, 5 * 9 + 1);
+  });
+
   test("count handshakes that failed, and questions for names", async () => {
     const metrics = counted();
     ran(metrics, { end: "handshake-timeout" });
@@ -163,6 +171,7 @@ describe("Metrics", () => {
     for (const username of ["ann", "bob", "eve", undefined]) {
       ran(metrics, { ...username && { username }, relayType: "A", counts: { up: 1, down: 2 } });
     }
+    ran(metrics, { username: "ann", end: "authentication-failed" });
     assert.deepEqual(await samples(metrics, "user_"), {
       'user_sessions_total{user="ann"}': 1,
       'user_sessions_total{user="other"}': 2,

@@ -30,7 +30,7 @@ class MadeUp {
         engine: "linux",
         workers: 2,
         upMs: performance.now(),
-        listeners: [{ host: "::", port: 1080 }],
+        listeners: ["[::]:1080"],
         parts: ready.parts,
         upstreams: [],
         ...this.changes,
@@ -167,15 +167,17 @@ describe("The status page in a browser", { skip: skipped("the status page in a b
     });
   });
 
-  test("says that it drains", async () => {
+  test("says that it drains, and what is not well", async () => {
     const gateway = new MadeUp();
     gateway.open({ command: 3, datagrams: { up: 1, down: 2_000 } });
-    await showing(gateway, async ({ page, reads }) => {
+    await showing(gateway, async ({ reads }) => {
       await reads("#state.good", /^serving$/);
       await reads(rows, /0 B 1 datagram 0 B 2,000 datagrams/);
-      Object.assign(gateway.changes, { drainsForMs: 7_200 });
+      const parts = { ...ready.parts, draining: true, ipv6Egress: { ok: false, detail: "no address" } };
+      Object.assign(gateway.changes, { drainsForMs: 7_200, parts });
       await reads("#state.bad", /^draining, 7 s left$/);
-      assert.match(await page.$eval("#parts", (parts) => parts.innerHTML), /class="bad"/);
+      await reads("#parts .bad", /^IPv6$/);
+      await reads("#parts li:has(.bad)", /^IPv6 no address$/);
     });
   });
 

@@ -19,6 +19,7 @@ const failing = (failures: number, forMs: number, ...[lastAgoMs = 0]: number[]) 
   failingSince: NOW - forMs,
   failedAt: NOW - lastAgoMs,
 });
+const refused = (forMs: number, lastAgoMs: number) => ({ failingSince: NOW - forMs, failedAt: NOW - lastAgoMs });
 const none = { from: undefined, near: undefined, since: 5_000 };
 const nearOnly = { from: undefined, near: "10.0.0.1", since: 5_000 };
 const chain = (upstream: string, up: boolean): ChainHealth => ({ upstream, chain: "socks5://192.0.2.9:1080", up });
@@ -31,8 +32,9 @@ const table: readonly (readonly [name: string, changes: Partial<Facts>, state: s
   ["nothing listens", { listeners: 0 }, "not listening", "listeners"],
   ["a worker of two is silent", { silentWorkers: 1 }, "ready", "workers"],
   ["all workers are silent", { silentWorkers: 2 }, "workers silent", "workers"],
-  ["accepting falters", { acceptFailingSince: NOW - 1_000 }, "ready", "listeners"],
-  ["accepting fails for long", { acceptFailingSince: NOW - 5_000 }, "cannot accept", "listeners"],
+  ["accepting falters", { accept: refused(1_000, 100) }, "ready", "listeners"],
+  ["accepting fails for long", { accept: refused(5_000, 100) }, "cannot accept", "listeners"],
+  ["accepting failed, and nobody has come since", { accept: refused(60_000, 15_000) }, "ready"],
   ["names fail, but only twice", { names: failing(2, 60_000) }, "ready"],
   ["names fail, but only lately", { names: failing(50, 9_999) }, "ready"],
   ["names fail for long", { names: failing(3, 10_000) }, "no resolver", "resolver"],
@@ -135,12 +137,14 @@ describe("ThreadWatch", () => {
   });
 
   test("knows since when a listener cannot accept", () => {
-    const watch = new ThreadWatch(() => 5);
+    let now = 5;
+    const watch = new ThreadWatch(() => now++);
     const addr = { host: "::1", port: 1080 };
     watch.listen({ type: "accept-failed", addr, error: new Error("x") });
-    assert.equal(watch.vitals.acceptFailingSince, 5);
+    watch.listen({ type: "accept-failing", addr });
+    assert.deepEqual(watch.vitals.accept, { failingSince: 5, failedAt: 6 });
     watch.listen({ type: "accept-recovered", addr, failures: 3 });
-    assert.equal(watch.vitals.acceptFailingSince, undefined);
+    assert.equal(watch.vitals.accept, undefined);
   });
 });
 

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { Validator } from "@cfworker/json-schema";
 import fc from "fast-check";
-import { stringify } from "smol-toml";
+import { parse, stringify } from "smol-toml";
 import { configSchema } from "../../scripts/config_schema.ts";
 import { parseConfig, readConfig } from "../../src/config/config.ts";
 import { ConfigError } from "../../src/config/error.ts";
@@ -578,9 +579,38 @@ function tomlLine([key, texts]: [OptionKey, readonly string[]]): string {
 }
 
 describe("What is written for people and editors", () => {
+  const example = readFileSync(join(projectRoot, "scripts/gate46.example.toml"), "utf8");
+  const schema = new Validator(JSON.parse(configSchema()), "2020-12");
+  const tablesAt = example.indexOf("# Users, beside");
+
   test("scripts/gate46.example.toml is valid", () => {
-    const { config } = read(readFileSync(join(projectRoot, "scripts/gate46.example.toml"), "utf8"));
+    const { config } = read(example);
     assert.ok(config.rules.length >= 5);
+  });
+
+  test("and is so with each thing that it has commented out, which is every option", () => {
+    const valid = (toml: string, what: string) => {
+      assert.deepEqual(complaints(toml), [], what);
+      assert.deepEqual(schema.validate(parse(toml)).errors, [], what);
+    };
+    const options = [...example.slice(0, tablesAt).matchAll(/^# ([a-z_\d]+) = .*$/gm)];
+    for (const [line, key] of options) {
+      const toml = example.replace(line, line.slice(2));
+      valid(key === "dns_ca" ? toml.replace("# dns =", "dns =") : toml, line);
+    }
+    const written = new Set([...options.map(([, key]) => key), ...Object.keys(parse(example))]);
+    assert.deepEqual(optionKeys.filter((key) => !optionOf(key).notInFile && !written.has(fileKey(key))), []);
+    const tables = example.slice(tablesAt, example.indexOf("# Rules, in their order"))
+      .replace(/^# (\[\[.*|[a-z_]+ = .*)$/gm, "$1");
+    assert.deepEqual(Object.keys(parse(tables)), ["users", "upstreams", "rules"]);
+    valid(tables, tables);
+  });
+
+  test("which editors are told by the schema is wrong what the program says is", () => {
+    for (const toml of ["lisen = ':1'", "max_sessions = 'x'", "[[rules]]\naction = 'drop'", "users = 'ann'"]) {
+      assert.notDeepEqual(complaints(toml), [], toml);
+      assert.equal(schema.validate(parse(toml)).valid, false, toml);
+    }
   });
 
   test("scripts/gate46.schema.json is up to date; else run scripts/config_schema.ts", () => {

@@ -56,6 +56,13 @@ for (const target of targets) {
     const intervals = Math.ceil(more.length / workers);
     assert.ok(lines.length - more.length <= (intervals + 1) * workers * budget, `${lines.length} lines`);
     assert.equal(gateway.output().match(/reply="00 succeeded"/g)?.length, 30);
+    const to = `127\\.0\\.0\\.1:${echo.addr.port}`;
+    const ordinary = new RegExp(
+      ` info session id=\\d+ client=127\\.0\\.0\\.1:\\d+ command=connect destination=${to} remote=${to} relay=A ` +
+        `reply="00 succeeded" up=0 down=0 duration=\\d\\.\\d{3}s end=(end|reset)\\n`,
+      "g",
+    );
+    assert.equal(gateway.output().match(ordinary)?.length, 30, gateway.output());
     echo.close();
   });
 
@@ -147,15 +154,19 @@ for (const target of targets) {
     `log, ${target.name}: there are colours on a terminal, and none where NO_COLOR says so`,
     { skip: noScript },
     async () => {
-      const words = [...target.command, "--listen=127.0.0.1:0", "--admin=off"];
-      const command = `env -u FORCE_COLOR timeout 3 ${words.join(" ")}`;
-      const [coloured, plain] = await Promise.all(
-        ["-u NO_COLOR TERM=xterm", "NO_COLOR=1 TERM=xterm"].map((environment) =>
-          shell(["script", "--quiet", "--return", "--command", `env ${environment} ${command}`, "/dev/null"])
-        ),
-      );
-      assert.ok(coloured!.stdout.includes("\x1b[1mlistening on 127"), coloured!.stdout);
-      assert.match(plain!.stdout, /Z info listening on 127/);
+      for (
+        const [environment, line] of [["-u NO_COLOR", "\x1b[1mlistening on "], ["NO_COLOR=1", "Z info listening on "]]
+      ) {
+        const program = `env -u FORCE_COLOR ${environment} TERM=xterm ${target.command.join(" ")}`;
+        const command = `${program} --listen=127.0.0.1:0 --admin=off & read -r line; kill $!; wait`;
+        const terminal = spawn("script", ["--quiet", "--command", command, "/dev/null"]);
+        const ended = new Promise((resolve) => terminal.on("exit", resolve));
+        let shown = "";
+        terminal.stdout.setEncoding("utf8").on("data", (text: string) => shown += text);
+        await until(`it shows ${JSON.stringify(line)}`, () => shown.includes(line!));
+        terminal.stdin.write("\n");
+        await ended;
+      }
     },
   );
 }

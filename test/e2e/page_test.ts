@@ -88,7 +88,7 @@ describe("The status page in a browser", { skip: skipped("the status page in a b
         "#failures tbody",
         /s ago 02 connection not allowed by ruleset .*127\.0\.0\.1 127\.0\.0\.2:9 connect/,
       );
-      await reads("#reasons", /1 ×\s?02 connection not allowed by ruleset/);
+      await reads("#reasons", /1 × 02 connection not allowed by ruleset/);
       await reads("[data-is=failing]", /^[1-9]\d* %$/);
       assertQuiet();
 

@@ -9,7 +9,7 @@ export function facts(changes: Partial<Facts> = {}): Facts {
     draining: false,
     sessions: 3,
     listeners: 2,
-    acceptFailingSince: undefined,
+    accept: undefined,
     workers: 2,
     silentWorkers: 0,
     heardAt: 999_000,

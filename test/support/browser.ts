@@ -50,6 +50,7 @@ export async function view(browser: Browser, url: string, prepare?: (page: Page)
   page.on("request", (request) => {
     if (!request.url().startsWith("data:")) asked.push(new URL(request.url()).host);
   });
+  await page.setViewport({ width: 1280, height: 900 });
   await prepare?.(page);
   await page.goto(url);
   const texts = (selector: string) =>

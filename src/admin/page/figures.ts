@@ -4,17 +4,33 @@ import type { Words } from "./words.ts";
 
 /** The single figures of the page, by the name of their place. It needs nothing outside of itself: the page's script has it too. */
 export function figures(status: Status, words: Words): Readonly<Record<string, string>> {
-  const { sessionCount, matchCount, sessions, relays, clients, failed, version, engine, workers, upMs, drainsForMs } =
-    status;
+  const {
+    sessionCount,
+    matchCount,
+    sessions,
+    relays,
+    clients,
+    failed,
+    version,
+    engine,
+    workers,
+    upMs,
+    parts,
+    drainsForMs,
+  } = status;
   const { ageText, bytesText, countText, bothText } = words;
   const each = Object.entries(relays);
   const sum = (way: "up" | "down") => each.reduce((sum, [, relay]) => sum + relay[way], 0);
   const moved = bothText(sum("up"), sum("down"), bytesText);
   const hidden = matchCount - sessions.length;
   return {
-    state: drainsForMs === undefined ? "serving" : `draining, ${ageText(drainsForMs)} left`,
+    state: drainsForMs !== undefined
+      ? `draining, ${ageText(drainsForMs)} left`
+      : parts.draining
+      ? "about to drain"
+      : "serving",
     about: `version ${version}, ${engine} engine, ${countText(workers, "worker")}`,
-    running: `up ${ageText(upMs)}`,
+    running: `up ${ageText(upMs)}`.replaceAll(" ", "\u00a0"),
     sessions: countText(sessionCount, ""),
     relaying: `${countText(each.reduce((sum, [, relay]) => sum + relay.sessions, 0), "")} relaying`,
     clients: countText(clients, ""),

@@ -79,9 +79,9 @@ export function statusPage(status: Status, view: View): Html | Promise<Html> {
       <body data-version="${status.version}">
         <header>
           <h1>gate46</h1>
-          <b id="state" class="${status.drainsForMs === undefined ? "good" : "bad"}">${place("state")}</b>
-          <ul id="parts" aria-label="Readiness">${lines(partRows(status), "li", "span")}</ul>
+          <b id="state" class="${status.parts.draining ? "bad" : "good"}">${place("state")}</b>
           <span class="dim">${place("about")} · ${place("running")}</span>
+          <ul id="parts" aria-label="Readiness">${lines(partRows(status), "li", "span")}</ul>
         </header>
         <p id="link" role="status" hidden></p>
         <main>
@@ -192,7 +192,9 @@ function lines(rows: readonly Row[], line: "tr" | "li", part: "td" | "span"): re
   return rows.map(({ key, cells }) =>
     html`<${lineTag} data-key="${key}">${
       cells.map(({ text, note = "", kind = "" }) =>
-        html`<${partTag} class="${kind}"><span>${text}</span><small>${note}</small></${raw(part)}>`
+        html`
+          <${partTag} class="${kind}"><span>${text}</span><small>${note}</small></${raw(part)}>
+        `
       )
     }</${raw(line)}>`
   );

@@ -56,10 +56,17 @@ export function sessionRow(session: SessionView, rate: Rate | undefined, words: 
   };
 }
 
-export function upstreamRow({ upstream, chain, up }: ChainHealth): Row {
+export function upstreamRow({ upstream, chain, up, detail, since }: ChainHealth): Row {
   return {
     key: `${upstream}\n${chain}`,
-    cells: [{ text: up ? "up" : "down", kind: up ? "good" : "bad" }, { text: upstream }, { text: chain }],
+    cells: [
+      { text: up ? "up" : "down", kind: up ? "good" : "bad" },
+      { text: upstream },
+      {
+        text: chain,
+        note: [detail, since && `since ${since.slice(0, 16).replace("T", " ")} UTC`].filter(Boolean).join(", "),
+      },
+    ],
   };
 }
 
@@ -91,22 +98,21 @@ export function reasonRows(failures: readonly FailureView[]): readonly Row[] {
   }));
 }
 
-/** What has to be well for clients to be served. */
-export function partRows({ listeners, upstreams, drainsForMs }: Status): readonly Row[] {
-  const part = (name: string, good: boolean, text: string): Row => ({
-    key: name,
-    cells: [{ text: name, kind: good ? "good" : "bad" }, { text }],
-  });
+/** What has to be well for clients to be served. What is says little, what is not says why. */
+export function partRows({ parts, listeners, upstreams }: Status): readonly Row[] {
   const up = upstreams.filter(({ up }) => up).length;
-  const parts = [
-    part(
-      "listening",
-      listeners.length > 0 && drainsForMs === undefined,
-      listeners.map(({ host, port }) => `${host.includes(":") ? `[${host}]` : host}:${port}`).join(", "),
-    ),
-  ];
-  if (upstreams.length > 0) parts.push(part("upstreams", up > 0, `${up} of ${upstreams.length} up`));
-  return parts;
+  const named = [
+    ["listeners", parts.listeners, listeners.join(", ")],
+    ["workers", parts.workers, ""],
+    ["names", parts.resolver, ""],
+    ["IPv4", parts.ipv4Egress, ""],
+    ["IPv6", parts.ipv6Egress, ""],
+    ...upstreams.length > 0 ? [["upstreams", parts.upstreams, `${up} of ${upstreams.length} up`] as const] : [],
+  ] as const;
+  return named.map(([name, { ok, detail }, text]) => ({
+    key: name,
+    cells: [{ text: name, kind: ok ? "good" : "bad" }, { text: ok ? text : detail ?? "" }],
+  }));
 }
 
 /** What `sort` asks for, as `age` or, the other way round, `-age`: the place of a column, and 1 or -1. */

@@ -17,15 +17,15 @@ a { color: inherit } :focus-visible { outline: 2px solid var(--a); outline-offse
 html:not(.scripted) :is(.scripted, .spark, [data-column=rate], #sessions td:nth-child(8)), .scripted .unscripted { display: none }
 
 header { display: flex; flex-wrap: wrap; gap: .35rem 1rem; align-items: baseline; margin-bottom: 1rem }
-header > :last-child { margin-left: auto }
+header > .dim { margin-left: auto }
 #state::before, #parts li > :first-child::before { content: ""; display: inline-block; width: .6em; height: .6em; border-radius: 50%;
   margin-right: .4em; background: currentColor }
-#parts { display: flex; flex-wrap: wrap; gap: .25rem 1rem; list-style: none }
-#parts li > * > * { display: inline } #parts li > * { margin-right: .4em }
+#parts { flex-basis: 100%; display: flex; flex-wrap: wrap; gap: .25rem 1rem; list-style: none }
+#parts li > * > * { display: inline } #parts li > :first-child { margin-right: .1em }
 #link { position: sticky; top: .5rem; z-index: 1; padding: .6rem 1rem; margin-bottom: 1rem; border-radius: .6rem;
   background: var(--bad); color: var(--card); font-weight: 600 }
 #link[hidden] { display: none }
-main { display: grid; gap: 1rem; transition: opacity .3s } .lost main { opacity: .5 }
+main { display: grid; gap: 1rem; transition: opacity .3s } .lost :is(main, #state, #parts) { opacity: .5 } .lost .drift { animation-play-state: paused }
 
 .tiles { display: grid; grid-template-columns: repeat(3, 1fr) 2.4fr; gap: 1rem }
 .tiles > div, section { background: var(--card); border: 1px solid var(--line); border-radius: .7rem; padding: 1rem; min-width: 0 }
@@ -60,23 +60,27 @@ table { border-collapse: separate; border-spacing: 0; width: 100% } .empty { dis
 .instead { display: none; color: var(--dim) }
 .scroll { max-height: 34rem; overflow: auto; overscroll-behavior: auto } thead th { position: sticky; top: 0; background: var(--card) }
 #reasons { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; list-style: none; margin-bottom: .5rem; font-size: .88rem }
-#reasons:empty { display: none } #reasons li > * { margin-right: .35rem } #reasons li > :first-child { font-weight: 600 } #reasons small { display: none }
+#reasons:empty { display: none } #reasons li > :first-child { font-weight: 600 } #reasons small { display: none }
 th, td { text-align: left; vertical-align: top; padding: .35rem .9rem .35rem 0; border-bottom: 1px solid var(--line) }
 th { font-size: .85rem; white-space: nowrap } th a { text-decoration: none; display: block } th a:hover { text-decoration: underline }
 [aria-sort=ascending] a::after { content: " ↑" } [aria-sort=descending] a::after { content: " ↓" }
 th[aria-sort]:not([aria-sort=none]) { color: var(--ink); font-weight: 600 }
 tbody tr:last-child td { border-bottom: 0 } tbody tr:hover { background: color-mix(in srgb, var(--ink) 4%, transparent) }
-td > * { overflow-wrap: anywhere } td:nth-child(2) > span { overflow-wrap: break-word }
-#sessions :is(td, th):is(:nth-child(1), :nth-child(n+5)), #failures td:nth-child(2) { text-align: right; white-space: nowrap }
-#sessions :is(td, th):first-child { width: 1%; color: var(--dim) } td:first-child { white-space: nowrap }
-#sessions :is(td, th):last-child { padding-right: 0; min-width: 7.5rem }
+td > * { overflow-wrap: anywhere } #sessions td:nth-child(2) > span, #failures td:nth-child(4) > span { overflow-wrap: break-word }
+td:first-child { white-space: nowrap } #sessions :is(td, th):first-child { color: var(--dim) }
 
+@media print, (min-width: 52rem) {
+  #sessions :is(td, th):is(:first-child, :nth-child(n+5)), #failures td:nth-child(2) { text-align: right; white-space: nowrap }
+  #sessions :is(td, th):first-child { width: 1% } #sessions :is(td, th):nth-child(3) { min-width: 11rem }
+  #sessions :is(td, th):last-child { padding-right: 0; min-width: 6rem }
+}
 @media (min-width: 60rem) { main { grid-template-columns: 1fr 2.2fr } main > :not(.upstreams, .failures) { grid-column: 1 / -1 } main > * { align-self: start } }
+@media (max-width: 64rem) { th, td { padding-right: .6rem } table { font-size: .92rem } }
 @media (max-width: 60rem) {
   main { grid-template-columns: minmax(0, 1fr) } .relays { grid-template-columns: minmax(0, 1fr) }
   .tiles { grid-template-columns: repeat(3, minmax(0, 1fr)) } .Throughput { grid-column: 1 / -1 } }
-@media (max-width: 44rem) {
-  body { padding: .75rem } header > :last-child { margin: 0 } .tiles { gap: .5rem } .tiles > div { padding: .6rem .7rem } dd b { font-size: 1.2rem }
+@media screen and (max-width: 51.99rem) {
+  body { padding: .75rem } header > .dim { margin: 0 } .tiles { gap: .5rem } .tiles > div { padding: .6rem .7rem } dd b { font-size: 1.2rem }
   main { gap: .75rem } section { padding: .75rem } .relays { gap: .75rem }
   .flow text { font-size: 20px } .flow .family { font-size: 24px } .flow .letter { font-size: 15px } .flow .rate { display: none } .flow .side { font-size: 16px }
   .four { gap: .5rem } .card { padding: .5rem .6rem .2rem } .card p { font-size: .8rem } form, input[type=search] { flex: 1 }
@@ -86,7 +90,7 @@ td > * { overflow-wrap: anywhere } td:nth-child(2) > span { overflow-wrap: break
   tbody tr { display: grid; padding: .6rem 0; gap: .1rem .75rem; border-bottom: 1px solid var(--line) } tbody tr:last-child { border: 0 }
   td { border: 0; padding: 0; min-width: 0 !important }
   #sessions tr { grid-template-columns: repeat(4, minmax(0, auto)); justify-content: space-between }
-  #sessions :is(td, th) { width: auto; min-width: 0; padding: 0; text-align: left } #sessions thead tr { justify-content: flex-start }
+  #sessions :is(td, th) { padding: 0 } #sessions thead tr { justify-content: flex-start }
   #sessions td:nth-child(2) { grid-area: 1 / 1 / auto / span 3 } #sessions td:nth-child(4) { grid-area: 1 / 4; text-align: right }
   #sessions td:nth-child(3) { grid-area: 2 / 1 / auto / span 4 } #sessions td:nth-child(1) { grid-area: 3 / 1 } #sessions td:nth-child(8) { grid-area: 4 / 1 / auto / span 4; display: flex; gap: 1rem }
   #sessions td:nth-child(1)::before { content: "#" } #sessions td:nth-child(6)::before { content: "↑ " } #sessions td:nth-child(7)::before { content: "↓ " }
@@ -95,5 +99,5 @@ td > * { overflow-wrap: anywhere } td:nth-child(2) > span { overflow-wrap: break
   #upstreams tr { grid-template-columns: auto 1fr } #upstreams td:last-child { grid-column: 1 / -1 }
 }
 @media (prefers-reduced-motion: reduce) { * { animation: none !important; transition: none !important } }
-@media print { body { max-width: none } form, #link { display: none } section, .tiles > div { break-inside: avoid } }
+@media print { body { max-width: none } form, #link { display: none } .scroll { max-height: none; overflow: visible } section, .tiles > div { break-inside: avoid } }
 `;

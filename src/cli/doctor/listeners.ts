@@ -1,9 +1,10 @@
 import { constants } from "node:fs";
 import { dirname } from "node:path";
 import type { Config } from "../../config/config.ts";
-import type { ListenSpec } from "../../config/listen.ts";
+import { isLoopback, type ListenSpec } from "../../config/listen.ts";
 import type { NetErrorKind } from "../../net/error.ts";
-import { addressText } from "../../protocol/address.ts";
+import type { SocketAddr } from "../../net/socket.ts";
+import { addressText, isUnspecified } from "../../protocol/address.ts";
 import { type Finding, type Findings, findings } from "./finding.ts";
 import type { HostView } from "./host_view.ts";
 
@@ -25,6 +26,9 @@ async function check(host: HostView, config: Config, spec: ListenSpec, about: Fi
   if (addr.unix !== undefined) return checkUnix(host, addr.unix, about);
   const where = addressText(addr);
   const failure = await host.cannotListen(addr);
+  if (failure === undefined && !isOwn(host, addr)) {
+    return about.note(`${where} is free, but no address of this host: net.ipv4.ip_nonlocal_bind lets it listen there`);
+  }
   if (failure === undefined) return about.ok(`${where} is free`);
   if (isMissing(failure) && otherwise) return await check(host, config, { addr: otherwise, optional: false }, about);
   if (isMissing(failure) && optional) return about.note(`${where} is left out: this host has no such address`);
@@ -69,6 +73,10 @@ function inUse(host: HostView, { takeOver }: Config, { addr }: ListenSpec, about
     return about.note(`${where} is in use by ${who}`, "nothing, where that is this very gateway");
   }
   return about.problem(`${where} is in use by ${who}`, "another port, or end that program");
+}
+
+function isOwn({ addrs }: HostView, { host }: SocketAddr): boolean {
+  return addrs.includes(host) || isUnspecified(host) || isLoopback(host);
 }
 
 function isMissing(failure: NetErrorKind): boolean {

@@ -260,6 +260,11 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "problem listen: 192.0.2.9:1080 is no address of this host -> an address that it has, or --free-bind",
   ],
   [
+    "an address of another host that the kernel lets it listen on",
+    { flags: { listen: ["192.0.2.9:1080"], from: ["192.0.2.0/24"], admin: "off" } },
+    "note listen: 192.0.2.9:1080 is free, but no address of this host: net.ipv4.ip_nonlocal_bind lets it listen there",
+  ],
+  [
     "an address that may come yet",
     {
       flags: { listen: ["192.0.2.9:1080"], from: ["192.0.2.0/24"], admin: "off", freeBind: true },

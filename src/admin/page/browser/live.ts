@@ -73,7 +73,7 @@ export function live(tools: Tools): void {
 
   function show(): void {
     patch.places({ ...figures(last, words), ...speeds() });
-    one("#state").className = last.drainsForMs === undefined ? "good" : "bad";
+    one("#state").className = last.parts.draining ? "bad" : "good";
     document.title = `${countText(last.sessionCount, "session")} · gate46`;
     patch.lines(one("#parts"), tools.partRows(last), "li", "span");
     showSessions();

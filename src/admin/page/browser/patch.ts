@@ -15,7 +15,8 @@ export function patching() {
   }
 
   function newCell(line: Element, tag: string): Element {
-    const cell = line.appendChild(element(tag));
+    const cell = element(tag);
+    line.append(cell, " ");
     cell.append(element("span"), element("small"));
     return cell;
   }
