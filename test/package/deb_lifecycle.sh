@@ -18,6 +18,13 @@ done
 mount -t tmpfs none "$root/run"
 mount -t tmpfs none "$root/tmp"
 ip link set lo up
+# Without a way out it would say that it is not ready.
+ip link add uplink type veth peer name internet
+ip address add 192.0.2.1/24 dev uplink
+ip address add 2001:db8::1/64 dev uplink nodad
+for name in uplink internet; do ip link set "$name" up; done
+ip route add default via 192.0.2.2
+ip route add default via 2001:db8::2
 cp "$package" "$root/root/gate46.deb"
 
 inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive "$@"; }
@@ -27,6 +34,7 @@ start() {
   inside systemd-analyze verify /usr/lib/systemd/system/gate46.service
   command=$(sed -n 's/^ExecStart=//p' "$root/usr/lib/systemd/system/gate46.service")
   user=$(sed -n 's/^User=//p' "$root/usr/lib/systemd/system/gate46.service")
+  : >"$folder/log"
   # shellcheck disable=SC2016,SC2086 # the command is words
   unshare --mount sh -c 'mount -o remount,bind,ro "$1" && exec chroot "$@"' sh "$root" \
     env -i PATH=/usr/bin:/bin setpriv --reuid="$user" --regid="$user" --clear-groups --no-new-privs --bounding-set=-all \

@@ -55,7 +55,7 @@ for (const { name, command } of missing ? [] : executables) {
       ? "it needs root"
       : !works("unshare", "--mount", "--net", "--pid", "--fork", "true")
       ? "it needs namespaces"
-      : false;
+      : !works("ip", "-V") && "iproute2 is not here";
     test("it installs, serves, is upgraded with the edited configuration kept, and leaves nothing", {
       skip: skipped(`deb_test.ts, installation of ${name}`, noRoot),
       timeout: 120_000,
