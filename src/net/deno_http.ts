@@ -9,16 +9,13 @@ import { placeSocket } from "./unix_file.ts";
 export async function serveHttp(addr: SocketAddr, { fetch, mode }: HttpOptions): Promise<HttpServer> {
   const answer = (request: Request) => fetch(request);
   const onListen = () => {};
-  const cut = new AbortController();
-  const { signal } = cut;
-  const end = (server: { shutdown(): Promise<void> }) => closeSoon(server.shutdown(), () => cut.abort());
+  const end = (server: { shutdown(): Promise<void> }) => closeSoon(server.shutdown());
   try {
     if (addr.unix === undefined) {
-      const server = Deno.serve({ hostname: addr.host, port: addr.port, signal, onListen }, answer);
+      const server = Deno.serve({ hostname: addr.host, port: addr.port, onListen }, answer);
       return { addr: socketAddr(server.addr.hostname, server.addr.port), close: () => end(server) };
     }
-    const bind = (path: string) =>
-      Deno.serve({ transport: "unix", path: path.replace(/^@/, "\0"), signal, onListen }, answer);
+    const bind = (path: string) => Deno.serve({ transport: "unix", path: path.replace(/^@/, "\0"), onListen }, answer);
     const { socket, remove } = await placeSocket(addr.unix, { mode }, openLibc(), bind);
     const close = () => {
       remove();

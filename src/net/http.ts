@@ -10,10 +10,17 @@ export interface HttpServer {
 /** How long requests may take yet when the server closes (ms). */
 const CLOSE_MS = 1_000;
 
-/** Both runtimes would wait for who has connected and asks nothing, as browsers do: Bun for 10 s, Deno for ever. */
-export async function closeSoon(finished: Promise<void>, cut: () => void): Promise<void> {
-  const timer = setTimeout(cut, CLOSE_MS);
-  await finished;
+/**
+ * Both runtimes would wait for who has connected and asks nothing, as browsers do: Bun for 10 s, Deno for ever, and
+ * Deno 2.4 cannot cut them once it is shutting down: it throws. So they are left to the end of the program.
+ */
+export async function closeSoon(finished: Promise<void>, cut = () => {}): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(() => {
+    cut();
+    resolve();
+  }, CLOSE_MS);
+  await Promise.race([finished, late]);
   clearTimeout(timer);
 }
 
