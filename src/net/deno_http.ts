@@ -9,7 +9,6 @@ import { placeSocket } from "./unix_file.ts";
 export async function serveHttp(addr: SocketAddr, { fetch, mode }: HttpOptions): Promise<HttpServer> {
   const answer = (request: Request) => fetch(request);
   const onListen = () => {};
-  // A signal could cut the rest, but has Deno 2.4 throw where nobody can catch it.
   const end = (server: { shutdown(): Promise<void> }) => closeSoon(server.shutdown());
   try {
     if (addr.unix === undefined) {

@@ -10,15 +10,18 @@ export interface HttpServer {
 /** How long requests may take yet when the server closes (ms). */
 const CLOSE_MS = 1_000;
 
-/** Both runtimes would wait for who has connected and asks nothing, as browsers do: Bun for 10 s, Deno for ever. */
-export function closeSoon(finished: Promise<void>, cut = () => {}): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      cut();
-      resolve();
-    }, CLOSE_MS);
-    finished.finally(() => clearTimeout(timer)).then(resolve, reject);
-  });
+/**
+ * Both runtimes would wait for who has connected and asks nothing, as browsers do: Bun for 10 s, Deno for ever, and
+ * Deno 2.4 cannot cut them once it is shutting down: it throws. So they are left to the end of the program.
+ */
+export async function closeSoon(finished: Promise<void>, cut = () => {}): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(() => {
+    cut();
+    resolve();
+  }, CLOSE_MS);
+  await Promise.race([finished, late]);
+  clearTimeout(timer);
 }
 
 export type Fetch = (request: Request) => Response | Promise<Response>;

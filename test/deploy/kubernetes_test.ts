@@ -167,6 +167,14 @@ test("the network policy opens the ports of BIND and UDP, and no cloud's metadat
   }
 });
 
+test("nothing is killed for what only keeps it from taking clients", () => {
+  for (const probe of [container.startupProbe, container.livenessProbe]) {
+    assert.equal(probe!.httpGet!.path, "/healthz");
+  }
+  assert.equal(container.readinessProbe!.httpGet!.path, "/readyz");
+  assert.equal(object<Pod>("Pod", "application").spec!.initContainers![0]!.livenessProbe, undefined);
+});
+
 test("the pod has the time to drain, and the user of the image", async () => {
   const seconds = (key: string, otherwise: number) =>
     Number(new RegExp(`^${key} = "(\\d+)s"$`, "m").exec(toml)?.[1] ?? otherwise);
@@ -176,7 +184,7 @@ test("the pod has the time to drain, and the user of the image", async () => {
   const { runAsUser, runAsGroup } = pod.securityContext!;
   assert.equal(/^USER (.+)$/m.exec(dockerfile)![1], `${runAsUser}:${runAsGroup}`);
   const sidecar = object<Pod>("Pod", "application").spec!.initContainers![0]!;
-  for (const probe of [sidecar.startupProbe, sidecar.livenessProbe]) {
+  for (const probe of [sidecar.startupProbe, sidecar.readinessProbe]) {
     assert.ok(dockerfile.includes(`CMD ${JSON.stringify(probe!.exec!.command).replace(",", ", ")}`));
   }
   const environment: Record<string, string> = {};
