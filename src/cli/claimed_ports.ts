@@ -23,6 +23,7 @@ export class ClaimedPorts {
    */
   async claim(specs: readonly ListenSpec[], shared = false): Promise<Claim> {
     const next = new Map<string, ClaimedPort>();
+    const tls: string[] = [];
     const release = (unlike: ReadonlyMap<string, ClaimedPort>, ports: ReadonlyMap<string, ClaimedPort>) => {
       for (const [key, port] of ports) if (unlike.get(key) !== port) port.release();
     };
@@ -31,7 +32,9 @@ export class ClaimedPorts {
       for (const spec of specs) {
         await listenAs(spec, (addr) => {
           const key = addressText(addr);
-          next.set(key, this.#claimed.get(key) ?? claimPort(this.#libc, this.#options, addr, shared));
+          const port = this.#claimed.get(key) ?? claimPort(this.#libc, this.#options, addr, shared);
+          next.set(key, port);
+          if (spec.tls) tls.push(addressText(port.addr));
         });
       }
     } catch (error) {
@@ -40,6 +43,7 @@ export class ClaimedPorts {
     }
     return {
       addrs: Array.from(next.values(), ({ addr }) => addr),
+      tls,
       apply: () => {
         const former = this.#claimed;
         this.#claimed = next;
@@ -53,6 +57,8 @@ export class ClaimedPorts {
 export interface Claim {
   /** Ports resolved. */
   readonly addrs: readonly SocketAddr[];
+  /** Those whose clients speak TLS. */
+  readonly tls: readonly string[];
   /** Releases what is not wanted any more. */
   apply(): void;
   /** Releases what was claimed for it. */

@@ -2,12 +2,14 @@ import process from "node:process";
 import { readConfig } from "../config/config.ts";
 import type { RawOptions } from "../config/source.ts";
 import { loadConfig, readConfigFile } from "./config_file.ts";
+import { readTlsFiles } from "./tls_files.ts";
 import { loadUsers } from "./users_file.ts";
 
 /** `gate46 check CONFIG`: the file alone, without environment and flags, and the files it names. Rejects with ConfigError. */
 export async function checkCommand(path: string): Promise<void> {
   const { config } = readConfig({ file: await readConfigFile(path) });
   await loadUsers(config.users, config.usersFile);
+  readTlsFiles(config);
   process.stdout.write(`${path} is valid\n`);
 }
 

@@ -12,6 +12,7 @@ import { listenAs } from "./listening.ts";
 import { checkOutgoing } from "./outgoing.ts";
 import { openNaming } from "./names.ts";
 import type { Service, Wanted } from "./service.ts";
+import { openTlsSource, tlsBy } from "./tls.ts";
 import { UpstreamStates } from "./upstream_states.ts";
 
 /** The gateway in this thread, on the runtime's own sockets. Rejects with NetError. */
@@ -31,19 +32,27 @@ export async function startLocalService(
     if (event.type === "upstream") upstreams.note(event);
     else log(event);
   };
-  const compose = async ({ config, users }: Wanted) => {
+  const compose = async ({ config, users, tls: files }: Wanted) => {
     await checkOutgoing(net, config.gateway);
     const naming = openNaming(config, { net, clock: systemClock, system: systemResolver() });
+    const source = await openTlsSource(files).catch((error) => {
+      naming.close();
+      throw error;
+    });
+    const tls = tlsBy(source.open, systemClock);
     const authenticator = users.size > 0 ? new Users(users) : undefined;
     const ownListeners = () => [...gateway.addrs, ...otherListeners()];
     return {
-      naming,
-      context: gatewayContext(config, { net, clock: systemClock, naming, authenticator, ownListeners, emit }),
+      context: gatewayContext(config, { net, clock: systemClock, naming, authenticator, tls, ownListeners, emit }),
+      close: () => {
+        naming.close();
+        source.close();
+      },
     };
   };
   let current = await compose(wanted);
   const gateway: Gateway = new Gateway(current.context);
-  for (const spec of wanted.config.listen) await listenAs(spec, (addr) => gateway.listen(addr));
+  for (const spec of wanted.config.listen) await listenAs(spec, (addr) => gateway.listen(addr, { tls: spec.tls }));
   return {
     engine: "portable",
     workers: 1,
@@ -61,19 +70,21 @@ export async function startLocalService(
       const next = await compose(wanted);
       const opening = gateway.opening();
       try {
-        for (const spec of wanted.config.listen) await listenAs(spec, (addr) => opening.listen(addr));
+        for (const spec of wanted.config.listen) {
+          await listenAs(spec, (addr) => opening.listen(addr, { tls: spec.tls }));
+        }
       } catch (error) {
         opening.abandon();
-        next.naming.close();
+        next.close();
         throw error;
       }
       const former = current;
       current = next;
-      opening.apply(next.context, () => former.naming.close());
+      opening.apply(next.context, () => former.close());
     },
     async drain(deadlineMs) {
       await gateway.drain(deadlineMs);
-      current.naming.close();
+      current.close();
     },
   };
 }

@@ -33,7 +33,10 @@ export const log = getLogger("gate46");
 const listener: Emit = (event) => {
   switch (event.type) {
     case "listening":
-      log.info(`listening on ${addressText(event.addr)}`, { methods: event.methods.map(methodName).join(",") });
+      log.info(`listening on ${addressText(event.addr)}`, {
+        methods: event.methods.map(methodName).join(","),
+        ...event.tls && { tls: true },
+      });
       break;
     case "session-closed":
       log.info("session", sessionFields(event.session));

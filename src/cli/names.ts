@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import type { Config } from "../config/config.ts";
-import { ConfigError } from "../config/error.ts";
 import { DnsResolver } from "../dns/dns_resolver.ts";
 import { type Hosts, parseHosts, watchedHosts } from "../dns/hosts.ts";
 import { Names } from "../dns/names.ts";
@@ -11,6 +10,7 @@ import type { Transport } from "../dns/transport.ts";
 import { Nat64 } from "../gateway/nat64.ts";
 import type { Clock } from "../net/clock.ts";
 import type { Net } from "../net/socket.ts";
+import { readAuthorities } from "./tls_files.ts";
 
 /** How names become addresses, and addresses ways. */
 export interface Naming {
@@ -45,25 +45,12 @@ export function openNaming(config: Config, parts: NamingParts): Naming {
 }
 
 function waysToServers({ dns, dnsCa }: Config, { net, clock, overTls }: NamingParts): readonly Transport[] {
-  const ca = dnsCa === undefined || overTls ? undefined : readCa(dnsCa);
+  const ca = dnsCa === undefined || overTls ? undefined : readAuthorities(dnsCa);
   return dns.map((server, place) =>
     overTls && (server.kind === "tls" || server.kind === "https")
       ? overTls(place)
       : transportTo(server, { net, clock, ca })
   );
-}
-
-function readCa(path: string): string {
-  let text;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    throw new ConfigError(`Cannot read ${path}: ${(error as { code?: string }).code}`);
-  }
-  if (!text.includes("-----BEGIN CERTIFICATE-----")) {
-    throw new ConfigError(`Cannot read ${path}: no certificate in PEM there`);
-  }
-  return text;
 }
 
 function readHosts(): string {

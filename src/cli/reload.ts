@@ -5,6 +5,7 @@ import { NetError } from "../net/error.ts";
 import type { SocketAddr } from "../net/socket.ts";
 import type { LoadedConfig } from "./config_file.ts";
 import type { Service, Wanted } from "./service.ts";
+import { readTlsFiles, tlsFilesOf } from "./tls_files.ts";
 import { loadUsers } from "./users_file.ts";
 
 /** Has a service serve by what the configuration says now. */
@@ -25,7 +26,8 @@ export class Reload {
   /** Those that the configuration which holds was read from. */
   get files(): readonly string[] {
     const { config, text } = this.#holds;
-    const named = [text.file?.path, config.usersFile, config.dnsCa, ...config.users.map((user) => user.passwordFile)];
+    const ofUsers = [config.usersFile, ...config.users.map((user) => user.passwordFile)];
+    const named = [text.file?.path, ...ofUsers, config.dnsCa, ...tlsFilesOf(config)];
     return named.filter((path) => path !== undefined);
   }
 
@@ -57,7 +59,7 @@ export class Reload {
 
 /** Rejects with ConfigError. */
 export async function wantedOf({ config, text }: LoadedConfig): Promise<Wanted> {
-  return { config, text, users: await loadUsers(config.users, config.usersFile) };
+  return { config, text, users: await loadUsers(config.users, config.usersFile), tls: readTlsFiles(config) };
 }
 
 /** Throws ConfigError where an option has changed that is settled when the program starts. */

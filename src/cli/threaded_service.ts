@@ -7,7 +7,7 @@ import type { Libc } from "../net/linux/libc.ts";
 import { systemClock } from "../net/clock.ts";
 import { openNet } from "../net/mod.ts";
 import type { SocketAddr, Successors } from "../net/socket.ts";
-import { ClaimedPorts } from "./claimed_ports.ts";
+import { type Claim, ClaimedPorts } from "./claimed_ports.ts";
 import { addressText } from "../protocol/address.ts";
 import { countListeners } from "../net/linux/reuseport.ts";
 import { log } from "./log.ts";
@@ -15,6 +15,7 @@ import { socketOptions } from "./socket_options.ts";
 import { checkOutgoing } from "./outgoing.ts";
 import { openNaming } from "./names.ts";
 import type { Service, Wanted } from "./service.ts";
+import { openTlsSource, type TlsSource } from "./tls.ts";
 import { type Provision, WorkerPool } from "./worker_pool.ts";
 
 /** Gateways on the Linux engine, one for each core or as many as are wanted. Rejects with NetError. */
@@ -31,25 +32,39 @@ export async function startThreadedService(
 
   /** Gives `use` what workers need for it; what was made for that is given back where `use` fails. */
   const provide = async (
-    { config, text, users }: Wanted,
+    { config, text, users, tls: files }: Wanted,
     use: (provision: Provision) => Promise<void>,
     shared = false,
   ) => {
     await checkOutgoing(net, config.gateway);
     const naming = openNaming(config, { net, clock: systemClock, system: systemResolver() });
     const authenticator = users.size > 0 ? new Users(users) : undefined;
-    const claim = await ports.claim(config.listen, shared);
-    const { addrs: listen } = claim;
-    try {
-      await use({ setup: { config: text, listen, otherListeners }, naming, authenticator });
-    } catch (error) {
-      claim.abandon();
+    let source: TlsSource | undefined, claim: Claim | undefined;
+    const close = () => {
       naming.close();
+      source?.close();
+    };
+    try {
+      source = await openTlsSource(files);
+      claim = await ports.claim(config.listen, shared);
+      const { addrs: listen, tls } = claim;
+      await use({
+        setup: { config: text, listen, tls, otherListeners },
+        naming: { ...naming, close },
+        source,
+        authenticator,
+      });
+    } catch (error) {
+      claim?.abandon();
+      close();
       throw error;
     }
     claim.apply();
+    const { addrs: listen, tls } = claim;
     for (const addr of listen) {
-      if (!known.has(addr)) emit({ type: "listening", addr, methods: offeredMethods(authenticator) });
+      if (!known.has(addr)) {
+        emit({ type: "listening", addr, tls: tls.includes(addressText(addr)), methods: offeredMethods(authenticator) });
+      }
     }
     known = new Set(listen);
   };

@@ -16,6 +16,7 @@ import { netError } from "../net/error.ts";
 import { DescriptorOwners } from "../net/linux/descriptor_owners.ts";
 import { Engine } from "../net/linux/engine.ts";
 import { linuxNet } from "../net/linux/net.ts";
+import type { SocketAddr } from "../net/socket.ts";
 import { addressText } from "../protocol/address.ts";
 import { giveThreadTo, openKernel } from "../net/mod.ts";
 import { gatewayContext } from "./composition.ts";
@@ -24,6 +25,8 @@ import { Exchange } from "./exchange.ts";
 import { openNaming } from "./names.ts";
 import { startLog, stopLog } from "./log.ts";
 import { socketOptions } from "./socket_options.ts";
+import { tlsBy } from "./tls.ts";
+import { remoteTls } from "./tls_threads.ts";
 import type { FromWorker, Order, Question, Setup, ToWorker, WorkerStart } from "./worker_messages.ts";
 
 /** What a worker asks, but for the configuration that it is about. */
@@ -98,6 +101,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
         clock,
         naming,
         authenticator: asksForPasswords ? askingAuthenticator(asking) : undefined,
+        tls: tlsBy(remoteTls(asking), clock),
         ownListeners: () => [...gateway.addrs, ...otherListeners],
         emit,
         counters,
@@ -110,7 +114,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     const { config } = await parseConfigText(setup.config);
     const opening = gateway.opening();
     try {
-      for (const addr of setup.listen) await opening.listen(addr, { reusePort: true });
+      for (const addr of setup.listen) await opening.listen(addr, { reusePort: true, tls: speaksTls(setup, addr) });
     } catch (error) {
       opening.abandon();
       throw error;
@@ -134,7 +138,8 @@ export async function startWorker({ port, number, setup, successors, ...start }:
   });
   try {
     for (const addr of setup.listen) {
-      await gateway.listen(addr, { reusePort: true, successors: successors.get(addressText(addr)) });
+      const key = addressText(addr);
+      await gateway.listen(addr, { reusePort: true, successors: successors.get(key), tls: speaksTls(setup, addr) });
     }
     tell({ type: "listening", wakeFd });
   } catch (error) {
@@ -142,6 +147,10 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     return tell({ type: "not-listening", kind, message });
   }
   await giveThreadTo(engine);
+}
+
+function speaksTls({ tls }: Setup, addr: SocketAddr): boolean {
+  return tls.includes(addressText(addr));
 }
 
 /** Passwords are hashed by the main thread, whose runtime has threads for it; those that were good are known here too. */

@@ -5,6 +5,7 @@ import type { NetErrorKind } from "../net/error.ts";
 import type { SocketAddr, Successors } from "../net/socket.ts";
 import type { ConfigText } from "./config_file.ts";
 import type { Letter } from "./exchange.ts";
+import type { TlsQuestion } from "./tls_threads.ts";
 
 /** What the main thread and a worker say to each other. All of it can be cloned. */
 
@@ -15,6 +16,8 @@ export interface Setup {
   readonly config: ConfigText;
   /** Ports resolved; every worker listens on each. */
   readonly listen: readonly SocketAddr[];
+  /** Those of them whose clients speak TLS. */
+  readonly tls: readonly string[];
   /** Listeners of the program that are not the gateway's. */
   readonly otherListeners: readonly SocketAddr[];
   readonly asksForPasswords: boolean;
@@ -46,6 +49,7 @@ export type Question =
     /** `place` is that of a DNS server in the configuration. */
     | { readonly type: "dns"; readonly place: number; readonly question: DnsQuestion }
     | { readonly type: "verify"; readonly username: Uint8Array; readonly password: Uint8Array }
+    | TlsQuestion
   );
 
 /** What the main thread wants of a worker, and what it gets. */

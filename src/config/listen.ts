@@ -9,12 +9,27 @@ export interface ListenSpec {
   readonly otherwise?: SocketAddr;
   /** Nobody asked for it by name: where its family is missing it is left out. */
   readonly optional: boolean;
+  /** Its clients speak TLS. */
+  readonly tls?: true;
 }
 
 const DEFAULT_PORT = 1080;
 
-/** ADDR in every usual form: 0.0.0.0:1080, [::]:1080, :1080, *:1080, localhost:1080, 192.0.2.1, ::1. Throws WrongValue. */
+/** `ADDR`, which is `socks5://ADDR`, or `socks5s://ADDR` for TLS. Throws WrongValue. */
 export function parseListen(text: string): readonly ListenSpec[] {
+  const [, scheme, addr] = /^([a-z0-9+.-]+):\/\/(.*)$/i.exec(text) ?? [];
+  if (addr === undefined) return parseAddr(text);
+  switch (scheme!.toLowerCase()) {
+    case "socks5":
+      return parseAddr(addr);
+    case "socks5s":
+      return parseAddr(addr).map((spec) => ({ ...spec, tls: true }));
+  }
+  throw new WrongValue(`'${text}' is of the scheme '${scheme}:', which is neither socks5: nor socks5s:`);
+}
+
+/** ADDR in every usual form: 0.0.0.0:1080, [::]:1080, :1080, *:1080, localhost:1080, 192.0.2.1, ::1. Throws WrongValue. */
+function parseAddr(text: string): readonly ListenSpec[] {
   const match = /^(?:\[([0-9a-f:.]+)\]|([^:]*))(?::(\d+))?$/i.exec(text);
   const [host, port] = match
     ? [match[1] ?? match[2]!, match[3] === undefined ? DEFAULT_PORT : Number(match[3])]
@@ -37,7 +52,7 @@ export function parseListen(text: string): readonly ListenSpec[] {
 /** The admin endpoint's address; a port alone is one of loopback, and `off` is none. Throws WrongValue. */
 export function parseAdmin(text: string): SocketAddr | undefined {
   if (text === "off") return undefined;
-  return parseListen(/^\d+$/.test(text) ? `127.0.0.1:${text}` : text)[0]!.addr;
+  return parseAddr(/^\d+$/.test(text) ? `127.0.0.1:${text}` : text)[0]!.addr;
 }
 
 export function isLoopback(host: string): boolean {
@@ -48,4 +63,12 @@ export function isLoopback(host: string): boolean {
 export function covered(specs: readonly ListenSpec[]): readonly ListenSpec[] {
   const dual = new Set(specs.filter(({ addr }) => addr.host === "::" && addr.port !== 0).map(({ addr }) => addr.port));
   return specs.filter(({ addr }) => addr.host !== "0.0.0.0" || !dual.has(addr.port));
+}
+
+/** An address whose clients are to speak TLS and not to, if there is one; `[::]` is every address. */
+export function contradictory(specs: readonly ListenSpec[]): SocketAddr | undefined {
+  const clashes = (a: ListenSpec, b: ListenSpec) =>
+    a.addr.port === b.addr.port && a.addr.port !== 0 && a.tls !== b.tls &&
+    (a.addr.host === b.addr.host || (a.addr.host === "::" && b.addr.host === "0.0.0.0"));
+  return specs.find((spec) => specs.some((other) => clashes(spec, other)))?.addr;
 }

@@ -3,19 +3,12 @@ import type { Prefix } from "../protocol/prefix.ts";
 import { decodeProxyHeader } from "../protocol/proxy_header.ts";
 import type { TurnedAway } from "../events.ts";
 import type { Socket, SocketAddr } from "../net/socket.ts";
+import type { Arrival } from "./arrival.ts";
 import type { SessionContext } from "./session.ts";
 import { Wire } from "./wire.ts";
 
 /** A PROXY header has to be there within so long: time for one retransmission, as its specification wants. */
 const HEADER_MS = 3_000;
-
-/** A connection that may have a session; limits.leave() is told of its client when it ends. */
-export interface Arrival {
-  readonly socket: Socket;
-  readonly client: SocketAddr;
-  /** What has been read of it and is the client's. */
-  readonly early: Uint8Array | undefined;
-}
 
 type EntranceContext = Pick<SessionContext, "settings" | "limits" | "clock" | "emit">;
 
@@ -32,11 +25,11 @@ export class Entrance {
     this.#enter = enter;
   }
 
-  /** Takes a connection that was just accepted, or closes it. */
-  take(socket: Socket): void {
+  /** Takes a connection that was just accepted, or closes it; `tls`: at a listener whose clients speak that. */
+  take(socket: Socket, tls: boolean): void {
     const { proxies } = this.#context().settings;
-    if (proxies.length > 0 && isWithin(proxies, socket.remoteAddr)) void this.#takeFromProxy(socket);
-    else this.#admit({ socket, client: socket.remoteAddr, early: undefined });
+    if (proxies.length > 0 && isWithin(proxies, socket.remoteAddr)) void this.#takeFromProxy(socket, tls);
+    else this.#admit({ socket, client: socket.remoteAddr, tls, early: undefined });
   }
 
   /** Closes what is still on its way in. */
@@ -54,7 +47,7 @@ export class Entrance {
   }
 
   /** Never rejects. */
-  async #takeFromProxy(socket: Socket): Promise<void> {
+  async #takeFromProxy(socket: Socket, tls: boolean): Promise<void> {
     const context = this.#context();
     const { limits, settings, clock } = context;
     const proxy = socket.remoteAddr;
@@ -73,7 +66,7 @@ export class Entrance {
       const header = await wire.take(decodeProxyHeader);
       reason = undefined;
       if (!header.client) await wire.peek();
-      arrival = { socket, client: header.client ?? proxy, early: wire.rest() };
+      arrival = { socket, client: header.client ?? proxy, tls, early: wire.rest() };
     } catch {
       // A proxy that only looks whether somebody is here says nothing, or nothing behind a header of its own: no harm is done.
     }
