@@ -10,7 +10,7 @@ export type TlsQuestion =
 
 export type TlsAct =
   | { readonly do: "read" | "closeWrite" | "close" }
-  | { readonly do: "write"; readonly bytes: Uint8Array };
+  | { readonly do: "write"; readonly bytes: ArrayBuffer };
 
 /** In the main thread: the TLS of one worker. */
 export class TlsDesk {
@@ -25,15 +25,15 @@ export class TlsDesk {
   }
 
   /** Rejects with NetError. */
-  async act(id: number, which: "sealed" | "clear", act: TlsAct): Promise<Uint8Array | null | undefined> {
+  async act(id: number, which: "sealed" | "clear", act: TlsAct): Promise<ArrayBuffer | null | undefined> {
     const open = this.#open.get(id);
     if (!open) throw new NetError("closed", "Cannot speak TLS: closed");
     const end = open.ends[which];
     switch (act.do) {
       case "read":
-        return copied(await end.read());
+        return memoryOf(await end.read());
       case "write":
-        return void await end.write(act.bytes);
+        return void await end.write(new Uint8Array(act.bytes));
       case "closeWrite":
         return void await end.closeWrite();
       case "close":
@@ -60,8 +60,11 @@ export function remoteTls(ask: (question: TlsQuestion) => Promise<unknown>): Tls
     const end = (end: "sealed" | "clear"): TlsEnd => {
       const acted = (act: TlsAct) => ask({ type: "tls", id, end, act });
       return {
-        read: async () => await acted({ do: "read" }) as Uint8Array | null,
-        write: async (bytes) => void await acted({ do: "write", bytes: copied(bytes) }),
+        read: async () => {
+          const memory = await acted({ do: "read" }) as ArrayBuffer | null;
+          return memory && new Uint8Array(memory);
+        },
+        write: async (bytes) => void await acted({ do: "write", bytes: memoryOf(bytes) }),
         closeWrite: async () => void await acted({ do: "closeWrite" }),
         close: () => void acted({ do: "close" }).catch(() => {}),
       };
@@ -71,7 +74,9 @@ export function remoteTls(ask: (question: TlsQuestion) => Promise<unknown>): Tls
   };
 }
 
-/** The octets alone: with a view goes all of the memory it is of. */
-function copied<B extends Uint8Array | null>(bytes: B): B {
-  return bytes && bytes.length < bytes.buffer.byteLength ? bytes.slice() as B : bytes;
+/** The octets in memory of their own: with a view goes all that it is of, and Deno looks at each octet of it by itself. */
+function memoryOf(bytes: Uint8Array): ArrayBuffer;
+function memoryOf(bytes: Uint8Array | null): ArrayBuffer | null;
+function memoryOf(bytes: Uint8Array | null): ArrayBuffer | null {
+  return bytes && new Uint8Array(bytes).buffer;
 }

@@ -26,7 +26,7 @@ async function startPool(count: number, events: Event[]): Promise<{ pool: Worker
   const flags = { allow: ["127.0.0.1"], logLevel: "error" };
   const emit = (event: Event) => void events.push(event);
   const pool = await WorkerPool.start({ libc: libc!, entry, count, emit }, {
-    setup: { config: { environment: {}, flags }, listen: [addr], otherListeners: [] },
+    setup: { config: { environment: {}, flags }, listen: [addr], tls: [], otherListeners: [] },
     naming: { resolver: new MemoryResolver(), servers: [], close: () => {} },
     authenticator: undefined,
   });
