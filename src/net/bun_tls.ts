@@ -30,7 +30,7 @@ export const bunTls: TlsRuntime = {
       serverName: name,
       rejectUnauthorized: true,
       ...ca !== undefined && { ca },
-      ...identity,
+      ...identity && { cert: identity.cert, key: identity.key },
     });
     const sealed = clear.then(({ localAddr }) => meetingOfWires.from(localAddr.port));
     return endsOf(sealed, clear, true);

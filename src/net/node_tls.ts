@@ -25,12 +25,7 @@ export const nodeTls: TlsRuntime = {
       accept: () =>
         endsOf((stream, secured, failed) => {
           // A server for each client, so that it is known whose handshake is over.
-          const server = createServer(options, secured);
-          server.on("tlsClientError", (error) => {
-            const refused = (error as { code?: string }).code === "ECONNRESET" && !stream.readableEnded;
-            failed(refused ? new NetError("other", "Cannot speak TLS: the certificate is no good") : error);
-          });
-          server.emit("connection", stream);
+          createServer(options, secured).on("tlsClientError", failed).emit("connection", stream);
         }),
       close: () => {},
     };
@@ -38,7 +33,13 @@ export const nodeTls: TlsRuntime = {
   connect: ({ name, ca, identity }) =>
     endsOf((stream, secured, failed) => {
       const who = isIP(name) === 0 ? { servername: name } : { host: name };
-      const options = { socket: stream, ...who, ...ca !== undefined && { ca }, ...identity, minVersion: "TLSv1.2" };
+      const options = {
+        socket: stream,
+        ...who,
+        ...ca !== undefined && { ca },
+        ...identity && { cert: identity.cert, key: identity.key },
+        minVersion: "TLSv1.2",
+      };
       const tls = connect(options as Parameters<typeof connect>[0], () => secured(tls));
       tls.on("error", failed);
     }),

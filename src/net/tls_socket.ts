@@ -13,8 +13,10 @@ export async function secure(socket: Socket, ends: TlsEnds, clock: Clock): Promi
     await ends.secured;
     return secured;
   } catch (error) {
+    // Runtimes end TLS without a word where they do not like what a client has shown.
+    const refused = !secured.ended && error instanceof NetError && error.kind === "closed";
     await secured.leave(FAREWELL_MS);
-    throw error;
+    throw refused ? new NetError("other", "Cannot speak TLS: the certificate is no good", { cause: error }) : error;
   }
 }
 
@@ -29,6 +31,8 @@ class TlsSocket implements Socket {
   #wake = () => {};
   #failure: NetError | undefined;
   #closed = false;
+  /** Whether the other side has said all, or cannot. */
+  ended = false;
 
   constructor(socket: Socket, ends: TlsEnds, clock: Clock) {
     this.#socket = socket;
@@ -108,8 +112,10 @@ class TlsSocket implements Socket {
       for (let chunk = await this.#socket.read(); chunk; chunk = await this.#socket.read()) {
         if (!this.#closed) await sealed.write(chunk).catch((error) => this.#fail(error));
       }
+      this.ended = true;
       await sealed.closeWrite();
     } catch (error) {
+      this.ended = true;
       this.#fail(error);
     }
   }

@@ -28,6 +28,7 @@ async function startPool(count: number, events: Event[]): Promise<{ pool: Worker
   const pool = await WorkerPool.start({ libc: libc!, entry, count, emit }, {
     setup: { config: { environment: {}, flags }, listen: [addr], tls: [], otherListeners: [] },
     naming: { resolver: new MemoryResolver(), servers: [], close: () => {} },
+    source: { open: () => assert.fail("no TLS here"), close: () => {} },
     authenticator: undefined,
   });
   return { pool, addr };

@@ -134,7 +134,7 @@ describe("A wrong file is told by path, line, value and what was expected", () =
     [rule(`via = [${"'socks5://a',".repeat(9)}]`), "line 3: rules[0].via: has more than 8 gateways"],
     [
       rule("via = 'ftp://a'"),
-      "line 3: rules[0].via: 'ftp://a' is of the scheme 'ftp:', which is neither socks5: nor http:",
+      "line 3: rules[0].via: 'ftp://a' is of the scheme 'ftp:', which is none of socks5:, socks5s:, http: and https:",
     ],
     [
       "[[upstreams]]\nname = 'a b'\nchains = ['socks5://a']",
