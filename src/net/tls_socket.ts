@@ -4,7 +4,7 @@ import type { Socket, SocketAddr } from "./socket.ts";
 import type { TlsEnds } from "./tls.ts";
 
 /** What was written has so long to leave a socket that is closed (ms), and the reason of a handshake that failed. */
-const LINGER_MS = 5_000, FAREWELL_MS = 1_000;
+const LINGER_MS = 5_000, FAREWELL_MS = 250;
 
 /** TLS over `socket`, whose octets go through `ends`. Rejects with NetError where there is no handshake; it is closed then. */
 export async function secure(socket: Socket, ends: TlsEnds, clock: Clock): Promise<Socket> {
