@@ -52,11 +52,13 @@ export class TlsDesk {
   }
 }
 
-/** In a worker: has the main thread speak TLS. */
-export function remoteTls(ask: (question: TlsQuestion) => Promise<unknown>): TlsSource["open"] {
-  let lastId = 0;
+/** In a worker: has the main thread speak TLS. `nextId` gives no number twice, whatever the generation. */
+export function remoteTls(
+  ask: (question: TlsQuestion) => Promise<unknown>,
+  nextId: () => number,
+): TlsSource["open"] {
   return (name) => {
-    const id = ++lastId;
+    const id = nextId();
     const end = (end: "sealed" | "clear"): TlsEnd => {
       const acted = (act: TlsAct) => ask({ type: "tls", id, end, act });
       return {

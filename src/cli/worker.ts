@@ -79,6 +79,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     }
   });
   const net = linuxNet(engine);
+  let lastTls = 0;
   const compose = ({ generation, asksForPasswords, otherListeners }: Setup, config: Config) => {
     const asking = (question: Asking) => exchange.ask({ ...question, generation });
     const system = resolveByLookup(
@@ -101,7 +102,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
         clock,
         naming,
         authenticator: asksForPasswords ? askingAuthenticator(asking) : undefined,
-        tls: tlsBy(remoteTls(asking), clock),
+        tls: tlsBy(remoteTls(asking, () => ++lastTls), clock),
         ownListeners: () => [...gateway.addrs, ...otherListeners],
         emit,
         counters,

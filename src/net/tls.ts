@@ -67,7 +67,10 @@ const states: readonly (readonly [RegExp, string])[] = [
   [/NOT_RETURN_A_CERTIFICATE|NO_CERTIFICATES|no certificates/, "no certificate was shown"],
   [/ALERT_CERTIFICATE_REQUIRED|CertificateRequired/, "it wants a certificate"],
   [/ALERT_UNKNOWN_CA|received fatal alert: UnknownCA/, "it does not know the authority of our certificate"],
-  [/SELF_SIGNED|UNABLE_TO_|UnknownIssuer|CERT_UNTRUSTED/, "the certificate is of an authority that is not known here"],
+  [
+    /SELF_SIGNED|UNABLE_TO_|UnknownIssuer|BadSignature|SIGNATURE_FAILURE|CERT_UNTRUSTED/,
+    "the certificate is of an authority that is not known here",
+  ],
   [/invalid peer certificate|CERT_|CERTIFICATE_VERIFY_FAILED/, "the certificate is no good"],
   [/PROTOCOL_VERSION|ProtocolVersion|UNSUPPORTED_PROTOCOL|SupportedVersions/, "no version of TLS in common"],
   [/WRONG_VERSION|InvalidContentType|HTTP_REQUEST|InvalidMessage|corrupt message/, "that is no TLS"],
