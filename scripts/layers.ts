@@ -55,10 +55,10 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
   ],
   [
     "src/admin/",
-    "src/admin/ src/events.ts src/protocol/codes.ts src/protocol/address.ts src/net/socket.ts hono hono/bearer-auth hono/html prom-client",
+    "src/admin/ src/events.ts src/dns/asked.ts src/protocol/codes.ts src/protocol/address.ts src/net/socket.ts hono hono/accepts hono/basic-auth hono/bearer-auth hono/combine hono/html hono/utils/buffer prom-client",
     silent,
   ],
-  ["src/events.ts", "src/protocol/ src/net/socket.ts", silent],
+  ["src/events.ts", "src/protocol/ src/net/socket.ts src/dns/asked.ts", silent],
   [
     "src/config/",
     "src/config/ src/protocol/ src/net/socket.ts src/gateway/settings.ts src/gateway/rules/ src/gateway/upstreams/upstream.ts " +

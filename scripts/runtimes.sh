@@ -39,3 +39,8 @@ fetch_packages() {
   (install_in "$root") || fail "Cannot fetch the packages that package.json names"
   touch "$modules"
 }
+
+# Runs a script of this project on whichever runtime is there.
+run() { # FILE [ARGUMENT...]
+  if has bun; then bun --no-env-file "$@"; else deno run -A --quiet --node-modules-dir=manual "$@"; fi
+}

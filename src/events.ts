@@ -1,3 +1,4 @@
+import type { Asked, CacheOutcome } from "./dns/asked.ts";
 import type { Address } from "./protocol/address.ts";
 import type { Command, Method } from "./protocol/codes.ts";
 import type { ByteCounts, SocketAddr } from "./net/socket.ts";
@@ -16,8 +17,12 @@ export type Event =
   | { readonly type: "session-closed"; readonly session: SessionRecord }
   | { readonly type: "client-turned-away"; readonly client: SocketAddr; readonly reason: TurnedAway }
   | { readonly type: "accept-failed"; readonly addr: SocketAddr; readonly error: Error }
+  /** It has failed again since. */
+  | { readonly type: "accept-failing"; readonly addr: SocketAddr }
   | { readonly type: "accept-recovered"; readonly addr: SocketAddr; readonly failures: number }
   | UpstreamEvent
+  | ({ readonly type: "dns-asked" } & Asked)
+  | { readonly type: "dns-cache"; readonly outcome: CacheOutcome }
   /** New clients get another configuration from now on; what was known of upstreams is not any more. */
   | { readonly type: "reconfigured" }
   | { readonly type: "reloaded"; readonly opened: readonly SocketAddr[]; readonly closed: readonly SocketAddr[] }

@@ -1,5 +1,8 @@
 import type { MiddlewareHandler } from "hono";
+import { basicAuth } from "hono/basic-auth";
 import { bearerAuth } from "hono/bearer-auth";
+import { some } from "hono/combine";
+import { timingSafeEqual } from "hono/utils/buffer";
 
 /** Who may ask the admin endpoint for what. */
 export interface AdminAccess {
@@ -7,25 +10,41 @@ export interface AdminAccess {
   readonly token?: string | undefined;
   /** Whether others than this machine reach it. */
   readonly exposed: boolean;
+  /** Whether it is a unix socket: its file says who reaches it, and no page in a browser does. */
+  readonly unix?: boolean;
 }
 
 /** Metrics: for everyone where there is no token. */
 export function countsAccess({ token }: AdminAccess): MiddlewareHandler {
-  return byToken(token, open);
+  return token === undefined ? open : bearerAuth({ token });
 }
 
 /** Who uses the gateway, and for what: without a token, for this machine alone. */
-export function readAccess({ token, exposed }: AdminAccess): MiddlewareHandler {
-  return byToken(token, exposed ? refused : local);
+export function readAccess({ token, exposed, unix }: AdminAccess): MiddlewareHandler {
+  return token === undefined ? unasked(exposed, unix) : some(byPassword(token), bearerAuth({ token }));
 }
 
-/** What changes something wants the token. */
+/** The same for people: a browser asks them for the token, and sends it along from then on. */
+export function pageAccess({ token, exposed, unix }: AdminAccess): MiddlewareHandler {
+  return token === undefined ? unasked(exposed, unix) : some(bearerAuth({ token }), byPassword(token));
+}
+
+/** What changes something wants the token, and not as a password: a browser adds that to what other sites make it send. */
 export function changeAccess({ token }: AdminAccess): MiddlewareHandler {
-  return byToken(token, refused);
+  return token === undefined ? refused : bearerAuth({ token });
 }
 
-function byToken(token: string | undefined, otherwise: MiddlewareHandler): MiddlewareHandler {
-  return token === undefined ? otherwise : bearerAuth({ token });
+function unasked(exposed: boolean, unix: boolean | undefined): MiddlewareHandler {
+  return exposed ? refused : unix ? open : local;
+}
+
+/** A password is kept for one address and port; a cookie would go to every port of this machine. */
+function byPassword(token: string): MiddlewareHandler {
+  return basicAuth({
+    verifyUser: (_, password) => timingSafeEqual(password, token),
+    realm: "gate46",
+    invalidUserMessage: "Cannot show that: the password is the token of --admin-token-file, with any name\n",
+  });
 }
 
 const open: MiddlewareHandler = (_, next) => next();

@@ -1,7 +1,8 @@
 import { addressText } from "../protocol/address.ts";
 import { commandName, replyLabel } from "../protocol/codes.ts";
 import type { Emit, RelayType, SessionEnd, SessionRecord } from "../events.ts";
-import type { Activity, FailureView, RelayView, SessionView } from "./status.ts";
+import { fits } from "./fits.ts";
+import type { Activity, FailureView, RelayView, SessionView, WantedSessions } from "./status.ts";
 
 /** Failures that are kept. */
 const MAX_FAILURES = 50;
@@ -24,6 +25,8 @@ export class ActivityLog {
   readonly sessions: ReadonlySet<SessionRecord>;
   readonly #live = new Set<SessionRecord>();
   readonly #failures: FailureView[] = [];
+  #clients = 0;
+  #failed = 0;
   /** Of sessions that have ended. */
   readonly #ended = Object.fromEntries(relayTypes.map((type) => [type, { total: 0, up: 0, down: 0 }])) as Record<
     RelayType,
@@ -37,41 +40,47 @@ export class ActivityLog {
   readonly listen: Emit = (event) => {
     switch (event.type) {
       case "session-opened":
+        this.#clients++;
         this.#live.add(event.session);
         break;
       case "session-closed":
         this.#close(event.session);
         break;
       case "client-turned-away":
+        this.#clients++;
         this.#fail({ client: event.client.host, end: event.reason });
         break;
     }
   };
 
-  /** `now` is of the clock that sessions have their times from; of the sessions the youngest, `most` at most. */
-  activity(now: number, most: number): Activity {
+  /** `now` is of the clock that sessions have their times from. */
+  activity(now: number, wanted: WantedSessions): Activity {
     const relays = Object.fromEntries(
       relayTypes.map((type) => [type, { sessions: 0, ...this.#ended[type] }]),
     ) as Record<
       RelayType,
       { -readonly [K in keyof RelayView]: RelayView[K] }
     >;
-    const sessions: SessionView[] = [];
-    let rest = this.#live.size;
-    for (const session of this.#live) {
-      if (rest-- <= most) sessions.push(view(session, now));
-      const relay = session.relayType && relays[session.relayType];
+    for (const { relayType, counts } of this.#live) {
+      const relay = relayType && relays[relayType];
       if (!relay) continue;
       relay.sessions++;
       relay.total++;
-      relay.up += session.counts.up;
-      relay.down += session.counts.down;
+      relay.up += counts.up;
+      relay.down += counts.down;
     }
+    const { filter } = wanted;
+    const youngest = Array.from(this.#live).reverse();
+    const matching = filter ? youngest.filter((session) => fits(view(session, now), filter)) : youngest;
     return {
       sessionCount: this.#live.size,
-      sessions: sessions.reverse(),
+      matchCount: matching.length,
+      sessions: some(matching, wanted.most, ({ counts }) => counts.up + counts.down)
+        .map((session) => view(session, now)),
       failures: this.#failures.toReversed(),
       relays,
+      clients: this.#clients,
+      failed: this.#failed,
     };
   }
 
@@ -97,6 +106,7 @@ export class ActivityLog {
   }
 
   #fail(failure: Omit<FailureView, "at" | "count">): void {
+    this.#failed++;
     const last = this.#failures.at(-1);
     const again = last && sameFailure(last, failure);
     if (again) this.#failures.pop();
@@ -112,12 +122,27 @@ export function allActivity(threads: readonly Activity[], most: number): Activit
     const sum = (field: keyof RelayView) => each.reduce((sum, relay) => sum + relay[field], 0);
     return [type, { sessions: sum("sessions"), total: sum("total"), up: sum("up"), down: sum("down") }];
   })) as unknown as Record<RelayType, RelayView>;
+  const all = (field: "sessionCount" | "matchCount" | "clients" | "failed") =>
+    threads.reduce((sum, thread) => sum + thread[field], 0);
+  const sessions = threads.flatMap(({ sessions }) => sessions).sort((a, b) => a.ageMs - b.ageMs);
   return {
-    sessionCount: threads.reduce((sum, { sessionCount }) => sum + sessionCount, 0),
-    sessions: threads.flatMap(({ sessions }) => sessions).sort((a, b) => a.ageMs - b.ageMs).slice(0, most),
+    sessionCount: all("sessionCount"),
+    matchCount: all("matchCount"),
+    sessions: some(sessions, most, ({ up, down }) => up + down),
     failures: threads.flatMap(({ failures }) => failures).sort((a, b) => b.at - a.at).slice(0, MAX_FAILURES),
     relays,
+    clients: all("clients"),
+    failed: all("failed"),
   };
+}
+
+/** Of more than `most` the youngest half and, of the others, those that moved the most; in their order. */
+function some<T>(youngestFirst: readonly T[], most: number, octets: (session: T) => number): readonly T[] {
+  if (youngestFirst.length <= most) return youngestFirst;
+  const young = Math.ceil(most / 2);
+  const busy = youngestFirst.slice(young).sort((a, b) => octets(b) - octets(a)).slice(0, most - young);
+  const chosen = new Set(busy);
+  return youngestFirst.filter((session, place) => place < young || chosen.has(session));
 }
 
 function view(session: SessionRecord, now: number): SessionView {

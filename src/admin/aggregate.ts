@@ -3,10 +3,26 @@ import { AggregatorRegistry, type MetricObjectWithValues, type MetricValue, Regi
 /** The metrics of one thread, as it can send them to another. */
 export type Snapshot = readonly MetricObjectWithValues<MetricValue<string>>[];
 
-export const aggregateType = Registry.PROMETHEUS_CONTENT_TYPE;
+/** What scrapers may want; the first is for who does not say. */
+export const formats = [Registry.PROMETHEUS_CONTENT_TYPE, Registry.OPENMETRICS_CONTENT_TYPE] as const;
 
 /** One text for the metrics of several threads: what they count is added up. */
-export async function aggregateText(snapshots: readonly Snapshot[]): Promise<string> {
+export async function exposition(snapshots: readonly Snapshot[], format: (typeof formats)[number]): Promise<string> {
   const named = snapshots.filter((snapshot) => snapshot.length > 0);
-  return named.length === 0 ? "" : await AggregatorRegistry.aggregate(named as unknown as object[]).metrics();
+  const open = format === Registry.OPENMETRICS_CONTENT_TYPE ? named.map(withFamilyNames) : named;
+  const all: Registry<typeof format> = AggregatorRegistry.aggregate(open as unknown as object[]);
+  all.setContentType(format);
+  return await all.metrics();
+}
+
+/** In OpenMetrics `_total` is of a counter's samples, not of its name; the library adds it to whatever name there is. */
+function withFamilyNames(snapshot: Snapshot): Snapshot {
+  return snapshot.map((metric) => ({
+    ...metric,
+    name: isCounter(metric) ? metric.name.replace(/_total$/, "") : metric.name,
+  }));
+}
+
+function isCounter({ type }: Snapshot[number]): boolean {
+  return (type as unknown) === "counter"; // it is a word, whatever its declaration says
 }

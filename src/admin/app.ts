@@ -1,31 +1,21 @@
 import { Hono } from "hono";
-import { type AdminAccess, changeAccess, countsAccess, readAccess } from "./access.ts";
+import { accepts } from "hono/accepts";
+import { type AdminAccess, changeAccess, countsAccess, pageAccess, readAccess } from "./access.ts";
+import { exposition, formats, type Snapshot } from "./aggregate.ts";
 import { pageHeaders, statusPage } from "./page/page.ts";
-import type { ChainHealth, Status } from "./status.ts";
-
-/** How the gateway is, asked at each request. */
-export interface Health {
-  /** Whether it takes new clients; `state` says why, or why not. */
-  readonly ready: boolean;
-  readonly state: "ready" | "draining" | "not listening" | "no upstream";
-  readonly sessions: number;
-  /** Chains of upstream gateways of which it is known how they are. */
-  readonly upstreams?: readonly ChainHealth[];
-}
-
-/** What is counted, in Prometheus' text format. */
-export interface MetricsSource {
-  readonly contentType: string;
-  metrics(): Promise<string>;
-}
+import { tools } from "./page/tools.ts";
+import type { Health } from "./readiness.ts";
+import type { Status, WantedSessions } from "./status.ts";
 
 /** The program, as the admin endpoint sees and moves it. */
 export interface AdminSource {
   health(): Health;
+  /** Whether anything here still serves clients; where nothing does, only a new start helps. */
+  alive(): boolean;
+  /** Of each thread, and of the program; undefined as long as it starts. */
+  metrics(): Promise<readonly Snapshot[] | undefined>;
   /** Undefined as long as it starts. */
-  metrics(): MetricsSource | undefined;
-  /** With so many sessions at most; undefined as long as it starts. */
-  status(most: number): Promise<Status | undefined>;
+  status(sessions: WantedSessions): Promise<Status | undefined>;
   /** Ends a session at once; whether there was one of that number. */
   endSession(id: number): Promise<boolean>;
   /** What was wrong, where something was; then all is as before. */
@@ -37,32 +27,38 @@ export interface AdminSource {
 /** Sessions that are told where nobody says how many. */
 const MAX_SESSIONS = 1_000;
 
-/** Those on the page: the youngest. */
-const MAX_SESSIONS_SHOWN = 300;
-
 /** The admin endpoint: for probes, Prometheus and `gate46 sessions`. */
 export function adminApp(source: AdminSource, access: AdminAccess): Hono {
   const app = new Hono();
-  app.get("/healthz", (context) => context.json({ alive: true }));
+  app.get("/healthz", (context) => {
+    const alive = source.alive();
+    return context.json({ alive }, alive ? 200 : 503);
+  });
   app.get("/readyz", (context) => {
     const now = source.health();
     return context.json(now, now.ready ? 200 : 503);
   });
   app.get("/metrics", countsAccess(access), async (context) => {
-    const metrics = source.metrics();
-    if (!metrics) return context.text("not started\n", 503);
-    context.header("Content-Type", metrics.contentType);
-    return context.body(await metrics.metrics());
+    const snapshots = await source.metrics();
+    if (!snapshots) return context.text("not started\n", 503);
+    const types = formats.map((format) => format.split(";")[0]!);
+    const type = accepts(context, { header: "Accept", supports: types, default: types[0]! });
+    const format = formats[types.indexOf(type)]!;
+    context.header("Content-Type", format);
+    return context.body(await exposition(snapshots, format));
   });
-  app.get("/", readAccess(access), async (context) => {
-    const status = await source.status(MAX_SESSIONS_SHOWN);
+  app.get("/", pageAccess(access), async (context) => {
+    const { sort, filter = "" } = context.req.query();
+    const status = await source.status({ most: tools.maxSessions, filter });
     if (!status) return context.text("not started\n", 503);
-    for (const [name, value] of Object.entries(pageHeaders)) context.header(name, value);
-    return context.html(await statusPage(status, context.req.query("sort")));
+    for (const [name, value] of Object.entries(await pageHeaders())) context.header(name, value);
+    return context.html(await statusPage(status, { sort, filter }));
   });
   app.get("/api/status", readAccess(access), async (context) => {
-    const asked = Number(context.req.query("sessions") ?? MAX_SESSIONS);
-    const status = await source.status(Number.isInteger(asked) && asked >= 0 ? asked : MAX_SESSIONS);
+    const { sessions = MAX_SESSIONS, filter = "" } = context.req.query();
+    const asked = Number(sessions);
+    const most = Number.isInteger(asked) && asked >= 0 ? asked : MAX_SESSIONS;
+    const status = await source.status({ most, filter });
     context.header("Cache-Control", "no-store");
     return status ? context.json(status) : context.json({ error: "not started" }, 503);
   });

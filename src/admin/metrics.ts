@@ -1,28 +1,99 @@
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import { Command, commandName, Reply, replyLabel } from "../protocol/codes.ts";
-import type { Emit, Event, SessionRecord } from "../events.ts";
+import { Gauge, Registry } from "prom-client";
+import { AddressType, Command, commandName, Reply, replyLabel } from "../protocol/codes.ts";
+import { type Emit, type Event, relayType, type SessionEnd, type SessionRecord } from "../events.ts";
+import { Distribution } from "./distribution.ts";
+import { Tally, type TallyOptions } from "./tally.ts";
 
-/** Counts events for Prometheus. Every label has a closed set of values: nothing a client sends becomes one. */
+const relayTypes = ["A", "B", "C", "D"], directions = ["up", "down"] as const;
+
+/** Ends of sessions that never said what they want. */
+const handshakeFailures: ReadonlySet<SessionEnd> = new Set<SessionEnd>([
+  "no-acceptable-method",
+  "authentication-failed",
+  "protocol-error",
+  "handshake-timeout",
+]);
+
+/** What became of a dial, by the reply that it brought; others have "failed". */
+const dialOutcomes: Readonly<Record<number, string>> = {
+  [Reply.Succeeded]: "connected",
+  [Reply.NotAllowed]: "denied",
+  [Reply.NetworkUnreachable]: "unreachable",
+  [Reply.HostUnreachable]: "unreachable",
+  [Reply.ConnectionRefused]: "refused",
+  [Reply.TtlExpired]: "timed-out",
+};
+
+/** Counts of a thread that are not events. */
+export interface ThreadCounts {
+  /** From 1. */
+  readonly worker: number;
+  /** How long it did not wait for the kernel, in all (ms). */
+  busyMs(): number;
+}
+
+/** Counts events of one thread for Prometheus. Every label has a closed set of values: nothing a client sends becomes one. */
 export class Metrics {
   readonly registry = new Registry();
   readonly #live: ReadonlySet<SessionRecord>;
-  /** Bytes and datagrams of sessions that have ended. */
-  readonly #ended = { bytes: { up: 0, down: 0 }, datagrams: { up: 0, down: 0 } };
-  readonly #sessions = this.#counter("sessions_total", "Sessions ended, by how", ["end"]);
+  #users: ReadonlySet<string> | undefined;
+  readonly #sessions = this.#counter("sessions_ended_total", "Sessions ended, by how", ["end"]);
   readonly #turnedAway = this.#counter("clients_turned_away_total", "Connections closed before a session", ["reason"]);
+  readonly #handshakes = this.#counter(
+    "handshake_failures_total",
+    "Sessions that ended before their request was there, and not by the client",
+    ["reason"],
+  );
   readonly #requests = this.#counter("requests_total", "Requests, by command", ["command"]);
-  readonly #replies = this.#counter("replies_total", "Final replies, by code", ["reply"]);
-  readonly #relays = this.#counter("relays_total", "Relays, by relay type of RFC 3089", ["type"]);
-  readonly #dropped = this.#counter("datagrams_dropped_total", "Datagrams that went no further", ["reason"]);
+  readonly #replies = this.#counter("replies_total", "Final replies, by command and code", ["command", "reply"]);
+  readonly #relays = this.#counter("relays_total", "Relays, by relay type of RFC 3089", ["relay"]);
+  readonly #bytes = this.#moving("bytes_total", "Payload relayed: up is towards the destination", "counts");
+  readonly #datagrams = this.#moving("datagrams_total", "UDP datagrams relayed", "datagrams");
+  readonly #dropped = this.#tally({
+    name: "datagrams_dropped_total",
+    help: "Datagrams that went no further",
+    labels: ["reason"],
+    now: (add) => {
+      for (const { dropped } of this.#live) for (const [reason, count] of Object.entries(dropped)) add(count, reason);
+    },
+  });
+  readonly #userSessions = this.#counter("user_sessions_total", "Sessions ended, by user", ["user"]);
+  readonly #userBytes = this.#tally({
+    name: "user_bytes_total",
+    help: "Payload relayed, by user",
+    labels: ["user", "direction"],
+    now: (add) => {
+      for (const { username, counts } of this.#live) {
+        const user = this.#user(username);
+        if (user === undefined) continue;
+        for (const direction of directions) add(counts[direction], user, direction);
+      }
+    },
+  });
+  readonly #cache = this.#counter("dns_cache_lookups_total", "Names asked of the cache of DNS answers", ["outcome"]);
   readonly #faults = this.#counter("faults_total", "Errors that nobody foresaw", []);
   readonly #acceptFailures = this.#counter("accept_failures_total", "Failed accepts, as without descriptors", []);
-  readonly #dial = new Histogram({
-    name: "gate46_dial_seconds",
-    help: "From request to connection or failure, CONNECT only",
-    buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-    registers: [this.registry],
-  });
-
+  readonly #dial = this.#histogram(
+    "dial_seconds",
+    "From request to connection or failure, with resolving; CONNECT only",
+    ["relay", "outcome"],
+    [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+  );
+  readonly #dns = this.#histogram(
+    "dns_seconds",
+    "Questions to the system's resolver and to DNS servers, without those that the cache answered",
+    ["transport", "outcome"],
+    [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+  );
+  readonly #duration = this.#histogram("session_seconds", "How long sessions that relayed have lasted", ["relay"], [
+    0.1,
+    1,
+    10,
+    60,
+    600,
+    3_600,
+    86_400,
+  ]);
   /** Of several threads the one that fares worst is told. */
   readonly #upstreams = new Gauge({
     name: "gate46_upstream_up",
@@ -33,21 +104,44 @@ export class Metrics {
   });
 
   /** `live` are the sessions under way; one that ends is no longer among them when that is told here. */
-  constructor(live: ReadonlySet<SessionRecord>) {
+  constructor(live: ReadonlySet<SessionRecord>, thread?: ThreadCounts) {
     this.#live = live;
-    new Gauge({
-      name: "gate46_sessions",
-      help: "Sessions now",
-      registers: [this.registry],
-      collect() {
-        this.set(live.size);
+    this.#tally({ name: "sessions", help: "Sessions now", gauge: true, now: (add) => add(live.size) });
+    this.#tally({
+      name: "relaying_sessions",
+      help: "Sessions that relay now, by relay type of RFC 3089",
+      labels: ["relay"],
+      gauge: true,
+      now: (add) => {
+        for (const type of relayTypes) add(0, type);
+        for (const { relayType } of live) if (relayType) add(1, relayType);
       },
     });
-    this.#total("bytes_total", "Payload relayed, by direction: up is towards the destination", "bytes", "counts");
-    this.#total("datagrams_total", "UDP datagrams relayed, by direction", "datagrams", "datagrams");
-    for (const reply of Object.values(Reply)) this.#replies.inc({ reply: replyLabel(reply) }, 0);
-    for (const command of Object.values(Command)) this.#requests.inc({ command: commandName(command) }, 0);
-    for (const type of ["A", "B", "C", "D"]) this.#relays.inc({ type }, 0);
+    if (thread) {
+      this.#tally({
+        name: "worker_busy_seconds_total",
+        help: "How long a thread that serves clients did not wait",
+        labels: ["worker"],
+        now: (add) => add(thread.busyMs() / 1_000, String(thread.worker)),
+      });
+    }
+    for (const command of Object.values(Command).map(commandName)) {
+      this.#requests.add(0, command);
+      for (const reply of Object.values(Reply)) this.#replies.add(0, command, replyLabel(reply));
+    }
+    for (const type of relayTypes) {
+      this.#relays.add(0, type);
+      for (const direction of directions) {
+        for (const moved of [this.#bytes, this.#datagrams]) moved.add(0, type, direction);
+      }
+    }
+    for (const reason of handshakeFailures) this.#handshakes.add(0, reason);
+    for (const total of [this.#faults, this.#acceptFailures]) total.add(0);
+  }
+
+  /** From now on these users have counts of their own, and all others one together; none have where it is undefined. */
+  nameUsers(users: readonly string[] | undefined): void {
+    this.#users = users && new Set(users);
   }
 
   readonly listen: Emit = (event: Event) => {
@@ -56,13 +150,17 @@ export class Metrics {
         this.#close(event.session);
         break;
       case "client-turned-away":
-        this.#turnedAway.inc({ reason: event.reason });
+        this.#turnedAway.add(1, event.reason);
+        break;
+      case "dns-asked":
+        this.#dns.observe(event.ms / 1_000, event.by, event.outcome);
+        break;
+      case "dns-cache":
+        this.#cache.add(1, event.outcome);
         break;
       case "accept-failed":
-        this.#acceptFailures.inc();
-        break;
-      case "accept-recovered":
-        this.#acceptFailures.inc(event.failures - 1); // the first has been told
+      case "accept-failing":
+        this.#acceptFailures.add(1);
         break;
       case "upstream":
         this.#upstreams.set({ upstream: event.upstream, chain: event.chain }, event.up ? 1 : 0);
@@ -71,44 +169,78 @@ export class Metrics {
         this.#upstreams.reset();
         break;
       case "fault":
-        this.#faults.inc();
+        this.#faults.add(1);
         break;
     }
   };
 
   #close(session: SessionRecord): void {
-    this.#sessions.inc({ end: session.end! });
-    if (session.command) this.#requests.inc({ command: commandName(session.command) });
-    if (session.reply !== undefined) this.#replies.inc({ reply: replyLabel(session.reply) });
-    if (session.relayType) this.#relays.inc({ type: session.relayType });
-    if (session.dialMs !== undefined) this.#dial.observe(session.dialMs / 1_000);
-    for (const [reason, count] of Object.entries(session.dropped)) this.#dropped.inc({ reason }, count);
-    for (const direction of ["up", "down"] as const) {
-      this.#ended.bytes[direction] += session.counts[direction];
-      this.#ended.datagrams[direction] += session.datagrams[direction];
+    const { relayType: relay, end, reply, dialMs, counts, datagrams } = session;
+    const command = session.command && commandName(session.command);
+    this.#sessions.add(1, end!);
+    if (command) this.#requests.add(1, command);
+    else if (handshakeFailures.has(end!)) this.#handshakes.add(1, end!);
+    if (reply !== undefined) this.#replies.add(1, command ?? "none", labelOf(reply));
+    if (dialMs !== undefined) this.#dial.observe(dialMs / 1_000, dialledType(session), outcomeOf(reply));
+    for (const reason in session.dropped) this.#dropped.add(session.dropped[reason as "lost"]!, reason);
+    const user = end === "authentication-failed" ? undefined : this.#user(session.username); // which anyone can say
+    if (user !== undefined) this.#userSessions.add(1, user);
+    if (!relay) return;
+    this.#relays.add(1, relay);
+    this.#duration.observe((session.endedAt! - session.startedAt) / 1_000, relay);
+    for (const direction of directions) {
+      this.#bytes.add(counts[direction], relay, direction);
+      this.#datagrams.add(datagrams[direction], relay, direction);
+      if (user !== undefined) this.#userBytes.add(counts[direction], user, direction);
     }
   }
 
-  #counter<L extends string>(name: string, help: string, labelNames: readonly L[]): Counter<L> {
-    return new Counter({ name: `gate46_${name}`, help, labelNames, registers: [this.registry] });
+  /** Whom a session counts for; undefined where users are not counted, or nobody was asked. */
+  #user(name: string | undefined): string | undefined {
+    if (!this.#users || name === undefined) return undefined;
+    return this.#users.has(name) ? name : "other";
   }
 
-  /** A counter by direction that includes the sessions under way. */
-  #total(name: string, help: string, ended: "bytes" | "datagrams", field: "counts" | "datagrams"): void {
-    const sum = (direction: "up" | "down") => {
-      let total = this.#ended[ended][direction];
-      for (const session of this.#live) total += session[field][direction];
-      return total;
-    };
-    new Counter({
-      name: `gate46_${name}`,
+  #counter(name: string, help: string, labels: readonly string[]): Tally {
+    return this.#tally({ name, help, labels });
+  }
+
+  /** A counter by relay type and direction that includes the sessions under way. */
+  #moving(name: string, help: string, field: "counts" | "datagrams"): Tally {
+    return this.#tally({
+      name,
       help,
-      labelNames: ["direction"],
-      registers: [this.registry],
-      collect() {
-        this.reset();
-        for (const direction of ["up", "down"] as const) this.inc({ direction }, sum(direction));
+      labels: ["relay", "direction"],
+      now: (add) => {
+        for (const session of this.#live) {
+          if (!session.relayType) continue;
+          for (const direction of directions) add(session[field][direction], session.relayType, direction);
+        }
       },
     });
   }
+
+  #tally(options: TallyOptions): Tally {
+    return new Tally(this.registry, { ...options, name: `gate46_${options.name}` });
+  }
+
+  #histogram(name: string, help: string, labels: readonly string[], buckets: readonly number[]): Distribution {
+    return new Distribution(this.registry, { name: `gate46_${name}`, help, labels, buckets });
+  }
+}
+
+/** The relay type that came of a dial, or would have; of a name that led nowhere it is not known. */
+function dialledType({ relayType: relay, client, destination }: SessionRecord): string {
+  if (relay) return relay;
+  return destination && destination.type !== AddressType.DomainName ? relayType(client, destination) : "unknown";
+}
+
+/** An upstream may answer with any octet, which is passed on. */
+function labelOf(reply: number): string {
+  return reply <= Reply.AddressTypeNotSupported ? replyLabel(reply) : "unassigned";
+}
+
+/** Undefined for who left before. */
+function outcomeOf(reply: number | undefined): string {
+  return reply === undefined ? "called-off" : dialOutcomes[reply] ?? "failed";
 }

@@ -1,7 +1,15 @@
 import type { RelayType, SessionEnd, TurnedAway } from "../events.ts";
-import type { SocketAddr } from "../net/socket.ts";
+import type { ChainHealth, Parts } from "./readiness.ts";
 
 /** What goes on, as people see it. Plain data: it can be sent between threads and as JSON. Addresses are texts. */
+
+/** Which sessions somebody wants to see. */
+export interface WantedSessions {
+  /** Of more than so many, the youngest and those that moved the most. */
+  readonly most: number;
+  /** Only those that have each of these words in what is told of them. */
+  readonly filter?: string;
+}
 
 export interface SessionView {
   readonly id: number;
@@ -45,19 +53,17 @@ export interface RelayView {
 
 /** Of one thread, or of all together. */
 export interface Activity {
-  /** How many there are; `sessions` may hold fewer. */
+  /** How many there are, and how many fit the filter; `sessions` may hold fewer. */
   readonly sessionCount: number;
+  readonly matchCount: number;
   /** The youngest first. */
   readonly sessions: readonly SessionView[];
   /** The last first. */
   readonly failures: readonly FailureView[];
   readonly relays: Readonly<Record<RelayType, RelayView>>;
-}
-
-export interface ChainHealth {
-  readonly upstream: string;
-  readonly chain: string;
-  readonly up: boolean;
+  /** Clients that have come since the start, and those that got nothing but a failure. */
+  readonly clients: number;
+  readonly failed: number;
 }
 
 export interface Status extends Activity {
@@ -66,8 +72,10 @@ export interface Status extends Activity {
   /** Threads that serve clients. */
   readonly workers: number;
   readonly upMs: number;
-  readonly listeners: readonly SocketAddr[];
+  readonly listeners: readonly string[];
   readonly upstreams: readonly ChainHealth[];
+  /** What clients depend on, as /readyz tells it. */
+  readonly parts: Parts;
   /** How long sessions have to end, once it drains. */
   readonly drainsForMs?: number;
 }

@@ -1,20 +1,21 @@
 import process from "node:process";
-import type { Health } from "../admin/app.ts";
+import type { Health, Part } from "../admin/readiness.ts";
 import type { SessionView, Status } from "../admin/status.ts";
 import { ConfigError } from "../config/error.ts";
 import type { RawOptions } from "../config/source.ts";
 import { NetError } from "../net/error.ts";
-import { addressText } from "../protocol/address.ts";
 import { readAdminToken } from "./admin.ts";
+import { type Answer, askAdmin } from "./admin_request.ts";
 import { loadConfig } from "./config_file.ts";
-
-/** How long the program may take to answer (ms). */
-const PATIENCE_MS = 3_000;
 
 /** `gate46 healthcheck`: for where there is neither a shell nor curl. Resolves with the exit code. */
 export async function healthcheck(flags: RawOptions): Promise<number> {
-  const { ready, state, sessions } = await (await ask(flags, "GET", "/readyz")).json() as Health;
+  const { ready, state, sessions, parts } = JSON.parse((await ask(flags, "GET", "/readyz")).text) as Health;
   process.stdout.write(`${state}, ${sessions} sessions\n`);
+  for (const [name, part] of Object.entries(parts) as [string, Part | boolean][]) {
+    if (typeof part === "boolean" || part.ok) continue;
+    process.stdout.write(`${name}: ${part.detail}${part.since === undefined ? "" : `, since ${part.since}`}\n`);
+  }
   return ready ? 0 : 1;
 }
 
@@ -26,45 +27,47 @@ export async function sessionsCommand(
   json: boolean,
 ): Promise<number> {
   if (verb === undefined) {
-    const { sessions } = await checked(await ask(flags, "GET", "/api/status?sessions=1000000")) as Status;
+    const { sessions } = checked(await ask(flags, "GET", "/api/status?sessions=1000000")) as Status;
     process.stdout.write(json ? `${JSON.stringify(sessions)}\n` : table(sessions));
     return 0;
   }
   if (verb !== "end") throw new ConfigError(`Cannot do '${verb}' with sessions: there is only end`);
   if (id === undefined || !/^\d+$/.test(id)) throw new ConfigError(`Cannot end session '${id ?? ""}': not a number`);
-  await checked(await ask(flags, "DELETE", `/api/sessions/${id}`));
+  checked(await ask(flags, "DELETE", `/api/sessions/${id}`));
   return 0;
 }
 
 /** Asks the program that is started with the same flags, variables and file. */
-async function ask(flags: RawOptions, method: string, path: string): Promise<Response> {
+async function ask(flags: RawOptions, method: string, path: string): Promise<Answer> {
   const { config: { admin, adminTokenFile } } = await loadConfig(flags);
   if (!admin) throw new ConfigError("Cannot ask: --admin is off");
   const token = readAdminToken(adminTokenFile);
-  const host = admin.host === "::" ? "::1" : admin.host === "0.0.0.0" ? "127.0.0.1" : admin.host;
-  const where = addressText({ host, port: admin.port });
-  try {
-    return await fetch(`http://${where}${path}`, {
-      method,
-      headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
-      signal: AbortSignal.timeout(PATIENCE_MS),
-    });
-  } catch (error) {
-    const late = (error as Error).name === "TimeoutError";
-    throw new NetError("other", `Cannot ask ${where}: ${late ? "no answer" : "nobody answers there"}`);
+  let failure: unknown;
+  for (const host of locally(admin.host)) {
+    try {
+      return await askAdmin({ ...admin, host }, method, path, token);
+    } catch (error) {
+      failure = error;
+    }
   }
+  throw failure;
 }
 
-async function checked(answer: Response): Promise<unknown> {
-  if (answer.ok) return await answer.json();
-  const text = await answer.text();
+/** Where a listener on `host` can be reached from here: [::] not by ::1 where IPv6 is switched off, as in many containers. */
+function locally(host: string): readonly string[] {
+  if (host === "::") return ["127.0.0.1", "::1"];
+  return [host === "0.0.0.0" ? "127.0.0.1" : host];
+}
+
+function checked({ status, text }: Answer): unknown {
+  if (status < 300) return JSON.parse(text);
   let said = text;
   try {
     said = (JSON.parse(text) as { error: string }).error;
   } catch {
     // Not ours, or bearer-auth's own words.
   }
-  throw new NetError("other", answer.status === 401 ? "Cannot do that: --admin-token-file has another token" : said);
+  throw new NetError("other", status === 401 ? "Cannot do that: --admin-token-file has another token" : said);
 }
 
 function table(sessions: readonly SessionView[]): string {

@@ -1,15 +1,38 @@
+import { resolve } from "node:path";
 import process from "node:process";
-import { readConfig } from "../config/config.ts";
+import { ConfigError } from "../config/error.ts";
 import type { RawOptions } from "../config/source.ts";
-import { loadConfig, readConfigFile } from "./config_file.ts";
-import { readTlsFiles } from "./tls_files.ts";
+import { readAdminToken } from "./admin.ts";
+import { loadConfig, loadConfigFile } from "./config_file.ts";
+import { exposedSecrets } from "./secret_files.ts";
+import { readAuthorities, readTlsFiles } from "./tls_files.ts";
 import { loadUsers } from "./users_file.ts";
 
-/** `gate46 check CONFIG`: the file alone, without environment and flags, and the files it names. Rejects with ConfigError. */
+/**
+ * `gate46 check CONFIG`: the file alone, without environment and flags, and the files it names. Rejects with ConfigError
+ * with all that is wrong.
+ */
 export async function checkCommand(path: string): Promise<void> {
-  const { config } = readConfig({ file: await readConfigFile(path) });
-  await loadUsers(config.users, config.usersFile);
-  readTlsFiles(config);
+  const loaded = await loadConfigFile(path);
+  const { users, usersFile, adminTokenFile, dnsCa } = loaded.config;
+  const problems: string[] = [];
+  for (
+    const read of [
+      () => loadUsers(users, usersFile),
+      () => readAdminToken(adminTokenFile),
+      () => readAuthorities(dnsCa),
+      () => readTlsFiles(loaded.config),
+    ]
+  ) {
+    try {
+      await read();
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      problems.push(...error.problems);
+    }
+  }
+  if (problems.length > 0) throw new ConfigError(...problems);
+  for (const warning of exposedSecrets(loaded)) process.stderr.write(`gate46: warning: ${warning}\n`);
   process.stdout.write(`${path} is valid\n`);
 }
 
@@ -17,5 +40,5 @@ export async function checkCommand(path: string): Promise<void> {
 export async function configCommand(flags: RawOptions): Promise<void> {
   const { effective, config, file } = await loadConfig(flags);
   const { printConfig } = await import("../config/print.ts");
-  process.stdout.write(printConfig(effective, config.users, file));
+  process.stdout.write(printConfig(effective, config.users, (path) => resolve(path), file));
 }

@@ -3,14 +3,19 @@ import { statSync } from "node:fs";
 /** How often files are looked at (ms). Looking works where a watch does not: on network mounts, and on links that are swapped. */
 const LOOK_MS = 1_000;
 
-/** Calls `changed` when one of the files that `paths` names then is another than before, or comes, or goes. Returns how to end it. */
+/**
+ * Calls `changed` when one of the files that `paths` names then is another than before, or has come, or gone, and has stayed so
+ * from one look to the next: who writes a file in several steps has it read when it is whole. Returns how to end it.
+ */
 export function watchFiles(paths: () => readonly string[], changed: () => void): () => void {
-  let before = state(paths());
+  let told = state(paths()), last = told;
   const timer = setInterval(() => {
     const now = state(paths());
-    if (now === before) return;
-    before = now;
-    changed();
+    if (now === last && now !== told) {
+      told = now;
+      changed();
+    }
+    last = now;
   }, LOOK_MS);
   return () => clearInterval(timer);
 }

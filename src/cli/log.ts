@@ -1,89 +1,158 @@
-import { configure, getJsonLinesFormatter, getLogger } from "@logtape/logtape";
-import { logfmt } from "./logfmt.ts";
-import { LogOutput } from "./log_output.ts";
-import type { Clock } from "../net/clock.ts";
-import { addressText } from "../protocol/address.ts";
-import { commandName, methodName, replyLabel } from "../protocol/codes.ts";
+import process from "node:process";
+import { configure, getLogger } from "@logtape/logtape";
 import type { Config } from "../config/config.ts";
 import type { DropReason, Emit, SessionRecord } from "../events.ts";
+import type { Clock } from "../net/clock.ts";
+import type { SocketAddr } from "../net/socket.ts";
+import { addressText } from "../protocol/address.ts";
+import { commandName, methodName, Reply, replyLabel } from "../protocol/codes.ts";
+import { type ClientNaming, clientNaming, household } from "./log_clients.ts";
+import { LogFile } from "./log_file.ts";
+import { destinationOf, lineFormat } from "./log_format.ts";
+import { LogOutput } from "./log_output.ts";
+import { LogSampling } from "./log_sampling.ts";
 
-/** Turns events into log lines on standard error. No credential but the user's name is ever in one. */
-export async function startLog(
-  { logLevel, logFormat }: Pick<Config, "logLevel" | "logFormat">,
-  clock: Clock,
-): Promise<Emit> {
-  const formatter = logFormat === "json" ? getJsonLinesFormatter({ properties: "flatten" }) : logfmt;
-  const output = new LogOutput(clock);
-  stopLog = () => output.flush();
+export type LogConfig = Pick<Config, "logLevel" | "logFormat" | "logFile" | "logSessions" | "logSample" | "logClients">;
+
+const STDERR = 2;
+
+/**
+ * Turns events into log lines on standard error or in a file. No credential but the user's name is ever in one. Rejects
+ * with ConfigError where the file cannot be written.
+ */
+export async function startLog(config: LogConfig, clock: Clock): Promise<Emit> {
+  const to = config.logFile === undefined ? { fd: STDERR } : new LogFile(config.logFile);
+  const format = lineFormat(config.logFormat, destinationOf(to.fd, process.env), process.env);
+  const line = (level: "info" | "warning", message: string, properties: Record<string, unknown>) =>
+    format({
+      category: log.category,
+      level,
+      message: [message],
+      rawMessage: message,
+      timestamp: Date.now(),
+      properties,
+    });
+  const output = new LogOutput(clock, to, (lost, error) => line("warning", "log lines lost", { lost, error }));
+  // A busy gateway makes thousands of these a second, and half of what one costs is the way through LogTape.
+  const say = (fields: Record<string, unknown>) => output.add(line("info", "session", fields));
+  const saysInfo = config.logLevel === "debug" || config.logLevel === "info";
+  const { listener, end } = eventLog(config, clock, saysInfo ? say : undefined);
+  stopLog = () => {
+    end();
+    output.flush();
+  };
   await configure({
-    sinks: { stderr: (record) => output.add(formatter(record)) },
+    sinks: { output: (record) => output.add(format(record)) },
     loggers: [
-      { category: "gate46", lowestLevel: logLevel, sinks: ["stderr"] },
-      { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["stderr"] },
+      { category: "gate46", lowestLevel: config.logLevel, sinks: ["output"] },
+      { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["output"] },
     ],
   });
   return listener;
 }
 
-/** Writes what is still buffered. */
+/** Writes what is still buffered, and what was left out. */
 export let stopLog = () => {};
 
 export const log = getLogger("gate46");
 
-const listener: Emit = (event) => {
-  switch (event.type) {
-    case "listening":
-      log.info(`listening on ${addressText(event.addr)}`, {
-        methods: event.methods.map(methodName).join(","),
-        ...event.tls && { tls: true },
-      });
-      break;
-    case "session-closed":
-      log.info("session", sessionFields(event.session));
-      break;
-    case "client-turned-away":
-      log.warning("client turned away", { client: addressText(event.client), reason: event.reason });
-      break;
-    case "accept-failed":
-      log.error("accept failed", { listener: addressText(event.addr), error: event.error.message });
-      break;
-    case "accept-recovered":
-      log.info("accept goes on", { listener: addressText(event.addr), failures: event.failures });
-      break;
-    case "draining":
-      log.info("draining", { sessions: event.sessions, deadline: seconds(event.deadlineMs) });
-      break;
-    case "drained":
-      log.info("drained", { cut: event.cut });
-      break;
-    case "upstream": {
-      const fields = { upstream: event.upstream, chain: event.chain };
-      if (event.up) log.info("upstream up", fields);
-      else log.warning("upstream down", { ...fields, detail: event.detail });
-      break;
+/** Lines that are alike, of which a stranger could have any number written. */
+interface Kind {
+  readonly level: "info" | "warning" | "error";
+  readonly message: string;
+  readonly fields: Record<string, unknown>;
+}
+
+/** The listener, and what tells of lines that it has left out. `saySession` writes a session's line, where there are to be any. */
+function eventLog(
+  { logSessions, logSample, logClients }: LogConfig,
+  clock: Clock,
+  saySession: ((fields: Record<string, unknown>) => void) | undefined,
+): { listener: Emit; end(): void } {
+  const naming = clientNaming(logClients);
+  const sampling = new LogSampling<Kind>(clock, logSample, ({ level, message, fields }, more, withinMs, client) => {
+    const name = client && naming.several(client);
+    log[level](message, { more, within: seconds(withinMs), ...name && { client: name }, ...fields });
+  });
+  const kinds = new Map<string, Kind>();
+  const takes = (level: Kind["level"], message: string, fields: Kind["fields"], client?: SocketAddr) => {
+    const name = `${message} ${Object.values(fields)}`;
+    let kind = kinds.get(name);
+    if (!kind) kinds.set(name, kind = { level, message, fields });
+    return sampling.takes(kind, client ? household(client.host) : "");
+  };
+  const sessionClosed = (session: SessionRecord) => {
+    if (!saySession || logSessions === "off") return;
+    const ordinary = session.reply === Reply.Succeeded;
+    if (ordinary && logSessions === "failed") return;
+    if (!ordinary || logSessions === "sampled") {
+      const { end, reply, client } = session;
+      if (!takes("info", "session", { end, ...reply !== undefined && { reply: replyLabel(reply) } }, client)) return;
     }
-    case "reloaded":
-      log.info("reloaded", {
-        ...event.opened.length > 0 && { listening: event.opened.map(addressText).join(",") },
-        ...event.closed.length > 0 && { closed: event.closed.map(addressText).join(",") },
-      });
-      break;
-    case "reload-refused":
-      for (const problem of event.problems) log.error("not reloaded", { problem });
-      break;
-    case "worker-died":
-      log.error("worker died", { worker: event.worker, sessions: event.sessions, error: errorText(event.error) });
-      break;
-    case "fault":
-      log.error("fault", { error: errorText(event.error) });
-      break;
-  }
-};
+    saySession(sessionFields(session, naming));
+  };
+  const listener: Emit = (event) => {
+    switch (event.type) {
+      case "listening":
+        log.info(`listening on ${addressText(event.addr)}`, {
+          methods: event.methods.map(methodName).join(","),
+          ...event.tls && { tls: true },
+        });
+        break;
+      case "session-closed":
+        sessionClosed(event.session);
+        break;
+      case "client-turned-away": {
+        const { client, reason } = event;
+        if (!takes("warning", "client turned away", { reason }, client)) break;
+        const name = naming.one(client);
+        log.warning("client turned away", { ...name && { client: name }, reason });
+        break;
+      }
+      case "accept-failed":
+        log.error("accept failed", { listener: addressText(event.addr), error: event.error.message });
+        break;
+      case "accept-recovered":
+        log.info("accept goes on", { listener: addressText(event.addr), failures: event.failures });
+        break;
+      case "draining":
+        log.info("draining", { sessions: event.sessions, deadline: seconds(event.deadlineMs) });
+        break;
+      case "drained":
+        log.info("drained", { cut: event.cut });
+        break;
+      case "upstream": {
+        const fields = { upstream: event.upstream, chain: event.chain };
+        if (event.up) log.info("upstream up", fields);
+        else log.warning("upstream down", { ...fields, detail: event.detail });
+        break;
+      }
+      case "reloaded":
+        log.info("reloaded", {
+          ...event.opened.length > 0 && { listening: event.opened.map(addressText).join(",") },
+          ...event.closed.length > 0 && { closed: event.closed.map(addressText).join(",") },
+        });
+        break;
+      case "reload-refused":
+        for (const problem of event.problems) log.error("not reloaded", { problem });
+        break;
+      case "worker-died":
+        log.error("worker died", { worker: event.worker, sessions: event.sessions, error: errorText(event.error) });
+        break;
+      case "fault":
+        if (takes("error", "fault", {})) log.error("fault", { error: errorText(event.error) });
+        break;
+    }
+  };
+  return { listener, end: () => sampling.end() };
+}
 
 /** Written for speed: a busy gateway makes thousands of these a second. */
-function sessionFields(session: SessionRecord): Record<string, unknown> {
+function sessionFields(session: SessionRecord, naming: ClientNaming): Record<string, unknown> {
   const { command, destination, remote, reply, counts, datagrams } = session;
-  const fields: Record<string, unknown> = { id: session.id, client: addressText(session.client) };
+  const fields: Record<string, unknown> = { id: session.id };
+  const client = naming.one(session.client);
+  if (client !== undefined) fields.client = client;
   if (session.username !== undefined) fields.user = session.username;
   if (session.userId !== undefined) fields.userid = session.userId;
   if (command) fields.command = commandName(command);

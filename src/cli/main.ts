@@ -15,7 +15,11 @@ export async function main(args: readonly string[], entry: URL): Promise<number>
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return 0; // --help and --version
-      return complain(error.message.replace(/^error: /, "").replace(/\s+/g, " "), 2);
+      // A value may be a password: --usr=ann:secret
+      return complain(
+        error.message.replace(/^error: /, "").replace(/\s+/g, " ").replace(/'(--[^=']+)=[^']*'/g, "'$1'"),
+        2,
+      );
     }
     if (error instanceof ConfigError) {
       for (const problem of error.problems) complain(problem, 2);

@@ -4,12 +4,14 @@ import type { RawOptions } from "../config/source.ts";
 import { healthcheck, sessionsCommand } from "./admin_commands.ts";
 import { checkCommand, configCommand } from "./config_commands.ts";
 import { loadConfig } from "./config_file.ts";
+import type { DoctorFlags } from "./doctor/command.ts";
 import { explain, type ExplainFlags } from "./explain.ts";
 import { hashPasswordCommand } from "./hash_password.ts";
 import { serve } from "./serve.ts";
 import { version } from "./version.ts";
 
-const examples = `
+/** Shown by `--help`, and by the man page. */
+export const examples = `
 Examples:
   gate46                                          for this machine, on 127.0.0.1:1080 and [::1]:1080
   gate46 --listen :1080 --from 192.168.0.0/16     for a home network
@@ -69,6 +71,20 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
       ended(await explain({ ...root.opts<RawOptions>(), ...flags }, { client, user }, what, destination))
     );
   addFlags(explained, optionKeys.filter((key) => key !== "user"));
+  command("completion", "print what completes this command line in a shell")
+    .argument("<shell>", "bash, zsh or fish")
+    .action(async (shell: string) => {
+      const { completionCommand } = await import("./completion_command.ts");
+      completionCommand(root, shell);
+    });
+  const examined = command("doctor", "say what this host can do with that configuration, and what to change")
+    .option("--json", "for machines")
+    .option("--online", "connect to a root name server too")
+    .action(async ({ json, online, ...flags }: DoctorFlags & RawOptions) => {
+      const { doctor } = await import("./doctor/command.ts");
+      ended(await doctor({ ...root.opts<RawOptions>(), ...flags }, { json, online }));
+    });
+  addFlags(examined);
   return root;
 }
 

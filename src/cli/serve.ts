@@ -1,19 +1,23 @@
 import process from "node:process";
 import type { Config } from "../config/config.ts";
 import { NetError } from "../net/error.ts";
-import { openKernel } from "../net/mod.ts";
+import { openKernel, openNet } from "../net/mod.ts";
 import type { Libc } from "../net/linux/libc.ts";
 import { systemClock } from "../net/clock.ts";
+import { Activation } from "./activation.ts";
 import { readAdminToken, startAdmin } from "./admin.ts";
 import type { Emit } from "../events.ts";
 import { watchFiles } from "./file_watch.ts";
 import { checkPredecessor, takeOverFrom, whenFree } from "./take_over.ts";
+import { HostWatch } from "./host_watch.ts";
 import type { LoadedConfig } from "./config_file.ts";
 import { startLocalService } from "./local_service.ts";
-import { startLog, stopLog } from "./log.ts";
+import { log, startLog, stopLog } from "./log.ts";
 import { Reload, wantedOf } from "./reload.ts";
 import { Running } from "./running.ts";
+import { exposedSecrets } from "./secret_files.ts";
 import { refuseSocketOptions } from "./socket_options.ts";
+import { Systemd } from "./systemd.ts";
 import { startThreadedService } from "./threaded_service.ts";
 
 /** By then whoever began to connect before a successor listened has come in. */
@@ -31,20 +35,31 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
   const { config } = loaded;
   const wanted = await wantedOf(loaded);
   const adminToken = readAdminToken(config.adminTokenFile);
-  const emit = await startLog(config, systemClock);
+  const toLog = await startLog(config, systemClock);
+  for (const warning of exposedSecrets(loaded)) log.warning(warning);
   const running = new Running();
+  const emit: Emit = (event) => {
+    toLog(event);
+    running.listen(event);
+  };
   listenToSignals(running); // before clients can take all descriptors, which Deno's first signal listener needs too
+  const activation = Activation.take();
+  const systemd = await Systemd.open(running);
   const { takeOver } = config;
   if (takeOver !== undefined) checkPredecessor(takeOver);
-  const openAdmin = () => config.admin && startAdmin(config.admin, running, adminToken);
+  const openAdmin = () =>
+    config.admin && startAdmin(config.admin, running, { token: adminToken, mode: config.unixMode });
   let admin = takeOver === undefined ? await openAdmin() : undefined;
   const own = admin ? [admin.addr] : config.admin ? [config.admin] : [];
   const kernel = await kernelFor(config);
   const service = kernel
-    ? await startThreadedService(kernel, entry, wanted, own, emit)
+    ? await startThreadedService(kernel, entry, wanted, own, activation, emit)
     : await startLocalService(wanted, () => own, emit);
-  const reload = new Reload(service, loaded, load, emit);
-  running.started(service, reload);
+  const reload = new Reload(service, loaded, load, emit, systemd);
+  const host = config.admin && new HostWatch(await openNet(), service);
+  await host?.look();
+  running.started(service, reload, host);
+  systemd.ready(takeOver !== undefined);
   if (takeOver !== undefined) {
     takeOverFrom(takeOver);
     admin = await whenFree(async () => await openAdmin());
@@ -52,17 +67,20 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
   const unwatch = config.watch ? watchFiles(() => reload.files, () => void reload.run()) : () => {};
   await running.stopping;
   unwatch();
+  const lingerMs = running.handedOver ? HANDOVER_MS : config.drainDelayMs;
   if (running.handedOver) {
+    systemd.close(); // which the successor talks to now
     await admin?.close(); // the successor wants its address
     admin = undefined;
-  }
-  const lingerMs = running.handedOver ? HANDOVER_MS : config.drainDelayMs;
+  } else systemd.stopping(lingerMs + config.drainMs);
   if (lingerMs > 0) await new Promise((resolve) => setTimeout(resolve, lingerMs));
   running.drains(config.drainMs);
   const uncount = countDown(running, emit);
   await service.drain(config.drainMs);
   uncount();
   await admin?.close();
+  running.ended();
+  systemd.close();
   stopLog();
   return 0;
 }
@@ -90,6 +108,7 @@ function listenToSignals(running: Running): void {
   if (process.platform === "win32") return; // which has none of these
   process.on("SIGHUP", () => void running.reload());
   process.on("SIGUSR2", () => running.handOver());
+  process.on("SIGUSR1", () => {}); // which logrotate is often told to send; the log finds a moved file by itself
 }
 
 /** Says every so often how long sessions have to end yet. Returns how to end it. */

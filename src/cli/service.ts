@@ -1,6 +1,8 @@
-import type { MetricsSource } from "../admin/app.ts";
-import type { Activity } from "../admin/status.ts";
+import type { Snapshot } from "../admin/aggregate.ts";
+import type { Vitals } from "../admin/readiness.ts";
+import type { Activity, WantedSessions } from "../admin/status.ts";
 import type { Config } from "../config/config.ts";
+import type { Transport } from "../dns/transport.ts";
 import type { PasswordHash } from "../gateway/password_hash.ts";
 import type { SocketAddr } from "../net/socket.ts";
 import type { ConfigText } from "./config_file.ts";
@@ -25,9 +27,14 @@ export interface Service {
   readonly addrs: readonly SocketAddr[];
   readonly sessionCount: number;
   readonly upstreams: UpstreamStates;
-  readonly metrics: MetricsSource;
-  /** What goes on, with so many sessions at most. */
-  activity(most: number): Promise<Activity>;
+  /** The ways to the DNS servers that are configured, in their order. */
+  readonly dnsServers: readonly Transport[];
+  /** How its threads are, from memory. */
+  vitals(): Vitals;
+  /** What each thread has counted. */
+  metrics(): Promise<readonly Snapshot[]>;
+  /** What goes on. */
+  activity(sessions: WantedSessions): Promise<Activity>;
   /** Ends a session at once; whether there was one of that number. */
   endSession(id: number): Promise<boolean>;
   /**
@@ -37,4 +44,12 @@ export interface Service {
   reload(wanted: Wanted): Promise<void>;
   /** Takes no new clients and resolves when all sessions have ended; cuts those that have not within `deadlineMs`. */
   drain(deadlineMs: number): Promise<void>;
+}
+
+/** Users that have counts of their own, so that nobody's number of users is a burden to who keeps them. */
+const MAX_COUNTED_USERS = 100;
+
+/** Whom metrics call by their names; undefined where they do not speak of users. */
+export function countedUsers({ config, users }: Wanted): readonly string[] | undefined {
+  return config.metricsPerUser ? [...users.keys()].sort().slice(0, MAX_COUNTED_USERS) : undefined;
 }

@@ -14,8 +14,10 @@ import { log } from "./log.ts";
 import { socketOptions } from "./socket_options.ts";
 import { checkOutgoing } from "./outgoing.ts";
 import { openNaming } from "./names.ts";
-import type { Service, Wanted } from "./service.ts";
+import { countedUsers, type Service, type Wanted } from "./service.ts";
+import type { Activation } from "./activation.ts";
 import { openTlsSource, type TlsSource } from "./tls.ts";
+import type { Listening } from "./worker_messages.ts";
 import { type Provision, WorkerPool } from "./worker_pool.ts";
 
 /** Gateways on the Linux engine, one for each core or as many as are wanted. Rejects with NetError. */
@@ -24,18 +26,20 @@ export async function startThreadedService(
   entry: URL,
   wanted: Wanted,
   otherListeners: readonly SocketAddr[],
+  activation: Activation,
   emit: Emit,
 ): Promise<Service> {
   const net = { ...await openNet(), bindsConnections: true };
-  const ports = new ClaimedPorts(libc, socketOptions(wanted.config));
+  const ports = new ClaimedPorts(libc, socketOptions(wanted.config), activation);
   const count = wanted.config.workers ?? availableParallelism();
 
   /** Gives `use` what workers need for it; what was made for that is given back where `use` fails. */
   const provide = async (
-    { config, text, users, tls: files }: Wanted,
+    wanted: Wanted,
     use: (provision: Provision) => Promise<void>,
     shared = false,
   ) => {
+    const { config, text, users, tls } = wanted;
     await checkOutgoing(net, config.gateway);
     const naming = openNaming(config, { net, clock: systemClock, system: systemResolver() });
     const authenticator = users.size > 0 ? new Users(users) : undefined;
@@ -45,11 +49,10 @@ export async function startThreadedService(
       source?.close();
     };
     try {
-      source = await openTlsSource(files);
-      claim = await ports.claim(config.listen, shared);
-      const { addrs: listen, tls } = claim;
+      source = await openTlsSource(tls);
+      claim = await ports.claim(config, shared);
       await use({
-        setup: { config: text, listen, tls, otherListeners },
+        setup: { config: text, listen: claim.listen, otherListeners, countedUsers: countedUsers(wanted) },
         naming: { ...naming, close },
         source,
         authenticator,
@@ -60,13 +63,10 @@ export async function startThreadedService(
       throw error;
     }
     claim.apply();
-    const { addrs: listen, tls } = claim;
-    for (const addr of listen) {
-      if (!known.has(addr)) {
-        emit({ type: "listening", addr, tls: tls.includes(addressText(addr)), methods: offeredMethods(authenticator) });
-      }
+    for (const { addr, tls } of claim.listen) {
+      if (!known.has(addr)) emit({ type: "listening", addr, tls, methods: offeredMethods(authenticator) });
     }
-    known = new Set(listen);
+    known = new Set(claim.listen.map(({ addr }) => addr));
   };
 
   const takesOver = wanted.config.takeOver !== undefined;
@@ -87,16 +87,25 @@ export async function startThreadedService(
       return pool.sessionCount;
     },
     upstreams: pool.upstreams,
-    metrics: pool.metrics,
-    activity: (most) => pool.activity(most),
+    get dnsServers() {
+      return pool.dnsServers;
+    },
+    vitals: () => pool.vitals(),
+    metrics: () => pool.metrics(),
+    activity: (sessions) => pool.activity(sessions),
     endSession: (id) => pool.endSession(id),
     reload: (wanted) => provide(wanted, (provision) => pool.reload(provision)),
-    drain: (deadlineMs) => pool.drain(deadlineMs),
+    drain: (deadlineMs) => {
+      const drained = pool.drain(deadlineMs);
+      ports.release();
+      return drained;
+    },
   };
 }
 
 /** Where others listen already, `workers` will in their place. */
-function successorsAt(addrs: readonly SocketAddr[], workers: number): ReadonlyMap<string, Successors> {
-  const counted = addrs.map((addr) => [addressText(addr), { past: countListeners(addr), among: workers }] as const);
+function successorsAt(listen: readonly Listening[], workers: number): ReadonlyMap<string, Successors> {
+  const counted = listen.filter(({ descriptor }) => descriptor === undefined)
+    .map(({ addr }) => [addressText(addr), { past: countListeners(addr), among: workers }] as const);
   return new Map(counted.filter(([, { past }]) => past > 0));
 }

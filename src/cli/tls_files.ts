@@ -2,7 +2,7 @@ import { createPrivateKey, createPublicKey, X509Certificate } from "node:crypto"
 import type { Config } from "../config/config.ts";
 import { ConfigError } from "../config/error.ts";
 import type { TlsIdentity, TlsServerOptions } from "../net/tls.ts";
-import { readText } from "./users_file.ts";
+import { readText } from "./text_file.ts";
 
 /** What a configuration says of TLS, read from its files. */
 export interface TlsFiles {

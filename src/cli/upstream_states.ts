@@ -1,17 +1,22 @@
-import type { ChainHealth } from "../admin/status.ts";
+import type { ChainHealth } from "../admin/readiness.ts";
 import type { Emit, UpstreamEvent } from "../events.ts";
 
 /** What is known of the chains of upstream gateways; threads that find out the same tell it once. */
 export class UpstreamStates {
   readonly #emit: Emit;
-  readonly #events = new Map<string, UpstreamEvent>();
+  readonly #events = new Map<string, UpstreamEvent & { readonly since: number }>();
 
   constructor(emit: Emit) {
     this.#emit = emit;
   }
 
   get all(): readonly ChainHealth[] {
-    return Array.from(this.#events.values(), ({ upstream, chain, up }) => ({ upstream, chain, up }));
+    return Array.from(this.#events.values(), ({ upstream, chain, up, detail, since }) => ({
+      upstream,
+      chain,
+      up,
+      ...!up && { ...detail !== undefined && { detail }, since: new Date(since).toISOString() },
+    }));
   }
 
   /** Those of another configuration are other upstreams. */
@@ -22,7 +27,8 @@ export class UpstreamStates {
   note(event: UpstreamEvent): void {
     const key = JSON.stringify([event.upstream, event.chain]);
     const known = this.#events.get(key);
-    this.#events.set(key, event);
+    const since = known?.up === event.up ? known.since : Date.now();
+    this.#events.set(key, { ...event, since });
     if (known?.up !== event.up) this.#emit(event);
   }
 }

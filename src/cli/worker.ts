@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import { isMainThread, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { ActivityLog } from "../admin/activity.ts";
 import { Metrics } from "../admin/metrics.ts";
+import { ThreadWatch } from "../admin/thread_watch.ts";
 import type { Config } from "../config/config.ts";
 import type { DnsReply } from "../dns/message.ts";
 import { resolveByLookup } from "../dns/system.ts";
@@ -16,18 +17,26 @@ import { netError } from "../net/error.ts";
 import { DescriptorOwners } from "../net/linux/descriptor_owners.ts";
 import { Engine } from "../net/linux/engine.ts";
 import { linuxNet } from "../net/linux/net.ts";
-import type { SocketAddr } from "../net/socket.ts";
 import { addressText } from "../protocol/address.ts";
 import { giveThreadTo, openKernel } from "../net/mod.ts";
 import { gatewayContext } from "./composition.ts";
 import { parseConfigText } from "./config_file.ts";
 import { Exchange } from "./exchange.ts";
-import { openNaming } from "./names.ts";
+import { emittingEar, openNaming } from "./names.ts";
 import { startLog, stopLog } from "./log.ts";
 import { socketOptions } from "./socket_options.ts";
 import { tlsBy } from "./tls.ts";
 import { remoteTls } from "./tls_threads.ts";
-import type { FromWorker, Order, Question, Setup, ToWorker, WorkerStart } from "./worker_messages.ts";
+import { wallMs } from "./wall_clock.ts";
+import {
+  type FromWorker,
+  type Order,
+  PULSE_MS,
+  type Question,
+  type Setup,
+  type ToWorker,
+  type WorkerStart,
+} from "./worker_messages.ts";
 
 /** What a worker asks, but for the configuration that it is about. */
 type Asking = Question extends infer Q ? Q extends unknown ? Omit<Q, "generation"> : never : never;
@@ -42,7 +51,7 @@ export function workerStart(): WorkerStart | undefined {
 export async function startWorker({ port, number, setup, successors, ...start }: WorkerStart): Promise<void> {
   const { config } = await parseConfigText(setup.config);
   const activity = new ActivityLog();
-  const metrics = new Metrics(activity.sessions);
+  const watch = new ThreadWatch(wallMs);
   const sessions = new Int32Array(start.sessions);
   const counters = new Counters(start.counters, number - 1);
   const engine = new Engine((await openKernel())!, {
@@ -52,6 +61,9 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     fault: (error) => emit({ type: "fault", error }),
   });
   const clock = engine.timers;
+  const startedAt = clock.now();
+  const busyMs = () => clock.now() - startedAt - engine.poller.waitedMs;
+  const metrics = new Metrics(activity.sessions, { worker: number, busyMs });
   const log = await startLog(config, clock);
   const tell = (message: FromWorker) => port.postMessage(message);
   const emit = (event: Event) => {
@@ -59,6 +71,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     if (event.type === "listening" || event.type === "draining" || event.type === "drained") return;
     activity.listen(event);
     metrics.listen(event);
+    watch.listen(event);
     if (event.type === "upstream") return tell({ type: "upstream", event });
     log(event);
     if (event.type === "session-opened") Atomics.add(sessions, number, 1);
@@ -69,7 +82,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
       case "metrics":
         return metrics.registry.getMetricsAsJSON();
       case "activity":
-        return activity.activity(clock.now(), order.most);
+        return activity.activity(clock.now(), order.sessions);
       case "end-session":
         return gateway.endSession(order.session);
       case "reload":
@@ -78,13 +91,16 @@ export async function startWorker({ port, number, setup, successors, ...start }:
         return drain(order.deadlineMs);
     }
   });
+  const ear = emittingEar(emit);
   const net = linuxNet(engine);
   let lastTls = 0;
-  const compose = ({ generation, asksForPasswords, otherListeners }: Setup, config: Config) => {
+  const compose = ({ generation, asksForPasswords, otherListeners, countedUsers }: Setup, config: Config) => {
+    metrics.nameUsers(countedUsers);
     const asking = (question: Asking) => exchange.ask({ ...question, generation });
     const system = resolveByLookup(
       async (name) => await asking({ type: "resolve", name }) as readonly string[],
       async (address) => await asking({ type: "reverse", address }) as string,
+      ear,
     );
     // Servers that want TLS are asked by the main thread, as the system is; what they say is kept here.
     const overTls = (place: number): Transport => ({
@@ -93,7 +109,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
         orAborted(asking({ type: "dns", place, question }) as Promise<DnsReply>, cut, question.name),
       close: () => {},
     });
-    const naming = openNaming(config, { net, clock, system, overTls });
+    const naming = openNaming(config, { net, clock, system, overTls, ear });
     return {
       generation,
       naming,
@@ -115,7 +131,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     const { config } = await parseConfigText(setup.config);
     const opening = gateway.opening();
     try {
-      for (const addr of setup.listen) await opening.listen(addr, { reusePort: true, tls: speaksTls(setup, addr) });
+      for (const { addr, ...how } of setup.listen) await opening.listen(addr, { reusePort: true, ...how });
     } catch (error) {
       opening.abandon();
       throw error;
@@ -138,20 +154,20 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     }
   });
   try {
-    for (const addr of setup.listen) {
-      const key = addressText(addr);
-      await gateway.listen(addr, { reusePort: true, successors: successors.get(key), tls: speaksTls(setup, addr) });
+    for (const { addr, ...how } of setup.listen) {
+      await gateway.listen(addr, { reusePort: true, ...how, successors: successors.get(addressText(addr)) });
     }
     tell({ type: "listening", wakeFd });
+    const pulse = () => {
+      tell({ type: "pulse", vitals: watch.vitals });
+      clock.after(PULSE_MS, pulse);
+    };
+    pulse();
   } catch (error) {
     const { kind, message } = netError(error, "listen", "in a worker");
     return tell({ type: "not-listening", kind, message });
   }
   await giveThreadTo(engine);
-}
-
-function speaksTls({ tls }: Setup, addr: SocketAddr): boolean {
-  return tls.includes(addressText(addr));
 }
 
 /** Passwords are hashed by the main thread, whose runtime has threads for it; those that were good are known here too. */

@@ -1,4 +1,6 @@
 import type { MessagePort } from "node:worker_threads";
+import type { ThreadVitals } from "../admin/readiness.ts";
+import type { WantedSessions } from "../admin/status.ts";
 import type { Question as DnsQuestion } from "../dns/message.ts";
 import type { UpstreamEvent } from "../events.ts";
 import type { NetErrorKind } from "../net/error.ts";
@@ -9,18 +11,30 @@ import type { TlsQuestion } from "./tls_threads.ts";
 
 /** What the main thread and a worker say to each other. All of it can be cloned. */
 
+/** How often a worker says how it is (ms). */
+export const PULSE_MS = 2_000;
+
+/** Where workers listen. */
+export interface Listening {
+  readonly addr: SocketAddr;
+  /** What all of them accept from, where each has no listening socket of its own. */
+  readonly descriptor: number | undefined;
+  /** Whether its clients speak TLS. */
+  readonly tls: boolean;
+}
+
 /** What a worker serves new clients by. */
 export interface Setup {
   /** Of the configuration: each reload has the next. */
   readonly generation: number;
   readonly config: ConfigText;
   /** Ports resolved; every worker listens on each. */
-  readonly listen: readonly SocketAddr[];
-  /** Those of them whose clients speak TLS. */
-  readonly tls: readonly string[];
+  readonly listen: readonly Listening[];
   /** Listeners of the program that are not the gateway's. */
   readonly otherListeners: readonly SocketAddr[];
   readonly asksForPasswords: boolean;
+  /** Whom metrics call by their names. */
+  readonly countedUsers?: readonly string[] | undefined;
 }
 
 /** What a worker is started with. */
@@ -56,8 +70,8 @@ export type Question =
 export type Order =
   /** A Snapshot. */
   | { readonly type: "metrics" }
-  /** Its Activity, with so many sessions at most. */
-  | { readonly type: "activity"; readonly most: number }
+  /** Its Activity. */
+  | { readonly type: "activity"; readonly sessions: WantedSessions }
   /** Whether it has such a session, which then ends. */
   | { readonly type: "end-session"; readonly session: number }
   /** Nothing, once new clients get that. */
@@ -70,6 +84,8 @@ export type FromWorker =
   | { readonly type: "listening"; readonly wakeFd: number }
   | { readonly type: "not-listening"; readonly kind: NetErrorKind; readonly message: string }
   | { readonly type: "upstream"; readonly event: UpstreamEvent }
+  /** Every PULSE_MS, so that one that hangs is noticed. */
+  | { readonly type: "pulse"; readonly vitals: ThreadVitals }
   /** The last session of a former generation has ended. */
   | { readonly type: "retired"; readonly generation: number };
 

@@ -1,8 +1,9 @@
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { allActivity } from "../admin/activity.ts";
-import { aggregateText, aggregateType, type Snapshot } from "../admin/aggregate.ts";
-import type { MetricsSource } from "../admin/app.ts";
-import type { Activity } from "../admin/status.ts";
+import type { Snapshot } from "../admin/aggregate.ts";
+import { type ThreadVitals, type Vitals, WORKER_SILENT_MS } from "../admin/readiness.ts";
+import { allAccept, allNames } from "../admin/thread_watch.ts";
+import type { Activity, WantedSessions } from "../admin/status.ts";
 import type { DnsReply, Question as DnsQuestion } from "../dns/message.ts";
 import type { Transport } from "../dns/transport.ts";
 import type { Emit } from "../events.ts";
@@ -18,6 +19,7 @@ import type { Naming } from "./names.ts";
 import type { TlsSource } from "./tls.ts";
 import { TlsDesk } from "./tls_threads.ts";
 import { UpstreamStates } from "./upstream_states.ts";
+import { wallMs } from "./wall_clock.ts";
 import type { FromWorker, Order, Question, Setup, ToWorker, WorkerStart } from "./worker_messages.ts";
 
 /** Descriptors that are noted; Linux gives out the lowest free number, and none beyond fs.nr_open. */
@@ -56,6 +58,9 @@ interface Member {
   readonly desk: TlsDesk;
   readonly startedAt: number;
   wakeFd: number | undefined;
+  /** What it said of itself last, and when. */
+  vitals: ThreadVitals | undefined;
+  heardAt: number;
 }
 
 /** A configuration, and the workers that still need it. */
@@ -78,6 +83,7 @@ export class WorkerPool {
   readonly #members: (Member | undefined)[] = [];
   readonly #generations = new Map<number, Generation>();
   #current: Generation;
+  #heardAt = wallMs();
   #restartMs = FIRST_RESTART_MS;
   #draining = false;
 
@@ -105,7 +111,7 @@ export class WorkerPool {
   }
 
   get addrs(): readonly SocketAddr[] {
-    return this.#current.setup.listen;
+    return this.#current.setup.listen.map(({ addr }) => addr);
   }
 
   get sessionCount(): number {
@@ -114,13 +120,32 @@ export class WorkerPool {
     return count;
   }
 
-  get metrics(): MetricsSource {
-    return { contentType: aggregateType, metrics: () => this.#allMetrics() };
+  get dnsServers(): readonly Transport[] {
+    return this.#current.naming.servers;
   }
 
-  async activity(most: number): Promise<Activity> {
-    const all = await this.#look({ type: "activity", most });
-    return allActivity(all as readonly Activity[], most);
+  /** A worker that died and is not replaced yet counts as silent. */
+  vitals(): Vitals {
+    const since = wallMs() - WORKER_SILENT_MS;
+    const heard = this.#members.flatMap((member) => member && member.heardAt >= since ? [member] : []);
+    const known = heard.flatMap(({ vitals }) => vitals ?? []);
+    return {
+      workers: this.#options.count,
+      silentWorkers: this.#options.count - heard.length,
+      heardAt: this.#heardAt,
+      names: allNames(known.map(({ names }) => names)),
+      accept: allAccept(known.flatMap(({ accept }) => accept ?? [])),
+    };
+  }
+
+  /** What the workers have counted that answer within a moment. */
+  async metrics(): Promise<readonly Snapshot[]> {
+    return await this.#look({ type: "metrics" }) as readonly Snapshot[];
+  }
+
+  async activity(sessions: WantedSessions): Promise<Activity> {
+    const all = await this.#look({ type: "activity", sessions });
+    return allActivity(all as readonly Activity[], sessions.most);
   }
 
   async endSession(session: number): Promise<boolean> {
@@ -214,6 +239,8 @@ export class WorkerPool {
       desk,
       startedAt: performance.now(),
       wakeFd: undefined,
+      vitals: undefined,
+      heardAt: wallMs(),
     };
     generation.needed.add(member);
     this.#members[number] = member;
@@ -239,6 +266,10 @@ export class WorkerPool {
     switch (message.type) {
       case "upstream":
         return this.upstreams.note(message.event);
+      case "pulse":
+        member.vitals = message.vitals;
+        this.#heardAt = member.heardAt = wallMs();
+        return;
       case "retired": {
         const generation = this.#generations.get(message.generation);
         return generation && this.#retire(generation, member);
@@ -304,10 +335,6 @@ export class WorkerPool {
         this.#replaceLater(number, 0);
       });
     }, this.#restartMs);
-  }
-
-  async #allMetrics(): Promise<string> {
-    return await aggregateText(await this.#look({ type: "metrics" }) as readonly Snapshot[]);
   }
 
   /** What the workers answer that do within a moment. */

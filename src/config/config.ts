@@ -1,8 +1,10 @@
 import { defaultSettings, type GatewaySettings } from "../gateway/settings.ts";
 import type { FamilyChoice, Rule } from "../gateway/rules/rule.ts";
+import type { SocketAddr } from "../net/socket.ts";
 import type { Upstream } from "../gateway/upstreams/upstream.ts";
 import { ConfigError } from "./error.ts";
 import type { FileContent } from "./file.ts";
+import { type ReadPassword, withPasswords } from "./hop_password.ts";
 import { contradictory, covered, isLoopback, type ListenSpec } from "./listen.ts";
 import { type OptionKey, optionKeys, optionOf, type SettingKey, type Values } from "./options.ts";
 import { environmentSource, flagSource, type Given, type RawOptions } from "./source.ts";
@@ -23,6 +25,8 @@ export interface Config extends
   readonly drainDelayMs: number;
   /** Of the addresses of a destination, where no rule says otherwise. */
   readonly family: FamilyChoice | undefined;
+  /** Whether it may listen beyond loopback: strangers are kept out, or asked in. */
+  readonly mayBeExposed: boolean;
   readonly gateway: GatewaySettings;
 }
 
@@ -31,6 +35,8 @@ export interface ConfigSources {
   readonly file?: FileContent;
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly flags?: RawOptions;
+  /** Of upstreams, in files of their own. */
+  readonly readPassword?: ReadPassword;
 }
 
 /** What holds for each option, and who says so; undefined where nobody does and there is no default. */
@@ -47,7 +53,7 @@ export function parseConfig(flags: RawOptions): Config {
 }
 
 /** Throws ConfigError with all that is wrong in any of the sources. */
-export function readConfig({ file, environment, flags }: ConfigSources): ReadConfig {
+export function readConfig({ file, environment, flags, readPassword }: ConfigSources): ReadConfig {
   const sources = [
     ...file ? [file] : [],
     environmentSource(environment ?? {}),
@@ -68,7 +74,21 @@ export function readConfig({ file, environment, flags }: ConfigSources): ReadCon
     }
   }
   if (problems.length > 0) throw new ConfigError(...problems);
-  return { config: assemble(values as Values, file), effective: effective as Effective };
+  const config = assemble(values as Values, file);
+  return {
+    config: readPassword ? withUpstreamPasswords(config, readPassword) : config,
+    effective: effective as Effective,
+  };
+}
+
+/** Throws ConfigError with all that cannot be read. */
+function withUpstreamPasswords(config: Config, read: ReadPassword): Config {
+  const problems: string[] = [];
+  const filled = (urls: readonly string[]) => withPasswords(urls, read, problems);
+  const rules = config.rules.map((rule) => rule.via ? { ...rule, via: filled(rule.via) } : rule);
+  const upstreams = config.upstreams.map((upstream) => ({ ...upstream, chains: upstream.chains.map(filled) }));
+  if (problems.length > 0) throw new ConfigError(...new Set(problems));
+  return { ...config, rules, upstreams };
 }
 
 function assemble(values: Values, file: FileContent | undefined): Config {
@@ -77,6 +97,9 @@ function assemble(values: Values, file: FileContent | undefined): Config {
   if (rest.dnsCa !== undefined && !rest.dns.some(({ kind }) => kind === "tls" || kind === "https")) {
     throw new ConfigError("Cannot use --dns-ca: no --dns is tls:// or https://");
   }
+  const gateway = settings(values);
+  const closedToStrangers = user.length > 0 || (file?.users.length ?? 0) > 0 || rest.usersFile !== undefined ||
+    gateway.from !== undefined;
   const config = {
     ...withoutSettings(rest),
     listen: covered(listen.flat()),
@@ -86,21 +109,12 @@ function assemble(values: Values, file: FileContent | undefined): Config {
     drainMs: drain,
     drainDelayMs: drainDelay,
     family: only ? `only-${only}` as const : prefer && `prefer-${prefer}` as const,
-    gateway: settings(values),
+    mayBeExposed: closedToStrangers || open,
+    gateway,
   };
   checkTls(config, listen.flat());
-  const exposed = config.listen.find(({ addr }) => !isLoopback(addr.host));
-  const closedToStrangers = config.users.length > 0 || config.usersFile !== undefined || config.gateway.from;
-  if (exposed && !closedToStrangers && !open) {
-    throw new ConfigError(
-      `Cannot listen on ${exposed.addr.host}: it would be an open relay; add --user, --users-file or --from, or say --open`,
-    );
-  }
-  if (config.gateway.proxies.length > 0 && !closedToStrangers && !open) {
-    throw new ConfigError(
-      "Cannot take clients of a proxy: it would be an open relay; add --user, --users-file or --from, or say --open",
-    );
-  }
+  for (const { addr } of config.listen) refuseOpenRelay(addr, config);
+  if (gateway.proxies.length > 0 && !config.mayBeExposed) throw openRelay("take clients of a proxy");
   return config;
 }
 
@@ -123,6 +137,17 @@ function checkTls({ rules, upstreams, ...config }: Config, listen: readonly List
   if ((viaCert === undefined) !== (viaKey === undefined)) {
     throw new ConfigError("Cannot use one of --via-cert and --via-key without the other");
   }
+}
+
+/** Throws ConfigError where everybody could come to `addr`, and nobody has said that they may. */
+export function refuseOpenRelay({ host }: SocketAddr, { mayBeExposed }: Pick<Config, "mayBeExposed">): void {
+  if (!isLoopback(host) && !mayBeExposed) throw openRelay(`listen on ${host}`);
+}
+
+function openRelay(what: string): ConfigError {
+  return new ConfigError(
+    `Cannot ${what}: it would be an open relay; add --user, --users-file or --from, or say --open`,
+  );
 }
 
 function settings(values: Values): GatewaySettings {

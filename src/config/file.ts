@@ -4,6 +4,7 @@ import type { Rule } from "../gateway/rules/rule.ts";
 import { namedUpstream, type Upstream } from "../gateway/upstreams/upstream.ts";
 import { ConfigError } from "./error.ts";
 import { fileSchema, type FileTables, UNKNOWN } from "./file_schema.ts";
+import { withPasswordPath } from "./hop_password.ts";
 import { nearest } from "./nearest.ts";
 import { fileKey, type OptionKey, optionKeys, optionOf } from "./options.ts";
 import type { Given, Source } from "./source.ts";
@@ -26,7 +27,7 @@ export interface FileContent extends Source {
  * wrong is in `problems`; throws ConfigError where it is no TOML at all.
  */
 export function readFile(toml: string, file: string, resolve: (path: string) => string): FileContent {
-  const table = parseToml(toml.replace(/^\ufeff/, ""), file);
+  const table = withPaths(parseToml(toml.replace(/^\ufeff/, ""), file), resolve);
   let lines: ReturnType<typeof tomlLines> | undefined;
   const lineOf = (path: Path) => (lines ??= tomlLines(toml))(path) ?? 1;
   const place = (path: Path) => `${file} line ${lineOf(path)}`;
@@ -65,6 +66,18 @@ function parseToml(toml: string, file: string): TomlTable {
     const state = message.split("\n")[0]!.replace(/^Invalid TOML document: /, "");
     throw new ConfigError(`Cannot parse ${file}${line === undefined ? "" : ` line ${line}`}: ${state}`);
   }
+}
+
+/** The table with each path in an upstream's URL as `resolve` makes it. */
+function withPaths(table: TomlTable, resolve: (path: string) => string): TomlTable {
+  const resolved = (value: unknown): unknown => {
+    if (typeof value === "string") return withPasswordPath(value, resolve);
+    if (Array.isArray(value)) return value.map(resolved);
+    if (typeof value !== "object" || value === null || value instanceof Date) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, resolved(inner)]));
+  };
+  const withUrls = Object.entries(table).filter(([key]) => ["via", "upstreams", "rules"].includes(key));
+  return { ...table, ...Object.fromEntries(withUrls.map(([key, value]) => [key, resolved(value)])) as TomlTable };
 }
 
 /** The options among the keys, but for those that the schema has found wrong. */

@@ -5,7 +5,17 @@ import { MAX_HOPS } from "../sockslib/hop.ts";
 import { parseAdmin, parseListen } from "./listen.ts";
 import { type About, choice, count, many, one, type Option, setting, time, toggle } from "./option.ts";
 import { parseUser } from "./user.ts";
-import { parseCount, parseHopUrl, parseHost, parsePorts, parsePrefixValue, parseSize, parseTime } from "./values.ts";
+import {
+  parseCount,
+  parseHopUrl,
+  parseHost,
+  parseMode,
+  parsePorts,
+  parsePrefixValue,
+  parseProxySource,
+  parseSize,
+  parseTime,
+} from "./values.ts";
 
 /**
  * Every option there is. An entry is all that a new one needs: its flag, its variable, its key in the file, the help, the
@@ -14,7 +24,9 @@ import { parseCount, parseHopUrl, parseHost, parsePorts, parsePrefixValue, parse
 
 export const engines = ["auto", "linux", "portable"] as const;
 export const logLevels = ["debug", "info", "warning", "error"] as const;
-export const logFormats = ["text", "json"] as const;
+export const logFormats = ["auto", "text", "json", "syslog"] as const;
+export const loggedSessions = ["all", "sampled", "failed", "off"] as const;
+export const loggedClients = ["full", "prefix", "none"] as const;
 export const udpFilters = ["endpoint-independent", "address-dependent", "address-and-port-dependent"] as const;
 
 const where = "Where:";
@@ -37,7 +49,7 @@ export const options = {
   }),
   listen: many("ADDR", parseListen, {
     group: where,
-    help: "listen there; socks5s://ADDR for clients that speak TLS",
+    help: "listen there: :1080, unix:/run/gate46/socks.sock, systemd, systemd:NAME; socks5s://ADDR for TLS",
   }, "localhost:1080"),
   tlsCert: one("FILE", asIs, { group: where, help: "the certificate (PEM) that socks5s:// shows", path: true }),
   tlsKey: one("FILE", asIs, { group: where, help: "its key (PEM)", path: true }),
@@ -55,12 +67,19 @@ export const options = {
     ),
     accepts: ["string", "number"],
   },
+  unixMode: one(
+    "MODE",
+    parseMode,
+    { group: where, help: "who may connect to unix: sockets: as chmod says it", fixed: true },
+    "0600",
+  ),
   adminTokenFile: one("FILE", asIs, {
     group: where,
     help: "who knows what is in it may read all of --admin, end sessions, drain and reload",
     path: true,
     fixed: true,
   }),
+  metricsPerUser: toggle({ group: where, help: "count sessions and bytes of each of the first 100 users on /metrics" }),
   takeOver: one("PID", parseCount, {
     group: where,
     help: "take the listeners over from that gate46, which then drains (Linux engine)",
@@ -93,7 +112,7 @@ export const options = {
   from: setting("from", orUndefined(many("PREFIX", parsePrefixValue, { group: who, help: "only clients from there" }))),
   proxyProtocolFrom: setting(
     "proxies",
-    many("PREFIX", parsePrefixValue, {
+    many("PREFIX|unix", parseProxySource, {
       group: who,
       help: "a proxy there says in a PROXY header who its client is, and has to",
     }),
@@ -209,7 +228,47 @@ export const options = {
   },
 
   logLevel: choice("LEVEL", logLevels, { group: output, fixed: true, help: "how much is said" }, "info"),
-  logFormat: choice("FORMAT", logFormats, { group: output, fixed: true, help: "for people or for machines" }, "text"),
+  logFormat: choice(
+    "FORMAT",
+    logFormats,
+    {
+      group: output,
+      fixed: true,
+      help: "for people, machines, or the journal and syslog (<6>…); auto is syslog for the journal, else text",
+    },
+    "auto",
+  ),
+  logFile: one("FILE", asIs, {
+    group: output,
+    help: "append lines to it, not to standard error; begun anew where it was moved away",
+    path: true,
+    fixed: true,
+  }),
+  logSessions: choice(
+    "WHICH",
+    loggedSessions,
+    { group: output, fixed: true, help: "which sessions have a line; sampled bounds those that succeeded too" },
+    "all",
+  ),
+  logSample: {
+    ...one(
+      "N|off",
+      parseBudget,
+      {
+        group: output,
+        fixed: true,
+        help: "lines of one kind that one client gets in 10s (of failures; in each worker); more are counted",
+      },
+      "20",
+    ),
+    accepts: ["string", "number"],
+  },
+  logClients: choice(
+    "HOW",
+    loggedClients,
+    { group: output, fixed: true, help: "addresses of clients: whole, as IPv4 /24 and IPv6 /48, or none" },
+    "full",
+  ),
 } as const satisfies Record<string, Option<unknown>>;
 
 export type OptionKey = keyof typeof options;
@@ -253,6 +312,11 @@ function optionalCount(about: About): Option<number | undefined> {
 
 function orUndefined(option: Option<readonly Prefix[]>): Option<readonly Prefix[] | undefined> {
   return { ...option, read: (texts, wrong) => texts && option.read(texts, wrong) };
+}
+
+/** A number, or `off` for no bound. */
+function parseBudget(text: string): number {
+  return text === "off" ? Infinity : parseCount(text);
 }
 
 /** At most so many values. */

@@ -1,9 +1,10 @@
 import { type Address, ipAddress, nameAddress } from "../protocol/address.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { parsePrefix, type Prefix } from "../protocol/prefix.ts";
-import type { PortRange } from "../gateway/settings.ts";
+import type { PortRange, ProxySource } from "../gateway/settings.ts";
 import { parseHop } from "../sockslib/hop.ts";
 import { WrongValue } from "./error.ts";
+import { withPassword } from "./hop_password.ts";
 
 /** Values as a person writes them. All throw WrongValue. */
 
@@ -48,6 +49,16 @@ export function parsePrefixValue(text: string): Prefix {
   return found;
 }
 
+export function parseProxySource(text: string): ProxySource {
+  return text === "unix" ? text : parsePrefixValue(text);
+}
+
+/** `0660`: who may read and write a file. */
+export function parseMode(text: string): number {
+  if (!/^0?[0-7]{3}$/.test(text)) throw new WrongValue(`'${text}' is no mode (write 0600 or 0660)`);
+  return Number.parseInt(text, 8);
+}
+
 /** Canonical text of an IP address. */
 export function parseHost(text: string): string {
   const address = ipAddress(text, 0);
@@ -77,12 +88,13 @@ export function parsePortOrRange(text: string): PortRange {
 /** The URL of an upstream gateway, as it is. */
 export function parseHopUrl(text: string): string {
   try {
-    parseHop(text);
-    return text;
+    parseHop(withPassword(text, () => "that of the file"));
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
+    if (!(error instanceof SyntaxError || error instanceof WrongValue)) throw error;
     throw new WrongValue(`'${withoutPassword(text)}' ${error.message}`);
   }
+  if (text.includes(`:${HIDDEN}@`)) throw new WrongValue(`'${text}' has a password that was hidden`);
+  return text;
 }
 
 /** HOST:PORT, IPv6 in brackets. */
@@ -97,7 +109,11 @@ export function parseTarget(text: string): Address {
   throw new WrongValue(`'${text}' is no destination (write example.org:443)`);
 }
 
+/** What stands where a password is hidden. */
+const HIDDEN = "***";
+
 /** What stands for `text` where it may be a URL with a password in it. */
 export function withoutPassword(text: string): string {
-  return text.replace(/(\/\/[^/@:]*|^(?!\w+:\/\/)[^/@:]*):.*@/, "$1:***@");
+  return text.replace(/(\/\/[^/@:]*|^(?!\w+:\/\/)[^/@:]*):.*@/, `$1:${HIDDEN}@`)
+    .replace(/\/\/[^/@:]+@(?!.*\?password-file=.)/, `//${HIDDEN}@`); // a password without a name, as likely as the reverse
 }

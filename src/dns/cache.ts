@@ -1,6 +1,7 @@
 import type { Clock } from "../net/clock.ts";
 import type { Cut } from "../net/cut.ts";
 import type { NetError } from "../net/error.ts";
+import type { CacheOutcome } from "./asked.ts";
 import { orAborted } from "./waiting.ts";
 
 /** What asking came to, and how long it holds. */
@@ -55,13 +56,16 @@ export class Cache<T> {
   readonly #clock: Clock;
   readonly #limit: number;
   readonly #ask: Ask<T>;
+  readonly #told: (outcome: CacheOutcome) => void;
   readonly #entries = new Map<string, Entry<T>>();
   readonly #flights = new Map<string, Flight<T>>();
 
-  constructor(clock: Clock, limit: number, ask: Ask<T>) {
+  /** `told` hears what there was for each who asked. */
+  constructor(clock: Clock, limit: number, ask: Ask<T>, told: (outcome: CacheOutcome) => void = () => {}) {
     this.#clock = clock;
     this.#limit = limit;
     this.#ask = ask;
+    this.#told = told;
   }
 
   get size(): number {
@@ -83,6 +87,7 @@ export class Cache<T> {
     const entry = this.#entries.get(key);
     if (entry && now < entry.freshUntil) {
       entry.used = true;
+      this.#told("hit");
       if (now >= entry.refreshAt) {
         entry.refreshAt = Infinity;
         this.#fly(key);
@@ -90,7 +95,9 @@ export class Cache<T> {
       return entry[what];
     }
     const asked = this.#fly(key)[what] as Promise<unknown>;
-    const answer = entry?.good && now < entry.staleUntil ? this.#staleAfterAWhile(asked, entry[what]) : asked;
+    const stale = entry?.good && now < entry.staleUntil ? entry[what] : undefined;
+    this.#told(stale ? "stale" : "miss");
+    const answer = stale ? this.#staleAfterAWhile(asked, stale) : asked;
     return (cut ? orAborted(answer, cut, key) : answer) as Flight<T>[K];
   }
 

@@ -5,6 +5,7 @@ import { NetError } from "../net/error.ts";
 import type { Net } from "../net/socket.ts";
 import { ordered } from "./address_order.ts";
 import { fold, isAskable, type Outcome, readOutcome } from "./answer.ts";
+import type { Ear } from "./asked.ts";
 import { Cache, type Learnt } from "./cache.ts";
 import type { Question } from "./message.ts";
 import type { Found, Resolver } from "./resolver.ts";
@@ -31,11 +32,17 @@ export class DnsResolver implements Resolver {
   readonly #addresses: Cache<readonly string[]>;
   readonly #names: Cache<string>;
 
-  constructor(servers: Servers, net: Pick<Net, "localAddrFor">, clock: Clock, limit: number = DEFAULT_LIMIT) {
+  constructor(
+    servers: Servers,
+    net: Pick<Net, "localAddrFor">,
+    clock: Clock,
+    limit: number = DEFAULT_LIMIT,
+    ear?: Ear,
+  ) {
     this.#servers = servers;
     this.#net = net;
-    this.#addresses = new Cache(clock, limit, (name, early) => this.#askBoth(name, early));
-    this.#names = new Cache(clock, Math.ceil(limit * ptrLimitShare), (address) => this.#askName(address));
+    this.#addresses = new Cache(clock, limit, (name, early) => this.#askBoth(name, early), ear?.cached);
+    this.#names = new Cache(clock, Math.ceil(limit * ptrLimitShare), (address) => this.#askName(address), ear?.cached);
   }
 
   resolve(name: string, cut?: Cut): Promise<readonly string[]> {

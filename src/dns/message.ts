@@ -1,10 +1,10 @@
 import { Buffer } from "node:buffer";
 import { type Answer, decode, encode, RECURSION_DESIRED } from "dns-packet";
 
-/** What is asked: a canonical name, in small letters and without a last dot, and a type (RFC 1035 s3.2.2, RFC 3596). */
+/** What is asked: a canonical name, in small letters and without a last dot, or "." alone, and a type (RFC 1035 s3.2.2, RFC 3596). */
 export interface Question {
   readonly name: string;
-  readonly type: "A" | "AAAA" | "PTR";
+  readonly type: "A" | "AAAA" | "PTR" | "NS";
 }
 
 /** RCODE of a reply (RFC 1035 s4.1.1). */

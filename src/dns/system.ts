@@ -1,19 +1,26 @@
 import { lookup, reverse } from "node:dns/promises";
 import { ipAddress } from "../protocol/address.ts";
 import { NetError } from "../net/error.ts";
+import { type Ear, heardLookup } from "./asked.ts";
 import type { Resolver } from "./resolver.ts";
 import { orAborted } from "./waiting.ts";
 
 /** getaddrinfo: its order (RFC 6724), /etc/hosts, search domains. */
-export function systemResolver(): Resolver {
-  return resolveByLookup(look, lookBack);
+export function systemResolver(ear?: Ear): Resolver {
+  return resolveByLookup(look, lookBack, ear);
 }
 
-/** A resolver that asks `look`, and `lookBack` for an address; lookups of one name at one time share an answer. */
+/**
+ * A resolver that asks `lookup`, and `lookupBack` for an address; lookups of one name at one time share an answer. `ear`
+ * hears of each that is made.
+ */
 export function resolveByLookup(
-  look: (name: string) => Promise<readonly string[]>,
-  lookBack: (address: string) => Promise<string>,
+  lookup: (name: string) => Promise<readonly string[]>,
+  lookupBack: (address: string) => Promise<string>,
+  ear?: Ear,
 ): Resolver {
+  const look = ear ? heardLookup(lookup, ear) : lookup;
+  const lookBack = ear ? heardLookup(lookupBack, ear) : lookupBack;
   const underWay = new Map<string, Promise<readonly string[]>>();
   const resolve: Resolver["resolve"] = (name, cut) => {
     const key = name.toLowerCase();

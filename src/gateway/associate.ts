@@ -2,7 +2,7 @@ import type { Address } from "../protocol/address.ts";
 import type { SessionEnd } from "../events.ts";
 import { NetError } from "../net/error.ts";
 import type { Socket } from "../net/socket.ts";
-import { announced } from "./announce.ts";
+import { announced, clientSide } from "./announce.ts";
 import { Association } from "./association.ts";
 import type { Conversation } from "./conversation.ts";
 import { bindInRange } from "./ports.ts";
@@ -27,13 +27,6 @@ export async function associate(conversation: Conversation, _destination: Addres
     release();
     close();
   }
-}
-
-/** The address the client knows us by, and replies must come from; behind a proxy of another family than the client, ours. */
-async function clientSide({ net, client, record }: Conversation): Promise<string> {
-  const { host } = client.localAddr;
-  if (host.includes(":") === record.client.host.includes(":")) return host;
-  return await net.localAddrFor(record.client.host) ?? host;
 }
 
 /** Octets on the control connection mean nothing; how it ends is how the association ends. */

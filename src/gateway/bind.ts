@@ -3,7 +3,7 @@ import { AddressType } from "../protocol/codes.ts";
 import type { SessionEnd } from "../events.ts";
 import { NetError } from "../net/error.ts";
 import type { Listener, Socket, SocketAddr } from "../net/socket.ts";
-import { announced } from "./announce.ts";
+import { announced, clientSide } from "./announce.ts";
 import type { Conversation } from "./conversation.ts";
 import { judgedAddresses } from "./dial.ts";
 import { Onward } from "./onward.ts";
@@ -66,16 +66,17 @@ async function expectedPeers(
 
 /** The gateway's address on the peer's side: towards the first peer that has one; for any peer, the one the client sees. */
 async function listeningHost(
-  { net, client }: Conversation,
+  conversation: Conversation,
   destination: Address,
   peers: readonly Address[] | undefined,
 ): Promise<string> {
+  const { net } = conversation;
   for (const peer of peers ?? []) {
     const host = await net.localAddrFor(peer.host);
     if (host !== undefined) return host;
   }
   if (peers) throw new NetError("network-unreachable", `Cannot listen for ${destination.host}: no way there`);
-  const { host } = client.localAddr;
+  const host = await clientSide(conversation);
   return host.includes(":") === destination.host.includes(":") ? host : destination.host;
 }
 

@@ -1,10 +1,10 @@
 import { parseIp } from "../protocol/address.ts";
-import type { Prefix } from "../protocol/prefix.ts";
 import { decodeProxyHeader } from "../protocol/proxy_header.ts";
 import type { TurnedAway } from "../events.ts";
 import type { Socket, SocketAddr } from "../net/socket.ts";
 import type { Arrival } from "./arrival.ts";
 import type { SessionContext } from "./session.ts";
+import type { ProxySource } from "./settings.ts";
 import { Wire } from "./wire.ts";
 
 /** A PROXY header has to be there within so long: time for one retransmission, as its specification wants. */
@@ -28,7 +28,7 @@ export class Entrance {
   /** Takes a connection that was just accepted, or closes it; `tls`: at a listener whose clients speak that. */
   take(socket: Socket, tls: boolean): void {
     const { proxies } = this.#context().settings;
-    if (proxies.length > 0 && isWithin(proxies, socket.remoteAddr)) void this.#takeFromProxy(socket, tls);
+    if (proxies.length > 0 && isOneOf(proxies, socket.remoteAddr)) void this.#takeFromProxy(socket, tls);
     else this.#admit({ socket, client: socket.remoteAddr, tls, early: undefined });
   }
 
@@ -63,10 +63,11 @@ export class Entrance {
     try {
       await wire.peek();
       reason = "bad-proxy-header";
-      const header = await wire.take(decodeProxyHeader);
+      const { client = proxy } = await wire.take(decodeProxyHeader);
       reason = undefined;
-      if (!header.client) await wire.peek();
-      arrival = { socket, client: header.client ?? proxy, tls, early: wire.rest() };
+      // Its own connection: it may say that it does not know, that it is its own, or, by version 1, its own address.
+      if (client.host === proxy.host && client.port === proxy.port) await wire.peek();
+      arrival = { socket, client, tls, early: wire.rest() };
     } catch {
       // A proxy that only looks whether somebody is here says nothing, or nothing behind a header of its own: no harm is done.
     }
@@ -88,7 +89,11 @@ function turnAway(
   emit({ type: "client-turned-away", client, reason });
 }
 
-function isWithin(prefixes: readonly Prefix[], { host }: SocketAddr): boolean {
+function isOneOf(proxies: readonly ProxySource[], addr: SocketAddr): boolean {
+  return addr.unix === undefined ? isWithin(proxies, addr) : proxies.includes("unix");
+}
+
+function isWithin(sources: readonly ProxySource[], { host }: SocketAddr): boolean {
   const octets = parseIp(host);
-  return octets !== undefined && prefixes.some((prefix) => prefix.contains(octets));
+  return octets !== undefined && sources.some((source) => source !== "unix" && source.contains(octets));
 }

@@ -196,7 +196,8 @@ export class Gateway {
         if (this.#draining) client.close(); // accepted just before
         else this.#entrance.take(client, this.#tls.has(listener));
       } catch (error) {
-        if (failures++ === 0) emit({ type: "accept-failed", addr, error: netError(error, "accept on", addr.host) });
+        if (failures++ > 0) emit({ type: "accept-failing", addr });
+        else emit({ type: "accept-failed", addr, error: netError(error, "accept on", addr.host) });
         await pause(clock, ACCEPT_PAUSE_MS);
       }
     }

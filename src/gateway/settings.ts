@@ -12,12 +12,15 @@ export interface PortRange {
  */
 export type UdpFilter = "endpoint-independent" | "address-dependent" | "address-and-port-dependent";
 
+/** Whence a proxy in front connects: a prefix, or a unix socket. */
+export type ProxySource = Prefix | "unix";
+
 /** What the gateway is told. Times in ms. */
 export interface GatewaySettings {
   /** Clients that may connect; everyone where undefined. */
   readonly from: readonly Prefix[] | undefined;
   /** Proxies in front: whatever they bring begins with a PROXY header, which says who the client is. */
-  readonly proxies: readonly Prefix[];
+  readonly proxies: readonly ProxySource[];
   readonly maxSessions: number;
   /** Of one IPv4 address or IPv6 /64; no bound where undefined, as below. */
   readonly maxSessionsPerClient: number | undefined;

@@ -11,14 +11,15 @@ import { DescriptorReserve, noDescriptors } from "./linux/descriptor_reserve.ts"
 import { openLibc } from "./linux/libc_bun.ts";
 import { connectFailure, routedLocalAddr } from "./linux/probe.ts";
 import { relay } from "./relay.ts";
-import type { ConnectOptions, Listener, Net, Socket, SocketAddr } from "./socket.ts";
+import type { ConnectOptions, Listener, ListenOptions, Net, Socket, SocketAddr } from "./socket.ts";
 import { socketAddr } from "./socket_addr.ts";
+import { placeSocket } from "./unix_file.ts";
 
 /** The adapter for Bun: Bun.listen, Bun.connect and Bun.udpSocket. */
 export function bunNet(): Net {
   return {
     bindsConnections: true,
-    listen: (addr) => Promise.resolve().then(() => listen(addr)),
+    listen,
     connect,
     async bindUdp(addr) {
       reserve().check(`bind UDP ${addressText(addr)}`);
@@ -53,17 +54,21 @@ function kernel(): Promise<Libc | undefined> {
   return opened ??= openLibc();
 }
 
-function listen(addr: SocketAddr): Listener {
+async function listen(addr: SocketAddr, { mode }: ListenOptions = {}): Promise<Listener> {
   const listener = new BunListener();
   try {
-    const opening: Opening = { opened: (socket) => listener.onOpen(socket) };
-    listener.attach(Bun.listen({
-      hostname: addr.host,
-      port: addr.port,
-      allowHalfOpen: true,
-      data: opening,
-      socket: handlers,
-    }));
+    const common = { allowHalfOpen: true, socket: handlers };
+    const opened = (socket: BunSocket) => listener.onOpen(socket);
+    if (addr.unix === undefined) {
+      const data: Opening = { opened };
+      const tcp = Bun.listen({ ...common, data, hostname: addr.host, port: addr.port });
+      listener.attach(tcp, socketAddr(tcp.hostname, tcp.port));
+    } else {
+      const data: Opening = { localAddr: addr, remoteAddr: addr, opened };
+      const bind = (unix: string) => Bun.listen({ ...common, data, unix });
+      const { socket, remove } = await placeSocket(addr.unix, { mode }, await kernel(), bind);
+      listener.attach(socket, addr, remove);
+    }
   } catch (error) {
     throw netError(error, "listen on", addressText(addr));
   }
@@ -109,15 +114,18 @@ async function trueError(error: NetError, addr: SocketAddr, elapsedMs: number): 
 
 class BunListener implements Listener {
   addr: SocketAddr = { host: "0.0.0.0", port: 0 };
-  #listener: Bun.TCPSocketListener<BunSocket | Opening> | undefined;
+  #listener: Bun.SocketListener<BunSocket | Opening> | undefined;
+  #remove = () => {};
   readonly #queue: Socket[] = [];
   #accepter: { resolve(socket: Socket | null): void; reject(error: NetError): void } | undefined;
   #failure: NetError | undefined;
   #closed = false;
 
-  attach(listener: Bun.TCPSocketListener<BunSocket | Opening>): void {
+  /** `remove` removes what is left of it. */
+  attach(listener: Bun.SocketListener<BunSocket | Opening>, addr: SocketAddr, remove = () => {}): void {
     this.#listener = listener;
-    this.addr = socketAddr(listener.hostname, listener.port);
+    this.addr = addr;
+    this.#remove = remove;
   }
 
   accept(): Promise<Socket | null> {
@@ -133,13 +141,16 @@ class BunListener implements Listener {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#remove();
     this.#listener?.stop();
     for (const socket of this.#queue.splice(0)) socket.close();
     this.#takeAccepter()?.resolve(null);
   }
 
   onOpen(socket: BunSocket): void {
-    if (this.#closed) return socket.close();
+    // Whose peer has gone already Bun has no address for, so whoever asks who it was would be told wrongly.
+    const gone = socket.remoteAddr.port === 0 && this.addr.unix === undefined;
+    if (this.#closed || gone) return socket.close();
     const accepter = this.#takeAccepter();
     if (!reserve().refusesClient(socket.tcp.fd)) {
       if (accepter) accepter.resolve(socket);

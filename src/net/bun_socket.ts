@@ -47,10 +47,11 @@ export class BunSocket implements Socket {
   #writer: PendingWrite | undefined;
   #flow: Flow | undefined;
 
-  /** Bun asks the kernel for each part of an address, so `remoteAddr` is passed where it is known. */
-  constructor(tcp: BunTcp, remoteAddr = bunAddr(tcp.remoteAddress, tcp.remotePort)) {
+  /** Bun asks the kernel for each part of an address, so those that are known are passed. */
+  constructor(tcp: BunTcp, { remoteAddr, localAddr }: Partial<Opening> = {}) {
     this.tcp = tcp;
-    this.remoteAddr = remoteAddr;
+    this.remoteAddr = remoteAddr ?? bunAddr(tcp.remoteAddress, tcp.remotePort);
+    this.#localAddr = localAddr;
   }
 
   get localAddr(): SocketAddr {
@@ -167,6 +168,7 @@ function bunAddr(host: string | undefined, port: number): SocketAddr {
 /** What a socket carries until it is open; Bun copies it from the listener, or takes it from the connect. */
 export interface Opening {
   readonly remoteAddr?: SocketAddr;
+  readonly localAddr?: SocketAddr;
   opened(socket: BunSocket): void;
 }
 
@@ -175,7 +177,7 @@ export const bunHandlers: Bun.SocketHandler<BunSocket | Opening, "uint8array"> =
   binaryType: "uint8array",
   open(tcp) {
     const opening = tcp.data as Opening;
-    const socket = new BunSocket(tcp as BunTcp, opening.remoteAddr);
+    const socket = new BunSocket(tcp as BunTcp, opening);
     tcp.data = socket;
     opening.opened(socket);
   },

@@ -9,14 +9,15 @@ import type { Libc } from "./linux/libc.ts";
 import { openLibc } from "./linux/libc_deno.ts";
 import { Descriptors, resetConnection, routedLocalAddr } from "./linux/probe.ts";
 import { relay } from "./relay.ts";
-import type { ConnectOptions, Listener, Net, Socket, SocketAddr } from "./socket.ts";
+import type { ConnectOptions, Listener, ListenOptions, Net, Socket, SocketAddr } from "./socket.ts";
 import { socketAddr } from "./socket_addr.ts";
+import { placeSocket } from "./unix_file.ts";
 
 /** The adapter for Deno: Deno.listen, Deno.connect and Deno.listenDatagram. */
 export function denoNet(): Net {
   return {
     bindsConnections: false, // Deno.connect has no such option
-    listen: (addr) => Promise.resolve().then(() => listen(addr)),
+    listen,
     connect,
     bindUdp: (addr) => Promise.resolve().then(() => DenoUdpSocket.bind(addr, kernel()?.libc)),
     relay: (client, destination, options) => relay(client, destination, options, systemClock),
@@ -44,11 +45,15 @@ function kernel(): Kernel | undefined {
   return opened.kernel;
 }
 
-function listen(addr: SocketAddr): Listener {
+async function listen(addr: SocketAddr, { mode }: ListenOptions = {}): Promise<Listener> {
   try {
-    return new DenoListener(
-      Deno.listen({ hostname: addr.host, port: addr.port }),
-    );
+    if (addr.unix === undefined) {
+      const listener = Deno.listen({ hostname: addr.host, port: addr.port });
+      return new DenoListener(listener, socketAddr(listener.addr.hostname, listener.addr.port));
+    }
+    const bind = (path: string) => Deno.listen({ transport: "unix", path });
+    const { socket, remove } = await placeSocket(addr.unix, { mode }, kernel()?.libc, bind);
+    return new DenoListener(socket, addr, remove);
   } catch (error) {
     throw denoError(error, "listen on", addressText(addr));
   }
@@ -57,27 +62,35 @@ function listen(addr: SocketAddr): Listener {
 async function connect(addr: SocketAddr, { cut }: ConnectOptions = {}): Promise<Socket> {
   try {
     const options = { hostname: addr.host, port: addr.port, ...(cut && { signal: cut.signal }) };
-    return new DenoSocket(await Deno.connect(options));
+    return new DenoSocket(await Deno.connect(options), addr);
   } catch (error) {
     if (cut?.made) throw new NetError("aborted", `Cannot connect to ${addressText(addr)}: given up`);
     throw denoError(error, "connect to", addressText(addr));
   }
 }
 
+/** Undefined of a unix socket. */
+function denoAddr(addr: Deno.Addr): SocketAddr | undefined {
+  return "hostname" in addr ? socketAddr(addr.hostname, addr.port) : undefined;
+}
+
 class DenoListener implements Listener {
   readonly addr: SocketAddr;
-  readonly #listener: Deno.TcpListener;
+  readonly #listener: Deno.Listener;
+  readonly #remove: () => void;
   #closed = false;
 
-  constructor(listener: Deno.TcpListener) {
+  /** `remove` removes what is left of it. */
+  constructor(listener: Deno.Listener, addr: SocketAddr, remove = () => {}) {
     this.#listener = listener;
-    this.addr = socketAddr(listener.addr.hostname, listener.addr.port);
+    this.addr = addr;
+    this.#remove = remove;
   }
 
   async accept(): Promise<Socket | null> {
     while (!this.#closed) {
       try {
-        return new DenoSocket(await this.#listener.accept());
+        return new DenoSocket(await this.#listener.accept(), this.addr);
       } catch (error) {
         if (this.#closed) break;
         const failure = denoError(error, "accept on", addressText(this.addr));
@@ -91,6 +104,7 @@ class DenoListener implements Listener {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#remove();
     this.#listener.close();
   }
 }
@@ -98,18 +112,19 @@ class DenoListener implements Listener {
 class DenoSocket implements Socket {
   readonly localAddr: SocketAddr;
   readonly remoteAddr: SocketAddr;
-  readonly #conn: Deno.TcpConn;
+  readonly #conn: Deno.Conn;
   readonly #small = new Uint8Array(SMALL_SIZE);
   #large: Uint8Array<ArrayBuffer> | undefined;
   #lastSize = 0;
   #reading = false;
   #closed = false;
 
-  constructor(conn: Deno.TcpConn) {
+  /** That came by, or went to, `by`, which is how both ends of a unix socket are called. */
+  constructor(conn: Deno.Conn, by: SocketAddr) {
     this.#conn = conn;
-    this.localAddr = socketAddr(conn.localAddr.hostname, conn.localAddr.port);
-    this.remoteAddr = socketAddr(conn.remoteAddr.hostname, conn.remoteAddr.port);
-    this.#option(() => conn.setNoDelay(true));
+    this.localAddr = denoAddr(conn.localAddr) ?? by;
+    this.remoteAddr = denoAddr(conn.remoteAddr) ?? by;
+    this.#option((tcp) => tcp.setNoDelay(true));
   }
 
   async read(): Promise<Uint8Array | null> {
@@ -158,20 +173,21 @@ class DenoSocket implements Socket {
   /** Deno has no call for it, and its close() sends FIN first, so libc resets the connection; without libc this is close(). */
   reset(): void {
     if (this.#closed) return;
-    const access = kernel();
+    const access = this.remoteAddr.unix === undefined ? kernel() : undefined;
     const fd = access?.descriptors.find(this.localAddr, this.remoteAddr);
     if (access && fd !== undefined) resetConnection(access.libc, fd);
     this.close();
   }
 
   keepAlive(): void {
-    if (!this.#closed) this.#option(() => this.#conn.setKeepAlive(true));
+    if (!this.#closed) this.#option((tcp) => tcp.setKeepAlive(true));
   }
 
   /** Fails on a connection the peer has reset already, which the next read tells. */
-  #option(set: () => void): void {
+  #option(set: (tcp: Deno.TcpConn) => void): void {
+    if (this.remoteAddr.unix !== undefined) return;
     try {
-      set();
+      set(this.#conn as Deno.TcpConn);
     } catch {
       return;
     }

@@ -1,17 +1,29 @@
 import { addressText } from "../protocol/address.ts";
 import { denoError } from "./deno_error.ts";
-import type { Fetch, HttpServer } from "./http.ts";
+import { closeSoon, type HttpOptions, type HttpServer } from "./http.ts";
+import { openLibc } from "./linux/libc_deno.ts";
 import type { SocketAddr } from "./socket.ts";
 import { socketAddr } from "./socket_addr.ts";
+import { placeSocket } from "./unix_file.ts";
 
-// deno-lint-ignore require-await -- what Deno.serve throws becomes a rejection
-export async function serveHttp(addr: SocketAddr, fetch: Fetch): Promise<HttpServer> {
+export async function serveHttp(addr: SocketAddr, { fetch, mode }: HttpOptions): Promise<HttpServer> {
+  const answer = (request: Request) => fetch(request);
+  const onListen = () => {};
+  const cut = new AbortController();
+  const { signal } = cut;
+  const end = (server: { shutdown(): Promise<void> }) => closeSoon(server.shutdown(), () => cut.abort());
   try {
-    const server = Deno.serve({ hostname: addr.host, port: addr.port, onListen() {} }, (request) => fetch(request));
-    return {
-      addr: socketAddr(server.addr.hostname, server.addr.port),
-      close: () => server.shutdown(),
+    if (addr.unix === undefined) {
+      const server = Deno.serve({ hostname: addr.host, port: addr.port, signal, onListen }, answer);
+      return { addr: socketAddr(server.addr.hostname, server.addr.port), close: () => end(server) };
+    }
+    const bind = (path: string) => Deno.serve({ transport: "unix", path, signal, onListen }, answer);
+    const { socket, remove } = await placeSocket(addr.unix, { mode }, openLibc(), bind);
+    const close = () => {
+      remove();
+      return end(socket);
     };
+    return { addr, close };
   } catch (error) {
     throw denoError(error, "listen on", addressText(addr));
   }

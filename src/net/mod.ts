@@ -11,9 +11,9 @@ export async function openNet(): Promise<Net> {
 }
 
 /** The HTTP server of the runtime this program runs on. */
-export const serveHttp: ServeHttp = async (addr, fetch) => {
+export const serveHttp: ServeHttp = async (addr, options) => {
   const { serveHttp } = onBun() ? await import("./bun_http.ts") : await import("./deno_http.ts");
-  return await serveHttp(addr, fetch);
+  return await serveHttp(addr, options);
 };
 
 /** TLS of the runtime this program runs on. */

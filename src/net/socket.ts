@@ -6,6 +6,12 @@ import type { Cut } from "./cut.ts";
 export interface SocketAddr {
   readonly host: string;
   readonly port: number;
+  /** Of a unix socket: its path, or @name where it has none; who comes by it counts as who comes from 127.0.0.1. */
+  readonly unix?: string;
+}
+
+export function unixAddr(path: string): SocketAddr {
+  return { host: "127.0.0.1", port: 0, unix: path };
 }
 
 /** A connected TCP socket. One read() and one write() may be under way at a time. */
@@ -88,6 +94,13 @@ export interface ConnectOptions {
 export interface ListenOptions {
   /** Lets other listeners of this user share the address; the kernel spreads the clients (SO_REUSEPORT). */
   readonly reusePort?: boolean;
+  /**
+   * A descriptor of this process that listens there already, from which others may accept too. Linux engine only, which wants one
+   * for a unix socket.
+   */
+  readonly descriptor?: number | undefined;
+  /** Of a unix socket's file: who may connect. */
+  readonly mode?: number | undefined;
   readonly successors?: Successors | undefined;
 }
 

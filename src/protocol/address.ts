@@ -73,8 +73,11 @@ export function octetsAddress(octets: Uint8Array, port: number): Address {
   return { type: plain.length === 4 ? AddressType.IPv4 : AddressType.IPv6, host: formatIp(plain), port };
 }
 
-/** `host:port`, with IPv6 in brackets. */
-export function addressText(address: { readonly host: string; readonly port: number }): string {
+/** `host:port`, with IPv6 in brackets; `unix:path` of a unix socket. */
+export function addressText(
+  address: { readonly host: string; readonly port: number; readonly unix?: string },
+): string {
+  if (address.unix !== undefined) return `unix:${address.unix}`;
   return address.host.includes(":") ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
 }
 

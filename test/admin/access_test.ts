@@ -3,18 +3,36 @@ import { describe, test } from "node:test";
 import type { AdminAccess } from "../../src/admin/access.ts";
 import { adminApp } from "../../src/admin/app.ts";
 import type { Status } from "../../src/admin/status.ts";
-import { adminSource } from "../support/admin_source.ts";
+import { adminSource, ready } from "../support/admin_source.ts";
 
 const token = "0123456789abcdef";
-const status = { sessionCount: 0, sessions: [], version: "1.2.3" } as unknown as Status;
+const bearer = `Bearer ${token}`;
+const password = (name: string, password: string) => `Basic ${btoa(`${name}:${password}`)}`;
+const none = { sessions: 0, total: 0, up: 0, down: 0 };
+const status: Status = {
+  parts: ready.parts,
+  sessionCount: 0,
+  matchCount: 0,
+  sessions: [],
+  failures: [],
+  relays: { A: none, B: none, C: none, D: none },
+  clients: 0,
+  failed: 0,
+  version: "1.2.3",
+  engine: "linux",
+  workers: 1,
+  upMs: 0,
+  listeners: [],
+  upstreams: [],
+};
 
 /** The answer to `what`, and what the program was made to do. */
-async function answer(access: AdminAccess, what: string, bearer?: string, host = "127.0.0.1:9090") {
+async function answer(access: AdminAccess, what: string, credentials?: string, host = "127.0.0.1:9090") {
   const [method, path] = what.split(" ");
   const done: string[] = [];
   const app = adminApp(
     adminSource({
-      status: (most) => Promise.resolve({ ...status, sessionCount: most }),
+      status: ({ most }) => Promise.resolve({ ...status, sessionCount: most }),
       endSession: (id) => Promise.resolve(done.push(`end ${id}`) > 0 && id === 7),
       reload: () => Promise.resolve(done.push("reload") > 0 ? ["line 3 is wrong"] : []),
       drain: () => void done.push("drain"),
@@ -23,9 +41,10 @@ async function answer(access: AdminAccess, what: string, bearer?: string, host =
   );
   const response = await app.request(`http://${host}${path}`, {
     method,
-    headers: bearer === undefined ? {} : { authorization: `Bearer ${bearer}` },
+    headers: credentials === undefined ? {} : { authorization: credentials },
   });
-  return { code: response.status, text: await response.text(), done };
+  const asks = response.headers.get("www-authenticate");
+  return { code: response.status, text: await response.text(), done, asks };
 }
 
 const changes = ["DELETE /api/sessions/7", "POST /reload", "POST /drain"];
@@ -50,9 +69,17 @@ describe("Without a token, the admin endpoint", () => {
     assert.equal((await answer({ exposed: true }, "GET /api/status")).code, 403);
   });
 
+  test("tells whoever may open its unix socket all, and changes nothing", async () => {
+    const access = { exposed: false, unix: true };
+    assert.equal((await answer(access, "GET /api/status", undefined, "gate46")).code, 200);
+    assert.equal((await answer(access, "POST /drain")).code, 403);
+  });
+
   test("tells no site that has a name here who uses it (DNS rebinding)", async () => {
     for (const host of ["evil.example", "evil.example:9090", "127.0.0.1.evil.example"]) {
-      assert.equal((await answer({ exposed: false }, "GET /api/status", undefined, host)).code, 403, host);
+      for (const what of ["GET /", "GET /api/status"]) {
+        assert.equal((await answer({ exposed: false }, what, undefined, host)).code, 403, host);
+      }
     }
     for (const host of ["localhost", "127.0.0.1", "[::1]:9090"]) {
       assert.equal((await answer({ exposed: false }, "GET /api/status", undefined, host)).code, 200, host);
@@ -67,32 +94,68 @@ describe("With a token, the admin endpoint", () => {
     for (const what of ["GET /healthz", "GET /readyz"]) assert.equal((await answer(access, what)).code, 200);
     for (const what of ["GET /metrics", "GET /api/status"]) {
       assert.equal((await answer(access, what)).code, 401);
-      assert.equal((await answer(access, what, "0123456789abcdeF")).code, 401);
-      assert.equal((await answer(access, what, token, "gate46.example")).code, 200);
+      assert.equal((await answer(access, what, "Bearer 0123456789abcdeF")).code, 401);
+      assert.equal((await answer(access, what, bearer, "gate46.example")).code, 200);
     }
   });
 
   test("does what it is told by who has it, and by nobody else", async () => {
     for (const what of changes) assert.deepEqual(await answer(access, what).then(({ done }) => done), []);
-    assert.deepEqual((await answer(access, "DELETE /api/sessions/7", token)).done, ["end 7"]);
-    const none = await answer(access, "DELETE /api/sessions/8", token);
+    assert.deepEqual((await answer(access, "DELETE /api/sessions/7", bearer)).done, ["end 7"]);
+    const none = await answer(access, "DELETE /api/sessions/8", bearer);
     assert.equal(none.code, 404);
     assert.match(none.text, /Cannot end session 8: there is none/);
-    const { code, text } = await answer(access, "POST /reload", token);
+    const { code, text } = await answer(access, "POST /reload", bearer);
     assert.equal(code, 409);
     assert.match(text, /line 3 is wrong/);
-    assert.equal((await answer(access, "POST /drain", token)).code, 202);
+    assert.equal((await answer(access, "POST /drain", bearer)).code, 202);
+  });
+
+  test("asks people who open the page for it, as the password of any name, and scripts for a bearer token", async () => {
+    for (const right of [password("", token), password("ann", token), bearer]) {
+      for (const what of ["GET /", "GET /api/status"]) {
+        assert.equal((await answer(access, what, right)).code, 200, what);
+      }
+    }
+    for (
+      const wrong of [
+        undefined,
+        password(token, ""),
+        password("", ""),
+        password("ann", `${token}0`),
+        password("ann", token.slice(1)),
+        `Basic ${token}`,
+        "Basic",
+        "Bearer",
+        "Bearer 0123456789abcdeF",
+      ]
+    ) {
+      const page = await answer(access, "GET /", wrong);
+      assert.deepEqual([page.code, page.asks], [401, 'Basic realm="gate46"'], wrong ?? "nothing");
+      assert.match(page.text, /the password is the token of --admin-token-file/);
+      const status = await answer(access, "GET /api/status", wrong);
+      assert.ok(status.code === 401 || status.code === 400, wrong ?? "nothing");
+      assert.match(status.asks!, /^Bearer/, "no dialog of the browser from a script");
+    }
+  });
+
+  test("changes nothing for a password, which a browser would add to what another site has it send", async () => {
+    for (const what of changes) {
+      const { code, done } = await answer(access, what, password("ann", token));
+      assert.ok(code === 401 || code === 400, what);
+      assert.deepEqual(done, []);
+    }
   });
 
   test("takes no other method and no other number", async () => {
     for (const what of ["GET /drain", "GET /reload", "POST /api/status", "DELETE /api/sessions/x"]) {
-      assert.equal((await answer(access, what, token)).code, 404, what);
+      assert.equal((await answer(access, what, bearer)).code, 404, what);
     }
   });
 
   test("gives as many sessions as are asked for", async () => {
     const count = async (query: string) =>
-      JSON.parse((await answer(access, `GET /api/status${query}`, token)).text).sessionCount;
+      JSON.parse((await answer(access, `GET /api/status${query}`, bearer)).text).sessionCount;
     assert.equal(await count("?sessions=5"), 5);
     for (const query of ["", "?sessions=-1", "?sessions=x"]) assert.equal(await count(query), 1_000);
   });

@@ -1,26 +1,35 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { adminApp, type Health } from "../../src/admin/app.ts";
-import { adminSource, ready } from "../support/admin_source.ts";
+import { adminApp } from "../../src/admin/app.ts";
+import { type Health, readiness } from "../../src/admin/readiness.ts";
+import { adminSource, facts, ready } from "../support/admin_source.ts";
 
 function ask(path: string, health: Health = ready, init?: RequestInit): Promise<Response> {
   return Promise.resolve(adminApp(adminSource({ health: () => health }), { exposed: false }).request(path, init));
 }
 
+const draining = readiness(facts({ draining: true }));
+
 describe("The admin endpoint", () => {
   test("/healthz says that the program is alive, even while it drains", async () => {
-    for (const health of [ready, { ready: false, state: "draining", sessions: 1 } as const]) {
+    for (const health of [ready, draining]) {
       const response = await ask("/healthz", health);
       assert.equal(response.status, 200);
       assert.deepEqual(await response.json(), { alive: true });
     }
   });
 
+  test("/healthz says so when nothing serves clients any more", async () => {
+    const response = await adminApp(adminSource({ alive: () => false }), { exposed: false }).request("/healthz");
+    assert.equal(response.status, 503);
+    assert.deepEqual(await response.json(), { alive: false });
+  });
+
   for (
     const [health, status] of [
       [ready, 200],
-      [{ ready: false, state: "draining", sessions: 1 }, 503],
-      [{ ready: false, state: "not listening", sessions: 0 }, 503],
+      [draining, 503],
+      [readiness(facts({ listeners: 0 })), 503],
     ] as const
   ) {
     test(`/readyz answers ${status} when ${health.state}, and says so`, async () => {
@@ -34,7 +43,7 @@ describe("The admin endpoint", () => {
     let health: Health = ready;
     const app = adminApp(adminSource({ health: () => health }), { exposed: false });
     assert.equal((await app.request("/readyz")).status, 200);
-    health = { ready: false, state: "draining", sessions: 3 };
+    health = draining;
     assert.equal((await app.request("/readyz")).status, 503);
   });
 
@@ -50,6 +59,40 @@ describe("The admin endpoint", () => {
       assert.ok(lines.some((line) => new RegExp(`^# TYPE ${name} (counter|gauge|histogram)$`).test(line)), name);
     }
     for (const line of lines) assert.match(line, /^(# (HELP|TYPE) \S+ .+|[a-z0-9_]+(\{[^}]*\})? [0-9.e+-]+|)$/);
+  });
+
+  for (
+    const [accept, type] of [
+      [undefined, "text/plain; version=0.0.4"],
+      ["*/*", "text/plain; version=0.0.4"],
+      ["text/html, application/xhtml+xml, */*;q=0.8", "text/plain; version=0.0.4"],
+      ["application/openmetrics-text", "application/openmetrics-text; version=1.0.0"],
+      [
+        "application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4," +
+        "text/plain;version=0.0.4;q=0.3,*/*;q=0.2", // as Prometheus asks
+        "application/openmetrics-text; version=1.0.0",
+      ],
+      ["text/plain;q=0.9, application/openmetrics-text;q=0.1", "text/plain; version=0.0.4"],
+    ] as const
+  ) {
+    test(`/metrics for who accepts ${accept ?? "anything"} is ${type}`, async () => {
+      const response = await ask("/metrics", ready, { headers: accept ? { accept } : {} });
+      assert.equal(response.headers.get("content-type"), `${type}; charset=utf-8`);
+      assert.equal((await response.text()).endsWith("# EOF\n"), type.startsWith("application/"));
+    });
+  }
+
+  test("/metrics gives no two families one name in OpenMetrics, and each counter one _total", async () => {
+    const response = await ask("/metrics", ready, { headers: { accept: "application/openmetrics-text" } });
+    const text = await response.text();
+    const families = Array.from(text.matchAll(/^# TYPE (\S+) (\S+)$/gm), ([, name, type]) => ({ name: name!, type }));
+    assert.equal(new Set(families.map(({ name }) => name)).size, families.length);
+    for (const { name, type } of families) {
+      assert.doesNotMatch(name, /_total$/);
+      const samples = text.split("\n").filter((line) => new RegExp(`^${name}(_[a-z]+)?[{ ]`).test(line));
+      if (type === "counter") { for (const sample of samples) assert.match(sample, new RegExp(`^${name}_total[{ ]`)); }
+    }
+    assert.match(text, /^gate46_requests_total\{command="connect"\} 0$/m);
   });
 
   test("is read only and has nothing else", async () => {

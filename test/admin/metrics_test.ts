@@ -23,17 +23,19 @@ function ran(metrics: Counted, changes: Partial<SessionRecord>): void {
 describe("Metrics", () => {
   test("name every reply, command and relay type before the first one", async () => {
     const metrics = counted();
-    assert.deepEqual(await samples(metrics, "replies_total"), {
-      'replies_total{reply="00 succeeded"}': 0,
-      'replies_total{reply="01 general SOCKS server failure"}': 0,
-      'replies_total{reply="02 connection not allowed by ruleset"}': 0,
-      'replies_total{reply="03 network unreachable"}': 0,
-      'replies_total{reply="04 host unreachable"}': 0,
-      'replies_total{reply="05 connection refused"}': 0,
-      'replies_total{reply="06 TTL expired"}': 0,
-      'replies_total{reply="07 command not supported"}': 0,
-      'replies_total{reply="08 address type not supported"}': 0,
-    });
+    const replies = Object.entries(await samples(metrics, "replies_total"));
+    assert.equal(replies.length, 5 * 9);
+    assert.deepEqual(replies.filter(([name]) => name.includes('"bind"')), [
+      ['replies_total{command="bind",reply="00 succeeded"}', 0],
+      ['replies_total{command="bind",reply="01 general SOCKS server failure"}', 0],
+      ['replies_total{command="bind",reply="02 connection not allowed by ruleset"}', 0],
+      ['replies_total{command="bind",reply="03 network unreachable"}', 0],
+      ['replies_total{command="bind",reply="04 host unreachable"}', 0],
+      ['replies_total{command="bind",reply="05 connection refused"}', 0],
+      ['replies_total{command="bind",reply="06 TTL expired"}', 0],
+      ['replies_total{command="bind",reply="07 command not supported"}', 0],
+      ['replies_total{command="bind",reply="08 address type not supported"}', 0],
+    ]);
     assert.deepEqual(Object.keys(await samples(metrics, "requests_total")), [
       'requests_total{command="connect"}',
       'requests_total{command="bind"}',
@@ -42,10 +44,10 @@ describe("Metrics", () => {
       'requests_total{command="resolve-ptr"}',
     ]);
     assert.deepEqual(Object.keys(await samples(metrics, "relays_total")), [
-      'relays_total{type="A"}',
-      'relays_total{type="B"}',
-      'relays_total{type="C"}',
-      'relays_total{type="D"}',
+      'relays_total{relay="A"}',
+      'relays_total{relay="B"}',
+      'relays_total{relay="C"}',
+      'relays_total{relay="D"}',
     ]);
   });
 
@@ -55,45 +57,49 @@ describe("Metrics", () => {
     ran(metrics, { end: "end", command: 1, reply: 0, relayType: "B", dialMs: 3_000 });
     ran(metrics, { end: "refused", command: 2, reply: 5 });
     ran(metrics, { end: "handshake-timeout" });
-    assert.deepEqual(await samples(metrics, "sessions_total"), {
-      'sessions_total{end="end"}': 2,
-      'sessions_total{end="refused"}': 1,
-      'sessions_total{end="handshake-timeout"}': 1,
+    assert.deepEqual(await samples(metrics, "sessions_ended_total"), {
+      'sessions_ended_total{end="end"}': 2,
+      'sessions_ended_total{end="refused"}': 1,
+      'sessions_ended_total{end="handshake-timeout"}': 1,
     });
     assert.equal((await samples(metrics, "requests_total"))['requests_total{command="connect"}'], 2);
     assert.equal((await samples(metrics, "requests_total"))['requests_total{command="bind"}'], 1);
-    assert.equal((await samples(metrics, "replies_total"))['replies_total{reply="00 succeeded"}'], 2);
-    assert.equal((await samples(metrics, "replies_total"))['replies_total{reply="05 connection refused"}'], 1);
-    assert.equal((await samples(metrics, "relays_total"))['relays_total{type="B"}'], 2);
+    assert.equal((await samples(metrics, "replies_total"))['replies_total{command="connect",reply="00 succeeded"}'], 2);
+    assert.equal(
+      (await samples(metrics, "replies_total"))['replies_total{command="bind",reply="05 connection refused"}'],
+      1,
+    );
+    assert.equal((await samples(metrics, "relays_total"))['relays_total{relay="B"}'], 2);
     const dial = await samples(metrics, "dial_seconds");
-    assert.equal(dial['dial_seconds_bucket{le="0.025"}'], 1);
-    assert.equal(dial['dial_seconds_bucket{le="5"}'], 2);
-    assert.equal(dial["dial_seconds_count"], 2);
-    assert.ok(Math.abs(dial["dial_seconds_sum"]! - 3.02) < 1e-9);
+    assert.equal(dial['dial_seconds_bucket{le="0.025",relay="B",outcome="connected"}'], 1);
+    assert.equal(dial['dial_seconds_bucket{le="5",relay="B",outcome="connected"}'], 2);
+    assert.equal(dial['dial_seconds_count{relay="B",outcome="connected"}'], 2);
+    assert.ok(Math.abs(dial['dial_seconds_sum{relay="B",outcome="connected"}']! - 3.02) < 1e-9);
   });
 
   test("count bytes and datagrams of sessions under way, and never backwards", async () => {
     const metrics = counted();
-    const session = sessionRecord();
+    const session = sessionRecord({ relayType: "C" });
     metrics.listen({ type: "session-opened", session });
     Object.assign(session.counts, { up: 10, down: 20 });
     Object.assign(session.datagrams, { up: 1, down: 2 });
+    const some = (all: Record<string, number>) => Object.fromEntries(Object.entries(all).filter(([, n]) => n > 0));
     const expected = {
-      'bytes_total{direction="up"}': 10,
-      'bytes_total{direction="down"}': 20,
+      'bytes_total{relay="C",direction="up"}': 10,
+      'bytes_total{relay="C",direction="down"}': 20,
     };
-    assert.deepEqual(await samples(metrics, "bytes_total"), expected);
-    assert.deepEqual(await samples(metrics, "bytes_total"), expected);
+    assert.deepEqual(some(await samples(metrics, "bytes_total")), expected);
+    assert.deepEqual(some(await samples(metrics, "bytes_total")), expected);
     assert.deepEqual(await samples(metrics, "sessions "), { "sessions": 1 });
     metrics.listen({ type: "session-closed", session });
-    assert.deepEqual(await samples(metrics, "bytes_total"), expected);
-    assert.deepEqual(await samples(metrics, "datagrams_total"), {
-      'datagrams_total{direction="up"}': 1,
-      'datagrams_total{direction="down"}': 2,
+    assert.deepEqual(some(await samples(metrics, "bytes_total")), expected);
+    assert.deepEqual(some(await samples(metrics, "datagrams_total")), {
+      'datagrams_total{relay="C",direction="up"}': 1,
+      'datagrams_total{relay="C",direction="down"}': 2,
     });
     assert.deepEqual(await samples(metrics, "sessions "), { "sessions": 0 });
-    ran(metrics, { counts: { up: 5, down: 0 } });
-    assert.equal((await samples(metrics, "bytes_total"))['bytes_total{direction="up"}'], 15);
+    ran(metrics, { relayType: "C", counts: { up: 5, down: 0 } });
+    assert.equal((await samples(metrics, "bytes_total"))['bytes_total{relay="C",direction="up"}'], 15);
   });
 
   test("count what was turned away, dropped, failed and unforeseen", async () => {
@@ -113,6 +119,66 @@ describe("Metrics", () => {
     assert.deepEqual(await samples(metrics, "datagrams_dropped_total"), {
       'datagrams_dropped_total{reason="stranger"}': 3,
       'datagrams_dropped_total{reason="malformed"}': 1,
+    });
+  });
+
+  test("count a dial that failed by what is known of where it went", async () => {
+    const metrics = counted();
+    const name = { type: 3, host: "a.test", port: 80 } as const, literal = { type: 4, host: "::1", port: 80 } as const;
+    ran(metrics, { command: 1, destination: name, reply: 4, dialMs: 1 });
+    ran(metrics, { command: 1, destination: literal, reply: 5, dialMs: 1 });
+    ran(metrics, { command: 1, destination: literal, dialMs: 1 });
+    const counts = Object.entries(await samples(metrics, "dial_seconds_count")).filter(([, n]) => n > 0);
+    assert.deepEqual(counts.map(([name]) => name), [
+      'dial_seconds_count{relay="unknown",outcome="unreachable"}',
+      'dial_seconds_count{relay="B",outcome="refused"}',
+      'dial_seconds_count{relay="B",outcome="called-off"}',
+    ]);
+  });
+
+  test("give all replies that RFC 1928 does not know one label: an upstream may answer with any octet", async () => {
+    const metrics = counted();
+    for (const reply of [9, 91, 255]) ran(metrics, { command: 1, reply });
+    const all = await samples(metrics, "replies_total");
+    assert.equal(all['replies_total{command="connect",reply="unassigned"}'], 3);
+    assert.equal(Object.keys(all).length, 5 * 9 + 1);
+  });
+
+  test("count handshakes that failed, and questions for names", async () => {
+    const metrics = counted();
+    ran(metrics, { end: "handshake-timeout" });
+    ran(metrics, { end: "protocol-error", command: 1 });
+    ran(metrics, { end: "client-left" });
+    metrics.listen({ type: "dns-asked", by: "udp", outcome: "found", ms: 20 });
+    metrics.listen({ type: "dns-cache", outcome: "hit" });
+    assert.deepEqual(await samples(metrics, "handshake_failures_total"), {
+      'handshake_failures_total{reason="no-acceptable-method"}': 0,
+      'handshake_failures_total{reason="authentication-failed"}': 0,
+      'handshake_failures_total{reason="protocol-error"}': 0,
+      'handshake_failures_total{reason="handshake-timeout"}': 1,
+    });
+    assert.deepEqual(await samples(metrics, "dns_seconds_count"), {
+      'dns_seconds_count{transport="udp",outcome="found"}': 1,
+    });
+    assert.deepEqual(await samples(metrics, "dns_cache"), { 'dns_cache_lookups_total{outcome="hit"}': 1 });
+  });
+
+  test("count users who are to have counts of their own, and all others as one", async () => {
+    const metrics = counted();
+    ran(metrics, { username: "ann", relayType: "A", counts: { up: 1, down: 2 } });
+    assert.deepEqual(await samples(metrics, "user_"), {});
+    metrics.nameUsers(["ann"]);
+    for (const username of ["ann", "bob", "eve", undefined]) {
+      ran(metrics, { ...username && { username }, relayType: "A", counts: { up: 1, down: 2 } });
+    }
+    ran(metrics, { username: "ann", end: "authentication-failed" });
+    assert.deepEqual(await samples(metrics, "user_"), {
+      'user_sessions_total{user="ann"}': 1,
+      'user_sessions_total{user="other"}': 2,
+      'user_bytes_total{user="ann",direction="up"}': 1,
+      'user_bytes_total{user="ann",direction="down"}': 2,
+      'user_bytes_total{user="other",direction="up"}': 2,
+      'user_bytes_total{user="other",direction="down"}': 4,
     });
   });
 

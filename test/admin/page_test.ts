@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
 import { adminApp } from "../../src/admin/app.ts";
+import { script } from "../../src/admin/page/script.ts";
 import { ageText, bytesText } from "../../src/admin/page/words.ts";
-import type { SessionView, Status } from "../../src/admin/status.ts";
-import { adminSource } from "../support/admin_source.ts";
+import type { SessionView, Status, WantedSessions } from "../../src/admin/status.ts";
+import { adminSource, ready } from "../support/admin_source.ts";
 
 const session = (id: number, parts: Partial<SessionView> = {}): SessionView => ({
   id,
@@ -22,7 +24,11 @@ const session = (id: number, parts: Partial<SessionView> = {}): SessionView => (
 const none = { sessions: 0, total: 0, up: 0, down: 0 };
 
 const status: Status = {
+  parts: ready.parts,
   sessionCount: 3,
+  matchCount: 3,
+  clients: 1_234,
+  failed: 5,
   sessions: [session(2), session(1), session(3)],
   failures: [{ at: Date.now() - 65_000, count: 4, client: "192.0.2.9", end: "refused", detail: "rules[0] 'no ads'" }],
   relays: { A: none, B: { sessions: 3, total: 20, up: 1_500, down: 2_500_000 }, C: none, D: none },
@@ -30,7 +36,7 @@ const status: Status = {
   engine: "linux",
   workers: 2,
   upMs: 90_000,
-  listeners: [{ host: "::1", port: 1080 }],
+  listeners: ["[::1]:1080", "unix:/run/s.sock"],
   upstreams: [{ upstream: "abroad", chain: "socks5://192.0.2.1:1080", up: false }],
 };
 
@@ -43,57 +49,118 @@ async function page(changes: Partial<Status> = {}, query = ""): Promise<{ text: 
 
 const order = (text: string) => Array.from(text.matchAll(/host(\d)\.example/g), (match) => match[1]).join("");
 
+/** What people see of it. */
+const plain = (text: string) =>
+  text.replace(/<(style|script)>[^]*?<\/\1>/g, "").replace(/<[^>]*>/g, " ").replace(/[\s\u00a0]+/g, " ");
+
 describe("The status page", () => {
-  test("tells who, where to, by which relay type, what failed and what is down", async () => {
-    const { text } = await page();
+  test("tells who, where to, by which relay type, what failed and what is down, without running anything", async () => {
+    const text = plain((await page()).text);
     for (
       const told of [
-        "3 sessions",
-        "[::1]:1080",
-        "version 1.2.3, linux engine, 2 workers, up 1 min",
-        "host2.example:443",
-        "↑ 1.5 kB ↓ 2.5 MB",
-        "4 ×",
-        "rules[0] &#39;no ads&#39;",
-        "abroad",
-        ">down<",
+        "Sessions 3 3 relaying",
+        "Clients 1,234 since the start",
+        "Failures 5 since the start",
+        "up 1 min listeners [::1]:1080, unix:/run/s.sock workers names IPv4 IPv6 upstreams 0 of 1 up",
+        "serving version 1.2.3, linux engine, 2 workers · up 1 min",
+        "2 192.0.2.2:1000 host2.example:443 connect B 2 s 20 B 998 B",
+        "B IPv4 → IPv6 3 now 20 in all ↑ 1.5 kB ↓ 2.5 MB",
+        "4 × refused When",
+        "1 min ago 4 × refused rules[0] &#39;no ads&#39; 192.0.2.9",
+        "down abroad socks5://192.0.2.1:1080",
       ]
-    ) assert.ok(text.includes(told), told);
+    ) assert.ok(text.includes(told), `${told} in ${text}`);
   });
 
-  test("sorts by what is asked for, and by age otherwise", async () => {
+  test("sorts by what is asked for, and by age otherwise; the same once more turns it round", async () => {
     assert.equal(order((await page()).text), "123");
     assert.equal(order((await page({}, "?sort=up")).text), "321");
+    assert.equal(order((await page({}, "?sort=-up")).text), "123");
     assert.equal(order((await page({}, "?sort=down")).text), "123");
-    assert.equal(order((await page({}, "?sort=toString")).text), "123");
-    assert.match((await page({}, "?sort=up")).text, /aria-sort="descending"><a href="\?sort=up" aria-current="true">/);
+    assert.equal(order((await page({}, "?sort=-age")).text), "321");
+    for (const none of ["toString", "__proto__", "-", "--age", ""]) {
+      assert.equal(order((await page({}, `?sort=${none}`)).text).length, 3, none);
+    }
+    const { text } = await page({}, "?sort=up&filter=host");
+    assert.match(text, /data-column="up"\s+aria-sort="descending"><a href="\?sort=-up&amp;filter=host">/);
+    assert.match(text, /data-column="down"\s+aria-sort="none"><a href="\?sort=down&amp;filter=host">/);
+  });
+
+  test("asks for the sessions that fit, and as many as it shows", async () => {
+    const asked: WantedSessions[] = [];
+    const source = adminSource({ status: (wanted) => Promise.resolve(asked.push(wanted) > 0 ? status : undefined) });
+    await adminApp(source, { exposed: false }).request("http://127.0.0.1/?filter=ann+443");
+    assert.deepEqual(asked, [{ most: 200, filter: "ann 443" }]);
+    const { text } = await page({ sessionCount: 10_000, matchCount: 9_000, sessions: [] }, "?filter=%22%3Eann");
+    assert.match(plain(text), /9,000 of 10,000 fit/);
+    assert.match(plain(text), /and 9,000 more/);
+    assert.match(text, /value="&quot;&gt;ann"/);
   });
 
   test("escapes what clients call themselves and where they go", async () => {
-    const hostile = `"><img src=x onerror=alert(1)>`;
+    const hostile = `"></script></td><img src=x onerror=alert(1)>`;
     const { text } = await page({
-      sessions: [session(1, { user: hostile, destination: hostile, via: hostile })],
-      failures: [{ at: 0, count: 1, client: hostile, end: "refused", destination: hostile, detail: hostile }],
-    });
+      sessions: [session(1, { client: hostile, user: hostile, destination: hostile, remote: hostile, via: hostile })],
+      failures: [{
+        at: 0,
+        count: 1,
+        client: hostile,
+        user: hostile,
+        end: "refused",
+        destination: hostile,
+        detail: hostile,
+      }],
+    }, `?sort=${encodeURIComponent(hostile)}&filter=${encodeURIComponent(hostile)}`);
     assert.ok(!text.includes("<img"));
-    assert.equal(text.split("&lt;img src=x onerror=alert(1)&gt;").length, 7);
+    assert.equal(text.split("</script>").length, 2);
+    assert.ok(text.split("&lt;img src=x onerror=alert(1)&gt;").length > 10);
   });
 
-  test("says how long sessions have yet while it drains, and that nobody is there", async () => {
-    const { text } = await page({ drainsForMs: 12_300, sessionCount: 0, sessions: [], failures: [] });
-    assert.match(text, /draining, 12 s left/);
-    assert.match(text, /Nobody is connected/);
+  test("says how long sessions have yet while it drains, and what would stand where nothing is", async () => {
+    const { text } = await page({
+      drainsForMs: 12_300,
+      sessionCount: 0,
+      matchCount: 0,
+      sessions: [],
+      failures: [],
+      upstreams: [],
+    });
+    assert.match(plain(text), /draining, 12 s left/);
+    assert.match(plain(text), /Nobody is connected/);
+    assert.match(plain(text), /destinations are dialled directly/);
+    assert.match(plain(text), /None yet/);
   });
 
-  test("runs nothing and asks nobody for anything", async () => {
+  test("runs its own script alone, has its own style alone, and asks nobody else for anything", async () => {
     const { text, headers } = await page();
-    assert.match(headers.get("content-security-policy")!, /^default-src 'none';/);
+    const policy = headers.get("content-security-policy")!;
+    assert.match(policy, /^default-src 'none';/);
+    assert.doesNotMatch(policy, /unsafe|\*|http/);
+    for (const element of ["script", "style"]) {
+      const contents = text.split(`<${element}>`)[1]!.split(`</${element}>`)[0]!;
+      const hash = createHash("sha256").update(contents).digest("base64");
+      assert.ok(policy.includes(`${element}-src 'sha256-${hash}';`), element);
+      assert.doesNotMatch(contents, /<!--|<\/|url\(|@import/);
+    }
     assert.equal(headers.get("cache-control"), "no-store");
-    assert.doesNotMatch(text, /<script|https?:/);
+    assert.doesNotMatch(text, /https?:|style=|\son\w+=/);
+  });
+
+  test("has a script that is small, and never makes markup of a text", () => {
+    assert.ok(script.length < 20_000, `${script.length}`);
+    assert.doesNotMatch(script, /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|Function\(/);
   });
 
   test("says figures as people do", () => {
-    assert.deepEqual([0, 999, 1_000, 123_456, 7e9].map(bytesText), ["0 B", "999 B", "1.0 kB", "123 kB", "7.0 GB"]);
+    assert.deepEqual([0, 999, 1_000, 99_960, 123_456, 999_950, 7e9].map(bytesText), [
+      "0 B",
+      "999 B",
+      "1.0 kB",
+      "100 kB",
+      "123 kB",
+      "1.0 MB",
+      "7.0 GB",
+    ]);
     assert.deepEqual([900, 59_000, 61_000, 3_700_000, 9e7].map(ageText), [
       "0 s",
       "59 s",

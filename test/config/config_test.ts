@@ -18,6 +18,7 @@ function complaint(raw: RawOptions): string | undefined {
 }
 
 describe("parseConfig() complains in one line that names the flag", () => {
+  const PATH = "is no path (write unix:/run/gate46/socks.sock or unix:@name)";
   const ADDRESS = "is no address (write 127.0.0.1:1080, [::1]:1080 or :1080)";
   const TIME = "is no time (write 10s, 500ms, 5m or 1h)";
   const OPEN = "it would be an open relay; add --user, --users-file or --from, or say --open";
@@ -68,6 +69,22 @@ describe("parseConfig() complains in one line that names the flag", () => {
     [{ allow: ["10/8"] }, "Cannot parse --allow: '10/8' is not a prefix"],
     [{ admin: "nowhere" }, `Cannot parse --admin: 'nowhere' ${ADDRESS}`],
     [{ admin: "127.0.0.1:70000" }, "Cannot parse --admin: '127.0.0.1:70000' has a port above 65535"],
+    [{ admin: "systemd" }, "Cannot parse --admin: 'systemd' cannot be: no HTTP server here takes sockets of systemd"],
+    [{ listen: ["unix:run/s.sock"] }, `Cannot parse --listen: 'unix:run/s.sock' ${PATH}`],
+    [{ listen: ["unix:"] }, `Cannot parse --listen: 'unix:' ${PATH}`],
+    [{ listen: ["unix:@"] }, `Cannot parse --listen: 'unix:@' ${PATH}`],
+    [{ listen: ["unix:/run/"] }, `Cannot parse --listen: 'unix:/run/' ${PATH}`],
+    [
+      { listen: [`unix:/${"ü".repeat(50)}`] },
+      `Cannot parse --listen: 'unix:/${"ü".repeat(50)}' has 101 octets of path, more than 100`,
+    ],
+    [{ unixMode: "rw" }, "Cannot parse --unix-mode: 'rw' is no mode (write 0600 or 0660)"],
+    [{ unixMode: "0888" }, "Cannot parse --unix-mode: '0888' is no mode (write 0600 or 0660)"],
+    [{ proxyProtocolFrom: ["unix:/x"] }, "Cannot parse --proxy-protocol-from: 'unix:/x' is not a prefix"],
+    [
+      { proxyProtocolFrom: ["unix"] },
+      "Cannot take clients of a proxy: it would be an open relay; add --user, --users-file or --from, or say --open",
+    ],
     [{ announce: ["gate.example"] }, "Cannot parse --announce: 'gate.example' is no address"],
     [{ announce: ["192.0.2.1:1080"] }, "Cannot parse --announce: '192.0.2.1:1080' is no address"],
     [{ announce: ["192.0.2.1", "192.0.2.2"] }, "Cannot parse --announce[1]: a second address of its family"],
@@ -142,7 +159,8 @@ describe("parseConfig() complains in one line that names the flag", () => {
     [{ nat64: "192.0.2.0/24" }, `Cannot parse --nat64: '192.0.2.0/24' ${NAT64}`],
     [{ nat64: "2001:db8::/63" }, `Cannot parse --nat64: '2001:db8::/63' ${NAT64}`],
     [{ nat64: "2001:db8:0:0:100::/96" }, `Cannot parse --nat64: '2001:db8:0:0:100::/96' ${NAT64}`],
-    [{ logFormat: "xml" }, "Cannot parse --log-format: 'xml' is not one of text, json"],
+    [{ logSample: "0" }, "Cannot parse --log-sample: '0' is no number above 0"],
+    [{ logFormat: "xml" }, "Cannot parse --log-format: 'xml' is not one of auto, text, json, syslog"],
   ];
   for (const [raw, message] of rows) {
     test(JSON.stringify(raw).slice(0, 60), () => {
@@ -202,7 +220,7 @@ describe("parseConfig()", () => {
     }]);
     assert.deepEqual(config.admin, { host: "127.0.0.1", port: 9090 });
     assert.deepEqual(config.gateway, defaultSettings);
-    assert.deepEqual([config.logLevel, config.logFormat, config.drainMs], ["info", "text", 30_000]);
+    assert.deepEqual([config.logLevel, config.logFormat, config.drainMs], ["info", "auto", 30_000]);
     assert.deepEqual([config.users, config.usersFile, config.allow], [[], undefined, []]);
   });
 
@@ -275,6 +293,11 @@ describe("parseConfig()", () => {
       tcpUserTimeout: "8s",
       logLevel: "debug",
       logFormat: "json",
+      logFile: "log",
+      logSessions: "failed",
+      logSample: "13",
+      logClients: "prefix",
+      metricsPerUser: true,
       dns: [
         "192.0.2.53",
         "[2001:db8::53]:5353",
@@ -291,6 +314,7 @@ describe("parseConfig()", () => {
       takeOver: "12",
       adminTokenFile: "token",
       watch: true,
+      unixMode: "0660",
     });
     assert.deepEqual({ ...gateway, from: gateway.from!.map(String), proxies: gateway.proxies.map(String) }, {
       ...defaultSettings,
@@ -341,6 +365,10 @@ describe("parseConfig()", () => {
       tcpUserTimeout: 8_000,
       logLevel: "debug",
       logFormat: "json",
+      logFile: "log",
+      logSessions: "failed",
+      logSample: 13,
+      logClients: "prefix",
       dns: [
         { kind: "udp", addr: { host: "192.0.2.53", port: 53 } },
         { kind: "udp", addr: { host: "2001:db8::53", port: 5353 } },
@@ -352,6 +380,9 @@ describe("parseConfig()", () => {
       takeOver: 12,
       adminTokenFile: "token",
       watch: true,
+      unixMode: 0o660,
+      metricsPerUser: true,
+      mayBeExposed: true,
       host: ["192.0.2.7 db.example\n2001:db8::7 db.example"],
       family: "prefer-ipv4",
       nat64: "64:ff9b:1::/96",
@@ -360,6 +391,15 @@ describe("parseConfig()", () => {
       upstreams: [],
       rules: [{ name: "--via", action: "allow", via: ["socks5s://u:p@192.0.2.5", "http://g2.example"] }],
     });
+  });
+
+  test("a unix socket is no open relay, and whoever comes by it counts as from 127.0.0.1", () => {
+    const { listen } = parseConfig({ listen: ["unix:/run/s.sock", "unix:@gate46", "systemd", "systemd:socks"] });
+    assert.deepEqual(listen.map(({ addr }) => [addr.host, addr.unix]).slice(0, 2), [
+      ["127.0.0.1", "/run/s.sock"],
+      ["127.0.0.1", "@gate46"],
+    ]);
+    assert.deepEqual(listen.map(({ systemd }) => systemd).slice(2), ["*", "socks"]);
   });
 
   test("leaves 0.0.0.0 out where :: takes its port", () => {
@@ -375,5 +415,6 @@ describe("parseConfig()", () => {
     assert.deepEqual(admin("9191"), { host: "127.0.0.1", port: 9191 });
     assert.deepEqual(admin("[::1]:9191"), { host: "::1", port: 9191 });
     assert.deepEqual(admin("localhost:0"), { host: "127.0.0.1", port: 0 });
+    assert.deepEqual(admin("unix:/run/a.sock"), { host: "127.0.0.1", port: 0, unix: "/run/a.sock" });
   });
 });

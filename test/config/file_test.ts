@@ -2,11 +2,14 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { Validator } from "@cfworker/json-schema";
+import fc from "fast-check";
+import { parse, stringify } from "smol-toml";
 import { configSchema } from "../../scripts/config_schema.ts";
 import { parseConfig, readConfig } from "../../src/config/config.ts";
 import { ConfigError } from "../../src/config/error.ts";
 import { readFile } from "../../src/config/file.ts";
-import { fileKey, optionKeys, optionOf } from "../../src/config/options.ts";
+import { fileKey, type OptionKey, optionKeys, optionOf, variableName } from "../../src/config/options.ts";
 import { printConfig } from "../../src/config/print.ts";
 import { Command } from "../../src/protocol/codes.ts";
 import { projectRoot } from "../support/runtime.ts";
@@ -155,6 +158,61 @@ describe("A wrong file is told by path, line, value and what was expected", () =
       "line 5: upstreams[1].name: 'a' is named twice",
     ],
     ["rules = [{ action = 'deny' }, 5]", "line 1: rules[1]: '5' is no table"],
+    ["listen = ':99999'", "line 1: listen: ':99999' has a port above 65535"],
+    [
+      "listen = '1080'",
+      "line 1: listen: '1080' is no address; for port 1080 on every address write ':1080'",
+    ],
+    ["max_sessions = -1", "line 1: max_sessions: '-1' is no number above 0"],
+    ["max_sessions = inf", "line 1: max_sessions: 'Infinity' is no number above 0"],
+    ["max_sessions = 99999999999999999999", "line 1: integer value cannot be represented losslessly"],
+    ["ports = '0-70000'", "line 1: ports: '0-70000' is no range (write 40000-40999)"],
+    ["session_bandwidth = '5T'", "line 1: session_bandwidth: '5T' is no size (write 500k, 10M or 1G)"],
+    ["workers = 2.5", "line 1: workers: '2.5' is no number above 0"],
+    ["watch = 1", "line 1: watch: '1' is neither true nor false"],
+    ["log_format = 'xml'", "line 1: log_format: 'xml' is not one of auto, text, json, syslog"],
+    ["log_sample = 'none'", "line 1: log_sample: 'none' is no number above 0"],
+    ["log_clients = 'half'", "line 1: log_clients: 'half' is not one of full, prefix, none"],
+    [
+      "dns = 'ftp://192.0.2.53'",
+      "line 1: dns: 'ftp://192.0.2.53' is no DNS server (write 192.0.2.53, [2001:db8::53]:5353, tcp://192.0.2.53, " +
+      "tls://192.0.2.53#dns.example or https://dns.example/dns-query)",
+    ],
+    ["host = 'db=nowhere'", "line 1: host: 'nowhere' in 'db=nowhere' is no address"],
+    [
+      "nat64 = '64:ff9b::/97'",
+      "line 1: nat64: '64:ff9b::/97' is no NAT64 prefix: IPv6, of 32, 40, 48, 56, 64 or 96 bits, bits 64 to 71 zero",
+    ],
+    ["prefer = 'ipv5'", "line 1: prefer: 'ipv5' is not one of ipv4, ipv6"],
+    [`via = [${"'socks5://a',".repeat(9)}]`, "line 1: via[8]: more than 8 of them"],
+    ["[[upstreams]]\nname = 'a'", "line 1: upstreams[0].chains is missing"],
+    ["[[upstreams]]\nname = 'a'\nchains = 'socks5://a'", "line 3: upstreams[0].chains: 'socks5://a' is no list"],
+    [
+      "[[upstreams]]\nname = 'a'\nchains = ['socks5://a']\npolicy = 'random'",
+      "line 4: upstreams[0].policy: 'random' is not one of in-order, round-robin, lowest-latency",
+    ],
+    [
+      rule("via = 'socks5://a?password-file=pw'"),
+      "line 3: rules[0].via: 'socks5://a?password-file=/etc/gate46/pw' is not socks5://USER@HOST?password-file=FILE",
+    ],
+    [
+      rule("via = 'socks5://u:hunter2@a?password-file=pw'"),
+      "line 3: rules[0].via: 'socks5://u:***@a?password-file=/etc/gate46/pw' is not socks5://USER@HOST?password-file=FILE",
+    ],
+    [rule("via = 'socks5://u:***@a'"), "line 3: rules[0].via: 'socks5://u:***@a' has a password that was hidden"],
+    [
+      "listen = ':1'\r\nmax_sessions = 'x'\r\n[[rules]]\r\naction = 1\r\n",
+      "line 2: max_sessions: 'x' is no number",
+      "line 4: rules[0].action: '1' is not one of allow, deny",
+    ],
+    ["\ufeffmax_sessions = 0", "line 1: max_sessions: '0' is no number above 0"],
+    ["[[users]]\nname = 'ann'\npassword = 'hunter2", "line 3: unfinished string"],
+    [
+      "[[users]]\nname = 'ann'\npassword = 'a'\npassword = 'hunter2'",
+      "line 4: trying to redefine an already defined table or value",
+    ],
+    ["__proto__ = 1", "line 1: document contains an unsafe property"],
+    ["listen = ':1'\n\0", "line 2: illegal character in key"],
   ];
   for (const [toml, ...problems] of rows) {
     test(JSON.stringify(toml).slice(0, 70), () => {
@@ -308,7 +366,7 @@ describe("What is said in several places", () => {
     assert.equal(config.logLevel, "warning");
     assert.deepEqual(config.gateway.from!.map(String), ["10.1.0.0/16", "10.2.0.0/16"]);
     assert.equal(config.admin, undefined);
-    assert.equal(config.logFormat, "text");
+    assert.equal(config.logFormat, "auto");
   });
 
   test("is wrong wherever it is wrong, though overridden", () => {
@@ -375,7 +433,7 @@ describe("printConfig()", () => {
     environment: { GATE46_MAX_SESSIONS: "5" },
     flags: { user: ["ann:hunter2"], listen: [":1", "[::1]:2"] },
   });
-  const text = printConfig(effective, config.users, file);
+  const text = printConfig(effective, config.users, (path) => path, file);
 
   test("says what holds, and who says so", () => {
     for (
@@ -393,17 +451,172 @@ describe("printConfig()", () => {
 
   test("shows no secret", () => assert.ok(!text.includes("hunter2"), text));
 
-  test("is a file that says the same, but for what is hidden", () => {
-    const bare = readConfig({ flags: { listen: ["[::1]:2"], from: ["10.0.0.0/8"] } });
-    const again = read(printConfig(bare.effective, []));
-    assert.deepEqual(again.config, bare.config);
+  test("is refused where a secret is missing, and only there", () => {
+    const problems = complaints(text);
+    assert.equal(problems.length, 3, text); // ann, bob, and the URL
+    assert.ok(problems.every((one) => /wants either password or password_file|a password that was hidden/.test(one)));
+  });
+
+  test("is a file that means the same, whoever said what", () => {
+    fc.assert(fc.property(configurations, ({ said, tables }) => {
+      const given = (place: Place) => entriesAt(said, place);
+      const file = readFile(`${given("file").map(tomlLine).join("\n")}\n${tables}`, "a.toml", (path) => `/etc/${path}`);
+      const environment = Object.fromEntries(
+        given("variable").map(([key, texts]) => [variableName(key), texts.join(",")]),
+      );
+      const flags = Object.fromEntries(
+        given("flag").map(([key, texts]) => [key, optionOf(key).many ? texts : texts.at(-1)]),
+      );
+      let before;
+      try {
+        before = readConfig({ file, environment, flags });
+      } catch (error) {
+        assert.ok(error instanceof ConfigError);
+        return fc.pre(false); // what may not stand together
+      }
+      const printed = printConfig(before.effective, before.config.users, (path) => path, file);
+      const again = readConfig({ file: readFile(printed, "b.toml", (path) => path) });
+      assert.deepEqual(again.config, before.config);
+    }));
   });
 });
 
+type Place = "file" | "variable" | "flag";
+type Said = Readonly<Partial<Record<OptionKey, { place: Place; texts: readonly string[] }>>>;
+
+/** What each option may be. */
+const samples: Readonly<Record<Exclude<OptionKey, "config" | "takeOver" | "user">, readonly string[]>> = {
+  listen: [":1080", "[::1]:1", "localhost:2", "192.0.2.1"],
+  admin: ["off", "9091", "[::1]:9"],
+  unixMode: ["0660"],
+  adminTokenFile: ["/token"],
+  watch: ["true", "false"],
+  announce: ["192.0.2.9", "2001:db8::9"],
+  ports: ["40000-40999"],
+  usersFile: ["/users"],
+  from: ["10.0.0.0/8", "::/0"],
+  proxyProtocolFrom: ["127.0.0.1"],
+  open: ["true", "false"],
+  allow: ["127.0.0.0/8", "::1"],
+  socks4: ["true", "false"],
+  udpFilter: ["address-dependent"],
+  dns: ["192.0.2.53", "tls://192.0.2.53#dns.example"],
+  dnsCa: ["/ca.pem"],
+  tlsCert: ["cert.pem"],
+  tlsKey: ["key.pem"],
+  tlsClientCa: ["ca.pem"],
+  viaCa: ["ca.pem"],
+  viaCert: ["cert.pem"],
+  viaKey: ["key.pem"],
+  host: ["db.example=192.0.2.7"],
+  prefer: ["ipv4"],
+  only: ["ipv6"],
+  outgoing: ["192.0.2.8", "2001:db8::8"],
+  nat64: ["auto", "64:ff9b::/96"],
+  resolveCommands: ["true", "false"],
+  via: ["socks5://192.0.2.1", "http://ann@g.example?password-file=/pw"],
+  probeInterval: ["0", "20s"],
+  probeTimeout: ["1.5"],
+  maxSessions: ["7"],
+  maxSessionsPerClient: ["8"],
+  maxSessionsPerUser: ["9"],
+  maxRate: ["10"],
+  sessionBandwidth: ["500k"],
+  userBandwidth: ["1.5M"],
+  maxUdpDestinations: ["11"],
+  handshakeTimeout: ["1s"],
+  dialTimeout: ["500ms"],
+  bindTimeout: ["3m"],
+  idleTimeout: ["1h"],
+  udpIdleTimeout: ["60"],
+  drainDelay: ["5s"],
+  drain: ["0"],
+  engine: ["linux", "portable"],
+  workers: ["3"],
+  busyPoll: ["0.5ms"],
+  mark: ["4"],
+  interface: ["eth0"],
+  freeBind: ["true", "false"],
+  tcpUserTimeout: ["8s"],
+  metricsPerUser: ["true", "false"],
+  logLevel: ["debug"],
+  logFormat: ["json"],
+  logFile: ["/log"],
+  logSessions: ["failed"],
+  logSample: ["off", "7"],
+  logClients: ["prefix"],
+};
+
+const configurations = fc.record({
+  said: fc.record(
+    Object.fromEntries(
+      Object.entries(samples).map(([key, texts]) => [
+        key,
+        fc.record({
+          place: fc.constantFrom<Place>("file", "variable", "flag"),
+          texts: fc.subarray([...texts], { minLength: 1, maxLength: optionOf(key as OptionKey).many ? undefined : 1 }),
+        }),
+      ]),
+    ),
+    { requiredKeys: [] },
+  ) as fc.Arbitrary<Said>,
+  tables: fc.record({
+    users: fc.uniqueArray(fc.string({ minLength: 1, maxLength: 20 })),
+    rules: fc.array(fc.record({
+      name: fc.string({ unit: "grapheme" }),
+      action: fc.constant("allow"),
+      ports: fc.subarray([443, "8000-8999"], { minLength: 1 }),
+      via: fc.constantFrom("far", "socks5://192.0.2.3", ["socks5://a", "http://u@b?password-file=pw"]),
+    }, { requiredKeys: ["action"] })),
+  }).map(({ users, rules }) => {
+    const upstreams = [{ name: "far", chains: ["http://a", ["socks5://u@b?password-file=pw", "socks5://c"]] }];
+    return stringify({ users: users.map((name) => ({ name, password_file: name })), upstreams, rules });
+  }),
+});
+
+function entriesAt(said: Said, wanted: Place): [OptionKey, readonly string[]][] {
+  return Object.entries(said).flatMap(([key, { place, texts }]) => place === wanted ? [[key as OptionKey, texts]] : []);
+}
+
+function tomlLine([key, texts]: [OptionKey, readonly string[]]): string {
+  const { accepts, many } = optionOf(key);
+  const value = (text: string) => accepts.includes("string") ? JSON.stringify(text) : text;
+  return `${fileKey(key)} = ${many ? `[${texts.map(value).join(", ")}]` : value(texts[0]!)}`;
+}
+
 describe("What is written for people and editors", () => {
+  const example = readFileSync(join(projectRoot, "scripts/gate46.example.toml"), "utf8");
+  const schema = new Validator(JSON.parse(configSchema()), "2020-12");
+  const tablesAt = example.indexOf("# Users, beside");
+
   test("scripts/gate46.example.toml is valid", () => {
-    const { config } = read(readFileSync(join(projectRoot, "scripts/gate46.example.toml"), "utf8"));
+    const { config } = read(example);
     assert.ok(config.rules.length >= 5);
+  });
+
+  test("and is so with each thing that it has commented out, which is every option", () => {
+    const valid = (toml: string, what: string) => {
+      assert.deepEqual(complaints(toml), [], what);
+      assert.deepEqual(schema.validate(parse(toml)).errors, [], what);
+    };
+    const options = [...example.slice(0, tablesAt).matchAll(/^# ([a-z_\d]+) = .*$/gm)];
+    for (const [line, key] of options) {
+      const toml = example.replace(line, line.slice(2));
+      valid(key === "dns_ca" ? toml.replace("# dns =", "dns =") : toml, line);
+    }
+    const written = new Set([...options.map(([, key]) => key), ...Object.keys(parse(example))]);
+    assert.deepEqual(optionKeys.filter((key) => !optionOf(key).notInFile && !written.has(fileKey(key))), []);
+    const tables = example.slice(tablesAt, example.indexOf("# Rules, in their order"))
+      .replace(/^# (\[\[.*|[a-z_]+ = .*)$/gm, "$1");
+    assert.deepEqual(Object.keys(parse(tables)), ["users", "upstreams", "rules"]);
+    valid(tables, tables);
+  });
+
+  test("which editors are told by the schema is wrong what the program says is", () => {
+    for (const toml of ["lisen = ':1'", "max_sessions = 'x'", "[[rules]]\naction = 'drop'", "users = 'ann'"]) {
+      assert.notDeepEqual(complaints(toml), [], toml);
+      assert.equal(schema.validate(parse(toml)).valid, false, toml);
+    }
   });
 
   test("scripts/gate46.schema.json is up to date; else run scripts/config_schema.ts", () => {

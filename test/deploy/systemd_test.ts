@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -11,25 +11,28 @@ const skip = skipped(
   "systemd_test.ts",
   spawnSync("systemd-analyze", ["--version"]).status === 0 ? false : "systemd-analyze is not here",
 );
-const unit = readFileSync(join(import.meta.dirname!, "../../scripts/deploy/systemd/gate46.service"), "utf8");
+const deployed = join(import.meta.dirname!, "../../scripts/deploy/systemd");
+const unit = readFileSync(join(deployed, "gate46.service"), "utf8");
 
-/** What systemd-analyze says of the unit, with an executable that exists. */
-function analyze(...args: readonly string[]): { status: number | null; output: string } {
+/** What systemd-analyze says of a unit, with an executable that exists. */
+function analyze(name: string, ...args: readonly string[]): { status: number | null; output: string } {
   const folder = mkdtempSync(join(tmpdir(), "gate46-unit-"));
-  const file = join(folder, "gate46.service");
-  writeFileSync(file, unit.replace("/usr/local/bin/gate46", process.execPath));
-  const { status, stdout, stderr } = spawnSync("systemd-analyze", [...args, file], { encoding: "utf8" });
+  copyFileSync(join(deployed, "gate46.socket"), join(folder, "gate46.socket"));
+  writeFileSync(join(folder, "gate46.service"), unit.replace("/usr/local/bin/gate46", process.execPath));
+  const { status, stdout, stderr } = spawnSync("systemd-analyze", [...args, join(folder, name)], { encoding: "utf8" });
   rmSync(folder, { recursive: true });
   return { status, output: stdout + stderr };
 }
 
-test("systemd understands the unit", { skip }, () => {
-  assert.deepEqual(analyze("verify"), { status: 0, output: "" });
-});
+for (const name of ["gate46.service", "gate46.socket"]) {
+  test(`systemd understands ${name}`, { skip }, () => {
+    assert.deepEqual(analyze(name, "verify"), { status: 0, output: "" });
+  });
+}
 
 test("the unit is as hardened as it says", { skip }, () => {
   const said = Number(/gives it (\d\.\d)/.exec(unit)![1]);
-  const { output } = analyze("security", "--offline=true");
+  const { output } = analyze("gate46.service", "security", "--offline=true");
   const found = Number(/exposure level for gate46\.service: (\d+\.\d)/.exec(output)?.[1]);
   assert.ok(found <= said + 0.3, output); // each release of systemd weighs a little differently
 });

@@ -6,8 +6,8 @@ import { test } from "node:test";
 import { Command } from "../../src/protocol/codes.ts";
 import { run, start, targets } from "../support/program.ts";
 import { ask } from "../support/socks.ts";
-import { echoServer } from "../support/tcp.ts";
-import { until } from "../support/until.ts";
+import { echoServer, Tcp } from "../support/tcp.ts";
+import { until, within } from "../support/until.ts";
 
 for (const target of targets) {
   test(`${target.name}: sessions are listed and ended, and healthcheck says how it is`, async () => {
@@ -70,5 +70,16 @@ for (const target of targets) {
     assert.doesNotMatch(gateway.output(), /horse/);
     echo.close();
     rmSync(folder, { recursive: true });
+  });
+}
+
+for (const target of targets) {
+  test(`${target.name}: who asks the admin endpoint nothing, or half of something, does not hold up its end`, async () => {
+    const gateway = await start(target, ["--listen=127.0.0.1:0", "--admin=127.0.0.1:0"]);
+    const silent = await Tcp.to(gateway.admin!), slow = await Tcp.to(gateway.admin!);
+    slow.write("GET /healthz HT");
+    assert.equal((await fetch(`http://127.0.0.1:${gateway.admin!.port}/healthz`)).status, 200);
+    assert.equal(await within("its end", gateway.stop(), 8_000), 0);
+    for (const client of [silent, slow]) client.close();
   });
 }

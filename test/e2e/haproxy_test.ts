@@ -1,17 +1,19 @@
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
+import { spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
 import { test } from "node:test";
 import { Command, Reply } from "../../src/protocol/codes.ts";
+import { decodeDatagram, encodeDatagram } from "../../src/protocol/datagram.ts";
 import type { SocketAddr } from "../../src/net/socket.ts";
-import { start, targets } from "../support/program.ts";
+import { type Front, startFront } from "../support/front.ts";
+import { type Program, start, type Target, targets } from "../support/program.ts";
+import { projectRoot } from "../support/runtime.ts";
 import { skipped } from "../support/skipped.ts";
-import { ask } from "../support/socks.ts";
-import { echoServer, Tcp } from "../support/tcp.ts";
+import { ask, destination, readReply } from "../support/socks.ts";
+import { echoServer, Tcp, unusedPort } from "../support/tcp.ts";
+import { echoUdp, Udp } from "../support/udp.ts";
 import { until } from "../support/until.ts";
 
 const skip = skipped(
@@ -19,71 +21,90 @@ const skip = skipped(
   spawnSync("haproxy", ["-v"]).status === 0 ? false : "haproxy is not here",
 );
 
-const file = readFileSync(join(import.meta.dirname!, "../../scripts/deploy/haproxy/haproxy.cfg"), "utf8");
+const file = readFileSync(join(projectRoot, "scripts/deploy/haproxy/haproxy.cfg"), "utf8");
 
-/** HAProxy by the file that the project gives out, with other addresses. It cannot be asked for a port of its choice. */
-async function startHaproxy(servers: readonly { socks: SocketAddr; admin: SocketAddr }[]) {
-  const folder = mkdtempSync(join(tmpdir(), "gate46-haproxy-"));
-  const addr = { host: "127.0.0.46", port: await unusedPort("127.0.0.46") };
+/** HAProxy's own address, as on another host. */
+const PROXY = "127.0.0.46";
+
+/** HAProxy by the file that the project gives out, with other addresses. */
+async function startHaproxy(gateways: readonly Program[]): Promise<Front> {
+  const addr = { host: PROXY, port: await unusedPort(PROXY) };
   const text = (at: SocketAddr) => `${at.host}:${at.port}`;
-  let config = file.replace("bind :1080", `bind ${text(addr)}`).replace("inter 1s", "inter 500ms")
-    .replace("maxconn 20000", "maxconn 200");
-  servers.forEach(({ socks, admin }, i) => {
-    config = config.replace(`192.0.2.1${i + 1}:1080 port 9090`, `${text(socks)} port ${admin.port}`);
+  let config = file.replace("bind :::1080 v4v6", `bind ${text(addr)}`).replace("inter 1s", "inter 500ms")
+    .replace("maxconn 20000", "maxconn 200").replace("default-server ", `default-server source ${PROXY} `);
+  gateways.forEach(({ addrs: [socks], admin }, i) => {
+    config = config.replace(`192.0.2.1${i + 1}:1080 port 9090`, `${text(socks!)} port ${admin!.port}`);
   });
-  // HAProxy itself connects from an address of its own, as on another host.
-  config = config.replace("default-server ", "default-server source 127.0.0.46 ");
   assert.doesNotMatch(config.replaceAll(/^\s*#.*$/gm, ""), /192\.0\.2/);
-  writeFileSync(join(folder, "haproxy.cfg"), config);
-  const child = spawn("haproxy", ["-db", "-f", join(folder, "haproxy.cfg")], { stdio: ["ignore", "ignore", "pipe"] });
-  let output = "";
-  child.stderr!.setEncoding("utf8").on("data", (text: string) => output += text);
-  await until("HAProxy listens", async () => {
-    if (child.exitCode !== null) throw new Error(`Cannot start HAProxy: ${output}`);
-    const socket = await Tcp.to(addr).catch(() => undefined);
-    socket?.close();
-    return socket !== undefined;
-  });
-  return {
-    addr,
-    async stop() {
-      const exited = new Promise((resolve) => child.once("exit", resolve));
-      process.kill(child.pid!, "SIGKILL");
-      await exited;
-      rmSync(folder, { recursive: true });
-    },
-  };
+  return await startFront(["haproxy", "-db", "-f"], config, addr);
 }
 
-function unusedPort(host: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().on("error", reject).listen(0, host, () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
+/** A gateway as the file says; `at` is one that has gone, whose place it takes. */
+function startGateway(target: Target, drainDelay: string, at?: Program): Promise<Program> {
+  return start(target, [
+    "--allow=127.0.0.1",
+    "--from=127.0.0.1",
+    `--proxy-protocol-from=${PROXY}`,
+    `--drain-delay=${drainDelay}`,
+    `--listen=127.0.0.1:${at?.addrs[0]?.port ?? 0}`,
+    `--admin=127.0.0.1:${at?.admin?.port ?? 0}`,
+  ]);
+}
+
+/** A session with an echo server, to which bytes go as long as they come back as they were. */
+class Transfer {
+  readonly ended: Promise<void>;
+  sent = 0;
+  #over = false;
+
+  constructor(client: Tcp) {
+    this.ended = this.#run(client);
+    this.ended.catch(() => {}); // whoever awaits it is told
+  }
+
+  async #run(client: Tcp): Promise<void> {
+    while (!this.#over) {
+      const chunk = new Uint8Array(randomBytes(32_768));
+      client.write(chunk);
+      assert.deepEqual(await client.read(chunk.length), chunk);
+      this.sent += chunk.length;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    client.socket.end();
+    assert.equal((await client.rest()).length, 0);
+    client.close();
+  }
+
+  /** More has gone through. */
+  goesOn(): Promise<void> {
+    const before = this.sent;
+    return until("a transfer goes on", () => this.sent > before + 100_000);
+  }
+
+  finish(): Promise<void> {
+    this.#over = true;
+    return this.ended;
+  }
 }
 
 for (const target of targets) {
+  const connect = async (front: Front, to: SocketAddr) => {
+    const { client, reply } = await ask(front.addr, Command.Connect, to.host, to.port);
+    assert.equal(reply.reply, Reply.Succeeded);
+    return client;
+  };
+
   test(
-    `HAProxy before two gateways, ${target.name}: one drains and comes back, no request fails, clients keep their addresses`,
+    `HAProxy before two gateways, ${target.name}: one after the other drains and comes back, no request fails, no byte is lost, clients keep their addresses`,
     { skip },
     async () => {
       const echo = await echoServer("127.0.0.1");
-      const flags = [
-        "--allow=127.0.0.1",
-        "--from=127.0.0.1",
-        "--proxy-protocol-from=127.0.0.46",
-        "--drain-delay=3s",
-      ];
-      const one = await start(target, [...flags, "--listen=127.0.0.1:0", "--admin=127.0.0.1:0"]);
-      const two = await start(target, [...flags, "--listen=127.0.0.1:0", "--admin=127.0.0.1:0"]);
-      const haproxy = await startHaproxy([one, two].map(({ addrs, admin }) => ({ socks: addrs[0]!, admin: admin! })));
+      const first = await startGateway(target, "3s"), second = await startGateway(target, "3s");
+      const haproxy = await startHaproxy([first, second]);
       let over = false, served = 0;
       const load = Array.from({ length: 4 }, async () => {
         while (!over) {
-          const { client, reply } = await ask(haproxy.addr, Command.Connect, echo.addr.host, echo.addr.port);
-          assert.equal(reply.reply, Reply.Succeeded);
+          const client = await connect(haproxy, echo.addr);
           client.write("?");
           assert.equal((await client.read(1)).length, 1);
           client.close();
@@ -95,26 +116,101 @@ for (const target of targets) {
         await until(what, () => served > before + 50);
       };
       await more("both serve");
-      const { addrs: [socks], admin } = one;
-      assert.equal(await one.stop(), 0);
-      await more("the other serves alone");
-      const again = await start(target, [
-        ...flags,
-        `--listen=127.0.0.1:${socks!.port}`,
-        `--admin=127.0.0.1:${admin!.port}`,
-      ]);
-      await until("the one that came back serves", () => /info session .* end=end/.test(again.output()));
-      assert.equal(await two.stop(), 0);
-      await more("it serves alone");
+      const all = [first, second];
+      for (const gateway of [first, second]) {
+        const transfers = await Promise.all(
+          Array.from({ length: 4 }, async () => new Transfer(await connect(haproxy, echo.addr))),
+        );
+        gateway.signal("SIGTERM");
+        await until("it drains", () => / draining /.test(gateway.output()));
+        await Promise.all(transfers.map((transfer) => transfer.goesOn()));
+        assert.doesNotMatch(gateway.output(), / draining sessions=0 /, "it has none of them");
+        await more("the other serves alone");
+        await Promise.all(transfers.map((transfer) => transfer.finish()));
+        assert.equal(await gateway.exited, 0);
+        assert.match(gateway.output(), /info drained cut=0\n/);
+        const again = await startGateway(target, "3s", gateway);
+        await until("the one that came back serves", () => /info session .* end=end/.test(again.output()));
+        all.push(again);
+      }
       over = true;
       await Promise.all(load);
       await haproxy.stop();
-      assert.equal(await again.stop(), 0);
-      for (const { output } of [one, two, again]) {
+      assert.deepEqual(await Promise.all(all.slice(2).map((gateway) => gateway.stop())), [0, 0]);
+      for (const { output } of all) {
         assert.match(output(), /client=127\.0\.0\.1:\d+ .* end=end/);
         assert.doesNotMatch(output(), /client=127\.0\.0\.46|turned away|fault/);
       }
       echo.close();
+    },
+  );
+
+  test(
+    `HAProxy before two gateways, ${target.name}: one is killed; its sessions alone end, and no new one fails`,
+    { skip },
+    async () => {
+      const echo = await echoServer("127.0.0.1");
+      const killed = await startGateway(target, "0s"), other = await startGateway(target, "0s");
+      const haproxy = await startHaproxy([killed, other]);
+      const transfers = await Promise.all(
+        Array.from({ length: 6 }, async () => new Transfer(await connect(haproxy, echo.addr))),
+      );
+      await Promise.all(transfers.map((transfer) => transfer.goesOn()));
+      const sessionsOf = async ({ admin }: Program) =>
+        (await (await fetch(`http://${admin!.host}:${admin!.port}/readyz`)).json() as { sessions: number }).sessions;
+      const had = await sessionsOf(killed);
+      assert.ok(had > 0);
+      assert.equal(had + await sessionsOf(other), transfers.length);
+      killed.signal("SIGKILL");
+      await killed.exited;
+      const ends = transfers.map((transfer) => transfer.ended.then(() => "finished", () => "broken"));
+      let broken = 0;
+      for (const end of ends) void end.then((how) => broken += how === "broken" ? 1 : 0);
+      for (let i = 0; i < 10; i++) (await connect(haproxy, echo.addr)).close();
+      await until("what it had is told to have ended", () => broken === had);
+      await Promise.all(transfers.map((transfer) => transfer.finish().catch(() => {})));
+      assert.equal(broken, had);
+      await haproxy.stop();
+      assert.equal(await other.stop(), 0);
+      echo.close();
+    },
+  );
+
+  test(
+    `BIND and UDP through HAProxy, ${target.name}: the client goes on with the gateway itself, and nobody else does`,
+    { skip },
+    async () => {
+      const gateway = await startGateway(target, "0s"), other = await startGateway(target, "0s");
+      const haproxy = await startHaproxy([gateway, other]);
+      const echo = await echoUdp("127.0.0.1");
+
+      const association = await ask(haproxy.addr, Command.UdpAssociate, "0.0.0.0", 0);
+      const { bound } = association.reply;
+      assert.deepEqual([association.reply.reply, bound.host], [Reply.Succeeded, "127.0.0.1"]);
+      const client = await Udp.bind("127.0.0.1"), stranger = await Udp.bind(PROXY);
+      const payload = new Uint8Array(randomBytes(1_000));
+      const datagram = encodeDatagram({
+        fragment: 0,
+        address: destination(echo.addr.host, echo.addr.port),
+        payload,
+      });
+      await stranger.send(datagram, bound);
+      await client.send(datagram, bound);
+      assert.deepEqual(decodeDatagram((await client.receive()).bytes).payload, payload);
+      assert.equal(stranger.waiting, 0);
+      association.client.close();
+
+      const bind = await ask(haproxy.addr, Command.Bind, "127.0.0.1", 0);
+      assert.equal(bind.reply.reply, Reply.Succeeded);
+      const peer = await Tcp.to(bind.reply.bound);
+      assert.equal((await readReply(bind.client)).bound.port, peer.socket.localPort);
+      peer.write("come");
+      assert.equal(new TextDecoder().decode(await bind.client.read(4)), "come");
+      for (const socket of [client, stranger, echo]) socket.close();
+      for (const socket of [peer, bind.client]) socket.close();
+      await haproxy.stop();
+      assert.deepEqual(await Promise.all([gateway.stop(), other.stop()]), [0, 0]);
+      assert.match(gateway.output() + other.output(), /command=udp-associate .* dropped_stranger=1 /);
     },
   );
 }

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import type { Health } from "../../src/admin/readiness.ts";
 import { Command, Reply } from "../../src/protocol/codes.ts";
 import { executables, run, start, targets } from "../support/program.ts";
 import { ask, credentials, readReply, request } from "../support/socks.ts";
@@ -130,8 +131,10 @@ for (const target of targets) {
     await client.read(4);
     const get = (path: string) => fetch(`http://127.0.0.1:${gateway.admin!.port}${path}`);
     assert.deepEqual(await (await get("/healthz")).json(), { alive: true });
-    assert.deepEqual(await (await get("/readyz")).json(), { ready: true, state: "ready", sessions: 1 });
-    assert.match(await (await get("/metrics")).text(), /gate46_bytes_total{direction="up"} 4/); // while it runs
+    const { parts, ...readyz } = await (await get("/readyz")).json() as Health;
+    assert.deepEqual(readyz, { ready: true, state: "ready", sessions: 1 });
+    assert.deepEqual([parts.listeners.ok, parts.workers.ok, parts.draining], [true, true, false]);
+    assert.match(await (await get("/metrics")).text(), /gate46_bytes_total{relay="A",direction="up"} 4/); // while it runs
     const old = await Tcp.to(gateway.admin!); // HAProxy's health check has no Host
     old.write("GET /readyz HTTP/1.0\r\n\r\n");
     assert.match(new TextDecoder().decode(await old.read(15)), /^HTTP\/1\.[01] 200/);
@@ -139,8 +142,8 @@ for (const target of targets) {
     client.close();
     await until("the session is counted", async () => {
       const text = await (await get("/metrics")).text();
-      return text.includes('gate46_relays_total{type="A"} 1') &&
-        text.includes('gate46_replies_total{reply="00 succeeded"} 1');
+      return text.includes('gate46_relays_total{relay="A"} 1') &&
+        text.includes('gate46_replies_total{command="connect",reply="00 succeeded"} 1');
     });
     await gateway.stop();
     const lines = gateway.output().trim().split("\n").map((line) => JSON.parse(line));

@@ -1,18 +1,22 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Command, Reply } from "../../src/protocol/codes.ts";
 import type { SocketAddr } from "../../src/net/socket.ts";
 import { type Program, start, type Target, targets } from "../support/program.ts";
-import { ask } from "../support/socks.ts";
-import { echoServer, type Tcp } from "../support/tcp.ts";
+import { ask, credentials, readReply, request } from "../support/socks.ts";
+import { concat, echoServer, listenTcp, Tcp } from "../support/tcp.ts";
 import { until } from "../support/until.ts";
 
 /** A program with a configuration file that the test rewrites. */
 async function configured(target: Target, toml: string): Promise<{
   gateway: Program;
+  file: string;
+  /** How often it has said so, and one more. */
+  times(said: string): number;
   /** Rewrites the file, and waits for the program to say `said` once more. */
   reload(toml: string, said: string): Promise<void>;
   rewrite(toml: string): void;
@@ -25,6 +29,8 @@ async function configured(target: Target, toml: string): Promise<{
   const times = (said: string) => gateway.output().split(said).length;
   return {
     gateway,
+    file,
+    times,
     async reload(toml, said) {
       const before = times(said);
       writeFileSync(file, toml);
@@ -133,11 +139,137 @@ for (const target of targets) {
 }
 
 for (const target of targets) {
-  test(`reload, ${target.name}: --watch does it when a file has changed`, async () => {
-    const { gateway, rewrite, stop } = await configured(target, `listen = "127.0.0.1:0"\nwatch = true\n`);
-    rewrite(`listen = "127.0.0.1:0"\nwatch = true\nmax_sessions = 5\n`);
-    await until("it has reloaded", () => gateway.output().includes("info reloaded"));
+  test(`reload, ${target.name}: --watch does it when a file is written, whole, or another put in its place`, async () => {
+    const toml = `listen = "127.0.0.1:0"\nwatch = true\n`;
+    const { gateway, file, times, rewrite, stop } = await configured(target, toml);
+    const reloaded = (count: number) =>
+      until(`it has reloaded ${count} times`, () => times("info reloaded") - 1 >= count);
+    rewrite(`${toml}max_sessions = 5\n`);
+    await reloaded(1);
+    // In steps, of which the first two are files that hold nothing and something wrong.
+    rewrite("");
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    rewrite(`${toml}max_sess`);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    rewrite(`${toml}max_sessions = 6\n`);
+    await reloaded(2);
+    assert.equal(times("not reloaded") - 1, 0, gateway.output());
+    // As an editor does, by a file of its own; and as Kubernetes does, by a link to another folder.
+    writeFileSync(`${file}.new`, `${toml}max_sessions = 7\n`);
+    renameSync(`${file}.new`, file);
+    await reloaded(3);
+    for (const version of ["1", "2"]) {
+      mkdirSync(`${file}.${version}`);
+      writeFileSync(join(`${file}.${version}`, "gate46.toml"), `${toml}max_sessions = 1${version}\n`);
+    }
+    symlinkSync(`${file}.1`, `${file}.data`);
+    symlinkSync(join(`${file}.data`, "gate46.toml"), `${file}.link`);
+    renameSync(`${file}.link`, file);
+    await reloaded(4);
+    symlinkSync(`${file}.2`, `${file}.next`);
+    renameSync(`${file}.next`, `${file}.data`);
+    await reloaded(5);
+    rmSync(file);
+    await until("it misses the file", () => gateway.output().includes(`Cannot read ${file}: ENOENT`));
     await stop();
+    assert.equal(times("not reloaded") - 1, 1, "once, and not at each look");
+    assert.equal(times("info reloaded") - 1, 5, gateway.output());
+  });
+
+  test(`reload, ${target.name}: what is deleted or emptied keeps what holds, and many signals are few reloads`, async () => {
+    const echo = await echoServer("127.0.0.1");
+    const toml = `listen = "127.0.0.1:0"\nallow = "127.0.0.1"\n`;
+    const { gateway, file, times, reload, rewrite, stop } = await configured(target, toml);
+    await reload("\n", "not reloaded");
+    assert.match(gateway.output(), /not reloaded problem="Cannot use \S+gate46.toml: it is empty now"/);
+    rmSync(file);
+    gateway.signal("SIGHUP");
+    await until("it misses the file", () => gateway.output().includes(`Cannot read ${file}: ENOENT`));
+    assert.equal(await replyOf(gateway.addrs[0]!, echo.addr), Reply.Succeeded);
+    rewrite(toml);
+    for (let i = 0; i < 100; i++) gateway.signal("SIGHUP");
+    await until("it has reloaded", () => times("info reloaded") > 1);
+    assert.equal(await replyOf(gateway.addrs[0]!, echo.addr), Reply.Succeeded);
+    await stop();
+    assert.ok(times("info reloaded") - 1 <= 50, `${times("info reloaded") - 1} reloads`);
+    echo.close();
+  });
+
+  test(`reload, ${target.name}: users come, go and change; sessions that are there stay`, async () => {
+    const echo = await echoServer("127.0.0.1");
+    const toml = (...users: readonly (readonly [string, string])[]) =>
+      `listen = "127.0.0.1:0"\nallow = "127.0.0.1"\n` +
+      users.map(([name, password]) => `[[users]]\nname = "${name}"\npassword = "${password}"\n`).join("");
+    const { gateway, reload, stop } = await configured(target, toml(["ann", "one"], ["bob", "two"]));
+    const enter = async (name: string, password: string) => {
+      const client = await Tcp.to(gateway.addrs[0]!);
+      client.write(concat(Uint8Array.of(5, 1, 2), credentials(name, password)));
+      client.write(request(Command.Connect, echo.addr.host, echo.addr.port));
+      await client.read(2);
+      return (await client.read(2))[1] === 0 ? (await readReply(client), client) : undefined;
+    };
+    const ann = await enter("ann", "one"), bob = await enter("bob", "two");
+    await reload(toml(["ann", "another"], ["cid", "three"]), "info reloaded");
+    for (const client of [ann, bob]) await echoes(client!, 1);
+    assert.equal(await enter("bob", "two"), undefined, "who is gone");
+    assert.equal(await enter("ann", "one"), undefined, "whose password was changed");
+    for (const [name, password] of [["ann", "another"], ["cid", "three"]]) (await enter(name!, password!))!.close();
+    for (const client of [ann, bob]) client!.close();
+    echo.close();
+    await stop();
+  });
+
+  test(`drain, ${target.name}: a reload is refused in words`, async () => {
+    const echo = await echoServer("127.0.0.1");
+    const { gateway, reload, stop } = await configured(target, `listen = "127.0.0.1:0"\nallow = "127.0.0.1"\n`);
+    const { client } = await ask(gateway.addrs[0]!, Command.Connect, echo.addr.host, echo.addr.port);
+    gateway.signal("SIGTERM");
+    await until("it drains", () => gateway.output().includes("draining"));
+    await reload("", `not reloaded problem="Cannot reload: the program is ending"`);
+    await echoes(client, 1);
+    client.close();
+    echo.close();
+    await gateway.exited;
+    await stop();
+  });
+
+  test(`drain, ${target.name}: under load no byte is lost, and who is late is cut and counted`, async () => {
+    const size = 6 << 20;
+    const body = new Uint8Array(size);
+    for (let i = 0; i < size; i += 4) new DataView(body.buffer).setUint32(i, Math.imul(i, 0x9e3779b1));
+    const sum = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+    const wanted = sum(body);
+    // Half of it at once, the rest when the gateway drains.
+    let go = () => {};
+    const drains = new Promise<void>((resolve) => go = resolve);
+    const server = await listenTcp("127.0.0.1", ({ socket }) => {
+      socket.write(body.subarray(0, size / 2));
+      void drains.then(() => socket.end(body.subarray(size / 2)));
+    });
+    const silent = await listenTcp("127.0.0.1", ({ socket }) => void socket.resume());
+    const gateway = await start(target, ["--listen=127.0.0.1:0", "--admin=off", "--allow=127.0.0.1", "--drain=6s"]);
+    const { client: late } = await ask(gateway.addrs[0]!, Command.Connect, silent.addr.host, silent.addr.port);
+    const downloads = await Promise.all(Array.from({ length: 12 }, async () => {
+      const { client } = await ask(gateway.addrs[0]!, Command.Connect, server.addr.host, server.addr.port);
+      const first = await client.read(1 << 20);
+      return { client, first };
+    }));
+    gateway.signal("SIGTERM");
+    await until("it drains", () => gateway.output().includes("draining sessions=13"));
+    await assert.rejects(Tcp.to(gateway.addrs[0]!), "nobody new");
+    go();
+    const sums = await Promise.all(downloads.map(async ({ client, first }) => {
+      const all = concat(first, await client.rest());
+      client.close();
+      return sum(all);
+    }));
+    assert.deepEqual(new Set(sums), new Set([wanted]));
+    assert.equal(await gateway.exited, 0);
+    await late.end();
+    assert.match(gateway.output(), /info drained cut=1\n/);
+    assert.match(gateway.output(), / end=drained/);
+    server.close();
+    silent.close();
   });
 
   test(`drain, ${target.name}: the log counts down, and a second signal ends at once`, async () => {

@@ -212,6 +212,20 @@ describe("A connection from a proxy", () => {
   }
 
   worldTest(
+    "that names itself by version 1 and ends, as HAProxy's checks do, has looked whether somebody is here too",
+    {
+      settings: { proxies, from: [parsePrefix("203.0.113.0/24")!] },
+    },
+    async (world) => {
+      const peer = await fromProxy(world);
+      const { host, port } = peer.socket.localAddr;
+      await peer.send(new TextEncoder().encode(`PROXY TCP4 ${host} ${GATEWAY4} ${port} 1080\r\n`));
+      await peer.reset();
+      assert.deepEqual(turnedAway(world), []);
+    },
+  );
+
+  worldTest(
     "that waits with its header is closed by a drain, which does not wait for it",
     { settings: { proxies } },
     async (world) => {

@@ -8,7 +8,9 @@ import { within } from "../support/until.ts";
 
 for (const host of ["127.0.0.1", "::1"]) {
   test(`serveHttp() answers on ${host} until it is closed`, async () => {
-    const server = await serveHttp({ host, port: 0 }, (request) => new Response(new URL(request.url).pathname));
+    const server = await serveHttp({ host, port: 0 }, {
+      fetch: (request) => new Response(new URL(request.url).pathname),
+    });
     const url = `http://${addressText(server.addr)}/healthz`;
     assert.equal(server.addr.host, host);
     const response = await fetch(url, { headers: { connection: "close" } });
@@ -23,9 +25,11 @@ test("serveHttp() lets a request under way finish when it is closed", async () =
   let answer = (_: Response) => {};
   let asked = () => {};
   const coming = new Promise<void>((resolve) => asked = resolve);
-  const server = await serveHttp({ host: "127.0.0.1", port: 0 }, () => {
-    asked();
-    return new Promise((resolve) => answer = resolve);
+  const server = await serveHttp({ host: "127.0.0.1", port: 0 }, {
+    fetch() {
+      asked();
+      return new Promise((resolve) => answer = resolve);
+    },
   });
   const response = fetch(`http://${addressText(server.addr)}/`, { headers: { connection: "close" } });
   await within("the request", coming);
@@ -35,11 +39,22 @@ test("serveHttp() lets a request under way finish when it is closed", async () =
   await within("the server to close", closed);
 });
 
+test("serveHttp() closes within a moment though somebody has connected and asks nothing, or not all (a browser does)", async () => {
+  const server = await serveHttp({ host: "127.0.0.1", port: 0 }, { fetch: () => new Response() });
+  const silent = await Tcp.to(server.addr);
+  const slow = await Tcp.to(server.addr);
+  slow.write("GET / HTTP/1.1\r\nHost: 127");
+  await fetch(`http://${addressText(server.addr)}/`, { headers: { connection: "close" } }); // so that it has seen them
+  await within("the server to close", server.close(), 3_000);
+  silent.close();
+  slow.close();
+});
+
 test("serveHttp() on a port in use fails as address-in-use", async () => {
   const listener = await (await openNet()).listen({ host: "127.0.0.1", port: 0 });
   try {
     await assert.rejects(
-      serveHttp(listener.addr, () => new Response()),
+      serveHttp(listener.addr, { fetch: () => new Response() }),
       (error) => error instanceof NetError && error.kind === "address-in-use",
     );
   } finally {

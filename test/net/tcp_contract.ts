@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import { spawnSync } from "node:child_process";
 import { connect } from "node:net";
+import fc from "fast-check";
 import type { Socket } from "../../src/net/socket.ts";
 import { within } from "../support/until.ts";
 import { echo, ending, hash, hear, isPending, kindOf, noise, take } from "./stream.ts";
@@ -8,6 +9,15 @@ import type { Suite } from "./suite.ts";
 
 const HELLO = new TextEncoder().encode("hello");
 const MIB = 1 << 20;
+
+/** Connects and resets, some times. */
+const COME_AND_GO = `
+import socket, struct, sys
+for _ in range(20):
+    one = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    one.close()
+`;
 
 export function tcpContract(suite: Suite): void {
   for (const host of ["127.0.0.1", "::1"]) {
@@ -62,6 +72,19 @@ export function tcpContract(suite: Suite): void {
       else assert.match(own.host, /^(::|0\.0\.0\.0)$/);
     }
   });
+
+  suite.test("who has gone before it is accepted is told by its true address, or not at all", async (bench) => {
+    const listener = await bench.listen();
+    // Another program, for which this one waits: nobody accepts meanwhile.
+    spawnSync("python3", ["-c", COME_AND_GO, String(listener.addr.port)]);
+    const last = await bench.connect(listener.addr);
+    for (let port = 0; port !== last.localAddr.port;) {
+      const { remoteAddr } = await bench.accept(listener);
+      assert.equal(remoteAddr.host, "127.0.0.1");
+      assert.notEqual(remoteAddr.port, 0);
+      port = remoteAddr.port;
+    }
+  }, "python");
 
   suite.test("connections made before accept() wait for it", async (bench) => {
     const listener = await bench.listen();

@@ -2,7 +2,7 @@ import { ActivityLog } from "../../src/admin/activity.ts";
 import { Metrics } from "../../src/admin/metrics.ts";
 import type { Event } from "../../src/events.ts";
 
-export type Counted = Pick<Metrics, "registry" | "listen">;
+export type Counted = Pick<Metrics, "registry" | "listen" | "nameUsers">;
 
 /** Metrics that hear of sessions as they do in the program. */
 export function counted(): Counted {
@@ -10,6 +10,7 @@ export function counted(): Counted {
   const metrics = new Metrics(activity.sessions);
   return {
     registry: metrics.registry,
+    nameUsers: (users) => metrics.nameUsers(users),
     listen(event: Event) {
       activity.listen(event);
       metrics.listen(event);

@@ -1,7 +1,10 @@
 import { workerData } from "node:worker_threads";
 import { startWorker, workerStart } from "../../src/cli/worker.ts";
 
-/** A worker that dies of a bug when somebody asks it for the name "die". */
+/** Longer than who hangs is waited for, and no longer than a test waits (ms). */
+const HANG_MS = 13_000;
+
+/** A worker that dies of a bug when somebody asks it for the name "die.example", and hangs over "hang.example". */
 const start = workerStart()!;
 const port = start.port as unknown as { postMessage(message: { question?: { name?: string } }): void };
 const post = port.postMessage.bind(port);
@@ -10,6 +13,8 @@ port.postMessage = (message) => {
     queueMicrotask(() => {
       throw new Error(`a bug in worker ${workerData.number}`);
     });
+  } else if (message.question?.name === "hang.example") {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, HANG_MS);
   } else post(message);
 };
 await startWorker(start);

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
 import process from "node:process";
-import type { SocketAddr } from "../../src/net/socket.ts";
+import { type SocketAddr, unixAddr } from "../../src/net/socket.ts";
 import { runtime, scriptCommand } from "./runtime.ts";
 import { until } from "./until.ts";
 
@@ -31,9 +32,9 @@ export interface Program {
   /** Its listeners, in the order of the flags, ports resolved. */
   readonly addrs: readonly SocketAddr[];
   readonly admin: SocketAddr | undefined;
-  /** All it has written so far. */
+  /** All it has written so far, to standard error and to the log file that a flag names. */
   output(): string;
-  signal(name: "SIGHUP" | "SIGUSR2" | "SIGTERM" | "SIGINT" | "SIGKILL" | "SIGSTOP" | "SIGCONT"): void;
+  signal(name: "SIGHUP" | "SIGUSR1" | "SIGUSR2" | "SIGTERM" | "SIGINT" | "SIGKILL" | "SIGSTOP" | "SIGCONT"): void;
   /** The exit code. */
   readonly exited: Promise<number | null>;
   /** Sends SIGTERM and resolves with the exit code. */
@@ -54,8 +55,10 @@ export async function start(
 ): Promise<Program> {
   const [file, ...args] = [...prefix, ...target.command, ...flags];
   const child = spawn(file!, args, { stdio: ["ignore", "ignore", "pipe"] });
-  let output = "";
-  child.stderr!.setEncoding("utf8").on("data", (text: string) => output += text);
+  let stderr = "";
+  child.stderr!.setEncoding("utf8").on("data", (text: string) => stderr += text);
+  const logFile = flags.find((flag) => flag.startsWith("--log-file="))?.slice("--log-file=".length);
+  const output = () => stderr + (logFile !== undefined && existsSync(logFile) ? readFileSync(logFile, "utf8") : "");
   const exited = new Promise<number | null>((resolve) => child.on("exit", (code) => resolve(code)));
   let gone = false;
   void exited.then(() => gone = true);
@@ -66,15 +69,15 @@ export async function start(
   const asked = flags.filter((flag) => flag.startsWith("--listen")).length;
   const wanted = Math.max(asked, flags.some((flag) => flag.startsWith("--config")) ? 1 : 0);
   await until(`${target.name} listens`, () => {
-    if (gone) throw new Error(`Cannot start ${target.name}: it said ${output}`);
-    return listeners(output, "listening on").length >= wanted &&
-      (!wantsAdmin || listeners(output, "admin on").length > 0);
+    if (gone) throw new Error(`Cannot start ${target.name}: it said ${output()}`);
+    return listeners(output(), "listening on").length >= wanted &&
+      (!wantsAdmin || listeners(output(), "admin on").length > 0);
   });
   return {
     child,
-    addrs: listeners(output, "listening on"),
-    admin: listeners(output, "admin on")[0],
-    output: () => output,
+    addrs: listeners(output(), "listening on"),
+    admin: listeners(output(), "admin on")[0],
+    output,
     signal,
     exited,
     stop() {
@@ -108,8 +111,9 @@ function finish(child: ChildProcess, input: string): Promise<Ended> {
 }
 
 function listeners(output: string, what: string): SocketAddr[] {
-  return Array.from(output.matchAll(new RegExp(`${what} (?:\\[([^\\]]+)\\]|([\\d.]+)):(\\d+)`, "g")), (match) => ({
-    host: match[1] ?? match[2]!,
-    port: Number(match[3]),
-  }));
+  const text = new RegExp(`${what} (?:unix:(\\S+)|(?:\\[([^\\]]+)\\]|([\\d.]+)):(\\d+))`, "g");
+  return Array.from(
+    output.matchAll(text),
+    ([, unix, six, four, port]) => unix ? unixAddr(unix) : { host: six ?? four!, port: Number(port) },
+  );
 }

@@ -30,10 +30,11 @@ export class Tcp {
     });
   }
 
-  static async to({ host, port }: SocketAddr): Promise<Tcp> {
-    const socket = connect({ host, port, allowHalfOpen: true, noDelay: true });
+  static async to({ host, port, unix }: SocketAddr): Promise<Tcp> {
+    const to = unix === undefined ? { host, port, noDelay: true } : { path: unix };
+    const socket = connect({ ...to, allowHalfOpen: true });
     const opened = new Promise<void>((resolve, reject) => socket.once("connect", resolve).once("error", reject));
-    await within(`a connection to ${host} port ${port}`, opened);
+    await within(`a connection to ${unix ?? `${host} port ${port}`}`, opened);
     return new Tcp(socket);
   }
 
@@ -101,6 +102,16 @@ export async function listenTcp(
 /** Echoes until the end, then ends too. */
 export function echoServer(host: string): Promise<{ addr: SocketAddr; close(): void }> {
   return listenTcp(host, ({ socket }) => void socket.pipe(socket));
+}
+
+/** For programs that cannot be asked for a port of their choice. */
+export function unusedPort(host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().on("error", reject).listen(0, host, () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
 }
 
 export function concat(...parts: readonly Uint8Array[]): Uint8Array {

@@ -1,173 +1,201 @@
 import { html, raw } from "hono/html";
 import type { RelayType } from "../../events.ts";
-import { addressText } from "../../protocol/address.ts";
-import type { FailureView, SessionView, Status } from "../status.ts";
+import type { Status } from "../status.ts";
+import { figures, relayTypes } from "./figures.ts";
+import { flow, sparkline } from "./flow.ts";
+import {
+  failureRow,
+  partRows,
+  reasonRows,
+  type Row,
+  sessionColumns,
+  sessionRow,
+  sorted,
+  sorting,
+  upstreamRow,
+} from "./rows.ts";
+import { script, sha256 } from "./script.ts";
 import { style } from "./style.ts";
-import { ageText, bytesText } from "./words.ts";
+import { tools } from "./tools.ts";
+import { words } from "./words.ts";
 
 type Html = ReturnType<typeof html>;
 
-/** How often a browser asks for the page again (s). */
-const REFRESH_SECONDS = 3;
+/** How often a browser that runs no script asks for the page again (s). */
+const REFRESH_SECONDS = 5;
 
-/** It has its style in itself, runs nothing, and is nobody's frame. */
-export const pageHeaders = {
-  "Content-Security-Policy":
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  "X-Content-Type-Options": "nosniff",
-  "Referrer-Policy": "no-referrer",
-  "Cache-Control": "no-store",
+/** What somebody wants to see of the sessions. */
+export interface View {
+  readonly sort: string | undefined;
+  readonly filter: string;
+}
+
+const titles = {
+  id: "ID",
+  client: "Client",
+  destination: "Destination",
+  type: "Type",
+  age: "Age",
+  up: "Up",
+  down: "Down",
+  rate: "Rate",
 };
 
-const columns = {
-  id: { title: "Session", of: ({ id }: SessionView) => id },
-  client: { title: "Client", of: ({ client }: SessionView) => client },
-  user: { title: "User", of: ({ user }: SessionView) => user ?? "" },
-  destination: { title: "Destination", of: ({ destination }: SessionView) => destination ?? "" },
-  type: { title: "Type", of: ({ relay }: SessionView) => relay ?? "" },
-  age: { title: "Age", of: ({ ageMs }: SessionView) => ageMs },
-  up: { title: "Up", of: ({ up }: SessionView) => up },
-  down: { title: "Down", of: ({ down }: SessionView) => down },
-} as const;
-
-type Column = keyof typeof columns;
-
-const numeric: ReadonlySet<Column> = new Set<Column>(["id", "age", "up", "down"]);
-
-const relayTypes: Readonly<Record<RelayType, string>> = {
+const families: Readonly<Record<RelayType, string>> = {
   A: "IPv4 → IPv4",
   B: "IPv4 → IPv6",
   C: "IPv6 → IPv4",
   D: "IPv6 → IPv6",
 };
 
-/** The status page; all that clients have a part in is escaped. It needs neither scripts nor anything else from anywhere. */
-export function statusPage(status: Status, sort: string | undefined): Html | Promise<Html> {
-  const { sessionCount, version, engine, workers, upMs, listeners, drainsForMs } = status;
-  const state = drainsForMs === undefined
-    ? html`<b class="good">serving</b>`
-    : html`<b class="bad">draining, ${ageText(drainsForMs)} left</b>`;
+/** It has its style and script in itself, runs no other, asks nobody else, and is nobody's frame. */
+export async function pageHeaders(): Promise<Readonly<Record<string, string>>> {
+  const [scriptHash, styleHash] = await Promise.all([sha256(script), sha256(style)]);
+  return {
+    "Content-Security-Policy":
+      `default-src 'none'; script-src '${scriptHash}'; style-src '${styleHash}'; connect-src 'self'; img-src data:; ` +
+      "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+  };
+}
+
+/** The status page. All that clients have a part in is escaped. Its script keeps it up to date; without one it loads itself again. */
+export function statusPage(status: Status, view: View): Html | Promise<Html> {
+  const is = figures(status, words);
+  const place = (name: string) => html`<span data-is="${name}">${is[name] ?? ""}</span>`;
   return html`
     <!doctype html>
     <html lang="en">
       <head>
         <meta charset="utf-8">
         <meta name="viewport" content="width=device-width, initial-scale=1">
-        <meta http-equiv="refresh" content="${REFRESH_SECONDS}">
-        <title>${sessionCount} sessions · gate46</title>
+        <noscript><meta http-equiv="refresh" content="${REFRESH_SECONDS}"></noscript>
+        <title>${is.sessions} sessions · gate46</title>
         <link rel="icon" href="data:,">
         <style>${raw(style)}</style>
       </head>
-      <body>
-    <header>
-    <h1>gate46</h1>${state}
-    <span>${sessionCount} sessions</span>
-    <span class="dim">${listeners.map(addressText).join(", ")}</span>
-    <span class="dim">version ${version}, ${engine} engine, ${workers} workers, up ${ageText(upMs)}</span>
-    </header>
-    ${relays(status)}
-    ${sessions(status, sort !== undefined && Object.hasOwn(columns, sort) ? sort as Column : "age")}
-    ${upstreams(status)}
-    ${failures(status.failures)}
+      <body data-version="${status.version}">
+        <header>
+          <h1>gate46</h1>
+          <b id="state" class="${status.parts.draining ? "bad" : "good"}">${place("state")}</b>
+          <span class="dim">${place("about")} · ${place("running")}</span>
+          <ul id="parts" aria-label="Readiness">${lines(partRows(status), "li", "span")}</ul>
+        </header>
+        <p id="link" role="status" hidden></p>
+        <main>
+    <dl class="tiles">
+    ${tile("Sessions", place("sessions"), place("relaying"))}
+    ${tile("Clients", place("clients"), place("came"))}
+    ${tile("Failures", place("failing"), place("failed"))}
+    ${tile("Throughput", place("speed"), html`${place("moved")}${sparkline("all")}`)}
+    </dl>
+    <section class="relays" aria-labelledby="relays-head"><h2 id="relays-head">Relay types</h2>
+    ${flow(status)}
+    <div class="four">${relayTypes.map((type) =>
+      html`<div class="card ${type}"><h3><b class="type">${type}</b> ${families[type]}</h3>
+<p><b>${place(`${type}-now`)}</b> now <span class="dim">${place(`${type}-total`)}</span></p>
+<p class="scripted speed">${place(`${type}-speed`)}</p>
+<p class="dim">${place(`${type}-moved`)}</p>${sparkline(type)}</div>`
+    )}</div></section>
+    ${sessions(status, view, place)}
+    <section class="upstreams" aria-labelledby="upstreams-head"><h2 id="upstreams-head">Upstreams</h2>${table(
+      "upstreams",
+      ["State", "Upstream", "Chain"].map(head),
+      {
+        rows: status.upstreams.map(upstreamRow),
+        empty: "None: destinations are dialled directly.",
+      },
+    )}</section>
+    <section class="failures" aria-labelledby="failures-head"><h2 id="failures-head">Recent failures</h2><ul id="reasons">${lines(
+      reasonRows(status.failures),
+      "li",
+      "span",
+    )}</ul>${table(
+      "failures",
+      ["When", "Times", "Reason", "Client", "Destination"].map(head),
+      {
+        rows: status.failures.map((failure) => failureRow(failure, Date.now(), words)),
+        empty: "None yet. What clients could not have, and why, would stand here.",
+      },
+    )}</section>
+        </main>
+        <script>${raw(script)}</script>
       </body>
     </html>
   `;
 }
 
-function relays({ relays }: Status): Html | Promise<Html> {
-  const all = Object.values(relays).reduce((sum, { up, down }) => sum + up + down, 0);
-  return html`<div class="four">${
-    Object.entries(relayTypes).map(([type, families]) => {
-      const { sessions, total, up, down } = relays[type as RelayType];
-      return html`<section class="${type}"><span class="type">${type}</span> ${families}
-<b>${sessions}</b><span class="dim">now, ${total} in all</span>
-<meter min="0" max="${Math.max(1, all)}" value="${up + down}" title="its share of the bytes"></meter>
-<p>↑ ${bytesText(up)} ↓ ${bytesText(down)}</p></section>`;
-    })
-  }</div>`;
-}
-
-function sessions({ sessions, sessionCount }: Status, sort: Column): Html | Promise<Html> {
-  const { of } = columns[sort];
-  const [before, after] = sort === "up" || sort === "down" ? [1, -1] : [-1, 1]; // the most first
-  const sorted = sessions.toSorted((a, b) => of(a) < of(b) ? before : of(a) > of(b) ? after : 0);
-  const head = (Object.keys(columns) as Column[]).map((key) =>
-    html`<th scope="col" class="${numeric.has(key) ? "number" : ""}" aria-sort="${
-      key !== sort ? "none" : before > 0 ? "descending" : "ascending"
-    }"><a href="?sort=${key}" ${key === sort ? raw('aria-current="true"') : ""}>${columns[key].title}</a></th>`
-  );
-  const rows = sorted.map(({ id, client, user, command, destination, via, relay, ageMs, up, down }) =>
-    html`
-      <tr>
-        <td class="number">${id}</td>
-        <td>${client}</td>
-        <td>${user ?? ""}</td>
-        <td class="long">${command ?? ""} ${destination ?? ""}${via === undefined ? "" : ` via ${via}`}</td>
-        <td class="type ${relay ?? ""}">${relay ?? ""}</td>
-        <td class="number">${ageText(ageMs)}</td>
-        <td class="number">${bytesText(up)}</td>
-        <td class="number">${bytesText(down)}</td>
-      </tr>
-    `
-  );
-  const hidden = sessionCount - sessions.length;
-  return html`<section><h2>Sessions</h2>${
-    sessionCount === 0 ? html`<p class="dim">Nobody is connected.</p>` : html`
-      <div class="scroll">
-        <table>
-          <thead>
-            <tr>${head}</tr>
-          </thead>
-          <tbody>${rows}</tbody>
-        </table>
-      </div>${hidden > 0 ? html`<p class="dim">and ${hidden} more: gate46 sessions lists all</p>` : ""}
-    `
-  }</section>`;
-}
-
-function upstreams({ upstreams }: Status): Html | Promise<Html> | "" {
-  if (upstreams.length === 0) return "";
-  const rows = upstreams.map(({ upstream, chain, up }) =>
-    html`
-      <tr>
-        <td>${up ? html`<b class="good">up</b>` : html`<b class="bad">down</b>`}</td>
-        <td>${upstream}</td>
-        <td>${chain}</td>
-      </tr>
-    `
-  );
+function tile(title: string, figure: Html | Promise<Html>, note: Html | Promise<Html>): Html | Promise<Html> {
   return html`
-    <section>
-      <h2>Upstreams</h2>
-      <div class="scroll">
-        <table>
-          <tbody>${rows}</tbody>
-        </table>
-      </div>
-    </section>
+    <div class="${title}">
+      <dt>${title}</dt>
+      <dd><b>${figure}</b><small>${note}</small></dd>
+    </div>
   `;
 }
 
-function failures(failures: readonly FailureView[]): Html | Promise<Html> {
-  const rows = failures.map(({ at, count, client, command, destination, end, reply, detail }) =>
-    html`
-      <tr>
-        <td>${ageText(Math.max(0, Date.now() - at))} ago</td>
-        <td class="number">${count > 1 ? `${count} ×` : ""}</td>
-        <td>${client}</td>
-        <td class="long">${command ?? ""} ${destination ?? ""}</td>
-        <td>${reply ?? end}</td>
-        <td class="long">${detail ?? ""}</td>
-      </tr>
-    `
+function sessions(status: Status, { sort = "age", filter }: View, place: (name: string) => Html | Promise<Html>) {
+  const { place: by, way } = sorting(sort, sessionColumns);
+  const heads = sessionColumns.map((column, at) => {
+    // A second click sorts the other way round.
+    const query = new URLSearchParams({ sort: at === by && !sort.startsWith("-") ? `-${column}` : column, filter });
+    return html`
+      <th scope="col" data-column="${column}"
+        aria-sort="${at !== by
+          ? "none"
+          : way > 0
+          ? "ascending"
+          : "descending"}"><a href="?${query}">${titles[column]}</a></th>
+    `;
+  });
+  const rows = status.sessions.map((session) => sessionRow(session, undefined, words));
+  return html`<section aria-labelledby="sessions-head"><div class="bar"><h2 id="sessions-head">Sessions</h2>
+<form role="search"><input type="hidden" name="sort" value="${sort}">
+<span class="dim">${place("matching")}</span>
+<input type="search" name="filter" value="${filter}" placeholder="Filter" aria-label="Filter sessions by client, user, destination or type" autocomplete="off" spellcheck="false" maxlength="200">
+<button class="unscripted">Filter</button></form></div>${
+    table("sessions", heads, {
+      rows: sorted(rows, by, way),
+      empty: filter ? tools.nobodyFits : tools.nobody,
+    })
+  }<p class="dim">${place("hidden")}</p></section>`;
+}
+
+function head(title: string): Html | Promise<Html> {
+  return html`<th scope="col">${title}</th>`;
+}
+
+/** The roles are for small screens, where it is laid out as cards and browsers forget that it is a table. */
+function table(
+  id: string,
+  heads: readonly (Html | Promise<Html>)[],
+  { rows, empty }: { readonly rows: readonly Row[]; readonly empty: string },
+): Html | Promise<Html> {
+  return html`
+    <div class="scroll" role="region" tabindex="0" aria-labelledby="${id}-head">
+      <table id="${id}" role="table" class="${rows.length === 0 ? "empty" : ""}">
+        <thead role="rowgroup">
+          <tr role="row">${heads}</tr>
+        </thead>
+        <tbody role="rowgroup">${lines(rows, "tr", "td")}</tbody>
+      </table>
+      <p class="instead">${empty}</p>
+    </div>
+  `;
+}
+
+/** The script makes the same of what it is told. */
+function lines(rows: readonly Row[], line: "tr" | "li", part: "td" | "span"): readonly (Html | Promise<Html>)[] {
+  const [lineTag, partTag] = line === "tr" ? [raw('tr role="row"'), raw('td role="cell"')] : [raw(line), raw(part)];
+  return rows.map(({ key, cells }) =>
+    html`<${lineTag} data-key="${key}">${
+      cells.map(({ text, note = "", kind = "" }) =>
+        html`
+          <${partTag} class="${kind}"><span>${text}</span><small>${note}</small></${raw(part)}>
+        `
+      )
+    }</${raw(line)}>`
   );
-  return html`<section><h2>Failures</h2>${
-    rows.length === 0 ? html`<p class="dim">None yet.</p>` : html`
-      <div class="scroll">
-        <table>
-          <tbody>${rows}</tbody>
-        </table>
-      </div>
-    `
-  }</section>`;
 }

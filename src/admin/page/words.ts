@@ -1,10 +1,10 @@
-/** Figures as people read them. */
+/** Figures as people read them. Each needs nothing outside of itself: the page's script has them too. */
 
 export function bytesText(bytes: number): string {
   const units = ["B", "kB", "MB", "GB", "TB"];
   let unit = 0;
-  for (; bytes >= 1_000 && unit < units.length - 1; unit++) bytes /= 1_000;
-  return `${unit === 0 || bytes >= 100 ? Math.round(bytes) : bytes.toFixed(1)} ${units[unit]}`;
+  for (; bytes >= 999.5 && unit < units.length - 1; unit++) bytes /= 1_000;
+  return `${unit === 0 || bytes >= 99.95 ? Math.round(bytes) : bytes.toFixed(1)} ${units[unit]}`;
 }
 
 export function ageText(ms: number): string {
@@ -14,3 +14,17 @@ export function ageText(ms: number): string {
   if (seconds < 86_400) return `${Math.floor(seconds / 3_600)} h ${Math.floor(seconds % 3_600 / 60)} min`;
   return `${Math.floor(seconds / 86_400)} d ${Math.floor(seconds % 86_400 / 3_600)} h`;
 }
+
+/** `3 sessions`, `12,000 sessions`. */
+export function countText(count: number, noun: string): string {
+  return `${String(count).replace(/\B(?=(\d{3})+$)/g, ",")}${noun && ` ${noun}${count === 1 ? "" : "s"}`}`;
+}
+
+/** Two figures by direction, which a line breaks between at most. */
+export function bothText(up: number, down: number, text: (figure: number) => string): string {
+  return [`↑ ${text(up)}`, `↓ ${text(down)}`].map((word) => word.replaceAll(" ", "\u00a0")).join(" ");
+}
+
+export const words = { bytesText, ageText, countText, bothText };
+
+export type Words = typeof words;

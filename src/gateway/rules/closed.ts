@@ -38,7 +38,8 @@ export interface OwnAddrs {
 export function isOwnListener({ ownListeners, localAddrs }: OwnAddrs, { host, port }: SocketAddr): boolean {
   const isLocal = () => host.startsWith("127.") || localAddrs().includes(host);
   return ownListeners().some((own) =>
-    own.port === port && (own.host === host || isUnspecified(host) || (isAny(own.host, host) && isLocal()))
+    own.port === port && own.unix === undefined &&
+    (own.host === host || isUnspecified(host) || (isAny(own.host, host) && isLocal()))
   );
 }
 

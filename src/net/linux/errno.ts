@@ -1,10 +1,11 @@
 import { type NetError, netError } from "../error.ts";
 
-export const EINTR = 4, EAGAIN = 11, EINVAL = 22, EINPROGRESS = 115, EIO = 5, EMSGSIZE = 90;
+export const EINTR = 4, EAGAIN = 11, EINVAL = 22, ECONNREFUSED = 111, EINPROGRESS = 115, EIO = 5, EMSGSIZE = 90;
 
 /** Names of errno(3) numbers on Linux, for what tells numbers only. */
 export const errnoNames: Readonly<Record<number, string>> = {
   1: "EPERM",
+  2: "ENOENT",
   9: "EBADF",
   11: "EAGAIN",
   12: "ENOMEM",
@@ -13,6 +14,7 @@ export const errnoNames: Readonly<Record<number, string>> = {
   22: "EINVAL",
   23: "ENFILE",
   24: "EMFILE",
+  30: "EROFS",
   32: "EPIPE",
   90: "EMSGSIZE",
   97: "EAFNOSUPPORT",

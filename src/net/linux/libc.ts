@@ -48,6 +48,7 @@ export interface Libc {
   epoll_ctl(epoll: number, operation: number, fd: number, event: Int32Array<ArrayBuffer>): number;
   epoll_wait(epoll: number, events: Int32Array<ArrayBuffer>, count: number, timeoutMs: number): number;
   eventfd(value: number, flags: number): number;
+  clock_gettime(clock: number, time: BigInt64Array<ArrayBuffer>): number;
   read(fd: number, bytes: Bytes, size: number): number;
   write(fd: number, bytes: Bytes, size: number): number;
   close(fd: number): number;
@@ -84,6 +85,7 @@ export const signatures = {
   epoll_ctl: "iiip:i",
   epoll_wait: "ipii:i",
   eventfd: "ui:i",
+  clock_gettime: "ip:i",
   read: "ipu:i",
   write: "ipu:i",
   close: "i:i",

@@ -1,5 +1,5 @@
 import process from "node:process";
-import { EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_MOD } from "./abi.ts";
+import { EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD } from "./abi.ts";
 import { errnoError } from "./errno.ts";
 import type { Libc } from "./libc.ts";
 
@@ -39,6 +39,9 @@ export class Poller {
     return this.#epoll;
   }
 
+  /** How long it has waited, in all. */
+  waitedMs = 0;
+
   /** Throws NetError. The watch ends with unwatch(), which has to come before the descriptor is closed. */
   watch(fd: number, watcher: Watcher, events: number): void {
     this.#generations[fd] = this.#generation = (this.#generation + 1) | 0;
@@ -51,6 +54,12 @@ export class Poller {
     this.#control(EPOLL_CTL_MOD, fd, events);
   }
 
+  /** Ends the watch of a descriptor that others of this process have duplicates of, for which closing it would not do. */
+  forget(fd: number): void {
+    this.#control(EPOLL_CTL_DEL, fd, 0);
+    this.unwatch(fd);
+  }
+
   unwatch(fd: number): void {
     this.#watchers[fd] = undefined;
   }
@@ -58,7 +67,9 @@ export class Poller {
   /** Waits for at most `timeoutMs` (-1: without end) and tells the watchers; whether there was something to tell. */
   poll(timeoutMs: number): boolean {
     const events = this.#events;
+    const startedAt = timeoutMs === 0 ? 0 : performance.now();
     const count = this.#libc.epoll_wait(this.#epoll, events, MAX_EVENTS, timeoutMs);
+    if (timeoutMs !== 0) this.waitedMs += performance.now() - startedAt;
     for (let i = 0; i < count; i++) {
       const at = i * STRIDE, fd = events[at + DATA]!;
       if (this.#generations[fd] !== events[at + DATA + 1]) continue;

@@ -3,9 +3,18 @@ import { addressText } from "../../protocol/address.ts";
 import { errnoKind, type NetErrorKind } from "../error.ts";
 import type { SocketAddr } from "../socket.ts";
 import { SO_ERROR, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET } from "./abi.ts";
-import { EINPROGRESS, errnoNames } from "./errno.ts";
+import { ECONNREFUSED, EINPROGRESS, errnoNames } from "./errno.ts";
 import type { Libc } from "./libc.ts";
-import { decodeSockaddr, encodeSockaddr, family, SOCKADDR_SIZE } from "./sockaddr.ts";
+import {
+  AF_UNIX,
+  decodeSockaddr,
+  decodeUnixSockaddr,
+  encodeSockaddr,
+  encodeUnixSockaddr,
+  family,
+  SOCKADDR_SIZE,
+  SOCKADDR_UNIX_SIZE,
+} from "./sockaddr.ts";
 
 /** What only the kernel knows, asked by single calls of libc. */
 
@@ -45,6 +54,15 @@ export async function connectFailure(libc: Libc, addr: SocketAddr, waitMs: numbe
   } finally {
     libc.close(fd);
   }
+}
+
+/** Whether somebody listens on the unix socket at `path`; one that may not be asked, or is busy, counts as alive. */
+export function hasListener(libc: Libc, path: string): boolean {
+  const fd = libc.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const name = encodeUnixSockaddr(path);
+  const dead = libc.connect(fd, name, name.length) < 0 && libc.errno() === ECONNREFUSED;
+  libc.close(fd);
+  return !dead;
 }
 
 /** Ends the connection of `fd` with RST: connecting to AF_UNSPEC dissolves it (connect(2)). The descriptor stays open. */
@@ -113,4 +131,10 @@ const name = new Uint8Array(SOCKADDR_SIZE), nameSize = new Uint32Array(1);
 export function nameOf(call: Libc["getsockname"], fd: number): SocketAddr | undefined {
   nameSize[0] = SOCKADDR_SIZE;
   return call(fd, name, nameSize) < 0 ? undefined : decodeSockaddr(name);
+}
+
+/** The path of the unix socket `fd`; undefined where it is another, or has none. */
+export function unixNameOf(libc: Libc, fd: number): SocketAddr | undefined {
+  const name = new Uint8Array(SOCKADDR_UNIX_SIZE), size = Uint32Array.of(SOCKADDR_UNIX_SIZE);
+  return libc.getsockname(fd, name, size) < 0 ? undefined : decodeUnixSockaddr(name, size[0]!);
 }

@@ -13,16 +13,16 @@ const RETURN_CONSTANT = 0x06;
  * (SO_ATTACH_REUSEPORT_CBPF, socket(7)). Without it, what is on its way to a listener that closes is reset. It is one, since
  * places move when a listener closes, the last into the gap: the first successor keeps its place until all before it are gone,
  * where there are as many successors; and where there are no more, nobody is in that place then, which means any of them. The
- * kernel may refuse, as one before 4.5.
+ * kernel may refuse, as one before 4.5: then false.
  */
-export function steerPast(libc: Libc, fd: number, past: number): void {
+export function steerPast(libc: Libc, fd: number, past: number): boolean {
   const instruction = new DataView(new ArrayBuffer(8)); // struct sock_filter
   instruction.setUint16(0, RETURN_CONSTANT, true);
   instruction.setUint32(4, past, true);
   const program = new DataView(new ArrayBuffer(16)); // struct sock_fprog
   program.setUint16(0, 1, true);
   program.setBigUint64(8, BigInt(libc.addressOf(instruction.buffer)), true);
-  libc.setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, new Uint8Array(program.buffer), 16);
+  return libc.setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, new Uint8Array(program.buffer), 16) === 0;
 }
 
 /** Any listener may have new connections again. */

@@ -1,10 +1,10 @@
 import { octetsAddress, parseIp } from "../../protocol/address.ts";
-import type { SocketAddr } from "../socket.ts";
+import { type SocketAddr, unixAddr } from "../socket.ts";
 
-export const AF_INET = 2, AF_INET6 = 10;
+export const AF_UNIX = 1, AF_INET = 2, AF_INET6 = 10;
 
-/** Octets of the larger of the two structures. */
-export const SOCKADDR_SIZE = 28;
+/** Octets of the larger of the two structures for IP, and of that for unix sockets. */
+export const SOCKADDR_SIZE = 28, SOCKADDR_UNIX_SIZE = 110;
 
 /** The address family of an IP literal. */
 export function family(host: string): number {
@@ -30,4 +30,21 @@ export function decodeSockaddr(bytes: Uint8Array<ArrayBuffer>): SocketAddr | und
   const octets = family === AF_INET ? bytes.subarray(4, 8) : bytes.subarray(8, 24);
   const { host, port } = octetsAddress(octets, (bytes[2]! << 8) | bytes[3]!);
   return { host, port };
+}
+
+/** struct sockaddr_un (unix(7)) of a path; one that begins with @ or a zero octet is a name of the abstract namespace. */
+export function encodeUnixSockaddr(path: string): Uint8Array<ArrayBuffer> {
+  const octets = new TextEncoder().encode(path);
+  const out = new Uint8Array(2 + octets.length);
+  new Uint16Array(out.buffer, 0, 1)[0] = AF_UNIX;
+  out.set(octets, 2);
+  if (path.startsWith("@")) out[2] = 0;
+  return out;
+}
+
+/** `size` octets of struct sockaddr_un; undefined where it is another, or has no name. */
+export function decodeUnixSockaddr(bytes: Uint8Array<ArrayBuffer>, size: number): SocketAddr | undefined {
+  if ((bytes[0]! | (bytes[1]! << 8)) !== AF_UNIX || size <= 2) return undefined;
+  const text = new TextDecoder().decode(bytes.subarray(2, size));
+  return unixAddr(text.startsWith("\0") ? `@${text.slice(1)}` : text.replace(/\0.*$/s, ""));
 }

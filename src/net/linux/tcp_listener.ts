@@ -2,7 +2,9 @@ import { addressText } from "../../protocol/address.ts";
 import type { Listener, ListenOptions, Socket, SocketAddr } from "../socket.ts";
 import {
   EPOLLET,
+  EPOLLEXCLUSIVE,
   EPOLLIN,
+  F_DUPFD_CLOEXEC,
   IP_FREEBIND,
   IPPROTO_IP,
   IPPROTO_IPV6,
@@ -27,7 +29,7 @@ import { decodeSockaddr, encodeSockaddr, family, SOCKADDR_SIZE } from "./sockadd
 import { setOption } from "./socket_option.ts";
 import { LinuxSocket } from "./tcp_socket.ts";
 
-const BACKLOG = 4_096;
+export const BACKLOG = 4_096;
 
 /** How often a listener that succeeds others looks whether they are gone (ms). */
 const STEER_LOOK_MS = 1_000;
@@ -68,9 +70,20 @@ export function bindTcp(
   return fd;
 }
 
+/** A descriptor of this listener's own for what `fd` is. Throws NetError. */
+function duplicate(libc: Libc, fd: number, addr: SocketAddr): number {
+  const own = libc.fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (own < 0) throw errnoError(libc.errno(), "listen on", addressText(addr));
+  return own;
+}
+
 /** A port that several listeners will share. */
 export interface ClaimedPort {
   readonly addr: SocketAddr;
+  /** What they accept from, where each has no listening socket of its own. */
+  readonly descriptor?: number;
+  /** Takes the place of another program's. */
+  place?(): void;
   release(): void;
 }
 
@@ -89,6 +102,7 @@ export class LinuxListener implements Listener, Watcher {
   readonly addr: SocketAddr;
   readonly #engine: Engine;
   readonly #fd: number;
+  readonly #shared: boolean;
   readonly #name = new Uint8Array(SOCKADDR_SIZE);
   readonly #nameSize = new Uint32Array(1);
   #readable = true;
@@ -100,19 +114,23 @@ export class LinuxListener implements Listener, Watcher {
   constructor(engine: Engine, addr: SocketAddr, options: ListenOptions) {
     const { libc } = engine;
     this.#engine = engine;
-    this.#fd = engine.own(bindTcp(engine, addr, options));
-    if (libc.listen(this.#fd, BACKLOG) < 0) {
+    this.#shared = options.descriptor !== undefined;
+    this.#fd = engine.own(
+      options.descriptor === undefined ? bindTcp(engine, addr, options) : duplicate(libc, options.descriptor, addr),
+    );
+    if (!this.#shared && libc.listen(this.#fd, BACKLOG) < 0) {
       const error = errnoError(libc.errno(), "listen on", addressText(addr));
       engine.close(this.#fd);
       throw error;
     }
-    this.addr = nameOf(libc.getsockname, this.#fd)!;
+    this.addr = this.#shared ? addr : nameOf(libc.getsockname, this.#fd)!;
     if (options.successors) {
       const { past, among } = options.successors;
       steerPast(libc, this.#fd, past);
       if (among > past) this.#steerUntilAlone(among);
     }
-    engine.poller.watch(this.#fd, this, EPOLLIN | EPOLLET);
+    // Of those who wait for a shared one, the kernel wakes one that is not busy.
+    engine.poller.watch(this.#fd, this, EPOLLIN | EPOLLET | (this.#shared ? EPOLLEXCLUSIVE : 0));
   }
 
   accept(): Promise<Socket | null> {
@@ -126,6 +144,7 @@ export class LinuxListener implements Listener, Watcher {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    if (this.#shared) this.#engine.poller.forget(this.#fd);
     this.#engine.close(this.#fd);
     this.#take()?.resolve(null);
   }
@@ -165,7 +184,8 @@ export class LinuxListener implements Listener, Watcher {
   #open(fd: number): void {
     this.#engine.own(fd);
     try {
-      const socket = new LinuxSocket(this.#engine, fd, decodeSockaddr(this.#name)!, false);
+      const remote = this.addr.unix === undefined ? decodeSockaddr(this.#name)! : this.addr;
+      const socket = new LinuxSocket(this.#engine, fd, remote, false);
       this.#take()?.resolve(socket);
     } catch (error) {
       this.#engine.close(fd);

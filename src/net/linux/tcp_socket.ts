@@ -40,7 +40,7 @@ interface Waiting<T> {
 const done = Promise.resolve();
 const noLinger = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0); // struct linger { l_onoff, l_linger }
 
-/** A TCP socket that this program owns by its descriptor. */
+/** A TCP socket, or a unix socket, that this program owns by its descriptor. */
 export class LinuxSocket implements Socket, Watcher {
   readonly fd: number;
   readonly remoteAddr: SocketAddr;
@@ -67,6 +67,7 @@ export class LinuxSocket implements Socket, Watcher {
   }
 
   get localAddr(): SocketAddr {
+    if (this.remoteAddr.unix !== undefined) return this.remoteAddr;
     return this.#localAddr ??= (this.#closed ? undefined : nameOf(this.#engine.libc.getsockname, this.fd)) ??
       { host: "0.0.0.0", port: 0 };
   }

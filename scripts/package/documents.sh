@@ -1,0 +1,15 @@
+#!/bin/sh
+# Writes the man page and what completes the command line into a folder: sh scripts/package/documents.sh FOLDER
+set -eu
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
+. "$root/scripts/runtimes.sh"
+mkdir -p "$1"
+folder=$(CDPATH='' cd -- "$1" && pwd)
+cd "$root"
+has bun || has deno || fetch_runtimes
+fetch_packages
+
+run scripts/package/man.ts >"$folder/gate46.1"
+run mod.ts completion bash >"$folder/gate46.bash"
+run mod.ts completion fish >"$folder/gate46.fish"
+run mod.ts completion zsh >"$folder/_gate46"

@@ -1,0 +1,61 @@
+import type { RelayType } from "../../events.ts";
+import type { Status } from "../status.ts";
+import type { Words } from "./words.ts";
+
+/** The single figures of the page, by the name of their place. It needs nothing outside of itself: the page's script has it too. */
+export function figures(status: Status, words: Words): Readonly<Record<string, string>> {
+  const {
+    sessionCount,
+    matchCount,
+    sessions,
+    relays,
+    clients,
+    failed,
+    version,
+    engine,
+    workers,
+    upMs,
+    parts,
+    drainsForMs,
+  } = status;
+  const { ageText, bytesText, countText, bothText } = words;
+  const each = Object.entries(relays);
+  const sum = (way: "up" | "down") => each.reduce((sum, [, relay]) => sum + relay[way], 0);
+  const moved = bothText(sum("up"), sum("down"), bytesText);
+  const hidden = matchCount - sessions.length;
+  return {
+    state: drainsForMs !== undefined
+      ? `draining, ${ageText(drainsForMs)} left`
+      : parts.draining
+      ? "about to drain"
+      : "serving",
+    about: `version ${version}, ${engine} engine, ${countText(workers, "worker")}`,
+    running: `up ${ageText(upMs)}`.replaceAll(" ", "\u00a0"),
+    sessions: countText(sessionCount, ""),
+    relaying: `${countText(each.reduce((sum, [, relay]) => sum + relay.sessions, 0), "")} relaying`,
+    clients: countText(clients, ""),
+    came: "since the start",
+    failing: countText(failed, ""),
+    failed: "since the start",
+    speed: moved,
+    moved: "since the start",
+    matching: matchCount === sessionCount ? "" : `${countText(matchCount, "")} of ${countText(sessionCount, "")} fit`,
+    hidden: hidden > 0
+      ? `and ${
+        countText(hidden, "")
+      } more: these are the youngest and those that moved the most; a filter finds the others`
+      : "",
+    ...Object.fromEntries(each.flatMap(([type, { sessions, total, up, down }]) => [
+      [`${type}-now`, countText(sessions, "")],
+      [`${type}-total`, `${countText(total, "")} in all`],
+      [`${type}-moved`, bothText(up, down, bytesText)],
+    ])),
+  };
+}
+
+/** How wide a relay type's band is drawn, where the widest stands for `most`. */
+export function bandWidth(value: number, most: number): number {
+  return value <= 0 ? 2 : 4 + 22 * Math.sqrt(Math.min(1, value / most));
+}
+
+export const relayTypes: readonly RelayType[] = ["A", "B", "C", "D"];

@@ -1,0 +1,136 @@
+import type { ChainHealth } from "../readiness.ts";
+import type { FailureView, SessionView, Status } from "../status.ts";
+import type { Words } from "./words.ts";
+
+/** What the lines of the page say. Each function needs nothing outside of itself: the page's script has them too. */
+
+export interface Cell {
+  readonly text: string;
+  /** In smaller letters below. */
+  readonly note?: string;
+  /** What it is sorted by, where that is not the text. */
+  readonly by?: number;
+  /** A class. */
+  readonly kind?: string;
+}
+
+export interface Row {
+  readonly key: string;
+  readonly cells: readonly Cell[];
+}
+
+/** Octets a second. */
+export interface Rate {
+  readonly up: number;
+  readonly down: number;
+}
+
+export const sessionColumns = ["id", "client", "destination", "type", "age", "up", "down", "rate"] as const;
+
+export type SessionColumn = typeof sessionColumns[number];
+
+export function sessionRow(session: SessionView, rate: Rate | undefined, words: Words): Row {
+  const { id, client, user, command, destination, remote, via, relay, ageMs, up, down } = session;
+  const { ageText, bytesText, countText } = words;
+  const total = rate ? rate.up + rate.down : 0;
+  const udp = command === "udp-associate";
+  const speed = (bytes: number) => bytes < 1 ? "–" : `${bytesText(bytes)}/s`;
+  const met = remote === undefined || remote === destination ? "" : remote;
+  return {
+    key: String(id),
+    cells: [
+      { text: String(id), by: id },
+      { text: client, note: user ?? "" },
+      {
+        text: destination ?? "",
+        note: [command, met, via === undefined ? "" : `via ${via}`].filter(Boolean).join(" · "),
+      },
+      { text: relay ?? "", kind: `type ${relay ?? ""}` },
+      { text: ageText(ageMs), by: ageMs },
+      { text: bytesText(up), by: up, note: udp ? countText(session.datagramsUp, "datagram") : "" },
+      { text: bytesText(down), by: down, note: udp ? countText(session.datagramsDown, "datagram") : "" },
+      total < 1
+        ? { text: "–", by: 0, kind: "idle" }
+        : { text: `↑ ${speed(rate!.up)}`, by: total, note: `↓ ${speed(rate!.down)}` },
+    ],
+  };
+}
+
+export function upstreamRow({ upstream, chain, up, detail, since }: ChainHealth): Row {
+  return {
+    key: `${upstream}\n${chain}`,
+    cells: [
+      { text: up ? "up" : "down", kind: up ? "good" : "bad" },
+      { text: upstream },
+      {
+        text: chain,
+        note: [detail, since && `since ${since.slice(0, 16).replace("T", " ")} UTC`].filter(Boolean).join(", "),
+      },
+    ],
+  };
+}
+
+/** `now` in ms since 1970. */
+export function failureRow(failure: FailureView, now: number, { ageText, countText }: Words): Row {
+  const { at, count, client, user, command, destination, end, reply, detail } = failure;
+  return {
+    key: [client, user, command, destination, end, detail].join("\n"),
+    cells: [
+      { text: `${ageText(Math.max(0, now - at))} ago` },
+      { text: count > 1 ? `${countText(count, "")} ×` : "" },
+      { text: reply ?? end.replaceAll("-", " "), note: detail ?? "" },
+      { text: client, note: user ?? "" },
+      { text: destination ?? "", note: command ?? "" },
+    ],
+  };
+}
+
+/** How often there was which reason lately, the most frequent first. */
+export function reasonRows(failures: readonly FailureView[]): readonly Row[] {
+  const counts = new Map<string, number>();
+  for (const { reply, end, count } of failures) {
+    const reason = reply ?? end.replaceAll("-", " ");
+    counts.set(reason, (counts.get(reason) ?? 0) + count);
+  }
+  return Array.from(counts).sort(([, a], [, b]) => b - a).map(([reason, count]) => ({
+    key: reason,
+    cells: [{ text: `${count} ×` }, { text: reason }],
+  }));
+}
+
+/** What has to be well for clients to be served. What is says little, what is not says why. */
+export function partRows({ parts, listeners, upstreams }: Status): readonly Row[] {
+  const up = upstreams.filter(({ up }) => up).length;
+  const named = [
+    ["listeners", parts.listeners, listeners.join(", ")],
+    ["workers", parts.workers, ""],
+    ["names", parts.resolver, ""],
+    ["IPv4", parts.ipv4Egress, ""],
+    ["IPv6", parts.ipv6Egress, ""],
+    ...upstreams.length > 0 ? [["upstreams", parts.upstreams, `${up} of ${upstreams.length} up`] as const] : [],
+  ] as const;
+  return named.map(([name, { ok, detail }, text]) => ({
+    key: name,
+    cells: [{ text: name, kind: ok ? "good" : "bad" }, { text: ok ? text : detail ?? "" }],
+  }));
+}
+
+/** What `sort` asks for, as `age` or, the other way round, `-age`: the place of a column, and 1 or -1. */
+export function sorting(sort: string, columns: readonly string[]): { readonly place: number; readonly way: 1 | -1 } {
+  const name = sort.replace("-", "");
+  const place = columns.includes(name) ? columns.indexOf(name) : columns.indexOf("age");
+  const most = ["up", "down", "rate"].includes(columns[place]!); // the most first
+  return { place, way: sort.startsWith("-") === most ? 1 : -1 };
+}
+
+export function sorted(rows: readonly Row[], place: number, way: 1 | -1): readonly Row[] {
+  const by = (row: Row) => row.cells[place]!.by ?? row.cells[place]!.text;
+  const natural = new Intl.Collator("en", { numeric: true });
+  return rows.toSorted((a, b) => {
+    const [left, right] = [by(a), by(b)];
+    const order = typeof left === "number" && typeof right === "number"
+      ? left - right
+      : natural.compare(String(left), String(right));
+    return way * (order || Number(a.key) - Number(b.key));
+  });
+}

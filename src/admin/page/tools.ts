@@ -1,0 +1,31 @@
+import { fits } from "../fits.ts";
+import { patching } from "./browser/patch.ts";
+import { sampling } from "./browser/samples.ts";
+import { bandWidth, figures, relayTypes } from "./figures.ts";
+import { failureRow, partRows, reasonRows, sessionColumns, sessionRow, sorted, sorting, upstreamRow } from "./rows.ts";
+import { words } from "./words.ts";
+
+/** What the page and its script have in common. Each function needs nothing outside of itself: the script gets its text. */
+export const tools = {
+  fits,
+  figures,
+  bandWidth,
+  failureRow,
+  partRows,
+  reasonRows,
+  sessionRow,
+  upstreamRow,
+  sorted,
+  sorting,
+  words,
+  patching,
+  sampling,
+  sessionColumns,
+  relayTypes,
+  /** Sessions on the page. */
+  maxSessions: 200,
+  nobody: "Nobody is connected. Sessions stand here while they last.",
+  nobodyFits: "No session fits.",
+} as const;
+
+export type Tools = typeof tools;

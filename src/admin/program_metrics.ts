@@ -1,0 +1,148 @@
+import { Registry } from "prom-client";
+import type { Emit } from "../events.ts";
+import type { Snapshot } from "./aggregate.ts";
+import type { Health } from "./readiness.ts";
+import { Tally, type TallyOptions } from "./tally.ts";
+
+/** What the runtime and the system say of this process; undefined where they do not. */
+export interface Figures {
+  readonly startedAtSeconds: number;
+  readonly cpuSeconds: number;
+  readonly residentBytes: number;
+  readonly heapBytes: number;
+  readonly openDescriptors: number | undefined;
+  readonly maxDescriptors: number | undefined;
+  /** How late the main thread's event loop was at worst, in the last minute. */
+  readonly loopLagSeconds: number;
+}
+
+/** What is true of the whole program. */
+export interface ProgramFacts {
+  readonly version: string;
+  readonly runtime: string;
+  readonly engine: string;
+  readonly workers: number;
+  readonly silentWorkers: number;
+  readonly maxSessions: number;
+  readonly health: Health;
+  readonly figures: Figures;
+}
+
+/** The program's own metrics, beside those of the threads that serve clients. */
+export class ProgramMetrics {
+  readonly #registry = new Registry();
+  readonly #facts: () => ProgramFacts;
+  readonly #now: () => number;
+  /** Of the scrape under way. */
+  #seen: ProgramFacts | undefined;
+  #generation = 1;
+  #reloadedAtSeconds: number;
+  #lastReloadGood = true;
+  readonly #reloads = this.#tally({ name: "gate46_reloads_total", help: "Reloads, by outcome", labels: ["outcome"] });
+  readonly #deaths = this.#tally({ name: "gate46_worker_deaths_total", help: "Workers that died and were replaced" });
+
+  /** `facts` are asked for at each scrape. */
+  constructor(facts: () => ProgramFacts, now: () => number = Date.now) {
+    this.#facts = facts;
+    this.#now = now;
+    this.#reloadedAtSeconds = now() / 1_000;
+    for (const outcome of ["reloaded", "refused"]) this.#reloads.add(0, outcome);
+    this.#deaths.add(0);
+    this.#tally({
+      name: "gate46_build_info",
+      help: "Always 1: what runs here",
+      labels: ["version", "runtime", "engine"],
+      gauge: true,
+      now: (add) => {
+        const { version, runtime, engine } = this.#seen!;
+        add(1, version, runtime, engine);
+      },
+    });
+    this.#gauge("gate46_ready", "Whether it takes new clients, as /readyz says", ({ health }) => Number(health.ready));
+    this.#gauge("gate46_draining", "Whether it drains", ({ health }) => Number(health.parts.draining));
+    this.#tally({
+      name: "gate46_part_ok",
+      help: "Whether each of the parts of /readyz is well",
+      labels: ["part"],
+      gauge: true,
+      now: (add) => {
+        for (const [part, how] of Object.entries(this.#seen!.health.parts)) {
+          if (typeof how === "object") add(Number(how.ok), part);
+        }
+      },
+    });
+    this.#gauge("gate46_workers", "Threads that serve clients", ({ workers }) => workers);
+    this.#gauge("gate46_workers_silent", "Those of them that do not answer", ({ silentWorkers }) => silentWorkers);
+    this.#gauge("gate46_sessions_limit", "--max-sessions", ({ maxSessions }) => maxSessions);
+    this.#gauge("gate46_config_generation", "Configurations since the start", () => this.#generation);
+    this.#gauge(
+      "gate46_config_last_reload_successful",
+      "Whether the last reload was taken, or none was tried",
+      () => Number(this.#lastReloadGood),
+    );
+    this.#gauge(
+      "gate46_config_last_reload_success_timestamp_seconds",
+      "When the configuration that holds was taken",
+      () => this.#reloadedAtSeconds,
+    );
+    this.#ofProcess();
+  }
+
+  readonly listen: Emit = (event) => {
+    switch (event.type) {
+      case "reloaded":
+        this.#reloads.add(1, "reloaded");
+        this.#generation++;
+        this.#lastReloadGood = true;
+        this.#reloadedAtSeconds = this.#now() / 1_000;
+        break;
+      case "reload-refused":
+        this.#reloads.add(1, "refused");
+        this.#lastReloadGood = false;
+        break;
+      case "worker-died":
+        this.#deaths.add(1);
+        break;
+    }
+  };
+
+  async snapshot(): Promise<Snapshot> {
+    this.#seen = this.#facts(); // once: some of it costs a look at the system
+    return await this.#registry.getMetricsAsJSON();
+  }
+
+  /** By the names that every client library of Prometheus gives them. */
+  #ofProcess(): void {
+    this.#tally({
+      name: "process_cpu_seconds_total",
+      help: "Time of processors, by this process in all",
+      now: (add) => add(this.#seen!.figures.cpuSeconds),
+    });
+    this.#gauge("process_start_time_seconds", "When it started, since 1970", ({ figures }) => figures.startedAtSeconds);
+    this.#gauge("process_resident_memory_bytes", "Resident memory", ({ figures }) => figures.residentBytes);
+    this.#gauge("process_open_fds", "Open descriptors", ({ figures }) => figures.openDescriptors);
+    this.#gauge("process_max_fds", "Descriptors that may be open", ({ figures }) => figures.maxDescriptors);
+    this.#gauge("gate46_heap_bytes", "Heap in use, of the main thread", ({ figures }) => figures.heapBytes);
+    this.#gauge(
+      "gate46_event_loop_lag_seconds",
+      "How late the main thread's event loop was at worst, in the last minute",
+      ({ figures }) => figures.loopLagSeconds,
+    );
+  }
+
+  #gauge(name: string, help: string, value: (facts: ProgramFacts) => number | undefined): void {
+    this.#tally({
+      name,
+      help,
+      gauge: true,
+      now: (add) => {
+        const now = value(this.#seen!);
+        if (now !== undefined) add(now);
+      },
+    });
+  }
+
+  #tally(options: TallyOptions): Tally {
+    return new Tally(this.#registry, options);
+  }
+}

@@ -1,0 +1,48 @@
+import type { Registry } from "prom-client";
+import { keyOf, labelled, register, type Sample } from "./collected.ts";
+
+/** Adds to what the labels with these values count, in the order of their names. */
+export type Add = (count: number, ...values: readonly string[]) => void;
+
+export interface TallyOptions {
+  readonly name: string;
+  readonly help: string;
+  readonly labels?: readonly string[];
+  /** A gauge: what `now` adds is all there is. */
+  readonly gauge?: boolean;
+  /** What counts beside what was added: asked at each scrape. */
+  readonly now?: (add: Add) => void;
+}
+
+type Counts = Map<string, { readonly values: readonly string[]; count: number }>;
+
+/** Counts by labels. */
+export class Tally {
+  readonly #counts: Counts = new Map();
+
+  constructor(registry: Registry, { name, help, labels = [], gauge = false, now }: TallyOptions) {
+    register(registry, {
+      name,
+      help,
+      type: gauge ? "gauge" : "counter",
+      samples: () => {
+        const all: Counts = new Map();
+        for (const { values, count } of this.#counts.values()) addTo(all, count, values);
+        now?.((count, ...values) => addTo(all, count, values));
+        return Array.from(
+          all.values(),
+          ({ values, count }): Sample => ({ labels: labelled(labels, values), value: count }),
+        );
+      },
+    });
+  }
+
+  readonly add: Add = (count, ...values) => addTo(this.#counts, count, values);
+}
+
+function addTo(counts: Counts, count: number, values: readonly string[]): void {
+  const key = keyOf(values);
+  const known = counts.get(key);
+  if (known) known.count += count;
+  else counts.set(key, { values, count });
+}

@@ -1,0 +1,108 @@
+import type { Command, Option } from "commander";
+import { type OptionKey, optionKeys, optionOf } from "../../config/options.ts";
+
+/** What may be typed behind the program's name, for scripts that complete it without running it. */
+export interface Grammar {
+  readonly name: string;
+  /** Of the program without a command. */
+  readonly flags: readonly Flag[];
+  readonly commands: readonly GrammarCommand[];
+}
+
+export interface GrammarCommand {
+  readonly name: string;
+  readonly help: string;
+  readonly flags: readonly Flag[];
+  /** The arguments, in their order. */
+  readonly places: readonly Place[];
+}
+
+export interface Flag {
+  /** As `-h` and `--help`. */
+  readonly names: readonly string[];
+  readonly help: string;
+  readonly many: boolean;
+  /** What stands behind it; undefined for a switch. */
+  readonly value: Place | undefined;
+}
+
+export interface Place {
+  readonly name: string;
+  readonly candidates: Candidates;
+}
+
+/** Words, what the shell knows, or what nobody can know. */
+export type Candidates = readonly string[] | "files" | "interfaces" | "processes" | "unknown";
+
+export const shells = ["bash", "fish", "zsh"] as const;
+
+/** Values that the table of options does not list, since others may stand there too. */
+const ofOptions: Partial<Record<OptionKey, Candidates>> = {
+  admin: ["off"],
+  interface: "interfaces",
+  nat64: ["auto"],
+  only: ["ipv4", "ipv6"],
+  prefer: ["ipv4", "ipv6"],
+  takeOver: "processes",
+};
+
+/** What stands in an argument, by its command and its name. */
+const ofArguments: Readonly<Record<string, Candidates>> = {
+  "check config": "files",
+  "completion shell": shells,
+  "explain command": ["connect", "bind", "udp"],
+  "sessions end": ["end"],
+};
+
+/** Without a command the program serves; it may be said. */
+const serve: GrammarCommand = { name: "serve", help: "run the gateway, as without a command", flags: [], places: [] };
+
+export function grammarOf(program: Command): Grammar {
+  return {
+    name: program.name(),
+    flags: flagsOf(program),
+    commands: [
+      serve,
+      ...program.commands.map((command) => ({
+        name: command.name(),
+        help: command.description(),
+        flags: flagsOf(command),
+        places: command.registeredArguments.map((argument) => ({
+          name: argument.name(),
+          candidates: ofArguments[`${command.name()} ${argument.name()}`] ?? "unknown",
+        })),
+      })),
+    ],
+  };
+}
+
+function flagsOf(command: Command): readonly Flag[] {
+  return command.createHelp().visibleOptions(command).map((option) => ({
+    names: [option.short, option.long].filter((name) => name !== undefined),
+    help: option.description,
+    many: / repeatable$/.test(option.description),
+    value: option.required || option.optional ? { name: argOf(option), candidates: candidatesOf(option) } : undefined,
+  }));
+}
+
+/** What stands in the brackets of `--flag <ARG>`. */
+function argOf(option: Option): string {
+  return /[<[](.*)[>\]]$/.exec(option.flags)?.[1] ?? "";
+}
+
+function candidatesOf(option: Option): Candidates {
+  const key = optionKeys.find((key) => key === option.attributeName());
+  return option.argChoices ?? (key && (optionOf(key).choices ?? ofOptions[key])) ??
+    (argOf(option) === "FILE" ? "files" : "unknown");
+}
+
+export type ValueFlag = Flag & { readonly value: Place };
+
+/** The flags of these commands that have a value, each once. */
+export function valueFlags(commands: readonly Pick<GrammarCommand, "flags">[]): readonly ValueFlag[] {
+  const byName = new Map<string, ValueFlag>();
+  for (const { flags } of commands) {
+    for (const flag of flags) if (flag.value) byName.set(flag.names.join(), flag as ValueFlag);
+  }
+  return [...byName.values()];
+}

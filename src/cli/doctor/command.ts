@@ -1,0 +1,36 @@
+import process from "node:process";
+import type { RawOptions } from "../../config/source.ts";
+import { loadConfig } from "../config_file.ts";
+import { loadUsers } from "../users_file.ts";
+import { diagnose } from "./diagnose.ts";
+import type { Finding } from "./finding.ts";
+import { thisHost } from "./host.ts";
+
+/** What `gate46 doctor` is told beside the options that are anyone's. */
+export interface DoctorFlags {
+  readonly json?: boolean;
+  readonly online?: boolean;
+}
+
+/**
+ * `gate46 doctor`: what this host can do, and what to change. Resolves with 1 where the configuration would not work here;
+ * rejects with ConfigError where there is none.
+ */
+export async function doctor(options: RawOptions, { json = false, online = false }: DoctorFlags): Promise<number> {
+  const { config, text } = await loadConfig(options);
+  await loadUsers(config.users, config.usersFile); // whose files have to be there
+  const host = await thisHost(config);
+  try {
+    const found = await diagnose(host, { config, files: text.file ? [text.file.path] : [], online });
+    const good = found.every(({ level }) => level !== "problem");
+    process.stdout.write(json ? `${JSON.stringify({ ok: good, findings: found })}\n` : found.map(lines).join(""));
+    return good ? 0 : 1;
+  } finally {
+    host.close();
+  }
+}
+
+function lines({ level, about, says, change }: Finding): string {
+  const line = `${level.padEnd(7)}  ${about.padEnd(11)}  ${says}\n`;
+  return change === undefined ? line : `${line}${" ".repeat(22)}change: ${change}\n`;
+}

@@ -1,0 +1,33 @@
+import type { Config } from "../../config/config.ts";
+import { checkClock } from "./clock.ts";
+import { checkEngine } from "./engine.ts";
+import { checkFamilies } from "./families.ts";
+import type { Finding } from "./finding.ts";
+import type { HostView } from "./host_view.ts";
+import { checkKernel } from "./kernel.ts";
+import { checkLimits } from "./limits.ts";
+import { checkListeners } from "./listeners.ts";
+import { checkNames } from "./names.ts";
+import { checkRights } from "./rights.ts";
+
+export interface Question {
+  readonly config: Config;
+  /** Those that the configuration was read from. */
+  readonly files: readonly string[];
+  /** Whether strangers may be connected to. */
+  readonly online: boolean;
+}
+
+/** What this host can do with that configuration, and what to change. */
+export async function diagnose(host: HostView, { config, files, online }: Question): Promise<readonly Finding[]> {
+  return [
+    ...await checkFamilies(host, config, online),
+    ...await checkNames(host, config),
+    ...checkEngine(host, config),
+    ...await checkListeners(host, config),
+    ...checkLimits(host, config),
+    ...checkKernel(host, config),
+    ...checkRights(host, config, files),
+    ...checkClock(host),
+  ];
+}

@@ -1,0 +1,35 @@
+import type { Config } from "../../config/config.ts";
+import type { KernelFeatures } from "../../net/linux/features.ts";
+import { type Finding, findings } from "./finding.ts";
+import type { HostView } from "./host_view.ts";
+
+/** What is lost without each. */
+const losses: Readonly<Record<Exclude<keyof KernelFeatures, "epoll">, string>> = {
+  splice: "splice: bytes are copied, which costs twice the processor",
+  segmentation: "UDP segmentation (Linux 4.18): datagrams are sent one by one",
+  aggregation: "UDP aggregation (Linux 5.0): datagrams are received one by one",
+  sharedPorts: "shared ports (Linux 3.9): there can be but one worker",
+  steering: "steering of shared ports (Linux 4.5): an upgrade may refuse a client or two",
+};
+
+/** Which engine it will be, and what it can use of the kernel. */
+export function checkEngine({ platform, kernel, read, runtime }: HostView, config: Config): readonly Finding[] {
+  const { ok, note, problem } = findings("engine");
+  if (config.engine === "portable") return [ok(`portable, as --engine says, on ${runtime}`)];
+  if (!kernel || !kernel.epoll) {
+    const why = platform !== "linux"
+      ? `this is ${platform}`
+      : !kernel
+      ? "libc cannot be called from here"
+      : "the kernel has no epoll";
+    return config.engine === "linux"
+      ? [problem(`--engine linux cannot run: ${why}`, "--engine auto")]
+      : [note(`portable, since ${why}: slower, and without --workers, --mark, --interface`)];
+  }
+  const release = read("/proc/sys/kernel/osrelease")?.trim();
+  const missing = Object.entries(losses).filter(([feature]) => !kernel[feature as keyof KernelFeatures]);
+  return [
+    ok(`linux, on ${runtime}${release === undefined ? "" : ` and Linux ${release}`}`),
+    ...missing.map(([, loss]) => note(`without ${loss}`)),
+  ];
+}

@@ -1,0 +1,85 @@
+import { existsSync, readFileSync, statSync } from "node:fs";
+import process from "node:process";
+import type { Config } from "../../config/config.ts";
+import { systemResolver } from "../../dns/system.ts";
+import type { Transport } from "../../dns/transport.ts";
+import { Rcode } from "../../dns/message.ts";
+import { systemClock } from "../../net/clock.ts";
+import { Cut } from "../../net/cut.ts";
+import { NetError } from "../../net/error.ts";
+import { kernelFeatures } from "../../net/linux/features.ts";
+import { openKernel, openNet } from "../../net/mod.ts";
+import { openNaming } from "../names.ts";
+import { runtime } from "../version.ts";
+import { portHolder } from "./holder.ts";
+import type { HostView, NameAnswer } from "./host_view.ts";
+
+/** How long names and connections may take (ms). */
+const PATIENCE_MS = 5_000;
+
+/** This host. close() ends what is open towards DNS servers. */
+export async function thisHost(config: Config): Promise<HostView & { close(): void }> {
+  const net = await openNet();
+  const libc = await openKernel();
+  const { resolver, servers, close } = openNaming(config, { net, clock: systemClock, system: systemResolver() });
+  return {
+    platform: process.platform,
+    runtime,
+    now: Date.now(),
+    root: process.getuid?.() === 0,
+    addrs: net.localAddrs(),
+    kernel: libc && kernelFeatures(libc),
+    read(path) {
+      try {
+        return readFileSync(path, "utf8");
+      } catch {
+        return undefined;
+      }
+    },
+    exists: existsSync,
+    mode: (path) => statSync(path, { throwIfNoEntry: false })?.mode,
+    wayTo: (host) => net.localAddrFor(host),
+    resolve: (name) => timed((cut) => resolver.resolve(name, cut)),
+    servers: servers.map((server) => ({ name: server.name, ask: (name) => timed((cut) => askFor(server, name, cut)) })),
+    async cannotListen(addr) {
+      try {
+        (await net.listen(addr)).close();
+        return undefined;
+      } catch (error) {
+        return error instanceof NetError ? error.kind : "other";
+      }
+    },
+    holder: portHolder,
+    async cannotConnect(addr) {
+      return (await timed(async (cut) => {
+        (await net.connect(addr, { cut })).close();
+        return [];
+      })).failure;
+    },
+    close,
+  };
+}
+
+async function askFor(server: Transport, name: string, cut: Cut): Promise<readonly string[]> {
+  const { rcode } = await server.ask({ name, type: "A" }, cut);
+  if (rcode === Rcode.ServFail || rcode === Rcode.Refused) {
+    throw new NetError("name-lookup-failed", rcode === Rcode.Refused ? "it refuses" : "it failed (SERVFAIL)");
+  }
+  return [];
+}
+
+/** What `ask` came to, and how long it took. */
+async function timed(ask: (cut: Cut) => Promise<readonly string[]>): Promise<NameAnswer> {
+  const late = new Cut();
+  const timer = setTimeout(() => late.make(), PATIENCE_MS);
+  const startedAt = performance.now();
+  const took = () => ({ ms: performance.now() - startedAt });
+  try {
+    return { hosts: await ask(late), ...took() };
+  } catch (error) {
+    if (error instanceof NetError && error.kind === "no-such-name") return { hosts: [], ...took() };
+    return { hosts: [], failure: late.made ? `nothing within ${PATIENCE_MS} ms` : (error as Error).message, ...took() };
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,50 @@
+import type { Config } from "../../config/config.ts";
+import { type Finding, findings } from "./finding.ts";
+import type { HostView } from "./host_view.ts";
+
+/** Numbers of capabilities (capabilities(7)). */
+const CAP_NET_ADMIN = 12, CAP_NET_RAW = 13;
+
+/** What --mark, --interface and secrets in files need. */
+export function checkRights(host: HostView, config: Config, files: readonly string[]): readonly Finding[] {
+  const found: Finding[] = [];
+  const { problem } = findings("rights");
+  if (config.mark !== undefined && !has(host, CAP_NET_ADMIN)) {
+    found.push(problem("--mark needs CAP_NET_ADMIN", "AmbientCapabilities=CAP_NET_ADMIN in the unit"));
+  }
+  if (config.interface !== undefined) {
+    if (!host.exists(`/sys/class/net/${config.interface}`)) {
+      found.push(problem(`--interface ${config.interface}: there is none of that name`, "one that ip link lists"));
+    } else if (!has(host, CAP_NET_RAW)) {
+      found.push(
+        findings("rights").note(
+          "--interface needs CAP_NET_RAW before Linux 5.7",
+          "AmbientCapabilities=CAP_NET_RAW in the unit",
+        ),
+      );
+    }
+  }
+  return [...found, ...secrets(host, config, files)];
+}
+
+/** Files that hold passwords or hashes of them, and that any user of this machine can read. */
+function secrets(
+  host: HostView,
+  { users, usersFile, adminTokenFile }: Config,
+  files: readonly string[],
+): readonly Finding[] {
+  const { ok, note } = findings("secrets");
+  const passwordFiles = users.flatMap(({ passwordFile }) => passwordFile ?? []);
+  const hasInline = users.some(({ password }) => password !== undefined);
+  const secret = [...usersFile ? [usersFile] : [], ...adminTokenFile ? [adminTokenFile] : [], ...passwordFiles];
+  const all = [...new Set([...secret, ...hasInline ? files : []])];
+  const open = all.filter((path) => ((host.mode(path) ?? 0) & 0o004) !== 0);
+  if (open.length > 0) return open.map((path) => note(`${path} can be read by everyone here`, `chmod o-r ${path}`));
+  return all.length > 0 ? [ok("no file of them is for everyone to read")] : [];
+}
+
+/** Whether this process has that capability; who is asked where nobody says is root. */
+function has(host: HostView, capability: number): boolean {
+  const effective = /^CapEff:\s+([0-9a-f]+)/m.exec(host.read("/proc/self/status") ?? "")?.[1];
+  return effective === undefined ? host.root : (BigInt(`0x${effective}`) >> BigInt(capability) & 1n) === 1n;
+}

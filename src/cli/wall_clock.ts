@@ -1,0 +1,4 @@
+/** Ms since 1970 that never run backwards, the same in all threads. */
+export function wallMs(): number {
+  return performance.timeOrigin + performance.now();
+}

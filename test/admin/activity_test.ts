@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { ActivityLog, allActivity } from "../../src/admin/activity.ts";
+import type { SessionRecord } from "../../src/events.ts";
+import { sessionRecord } from "../support/session_record.ts";
+
+/** A log of sessions that began one second after the other. */
+function logOf(...sessions: readonly Partial<SessionRecord>[]): ActivityLog {
+  const log = new ActivityLog();
+  sessions.forEach((changes, place) => {
+    log.listen({
+      type: "session-opened",
+      session: sessionRecord({ id: place + 1, startedAt: 1_000 * place, ...changes }),
+    });
+  });
+  return log;
+}
+
+const ids = ({ sessions }: { readonly sessions: readonly { readonly id: number }[] }) => sessions.map(({ id }) => id);
+const moved = (up: number) => ({ counts: { up, down: 0 } });
+
+describe("What goes on", () => {
+  test("is all sessions where they are not too many, the youngest first", () => {
+    const log = logOf(moved(3), moved(2), moved(1));
+    assert.deepEqual(ids(log.activity(9_000, { most: 3 })), [3, 2, 1]);
+    assert.equal(log.activity(9_000, { most: 3 }).sessions[0]!.ageMs, 7_000);
+  });
+
+  test("is the youngest sessions and those that moved the most where they are too many, of all threads too", () => {
+    const one = logOf(moved(9), moved(1), moved(8), moved(2), moved(0), moved(0));
+    const activity = one.activity(9_000, { most: 4 });
+    assert.deepEqual(ids(activity), [6, 5, 3, 1]);
+    assert.equal(activity.sessionCount, 6);
+    const other = logOf({ id: 11, ...moved(7) }, { id: 12, startedAt: 8_000 });
+    const both = allActivity([activity, other.activity(9_000, { most: 4 })], 4);
+    assert.deepEqual(ids(both), [12, 6, 3, 1]);
+    assert.equal(both.sessionCount, 8);
+  });
+
+  test("is what fits the words that are asked for, of however many", () => {
+    const log = logOf(
+      { username: "Ann", destination: { type: 3, host: "git.example", port: 443 } },
+      { username: "ann", destination: { type: 3, host: "mail.example", port: 25 } },
+      ...Array.from({ length: 100 }, () => ({ username: "bob" })),
+    );
+    const fitting = (filter: string) => {
+      const activity = log.activity(9_000, { most: 10, filter });
+      return [activity.matchCount, activity.sessions.length, activity.sessionCount];
+    };
+    assert.deepEqual(fitting("ANN"), [2, 2, 102]);
+    assert.deepEqual(fitting("ann  :443"), [1, 1, 102]);
+    assert.deepEqual(fitting("bob"), [100, 10, 102]);
+    assert.deepEqual(fitting("nobody"), [0, 0, 102]);
+    assert.deepEqual(fitting(" "), [102, 10, 102]);
+  });
+
+  test("counts who came, and who got nothing but a failure", () => {
+    const log = logOf({}, {});
+    const session = sessionRecord({ end: "refused" });
+    log.listen({ type: "session-opened", session });
+    for (let i = 0; i < 2; i++) log.listen({ type: "session-closed", session });
+    log.listen({ type: "client-turned-away", client: { host: "192.0.2.1", port: 1 }, reason: "too-many-sessions" });
+    const activity = log.activity(0, { most: 1 });
+    assert.deepEqual([activity.clients, activity.failed], [4, 3]);
+    const all = allActivity([activity, activity], 1);
+    assert.deepEqual([all.clients, all.failed], [8, 6]);
+    assert.deepEqual(activity.failures.map(({ end, count }) => [end, count]), [["too-many-sessions", 1], [
+      "refused",
+      2,
+    ]]);
+  });
+});

@@ -1,0 +1,280 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import type { Browser, Page } from "puppeteer-core";
+import { ActivityLog } from "../../src/admin/activity.ts";
+import { adminApp } from "../../src/admin/app.ts";
+import type { Status } from "../../src/admin/status.ts";
+import type { SessionRecord } from "../../src/events.ts";
+import type { HttpServer } from "../../src/net/http.ts";
+import { serveHttp } from "../../src/net/mod.ts";
+import { addressText } from "../../src/protocol/address.ts";
+import { adminSource, ready } from "../support/admin_source.ts";
+import { launchBrowser, noBrowser, view, type Viewed } from "../support/browser.ts";
+import { sessionRecord } from "../support/session_record.ts";
+import { skipped } from "../support/skipped.ts";
+import { until } from "../support/until.ts";
+
+/** A made-up gateway, whose status the page shows. */
+class MadeUp {
+  readonly log = new ActivityLog();
+  readonly changes: Partial<Status> = {};
+  asked = 0;
+  #server: HttpServer | undefined;
+
+  async serve(): Promise<string> {
+    const status = (wanted: Parameters<ActivityLog["activity"]>[1]): Promise<Status> => {
+      this.asked++;
+      return Promise.resolve({
+        ...this.log.activity(1_000_000, wanted),
+        version: "1.2.3",
+        engine: "linux",
+        workers: 2,
+        upMs: performance.now(),
+        listeners: ["[::]:1080"],
+        parts: ready.parts,
+        upstreams: [],
+        ...this.changes,
+      });
+    };
+    const app = adminApp(adminSource({ status }), { exposed: false });
+    this.#server = await serveHttp({ host: "127.0.0.1", port: 0 }, { fetch: app.fetch });
+    return `http://${addressText(this.#server.addr)}/`;
+  }
+
+  open(changes: Partial<SessionRecord> = {}): SessionRecord {
+    const session = sessionRecord({ command: 1, relayType: "A", ...changes });
+    this.log.listen({ type: "session-opened", session });
+    return session;
+  }
+
+  close(session: SessionRecord): void {
+    this.log.listen({ type: "session-closed", session });
+  }
+
+  stop(): Promise<void> | undefined {
+    return this.#server?.close();
+  }
+}
+
+const name = (host: string) => ({ type: 3, host, port: 443 }) as const;
+
+describe("The status page in a browser", { skip: skipped("the status page in a browser", noBrowser) }, () => {
+  let browser: Browser;
+  before(async () => void (browser = await launchBrowser()));
+  after(() => browser.close());
+
+  /** Shows the page of `gateway` to `use`. */
+  async function showing(
+    gateway: MadeUp,
+    use: (viewed: Viewed) => Promise<void>,
+    prepare?: (page: Page) => Promise<unknown>,
+  ) {
+    const url = await gateway.serve();
+    const viewed = await view(browser, url, prepare);
+    try {
+      await use(viewed);
+      viewed.assertQuiet();
+    } finally {
+      await viewed.page.close();
+      await gateway.stop();
+    }
+  }
+
+  const rows = "#sessions tbody tr";
+  const wide = (page: Page) => page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+
+  test("shows what clients call themselves as it is, and runs none of it", async () => {
+    const hostile = `"></td></script><img src=x onerror="document.title='run'"><b>`;
+    const gateway = new MadeUp();
+    await showing(gateway, async ({ page, reads }) => {
+      await reads("[data-is=clients]", /^0\.0\/s$/);
+      const parts = { username: hostile, destination: name(hostile), via: hostile, detail: hostile };
+      gateway.open(parts);
+      gateway.close(gateway.open({ ...parts, end: "refused" }));
+      await reads("#sessions tbody", /"><\/td><\/script><img src=x onerror="document\.title='run'"><b>/);
+      await reads("#failures tbody", /<img src=x/);
+      assert.equal(await page.$("img, main b b"), null);
+      assert.match(await page.title(), /^1 session/);
+    });
+  });
+
+  test("shows 10,000 sessions by some, and finds each by the filter", async () => {
+    const gateway = new MadeUp();
+    for (let i = 1; i <= 10_000; i++) {
+      gateway.open({
+        id: i,
+        startedAt: i,
+        destination: name(`host${i}.example`),
+        counts: { up: i === 77 ? 1e9 : 0, down: i },
+      });
+    }
+    await showing(gateway, async ({ page, reads }) => {
+      await reads("[data-is=sessions]", /^10,000$/);
+      await reads("[data-is=hidden]", /^and 9,800 more/);
+      assert.equal((await page.$$(rows)).length, 200);
+      await page.click("[data-column=up] a");
+      await reads(`${rows}:first-child`, /^77 /);
+      await page.type("input[type=search]", "host4321.");
+      await reads(rows, /^4321 /);
+      const { TaskDuration: before } = await page.metrics();
+      const asked = gateway.asked;
+      await until("it has asked three times more", () => gateway.asked >= asked + 3);
+      assert.ok((await page.metrics()).TaskDuration! - before! < 1.5, "and has time for other things");
+    });
+  });
+
+  test("leaves what is selected, focused and scrolled to where it is", async () => {
+    const gateway = new MadeUp();
+    const sessions = Array.from({ length: 60 }, (_, i) => gateway.open({ id: 1_000 + i, startedAt: i }));
+    await showing(gateway, async ({ page, reads }) => {
+      await page.click("[data-column=down] a");
+      await page.focus("input[type=search]");
+      await page.evaluate(() => {
+        document.querySelector(".scroll")!.scrollTop = 300;
+        getSelection()!.selectAllChildren(document.querySelector("tr[data-key='1030'] span")!);
+      });
+      sessions[3]!.counts.down = 5_000_000; // is the first now
+      gateway.close(sessions[4]!);
+      await reads("tr[data-key='1003']", /5\.0 MB/);
+      await until("who left is gone", async () => (await page.$$(rows)).length === 59);
+      assert.deepEqual(
+        await page.evaluate(() => [
+          String(getSelection()),
+          document.activeElement!.getAttribute("type"),
+          document.querySelector(".scroll")!.scrollTop,
+        ]),
+        ["1030", "search", 300],
+      );
+      await page.evaluate(() => getSelection()!.removeAllRanges());
+      await reads(`${rows}:first-child`, /^1003 /);
+    });
+  });
+
+  test("asks nothing while nobody looks", async () => {
+    const gateway = new MadeUp();
+    await showing(gateway, async ({ page, reads }) => {
+      await reads("[data-is=clients]", /^0\.0\/s$/);
+      const other = await browser.newPage();
+      await other.bringToFront();
+      assert.equal(await page.evaluate(() => document.hidden), true);
+      const { asked } = gateway;
+      gateway.open();
+      await new Promise((resolve) => setTimeout(resolve, 2_500));
+      assert.ok(gateway.asked <= asked + 1, "one was under way at most");
+      await page.bringToFront();
+      await reads("[data-is=sessions]", /^1$/);
+      await other.close();
+    });
+  });
+
+  test("says that it drains, and what is not well", async () => {
+    const gateway = new MadeUp();
+    gateway.open({ command: 3, datagrams: { up: 1, down: 2_000 } });
+    await showing(gateway, async ({ reads }) => {
+      await reads("#state.good", /^serving$/);
+      await reads(rows, /0 B 1 datagram 0 B 2,000 datagrams/);
+      const parts = { ...ready.parts, draining: true, ipv6Egress: { ok: false, detail: "no address" } };
+      Object.assign(gateway.changes, { drainsForMs: 7_200, parts });
+      await reads("#state.bad", /^draining, 7 s left$/);
+      await reads("#parts .bad", /^IPv6$/);
+      await reads("#parts li:has(.bad)", /^IPv6 no address$/);
+    });
+  });
+
+  for (const [scheme, dark] of [["light", false], ["dark", true]] as const) {
+    test(`is ${scheme} where that is wanted, with letters that stand out (WCAG AA)`, async () => {
+      const gateway = new MadeUp();
+      gateway.open();
+      await showing(gateway, async ({ page, reads }) => {
+        await reads("[data-is=clients]", /^0\.0\/s$/);
+        const colours = await page.evaluate(() => {
+          const style = getComputedStyle(document.documentElement);
+          const probe = document.body.appendChild(document.createElement("i"));
+          const rgb = (name: string) => {
+            probe.style.color = style.getPropertyValue(name);
+            return getComputedStyle(probe).color.match(/\d+/g)!.map(Number);
+          };
+          const names = ["card", "ground", "ink", "dim", "good", "bad", "a", "b", "c", "d"];
+          return Object.fromEntries(names.map((name) => [name, rgb(`--${name}`)]));
+        });
+        assert.equal(luminance(colours.ground!) < 0.1, dark);
+        for (const letters of ["ink", "dim", "good", "bad", "a", "b", "c", "d"]) {
+          for (const under of ["card", "ground"]) {
+            const contrast = contrastOf(colours[letters]!, colours[under]!);
+            assert.ok(contrast >= 4.5, `${letters} on ${under}: ${contrast}`);
+          }
+        }
+      }, (page) => page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]));
+    });
+  }
+
+  for (const scripted of [true, false]) {
+    test(`has room on a phone, ${scripted ? "with" : "without"} its script`, async () => {
+      const gateway = new MadeUp();
+      const parts = {
+        username: "u".repeat(255),
+        destination: name(`${"n".repeat(250)}.x`),
+        client: { host: `2001:db8${":ffff".repeat(6)}`, port: 65_535 },
+      };
+      gateway.open({
+        ...parts,
+        counts: { up: 999_940_000, down: 999_940_000 },
+        via: `socks5://${"v".repeat(200)}:1080`,
+      });
+      gateway.close(gateway.open({ ...parts, end: "error", detail: "d".repeat(300) }));
+      Object.assign(gateway.changes, { upstreams: [{ upstream: "x".repeat(80), chain: "y".repeat(300), up: false }] });
+      await showing(gateway, async ({ page, reads }) => {
+        if (scripted) await reads("[data-is=speed]", /\/s/);
+        else await reads("[data-is=speed]", /^↑ 1\.0 GB ↓ 1\.0 GB$/);
+        for (const width of [320, 360, 700, 960]) {
+          await page.setViewport({ width, height: 740 });
+          assert.equal(await wide(page), false, `${width}`);
+        }
+      }, async (page) => {
+        await page.setViewport({ width: 360, height: 740 });
+        await page.setJavaScriptEnabled(scripted);
+      });
+    });
+  }
+
+  test("without its script loads itself again, sorts and filters", async () => {
+    const gateway = new MadeUp();
+    for (let i = 1; i <= 3; i++) gateway.open({ id: i, startedAt: i, destination: name(`host${i}.example`) });
+    await showing(gateway, async ({ page, texts, reads }) => {
+      assert.equal(await page.$eval("[data-column=rate]", (head) => getComputedStyle(head).display), "none");
+      assert.deepEqual(await texts(`${rows} td:first-child`), ["3", "2", "1"]);
+      await Promise.all([page.waitForNavigation(), page.click("[data-column=id] a")]);
+      assert.deepEqual(await texts(`${rows} td:first-child`), ["1", "2", "3"]);
+      await page.type("input[type=search]", "host2");
+      await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
+      assert.deepEqual(await texts(`${rows} td:first-child`), ["2"]);
+      assert.match(page.url(), /\?sort=id&filter=host2$/);
+      gateway.open({ id: 4, destination: name("host22.example") });
+      await reads(`${rows} td:first-child`, /^2 \| 4$/);
+    }, (page) => page.setJavaScriptEnabled(false));
+  });
+
+  test("stands still where that is wanted", async () => {
+    const gateway = new MadeUp();
+    await showing(gateway, async ({ page }) => {
+      assert.equal(
+        await page.evaluate(() => getComputedStyle(document.querySelector(".drift")!).animationName),
+        "none",
+      );
+      assert.equal(
+        await page.evaluate(() => getComputedStyle(document.querySelector(".body")!).transitionProperty),
+        "none",
+      );
+    }, (page) => page.emulateMediaFeatures([{ name: "prefers-reduced-motion", value: "reduce" }]));
+  });
+});
+
+function luminance(rgb: readonly number[]): number {
+  const [red, green, blue] = rgb.map((value) => value <= 10 ? value / 3_294.6 : ((value / 255 + 0.055) / 1.055) ** 2.4);
+  return 0.2126 * red! + 0.7152 * green! + 0.0722 * blue!;
+}
+
+function contrastOf(one: readonly number[], other: readonly number[]): number {
+  const [light, dark] = [luminance(one), luminance(other)].sort((a, b) => b - a);
+  return (light! + 0.05) / (dark! + 0.05);
+}

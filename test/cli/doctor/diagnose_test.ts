@@ -1,0 +1,427 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { diagnose } from "../../../src/cli/doctor/diagnose.ts";
+import type { Finding } from "../../../src/cli/doctor/finding.ts";
+import { parseConfig } from "../../../src/config/config.ts";
+import type { RawOptions } from "../../../src/config/source.ts";
+import { type HostChanges, hostView } from "../../support/host_view.ts";
+
+interface Case {
+  readonly host?: HostChanges;
+  readonly flags?: RawOptions;
+  readonly online?: boolean;
+}
+
+/** Each finding as one text. */
+async function found({ host, flags = {}, online = false }: Case): Promise<readonly string[]> {
+  const question = { config: parseConfig(flags), files: ["/etc/gate46.toml"], online };
+  return (await diagnose(hostView(host), question)).map(text);
+}
+
+function text({ level, about, says, change }: Finding): string {
+  return `${level} ${about}: ${says}${change === undefined ? "" : ` -> ${change}`}`;
+}
+
+const lan = ["127.0.0.1", "::1", "10.0.0.1"];
+const failing = { ms: 5_000, hosts: [], failure: "nothing within 5000 ms" };
+const server = (name: string, answer: { ms: number; failure?: string }) => ({
+  name,
+  ask: () => Promise.resolve({ hosts: [], ...answer }),
+});
+const limits = (descriptors: string) => ({
+  "/proc/self/limits": `Max open files    ${descriptors}    ${descriptors}   files\n`,
+});
+const kernel = hostView().kernel!;
+
+test("doctor: a host where all is well", async () => {
+  assert.deepEqual(await found({}), [
+    "ok IPv4: leaves from 192.0.2.1",
+    "ok IPv6: leaves from 2001:db8::1",
+    "ok DNS: the system's resolver (192.0.2.53) answers in 3 ms",
+    "ok engine: linux, on bun 1.4.5 and Linux 6.1.0",
+    "ok listen: 127.0.0.1:1080 is free",
+    "ok listen: [::1]:1080 is free",
+    "ok admin: 127.0.0.1:9090 is free",
+    "ok descriptors: 1048576 may be open: enough for 10000 sessions",
+    "ok memory: 7813 MiB of this host: enough for 10000 sessions",
+    "ok sysctl: nothing that is too low",
+    "ok clock: 2027-01-01T00:00:00.000Z",
+  ]);
+});
+
+/** What is otherwise, and what is found that would not be found where all is well. */
+const table: readonly (readonly [name: string, otherwise: Case, ...expected: string[]])[] = [
+  [
+    "no IPv6 at all",
+    { host: { addrs: lan, from: { ipv4: "10.0.0.1" } } },
+    "note IPv6: no address: IPv6 destinations cannot be reached, but by --nat64 or --via",
+  ],
+  [
+    "IPv6 switched off",
+    {
+      host: { addrs: lan, from: { ipv4: "10.0.0.1" }, files: { "/proc/sys/net/ipv6/conf/all/disable_ipv6": "1\n" } },
+    },
+    "note IPv6: switched off (net.ipv6.conf.all.disable_ipv6 is 1): no relay type but A -> " +
+    "sysctl -w net.ipv6.conf.all.disable_ipv6=0, if IPv6 is wanted",
+  ],
+  [
+    "no default route",
+    { host: { from: { ipv6: "2001:db8::1" } } },
+    "note IPv4: no default route: only the networks of 192.0.2.1 can be reached -> " +
+    "a default route, if IPv4 destinations elsewhere are wanted",
+  ],
+  [
+    "no way at all",
+    { host: { addrs: ["127.0.0.1", "::1", "fe80::1"], from: {} } },
+    "note IPv4: no address: IPv4 destinations cannot be reached, but by --nat64 or --via",
+    "note IPv6: no address: IPv6 destinations cannot be reached, but by --nat64 or --via",
+    "problem families: neither IPv4 nor IPv6 leads anywhere -> an address and a route of either family",
+  ],
+  [
+    "no way but an upstream here",
+    { host: { addrs: ["127.0.0.1"], from: {} }, flags: { via: ["socks5://127.0.0.1:9050"] } },
+    "note IPv4: no address: IPv4 destinations cannot be reached, but by --nat64 or --via",
+    "note IPv6: no address: IPv6 destinations cannot be reached, but by --nat64 or --via",
+  ],
+  [
+    "an --outgoing of another host",
+    { flags: { outgoing: ["192.0.2.99"] } },
+    "problem families: --outgoing 192.0.2.99 is no address of this host -> one of those that it has",
+  ],
+  [
+    "--online, and both families answer",
+    { online: true, host: { cannotConnect: () => Promise.resolve(undefined) } },
+    "ok IPv4: 193.0.14.129 answers, a root name server",
+    "ok IPv6: 2001:7fd::1 answers, a root name server",
+  ],
+  [
+    "--online, and one does not",
+    {
+      online: true,
+      host: { cannotConnect: ({ host }) => Promise.resolve(host.includes(":") ? "ETIMEDOUT" : undefined) },
+    },
+    "ok IPv4: 193.0.14.129 answers, a root name server",
+    "note IPv6: 2001:7fd::1, a root name server, does not answer: ETIMEDOUT -> " +
+    "routes, or a firewall between here and there",
+  ],
+  [
+    "--online, and nothing answers",
+    {
+      online: true,
+      host: { from: { ipv4: "192.0.2.1" }, addrs: lan, cannotConnect: () => Promise.resolve("ETIMEDOUT") },
+    },
+    "note IPv4: 193.0.14.129, a root name server, does not answer: ETIMEDOUT -> " +
+    "routes, or a firewall between here and there",
+    "note IPv6: no address: IPv6 destinations cannot be reached, but by --nat64 or --via",
+    "problem families: nothing on the Internet answers -> routes, or a firewall between here and there",
+  ],
+  [
+    "a resolver that does not answer",
+    { host: { resolve: () => Promise.resolve(failing) } },
+    "problem DNS: the system's resolver (192.0.2.53) does not answer: nothing within 5000 ms; names cannot be " +
+    "resolved -> /etc/resolv.conf, or --dns",
+  ],
+  [
+    "no resolver",
+    { host: { resolve: () => Promise.resolve(failing), files: { "/etc/resolv.conf": undefined } } },
+    "problem DNS: the system's resolver does not answer: nothing within 5000 ms; names cannot be resolved -> " +
+    "a nameserver in /etc/resolv.conf, or --dns",
+  ],
+  [
+    "a slow resolver",
+    { host: { resolve: () => Promise.resolve({ ms: 900, hosts: [] }) } },
+    "note DNS: the system's resolver (192.0.2.53) answers, but in 900 ms -> one that is nearer, or --dns with its cache",
+  ],
+  [
+    "DNS servers of which one answers",
+    {
+      host: {
+        servers: [server("a", { ms: 1, failure: "SERVFAIL" }), server("b", { ms: 4 }), server("c", { ms: 700 })],
+      },
+    },
+    "note DNS: a does not answer: SERVFAIL -> its address, or what is between here and there",
+    "ok DNS: b answers in 4 ms",
+    "note DNS: c answers, but in 700 ms -> one that is nearer",
+  ],
+  [
+    "DNS servers of which none answers",
+    { host: { servers: [server("a", { ms: 1, failure: "SERVFAIL" })], resolve: () => Promise.resolve(failing) } },
+    "note DNS: a does not answer: SERVFAIL -> its address, or what is between here and there",
+    "problem DNS: no --dns server answers: names cannot be resolved -> --dns",
+  ],
+  [
+    "a NAT64 on a host without IPv4",
+    {
+      host: {
+        addrs: ["127.0.0.1", "::1", "2001:db8::1"],
+        from: { ipv6: "2001:db8::1" },
+        resolve: () => Promise.resolve({ ms: 3, hosts: ["192.0.0.170", "64:ff9b::c000:aa"] }),
+      },
+    },
+    "note IPv4: no address: IPv4 destinations cannot be reached, but by --nat64 or --via",
+    "note NAT64: the network has one at 64:ff9b::/96, and this host no IPv4: IPv4 literals lead nowhere -> --nat64 auto",
+  ],
+  [
+    "a NAT64 that is not needed",
+    { host: { resolve: () => Promise.resolve({ ms: 3, hosts: ["64:ff9b::c000:aa"] }) } },
+    "ok NAT64: the network has one at 64:ff9b::/96; IPv4 goes directly",
+  ],
+  [
+    "a NAT64 that is used",
+    {
+      flags: { nat64: "auto" },
+      host: { resolve: () => Promise.resolve({ ms: 3, hosts: ["64:ff9b::c000:aa"] }) },
+    },
+    "ok NAT64: the network has one at 64:ff9b::/96",
+  ],
+  [
+    "--nat64 auto where there is none",
+    { flags: { nat64: "auto" } },
+    "note NAT64: --nat64 auto, but the network tells of none -> --nat64 PREFIX, where there is one all the same",
+  ],
+  [
+    "a kernel that is old",
+    { host: { kernel: { ...kernel, segmentation: false, aggregation: false, steering: false } } },
+    "note engine: without UDP segmentation (Linux 4.18): datagrams are sent one by one",
+    "note engine: without UDP aggregation (Linux 5.0): datagrams are received one by one",
+    "note engine: without steering of shared ports (Linux 4.5): an upgrade may refuse a client or two",
+  ],
+  [
+    "a kernel that can do little",
+    { host: { kernel: { ...kernel, splice: false, sharedPorts: false } } },
+    "note engine: without splice: bytes are copied, which costs twice the processor",
+    "note engine: without shared ports (Linux 3.9): there can be but one worker",
+  ],
+  ["--engine portable", { flags: { engine: "portable" } }, "ok engine: portable, as --engine says, on bun 1.4.5"],
+  [
+    "no libc",
+    { host: { kernel: undefined } },
+    "note engine: portable, since libc cannot be called from here: slower, and without --workers, --mark, --interface",
+  ],
+  [
+    "no libc, but --engine linux",
+    { host: { kernel: undefined }, flags: { engine: "linux" } },
+    "problem engine: --engine linux cannot run: libc cannot be called from here -> --engine auto",
+  ],
+  [
+    "a kernel without epoll",
+    { host: { kernel: { ...kernel, epoll: false } }, flags: { engine: "linux" } },
+    "problem engine: --engine linux cannot run: the kernel has no epoll -> --engine auto",
+  ],
+  [
+    "a port that another program has",
+    {
+      host: {
+        cannotListen: ({ port }) => Promise.resolve(port === 9090 ? "address-in-use" : undefined),
+        holder: () => ({ pid: 7, name: "prometheus" }),
+      },
+    },
+    "problem admin: 127.0.0.1:9090 is in use by prometheus, process 7 -> another port, or end that program",
+  ],
+  [
+    "a port that somebody has",
+    { host: { cannotListen: ({ port }) => Promise.resolve(port === 9090 ? "address-in-use" : undefined) } },
+    "problem admin: 127.0.0.1:9090 is in use -> another port, or end who has it (ss -ltnp)",
+  ],
+  [
+    "a gateway that runs already",
+    {
+      flags: { admin: "off", listen: ["127.0.0.1:1080"] },
+      host: {
+        cannotListen: () => Promise.resolve("address-in-use"),
+        holder: () => ({ pid: 7, name: "gate46" }),
+      },
+    },
+    "note listen: 127.0.0.1:1080 is in use by gate46, process 7 -> nothing, where that is this very gateway",
+  ],
+  [
+    "a gateway to take over from",
+    {
+      flags: { admin: "off", listen: ["127.0.0.1:1080"], takeOver: "7" },
+      host: { cannotListen: () => Promise.resolve("address-in-use"), holder: () => ({ pid: 7, name: "x" }) },
+    },
+    "ok listen: 127.0.0.1:1080 is taken over from process 7",
+  ],
+  [
+    "a port that is not for everyone",
+    {
+      flags: { listen: ["127.0.0.1:80"], admin: "off" },
+      host: { cannotListen: () => Promise.resolve("permission-denied") },
+    },
+    "problem listen: 127.0.0.1:80 may not be listened on by this user -> " +
+    "a port from 1024 on, CAP_NET_BIND_SERVICE, or net.ipv4.ip_unprivileged_port_start",
+  ],
+  [
+    "an address of another host",
+    {
+      flags: { listen: ["192.0.2.9:1080"], from: ["192.0.2.0/24"], admin: "off" },
+      host: { cannotListen: () => Promise.resolve("address-not-available") },
+    },
+    "problem listen: 192.0.2.9:1080 is no address of this host -> an address that it has, or --free-bind",
+  ],
+  [
+    "an address of another host that the kernel lets it listen on",
+    { flags: { listen: ["192.0.2.9:1080"], from: ["192.0.2.0/24"], admin: "off" } },
+    "note listen: 192.0.2.9:1080 is free, but no address of this host: net.ipv4.ip_nonlocal_bind lets it listen there",
+  ],
+  [
+    "an address that may come yet",
+    {
+      flags: { listen: ["192.0.2.9:1080"], from: ["192.0.2.0/24"], admin: "off", freeBind: true },
+      host: { cannotListen: () => Promise.resolve("address-not-available") },
+    },
+    "note listen: 192.0.2.9:1080 is no address of this host yet, and --free-bind listens there",
+  ],
+  [
+    "no IPv6 to listen on, where nobody asked for it by name",
+    { host: { cannotListen: ({ host }) => Promise.resolve(host === "::1" ? "address-not-available" : undefined) } },
+    "note listen: [::1]:1080 is left out: this host has no such address",
+  ],
+  [
+    "no IPv6 to listen on, where every address is wanted",
+    {
+      flags: { listen: [":1080"], from: ["10.0.0.0/8"], admin: "off" },
+      host: { cannotListen: ({ host }) => Promise.resolve(host === "::" ? "family-not-supported" : undefined) },
+    },
+    "ok listen: 0.0.0.0:1080 is free",
+  ],
+  [
+    "a port that cannot be had for another reason",
+    {
+      flags: { listen: ["127.0.0.1:80"], admin: "off" },
+      host: { cannotListen: () => Promise.resolve("no-descriptors") },
+    },
+    "problem listen: 127.0.0.1:80 cannot be listened on: no-descriptors",
+  ],
+  [
+    "few descriptors",
+    { host: { files: limits("1024") } },
+    "note descriptors: 1024 may be open: enough for 462 of 10000 sessions, then accepting pauses -> " +
+    "LimitNOFILE=60100 in the unit, ulimit -n 60100, or a lower --max-sessions",
+  ],
+  [
+    "descriptors that suffice unless all sessions are busy",
+    { host: { files: limits("30000") } },
+    "note descriptors: 30000 may be open: 10000 sessions want up to 60100 when all move bytes at once -> " +
+    "LimitNOFILE=60100 in the unit, ulimit -n 60100, or a lower --max-sessions",
+  ],
+  [
+    "hardly a descriptor",
+    { host: { files: limits("64") } },
+    "problem descriptors: 64 may be open: not enough for one session -> " +
+    "LimitNOFILE=60100 in the unit, ulimit -n 60100, or a lower --max-sessions",
+  ],
+  [
+    "descriptors without end",
+    { host: { files: limits("unlimited") } },
+    "ok descriptors: unlimited may be open: enough for 10000 sessions",
+  ],
+  [
+    "little memory for this service",
+    { host: { files: { "/sys/fs/cgroup/system.slice/gate46.service/memory.max": "134217728\n" } } },
+    "note memory: 128 MiB of this control group: 10000 sessions may want 463 MiB -> " +
+    "a limit of 463 MiB, or a lower --max-sessions",
+  ],
+  [
+    "a container's limit",
+    { host: { files: { "/sys/fs/cgroup/memory.max": "1073741824\n" } } },
+    "ok memory: 1024 MiB of this control group: enough for 10000 sessions",
+  ],
+  [
+    "a limit that is none",
+    { host: { files: { "/sys/fs/cgroup/memory.max": "max\n" } } },
+  ],
+  [
+    "a small host",
+    { host: { files: { "/proc/meminfo": "MemTotal:  120000 kB\n" } } },
+    "note memory: 117 MiB of this host: 10000 sessions may want 463 MiB -> a lower --max-sessions",
+  ],
+  [
+    "a kernel with low numbers",
+    {
+      host: {
+        files: {
+          "/proc/sys/net/core/somaxconn": "128\n",
+          "/proc/sys/net/core/rmem_max": "212992\n",
+          "/proc/sys/net/core/wmem_max": "212992\n",
+          "/proc/sys/net/ipv4/ip_local_port_range": "60000\t60999\n",
+          "/proc/sys/net/ipv4/tcp_fin_timeout": "300\n",
+        },
+      },
+    },
+    "note sysctl: net.core.somaxconn is 128: clients that come at one time are refused -> sysctl -w net.core.somaxconn=1024",
+    "note sysctl: net.core.rmem_max is 212992: UDP datagrams of a burst are lost on the way in -> " +
+    "sysctl -w net.core.rmem_max=1048576",
+    "note sysctl: net.core.wmem_max is 212992: UDP datagrams of a burst are lost on the way out -> " +
+    "sysctl -w net.core.wmem_max=1048576",
+    "note sysctl: net.ipv4.ip_local_port_range has 1000 ports: at most so many of 10000 sessions can go to one " +
+    'destination -> sysctl -w net.ipv4.ip_local_port_range="1024 65535"',
+    "note sysctl: net.ipv4.tcp_fin_timeout is 300 s: ports are held long -> sysctl -w net.ipv4.tcp_fin_timeout=60",
+  ],
+  [
+    "--mark without the right to",
+    { flags: { mark: "3" } },
+    "problem rights: --mark needs CAP_NET_ADMIN -> AmbientCapabilities=CAP_NET_ADMIN in the unit",
+  ],
+  [
+    "--mark and --interface with the right to",
+    {
+      flags: { mark: "3", interface: "eth0" },
+      host: { files: { "/proc/self/status": "CapEff:\t0000000000003000\n" } },
+    },
+  ],
+  ["--mark of root, where nobody tells of rights", {
+    flags: { mark: "3" },
+    host: { root: true, files: { "/proc/self/status": undefined } },
+  }],
+  [
+    "an --interface that is not there",
+    { flags: { interface: "wan7" } },
+    "problem rights: --interface wan7: there is none of that name -> one that ip link lists",
+  ],
+  [
+    "--interface without the right to",
+    { flags: { interface: "eth0" } },
+    "note rights: --interface needs CAP_NET_RAW before Linux 5.7 -> AmbientCapabilities=CAP_NET_RAW in the unit",
+  ],
+  [
+    "secrets that everyone can read",
+    {
+      flags: { usersFile: "/etc/users", adminTokenFile: "/etc/token", user: ["ann:pw"] },
+      host: { mode: (path) => path === "/etc/token" ? 0o100600 : 0o100644 },
+    },
+    "note secrets: /etc/users can be read by everyone here -> chmod o-r /etc/users",
+    "note secrets: /etc/gate46.toml can be read by everyone here -> chmod o-r /etc/gate46.toml",
+  ],
+  [
+    "secrets that are kept",
+    { flags: { usersFile: "/etc/users" } },
+    "ok secrets: no file of them is for everyone to read",
+  ],
+  [
+    "a clock that has lost the time",
+    { host: { now: 0 } },
+    "note clock: it says 1970-01-01T00:00:00.000Z, which is past -> time by NTP, before tls:// and https:// are asked",
+  ],
+];
+
+describe("doctor", () => {
+  for (const [name, otherwise, ...expected] of table) {
+    test(`tells of ${name}`, async () => {
+      const usual = new Set(await found({}));
+      const unusual = (await found(otherwise)).filter((one) => !usual.has(one) && !/^ok IPv\d: leaves/.test(one));
+      assert.deepEqual(unusual, expected);
+    });
+  }
+
+  test("has less to say where there is no /proc", async () => {
+    const host: HostChanges = { platform: "darwin", kernel: undefined, read: () => undefined };
+    const about = new Set((await found({ host })).map((one) => one.split(":")[0]));
+    assert.deepEqual([...about], ["ok IPv4", "ok IPv6", "ok DNS", "note engine", "ok listen", "ok admin", "ok clock"]);
+    assert.ok((await found({ host })).some((one) => one.startsWith("note engine: portable, since this is darwin")));
+  });
+
+  test("connects to nobody unless it is asked to", async () => {
+    await found({}); // whose host rejects
+  });
+});

@@ -1,0 +1,180 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { afterEach, beforeEach, describe, test } from "node:test";
+import { readFile } from "../../src/config/file.ts";
+import { readConfig } from "../../src/config/config.ts";
+import { fileKey, flagName, optionKeys, optionOf } from "../../src/config/options.ts";
+import { source, start } from "../support/program.ts";
+import { projectRoot } from "../support/runtime.ts";
+import { skipped } from "../support/skipped.ts";
+import { until } from "../support/until.ts";
+
+const folderOf = join(projectRoot, "scripts/deploy/openwrt");
+const init = readFileSync(join(folderOf, "gate46.init"), "utf8");
+const rcCommon = join(projectRoot, "test/deploy/openwrt/rc.common");
+
+/** The words of a variable of the script. */
+function words(name: string): readonly string[] {
+  return new RegExp(`^${name}='([^']*)'`, "m").exec(init)![1]!.split(/\s+/);
+}
+
+const noBusybox = spawnSync("busybox", ["ash", "-c", "true"]).status !== 0 && "busybox is not here";
+const noShellcheck = spawnSync("shellcheck", ["--version"]).status !== 0 && "shellcheck is not here";
+
+test("the init script knows every key of the file, by its type, and which only a start can change", () => {
+  const inFile = optionKeys.filter((key) => !optionOf(key).notInFile);
+  const changeable = inFile.filter((key) => !optionOf(key).fixed);
+  const those = (keys: typeof inFile, which: (option: ReturnType<typeof optionOf>) => boolean) =>
+    keys.filter((key) => which(optionOf(key))).map(fileKey).sort();
+  const isSwitch = ({ accepts }: ReturnType<typeof optionOf>) => accepts.includes("boolean");
+  assert.deepEqual([...words("LISTS")].sort(), those(changeable, ({ many }) => many));
+  assert.deepEqual([...words("SWITCHES")].sort(), those(changeable, isSwitch));
+  assert.deepEqual(
+    [...words("NUMBERS")].sort(),
+    those(changeable, ({ many, accepts }) => !many && accepts.join() === "number"),
+  );
+  assert.deepEqual(
+    [...words("TEXTS")].sort(),
+    those(changeable, ({ many, accepts }) => !many && accepts.includes("string")),
+  );
+  const fixed = inFile.filter((key) => optionOf(key).fixed);
+  assert.deepEqual([...words("FLAG_SWITCHES")].sort(), those(fixed, isSwitch));
+  assert.deepEqual([...words("FLAGS")].sort(), those(fixed, (option) => !isSwitch(option)));
+  for (const key of fixed) assert.equal(flagName(key), `--${fileKey(key).replaceAll("_", "-")}`);
+});
+
+test("shellcheck finds nothing wrong in the init script", {
+  skip: skipped("openwrt_test.ts, shellcheck", noShellcheck),
+}, () => {
+  // Variables that rc.common or UCI's functions set and read.
+  const { stdout } = spawnSync("shellcheck", ["-s", "dash", "-e", "SC2034,SC2154", join(folderOf, "gate46.init")], {
+    encoding: "utf8",
+  });
+  assert.equal(stdout, "");
+});
+
+describe("the init script under busybox", { skip: skipped("openwrt_test.ts, busybox", noBusybox) }, () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "gate46-openwrt-"));
+    mkdirSync(join(folder, "bin"));
+    writeFileSync(join(folder, "bin/logger"), '#!/bin/sh\nshift 4\necho "$@" >&2\n', { mode: 0o755 });
+    writeFileSync(
+      join(folder, "program"),
+      `#!/bin/sh\nexec ${source.command.map((word) => `'${word}'`).join(" ")} "$@"\n`,
+      {
+        mode: 0o755,
+      },
+    );
+    writeFileSync(
+      join(folder, "init"),
+      init.replace(/^PROGRAM=.*/m, `PROGRAM='${folder}/program'`).replace(
+        /^FILE=.*/m,
+        `FILE='${folder}/run/gate46.toml'`,
+      )
+        .replace('chown "$user:"', ": chown"),
+    );
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  /** Runs the script with this UCI configuration. */
+  function call(action: "start" | "reload" | "triggers", uci: string) {
+    writeFileSync(join(folder, "gate46"), uci);
+    const { stdout, stderr, status } = spawnSync("busybox", ["ash", rcCommon, join(folder, "init"), action], {
+      encoding: "utf8",
+      env: { ...process.env, PATH: `${join(folder, "bin")}:${process.env.PATH}`, UCI_FOLDER: folder },
+    });
+    const lines = stdout.split("\n").filter(Boolean).map((line) => line.split("\t"));
+    return { status, stderr, lines, of: (name: string) => lines.find(([first]) => first === name)?.slice(1) };
+  }
+  const file = () => join(folder, "run/gate46.toml");
+  const read = () => readConfig({ file: readFile(readFileSync(file(), "utf8"), file(), (path) => path) }).config;
+
+  test("the configuration it comes with is off, and valid when it is switched on", () => {
+    const uci = readFileSync(join(folderOf, "gate46.config"), "utf8");
+    assert.deepEqual(call("start", uci).lines, []);
+    const { of, stderr } = call("start", uci.replace("option enabled '0'", "option enabled '1'"));
+    assert.equal(stderr, "");
+    assert.deepEqual(of("command"), [`${folder}/program`, "--config", file(), "--admin", "127.0.0.1:9090"]);
+    assert.deepEqual(of("file"), [file()]);
+    assert.deepEqual(of("reload_signal"), ["HUP"]);
+    assert.deepEqual(of("respawn"), ["3600", "5", "0"]);
+    assert.equal(read().gateway.from?.length, 2);
+    assert.deepEqual(call("triggers", uci).lines, [["reload when gate46 changes"]]);
+  });
+
+  test("users, upstreams and rules become tables, in their order, for the gateway's eyes only", () => {
+    const { stderr } = call(
+      "start",
+      `
+config gate46 'main'
+	option enabled '1'
+	option listen ':1080'
+	option max_sessions '50'
+	option socks4 '1'
+	option idle_timeout '5m'
+	option log_level 'debug'
+config user
+	option name 'a"n\\\\n'
+	option password 'secret'
+config upstream
+	option name 'abroad'
+	list chain 'socks5://192.0.2.1:1080'
+	list chain 'socks5://192.0.2.2,http://192.0.2.3:3128'
+config rule
+	option action 'deny'
+	list names '*.ads.example'
+	list ports '80'
+	list ports '8000-8999'
+config rule
+	option action 'allow'
+	option via 'abroad'
+`.replace("\\\\", "\\"),
+    );
+    assert.equal(stderr, "");
+    const { listen, gateway, rules, upstreams, users } = read();
+    assert.deepEqual(listen.map(({ addr }) => addr.port), [1080]);
+    assert.equal(gateway.maxSessions, 50);
+    assert.equal(gateway.socks4, true);
+    assert.equal(gateway.idleMs, 300_000);
+    assert.deepEqual(rules.map(({ action }) => action), ["deny", "allow"]);
+    assert.deepEqual(upstreams.map(({ name }) => name), ["abroad"]);
+    assert.deepEqual(users.map(({ name }) => name), ['a"n\\n']);
+    assert.equal(statSync(file()).mode & 0o77, 0);
+  });
+
+  test("what is wrong is said, and what held before stays", () => {
+    const uci = (line: string) => `config gate46 'main'\n\toption enabled '1'\n\t${line}\n`;
+    const first = call("start", uci("option max_sessions 'many'"));
+    assert.match(first.stderr, /max_sessions/);
+    assert.deepEqual(first.lines, []);
+    call("start", uci("option max_sessions '7'"));
+    const unknown = call("reload", uci("option max_session '8'"));
+    assert.match(
+      unknown.stderr,
+      /^daemon\.err Cannot use gate46\.max_session of \/etc\/config\/gate46: no such setting$/m,
+    );
+    assert.deepEqual(unknown.of("file"), [file()]);
+    assert.equal(read().gateway.maxSessions, 7);
+  });
+
+  test("a reload by SIGHUP serves what UCI says then", { skip: process.platform === "win32" }, async () => {
+    const uci = (more: string) =>
+      `config gate46 'main'\n\toption enabled '1'\n\tlist listen '127.0.0.1:0'\n\toption admin 'off'\n${more}`;
+    const { of } = call("start", uci(""));
+    const [program, ...flags] = of("command")!;
+    const gateway = await start({ name: "what procd starts", command: [program!] }, flags);
+    try {
+      assert.deepEqual(call("reload", uci("\toption max_sessions '7'\n")).of("command"), of("command"));
+      gateway.signal("SIGHUP");
+      await until("it has reloaded", () => gateway.output().includes("reloaded"));
+      assert.ok(existsSync(file()));
+    } finally {
+      assert.equal(await gateway.stop(), 0);
+    }
+  });
+});

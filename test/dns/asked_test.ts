@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { type Asked, type Ear, heardLookup, heardTransport } from "../../src/dns/asked.ts";
+import { Cache } from "../../src/dns/cache.ts";
+import type { DnsReply } from "../../src/dns/message.ts";
+import { Cut } from "../../src/net/cut.ts";
+import { NetError } from "../../src/net/error.ts";
+import { TestClock } from "../support/test_clock.ts";
+
+function ear(): Ear & { readonly heard: Asked[] } {
+  const heard: Asked[] = [];
+  return { heard, asked: (asked) => void heard.push(asked), cached: () => {} };
+}
+
+const reply = (rcode: number): DnsReply => ({ rcode, truncated: false, answers: [], authorities: [] });
+
+async function outcome(ask: (cut: Cut) => Promise<DnsReply>, cut = new Cut()): Promise<string> {
+  const hears = ear();
+  const transport = heardTransport({ name: "x", ask: (_, cut) => ask(cut), close: () => {} }, "tls", hears);
+  await transport.ask({ name: "secret.example", type: "A" }, cut).catch(() => {});
+  const [asked, ...others] = hears.heard;
+  assert.deepEqual(others, []);
+  assert.equal(asked!.by, "tls");
+  assert.ok(asked!.ms >= 0);
+  assert.doesNotMatch(JSON.stringify(asked), /secret/);
+  return asked!.outcome;
+}
+
+describe("heardTransport()", () => {
+  for (const [rcode, expected] of [[0, "found"], [3, "none"], [2, "failed"], [5, "failed"]] as const) {
+    test(`tells rcode ${rcode} as ${expected}`, async () => {
+      assert.equal(await outcome(() => Promise.resolve(reply(rcode))), expected);
+    });
+  }
+
+  test("tells a failure as failed, and what is given up soon as called off", async () => {
+    assert.equal(await outcome(() => Promise.reject(new NetError("refused", "x"))), "failed");
+    const cut = new Cut();
+    cut.make();
+    assert.equal(await outcome(() => Promise.reject(new NetError("aborted", "x")), cut), "called-off");
+  });
+});
+
+test("heardLookup() takes a name that there is not for an answer", async () => {
+  for (
+    const [error, expected] of [[new NetError("no-such-name", "x"), "none"], [
+      new Error("EAI_AGAIN"),
+      "failed",
+    ]] as const
+  ) {
+    const hears = ear();
+    await assert.rejects(heardLookup(() => Promise.reject(error), hears)("a.example"), error);
+    assert.deepEqual(hears.heard.map(({ by, outcome }) => [by, outcome]), [["system", expected]]);
+  }
+});
+
+test("the cache tells what it had for each who asked", async () => {
+  const clock = new TestClock();
+  const told: string[] = [];
+  const cache = new Cache(
+    clock,
+    10,
+    () => Promise.resolve({ value: 1, ttlMs: 10_000 }),
+    (outcome) => told.push(outcome),
+  );
+  await cache.get("a");
+  await cache.get("a");
+  await clock.advance(20_000);
+  await cache.get("a");
+  assert.deepEqual(told, ["miss", "hit", "stale"]);
+});

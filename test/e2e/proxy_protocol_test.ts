@@ -1,0 +1,179 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { connect } from "node:tls";
+import { Command, Reply } from "../../src/protocol/codes.ts";
+import type { SocketAddr } from "../../src/net/socket.ts";
+import { certificatesFor, hasOpenssl } from "../support/certificates.ts";
+import { startFront } from "../support/front.ts";
+import { type Program, start, targets } from "../support/program.ts";
+import { skipped } from "../support/skipped.ts";
+import { greeting, readReply, request } from "../support/socks.ts";
+import { echoServer, Tcp, unusedPort } from "../support/tcp.ts";
+import { until } from "../support/until.ts";
+
+const skip = skipped(
+  "proxy_protocol_test.ts, HAProxy",
+  spawnSync("haproxy", ["-v"]).status !== 0 ? "haproxy is not here" : hasOpenssl ? false : "openssl is not here",
+);
+const nginxStream = "/usr/lib/nginx/modules/ngx_stream_module.so";
+const skipNginx = skipped(
+  "proxy_protocol_test.ts, nginx",
+  existsSync(nginxStream) ? false : "nginx with its stream module is not here",
+);
+
+/** The address from which proxies come, as from another host. */
+const PROXY = "127.0.0.46";
+
+const folder = mkdtempSync(join(tmpdir(), "gate46-proxy-"));
+const { ca, cert, key } = hasOpenssl ? certificatesFor("IP:127.0.0.1", "IP:::1") : { ca: "", cert: "", key: "" };
+writeFileSync(join(folder, "pem"), cert + key);
+const echo = await echoServer("127.0.0.1");
+after(() => {
+  echo.close();
+  rmSync(folder, { recursive: true });
+});
+
+/** Speaks with the echo server by whoever listens on the other side. */
+async function speak(client: Tcp): Promise<void> {
+  client.write(greeting);
+  await client.read(2);
+  client.write(request(Command.Connect, echo.addr.host, echo.addr.port));
+  assert.equal((await readReply(client)).reply, Reply.Succeeded);
+  client.write("ping");
+  assert.equal(new TextDecoder().decode(await client.read(4)), "ping");
+  client.close();
+}
+
+/** The same, and then the log tells of `client` as it was before the proxy. */
+async function speakAs(gateway: Program, client: Tcp, host: string, type: string): Promise<void> {
+  const address = `${host.includes(":") ? `[${host}]` : host}:${client.socket.localPort}`;
+  await speak(client);
+  const line = `client=${address} command=connect`;
+  await until(line, () => gateway.output().split("\n").some((l) => l.includes(line) && l.includes(` relay=${type} `)));
+}
+
+async function overTls({ host, port }: SocketAddr): Promise<Tcp> {
+  const socket = connect({ host, port, ca });
+  await new Promise((resolve, reject) => socket.once("secureConnect", resolve).once("error", reject));
+  return new Tcp(socket);
+}
+
+/** HAProxy before `gateway`, written as HAProxy does. */
+function haproxy(addr: SocketAddr, gateway: string, how: string) {
+  const config = `
+    global
+      maxconn 50
+    defaults
+      mode tcp
+      timeout connect 5s
+      timeout client 1m
+      timeout server 1m
+    listen socks
+      bind :::${addr.port} v4v6${how.includes("-ssl") ? ` ssl crt ${join(folder, "pem")}` : ""}
+      server gateway ${gateway} check inter 200ms check-send-proxy ${how}
+  `;
+  return startFront(["haproxy", "-db", "-f"], config, addr);
+}
+
+for (const target of targets) {
+  const startGateway = (listen = "127.0.0.1:0", proxy = PROXY) =>
+    start(target, [
+      `--listen=${listen}`,
+      "--admin=off",
+      "--allow=127.0.0.1",
+      "--from=127.0.0.1",
+      "--from=::1",
+      `--proxy-protocol-from=${proxy}`,
+    ]);
+
+  for (const how of ["send-proxy", "send-proxy-v2"]) {
+    test(`${target.name} takes HAProxy's ${how} on a unix socket`, { skip }, async () => {
+      const path = join(folder, "socks.sock");
+      const gateway = await startGateway(`unix:${path}`, "unix");
+      const front = await haproxy({ host: "127.0.0.1", port: await unusedPort("127.0.0.1") }, `unix@${path}`, how);
+      await speakAs(gateway, await Tcp.to(front.addr), "127.0.0.1", "A");
+      await front.stop();
+      assert.equal(await gateway.stop(), 0);
+      assert.doesNotMatch(gateway.output(), /turned away|fault/);
+    });
+  }
+
+  for (
+    const how of [
+      "send-proxy",
+      "send-proxy-v2",
+      "send-proxy-v2 proxy-v2-options crc32c,unique-id,authority",
+      "send-proxy-v2-ssl-cn",
+    ]
+  ) {
+    test(`${target.name} takes HAProxy's ${how}, from clients of both families, and its checks for what they are`, {
+      skip,
+    }, async () => {
+      const gateway = await startGateway();
+      const front = await haproxy(
+        { host: "127.0.0.1", port: await unusedPort("127.0.0.1") },
+        `127.0.0.1:${gateway.addrs[0]!.port} source ${PROXY}`,
+        how,
+      );
+      for (const [host, type] of [["127.0.0.1", "A"], ["::1", "C"]] as const) {
+        const at = { host, port: front.addr.port };
+        await speakAs(
+          gateway,
+          how.includes("-ssl") ? await overTls(at) : await Tcp.to(at),
+          host,
+          type,
+        );
+      }
+      await front.stop();
+      assert.equal(await gateway.stop(), 0);
+      assert.doesNotMatch(gateway.output(), /client=127\.0\.0\.46|turned away|fault/);
+    });
+  }
+
+  test(`${target.name} takes nginx' proxy_protocol`, { skip: skipNginx }, async () => {
+    const gateway = await startGateway();
+    const addr = { host: "127.0.0.1", port: await unusedPort("127.0.0.1") };
+    const [{ host, port }] = gateway.addrs as [SocketAddr];
+    const config = `
+      load_module ${nginxStream};
+      daemon off;
+      master_process off;
+      pid ${join(folder, "pid")};
+      error_log stderr;
+      events {}
+      stream {
+        server {
+          listen ${addr.host}:${addr.port};
+          proxy_pass ${host}:${port};
+          proxy_bind ${PROXY};
+          proxy_protocol on;
+        }
+      }
+    `;
+    const front = await startFront(["nginx", "-c"], config, addr);
+    await speakAs(gateway, await Tcp.to(addr), "127.0.0.1", "A");
+    await front.stop();
+    assert.equal(await gateway.stop(), 0);
+    assert.doesNotMatch(gateway.output(), /client=127\.0\.0\.46|turned away|fault/);
+  });
+
+  test(`${target.name} believes no header of a stranger`, async () => {
+    const gateway = await startGateway();
+    const header = new TextEncoder().encode("PROXY TCP4 192.0.2.7 198.51.100.1 40000 1080\r\n");
+    const stranger = await Tcp.to(gateway.addrs[0]!);
+    stranger.write(header);
+    stranger.write(greeting);
+    assert.match(await stranger.end(), /^(end|ECONNRESET)$/);
+    const client = await Tcp.to(gateway.addrs[0]!);
+    const port = client.socket.localPort;
+    await speak(client);
+    assert.equal(await gateway.stop(), 0);
+    assert.match(gateway.output(), /client=127\.0\.0\.1:\d+ .* end=protocol-error/);
+    assert.match(gateway.output(), new RegExp(`client=127\\.0\\.0\\.1:${port} command=connect`));
+    assert.doesNotMatch(gateway.output(), /192\.0\.2\.7/);
+  });
+}

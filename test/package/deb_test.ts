@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { after, before, describe, test } from "node:test";
+import { executables } from "../support/program.ts";
+import { projectRoot } from "../support/runtime.ts";
+import { skipped } from "../support/skipped.ts";
+
+function works(command: string, ...args: readonly string[]): boolean {
+  return spawnSync(command, args).status === 0;
+}
+
+const missing = process.platform !== "linux" || executables.length === 0
+  ? "it needs Linux and the executables"
+  : ["dpkg-deb", "readelf", "git"].find((tool) => !works(tool, "--version"));
+
+for (const { name, command } of missing ? [] : executables) {
+  describe(`the Debian package of ${name}`, () => {
+    let folder: string, deb: string;
+    before(() => {
+      folder = mkdtempSync(join(tmpdir(), "gate46-deb-"));
+      mkdirSync(join(folder, "root"));
+      // Compressing takes a minute, and is dpkg's own affair.
+      const built = spawnSync("sh", [
+        join(projectRoot, "scripts/package/deb/build.sh"),
+        command[0]!,
+        folder,
+        "-Zgzip",
+        "-z1",
+      ], {
+        encoding: "utf8",
+      });
+      assert.equal(built.status, 0, built.stderr);
+      deb = join(folder, readdirSync(folder).find((name) => name.endsWith(".deb"))!);
+    });
+    after(() => rmSync(folder, { recursive: true, force: true }));
+
+    const noLintian = !works("lintian", "--version") && "lintian is not here";
+    test(
+      "lintian finds no error and no warning",
+      { skip: skipped(`deb_test.ts, lintian of ${name}`, noLintian) },
+      () => {
+        const { status, stdout } = spawnSync("lintian", ["--allow-root", "--fail-on", "error,warning", deb], {
+          encoding: "utf8",
+        });
+        assert.equal(stdout, "");
+        assert.equal(status, 0);
+      },
+    );
+
+    const noRoot = process.getuid?.() !== 0
+      ? "it needs root"
+      : !works("unshare", "--mount", "--net", "--pid", "--fork", "true")
+      ? "it needs namespaces"
+      : false;
+    test("it installs, serves, is upgraded with the edited configuration kept, and leaves nothing", {
+      skip: skipped(`deb_test.ts, installation of ${name}`, noRoot),
+      timeout: 120_000,
+    }, () => {
+      const { stdout, stderr, status } = spawnSync("unshare", [
+        ...["--mount", "--net", "--pid", "--fork", "--mount-proc"],
+        ...["sh", join(projectRoot, "test/package/deb_lifecycle.sh"), deb, join(folder, "root")],
+      ], { encoding: "utf8" });
+      assert.equal(stderr, "");
+      assert.deepEqual(stdout.trimEnd().split("\n"), [
+        "/etc/gate46/gate46.toml is valid",
+        "enabled, with the user /nonexistent:/usr/sbin/nologin",
+        "man: 1",
+        "ready, 0 sessions",
+        "served as gate46, reloaded and stopped: info drained cut=0",
+        'upgraded to 99.0.0-1, log_level = "debug"',
+        "removed, and gate46.toml stays",
+        "purged, left: nothing; user: none",
+      ]);
+      assert.equal(status, 0);
+    });
+  });
+}
+
+if (missing) {
+  test(
+    "Debian packages",
+    { skip: skipped("deb_test.ts", missing.includes(" ") ? missing : `${missing} is not here`) },
+    () => {},
+  );
+}
+
+test("a package is for the architecture of its executable", {
+  skip: skipped("deb_test.ts, architectures", !works("readelf", "--version") && "readelf is not here"),
+}, () => {
+  const { status, stderr } = spawnSync("sh", [join(projectRoot, "scripts/package/deb/build.sh"), process.argv[1]!], {
+    encoding: "utf8",
+  });
+  assert.match(stderr, /^build\.sh: Cannot package .*: it is for neither amd64 nor arm64$/m);
+  assert.equal(status, 1);
+});

@@ -1,0 +1,3 @@
+# Prints what the SCRIPT offers in place of the last word: completes.fish SCRIPT WORD...
+source ./$argv[1]
+complete -C "$argv[2..-1]" | string replace -r '\t.*' ''
