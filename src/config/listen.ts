@@ -76,7 +76,7 @@ function parseUnix(path: string): SocketAddr {
 /** The admin endpoint's address; a port alone is one of loopback, and `off` is none. Throws WrongValue. */
 export function parseAdmin(text: string): SocketAddr | undefined {
   if (text === "off") return undefined;
-  const { addr, systemd } = parseListen(/^\d+$/.test(text) ? `127.0.0.1:${text}` : text)[0]!;
+  const { addr, systemd } = parseAddr(/^\d+$/.test(text) ? `127.0.0.1:${text}` : text)[0]!;
   if (systemd !== undefined) throw new WrongValue(`'${text}' cannot be: no HTTP server here takes sockets of systemd`);
   return addr;
 }
