@@ -27,7 +27,7 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
   ["src/net/", "src/net/ src/protocol/address.ts node:", `${runtime} console`],
   [
     "src/dns/",
-    "src/dns/ src/net/socket.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/protocol/address.ts dns-packet node:dns node:dns/ node:tls node:https node:crypto node:buffer",
+    "src/dns/ src/net/socket.ts src/net/tls.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/protocol/address.ts dns-packet node:dns node:dns/ node:tls node:https node:crypto node:buffer",
     silent,
   ],
   [
@@ -37,19 +37,19 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
   ],
   [
     "src/gateway/",
-    "src/gateway/ src/protocol/ src/net/socket.ts src/net/error.ts src/net/clock.ts src/net/cut.ts " +
+    "src/gateway/ src/protocol/ src/net/socket.ts src/net/tls.ts src/net/error.ts src/net/clock.ts src/net/cut.ts " +
     "src/dns/resolver.ts src/sockslib/*.ts src/events.ts",
     silent,
   ],
   [
     "src/sockslib/socksify/*.ts",
-    "src/sockslib/ src/protocol/ src/net/socket.ts src/net/error.ts src/net/clock.ts src/net/cut.ts node:",
+    "src/sockslib/ src/protocol/ src/net/socket.ts src/net/tls.ts src/net/error.ts src/net/clock.ts src/net/cut.ts node:",
     "console",
   ],
   ["src/sockslib/file_journal.ts", "src/sockslib/ node:fs", silent],
   [
     "src/sockslib/",
-    "src/sockslib/ src/protocol/ src/net/socket.ts src/net/error.ts src/net/clock.ts src/net/cut.ts " +
+    "src/sockslib/ src/protocol/ src/net/socket.ts src/net/tls.ts src/net/error.ts src/net/clock.ts src/net/cut.ts " +
     "src/dns/resolver.ts",
     silent,
   ],

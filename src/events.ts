@@ -7,7 +7,12 @@ import type { ByteCounts, SocketAddr } from "./net/socket.ts";
 export type Emit = (event: Event) => void;
 
 export type Event =
-  | { readonly type: "listening"; readonly addr: SocketAddr; readonly methods: readonly Method[] }
+  | {
+    readonly type: "listening";
+    readonly addr: SocketAddr;
+    readonly tls: boolean;
+    readonly methods: readonly Method[];
+  }
   | { readonly type: "session-opened"; readonly session: SessionRecord }
   | { readonly type: "session-closed"; readonly session: SessionRecord }
   | { readonly type: "client-turned-away"; readonly client: SocketAddr; readonly reason: TurnedAway }

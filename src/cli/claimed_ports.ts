@@ -31,6 +31,7 @@ export class ClaimedPorts {
    */
   async claim(config: Pick<Config, "listen" | "unixMode" | "mayBeExposed">, shared = false): Promise<Claim> {
     const next = new Map<string, ClaimedPort>();
+    const tls = new Set<string>();
     const release = (unlike: ReadonlyMap<string, ClaimedPort>, ports: ReadonlyMap<string, ClaimedPort>) => {
       for (const [key, port] of ports) if (unlike.get(key) !== port) port.release();
     };
@@ -42,12 +43,18 @@ export class ClaimedPorts {
     };
     try {
       for (const spec of config.listen) {
-        if (spec.systemd === undefined) await listenAs(spec, claimOne);
-        else {
+        const secures = (key: string) => void (spec.tls && tls.add(key));
+        if (spec.systemd === undefined) {
+          await listenAs(spec, async (addr) => {
+            await claimOne(addr);
+            secures(addressText(addr));
+          });
+        } else {
           for (const inherited of this.#inherited(spec.systemd)) {
             refuseOpenRelay(inherited.addr, config);
             const key = addressText(inherited.addr);
             next.set(key, this.#claimed.get(key) ?? inherited);
+            secures(key);
           }
         }
       }
@@ -56,7 +63,7 @@ export class ClaimedPorts {
       throw error;
     }
     return {
-      listen: Array.from(next.values(), ({ addr, descriptor }) => ({ addr, descriptor })),
+      listen: Array.from(next, ([key, { addr, descriptor }]) => ({ addr, descriptor, tls: tls.has(key) })),
       apply: () => {
         const former = this.#claimed;
         this.#claimed = next;

@@ -7,6 +7,7 @@ import { Ruleset } from "../gateway/ruleset.ts";
 import { Upstreams } from "../gateway/upstreams/upstreams.ts";
 import type { Clock } from "../net/clock.ts";
 import type { Net, SocketAddr } from "../net/socket.ts";
+import type { Tls } from "../net/tls.ts";
 import type { Naming } from "./names.ts";
 
 /** What differs between a gateway in the main thread and one in a worker. */
@@ -15,6 +16,7 @@ export interface Parts {
   readonly clock: Clock;
   readonly naming: Pick<Naming, "resolver" | "nat64">;
   readonly authenticator: Authenticator | undefined;
+  readonly tls: Tls;
   /** Every listener of this program. */
   readonly ownListeners: () => readonly SocketAddr[];
   readonly emit: Emit;

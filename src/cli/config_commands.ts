@@ -4,8 +4,8 @@ import { ConfigError } from "../config/error.ts";
 import type { RawOptions } from "../config/source.ts";
 import { readAdminToken } from "./admin.ts";
 import { loadConfig, loadConfigFile } from "./config_file.ts";
-import { readCa } from "./names.ts";
 import { exposedSecrets } from "./secret_files.ts";
+import { readAuthorities, readTlsFiles } from "./tls_files.ts";
 import { loadUsers } from "./users_file.ts";
 
 /**
@@ -20,7 +20,8 @@ export async function checkCommand(path: string): Promise<void> {
     const read of [
       () => loadUsers(users, usersFile),
       () => readAdminToken(adminTokenFile),
-      () => dnsCa === undefined ? undefined : readCa(dnsCa),
+      () => readAuthorities(dnsCa),
+      () => readTlsFiles(loaded.config),
     ]
   ) {
     try {

@@ -15,6 +15,7 @@ import { listenAs } from "./listening.ts";
 import { checkOutgoing } from "./outgoing.ts";
 import { emittingEar, openNaming } from "./names.ts";
 import { countedUsers, type Service, type Wanted } from "./service.ts";
+import { openTlsSource, tlsBy } from "./tls.ts";
 import { UpstreamStates } from "./upstream_states.ts";
 import { wallMs } from "./wall_clock.ts";
 
@@ -38,14 +39,23 @@ export async function startLocalService(
     else log(event);
   };
   const ear = emittingEar(emit);
-  const compose = async ({ config, users }: Wanted) => {
+  const compose = async ({ config, users, tls: files }: Wanted) => {
     await checkOutgoing(net, config.gateway);
     const naming = openNaming(config, { net, clock: systemClock, system: systemResolver(ear), ear });
+    const source = await openTlsSource(files).catch((error) => {
+      naming.close();
+      throw error;
+    });
+    const tls = tlsBy(source.open, systemClock);
     const authenticator = users.size > 0 ? new Users(users) : undefined;
     const ownListeners = () => [...gateway.addrs, ...otherListeners()];
     return {
       naming,
-      context: gatewayContext(config, { net, clock: systemClock, naming, authenticator, ownListeners, emit }),
+      context: gatewayContext(config, { net, clock: systemClock, naming, authenticator, tls, ownListeners, emit }),
+      close: () => {
+        naming.close();
+        source.close();
+      },
     };
   };
   let current = await compose(wanted);
@@ -76,17 +86,17 @@ export async function startLocalService(
         await listenAll(wanted.config, opening);
       } catch (error) {
         opening.abandon();
-        next.naming.close();
+        next.close();
         throw error;
       }
       const former = current;
       current = next;
       metrics.nameUsers(countedUsers(wanted));
-      opening.apply(next.context, () => former.naming.close());
+      opening.apply(next.context, () => former.close());
     },
     async drain(deadlineMs) {
       await gateway.drain(deadlineMs);
-      current.naming.close();
+      current.close();
     },
   };
 }
@@ -95,6 +105,6 @@ export async function startLocalService(
 async function listenAll({ listen, unixMode: mode }: Config, gateway: Pick<Opening, "listen">): Promise<void> {
   for (const spec of listen) {
     if (spec.systemd !== undefined) throw new ConfigError("Cannot listen on systemd: only the Linux engine can");
-    await listenAs(spec, (addr) => gateway.listen(addr, { mode }));
+    await listenAs(spec, (addr) => gateway.listen(addr, { mode, tls: spec.tls }));
   }
 }

@@ -94,7 +94,10 @@ function eventLog(
   const listener: Emit = (event) => {
     switch (event.type) {
       case "listening":
-        log.info(`listening on ${addressText(event.addr)}`, { methods: event.methods.map(methodName).join(",") });
+        log.info(`listening on ${addressText(event.addr)}`, {
+          methods: event.methods.map(methodName).join(","),
+          ...event.tls && { tls: true },
+        });
         break;
       case "session-closed":
         sessionClosed(event.session);

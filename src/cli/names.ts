@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import type { Config } from "../config/config.ts";
-import { ConfigError } from "../config/error.ts";
 import { type Ear, heardTransport } from "../dns/asked.ts";
 import { DnsResolver } from "../dns/dns_resolver.ts";
 import { type Hosts, parseHosts, watchedHosts } from "../dns/hosts.ts";
@@ -13,7 +12,7 @@ import type { Emit } from "../events.ts";
 import { Nat64 } from "../gateway/nat64.ts";
 import type { Clock } from "../net/clock.ts";
 import type { Net } from "../net/socket.ts";
-import { readText } from "./text_file.ts";
+import { readAuthorities } from "./tls_files.ts";
 
 /** Has `emit` told how names fare. */
 export function emittingEar(emit: Emit): Ear {
@@ -60,7 +59,7 @@ export function openNaming(config: Config, parts: NamingParts): Naming {
 }
 
 function waysToServers({ dns, dnsCa }: Config, { net, clock, overTls }: NamingParts): readonly Transport[] {
-  const ca = dnsCa === undefined || overTls ? undefined : readCa(dnsCa);
+  const ca = dnsCa === undefined || overTls ? undefined : readAuthorities(dnsCa);
   return dns.map((server, place) =>
     overTls && (server.kind === "tls" || server.kind === "https")
       ? overTls(place)
@@ -70,15 +69,6 @@ function waysToServers({ dns, dnsCa }: Config, { net, clock, overTls }: NamingPa
 
 function heard(servers: readonly Transport[], { dns }: Config, { ear }: NamingParts): readonly Transport[] {
   return ear ? servers.map((server, place) => heardTransport(server, dns[place]!.kind, ear)) : servers;
-}
-
-/** Throws ConfigError. */
-export function readCa(path: string): string {
-  const text = readText(path);
-  if (!text.includes("-----BEGIN CERTIFICATE-----")) {
-    throw new ConfigError(`Cannot read ${path}: no certificate in PEM there`);
-  }
-  return text;
 }
 
 function readHosts(): string {

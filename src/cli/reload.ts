@@ -7,6 +7,7 @@ import type { SocketAddr } from "../net/socket.ts";
 import { addressText } from "../protocol/address.ts";
 import type { LoadedConfig } from "./config_file.ts";
 import type { Service, Wanted } from "./service.ts";
+import { readTlsFiles, tlsFilesOf } from "./tls_files.ts";
 import { log } from "./log.ts";
 import { exposedSecrets } from "./secret_files.ts";
 import type { Systemd } from "./systemd.ts";
@@ -50,6 +51,7 @@ export class Reload {
       text.file?.path,
       config.usersFile,
       config.dnsCa,
+      ...tlsFilesOf(config),
       ...config.users.map((user) => user.passwordFile),
       ...Object.keys(text.secrets),
     ];
@@ -101,7 +103,7 @@ export class Reload {
 
 /** Rejects with ConfigError. */
 export async function wantedOf({ config, text }: LoadedConfig): Promise<Wanted> {
-  return { config, text, users: await loadUsers(config.users, config.usersFile) };
+  return { config, text, users: await loadUsers(config.users, config.usersFile), tls: readTlsFiles(config) };
 }
 
 /** Throws ConfigError where nothing is left of a file: it is being written, or the disk was full. */

@@ -18,10 +18,12 @@ function filesWithSecrets({ config, text, file }: LoadedConfig): readonly string
   );
   const inFile = file?.users.some(({ password }) => password !== undefined) ||
     urls.some((url) => withoutPassword(url) !== url);
-  const { usersFile, adminTokenFile, users } = config;
+  const { usersFile, adminTokenFile, tlsKey, viaKey, users } = config;
   return [
     inFile ? text.file?.path : undefined,
     usersFile,
+    tlsKey,
+    viaKey,
     adminTokenFile,
     ...users.map(({ passwordFile }) => passwordFile),
     ...Object.keys(text.secrets),

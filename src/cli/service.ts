@@ -6,6 +6,7 @@ import type { Transport } from "../dns/transport.ts";
 import type { PasswordHash } from "../gateway/password_hash.ts";
 import type { SocketAddr } from "../net/socket.ts";
 import type { ConfigText } from "./config_file.ts";
+import type { TlsFiles } from "./tls_files.ts";
 import type { UpstreamStates } from "./upstream_states.ts";
 
 /** What a service is to do. */
@@ -14,6 +15,7 @@ export interface Wanted {
   /** What `config` was made of. */
   readonly text: ConfigText;
   readonly users: ReadonlyMap<string, PasswordHash>;
+  readonly tls: TlsFiles;
 }
 
 /** A gateway at work, in this thread or in several. */

@@ -7,7 +7,7 @@ import type { Libc } from "../net/linux/libc.ts";
 import { systemClock } from "../net/clock.ts";
 import { openNet } from "../net/mod.ts";
 import type { SocketAddr, Successors } from "../net/socket.ts";
-import { ClaimedPorts } from "./claimed_ports.ts";
+import { type Claim, ClaimedPorts } from "./claimed_ports.ts";
 import { addressText } from "../protocol/address.ts";
 import { countListeners } from "../net/linux/reuseport.ts";
 import { log } from "./log.ts";
@@ -16,6 +16,7 @@ import { checkOutgoing } from "./outgoing.ts";
 import { openNaming } from "./names.ts";
 import { countedUsers, type Service, type Wanted } from "./service.ts";
 import type { Activation } from "./activation.ts";
+import { openTlsSource, type TlsSource } from "./tls.ts";
 import type { Listening } from "./worker_messages.ts";
 import { type Provision, WorkerPool } from "./worker_pool.ts";
 
@@ -38,28 +39,34 @@ export async function startThreadedService(
     use: (provision: Provision) => Promise<void>,
     shared = false,
   ) => {
-    const { config, text, users } = wanted;
+    const { config, text, users, tls } = wanted;
     await checkOutgoing(net, config.gateway);
     const naming = openNaming(config, { net, clock: systemClock, system: systemResolver() });
     const authenticator = users.size > 0 ? new Users(users) : undefined;
-    const claim = await ports.claim(config, shared);
-    const { listen } = claim;
+    let source: TlsSource | undefined, claim: Claim | undefined;
+    const close = () => {
+      naming.close();
+      source?.close();
+    };
     try {
+      source = await openTlsSource(tls);
+      claim = await ports.claim(config, shared);
       await use({
-        setup: { config: text, listen, otherListeners, countedUsers: countedUsers(wanted) },
-        naming,
+        setup: { config: text, listen: claim.listen, otherListeners, countedUsers: countedUsers(wanted) },
+        naming: { ...naming, close },
+        source,
         authenticator,
       });
     } catch (error) {
-      claim.abandon();
-      naming.close();
+      claim?.abandon();
+      close();
       throw error;
     }
     claim.apply();
-    for (const { addr } of listen) {
-      if (!known.has(addr)) emit({ type: "listening", addr, methods: offeredMethods(authenticator) });
+    for (const { addr, tls } of claim.listen) {
+      if (!known.has(addr)) emit({ type: "listening", addr, tls, methods: offeredMethods(authenticator) });
     }
-    known = new Set(listen.map(({ addr }) => addr));
+    known = new Set(claim.listen.map(({ addr }) => addr));
   };
 
   const takesOver = wanted.config.takeOver !== undefined;

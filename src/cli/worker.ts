@@ -25,6 +25,8 @@ import { Exchange } from "./exchange.ts";
 import { emittingEar, openNaming } from "./names.ts";
 import { startLog, stopLog } from "./log.ts";
 import { socketOptions } from "./socket_options.ts";
+import { tlsBy } from "./tls.ts";
+import { remoteTls } from "./tls_threads.ts";
 import { wallMs } from "./wall_clock.ts";
 import {
   type FromWorker,
@@ -91,6 +93,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
   });
   const ear = emittingEar(emit);
   const net = linuxNet(engine);
+  let lastTls = 0;
   const compose = ({ generation, asksForPasswords, otherListeners, countedUsers }: Setup, config: Config) => {
     metrics.nameUsers(countedUsers);
     const asking = (question: Asking) => exchange.ask({ ...question, generation });
@@ -115,6 +118,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
         clock,
         naming,
         authenticator: asksForPasswords ? askingAuthenticator(asking) : undefined,
+        tls: tlsBy(remoteTls(asking, () => ++lastTls), clock),
         ownListeners: () => [...gateway.addrs, ...otherListeners],
         emit,
         counters,
@@ -127,7 +131,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     const { config } = await parseConfigText(setup.config);
     const opening = gateway.opening();
     try {
-      for (const { addr, descriptor } of setup.listen) await opening.listen(addr, { reusePort: true, descriptor });
+      for (const { addr, ...how } of setup.listen) await opening.listen(addr, { reusePort: true, ...how });
     } catch (error) {
       opening.abandon();
       throw error;
@@ -150,8 +154,8 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     }
   });
   try {
-    for (const { addr, descriptor } of setup.listen) {
-      await gateway.listen(addr, { reusePort: true, descriptor, successors: successors.get(addressText(addr)) });
+    for (const { addr, ...how } of setup.listen) {
+      await gateway.listen(addr, { reusePort: true, ...how, successors: successors.get(addressText(addr)) });
     }
     tell({ type: "listening", wakeFd });
     const pulse = () => {

@@ -7,6 +7,7 @@ import type { NetErrorKind } from "../net/error.ts";
 import type { SocketAddr, Successors } from "../net/socket.ts";
 import type { ConfigText } from "./config_file.ts";
 import type { Letter } from "./exchange.ts";
+import type { TlsQuestion } from "./tls_threads.ts";
 
 /** What the main thread and a worker say to each other. All of it can be cloned. */
 
@@ -18,6 +19,8 @@ export interface Listening {
   readonly addr: SocketAddr;
   /** What all of them accept from, where each has no listening socket of its own. */
   readonly descriptor: number | undefined;
+  /** Whether its clients speak TLS. */
+  readonly tls: boolean;
 }
 
 /** What a worker serves new clients by. */
@@ -60,6 +63,7 @@ export type Question =
     /** `place` is that of a DNS server in the configuration. */
     | { readonly type: "dns"; readonly place: number; readonly question: DnsQuestion }
     | { readonly type: "verify"; readonly username: Uint8Array; readonly password: Uint8Array }
+    | TlsQuestion
   );
 
 /** What the main thread wants of a worker, and what it gets. */

@@ -16,6 +16,8 @@ import type { Libc } from "../net/linux/libc.ts";
 import type { SocketAddr, Successors } from "../net/socket.ts";
 import { Exchange } from "./exchange.ts";
 import type { Naming } from "./names.ts";
+import type { TlsSource } from "./tls.ts";
+import { TlsDesk } from "./tls_threads.ts";
 import { UpstreamStates } from "./upstream_states.ts";
 import { wallMs } from "./wall_clock.ts";
 import type { FromWorker, Order, Question, Setup, ToWorker, WorkerStart } from "./worker_messages.ts";
@@ -44,6 +46,8 @@ export interface PoolOptions {
 export interface Provision {
   readonly setup: Omit<Setup, "generation" | "asksForPasswords">;
   readonly naming: Pick<Naming, "resolver" | "servers" | "close">;
+  /** Closed with `naming`. */
+  readonly source: TlsSource;
   readonly authenticator: Authenticator | undefined;
 }
 
@@ -51,6 +55,7 @@ interface Member {
   readonly worker: Worker;
   readonly port: MessagePort;
   readonly exchange: Exchange<Order, Question>;
+  readonly desk: TlsDesk;
   readonly startedAt: number;
   wakeFd: number | undefined;
   /** What it said of itself last, and when. */
@@ -62,6 +67,7 @@ interface Member {
 interface Generation {
   readonly setup: Setup;
   readonly naming: Provision["naming"];
+  readonly source: TlsSource;
   readonly authenticator: Authenticator | undefined;
   readonly needed: Set<Member>;
 }
@@ -173,10 +179,11 @@ export class WorkerPool {
     emit({ type: "drained", cut: cuts.reduce<number>((sum, cut) => sum + (cut as number | undefined ?? 0), 0) });
   }
 
-  #newGeneration(generation: number, { setup, naming, authenticator }: Provision): Generation {
+  #newGeneration(generation: number, { setup, naming, source, authenticator }: Provision): Generation {
     return {
       setup: { ...setup, generation, asksForPasswords: authenticator !== undefined },
       naming,
+      source,
       authenticator,
       needed: new Set(),
     };
@@ -224,10 +231,12 @@ export class WorkerPool {
       sessions: this.#sessions.buffer as SharedArrayBuffer,
     };
     const worker = new Worker(entry as string, { workerData, transferList: [port2] });
+    const desk = new TlsDesk();
     const member: Member = {
       worker,
       port,
-      exchange: new Exchange((letter) => this.#tell(member, letter), (question) => this.#valueOf(question)),
+      exchange: new Exchange((letter) => this.#tell(member, letter), (question) => this.#valueOf(question, desk)),
+      desk,
       startedAt: performance.now(),
       wakeFd: undefined,
       vitals: undefined,
@@ -270,8 +279,11 @@ export class WorkerPool {
     }
   }
 
-  #valueOf(question: Question): Promise<unknown> {
-    const { naming: { resolver, servers }, authenticator } = this.#generations.get(question.generation)!;
+  #valueOf(question: Question, desk: TlsDesk): Promise<unknown> {
+    const generation = this.#generations.get(question.generation);
+    if (question.type === "tls") return desk.act(question.id, question.end, question.act);
+    if (question.type === "tls-open") return desk.open(question.id, question.name, generation?.source);
+    const { naming: { resolver, servers }, authenticator } = generation!;
     switch (question.type) {
       case "resolve":
         return resolver.resolve(question.name);
@@ -307,6 +319,7 @@ export class WorkerPool {
     clearRegion(this.#counters, number - 1);
     const lost = Atomics.exchange(this.#sessions, number, 0);
     member.exchange.abandon();
+    member.desk.abandon();
     for (const generation of this.#generations.values()) this.#retire(generation, member);
     if (this.#draining || member.wakeFd === undefined) return; // one that never listened is told to who started it
     emit({ type: "worker-died", worker: number, sessions: lost, error: cause });

@@ -5,7 +5,7 @@ import type { Upstream } from "../gateway/upstreams/upstream.ts";
 import { ConfigError } from "./error.ts";
 import type { FileContent } from "./file.ts";
 import { type ReadPassword, withPasswords } from "./hop_password.ts";
-import { covered, isLoopback, type ListenSpec } from "./listen.ts";
+import { contradictory, covered, isLoopback, type ListenSpec } from "./listen.ts";
 import { type OptionKey, optionKeys, optionOf, type SettingKey, type Values } from "./options.ts";
 import { environmentSource, flagSource, type Given, type RawOptions } from "./source.ts";
 import type { ConfiguredUser } from "./user.ts";
@@ -112,9 +112,31 @@ function assemble(values: Values, file: FileContent | undefined): Config {
     mayBeExposed: closedToStrangers || open,
     gateway,
   };
+  checkTls(config, listen.flat());
   for (const { addr } of config.listen) refuseOpenRelay(addr, config);
   if (gateway.proxies.length > 0 && !config.mayBeExposed) throw openRelay("take clients of a proxy");
   return config;
+}
+
+/** Throws ConfigError where what TLS needs is missing, or not needed. */
+function checkTls({ rules, upstreams, ...config }: Config, listen: readonly ListenSpec[]): void {
+  const { tlsCert, tlsKey, tlsClientCa, viaCa, viaCert, viaKey } = config;
+  const both = contradictory(listen);
+  if (both) throw new ConfigError(`Cannot listen on ${both.host} port ${both.port}: both with TLS and without`);
+  if (listen.some(({ tls }) => tls)) {
+    if (tlsCert === undefined || tlsKey === undefined) {
+      throw new ConfigError("Cannot listen on socks5s://: it needs --tls-cert and --tls-key");
+    }
+  } else if ((tlsCert ?? tlsKey ?? tlsClientCa) !== undefined) {
+    throw new ConfigError("Cannot use --tls-cert, --tls-key or --tls-client-ca: no --listen is socks5s://");
+  }
+  const gateways = [...rules.flatMap(({ via }) => via ?? []), ...upstreams.flatMap(({ chains }) => chains.flat())];
+  if ((viaCa ?? viaCert ?? viaKey) !== undefined && !gateways.some((url) => /^(socks5|http)s:/i.test(url))) {
+    throw new ConfigError("Cannot use --via-ca, --via-cert or --via-key: no gateway is socks5s:// or https://");
+  }
+  if ((viaCert === undefined) !== (viaKey === undefined)) {
+    throw new ConfigError("Cannot use one of --via-cert and --via-key without the other");
+  }
 }
 
 /** Throws ConfigError where everybody could come to `addr`, and nobody has said that they may. */

@@ -1,4 +1,4 @@
-import { ipAddress } from "../protocol/address.ts";
+import { addressText, ipAddress } from "../protocol/address.ts";
 import { type SocketAddr, unixAddr } from "../net/socket.ts";
 import { WrongValue } from "./error.ts";
 
@@ -9,6 +9,8 @@ export interface ListenSpec {
   readonly otherwise?: SocketAddr;
   /** Nobody asked for it by name: where its family is missing it is left out. */
   readonly optional: boolean;
+  /** Its clients speak TLS. */
+  readonly tls?: true;
   /** Sockets of this name that systemd has opened, or all for *: they have their addresses, and `addr` says nothing. */
   readonly systemd?: string;
 }
@@ -18,11 +20,26 @@ const DEFAULT_PORT = 1080;
 /** Octets of a path: a unix socket takes 103 or more as the system is, and another name stands behind it for a moment. */
 const MAX_PATH_SIZE = 100;
 
+/** `ADDR`, which is `socks5://ADDR`, or `socks5s://ADDR` for TLS. Throws WrongValue. */
+export function parseListen(text: string): readonly ListenSpec[] {
+  const [, scheme, addr] = /^([a-z0-9+.-]+):\/\/(.*)$/i.exec(text) ?? [];
+  if (addr === undefined) return parseAddr(text);
+  switch (scheme!.toLowerCase()) {
+    case "socks5":
+      return parseAddr(addr);
+    case "socks5s":
+      return parseAddr(addr).map((spec) => ({ ...spec, tls: true }));
+    case "unix": // unix://path, which is no scheme
+      return parseAddr(text);
+  }
+  throw new WrongValue(`'${text}' is of the scheme '${scheme}:', which is neither socks5: nor socks5s:`);
+}
+
 /**
  * ADDR in every usual form: 0.0.0.0:1080, [::]:1080, :1080, *:1080, localhost:1080, 192.0.2.1, ::1, unix:/path, unix:@name,
  * systemd, systemd:NAME. Throws WrongValue.
  */
-export function parseListen(text: string): readonly ListenSpec[] {
+function parseAddr(text: string): readonly ListenSpec[] {
   const activated = /^systemd(?::(.+))?$/.exec(text);
   if (activated) return [{ addr: unixAddr(""), optional: false, systemd: activated[1] ?? "*" }];
   if (text.startsWith("unix:")) return [{ addr: parseUnix(text.slice("unix:".length)), optional: false }];
@@ -59,7 +76,7 @@ function parseUnix(path: string): SocketAddr {
 /** The admin endpoint's address; a port alone is one of loopback, and `off` is none. Throws WrongValue. */
 export function parseAdmin(text: string): SocketAddr | undefined {
   if (text === "off") return undefined;
-  const { addr, systemd } = parseListen(/^\d+$/.test(text) ? `127.0.0.1:${text}` : text)[0]!;
+  const { addr, systemd } = parseAddr(/^\d+$/.test(text) ? `127.0.0.1:${text}` : text)[0]!;
   if (systemd !== undefined) throw new WrongValue(`'${text}' cannot be: no HTTP server here takes sockets of systemd`);
   return addr;
 }
@@ -72,4 +89,12 @@ export function isLoopback(host: string): boolean {
 export function covered(specs: readonly ListenSpec[]): readonly ListenSpec[] {
   const dual = new Set(specs.filter(({ addr }) => addr.host === "::" && addr.port !== 0).map(({ addr }) => addr.port));
   return specs.filter(({ addr }) => addr.host !== "0.0.0.0" || !dual.has(addr.port));
+}
+
+/** An address whose clients are to speak TLS and not to, if there is one; `[::]` is every address. */
+export function contradictory(specs: readonly ListenSpec[]): SocketAddr | undefined {
+  const clashes = (a: ListenSpec, b: ListenSpec) =>
+    a.addr.port === b.addr.port && (a.addr.port !== 0 || a.addr.unix) && a.tls !== b.tls &&
+    (addressText(a.addr) === addressText(b.addr) || (a.addr.host === "::" && b.addr.host === "0.0.0.0"));
+  return specs.find((spec) => specs.some((other) => clashes(spec, other)))?.addr;
 }

@@ -47,12 +47,17 @@ export const options = {
     notInFile: true,
     fixed: true,
   }),
-  listen: many(
-    "ADDR",
-    parseListen,
-    { group: where, help: "listen there: :1080, unix:/run/gate46/socks.sock, systemd, systemd:NAME" },
-    "localhost:1080",
-  ),
+  listen: many("ADDR", parseListen, {
+    group: where,
+    help: "listen there: :1080, unix:/run/gate46/socks.sock, systemd, systemd:NAME; socks5s://ADDR for TLS",
+  }, "localhost:1080"),
+  tlsCert: one("FILE", asIs, { group: where, help: "the certificate (PEM) that socks5s:// shows", path: true }),
+  tlsKey: one("FILE", asIs, { group: where, help: "its key (PEM)", path: true }),
+  tlsClientCa: one("FILE", asIs, {
+    group: where,
+    help: "only clients with a certificate of this authority (PEM)",
+    path: true,
+  }),
   admin: {
     ...one(
       "ADDR|off",
@@ -149,9 +154,18 @@ export const options = {
     MAX_HOPS,
     many("URL", parseHopUrl, {
       group: onward,
-      help: "socks5://[USER:PASSWORD@]HOST[:PORT], or http://…; several are one chain, nearest first; rules come first",
+      help:
+        "socks5://[USER:PASSWORD@]HOST[:PORT], or http://…; socks5s:// and https:// over TLS; several are one chain, " +
+        "nearest first; rules come first",
     }),
   ),
+  viaCa: one("FILE", asIs, {
+    group: onward,
+    help: "certificates (PEM) of who vouches for socks5s:// and https://",
+    path: true,
+  }),
+  viaCert: one("FILE", asIs, { group: onward, help: "the certificate (PEM) that they are shown", path: true }),
+  viaKey: one("FILE", asIs, { group: onward, help: "its key (PEM)", path: true }),
   probeInterval: time({ group: onward, help: "look after each upstream so often; 0 for never" }, 10_000, 0),
   probeTimeout: time({ group: onward, help: "for an upstream to let a probe in" }, 5_000),
 

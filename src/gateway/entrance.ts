@@ -2,20 +2,13 @@ import { parseIp } from "../protocol/address.ts";
 import { decodeProxyHeader } from "../protocol/proxy_header.ts";
 import type { TurnedAway } from "../events.ts";
 import type { Socket, SocketAddr } from "../net/socket.ts";
+import type { Arrival } from "./arrival.ts";
 import type { SessionContext } from "./session.ts";
 import type { ProxySource } from "./settings.ts";
 import { Wire } from "./wire.ts";
 
 /** A PROXY header has to be there within so long: time for one retransmission, as its specification wants. */
 const HEADER_MS = 3_000;
-
-/** A connection that may have a session; limits.leave() is told of its client when it ends. */
-export interface Arrival {
-  readonly socket: Socket;
-  readonly client: SocketAddr;
-  /** What has been read of it and is the client's. */
-  readonly early: Uint8Array | undefined;
-}
 
 type EntranceContext = Pick<SessionContext, "settings" | "limits" | "clock" | "emit">;
 
@@ -32,11 +25,11 @@ export class Entrance {
     this.#enter = enter;
   }
 
-  /** Takes a connection that was just accepted, or closes it. */
-  take(socket: Socket): void {
+  /** Takes a connection that was just accepted, or closes it; `tls`: at a listener whose clients speak that. */
+  take(socket: Socket, tls: boolean): void {
     const { proxies } = this.#context().settings;
-    if (proxies.length > 0 && isOneOf(proxies, socket.remoteAddr)) void this.#takeFromProxy(socket);
-    else this.#admit({ socket, client: socket.remoteAddr, early: undefined });
+    if (proxies.length > 0 && isOneOf(proxies, socket.remoteAddr)) void this.#takeFromProxy(socket, tls);
+    else this.#admit({ socket, client: socket.remoteAddr, tls, early: undefined });
   }
 
   /** Closes what is still on its way in. */
@@ -54,7 +47,7 @@ export class Entrance {
   }
 
   /** Never rejects. */
-  async #takeFromProxy(socket: Socket): Promise<void> {
+  async #takeFromProxy(socket: Socket, tls: boolean): Promise<void> {
     const context = this.#context();
     const { limits, settings, clock } = context;
     const proxy = socket.remoteAddr;
@@ -74,7 +67,7 @@ export class Entrance {
       reason = undefined;
       // Its own connection: it may say that it does not know, that it is its own, or, by version 1, its own address.
       if (client.host === proxy.host && client.port === proxy.port) await wire.peek();
-      arrival = { socket, client, early: wire.rest() };
+      arrival = { socket, client, tls, early: wire.rest() };
     } catch {
       // A proxy that only looks whether somebody is here says nothing, or nothing behind a header of its own: no harm is done.
     }

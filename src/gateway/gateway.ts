@@ -2,7 +2,8 @@ import { addressText } from "../protocol/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { netError } from "../net/error.ts";
 import type { Listener, ListenOptions, SocketAddr } from "../net/socket.ts";
-import { type Arrival, Entrance } from "./entrance.ts";
+import type { Arrival } from "./arrival.ts";
+import { Entrance } from "./entrance.ts";
 import { Counters } from "./limits/counters.ts";
 import { Limits } from "./limits/limits.ts";
 import { offeredMethods } from "./methods.ts";
@@ -28,10 +29,16 @@ interface Generation {
   retired: (() => void) | undefined;
 }
 
+/** What a listener is for. */
+export interface Listening extends ListenOptions {
+  /** Whether its clients speak TLS. */
+  readonly tls?: boolean | undefined;
+}
+
 /** Other listeners, which take no clients yet. */
 export interface Opening {
   /** Listens where `addr` says, or goes on listening there. Rejects with NetError. */
-  listen(addr: SocketAddr, options?: ListenOptions): Promise<SocketAddr>;
+  listen(addr: SocketAddr, options?: Listening): Promise<SocketAddr>;
   /**
    * New clients come to these listeners alone, and get what `context` says; sessions keep what they have. Calls `retired`
    * when the last session with the former context has ended.
@@ -46,6 +53,8 @@ export class Gateway {
   #generation: Generation;
   /** By what was asked for. */
   #listeners = new Map<string, Listener>();
+  /** Those whose clients speak TLS. */
+  #tls: ReadonlySet<Listener> = new Set();
   readonly #counters: Counters;
   readonly #paths: PathMemory;
   readonly #entrance = new Entrance(() => this.#context, (arrival) => this.#open(arrival));
@@ -77,10 +86,11 @@ export class Gateway {
   }
 
   /** Rejects with NetError. */
-  async listen(addr: SocketAddr, options?: ListenOptions): Promise<SocketAddr> {
+  async listen(addr: SocketAddr, options: Listening = {}): Promise<SocketAddr> {
     const { net } = this.#context;
     const listener = await net.listen(addr, options);
     this.#listeners.set(addressText(addr), listener);
+    if (options.tls) this.#tls = new Set([...this.#tls, listener]);
     this.#serve(listener);
     return listener.addr;
   }
@@ -88,18 +98,21 @@ export class Gateway {
   /** Prepares other listeners and another context; nothing changes before they are applied. */
   opening(): Opening {
     const next = new Map<string, Listener>();
+    const tls = new Set<Listener>();
     const isNew = ([key, listener]: [string, Listener]) => this.#listeners.get(key) !== listener;
     return {
-      listen: async (addr, options) => {
+      listen: async (addr, options = {}) => {
         const key = addressText(addr);
         const listener = this.#listeners.get(key) ?? await this.#context.net.listen(addr, options);
         next.set(key, listener);
+        if (options.tls) tls.add(listener);
         return listener.addr;
       },
       apply: (context, retired) => {
         const opened = Array.from(next).filter(isNew).map(([, listener]) => listener);
         for (const [key, listener] of this.#listeners) if (!next.has(key)) listener.close();
         this.#listeners = next;
+        this.#tls = tls;
         this.#replace(this.#newGeneration(context), retired);
         for (const listener of opened) this.#serve(listener);
       },
@@ -167,7 +180,12 @@ export class Gateway {
 
   #serve(listener: Listener): void {
     const { emit, authenticator, upstreams } = this.#context;
-    emit({ type: "listening", addr: listener.addr, methods: offeredMethods(authenticator) });
+    emit({
+      type: "listening",
+      addr: listener.addr,
+      tls: this.#tls.has(listener),
+      methods: offeredMethods(authenticator),
+    });
     upstreams?.start();
     void this.#acceptLoop(listener);
   }
@@ -182,7 +200,7 @@ export class Gateway {
         if (failures > 0) emit({ type: "accept-recovered", addr, failures });
         failures = 0;
         if (this.#draining) client.close(); // accepted just before
-        else this.#entrance.take(client);
+        else this.#entrance.take(client, this.#tls.has(listener));
       } catch (error) {
         if (failures++ > 0) emit({ type: "accept-failing", addr });
         else emit({ type: "accept-failed", addr, error: netError(error, "accept on", addr.host) });
@@ -191,15 +209,15 @@ export class Gateway {
     }
   }
 
-  #open({ socket, client, early }: Arrival): void {
+  #open(arrival: Arrival): void {
     const generation = this.#generation;
     const { context } = generation;
-    const session = new Session(context, socket, client, this.#nextId(), early);
+    const session = new Session(context, arrival, this.#nextId());
     this.#sessions.add(session);
     generation.sessions++;
     void session.run().finally(() => {
       this.#sessions.delete(session);
-      context.limits.leave(client);
+      context.limits.leave(arrival.client);
       if (--generation.sessions === 0) generation.retired?.();
       this.#wakeDrain();
     });

@@ -6,8 +6,11 @@ import { decodeSocks4Request, encodeSocks4Reply, SOCKS4_VERSION } from "../proto
 import type { Emit, SessionEnd, SessionRecord } from "../events.ts";
 import { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
-import type { Socket, SocketAddr } from "../net/socket.ts";
+import type { Socket } from "../net/socket.ts";
+import type { Tls } from "../net/tls.ts";
+import { HeadedSocket } from "../sockslib/headed_socket.ts";
 import { ReplyError } from "../sockslib/reply_error.ts";
+import type { Arrival } from "./arrival.ts";
 import { associate } from "./associate.ts";
 import { bind } from "./bind.ts";
 import { connect } from "./connect.ts";
@@ -42,22 +45,25 @@ export interface SessionContext extends Omit<Dialler, "judge"> {
   readonly upstreams?: Upstreams;
   readonly authenticator: Authenticator | undefined;
   readonly limits: Limits;
+  /** Whose certificate clients of TLS are shown. */
+  readonly tls?: Tls | undefined;
   readonly emit: Emit;
 }
 
-/** One client connection: greeting, method, request, command, reply (RFC 1928 s3, s4, s6). */
+/** One client connection: TLS where it is spoken, greeting, method, request, command, reply (RFC 1928 s3, s4, s6). */
 export class Session {
   readonly record: SessionRecord;
   readonly #context: SessionContext;
-  readonly #client: Socket;
-  readonly #wire: Wire;
+  readonly #tls: boolean;
+  #client: Socket;
+  #wire: Wire;
   readonly #cut = new Cut();
   #encodeReply = encodeReply;
   #timedOut = false;
 
-  /** Of `client`, whose connection is `socket`; `early` has been read from it already. */
-  constructor(context: SessionContext, socket: Socket, client: SocketAddr, id: number, early?: Uint8Array) {
+  constructor(context: SessionContext, { socket, client, tls, early }: Arrival, id: number) {
     this.#context = context;
+    this.#tls = tls;
     this.#client = socket;
     this.#wire = new Wire(socket, early);
     this.record = {
@@ -110,6 +116,7 @@ export class Session {
     });
     let request;
     try {
+      if (this.#tls) await this.#secure();
       request = await this.#takeRequest();
     } finally {
       cancel();
@@ -140,6 +147,22 @@ export class Session {
     } finally {
       limits.leaveUser(username);
     }
+  }
+
+  /** Rejects with ClientLeft or NetError. */
+  async #secure(): Promise<void> {
+    const { tls } = this.#context;
+    if (!tls) throw new NetError("other", "Cannot speak TLS: no certificate");
+    const early = this.#wire.rest();
+    const socket = early ? new HeadedSocket(this.#client, early) : this.#client;
+    try {
+      this.#client = await tls.accept(socket);
+    } catch (error) {
+      if (!(error instanceof NetError && error.kind === "closed")) throw error;
+      throw new ClientLeft("The client left before TLS was agreed on", { cause: error });
+    }
+    if (this.#cut.made || this.#timedOut) this.#client.close();
+    this.#wire = new Wire(this.#client);
   }
 
   async #takeRequest(): Promise<Request | SessionEnd> {

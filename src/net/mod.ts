@@ -3,6 +3,7 @@ import type { Engine } from "./linux/engine.ts";
 import { proven, runEngine } from "./linux/engine_loop.ts";
 import type { Libc } from "./linux/libc.ts";
 import type { Net } from "./socket.ts";
+import type { TlsRuntime } from "./tls.ts";
 
 /** The adapter for the runtime this program runs on. The other's is never loaded. */
 export async function openNet(): Promise<Net> {
@@ -14,6 +15,11 @@ export const serveHttp: ServeHttp = async (addr, options) => {
   const { serveHttp } = onBun() ? await import("./bun_http.ts") : await import("./deno_http.ts");
   return await serveHttp(addr, options);
 };
+
+/** TLS of the runtime this program runs on. */
+export async function openTls(): Promise<TlsRuntime> {
+  return onBun() ? (await import("./bun_tls.ts")).bunTls : (await import("./deno_tls.ts")).denoTls();
+}
 
 /** What the Linux engine stands on; undefined off Linux, and where the runtime may not call foreign functions. */
 export async function openKernel(): Promise<Libc | undefined> {

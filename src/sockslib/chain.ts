@@ -3,6 +3,7 @@ import type { Clock } from "../net/clock.ts";
 import type { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
 import type { Net, Socket, SocketAddr } from "../net/socket.ts";
+import type { Tls } from "../net/tls.ts";
 import type { Resolver } from "../dns/resolver.ts";
 import { type Hop, hopText } from "./hop.ts";
 import { HopWire } from "./hop_wire.ts";
@@ -15,6 +16,8 @@ export interface ChainDialler {
   readonly clock: Clock;
   /** For the first gateway where it has a name; all other names travel on. */
   readonly resolver: Pick<Resolver, "resolve">;
+  /** For gateways over TLS. */
+  readonly tls?: Tls | undefined;
   /** The local address of connections and datagrams, for each family; the system's choice where nothing is said. */
   readonly outgoing?: { readonly ipv4?: string; readonly ipv6?: string };
   /** Throws NetError where that address is no gateway to go through. */
@@ -32,11 +35,10 @@ export async function openChain<T>(
   talk: (wire: HopWire) => Promise<T>,
 ): Promise<{ readonly wire: HopWire; readonly value: T }> {
   const [first] = hops as readonly [Hop];
-  let socket: Socket | undefined;
-  const close = () => socket?.close();
+  let wire: HopWire | undefined;
+  const close = () => wire?.socket.close();
   return await limited(dialler.clock, limits, `go through ${hopText(first)}`, close, async (over) => {
-    socket = await connectTo(dialler, first, over);
-    const wire = new HopWire(socket);
+    wire = new HopWire(await connectTo(dialler, first, over), dialler.tls);
     return { wire, value: await talk(wire) };
   });
 }

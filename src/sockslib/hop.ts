@@ -1,12 +1,21 @@
 import { type Address, addressText, ipAddress, MAX_NAME_SIZE, nameAddress } from "../protocol/address.ts";
 import type { Credentials } from "../protocol/negotiation.ts";
 
-const schemes = { "socks5:": 1080, "socks5h:": 1080, "http:": 3128 } as const;
+/** What a scheme speaks, whether over TLS, and on which port where none is said. */
+const schemes: Readonly<Record<string, Pick<Hop, "protocol" | "tls"> & { readonly port: number }>> = {
+  "socks5:": { protocol: "socks5", tls: false, port: 1080 },
+  "socks5h:": { protocol: "socks5", tls: false, port: 1080 },
+  "socks5s:": { protocol: "socks5", tls: true, port: 1080 },
+  "http:": { protocol: "http", tls: false, port: 3128 },
+  "https:": { protocol: "http", tls: true, port: 443 },
+};
 
 /** One gateway on the way to a destination. */
 export interface Hop {
   /** What it speaks; an HTTP proxy serves CONNECT only (RFC 9110 s9.3.6). */
   readonly protocol: "socks5" | "http";
+  /** Whether over TLS; its certificate then has to have the host of `address`. */
+  readonly tls: boolean;
   readonly address: Address;
   /** Method 02 is offered only where they are given. Never to be logged. */
   readonly credentials?: Credentials;
@@ -16,19 +25,23 @@ export interface Hop {
 export const MAX_HOPS = 8;
 
 /**
- * Reads `socks5://[USER:PASSWORD@]HOST[:PORT]` or `http://…`; `%` escapes octets of the credentials. Throws SyntaxError,
- * whose message never repeats credentials.
+ * Reads `socks5://[USER:PASSWORD@]HOST[:PORT]`, `http://…`, or the same over TLS, `socks5s://…` and `https://…`; `%` escapes
+ * octets of the credentials. Throws SyntaxError, whose message never repeats credentials.
  */
 export function parseHop(text: string): Hop {
   const [, scheme, userinfo, host, port] =
     /^([a-z0-9+.-]+:)\/\/(?:([^/\s]*)@)?(\[[^\]\s]*\]|[^:/@[\]\s]+)(?::(\d{1,5}))?\/?$/i.exec(text) ?? [];
   if (!host) throw new SyntaxError("is no upstream (write socks5://192.0.2.1:1080)");
-  const protocol = schemes[scheme!.toLowerCase() as keyof typeof schemes];
-  if (!protocol) throw new SyntaxError(`is of the scheme '${scheme}', which is neither socks5: nor http:`);
-  const number = port === undefined ? protocol : Number(port);
+  const known = schemes[scheme!.toLowerCase()];
+  if (!known) {
+    throw new SyntaxError(`is of the scheme '${scheme}', which is none of socks5:, socks5s:, http: and https:`);
+  }
+  const { protocol, tls } = known;
+  const number = port === undefined ? known.port : Number(port);
   if (number < 1 || number > 65_535) throw new SyntaxError(`has the port ${port}, which is not 1 to 65535`);
   return {
-    protocol: scheme!.toLowerCase() === "http:" ? "http" : "socks5",
+    protocol,
+    tls,
     address: hostAddress(host, number),
     ...userinfo !== undefined && { credentials: parseCredentials(userinfo) },
   };
@@ -49,8 +62,8 @@ export function parseHops(via: readonly string[]): readonly Hop[] {
 }
 
 /** The hop as it may be shown: without credentials. */
-export function hopText({ protocol, address }: Hop): string {
-  return `${protocol}://${addressText(address)}`;
+export function hopText({ protocol, tls, address }: Hop): string {
+  return `${protocol}${tls ? "s" : ""}://${addressText(address)}`;
 }
 
 function hostAddress(host: string, port: number): Address {

@@ -33,8 +33,13 @@ async function startPool(
   const flags = { allow: ["127.0.0.1"], logLevel: "error" };
   const emit = (event: Event) => void events.push(event);
   const pool = await WorkerPool.start({ libc: libc!, entry, count, emit }, {
-    setup: { config: { environment: {}, flags, secrets: {} }, listen: [{ addr, descriptor }], otherListeners: [] },
+    setup: {
+      config: { environment: {}, flags, secrets: {} },
+      listen: [{ addr, descriptor, tls: false }],
+      otherListeners: [],
+    },
     naming: { resolver: new MemoryResolver(), servers: [], close: () => {} },
+    source: { open: () => assert.fail("no TLS here"), close: () => {} },
     authenticator: undefined,
   });
   return { pool, addr };

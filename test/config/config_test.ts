@@ -125,6 +125,35 @@ describe("parseConfig() complains in one line that names the flag", () => {
     [{ prefer: "ipv5" }, "Cannot parse --prefer: 'ipv5' is not one of ipv4, ipv6"],
     [{ prefer: "ipv4", only: "ipv6" }, "Cannot have both --prefer and --only: say which"],
     [{ dnsCa: "ca.pem", dns: ["192.0.2.53"] }, "Cannot use --dns-ca: no --dns is tls:// or https://"],
+    [
+      { listen: ["ftp://[::1]:1"] },
+      "Cannot parse --listen: 'ftp://[::1]:1' is of the scheme 'ftp:', which is neither socks5: nor socks5s:",
+    ],
+    [{ listen: ["socks5s://[::1]:1"] }, "Cannot listen on socks5s://: it needs --tls-cert and --tls-key"],
+    [{ listen: ["socks5s://[::1]:1"], tlsCert: "c" }, "Cannot listen on socks5s://: it needs --tls-cert and --tls-key"],
+    [{ tlsCert: "c", tlsKey: "k" }, "Cannot use --tls-cert, --tls-key or --tls-client-ca: no --listen is socks5s://"],
+    [{ tlsClientCa: "c" }, "Cannot use --tls-cert, --tls-key or --tls-client-ca: no --listen is socks5s://"],
+    [
+      { listen: ["socks5s://[::1]:1", "[::1]:1"], tlsCert: "c", tlsKey: "k" },
+      "Cannot listen on ::1 port 1: both with TLS and without",
+    ],
+    [
+      { listen: ["socks5s://:1", "0.0.0.0:1"], tlsCert: "c", tlsKey: "k" },
+      "Cannot listen on :: port 1: both with TLS and without",
+    ],
+    [
+      { listen: ["socks5s://:1"], tlsCert: "c", tlsKey: "k" },
+      "Cannot listen on ::: it would be an open relay; add --user, --users-file or --from, or say --open",
+    ],
+    [
+      { viaCa: "c", via: ["socks5://192.0.2.1"] },
+      "Cannot use --via-ca, --via-cert or --via-key: no gateway is socks5s:// or https://",
+    ],
+    [
+      { viaCert: "c", via: ["socks5s://192.0.2.1"] },
+      "Cannot use one of --via-cert and --via-key without the other",
+    ],
+    [{ admin: "socks5s://127.0.0.1:1" }, `Cannot parse --admin: 'socks5s://127.0.0.1:1' ${ADDRESS}`],
     [{ outgoing: ["192.0.2.1", "192.0.2.2"] }, "Cannot parse --outgoing[1]: a second address of its family"],
     [{ nat64: "auto4" }, "Cannot parse --nat64: 'auto4' is not a prefix"],
     [{ nat64: "192.0.2.0/24" }, `Cannot parse --nat64: '192.0.2.0/24' ${NAT64}`],
@@ -221,7 +250,10 @@ describe("parseConfig()", () => {
 
   test("puts every flag where it belongs (an option that is never read: chisel CVE-2024-43798)", () => {
     const { gateway, ...config } = parseConfig({
-      listen: ["[::1]:1"],
+      listen: ["socks5s://[::1]:1", "socks5://[::1]:2"],
+      tlsCert: "cert",
+      tlsKey: "key",
+      tlsClientCa: "clients.pem",
       user: ["alice:se:cret"],
       usersFile: "users",
       from: ["10.0.0.0/8", "2001:db8::1"],
@@ -238,7 +270,10 @@ describe("parseConfig()", () => {
       udpIdleTimeout: "5s",
       drain: "6s",
       drainDelay: "7s",
-      via: ["socks5://u:p@192.0.2.5", "http://g2.example"],
+      via: ["socks5s://u:p@192.0.2.5", "http://g2.example"],
+      viaCa: "via.pem",
+      viaCert: "own.pem",
+      viaKey: "own.key",
       probeInterval: "9s",
       probeTimeout: "10s",
       maxSessions: "7",
@@ -305,7 +340,16 @@ describe("parseConfig()", () => {
       ports: { first: 40_000, last: 40_009 },
     });
     assert.deepEqual({ ...config, allow: config.allow.map(String), nat64: String(config.nat64) }, {
-      listen: [{ addr: { host: "::1", port: 1 }, optional: false }],
+      listen: [
+        { addr: { host: "::1", port: 1 }, optional: false, tls: true },
+        { addr: { host: "::1", port: 2 }, optional: false },
+      ],
+      tlsCert: "cert",
+      tlsKey: "key",
+      tlsClientCa: "clients.pem",
+      viaCa: "via.pem",
+      viaCert: "own.pem",
+      viaKey: "own.key",
       users: [{ name: "alice", password: "se:cret" }],
       usersFile: "users",
       allow: ["127.0.0.1/32"],
@@ -345,7 +389,7 @@ describe("parseConfig()", () => {
       probeInterval: 9_000,
       probeTimeout: 10_000,
       upstreams: [],
-      rules: [{ name: "--via", action: "allow", via: ["socks5://u:p@192.0.2.5", "http://g2.example"] }],
+      rules: [{ name: "--via", action: "allow", via: ["socks5s://u:p@192.0.2.5", "http://g2.example"] }],
     });
   });
 

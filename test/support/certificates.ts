@@ -15,39 +15,27 @@ export const hasOpenssl = spawnSync("openssl", ["version"]).status === 0;
 
 /** A certificate for `names`, as `DNS:dns.test` or `IP:127.0.0.1`, of an authority of its own. */
 export function certificatesFor(...names: readonly string[]): Certificates {
+  return issue([{ names }])[0]!;
+}
+
+/** Certificates of one authority; one of -1 days has expired. */
+export function issue(
+  wanted: readonly { readonly names: readonly string[]; readonly days?: number }[],
+): readonly Certificates[] {
   const folder = mkdtempSync(join(tmpdir(), "gate46-tls-"));
   const path = (name: string) => join(folder, name);
   const read = (name: string) => readFileSync(path(name), "utf8");
   const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
   try {
-    openssl(
-      "req",
-      "-x509",
-      ...newKey,
-      "-keyout",
-      path("ca.key"),
-      "-out",
-      path("ca.pem"),
-      "-days",
-      "2",
-      "-subj",
-      "/CN=ca.test",
-    );
-    openssl("req", ...newKey, "-keyout", path("key"), "-out", path("csr"), "-subj", "/CN=server.test");
-    writeFileSync(path("ext"), `subjectAltName=${names.join(",")}\n`);
-    const signed = [
-      "-CA",
-      path("ca.pem"),
-      "-CAkey",
-      path("ca.key"),
-      "-CAcreateserial",
-      "-extfile",
-      path("ext"),
-      "-days",
-      "2",
-    ];
-    openssl("x509", "-req", "-in", path("csr"), ...signed, "-out", path("cert"));
-    return { ca: read("ca.pem"), key: read("key"), cert: read("cert") };
+    const own = ["-keyout", path("ca.key"), "-out", path("ca.pem"), "-days", "2", "-subj", "/CN=ca.test"];
+    openssl("req", "-x509", ...newKey, ...own);
+    return wanted.map(({ names, days = 2 }) => {
+      openssl("req", ...newKey, "-keyout", path("key"), "-out", path("csr"), "-subj", "/CN=server.test");
+      writeFileSync(path("ext"), `subjectAltName=${names.join(",")}\n`);
+      const by = ["-CA", path("ca.pem"), "-CAkey", path("ca.key"), "-CAcreateserial", "-extfile", path("ext")];
+      openssl("x509", "-req", "-in", path("csr"), ...by, "-days", String(days), "-out", path("cert"));
+      return { ca: read("ca.pem"), key: read("key"), cert: read("cert") };
+    });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

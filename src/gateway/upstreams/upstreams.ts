@@ -35,8 +35,8 @@ export class Upstreams {
   /** Throws RangeError where a rule goes through what is none. */
   constructor(options: UpstreamsOptions) {
     this.#options = options;
-    const { net, clock, resolver, outgoing, rules, upstreams } = options;
-    this.#dialler = { net, clock, resolver, outgoing, checkHop: (addr) => this.#checkHop(addr) };
+    const { net, clock, resolver, outgoing, tls, rules, upstreams } = options;
+    this.#dialler = { net, clock, resolver, outgoing, tls, checkHop: (addr) => this.#checkHop(addr) };
     this.#probes = new Probes(clock, options.probes, (chain, target, limits) => this.#probe(chain, target, limits));
     const known = new Map<string, Route>();
     for (const { via } of rules) {

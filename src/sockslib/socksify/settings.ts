@@ -18,7 +18,12 @@ export function readSettings(environment: Readonly<Record<string, string | undef
 }
 
 function readHops(text: string): Settings["hops"] {
-  return parseHops(text.split(",").map((part) => part.trim()).filter(Boolean)) as readonly [Hop, ...Hop[]];
+  const hops = parseHops(text.split(",").map((part) => part.trim()).filter(Boolean));
+  // What is lent is the application's own connection, which must lead to its destination as it is.
+  if (hops.some(({ tls }) => tls)) {
+    throw new RangeError("Cannot go through a gateway over TLS (put a gate46 before it)");
+  }
+  return hops as readonly [Hop, ...Hop[]];
 }
 
 function read<T>(

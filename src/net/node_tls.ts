@@ -1,0 +1,196 @@
+import { Buffer } from "node:buffer";
+import { isIP } from "node:net";
+import { Duplex } from "node:stream";
+import { setImmediate } from "node:timers";
+import { connect, createServer, type TLSSocket } from "node:tls";
+import { NetError } from "./error.ts";
+import { laterEnd } from "./later_end.ts";
+import { hungUp, type TlsEnd, type TlsEnds, tlsError, type TlsRuntime } from "./tls.ts";
+
+/**
+ * Octets are let in by pieces, and while no more than so much waits to be read: beyond 64 KiB together Deno keeps what comes in
+ * memory without bound, and may never tell of its end.
+ */
+const PIECE_SIZE = 32 << 10, MAX_UNREAD = 16 << 10;
+
+/** TLS by node:tls, which takes any stream for its connection. */
+export const nodeTls: TlsRuntime = {
+  asksForCertificates: true,
+  showsCertificates: true,
+  acceptor({ cert, key, clientCa: ca }) {
+    const asking = ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: true };
+    const options = { cert, key, ...asking, allowHalfOpen: true, minVersion: "TLSv1.2" } as const;
+    createServer(options); // throws where they are no good
+    return {
+      accept: () =>
+        endsOf((stream, secured, failed) => {
+          // A server for each client, so that it is known whose handshake is over.
+          createServer(options, secured).on("tlsClientError", failed).emit("connection", stream);
+        }),
+      close: () => {},
+    };
+  },
+  connect: ({ name, ca, identity }) =>
+    endsOf((stream, secured, failed) => {
+      const who = isIP(name) === 0 ? { servername: name } : { host: name };
+      const options = {
+        socket: stream,
+        ...who,
+        ...ca !== undefined && { ca },
+        ...identity && { cert: identity.cert, key: identity.key },
+        minVersion: "TLSv1.2",
+      };
+      const tls = connect(options as Parameters<typeof connect>[0], () => secured(tls));
+      tls.on("error", failed);
+    }),
+};
+
+/** Begins a handshake over `stream`, and tells what becomes of it. */
+type Begin = (stream: Duplex, secured: (tls: TLSSocket) => void, failed: (error: Error) => void) => void;
+
+function endsOf(begin: Begin): TlsEnds {
+  const handshake = Promise.withResolvers<TlsEnd>();
+  const sealed = new Sealed(() => handshake.reject(hungUp()));
+  begin(sealed, (tls) => handshake.resolve(clearEnd(tls, sealed)), (error) => handshake.reject(tlsError(error)));
+  handshake.promise.catch(() => sealed.end());
+  return {
+    sealed: sealed.outside,
+    clear: laterEnd(handshake.promise),
+    secured: handshake.promise.then(() => {}),
+  };
+}
+
+/** The stream that TLS takes for its connection. */
+class Sealed extends Duplex {
+  /** Where the connection's octets are taken from and given to. */
+  readonly outside: TlsEnd;
+  /** node:tls begins in a later turn; octets that come before make Deno 2.9 throw where nobody can catch. */
+  readonly #begun = turn();
+  #out: { readonly bytes: Uint8Array; readonly taken: () => void } | undefined;
+  #reader: ((bytes: Uint8Array | null) => void) | undefined;
+  #finished = false;
+  #room = () => {};
+  /** What TLS has opened and nobody has read. */
+  unread = () => 0;
+
+  /** `ended` is called when no more octets can come, and what has come is through. */
+  constructor(ended: () => void) {
+    super({ allowHalfOpen: true });
+    const over = () => setImmediate(() => setImmediate(ended));
+    this.on("error", () => {}).on("close", over);
+    this.outside = {
+      read: () => this.#take(),
+      write: async (bytes) => {
+        await this.#begun;
+        for (let at = 0; at < bytes.length && !this.destroyed; at += PIECE_SIZE) {
+          this.push(Buffer.from(bytes.subarray(at, at + PIECE_SIZE)));
+          await turn();
+          while (!this.destroyed && this.unread() > MAX_UNREAD) {
+            await new Promise<void>((resolve) => this.#room = resolve);
+          }
+        }
+      },
+      closeWrite: async () => {
+        await this.#begun;
+        if (!this.destroyed) this.push(null);
+        over();
+      },
+      close: () => void this.#begun.then(() => this.destroy()),
+    };
+  }
+
+  override _read(): void {
+    this.makeRoom();
+  }
+
+  /** Something was read. */
+  makeRoom(): void {
+    this.#room();
+  }
+
+  override _write(bytes: Uint8Array, _encoding: unknown, taken: () => void): void {
+    this.#out = { bytes, taken };
+    this.#deliver();
+  }
+
+  override _writev(chunks: readonly { readonly chunk: Uint8Array }[], taken: () => void): void {
+    this._write(Buffer.concat(chunks.map(({ chunk }) => chunk)), undefined, taken);
+  }
+
+  override _final(done: () => void): void {
+    this.#finished = true;
+    this.#deliver();
+    done();
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#finished = true;
+    this.#room();
+    this.#deliver();
+    done(error);
+  }
+
+  #take(): Promise<Uint8Array | null> {
+    return new Promise((resolve) => {
+      this.#reader = resolve;
+      this.#deliver();
+    });
+  }
+
+  #deliver(): void {
+    const reader = this.#reader, out = this.#out;
+    if (!reader || (!out && !this.#finished)) return;
+    this.#reader = this.#out = undefined;
+    reader(out?.bytes ?? null);
+    out?.taken();
+  }
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** The end of the octets that are meant, after the handshake. */
+function clearEnd(tls: TLSSocket, sealed: Sealed): TlsEnd {
+  let ended = false, failure: NetError | undefined;
+  let wake = () => {};
+  sealed.unread = () => tls.readableLength;
+  const end = () => {
+    ended = true;
+    wake();
+  };
+  tls.on("readable", () => wake()).on("end", end).on("close", end);
+  tls.on("close", () => sealed.end());
+  tls.on("error", (error) => {
+    const told = tlsError(error);
+    if (told.kind !== "closed") failure ??= told; // a connection that just ends is no failure
+    wake();
+  });
+  return {
+    async read() {
+      for (;;) {
+        const bytes = tls.read() as Uint8Array | null;
+        sealed.makeRoom();
+        if (bytes) return bytes;
+        if (failure) throw failure;
+        if (ended) return null;
+        await new Promise<void>((resolve) => wake = resolve);
+      }
+    },
+    write: (bytes) =>
+      new Promise((resolve, reject) => {
+        const closed = () => reject(failure ?? new NetError("closed", "Cannot write: closed"));
+        if (tls.destroyed) return closed();
+        tls.once("close", closed);
+        tls.write(Buffer.from(bytes), (error) => {
+          tls.off("close", closed);
+          error ? closed() : resolve();
+        });
+      }),
+    closeWrite: () => {
+      tls.end();
+      return Promise.resolve();
+    },
+    close: () => tls.destroySoon(),
+  };
+}

@@ -1,0 +1,141 @@
+import type { Clock } from "./clock.ts";
+import { NetError } from "./error.ts";
+import type { Socket, SocketAddr } from "./socket.ts";
+import type { TlsEnds } from "./tls.ts";
+
+/** What was written has so long to leave a socket that is closed (ms), and the reason of a handshake that failed. */
+const LINGER_MS = 5_000, FAREWELL_MS = 250;
+
+/** TLS over `socket`, whose octets go through `ends`. Rejects with NetError where there is no handshake; it is closed then. */
+export async function secure(socket: Socket, ends: TlsEnds, clock: Clock): Promise<Socket> {
+  const secured = new TlsSocket(socket, ends, clock);
+  try {
+    await ends.secured;
+    return secured;
+  } catch (error) {
+    // Runtimes end TLS without a word where they do not like what a client has shown.
+    const refused = !secured.ended && error instanceof NetError && error.kind === "closed";
+    await secured.leave(FAREWELL_MS);
+    throw refused ? new NetError("other", "Cannot speak TLS: the certificate is no good", { cause: error }) : error;
+  }
+}
+
+class TlsSocket implements Socket {
+  readonly #socket: Socket;
+  readonly #ends: TlsEnds;
+  readonly #clock: Clock;
+  /** Resolve when nothing more will be sent, and when nothing more will come. */
+  readonly #sent: Promise<void>;
+  readonly #received: Promise<void>;
+  /** Ends a read() under way. */
+  #wake = () => {};
+  #failure: NetError | undefined;
+  #closed = false;
+  /** Whether the other side has said all, or cannot. */
+  ended = false;
+
+  constructor(socket: Socket, ends: TlsEnds, clock: Clock) {
+    this.#socket = socket;
+    this.#ends = ends;
+    this.#clock = clock;
+    this.#sent = this.#pumpOut();
+    this.#received = this.#pumpIn();
+  }
+
+  get localAddr(): SocketAddr {
+    return this.#socket.localAddr;
+  }
+
+  get remoteAddr(): SocketAddr {
+    return this.#socket.remoteAddr;
+  }
+
+  async read(): Promise<Uint8Array | null> {
+    if (this.#closed) return null;
+    const woken = new Promise<null>((resolve) => this.#wake = () => resolve(null));
+    try {
+      const bytes = await Promise.race([woken, this.#ends.clear.read()]);
+      if (bytes !== null) return bytes;
+    } catch (error) {
+      if (!this.#closed) throw this.#failure ?? error;
+    }
+    if (this.#failure && !this.#closed) throw this.#failure;
+    return null;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    if (this.#closed) throw new NetError("closed", "Cannot write: closed");
+    try {
+      await this.#ends.clear.write(bytes);
+    } catch (error) {
+      throw this.#failure ?? error;
+    }
+    if (this.#failure) throw this.#failure;
+  }
+
+  closeWrite(): Promise<void> {
+    return this.#ends.clear.closeWrite();
+  }
+
+  close(): void {
+    if (!this.#closed) void this.leave(LINGER_MS);
+  }
+
+  reset(): void {
+    this.#closed = true;
+    this.#wake();
+    this.#socket.reset();
+    this.#ends.clear.close();
+    this.#ends.sealed.close();
+  }
+
+  keepAlive(): void {
+    this.#socket.keepAlive();
+  }
+
+  /** Closes it when what was written has left, which takes so long at most. */
+  async leave(withinMs: number): Promise<void> {
+    this.#closed = true;
+    this.#wake();
+    this.#ends.clear.close();
+    const cancel = this.#clock.after(withinMs, () => this.#socket.close());
+    await this.#sent;
+    await this.#received; // the kernel resets a connection that is closed with something unread, and what was sent is lost
+    cancel();
+    this.#socket.close();
+    this.#ends.sealed.close();
+  }
+
+  async #pumpIn(): Promise<void> {
+    const { sealed } = this.#ends;
+    try {
+      for (let chunk = await this.#socket.read(); chunk; chunk = await this.#socket.read()) {
+        if (!this.#closed) await sealed.write(chunk).catch((error) => this.#fail(error));
+      }
+      this.ended = true;
+      await sealed.closeWrite();
+    } catch (error) {
+      this.ended = true;
+      this.#fail(error);
+    }
+  }
+
+  async #pumpOut(): Promise<void> {
+    const { sealed } = this.#ends;
+    try {
+      for (let chunk = await sealed.read(); chunk; chunk = await sealed.read()) await this.#socket.write(chunk);
+      await this.#socket.closeWrite();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** The connection is broken, or TLS is. */
+  #fail(error: unknown): void {
+    if (this.#closed) return;
+    if (error instanceof NetError) this.#failure ??= error;
+    this.#ends.clear.close();
+    this.#ends.sealed.close();
+    this.#wake();
+  }
+}
