@@ -1,7 +1,7 @@
 import { addressText } from "../protocol/address.ts";
 import { commandName, replyLabel } from "../protocol/codes.ts";
 import type { Emit, RelayType, SessionEnd, SessionRecord } from "../events.ts";
-import { fits } from "./fits.ts";
+import { fitting } from "./fitting.ts";
 import type { Activity, FailureView, RelayView, SessionView, WantedSessions } from "./status.ts";
 
 /** Failures that are kept. */
@@ -71,7 +71,8 @@ export class ActivityLog {
     }
     const { filter } = wanted;
     const youngest = Array.from(this.#live).reverse();
-    const matching = filter ? youngest.filter((session) => fits(view(session, now), filter)) : youngest;
+    const fits = fitting(filter ?? "");
+    const matching = filter ? youngest.filter((session) => fits(view(session, now))) : youngest;
     return {
       sessionCount: this.#live.size,
       matchCount: matching.length,

@@ -1,5 +1,4 @@
 import type { RelayType, SessionEnd, TurnedAway } from "../events.ts";
-import type { SocketAddr } from "../net/socket.ts";
 import type { ChainHealth, Parts } from "./readiness.ts";
 
 /** What goes on, as people see it. Plain data: it can be sent between threads and as JSON. Addresses are texts. */
@@ -73,7 +72,7 @@ export interface Status extends Activity {
   /** Threads that serve clients. */
   readonly workers: number;
   readonly upMs: number;
-  readonly listeners: readonly SocketAddr[];
+  readonly listeners: readonly string[];
   readonly upstreams: readonly ChainHealth[];
   /** What clients depend on, as /readyz tells it. */
   readonly parts: Parts;

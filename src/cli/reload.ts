@@ -85,7 +85,7 @@ export class Reload {
       if (!(error instanceof ConfigError || error instanceof NetError)) this.#emit({ type: "fault", error });
       return this.#refused(error instanceof ConfigError ? error.problems : [(error as Error).message]);
     } finally {
-      this.#systemd.ready();
+      if (!this.#ending) this.#systemd.ready();
     }
     for (const warning of exposedSecrets(this.#holds)) log.warning(warning);
     const after = this.#service.addrs;

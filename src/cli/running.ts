@@ -4,6 +4,7 @@ import { type ProgramFacts, ProgramMetrics } from "../admin/program_metrics.ts";
 import { type Health, isAlive, noNamesFacts, readiness, type Vitals } from "../admin/readiness.ts";
 import type { Status, WantedSessions } from "../admin/status.ts";
 import type { Emit } from "../events.ts";
+import { addressText } from "../protocol/address.ts";
 import { ProcessFigures } from "./figures.ts";
 import type { HostWatch } from "./host_watch.ts";
 import type { Reload } from "./reload.ts";
@@ -123,7 +124,7 @@ export class Running implements AdminSource {
       engine: service.engine,
       workers: service.workers,
       upMs: performance.now() - this.#startedAt,
-      listeners: service.addrs,
+      listeners: service.addrs.map(addressText),
       upstreams: service.upstreams.all,
       ...drainsForMs !== undefined && { drainsForMs },
     };

@@ -65,7 +65,7 @@ async function listen(addr: SocketAddr, { mode }: ListenOptions = {}): Promise<L
       listener.attach(tcp, socketAddr(tcp.hostname, tcp.port));
     } else {
       const data: Opening = { localAddr: addr, remoteAddr: addr, opened };
-      const bind = (unix: string) => Bun.listen({ ...common, data, unix: unix.replace(/^@/, "\0") });
+      const bind = (unix: string) => Bun.listen({ ...common, data, unix });
       const { socket, remove } = await placeSocket(addr.unix, { mode }, await kernel(), bind);
       listener.attach(socket, addr, remove);
     }

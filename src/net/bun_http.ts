@@ -13,7 +13,7 @@ export async function serveHttp(addr: SocketAddr, { fetch, mode }: HttpOptions):
       const server = Bun.serve({ hostname: addr.host, port: addr.port, fetch: answer });
       return { addr: { host: addr.host, port: server.port! }, close: () => end(server) };
     }
-    const bind = (unix: string) => Bun.serve({ unix: unix.replace(/^@/, "\0"), fetch: answer });
+    const bind = (unix: string) => Bun.serve({ unix, fetch: answer });
     const { socket, remove } = await placeSocket(addr.unix, { mode }, await openLibc(), bind);
     const close = () => {
       remove();

@@ -51,7 +51,7 @@ async function listen(addr: SocketAddr, { mode }: ListenOptions = {}): Promise<L
       const listener = Deno.listen({ hostname: addr.host, port: addr.port });
       return new DenoListener(listener, socketAddr(listener.addr.hostname, listener.addr.port));
     }
-    const bind = (path: string) => Deno.listen({ transport: "unix", path: path.replace(/^@/, "\0") });
+    const bind = (path: string) => Deno.listen({ transport: "unix", path });
     const { socket, remove } = await placeSocket(addr.unix, { mode }, kernel()?.libc, bind);
     return new DenoListener(socket, addr, remove);
   } catch (error) {

@@ -15,7 +15,7 @@ export async function serveHttp(addr: SocketAddr, { fetch, mode }: HttpOptions):
       const server = Deno.serve({ hostname: addr.host, port: addr.port, onListen }, answer);
       return { addr: socketAddr(server.addr.hostname, server.addr.port), close: () => end(server) };
     }
-    const bind = (path: string) => Deno.serve({ transport: "unix", path: path.replace(/^@/, "\0"), onListen }, answer);
+    const bind = (path: string) => Deno.serve({ transport: "unix", path, onListen }, answer);
     const { socket, remove } = await placeSocket(addr.unix, { mode }, openLibc(), bind);
     const close = () => {
       remove();

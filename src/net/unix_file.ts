@@ -39,7 +39,7 @@ export async function placeSocket<T>(
   bind: (path: string) => T,
 ): Promise<PlacedSocket<T>> {
   const addr = unixAddr(path);
-  if (path.startsWith("@")) return { addr, socket: bind(path), place() {}, remove() {} };
+  if (path.startsWith("@")) return { addr, socket: bind(path.replace("@", "\0")), place() {}, remove() {} };
   try {
     if (!statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory()) {
       throw { code: `there is no folder ${dirname(path)}` };

@@ -30,7 +30,7 @@ class MadeUp {
         engine: "linux",
         workers: 2,
         upMs: performance.now(),
-        listeners: [{ host: "::", port: 1080 }],
+        listeners: ["[::]:1080"],
         parts: ready.parts,
         upstreams: [],
         ...this.changes,

@@ -36,7 +36,7 @@ const status: Status = {
   engine: "linux",
   workers: 2,
   upMs: 90_000,
-  listeners: [{ host: "::1", port: 1080 }],
+  listeners: ["[::1]:1080", "unix:/run/s.sock"],
   upstreams: [{ upstream: "abroad", chain: "socks5://192.0.2.1:1080", up: false }],
 };
 
@@ -61,7 +61,7 @@ describe("The status page", () => {
         "Sessions 3 3 relaying",
         "Clients 1,234 since the start",
         "Failures 5 since the start",
-        "up 1 min listeners [::1]:1080 workers names IPv4 IPv6 upstreams 0 of 1 up",
+        "up 1 min listeners [::1]:1080, unix:/run/s.sock workers names IPv4 IPv6 upstreams 0 of 1 up",
         "serving version 1.2.3, linux engine, 2 workers · up 1 min",
         "2 192.0.2.2:1000 host2.example:443 connect B 2 s 20 B 998 B",
         "B IPv4 → IPv6 3 now 20 in all ↑ 1.5 kB ↓ 2.5 MB",

@@ -458,26 +458,33 @@ describe("printConfig()", () => {
   });
 
   test("is a file that means the same, whoever said what", () => {
-    fc.assert(fc.property(configurations, ({ said, tables }) => {
-      const given = (place: Place) => entriesAt(said, place);
-      const file = readFile(`${given("file").map(tomlLine).join("\n")}\n${tables}`, "a.toml", (path) => `/etc/${path}`);
-      const environment = Object.fromEntries(
-        given("variable").map(([key, texts]) => [variableName(key), texts.join(",")]),
-      );
-      const flags = Object.fromEntries(
-        given("flag").map(([key, texts]) => [key, optionOf(key).many ? texts : texts.at(-1)]),
-      );
-      let before;
-      try {
-        before = readConfig({ file, environment, flags });
-      } catch (error) {
-        assert.ok(error instanceof ConfigError);
-        return fc.pre(false); // what may not stand together
-      }
-      const printed = printConfig(before.effective, before.config.users, (path) => path, file);
-      const again = readConfig({ file: readFile(printed, "b.toml", (path) => path) });
-      assert.deepEqual(again.config, before.config);
-    }));
+    fc.assert(
+      fc.property(configurations, ({ said, tables }) => {
+        const given = (place: Place) => entriesAt(said, place);
+        const file = readFile(
+          `${given("file").map(tomlLine).join("\n")}\n${tables}`,
+          "a.toml",
+          (path) => `/etc/${path}`,
+        );
+        const environment = Object.fromEntries(
+          given("variable").map(([key, texts]) => [variableName(key), texts.join(",")]),
+        );
+        const flags = Object.fromEntries(
+          given("flag").map(([key, texts]) => [key, optionOf(key).many ? texts : texts.at(-1)]),
+        );
+        let before;
+        try {
+          before = readConfig({ file, environment, flags });
+        } catch (error) {
+          assert.ok(error instanceof ConfigError);
+          return fc.pre(false); // what may not stand together
+        }
+        const printed = printConfig(before.effective, before.config.users, (path) => path, file);
+        const again = readConfig({ file: readFile(printed, "b.toml", (path) => path) });
+        assert.deepEqual(again.config, before.config);
+      }),
+      { numRuns: 50 },
+    );
   });
 });
 

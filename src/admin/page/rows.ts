@@ -100,12 +100,9 @@ export function reasonRows(failures: readonly FailureView[]): readonly Row[] {
 
 /** What has to be well for clients to be served. What is says little, what is not says why. */
 export function partRows({ parts, listeners, upstreams }: Status): readonly Row[] {
-  const addresses = listeners.map(({ host, port, unix }) =>
-    unix !== undefined ? `unix:${unix}` : `${host.includes(":") ? `[${host}]` : host}:${port}`
-  );
   const up = upstreams.filter(({ up }) => up).length;
   const named = [
-    ["listeners", parts.listeners, addresses.join(", ")],
+    ["listeners", parts.listeners, listeners.join(", ")],
     ["workers", parts.workers, ""],
     ["names", parts.resolver, ""],
     ["IPv4", parts.ipv4Egress, ""],

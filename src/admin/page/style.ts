@@ -99,5 +99,5 @@ td:first-child { white-space: nowrap } #sessions :is(td, th):first-child { color
   #upstreams tr { grid-template-columns: auto 1fr } #upstreams td:last-child { grid-column: 1 / -1 }
 }
 @media (prefers-reduced-motion: reduce) { * { animation: none !important; transition: none !important } }
-@media print { body { max-width: none } form, #link { display: none } .scroll { max-height: none; overflow: visible } section, .tiles > div { break-inside: avoid } }
+@media print { body { max-width: none } table { font-size: .75rem } form, #link { display: none } .scroll { max-height: none; overflow: visible } section, .tiles > div { break-inside: avoid } }
 `;

@@ -1,4 +1,4 @@
-import { fits } from "../fits.ts";
+import { fitting } from "../fitting.ts";
 import { patching } from "./browser/patch.ts";
 import { sampling } from "./browser/samples.ts";
 import { bandWidth, figures, relayTypes } from "./figures.ts";
@@ -7,7 +7,7 @@ import { words } from "./words.ts";
 
 /** What the page and its script have in common. Each function needs nothing outside of itself: the script gets its text. */
 export const tools = {
-  fits,
+  fitting,
   figures,
   bandWidth,
   failureRow,

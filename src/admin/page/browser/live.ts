@@ -45,7 +45,7 @@ export function live(tools: Tools): void {
 
   function showSessions(): void {
     const { place, way } = tools.sorting(sort(), tools.sessionColumns);
-    const shown = last.sessions.filter((session) => tools.fits(session, filter()));
+    const shown = last.sessions.filter(tools.fitting(filter()));
     patch.table(
       "sessions",
       tools.sorted(shown.map((session) => sessionRow(session, samples.rate(session.id), words)), place, way),
