@@ -36,6 +36,7 @@ export async function startLog(config: LogConfig, clock: Clock): Promise<Emit> {
   // A busy gateway makes thousands of these a second, and half of what one costs is the way through LogTape.
   const say = (fields: Record<string, unknown>) => output.add(line("info", "session", fields));
   const saysInfo = config.logLevel === "debug" || config.logLevel === "info";
+  lostLogLines = () => output.lostInAll;
   const { listener, end } = eventLog(config, clock, saysInfo ? say : undefined);
   stopLog = () => {
     end();
@@ -53,6 +54,9 @@ export async function startLog(config: LogConfig, clock: Clock): Promise<Emit> {
 
 /** Writes what is still buffered, and what was left out. */
 export let stopLog = () => {};
+
+/** Lines of this thread that could not be written. */
+export let lostLogLines = () => 0;
 
 export const log = getLogger("gate46");
 

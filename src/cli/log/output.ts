@@ -16,8 +16,10 @@ export class LogOutput {
   readonly #to: { readonly fd: number };
   readonly #notice: (lost: number, why: string) => string;
   #waiting = "";
+  /** Not told of yet. */
   #lost = 0;
   #why = "";
+  #lostInAll = 0;
   /** Whether what was written last may end within a line. */
   #torn = false;
   #flushing: (() => void) | undefined;
@@ -29,12 +31,13 @@ export class LogOutput {
     this.#notice = notice;
   }
 
+  /** Lines that could not be written since the start. */
+  get lostInAll(): number {
+    return this.#lostInAll;
+  }
+
   add(lines: string): void {
-    if (this.#waiting.length > MAX_WAITING_SIZE) {
-      this.#lost++;
-      this.#why = "they were not read";
-      return;
-    }
+    if (this.#waiting.length > MAX_WAITING_SIZE) return this.#lose(1, "they were not read");
     this.#waiting += lines;
     if (this.#waiting.length < FLUSH_SIZE) this.#flushing ??= this.#clock.after(FLUSH_MS, () => this.flush());
     else this.flush();
@@ -64,10 +67,15 @@ export class LogOutput {
     } else {
       // One that is gone does not, nor what a full disk could not take.
       this.#torn = written === 0 || bytes[written - 1] !== LINE_END; // Deno does not say what it wrote before it failed
-      this.#lost += lineCount(lines.subarray(Math.max(written, gap.length)));
+      this.#lose(lineCount(lines.subarray(Math.max(written, gap.length))), why);
       this.#waiting = "";
-      this.#why = why;
     }
+  }
+
+  #lose(count: number, why: string): void {
+    this.#lost += count;
+    this.#lostInAll += count;
+    this.#why = why;
   }
 }
 

@@ -7,6 +7,7 @@ import type { Emit } from "../../events.ts";
 import { addressText } from "../../protocol/address.ts";
 import { ProcessFigures } from "./figures.ts";
 import type { HostWatch } from "./host_watch.ts";
+import { lostLogLines } from "../log/log.ts";
 import type { Reload } from "./reload.ts";
 import type { Service } from "../service/service.ts";
 import { runtime, version } from "../version.ts";
@@ -154,6 +155,7 @@ export class Running implements AdminSource {
       silentWorkers,
       maxSessions: this.#reload!.config.gateway.maxSessions,
       health: this.health(),
+      lostLogLines: lostLogLines(),
       figures: this.#figures.now(),
     };
   }

@@ -23,7 +23,7 @@ import { gatewayContext } from "../service/composition.ts";
 import { parseConfigText } from "../files/config_file.ts";
 import { Exchange } from "./exchange.ts";
 import { emittingEar, openNaming } from "../service/names.ts";
-import { startLog, stopLog } from "../log/log.ts";
+import { lostLogLines, startLog, stopLog } from "../log/log.ts";
 import { socketOptions } from "../service/socket_options.ts";
 import { tlsBy } from "../service/tls.ts";
 import { remoteTls } from "./tls_threads.ts";
@@ -63,7 +63,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
   const clock = engine.timers;
   const startedAt = clock.now();
   const busyMs = () => clock.now() - startedAt - engine.poller.waitedMs;
-  const metrics = new Metrics(activity.sessions, { worker: number, busyMs });
+  const metrics = new Metrics(activity.sessions, { worker: number, busyMs, lostLogLines: () => lostLogLines() });
   const log = await startLog(config, clock);
   const tell = (message: FromWorker) => port.postMessage(message);
   const emit = (event: Event) => {

@@ -1,6 +1,6 @@
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { allActivity } from "../../admin/activity.ts";
-import type { Snapshot } from "../../admin/aggregate.ts";
+import { countedSoFar, type Snapshot } from "../../admin/aggregate.ts";
 import { type ThreadVitals, type Vitals, WORKER_SILENT_MS } from "../../admin/readiness.ts";
 import { allAccept, allNames } from "../../admin/thread_watch.ts";
 import type { Activity, WantedSessions } from "../../admin/status.ts";
@@ -61,6 +61,8 @@ interface Member {
   /** What it said of itself last, and when. */
   vitals: ThreadVitals | undefined;
   heardAt: number;
+  /** What it had counted when it was asked last. */
+  counted: Snapshot;
 }
 
 /** A configuration, and the workers that still need it. */
@@ -82,6 +84,8 @@ export class WorkerPool {
   /** By number; a place is empty while its worker is being replaced. */
   readonly #members: (Member | undefined)[] = [];
   readonly #generations = new Map<number, Generation>();
+  /** By workers that have died. */
+  #counted: Snapshot = [];
   #current: Generation;
   #heardAt = wallMs();
   #restartMs = FIRST_RESTART_MS;
@@ -138,18 +142,19 @@ export class WorkerPool {
     };
   }
 
-  /** What the workers have counted that answer within a moment. */
+  /** Of a worker that does not answer within a moment, or is gone, what is known: a sum that falls is taken for a new start. */
   async metrics(): Promise<readonly Snapshot[]> {
-    return await this.#look({ type: "metrics" }) as readonly Snapshot[];
+    for (const [member, counted] of await this.#look({ type: "metrics" })) member.counted = counted as Snapshot;
+    return [this.#counted, ...this.#members.flatMap((member) => member ? [member.counted] : [])];
   }
 
   async activity(sessions: WantedSessions): Promise<Activity> {
-    const all = await this.#look({ type: "activity", sessions });
-    return allActivity(all as readonly Activity[], sessions.most);
+    const all = (await this.#look({ type: "activity", sessions })).values();
+    return allActivity(Array.from(all) as readonly Activity[], sessions.most);
   }
 
   async endSession(session: number): Promise<boolean> {
-    return (await this.#look({ type: "end-session", session })).includes(true);
+    return Array.from((await this.#look({ type: "end-session", session })).values()).includes(true);
   }
 
   /** Gives new clients what `provision` says. Rejects with NetError where a worker cannot, and then none does. */
@@ -241,6 +246,7 @@ export class WorkerPool {
       wakeFd: undefined,
       vitals: undefined,
       heardAt: wallMs(),
+      counted: [],
     };
     generation.needed.add(member);
     this.#members[number] = member;
@@ -310,6 +316,7 @@ export class WorkerPool {
     if (this.#members[number] !== member) return;
     const { libc, emit } = this.#options;
     this.#members[number] = undefined;
+    this.#counted = countedSoFar(this.#counted, member.counted);
     member.port.close();
     const owners = new DescriptorOwners(this.#descriptors, number);
     for (const fd of owners.owned()) {
@@ -338,18 +345,18 @@ export class WorkerPool {
   }
 
   /** What the workers answer that do within a moment. */
-  async #look(order: Order): Promise<readonly unknown[]> {
-    const answers: unknown[] = [];
+  async #look(order: Order): Promise<ReadonlyMap<Member, unknown>> {
+    const answers = new Map<Member, unknown>();
     let late = () => {};
     const enough = new Promise<void>((resolve) => late = resolve);
     const timer = setTimeout(late, LOOK_MS);
     const all = Promise.all(this.#members.map(async (member) => {
       const answer = await member?.exchange.ask(order).catch(() => undefined);
-      if (answer !== undefined) answers.push(answer);
+      if (member && answer !== undefined) answers.set(member, answer);
     }));
     await Promise.race([all, enough]);
     clearTimeout(timer);
-    return answers.slice();
+    return new Map(answers);
   }
 }
 

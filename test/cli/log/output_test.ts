@@ -92,6 +92,7 @@ test("What a full disk does not take is lost, counted, and told when there is ro
   out.add("four\n");
   await clock.advance(50);
   assert.equal(readFileSync(path, "utf8"), "\nthree\nfour\n6 lost: ENOSPC\n");
+  assert.equal(out.lostInAll, 6);
   out.add("five\n");
   await clock.advance(50);
   assert.match(readFileSync(path, "utf8"), /ENOSPC\nfive\n$/);

@@ -89,12 +89,57 @@ test(
     await until("all are back, each with what it needs and no more", () => pool.sessionCount === 0);
     for (let i = 0; i < 20; i++) (await echoing(addr, echo.addr)).close();
     await until("descriptors are as they were", () => descriptors() <= settled);
-    assert.match(await exposition(await pool.metrics(), formats[0]), /gate46_sessions_ended_total\{end="end"\} \d+/);
     await pool.drain(1_000);
     assert.equal(events.at(-1)?.type, "drained");
     echo.close();
   },
 );
+
+test("what a worker has counted counts on when it hangs or has died, and its gauges only when it hangs", {
+  skip,
+  timeout: 60_000,
+}, async () => {
+  const events: Event[] = [];
+  const echo = await echoServer("127.0.0.1");
+  const { pool, addr } = await startPool(1, events);
+  const figures = async () => {
+    const text = await exposition(await pool.metrics(), formats[0]);
+    const figure = (name: string) => Number(new RegExp(`^gate46_${name} (\\d+)$`, "m").exec(text)?.[1]);
+    return {
+      ended: figure('sessions_ended_total{end="end"}'),
+      timed: figure('session_seconds_count{relay="A"}'),
+      now: figure("sessions"),
+    };
+  };
+  const endOne = async () => {
+    const client = await echoing(addr, echo.addr);
+    client.socket.end();
+    await client.rest();
+  };
+  for (let i = 0; i < 3; i++) await endOne();
+  await until("three are counted", async () => (await figures()).ended === 3);
+  const staying = await echoing(addr, echo.addr);
+  assert.deepEqual(await figures(), { ended: 3, timed: 3, now: 1 });
+  for (let deaths = 1; deaths <= 2; deaths++) {
+    await ask(addr, Command.Connect, "die.example", 80).catch(() => {});
+    await until("the death is told", () => events.filter(({ type }) => type === "worker-died").length === deaths);
+    await until("another is there", async () => (await figures()).now === 0);
+    assert.deepEqual(await figures(), { ended: 2 + deaths, timed: 2 + deaths, now: 0 });
+    await endOne();
+    await until("one more is counted", async () => (await figures()).ended === 3 + deaths);
+  }
+  const hung = ask(addr, Command.Connect, "hang.example", 80).catch(() => {});
+  await until("it does not answer", async () => {
+    const before = performance.now();
+    await figures();
+    return performance.now() - before > 900;
+  });
+  assert.equal((await figures()).ended, 5);
+  staying.close();
+  await pool.drain(0);
+  await hung;
+  echo.close();
+});
 
 test("a worker that hangs is known to, and known again when it goes on", { skip, timeout: 60_000 }, async () => {
   const { pool, addr } = await startPool(1, []);
