@@ -19,11 +19,11 @@ export async function healthcheck(flags: RawOptions): Promise<number> {
   return ready ? 0 : 1;
 }
 
-/** `gate46 sessions`, and `gate46 sessions end ID`. Resolves with the exit code; rejects with NetError and ConfigError. */
+/** `gate46 sessions`, and `gate46 sessions end ID`, `user NAME` or `client IP`. Resolves with the exit code; rejects with NetError and ConfigError. */
 export async function sessionsCommand(
   flags: RawOptions,
   verb: string | undefined,
-  id: string | undefined,
+  [which, name]: readonly (string | undefined)[],
   json: boolean,
 ): Promise<number> {
   if (verb === undefined) {
@@ -32,8 +32,17 @@ export async function sessionsCommand(
     return 0;
   }
   if (verb !== "end") throw new ConfigError(`Cannot do '${verb}' with sessions: there is only end`);
-  if (id === undefined || !/^\d+$/.test(id)) throw new ConfigError(`Cannot end session '${id ?? ""}': not a number`);
-  checked(await ask(flags, "DELETE", `/api/sessions/${id}`));
+  if (which === "user" || which === "client") {
+    if (name === undefined) throw new ConfigError(`Cannot end sessions: say which ${which}'s`);
+    const query = new URLSearchParams({ [which]: name });
+    const { ended } = checked(await ask(flags, "DELETE", `/api/sessions?${query}`)) as { ended: number };
+    process.stdout.write(`${ended} ended\n`);
+    return 0;
+  }
+  if (which === undefined || !/^\d+$/.test(which)) {
+    throw new ConfigError(`Cannot end session '${which ?? ""}': not a number (nor user NAME, nor client IP)`);
+  }
+  checked(await ask(flags, "DELETE", `/api/sessions/${which}`));
   return 0;
 }
 

@@ -62,7 +62,17 @@ for (const target of targets) {
     await until("it drains", () => gateway.output().includes("draining"));
     const draining = await run(target, ["healthcheck", ...at]);
     assert.deepEqual([draining.code, draining.stdout], [1, "draining, 4 sessions\n"]);
-    for (const client of clients) client.close();
+    writeFileSync(tokenFile, "correct-horse-battery\n");
+    for (
+      const [whose, count] of [[["user", "ann"], 0], [["client", "192.0.2.1"], 0], [
+        ["client", "127.0.0.1"],
+        4,
+      ]] as const
+    ) {
+      const { code, stdout } = await run(target, ["sessions", "end", ...whose, ...at]);
+      assert.deepEqual([code, stdout], [0, `${count} ended\n`], whose.join(" "));
+    }
+    for (const client of clients) await client.rest().catch(() => {});
     assert.equal(await gateway.exited, 0);
     const dead = await run(target, ["healthcheck", ...at]);
     assert.equal(dead.code, 1);
