@@ -28,7 +28,7 @@ export async function sessionsCommand(
 ): Promise<number> {
   if (verb === undefined) {
     const { sessions } = checked(await ask(flags, "GET", "/api/status?sessions=1000000")) as Status;
-    process.stdout.write(json ? `${JSON.stringify(sessions)}\n` : table(sessions));
+    await print(json ? `${JSON.stringify(sessions)}\n` : table(sessions));
     return 0;
   }
   if (verb !== "end") throw new ConfigError(`Cannot do '${verb}' with sessions: there is only end`);
@@ -77,6 +77,11 @@ function checked({ status, text }: Answer): unknown {
     // Not ours, or bearer-auth's own words.
   }
   throw new NetError("other", status === 401 ? "Cannot do that: --admin-token-file has another token" : said);
+}
+
+/** Resolves when it has left: on Bun the end of the process would cut what a pipe has no room for yet. */
+function print(text: string): Promise<void> {
+  return new Promise((resolve) => process.stdout.on("error", () => resolve()).write(text, () => resolve()));
 }
 
 function table(sessions: readonly SessionView[]): string {
