@@ -1,7 +1,5 @@
-import { AggregatorRegistry, type MetricObjectWithValues, type MetricValue, Registry } from "prom-client";
-
-/** The metrics of one thread, as it can send them to another. */
-export type Snapshot = readonly MetricObjectWithValues<MetricValue<string>>[];
+import { AggregatorRegistry, Registry } from "prom-client";
+import type { Snapshot } from "./collected.ts";
 
 /** What scrapers may want; the first is for who does not say. */
 export const formats = [Registry.PROMETHEUS_CONTENT_TYPE, Registry.OPENMETRICS_CONTENT_TYPE] as const;
@@ -19,10 +17,6 @@ export async function exposition(snapshots: readonly Snapshot[], format: (typeof
 function withFamilyNames(snapshot: Snapshot): Snapshot {
   return snapshot.map((metric) => ({
     ...metric,
-    name: isCounter(metric) ? metric.name.replace(/_total$/, "") : metric.name,
+    name: metric.type === "counter" ? metric.name.replace(/_total$/, "") : metric.name,
   }));
-}
-
-function isCounter({ type }: Snapshot[number]): boolean {
-  return (type as unknown) === "counter"; // it is a word, whatever its declaration says
 }

@@ -1,7 +1,8 @@
 import { Hono } from "hono";
 import { accepts } from "hono/accepts";
 import { type AdminAccess, changeAccess, countsAccess, pageAccess, readAccess } from "./access.ts";
-import { exposition, formats, type Snapshot } from "./aggregate.ts";
+import { exposition, formats } from "./aggregate.ts";
+import type { Snapshot } from "./collected.ts";
 import { pageHeaders, statusPage } from "./page/page.ts";
 import { tools } from "./page/tools.ts";
 import type { Health } from "./readiness.ts";

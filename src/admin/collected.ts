@@ -1,5 +1,3 @@
-import type { Metric, Registry } from "prom-client";
-
 /** One line of a metric. */
 export interface Sample {
   readonly labels: Readonly<Record<string, string | number>>;
@@ -8,18 +6,33 @@ export interface Sample {
   readonly metricName?: string;
 }
 
-export interface Collected {
+interface Described {
   readonly name: string;
   readonly help: string;
   readonly type: "counter" | "gauge" | "histogram";
+  /** What is told of several threads' values; the sum unless it says otherwise. */
+  readonly aggregator?: "sum" | "min";
+}
+
+export interface Collected extends Described {
   /** Asked at each scrape. */
   samples(): readonly Sample[];
 }
 
-/** Has `registry` ask for samples where it would have counted: the library's own metrics cost a session more than it. */
-export function register(registry: Registry, { name, help, type, samples }: Collected): void {
-  const get = () => Promise.resolve({ name, help, type, aggregator: "sum", values: samples() });
-  registry.registerMetric({ name, get } as unknown as Metric); // of which a registry needs no more
+/** The metrics of one thread, as it can send them to another. */
+export type Snapshot = readonly (Described & { readonly values: readonly Sample[] })[];
+
+/** What a thread counts. The library's own metrics cost a session more than it, and each thread its start. */
+export class Collection {
+  readonly #all: Collected[] = [];
+
+  add(metric: Collected): void {
+    this.#all.push(metric);
+  }
+
+  snapshot(): Snapshot {
+    return this.#all.map(({ samples, ...described }) => ({ aggregator: "sum", ...described, values: samples() }));
+  }
 }
 
 /** The labels of these names with these values. */

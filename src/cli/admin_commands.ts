@@ -4,8 +4,8 @@ import type { SessionView, Status } from "../admin/status.ts";
 import { ConfigError } from "../config/error.ts";
 import type { RawOptions } from "../config/source.ts";
 import { NetError } from "../net/error.ts";
-import { readAdminToken } from "./admin.ts";
 import { type Answer, askAdmin } from "./admin_request.ts";
+import { readAdminToken } from "./admin_token.ts";
 import { loadConfig } from "./config_file.ts";
 
 /** `gate46 healthcheck`: for where there is neither a shell nor curl. Resolves with the exit code. */

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import process from "node:process";
 import { ConfigError } from "../config/error.ts";
 import type { RawOptions } from "../config/source.ts";
-import { readAdminToken } from "./admin.ts";
+import { readAdminToken } from "./admin_token.ts";
 import { loadConfig, loadConfigFile } from "./config_file.ts";
 import { exposedSecrets } from "./secret_files.ts";
 import { readAuthorities, readTlsFiles } from "./tls_files.ts";

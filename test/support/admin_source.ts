@@ -29,7 +29,7 @@ export function adminSource(parts: Partial<AdminSource> = {}): AdminSource {
   return {
     health: () => ready,
     alive: () => true,
-    metrics: async () => [await counted().registry.getMetricsAsJSON()],
+    metrics: () => Promise.resolve([counted().snapshot()]),
     status: () => Promise.resolve(undefined),
     endSession: () => Promise.resolve(false),
     reload: () => Promise.resolve([]),
