@@ -64,7 +64,7 @@ for target in $targets; do
   done
 done
 sh compile.sh preload >/dev/null
-cp "$DIST/gate46-preload.mjs" scripts/gate46.example.toml scripts/gate46.schema.json "$folder"
+cp "$DIST/gate46-preload.mjs" LICENSE scripts/gate46.example.toml scripts/gate46.schema.json "$folder"
 sh scripts/package/documents.sh "$folder"
 
 runtimes=bun@$(bun --version)
