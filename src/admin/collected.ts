@@ -35,6 +35,24 @@ export class Collection {
   }
 }
 
+/** What threads that are gone have counted, `last` the last of them; gauges tell of now, and are left out. */
+export function countedSoFar(gone: Snapshot, last: Snapshot): Snapshot {
+  return last.filter(({ type }) => type !== "gauge").map((metric) => {
+    const before = gone.find(({ name }) => name === metric.name)?.values ?? [];
+    return { ...metric, values: addedUp([...before, ...metric.values]) };
+  });
+}
+
+function addedUp(samples: readonly Sample[]): readonly Sample[] {
+  const sums = new Map<string, Sample>();
+  for (const sample of samples) {
+    const key = JSON.stringify([sample.metricName, sample.labels]);
+    const sum = sums.get(key);
+    sums.set(key, sum ? { ...sum, value: sum.value + sample.value } : sample);
+  }
+  return [...sums.values()];
+}
+
 /** The labels of these names with these values. */
 export function labelled(names: readonly string[], values: readonly string[]): Readonly<Record<string, string>> {
   return Object.fromEntries(names.map((name, i) => [name, values[i]!]));

@@ -1,9 +1,9 @@
 import { Command, Option } from "commander";
 import { flagName, type OptionKey, optionKeys, optionOf } from "../config/options.ts";
 import type { RawOptions } from "../config/source.ts";
-import { loadConfig } from "./config_file.ts";
+import { loadConfig } from "./files/config_file.ts";
 import type { DoctorFlags } from "./doctor/command.ts";
-import type { ExplainFlags } from "./explain.ts";
+import type { ExplainFlags } from "./commands/explain.ts";
 import { version } from "./version.ts";
 
 /** Shown by `--help`, and by the man page. */
@@ -33,7 +33,7 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
     .configureHelp({ helpWidth: 100 })
     .addHelpText("after", examples)
     .action(async (flags: RawOptions) => {
-      const { serve } = await import("./serve.ts");
+      const { serve } = await import("./serve/serve.ts");
       ended(await serve(() => loadConfig(flags), entry));
     });
   addFlags(root);
@@ -43,25 +43,25 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
   command("hash-password", "read a password from standard input and print the line for --users-file")
     .argument("<name>", "the user's name")
     .action(async (name: string) => {
-      const { hashPasswordCommand } = await import("./hash_password.ts");
+      const { hashPasswordCommand } = await import("./commands/hash_password.ts");
       await hashPasswordCommand(name);
     });
   command("check", "say whether a configuration file is valid, and all that is wrong in it")
     .argument("<config>", "the file")
     .action(async (file: string) => {
-      const { checkCommand } = await import("./config_commands.ts");
+      const { checkCommand } = await import("./commands/config.ts");
       await checkCommand(file);
     });
   const config = command("config", "print the configuration that these flags make, and who says what, without secrets")
     .action(async (flags: RawOptions) => {
-      const { configCommand } = await import("./config_commands.ts");
+      const { configCommand } = await import("./commands/config.ts");
       await configCommand({ ...root.opts<RawOptions>(), ...flags });
     });
   addFlags(config);
   const ofAdmin = ["config", "admin", "adminTokenFile"] as const;
   const healthcheckOf = command("healthcheck", "say whether the gateway here takes clients; exit code 0 or 1")
     .action(async (flags: RawOptions) => {
-      const { healthcheck } = await import("./admin_commands.ts");
+      const { healthcheck } = await import("./commands/admin.ts");
       ended(await healthcheck({ ...root.opts<RawOptions>(), ...flags }));
     });
   addFlags(healthcheckOf, ofAdmin);
@@ -71,7 +71,7 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
     .option("--json", "for machines")
     .action(
       async (end: string | undefined, id: string | undefined, { json, ...flags }: RawOptions & { json?: true }) => {
-        const { sessionsCommand } = await import("./admin_commands.ts");
+        const { sessionsCommand } = await import("./commands/admin.ts");
         ended(await sessionsCommand({ ...root.opts<RawOptions>(), ...flags }, end, id, json === true));
       },
     );
@@ -82,14 +82,14 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
     .requiredOption("--client <IP>", "who asks")
     .option("--user <NAME>", "as whom")
     .action(async (what: string, destination: string, { client, user, ...flags }: ExplainFlags & RawOptions) => {
-      const { explain } = await import("./explain.ts");
+      const { explain } = await import("./commands/explain.ts");
       ended(await explain({ ...root.opts<RawOptions>(), ...flags }, { client, user }, what, destination));
     });
   addFlags(explained, optionKeys.filter((key) => key !== "user"));
   command("completion", "print what completes this command line in a shell")
     .argument("<shell>", "bash, zsh or fish")
     .action(async (shell: string) => {
-      const { completionCommand } = await import("./completion_command.ts");
+      const { completionCommand } = await import("./completion/command.ts");
       completionCommand(root, shell);
     });
   const examined = command("doctor", "say what this host can do with that configuration, and what to change")
