@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""How long a gateway takes from its start to its first answer to a client, and what memory it has when idle:
+"""How long a gateway takes from its start to its first answer to a client, and what memory it has when idle;
+the time of processors is much the same on a busy machine:
 start.py [RUNS] PROGRAM [FLAG...], as start.py 11 dist/gate46-deno --workers 2. Linux."""
-import os, socket, statistics, subprocess, sys, time
+import glob, os, socket, statistics, subprocess, sys, time
 
 PAUSE, GIVE_UP, IDLE = 0.001, 20, 1  # s
 
@@ -17,8 +18,9 @@ def run(command):
                 sys.exit("start.py: Cannot measure %s: it does not serve" % " ".join(command))
             time.sleep(PAUSE)
         milliseconds = 1000 * (time.perf_counter() - started)
+        busy = processors(gateway.pid)
         time.sleep(IDLE)
-        return milliseconds, resident(gateway.pid)
+        return milliseconds, busy, resident(gateway.pid)
     finally:
         gateway.kill()
         gateway.wait()
@@ -31,6 +33,10 @@ def answers(addr):
     except OSError:
         return False
 
+def processors(pid):
+    threads = glob.glob("/proc/%d/task/*/schedstat" % pid)
+    return sum(int(open(thread).read().split()[0]) for thread in threads) / 1e6
+
 def resident(pid):
     with open("/proc/%d/status" % pid) as status:
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:")) / 1024
@@ -38,6 +44,7 @@ def resident(pid):
 runs, command = (int(sys.argv[1]), sys.argv[2:]) if sys.argv[1:2] and sys.argv[1].isdigit() else (11, sys.argv[1:])
 if not command:
     sys.exit(__doc__)
-times, sizes = zip(*(run(command) for _ in range(runs)))
-print("%s: %.0f ms to the first answer (%.0f to %.0f), %.0f MB" % (
-    os.path.basename(command[0]), statistics.median(times), min(times), max(times), statistics.median(sizes)))
+times, busy, sizes = zip(*(run(command) for _ in range(runs)))
+print("%s: %.0f ms to the first answer (%.0f to %.0f), %.0f ms of processors, %.0f MB" % (
+    os.path.basename(command[0]), statistics.median(times), min(times), max(times), statistics.median(busy),
+    statistics.median(sizes)))
