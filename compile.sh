@@ -9,6 +9,7 @@
 # darwin-arm64 windows-x64. `deno compile` downloads a denort: for this machine, DENORT_BIN can name one that is here
 # already, and DENO the deno of its version. Another target's bun comes from the npm registry, or is downloaded too.
 # Exits with 1 when something cannot be made, 2 on wrong arguments, 3 when nothing is wrong but a download that failed.
+# shellcheck disable=SC2317 # with_bun and with_deno are called by what $runtime says
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 cd "$root"
@@ -116,7 +117,8 @@ bundled() { # ENTRY OUT [FLAG...]
 preload() {
   made=$dist/gate46-preload.mjs
   rm -f "$made"
-  bundled src/sockslib/socksify/preload.ts "$made"
+  bundled src/sockslib/socksify/preload.ts "$work/preload.mjs"
+  grep -v '^// node_modules/' "$work/preload.mjs" >"$made" # where packages lie differs by who installed them
   echo "$made, $(($(wc -c <"$made") / 1000)) kB"
 }
 

@@ -2,8 +2,7 @@
  * gate46: a dual-stack SOCKSv5 gateway (RFC 1928, RFC 1929, RFC 3089) on Deno and on Bun. Run it, or import its parts.
  */
 import process from "node:process";
-import { main } from "./src/cli/main.ts";
-import { startWorker, workerStart } from "./src/cli/workers/worker.ts";
+import { workerStart } from "./src/cli/workers/worker_messages.ts";
 
 export { Gateway } from "./src/gateway/gateway.ts";
 export { Ruleset } from "./src/gateway/ruleset.ts";
@@ -21,6 +20,10 @@ export { ReplyError } from "./src/sockslib/reply_error.ts";
 export { NetError } from "./src/net/error.ts";
 export type { Event, SessionRecord } from "./src/events.ts";
 
+// Each thread loads what it needs itself: clients wait for that.
 const start = workerStart();
-if (start) await startWorker(start);
-else if (import.meta.main) process.exit(await main(process.argv.slice(2), new URL(import.meta.url)));
+if (start) await (await import("./src/cli/workers/worker.ts")).startWorker(start);
+else if (import.meta.main) {
+  const { main } = await import("./src/cli/main.ts");
+  process.exit(await main(process.argv.slice(2), new URL(import.meta.url)));
+}

@@ -64,7 +64,7 @@ for target in $targets; do
   done
 done
 sh compile.sh preload >/dev/null
-cp "$DIST/gate46-preload.mjs" scripts/gate46.example.toml scripts/gate46.schema.json "$folder"
+cp "$DIST/gate46-preload.mjs" LICENSE scripts/gate46.example.toml scripts/gate46.schema.json "$folder"
 sh scripts/package/documents.sh "$folder"
 
 runtimes=bun@$(bun --version)
@@ -81,6 +81,7 @@ time       $(date -u -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%dT%H:%M:%SZ)
 made with  $runtimes npm@$(npm --version) $(xz --version | sed -n 's/^xz (XZ Utils) /xz@/p') on $host
 by         sh scripts/release.sh${dry:+ --dry-run}, which makes the same octets of the same commit with the same tools
 TEXT
+# shellcheck disable=SC2094 # find leaves out what is written
 (cd "$folder" && find . -type f ! -name SHA256SUMS | sed 's|^\./||' | LC_ALL=C sort | xargs sha256sum >SHA256SUMS)
 (cd "$folder" && sha256sum --quiet -c SHA256SUMS)
 for what in $left_out; do echo "left out: $what, whose runtime cannot be downloaded here" >&2; done

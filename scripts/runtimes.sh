@@ -1,5 +1,6 @@
 # Sourced, with `root` set. Those of deno and bun that this machine has are used; what is missing comes from the npm
 # registry into scripts/toolchain, by npm or by the one runtime that is there.
+# shellcheck shell=sh disable=SC2015,SC2154 # it is sourced
 toolchain=$root/scripts/toolchain
 PATH=$PATH:$toolchain/node_modules/.bin
 export PATH

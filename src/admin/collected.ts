@@ -1,5 +1,3 @@
-import type { Metric, Registry } from "prom-client";
-
 /** One line of a metric. */
 export interface Sample {
   readonly labels: Readonly<Record<string, string | number>>;
@@ -8,18 +6,51 @@ export interface Sample {
   readonly metricName?: string;
 }
 
-export interface Collected {
+interface Described {
   readonly name: string;
   readonly help: string;
   readonly type: "counter" | "gauge" | "histogram";
+  /** What is told of several threads' values; the sum unless it says otherwise. */
+  readonly aggregator?: "sum" | "min";
+}
+
+export interface Collected extends Described {
   /** Asked at each scrape. */
   samples(): readonly Sample[];
 }
 
-/** Has `registry` ask for samples where it would have counted: the library's own metrics cost a session more than it. */
-export function register(registry: Registry, { name, help, type, samples }: Collected): void {
-  const get = () => Promise.resolve({ name, help, type, aggregator: "sum", values: samples() });
-  registry.registerMetric({ name, get } as unknown as Metric); // of which a registry needs no more
+/** The metrics of one thread, as it can send them to another. */
+export type Snapshot = readonly (Described & { readonly values: readonly Sample[] })[];
+
+/** What a thread counts. The library's own metrics cost a session more than it, and each thread its start. */
+export class Collection {
+  readonly #all: Collected[] = [];
+
+  add(metric: Collected): void {
+    this.#all.push(metric);
+  }
+
+  snapshot(): Snapshot {
+    return this.#all.map(({ samples, ...described }) => ({ aggregator: "sum", ...described, values: samples() }));
+  }
+}
+
+/** What threads that are gone have counted, `last` the last of them; gauges tell of now, and are left out. */
+export function countedSoFar(gone: Snapshot, last: Snapshot): Snapshot {
+  return last.filter(({ type }) => type !== "gauge").map((metric) => {
+    const before = gone.find(({ name }) => name === metric.name)?.values ?? [];
+    return { ...metric, values: addedUp([...before, ...metric.values]) };
+  });
+}
+
+function addedUp(samples: readonly Sample[]): readonly Sample[] {
+  const sums = new Map<string, Sample>();
+  for (const sample of samples) {
+    const key = JSON.stringify([sample.metricName, sample.labels]);
+    const sum = sums.get(key);
+    sums.set(key, sum ? { ...sum, value: sum.value + sample.value } : sample);
+  }
+  return [...sums.values()];
 }
 
 /** The labels of these names with these values. */

@@ -1,5 +1,4 @@
-import type { Registry } from "prom-client";
-import { keyOf, labelled, register, type Sample } from "./collected.ts";
+import { type Collection, keyOf, labelled, type Sample } from "./collected.ts";
 
 export interface DistributionOptions {
   readonly name: string;
@@ -22,10 +21,10 @@ export class Distribution {
   readonly #options: DistributionOptions;
   readonly #observed = new Map<string, Observed>();
 
-  constructor(registry: Registry, options: DistributionOptions) {
+  constructor(collection: Collection, options: DistributionOptions) {
     this.#options = options;
     const { name, help } = options;
-    register(registry, { name, help, type: "histogram", samples: () => this.#samples() });
+    collection.add({ name, help, type: "histogram", samples: () => this.#samples() });
   }
 
   /** The labels' values in the order of their names. */

@@ -1,7 +1,7 @@
-import { Gauge, Registry } from "prom-client";
 import { AddressType, Command, commandName, Reply, replyLabel } from "../protocol/codes.ts";
 import { type DropReason, type Emit, type Event, relayType, type SessionEnd, type SessionRecord } from "../events.ts";
 import type { ByteCounts } from "../net/socket.ts";
+import { Collection, keyOf, type Sample, type Snapshot } from "./collected.ts";
 import { Distribution } from "./distribution.ts";
 import { type Add, Tally, type TallyOptions } from "./tally.ts";
 
@@ -39,7 +39,7 @@ export interface ThreadCounts {
 
 /** Counts events of one thread for Prometheus. Every label has a closed set of values: nothing a client sends becomes one. */
 export class Metrics {
-  readonly registry = new Registry();
+  readonly #collection = new Collection();
   readonly #live: ReadonlySet<SessionRecord>;
   #users: ReadonlySet<string> | undefined;
   readonly #sessions = this.#counter("sessions_ended_total", "Sessions ended, by how", ["end"]);
@@ -93,18 +93,18 @@ export class Metrics {
     3_600,
     86_400,
   ]);
-  /** Of several threads the one that fares worst is told. */
-  readonly #upstreams = new Gauge({
-    name: "gate46_upstream_up",
-    help: "Whether a chain of upstream gateways can be reached",
-    labelNames: ["upstream", "chain"],
-    aggregator: "min",
-    registers: [this.registry],
-  });
+  readonly #upstreams = new Map<string, Sample>();
 
   /** `live` are the sessions under way; one that ends is no longer among them when that is told here. */
   constructor(live: ReadonlySet<SessionRecord>, thread?: ThreadCounts) {
     this.#live = live;
+    this.#collection.add({
+      name: "gate46_upstream_up",
+      help: "Whether a chain of upstream gateways can be reached",
+      type: "gauge",
+      aggregator: "min", // the thread that fares worst is told
+      samples: () => Array.from(this.#upstreams.values()),
+    });
     this.#tally({ name: "sessions", help: "Sessions now", gauge: true, now: (add) => add(live.size) });
     this.#tally({
       name: "relaying_sessions",
@@ -143,6 +143,10 @@ export class Metrics {
     for (const total of [this.#faults, this.#acceptFailures]) total.add(0);
   }
 
+  snapshot(): Snapshot {
+    return this.#collection.snapshot();
+  }
+
   /** From now on these users have counts of their own, and all others one together; none have where it is undefined. */
   nameUsers(users: readonly string[] | undefined): void {
     this.#users = users && new Set(users);
@@ -166,11 +170,13 @@ export class Metrics {
       case "accept-failing":
         this.#acceptFailures.add(1);
         break;
-      case "upstream":
-        this.#upstreams.set({ upstream: event.upstream, chain: event.chain }, event.up ? 1 : 0);
+      case "upstream": {
+        const { upstream, chain, up } = event;
+        this.#upstreams.set(keyOf([upstream, chain]), { labels: { upstream, chain }, value: up ? 1 : 0 });
         break;
+      }
       case "reconfigured":
-        this.#upstreams.reset();
+        this.#upstreams.clear();
         break;
       case "fault":
         this.#faults.add(1);
@@ -236,11 +242,11 @@ export class Metrics {
   }
 
   #tally(options: TallyOptions): Tally {
-    return new Tally(this.registry, { ...options, name: `gate46_${options.name}` });
+    return new Tally(this.#collection, { ...options, name: `gate46_${options.name}` });
   }
 
   #histogram(name: string, help: string, labels: readonly string[], buckets: readonly number[]): Distribution {
-    return new Distribution(this.registry, { name: `gate46_${name}`, help, labels, buckets });
+    return new Distribution(this.#collection, { name: `gate46_${name}`, help, labels, buckets });
   }
 }
 

@@ -1,6 +1,5 @@
-import { Registry } from "prom-client";
 import type { Emit } from "../events.ts";
-import type { Snapshot } from "./aggregate.ts";
+import { Collection, type Snapshot } from "./collected.ts";
 import type { Health } from "./readiness.ts";
 import { Tally, type TallyOptions } from "./tally.ts";
 
@@ -32,7 +31,7 @@ export interface ProgramFacts {
 
 /** The program's own metrics, beside those of the threads that serve clients. */
 export class ProgramMetrics {
-  readonly #registry = new Registry();
+  readonly #collection = new Collection();
   readonly #facts: () => ProgramFacts;
   readonly #now: () => number;
   /** Of the scrape under way. */
@@ -113,9 +112,9 @@ export class ProgramMetrics {
     }
   };
 
-  async snapshot(): Promise<Snapshot> {
+  snapshot(): Snapshot {
     this.#seen = this.#facts(); // once: some of it costs a look at the system
-    return await this.#registry.getMetricsAsJSON();
+    return this.#collection.snapshot();
   }
 
   /** By the names that every client library of Prometheus gives them. */
@@ -150,6 +149,6 @@ export class ProgramMetrics {
   }
 
   #tally(options: TallyOptions): Tally {
-    return new Tally(this.#registry, options);
+    return new Tally(this.#collection, options);
   }
 }

@@ -1,5 +1,4 @@
-import type { Registry } from "prom-client";
-import { keyOf, labelled, register, type Sample } from "./collected.ts";
+import { type Collection, keyOf, labelled, type Sample } from "./collected.ts";
 
 /** Adds to what the labels with these values count, in the order of their names. */
 export type Add = (count: number, ...values: readonly string[]) => void;
@@ -20,8 +19,8 @@ type Counts = Map<string, { readonly values: readonly string[]; count: number }>
 export class Tally {
   readonly #counts: Counts = new Map();
 
-  constructor(registry: Registry, { name, help, labels = [], gauge = false, now }: TallyOptions) {
-    register(registry, {
+  constructor(collection: Collection, { name, help, labels = [], gauge = false, now }: TallyOptions) {
+    collection.add({
       name,
       help,
       type: gauge ? "gauge" : "counter",

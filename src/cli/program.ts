@@ -1,13 +1,9 @@
 import { Command, Option } from "commander";
 import { flagName, type OptionKey, optionKeys, optionOf } from "../config/options.ts";
 import type { RawOptions } from "../config/source.ts";
-import { healthcheck, sessionsCommand } from "./commands/admin.ts";
-import { checkCommand, configCommand } from "./commands/config.ts";
 import { loadConfig } from "./files/config_file.ts";
 import type { DoctorFlags } from "./doctor/command.ts";
-import { explain, type ExplainFlags } from "./commands/explain.ts";
-import { hashPasswordCommand } from "./commands/hash_password.ts";
-import { serve } from "./serve/serve.ts";
+import type { ExplainFlags } from "./commands/explain.ts";
 import { version } from "./version.ts";
 
 /** Shown by `--help`, and by the man page. */
@@ -23,7 +19,7 @@ Each flag can also be a variable (GATE46_LOG_LEVEL) or a key of the file (log_le
 variables the file.
 `;
 
-/** The command line. `ended` is told the exit code of a command that has one. */
+/** The command line; what a command does is loaded when it is given. `ended` is told the exit code of one that has one. */
 export function program(entry: URL, ended: (exitCode: number) => void): Command {
   const root = new Command("gate46")
     .usage("[serve] [flags]")
@@ -36,23 +32,38 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
     .configureOutput({ writeErr() {} }) // main.ts says it in one line
     .configureHelp({ helpWidth: 100 })
     .addHelpText("after", examples)
-    .action(async (flags: RawOptions) => ended(await serve(() => loadConfig(flags), entry)));
+    .action(async (flags: RawOptions) => {
+      const { serve } = await import("./serve/serve.ts");
+      ended(await serve(() => loadConfig(flags), entry));
+    });
   addFlags(root);
   const command = (name: string, description: string) =>
     root.command(name).description(description).exitOverride().configureOutput({ writeErr() {} })
       .configureHelp({ helpWidth: 100 });
   command("hash-password", "read a password from standard input and print the line for --users-file")
     .argument("<name>", "the user's name")
-    .action(hashPasswordCommand);
+    .action(async (name: string) => {
+      const { hashPasswordCommand } = await import("./commands/hash_password.ts");
+      await hashPasswordCommand(name);
+    });
   command("check", "say whether a configuration file is valid, and all that is wrong in it")
     .argument("<config>", "the file")
-    .action(checkCommand);
+    .action(async (file: string) => {
+      const { checkCommand } = await import("./commands/config.ts");
+      await checkCommand(file);
+    });
   const config = command("config", "print the configuration that these flags make, and who says what, without secrets")
-    .action((flags: RawOptions) => configCommand({ ...root.opts<RawOptions>(), ...flags }));
+    .action(async (flags: RawOptions) => {
+      const { configCommand } = await import("./commands/config.ts");
+      await configCommand({ ...root.opts<RawOptions>(), ...flags });
+    });
   addFlags(config);
   const ofAdmin = ["config", "admin", "adminTokenFile"] as const;
   const healthcheckOf = command("healthcheck", "say whether the gateway here takes clients; exit code 0 or 1")
-    .action(async (flags: RawOptions) => ended(await healthcheck({ ...root.opts<RawOptions>(), ...flags })));
+    .action(async (flags: RawOptions) => {
+      const { healthcheck } = await import("./commands/admin.ts");
+      ended(await healthcheck({ ...root.opts<RawOptions>(), ...flags }));
+    });
   addFlags(healthcheckOf, ofAdmin);
   const sessions = command("sessions", "list the sessions of the gateway here, or end some")
     .argument("[end]", "end")
@@ -65,7 +76,10 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
         which: string | undefined,
         name: string | undefined,
         { json, ...flags }: RawOptions & { json?: true },
-      ) => ended(await sessionsCommand({ ...root.opts<RawOptions>(), ...flags }, end, [which, name], json === true)),
+      ) => {
+        const { sessionsCommand } = await import("./commands/admin.ts");
+        ended(await sessionsCommand({ ...root.opts<RawOptions>(), ...flags }, end, [which, name], json === true));
+      },
     );
   addFlags(sessions, ofAdmin);
   const explained = command("explain", "say what would become of a request, by which rule, and in which order")
@@ -73,9 +87,10 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
     .argument("<destination>", "as example.org:443")
     .requiredOption("--client <IP>", "who asks")
     .option("--user <NAME>", "as whom")
-    .action(async (what: string, destination: string, { client, user, ...flags }: ExplainFlags & RawOptions) =>
-      ended(await explain({ ...root.opts<RawOptions>(), ...flags }, { client, user }, what, destination))
-    );
+    .action(async (what: string, destination: string, { client, user, ...flags }: ExplainFlags & RawOptions) => {
+      const { explain } = await import("./commands/explain.ts");
+      ended(await explain({ ...root.opts<RawOptions>(), ...flags }, { client, user }, what, destination));
+    });
   addFlags(explained, optionKeys.filter((key) => key !== "user"));
   command("completion", "print what completes this command line in a shell")
     .argument("<shell>", "bash, zsh or fish")

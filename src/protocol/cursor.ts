@@ -7,9 +7,11 @@ export interface Decoded<T> {
 /** Decodes one message from the head of `bytes`: undefined means "need more", ProtocolError "this is no message". */
 export type Decode<T> = (bytes: Uint8Array) => Decoded<T> | undefined;
 
-/** Runs off the end of a Cursor; never leaves decode(). */
-class NeedMore extends Error {}
-const needMore = new NeedMore("need more");
+/**
+ * Thrown by a Cursor at its end; never leaves decode(). No Error: for the stack of one that is made while modules load, V8
+ * reads the whole executable's source again, and each thread starts 25 ms later.
+ */
+const needMore = Symbol("need more");
 
 /** Reads network-order fields from the head of a buffer. The views it hands out share the buffer's memory. */
 export class Cursor {

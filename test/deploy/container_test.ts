@@ -74,15 +74,17 @@ const skipDeno = skip || skipped("container_test.ts, deno", denort ? false : "th
 
 for (const [runtime, skip_, given] of [["bun", skip, undefined], ["deno", skipDeno, denort]] as const) {
   test(
-    `the image of the Dockerfile, ${runtime}: the executable and its libraries; it serves, reloads, drains with nothing but compose.yaml gives it`,
+    `the image of the Dockerfile, ${runtime}: the executable, its libraries and notices; it serves, reloads, drains with nothing but compose.yaml gives it`,
     {
       skip: skip_,
     },
     async () => {
       const image = buildImage(given);
       try {
-        assert.deepEqual(filesOf(image.root).filter((path) => !/\/lib(64)?\/.*\.so\.\d+$/.test(path)), [
+        assert.deepEqual(filesOf(image.root).filter((path) => !/\/lib(64)?\/.*\.so\.\d+$/.test(path)).sort(), [
           "/usr/local/bin/gate46",
+          "/usr/share/doc/gate46/LICENSE",
+          "/usr/share/doc/gate46/notices.txt",
         ]);
         assert.match(image.config.User, /^[1-9]\d+:[1-9]\d+$/);
         assert.equal(image.config.StopSignal, "SIGTERM");

@@ -48,7 +48,7 @@ describe("a dry run of the release", { skip }, () => {
     assert.equal(spawnSync("sha256sum", ["--quiet", "-c", "SHA256SUMS"], { cwd: join(folder, "one") }).status, 0);
   });
 
-  test("the list of packages has all that are in the bundle, no other, and the runtime", () => {
+  test("the list of packages has all that are in the bundle, no other, and the runtime; their licences go along", () => {
     const metafile = join(folder, "bundle.json");
     const bun = spawnSync("bun", [
       ...["build", "--target=bun", `--metafile=${metafile}`, "--outfile", join(folder, "bundle.js"), "mod.ts"],
@@ -66,6 +66,8 @@ describe("a dry run of the release", { skip }, () => {
       [...new Set(bundled)].sort(),
     );
     assert.ok(listed.includes("bun"));
+    const noticed = Array.from(read("gate46.notices.txt").matchAll(/^== (\S+)/gm), ([, name]) => name!);
+    assert.deepEqual(noticed.sort(), [...new Set(bundled)].sort());
     assert.equal(metadata.component.name, "gate46");
   });
 

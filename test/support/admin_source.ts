@@ -29,7 +29,7 @@ export function adminSource(parts: Partial<AdminSource> = {}): AdminSource {
   return {
     health: () => ready,
     alive: () => true,
-    metrics: async () => [await counted().registry.getMetricsAsJSON()],
+    metrics: () => Promise.resolve([counted().snapshot()]),
     status: () => Promise.resolve(undefined),
     endSessions: () => Promise.resolve(0),
     reload: () => Promise.resolve([]),

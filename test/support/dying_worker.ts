@@ -1,5 +1,6 @@
 import { workerData } from "node:worker_threads";
-import { startWorker, workerStart } from "../../src/cli/workers/worker.ts";
+import { startWorker } from "../../src/cli/workers/worker.ts";
+import { workerStart } from "../../src/cli/workers/worker_messages.ts";
 
 /** Longer than who hangs is waited for, and no longer than a test waits (ms). */
 const HANG_MS = 13_000;

@@ -54,6 +54,7 @@ put "$work/documents/_gate46" usr/share/zsh/vendor-completions/_gate46
 put "$root/scripts/gate46.example.toml" usr/share/doc/gate46/examples/gate46.example.toml
 put "$root/CHANGELOG.md" usr/share/doc/gate46/changelog
 put "$here/copyright" usr/share/doc/gate46/copyright
+put "$work/documents/gate46.notices.txt" usr/share/doc/gate46/notices.txt
 put "$here/lintian-overrides" usr/share/lintian/overrides/gate46
 filled changelog >"$doc/changelog.Debian"
 gzip -9n "$doc/changelog" "$doc/changelog.Debian" "$tree/usr/share/man/man1/gate46.1"

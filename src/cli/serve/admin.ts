@@ -1,6 +1,7 @@
-import { adminApp, type AdminSource } from "../../admin/app.ts";
+import type { AdminSource } from "../../admin/app.ts";
 import { isLoopback } from "../../config/listen.ts";
 import { addressText } from "../../protocol/address.ts";
+import type { Fetch } from "../../net/http.ts";
 import { serveHttp } from "../../net/mod.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { log } from "../log/log.ts";
@@ -18,7 +19,12 @@ export async function startAdmin(
   source: AdminSource,
   { token, mode }: { readonly token: string | undefined; readonly mode: number },
 ): Promise<Admin> {
-  const { fetch } = adminApp(source, { token, exposed: !isLoopback(addr.host), unix: addr.unix !== undefined });
+  const access = { token, exposed: !isLoopback(addr.host), unix: addr.unix !== undefined };
+  let app: Promise<{ readonly fetch: Fetch }> | undefined; // loaded for who asks first: clients do not wait for it
+  const fetch: Fetch = async (request) => {
+    app ??= import("../../admin/app.ts").then(({ adminApp }) => adminApp(source, access));
+    return await (await app).fetch(request);
+  };
   const server = await serveHttp(addr, { fetch, mode });
   log.info(`admin on ${addressText(server.addr)}`);
   return { addr: server.addr, close: server.close };

@@ -1,4 +1,4 @@
-import type { Snapshot } from "../../admin/aggregate.ts";
+import type { Snapshot } from "../../admin/collected.ts";
 import type { AdminSource } from "../../admin/app.ts";
 import { type ProgramFacts, ProgramMetrics } from "../../admin/program_metrics.ts";
 import { type Health, isAlive, noNamesFacts, readiness, type Vitals } from "../../admin/readiness.ts";
@@ -106,7 +106,7 @@ export class Running implements AdminSource {
 
   async metrics(): Promise<readonly Snapshot[] | undefined> {
     const service = this.#service;
-    return service && [...await service.metrics(), await this.#metrics.snapshot()];
+    return service && [...await service.metrics(), this.#metrics.snapshot()];
   }
 
   /** Whether every thread that serves clients still does something. */

@@ -76,7 +76,7 @@ export async function startLocalService(
       return current.naming.servers;
     },
     vitals: () => ({ ...watch.vitals, workers: 1, silentWorkers: 0, heardAt: wallMs() }),
-    metrics: async () => [await metrics.registry.getMetricsAsJSON()],
+    metrics: () => Promise.resolve([metrics.snapshot()]),
     activity: (sessions) => Promise.resolve(activity.activity(systemClock.now(), sessions)),
     endSessions: (unwanted) => Promise.resolve(gateway.endSessions((session) => isUnwanted(unwanted, session))),
     async reload(wanted) {

@@ -1,4 +1,4 @@
-import type { Snapshot } from "../../admin/aggregate.ts";
+import type { Snapshot } from "../../admin/collected.ts";
 import type { Vitals } from "../../admin/readiness.ts";
 import type { Activity, Unwanted, WantedSessions } from "../../admin/status.ts";
 import type { Config } from "../../config/config.ts";

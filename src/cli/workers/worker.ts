@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { isMainThread, receiveMessageOnPort, workerData } from "node:worker_threads";
+import { receiveMessageOnPort } from "node:worker_threads";
 import { ActivityLog, isUnwanted } from "../../admin/activity.ts";
 import { Metrics } from "../../admin/metrics.ts";
 import { ThreadWatch } from "../../admin/thread_watch.ts";
@@ -41,12 +41,6 @@ import {
 /** What a worker asks, but for the configuration that it is about. */
 type Asking = Question extends infer Q ? Q extends unknown ? Omit<Q, "generation"> : never : never;
 
-/** What this thread was started with, where it is a worker of ours. */
-export function workerStart(): WorkerStart | undefined {
-  const start = isMainThread ? undefined : workerData as WorkerStart | undefined;
-  return start?.gate46 === "worker" ? start : undefined;
-}
-
 /** Runs a gateway on the Linux engine in this thread, which from then on waits in the kernel only. */
 export async function startWorker({ port, number, setup, successors, ...start }: WorkerStart): Promise<void> {
   const { config } = await parseConfigText(setup.config);
@@ -80,7 +74,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
   const exchange: Exchange<Question, Order> = new Exchange(tell, (order) => {
     switch (order.type) {
       case "metrics":
-        return metrics.registry.getMetricsAsJSON();
+        return metrics.snapshot();
       case "activity":
         return activity.activity(clock.now(), order.sessions);
       case "end-sessions":

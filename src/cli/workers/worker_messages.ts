@@ -1,4 +1,4 @@
-import type { MessagePort } from "node:worker_threads";
+import { isMainThread, type MessagePort, workerData } from "node:worker_threads";
 import type { ThreadVitals } from "../../admin/readiness.ts";
 import type { Unwanted, WantedSessions } from "../../admin/status.ts";
 import type { Question as DnsQuestion } from "../../dns/message.ts";
@@ -52,6 +52,12 @@ export interface WorkerStart {
   readonly counters: SharedArrayBuffer;
   /** Int32: the last session's number, then each worker's sessions. */
   readonly sessions: SharedArrayBuffer;
+}
+
+/** What this thread was started with, where it is a worker of ours. */
+export function workerStart(): WorkerStart | undefined {
+  const start = isMainThread ? undefined : workerData as WorkerStart | undefined;
+  return start?.gate46 === "worker" ? start : undefined;
 }
 
 /** What a worker cannot do itself, since it waits in the kernel and not for its runtime; by the configuration of `generation`. */

@@ -1,6 +1,6 @@
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { allActivity } from "../../admin/activity.ts";
-import { countedSoFar, type Snapshot } from "../../admin/aggregate.ts";
+import { countedSoFar, type Snapshot } from "../../admin/collected.ts";
 import { type ThreadVitals, type Vitals, WORKER_SILENT_MS } from "../../admin/readiness.ts";
 import { allAccept, allNames } from "../../admin/thread_watch.ts";
 import type { Activity, Unwanted, WantedSessions } from "../../admin/status.ts";
