@@ -19,6 +19,7 @@ import { Engine } from "../net/linux/engine.ts";
 import { linuxNet } from "../net/linux/net.ts";
 import { addressText } from "../protocol/address.ts";
 import { giveThreadTo, openKernel } from "../net/mod.ts";
+import { Departures } from "../net/tls_socket.ts";
 import { gatewayContext } from "./composition.ts";
 import { parseConfigText } from "./config_file.ts";
 import { Exchange } from "./exchange.ts";
@@ -93,6 +94,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
   });
   const ear = emittingEar(emit);
   const net = linuxNet(engine);
+  const departures = new Departures();
   let lastTls = 0;
   const compose = ({ generation, asksForPasswords, otherListeners, countedUsers }: Setup, config: Config) => {
     metrics.nameUsers(countedUsers);
@@ -118,7 +120,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
         clock,
         naming,
         authenticator: asksForPasswords ? askingAuthenticator(asking) : undefined,
-        tls: tlsBy(remoteTls(asking, () => ++lastTls), clock),
+        tls: tlsBy(remoteTls(asking, () => ++lastTls), clock, departures),
         ownListeners: () => [...gateway.addrs, ...otherListeners],
         emit,
         counters,
