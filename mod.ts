@@ -3,7 +3,7 @@
  */
 import process from "node:process";
 import { main } from "./src/cli/main.ts";
-import { startWorker, workerStart } from "./src/cli/worker.ts";
+import { startWorker, workerStart } from "./src/cli/workers/worker.ts";
 
 export { Gateway } from "./src/gateway/gateway.ts";
 export { Ruleset } from "./src/gateway/ruleset.ts";

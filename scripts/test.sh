@@ -66,8 +66,8 @@ total() { # ATTRIBUTE of the whole report; 0 without one
   sed -n "s/.*<testsuites [^>]*$1=\"\([0-9]*\)\".*/\1/p" "$work/report" 2>/dev/null | grep . || echo 0
 }
 
-limited() { # COMMAND...: within half an hour, where there is a way to say so
-  if timeout --foreground 9 true 2>/dev/null; then timeout --foreground -k 9 1800 "$@"; else "$@"; fi
+limited() { # COMMAND...: within forty minutes, where there is a way to say so
+  if timeout --foreground 9 true 2>/dev/null; then timeout --foreground -k 9 2400 "$@"; else "$@"; fi
 }
 
 check "format" deno fmt --check

@@ -15,6 +15,24 @@ export async function exposition(snapshots: readonly Snapshot[], format: (typeof
   return await all.metrics();
 }
 
+/** What threads that are gone have counted, `last` the last of them; gauges tell of now, and are left out. */
+export function countedSoFar(gone: Snapshot, last: Snapshot): Snapshot {
+  return last.filter(({ type }) => (type as unknown) !== "gauge").map((metric) => {
+    const before = gone.find(({ name }) => name === metric.name)?.values ?? [];
+    return { ...metric, values: addedUp([...before, ...metric.values]) };
+  });
+}
+
+function addedUp(values: readonly MetricValue<string>[]): MetricValue<string>[] {
+  const sums = new Map<string, MetricValue<string>>();
+  for (const value of values) {
+    const key = JSON.stringify([(value as { metricName?: string }).metricName, value.labels]);
+    const sum = sums.get(key);
+    sums.set(key, sum ? { ...sum, value: sum.value + value.value } : value);
+  }
+  return [...sums.values()];
+}
+
 /** In OpenMetrics `_total` is of a counter's samples, not of its name; the library adds it to whatever name there is. */
 function withFamilyNames(snapshot: Snapshot): Snapshot {
   return snapshot.map((metric) => ({

@@ -1,4 +1,4 @@
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { accepts } from "hono/accepts";
 import { type AdminAccess, changeAccess, countsAccess, pageAccess, readAccess } from "./access.ts";
 import { exposition, formats, type Snapshot } from "./aggregate.ts";
@@ -48,17 +48,18 @@ export function adminApp(source: AdminSource, access: AdminAccess): Hono {
     return context.body(await exposition(snapshots, format));
   });
   app.get("/", pageAccess(access), async (context) => {
-    const { sort, filter = "" } = context.req.query();
+    const { sort } = context.req.query();
+    const filter = filterOf(context);
     const status = await source.status({ most: tools.maxSessions, filter });
     if (!status) return context.text("not started\n", 503);
     for (const [name, value] of Object.entries(await pageHeaders())) context.header(name, value);
     return context.html(await statusPage(status, { sort, filter }));
   });
   app.get("/api/status", readAccess(access), async (context) => {
-    const { sessions = MAX_SESSIONS, filter = "" } = context.req.query();
+    const { sessions = MAX_SESSIONS } = context.req.query();
     const asked = Number(sessions);
     const most = Number.isInteger(asked) && asked >= 0 ? asked : MAX_SESSIONS;
-    const status = await source.status({ most, filter });
+    const status = await source.status({ most, filter: filterOf(context) });
     context.header("Cache-Control", "no-store");
     return status ? context.json(status) : context.json({ error: "not started" }, 503);
   });
@@ -77,4 +78,9 @@ export function adminApp(source: AdminSource, access: AdminAccess): Hono {
     return context.json({ draining: true }, 202);
   });
   return app;
+}
+
+/** Not all of one that has no end: each session is held against each word of it, in the thread that serves it. */
+function filterOf({ req }: Context): string {
+  return (req.query("filter") ?? "").slice(0, tools.maxFilter);
 }

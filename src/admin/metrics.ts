@@ -1,10 +1,14 @@
 import { Gauge, Registry } from "prom-client";
 import { AddressType, Command, commandName, Reply, replyLabel } from "../protocol/codes.ts";
-import { type Emit, type Event, relayType, type SessionEnd, type SessionRecord } from "../events.ts";
+import { type DropReason, type Emit, type Event, relayType, type SessionEnd, type SessionRecord } from "../events.ts";
+import type { ByteCounts } from "../net/socket.ts";
 import { Distribution } from "./distribution.ts";
-import { Tally, type TallyOptions } from "./tally.ts";
+import { type Add, Tally, type TallyOptions } from "./tally.ts";
 
 const relayTypes = ["A", "B", "C", "D"], directions = ["up", "down"] as const;
+
+/** What a session counts by direction. */
+type Moved = "counts" | "datagrams";
 
 /** Ends of sessions that never said what they want. */
 const handshakeFailures: ReadonlySet<SessionEnd> = new Set<SessionEnd>([
@@ -30,6 +34,7 @@ export interface ThreadCounts {
   readonly worker: number;
   /** How long it did not wait for the kernel, in all (ms). */
   busyMs(): number;
+  lostLogLines(): number;
 }
 
 /** Counts events of one thread for Prometheus. Every label has a closed set of values: nothing a client sends becomes one. */
@@ -54,7 +59,7 @@ export class Metrics {
     help: "Datagrams that went no further",
     labels: ["reason"],
     now: (add) => {
-      for (const { dropped } of this.#live) for (const [reason, count] of Object.entries(dropped)) add(count, reason);
+      for (const { dropped } of this.#live) for (const reason in dropped) add(dropped[reason as DropReason]!, reason);
     },
   });
   readonly #userSessions = this.#counter("user_sessions_total", "Sessions ended, by user", ["user"]);
@@ -62,13 +67,7 @@ export class Metrics {
     name: "user_bytes_total",
     help: "Payload relayed, by user",
     labels: ["user", "direction"],
-    now: (add) => {
-      for (const { username, counts } of this.#live) {
-        const user = this.#user(username);
-        if (user === undefined) continue;
-        for (const direction of directions) add(counts[direction], user, direction);
-      }
-    },
+    now: (add) => this.#addMoved(add, "counts", ({ username }) => this.#user(username)),
   });
   readonly #cache = this.#counter("dns_cache_lookups_total", "Names asked of the cache of DNS answers", ["outcome"]);
   readonly #faults = this.#counter("faults_total", "Errors that nobody foresaw", []);
@@ -123,6 +122,11 @@ export class Metrics {
         help: "How long a thread that serves clients did not wait",
         labels: ["worker"],
         now: (add) => add(thread.busyMs() / 1_000, String(thread.worker)),
+      });
+      this.#tally({
+        name: "log_lines_lost_total", // and ProgramMetrics tells of the main thread's
+        help: "Log lines that could not be written",
+        now: (add) => add(thread.lostLogLines()),
       });
     }
     for (const command of Object.values(Command).map(commandName)) {
@@ -182,7 +186,7 @@ export class Metrics {
     else if (handshakeFailures.has(end!)) this.#handshakes.add(1, end!);
     if (reply !== undefined) this.#replies.add(1, command ?? "none", labelOf(reply));
     if (dialMs !== undefined) this.#dial.observe(dialMs / 1_000, dialledType(session), outcomeOf(reply));
-    for (const reason in session.dropped) this.#dropped.add(session.dropped[reason as "lost"]!, reason);
+    for (const reason in session.dropped) this.#dropped.add(session.dropped[reason as DropReason]!, reason);
     const user = end === "authentication-failed" ? undefined : this.#user(session.username); // which anyone can say
     if (user !== undefined) this.#userSessions.add(1, user);
     if (!relay) return;
@@ -206,18 +210,29 @@ export class Metrics {
   }
 
   /** A counter by relay type and direction that includes the sessions under way. */
-  #moving(name: string, help: string, field: "counts" | "datagrams"): Tally {
+  #moving(name: string, help: string, field: Moved): Tally {
     return this.#tally({
       name,
       help,
       labels: ["relay", "direction"],
-      now: (add) => {
-        for (const session of this.#live) {
-          if (!session.relayType) continue;
-          for (const direction of directions) add(session[field][direction], session.relayType, direction);
-        }
-      },
+      now: (add) => this.#addMoved(add, field, ({ relayType }) => relayType),
     });
+  }
+
+  /** Of the sessions under way, by what each counts for: summed up first, since there may be many. */
+  #addMoved(add: Add, field: Moved, by: (session: SessionRecord) => string | undefined): void {
+    const sums = new Map<string, ByteCounts>();
+    for (const session of this.#live) {
+      const key = by(session);
+      if (key === undefined) continue;
+      const { up, down } = session[field];
+      const sum = sums.get(key);
+      if (sum) {
+        sum.up += up;
+        sum.down += down;
+      } else sums.set(key, { up, down });
+    }
+    for (const [key, sum] of sums) for (const direction of directions) add(sum[direction], key, direction);
   }
 
   #tally(options: TallyOptions): Tally {

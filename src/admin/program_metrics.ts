@@ -25,6 +25,8 @@ export interface ProgramFacts {
   readonly silentWorkers: number;
   readonly maxSessions: number;
   readonly health: Health;
+  /** Of the main thread. */
+  readonly lostLogLines: number;
   readonly figures: Figures;
 }
 
@@ -73,6 +75,11 @@ export class ProgramMetrics {
     });
     this.#gauge("gate46_workers", "Threads that serve clients", ({ workers }) => workers);
     this.#gauge("gate46_workers_silent", "Those of them that do not answer", ({ silentWorkers }) => silentWorkers);
+    this.#tally({
+      name: "gate46_log_lines_lost_total",
+      help: "Log lines that could not be written",
+      now: (add) => add(this.#seen!.lostLogLines),
+    });
     this.#gauge("gate46_sessions_limit", "--max-sessions", ({ maxSessions }) => maxSessions);
     this.#gauge("gate46_config_generation", "Configurations since the start", () => this.#generation);
     this.#gauge(

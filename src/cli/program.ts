@@ -1,13 +1,13 @@
 import { Command, Option } from "commander";
 import { flagName, type OptionKey, optionKeys, optionOf } from "../config/options.ts";
 import type { RawOptions } from "../config/source.ts";
-import { healthcheck, sessionsCommand } from "./admin_commands.ts";
-import { checkCommand, configCommand } from "./config_commands.ts";
-import { loadConfig } from "./config_file.ts";
+import { healthcheck, sessionsCommand } from "./commands/admin.ts";
+import { checkCommand, configCommand } from "./commands/config.ts";
+import { loadConfig } from "./files/config_file.ts";
 import type { DoctorFlags } from "./doctor/command.ts";
-import { explain, type ExplainFlags } from "./explain.ts";
-import { hashPasswordCommand } from "./hash_password.ts";
-import { serve } from "./serve.ts";
+import { explain, type ExplainFlags } from "./commands/explain.ts";
+import { hashPasswordCommand } from "./commands/hash_password.ts";
+import { serve } from "./serve/serve.ts";
 import { version } from "./version.ts";
 
 /** Shown by `--help`, and by the man page. */
@@ -74,7 +74,7 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
   command("completion", "print what completes this command line in a shell")
     .argument("<shell>", "bash, zsh or fish")
     .action(async (shell: string) => {
-      const { completionCommand } = await import("./completion_command.ts");
+      const { completionCommand } = await import("./completion/command.ts");
       completionCommand(root, shell);
     });
   const examined = command("doctor", "say what this host can do with that configuration, and what to change")

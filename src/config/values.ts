@@ -28,6 +28,7 @@ export function parseSize(text: string): number {
 }
 
 export function timeText(ms: number): string {
+  if (ms === 0) return "0s";
   const [unit, size] = Object.entries(units).find(([, size]) => ms % size === 0)!;
   return `${ms / size}${unit}`;
 }

@@ -6,6 +6,7 @@ import type { SocketAddr } from "./socket.ts";
 import { socketAddr } from "./socket_addr.ts";
 import { placeSocket } from "./unix_file.ts";
 
+/** For Deno before 2.9, whose node:http has no deadlines: nor has this, but it can end. */
 export async function serveHttp(addr: SocketAddr, { fetch, mode }: HttpOptions): Promise<HttpServer> {
   const answer = (request: Request) => fetch(request);
   const onListen = () => {};

@@ -11,8 +11,8 @@ export interface HttpServer {
 const CLOSE_MS = 1_000;
 
 /**
- * Both runtimes would wait for who has connected and asks nothing, as browsers do: Bun for 10 s, Deno for ever, and
- * Deno 2.4 cannot cut them once it is shutting down: it throws. So they are left to the end of the program.
+ * Who has connected and asks nothing, as browsers do, would be waited for. Deno 2.4 cannot cut them once it is shutting
+ * down: it throws. So there they are left to the end of the program.
  */
 export async function closeSoon(finished: Promise<void>, cut = () => {}): Promise<void> {
   const { promise: late, resolve } = Promise.withResolvers<void>();

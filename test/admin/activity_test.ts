@@ -54,6 +54,13 @@ describe("What goes on", () => {
     assert.deepEqual(fitting(" "), [102, 10, 102]);
   });
 
+  test("is as many as are wanted where all have moved the same", () => {
+    const log = logOf(...Array.from({ length: 9 }, () => moved(5)));
+    assert.deepEqual(ids(log.activity(9_000, { most: 5 })), [9, 8, 7, 6, 5]);
+    assert.deepEqual(ids(log.activity(9_000, { most: 1 })), [9]);
+    assert.deepEqual(ids(log.activity(9_000, { most: 0 })), []);
+  });
+
   test("counts who came, and who got nothing but a failure", () => {
     const log = logOf({}, {});
     const session = sessionRecord({ end: "refused" });

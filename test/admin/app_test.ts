@@ -95,6 +95,19 @@ describe("The admin endpoint", () => {
     assert.match(text, /^gate46_requests_total\{command="connect"\} 0$/m);
   });
 
+  test("takes no filter that has no end", async () => {
+    const filters: (string | undefined)[] = [];
+    const source = adminSource({
+      status: ({ filter }) => {
+        filters.push(filter);
+        return Promise.resolve(undefined);
+      },
+    });
+    const app = adminApp(source, { exposed: false });
+    for (const path of ["/", "/api/status"]) await app.request(`${path}?filter=${"ab+".repeat(5_000)}`);
+    assert.deepEqual(filters.map((filter) => filter?.length), [200, 200]);
+  });
+
   test("is read only and has nothing else", async () => {
     for (const path of ["/x", "/debug", "/metrics/x", "/../etc/passwd"]) assert.equal((await ask(path)).status, 404);
     for (const method of ["POST", "PUT", "DELETE"]) {

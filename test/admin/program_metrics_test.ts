@@ -25,6 +25,7 @@ const program: ProgramFacts = {
   silentWorkers: 0,
   maxSessions: 10_000,
   health: ready,
+  lostLogLines: 3,
   figures,
 };
 
@@ -47,6 +48,7 @@ describe("ProgramMetrics", () => {
     const well = await ofHealth(ready);
     assert.equal(well['gate46_build_info{version="1.2.3",runtime="bun 1.4.5",engine="linux"}'], "1");
     assert.equal(well["gate46_ready"], "1");
+    assert.equal(well["gate46_log_lines_lost_total"], "3");
     assert.equal(well['gate46_part_ok{part="resolver"}'], "1");
     const draining = await ofHealth(readiness(facts({ draining: true, silentWorkers: 1 })));
     assert.deepEqual([draining["gate46_ready"], draining["gate46_draining"]], ["0", "1"]);

@@ -50,12 +50,12 @@ users = "bob"
 action = "allow" # which opens nothing that is closed
 `;
 mkdirSync(join(folder, "secrets"));
-writeFileSync(join(folder, "secrets/ann"), `${SECRET}\n`);
+writeFileSync(join(folder, "secrets/ann"), `${SECRET}\n`, { mode: 0o600 });
 const file = written("gate46.toml", toml);
 
 function written(name: string, text: string): string {
   const path = join(folder, name);
-  writeFileSync(path, text);
+  writeFileSync(path, text, { mode: 0o600 });
   return path;
 }
 

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { usersFileLine } from "../../src/cli/users_file.ts";
+import { usersFileLine } from "../../src/cli/files/users_file.ts";
 import { Command } from "../../src/protocol/codes.ts";
 import { run, start, targets } from "../support/program.ts";
 import { credentials, readReply, request } from "../support/socks.ts";

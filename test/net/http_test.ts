@@ -1,10 +1,15 @@
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
 import { test } from "node:test";
 import { NetError } from "../../src/net/error.ts";
 import { openNet, serveHttp } from "../../src/net/mod.ts";
 import { addressText } from "../../src/protocol/address.ts";
 import { Tcp } from "../support/tcp.ts";
-import { within } from "../support/until.ts";
+import { until, within } from "../support/until.ts";
+
+function descriptors(): number {
+  return readdirSync("/proc/self/fd").length;
+}
 
 for (const host of ["127.0.0.1", "::1"]) {
   test(`serveHttp() answers on ${host} until it is closed`, async () => {
@@ -49,6 +54,59 @@ test("serveHttp() closes within a moment though somebody has connected and asks 
   silent.close();
   slow.close();
 });
+
+test("serveHttp() waits neither for who asks nothing, or not all, nor for who reads no answer", async () => {
+  const long = "x".repeat(32 << 20);
+  const server = await serveHttp({ host: "127.0.0.1", port: 0 }, { fetch: () => new Response(long) });
+  const before = descriptors();
+  const deaf = await Tcp.to(server.addr), silent = await Tcp.to(server.addr), slow = await Tcp.to(server.addr);
+  deaf.socket.pause();
+  deaf.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  slow.write("GET / HTTP/1.1\r\nHost: x\r\nX: ");
+  const trickle = setInterval(() => slow.write("x"), 500);
+  await until("all have come", () => descriptors() === before + 6);
+  for (const client of [silent, slow]) await client.rest().catch(() => {});
+  clearInterval(trickle);
+  for (const client of [silent, slow]) client.close();
+  await until("who does not read is gone", () => descriptors() === before + 1, 20_000);
+  deaf.close();
+  await server.close();
+});
+
+test("serveHttp() answers though somebody holds all the connections that it lets anybody hold", async () => {
+  const server = await serveHttp({ host: "127.0.0.1", port: 0 }, { fetch: () => new Response("here") });
+  const idle = await Promise.all(Array.from({ length: 300 }, () => Tcp.to(server.addr)));
+  const answer = await fetch(`http://${addressText(server.addr)}/`, { headers: { connection: "close" } });
+  assert.equal(await answer.text(), "here");
+  let ended = 0;
+  for (const client of idle) void client.rest().catch(() => {}).then(() => ended++);
+  await until("the oldest are gone", () => ended >= 300 - 128, 3_000);
+  for (const client of idle) client.close();
+  await server.close();
+});
+
+for (
+  const [what, head, status] of [
+    ["no Host, as HTTP/1.0 has none", "GET /a HTTP/1.0\r\n", 200],
+    ["a whole URL", "GET http://localhost/a HTTP/1.1\r\nHost: localhost\r\n", 200],
+    ["a Host that is none", "GET /a HTTP/1.1\r\nHost: [\r\n", 400],
+    ["no path", "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n", 400],
+    ["a head without an end", `GET /a HTTP/1.1\r\nHost: localhost\r\nA: ${"b".repeat(20_000)}\r\n`, 431],
+    ["two lengths", "GET /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n", 400],
+  ] as const
+) {
+  test(`serveHttp() says ${status} to ${what}`, async () => {
+    const server = await serveHttp({ host: "127.0.0.1", port: 0 }, {
+      fetch: (request) => new Response(new URL(request.url).pathname),
+    });
+    const client = await Tcp.to(server.addr);
+    client.write(`${head}Connection: close\r\n\r\n`);
+    const text = new TextDecoder().decode(await client.rest());
+    assert.match(text, new RegExp(`^HTTP/1\\.1 ${status} `));
+    if (status === 200) assert.match(text, /\r\n\r\n\/a$/);
+    await server.close();
+  });
+}
 
 test("serveHttp() on a port in use fails as address-in-use", async () => {
   const listener = await (await openNet()).listen({ host: "127.0.0.1", port: 0 });

@@ -1,5 +1,5 @@
 import { workerData } from "node:worker_threads";
-import { startWorker, workerStart } from "../../src/cli/worker.ts";
+import { startWorker, workerStart } from "../../src/cli/workers/worker.ts";
 
 /** Longer than who hangs is waited for, and no longer than a test waits (ms). */
 const HANG_MS = 13_000;

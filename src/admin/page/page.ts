@@ -154,7 +154,7 @@ function sessions(status: Status, { sort = "age", filter }: View, place: (name: 
   return html`<section aria-labelledby="sessions-head"><div class="bar"><h2 id="sessions-head">Sessions</h2>
 <form role="search"><input type="hidden" name="sort" value="${sort}">
 <span class="dim">${place("matching")}</span>
-<input type="search" name="filter" value="${filter}" placeholder="Filter" aria-label="Filter sessions by client, user, destination or type" autocomplete="off" spellcheck="false" maxlength="200">
+<input type="search" name="filter" value="${filter}" placeholder="Filter" aria-label="Filter sessions by client, user, destination or type" autocomplete="off" spellcheck="false" maxlength="${tools.maxFilter}">
 <button class="unscripted">Filter</button></form></div>${
     table("sessions", heads, {
       rows: sorted(rows, by, way),

@@ -24,6 +24,8 @@ export const tools = {
   relayTypes,
   /** Sessions on the page. */
   maxSessions: 200,
+  /** Letters of a filter. */
+  maxFilter: 200,
   nobody: "Nobody is connected. Sessions stand here while they last.",
   nobodyFits: "No session fits.",
 } as const;

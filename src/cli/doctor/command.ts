@@ -1,7 +1,7 @@
 import process from "node:process";
 import type { RawOptions } from "../../config/source.ts";
-import { loadConfig } from "../config_file.ts";
-import { loadUsers } from "../users_file.ts";
+import { loadConfig } from "../files/config_file.ts";
+import { loadUsers } from "../files/users_file.ts";
 import { diagnose } from "./diagnose.ts";
 import type { Finding } from "./finding.ts";
 import { thisHost } from "./host.ts";

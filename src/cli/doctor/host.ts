@@ -9,7 +9,7 @@ import { Cut } from "../../net/cut.ts";
 import { NetError } from "../../net/error.ts";
 import { kernelFeatures } from "../../net/linux/features.ts";
 import { openKernel, openNet } from "../../net/mod.ts";
-import { openNaming } from "../names.ts";
+import { openNaming } from "../service/names.ts";
 import { runtime } from "../version.ts";
 import { portHolder } from "./holder.ts";
 import type { HostView, NameAnswer } from "./host_view.ts";

@@ -1,0 +1,82 @@
+import process from "node:process";
+import type { Health, Part } from "../../admin/readiness.ts";
+import type { SessionView, Status } from "../../admin/status.ts";
+import { ConfigError } from "../../config/error.ts";
+import type { RawOptions } from "../../config/source.ts";
+import { NetError } from "../../net/error.ts";
+import { readAdminToken } from "../files/admin_token.ts";
+import { type Answer, askAdmin } from "./admin_request.ts";
+import { loadConfig } from "../files/config_file.ts";
+
+/** `gate46 healthcheck`: for where there is neither a shell nor curl. Resolves with the exit code. */
+export async function healthcheck(flags: RawOptions): Promise<number> {
+  const { ready, state, sessions, parts } = JSON.parse((await ask(flags, "GET", "/readyz")).text) as Health;
+  process.stdout.write(`${state}, ${sessions} sessions\n`);
+  for (const [name, part] of Object.entries(parts) as [string, Part | boolean][]) {
+    if (typeof part === "boolean" || part.ok) continue;
+    process.stdout.write(`${name}: ${part.detail}${part.since === undefined ? "" : `, since ${part.since}`}\n`);
+  }
+  return ready ? 0 : 1;
+}
+
+/** `gate46 sessions`, and `gate46 sessions end ID`. Resolves with the exit code; rejects with NetError and ConfigError. */
+export async function sessionsCommand(
+  flags: RawOptions,
+  verb: string | undefined,
+  id: string | undefined,
+  json: boolean,
+): Promise<number> {
+  if (verb === undefined) {
+    const { sessions } = checked(await ask(flags, "GET", "/api/status?sessions=1000000")) as Status;
+    process.stdout.write(json ? `${JSON.stringify(sessions)}\n` : table(sessions));
+    return 0;
+  }
+  if (verb !== "end") throw new ConfigError(`Cannot do '${verb}' with sessions: there is only end`);
+  if (id === undefined || !/^\d+$/.test(id)) throw new ConfigError(`Cannot end session '${id ?? ""}': not a number`);
+  checked(await ask(flags, "DELETE", `/api/sessions/${id}`));
+  return 0;
+}
+
+/** Asks the program that is started with the same flags, variables and file. */
+async function ask(flags: RawOptions, method: string, path: string): Promise<Answer> {
+  const { config: { admin, adminTokenFile } } = await loadConfig(flags);
+  if (!admin) throw new ConfigError("Cannot ask: --admin is off");
+  const token = readAdminToken(adminTokenFile);
+  let failure: unknown;
+  for (const host of locally(admin.host)) {
+    try {
+      return await askAdmin({ ...admin, host }, method, path, token);
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw failure;
+}
+
+/** Where a listener on `host` can be reached from here: [::] not by ::1 where IPv6 is switched off, as in many containers. */
+function locally(host: string): readonly string[] {
+  if (host === "::") return ["127.0.0.1", "::1"];
+  return [host === "0.0.0.0" ? "127.0.0.1" : host];
+}
+
+function checked({ status, text }: Answer): unknown {
+  if (status < 300) return JSON.parse(text);
+  let said = text;
+  try {
+    said = (JSON.parse(text) as { error: string }).error;
+  } catch {
+    // Not ours, or bearer-auth's own words.
+  }
+  throw new NetError("other", status === 401 ? "Cannot do that: --admin-token-file has another token" : said);
+}
+
+function table(sessions: readonly SessionView[]): string {
+  const rows = [["ID", "CLIENT", "USER", "COMMAND", "DESTINATION", "TYPE", "AGE", "UP", "DOWN"]];
+  for (const { id, client, user, command, destination, relay, ageMs, up, down } of sessions) {
+    // A terminal might obey what clients put into words.
+    const words = [client, user, command, destination, relay].map((word) => word?.replaceAll(/\p{C}/gu, "?") ?? "-");
+    rows.push([String(id), ...words, `${(ageMs / 1_000).toFixed(0)}s`, String(up), String(down)]);
+  }
+  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
+  return rows.map((row) => `${row.map((word, i) => word.padEnd(widths[i]!)).join("  ").trimEnd()}\n`).join("");
+}

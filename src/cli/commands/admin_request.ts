@@ -1,0 +1,41 @@
+import { Buffer } from "node:buffer";
+import { request } from "node:http";
+import { NetError } from "../../net/error.ts";
+import type { SocketAddr } from "../../net/socket.ts";
+import { addressText } from "../../protocol/address.ts";
+
+/** How long the program may take to answer (ms). */
+const PATIENCE_MS = 3_000;
+
+export interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** Asks the admin endpoint at `addr`; by node:http, since neither runtime's fetch() takes what the other's does for a unix socket. Rejects with NetError. */
+export function askAdmin(addr: SocketAddr, method: string, path: string, token: string | undefined): Promise<Answer> {
+  const { host, port, unix } = addr;
+  const to = unix === undefined ? { host, port } : { socketPath: unix.replace(/^@/, "\0") };
+  return new Promise((resolve, reject) => {
+    const fail = (state: string) => reject(new NetError("other", `Cannot ask ${addressText(addr)}: ${state}`));
+    const late = setTimeout(() => {
+      fail("no answer");
+      asking.destroy();
+    }, PATIENCE_MS);
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    const asking = request({ ...to, method, path, headers, agent: false }, (answer) => {
+      const chunks: Buffer[] = [];
+      answer.on("data", (chunk: Buffer) => chunks.push(chunk));
+      answer.on("end", () => {
+        clearTimeout(late);
+        resolve({ status: answer.statusCode!, text: Buffer.concat(chunks).toString("utf8") });
+      });
+    });
+    asking.on("error", (error) => {
+      clearTimeout(late);
+      const { code } = error as { code?: string };
+      fail(code === "EACCES" ? "EACCES" : "nobody answers there");
+    });
+    asking.end();
+  });
+}

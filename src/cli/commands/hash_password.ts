@@ -1,0 +1,37 @@
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { Writable } from "node:stream";
+import { ConfigError } from "../../config/error.ts";
+import { usersFileLine } from "../files/users_file.ts";
+
+/** `gate46 hash-password NAME`: reads a password, prints the line for --users-file. */
+export async function hashPasswordCommand(name: string): Promise<void> {
+  if (name === "" || /[:\r\n]/.test(name) || name.startsWith("#")) {
+    throw new ConfigError(
+      `Cannot use the name '${name}': empty, or with ':' or a line end in it, or beginning with '#'`,
+    );
+  }
+  const password = new TextEncoder().encode(await readPassword());
+  if (password.length === 0 || password.length > 255) {
+    throw new ConfigError("Cannot hash the password: it has to have 1 to 255 octets");
+  }
+  process.stdout.write(`${await usersFileLine(name, password)}\n`);
+}
+
+/** One line of standard input, empty at its end; on a terminal after a prompt, edited but without echo. */
+function readPassword(): Promise<string> {
+  const terminal = process.stdin.isTTY === true;
+  if (terminal) process.stderr.write("Password: ");
+  const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const lines = createInterface({ input: process.stdin, output: silent, terminal });
+  return new Promise((resolve) => {
+    lines.once("line", (line) => {
+      resolve(line);
+      lines.close();
+    });
+    lines.once("close", () => {
+      if (terminal) process.stderr.write("\n");
+      resolve("");
+    });
+  });
+}

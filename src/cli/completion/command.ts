@@ -1,0 +1,20 @@
+import process from "node:process";
+import type { Command } from "commander";
+import { ConfigError } from "../../config/error.ts";
+import { bashScript } from "./bash.ts";
+import { fishScript } from "./fish.ts";
+import { type Grammar, grammarOf, shells } from "./grammar.ts";
+import { zshScript } from "./zsh.ts";
+
+const scripts: Readonly<Record<(typeof shells)[number], (grammar: Grammar) => string>> = {
+  bash: bashScript,
+  fish: fishScript,
+  zsh: zshScript,
+};
+
+/** `gate46 completion SHELL`: the script that completes the command line of `program` there. */
+export function completionCommand(program: Command, shell: string): void {
+  const known = shells.find((name) => name === shell);
+  if (!known) throw new ConfigError(`Cannot complete in '${shell}': it is none of ${shells.join(", ")}`);
+  process.stdout.write(scripts[known](grammarOf(program)));
+}

@@ -1,0 +1,74 @@
+import { createPrivateKey, createPublicKey, X509Certificate } from "node:crypto";
+import type { Config } from "../../config/config.ts";
+import { ConfigError } from "../../config/error.ts";
+import type { TlsIdentity, TlsServerOptions } from "../../net/tls.ts";
+import { readText } from "./text_file.ts";
+
+/** What a configuration says of TLS, read from its files. */
+export interface TlsFiles {
+  /** For clients. */
+  readonly server: TlsServerOptions | undefined;
+  /** For gateways to go through. */
+  readonly ca: string | undefined;
+  readonly identity: TlsIdentity | undefined;
+}
+
+/** Throws ConfigError, which never repeats a line of a key. */
+export function readTlsFiles(config: Config): TlsFiles {
+  const { tlsCert, tlsKey, tlsClientCa, viaCa, viaCert, viaKey } = config;
+  const server = readIdentity(tlsCert, tlsKey);
+  return {
+    server: server && { ...server, clientCa: readAuthorities(tlsClientCa) },
+    ca: readAuthorities(viaCa),
+    identity: readIdentity(viaCert, viaKey),
+  };
+}
+
+/** The files that are read. */
+export function tlsFilesOf(config: Config): readonly (string | undefined)[] {
+  const { tlsCert, tlsKey, tlsClientCa, viaCa, viaCert, viaKey } = config;
+  return [tlsCert, tlsKey, tlsClientCa, viaCa, viaCert, viaKey];
+}
+
+/** Certificates of authorities. Throws ConfigError. */
+export function readAuthorities(file: string): string;
+export function readAuthorities(file: string | undefined): string | undefined;
+export function readAuthorities(file: string | undefined): string | undefined {
+  if (file === undefined) return undefined;
+  const text = blocks(readText(file), "CERTIFICATE");
+  certificateIn(text, file);
+  return text;
+}
+
+function readIdentity(certFile: string | undefined, keyFile: string | undefined): TlsIdentity | undefined {
+  if (certFile === undefined || keyFile === undefined) return undefined;
+  const cert = blocks(readText(certFile), "CERTIFICATE"), key = blocks(readText(keyFile), "PRIVATE KEY");
+  const certificate = certificateIn(cert, certFile);
+  // Not checkPrivateKey(), which Deno 2.4 does not have.
+  const publicKey = (of: () => ReturnType<typeof createPublicKey>) =>
+    String(of().export({ type: "spki", format: "pem" }));
+  let own: string;
+  try {
+    own = publicKey(() => createPublicKey(createPrivateKey(key)));
+  } catch {
+    throw new ConfigError(`Cannot use ${keyFile}: no private key in PEM there that can be read without a password`);
+  }
+  if (own !== publicKey(() => certificate.publicKey)) {
+    throw new ConfigError(`Cannot use ${keyFile}: it is not the key of the certificate in ${certFile}`);
+  }
+  return { cert, key };
+}
+
+/** What a file of PEM has of such a kind: many have a certificate and its key in one, and Deno takes the first for what it wants. */
+function blocks(pem: string, kind: string): string {
+  return Array.from(pem.matchAll(/^-----BEGIN ([A-Z ]*)-----[^]*?^-----END \1-----/gm))
+    .filter(([, label]) => label!.endsWith(kind)).map(([block]) => `${block}\n`).join("");
+}
+
+function certificateIn(text: string, file: string): X509Certificate {
+  try {
+    return new X509Certificate(text);
+  } catch {
+    throw new ConfigError(`Cannot use ${file}: no certificate in PEM there`);
+  }
+}

@@ -1,0 +1,67 @@
+import { ConfigError, WrongValue } from "../../config/error.ts";
+import { checkCredential, type ConfiguredUser } from "../../config/user.ts";
+import { formatHash, hashPassword, parseHash, type PasswordHash } from "../../gateway/password_hash.ts";
+import { readText } from "./text_file.ts";
+
+/**
+ * Users by name and password, and of the users file. Throws ConfigError with all that is wrong, which never repeats a line:
+ * it may hold a password.
+ */
+export async function loadUsers(
+  configured: readonly ConfiguredUser[],
+  file: string | undefined,
+): Promise<ReadonlyMap<string, PasswordHash>> {
+  const problems: string[] = [];
+  const attempt = <T>(read: () => T): T | undefined => {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      problems.push(...error.problems);
+    }
+  };
+  const users = file === undefined ? undefined : attempt(() => parseUsersFile(readText(file), file));
+  const all = new Map<string, PasswordHash>(users);
+  for (const { name, password, passwordFile } of configured) {
+    if (all.has(name)) problems.push(`Cannot take --user '${name}': named twice`);
+    const text = passwordFile === undefined ? password : attempt(() => readPasswordFile(passwordFile));
+    if (text !== undefined) all.set(name, await hashPassword(new TextEncoder().encode(text)));
+  }
+  if (problems.length > 0) throw new ConfigError(...problems);
+  return all;
+}
+
+/** Lines of NAME:HASH; blank lines and lines that begin with # mean nothing. Throws ConfigError. */
+export function parseUsersFile(text: string, file: string): Map<string, PasswordHash> {
+  const users = new Map<string, PasswordHash>();
+  const problems: string[] = [];
+  text.replace(/^\ufeff/, "").split(/\r?\n/).forEach((line, i) => {
+    if (line.trim() === "" || line.startsWith("#")) return;
+    const wrong = (state: string) => problems.push(`Cannot parse ${file} line ${i + 1}: ${state}`);
+    const at = line.indexOf(":");
+    const hash = at > 0 ? parseHash(line.slice(at + 1).trim()) : undefined;
+    if (!hash) return wrong("not NAME:HASH (gate46 hash-password makes such lines)");
+    const name = line.slice(0, at);
+    if (users.has(name)) return wrong(`'${name}' is named twice`);
+    users.set(name, hash);
+  });
+  if (problems.length > 0) throw new ConfigError(...problems);
+  if (users.size === 0) throw new ConfigError(`Cannot use ${file}: no user in it`);
+  return users;
+}
+
+/** The line of a users file for these credentials. */
+export async function usersFileLine(name: string, password: Uint8Array): Promise<string> {
+  return `${name}:${formatHash(await hashPassword(password))}`;
+}
+
+/** The password is all of the file but its last line end. Throws ConfigError. */
+export function readPasswordFile(file: string): string {
+  const password = readText(file).replace(/\r?\n$/, "");
+  try {
+    checkCredential("password", password);
+  } catch (error) {
+    throw error instanceof WrongValue ? new ConfigError(`Cannot use ${file}: ${error.message}`) : error;
+  }
+  return password;
+}

@@ -1,0 +1,44 @@
+import type { Config } from "../../config/config.ts";
+import type { SocketAddr } from "../../net/socket.ts";
+import { addressText, parseIp } from "../../protocol/address.ts";
+import { Prefix } from "../../protocol/prefix.ts";
+
+/** What is left of an address where whose it is shall not be known. */
+const COARSE = { ipv4: 24, ipv6: 48 } as const;
+
+/** What the log calls clients: undefined where it shall not. */
+export interface ClientNaming {
+  one(client: SocketAddr): string | undefined;
+  /** All of a household(). */
+  several(household: string): string | undefined;
+}
+
+export function clientNaming(choice: Config["logClients"]): ClientNaming {
+  switch (choice) {
+    case "full":
+      return { one: addressText, several: (household) => household };
+    case "prefix":
+      return {
+        one: (client) => client.unix === undefined ? coarse(client.host) : addressText(client),
+        several: (household) => coarse(household.split("/")[0]!),
+      };
+    case "none":
+      return { one: () => undefined, several: () => undefined };
+  }
+}
+
+/** Those who are counted together: an IPv4 address, or the IPv6 /64 that one household has to choose addresses from. */
+export function household(host: string): string {
+  return host.includes(":") ? prefixText(host, 64) : host;
+}
+
+function coarse(host: string): string {
+  return prefixText(host, host.includes(":") ? COARSE.ipv6 : COARSE.ipv4);
+}
+
+/** `bits` is a multiple of 8. */
+function prefixText(host: string, bits: number): string {
+  const octets = parseIp(host)!.slice();
+  octets.fill(0, bits / 8);
+  return new Prefix(octets, bits).toString();
+}

@@ -1,0 +1,57 @@
+import { fstatSync } from "node:fs";
+import { isatty } from "node:tty";
+import { getJsonLinesFormatter, type LogRecord } from "@logtape/logtape";
+import type { Config } from "../../config/config.ts";
+import { colouredLogfmt, logfmt, prefixedLogfmt } from "./logfmt.ts";
+import { printable } from "./printable.ts";
+
+/** Makes one line, with its end. */
+export type LineFormat = (record: LogRecord) => string;
+
+/** Where lines go, as far as it matters to what they look like. */
+export interface Destination {
+  readonly terminal: boolean;
+  readonly journal: boolean;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The form of lines; `auto` is what the journal understands where they go there, else text, in colours on a terminal. */
+export function lineFormat(format: Config["logFormat"], to: Destination, environment: Environment): LineFormat {
+  switch (format) {
+    case "json": {
+      const json = getJsonLinesFormatter({ properties: "flatten" });
+      return (record) => `${printable(json(record).slice(0, -1))}\n`;
+    }
+    case "syslog":
+      return prefixedLogfmt;
+    case "auto":
+      if (to.journal) return prefixedLogfmt;
+      return wantsColours(to, environment) ? colouredLogfmt : logfmt;
+    case "text":
+      return wantsColours(to, environment) ? colouredLogfmt : logfmt;
+  }
+}
+
+/** What a descriptor of this process leads to. */
+export function destinationOf(fd: number, environment: Environment): Destination {
+  return { terminal: isatty(fd), journal: leadsToJournal(fd, environment.JOURNAL_STREAM) };
+}
+
+/** As no-color.org and most programs have it. */
+function wantsColours({ terminal }: Destination, { NO_COLOR, FORCE_COLOR, TERM }: Environment): boolean {
+  if (NO_COLOR) return false;
+  if (FORCE_COLOR) return FORCE_COLOR !== "0" && FORCE_COLOR !== "false";
+  return terminal && TERM !== "dumb";
+}
+
+/** systemd names device and inode of the stream it gave, which may since have been redirected (systemd.exec(5)). */
+function leadsToJournal(fd: number, stream: string | undefined): boolean {
+  if (!stream) return false;
+  try {
+    const { dev, ino } = fstatSync(fd);
+    return stream === `${dev}:${ino}`;
+  } catch {
+    return false;
+  }
+}

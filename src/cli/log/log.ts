@@ -1,0 +1,187 @@
+import process from "node:process";
+import { configure, getLogger } from "@logtape/logtape";
+import type { Config } from "../../config/config.ts";
+import type { DropReason, Emit, SessionRecord } from "../../events.ts";
+import type { Clock } from "../../net/clock.ts";
+import type { SocketAddr } from "../../net/socket.ts";
+import { addressText } from "../../protocol/address.ts";
+import { commandName, methodName, Reply, replyLabel } from "../../protocol/codes.ts";
+import { type ClientNaming, clientNaming, household } from "./clients.ts";
+import { LogFile } from "./file.ts";
+import { destinationOf, lineFormat } from "./format.ts";
+import { LogOutput } from "./output.ts";
+import { LogSampling } from "./sampling.ts";
+
+export type LogConfig = Pick<Config, "logLevel" | "logFormat" | "logFile" | "logSessions" | "logSample" | "logClients">;
+
+const STDERR = 2;
+
+/**
+ * Turns events into log lines on standard error or in a file. No credential but the user's name is ever in one. Rejects
+ * with ConfigError where the file cannot be written.
+ */
+export async function startLog(config: LogConfig, clock: Clock): Promise<Emit> {
+  const to = config.logFile === undefined ? { fd: STDERR } : new LogFile(config.logFile);
+  const format = lineFormat(config.logFormat, destinationOf(to.fd, process.env), process.env);
+  const line = (level: "info" | "warning", message: string, properties: Record<string, unknown>) =>
+    format({
+      category: log.category,
+      level,
+      message: [message],
+      rawMessage: message,
+      timestamp: Date.now(),
+      properties,
+    });
+  const output = new LogOutput(clock, to, (lost, error) => line("warning", "log lines lost", { lost, error }));
+  // A busy gateway makes thousands of these a second, and half of what one costs is the way through LogTape.
+  const say = (fields: Record<string, unknown>) => output.add(line("info", "session", fields));
+  const saysInfo = config.logLevel === "debug" || config.logLevel === "info";
+  lostLogLines = () => output.lostInAll;
+  const { listener, end } = eventLog(config, clock, saysInfo ? say : undefined);
+  stopLog = () => {
+    end();
+    output.flush();
+  };
+  await configure({
+    sinks: { output: (record) => output.add(format(record)) },
+    loggers: [
+      { category: "gate46", lowestLevel: config.logLevel, sinks: ["output"] },
+      { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["output"] },
+    ],
+  });
+  return listener;
+}
+
+/** Writes what is still buffered, and what was left out. */
+export let stopLog = () => {};
+
+/** Lines of this thread that could not be written. */
+export let lostLogLines = () => 0;
+
+export const log = getLogger("gate46");
+
+/** Lines that are alike, of which a stranger could have any number written. */
+interface Kind {
+  readonly level: "info" | "warning" | "error";
+  readonly message: string;
+  readonly fields: Record<string, unknown>;
+}
+
+/** The listener, and what tells of lines that it has left out. `saySession` writes a session's line, where there are to be any. */
+function eventLog(
+  { logSessions, logSample, logClients }: LogConfig,
+  clock: Clock,
+  saySession: ((fields: Record<string, unknown>) => void) | undefined,
+): { listener: Emit; end(): void } {
+  const naming = clientNaming(logClients);
+  const sampling = new LogSampling<Kind>(clock, logSample, ({ level, message, fields }, more, withinMs, client) => {
+    const name = client && naming.several(client);
+    log[level](message, { more, within: seconds(withinMs), ...name && { client: name }, ...fields });
+  });
+  const kinds = new Map<string, Kind>();
+  const takes = (level: Kind["level"], message: string, fields: Kind["fields"], client?: SocketAddr) => {
+    const name = `${message} ${Object.values(fields)}`;
+    let kind = kinds.get(name);
+    if (!kind) kinds.set(name, kind = { level, message, fields });
+    return sampling.takes(kind, client ? household(client.host) : "");
+  };
+  const sessionClosed = (session: SessionRecord) => {
+    if (!saySession || logSessions === "off") return;
+    const ordinary = session.reply === Reply.Succeeded;
+    if (ordinary && logSessions === "failed") return;
+    if (!ordinary || logSessions === "sampled") {
+      const { end, reply, client } = session;
+      if (!takes("info", "session", { end, ...reply !== undefined && { reply: replyLabel(reply) } }, client)) return;
+    }
+    saySession(sessionFields(session, naming));
+  };
+  const listener: Emit = (event) => {
+    switch (event.type) {
+      case "listening":
+        log.info(`listening on ${addressText(event.addr)}`, {
+          methods: event.methods.map(methodName).join(","),
+          ...event.tls && { tls: true },
+        });
+        break;
+      case "session-closed":
+        sessionClosed(event.session);
+        break;
+      case "client-turned-away": {
+        const { client, reason } = event;
+        if (!takes("warning", "client turned away", { reason }, client)) break;
+        const name = naming.one(client);
+        log.warning("client turned away", { ...name && { client: name }, reason });
+        break;
+      }
+      case "accept-failed":
+        log.error("accept failed", { listener: addressText(event.addr), error: event.error.message });
+        break;
+      case "accept-recovered":
+        log.info("accept goes on", { listener: addressText(event.addr), failures: event.failures });
+        break;
+      case "draining":
+        log.info("draining", { sessions: event.sessions, deadline: seconds(event.deadlineMs) });
+        break;
+      case "drained":
+        log.info("drained", { cut: event.cut });
+        break;
+      case "upstream": {
+        const fields = { upstream: event.upstream, chain: event.chain };
+        if (event.up) log.info("upstream up", fields);
+        else log.warning("upstream down", { ...fields, detail: event.detail });
+        break;
+      }
+      case "reloaded":
+        log.info("reloaded", {
+          ...event.opened.length > 0 && { listening: event.opened.map(addressText).join(",") },
+          ...event.closed.length > 0 && { closed: event.closed.map(addressText).join(",") },
+        });
+        break;
+      case "reload-refused":
+        for (const problem of event.problems) log.error("not reloaded", { problem });
+        break;
+      case "worker-died":
+        log.error("worker died", { worker: event.worker, sessions: event.sessions, error: errorText(event.error) });
+        break;
+      case "fault":
+        if (takes("error", "fault", {})) log.error("fault", { error: errorText(event.error) });
+        break;
+    }
+  };
+  return { listener, end: () => sampling.end() };
+}
+
+/** Written for speed: a busy gateway makes thousands of these a second. */
+function sessionFields(session: SessionRecord, naming: ClientNaming): Record<string, unknown> {
+  const { command, destination, remote, reply, counts, datagrams } = session;
+  const fields: Record<string, unknown> = { id: session.id };
+  const client = naming.one(session.client);
+  if (client !== undefined) fields.client = client;
+  if (session.username !== undefined) fields.user = session.username;
+  if (session.userId !== undefined) fields.userid = session.userId;
+  if (command) fields.command = commandName(command);
+  if (destination) fields.destination = addressText(destination);
+  if (session.via) fields.via = session.via;
+  if (remote) fields.remote = addressText(remote);
+  if (session.relayType) fields.relay = session.relayType;
+  if (reply !== undefined) fields.reply = replyLabel(reply);
+  fields.up = counts.up;
+  fields.down = counts.down;
+  if (datagrams.up + datagrams.down > 0) {
+    fields.datagrams_up = datagrams.up;
+    fields.datagrams_down = datagrams.down;
+  }
+  for (const reason in session.dropped) fields[`dropped_${reason}`] = session.dropped[reason as DropReason];
+  fields.duration = seconds((session.endedAt ?? session.startedAt) - session.startedAt);
+  fields.end = session.end;
+  if (session.detail) fields.detail = session.detail;
+  return fields;
+}
+
+function errorText(error: unknown): string {
+  return error instanceof Error ? error.stack ?? error.message : String(error);
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(3)}s`;
+}

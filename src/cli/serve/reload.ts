@@ -1,0 +1,127 @@
+import type { Config } from "../../config/config.ts";
+import { ConfigError } from "../../config/error.ts";
+import { fileKey, type OptionKey, optionKeys, optionOf } from "../../config/options.ts";
+import type { Emit } from "../../events.ts";
+import { NetError } from "../../net/error.ts";
+import type { SocketAddr } from "../../net/socket.ts";
+import { addressText } from "../../protocol/address.ts";
+import type { LoadedConfig } from "../files/config_file.ts";
+import type { Service, Wanted } from "../service/service.ts";
+import { readTlsFiles, tlsFilesOf } from "../files/tls_files.ts";
+import { log } from "../log/log.ts";
+import { exposedSecrets } from "../files/secret_files.ts";
+import type { Systemd } from "../systemd/systemd.ts";
+import { loadUsers } from "../files/users_file.ts";
+
+/** Has a service serve by what the configuration says now. */
+export class Reload {
+  readonly #service: Service;
+  readonly #load: () => Promise<LoadedConfig>;
+  readonly #emit: Emit;
+  readonly #systemd: Systemd;
+  #holds: LoadedConfig;
+  #last: Promise<unknown> = Promise.resolve();
+  /** One that has not begun yet: whoever wants another means this one. */
+  #next: Promise<readonly string[]> | undefined;
+  #ending = false;
+
+  constructor(
+    service: Service,
+    holds: LoadedConfig,
+    load: () => Promise<LoadedConfig>,
+    emit: Emit,
+    systemd: Systemd,
+  ) {
+    this.#systemd = systemd;
+    this.#service = service;
+    this.#holds = holds;
+    this.#load = load;
+    this.#emit = emit;
+  }
+
+  /** What holds. */
+  get config(): Config {
+    return this.#holds.config;
+  }
+
+  /** Those that the configuration which holds was read from. */
+  get files(): readonly string[] {
+    const { config, text } = this.#holds;
+    const named = [
+      text.file?.path,
+      config.usersFile,
+      config.dnsCa,
+      ...tlsFilesOf(config),
+      ...config.users.map((user) => user.passwordFile),
+      ...Object.keys(text.secrets),
+    ];
+    return named.filter((path) => path !== undefined);
+  }
+
+  /** The program is ending: nothing is reloaded any more. */
+  end(): void {
+    this.#ending = true;
+  }
+
+  /** What is wrong, where there is something: then all is as before. One reload waits for the one before, and many for one. */
+  run(): Promise<readonly string[]> {
+    this.#next ??= this.#last.then(() => {
+      this.#next = undefined;
+      return this.#run();
+    });
+    this.#last = this.#next;
+    return this.#next;
+  }
+
+  async #run(): Promise<readonly string[]> {
+    if (this.#ending) return this.#refused(["Cannot reload: the program is ending"]);
+    const before = this.#service.addrs;
+    this.#systemd.reloading();
+    try {
+      const loaded = await this.#load();
+      refuseEmptied(this.#holds, loaded);
+      refuseFixed(this.#holds, loaded);
+      await this.#service.reload(await wantedOf(loaded));
+      this.#holds = loaded;
+    } catch (error) {
+      if (!(error instanceof ConfigError || error instanceof NetError)) this.#emit({ type: "fault", error });
+      return this.#refused(error instanceof ConfigError ? error.problems : [(error as Error).message]);
+    } finally {
+      if (!this.#ending) this.#systemd.ready();
+    }
+    for (const warning of exposedSecrets(this.#holds)) log.warning(warning);
+    const after = this.#service.addrs;
+    this.#emit({ type: "reloaded", opened: without(after, before), closed: without(before, after) });
+    return [];
+  }
+
+  #refused(problems: readonly string[]): readonly string[] {
+    this.#emit({ type: "reload-refused", problems });
+    return problems;
+  }
+}
+
+/** Rejects with ConfigError. */
+export async function wantedOf({ config, text }: LoadedConfig): Promise<Wanted> {
+  return { config, text, users: await loadUsers(config.users, config.usersFile), tls: readTlsFiles(config) };
+}
+
+/** Throws ConfigError where nothing is left of a file: it is being written, or the disk was full. */
+function refuseEmptied(holds: LoadedConfig, { text: { file } }: LoadedConfig): void {
+  if (file && file.toml.trim() === "" && holds.text.file?.toml.trim() !== "") {
+    throw new ConfigError(`Cannot use ${file.path}: it is empty now`);
+  }
+}
+
+/** Throws ConfigError where an option has changed that is settled when the program starts. */
+function refuseFixed(holds: LoadedConfig, next: LoadedConfig): void {
+  const texts = ({ effective }: LoadedConfig, key: OptionKey) => JSON.stringify(effective[key]?.texts);
+  const changed = optionKeys.filter((key) => optionOf(key).fixed && texts(holds, key) !== texts(next, key));
+  if (changed.length === 0) return;
+  throw new ConfigError(...changed.map((key) => `Cannot change ${fileKey(key)}: that needs a restart`));
+}
+
+function without(all: readonly SocketAddr[], some: readonly SocketAddr[]): SocketAddr[] {
+  const texts = new Set(some.map(addressText));
+  return all.filter((addr) => !texts.has(addressText(addr)));
+}

@@ -1,0 +1,168 @@
+import type { Snapshot } from "../../admin/aggregate.ts";
+import type { AdminSource } from "../../admin/app.ts";
+import { type ProgramFacts, ProgramMetrics } from "../../admin/program_metrics.ts";
+import { type Health, isAlive, noNamesFacts, readiness, type Vitals } from "../../admin/readiness.ts";
+import type { Status, WantedSessions } from "../../admin/status.ts";
+import type { Emit } from "../../events.ts";
+import { addressText } from "../../protocol/address.ts";
+import { ProcessFigures } from "./figures.ts";
+import type { HostWatch } from "./host_watch.ts";
+import { lostLogLines } from "../log/log.ts";
+import type { Reload } from "./reload.ts";
+import type { Service } from "../service/service.ts";
+import { runtime, version } from "../version.ts";
+import { wallMs } from "../service/wall_clock.ts";
+
+const notStarted: Vitals = {
+  workers: 0,
+  silentWorkers: 0,
+  heardAt: -Infinity,
+  names: noNamesFacts,
+  accept: undefined,
+};
+
+/** The program while it runs: what the admin endpoint, signals and the log ask it, and may have it do. */
+export class Running implements AdminSource {
+  /** Resolves once it is to stop. */
+  readonly stopping: Promise<void>;
+  readonly #startedAt = performance.now();
+  readonly #ready = Promise.withResolvers<Reload>();
+  #resolve = () => {};
+  #stopped = false;
+  #service: Service | undefined;
+  #handedOver = false;
+  #drainsUntil: number | undefined;
+  #reload: Reload | undefined;
+  #host: HostWatch | undefined;
+  readonly #figures = new ProcessFigures();
+  readonly #metrics = new ProgramMetrics(() => this.#facts());
+
+  constructor() {
+    this.stopping = new Promise((resolve) => this.#resolve = resolve);
+  }
+
+  /** It serves; `host` where somebody may ask how it is. */
+  started(service: Service, reload: Reload, host: HostWatch | undefined): void {
+    this.#service = service;
+    this.#reload = reload;
+    this.#host = host;
+    this.#figures.start();
+    this.#ready.resolve(reload);
+  }
+
+  /** It is over. */
+  ended(): void {
+    this.#host?.stop();
+    this.#figures.stop();
+  }
+
+  /** Hears what happens in the main thread. */
+  readonly listen: Emit = (event) => {
+    this.#metrics.listen(event);
+    if (event.type === "reloaded") this.#host?.forget();
+  };
+
+  /** Stops, but takes clients for a moment more: a successor listens where this one does, and some are on their way here. */
+  handOver(): void {
+    this.#handedOver = true;
+    this.#stop();
+  }
+
+  get handedOver(): boolean {
+    return this.#handedOver;
+  }
+
+  /** It takes no more clients; sessions have so long to end. */
+  drains(deadlineMs: number): void {
+    this.#drainsUntil = performance.now() + deadlineMs;
+  }
+
+  /** How long sessions have to end yet; undefined as long as it does not drain. */
+  get drainsForMs(): number | undefined {
+    return this.#drainsUntil === undefined ? undefined : Math.max(0, this.#drainsUntil - performance.now());
+  }
+
+  health(): Health {
+    const service = this.#service;
+    const vitals = service?.vitals() ?? notStarted;
+    return readiness({
+      ...vitals,
+      now: wallMs(),
+      draining: this.#stopped,
+      sessions: service?.sessionCount ?? 0,
+      listeners: service?.addrs.length ?? 0,
+      names: this.#host?.names ?? vitals.names,
+      probesNames: (service?.dnsServers.length ?? 0) > 0,
+      ipv4: this.#host?.ipv4,
+      ipv6: this.#host?.ipv6,
+      chains: service?.upstreams.all ?? [],
+    });
+  }
+
+  /** As long as it starts, it is. */
+  alive(): boolean {
+    return !this.#service || isAlive({ now: wallMs(), heardAt: this.#service.vitals().heardAt });
+  }
+
+  async metrics(): Promise<readonly Snapshot[] | undefined> {
+    const service = this.#service;
+    return service && [...await service.metrics(), await this.#metrics.snapshot()];
+  }
+
+  /** Whether every thread that serves clients still does something. */
+  isWell(): boolean {
+    return !this.#service || this.#service.vitals().silentWorkers === 0;
+  }
+
+  async status(sessions: WantedSessions): Promise<Status | undefined> {
+    const service = this.#service;
+    if (!service) return undefined;
+    const { drainsForMs } = this;
+    return {
+      ...await service.activity(sessions),
+      parts: this.health().parts,
+      version,
+      engine: service.engine,
+      workers: service.workers,
+      upMs: performance.now() - this.#startedAt,
+      listeners: service.addrs.map(addressText),
+      upstreams: service.upstreams.all,
+      ...drainsForMs !== undefined && { drainsForMs },
+    };
+  }
+
+  endSession(id: number): Promise<boolean> {
+    return this.#service?.endSession(id) ?? Promise.resolve(false);
+  }
+
+  /** Waits for the start to be over. */
+  async reload(): Promise<readonly string[]> {
+    return await (await this.#ready.promise).run();
+  }
+
+  drain(): void {
+    this.#stop();
+  }
+
+  #facts(): ProgramFacts {
+    const service = this.#service!;
+    const { workers, silentWorkers } = service.vitals();
+    return {
+      version,
+      runtime,
+      engine: service.engine,
+      workers,
+      silentWorkers,
+      maxSessions: this.#reload!.config.gateway.maxSessions,
+      health: this.health(),
+      lostLogLines: lostLogLines(),
+      figures: this.#figures.now(),
+    };
+  }
+
+  #stop(): void {
+    this.#stopped = true;
+    void this.#ready.promise.then((reload) => reload.end());
+    this.#resolve();
+  }
+}

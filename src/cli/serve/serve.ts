@@ -1,0 +1,121 @@
+import process from "node:process";
+import type { Config } from "../../config/config.ts";
+import { NetError } from "../../net/error.ts";
+import { openKernel, openNet } from "../../net/mod.ts";
+import type { Libc } from "../../net/linux/libc.ts";
+import { systemClock } from "../../net/clock.ts";
+import { Activation } from "../systemd/activation.ts";
+import { readAdminToken } from "../files/admin_token.ts";
+import { startAdmin } from "./admin.ts";
+import type { Emit } from "../../events.ts";
+import { watchFiles } from "../files/file_watch.ts";
+import { checkPredecessor, takeOverFrom, whenFree } from "./take_over.ts";
+import { HostWatch } from "./host_watch.ts";
+import type { LoadedConfig } from "../files/config_file.ts";
+import { startLocalService } from "../service/local_service.ts";
+import { log, startLog, stopLog } from "../log/log.ts";
+import { Reload, wantedOf } from "./reload.ts";
+import { Running } from "./running.ts";
+import { exposedSecrets } from "../files/secret_files.ts";
+import { refuseSocketOptions } from "../service/socket_options.ts";
+import { Systemd } from "../systemd/systemd.ts";
+import { startThreadedService } from "../workers/threaded_service.ts";
+
+/** By then whoever began to connect before a successor listened has come in. */
+const HANDOVER_MS = 1_500;
+
+/** How often the log says how long sessions have to end yet (ms). */
+const COUNT_DOWN_MS = 5_000;
+
+/**
+ * `gate46 serve`: puts the house together and runs it until a signal comes. `load` reads the configuration, again at each
+ * reload; `entry` starts workers. Resolves with the exit code.
+ */
+export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Promise<number> {
+  const loaded = await load();
+  const { config } = loaded;
+  const wanted = await wantedOf(loaded);
+  const adminToken = readAdminToken(config.adminTokenFile);
+  const toLog = await startLog(config, systemClock);
+  for (const warning of exposedSecrets(loaded)) log.warning(warning);
+  const running = new Running();
+  const emit: Emit = (event) => {
+    toLog(event);
+    running.listen(event);
+  };
+  listenToSignals(running); // before clients can take all descriptors, which Deno's first signal listener needs too
+  const activation = Activation.take();
+  const systemd = await Systemd.open(running);
+  const { takeOver } = config;
+  if (takeOver !== undefined) checkPredecessor(takeOver);
+  const openAdmin = () =>
+    config.admin && startAdmin(config.admin, running, { token: adminToken, mode: config.unixMode });
+  let admin = takeOver === undefined ? await openAdmin() : undefined;
+  const own = admin ? [admin.addr] : config.admin ? [config.admin] : [];
+  const kernel = await kernelFor(config);
+  const service = kernel
+    ? await startThreadedService(kernel, entry, wanted, own, activation, emit)
+    : await startLocalService(wanted, () => own, emit);
+  const reload = new Reload(service, loaded, load, emit, systemd);
+  const host = config.admin && new HostWatch(await openNet(), service);
+  await host?.look();
+  running.started(service, reload, host);
+  systemd.ready(takeOver !== undefined);
+  if (takeOver !== undefined) {
+    takeOverFrom(takeOver);
+    admin = await whenFree(async () => await openAdmin());
+  }
+  const unwatch = config.watch ? watchFiles(() => reload.files, () => void reload.run()) : () => {};
+  await running.stopping;
+  unwatch();
+  const lingerMs = running.handedOver ? HANDOVER_MS : config.drainDelayMs;
+  if (running.handedOver) {
+    systemd.close(); // which the successor talks to now
+    await admin?.close(); // the successor wants its address
+    admin = undefined;
+  } else systemd.stopping(lingerMs + config.drainMs);
+  if (lingerMs > 0) await new Promise((resolve) => setTimeout(resolve, lingerMs));
+  running.drains(config.drainMs);
+  const uncount = countDown(running, emit);
+  await service.drain(config.drainMs);
+  uncount();
+  await admin?.close();
+  running.ended();
+  systemd.close();
+  stopLog();
+  return 0;
+}
+
+/** What the Linux engine needs, where that is to be used. Rejects with NetError where it is asked for and cannot be had. */
+async function kernelFor(config: Config): Promise<Libc | undefined> {
+  const libc = config.engine === "portable" ? undefined : await openKernel();
+  if (!libc) refuseSocketOptions(config);
+  if (!libc && config.engine === "linux") {
+    throw new NetError("other", "Cannot use --engine linux: this is no Linux, or libc cannot be called from here");
+  }
+  return libc;
+}
+
+/** SIGTERM and SIGINT have it drain, and end at once when they come again; SIGHUP has it reload, SIGUSR2 hand over. */
+function listenToSignals(running: Running): void {
+  let stopping = false;
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.on(signal, () => {
+      if (stopping) process.exit(1); // whoever sends it again does not want to wait
+      stopping = true;
+      running.drain();
+    });
+  }
+  if (process.platform === "win32") return; // which has none of these
+  process.on("SIGHUP", () => void running.reload());
+  process.on("SIGUSR2", () => running.handOver());
+  process.on("SIGUSR1", () => {}); // which logrotate is often told to send; the log finds a moved file by itself
+}
+
+/** Says every so often how long sessions have to end yet. Returns how to end it. */
+function countDown(running: Running, emit: Emit): () => void {
+  const timer = setInterval(() => {
+    emit({ type: "draining", sessions: running.health().sessions, deadlineMs: running.drainsForMs ?? 0 });
+  }, COUNT_DOWN_MS);
+  return () => clearInterval(timer);
+}

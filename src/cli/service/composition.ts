@@ -1,0 +1,48 @@
+import type { Config } from "../../config/config.ts";
+import type { Emit } from "../../events.ts";
+import type { GatewayContext } from "../../gateway/gateway.ts";
+import type { Counters } from "../../gateway/limits/counters.ts";
+import type { Authenticator } from "../../gateway/methods.ts";
+import { Ruleset } from "../../gateway/ruleset.ts";
+import { Upstreams } from "../../gateway/upstreams/upstreams.ts";
+import type { Clock } from "../../net/clock.ts";
+import type { Net, SocketAddr } from "../../net/socket.ts";
+import type { Tls } from "../../net/tls.ts";
+import type { Naming } from "./names.ts";
+
+/** What differs between a gateway in the main thread and one in a worker. */
+export interface Parts {
+  readonly net: Net;
+  readonly clock: Clock;
+  readonly naming: Pick<Naming, "resolver" | "nat64">;
+  readonly authenticator: Authenticator | undefined;
+  readonly tls: Tls;
+  /** Every listener of this program. */
+  readonly ownListeners: () => readonly SocketAddr[];
+  readonly emit: Emit;
+  readonly counters?: Counters;
+}
+
+/** What a configuration means to a gateway. */
+export function gatewayContext(config: Config, { ownListeners, naming, ...parts }: Parts): GatewayContext {
+  const { rules, allow, family, upstreams, probeInterval: intervalMs, probeTimeout: timeoutMs } = config;
+  const { resolver, nat64 } = naming;
+  const own = { ownListeners, localAddrs: () => parts.net.localAddrs() };
+  void nat64?.discover();
+  return {
+    ...parts,
+    resolver,
+    nat64,
+    ruleset: new Ruleset({ ...own, rules, allow, family, meant: nat64 && ((ipv6) => nat64.meant(ipv6)) }),
+    upstreams: new Upstreams({
+      ...own,
+      ...parts,
+      outgoing: config.gateway.outgoing,
+      resolver,
+      rules,
+      upstreams,
+      probes: { intervalMs, timeoutMs },
+    }),
+    settings: config.gateway,
+  };
+}

@@ -1,0 +1,112 @@
+import { ActivityLog } from "../../admin/activity.ts";
+import { Metrics } from "../../admin/metrics.ts";
+import { ThreadWatch } from "../../admin/thread_watch.ts";
+import { systemResolver } from "../../dns/system.ts";
+import type { Emit, Event } from "../../events.ts";
+import type { Config } from "../../config/config.ts";
+import { ConfigError } from "../../config/error.ts";
+import { Gateway, type Opening } from "../../gateway/gateway.ts";
+import { Users } from "../../gateway/users.ts";
+import { systemClock } from "../../net/clock.ts";
+import { openNet } from "../../net/mod.ts";
+import type { SocketAddr } from "../../net/socket.ts";
+import { Departures } from "../../net/tls_socket.ts";
+import { gatewayContext } from "./composition.ts";
+import { listenAs } from "./listening.ts";
+import { checkOutgoing } from "./outgoing.ts";
+import { emittingEar, openNaming } from "./names.ts";
+import { countedUsers, type Service, type Wanted } from "./service.ts";
+import { openTlsSource, tlsBy } from "./tls.ts";
+import { UpstreamStates } from "./upstream_states.ts";
+import { wallMs } from "./wall_clock.ts";
+
+/** The gateway in this thread, on the runtime's own sockets. Rejects with NetError. */
+export async function startLocalService(
+  wanted: Wanted,
+  otherListeners: () => readonly SocketAddr[],
+  log: Emit,
+): Promise<Service> {
+  const net = await openNet();
+  const activity = new ActivityLog();
+  const metrics = new Metrics(activity.sessions);
+  const watch = new ThreadWatch(wallMs);
+  const upstreams = new UpstreamStates(log);
+  const emit = (event: Event) => {
+    activity.listen(event);
+    metrics.listen(event);
+    watch.listen(event);
+    if (event.type === "reconfigured") upstreams.forget();
+    if (event.type === "upstream") upstreams.note(event);
+    else log(event);
+  };
+  const ear = emittingEar(emit);
+  const departures = new Departures();
+  const compose = async ({ config, users, tls: files }: Wanted) => {
+    await checkOutgoing(net, config.gateway);
+    const naming = openNaming(config, { net, clock: systemClock, system: systemResolver(ear), ear });
+    const source = await openTlsSource(files).catch((error) => {
+      naming.close();
+      throw error;
+    });
+    const tls = tlsBy(source.open, systemClock, departures);
+    const authenticator = users.size > 0 ? new Users(users) : undefined;
+    const ownListeners = () => [...gateway.addrs, ...otherListeners()];
+    return {
+      naming,
+      context: gatewayContext(config, { net, clock: systemClock, naming, authenticator, tls, ownListeners, emit }),
+      close: () => {
+        naming.close();
+        source.close();
+      },
+    };
+  };
+  let current = await compose(wanted);
+  metrics.nameUsers(countedUsers(wanted));
+  const gateway: Gateway = new Gateway(current.context);
+  await listenAll(wanted.config, gateway);
+  return {
+    engine: "portable",
+    workers: 1,
+    get addrs() {
+      return gateway.addrs;
+    },
+    get sessionCount() {
+      return gateway.sessionCount;
+    },
+    upstreams,
+    get dnsServers() {
+      return current.naming.servers;
+    },
+    vitals: () => ({ ...watch.vitals, workers: 1, silentWorkers: 0, heardAt: wallMs() }),
+    metrics: async () => [await metrics.registry.getMetricsAsJSON()],
+    activity: (sessions) => Promise.resolve(activity.activity(systemClock.now(), sessions)),
+    endSession: (id) => Promise.resolve(gateway.endSession(id)),
+    async reload(wanted) {
+      const next = await compose(wanted);
+      const opening = gateway.opening();
+      try {
+        await listenAll(wanted.config, opening);
+      } catch (error) {
+        opening.abandon();
+        next.close();
+        throw error;
+      }
+      const former = current;
+      current = next;
+      metrics.nameUsers(countedUsers(wanted));
+      opening.apply(next.context, () => former.close());
+    },
+    async drain(deadlineMs) {
+      await gateway.drain(deadlineMs);
+      current.close();
+    },
+  };
+}
+
+/** Rejects with NetError and ConfigError. */
+async function listenAll({ listen, unixMode: mode }: Config, gateway: Pick<Opening, "listen">): Promise<void> {
+  for (const spec of listen) {
+    if (spec.systemd !== undefined) throw new ConfigError("Cannot listen on systemd: only the Linux engine can");
+    await listenAs(spec, (addr) => gateway.listen(addr, { mode, tls: spec.tls }));
+  }
+}

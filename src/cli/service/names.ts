@@ -1,0 +1,80 @@
+import { readFileSync } from "node:fs";
+import type { Config } from "../../config/config.ts";
+import { type Ear, heardTransport } from "../../dns/asked.ts";
+import { DnsResolver } from "../../dns/dns_resolver.ts";
+import { type Hosts, parseHosts, watchedHosts } from "../../dns/hosts.ts";
+import { Names } from "../../dns/names.ts";
+import type { Resolver } from "../../dns/resolver.ts";
+import { transportTo } from "../../dns/server.ts";
+import { Servers } from "../../dns/servers.ts";
+import type { Transport } from "../../dns/transport.ts";
+import type { Emit } from "../../events.ts";
+import { Nat64 } from "../../gateway/nat64.ts";
+import type { Clock } from "../../net/clock.ts";
+import type { Net } from "../../net/socket.ts";
+import { readAuthorities } from "../files/tls_files.ts";
+
+/** Has `emit` told how names fare. */
+export function emittingEar(emit: Emit): Ear {
+  return {
+    asked: (asked) => emit({ type: "dns-asked", ...asked }),
+    cached: (outcome) => emit({ type: "dns-cache", outcome }),
+  };
+}
+
+/** How names become addresses, and addresses ways. */
+export interface Naming {
+  readonly resolver: Resolver;
+  readonly nat64: Nat64 | undefined;
+  /** The ways to the DNS servers, in their order. */
+  readonly servers: readonly Transport[];
+  /** Ends what is held open towards DNS servers. */
+  close(): void;
+}
+
+export interface NamingParts {
+  readonly net: Net;
+  readonly clock: Clock;
+  /** Who is asked where no DNS server is configured, and for what only the system knows. */
+  readonly system: Resolver;
+  /** The way to the DNS server of that place in the configuration, where this thread cannot speak TLS. */
+  readonly overTls?: (place: number) => Transport;
+  /** Hears how the DNS servers fare. */
+  readonly ear?: Ear;
+}
+
+/** As a configuration says. Throws ConfigError. */
+export function openNaming(config: Config, parts: NamingParts): Naming {
+  const { net, clock, system } = parts;
+  const configured = parseHosts(config.host.join("\n"));
+  const hosts: (() => Hosts)[] = config.host.length > 0 ? [() => configured] : [];
+  const servers = waysToServers(config, parts);
+  const dns = servers.length > 0
+    ? new DnsResolver(new Servers(heard(servers, config, parts), clock), net, clock, undefined, parts.ear)
+    : undefined;
+  if (dns) hosts.push(watchedHosts(readHosts, clock)); // which the system's resolver reads itself
+  const resolver = new Names({ hosts, system, ...(dns && { dns }) });
+  const nat64 = config.nat64 && new Nat64({ net, clock, resolver, prefix: config.nat64 });
+  return { resolver, nat64, servers, close: () => dns?.close() };
+}
+
+function waysToServers({ dns, dnsCa }: Config, { net, clock, overTls }: NamingParts): readonly Transport[] {
+  const ca = dnsCa === undefined || overTls ? undefined : readAuthorities(dnsCa);
+  return dns.map((server, place) =>
+    overTls && (server.kind === "tls" || server.kind === "https")
+      ? overTls(place)
+      : transportTo(server, { net, clock, ca })
+  );
+}
+
+function heard(servers: readonly Transport[], { dns }: Config, { ear }: NamingParts): readonly Transport[] {
+  return ear ? servers.map((server, place) => heardTransport(server, dns[place]!.kind, ear)) : servers;
+}
+
+function readHosts(): string {
+  try {
+    return readFileSync("/etc/hosts", "utf8");
+  } catch {
+    return ""; // there need not be one
+  }
+}

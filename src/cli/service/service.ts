@@ -1,0 +1,55 @@
+import type { Snapshot } from "../../admin/aggregate.ts";
+import type { Vitals } from "../../admin/readiness.ts";
+import type { Activity, WantedSessions } from "../../admin/status.ts";
+import type { Config } from "../../config/config.ts";
+import type { Transport } from "../../dns/transport.ts";
+import type { PasswordHash } from "../../gateway/password_hash.ts";
+import type { SocketAddr } from "../../net/socket.ts";
+import type { ConfigText } from "../files/config_file.ts";
+import type { TlsFiles } from "../files/tls_files.ts";
+import type { UpstreamStates } from "./upstream_states.ts";
+
+/** What a service is to do. */
+export interface Wanted {
+  readonly config: Config;
+  /** What `config` was made of. */
+  readonly text: ConfigText;
+  readonly users: ReadonlyMap<string, PasswordHash>;
+  readonly tls: TlsFiles;
+}
+
+/** A gateway at work, in this thread or in several. */
+export interface Service {
+  readonly engine: "linux" | "portable";
+  /** Threads that serve clients. */
+  readonly workers: number;
+  /** Where it listens. */
+  readonly addrs: readonly SocketAddr[];
+  readonly sessionCount: number;
+  readonly upstreams: UpstreamStates;
+  /** The ways to the DNS servers that are configured, in their order. */
+  readonly dnsServers: readonly Transport[];
+  /** How its threads are, from memory. */
+  vitals(): Vitals;
+  /** What each thread has counted. */
+  metrics(): Promise<readonly Snapshot[]>;
+  /** What goes on. */
+  activity(sessions: WantedSessions): Promise<Activity>;
+  /** Ends a session at once; whether there was one of that number. */
+  endSession(id: number): Promise<boolean>;
+  /**
+   * Serves new clients by another configuration, and those that are there by the one they came to. All or nothing: rejects with
+   * NetError or ConfigError, and then nothing has changed.
+   */
+  reload(wanted: Wanted): Promise<void>;
+  /** Takes no new clients and resolves when all sessions have ended; cuts those that have not within `deadlineMs`. */
+  drain(deadlineMs: number): Promise<void>;
+}
+
+/** Users that have counts of their own, so that nobody's number of users is a burden to who keeps them. */
+const MAX_COUNTED_USERS = 100;
+
+/** Whom metrics call by their names; undefined where they do not speak of users. */
+export function countedUsers({ config, users }: Wanted): readonly string[] | undefined {
+  return config.metricsPerUser ? [...users.keys()].sort().slice(0, MAX_COUNTED_USERS) : undefined;
+}

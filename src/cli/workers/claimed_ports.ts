@@ -1,0 +1,113 @@
+import { type Config, refuseOpenRelay } from "../../config/config.ts";
+import type { ListenSpec } from "../../config/listen.ts";
+import { NetError } from "../../net/error.ts";
+import { addressText } from "../../protocol/address.ts";
+import type { Libc } from "../../net/linux/libc.ts";
+import type { SocketOptions } from "../../net/linux/engine.ts";
+import { type ClaimedPort, claimPort } from "../../net/linux/tcp_listener.ts";
+import { claimUnix, closeOnExec, inheritedListener } from "../../net/linux/unix_listener.ts";
+import type { SocketAddr } from "../../net/socket.ts";
+import type { Activation } from "../systemd/activation.ts";
+import { listenAs } from "../service/listening.ts";
+import type { Listening } from "./worker_messages.ts";
+
+/** Ports and unix sockets that workers share, by what was asked for. */
+export class ClaimedPorts {
+  readonly #libc: Libc;
+  readonly #options: SocketOptions;
+  readonly #activation: Activation;
+  #claimed = new Map<string, ClaimedPort>();
+
+  constructor(libc: Libc, options: SocketOptions, activation: Activation) {
+    this.#libc = libc;
+    this.#options = options;
+    this.#activation = activation;
+    for (const descriptor of activation.all) closeOnExec(libc, descriptor);
+  }
+
+  /**
+   * Claims what `config` wants and is not claimed yet, also what another program has where it is `shared` with that. What is
+   * claimed changes when that is applied. Rejects with NetError, and with ConfigError where it would be an open relay.
+   */
+  async claim(config: Pick<Config, "listen" | "unixMode" | "mayBeExposed">, shared = false): Promise<Claim> {
+    const next = new Map<string, ClaimedPort>();
+    const tls = new Set<string>();
+    const release = (unlike: ReadonlyMap<string, ClaimedPort>, ports: ReadonlyMap<string, ClaimedPort>) => {
+      for (const [key, port] of ports) if (unlike.get(key) !== port) port.release();
+    };
+    const abandon = () => release(this.#claimed, next);
+    const claimOne = async (addr: SocketAddr) => {
+      const key = addressText(addr);
+      const claimed = this.#claimed.get(key) ?? next.get(key);
+      next.set(key, claimed ?? await this.#open(addr, config.unixMode, shared));
+    };
+    try {
+      for (const spec of config.listen) {
+        const secures = (key: string) => void (spec.tls && tls.add(key));
+        if (spec.systemd === undefined) {
+          await listenAs(spec, async (addr) => {
+            await claimOne(addr);
+            secures(addressText(addr));
+          });
+        } else {
+          for (const inherited of this.#inherited(spec.systemd)) {
+            refuseOpenRelay(inherited.addr, config);
+            const key = addressText(inherited.addr);
+            next.set(key, this.#claimed.get(key) ?? inherited);
+            secures(key);
+          }
+        }
+      }
+    } catch (error) {
+      abandon();
+      throw error;
+    }
+    return {
+      listen: Array.from(next, ([key, { addr, descriptor }]) => ({ addr, descriptor, tls: tls.has(key) })),
+      apply: () => {
+        const former = this.#claimed;
+        this.#claimed = next;
+        for (const [key, port] of next) if (former.get(key) !== port) port.place?.();
+        release(next, former);
+      },
+      abandon,
+    };
+  }
+
+  /** Gives everything back. */
+  release(): void {
+    for (const port of this.#claimed.values()) port.release();
+    this.#claimed.clear();
+  }
+
+  async #open(addr: SocketAddr, mode: number, shared: boolean): Promise<ClaimedPort> {
+    if (addr.unix !== undefined) return await claimUnix(this.#libc, addr.unix, { mode, succeeds: shared });
+    return claimPort(this.#libc, this.#options, addr, shared);
+  }
+
+  /** Throws NetError where systemd has given none of that name. */
+  #inherited(name: NonNullable<ListenSpec["systemd"]>): readonly ClaimedPort[] {
+    const what = `systemd${name === "*" ? "" : `:${name}`}`;
+    const descriptors = this.#activation.descriptors(name);
+    if (descriptors.length === 0) {
+      throw new NetError("other", `Cannot listen on ${what}: it has passed ${this.#activation.names || "no sockets"}`);
+    }
+    return descriptors.map((descriptor) => {
+      const listener = inheritedListener(this.#libc, descriptor);
+      if (listener) return listener;
+      throw new NetError(
+        "other",
+        `Cannot listen on ${what}: descriptor ${descriptor} is no stream socket that listens`,
+      );
+    });
+  }
+}
+
+export interface Claim {
+  /** Ports resolved. */
+  readonly listen: readonly Listening[];
+  /** Releases what is not wanted any more. */
+  apply(): void;
+  /** Releases what was claimed for it. */
+  abandon(): void;
+}

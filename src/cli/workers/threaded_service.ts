@@ -1,0 +1,111 @@
+import { availableParallelism } from "node:os";
+import { systemResolver } from "../../dns/system.ts";
+import type { Emit } from "../../events.ts";
+import { offeredMethods } from "../../gateway/methods.ts";
+import { Users } from "../../gateway/users.ts";
+import type { Libc } from "../../net/linux/libc.ts";
+import { systemClock } from "../../net/clock.ts";
+import { openNet } from "../../net/mod.ts";
+import type { SocketAddr, Successors } from "../../net/socket.ts";
+import { type Claim, ClaimedPorts } from "./claimed_ports.ts";
+import { addressText } from "../../protocol/address.ts";
+import { countListeners } from "../../net/linux/reuseport.ts";
+import { log } from "../log/log.ts";
+import { socketOptions } from "../service/socket_options.ts";
+import { checkOutgoing } from "../service/outgoing.ts";
+import { openNaming } from "../service/names.ts";
+import { countedUsers, type Service, type Wanted } from "../service/service.ts";
+import type { Activation } from "../systemd/activation.ts";
+import { openTlsSource, type TlsSource } from "../service/tls.ts";
+import type { Listening } from "./worker_messages.ts";
+import { type Provision, WorkerPool } from "./worker_pool.ts";
+
+/** Gateways on the Linux engine, one for each core or as many as are wanted. Rejects with NetError. */
+export async function startThreadedService(
+  libc: Libc,
+  entry: URL,
+  wanted: Wanted,
+  otherListeners: readonly SocketAddr[],
+  activation: Activation,
+  emit: Emit,
+): Promise<Service> {
+  const net = { ...await openNet(), bindsConnections: true };
+  const ports = new ClaimedPorts(libc, socketOptions(wanted.config), activation);
+  const count = wanted.config.workers ?? availableParallelism();
+
+  /** Gives `use` what workers need for it; what was made for that is given back where `use` fails. */
+  const provide = async (
+    wanted: Wanted,
+    use: (provision: Provision) => Promise<void>,
+    shared = false,
+  ) => {
+    const { config, text, users, tls } = wanted;
+    await checkOutgoing(net, config.gateway);
+    const naming = openNaming(config, { net, clock: systemClock, system: systemResolver() });
+    const authenticator = users.size > 0 ? new Users(users) : undefined;
+    let source: TlsSource | undefined, claim: Claim | undefined;
+    const close = () => {
+      naming.close();
+      source?.close();
+    };
+    try {
+      source = await openTlsSource(tls);
+      claim = await ports.claim(config, shared);
+      await use({
+        setup: { config: text, listen: claim.listen, otherListeners, countedUsers: countedUsers(wanted) },
+        naming: { ...naming, close },
+        source,
+        authenticator,
+      });
+    } catch (error) {
+      claim?.abandon();
+      close();
+      throw error;
+    }
+    claim.apply();
+    for (const { addr, tls } of claim.listen) {
+      if (!known.has(addr)) emit({ type: "listening", addr, tls, methods: offeredMethods(authenticator) });
+    }
+    known = new Set(claim.listen.map(({ addr }) => addr));
+  };
+
+  const takesOver = wanted.config.takeOver !== undefined;
+  let known: ReadonlySet<SocketAddr> = new Set();
+  let pool!: WorkerPool;
+  await provide(wanted, async (provision) => {
+    const successors = takesOver ? successorsAt(provision.setup.listen, count) : undefined;
+    pool = await WorkerPool.start({ libc, entry, count, emit }, provision, successors);
+    log.info("engine linux", { workers: count });
+  }, takesOver);
+  return {
+    engine: "linux",
+    workers: count,
+    get addrs() {
+      return pool.addrs;
+    },
+    get sessionCount() {
+      return pool.sessionCount;
+    },
+    upstreams: pool.upstreams,
+    get dnsServers() {
+      return pool.dnsServers;
+    },
+    vitals: () => pool.vitals(),
+    metrics: () => pool.metrics(),
+    activity: (sessions) => pool.activity(sessions),
+    endSession: (id) => pool.endSession(id),
+    reload: (wanted) => provide(wanted, (provision) => pool.reload(provision)),
+    drain: (deadlineMs) => {
+      const drained = pool.drain(deadlineMs);
+      ports.release();
+      return drained;
+    },
+  };
+}
+
+/** Where others listen already, `workers` will in their place. */
+function successorsAt(listen: readonly Listening[], workers: number): ReadonlyMap<string, Successors> {
+  const counted = listen.filter(({ descriptor }) => descriptor === undefined)
+    .map(({ addr }) => [addressText(addr), { past: countListeners(addr), among: workers }] as const);
+  return new Map(counted.filter(([, { past }]) => past > 0));
+}

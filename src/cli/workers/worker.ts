@@ -1,0 +1,187 @@
+import { Buffer } from "node:buffer";
+import { isMainThread, receiveMessageOnPort, workerData } from "node:worker_threads";
+import { ActivityLog } from "../../admin/activity.ts";
+import { Metrics } from "../../admin/metrics.ts";
+import { ThreadWatch } from "../../admin/thread_watch.ts";
+import type { Config } from "../../config/config.ts";
+import type { DnsReply } from "../../dns/message.ts";
+import { resolveByLookup } from "../../dns/system.ts";
+import type { Transport } from "../../dns/transport.ts";
+import { orAborted } from "../../dns/waiting.ts";
+import type { Event } from "../../events.ts";
+import { Gateway } from "../../gateway/gateway.ts";
+import { Counters } from "../../gateway/limits/counters.ts";
+import type { Authenticator } from "../../gateway/methods.ts";
+import { KnownPasswords } from "../../gateway/users.ts";
+import { netError } from "../../net/error.ts";
+import { DescriptorOwners } from "../../net/linux/descriptor_owners.ts";
+import { Engine } from "../../net/linux/engine.ts";
+import { linuxNet } from "../../net/linux/net.ts";
+import { addressText } from "../../protocol/address.ts";
+import { giveThreadTo, openKernel } from "../../net/mod.ts";
+import { Departures } from "../../net/tls_socket.ts";
+import { gatewayContext } from "../service/composition.ts";
+import { parseConfigText } from "../files/config_file.ts";
+import { Exchange } from "./exchange.ts";
+import { emittingEar, openNaming } from "../service/names.ts";
+import { lostLogLines, startLog, stopLog } from "../log/log.ts";
+import { socketOptions } from "../service/socket_options.ts";
+import { tlsBy } from "../service/tls.ts";
+import { remoteTls } from "./tls_threads.ts";
+import { wallMs } from "../service/wall_clock.ts";
+import {
+  type FromWorker,
+  type Order,
+  PULSE_MS,
+  type Question,
+  type Setup,
+  type ToWorker,
+  type WorkerStart,
+} from "./worker_messages.ts";
+
+/** What a worker asks, but for the configuration that it is about. */
+type Asking = Question extends infer Q ? Q extends unknown ? Omit<Q, "generation"> : never : never;
+
+/** What this thread was started with, where it is a worker of ours. */
+export function workerStart(): WorkerStart | undefined {
+  const start = isMainThread ? undefined : workerData as WorkerStart | undefined;
+  return start?.gate46 === "worker" ? start : undefined;
+}
+
+/** Runs a gateway on the Linux engine in this thread, which from then on waits in the kernel only. */
+export async function startWorker({ port, number, setup, successors, ...start }: WorkerStart): Promise<void> {
+  const { config } = await parseConfigText(setup.config);
+  const activity = new ActivityLog();
+  const watch = new ThreadWatch(wallMs);
+  const sessions = new Int32Array(start.sessions);
+  const counters = new Counters(start.counters, number - 1);
+  const engine = new Engine((await openKernel())!, {
+    sockets: socketOptions(config),
+    busyPollMs: config.busyPoll,
+    owners: new DescriptorOwners(start.descriptors, number),
+    fault: (error) => emit({ type: "fault", error }),
+  });
+  const clock = engine.timers;
+  const startedAt = clock.now();
+  const busyMs = () => clock.now() - startedAt - engine.poller.waitedMs;
+  const metrics = new Metrics(activity.sessions, { worker: number, busyMs, lostLogLines: () => lostLogLines() });
+  const log = await startLog(config, clock);
+  const tell = (message: FromWorker) => port.postMessage(message);
+  const emit = (event: Event) => {
+    // What is true of all threads is said once, by the main thread.
+    if (event.type === "listening" || event.type === "draining" || event.type === "drained") return;
+    activity.listen(event);
+    metrics.listen(event);
+    watch.listen(event);
+    if (event.type === "upstream") return tell({ type: "upstream", event });
+    log(event);
+    if (event.type === "session-opened") Atomics.add(sessions, number, 1);
+    if (event.type === "session-closed") Atomics.sub(sessions, number, 1);
+  };
+  const exchange: Exchange<Question, Order> = new Exchange(tell, (order) => {
+    switch (order.type) {
+      case "metrics":
+        return metrics.registry.getMetricsAsJSON();
+      case "activity":
+        return activity.activity(clock.now(), order.sessions);
+      case "end-session":
+        return gateway.endSession(order.session);
+      case "reload":
+        return reload(order.setup);
+      case "drain":
+        return drain(order.deadlineMs);
+    }
+  });
+  const ear = emittingEar(emit);
+  const net = linuxNet(engine);
+  const departures = new Departures();
+  let lastTls = 0;
+  const compose = ({ generation, asksForPasswords, otherListeners, countedUsers }: Setup, config: Config) => {
+    metrics.nameUsers(countedUsers);
+    const asking = (question: Asking) => exchange.ask({ ...question, generation });
+    const system = resolveByLookup(
+      async (name) => await asking({ type: "resolve", name }) as readonly string[],
+      async (address) => await asking({ type: "reverse", address }) as string,
+      ear,
+    );
+    // Servers that want TLS are asked by the main thread, as the system is; what they say is kept here.
+    const overTls = (place: number): Transport => ({
+      name: `DNS server ${place + 1}`,
+      ask: (question, cut) =>
+        orAborted(asking({ type: "dns", place, question }) as Promise<DnsReply>, cut, question.name),
+      close: () => {},
+    });
+    const naming = openNaming(config, { net, clock, system, overTls, ear });
+    return {
+      generation,
+      naming,
+      context: gatewayContext(config, {
+        net,
+        clock,
+        naming,
+        authenticator: asksForPasswords ? askingAuthenticator(asking) : undefined,
+        tls: tlsBy(remoteTls(asking, () => ++lastTls), clock, departures),
+        ownListeners: () => [...gateway.addrs, ...otherListeners],
+        emit,
+        counters,
+      }),
+    };
+  };
+  let current = compose(setup, config);
+  const gateway: Gateway = new Gateway(current.context, () => Atomics.add(sessions, 0, 1) + 1);
+  const reload = async (setup: Setup) => {
+    const { config } = await parseConfigText(setup.config);
+    const opening = gateway.opening();
+    try {
+      for (const { addr, ...how } of setup.listen) await opening.listen(addr, { reusePort: true, ...how });
+    } catch (error) {
+      opening.abandon();
+      throw error;
+    }
+    const former = current;
+    current = compose(setup, config);
+    opening.apply(current.context, () => {
+      former.naming.close();
+      tell({ type: "retired", generation: former.generation });
+    });
+  };
+  const drain = async (deadlineMs: number) => {
+    const cut = await gateway.drain(deadlineMs);
+    stopLog();
+    return cut;
+  };
+  const wakeFd = engine.wakeFd(() => {
+    for (let got = receiveMessageOnPort(port); got; got = receiveMessageOnPort(port)) {
+      exchange.take(got.message as ToWorker);
+    }
+  });
+  try {
+    for (const { addr, ...how } of setup.listen) {
+      await gateway.listen(addr, { reusePort: true, ...how, successors: successors.get(addressText(addr)) });
+    }
+    tell({ type: "listening", wakeFd });
+    const pulse = () => {
+      tell({ type: "pulse", vitals: watch.vitals });
+      clock.after(PULSE_MS, pulse);
+    };
+    pulse();
+  } catch (error) {
+    const { kind, message } = netError(error, "listen", "in a worker");
+    return tell({ type: "not-listening", kind, message });
+  }
+  await giveThreadTo(engine);
+}
+
+/** Passwords are hashed by the main thread, whose runtime has threads for it; those that were good are known here too. */
+function askingAuthenticator(asking: (question: Asking) => Promise<unknown>): Authenticator {
+  const known = new KnownPasswords();
+  return {
+    async verify({ username, password }) {
+      const user = Buffer.from(username).toString("utf8");
+      if (known.has(user, password)) return true;
+      const good = await asking({ type: "verify", username, password }) === true;
+      if (good) known.add(user, password);
+      return good;
+    },
+  };
+}

@@ -1,0 +1,92 @@
+import type { MessagePort } from "node:worker_threads";
+import type { ThreadVitals } from "../../admin/readiness.ts";
+import type { WantedSessions } from "../../admin/status.ts";
+import type { Question as DnsQuestion } from "../../dns/message.ts";
+import type { UpstreamEvent } from "../../events.ts";
+import type { NetErrorKind } from "../../net/error.ts";
+import type { SocketAddr, Successors } from "../../net/socket.ts";
+import type { ConfigText } from "../files/config_file.ts";
+import type { Letter } from "./exchange.ts";
+import type { TlsQuestion } from "./tls_threads.ts";
+
+/** What the main thread and a worker say to each other. All of it can be cloned. */
+
+/** How often a worker says how it is (ms). */
+export const PULSE_MS = 2_000;
+
+/** Where workers listen. */
+export interface Listening {
+  readonly addr: SocketAddr;
+  /** What all of them accept from, where each has no listening socket of its own. */
+  readonly descriptor: number | undefined;
+  /** Whether its clients speak TLS. */
+  readonly tls: boolean;
+}
+
+/** What a worker serves new clients by. */
+export interface Setup {
+  /** Of the configuration: each reload has the next. */
+  readonly generation: number;
+  readonly config: ConfigText;
+  /** Ports resolved; every worker listens on each. */
+  readonly listen: readonly Listening[];
+  /** Listeners of the program that are not the gateway's. */
+  readonly otherListeners: readonly SocketAddr[];
+  readonly asksForPasswords: boolean;
+  /** Whom metrics call by their names. */
+  readonly countedUsers?: readonly string[] | undefined;
+}
+
+/** What a worker is started with. */
+export interface WorkerStart {
+  readonly gate46: "worker";
+  readonly setup: Setup;
+  /** By address, where this program takes listeners over from another. */
+  readonly successors: ReadonlyMap<string, Successors>;
+  readonly port: MessagePort;
+  /** From 1; its place in the shared memory. */
+  readonly number: number;
+  /** Which worker owns which descriptor. */
+  readonly descriptors: SharedArrayBuffer;
+  /** What is counted for limits, by all workers. */
+  readonly counters: SharedArrayBuffer;
+  /** Int32: the last session's number, then each worker's sessions. */
+  readonly sessions: SharedArrayBuffer;
+}
+
+/** What a worker cannot do itself, since it waits in the kernel and not for its runtime; by the configuration of `generation`. */
+export type Question =
+  & { readonly generation: number }
+  & (
+    | { readonly type: "resolve"; readonly name: string }
+    | { readonly type: "reverse"; readonly address: string }
+    /** `place` is that of a DNS server in the configuration. */
+    | { readonly type: "dns"; readonly place: number; readonly question: DnsQuestion }
+    | { readonly type: "verify"; readonly username: Uint8Array; readonly password: Uint8Array }
+    | TlsQuestion
+  );
+
+/** What the main thread wants of a worker, and what it gets. */
+export type Order =
+  /** A Snapshot. */
+  | { readonly type: "metrics" }
+  /** Its Activity. */
+  | { readonly type: "activity"; readonly sessions: WantedSessions }
+  /** Whether it has such a session, which then ends. */
+  | { readonly type: "end-session"; readonly session: number }
+  /** Nothing, once new clients get that. */
+  | { readonly type: "reload"; readonly setup: Setup }
+  /** How many sessions were cut. */
+  | { readonly type: "drain"; readonly deadlineMs: number };
+
+export type FromWorker =
+  | Letter<Question>
+  | { readonly type: "listening"; readonly wakeFd: number }
+  | { readonly type: "not-listening"; readonly kind: NetErrorKind; readonly message: string }
+  | { readonly type: "upstream"; readonly event: UpstreamEvent }
+  /** Every PULSE_MS, so that one that hangs is noticed. */
+  | { readonly type: "pulse"; readonly vitals: ThreadVitals }
+  /** The last session of a former generation has ended. */
+  | { readonly type: "retired"; readonly generation: number };
+
+export type ToWorker = Letter<Order>;

@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { after, describe, test } from "node:test";
+import { loadConfigFile, parseConfigText } from "../../../src/cli/files/config_file.ts";
+import { exposedSecrets } from "../../../src/cli/files/secret_files.ts";
+import { readText } from "../../../src/cli/files/text_file.ts";
+import { ConfigError } from "../../../src/config/error.ts";
+import { skipped } from "../../support/skipped.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "gate46-config-"));
+after(() => rmSync(folder, { recursive: true }));
+const path = (name: string) => join(folder, name);
+
+function written(name: string, content: string | Uint8Array, mode = 0o600): string {
+  writeFileSync(path(name), content);
+  chmodSync(path(name), mode);
+  return path(name);
+}
+
+async function complaints(file: string): Promise<readonly string[]> {
+  try {
+    await loadConfigFile(file);
+    return [];
+  } catch (error) {
+    assert.ok(error instanceof ConfigError, String(error));
+    return error.problems;
+  }
+}
+
+describe("A file that cannot be read is told:", () => {
+  const isRoot = process.getuid?.() === 0;
+  for (
+    const [what, file, state, skip] of [
+      ["one that is not there", path("none.toml"), ": ENOENT", false],
+      ["a folder", folder, ": EISDIR", false],
+      ["one of another user", written("closed.toml", "", 0), ": EACCES", isRoot && "root can read all"],
+      ["one in Latin-1", written("latin.toml", Uint8Array.of(35, 10, 35, 0xe4, 10)), " line 2: it is not UTF-8", false],
+      ["one in UTF-16", written("utf16.toml", Uint8Array.of(0xff, 0xfe, 35, 0)), " line 1: it is not UTF-8", false],
+      [
+        "one that is huge",
+        written("huge.toml", new Uint8Array((16 << 20) + 1).fill(10)),
+        ": it is larger than 16 MiB",
+        false,
+      ],
+      ["one without end", "/dev/zero", ": it is larger than 16 MiB", !existsSync("/dev/zero") && "no /dev/zero"],
+    ] as const
+  ) {
+    test(what, { skip: skipped(what, skip) }, async () => {
+      assert.deepEqual(await complaints(file), [`Cannot read ${file}${state}`]);
+    });
+  }
+});
+
+test("A file may be empty, begin with a byte order mark, or end its lines as Windows does", async () => {
+  for (const toml of ["", "\n# nothing\n", "\ufeffdrain = 1\n", "drain = 1\r\n[[rules]]\r\naction = 'deny'\r\n"]) {
+    assert.deepEqual(await complaints(written("fine.toml", toml)), []);
+  }
+});
+
+describe("The password of an upstream", () => {
+  const via = (file: string) => `[[rules]]\naction = "allow"\nvia = "socks5://ann@192.0.2.1?password-file=${file}"\n`;
+
+  test("may stand in a file of its own, beside that of the configuration", async () => {
+    written("upstream.password", "p:w/1 %\n");
+    const loaded = await loadConfigFile(written("via.toml", via("upstream.password")));
+    assert.deepEqual(loaded.config.rules[0]!.via, ["socks5://ann:p%3Aw%2F1%20%25@192.0.2.1"]);
+    rmSync(path("upstream.password"));
+    const again = await parseConfigText(loaded.text);
+    assert.deepEqual(again.config.rules, loaded.config.rules, "a worker gets it with the text, and reads no file");
+  });
+
+  test("is missed where there is no such file, once", async () => {
+    assert.deepEqual(await complaints(written("missed.toml", via("none") + via("none"))), [
+      `Cannot read ${path("none")}: ENOENT`,
+    ]);
+  });
+
+  test("cannot be empty or too long, and no error repeats it", async () => {
+    written("empty", "\n");
+    written("long", "hunter2".repeat(40));
+    assert.deepEqual(await complaints(written("wrong.toml", via("empty") + via("long"))), [
+      `Cannot use ${path("empty")}: the password is empty`,
+      `Cannot use ${path("long")}: the password is longer than 255 octets`,
+    ]);
+  });
+});
+
+const windows = process.platform === "win32" && "modes mean nothing on Windows";
+describe("Files with secrets that others can read are told of:", { skip: skipped("modes", windows) }, () => {
+  const names = ["token", "users", "ann.password", "up.password"];
+  const toml = (password: string) =>
+    `admin_token_file = "token"\nusers_file = "users"\n[[users]]\nname = "ann"\n${password}\n` +
+    `[[rules]]\naction = "allow"\nvia = "socks5://u@192.0.2.1?password-file=up.password"\n`;
+  const told = async (mode: number, password: string) => {
+    for (const name of names) written(name, "something", mode);
+    return exposedSecrets(await loadConfigFile(written("secrets.toml", toml(password), mode)));
+  };
+
+  test("none where only owner and group can", async () => {
+    assert.deepEqual(await told(0o640, "password = 'hunter2'"), []);
+  });
+
+  test("each, and that of the configuration where a password stands in it", async () => {
+    const line = (name: string) =>
+      `Cannot keep ${path(name)} secret: every user of this machine can read it (chmod o-r)`;
+    assert.deepEqual(
+      await told(0o644, "password_file = 'ann.password'"),
+      ["users", "token", "ann.password", "up.password"].map(line),
+    );
+    assert.deepEqual(
+      await told(0o644, "password = 'hunter2'"),
+      ["secrets.toml", "users", "token", "up.password"].map(line),
+    );
+  });
+});
+
+test("readText() reads what comes in pieces", () => {
+  mkdirSync(path("pieces"));
+  const text = `${"ä€😀".repeat(100_000)}\n`;
+  assert.equal(readText(written("pieces/text", text)), text);
+});

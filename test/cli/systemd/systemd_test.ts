@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import process from "node:process";
+import { test } from "node:test";
+import { readiness } from "../../../src/admin/readiness.ts";
+import { Activation } from "../../../src/cli/systemd/activation.ts";
+import { Systemd } from "../../../src/cli/systemd/systemd.ts";
+import { facts } from "../../support/admin_source.ts";
+import { openLibc } from "../../support/linux_net.ts";
+import { receiveAt } from "../../support/notify_socket.ts";
+import { hasPython } from "../../support/python.ts";
+import { skipped } from "../../support/skipped.ts";
+import { until } from "../../support/until.ts";
+
+const skip = skipped("systemd_test.ts", hasPython && await openLibc() ? false : "no python3, or libc cannot be called");
+
+const healthWith = (sessions: number) => () => readiness(facts({ sessions }));
+
+test("the watchdog is told as long as the threads are well, and no longer", { skip }, async () => {
+  const path = `@gate46-${process.pid}-${Math.random()}`;
+  const receiver = await receiveAt(path);
+  let well = true, asked = 0;
+  const environment = { NOTIFY_SOCKET: path, WATCHDOG_USEC: "40000", WATCHDOG_PID: "7", OTHER: "stays" };
+  const watched = { health: healthWith(3), isWell: () => (asked++, well) };
+  const systemd = await Systemd.open(watched, environment, 7);
+  assert.deepEqual(environment, { OTHER: "stays" });
+  await until("it is told that all is well", () => receiver.said().split("WATCHDOG=1").length > 3);
+  well = false;
+  systemd.ready(); // behind which nothing more of the watchdog comes
+  await until("all has come", () => receiver.said().includes("STATUS=ready, 3 sessions"));
+  const told = receiver.said(), before = asked;
+  await until("it is asked some more", () => asked > before + 3);
+  assert.equal(receiver.said(), told);
+  systemd.close();
+  receiver.stop();
+});
+
+test("a watchdog that is not for this process is not told", { skip }, async () => {
+  const path = `@gate46-${process.pid}-${Math.random()}`;
+  const receiver = await receiveAt(path);
+  const isWell = () => assert.fail("nobody is to ask");
+  const environment = { NOTIFY_SOCKET: path, WATCHDOG_USEC: "1000", WATCHDOG_PID: "8" };
+  const systemd = await Systemd.open({ health: healthWith(0), isWell }, environment, 7);
+  systemd.ready(true);
+  await until("it is ready", () => receiver.said().includes(`READY=1 MAINPID=${process.pid}`));
+  systemd.close();
+  receiver.stop();
+});
+
+test("where nobody is to be told, nothing happens", async () => {
+  for (const environment of [{}, { NOTIFY_SOCKET: "vsock:2:1234" }, { NOTIFY_SOCKET: "/nowhere/notify" }]) {
+    const watched = { health: healthWith(0), isWell: () => true };
+    const systemd = await Systemd.open(watched, { ...environment, WATCHDOG_USEC: "1000000" }, 7);
+    systemd.reloading();
+    systemd.ready();
+    systemd.stopping(1);
+    systemd.close();
+  }
+});
+
+test("sockets are taken by their names, once, and only those passed to this process", () => {
+  const environment: Record<string, string> = { LISTEN_PID: "7", LISTEN_FDS: "4", LISTEN_FDNAMES: "a:b:a", OTHER: "" };
+  const activation = Activation.take(environment, 7);
+  assert.deepEqual(environment, { OTHER: "" });
+  assert.deepEqual(["*", "a", "b", "unknown", "c"].map((name) => activation.descriptors(name)), [
+    [3, 4, 5, 6],
+    [3, 5],
+    [4],
+    [6],
+    [],
+  ]);
+  assert.equal(activation.names, "a, b, unknown");
+  for (const [pid, count] of [["8", "1"], ["7", "x"], ["7", "-1"], ["7", "99999"], [undefined, "1"]] as const) {
+    const strange = { ...pid !== undefined && { LISTEN_PID: pid }, LISTEN_FDS: count };
+    assert.deepEqual(Activation.take(strange, 7).all, []);
+  }
+});
