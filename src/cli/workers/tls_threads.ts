@@ -135,13 +135,13 @@ class DeskEnd {
  * one before is, and tells the failure of that: so there is always something to do on the other side.
  */
 export function remoteTls(
-  ask: (question: TlsQuestion) => Promise<unknown>,
+  ask: (question: TlsQuestion, memory?: ArrayBuffer[]) => Promise<unknown>,
   nextId: () => number,
 ): TlsSource["open"] {
   return (name) => {
     const id = nextId();
     const end = (end: "sealed" | "clear"): TlsEnd => {
-      const acted = (act: TlsAct) => ask({ type: "tls", id, end, act });
+      const acted = (act: TlsAct) => ask({ type: "tls", id, end, act }, act.do === "write" ? [act.bytes] : []);
       let written: Promise<unknown> = Promise.resolve();
       return {
         read: async () => {

@@ -66,7 +66,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
   const busyMs = () => clock.now() - startedAt - engine.poller.waitedMs;
   const metrics = new Metrics(activity.sessions, { worker: number, busyMs, lostLogLines: () => lostLogLines() });
   const log = await startLog(config, clock);
-  const tell = (message: FromWorker) => port.postMessage(message);
+  const tell = (message: FromWorker, memory: ArrayBuffer[] = []) => port.postMessage(message, memory);
   const emit = (event: Event) => {
     // What is true of all threads is said once, by the main thread.
     if (event.type === "listening" || event.type === "draining" || event.type === "drained") return;
@@ -98,7 +98,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
   let lastTls = 0;
   const compose = ({ generation, asksForPasswords, otherListeners, countedUsers }: Setup, config: Config) => {
     metrics.nameUsers(countedUsers);
-    const asking = (question: Asking) => exchange.ask({ ...question, generation });
+    const asking = (question: Asking, memory?: ArrayBuffer[]) => exchange.ask({ ...question, generation }, memory);
     const system = resolveByLookup(
       async (name) => await asking({ type: "resolve", name }) as readonly string[],
       async (address) => await asking({ type: "reverse", address }) as string,

@@ -240,7 +240,7 @@ export class WorkerPool {
     const member: Member = {
       worker,
       port,
-      exchange: new Exchange((letter) => this.#tell(member, letter), (question) => this.#valueOf(question, desk)),
+      exchange: new Exchange((...letter) => this.#tell(member, ...letter), (question) => this.#valueOf(question, desk)),
       desk,
       startedAt: performance.now(),
       wakeFd: undefined,
@@ -302,8 +302,8 @@ export class WorkerPool {
     }
   }
 
-  #tell(member: Member, message: ToWorker): void {
-    member.port.postMessage(message);
+  #tell(member: Member, message: ToWorker, memory: ArrayBuffer[]): void {
+    member.port.postMessage(message, memory);
     this.#wake(member);
   }
 
