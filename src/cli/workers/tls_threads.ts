@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers";
 import { NetError } from "../../net/error.ts";
 import type { TlsEnd } from "../../net/tls.ts";
 import type { TlsSource } from "../service/tls.ts";
@@ -53,8 +54,11 @@ export class TlsDesk {
   }
 }
 
-/** So much is read of an end before the worker asks for it. */
-const MAX_AHEAD = 256 << 10;
+/**
+ * So much is read of an end before the worker asks for it, and so much is waited for as long as more comes at once. Memory of
+ * 128 KiB and more is had of the system each time, which costs as much as TLS does.
+ */
+const MAX_AHEAD = 96 << 10, MIN_BATCH = 48 << 10;
 
 /** An end for another thread, which is far: a question is two threads' waking up, so its answer brings all that has come since the last. */
 class DeskEnd {
@@ -79,6 +83,10 @@ class DeskEnd {
     if (this.#size === 0) {
       if (this.#failure) throw this.#failure;
       return null;
+    }
+    for (let before = 0; this.#size > before && this.#size < MIN_BATCH && !this.#ended;) {
+      before = this.#size;
+      await new Promise<void>((resolve) => setImmediate(resolve));
     }
     const all = new Uint8Array(this.#size);
     let at = 0;
