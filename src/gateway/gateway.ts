@@ -144,12 +144,16 @@ export class Gateway {
     const cancelHandshakes = clock.after(Math.min(deadlineMs, LAST_REQUEST_MS), () => {
       for (const session of this.#sessions) if (!session.requested) session.cut("drained");
     });
-    let cut = 0;
-    const cancel = clock.after(deadlineMs, () => {
-      cut = this.#sessions.size;
-      for (const session of this.#sessions) session.cut("drained");
+    let cut = 0, cancel = () => {};
+    const late = new Promise<void>((resolve) => {
+      cancel = clock.after(deadlineMs, () => {
+        cut = this.#sessions.size;
+        for (const session of this.#sessions) session.cut("drained");
+        resolve();
+      });
     });
     while (this.#sessions.size > 0) await new Promise<void>((resolve) => this.#wakeDrain = resolve);
+    await Promise.race([this.#context.tls?.left(), late]);
     cancelHandshakes();
     cancel();
     this.#context.upstreams?.stop();

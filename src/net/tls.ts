@@ -57,6 +57,8 @@ export interface Tls {
   accept(socket: Socket): Promise<Socket>;
   /** With a server that has to be `name`. */
   connect(socket: Socket, name: string): Promise<Socket>;
+  /** Resolves when all that was written to sockets which are closed has left, or cannot. */
+  left(): Promise<void>;
 }
 
 /** What a runtime says of a certificate or a handshake, by code or words; the first that fits counts. */

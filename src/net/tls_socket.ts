@@ -2,13 +2,38 @@ import type { Clock } from "./clock.ts";
 import { NetError } from "./error.ts";
 import type { Socket, SocketAddr } from "./socket.ts";
 import type { TlsEnds } from "./tls.ts";
+import { TlsRecords } from "./tls_records.ts";
 
-/** What was written has so long to leave a socket that is closed (ms), and the reason of a handshake that failed. */
+/** A socket that is closed waits so long (ms) for the next of what was written to leave, or for the reason of a handshake that failed. */
 const LINGER_MS = 5_000, FAREWELL_MS = 250;
 
+/** Sockets that are closed, but what was written to them has yet to leave. */
+export class Departures {
+  readonly #leaving = new Set<Promise<void>>();
+
+  add(leaving: Promise<void>): void {
+    this.#leaving.add(leaving);
+    void leaving.finally(() => this.#leaving.delete(leaving));
+  }
+
+  async over(): Promise<void> {
+    while (this.#leaving.size > 0) await Promise.all(this.#leaving);
+  }
+}
+
+export interface SecureOptions {
+  readonly clock: Clock;
+  readonly departures: Departures;
+  /**
+   * Whether an end has to be said in TLS, or the connection counts as cut: whoever is between could end it. Many clients just
+   * leave; of them it is enough that the last record is whole.
+   */
+  readonly wantsFarewell: boolean;
+}
+
 /** TLS over `socket`, whose octets go through `ends`. Rejects with NetError where there is no handshake; it is closed then. */
-export async function secure(socket: Socket, ends: TlsEnds, clock: Clock): Promise<Socket> {
-  const secured = new TlsSocket(socket, ends, clock);
+export async function secure(socket: Socket, ends: TlsEnds, options: SecureOptions): Promise<Socket> {
+  const secured = new TlsSocket(socket, ends, options);
   try {
     await ends.secured;
     return secured;
@@ -23,7 +48,8 @@ export async function secure(socket: Socket, ends: TlsEnds, clock: Clock): Promi
 class TlsSocket implements Socket {
   readonly #socket: Socket;
   readonly #ends: TlsEnds;
-  readonly #clock: Clock;
+  readonly #options: SecureOptions;
+  readonly #records = new TlsRecords();
   /** Resolve when nothing more will be sent, and when nothing more will come. */
   readonly #sent: Promise<void>;
   readonly #received: Promise<void>;
@@ -31,13 +57,15 @@ class TlsSocket implements Socket {
   #wake = () => {};
   #failure: NetError | undefined;
   #closed = false;
+  /** Something has left, so that the next may take its time. */
+  #moved = () => {};
   /** Whether the other side has said all, or cannot. */
   ended = false;
 
-  constructor(socket: Socket, ends: TlsEnds, clock: Clock) {
+  constructor(socket: Socket, ends: TlsEnds, options: SecureOptions) {
     this.#socket = socket;
     this.#ends = ends;
-    this.#clock = clock;
+    this.#options = options;
     this.#sent = this.#pumpOut();
     this.#received = this.#pumpIn();
   }
@@ -93,12 +121,18 @@ class TlsSocket implements Socket {
     this.#socket.keepAlive();
   }
 
-  /** Closes it when what was written has left, which takes so long at most. */
+  /** Closes it when what was written has left, or nothing has for so long. */
   async leave(withinMs: number): Promise<void> {
     this.#closed = true;
     this.#wake();
     this.#ends.clear.close();
-    const cancel = this.#clock.after(withinMs, () => this.#socket.close());
+    let cancel = () => {};
+    this.#moved = () => {
+      cancel();
+      cancel = this.#options.clock.after(withinMs, () => this.#socket.close());
+    };
+    this.#moved();
+    this.#options.departures.add(this.#sent);
     await this.#sent;
     await this.#received; // the kernel resets a connection that is closed with something unread, and what was sent is lost
     cancel();
@@ -110,9 +144,12 @@ class TlsSocket implements Socket {
     const { sealed } = this.#ends;
     try {
       for (let chunk = await this.#socket.read(); chunk; chunk = await this.#socket.read()) {
+        this.#records.take(chunk);
         if (!this.#closed) await sealed.write(chunk).catch((error) => this.#fail(error));
       }
       this.ended = true;
+      const meant = this.#options.wantsFarewell ? this.#records.farewell : this.#records.whole;
+      if (!meant) this.#failure ??= new NetError("reset", "Cannot read: the connection was cut within TLS");
       await sealed.closeWrite();
     } catch (error) {
       this.ended = true;
@@ -123,7 +160,10 @@ class TlsSocket implements Socket {
   async #pumpOut(): Promise<void> {
     const { sealed } = this.#ends;
     try {
-      for (let chunk = await sealed.read(); chunk; chunk = await sealed.read()) await this.#socket.write(chunk);
+      for (let chunk = await sealed.read(); chunk; chunk = await sealed.read()) {
+        await this.#socket.write(chunk);
+        this.#moved();
+      }
       await this.#socket.closeWrite();
     } catch (error) {
       this.#fail(error);

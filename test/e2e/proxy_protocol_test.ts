@@ -4,7 +4,6 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { connect } from "node:tls";
 import { Command, Reply } from "../../src/protocol/codes.ts";
 import type { SocketAddr } from "../../src/net/socket.ts";
 import { certificatesFor, hasOpenssl } from "../support/certificates.ts";
@@ -13,6 +12,7 @@ import { type Program, start, targets } from "../support/program.ts";
 import { skipped } from "../support/skipped.ts";
 import { greeting, readReply, request } from "../support/socks.ts";
 import { echoServer, Tcp, unusedPort } from "../support/tcp.ts";
+import { overTls } from "../support/tls_place.ts";
 import { until } from "../support/until.ts";
 
 const skip = skipped(
@@ -56,12 +56,6 @@ async function speakAs(gateway: Program, client: Tcp, host: string, type: string
   await until(line, () => gateway.output().split("\n").some((l) => l.includes(line) && l.includes(` relay=${type} `)));
 }
 
-async function overTls({ host, port }: SocketAddr): Promise<Tcp> {
-  const socket = connect({ host, port, ca });
-  await new Promise((resolve, reject) => socket.once("secureConnect", resolve).once("error", reject));
-  return new Tcp(socket);
-}
-
 /** HAProxy before `gateway`, written as HAProxy does. */
 function haproxy(addr: SocketAddr, gateway: string, how: string) {
   const config = `
@@ -80,8 +74,9 @@ function haproxy(addr: SocketAddr, gateway: string, how: string) {
 }
 
 for (const target of targets) {
-  const startGateway = (listen = "127.0.0.1:0", proxy = PROXY) =>
+  const startGateway = (listen = "127.0.0.1:0", proxy = PROXY, ...flags: readonly string[]) =>
     start(target, [
+      ...flags,
       `--listen=${listen}`,
       "--admin=off",
       "--allow=127.0.0.1",
@@ -123,7 +118,7 @@ for (const target of targets) {
         const at = { host, port: front.addr.port };
         await speakAs(
           gateway,
-          how.includes("-ssl") ? await overTls(at) : await Tcp.to(at),
+          how.includes("-ssl") ? await overTls(at, ca) : await Tcp.to(at),
           host,
           type,
         );
@@ -133,6 +128,20 @@ for (const target of targets) {
       assert.doesNotMatch(gateway.output(), /client=127\.0\.0\.46|turned away|fault/);
     });
   }
+
+  test(`${target.name} takes HAProxy's send-proxy-v2 before a client's TLS`, { skip }, async () => {
+    const pem = join(folder, "pem");
+    const gateway = await startGateway("socks5s://127.0.0.1:0", PROXY, `--tls-cert=${pem}`, `--tls-key=${pem}`);
+    const front = await haproxy(
+      { host: "127.0.0.1", port: await unusedPort("127.0.0.1") },
+      `127.0.0.1:${gateway.addrs[0]!.port} source ${PROXY}`,
+      "send-proxy-v2",
+    );
+    for (let i = 0; i < 4; i++) await speakAs(gateway, await overTls(front.addr, ca), "127.0.0.1", "A"); // of each worker
+    await front.stop();
+    assert.equal(await gateway.stop(), 0);
+    assert.doesNotMatch(gateway.output(), /client=127\.0\.0\.46|turned away|fault/);
+  });
 
   test(`${target.name} takes nginx' proxy_protocol`, { skip: skipNginx }, async () => {
     const gateway = await startGateway();

@@ -1,67 +1,18 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { chmodSync } from "node:fs";
 import process from "node:process";
-import { test } from "node:test";
-import { type Certificates, hasOpenssl, issue } from "../support/certificates.ts";
-import { type Program, run, shell, start, type Target, targets } from "../support/program.ts";
-import { skipped } from "../support/skipped.ts";
+import { type Certificates, issue } from "../support/certificates.ts";
+import { run, shell, targets } from "../support/program.ts";
 import { ask } from "../support/socks.ts";
 import { echoServer, Tcp } from "../support/tcp.ts";
+import { tlsTest } from "../support/tls_place.ts";
 import { until, within } from "../support/until.ts";
 import { Command, Reply } from "../../src/protocol/codes.ts";
 import type { SocketAddr } from "../../src/net/socket.ts";
 
 const hasNcat = spawnSync("ncat", ["--version"]).status === 0;
 const GREETING = "\x05\x01\x00";
-
-/** Files that a test writes, and programs that it starts. */
-class Place {
-  readonly #folder = mkdtempSync(join(tmpdir(), "gate46-tls-"));
-  readonly #programs: Program[] = [];
-
-  file(name: string, text: string): string {
-    const path = join(this.#folder, name);
-    writeFileSync(path, text);
-    return path;
-  }
-
-  /** The flags of a listener with such a certificate. */
-  listener({ cert, key }: Certificates, name = "own"): string[] {
-    const files = [`--tls-cert=${this.file(`${name}.cert`, cert)}`, `--tls-key=${this.file(`${name}.key`, key)}`];
-    return ["--listen=socks5s://127.0.0.1:0", ...files];
-  }
-
-  async start(target: Target, ...flags: readonly string[]): Promise<Program> {
-    const program = await start(target, ["--admin=off", ...flags]);
-    this.#programs.push(program);
-    return program;
-  }
-
-  async stop(): Promise<void> {
-    for (const program of this.#programs) await program.stop();
-    rmSync(this.#folder, { recursive: true });
-  }
-}
-
-function tlsTest(
-  target: Target,
-  title: string,
-  body: (place: Place) => Promise<void>,
-  lacking: string | false = false,
-) {
-  const full = `TLS, ${target.name}: ${title}`;
-  test(full, { skip: skipped(full, hasOpenssl ? lacking : "no openssl"), timeout: 120_000 }, async () => {
-    const place = new Place();
-    try {
-      await body(place);
-    } finally {
-      await place.stop();
-    }
-  });
-}
 
 /** What a gateway answers to a greeting through TLS, to openssl; nothing where it lets nobody in. */
 async function greeted(addr: SocketAddr, ca: string, ...flags: readonly string[]): Promise<string> {

@@ -3,8 +3,8 @@ import { test } from "node:test";
 import { systemClock } from "../../src/net/clock.ts";
 import { openNet, openTls } from "../../src/net/mod.ts";
 import type { Socket } from "../../src/net/socket.ts";
-import type { TlsAcceptor, TlsClientOptions } from "../../src/net/tls.ts";
-import { secure } from "../../src/net/tls_socket.ts";
+import type { TlsAcceptor, TlsClientOptions, TlsEnds } from "../../src/net/tls.ts";
+import { Departures, secure as secureWith } from "../../src/net/tls_socket.ts";
 import { type Certificates, hasOpenssl, issue } from "../support/certificates.ts";
 import { skipped } from "../support/skipped.ts";
 import { within } from "../support/until.ts";
@@ -24,6 +24,9 @@ const closed = { kind: "closed", message: /^Cannot speak TLS: / };
 const saying = (state: RegExp) => ({ name: "NetError", message: new RegExp(`^Cannot speak TLS: ${state.source}$`) });
 
 const tls = await openTls();
+const departures = new Departures();
+const secure = (socket: Socket, ends: TlsEnds, wantsFarewell = true) =>
+  secureWith(socket, ends, { clock: systemClock, departures, wantsFarewell });
 const net = await openNet();
 
 function tlsTest(title: string, body: (bench: Bench) => Promise<void>, lacking: string | false = false): void {
@@ -68,8 +71,8 @@ class Bench {
   async handshake(acceptor = this.acceptor(), options: Partial<TlsClientOptions> = {}) {
     const [server, client] = await this.connection();
     const wanted = { name: "gw.test", ca: good.ca, ...options };
-    const accepted = secure(server, acceptor.accept(), systemClock);
-    const connected = secure(client, tls.connect(wanted), systemClock);
+    const accepted = secure(server, acceptor.accept());
+    const connected = secure(client, tls.connect(wanted));
     for (const side of [accepted, connected]) side.then((socket) => this.#closing.push(socket), () => {});
     return { accepted, connected };
   }
@@ -130,6 +133,60 @@ tlsTest("a reset is a reset", async (bench) => {
   const [server, client] = await bench.secured();
   client.reset();
   await assert.rejects(server.read(), { kind: "reset" });
+});
+
+for (const [wantsFarewell, how] of [[true, "is a reset"], [false, "is an end, where that is enough"]] as const) {
+  tlsTest(`a connection that ends without a word of TLS ${how}`, async (bench) => {
+    const [server, client] = await bench.connection();
+    const [reader, writer] = await Promise.all([
+      secure(server, bench.acceptor().accept(), wantsFarewell),
+      secure(client, tls.connect({ name: "gw.test", ca: good.ca })),
+    ]);
+    await writer.write(bytes("question"));
+    assert.equal(text((await reader.read())!), "question");
+    await client.closeWrite();
+    if (wantsFarewell) await assert.rejects(reader.read(), { kind: "reset" });
+    else assert.equal(await reader.read(), null);
+    for (const socket of [reader, writer]) socket.reset();
+  });
+}
+
+tlsTest("a connection that ends within a record is a reset", async (bench) => {
+  const [server, client] = await bench.connection();
+  const [reader, writer] = await Promise.all([
+    secure(server, bench.acceptor().accept(), false),
+    secure(client, tls.connect({ name: "gw.test", ca: good.ca })),
+  ]);
+  await writer.write(bytes("question"));
+  assert.equal(text((await reader.read())!), "question");
+  await client.write(Uint8Array.of(23, 3, 3, 1));
+  await client.closeWrite();
+  await assert.rejects(reader.read(), { kind: "reset" });
+  for (const socket of [reader, writer]) socket.reset();
+});
+
+tlsTest("departures are over when what was written before close() has left", async (bench) => {
+  const [server, client] = await bench.connection();
+  const [reader, writer] = await Promise.all([
+    secure(server, bench.acceptor().accept()),
+    secure(client, tls.connect({ name: "gw.test", ca: good.ca })),
+  ]);
+  let left = 0, ended = false;
+  const { write, closeWrite } = client;
+  client.write = async (bytes) => {
+    await write.call(client, bytes);
+    left += bytes.length;
+  };
+  client.closeWrite = () => {
+    ended = true;
+    return closeWrite.call(client);
+  };
+  const reading = all(reader);
+  await writer.write(new Uint8Array(300_000));
+  writer.close();
+  await departures.over();
+  assert.ok(ended && left > 300_000, `${left} octets`);
+  assert.equal((await reading).length, 300_000);
 });
 
 tlsTest("who does not read holds up who writes", async (bench) => {
@@ -199,19 +256,19 @@ for (const [who, identity] of [["without a certificate", undefined], ["of anothe
 tlsTest("who speaks no TLS is refused", async (bench) => {
   const [server, client] = await bench.connection();
   await client.write(bytes("\x05\x01\x00 and more than a record's head"));
-  await assert.rejects(secure(server, bench.acceptor().accept(), systemClock), saying(/that is no TLS/));
+  await assert.rejects(secure(server, bench.acceptor().accept()), saying(/that is no TLS/));
 });
 
 tlsTest("a server that speaks no TLS is told as that", async (bench) => {
   const [server, client] = await bench.connection();
   await server.write(bytes("HTTP/1.1 400 Bad Request\r\n\r\n"));
-  await assert.rejects(secure(client, tls.connect({ name: "gw.test" }), systemClock), saying(/that is no TLS/));
+  await assert.rejects(secure(client, tls.connect({ name: "gw.test" })), saying(/that is no TLS/));
 });
 
 for (const said of ["", "\x16\x03\x01"]) {
   tlsTest(`a client that leaves after ${said.length} octets ends its handshake`, async (bench) => {
     const [server, client] = await bench.connection();
-    const securing = secure(server, bench.acceptor().accept(), systemClock);
+    const securing = secure(server, bench.acceptor().accept());
     await client.write(bytes(said));
     client.close();
     await assert.rejects(securing, closed);
@@ -220,7 +277,7 @@ for (const said of ["", "\x16\x03\x01"]) {
 
 tlsTest("a handshake ends with its socket", async (bench) => {
   const [server] = await bench.connection();
-  const securing = secure(server, bench.acceptor().accept(), systemClock);
+  const securing = secure(server, bench.acceptor().accept());
   server.close();
   await assert.rejects(securing, closed);
 });

@@ -35,14 +35,14 @@ export function readAuthorities(file: string): string;
 export function readAuthorities(file: string | undefined): string | undefined;
 export function readAuthorities(file: string | undefined): string | undefined {
   if (file === undefined) return undefined;
-  const text = readText(file);
+  const text = blocks(readText(file), "CERTIFICATE");
   certificateIn(text, file);
   return text;
 }
 
 function readIdentity(certFile: string | undefined, keyFile: string | undefined): TlsIdentity | undefined {
   if (certFile === undefined || keyFile === undefined) return undefined;
-  const cert = readText(certFile), key = readText(keyFile);
+  const cert = blocks(readText(certFile), "CERTIFICATE"), key = blocks(readText(keyFile), "PRIVATE KEY");
   const certificate = certificateIn(cert, certFile);
   // Not checkPrivateKey(), which Deno 2.4 does not have.
   const publicKey = (of: () => ReturnType<typeof createPublicKey>) =>
@@ -57,6 +57,12 @@ function readIdentity(certFile: string | undefined, keyFile: string | undefined)
     throw new ConfigError(`Cannot use ${keyFile}: it is not the key of the certificate in ${certFile}`);
   }
   return { cert, key };
+}
+
+/** What a file of PEM has of such a kind: many have a certificate and its key in one, and Deno takes the first for what it wants. */
+function blocks(pem: string, kind: string): string {
+  return Array.from(pem.matchAll(/^-----BEGIN ([A-Z ]*)-----[^]*?^-----END \1-----/gm))
+    .filter(([, label]) => label!.endsWith(kind)).map(([block]) => `${block}\n`).join("");
 }
 
 function certificateIn(text: string, file: string): X509Certificate {

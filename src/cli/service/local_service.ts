@@ -10,6 +10,7 @@ import { Users } from "../../gateway/users.ts";
 import { systemClock } from "../../net/clock.ts";
 import { openNet } from "../../net/mod.ts";
 import type { SocketAddr } from "../../net/socket.ts";
+import { Departures } from "../../net/tls_socket.ts";
 import { gatewayContext } from "./composition.ts";
 import { listenAs } from "./listening.ts";
 import { checkOutgoing } from "./outgoing.ts";
@@ -39,6 +40,7 @@ export async function startLocalService(
     else log(event);
   };
   const ear = emittingEar(emit);
+  const departures = new Departures();
   const compose = async ({ config, users, tls: files }: Wanted) => {
     await checkOutgoing(net, config.gateway);
     const naming = openNaming(config, { net, clock: systemClock, system: systemResolver(ear), ear });
@@ -46,7 +48,7 @@ export async function startLocalService(
       naming.close();
       throw error;
     });
-    const tls = tlsBy(source.open, systemClock);
+    const tls = tlsBy(source.open, systemClock, departures);
     const authenticator = users.size > 0 ? new Users(users) : undefined;
     const ownListeners = () => [...gateway.addrs, ...otherListeners()];
     return {

@@ -2,7 +2,7 @@ import { ConfigError } from "../../config/error.ts";
 import type { Clock } from "../../net/clock.ts";
 import { openTls } from "../../net/mod.ts";
 import type { Tls, TlsEnds } from "../../net/tls.ts";
-import { secure } from "../../net/tls_socket.ts";
+import { type Departures, secure } from "../../net/tls_socket.ts";
 import type { TlsFiles } from "../files/tls_files.ts";
 
 /** Where TLS is spoken, by one configuration. */
@@ -35,9 +35,11 @@ export async function openTlsSource({ server, ca, identity }: TlsFiles): Promise
 }
 
 /** TLS over the sockets of a gateway, spoken where `open` leads. */
-export function tlsBy(open: TlsSource["open"], clock: Clock): Tls {
+export function tlsBy(open: TlsSource["open"], clock: Clock, departures: Departures): Tls {
+  const over = { clock, departures };
   return {
-    accept: (socket) => secure(socket, open(undefined), clock),
-    connect: (socket, name) => secure(socket, open(name), clock),
+    accept: (socket) => secure(socket, open(undefined), { ...over, wantsFarewell: false }),
+    connect: (socket, name) => secure(socket, open(name), { ...over, wantsFarewell: true }),
+    left: () => departures.over(),
   };
 }

@@ -11,25 +11,28 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
+/** Sends a letter; `memory` goes over to the other thread with it, which costs nothing, and a copy much. */
+export type SendLetter<Question> = (letter: Letter<Question>, memory: ArrayBuffer[]) => void;
+
 /** One end of the questions and answers between two threads. */
 export class Exchange<Asked, Answered extends { readonly type: string }> {
-  readonly #send: (letter: Letter<Asked>) => void;
+  readonly #send: SendLetter<Asked>;
   readonly #answer: (question: Answered) => unknown;
   readonly #open = new Map<number, Waiting>();
   #lastId = 0;
 
   /** `answer` gives, or promises, the value; what it throws becomes the refusal. */
-  constructor(send: (letter: Letter<Asked>) => void, answer: (question: Answered) => unknown) {
+  constructor(send: SendLetter<Asked>, answer: (question: Answered) => unknown) {
     this.#send = send;
     this.#answer = answer;
   }
 
   /** Rejects with NetError. */
-  ask(question: Asked): Promise<unknown> {
+  ask(question: Asked, memory: ArrayBuffer[] = []): Promise<unknown> {
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
       this.#open.set(id, { resolve, reject });
-      this.#send({ type: "question", id, question });
+      this.#send({ type: "question", id, question }, memory);
     });
   }
 
@@ -50,10 +53,10 @@ export class Exchange<Asked, Answered extends { readonly type: string }> {
   async #reply(id: number, question: Answered): Promise<void> {
     try {
       const value = await this.#answer(question);
-      this.#send({ type: "answer", id, value });
+      this.#send({ type: "answer", id, value }, value instanceof ArrayBuffer ? [value] : []);
     } catch (error) {
       const { kind, message } = netError(error, "answer", question.type);
-      this.#send({ type: "refusal", id, kind, message });
+      this.#send({ type: "refusal", id, kind, message }, []);
     }
   }
 }

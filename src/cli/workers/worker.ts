@@ -19,6 +19,7 @@ import { Engine } from "../../net/linux/engine.ts";
 import { linuxNet } from "../../net/linux/net.ts";
 import { addressText } from "../../protocol/address.ts";
 import { giveThreadTo, openKernel } from "../../net/mod.ts";
+import { Departures } from "../../net/tls_socket.ts";
 import { gatewayContext } from "../service/composition.ts";
 import { parseConfigText } from "../files/config_file.ts";
 import { Exchange } from "./exchange.ts";
@@ -59,7 +60,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
   const busyMs = () => clock.now() - startedAt - engine.poller.waitedMs;
   const metrics = new Metrics(activity.sessions, { worker: number, busyMs, lostLogLines: () => lostLogLines() });
   const log = await startLog(config, clock);
-  const tell = (message: FromWorker) => port.postMessage(message);
+  const tell = (message: FromWorker, memory: ArrayBuffer[] = []) => port.postMessage(message, memory);
   const emit = (event: Event) => {
     // What is true of all threads is said once, by the main thread.
     if (event.type === "listening" || event.type === "draining" || event.type === "drained") return;
@@ -87,10 +88,11 @@ export async function startWorker({ port, number, setup, successors, ...start }:
   });
   const ear = emittingEar(emit);
   const net = linuxNet(engine);
+  const departures = new Departures();
   let lastTls = 0;
   const compose = ({ generation, asksForPasswords, otherListeners, countedUsers }: Setup, config: Config) => {
     metrics.nameUsers(countedUsers);
-    const asking = (question: Asking) => exchange.ask({ ...question, generation });
+    const asking = (question: Asking, memory?: ArrayBuffer[]) => exchange.ask({ ...question, generation }, memory);
     const system = resolveByLookup(
       async (name) => await asking({ type: "resolve", name }) as readonly string[],
       async (address) => await asking({ type: "reverse", address }) as string,
@@ -112,7 +114,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
         clock,
         naming,
         authenticator: asksForPasswords ? askingAuthenticator(asking) : undefined,
-        tls: tlsBy(remoteTls(asking, () => ++lastTls), clock),
+        tls: tlsBy(remoteTls(asking, () => ++lastTls), clock, departures),
         ownListeners: () => [...gateway.addrs, ...otherListeners],
         emit,
         counters,

@@ -241,7 +241,7 @@ export class WorkerPool {
     const member: Member = {
       worker,
       port,
-      exchange: new Exchange((letter) => this.#tell(member, letter), (question) => this.#valueOf(question, desk)),
+      exchange: new Exchange((...letter) => this.#tell(member, ...letter), (question) => this.#valueOf(question, desk)),
       desk,
       startedAt: performance.now(),
       wakeFd: undefined,
@@ -303,8 +303,8 @@ export class WorkerPool {
     }
   }
 
-  #tell(member: Member, message: ToWorker): void {
-    member.port.postMessage(message);
+  #tell(member: Member, message: ToWorker, memory: ArrayBuffer[]): void {
+    member.port.postMessage(message, memory);
     this.#wake(member);
   }
 
