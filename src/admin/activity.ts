@@ -2,7 +2,7 @@ import { addressText } from "../protocol/address.ts";
 import { commandName, replyLabel } from "../protocol/codes.ts";
 import type { Emit, RelayType, SessionEnd, SessionRecord } from "../events.ts";
 import { fitting, type Told } from "./fitting.ts";
-import type { Activity, FailureView, RelayView, SessionView, WantedSessions } from "./status.ts";
+import type { Activity, FailureView, RelayView, SessionView, Unwanted, WantedSessions } from "./status.ts";
 
 /** Failures that are kept. */
 const MAX_FAILURES = 50;
@@ -160,6 +160,12 @@ function names({ id, client, username, command, destination, remote, via, relayT
     via,
     relay: relayType,
   };
+}
+
+/** Whether a session is one of those that are to end. */
+export function isUnwanted(unwanted: Unwanted, { id, username, client }: SessionRecord): boolean {
+  if ("id" in unwanted) return id === unwanted.id;
+  return "user" in unwanted ? username === unwanted.user : client.host === unwanted.client;
 }
 
 function view(session: SessionRecord, now: number): SessionView {

@@ -1,11 +1,12 @@
 import { type Context, Hono } from "hono";
 import { accepts } from "hono/accepts";
+import { ipAddress } from "../protocol/address.ts";
 import { type AdminAccess, changeAccess, countsAccess, pageAccess, readAccess } from "./access.ts";
 import { exposition, formats, type Snapshot } from "./aggregate.ts";
 import { pageHeaders, statusPage } from "./page/page.ts";
 import { tools } from "./page/tools.ts";
 import type { Health } from "./readiness.ts";
-import type { Status, WantedSessions } from "./status.ts";
+import type { Status, Unwanted, WantedSessions } from "./status.ts";
 
 /** The program, as the admin endpoint sees and moves it. */
 export interface AdminSource {
@@ -16,8 +17,8 @@ export interface AdminSource {
   metrics(): Promise<readonly Snapshot[] | undefined>;
   /** Undefined as long as it starts. */
   status(sessions: WantedSessions): Promise<Status | undefined>;
-  /** Ends a session at once; whether there was one of that number. */
-  endSession(id: number): Promise<boolean>;
+  /** Ends sessions at once; how many. */
+  endSessions(unwanted: Unwanted): Promise<number>;
   /** What was wrong, where something was; then all is as before. */
   reload(): Promise<readonly string[]>;
   /** Begins to drain, as SIGTERM does. */
@@ -66,8 +67,16 @@ export function adminApp(source: AdminSource, access: AdminAccess): Hono {
   const change = changeAccess(access);
   app.delete("/api/sessions/:id{[0-9]+}", change, async (context) => {
     const id = Number(context.req.param("id"));
-    if (await source.endSession(id)) return context.json({ ended: id });
+    if (await source.endSessions({ id }) > 0) return context.json({ ended: id });
     return context.json({ error: `Cannot end session ${id}: there is none` }, 404);
+  });
+  app.delete("/api/sessions", change, async (context) => {
+    const { user, client } = context.req.query();
+    const host = client && ipAddress(client, 0)?.host;
+    if ((user === undefined) === (client === undefined) || (client !== undefined && !host)) {
+      return context.json({ error: "Cannot end sessions: say ?user=NAME or ?client=IP" }, 400);
+    }
+    return context.json({ ended: await source.endSessions(host ? { client: host } : { user: user! }) });
   });
   app.post("/reload", change, async (context) => {
     const problems = await source.reload();

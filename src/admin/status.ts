@@ -11,6 +11,9 @@ export interface WantedSessions {
   readonly filter?: string;
 }
 
+/** Sessions that are to end: one by its number, or all of a user or of a client's address. */
+export type Unwanted = { readonly id: number } | { readonly user: string } | { readonly client: string };
+
 export interface SessionView {
   readonly id: number;
   readonly client: string;

@@ -54,12 +54,18 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
   const healthcheckOf = command("healthcheck", "say whether the gateway here takes clients; exit code 0 or 1")
     .action(async (flags: RawOptions) => ended(await healthcheck({ ...root.opts<RawOptions>(), ...flags })));
   addFlags(healthcheckOf, ofAdmin);
-  const sessions = command("sessions", "list the sessions of the gateway here, or end one")
+  const sessions = command("sessions", "list the sessions of the gateway here, or end some")
     .argument("[end]", "end")
-    .argument("[id]", "the session's number")
+    .argument("[which]", "a session's number, or: user, client")
+    .argument("[name]", "of that user, or the address of that client")
     .option("--json", "for machines")
-    .action(async (end: string | undefined, id: string | undefined, { json, ...flags }: RawOptions & { json?: true }) =>
-      ended(await sessionsCommand({ ...root.opts<RawOptions>(), ...flags }, end, id, json === true))
+    .action(
+      async (
+        end: string | undefined,
+        which: string | undefined,
+        name: string | undefined,
+        { json, ...flags }: RawOptions & { json?: true },
+      ) => ended(await sessionsCommand({ ...root.opts<RawOptions>(), ...flags }, end, [which, name], json === true)),
     );
   addFlags(sessions, ofAdmin);
   const explained = command("explain", "say what would become of a request, by which rule, and in which order")

@@ -1,4 +1,5 @@
 import { addressText } from "../protocol/address.ts";
+import type { SessionRecord } from "../events.ts";
 import type { Clock } from "../net/clock.ts";
 import { netError } from "../net/error.ts";
 import type { Listener, ListenOptions, SocketAddr } from "../net/socket.ts";
@@ -122,14 +123,11 @@ export class Gateway {
     };
   }
 
-  /** Ends a session at once; whether there was one of that number. */
-  endSession(id: number): boolean {
-    for (const session of this.#sessions) {
-      if (session.record.id !== id) continue;
-      session.cut("ended-by-operator");
-      return true;
-    }
-    return false;
+  /** Ends the sessions that `which` fits at once; how many. */
+  endSessions(which: (session: SessionRecord) => boolean): number {
+    const unwanted = Array.from(this.#sessions).filter(({ record }) => which(record));
+    for (const session of unwanted) session.cut("ended-by-operator");
+    return unwanted.length;
   }
 
   /**

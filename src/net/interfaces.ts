@@ -26,8 +26,16 @@ export function likelyLocalAddr(host: string): string | undefined {
   return (near ?? any)?.address;
 }
 
+let interfaces: ReturnType<typeof networkInterfaces> = {};
+
+/** The last list where there is no new one to be had: without descriptors Deno throws. */
 function list() {
-  return Object.values(networkInterfaces()).flatMap((entries) => entries ?? []);
+  try {
+    interfaces = networkInterfaces();
+  } catch {
+    // As it was.
+  }
+  return Object.values(interfaces).flatMap((entries) => entries ?? []);
 }
 
 function sameSubnet(a: string, b: string, netmask: string): boolean {

@@ -33,7 +33,11 @@ async function answer(access: AdminAccess, what: string, credentials?: string, h
   const app = adminApp(
     adminSource({
       status: ({ most }) => Promise.resolve({ ...status, sessionCount: most }),
-      endSession: (id) => Promise.resolve(done.push(`end ${id}`) > 0 && id === 7),
+      endSessions: (unwanted) => {
+        const [[what, value]] = Object.entries(unwanted) as [[string, string | number]];
+        done.push(`end ${what} ${value}`);
+        return Promise.resolve(value === 8 ? 0 : 3);
+      },
       reload: () => Promise.resolve(done.push("reload") > 0 ? ["line 3 is wrong"] : []),
       drain: () => void done.push("drain"),
     }),
@@ -47,7 +51,7 @@ async function answer(access: AdminAccess, what: string, credentials?: string, h
   return { code: response.status, text: await response.text(), done, asks };
 }
 
-const changes = ["DELETE /api/sessions/7", "POST /reload", "POST /drain"];
+const changes = ["DELETE /api/sessions/7", "DELETE /api/sessions?user=ann", "POST /reload", "POST /drain"];
 
 describe("Without a token, the admin endpoint", () => {
   test("tells this machine all, and changes nothing", async () => {
@@ -101,10 +105,18 @@ describe("With a token, the admin endpoint", () => {
 
   test("does what it is told by who has it, and by nobody else", async () => {
     for (const what of changes) assert.deepEqual(await answer(access, what).then(({ done }) => done), []);
-    assert.deepEqual((await answer(access, "DELETE /api/sessions/7", bearer)).done, ["end 7"]);
+    assert.deepEqual((await answer(access, "DELETE /api/sessions/7", bearer)).done, ["end id 7"]);
     const none = await answer(access, "DELETE /api/sessions/8", bearer);
     assert.equal(none.code, 404);
     assert.match(none.text, /Cannot end session 8: there is none/);
+    const ofAnn = await answer(access, "DELETE /api/sessions?user=ann", bearer);
+    assert.deepEqual([ofAnn.text, ofAnn.done], ['{"ended":3}', ["end user ann"]]);
+    const ofClient = await answer(access, "DELETE /api/sessions?client=2001:DB8:0::7", bearer);
+    assert.deepEqual(ofClient.done, ["end client 2001:db8::7"]);
+    for (const query of ["", "?user=ann&client=192.0.2.1", "?client=", "?client=ann"]) {
+      const { code, done } = await answer(access, `DELETE /api/sessions${query}`, bearer);
+      assert.deepEqual([code, done], [400, []], query);
+    }
     const { code, text } = await answer(access, "POST /reload", bearer);
     assert.equal(code, 409);
     assert.match(text, /line 3 is wrong/);

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Command } from "../../src/protocol/codes.ts";
-import { run, start, targets } from "../support/program.ts";
+import { serveHttp } from "../../src/net/mod.ts";
+import { run, shell, start, targets } from "../support/program.ts";
 import { ask } from "../support/socks.ts";
 import { echoServer, Tcp } from "../support/tcp.ts";
 import { until, within } from "../support/until.ts";
@@ -62,7 +63,17 @@ for (const target of targets) {
     await until("it drains", () => gateway.output().includes("draining"));
     const draining = await run(target, ["healthcheck", ...at]);
     assert.deepEqual([draining.code, draining.stdout], [1, "draining, 4 sessions\n"]);
-    for (const client of clients) client.close();
+    writeFileSync(tokenFile, "correct-horse-battery\n");
+    for (
+      const [whose, count] of [[["user", "ann"], 0], [["client", "192.0.2.1"], 0], [
+        ["client", "127.0.0.1"],
+        4,
+      ]] as const
+    ) {
+      const { code, stdout } = await run(target, ["sessions", "end", ...whose, ...at]);
+      assert.deepEqual([code, stdout], [0, `${count} ended\n`], whose.join(" "));
+    }
+    for (const client of clients) await client.rest().catch(() => {});
     assert.equal(await gateway.exited, 0);
     const dead = await run(target, ["healthcheck", ...at]);
     assert.equal(dead.code, 1);
@@ -81,5 +92,19 @@ for (const target of targets) {
     assert.equal((await fetch(`http://127.0.0.1:${gateway.admin!.port}/healthz`)).status, 200);
     assert.equal(await within("its end", gateway.stop(), 8_000), 0);
     for (const client of [silent, slow]) client.close();
+  });
+}
+
+for (const target of targets) {
+  test(`${target.name}: the list of sessions is whole behind a pipe, however long it is, and late its reader`, async () => {
+    const sessions = Array.from(
+      { length: 5_000 },
+      (_, id) => ({ id, client: "192.0.2.1:1", ageMs: 0, up: 0, down: 0 }),
+    );
+    const server = await serveHttp({ host: "127.0.0.1", port: 0 }, { fetch: () => Response.json({ sessions }) });
+    const late = ["sh", "-c", '"$@" | { sleep 1; cat; }', "sh"]; // who reads when the program has long written
+    const { stdout } = await shell([...late, ...target.command, "sessions", `--admin=127.0.0.1:${server.addr.port}`]);
+    assert.equal(stdout.split("\n").length, 5_002);
+    await server.close();
   });
 }

@@ -31,7 +31,7 @@ export function adminSource(parts: Partial<AdminSource> = {}): AdminSource {
     alive: () => true,
     metrics: async () => [await counted().registry.getMetricsAsJSON()],
     status: () => Promise.resolve(undefined),
-    endSession: () => Promise.resolve(false),
+    endSessions: () => Promise.resolve(0),
     reload: () => Promise.resolve([]),
     drain: () => {},
     ...parts,

@@ -19,21 +19,30 @@ export async function healthcheck(flags: RawOptions): Promise<number> {
   return ready ? 0 : 1;
 }
 
-/** `gate46 sessions`, and `gate46 sessions end ID`. Resolves with the exit code; rejects with NetError and ConfigError. */
+/** `gate46 sessions`, and `gate46 sessions end ID`, `user NAME` or `client IP`. Resolves with the exit code; rejects with NetError and ConfigError. */
 export async function sessionsCommand(
   flags: RawOptions,
   verb: string | undefined,
-  id: string | undefined,
+  [which, name]: readonly (string | undefined)[],
   json: boolean,
 ): Promise<number> {
   if (verb === undefined) {
     const { sessions } = checked(await ask(flags, "GET", "/api/status?sessions=1000000")) as Status;
-    process.stdout.write(json ? `${JSON.stringify(sessions)}\n` : table(sessions));
+    await print(json ? `${JSON.stringify(sessions)}\n` : table(sessions));
     return 0;
   }
   if (verb !== "end") throw new ConfigError(`Cannot do '${verb}' with sessions: there is only end`);
-  if (id === undefined || !/^\d+$/.test(id)) throw new ConfigError(`Cannot end session '${id ?? ""}': not a number`);
-  checked(await ask(flags, "DELETE", `/api/sessions/${id}`));
+  if (which === "user" || which === "client") {
+    if (name === undefined) throw new ConfigError(`Cannot end sessions: say which ${which}'s`);
+    const query = new URLSearchParams({ [which]: name });
+    const { ended } = checked(await ask(flags, "DELETE", `/api/sessions?${query}`)) as { ended: number };
+    process.stdout.write(`${ended} ended\n`);
+    return 0;
+  }
+  if (which === undefined || !/^\d+$/.test(which)) {
+    throw new ConfigError(`Cannot end session '${which ?? ""}': not a number (nor user NAME, nor client IP)`);
+  }
+  checked(await ask(flags, "DELETE", `/api/sessions/${which}`));
   return 0;
 }
 
@@ -68,6 +77,11 @@ function checked({ status, text }: Answer): unknown {
     // Not ours, or bearer-auth's own words.
   }
   throw new NetError("other", status === 401 ? "Cannot do that: --admin-token-file has another token" : said);
+}
+
+/** Resolves when it has left: on Bun the end of the process would cut what a pipe has no room for yet. */
+function print(text: string): Promise<void> {
+  return new Promise((resolve) => process.stdout.on("error", () => resolve()).write(text, () => resolve()));
 }
 
 function table(sessions: readonly SessionView[]): string {

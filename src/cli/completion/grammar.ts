@@ -52,6 +52,7 @@ const ofArguments: Readonly<Record<string, Candidates>> = {
   "completion shell": shells,
   "explain command": ["connect", "bind", "udp"],
   "sessions end": ["end"],
+  "sessions which": ["user", "client"],
 };
 
 /** Without a command the program serves; it may be said. */

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import process from "node:process";
 import type { Figures } from "../../admin/program_metrics.ts";
 
@@ -46,7 +46,8 @@ export class ProcessFigures {
 
 function openDescriptors(): number | undefined {
   try {
-    return readdirSync("/proc/self/fd").length - 1; // without that of the listing itself
+    const { size } = statSync("/proc/self/fd"); // since Linux 6.2; to list 20,000 takes a tenth of a second
+    return size > 0 ? size : readdirSync("/proc/self/fd").length - 1; // without that of the listing itself
   } catch {
     return undefined;
   }

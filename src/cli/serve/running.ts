@@ -2,7 +2,7 @@ import type { Snapshot } from "../../admin/aggregate.ts";
 import type { AdminSource } from "../../admin/app.ts";
 import { type ProgramFacts, ProgramMetrics } from "../../admin/program_metrics.ts";
 import { type Health, isAlive, noNamesFacts, readiness, type Vitals } from "../../admin/readiness.ts";
-import type { Status, WantedSessions } from "../../admin/status.ts";
+import type { Status, Unwanted, WantedSessions } from "../../admin/status.ts";
 import type { Emit } from "../../events.ts";
 import { addressText } from "../../protocol/address.ts";
 import { ProcessFigures } from "./figures.ts";
@@ -136,8 +136,8 @@ export class Running implements AdminSource {
     };
   }
 
-  endSession(id: number): Promise<boolean> {
-    return this.#service?.endSession(id) ?? Promise.resolve(false);
+  endSessions(unwanted: Unwanted): Promise<number> {
+    return this.#service?.endSessions(unwanted) ?? Promise.resolve(0);
   }
 
   /** Waits for the start to be over. */

@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import { constants } from "node:os";
 import process from "node:process";
 import { ConfigError } from "../../config/error.ts";
 import { NetError } from "../../net/error.ts";
@@ -8,22 +7,39 @@ import { log } from "../log/log.ts";
 /** How long the predecessor may take to give the admin endpoint's address back before that is told, and how often it is tried (ms). */
 const PATIENCE_MS = 10_000, TRY_MS = 50, TRY_ON_MS = 1_000;
 
-/** Throws ConfigError where there is no such process, not of this user, or it is none that a signal would have hand over. */
+/** What the predecessor is told by: number 12 on x86 and ARM (signal(7)). */
+const SIGNAL = "SIGUSR2", SIGNAL_NUMBER = 12;
+
+/** Throws ConfigError where there is no such process, or not of this user, or where the signal would only end it. */
 export function checkPredecessor(pid: number): void {
-  const refuse = (state: string) => new ConfigError(`Cannot take over from ${pid}: ${state}`);
-  if (pid === process.pid) throw refuse("it is this very process");
+  const refuse = (state: unknown): never => {
+    throw new ConfigError(`Cannot take over from ${pid}: ${state}`);
+  };
   try {
     process.kill(pid, 0);
   } catch (error) {
-    throw refuse((error as { code?: string }).code ?? String(error));
+    refuse((error as { code?: string }).code);
   }
-  if (!hears(pid)) throw refuse("it is no gate46 that serves"); // which the signal would kill
+  if (pid === process.pid) refuse("that is this program itself");
+  if (!heeds(pid)) refuse("it is no gate46");
+}
+
+/** Whether that process has a way to take the signal (proc(5), SigCgt); who cannot be looked at is believed to. */
+function heeds(pid: number): boolean {
+  let status;
+  try {
+    status = readFileSync(`/proc/${pid}/status`, "latin1");
+  } catch {
+    return true;
+  }
+  const caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0";
+  return (BigInt(`0x${caught}`) >> BigInt(SIGNAL_NUMBER - 1) & 1n) === 1n;
 }
 
 /** Tells the predecessor that this program has the listeners now. */
 export function takeOverFrom(pid: number): void {
   try {
-    process.kill(pid, "SIGUSR2");
+    process.kill(pid, SIGNAL);
   } catch (error) {
     log.warning("predecessor gone", { process: pid, error: (error as { code?: string }).code });
   }
@@ -58,16 +74,4 @@ export async function unlessTaken<T>(open: () => Promise<T>): Promise<T | undefi
 
 function isTaken(error: unknown): boolean {
   return error instanceof NetError && error.kind === "address-in-use";
-}
-
-/** Whether that process does something of its own at SIGUSR2 (proc(5)), or nobody says. */
-function hears(pid: number): boolean {
-  let status;
-  try {
-    status = readFileSync(`/proc/${pid}/status`, "latin1");
-  } catch {
-    return true;
-  }
-  const caught = /^SigCgt:\s*([0-9a-f]+)/m.exec(status)?.[1];
-  return caught === undefined || (BigInt(`0x${caught}`) >> BigInt(constants.signals.SIGUSR2 - 1) & 1n) === 1n;
 }

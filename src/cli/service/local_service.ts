@@ -1,4 +1,4 @@
-import { ActivityLog } from "../../admin/activity.ts";
+import { ActivityLog, isUnwanted } from "../../admin/activity.ts";
 import { Metrics } from "../../admin/metrics.ts";
 import { ThreadWatch } from "../../admin/thread_watch.ts";
 import { systemResolver } from "../../dns/system.ts";
@@ -78,7 +78,7 @@ export async function startLocalService(
     vitals: () => ({ ...watch.vitals, workers: 1, silentWorkers: 0, heardAt: wallMs() }),
     metrics: async () => [await metrics.registry.getMetricsAsJSON()],
     activity: (sessions) => Promise.resolve(activity.activity(systemClock.now(), sessions)),
-    endSession: (id) => Promise.resolve(gateway.endSession(id)),
+    endSessions: (unwanted) => Promise.resolve(gateway.endSessions((session) => isUnwanted(unwanted, session))),
     async reload(wanted) {
       const next = await compose(wanted);
       const opening = gateway.opening();

@@ -1,6 +1,6 @@
 import type { Snapshot } from "../../admin/aggregate.ts";
 import type { Vitals } from "../../admin/readiness.ts";
-import type { Activity, WantedSessions } from "../../admin/status.ts";
+import type { Activity, Unwanted, WantedSessions } from "../../admin/status.ts";
 import type { Config } from "../../config/config.ts";
 import type { Transport } from "../../dns/transport.ts";
 import type { PasswordHash } from "../../gateway/password_hash.ts";
@@ -35,8 +35,8 @@ export interface Service {
   metrics(): Promise<readonly Snapshot[]>;
   /** What goes on. */
   activity(sessions: WantedSessions): Promise<Activity>;
-  /** Ends a session at once; whether there was one of that number. */
-  endSession(id: number): Promise<boolean>;
+  /** Ends sessions at once; how many. */
+  endSessions(unwanted: Unwanted): Promise<number>;
   /**
    * Serves new clients by another configuration, and those that are there by the one they came to. All or nothing: rejects with
    * NetError or ConfigError, and then nothing has changed.

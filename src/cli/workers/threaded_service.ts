@@ -93,7 +93,7 @@ export async function startThreadedService(
     vitals: () => pool.vitals(),
     metrics: () => pool.metrics(),
     activity: (sessions) => pool.activity(sessions),
-    endSession: (id) => pool.endSession(id),
+    endSessions: (unwanted) => pool.endSessions(unwanted),
     reload: (wanted) => provide(wanted, (provision) => pool.reload(provision)),
     drain: (deadlineMs) => {
       const drained = pool.drain(deadlineMs);

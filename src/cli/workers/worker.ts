@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { isMainThread, receiveMessageOnPort, workerData } from "node:worker_threads";
-import { ActivityLog } from "../../admin/activity.ts";
+import { ActivityLog, isUnwanted } from "../../admin/activity.ts";
 import { Metrics } from "../../admin/metrics.ts";
 import { ThreadWatch } from "../../admin/thread_watch.ts";
 import type { Config } from "../../config/config.ts";
@@ -83,8 +83,8 @@ export async function startWorker({ port, number, setup, successors, ...start }:
         return metrics.registry.getMetricsAsJSON();
       case "activity":
         return activity.activity(clock.now(), order.sessions);
-      case "end-session":
-        return gateway.endSession(order.session);
+      case "end-sessions":
+        return gateway.endSessions((session) => isUnwanted(order.unwanted, session));
       case "reload":
         return reload(order.setup);
       case "drain":

@@ -1,6 +1,6 @@
 import type { MessagePort } from "node:worker_threads";
 import type { ThreadVitals } from "../../admin/readiness.ts";
-import type { WantedSessions } from "../../admin/status.ts";
+import type { Unwanted, WantedSessions } from "../../admin/status.ts";
 import type { Question as DnsQuestion } from "../../dns/message.ts";
 import type { UpstreamEvent } from "../../events.ts";
 import type { NetErrorKind } from "../../net/error.ts";
@@ -72,8 +72,8 @@ export type Order =
   | { readonly type: "metrics" }
   /** Its Activity. */
   | { readonly type: "activity"; readonly sessions: WantedSessions }
-  /** Whether it has such a session, which then ends. */
-  | { readonly type: "end-session"; readonly session: number }
+  /** How many such sessions it has had. */
+  | { readonly type: "end-sessions"; readonly unwanted: Unwanted }
   /** Nothing, once new clients get that. */
   | { readonly type: "reload"; readonly setup: Setup }
   /** How many sessions were cut. */

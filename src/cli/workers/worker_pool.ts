@@ -3,7 +3,7 @@ import { allActivity } from "../../admin/activity.ts";
 import { countedSoFar, type Snapshot } from "../../admin/aggregate.ts";
 import { type ThreadVitals, type Vitals, WORKER_SILENT_MS } from "../../admin/readiness.ts";
 import { allAccept, allNames } from "../../admin/thread_watch.ts";
-import type { Activity, WantedSessions } from "../../admin/status.ts";
+import type { Activity, Unwanted, WantedSessions } from "../../admin/status.ts";
 import type { DnsReply, Question as DnsQuestion } from "../../dns/message.ts";
 import type { Transport } from "../../dns/transport.ts";
 import type { Emit } from "../../events.ts";
@@ -153,8 +153,9 @@ export class WorkerPool {
     return allActivity(Array.from(all) as readonly Activity[], sessions.most);
   }
 
-  async endSession(session: number): Promise<boolean> {
-    return Array.from((await this.#look({ type: "end-session", session })).values()).includes(true);
+  async endSessions(unwanted: Unwanted): Promise<number> {
+    const ended = (await this.#look({ type: "end-sessions", unwanted })).values();
+    return Array.from(ended).reduce<number>((sum, count) => sum + (count as number), 0);
   }
 
   /** Gives new clients what `provision` says. Rejects with NetError where a worker cannot, and then none does. */

@@ -2,8 +2,8 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { NetError } from "../error.ts";
 
 /**
- * Keeps the last descriptors of the process unused, for a runtime that cannot stand having none: numbers are given out
- * lowest first (POSIX), so a high one says that few are left.
+ * Keeps the last descriptors of the process from clients: runtimes cannot stand having none, and the admin endpoint has to
+ * answer. Numbers are given out lowest first (POSIX), so a high one says that few are left.
  */
 export class DescriptorReserve {
   readonly #limit: number;

@@ -1,4 +1,5 @@
 import type { DescriptorOwners } from "./descriptor_owners.ts";
+import { DescriptorReserve } from "./descriptor_reserve.ts";
 import { EFD_CLOEXEC, EFD_NONBLOCK, EPOLLIN } from "./abi.ts";
 import { errnoError } from "./errno.ts";
 import type { Libc } from "./libc.ts";
@@ -41,6 +42,8 @@ export class Engine {
   readonly pipes: PipePool;
   readonly arenas: UdpArenas;
   readonly options: SocketOptions;
+  /** Who asks how the program is, and the runtime itself, need descriptors when clients have taken all others. */
+  readonly reserve = new DescriptorReserve();
   readonly scratch = new Uint8Array(SCRATCH_SIZE);
   /** When the events at hand were fetched (ms of the clock). */
   turnAt = 0;

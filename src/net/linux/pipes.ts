@@ -1,3 +1,4 @@
+import type { DescriptorReserve } from "./descriptor_reserve.ts";
 import { F_SETPIPE_SZ, O_CLOEXEC, O_NONBLOCK } from "./abi.ts";
 import type { Libc } from "./libc.ts";
 
@@ -12,6 +13,7 @@ export interface PipeOwner {
   readonly libc: Libc;
   own(fd: number): number;
   close(fd: number): void;
+  readonly reserve: Pick<DescriptorReserve, "refuses">;
 }
 
 export interface Pipe {
@@ -54,6 +56,10 @@ export class PipePool {
     const { libc } = this.#owner;
     if (libc.pipe2(this.#ends, O_NONBLOCK | O_CLOEXEC) < 0) return undefined;
     const [readEnd, writeEnd] = [this.#owner.own(this.#ends[0]!), this.#owner.own(this.#ends[1]!)];
+    if (this.#owner.reserve.refuses(Math.max(readEnd, writeEnd))) {
+      for (const end of this.#ends) this.#owner.close(end);
+      return undefined;
+    }
     const size = libc.fcntl(readEnd, F_SETPIPE_SZ, PIPE_SIZE);
     return { readEnd, writeEnd, size: size > 0 ? size : 64 << 10 };
   }

@@ -1,3 +1,4 @@
+import { noDescriptors } from "./descriptor_reserve.ts";
 import { addressText } from "../../protocol/address.ts";
 import { NetError } from "../error.ts";
 import type { ConnectOptions, SocketAddr } from "../socket.ts";
@@ -37,6 +38,10 @@ export function dialTcp(
     const { libc } = engine;
     const fd = libc.socket(family(addr.host), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return reject(errnoError(libc.errno(), "connect to", what));
+    if (engine.reserve.refuses(fd)) {
+      libc.close(fd);
+      return reject(noDescriptors(`connect to ${what}`));
+    }
     engine.own(fd);
     const fail = (errno: number) => {
       engine.close(fd);

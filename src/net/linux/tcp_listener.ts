@@ -1,3 +1,4 @@
+import { noDescriptors } from "./descriptor_reserve.ts";
 import { addressText } from "../../protocol/address.ts";
 import type { Listener, ListenOptions, Socket, SocketAddr } from "../socket.ts";
 import {
@@ -170,6 +171,10 @@ export class LinuxListener implements Listener, Watcher {
     for (;;) {
       this.#nameSize[0] = SOCKADDR_SIZE;
       const fd = libc.accept4(this.#fd, this.#name, this.#nameSize, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (fd >= 0 && this.#engine.reserve.refusesClient(fd)) {
+        libc.close(fd);
+        return this.#take()?.reject(noDescriptors(`accept on ${addressText(this.addr)}`));
+      }
       if (fd >= 0) return this.#open(fd);
       const errno = libc.errno();
       if (errno === EAGAIN) {

@@ -1,3 +1,4 @@
+import { noDescriptors } from "./descriptor_reserve.ts";
 import { addressText } from "../../protocol/address.ts";
 import type { Datagram, SocketAddr, UdpSocket } from "../socket.ts";
 import {
@@ -48,6 +49,10 @@ export class LinuxUdpSocket implements UdpSocket, Watcher {
     const { libc } = engine;
     const fd = libc.socket(family(addr.host), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) throw errnoError(libc.errno(), "bind UDP", addressText(addr));
+    if (engine.reserve.refuses(fd)) {
+      libc.close(fd);
+      throw noDescriptors(`bind UDP ${addressText(addr)}`);
+    }
     this.#engine = engine;
     this.#fd = engine.own(fd);
     this.#six = addr.host.includes(":");
