@@ -219,6 +219,24 @@ for (const target of targets) {
     await stop();
   });
 
+  test(`drain, ${target.name}: --drain is what the last reload said`, async () => {
+    const toml = (drain: string) => `listen = "127.0.0.1:0"\ndrain = "${drain}"\n`;
+    const { gateway, reload, stop } = await configured(target, toml("30s"));
+    await reload(toml("1s"), "info reloaded");
+    await stop();
+    assert.match(gateway.output(), /draining sessions=0 deadline=1\.000s/);
+  });
+
+  test(`reload, ${target.name}: --watch outlives a link that leads to itself`, async () => {
+    const toml = `listen = "127.0.0.1:0"\nwatch = true\n`;
+    const { gateway, file, stop } = await configured(target, toml);
+    rmSync(file);
+    symlinkSync(file, file);
+    await until("it is told", () => gateway.output().includes(`Cannot read ${file}: ELOOP`));
+    assert.doesNotMatch(gateway.output(), /file_watch/);
+    await stop();
+  });
+
   test(`drain, ${target.name}: a reload is refused in words`, async () => {
     const echo = await echoServer("127.0.0.1");
     const { gateway, reload, stop } = await configured(target, `listen = "127.0.0.1:0"\nallow = "127.0.0.1"\n`);

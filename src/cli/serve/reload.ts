@@ -58,9 +58,10 @@ export class Reload {
     return named.filter((path) => path !== undefined);
   }
 
-  /** The program is ending: nothing is reloaded any more. */
-  end(): void {
+  /** The program is ending: nothing is reloaded any more. Resolves when what is under way is over. */
+  async end(): Promise<void> {
     this.#ending = true;
+    await this.#last;
   }
 
   /** What is wrong, where there is something: then all is as before. One reload waits for the one before, and many for one. */

@@ -68,6 +68,11 @@ export class Running implements AdminSource {
     this.#stop();
   }
 
+  /** Whether it is to stop. */
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
   get handedOver(): boolean {
     return this.#handedOver;
   }

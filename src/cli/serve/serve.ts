@@ -9,7 +9,7 @@ import { readAdminToken } from "../files/admin_token.ts";
 import { startAdmin } from "./admin.ts";
 import type { Emit } from "../../events.ts";
 import { watchFiles } from "../files/file_watch.ts";
-import { checkPredecessor, takeOverFrom, whenFree } from "./take_over.ts";
+import { checkPredecessor, takeOverFrom, unlessTaken, whenFree } from "./take_over.ts";
 import { HostWatch } from "./host_watch.ts";
 import type { LoadedConfig } from "../files/config_file.ts";
 import { startLocalService } from "../service/local_service.ts";
@@ -50,7 +50,8 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
   if (takeOver !== undefined) checkPredecessor(takeOver);
   const openAdmin = () =>
     config.admin && startAdmin(config.admin, running, { token: adminToken, mode: config.unixMode });
-  let admin = takeOver === undefined ? await openAdmin() : undefined;
+  const openAdminIfFree = () => takeOver === undefined ? openAdmin() : unlessTaken(async () => await openAdmin());
+  let admin = await openAdminIfFree();
   const own = admin ? [admin.addr] : config.admin ? [config.admin] : [];
   const kernel = await kernelFor(config);
   const service = kernel
@@ -60,24 +61,28 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
   const host = config.admin && new HostWatch(await openNet(), service);
   await host?.look();
   running.started(service, reload, host);
-  systemd.ready(takeOver !== undefined);
-  if (takeOver !== undefined) {
+  if (takeOver === undefined) systemd.ready();
+  else if (running.stopped) systemd.close(); // the predecessor stays, and systemd is its
+  else {
+    systemd.ready(true);
     takeOverFrom(takeOver);
-    admin = await whenFree(async () => await openAdmin());
+    void whenFree(async () => admin ??= await openAdmin(), () => running.stopped);
   }
-  const unwatch = config.watch ? watchFiles(() => reload.files, () => void reload.run()) : () => {};
+  const unwatch = watchFiles(() => reload.config.watch ? reload.files : [], () => void reload.run());
   await running.stopping;
   unwatch();
-  const lingerMs = running.handedOver ? HANDOVER_MS : config.drainDelayMs;
+  const { drainMs, drainDelayMs } = reload.config;
+  const lingerMs = running.handedOver ? HANDOVER_MS : drainDelayMs;
   if (running.handedOver) {
     systemd.close(); // which the successor talks to now
     await admin?.close(); // the successor wants its address
     admin = undefined;
-  } else systemd.stopping(lingerMs + config.drainMs);
+  } else systemd.stopping(lingerMs + drainMs);
+  await reload.end(); // which might open what is to be closed
   if (lingerMs > 0) await new Promise((resolve) => setTimeout(resolve, lingerMs));
-  running.drains(config.drainMs);
+  running.drains(drainMs);
   const uncount = countDown(running, emit);
-  await service.drain(config.drainMs);
+  await service.drain(drainMs);
   uncount();
   await admin?.close();
   running.ended();

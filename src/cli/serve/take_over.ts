@@ -2,9 +2,10 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import { ConfigError } from "../../config/error.ts";
 import { NetError } from "../../net/error.ts";
+import { log } from "../log/log.ts";
 
-/** How long the predecessor may take to give the admin endpoint's address back (ms), and how often it is looked at. */
-const PATIENCE_MS = 10_000, LOOK_MS = 50;
+/** How long the predecessor may take to give the admin endpoint's address back before that is told, and how often it is tried (ms). */
+const PATIENCE_MS = 10_000, TRY_MS = 50, TRY_ON_MS = 1_000;
 
 /** What the predecessor is told by: number 12 on x86 and ARM (signal(7)). */
 const SIGNAL = "SIGUSR2", SIGNAL_NUMBER = 12;
@@ -37,19 +38,40 @@ function heeds(pid: number): boolean {
 
 /** Tells the predecessor that this program has the listeners now. */
 export function takeOverFrom(pid: number): void {
-  process.kill(pid, SIGNAL);
+  try {
+    process.kill(pid, SIGNAL);
+  } catch (error) {
+    log.warning("predecessor gone", { process: pid, error: (error as { code?: string }).code });
+  }
 }
 
-/** What `open` opens, once the predecessor has closed it. Rejects with NetError. */
-export async function whenFree<T>(open: () => Promise<T>): Promise<T> {
+/** What `open` opens, as soon as nobody else has it there. Undefined where `isOver` before; never rejects, since there is no way back. */
+export async function whenFree<T>(open: () => Promise<T>, isOver: () => boolean): Promise<T | undefined> {
   const until = performance.now() + PATIENCE_MS;
-  for (;;) {
+  for (let told = false; !isOver();) {
     try {
       return await open();
     } catch (error) {
-      const taken = error instanceof NetError && error.kind === "address-in-use";
-      if (!taken || performance.now() > until) throw error;
+      if (!told && (!isTaken(error) || performance.now() > until)) {
+        log.error(`not listening yet: ${(error as Error).message}`);
+        told = true;
+      }
     }
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    await new Promise((resolve) => setTimeout(resolve, told ? TRY_ON_MS : TRY_MS));
   }
+  return undefined;
+}
+
+/** What `open` opens; undefined where another program has it there. Rejects with NetError. */
+export async function unlessTaken<T>(open: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await open();
+  } catch (error) {
+    if (isTaken(error)) return undefined;
+    throw error;
+  }
+}
+
+function isTaken(error: unknown): boolean {
+  return error instanceof NetError && error.kind === "address-in-use";
 }

@@ -23,6 +23,7 @@ export class Systemd {
   readonly #path: string;
   readonly #timers: ReturnType<typeof setInterval>[] = [];
   #status = "";
+  #closed = false;
 
   private constructor(watched: Watched, libc: Libc | undefined, path: string) {
     this.#watched = watched;
@@ -62,6 +63,7 @@ export class Systemd {
 
   /** Says nothing any more. */
   close(): void {
+    this.#closed = true;
     for (const timer of this.#timers.splice(0)) clearInterval(timer);
   }
 
@@ -81,6 +83,6 @@ export class Systemd {
   }
 
   #tell(...lines: readonly string[]): void {
-    if (this.#libc) sendToUnix(this.#libc, this.#path, lines.join("\n"));
+    if (this.#libc && !this.#closed) sendToUnix(this.#libc, this.#path, lines.join("\n"));
   }
 }
