@@ -54,10 +54,7 @@ export class TlsDesk {
   }
 }
 
-/**
- * So much is read of an end before the worker asks for it, and so much is waited for as long as more comes at once. Memory of
- * 128 KiB and more is had of the system each time, which costs as much as TLS does.
- */
+/** So much is read of an end before the worker asks for it, and so much is waited for as long as more comes at once. */
 const MAX_AHEAD = 96 << 10, MIN_BATCH = 48 << 10;
 
 /** An end for another thread, which is far: a question is two threads' waking up, so its answer brings all that has come since the last. */
