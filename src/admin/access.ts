@@ -14,9 +14,9 @@ export interface AdminAccess {
   readonly unix?: boolean;
 }
 
-/** Metrics: for everyone where there is no token. */
-export function countsAccess({ token }: AdminAccess): MiddlewareHandler {
-  return token === undefined ? open : bearerAuth({ token });
+/** Metrics: for everyone where there is no token, but for sites in a browser here, since they may count users by name. */
+export function countsAccess({ token, exposed, unix }: AdminAccess): MiddlewareHandler {
+  return token !== undefined ? bearerAuth({ token }) : exposed || unix ? open : local;
 }
 
 /** Who uses the gateway, and for what: without a token, for this machine alone. */

@@ -81,7 +81,7 @@ describe("Without a token, the admin endpoint", () => {
 
   test("tells no site that has a name here who uses it (DNS rebinding)", async () => {
     for (const host of ["evil.example", "evil.example:9090", "127.0.0.1.evil.example"]) {
-      for (const what of ["GET /", "GET /api/status"]) {
+      for (const what of ["GET /", "GET /api/status", "GET /metrics"]) {
         assert.equal((await answer({ exposed: false }, what, undefined, host)).code, 403, host);
       }
     }
