@@ -1,6 +1,7 @@
 import process from "node:process";
 import { CommanderError } from "commander";
 import { ConfigError } from "../config/error.ts";
+import { nearest } from "../config/nearest.ts";
 import { NetError } from "../net/error.ts";
 import { program } from "./program.ts";
 
@@ -8,9 +9,9 @@ import { program } from "./program.ts";
 export async function main(args: readonly string[], entry: URL): Promise<number> {
   let code = 0;
   try {
-    await program(entry, (exitCode) => code = exitCode).parseAsync(args[0] === "serve" ? args.slice(1) : [...args], {
-      from: "user",
-    });
+    const root = program(entry, (exitCode) => code = exitCode);
+    refuseUnknown(args[0] ?? "serve", ["serve", ...root.commands.map((command) => command.name())]);
+    await root.parseAsync(args[0] === "serve" ? args.slice(1) : [...args], { from: "user" });
     return code;
   } catch (error) {
     if (error instanceof CommanderError) {
@@ -28,6 +29,15 @@ export async function main(args: readonly string[], entry: URL): Promise<number>
     if (error instanceof NetError) return complain(error.message, 1);
     throw error;
   }
+}
+
+/** Throws ConfigError where somebody asks for a command that there is not. */
+function refuseUnknown(word: string, commands: readonly string[]): void {
+  if (word.startsWith("-") || commands.includes(word)) return;
+  const meant = nearest(word, commands);
+  throw new ConfigError(
+    `Cannot do '${word}': no such command${meant === undefined ? "" : ` (did you mean ${meant}?)`}`,
+  );
 }
 
 function complain(message: string, code: number): number {

@@ -32,6 +32,8 @@ for (const target of targets) {
 
   const wrong: readonly (readonly [string[], string])[] = [
     [["--lisen", ":1"], "unknown option '--lisen' (Did you mean --listen?)"],
+    [["servee"], "Cannot do 'servee': no such command (did you mean serve?)"],
+    [["192.0.2.1"], "Cannot do '192.0.2.1': no such command"],
     [["serve", "now"], "too many arguments. Expected 0 arguments but got 1: now."],
     [
       ["--listen", "nowhere:1"],

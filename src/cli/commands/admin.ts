@@ -10,7 +10,7 @@ import { loadConfig } from "../files/config_file.ts";
 
 /** `gate46 healthcheck`: for where there is neither a shell nor curl. Resolves with the exit code. */
 export async function healthcheck(flags: RawOptions): Promise<number> {
-  const { ready, state, sessions, parts } = JSON.parse((await ask(flags, "GET", "/readyz")).text) as Health;
+  const { ready, state, sessions, parts } = parsed(await ask(flags, "GET", "/readyz")) as Health;
   process.stdout.write(`${state}, ${sessions} sessions\n`);
   for (const [name, part] of Object.entries(parts) as [string, Part | boolean][]) {
     if (typeof part === "boolean" || part.ok) continue;
@@ -69,14 +69,21 @@ function locally(host: string): readonly string[] {
 }
 
 function checked({ status, text }: Answer): unknown {
-  if (status < 300) return JSON.parse(text);
-  let said = text;
+  if (status === 401) throw new NetError("other", "Cannot do that: --admin-token-file has another token");
+  const said = parsed({ status, text });
+  if (status < 300) return said;
+  throw new NetError("other", (said as { error: string }).error);
+}
+
+/** What is JSON, as all answers but bearer-auth's are. */
+function parsed({ status, text }: Answer): unknown {
   try {
-    said = (JSON.parse(text) as { error: string }).error;
+    const said: unknown = JSON.parse(text);
+    if (typeof said === "object" && said !== null) return said;
   } catch {
-    // Not ours, or bearer-auth's own words.
+    // Somebody else's.
   }
-  throw new NetError("other", status === 401 ? "Cannot do that: --admin-token-file has another token" : said);
+  throw new NetError("other", `Cannot understand the answer (status ${status}): is that gate46?`);
 }
 
 /** Resolves when it has left: on Bun the end of the process would cut what a pipe has no room for yet. */

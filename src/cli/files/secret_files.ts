@@ -31,5 +31,9 @@ function filesWithSecrets({ config, text, file }: LoadedConfig): readonly string
 }
 
 function isExposed(path: string): boolean {
-  return ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & OTHERS_READ) !== 0;
+  try {
+    return (statSync(path).mode & OTHERS_READ) !== 0;
+  } catch {
+    return false; // who reads it says why that cannot be
+  }
 }

@@ -5,6 +5,7 @@ import type { Fetch } from "../../net/http.ts";
 import { serveHttp } from "../../net/mod.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { log } from "../log/log.ts";
+import { listenAs } from "../service/listening.ts";
 
 /** The admin endpoint while it runs. */
 export interface Admin {
@@ -25,7 +26,9 @@ export async function startAdmin(
     app ??= import("../../admin/app.ts").then(({ adminApp }) => adminApp(source, access));
     return await (await app).fetch(request);
   };
-  const server = await serveHttp(addr, { fetch, mode });
+  const otherwise = addr.host === "::" ? { host: "0.0.0.0", port: addr.port } : undefined;
+  const spec = { addr, optional: false, ...otherwise && { otherwise } };
+  const server = (await listenAs(spec, (addr) => serveHttp(addr, { fetch, mode })))!;
   log.info(`admin on ${addressText(server.addr)}`);
   return { addr: server.addr, close: server.close };
 }

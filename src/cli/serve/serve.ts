@@ -32,18 +32,18 @@ const COUNT_DOWN_MS = 5_000;
  * reload; `entry` starts workers. Resolves with the exit code.
  */
 export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Promise<number> {
+  const running = new Running();
+  listenToSignals(running); // before clients can take all descriptors, which Deno's first signal listener needs too
   const loaded = await load();
   const { config } = loaded;
   const wanted = await wantedOf(loaded);
   const adminToken = readAdminToken(config.adminTokenFile);
   const toLog = await startLog(config, systemClock);
   for (const warning of exposedSecrets(loaded)) log.warning(warning);
-  const running = new Running();
   const emit: Emit = (event) => {
     toLog(event);
     running.listen(event);
   };
-  listenToSignals(running); // before clients can take all descriptors, which Deno's first signal listener needs too
   const activation = Activation.take();
   const systemd = await Systemd.open(running);
   const { takeOver } = config;
@@ -106,7 +106,10 @@ function listenToSignals(running: Running): void {
   let stopping = false;
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, () => {
-      if (stopping) process.exit(1); // whoever sends it again does not want to wait
+      if (stopping) {
+        stopLog();
+        process.exit(1); // whoever sends it again does not want to wait
+      }
       stopping = true;
       running.drain();
     });
