@@ -1,7 +1,8 @@
 import process from "node:process";
 import type { RawOptions } from "../../config/source.ts";
 import { loadConfig } from "../files/config_file.ts";
-import { loadUsers } from "../files/users_file.ts";
+import { readNamedFiles } from "../files/named_files.ts";
+import { filesWithSecrets } from "../files/secret_files.ts";
 import { diagnose } from "./diagnose.ts";
 import type { Finding } from "./finding.ts";
 import { thisHost } from "./host.ts";
@@ -17,11 +18,12 @@ export interface DoctorFlags {
  * rejects with ConfigError where there is none.
  */
 export async function doctor(options: RawOptions, { json = false, online = false }: DoctorFlags): Promise<number> {
-  const { config, text } = await loadConfig(options);
-  await loadUsers(config.users, config.usersFile); // whose files have to be there
+  const loaded = await loadConfig(options);
+  const { config } = loaded;
+  await readNamedFiles(loaded);
   const host = await thisHost(config);
   try {
-    const found = await diagnose(host, { config, files: text.file ? [text.file.path] : [], online });
+    const found = await diagnose(host, { config, secretFiles: filesWithSecrets(loaded), online });
     const good = found.every(({ level }) => level !== "problem");
     process.stdout.write(json ? `${JSON.stringify({ ok: good, findings: found })}\n` : found.map(lines).join(""));
     return good ? 0 : 1;

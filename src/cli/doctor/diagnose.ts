@@ -12,14 +12,14 @@ import { checkRights } from "./rights.ts";
 
 export interface Question {
   readonly config: Config;
-  /** Those that the configuration was read from. */
-  readonly files: readonly string[];
+  /** Where its passwords, keys and tokens stand. */
+  readonly secretFiles: readonly string[];
   /** Whether strangers may be connected to. */
   readonly online: boolean;
 }
 
 /** What this host can do with that configuration, and what to change. */
-export async function diagnose(host: HostView, { config, files, online }: Question): Promise<readonly Finding[]> {
+export async function diagnose(host: HostView, { config, secretFiles, online }: Question): Promise<readonly Finding[]> {
   return [
     ...await checkFamilies(host, config, online),
     ...await checkNames(host, config),
@@ -27,7 +27,7 @@ export async function diagnose(host: HostView, { config, files, online }: Questi
     ...await checkListeners(host, config),
     ...checkLimits(host, config),
     ...checkKernel(host, config),
-    ...checkRights(host, config, files),
+    ...checkRights(host, config, secretFiles),
     ...checkClock(host),
   ];
 }

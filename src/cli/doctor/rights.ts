@@ -6,7 +6,7 @@ import type { HostView } from "./host_view.ts";
 const CAP_NET_ADMIN = 12, CAP_NET_RAW = 13;
 
 /** What --mark, --interface and secrets in files need. */
-export function checkRights(host: HostView, config: Config, files: readonly string[]): readonly Finding[] {
+export function checkRights(host: HostView, config: Config, secretFiles: readonly string[]): readonly Finding[] {
   const found: Finding[] = [];
   const { problem } = findings("rights");
   if (config.mark !== undefined && !has(host, CAP_NET_ADMIN)) {
@@ -24,20 +24,13 @@ export function checkRights(host: HostView, config: Config, files: readonly stri
       );
     }
   }
-  return [...found, ...secrets(host, config, files)];
+  return [...found, ...secrets(host, secretFiles)];
 }
 
 /** Files that hold passwords or hashes of them, and that any user of this machine can read. */
-function secrets(
-  host: HostView,
-  { users, usersFile, adminTokenFile }: Config,
-  files: readonly string[],
-): readonly Finding[] {
+function secrets(host: HostView, files: readonly string[]): readonly Finding[] {
   const { ok, note } = findings("secrets");
-  const passwordFiles = users.flatMap(({ passwordFile }) => passwordFile ?? []);
-  const hasInline = users.some(({ password }) => password !== undefined);
-  const secret = [...usersFile ? [usersFile] : [], ...adminTokenFile ? [adminTokenFile] : [], ...passwordFiles];
-  const all = [...new Set([...secret, ...hasInline ? files : []])];
+  const all = [...new Set(files)];
   const open = all.filter((path) => ((host.mode(path) ?? 0) & 0o004) !== 0);
   if (open.length > 0) return open.map((path) => note(`${path} can be read by everyone here`, `chmod o-r ${path}`));
   return all.length > 0 ? [ok("no file of them is for everyone to read")] : [];

@@ -12,7 +12,8 @@ export function exposedSecrets(loaded: LoadedConfig): readonly string[] {
     .map((path) => `Cannot keep ${path} secret: every user of this machine can read it (chmod o-r)`);
 }
 
-function filesWithSecrets({ config, text, file }: LoadedConfig): readonly string[] {
+/** The files that passwords, keys and tokens stand in. */
+export function filesWithSecrets({ config, text, file }: LoadedConfig): readonly string[] {
   const urls = [...file?.rules ?? []].flatMap(({ via }) => via ?? []).concat(
     (file?.upstreams ?? []).flatMap(({ chains }) => chains.flat()),
   );

@@ -10,11 +10,12 @@ interface Case {
   readonly host?: HostChanges;
   readonly flags?: RawOptions;
   readonly online?: boolean;
+  readonly secretFiles?: readonly string[];
 }
 
 /** Each finding as one text. */
-async function found({ host, flags = {}, online = false }: Case): Promise<readonly string[]> {
-  const question = { config: parseConfig(flags), files: ["/etc/gate46.toml"], online };
+async function found({ host, flags = {}, online = false, secretFiles = [] }: Case): Promise<readonly string[]> {
+  const question = { config: parseConfig(flags), secretFiles, online };
   return (await diagnose(hostView(host), question)).map(text);
 }
 
@@ -387,7 +388,7 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
   [
     "secrets that everyone can read",
     {
-      flags: { usersFile: "/etc/users", adminTokenFile: "/etc/token", user: ["ann:pw"] },
+      secretFiles: ["/etc/users", "/etc/gate46.toml", "/etc/token", "/etc/users"],
       host: { mode: (path) => path === "/etc/token" ? 0o100600 : 0o100644 },
     },
     "note secrets: /etc/users can be read by everyone here -> chmod o-r /etc/users",
@@ -395,7 +396,7 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
   ],
   [
     "secrets that are kept",
-    { flags: { usersFile: "/etc/users" } },
+    { secretFiles: ["/etc/users"] },
     "ok secrets: no file of them is for everyone to read",
   ],
   [

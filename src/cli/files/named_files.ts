@@ -1,0 +1,27 @@
+import { ConfigError } from "../../config/error.ts";
+import { readAdminToken } from "./admin_token.ts";
+import type { LoadedConfig } from "./config_file.ts";
+import { readAuthorities, readTlsFiles } from "./tls_files.ts";
+import { loadUsers } from "./users_file.ts";
+
+/** Reads every file that a configuration names. Rejects with ConfigError with all that is wrong in any of them. */
+export async function readNamedFiles({ config }: LoadedConfig): Promise<void> {
+  const { users, usersFile, adminTokenFile, dnsCa } = config;
+  const problems: string[] = [];
+  for (
+    const read of [
+      () => loadUsers(users, usersFile),
+      () => readAdminToken(adminTokenFile),
+      () => readAuthorities(dnsCa),
+      () => readTlsFiles(config),
+    ]
+  ) {
+    try {
+      await read();
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      problems.push(...error.problems);
+    }
+  }
+  if (problems.length > 0) throw new ConfigError(...problems);
+}
