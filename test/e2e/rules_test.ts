@@ -122,6 +122,12 @@ for (const target of targets) {
     const { code, stderr } = await run(target, ["check", orphan]);
     assert.deepEqual([code, stderr], [2, `gate46: Cannot read ${join(folder, "nowhere")}: ENOENT\n`]);
     assert.equal((await run(target, ["check", join(folder, "none.toml")])).code, 2);
+    const portable = written("portable.toml", 'engine = "portable"\nworkers = 2\n');
+    assert.deepEqual(await run(target, ["check", portable]), {
+      code: 2,
+      stdout: "",
+      stderr: "gate46: Cannot use --workers: only the Linux engine can\n",
+    });
   });
 
   test(name("a wrong file or variable refuses to start with exit code 2"), async () => {

@@ -4,6 +4,7 @@ import type { RawOptions } from "../../config/source.ts";
 import { loadConfig, loadConfigFile } from "../files/config_file.ts";
 import { readNamedFiles } from "../files/named_files.ts";
 import { exposedSecrets } from "../files/secret_files.ts";
+import { refuseSocketOptions } from "../service/socket_options.ts";
 
 /**
  * `gate46 check CONFIG`: the file alone, without environment and flags, and the files it names. Rejects with ConfigError
@@ -11,6 +12,7 @@ import { exposedSecrets } from "../files/secret_files.ts";
  */
 export async function checkCommand(path: string): Promise<void> {
   const loaded = await loadConfigFile(path);
+  if (loaded.config.engine === "portable") refuseSocketOptions(loaded.config);
   await readNamedFiles(loaded);
   for (const warning of exposedSecrets(loaded)) process.stderr.write(`gate46: warning: ${warning}\n`);
   process.stdout.write(`${path} is valid\n`);

@@ -20,4 +20,7 @@ export function refuseSocketOptions(config: Config): void {
   for (const key of ["mark", "interface", "freeBind", "tcpUserTimeout", "workers", "busyPoll", "takeOver"] as const) {
     if (config[key]) throw new ConfigError(`Cannot use ${flagName(key)}: only the Linux engine can`);
   }
+  if (config.listen.some(({ systemd }) => systemd !== undefined)) {
+    throw new ConfigError("Cannot listen on systemd: only the Linux engine can");
+  }
 }
