@@ -4,7 +4,6 @@ import { ThreadWatch } from "../../admin/thread_watch.ts";
 import { systemResolver } from "../../dns/system.ts";
 import type { Emit, Event } from "../../events.ts";
 import type { Config } from "../../config/config.ts";
-import { ConfigError } from "../../config/error.ts";
 import { Gateway, type Opening } from "../../gateway/gateway.ts";
 import { Users } from "../../gateway/users.ts";
 import { systemClock } from "../../net/clock.ts";
@@ -14,6 +13,7 @@ import { Departures } from "../../net/tls_socket.ts";
 import { gatewayContext } from "./composition.ts";
 import { listenAs } from "./listening.ts";
 import { checkOutgoing } from "./outgoing.ts";
+import { refuseSystemd } from "./socket_options.ts";
 import { emittingEar, openNaming } from "./names.ts";
 import { countedUsers, type Service, type Wanted } from "./service.ts";
 import { openTlsSource, tlsBy } from "./tls.ts";
@@ -104,9 +104,10 @@ export async function startLocalService(
 }
 
 /** Rejects with NetError and ConfigError. */
-async function listenAll({ listen, unixMode: mode }: Config, gateway: Pick<Opening, "listen">): Promise<void> {
+async function listenAll(config: Config, gateway: Pick<Opening, "listen">): Promise<void> {
+  refuseSystemd(config);
+  const { listen, unixMode: mode } = config;
   for (const spec of listen) {
-    if (spec.systemd !== undefined) throw new ConfigError("Cannot listen on systemd: only the Linux engine can");
     await listenAs(spec, (addr) => gateway.listen(addr, { mode, tls: spec.tls }));
   }
 }

@@ -20,7 +20,12 @@ export function refuseSocketOptions(config: Config): void {
   for (const key of ["mark", "interface", "freeBind", "tcpUserTimeout", "workers", "busyPoll", "takeOver"] as const) {
     if (config[key]) throw new ConfigError(`Cannot use ${flagName(key)}: only the Linux engine can`);
   }
-  if (config.listen.some(({ systemd }) => systemd !== undefined)) {
+  refuseSystemd(config);
+}
+
+/** The same for listeners, which a reload may bring. */
+export function refuseSystemd({ listen }: Pick<Config, "listen">): void {
+  if (listen.some(({ systemd }) => systemd !== undefined)) {
     throw new ConfigError("Cannot listen on systemd: only the Linux engine can");
   }
 }
