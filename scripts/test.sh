@@ -13,6 +13,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 passed=0 failed=0 skipped=0
 : >"$work/skipped"
+: >"$work/failures"
 
 # One check that passes or fails as a whole; 3 means that it needs a download which cannot be had.
 check() { # NAME COMMAND...
@@ -30,7 +31,7 @@ check() { # NAME COMMAND...
       ;;
     *)
       cat "$work/log"
-      echo "FAILED: $name"
+      echo "FAILED: $name" | tee -a "$work/failures"
       failed=$((failed + 1))
       ;;
   esac
@@ -58,8 +59,15 @@ suite() { # NAME COMMAND...
     p=0
     [ "$f" -gt 0 ] || f=1
   fi
+  [ "$f" -eq 0 ] || told "$name" >>"$work/failures"
   echo "$name: $p passed, $f failed, $((s)) skipped"
   passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+}
+
+# What the log says of failures, cut short: Deno has it all at its end, Bun before the name of each test.
+told() { # NAME
+  echo "FAILED: $1"
+  { sed -n '/^ ERRORS/,$p' "$work/log"; grep -B 25 '^(fail).*\]$' "$work/log"; } | grep -v '^(pass)' | head -c 6000
 }
 
 total() { # ATTRIBUTE of the whole report; 0 without one
@@ -86,5 +94,6 @@ suite "deno test" deno test -A --quiet --no-check --node-modules-dir=manual --ju
 suite "bun test" bun test --timeout 120000 --reporter=junit --reporter-outfile="$work/report" ./test
 
 sort -u "$work/skipped"
+cat "$work/failures" # again, where they are found
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

@@ -59,9 +59,10 @@ export async function start(
   child.stderr!.setEncoding("utf8").on("data", (text: string) => stderr += text);
   const logFile = flags.find((flag) => flag.startsWith("--log-file="))?.slice("--log-file=".length);
   const output = () => stderr + (logFile !== undefined && existsSync(logFile) ? readFileSync(logFile, "utf8") : "");
-  const exited = new Promise<number | null>((resolve) => child.on("exit", (code) => resolve(code)));
   let gone = false;
-  void exited.then(() => gone = true);
+  child.on("exit", () => gone = true);
+  // Not before all that it wrote has been read.
+  const exited = new Promise<number | null>((resolve) => child.on("close", (code) => resolve(code)));
   const signal = (name: string) => {
     if (!gone) process.kill(child.pid!, name); // child.kill() makes Deno forget the exit code
   };
