@@ -1,4 +1,4 @@
-import { readdirSync, readlinkSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { addressText } from "../../protocol/address.ts";
 import { errnoKind, type NetErrorKind } from "../error.ts";
 import type { SocketAddr } from "../socket.ts";
@@ -70,14 +70,18 @@ export function resetConnection(libc: Libc, fd: number): void {
   libc.connect(fd, new Uint8Array(16), 16);
 }
 
-/** A storm of resets must not keep the thread busy with looking: a tenth of its time, and no more than 50 ms at a stretch. */
-const SCAN_SHARE = 0.1, SCAN_CREDIT_MS = 50;
+/**
+ * A storm of resets must not keep the thread busy with looking: so many descriptors a second, which is a tenth of its time,
+ * and so many at a stretch. By the clock it would also pay for the time that others have the processor.
+ */
+const LOOKS_A_SECOND = 10_000, LOOKS_AT_A_STRETCH = 5_000;
 
 /** Finds the descriptors of sockets whose runtime hides them, by their two addresses. */
 export class Descriptors {
   readonly #libc: Libc;
   readonly #known = new Map<string, number>();
-  #creditMs = SCAN_CREDIT_MS;
+  #last: number | undefined;
+  #credit = LOOKS_AT_A_STRETCH;
   #creditedAt = performance.now();
 
   constructor(libc: Libc) {
@@ -87,37 +91,35 @@ export class Descriptors {
   /** Undefined where it is not found, or where looking for it would cost too much now. */
   find(local: SocketAddr, remote: SocketAddr): number | undefined {
     const key = `${addressText(local)} ${addressText(remote)}`;
-    const known = this.#known.get(key);
-    if (known !== undefined && this.#key(known) === key) return known;
+    // The last one found is closed by now, and a new socket has the lowest number that is free.
+    for (const fd of [this.#known.get(key), this.#last]) {
+      if (fd !== undefined && this.#key(fd) === key) return this.#last = fd;
+    }
     const now = performance.now();
-    this.#creditMs = Math.min(SCAN_CREDIT_MS, this.#creditMs + SCAN_SHARE * (now - this.#creditedAt));
+    const earned = LOOKS_A_SECOND * (now - this.#creditedAt) / 1_000;
+    this.#credit = Math.min(LOOKS_AT_A_STRETCH, this.#credit + earned);
     this.#creditedAt = now;
-    if (this.#creditMs <= 0) return undefined;
+    if (this.#credit <= 0) return undefined;
     this.#scan();
-    this.#creditMs -= performance.now() - now;
-    return this.#known.get(key);
+    const found = this.#known.get(key);
+    if (found !== undefined) this.#last = found;
+    return found;
   }
 
   #scan(): void {
     this.#known.clear();
     for (const name of readdirSync("/proc/self/fd")) {
-      const key = isSocket(name) && this.#key(Number(name));
+      const key = this.#key(Number(name));
       if (key) this.#known.set(key, Number(name));
+      this.#credit--;
     }
   }
 
+  /** Undefined of what is no connection over IP. */
   #key(fd: number): string | undefined {
     const local = nameOf(this.#libc.getsockname, fd);
     const remote = local && nameOf(this.#libc.getpeername, fd);
     return remote && `${addressText(local)} ${addressText(remote)}`;
-  }
-}
-
-function isSocket(fd: string): boolean {
-  try {
-    return readlinkSync(`/proc/self/fd/${fd}`).startsWith("socket:");
-  } catch {
-    return false; // gone since it was listed
   }
 }
 
