@@ -112,7 +112,8 @@ function finish(child: ChildProcess, input: string): Promise<Ended> {
 }
 
 function listeners(output: string, what: string): SocketAddr[] {
-  const text = new RegExp(`${what} (?:unix:(\\S+)|(?:\\[([^\\]]+)\\]|([\\d.]+)):(\\d+))`, "g");
+  // Whole lines: of the last one a part may have come.
+  const text = new RegExp(`${what} (?:unix:(\\S+)|(?:\\[([^\\]]+)\\]|([\\d.]+)):(\\d+))(?=.*\\n)`, "g");
   return Array.from(
     output.matchAll(text),
     ([, unix, six, four, port]) => unix ? unixAddr(unix) : { host: six ?? four!, port: Number(port) },
