@@ -73,6 +73,9 @@ export async function start(
     if (gone) throw new Error(`Cannot start ${target.name}: it said ${output()}`);
     return listeners(output(), "listening on").length >= wanted &&
       (!wantsAdmin || listeners(output(), "admin on").length > 0);
+  }).catch((error) => {
+    signal("SIGKILL");
+    throw error;
   });
   return {
     child,
