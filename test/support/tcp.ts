@@ -34,8 +34,9 @@ export class Tcp {
     const to = unix === undefined ? { host, port, noDelay: true } : { path: unix };
     const socket = connect({ ...to, allowHalfOpen: true });
     const opened = new Promise<void>((resolve, reject) => socket.once("connect", resolve).once("error", reject));
+    const client = new Tcp(socket); // now, lest it miss what comes at once
     await within(`a connection to ${unix ?? `${host} port ${port}`}`, opened);
-    return new Tcp(socket);
+    return client;
   }
 
   write(bytes: Uint8Array | string): void {
