@@ -71,51 +71,53 @@ export function resetConnection(libc: Libc, fd: number): void {
 }
 
 /**
- * A storm of resets must not keep the thread busy with looking: so many descriptors a second, which is a tenth of its time,
- * and so many at a stretch. By the clock it would also pay for the time that others have the processor.
+ * A storm of resets must not keep the thread busy with looking: a tenth of its time, at some 5 us a descriptor, and no more
+ * than 50 ms at a stretch. They are counted, since by the clock a busy machine takes the time of others away from it too.
  */
-const LOOKS_A_SECOND = 10_000, LOOKS_AT_A_STRETCH = 5_000;
+const LOOKS_PER_MS = 20, MOST_LOOKS = 10_000;
+
+/** The kernel gives the lowest number that is free: often that of a connection which was reset lately. */
+const MOST_RECENT = 8;
 
 /** Finds the descriptors of sockets whose runtime hides them, by their two addresses. */
 export class Descriptors {
   readonly #libc: Libc;
+  readonly #now: () => number;
   readonly #known = new Map<string, number>();
-  #last: number | undefined;
-  #credit = LOOKS_AT_A_STRETCH;
-  #creditedAt = performance.now();
+  #recent: readonly number[] = [];
+  #looks = MOST_LOOKS;
+  #countedAt: number;
 
-  constructor(libc: Libc) {
+  constructor(libc: Libc, now = () => performance.now()) {
     this.#libc = libc;
+    this.#now = now;
+    this.#countedAt = now();
   }
 
   /** Undefined where it is not found, or where looking for it would cost too much now. */
   find(local: SocketAddr, remote: SocketAddr): number | undefined {
     const key = `${addressText(local)} ${addressText(remote)}`;
-    // The last one found is closed by now, and a new socket has the lowest number that is free.
-    for (const fd of [this.#known.get(key), this.#last]) {
-      if (fd !== undefined && this.#key(fd) === key) return this.#last = fd;
-    }
-    const now = performance.now();
-    const earned = LOOKS_A_SECOND * (now - this.#creditedAt) / 1_000;
-    this.#credit = Math.min(LOOKS_AT_A_STRETCH, this.#credit + earned);
-    this.#creditedAt = now;
-    if (this.#credit <= 0) return undefined;
-    this.#scan();
-    const found = this.#known.get(key);
-    if (found !== undefined) this.#last = found;
-    return found;
+    const likely = [this.#known.get(key), ...this.#recent];
+    const fd = likely.find((fd) => fd !== undefined && this.#key(fd) === key) ?? this.#look(key);
+    if (fd !== undefined) this.#recent = [fd, ...this.#recent.filter((one) => one !== fd)].slice(0, MOST_RECENT);
+    return fd;
   }
 
-  #scan(): void {
+  #look(key: string): number | undefined {
+    const now = this.#now();
+    this.#looks = Math.min(MOST_LOOKS, this.#looks + LOOKS_PER_MS * (now - this.#countedAt));
+    this.#countedAt = now;
+    if (this.#looks <= 0) return undefined;
     this.#known.clear();
     for (const name of readdirSync("/proc/self/fd")) {
-      const key = this.#key(Number(name));
-      if (key) this.#known.set(key, Number(name));
-      this.#credit--;
+      this.#looks--;
+      const known = this.#key(Number(name));
+      if (known) this.#known.set(known, Number(name));
     }
+    return this.#known.get(key);
   }
 
-  /** Undefined of what is no connection over IP. */
+  /** Undefined of what is no connection. */
   #key(fd: number): string | undefined {
     const local = nameOf(this.#libc.getsockname, fd);
     const remote = local && nameOf(this.#libc.getpeername, fd);
