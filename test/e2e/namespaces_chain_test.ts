@@ -127,7 +127,7 @@ for (const target of targets) {
   const startAt = async (host: ChainHost, ...flags: string[]) => {
     const gateway = await start(target, [...common, ...flags], network!.in(host));
     gateways.push(gateway);
-    // A first password costs gate46-deno seconds, and on a busy machine more than a probe or a request may take.
+    // A password is tried by scrypt when it comes first, which a busy machine may take longer for than a probe or a request may.
     if (flags.some((flag) => flag.startsWith("--via"))) {
       await until("it is let in", () => /upstream up/.test(gateway.output()), 60_000);
     }
