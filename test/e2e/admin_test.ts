@@ -7,7 +7,7 @@ import { Command } from "../../src/protocol/codes.ts";
 import { serveHttp } from "../../src/net/mod.ts";
 import { run, shell, start, targets } from "../support/program.ts";
 import { ask } from "../support/socks.ts";
-import { echoServer, Tcp } from "../support/tcp.ts";
+import { echoServer, listenTcp, Tcp } from "../support/tcp.ts";
 import { until, within } from "../support/until.ts";
 
 for (const target of targets) {
@@ -182,5 +182,30 @@ for (const target of targets) {
     const { stdout } = await shell([...late, ...target.command, "sessions", `--admin=127.0.0.1:${server.addr.port}`]);
     assert.equal(stdout.split("\n").length, 5_002);
     await server.close();
+  });
+
+  test(`${target.name}: who answers instead of gate46, or leaves in the middle, is told in one line`, async () => {
+    const answers = { "{}": 2, '{"parts":': 99 };
+    for (const [body, size] of Object.entries(answers)) {
+      const server = await listenTcp("127.0.0.1", async (client) => {
+        await client.read(1);
+        client.write(`HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n${body}`);
+        client.socket.end();
+      });
+      for (const command of [["healthcheck"], ["sessions"], ["sessions", "end", "3"]]) {
+        const { code, stdout, stderr } = await run(target, [...command, `--admin=127.0.0.1:${server.addr.port}`]);
+        assert.deepEqual([code, stdout], [1, ""]);
+        if (target.name === "gate46-deno" && size > 2) continue; // Deno 2.4's node:http ends the program itself
+        assert.match(stderr, /^gate46: Cannot .*(is that gate46\?|its answer has no end)\n$/);
+      }
+      server.close();
+    }
+  });
+
+  test(`${target.name}: a reader of what commands print that has had enough is no error`, async () => {
+    const closed = ["sh", "-c", '{ sleep 0.1; "$@"; echo "code $?" >&2; } | true', "sh"];
+    for (const args of [["--help"], ["config"], ["completion", "bash"]]) {
+      assert.equal((await shell([...closed, ...target.command, ...args])).stderr, "code 0\n", args[0]);
+    }
   });
 }
