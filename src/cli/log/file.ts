@@ -1,8 +1,11 @@
-import { closeSync, fstatSync, openSync, statSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, statSync } from "node:fs";
 import { ConfigError } from "../../config/error.ts";
 
 /** Group and others: who may read logs is in the owner's group. */
 const MODE = 0o640;
+
+/** Appends, and does not wait where a FIFO has no reader: nothing could end the program then. */
+const FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | (constants.O_NONBLOCK ?? 0);
 
 /** A file that lines are appended to, by this thread and by others. Where it was moved away, as logrotate does, a new one is begun. */
 export class LogFile {
@@ -13,7 +16,7 @@ export class LogFile {
   constructor(path: string) {
     this.#path = path;
     try {
-      this.#fd = openSync(path, "a", MODE);
+      this.#fd = openSync(path, FLAGS, MODE);
     } catch (error) {
       throw new ConfigError(`Cannot write ${path}: ${(error as { code?: string }).code ?? error}`);
     }
@@ -23,7 +26,7 @@ export class LogFile {
   get fd(): number {
     if (this.#moved()) {
       try {
-        const next = openSync(this.#path, "a", MODE);
+        const next = openSync(this.#path, FLAGS, MODE);
         closeSync(this.#fd);
         this.#fd = next;
       } catch {

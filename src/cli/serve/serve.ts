@@ -48,8 +48,8 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
     running.listen(event);
   };
   const activation = Activation.take();
-  const systemd = await Systemd.open(running);
   const { takeOver } = config;
+  const systemd = await Systemd.open(running, takeOver !== undefined);
   if (takeOver !== undefined) checkPredecessor(takeOver);
   const openAdmin = () =>
     config.admin && startAdmin(config.admin, running, { token: () => holds.adminToken, mode: config.unixMode });
@@ -67,7 +67,7 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
   if (takeOver === undefined) systemd.ready();
   else if (running.stopped) systemd.close(); // the predecessor stays, and systemd is its
   else {
-    systemd.ready(true);
+    systemd.ready();
     takeOverFrom(takeOver);
     void whenFree(async () => admin ??= await openAdmin(), () => running.stopped);
   }
