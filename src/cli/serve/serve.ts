@@ -14,7 +14,7 @@ import { checkPredecessor, takeOverFrom, unlessTaken, whenFree } from "./take_ov
 import { HostWatch } from "./host_watch.ts";
 import type { LoadedConfig } from "../files/config_file.ts";
 import { startLocalService } from "../service/local_service.ts";
-import { log, startLog, stopLog } from "../log/log.ts";
+import { log, seconds, startLog, stopLog } from "../log/log.ts";
 import { type Holding, Reload, wantedOf } from "./reload.ts";
 import { Running } from "./running.ts";
 import { exposedSecrets } from "../files/secret_files.ts";
@@ -48,6 +48,12 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
     running.listen(event);
   };
   const activation = Activation.take();
+  const unused = activation.names.filter((name) =>
+    !config.listen.some(({ systemd }) => systemd === "*" || systemd === name)
+  );
+  if (unused.length > 0) {
+    log.warning("sockets of systemd are not used: who connects there waits", { names: unused.join(",") });
+  }
   const { takeOver } = config;
   const systemd = await Systemd.open(running, takeOver !== undefined);
   if (takeOver !== undefined) checkPredecessor(takeOver);
@@ -81,7 +87,10 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
     admin = undefined;
   } else systemd.stopping(lingerMs + drainMs);
   await reload.end(); // which might open what is to be closed
-  if (lingerMs > 0) await new Promise((resolve) => setTimeout(resolve, lingerMs));
+  if (lingerMs > 0) {
+    log.info(running.handedOver ? "handed over" : "told to stop", { drains_in: seconds(lingerMs) });
+    await new Promise((resolve) => setTimeout(resolve, lingerMs));
+  }
   running.drains(drainMs);
   const uncount = countDown(running, emit);
   await service.drain(drainMs);

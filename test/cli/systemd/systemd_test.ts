@@ -86,7 +86,7 @@ test("sockets are taken by their names, once, and only those passed to this proc
     [6],
     [],
   ]);
-  assert.equal(activation.names, "a, b, unknown");
+  assert.deepEqual(activation.names, ["a", "b", "unknown"]);
   for (const [pid, count] of [["8", "1"], ["7", "x"], ["7", "-1"], ["7", "99999"], [undefined, "1"]] as const) {
     const strange = { ...pid !== undefined && { LISTEN_PID: pid }, LISTEN_FDS: count };
     assert.deepEqual(Activation.take(strange, 7).all, []);

@@ -28,11 +28,11 @@ function descriptors(): number {
 
 function provision(
   { addr, descriptor }: ClaimedPort,
-  { allow = ["127.0.0.1"], resolver = new MemoryResolver() } = {},
+  { resolver = new MemoryResolver(), ...flags }: { resolver?: MemoryResolver; allow?: string[]; logFile?: string } = {},
 ): Provision {
   return {
     setup: {
-      config: { environment: {}, flags: { allow, logLevel: "error" }, secrets: {} },
+      config: { environment: {}, flags: { allow: ["127.0.0.1"], logLevel: "error", ...flags }, secrets: {} },
       listen: [{ addr, descriptor, tls: false }],
       otherListeners: [],
     },
@@ -195,6 +195,58 @@ test("a worker that hangs holds up neither a reload nor the end, and has what wa
   await hung;
   echo.close();
 });
+
+test("a worker that dies at a reload, or as it drains, holds up neither, and is replaced by one that has all", {
+  skip,
+  timeout: 60_000,
+}, async () => {
+  const events: Event[] = [];
+  const echo = await echoServer("127.0.0.1");
+  const port = claimPort(libc!, {}, { host: "127.0.0.1", port: 0 });
+  const { pool, addr } = await startPool(2, events, port);
+  const die = () => ask(addr, Command.Connect, "die.example", 80).catch(() => {});
+  const deaths = () => events.filter(({ type }) => type === "worker-died").length;
+  for (let i = 1; i <= 4; i++) {
+    const died = die();
+    for (let j = 0; j < 5; j++) await pool.reload(provision(port, { allow: i % 2 ? [] : ["127.0.0.1"] }));
+    await died;
+    await until("the death is told", () => deaths() === i);
+    await until("another is there", () => pool.vitals().silentWorkers === 0);
+    const wanted = i % 2 ? Reply.NotAllowed : Reply.Succeeded;
+    for (let j = 0; j < 10; j++) {
+      const { client, reply } = await ask(addr, Command.Connect, echo.addr.host, echo.addr.port);
+      assert.equal(reply.reply, wanted);
+      client.close();
+    }
+  }
+  const sessions = await Promise.all(Array.from({ length: 6 }, () => echoing(addr, echo.addr)));
+  const dying = Promise.all([die(), die()]);
+  const startedAt = performance.now();
+  const drained = pool.drain(2_000);
+  await dying;
+  await drained;
+  assert.ok(performance.now() - startedAt < 6_000);
+  assert.equal(events.at(-1)?.type, "drained");
+  for (const client of sessions) client.close();
+  echo.close();
+});
+
+test(
+  "a worker serves though the log's file cannot be opened, as where its folder is gone by then",
+  { skip },
+  async () => {
+    const echo = await echoServer("127.0.0.1");
+    const port = claimPort(libc!, {}, { host: "127.0.0.1", port: 0 });
+    const pool = await WorkerPool.start(
+      { libc: libc!, entry, count: 1, emit: () => {} },
+      provision(port, { logFile: "/nowhere/gate46.log" }),
+    );
+    (await echoing(port.addr, echo.addr)).close();
+    await until("it has ended", () => pool.sessionCount === 0);
+    await pool.drain(0);
+    echo.close();
+  },
+);
 
 test("nothing is written to the descriptors of a worker that died, which others have by then", { skip }, async () => {
   const events: Event[] = [], written: number[] = [];
