@@ -1,4 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, statSync } from "node:fs";
+import { ConfigError } from "../../config/error.ts";
 
 /** Group and others: who may read logs is in the owner's group. */
 const MODE = 0o640;
@@ -15,7 +16,7 @@ export class LogFile {
     this.#path = path;
   }
 
-  /** To write to now. Throws what the system says where there has never been one. */
+  /** To write to now. Throws ConfigError where there has never been one. */
   get fd(): number {
     const former = this.#fd;
     if (former !== undefined && !this.#moved(former)) return former;
@@ -24,8 +25,8 @@ export class LogFile {
       if (former !== undefined) closeSync(former);
       return this.#fd;
     } catch (error) {
-      if (former === undefined) throw error;
-      return former; // one that was moved is better than none
+      if (former !== undefined) return former; // one that was moved is better than none
+      throw new ConfigError(`Cannot write ${this.#path}: ${(error as { code?: string }).code ?? error}`);
     }
   }
 

@@ -2,7 +2,6 @@ import process from "node:process";
 import { isMainThread } from "node:worker_threads";
 import { configure, getLogger } from "@logtape/logtape";
 import type { Config } from "../../config/config.ts";
-import { ConfigError } from "../../config/error.ts";
 import type { DropReason, Emit, SessionRecord } from "../../events.ts";
 import type { Clock } from "../../net/clock.ts";
 import type { SocketAddr } from "../../net/socket.ts";
@@ -29,8 +28,7 @@ export async function startLog(config: LogConfig, clock: Clock): Promise<Emit> {
   try {
     destination = destinationOf(to.fd, process.env);
   } catch (error) {
-    const { code } = error as { code?: string };
-    if (isMainThread) throw new ConfigError(`Cannot write ${config.logFile}: ${code ?? error}`);
+    if (isMainThread) throw error;
   }
   const format = lineFormat(config.logFormat, destination, process.env);
   const line = (level: "info" | "warning", message: string, properties: Record<string, unknown>) =>
