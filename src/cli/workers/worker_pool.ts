@@ -170,7 +170,7 @@ export class WorkerPool {
     } catch (error) {
       const restored = this.#newGeneration(next.setup.generation + 1, { ...former, setup: former.setup });
       await this.#giveAll(restored).catch((error) => {
-        if (!isOf(error, "timed-out")) this.#options.emit({ type: "fault", error }); // who hangs has it when it goes on
+        if (!isOf(error, "timed-out")) this.#options.emit({ type: "fault", error });
       });
       this.#closeIfUnneeded(next);
       throw error;
@@ -210,6 +210,7 @@ export class WorkerPool {
       try {
         await ask(member, { type: "reload", setup: next.setup }, DONE_MS);
       } catch (error) {
+        if (isOf(error, "timed-out")) throw error; // it has this, and what follows, when it goes on
         this.#retire(next, member);
         if (!isOf(error, "closed")) throw error; // who died is replaced by one that has it
       }
