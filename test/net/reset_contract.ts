@@ -55,6 +55,17 @@ export function resetContract(suite: Suite): void {
     assert.equal(await kindOf(writeOn(client)), "reset");
   });
 
+  suite.test("a peer that resets after its end fails a write() as reset, whichever comes first", async (bench) => {
+    for (const turns of [0, 1]) {
+      const [client, server] = await bench.pair();
+      await client.closeWrite();
+      assert.equal(await server.read(), null);
+      client.reset();
+      for (let i = 0; i < turns; i++) await new Promise((resolve) => setImmediate(resolve));
+      assert.equal(await kindOf(writeOn(server)), "reset");
+    }
+  });
+
   suite.test("100 resets at once are 100 resets", async (bench) => {
     const pairs = await Promise.all(Array.from({ length: 100 }, () => bench.pair()));
     const ends = pairs.map(([, server]) => ending(server));
