@@ -32,7 +32,7 @@ export class Suite {
     this.subject = subject;
   }
 
-  /** Where all cores are busy, the longest takes 40 s. */
+  /** It has two minutes: where all cores are busy, the longest takes 40 s. */
   test(title: string, body: (bench: Bench) => Promise<void>, ...needs: readonly Need[]): void {
     const { name, open, gaps } = this.subject;
     this.#titles.add(title);
