@@ -6,12 +6,11 @@ import { NetError } from "../../net/error.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { addressText } from "../../protocol/address.ts";
 import type { LoadedConfig } from "../files/config_file.ts";
-import type { Service, Wanted } from "../service/service.ts";
-import { readTlsFiles, tlsFilesOf } from "../files/tls_files.ts";
+import type { Service } from "../service/service.ts";
+import { namedFiles, readNamedFiles } from "../files/named_files.ts";
 import { log } from "../log/log.ts";
 import { exposedSecrets } from "../files/secret_files.ts";
 import type { Systemd } from "../systemd/systemd.ts";
-import { loadUsers } from "../files/users_file.ts";
 
 /** Has a service serve by what the configuration says now. */
 export class Reload {
@@ -46,16 +45,7 @@ export class Reload {
 
   /** Those that the configuration which holds was read from. */
   get files(): readonly string[] {
-    const { config, text } = this.#holds;
-    const named = [
-      text.file?.path,
-      config.usersFile,
-      config.dnsCa,
-      ...tlsFilesOf(config),
-      ...config.users.map((user) => user.passwordFile),
-      ...Object.keys(text.secrets),
-    ];
-    return named.filter((path) => path !== undefined);
+    return namedFiles(this.#holds).flatMap(({ path, fixed }) => fixed ? [] : [path]);
   }
 
   /** The program is ending: nothing is reloaded any more. Resolves when what is under way is over. */
@@ -82,7 +72,8 @@ export class Reload {
       const loaded = await this.#load();
       refuseEmptied(this.#holds, loaded);
       refuseFixed(this.#holds, loaded);
-      await this.#service.reload(await wantedOf(loaded));
+      const { users, tls } = await readNamedFiles(loaded, true);
+      await this.#service.reload({ ...loaded, users, tls });
       this.#holds = loaded;
     } catch (error) {
       if (!(error instanceof ConfigError || error instanceof NetError)) this.#emit({ type: "fault", error });
@@ -100,11 +91,6 @@ export class Reload {
     this.#emit({ type: "reload-refused", problems });
     return problems;
   }
-}
-
-/** Rejects with ConfigError. */
-export async function wantedOf({ config, text }: LoadedConfig): Promise<Wanted> {
-  return { config, text, users: await loadUsers(config.users, config.usersFile), tls: readTlsFiles(config) };
 }
 
 /** Throws ConfigError where nothing is left of a file: it is being written, or the disk was full. */

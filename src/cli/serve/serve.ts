@@ -5,7 +5,7 @@ import { openKernel, openNet } from "../../net/mod.ts";
 import type { Libc } from "../../net/linux/libc.ts";
 import { systemClock } from "../../net/clock.ts";
 import { Activation } from "../systemd/activation.ts";
-import { readAdminToken } from "../files/admin_token.ts";
+import { readNamedFiles } from "../files/named_files.ts";
 import { startAdmin } from "./admin.ts";
 import type { Emit } from "../../events.ts";
 import { watchFiles } from "../files/file_watch.ts";
@@ -14,7 +14,7 @@ import { HostWatch } from "./host_watch.ts";
 import type { LoadedConfig } from "../files/config_file.ts";
 import { startLocalService } from "../service/local_service.ts";
 import { log, startLog, stopLog } from "../log/log.ts";
-import { Reload, wantedOf } from "./reload.ts";
+import { Reload } from "./reload.ts";
 import { Running } from "./running.ts";
 import { exposedSecrets } from "../files/secret_files.ts";
 import { refuseSocketOptions } from "../service/socket_options.ts";
@@ -36,8 +36,7 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
   listenToSignals(running); // before clients can take all descriptors, which Deno's first signal listener needs too
   const loaded = await load();
   const { config } = loaded;
-  const wanted = await wantedOf(loaded);
-  const adminToken = readAdminToken(config.adminTokenFile);
+  const { users, tls, adminToken } = await readNamedFiles(loaded);
   const toLog = await startLog(config, systemClock);
   for (const warning of exposedSecrets(loaded)) log.warning(warning);
   const emit: Emit = (event) => {
@@ -54,6 +53,7 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
   let admin = await openAdminIfFree();
   const own = admin ? [admin.addr] : config.admin ? [config.admin] : [];
   const kernel = await kernelFor(config);
+  const wanted = { ...loaded, users, tls };
   const service = kernel
     ? await startThreadedService(kernel, entry, wanted, own, activation, emit)
     : await startLocalService(wanted, () => own, emit);
