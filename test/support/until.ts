@@ -1,4 +1,4 @@
-/** Where nothing is wrong, even a machine that is slow and has much else to do is done by then (ms). */
+/** Nobody waits so long but where something is broken: a busy machine is not. */
 const LONG_MS = 30_000;
 
 /** Resolves when `condition` holds; rejects, naming `what`, when it does not within `ms`. */
