@@ -12,7 +12,9 @@ port.postMessage = (message) => {
     queueMicrotask(() => {
       throw new Error(`a bug in worker ${workerData.number}`);
     });
-  } else if (message.question?.name === "hang.example") hang();
-  else post(message);
+    return;
+  }
+  if (message.question?.name === "hang.example") hang();
+  post(message);
 };
 await startWorker(start);

@@ -12,7 +12,7 @@ export interface NamedFile {
   readonly path: string;
   /** Whether passwords, keys or tokens stand in it. */
   readonly secret: boolean;
-  /** Whether a reload has nothing to do with it. */
+  /** Whether a reload has nothing to do with it: only the log is such. */
   readonly fixed: boolean;
 }
 
@@ -27,6 +27,11 @@ export function namedFiles({ config, effective, text, file }: LoadedConfig): rea
     ...config.users.flatMap(({ passwordFile }) => named(passwordFile, true)),
     ...Object.keys(text.secrets).flatMap((path) => named(path, true)),
   ];
+}
+
+/** Those that a reload reads again. */
+export function filesOfReload(loaded: LoadedConfig): readonly string[] {
+  return namedFiles(loaded).flatMap(({ path, fixed }) => fixed ? [] : [path]);
 }
 
 function named(path: string | undefined, secret: boolean, fixed = false): readonly NamedFile[] {
@@ -46,11 +51,8 @@ export interface NamedContents {
   readonly adminToken: string | undefined;
 }
 
-/**
- * Reads every file that a configuration names; `again` leaves out those that a reload has nothing to do with. Rejects with
- * ConfigError with all that is wrong in any of them.
- */
-export async function readNamedFiles({ config }: LoadedConfig, again = false): Promise<NamedContents> {
+/** Reads every file that a configuration names. Rejects with ConfigError with all that is wrong in any of them. */
+export async function readNamedFiles({ config }: LoadedConfig): Promise<NamedContents> {
   const problems: string[] = [];
   const attempt = async <T>(read: () => T | Promise<T>): Promise<T | undefined> => {
     try {
@@ -61,7 +63,7 @@ export async function readNamedFiles({ config }: LoadedConfig, again = false): P
     }
   };
   const users = await attempt(() => loadUsers(config.users, config.usersFile));
-  const adminToken = again ? undefined : await attempt(() => readAdminToken(config.adminTokenFile));
+  const adminToken = await attempt(() => readAdminToken(config.adminTokenFile));
   await attempt(() => readAuthorities(config.dnsCa)); // read again by who asks DNS servers
   const tls = await attempt(() => readTlsFiles(config));
   if (problems.length > 0) throw new ConfigError(...problems);
