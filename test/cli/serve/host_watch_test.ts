@@ -6,7 +6,14 @@ import type { Transport } from "../../../src/dns/transport.ts";
 import { settle } from "../../support/test_clock.ts";
 
 const net = { localAddrFor: () => Promise.resolve(undefined), localAddrs: () => [] };
-const vitals = () => ({ workers: 1, silentWorkers: 0, hungWorkers: 0, heardAt: 0, names: noNamesFacts, accept: undefined });
+const vitals = () => ({
+  workers: 1,
+  silentWorkers: 0,
+  hungWorkers: 0,
+  heardAt: 0,
+  names: noNamesFacts,
+  accept: undefined,
+});
 
 /** A server that says the same to all that it is asked. */
 const saying = (rcode: number): Transport => ({
