@@ -13,6 +13,7 @@ export function launchBrowser(): Promise<Browser> {
   return puppeteer.launch({
     executablePath,
     headless: true,
+    timeout: 90_000,
     args: [
       "--headless",
       "--no-sandbox",

@@ -69,8 +69,11 @@ export async function start(
   const wantsAdmin = !flags.some((flag) => /^(--admin=)?off$/.test(flag));
   const asked = flags.filter((flag) => flag.startsWith("--listen")).length;
   const wanted = Math.max(asked, flags.some((flag) => flag.startsWith("--config")) ? 1 : 0);
-  await until(`${target.name} listens`, () => {
-    if (gone) throw new Error(`Cannot start ${target.name}: it said ${output()}`);
+  await until(`${target.name} listens`, async () => {
+    if (gone) {
+      await exited;
+      throw new Error(`Cannot start ${target.name}: it said ${output()}`);
+    }
     return listeners(output(), "listening on").length >= wanted &&
       (!wantsAdmin || listeners(output(), "admin on").length > 0);
   }).catch((error) => {

@@ -19,18 +19,20 @@ export async function checkNames(host: HostView, config: Config): Promise<readon
 
 async function checkServers(host: HostView): Promise<readonly Finding[]> {
   const { ok, note, problem } = findings("DNS");
-  const answers = await Promise.all(host.servers.map(async (server) => ({
-    name: server.name,
-    answer: await server.ask(KNOWN_NAME),
-  })));
-  const found = answers.map(({ name, answer }) =>
-    answer.failure !== undefined
-      ? note(`${name} does not answer: ${answer.failure}`, "its address, or what is between here and there")
-      : answer.ms > SLOW_MS
-      ? note(`${name} answers, but in ${answer.ms.toFixed(0)} ms`, "one that is nearer")
-      : ok(`${name} answers in ${answer.ms.toFixed(0)} ms`)
+  const states = await Promise.all(host.servers.map(async ({ name, probe }) => ({ name, ...await probe() })));
+  const found = states.map(({ name, ms, failure, refuses }) =>
+    failure !== undefined
+      ? note(`${name} does not answer: ${failure}`, "its address, or what is between here and there")
+      : refuses
+      ? note(
+        `${name} answers, but refuses: it resolves names of its own only, or not for this host`,
+        "one that resolves all names, where that is wanted, or whom it resolves for",
+      )
+      : ms > SLOW_MS
+      ? note(`${name} answers, but in ${ms.toFixed(0)} ms`, "one that is nearer")
+      : ok(`${name} answers in ${ms.toFixed(0)} ms`)
   );
-  const none = answers.length > 0 && answers.every(({ answer }) => answer.failure !== undefined);
+  const none = states.length > 0 && states.every(({ failure }) => failure !== undefined);
   return none ? [...found, problem("no --dns server answers: names cannot be resolved", "--dns")] : found;
 }
 

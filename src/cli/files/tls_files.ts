@@ -24,12 +24,6 @@ export function readTlsFiles(config: Config): TlsFiles {
   };
 }
 
-/** The files that are read. */
-export function tlsFilesOf(config: Config): readonly (string | undefined)[] {
-  const { tlsCert, tlsKey, tlsClientCa, viaCa, viaCert, viaKey } = config;
-  return [tlsCert, tlsKey, tlsClientCa, viaCa, viaCert, viaKey];
-}
-
 /** Certificates of authorities. Throws ConfigError. */
 export function readAuthorities(file: string): string;
 export function readAuthorities(file: string | undefined): string | undefined;

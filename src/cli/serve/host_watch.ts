@@ -1,8 +1,7 @@
 import type { EgressFacts, NamesFacts } from "../../admin/readiness.ts";
 import { allNames, ThreadWatch } from "../../admin/thread_watch.ts";
-import { Rcode } from "../../dns/message.ts";
-import type { Transport } from "../../dns/transport.ts";
-import { Cut } from "../../net/cut.ts";
+import { probe } from "../../dns/probe.ts";
+import { systemClock } from "../../net/clock.ts";
 import type { Net } from "../../net/socket.ts";
 import { far, isNear } from "./egress.ts";
 import type { Service } from "../service/service.ts";
@@ -13,9 +12,6 @@ const LOOK_MS = 5_000;
 
 /** DNS servers are asked where nobody else has asked for so long, sooner while they fail (ms). */
 const ASK_MS = 30_000, ASK_AGAIN_MS = 10_000;
-
-/** An answer may take so long (ms). */
-const ANSWER_MS = 3_000;
 
 /** Looks now and then at what the gateway depends on outside, so that whoever asks is answered from memory. */
 export class HostWatch {
@@ -73,7 +69,7 @@ export class HostWatch {
     return { from, near, since: wallMs() };
   }
 
-  /** One after the other, until one answers: "." has name servers wherever anything is resolved. */
+  /** One after the other, until one is alive. */
   async #askServers(): Promise<void> {
     const { names } = this;
     const now = wallMs();
@@ -82,23 +78,12 @@ export class HostWatch {
     if (this.#asking || servers.length === 0 || now - lastAt < (names.failures > 0 ? ASK_AGAIN_MS : ASK_MS)) return;
     this.#asking = true;
     this.#askedAt = now;
-    for (const server of servers) if (await this.#answers(server)) break;
-    this.#asking = false;
-  }
-
-  async #answers(server: Transport): Promise<boolean> {
-    let answered = false;
-    const late = new Cut();
-    const timer = setTimeout(() => late.make(), ANSWER_MS);
-    try {
-      const { rcode } = await server.ask({ name: ".", type: "NS" }, late);
-      answered = rcode !== Rcode.ServFail; // one that refuses this question is there
-    } catch {
-      // Silent, or not to be reached.
+    for (const server of servers) {
+      const { ms, failure } = await probe(server, systemClock);
+      this.#probes.listen({ type: "dns-asked", by: "udp", outcome: failure === undefined ? "found" : "failed", ms });
+      if (failure === undefined) break;
     }
-    clearTimeout(timer);
-    this.#probes.listen({ type: "dns-asked", by: "udp", outcome: answered ? "found" : "failed", ms: 0 });
-    return answered;
+    this.#asking = false;
   }
 }
 

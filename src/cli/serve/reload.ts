@@ -6,13 +6,11 @@ import { NetError } from "../../net/error.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { addressText } from "../../protocol/address.ts";
 import type { LoadedConfig } from "../files/config_file.ts";
-import type { Service, Wanted } from "../service/service.ts";
-import { readAdminToken } from "../files/admin_token.ts";
-import { readTlsFiles } from "../files/tls_files.ts";
+import type { Service } from "../service/service.ts";
+import { readNamedFiles } from "../files/named_files.ts";
 import { log } from "../log/log.ts";
 import { exposedSecrets } from "../files/secret_files.ts";
 import type { Systemd } from "../systemd/systemd.ts";
-import { loadUsers } from "../files/users_file.ts";
 
 /** What the program goes by: the configuration, and who may move it by the admin endpoint. A reload changes both at once. */
 export interface Holding {
@@ -75,8 +73,8 @@ export class Reload {
       const loaded = await this.#load();
       refuseEmptied(this.#holds.loaded, loaded);
       refuseFixed(this.#holds.loaded, loaded);
-      const adminToken = readAdminToken(loaded.config.adminTokenFile);
-      await this.#service.reload(await wantedOf(loaded));
+      const { users, tls, adminToken } = await readNamedFiles(loaded);
+      await this.#service.reload({ ...loaded, users, tls });
       Object.assign(this.#holds, { loaded, adminToken });
     } catch (error) {
       if (!(error instanceof ConfigError || error instanceof NetError)) this.#emit({ type: "fault", error });
@@ -94,11 +92,6 @@ export class Reload {
     this.#emit({ type: "reload-refused", problems });
     return problems;
   }
-}
-
-/** Rejects with ConfigError. */
-export async function wantedOf({ config, text }: LoadedConfig): Promise<Wanted> {
-  return { config, text, users: await loadUsers(config.users, config.usersFile), tls: readTlsFiles(config) };
 }
 
 /** Throws ConfigError where nothing is left of a file: it is being written, or the disk was full. */

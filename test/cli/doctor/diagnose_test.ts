@@ -4,6 +4,7 @@ import { diagnose } from "../../../src/cli/doctor/diagnose.ts";
 import type { Finding } from "../../../src/cli/doctor/finding.ts";
 import { parseConfig } from "../../../src/config/config.ts";
 import type { RawOptions } from "../../../src/config/source.ts";
+import type { ServerState } from "../../../src/dns/probe.ts";
 import { type HostChanges, hostView } from "../../support/host_view.ts";
 
 interface Case {
@@ -25,10 +26,7 @@ function text({ level, about, says, change }: Finding): string {
 
 const lan = ["127.0.0.1", "::1", "10.0.0.1"];
 const failing = { ms: 5_000, hosts: [], failure: "nothing within 5000 ms" };
-const server = (name: string, answer: { ms: number; failure?: string }) => ({
-  name,
-  ask: () => Promise.resolve({ hosts: [], ...answer }),
-});
+const server = (name: string, state: ServerState) => ({ name, probe: () => Promise.resolve(state) });
 const limits = (descriptors: string) => ({
   "/proc/self/limits": `Max open files    ${descriptors}    ${descriptors}   files\n`,
 });
@@ -143,6 +141,12 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "note DNS: a does not answer: SERVFAIL -> its address, or what is between here and there",
     "ok DNS: b answers in 4 ms",
     "note DNS: c answers, but in 700 ms -> one that is nearer",
+  ],
+  [
+    "a DNS server that refuses",
+    { host: { servers: [server("a", { ms: 1, refuses: true })] } },
+    "note DNS: a answers, but refuses: it resolves names of its own only, or not for this host -> " +
+    "one that resolves all names, where that is wanted, or whom it resolves for",
   ],
   [
     "DNS servers of which none answers",
