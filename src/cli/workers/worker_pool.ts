@@ -80,7 +80,7 @@ export class WorkerPool {
   readonly #options: PoolOptions;
   readonly #descriptors = new SharedArrayBuffer(MAX_DESCRIPTORS);
   readonly #counters: SharedArrayBuffer;
-  readonly #sessions: Int32Array;
+  readonly #sessions: BigInt64Array;
   /** By number; a place is empty while its worker is being replaced. */
   readonly #members: (Member | undefined)[] = [];
   readonly #generations = new Map<number, Generation>();
@@ -95,7 +95,7 @@ export class WorkerPool {
     this.#options = options;
     this.upstreams = new UpstreamStates(options.emit);
     this.#counters = countersMemory(options.count, (size) => new SharedArrayBuffer(size));
-    this.#sessions = new Int32Array(new SharedArrayBuffer(4 * (options.count + 1)));
+    this.#sessions = new BigInt64Array(new SharedArrayBuffer(8 * (options.count + 1)));
     this.#current = this.#newGeneration(1, provision);
     this.#generations.set(1, this.#current);
   }
@@ -120,8 +120,12 @@ export class WorkerPool {
 
   get sessionCount(): number {
     let count = 0;
-    for (let i = 1; i < this.#sessions.length; i++) count += Atomics.load(this.#sessions, i);
+    for (let i = 1; i < this.#sessions.length; i++) count += this.#sessionsOf(i);
     return count;
+  }
+
+  #sessionsOf(number: number): number {
+    return Number(Atomics.load(this.#sessions, number));
   }
 
   get dnsServers(): readonly Transport[] {
@@ -178,7 +182,7 @@ export class WorkerPool {
     this.#draining = true;
     emit({ type: "draining", sessions: this.sessionCount, deadlineMs });
     const cuts = await Promise.all(this.#members.map((member, number) => {
-      const had = Atomics.load(this.#sessions, number);
+      const had = this.#sessionsOf(number);
       return member?.exchange.ask({ type: "drain", deadlineMs }).catch(() => had);
     }));
     for (const { naming } of this.#generations.values()) naming.close();
@@ -325,7 +329,7 @@ export class WorkerPool {
       libc.close(fd);
     }
     clearRegion(this.#counters, number - 1);
-    const lost = Atomics.exchange(this.#sessions, number, 0);
+    const lost = Number(Atomics.exchange(this.#sessions, number, 0n));
     member.exchange.abandon();
     member.desk.abandon();
     for (const generation of this.#generations.values()) this.#retire(generation, member);
