@@ -23,6 +23,7 @@ const status: Status = {
   workers: 1,
   upMs: 0,
   listeners: [],
+  certificates: [],
   upstreams: [],
 };
 

@@ -1,3 +1,4 @@
+import { type Certificate, expiryWarnings } from "../../admin/certificates.ts";
 import type { Config } from "../../config/config.ts";
 import { ConfigError } from "../../config/error.ts";
 import { fileKey, type OptionKey, optionKeys, optionOf } from "../../config/options.ts";
@@ -20,6 +21,7 @@ export class Reload {
   readonly #emit: Emit;
   readonly #systemd: Systemd;
   #holds: LoadedConfig;
+  #certificates: readonly Certificate[];
   #last: Promise<unknown> = Promise.resolve();
   /** One that has not begun yet: whoever wants another means this one. */
   #next: Promise<readonly string[]> | undefined;
@@ -28,6 +30,7 @@ export class Reload {
   constructor(
     service: Service,
     holds: LoadedConfig,
+    certificates: readonly Certificate[],
     load: () => Promise<LoadedConfig>,
     emit: Emit,
     systemd: Systemd,
@@ -35,6 +38,7 @@ export class Reload {
     this.#systemd = systemd;
     this.#service = service;
     this.#holds = holds;
+    this.#certificates = certificates;
     this.#load = load;
     this.#emit = emit;
   }
@@ -42,6 +46,11 @@ export class Reload {
   /** What holds. */
   get config(): Config {
     return this.#holds.config;
+  }
+
+  /** Those that were read with it: the files may have others by now. */
+  get certificates(): readonly Certificate[] {
+    return this.#certificates;
   }
 
   /** Those that the configuration which holds was read from. */
@@ -82,15 +91,17 @@ export class Reload {
       const loaded = await this.#load();
       refuseEmptied(this.#holds, loaded);
       refuseFixed(this.#holds, loaded);
-      await this.#service.reload(await wantedOf(loaded));
+      const wanted = await wantedOf(loaded);
+      await this.#service.reload(wanted);
       this.#holds = loaded;
+      this.#certificates = wanted.tls.certificates;
     } catch (error) {
       if (!(error instanceof ConfigError || error instanceof NetError)) this.#emit({ type: "fault", error });
       return this.#refused(error instanceof ConfigError ? error.problems : [(error as Error).message]);
     } finally {
       if (!this.#ending) this.#systemd.ready();
     }
-    for (const warning of exposedSecrets(this.#holds)) log.warning(warning);
+    warnOf(this.#holds, this.#certificates);
     const after = this.#service.addrs;
     this.#emit({ type: "reloaded", opened: without(after, before), closed: without(before, after) });
     return [];
@@ -100,6 +111,12 @@ export class Reload {
     this.#emit({ type: "reload-refused", problems });
     return problems;
   }
+}
+
+/** Has the log say what is good enough, but should be otherwise. */
+export function warnOf(loaded: LoadedConfig, certificates: readonly Certificate[]): void {
+  const warnings = [...exposedSecrets(loaded), ...expiryWarnings(certificates, Date.now())];
+  for (const warning of warnings) log.warning(warning);
 }
 
 /** Rejects with ConfigError. */

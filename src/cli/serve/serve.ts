@@ -13,10 +13,9 @@ import { checkPredecessor, takeOverFrom, unlessTaken, whenFree } from "./take_ov
 import { HostWatch } from "./host_watch.ts";
 import type { LoadedConfig } from "../files/config_file.ts";
 import { startLocalService } from "../service/local_service.ts";
-import { log, startLog, stopLog } from "../log/log.ts";
-import { Reload, wantedOf } from "./reload.ts";
+import { startLog, stopLog } from "../log/log.ts";
+import { Reload, wantedOf, warnOf } from "./reload.ts";
 import { Running } from "./running.ts";
-import { exposedSecrets } from "../files/secret_files.ts";
 import { refuseSocketOptions } from "../service/socket_options.ts";
 import { Systemd } from "../systemd/systemd.ts";
 import { startThreadedService } from "../workers/threaded_service.ts";
@@ -39,7 +38,7 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
   const wanted = await wantedOf(loaded);
   const adminToken = readAdminToken(config.adminTokenFile);
   const toLog = await startLog(config, systemClock);
-  for (const warning of exposedSecrets(loaded)) log.warning(warning);
+  warnOf(loaded, wanted.tls.certificates);
   const emit: Emit = (event) => {
     toLog(event);
     running.listen(event);
@@ -57,7 +56,7 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
   const service = kernel
     ? await startThreadedService(kernel, entry, wanted, own, activation, emit)
     : await startLocalService(wanted, () => own, emit);
-  const reload = new Reload(service, loaded, load, emit, systemd);
+  const reload = new Reload(service, loaded, wanted.tls.certificates, load, emit, systemd);
   const host = config.admin && new HostWatch(await openNet(), service);
   await host?.look();
   running.started(service, reload, host);
