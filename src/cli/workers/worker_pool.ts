@@ -1,5 +1,5 @@
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
-import { allActivity } from "../../admin/activity.ts";
+import { allActivity, lastActivity } from "../../admin/activity.ts";
 import { countedSoFar, type Snapshot } from "../../admin/collected.ts";
 import { type ThreadVitals, type Vitals, WORKER_SILENT_MS } from "../../admin/readiness.ts";
 import { allAccept, allNames } from "../../admin/thread_watch.ts";
@@ -61,8 +61,9 @@ interface Member {
   /** What it said of itself last, and when. */
   vitals: ThreadVitals | undefined;
   heardAt: number;
-  /** What it had counted when it was asked last. */
+  /** What it had counted when it was asked last, and what went on, but for its sessions. */
   counted: Snapshot;
+  activity: Activity | undefined;
 }
 
 /** A configuration, and the workers that still need it. */
@@ -86,6 +87,7 @@ export class WorkerPool {
   readonly #generations = new Map<number, Generation>();
   /** By workers that have died. */
   #counted: Snapshot = [];
+  #activity = allActivity([], 0);
   #current: Generation;
   #heardAt = wallMs();
   #restartMs = FIRST_RESTART_MS;
@@ -152,9 +154,15 @@ export class WorkerPool {
     return [this.#counted, ...this.#members.flatMap((member) => member ? [member.counted] : [])];
   }
 
+  /** As with metrics, a worker that is late or gone is not missing from the sums. */
   async activity(sessions: WantedSessions): Promise<Activity> {
-    const all = (await this.#look({ type: "activity", sessions })).values();
-    return allActivity(Array.from(all) as readonly Activity[], sessions.most);
+    const answers = await this.#look({ type: "activity", sessions }) as ReadonlyMap<Member, Activity>;
+    const each = this.#members.flatMap((member) => {
+      const answer = member && answers.get(member);
+      if (answer) member.activity = { ...answer, sessions: [] };
+      return answer ?? member?.activity ?? [];
+    });
+    return allActivity([this.#activity, ...each], sessions.most);
   }
 
   async endSessions(unwanted: Unwanted): Promise<number> {
@@ -252,6 +260,7 @@ export class WorkerPool {
       vitals: undefined,
       heardAt: wallMs(),
       counted: [],
+      activity: undefined,
     };
     generation.needed.add(member);
     this.#members[number] = member;
@@ -322,6 +331,7 @@ export class WorkerPool {
     const { libc, emit } = this.#options;
     this.#members[number] = undefined;
     this.#counted = countedSoFar(this.#counted, member.counted);
+    if (member.activity) this.#activity = allActivity([this.#activity, lastActivity(member.activity)], 0);
     member.port.close();
     const owners = new DescriptorOwners(this.#descriptors, number);
     for (const fd of owners.owned()) {

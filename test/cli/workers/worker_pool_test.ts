@@ -111,6 +111,12 @@ test("what a worker has counted counts on when it hangs or has died, and its gau
       now: figure("sessions"),
     };
   };
+  let came = 0;
+  const assertNobodyForgotten = async () => {
+    const { clients } = await pool.activity({ most: 10 });
+    assert.ok(clients >= came, `${clients} after ${came}`);
+    came = clients;
+  };
   const endOne = async () => {
     const client = await echoing(addr, echo.addr);
     client.socket.end();
@@ -120,6 +126,8 @@ test("what a worker has counted counts on when it hangs or has died, and its gau
   await until("three are counted", async () => (await figures()).ended === 3);
   const staying = await echoing(addr, echo.addr);
   assert.deepEqual(await figures(), { ended: 3, timed: 3, now: 1 });
+  await assertNobodyForgotten();
+  assert.equal(came, 4);
   for (let deaths = 1; deaths <= 2; deaths++) {
     await ask(addr, Command.Connect, "die.example", 80).catch(() => {});
     await until("the death is told", () => events.filter(({ type }) => type === "worker-died").length === deaths);
@@ -127,6 +135,7 @@ test("what a worker has counted counts on when it hangs or has died, and its gau
     assert.deepEqual(await figures(), { ended: 2 + deaths, timed: 2 + deaths, now: 0 });
     await endOne();
     await until("one more is counted", async () => (await figures()).ended === 3 + deaths);
+    await assertNobodyForgotten();
   }
   const hung = ask(addr, Command.Connect, "hang.example", 80).catch(() => {});
   await until("it does not answer", async () => {
@@ -135,6 +144,8 @@ test("what a worker has counted counts on when it hangs or has died, and its gau
     return performance.now() - before > 900;
   });
   assert.equal((await figures()).ended, 5);
+  await assertNobodyForgotten();
+  assert.equal(came, 6);
   staying.close();
   await pool.drain(0);
   await hung;
