@@ -59,15 +59,24 @@ test("serveHttp() waits neither for who asks nothing, or not all, nor for who re
   const long = "x".repeat(32 << 20);
   const server = await serveHttp({ host: "127.0.0.1", port: 0 }, { fetch: () => new Response(long) });
   const before = descriptors();
-  const deaf = await Tcp.to(server.addr), silent = await Tcp.to(server.addr), slow = await Tcp.to(server.addr);
+  const [deaf, silent, slow, endless] = await Promise.all(Array.from({ length: 4 }, () => Tcp.to(server.addr))) as [
+    Tcp,
+    Tcp,
+    Tcp,
+    Tcp,
+  ];
   deaf.socket.pause();
   deaf.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
   slow.write("GET / HTTP/1.1\r\nHost: x\r\nX: ");
-  const trickle = setInterval(() => slow.write("x"), 500);
-  await until("all have come", () => descriptors() === before + 6);
-  for (const client of [silent, slow]) await client.rest().catch(() => {});
+  endless.write("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"); // which is answered before its end
+  const trickle = setInterval(() => {
+    slow.write("x");
+    endless.write("1\r\nx\r\n");
+  }, 500);
+  await until("all have come", () => descriptors() === before + 8);
+  for (const client of [silent, slow, endless]) await within("its end", client.rest().catch(() => {}), 15_000);
   clearInterval(trickle);
-  for (const client of [silent, slow]) client.close();
+  for (const client of [silent, slow, endless]) client.close();
   await until("who does not read is gone", () => descriptors() === before + 1, 20_000);
   deaf.close();
   await server.close();
