@@ -181,8 +181,9 @@ export class WorkerPool {
       await this.#giveAll(restored).catch((error) => this.#options.emit({ type: "fault", error }));
       this.#closeIfUnneeded(next);
       throw error;
+    } finally {
+      this.upstreams.forget(); // or of those that some workers had for a moment
     }
-    this.upstreams.forget();
   }
 
   async drain(deadlineMs: number): Promise<void> {
