@@ -35,6 +35,7 @@ class MadeUp {
         listeners: ["[::]:1080"],
         parts: ready.parts,
         upstreams: [],
+        certificates: [],
         ...this.changes,
       });
     };

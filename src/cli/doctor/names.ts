@@ -1,18 +1,15 @@
 import type { Config } from "../../config/config.ts";
 import { parseIp } from "../../protocol/address.ts";
-import { discoverPrefix } from "../../protocol/nat64.ts";
+import { discoverPrefix, WELL_KNOWN_NAME } from "../../protocol/nat64.ts";
 import { type Finding, findings } from "./finding.ts";
 import type { HostView, NameAnswer } from "./host_view.ts";
-
-/** Everyone's DNS knows it, and a DNS64 gives its prefix away by it (RFC 7050). */
-const KNOWN_NAME = "ipv4only.arpa";
 
 /** Who resolves names should not take longer (ms). */
 const SLOW_MS = 500;
 
 /** Who resolves names, whether they answer, and what they say of NAT64. */
 export async function checkNames(host: HostView, config: Config): Promise<readonly Finding[]> {
-  const [answer, servers] = await Promise.all([host.resolve(KNOWN_NAME), checkServers(host)]);
+  const [answer, servers] = await Promise.all([host.resolve(WELL_KNOWN_NAME), checkServers(host)]);
   const who = host.servers.length > 0 ? servers : [checkSystem(host, answer)];
   return [...who, ...answer.failure === undefined ? checkNat64(host, config, answer) : []];
 }

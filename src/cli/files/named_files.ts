@@ -4,7 +4,7 @@ import { withoutPassword } from "../../config/values.ts";
 import type { PasswordHash } from "../../gateway/password_hash.ts";
 import { readAdminToken } from "./admin_token.ts";
 import type { LoadedConfig } from "./config_file.ts";
-import { readAuthorities, readTlsFiles, type TlsFiles } from "./tls_files.ts";
+import { readTlsFiles, type TlsFiles } from "./tls_files.ts";
 import { loadUsers } from "./users_file.ts";
 
 /** A file that a configuration stands in, or names. */
@@ -64,7 +64,6 @@ export async function readNamedFiles({ config }: LoadedConfig): Promise<NamedCon
   };
   const users = await attempt(() => loadUsers(config.users, config.usersFile));
   const adminToken = await attempt(() => readAdminToken(config.adminTokenFile));
-  await attempt(() => readAuthorities(config.dnsCa)); // read again by who asks DNS servers
   const tls = await attempt(() => readTlsFiles(config));
   if (problems.length > 0) throw new ConfigError(...problems);
   return { users: users!, tls: tls!, adminToken };

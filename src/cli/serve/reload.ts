@@ -1,3 +1,4 @@
+import { type Certificate, expiryWarnings } from "../../admin/certificates.ts";
 import type { Config } from "../../config/config.ts";
 import { ConfigError } from "../../config/error.ts";
 import { fileKey, type OptionKey, optionKeys, optionOf } from "../../config/options.ts";
@@ -16,6 +17,7 @@ import type { Systemd } from "../systemd/systemd.ts";
 export interface Holding {
   loaded: LoadedConfig;
   adminToken: string | undefined;
+  certificates: readonly Certificate[];
 }
 
 /** Has the program go by what the configuration says now. */
@@ -49,6 +51,11 @@ export class Reload {
     return this.#holds.loaded.config;
   }
 
+  /** Those that were read with it: the files may have others by now. */
+  get certificates(): readonly Certificate[] {
+    return this.#holds.certificates;
+  }
+
   /** The program is ending: nothing is reloaded any more. Resolves when what is under way is over. */
   async end(): Promise<void> {
     this.#ending = true;
@@ -75,14 +82,14 @@ export class Reload {
       refuseFixed(this.#holds.loaded, loaded);
       const { users, tls, adminToken } = await readNamedFiles(loaded);
       await this.#service.reload({ ...loaded, users, tls });
-      Object.assign(this.#holds, { loaded, adminToken });
+      Object.assign(this.#holds, { loaded, adminToken, certificates: tls.certificates });
     } catch (error) {
       if (!(error instanceof ConfigError || error instanceof NetError)) this.#emit({ type: "fault", error });
       return this.#refused(error instanceof ConfigError ? error.problems : [(error as Error).message]);
     } finally {
       if (!this.#ending) this.#systemd.ready();
     }
-    for (const warning of exposedSecrets(this.#holds.loaded)) log.warning(warning);
+    warnOf(this.#holds);
     const after = this.#service.addrs;
     this.#emit({ type: "reloaded", opened: without(after, before), closed: without(before, after) });
     return [];
@@ -92,6 +99,12 @@ export class Reload {
     this.#emit({ type: "reload-refused", problems });
     return problems;
   }
+}
+
+/** Has the log say what is good enough, but should be otherwise. */
+export function warnOf({ loaded, certificates }: Holding): void {
+  const warnings = [...exposedSecrets(loaded), ...expiryWarnings(certificates, Date.now())];
+  for (const warning of warnings) log.warning(warning);
 }
 
 /** Throws ConfigError where nothing is left of a file: it is being written, or the disk was full. */

@@ -14,9 +14,8 @@ import { HostWatch } from "./host_watch.ts";
 import type { LoadedConfig } from "../files/config_file.ts";
 import { startLocalService } from "../service/local_service.ts";
 import { log, seconds, startLog, stopLog } from "../log/log.ts";
-import { type Holding, Reload } from "./reload.ts";
+import { type Holding, Reload, warnOf } from "./reload.ts";
 import { Running } from "./running.ts";
-import { exposedSecrets } from "../files/secret_files.ts";
 import { refuseSocketOptions } from "../service/socket_options.ts";
 import { Systemd } from "../systemd/systemd.ts";
 import { startThreadedService } from "../workers/threaded_service.ts";
@@ -37,11 +36,11 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
   const loaded = await load();
   const { config } = loaded;
   const { users, tls, adminToken } = await readNamedFiles(loaded);
-  const holds: Holding = { loaded, adminToken };
+  const holds: Holding = { loaded, adminToken, certificates: tls.certificates };
   const watched = () => holds.loaded.config.watch ? filesOfReload(holds.loaded) : [];
   const unwatch = watchFiles(watched, () => void running.reload()); // what changes while it starts is not missed
   const toLog = await startLog(config, systemClock);
-  for (const warning of exposedSecrets(loaded)) log.warning(warning);
+  warnOf(holds);
   const emit: Emit = (event) => {
     toLog(event);
     running.listen(event);

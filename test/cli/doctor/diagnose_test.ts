@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { Certificate } from "../../../src/admin/certificates.ts";
 import { diagnose } from "../../../src/cli/doctor/diagnose.ts";
 import type { Finding } from "../../../src/cli/doctor/finding.ts";
 import { parseConfig } from "../../../src/config/config.ts";
@@ -12,11 +13,14 @@ interface Case {
   readonly flags?: RawOptions;
   readonly online?: boolean;
   readonly secretFiles?: readonly string[];
+  readonly certificates?: readonly Certificate[];
 }
 
 /** Each finding as one text. */
-async function found({ host, flags = {}, online = false, secretFiles = [] }: Case): Promise<readonly string[]> {
-  const question = { config: parseConfig(flags), secretFiles, online };
+async function found(
+  { host, flags = {}, online = false, secretFiles = [], certificates = [] }: Case,
+): Promise<readonly string[]> {
+  const question = { config: parseConfig(flags), secretFiles, certificates, online };
   return (await diagnose(hostView(host), question)).map(text);
 }
 
@@ -31,6 +35,11 @@ const limits = (descriptors: string) => ({
   "/proc/self/limits": `Max open files    ${descriptors}    ${descriptors}   files\n`,
 });
 const kernel = hostView().kernel!;
+/** Of a year, or as long as is said, with so many days yet. */
+const certificate = (option: string, days: number, life = 365) => {
+  const until = hostView().now + days * 86_400_000;
+  return { option, from: until - life * 86_400_000, until };
+};
 
 test("doctor: a host where all is well", async () => {
   assert.deepEqual(await found({}), [
@@ -50,6 +59,19 @@ test("doctor: a host where all is well", async () => {
 
 /** What is otherwise, and what is found that would not be found where all is well. */
 const table: readonly (readonly [name: string, otherwise: Case, ...expected: string[]])[] = [
+  [
+    "certificates that hold",
+    { certificates: [certificate("tls-cert", 15), certificate("tls-client-ca", 0.5, 1)] },
+    "ok TLS: --tls-cert holds until 2027-01-16T00:00:00.000Z",
+    "ok TLS: --tls-client-ca holds until 2027-01-01T12:00:00.000Z",
+  ],
+  [
+    "certificates that do not, or not for long",
+    { certificates: [certificate("via-ca", 0), certificate("tls-cert", 13), certificate("dns-ca", 0.2, 1)] },
+    "problem TLS: --via-ca expired at 2027-01-01T00:00:00.000Z -> a new one, and a reload",
+    "note TLS: --tls-cert expires at 2027-01-14T00:00:00.000Z -> a new one, and a reload",
+    "note TLS: --dns-ca expires at 2027-01-01T04:48:00.000Z -> a new one, and a reload",
+  ],
   [
     "no IPv6 at all",
     { host: { addrs: lan, from: { ipv4: "10.0.0.1" } } },

@@ -133,6 +133,12 @@ test("what a worker has counted counts on when it hangs or has died, and its gau
       now: figure("sessions"),
     };
   };
+  let came = 0;
+  const assertNobodyForgotten = async () => {
+    const { clients } = await pool.activity({ most: 10 });
+    assert.ok(clients >= came, `${clients} after ${came}`);
+    came = clients;
+  };
   const endOne = async () => {
     const client = await echoing(addr, echo.addr);
     client.socket.end();
@@ -148,18 +154,22 @@ test("what a worker has counted counts on when it hangs or has died, and its gau
   await comeTo(3, 0);
   const staying = await echoing(addr, echo.addr);
   await comeTo(3, 1);
+  await assertNobodyForgotten();
+  assert.equal(came, 4);
   for (let deaths = 1; deaths <= 2; deaths++) {
     await ask(addr, Command.Connect, "die.example", 80).catch(() => {});
     await until("the death is told", () => events.filter(({ type }) => type === "worker-died").length === deaths);
     await comeTo(2 + deaths, 0);
     await endOne();
     await comeTo(3 + deaths, 0);
+    await assertNobodyForgotten();
   }
   const other = await echoing(addr, echo.addr);
   await comeTo(5, 1);
   const goOn = await hang(addr);
   const { ended, now } = await figures();
   assert.deepEqual([ended, now], [5, 1]);
+  await assertNobodyForgotten();
   await goOn();
   staying.close();
   other.close();
