@@ -208,6 +208,17 @@ tlsTest("who does not read holds up who writes", async (bench) => {
   await writing;
 });
 
+tlsTest("who come all at once are all let in", async (bench) => {
+  const acceptor = bench.acceptor();
+  const connections = [];
+  while (connections.length < 300) connections.push(await bench.connection());
+  const secured = connections.flatMap(([server, client]) => [
+    secure(server, acceptor.accept()),
+    secure(client, tls.connect({ name: "gw.test", ca: good.ca })),
+  ]);
+  for (const socket of await Promise.all(secured)) socket.reset();
+});
+
 tlsTest("a certificate for the address is one", async (bench) => {
   const { accepted, connected } = await bench.handshake(undefined, { name: "127.0.0.1" });
   await Promise.all([accepted, connected]);

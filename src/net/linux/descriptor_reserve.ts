@@ -24,8 +24,8 @@ export class DescriptorReserve {
     return fd >= this.#limit - (this.#spare >> 1);
   }
 
-  /** Throws what a system without descriptors would cause, before one is opened that will not tell its number. */
-  check(what: string): void {
+  /** Throws what a system without descriptors would cause, before so many are opened that will not tell their numbers. */
+  check(what: string, count = 1): void {
     if (this.#limit === Infinity) return;
     let fd = this.#limit;
     try {
@@ -34,7 +34,7 @@ export class DescriptorReserve {
     } catch {
       // None at all: `fd` says so.
     }
-    if (this.refuses(fd)) throw noDescriptors(what);
+    if (this.refuses(fd + count - 1)) throw noDescriptors(what);
   }
 }
 
