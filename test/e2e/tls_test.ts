@@ -198,6 +198,18 @@ for (const target of targets) {
     });
   }
 
+  tlsTest(target, "a certificate that has expired, or will soon, is told of at the start", async (place) => {
+    const [ending, expired] = issue([{ names: ["IP:127.0.0.1"] }, { names: ["IP:127.0.0.1"], days: -1 }]) as [
+      Certificates,
+      Certificates,
+    ];
+    for (const [certificates, state] of [[ending, "expires"], [expired, "has expired"]] as const) {
+      const gateway = await place.start(target, ...place.listener(certificates));
+      const line = new RegExp(`warning Cannot rely on the certificate in \\S+own\\.cert: it ${state} on 20\\d\\d-`);
+      assert.match(gateway.output(), line);
+    }
+  });
+
   tlsTest(target, "ncat --ssl speaks to it", async (place) => {
     const [certificates] = issue([{ names: ["IP:127.0.0.1"] }]) as [Certificates];
     const gateway = await place.start(target, ...place.listener(certificates));

@@ -3,7 +3,7 @@ import process from "node:process";
 import type { RawOptions } from "../../config/source.ts";
 import { loadConfig, loadConfigFile } from "../files/config_file.ts";
 import { readNamedFiles } from "../files/named_files.ts";
-import { exposedSecrets } from "../files/secret_files.ts";
+import { warnings } from "../files/warnings.ts";
 import { refuseSocketOptions } from "../service/socket_options.ts";
 
 /**
@@ -14,7 +14,7 @@ export async function checkCommand(path: string): Promise<void> {
   const loaded = await loadConfigFile(path);
   if (loaded.config.engine === "portable") refuseSocketOptions(loaded.config);
   await readNamedFiles(loaded);
-  for (const warning of exposedSecrets(loaded)) process.stderr.write(`gate46: warning: ${warning}\n`);
+  for (const warning of warnings(loaded)) process.stderr.write(`gate46: warning: ${warning}\n`);
   process.stdout.write(`${path} is valid\n`);
 }
 

@@ -1,4 +1,5 @@
 import type { Config } from "../../config/config.ts";
+import { checkCertificates } from "./certificates.ts";
 import { checkClock } from "./clock.ts";
 import { checkEngine } from "./engine.ts";
 import { checkFamilies } from "./families.ts";
@@ -28,6 +29,7 @@ export async function diagnose(host: HostView, { config, secretFiles, online }: 
     ...checkLimits(host, config),
     ...checkKernel(host, config),
     ...checkRights(host, config, secretFiles),
+    ...checkCertificates(host, config),
     ...checkClock(host),
   ];
 }

@@ -67,7 +67,7 @@ function readIdentity(certFile: string | undefined, keyFile: string | undefined)
 }
 
 /** What a file of PEM has of such a kind: many have a certificate and its key in one, and Deno takes the first for what it wants. */
-function blocks(pem: string, kind: string): readonly string[] {
+export function blocks(pem: string, kind: string): readonly string[] {
   return Array.from(pem.matchAll(/^-----BEGIN ([A-Z ]*)-----[^]*?^-----END \1-----/gm))
     .filter(([, label]) => label!.endsWith(kind)).map(([block]) => `${block}\n`);
 }

@@ -9,7 +9,7 @@ import type { LoadedConfig } from "../files/config_file.ts";
 import type { Service, Wanted } from "../service/service.ts";
 import { readTlsFiles, tlsFilesOf } from "../files/tls_files.ts";
 import { log } from "../log/log.ts";
-import { exposedSecrets } from "../files/secret_files.ts";
+import { warnings } from "../files/warnings.ts";
 import type { Systemd } from "../systemd/systemd.ts";
 import { loadUsers } from "../files/users_file.ts";
 
@@ -90,7 +90,7 @@ export class Reload {
     } finally {
       if (!this.#ending) this.#systemd.ready();
     }
-    for (const warning of exposedSecrets(this.#holds)) log.warning(warning);
+    for (const warning of warnings(this.#holds)) log.warning(warning);
     const after = this.#service.addrs;
     this.#emit({ type: "reloaded", opened: without(after, before), closed: without(before, after) });
     return [];

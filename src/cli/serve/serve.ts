@@ -16,7 +16,7 @@ import { startLocalService } from "../service/local_service.ts";
 import { log, startLog, stopLog } from "../log/log.ts";
 import { Reload, wantedOf } from "./reload.ts";
 import { Running } from "./running.ts";
-import { exposedSecrets } from "../files/secret_files.ts";
+import { warnings } from "../files/warnings.ts";
 import { refuseSocketOptions } from "../service/socket_options.ts";
 import { Systemd } from "../systemd/systemd.ts";
 import { startThreadedService } from "../workers/threaded_service.ts";
@@ -39,7 +39,7 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
   const wanted = await wantedOf(loaded);
   const adminToken = readAdminToken(config.adminTokenFile);
   const toLog = await startLog(config, systemClock);
-  for (const warning of exposedSecrets(loaded)) log.warning(warning);
+  for (const warning of warnings(loaded)) log.warning(warning);
   const emit: Emit = (event) => {
     toLog(event);
     running.listen(event);

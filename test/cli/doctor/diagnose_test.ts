@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
 import { describe, test } from "node:test";
 import { diagnose } from "../../../src/cli/doctor/diagnose.ts";
 import type { Finding } from "../../../src/cli/doctor/finding.ts";
 import { parseConfig } from "../../../src/config/config.ts";
 import type { RawOptions } from "../../../src/config/source.ts";
+import { type Certificates, hasOpenssl, issue } from "../../support/certificates.ts";
 import { type HostChanges, hostView } from "../../support/host_view.ts";
+import { skipped } from "../../support/skipped.ts";
 
 interface Case {
   readonly host?: HostChanges;
@@ -425,4 +428,30 @@ describe("doctor", () => {
   test("connects to nobody unless it is asked to", async () => {
     await found({}); // whose host rejects
   });
+});
+
+test("doctor: certificates whose dates others refuse, or soon will", {
+  skip: skipped("doctor, certificates", hasOpenssl ? false : "no openssl"),
+}, async () => {
+  const day = (text: string) => new Date(text).toISOString().slice(0, 10);
+  const [short, long] = issue([{ names: ["DNS:gw.test"] }, { names: ["DNS:gw.test"], days: 60 }]) as [
+    Certificates,
+    Certificates,
+  ];
+  const DAY_MS = 86_400_000, today = Date.now();
+  const flags = { listen: ["socks5s://127.0.0.1"], tlsCert: "/tls.cert", tlsKey: "/tls.key" };
+  const about = async ({ cert }: Certificates, now: number) =>
+    (await found({ flags, host: { now, files: { "/tls.cert": cert } } })).filter((line) => line.includes("/tls.cert"));
+  const ends = day(new X509Certificate(short.cert).validTo);
+  const begins = day(new X509Certificate(short.cert).validFrom);
+  const rows: readonly (readonly [Certificates, number, string])[] = [
+    [long, today, "ok certificates: /tls.cert is valid for a while"],
+    [short, today, `note certificates: /tls.cert: it expires on ${ends}`],
+    [short, today + 3 * DAY_MS, `problem certificates: /tls.cert: it has expired on ${ends}`],
+    [short, today - DAY_MS, `problem certificates: /tls.cert: it is not valid before ${begins}`],
+  ];
+  for (const [certificates, now, says] of rows) {
+    const change = says.startsWith("ok") ? "" : " -> a new one there, and kill -HUP";
+    assert.deepEqual(await about(certificates, now), [says + change]);
+  }
 });
