@@ -37,11 +37,27 @@ check() { # NAME COMMAND...
   esac
 }
 
-# All test files under one runtime. Its JUnit report and its exit code are believed only together: a runner that dies on
-# the way has exited with 0 before, and writes no report or one with errors.
+# All test files under one runtime. What fails by the moment it ran at is told, and judged when its file runs again alone.
 suite() { # NAME COMMAND...
   name=$1
   shift
+  counted "$@" ./test
+  files=$(sed -n 's/.*<testsuite name="\(\.\/\)*\(test\/[^"]*\)" .*failures="[1-9].*/.\/\2/p' "$work/report" 2>/dev/null)
+  if [ "$f" -gt 0 ] && [ -n "$files" ] && [ "$(echo "$files" | wc -l)" -le 3 ]; then
+    told "failed once, and its file ran again: $name" >>"$work/failures"
+    first=$f others=$p without=$s
+    # shellcheck disable=SC2086 # a word each
+    counted "$@" $files
+    p=$((others + first - f)) s=$without
+  fi
+  [ "$f" -eq 0 ] || told "FAILED: $name" >>"$work/failures"
+  echo "$name: $p passed, $f failed, $((s)) skipped"
+  passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+}
+
+# Runs tests and sets p, f and s. The JUnit report and the exit code are believed only together: a runner that dies on the
+# way has exited with 0 before, and writes no report or one with errors.
+counted() { # COMMAND...
   rm -f "$work/report"
   {
     limited "$@" 2>&1
@@ -51,22 +67,19 @@ suite() { # NAME COMMAND...
   f=$(($(total failures) + $(total errors))) s=$(grep -o '<skipped' "$work/report" 2>/dev/null | wc -l)
   p=$(($(total tests) - f - s))
   if [ "$f" -eq 0 ] && [ "$(cat "$work/code")" -ne 0 ]; then
-    echo "FAILED: $name exited with $(cat "$work/code")"
+    echo "FAILED: it exited with $(cat "$work/code")"
     f=1
   fi
   if [ "$p" -le 0 ]; then
-    echo "FAILED: $name passed no test, or left no report"
+    echo "FAILED: it passed no test, or left no report"
     p=0
     [ "$f" -gt 0 ] || f=1
   fi
-  [ "$f" -eq 0 ] || told "$name" >>"$work/failures"
-  echo "$name: $p passed, $f failed, $((s)) skipped"
-  passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
 
 # What the log says of failures, cut short: Deno has it all at its end, Bun before the name of each test.
-told() { # NAME
-  echo "FAILED: $1"
+told() { # TITLE
+  echo "$1"
   { sed -n '/^ ERRORS/,$p' "$work/log"; grep -B 25 '^(fail).*\]$' "$work/log"; } | grep -v '^(pass)' | head -c 6000
 }
 
@@ -90,8 +103,8 @@ for executable in "$root/dist/gate46-bun" "$root/dist/gate46-deno"; do
   [ -x "$executable" ] && GATE46_BINS="$GATE46_BINS $executable"
 done
 export GATE46_BINS
-suite "deno test" deno test -A --quiet --no-check --node-modules-dir=manual --junit-path="$work/report" test
-suite "bun test" bun test --timeout 120000 --reporter=junit --reporter-outfile="$work/report" ./test
+suite "deno test" deno test -A --quiet --no-check --node-modules-dir=manual --junit-path="$work/report"
+suite "bun test" bun test --timeout 120000 --reporter=junit --reporter-outfile="$work/report"
 
 sort -u "$work/skipped"
 cat "$work/failures" # again, where they are found

@@ -73,6 +73,9 @@ export async function start(
     if (gone) throw new Error(`Cannot start ${target.name}: it said ${output()}`);
     return listeners(output(), "listening on").length >= wanted &&
       (!wantsAdmin || listeners(output(), "admin on").length > 0);
+  }).catch((error) => {
+    signal("SIGKILL");
+    throw error;
   });
   return {
     child,
@@ -112,7 +115,8 @@ function finish(child: ChildProcess, input: string): Promise<Ended> {
 }
 
 function listeners(output: string, what: string): SocketAddr[] {
-  const text = new RegExp(`${what} (?:unix:(\\S+)|(?:\\[([^\\]]+)\\]|([\\d.]+)):(\\d+))`, "g");
+  // Whole lines: of the last one a part may have come.
+  const text = new RegExp(`${what} (?:unix:(\\S+)|(?:\\[([^\\]]+)\\]|([\\d.]+)):(\\d+))(?=.*\\n)`, "g");
   return Array.from(
     output.matchAll(text),
     ([, unix, six, four, port]) => unix ? unixAddr(unix) : { host: six ?? four!, port: Number(port) },

@@ -6,6 +6,9 @@ import { within } from "./until.ts";
 export class Tcp {
   readonly socket: Socket;
   #bytes: Uint8Array = new Uint8Array(0);
+  /** What came behind them. */
+  readonly #more: Uint8Array[] = [];
+  #size = 0;
   #ended = false;
   #error: string | undefined;
   #wake: () => void = () => {};
@@ -13,7 +16,8 @@ export class Tcp {
   constructor(socket: Socket) {
     this.socket = socket;
     socket.on("data", (chunk: Uint8Array) => {
-      this.#bytes = concat(this.#bytes, chunk);
+      this.#more.push(chunk);
+      this.#size += chunk.length;
       this.#wake();
     });
     socket.on("end", () => {
@@ -33,9 +37,16 @@ export class Tcp {
   static async to({ host, port, unix }: SocketAddr): Promise<Tcp> {
     const to = unix === undefined ? { host, port, noDelay: true } : { path: unix };
     const socket = connect({ ...to, allowHalfOpen: true });
-    const opened = new Promise<void>((resolve, reject) => socket.once("connect", resolve).once("error", reject));
+    const client = new Tcp(socket); // now, lest it miss what comes at once
+    const opened = new Promise<void>((resolve, reject) =>
+      socket.once("connect", resolve).once("error", (error: Error & { code?: string }) => {
+        // Who is reset was connected, though the reset may be seen first.
+        if (error.code === "ECONNRESET") resolve();
+        else reject(error);
+      })
+    );
     await within(`a connection to ${unix ?? `${host} port ${port}`}`, opened);
-    return new Tcp(socket);
+    return client;
   }
 
   write(bytes: Uint8Array | string): void {
@@ -44,16 +55,17 @@ export class Tcp {
 
   /** Exactly `size` bytes; rejects when the end or an error comes first. */
   async read(size: number): Promise<Uint8Array> {
-    await this.#until(`${size} bytes`, () => this.#bytes.length >= size);
-    const head = this.#bytes.slice(0, size);
-    this.#bytes = this.#bytes.slice(size);
-    return head;
+    await this.#until(`${size} bytes`, () => this.#size >= size);
+    const whole = this.#whole();
+    this.#bytes = whole.subarray(size);
+    this.#size -= size;
+    return whole.slice(0, size);
   }
 
   /** All up to the end. */
   async rest(): Promise<Uint8Array> {
     await this.#until("the end", () => this.#ended);
-    return this.#bytes;
+    return this.#whole();
   }
 
   /** How it ended: "end", or the code of the error. */
@@ -70,10 +82,15 @@ export class Tcp {
     this.socket.destroy();
   }
 
+  #whole(): Uint8Array {
+    if (this.#more.length > 0) this.#bytes = concat(this.#bytes, ...this.#more.splice(0));
+    return this.#bytes;
+  }
+
   async #until(what: string, condition: () => boolean): Promise<void> {
     while (!condition()) {
       if (this.#error) throw new Error(`Cannot read ${what}: ${this.#error}`);
-      if (this.#ended) throw new Error(`Cannot read ${what}: ended after ${this.#bytes.length} bytes`);
+      if (this.#ended) throw new Error(`Cannot read ${what}: ended after ${this.#size} bytes`);
       await within(what, new Promise<void>((resolve) => this.#wake = resolve));
     }
   }
