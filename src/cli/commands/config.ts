@@ -4,6 +4,7 @@ import type { RawOptions } from "../../config/source.ts";
 import { loadConfig, loadConfigFile } from "../files/config_file.ts";
 import { readNamedFiles } from "../files/named_files.ts";
 import { warnings } from "../files/warnings.ts";
+import { print } from "../print.ts";
 import { refuseSocketOptions } from "../service/socket_options.ts";
 
 /**
@@ -14,13 +15,17 @@ export async function checkCommand(path: string): Promise<void> {
   const loaded = await loadConfigFile(path);
   if (loaded.config.engine === "portable") refuseSocketOptions(loaded.config);
   await readNamedFiles(loaded);
-  for (const warning of warnings(loaded)) process.stderr.write(`gate46: warning: ${warning}\n`);
-  process.stdout.write(`${path} is valid\n`);
+  for (const warning of warnings(loaded)) {
+    process.stderr.write(`gate46: warning: ${warning}
+`);
+  }
+  await print(`${path} is valid
+`);
 }
 
 /** `gate46 config`: what holds, and who says so. Rejects with ConfigError. */
 export async function configCommand(flags: RawOptions): Promise<void> {
   const { effective, config, file } = await loadConfig(flags);
   const { printConfig } = await import("../../config/print.ts");
-  process.stdout.write(printConfig(effective, config.users, (path) => resolve(path), file));
+  await print(printConfig(effective, config.users, (path) => resolve(path), file));
 }
