@@ -17,8 +17,7 @@ export const bunTls: TlsRuntime = {
     const listener = listen((socket) => meeting.came(socket.remoteAddr.port, socket), { cert, key, ...asking });
     return {
       accept: () => {
-        const sealed = dial(listener.port);
-        const clear = sealed.then(({ localAddr }) => meeting.from(localAddr.port));
+        const [sealed, clear] = meeting.meet(() => dial(listener.port));
         return endsOf(sealed, clear, ca !== undefined);
       },
       close: () => listener.stop(),
@@ -26,13 +25,14 @@ export const bunTls: TlsRuntime = {
   },
   connect: ({ name, ca, identity }) => {
     const { port } = wires ??= listen((socket) => meetingOfWires.came(socket.remoteAddr.port, socket));
-    const clear = dial(port, {
-      serverName: name,
-      rejectUnauthorized: true,
-      ...ca !== undefined && { ca },
-      ...identity && { cert: identity.cert, key: identity.key },
-    });
-    const sealed = clear.then(({ localAddr }) => meetingOfWires.from(localAddr.port));
+    const [clear, sealed] = meetingOfWires.meet(() =>
+      dial(port, {
+        serverName: name.replace(/\.$/, ""), // some servers want no TLS with who says the last dot (RFC 6066 s3)
+        rejectUnauthorized: true,
+        ...ca !== undefined && { ca },
+        ...identity && { cert: identity.cert, key: identity.key },
+      })
+    );
     return endsOf(sealed, clear, true);
   },
 };

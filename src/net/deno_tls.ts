@@ -20,8 +20,7 @@ const ownTls: TlsRuntime = {
     void takeAll(listener, meeting);
     return {
       accept: () => {
-        const sealed = Deno.connect({ hostname: LOOPBACK, port: listener.addr.port });
-        const clear = sealed.then(({ localAddr }) => meeting.from(localAddr.port));
+        const [sealed, clear] = meeting.meet(() => dial(listener.addr));
         return endsOf(sealed.then((conn) => new DenoEnd(conn)), clear);
       },
       close: () => listener.close(),
@@ -32,8 +31,8 @@ const ownTls: TlsRuntime = {
       wires = Deno.listen({ hostname: LOOPBACK, port: 0 });
       void takeAll(wires, meetingOfWires);
     }
-    const wire = Deno.connect({ hostname: LOOPBACK, port: wires.addr.port });
-    const sealed = wire.then(({ localAddr }) => meetingOfWires.from(localAddr.port));
+    const { addr } = wires;
+    const [wire, sealed] = meetingOfWires.meet(() => dial(addr));
     const clear = wire.then((conn) =>
       Deno.startTls(conn, { hostname: name, ...ca !== undefined && { caCerts: [ca] } })
     );
@@ -45,6 +44,13 @@ const ownTls: TlsRuntime = {
 let wires: Deno.TcpListener | undefined;
 const meetingOfWires = new Meeting<DenoEnd<Deno.Conn<Deno.NetAddr>>>();
 
+/** What is small does not wait for more to be sent with it. */
+async function dial({ port }: Deno.NetAddr): Promise<Deno.TcpConn> {
+  const conn = await Deno.connect({ hostname: LOOPBACK, port });
+  conn.setNoDelay(true);
+  return conn;
+}
+
 async function takeAll<C extends Deno.Conn<Deno.NetAddr>>(
   listener: { accept(): Promise<C> },
   meeting: Meeting<DenoEnd<C>>,
@@ -52,6 +58,7 @@ async function takeAll<C extends Deno.Conn<Deno.NetAddr>>(
   for (;;) {
     try {
       const conn = await listener.accept();
+      (conn as Partial<Deno.TcpConn>).setNoDelay?.(true);
       meeting.came(conn.remoteAddr.port, new DenoEnd(conn));
     } catch (error) {
       if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) return; // closed

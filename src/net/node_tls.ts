@@ -1,8 +1,8 @@
 import { Buffer } from "node:buffer";
-import { isIP } from "node:net";
+import { isIP, type Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { setImmediate } from "node:timers";
-import { connect, createServer, type TLSSocket } from "node:tls";
+import { connect, createSecureContext, createServer, TLSSocket } from "node:tls";
 import { NetError } from "./error.ts";
 import { laterEnd } from "./later_end.ts";
 import { hungUp, type TlsEnd, type TlsEnds, tlsError, type TlsRuntime } from "./tls.ts";
@@ -18,14 +18,20 @@ export const nodeTls: TlsRuntime = {
   asksForCertificates: true,
   showsCertificates: true,
   acceptor({ cert, key, clientCa: ca }) {
-    const asking = ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: true };
-    const options = { cert, key, ...asking, allowHalfOpen: true, minVersion: "TLSv1.2" } as const;
-    createServer(options); // throws where they are no good
+    const options = { cert, key, minVersion: "TLSv1.2" } as const;
+    const secureContext = createSecureContext(options); // throws where they are no good
     return {
       accept: () =>
         endsOf((stream, secured, failed) => {
-          // A server for each client, so that it is known whose handshake is over.
-          createServer(options, secured).on("tlsClientError", failed).emit("connection", stream);
+          if (ca === undefined) {
+            // Not by a server, of which Deno 2.9 keeps 30 kB for each handshake that fails.
+            const tls = new TLSSocket(stream as Socket, { isServer: true, secureContext });
+            tls.on("secure", () => secured(tls)).on("error", failed).on("_tlsError", (error) => tls.destroy(error));
+            return;
+          }
+          // One that knows whom to refuse; for each client, so that it is known whose handshake is over.
+          const asking = { ca, requestCert: true, rejectUnauthorized: true, allowHalfOpen: true };
+          createServer({ ...options, ...asking }, secured).on("tlsClientError", failed).emit("connection", stream);
         }),
       close: () => {},
     };

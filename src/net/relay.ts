@@ -5,7 +5,7 @@ import type { ByteCounts, RelayEnd, RelayOptions, Socket } from "./socket.ts";
 /** A relay silent for so long has its peers probed; a short one need not pay for that. */
 const PROBE_AFTER_MS = 60_000;
 
-/** The portable relay: two pumps over Socket. Half-close is passed on, a reset as a reset. */
+/** The portable relay: two pumps over Socket. Half-close is passed on, and any failure as a reset: it is no end of what was said. */
 export async function relay(
   client: Socket,
   destination: Socket,
@@ -19,14 +19,17 @@ export async function relay(
   const wakeAll = () => {
     for (const wake of resting) wake();
   };
-  const stop = (how: RelayEnd) => {
+  const stop = (how: RelayEnd, abrupt: boolean) => {
     if (end !== "end") return;
     end = how;
     wakeAll();
-    for (const socket of [client, destination]) how === "reset" ? socket.reset() : socket.close();
+    for (const socket of [client, destination]) abrupt ? socket.reset() : socket.close();
   };
-  const stopIdle = watchIdle(clock, idleMs, activity, [client, destination], () => stop("idle"));
-  const fail = (error: unknown) => stop(error instanceof NetError && error.kind === "reset" ? "reset" : "error");
+  const stopIdle = watchIdle(clock, idleMs, activity, [client, destination], () => stop("idle", false));
+  const fail = (error: unknown) => {
+    const kind = error instanceof NetError ? error.kind : "other";
+    stop(kind === "reset" ? "reset" : "error", kind !== "closed"); // closed from outside
+  };
   const rest = throttle && ((direction: keyof ByteCounts, bytes: number) => {
     const ms = throttle.take(direction, bytes);
     return ms === 0 ? undefined : pause(clock, ms, resting).then(() => void (activity.at = clock.now()));

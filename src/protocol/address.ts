@@ -166,7 +166,8 @@ function parseIpv4(text: string): Uint8Array | undefined {
   return octets;
 }
 
-function unmapped(octets: Uint8Array): Uint8Array {
+/** The 4 octets of IPv4-mapped IPv6; all others as they are. */
+export function unmapped(octets: Uint8Array): Uint8Array {
   if (octets.length !== 16 || octets[10] !== 0xff || octets[11] !== 0xff) return octets;
   for (let i = 0; i < 10; i++) if (octets[i] !== 0) return octets;
   return octets.subarray(12);

@@ -1,4 +1,4 @@
-import { formatIp, parseIp } from "./address.ts";
+import { formatIp, parseIp, unmapped } from "./address.ts";
 
 /** A block of addresses, e.g. 192.0.2.0/24 or 2001:db8::/32 (RFC 4632 s3.1, RFC 4291 s2.3). */
 export class Prefix {
@@ -29,7 +29,7 @@ export class Prefix {
 
 /**
  * Reads `ADDRESS/BITS`, or `ADDRESS` for that one alone. Undefined where it is no prefix, or has bits set behind its length,
- * which is more often a slip than meant.
+ * which is more often a slip than meant. One of IPv4-mapped IPv6 is that of the IPv4 addresses: no address is judged as the former.
  */
 export function parsePrefix(text: string): Prefix | undefined {
   const match = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text);
@@ -39,5 +39,6 @@ export function parsePrefix(text: string): Prefix | undefined {
   const bits = match[2] === undefined ? size : Number(match[2]);
   if (bits > size) return undefined;
   for (let bit = bits; bit < size; bit++) if (octets[bit >> 3]! & (0x80 >> (bit & 7))) return undefined;
-  return new Prefix(octets, bits);
+  const plain = bits < 96 ? octets : unmapped(octets);
+  return new Prefix(plain, bits - 8 * (octets.length - plain.length));
 }

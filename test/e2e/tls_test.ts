@@ -190,6 +190,14 @@ for (const target of targets) {
     await until("the front is let in", () => front.output().includes("upstream up"));
   }, old);
 
+  for (const key of ["rsa:2048", "ed25519"]) {
+    tlsTest(target, `a key of ${key}`, async (place) => {
+      const [own] = issue([{ names: ["IP:127.0.0.1"], key }]) as [Certificates];
+      const gateway = await place.start(target, ...place.listener(own));
+      assert.equal(await greeted(gateway.addrs[0]!, place.file("ca.pem", own.ca)), "\x05\x00");
+    });
+  }
+
   tlsTest(target, "ncat --ssl speaks to it", async (place) => {
     const [certificates] = issue([{ names: ["IP:127.0.0.1"] }]) as [Certificates];
     const gateway = await place.start(target, ...place.listener(certificates));
@@ -206,10 +214,13 @@ for (const target of targets) {
     const cert = place.file("cert", own.cert), key = place.file("key", own.key);
     const none = place.file("none", "SECRET"), another = place.file("another", other.key);
     const closed = place.file("closed", own.key);
+    // On Deno it was told to nobody, and each client was refused.
+    const chain = place.file("chain", `${own.cert}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`);
     chmodSync(closed, 0);
     const rows = [
       [cert, `${key}.missing`, `Cannot read ${key}.missing: ENOENT`],
       [none, key, `Cannot use ${none}: no certificate in PEM there`],
+      ...old ? [] : [[chain, key, `Cannot use ${chain}: certificate 2 in it is none`]] as const,
       [cert, none, `Cannot use ${none}: no private key in PEM there that can be read without a password`],
       [cert, another, `Cannot use ${another}: it is not the key of the certificate in ${cert}`],
       ...process.getuid?.() === 0 ? [] : [[cert, closed, `Cannot read ${closed}: EACCES`]] as const,

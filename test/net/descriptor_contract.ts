@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { busyPart } from "../support/processor_time.ts";
 import { Tcp } from "../support/tcp.ts";
 import { until, within } from "../support/until.ts";
 import { startEcho } from "./script.ts";
@@ -7,13 +7,6 @@ import type { Suite } from "./suite.ts";
 
 const DESCRIPTORS = 64;
 const CLIENTS = 100;
-const WATCHED_MS = 1_000;
-
-/** Seconds of processor time that a process has used, in clock ticks of 10 ms (proc_pid_stat(5)). */
-function processorMs(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]!.split(" ");
-  return 10 * (Number(fields[11]) + Number(fields[12]));
-}
 
 export function descriptorContract(suite: Suite): void {
   suite.test(
@@ -33,10 +26,8 @@ export function descriptorContract(suite: Suite): void {
         clients.push(client);
       }
       await until("it says that it is full", () => output.includes("no-descriptors"));
-      const before = processorMs(child.pid!);
-      await new Promise((resolve) => setTimeout(resolve, WATCHED_MS));
-      const used = processorMs(child.pid!) - before;
-      assert.ok(used < WATCHED_MS / 4, `${used} ms of processor time in ${WATCHED_MS} ms`);
+      const busy = await busyPart(child.pid!);
+      assert.ok(busy < 1 / 4, `it is busy for ${busy} of its time`);
       assert.deepEqual(
         await within("an answer from the first client", clients[0]!.read(1)),
         new TextEncoder().encode("x"),

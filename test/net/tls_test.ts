@@ -208,6 +208,34 @@ tlsTest("who does not read holds up who writes", async (bench) => {
   await writing;
 });
 
+tlsTest(
+  "a record that somebody has forged is passed on as a reset, and not as the end of what was said",
+  async (bench) => {
+    const [server, client] = await bench.connection();
+    const [near, far] = await bench.connection();
+    const [secured] = await Promise.all([
+      secure(server, bench.acceptor().accept(), false),
+      secure(client, tls.connect({ name: "gw.test", ca: good.ca })),
+    ]);
+    const relayed = net.relay(secured, near, { idleMs: 60_000, counts: { up: 0, down: 0 } });
+    const heard = assert.rejects(all(far), { kind: "reset" });
+    await client.write(Uint8Array.of(0x17, 3, 3, 0, 32, ...new Uint8Array(32)));
+    await heard;
+    assert.equal(await relayed, "error");
+  },
+);
+
+tlsTest("who come all at once are all let in", async (bench) => {
+  const acceptor = bench.acceptor();
+  const connections = [];
+  while (connections.length < 300) connections.push(await bench.connection());
+  const secured = connections.flatMap(([server, client]) => [
+    secure(server, acceptor.accept()),
+    secure(client, tls.connect({ name: "gw.test", ca: good.ca })),
+  ]);
+  for (const socket of await Promise.all(secured)) socket.reset();
+});
+
 tlsTest("a certificate for the address is one", async (bench) => {
   const { accepted, connected } = await bench.handshake(undefined, { name: "127.0.0.1" });
   await Promise.all([accepted, connected]);

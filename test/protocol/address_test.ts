@@ -135,6 +135,14 @@ test("a prefix contains what shares its bits, and one with stray bits is a slip"
   }
 });
 
+test("a prefix of IPv4-mapped addresses is one of IPv4: a rule for it fits whom it means", () => {
+  for (
+    const [mapped, plain] of [["::ffff:10.0.0.0/104", "10.0.0.0/8"], ["::ffff:0:0/96", "0.0.0.0/0"]] as const
+  ) assert.equal(String(parsePrefix(mapped)), plain);
+  assert.equal(String(parsePrefix("::ffff:192.0.2.7")), "192.0.2.7/32");
+  assert.equal(String(parsePrefix("::/95")), "::/95");
+});
+
 test("octetsAddress() round-trips through the wire form", () => {
   fc.assert(fc.property(fc.uint8Array({ minLength: 4, maxLength: 4 }), fc.nat(65_535), (octets, port) => {
     assert.deepEqual(encodeAddress(octetsAddress(octets, port)), Uint8Array.of(1, ...octets, port >> 8, port & 255));

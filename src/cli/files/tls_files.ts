@@ -40,15 +40,16 @@ export function readAuthorities(file: string): string;
 export function readAuthorities(file: string | undefined): string | undefined;
 export function readAuthorities(file: string | undefined): string | undefined {
   if (file === undefined) return undefined;
-  const text = blocks(readText(file), "CERTIFICATE");
-  certificateIn(text, file);
-  return text;
+  const certificates = blocks(readText(file), "CERTIFICATE");
+  firstCertificate(certificates, file);
+  return certificates.join("");
 }
 
 function readIdentity(certFile: string | undefined, keyFile: string | undefined): TlsIdentity | undefined {
   if (certFile === undefined || keyFile === undefined) return undefined;
-  const cert = blocks(readText(certFile), "CERTIFICATE"), key = blocks(readText(keyFile), "PRIVATE KEY");
-  const certificate = certificateIn(cert, certFile);
+  const certificates = blocks(readText(certFile), "CERTIFICATE");
+  const key = blocks(readText(keyFile), "PRIVATE KEY").join("");
+  const certificate = firstCertificate(certificates, certFile);
   // Not checkPrivateKey(), which Deno 2.4 does not have.
   const publicKey = (of: () => ReturnType<typeof createPublicKey>) =>
     String(of().export({ type: "spki", format: "pem" }));
@@ -58,10 +59,16 @@ function readIdentity(certFile: string | undefined, keyFile: string | undefined)
   } catch {
     throw new ConfigError(`Cannot use ${keyFile}: no private key in PEM there that can be read without a password`);
   }
-  if (own !== publicKey(() => certificate.publicKey)) {
+  let certified = own;
+  try {
+    certified = publicKey(() => certificate.publicKey);
+  } catch {
+    // Of Ed25519, by Deno 2.4, whose TLS says whether they fit.
+  }
+  if (own !== certified) {
     throw new ConfigError(`Cannot use ${keyFile}: it is not the key of the certificate in ${certFile}`);
   }
-  return { cert, key };
+  return { cert: certificates.join(""), key };
 }
 
 /** Of a chain: without any of them it is worth nothing. */
@@ -75,7 +82,7 @@ function lastToExpire(option: string, authorities: string | undefined): readonly
 }
 
 function validities(option: string, text = ""): readonly Certificate[] {
-  return blocksOf(text, "CERTIFICATE").flatMap((block) => {
+  return blocks(text, "CERTIFICATE").flatMap((block) => {
     try {
       const { validFrom, validTo } = new X509Certificate(block);
       return { option, from: Date.parse(validFrom), until: Date.parse(validTo) };
@@ -86,19 +93,20 @@ function validities(option: string, text = ""): readonly Certificate[] {
 }
 
 /** What a file of PEM has of such a kind: many have a certificate and its key in one, and Deno takes the first for what it wants. */
-function blocks(pem: string, kind: string): string {
-  return blocksOf(pem, kind).join("");
-}
-
-function blocksOf(pem: string, kind: string): readonly string[] {
+function blocks(pem: string, kind: string): readonly string[] {
   return Array.from(pem.matchAll(/^-----BEGIN ([A-Z ]*)-----[^]*?^-----END \1-----/gm))
     .filter(([, label]) => label!.endsWith(kind)).map(([block]) => `${block}\n`);
 }
 
-function certificateIn(text: string, file: string): X509Certificate {
-  try {
-    return new X509Certificate(text);
-  } catch {
-    throw new ConfigError(`Cannot use ${file}: no certificate in PEM there`);
-  }
+/** All are read: what is wrong in one of them some runtimes tell nobody but each client. */
+function firstCertificate(certificates: readonly string[], file: string): X509Certificate {
+  const [first] = certificates.map((certificate, i) => {
+    try {
+      return new X509Certificate(certificate);
+    } catch {
+      throw new ConfigError(`Cannot use ${file}: certificate ${i + 1} in it is none`);
+    }
+  });
+  if (!first) throw new ConfigError(`Cannot use ${file}: no certificate in PEM there`);
+  return first;
 }

@@ -24,17 +24,18 @@ export class DescriptorReserve {
     return fd >= this.#limit - (this.#spare >> 1);
   }
 
-  /** Throws what a system without descriptors would cause, before one is opened that will not tell its number. */
-  check(what: string): void {
+  /** Throws what a system without descriptors would cause, before so many are opened that will not tell their numbers. */
+  check(what: string, count = 1): void {
     if (this.#limit === Infinity) return;
-    let fd = this.#limit;
+    const opened: number[] = [];
+    let full = false;
     try {
-      fd = openSync("/dev/null", "r");
-      closeSync(fd);
+      while (opened.length < count) opened.push(openSync("/dev/null", "r"));
     } catch {
-      // None at all: `fd` says so.
+      full = true;
     }
-    if (this.refuses(fd)) throw noDescriptors(what);
+    for (const fd of opened) closeSync(fd);
+    if (full || this.refuses(Math.max(...opened))) throw noDescriptors(what);
   }
 }
 

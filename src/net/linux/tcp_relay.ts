@@ -74,7 +74,8 @@ class Relay {
     this.#over = true;
     this.#stopIdle();
     for (const direction of this.#directions) direction.release();
-    for (const socket of this.#sockets) end === "reset" ? socket.reset() : socket.close();
+    const failed = end === "reset" || end === "error";
+    for (const socket of this.#sockets) failed ? socket.reset() : socket.close();
     this.#resolve(end);
   }
 
