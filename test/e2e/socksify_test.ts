@@ -1,26 +1,30 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { address, buildNetwork, whyNot } from "../support/namespaces.ts";
 import { type Program, shell, source, start } from "../support/program.ts";
 import { projectRoot, scriptCommand } from "../support/runtime.ts";
 import { skipped } from "../support/skipped.ts";
+import { temporaryFolder } from "../support/temporary_folder.ts";
 import { until } from "../support/until.ts";
 
 const skip = skipped("socksified programs", whyNot());
-const folder = mkdtempSync(join(tmpdir(), "gate46-"));
+const folder = temporaryFolder("socksify");
 const network = skip ? undefined : buildNetwork();
 const servers: ChildProcess[] = [];
 let gateway: Program | undefined;
 after(async () => {
   await gateway?.stop();
-  for (const server of servers) server.kill("SIGINT");
+  // PostgreSQL writes until it is over.
+  await Promise.all(servers.map((server) => {
+    const over = new Promise((resolve) => server.once("exit", resolve));
+    server.kill("SIGINT");
+    return over;
+  }));
   network?.remove();
   if (network) rmSync(names, { recursive: true, force: true });
-  rmSync(folder, { recursive: true, force: true });
 });
 
 /** What the IPv6-only host takes for /etc. */
@@ -41,7 +45,7 @@ const runtimes = [
 
 function run(command: readonly string[], env: Record<string, string> = {}) {
   const via = `socks5://ann:p%40w@${address.gwC4}:1080`;
-  return shell(["timeout", "15", ...network!.in("c4"), ...command], "", {
+  return shell(["timeout", "60", ...network!.in("c4"), ...command], "", {
     GATE46_VIA: via,
     NODE_EXTRA_CA_CERTS: authority,
     DENO_CERT: authority,

@@ -5,6 +5,9 @@ import { until } from "./until.ts";
 
 const executablePath = "/usr/bin/chromium";
 
+/** A browser has much to do before it begins, and where the machine is busy much more (ms). */
+const PATIENCE_MS = 90_000;
+
 /** Why there can be no test with a browser; false where there can. */
 export const noBrowser: string | false = !existsSync(executablePath) && `no ${executablePath} (Debian: chromium)`;
 
@@ -13,6 +16,7 @@ export function launchBrowser(): Promise<Browser> {
   return puppeteer.launch({
     executablePath,
     headless: true,
+    timeout: PATIENCE_MS,
     args: [
       "--headless",
       "--no-sandbox",
@@ -42,6 +46,7 @@ export interface Viewed {
 /** A page of `browser`, to which `prepare` may do something before it goes to `url`. */
 export async function view(browser: Browser, url: string, prepare?: (page: Page) => Promise<unknown>): Promise<Viewed> {
   const page = await browser.newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
   const said: string[] = [], asked: string[] = [];
   page.on("console", (message) => {
     if (/error|warn/.test(message.type())) said.push(message.text());

@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import type { SocketAddr } from "../../src/net/socket.ts";
 import { within } from "./until.ts";
@@ -5,7 +6,8 @@ import { within } from "./until.ts";
 /** A TCP connection of node:net as a test wants it: an observer that shares no code with the adapters. */
 export class Tcp {
   readonly socket: Socket;
-  #bytes: Uint8Array = new Uint8Array(0);
+  #unread: Uint8Array[] = [];
+  #size = 0;
   #ended = false;
   #error: string | undefined;
   #wake: () => void = () => {};
@@ -13,7 +15,8 @@ export class Tcp {
   constructor(socket: Socket) {
     this.socket = socket;
     socket.on("data", (chunk: Uint8Array) => {
-      this.#bytes = concat(this.#bytes, chunk);
+      this.#unread.push(chunk);
+      this.#size += chunk.length;
       this.#wake();
     });
     socket.on("end", () => {
@@ -44,16 +47,17 @@ export class Tcp {
 
   /** Exactly `size` bytes; rejects when the end or an error comes first. */
   async read(size: number): Promise<Uint8Array> {
-    await this.#until(`${size} bytes`, () => this.#bytes.length >= size);
-    const head = this.#bytes.slice(0, size);
-    this.#bytes = this.#bytes.slice(size);
-    return head;
+    await this.#until(`${size} bytes`, () => this.#size >= size);
+    const all = concat(...this.#unread);
+    this.#unread = [all.subarray(size)];
+    this.#size -= size;
+    return all.slice(0, size);
   }
 
   /** All up to the end. */
   async rest(): Promise<Uint8Array> {
     await this.#until("the end", () => this.#ended);
-    return this.#bytes;
+    return concat(...this.#unread);
   }
 
   /** How it ended: "end", or the code of the error. */
@@ -73,7 +77,7 @@ export class Tcp {
   async #until(what: string, condition: () => boolean): Promise<void> {
     while (!condition()) {
       if (this.#error) throw new Error(`Cannot read ${what}: ${this.#error}`);
-      if (this.#ended) throw new Error(`Cannot read ${what}: ended after ${this.#bytes.length} bytes`);
+      if (this.#ended) throw new Error(`Cannot read ${what}: ended after ${this.#size} bytes`);
       await within(what, new Promise<void>((resolve) => this.#wake = resolve));
     }
   }
@@ -104,14 +108,29 @@ export function echoServer(host: string): Promise<{ addr: SocketAddr; close(): v
   return listenTcp(host, ({ socket }) => void socket.pipe(socket));
 }
 
-/** For programs that cannot be asked for a port of their choice. */
-export function unusedPort(host: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().on("error", reject).listen(0, host, () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
+/** Whether nobody listens there. */
+export async function refuses(addr: SocketAddr): Promise<boolean> {
+  const client = await Tcp.to(addr).catch(() => undefined);
+  client?.close();
+  return client === undefined;
+}
+
+/** For programs that cannot be asked for a port of their choice: none that a system gives to whoever asks for any. */
+export async function unusedPort(host: string): Promise<number> {
+  for (;;) {
+    const port = randomInt(10_000, 32_000);
+    const server = createServer();
+    const free = await new Promise<boolean>((resolve, reject) => {
+      server.once("error", (error: Error & { code?: string }) => {
+        if (error.code === "EADDRINUSE") resolve(false);
+        else reject(error);
+      });
+      server.listen(port, host, () => resolve(true));
     });
-  });
+    if (!free) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
 }
 
 export function concat(...parts: readonly Uint8Array[]): Uint8Array {
