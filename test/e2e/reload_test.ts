@@ -266,7 +266,7 @@ for (const target of targets) {
       void drains.then(() => socket.end(body.subarray(size / 2)));
     });
     const silent = await listenTcp("127.0.0.1", ({ socket }) => void socket.resume());
-    const gateway = await start(target, ["--listen=127.0.0.1:0", "--admin=off", "--allow=127.0.0.1", "--drain=6s"]);
+    const gateway = await start(target, ["--listen=127.0.0.1:0", "--admin=off", "--allow=127.0.0.1", "--drain=10s"]);
     const { client: late } = await ask(gateway.addrs[0]!, Command.Connect, silent.addr.host, silent.addr.port);
     const downloads = await Promise.all(Array.from({ length: 12 }, async () => {
       const { client } = await ask(gateway.addrs[0]!, Command.Connect, server.addr.host, server.addr.port);

@@ -157,7 +157,7 @@ for (const target of targets) {
     const echo = await echoServer("127.0.0.1");
     const [own] = issue([{ names }]) as [Certificates];
     const open = ["--allow=127.0.0.1", "--host=source.test=127.0.0.1"];
-    const gateway = await place.start(target, ...place.listener(own), ...open, "--drain=8s");
+    const gateway = await place.start(target, ...place.listener(own), ...open, "--drain=12s");
     const front = await place.start(
       target,
       "--listen=127.0.0.1:0",

@@ -192,7 +192,7 @@ for (const target of targets) {
     const [certificates] = issue([{ names: ["IP:127.0.0.1"] }]) as [Certificates];
     const gateway = await place.start(target, ...place.listener(certificates));
     const [{ port }] = gateway.addrs as [SocketAddr];
-    const { stdout } = await shell(["timeout", "2", "ncat", "--ssl", "127.0.0.1", String(port)], GREETING);
+    const { stdout } = await shell(["timeout", "60", "ncat", "--ssl", "127.0.0.1", String(port)], GREETING);
     assert.equal(stdout, "\x05\x00");
   }, hasNcat ? false : "no ncat");
 
