@@ -5,9 +5,6 @@ import { until } from "./until.ts";
 
 const executablePath = "/usr/bin/chromium";
 
-/** A browser has much to do before it begins, and where the machine is busy much more (ms). */
-const PATIENCE_MS = 90_000;
-
 /** Why there can be no test with a browser; false where there can. */
 export const noBrowser: string | false = !existsSync(executablePath) && `no ${executablePath} (Debian: chromium)`;
 
@@ -16,7 +13,7 @@ export function launchBrowser(): Promise<Browser> {
   return puppeteer.launch({
     executablePath,
     headless: true,
-    timeout: PATIENCE_MS,
+    timeout: 90_000,
     args: [
       "--headless",
       "--no-sandbox",
@@ -46,7 +43,7 @@ export interface Viewed {
 /** A page of `browser`, to which `prepare` may do something before it goes to `url`. */
 export async function view(browser: Browser, url: string, prepare?: (page: Page) => Promise<unknown>): Promise<Viewed> {
   const page = await browser.newPage();
-  page.setDefaultTimeout(PATIENCE_MS);
+  page.setDefaultTimeout(90_000);
   const said: string[] = [], asked: string[] = [];
   page.on("console", (message) => {
     if (/error|warn/.test(message.type())) said.push(message.text());

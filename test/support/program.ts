@@ -75,8 +75,11 @@ export async function start(
   const wantsAdmin = !flags.some((flag) => /^(--admin=)?off$/.test(flag));
   const asked = flags.filter((flag) => flag.startsWith("--listen")).length;
   const wanted = Math.max(asked, flags.some((flag) => flag.startsWith("--config")) ? 1 : 0);
-  await until(`${target.name} listens`, () => {
-    if (gone) throw new Error(`Cannot start ${target.name}: it said ${output()}`);
+  await until(`${target.name} listens`, async () => {
+    if (gone) {
+      await exited;
+      throw new Error(`Cannot start ${target.name}: it said ${output()}`);
+    }
     return listeners(output(), "listening on").length >= wanted &&
       (!wantsAdmin || listeners(output(), "admin on").length > 0);
   });
@@ -117,11 +120,11 @@ function finish(child: ChildProcess, input: string): Promise<Ended> {
   });
 }
 
-/** As far as the lines are whole. */
 function listeners(output: string, what: string): SocketAddr[] {
-  const text = new RegExp(`${what} (?:unix:(\\S+)|(?:\\[([^\\]]+)\\]|([\\d.]+)):(\\d+))`, "g");
+  // Whole lines: of the last one a part may have come.
+  const text = new RegExp(`${what} (?:unix:(\\S+)|(?:\\[([^\\]]+)\\]|([\\d.]+)):(\\d+))(?=.*\\n)`, "g");
   return Array.from(
-    output.slice(0, output.lastIndexOf("\n") + 1).matchAll(text),
+    output.matchAll(text),
     ([, unix, six, four, port]) => unix ? unixAddr(unix) : { host: six ?? four!, port: Number(port) },
   );
 }

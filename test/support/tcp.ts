@@ -6,7 +6,9 @@ import { within } from "./until.ts";
 /** A TCP connection of node:net as a test wants it: an observer that shares no code with the adapters. */
 export class Tcp {
   readonly socket: Socket;
-  #unread: Uint8Array[] = [];
+  #bytes: Uint8Array = new Uint8Array(0);
+  /** What came behind them. */
+  readonly #more: Uint8Array[] = [];
   #size = 0;
   #ended = false;
   #error: string | undefined;
@@ -15,7 +17,7 @@ export class Tcp {
   constructor(socket: Socket) {
     this.socket = socket;
     socket.on("data", (chunk: Uint8Array) => {
-      this.#unread.push(chunk);
+      this.#more.push(chunk);
       this.#size += chunk.length;
       this.#wake();
     });
@@ -36,9 +38,16 @@ export class Tcp {
   static async to({ host, port, unix }: SocketAddr): Promise<Tcp> {
     const to = unix === undefined ? { host, port, noDelay: true } : { path: unix };
     const socket = connect({ ...to, allowHalfOpen: true });
-    const opened = new Promise<void>((resolve, reject) => socket.once("connect", resolve).once("error", reject));
+    const client = new Tcp(socket);
+    const opened = new Promise<void>((resolve, reject) =>
+      socket.once("connect", resolve).once("error", (error: Error & { code?: string }) => {
+        // Who is reset was connected, though the reset may be seen first.
+        if (error.code === "ECONNRESET") resolve();
+        else reject(error);
+      })
+    );
     await within(`a connection to ${unix ?? `${host} port ${port}`}`, opened);
-    return new Tcp(socket);
+    return client;
   }
 
   write(bytes: Uint8Array | string): void {
@@ -48,16 +57,16 @@ export class Tcp {
   /** Exactly `size` bytes; rejects when the end or an error comes first. */
   async read(size: number): Promise<Uint8Array> {
     await this.#until(`${size} bytes`, () => this.#size >= size);
-    const all = concat(...this.#unread);
-    this.#unread = [all.subarray(size)];
+    const whole = this.#whole();
+    this.#bytes = whole.subarray(size);
     this.#size -= size;
-    return all.slice(0, size);
+    return whole.slice(0, size);
   }
 
   /** All up to the end. */
   async rest(): Promise<Uint8Array> {
     await this.#until("the end", () => this.#ended);
-    return concat(...this.#unread);
+    return this.#whole();
   }
 
   /** How it ended: "end", or the code of the error. */
@@ -72,6 +81,11 @@ export class Tcp {
 
   close(): void {
     this.socket.destroy();
+  }
+
+  #whole(): Uint8Array {
+    if (this.#more.length > 0) this.#bytes = concat(this.#bytes, ...this.#more.splice(0));
+    return this.#bytes;
   }
 
   async #until(what: string, condition: () => boolean): Promise<void> {
