@@ -41,6 +41,7 @@ export class BunSocket implements Socket {
   #queued = 0;
   #paused = false;
   #ended = false;
+  #finished = false;
   #closed = false;
   #failure: NetError | undefined;
   #reader: Waiting<Uint8Array | null> | undefined;
@@ -79,18 +80,21 @@ export class BunSocket implements Socket {
   }
 
   closeWrite(): Promise<void> {
+    this.#finished = true;
     if (!this.#closed) this.tcp.shutdown();
     return done;
   }
 
   close(): void {
     if (this.#closed) return;
+    this.#finished = true;
     this.tcp.end();
     this.onClose();
   }
 
   reset(): void {
     if (this.#closed) return;
+    this.#finished = true;
     this.tcp.terminate();
     this.onClose();
   }
@@ -139,8 +143,10 @@ export class BunSocket implements Socket {
   onClose(error?: Error): void {
     if (this.#closed) return;
     this.#closed = true;
-    if (error) this.#failure = netError(error, "use the connection of", addressText(this.remoteAddr));
-    this.#flow?.closed(error !== undefined);
+    // Bun has no error for some resets that follow an end.
+    const cause = error ?? (this.#finished ? undefined : { code: "ECONNRESET" });
+    if (cause) this.#failure = netError(cause, "use the connection of", addressText(this.remoteAddr));
+    this.#flow?.closed(this.#failure !== undefined);
     const reader = this.#takeReader();
     if (this.#failure) reader?.reject(this.#failure);
     else reader?.resolve(null);

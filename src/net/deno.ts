@@ -118,6 +118,8 @@ class DenoSocket implements Socket {
   #lastSize = 0;
   #reading = false;
   #closed = false;
+  /** By the peer: no descriptor has its addresses any more. */
+  #reset = false;
 
   /** That came by, or went to, `by`, which is how both ends of a unix socket are called. */
   constructor(conn: Deno.Conn, by: SocketAddr) {
@@ -173,7 +175,7 @@ class DenoSocket implements Socket {
   /** Deno has no call for it, and its close() sends FIN first, so libc resets the connection; without libc this is close(). */
   reset(): void {
     if (this.#closed) return;
-    const access = this.remoteAddr.unix === undefined ? kernel() : undefined;
+    const access = this.remoteAddr.unix === undefined && !this.#reset ? kernel() : undefined;
     const fd = access?.descriptors.find(this.localAddr, this.remoteAddr);
     if (access && fd !== undefined) resetConnection(access.libc, fd);
     this.close();
@@ -200,6 +202,8 @@ class DenoSocket implements Socket {
   }
 
   #error(error: unknown, verb: string): NetError {
-    return denoError(error, verb, addressText(this.remoteAddr));
+    const failure = denoError(error, verb, addressText(this.remoteAddr));
+    if (failure.kind === "reset") this.#reset = true;
+    return failure;
   }
 }

@@ -28,7 +28,8 @@ for (const target of targets) {
       const ms = performance.now() - before;
       for (const end of [client, peer, server]) end.close();
       assert.equal(await gateway.stop(), 0);
-      assert.ok(ms < 2_000, `the next client waited ${Math.round(ms)} ms`);
+      // A pause after each, as after an accept that fails, would come to 6 s.
+      assert.ok(ms < 4_000, `the next client waited ${Math.round(ms)} ms`);
       assert.doesNotMatch(gateway.output(), /accept failed/); // which is for what a person can do something about
     },
   );

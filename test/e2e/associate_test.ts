@@ -147,7 +147,7 @@ test("UDP: the association ends with its TCP connection", async () => {
   const live = async () =>
     /gate46_sessions (\d+)/.exec(await (await fetch(`http://127.0.0.1:${gateway.admin!.port}/metrics`)).text())![1];
   await until("no session is left", async () => await live() === "0");
-  const port = await Udp.bind(association.relay.host, association.relay.port); // rejects where it is still taken
-  port.close();
+  const { host, port } = association.relay;
+  await until("its port is free", () => Udp.bind(host, port).then((udp) => (udp.close(), true), () => false));
   association.udp.close();
 });

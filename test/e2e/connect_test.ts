@@ -5,6 +5,7 @@ import { Command, Reply } from "../../src/protocol/codes.ts";
 import { startOnLoopback } from "../support/loopback.ts";
 import { ask, greeting, readReply, request } from "../support/socks.ts";
 import { concat, echoServer, listenTcp, Tcp } from "../support/tcp.ts";
+import { until } from "../support/until.ts";
 
 const { gateway, v4, relayTypes } = await startOnLoopback("--admin=127.0.0.1:0");
 after(() => gateway.stop());
@@ -81,6 +82,7 @@ test("CONNECT: a reset by the client is a reset for the destination", async () =
   const ends: Promise<string>[] = [];
   const server = await listenTcp("127.0.0.1", (connection) => ends.push(connection.end()));
   const { client } = await ask(v4, Command.Connect, "127.0.0.1", server.addr.port);
+  await until("the server has seen it", () => ends.length > 0); // the reply may be seen first
   client.socket.resetAndDestroy();
   assert.equal(await ends[0]!, "ECONNRESET");
   server.close();

@@ -10,7 +10,7 @@ import { ask, credentials, greeting, request } from "../support/socks.ts";
 import { concat, echoServer } from "../support/tcp.ts";
 import { until, within } from "../support/until.ts";
 
-const HANDSHAKES = 10_000, AT_A_TIME = 64, ATTACK_MS = 50_000;
+const HANDSHAKES = 10_000, AT_A_TIME = 64, ATTACK_MS = 90_000;
 const seed = Number(process.env.GATE46_SEED ?? (Math.random() * 2 ** 32) >>> 0);
 
 /** mulberry32: the same seed, the same handshakes. */

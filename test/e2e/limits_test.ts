@@ -32,14 +32,14 @@ test("--handshake-timeout is for the whole handshake: one octet now and then doe
       client.close();
     }
     clearInterval(dribble);
-    assert.ok(performance.now() - before < 3_000);
+    assert.ok(performance.now() - before < 8_000); // all the octets it has announced would take 12 s
     await until("the log tells of both", () => gateway.output().match(/end=handshake-timeout/g)?.length === 2);
   });
 });
 
 test("--idle-timeout ends a session in which nothing moves, and no other", async () => {
   const server = await echoServer("127.0.0.1");
-  await withGateway(["--idle-timeout=600ms"], async (gateway) => {
+  await withGateway(["--idle-timeout=3s"], async (gateway) => {
     const idle = await ask(gateway.addrs[0]!, Command.Connect, "127.0.0.1", server.addr.port);
     const busy = await ask(gateway.addrs[0]!, Command.Connect, "127.0.0.1", server.addr.port);
     const talk = setInterval(() => busy.client.write("x"), 100);

@@ -370,12 +370,14 @@ test("A judgement does not take longer with each rule", () => {
   const rules = ruleset(plain);
   const judge = rules.judgeFor({ client: CLIENT4, command: Command.Connect, username: "ann" });
   const hosts = ["10.39.15.1", "10.200.0.1", "203.0.113.80", "2001:db8:270f::1"].map((host) => ipAddress(host, 443)!);
-  const before = performance.now();
-  let denied = 0;
-  for (let i = 0; i < 2_500; i++) {
-    for (const host of hosts) if (!judge.address(host, `www.site${i}.example.net`).allowed) denied++;
+  let denied = 0, eachUs = Infinity; // of the best of some rounds: another program may have had the time of one
+  for (let round = 0; round < 5; round++) {
+    const before = performance.now();
+    for (let i = 0; i < 500; i++) {
+      for (const host of hosts) if (!judge.address(host, `www.site${i}.example.net`).allowed) denied++;
+    }
+    eachUs = Math.min(eachUs, (performance.now() - before) / 2);
   }
-  const eachUs = (performance.now() - before) / 10;
   assert.equal(denied, 5_000);
   assert.ok(eachUs < 100, `${eachUs} us`); // 3 us on an idle machine, and some 600 us where each rule is asked
 });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { NetError } from "../../src/net/error.ts";
 import type { SocketAddr } from "../../src/net/socket.ts";
-import { within } from "../support/until.ts";
+import { until, within } from "../support/until.ts";
 import { dialled } from "./script.ts";
 import { isPending, kindOf } from "./stream.ts";
 import { type Bench, descriptorCount, type Suite } from "./suite.ts";
@@ -79,10 +79,8 @@ export function connectContract(suite: Suite): void {
     const cut = new Cut();
     const connecting = bench.net.connect(addr, { cut });
     assert.equal(await isPending(connecting, 300), true);
-    const before = performance.now();
     cut.make();
-    assert.equal(await kindOf(connecting), "aborted");
-    assert.ok(performance.now() - before < 200);
+    assert.equal(await within("its end", kindOf(connecting), 5_000), "aborted"); // the system gives up after two minutes
   }, "python");
 
   suite.test("a connect() refused costs no descriptor", async (bench) => {
@@ -90,7 +88,7 @@ export function connectContract(suite: Suite): void {
     await kindOf(bench.net.connect(addr));
     const before = descriptorCount();
     for (let i = 0; i < 50; i++) await kindOf(bench.net.connect(addr));
-    assert.ok(descriptorCount() <= before + 1, `${descriptorCount()} descriptors, ${before} before`);
+    await until("the descriptors are given back", () => descriptorCount() <= before + 1);
   }, "descriptors");
 
   suite.test(
@@ -183,13 +181,13 @@ async function freeAddr(bench: Bench, host: string): Promise<SocketAddr> {
   return listener.addr;
 }
 
-/** Fills the backlog of `addr`, so that the next connect is not answered. */
+/** Fills the backlog of `addr`, so that the next connect is not answered; one that only takes its time must not look so. */
 async function silentAddr(bench: Bench, addr: SocketAddr): Promise<SocketAddr> {
   for (let i = 0; i < 8; i++) {
     const cut = new Cut();
     const connecting = bench.net.connect(addr, { cut });
     connecting.then((socket) => bench.keep(socket), () => {});
-    if (await isPending(connecting, 300)) {
+    if (await isPending(connecting, 2_000)) {
       cut.make();
       await within("a connect given up", connecting.catch(() => {}));
       return addr;

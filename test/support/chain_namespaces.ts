@@ -30,8 +30,9 @@ export function buildChain(): ChainNetwork {
   const network: ChainNetwork = {
     in: (host) => ["ip", "netns", "exec", name(host)],
     end(host) {
-      const pids = spawnSync("ip", ["netns", "pids", name(host)]).stdout?.toString().split("\n").filter(Boolean);
-      for (const pid of pids ?? []) spawnSync("kill", ["-9", pid]);
+      const pids = () => spawnSync("ip", ["netns", "pids", name(host)]).stdout?.toString().split("\n").filter(Boolean);
+      // Until they are gone: the next to come listens where they did.
+      for (let left = pids(); left && left.length > 0; left = pids()) spawnSync("kill", ["-9", ...left]);
     },
     remove() {
       for (const host of hosts) {

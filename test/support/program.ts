@@ -82,6 +82,9 @@ export async function start(
     }
     return listeners(output(), "listening on").length >= wanted &&
       (!wantsAdmin || listeners(output(), "admin on").length > 0);
+  }).catch((error) => {
+    signal("SIGKILL");
+    throw error;
   });
   return {
     child,

@@ -34,10 +34,15 @@ export async function ask(
   port: number,
 ): Promise<{ client: Tcp; reply: RequestReply }> {
   const client = await Tcp.to(gateway);
-  client.write(greeting);
-  await client.read(2);
-  client.write(request(command, host, port));
-  return { client, reply: await readReply(client) };
+  try {
+    client.write(greeting);
+    await client.read(2);
+    client.write(request(command, host, port));
+    return { client, reply: await readReply(client) };
+  } catch (error) {
+    client.close(); // or it would take a place in the gateway until somebody's deadline
+    throw error;
+  }
 }
 
 export function credentials(username: string, password: string): Uint8Array {

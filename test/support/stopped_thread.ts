@@ -26,8 +26,16 @@ export function cannotStopThreads(): string | false {
 
 /** The threads of that process that serve clients: by their names, as the runtimes give them. */
 export function workersOf(pid: number): readonly number[] {
-  return readdirSync(`/proc/${pid}/task`).map(Number)
-    .filter((thread) => /^worker(-\d+)?$/i.test(readFileSync(`/proc/${pid}/task/${thread}/comm`, "latin1").trim()));
+  return readdirSync(`/proc/${pid}/task`).map(Number).filter((thread) => /^worker(-\d+)?$/i.test(nameOf(pid, thread)));
+}
+
+/** Empty of one that has ended since it was listed. */
+function nameOf(pid: number, thread: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/task/${thread}/comm`, "latin1").trim();
+  } catch {
+    return "";
+  }
 }
 
 /** Has that thread hang until it is let go. */

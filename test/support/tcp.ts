@@ -38,7 +38,7 @@ export class Tcp {
   static async to({ host, port, unix }: SocketAddr): Promise<Tcp> {
     const to = unix === undefined ? { host, port, noDelay: true } : { path: unix };
     const socket = connect({ ...to, allowHalfOpen: true });
-    const client = new Tcp(socket);
+    const client = new Tcp(socket); // now, lest it miss what comes at once
     const opened = new Promise<void>((resolve, reject) =>
       socket.once("connect", resolve).once("error", (error: Error & { code?: string }) => {
         // Who is reset was connected, though the reset may be seen first.

@@ -1,4 +1,4 @@
-import { readdirSync, readlinkSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { addressText } from "../../protocol/address.ts";
 import { errnoKind, type NetErrorKind } from "../error.ts";
 import type { SocketAddr } from "../socket.ts";
@@ -70,54 +70,58 @@ export function resetConnection(libc: Libc, fd: number): void {
   libc.connect(fd, new Uint8Array(16), 16);
 }
 
-/** A storm of resets must not keep the thread busy with looking: a tenth of its time, and no more than 50 ms at a stretch. */
-const SCAN_SHARE = 0.1, SCAN_CREDIT_MS = 50;
+/**
+ * A storm of resets must not keep the thread busy with looking: a tenth of its time, at some 5 us a descriptor, and no more
+ * than 50 ms at a stretch. They are counted, since by the clock a busy machine takes the time of others away from it too.
+ */
+const LOOKS_PER_MS = 20, MOST_LOOKS = 10_000;
+
+/** The kernel gives the lowest number that is free: often that of a connection which was reset lately. */
+const MOST_RECENT = 8;
 
 /** Finds the descriptors of sockets whose runtime hides them, by their two addresses. */
 export class Descriptors {
   readonly #libc: Libc;
+  readonly #now: () => number;
   readonly #known = new Map<string, number>();
-  #creditMs = SCAN_CREDIT_MS;
-  #creditedAt = performance.now();
+  #recent: readonly number[] = [];
+  #looks = MOST_LOOKS;
+  #countedAt: number;
 
-  constructor(libc: Libc) {
+  constructor(libc: Libc, now = () => performance.now()) {
     this.#libc = libc;
+    this.#now = now;
+    this.#countedAt = now();
   }
 
   /** Undefined where it is not found, or where looking for it would cost too much now. */
   find(local: SocketAddr, remote: SocketAddr): number | undefined {
     const key = `${addressText(local)} ${addressText(remote)}`;
-    const known = this.#known.get(key);
-    if (known !== undefined && this.#key(known) === key) return known;
-    const now = performance.now();
-    this.#creditMs = Math.min(SCAN_CREDIT_MS, this.#creditMs + SCAN_SHARE * (now - this.#creditedAt));
-    this.#creditedAt = now;
-    if (this.#creditMs <= 0) return undefined;
-    this.#scan();
-    this.#creditMs -= performance.now() - now;
+    const likely = [this.#known.get(key), ...this.#recent];
+    const fd = likely.find((fd) => fd !== undefined && this.#key(fd) === key) ?? this.#look(key);
+    if (fd !== undefined) this.#recent = [fd, ...this.#recent.filter((one) => one !== fd)].slice(0, MOST_RECENT);
+    return fd;
+  }
+
+  #look(key: string): number | undefined {
+    const now = this.#now();
+    this.#looks = Math.min(MOST_LOOKS, this.#looks + LOOKS_PER_MS * (now - this.#countedAt));
+    this.#countedAt = now;
+    if (this.#looks <= 0) return undefined;
+    this.#known.clear();
+    for (const name of readdirSync("/proc/self/fd")) {
+      this.#looks--;
+      const known = this.#key(Number(name));
+      if (known) this.#known.set(known, Number(name));
+    }
     return this.#known.get(key);
   }
 
-  #scan(): void {
-    this.#known.clear();
-    for (const name of readdirSync("/proc/self/fd")) {
-      const key = isSocket(name) && this.#key(Number(name));
-      if (key) this.#known.set(key, Number(name));
-    }
-  }
-
+  /** Undefined of what is no connection. */
   #key(fd: number): string | undefined {
     const local = nameOf(this.#libc.getsockname, fd);
     const remote = local && nameOf(this.#libc.getpeername, fd);
     return remote && `${addressText(local)} ${addressText(remote)}`;
-  }
-}
-
-function isSocket(fd: string): boolean {
-  try {
-    return readlinkSync(`/proc/self/fd/${fd}`).startsWith("socket:");
-  } catch {
-    return false; // gone since it was listed
   }
 }
 
