@@ -13,7 +13,13 @@ export function afterwards(undo: () => void): () => void {
 }
 
 function undoAll(): void {
-  for (const undo of Array.from(left).reverse()) undo();
+  for (const undo of Array.from(left).reverse()) {
+    try {
+      undo();
+    } catch (error) {
+      console.error(error); // the others are undone all the same
+    }
+  }
 }
 
 // Hooks of tests would come too early: what a file or another hook has made is for more than one test.
