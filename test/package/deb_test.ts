@@ -41,7 +41,7 @@ for (const { name, command } of missing ? [] : executables) {
     const noLintian = !works("lintian", "--version") && "lintian is not here";
     test(
       "lintian finds no error and no warning",
-      { skip: skipped(`deb_test.ts, lintian of ${name}`, noLintian) },
+      { skip: skipped(`deb_test.ts, lintian of ${name}`, noLintian), timeout: 600_000 },
       () => {
         const { status, stdout } = spawnSync("lintian", ["--allow-root", "--fail-on", "error,warning", deb], {
           encoding: "utf8",
