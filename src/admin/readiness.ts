@@ -90,6 +90,8 @@ export interface ThreadVitals {
 export interface Vitals extends ThreadVitals {
   readonly workers: number;
   readonly silentWorkers: number;
+  /** Those of them that have not died: who connects to them waits. */
+  readonly hungWorkers: number;
   /** When any of them was last heard of. */
   readonly heardAt: number;
 }

@@ -4,6 +4,7 @@ import type { RawOptions } from "../config/source.ts";
 import { loadConfig } from "./files/config_file.ts";
 import type { DoctorFlags } from "./doctor/command.ts";
 import type { ExplainFlags } from "./commands/explain.ts";
+import { print } from "./print.ts";
 import { version } from "./version.ts";
 
 /** Shown by `--help`, and by the man page. */
@@ -19,6 +20,9 @@ Each flag can also be a variable (GATE46_LOG_LEVEL) or a key of the file (log_le
 variables the file.
 `;
 
+/** What is wrong is told by main.ts, in one line. */
+const output = { writeErr() {}, writeOut: (text: string) => void print(text) };
+
 /** The command line; what a command does is loaded when it is given. `ended` is told the exit code of one that has one. */
 export function program(entry: URL, ended: (exitCode: number) => void): Command {
   const root = new Command("gate46")
@@ -29,7 +33,7 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
     .helpCommand(false)
     .enablePositionalOptions() // flags behind a command are the command's
     .exitOverride()
-    .configureOutput({ writeErr() {} }) // main.ts says it in one line
+    .configureOutput(output)
     .configureHelp({ helpWidth: 100 })
     .addHelpText("after", examples)
     .action(async (flags: RawOptions) => {
@@ -38,7 +42,7 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
     });
   addFlags(root);
   const command = (name: string, description: string) =>
-    root.command(name).description(description).exitOverride().configureOutput({ writeErr() {} })
+    root.command(name).description(description).exitOverride().configureOutput(output)
       .configureHelp({ helpWidth: 100 });
   command("hash-password", "read a password from standard input and print the line for --users-file")
     .argument("<name>", "the user's name")
@@ -96,7 +100,7 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
     .argument("<shell>", "bash, zsh or fish")
     .action(async (shell: string) => {
       const { completionCommand } = await import("./completion/command.ts");
-      completionCommand(root, shell);
+      await completionCommand(root, shell);
     });
   const examined = command("doctor", "say what this host can do with that configuration, and what to change")
     .option("--json", "for machines")

@@ -77,7 +77,6 @@ export const options = {
     group: where,
     help: "who knows what is in it may read all of --admin, end sessions, drain and reload",
     path: true,
-    fixed: true,
   }),
   metricsPerUser: toggle({ group: where, help: "count sessions and bytes of each of the first 100 users on /metrics" }),
   takeOver: one("PID", parseCount, {

@@ -79,4 +79,23 @@ for (const target of targets.filter(onLinuxEngine)) {
       rmSync(folder, { recursive: true });
     },
   );
+
+  test(`${target.name}: a worker that hangs holds up neither a reload nor the end`, {
+    skip,
+    timeout: 60_000,
+  }, async () => {
+    const gateway = await start(target, ["--listen=127.0.0.1:0", "--admin=off", "--workers=2", "--drain=0s"]);
+    const hung = await stopThread(workersOf(gateway.child.pid!)[0]!);
+    gateway.signal("SIGHUP");
+    await until(
+      "it is told",
+      () => /not reloaded problem="Cannot reload: a worker does not/.test(gateway.output()),
+      30_000,
+    );
+    gateway.signal("SIGTERM");
+    await until("it ends", () => /info drained cut=0\n$/.test(gateway.output()));
+    hung.letGo(); // as long as it is held the kernel keeps what has ended
+    assert.equal(await gateway.exited, 0);
+    assert.doesNotMatch(gateway.output(), /fault/);
+  });
 }

@@ -98,6 +98,17 @@ for (const target of targets) {
     assert.deepEqual([refused.code, refused.stderr], [2, `gate46: Cannot write ${folder}/none/log: ENOENT\n`]);
   });
 
+  test(`log, ${target.name}: a FIFO that nobody reads is refused, and does not keep it for ever`, {
+    skip: skipped("a FIFO", target.name === "gate46-deno" && "Deno 2.4 does not heed O_NONBLOCK"),
+  }, async () => {
+    const folder = mkdtempSync(join(tmpdir(), "gate46-log-"));
+    const file = join(folder, "fifo");
+    assert.equal(spawnSync("mkfifo", [file]).status, 0);
+    const { code, stderr } = await run(target, [...local, `--log-file=${file}`]);
+    assert.deepEqual([code, stderr], [2, `gate46: Cannot write ${file}: ENXIO\n`]);
+    rmSync(folder, { recursive: true });
+  });
+
   test(`log, ${target.name}: a full disk costs lines, and no session`, { skip: noFull }, async () => {
     const echo = await echoServer("127.0.0.1");
     const addr = { host: "127.0.0.1", port: await freePort() };

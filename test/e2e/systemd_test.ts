@@ -65,6 +65,7 @@ for (const target of targets.filter(onLinuxEngine)) {
       const flags = ["--listen=systemd:socks", "--listen=systemd:tcp", "--admin=off", "--allow=127.0.0.1"];
       const gateway = await startActivated(target, sockets, flags);
       assert.deepEqual(gateway.addrs, [sockets.socks, sockets.tcp]);
+      assert.match(gateway.output(), /warning sockets of systemd are not used: who connects there waits names=other\n/);
       for (let reloads = 0; reloads < 2; reloads++) {
         for (let i = 0; i < 10; i++) await reaches(i % 2 ? sockets.socks : sockets.tcp, echo.addr);
         gateway.signal("SIGHUP");

@@ -49,6 +49,7 @@ for (const target of targets.filter(onLinuxEngine)) {
         ]);
         const before = served;
         await until("the successor serves", () => served > before + 50);
+        await until("it is told", () => /info handed over drains_in=1\.500s\n/.test(predecessor.output()));
         if (i > 0) assert.equal(await predecessor.exited, 0);
         else {
           lasting.write("!");

@@ -7,6 +7,9 @@ import { type Bench, descriptorCount, type Suite } from "./suite.ts";
 const MIB = 1 << 20;
 const HELLO = new TextEncoder().encode("hello");
 
+/** Descriptors that an adapter may keep for what its next relays move: 16 pipes. How many those before needed at a time nobody knows. */
+const KEPT = 32;
+
 /** A client and a server with a relay between them; `near` and `far` are the relay's own sockets. */
 interface Relayed {
   readonly client: Socket;
@@ -274,14 +277,15 @@ export function relayContract(suite: Suite): void {
     const before = suite.subject.real ? descriptorCount() : 0;
     await Promise.all(Array.from({ length: 200 }, (_, i) => one(i)));
     if (!suite.subject.real) return;
-    await until("the descriptors are given back", () => descriptorCount() <= before + 1);
+    await until("the descriptors are given back", () => descriptorCount() <= before + KEPT + 1);
   });
 
   suite.test("relays that end by a reset or idle leave no descriptor", async (bench) => {
+    const tooMuch = new Uint8Array(8 * MIB);
     const one = async (how: "reset" | "idle" | "stuck") => {
       const { client, server, end } = await relayed(bench, { idleMs: how === "reset" ? 30_000 : 100 });
       if (how === "reset") client.reset();
-      if (how === "stuck") client.write(new Uint8Array(16 * MIB)).catch(() => {});
+      if (how === "stuck") client.write(tooMuch).catch(() => {});
       assert.equal(await end, how === "reset" ? "reset" : "idle");
       if (how === "stuck") return () => [client, server].forEach((socket) => socket.close());
       client.close();
@@ -292,9 +296,9 @@ export function relayContract(suite: Suite): void {
     const before = descriptorCount();
     await Promise.all(Array.from({ length: 30 }, (_, i) => one(i % 2 ? "reset" : "idle")));
     await until("the descriptors are given back", () => descriptorCount() <= before + 1);
-    const ends = await Promise.all(Array.from({ length: 5 }, () => one("stuck")));
+    const ends = await Promise.all(Array.from({ length: KEPT }, () => one("stuck")));
     const ownOfTest = 2 * ends.length;
-    await until("those of stuck relays are given back", () => descriptorCount() <= before + ownOfTest + 1);
+    await until("those of stuck relays are given back", () => descriptorCount() <= before + ownOfTest + KEPT + 1);
     for (const end of ends) end();
   }, "descriptors");
 }

@@ -12,6 +12,7 @@ export function facts(changes: Partial<Facts> = {}): Facts {
     accept: undefined,
     workers: 2,
     silentWorkers: 0,
+    hungWorkers: 0,
     heardAt: 999_000,
     names: noNamesFacts,
     probesNames: false,

@@ -1,4 +1,3 @@
-import process from "node:process";
 import type { Health, Part } from "../../admin/readiness.ts";
 import type { SessionView, Status } from "../../admin/status.ts";
 import { ConfigError } from "../../config/error.ts";
@@ -7,15 +6,17 @@ import { NetError } from "../../net/error.ts";
 import { readAdminToken } from "../files/admin_token.ts";
 import { type Answer, askAdmin } from "./admin_request.ts";
 import { loadConfig } from "../files/config_file.ts";
+import { print } from "../print.ts";
 
 /** `gate46 healthcheck`: for where there is neither a shell nor curl. Resolves with the exit code. */
 export async function healthcheck(flags: RawOptions): Promise<number> {
-  const { ready, state, sessions, parts } = parsed(await ask(flags, "GET", "/readyz")) as Health;
-  process.stdout.write(`${state}, ${sessions} sessions\n`);
+  const { ready, state, sessions, parts } = parsed<Health>(await ask(flags, "GET", "/readyz"), "parts");
+  let text = `${state}, ${sessions} sessions\n`;
   for (const [name, part] of Object.entries(parts) as [string, Part | boolean][]) {
     if (typeof part === "boolean" || part.ok) continue;
-    process.stdout.write(`${name}: ${part.detail}${part.since === undefined ? "" : `, since ${part.since}`}\n`);
+    text += `${name}: ${part.detail}${part.since === undefined ? "" : `, since ${part.since}`}\n`;
   }
+  await print(text);
   return ready ? 0 : 1;
 }
 
@@ -27,7 +28,7 @@ export async function sessionsCommand(
   json: boolean,
 ): Promise<number> {
   if (verb === undefined) {
-    const { sessions } = checked(await ask(flags, "GET", "/api/status?sessions=1000000")) as Status;
+    const { sessions } = checked<Status>(await ask(flags, "GET", "/api/status?sessions=1000000"), "sessions");
     await print(json ? `${JSON.stringify(sessions)}\n` : table(sessions));
     return 0;
   }
@@ -35,14 +36,14 @@ export async function sessionsCommand(
   if (which === "user" || which === "client") {
     if (name === undefined) throw new ConfigError(`Cannot end sessions: say which ${which}'s`);
     const query = new URLSearchParams({ [which]: name });
-    const { ended } = checked(await ask(flags, "DELETE", `/api/sessions?${query}`)) as { ended: number };
-    process.stdout.write(`${ended} ended\n`);
+    const answer = await ask(flags, "DELETE", `/api/sessions?${query}`);
+    await print(`${checked<{ readonly ended: number }>(answer, "ended").ended} ended\n`);
     return 0;
   }
   if (which === undefined || !/^\d+$/.test(which)) {
     throw new ConfigError(`Cannot end session '${which ?? ""}': not a number (nor user NAME, nor client IP)`);
   }
-  checked(await ask(flags, "DELETE", `/api/sessions/${which}`));
+  checked<{ readonly ended: number }>(await ask(flags, "DELETE", `/api/sessions/${which}`), "ended");
   return 0;
 }
 
@@ -68,27 +69,22 @@ function locally(host: string): readonly string[] {
   return [host === "0.0.0.0" ? "127.0.0.1" : host];
 }
 
-function checked({ status, text }: Answer): unknown {
+function checked<T>(answer: Answer, field: keyof T): T {
+  const { status } = answer;
   if (status === 401) throw new NetError("other", "Cannot do that: --admin-token-file has another token");
-  const said = parsed({ status, text });
-  if (status < 300) return said;
-  throw new NetError("other", (said as { error: string }).error);
+  if (status < 300) return parsed<T>(answer, field);
+  throw new NetError("other", parsed<{ readonly error: string }>(answer, "error").error);
 }
 
-/** What is JSON, as all answers but bearer-auth's are. */
-function parsed({ status, text }: Answer): unknown {
+/** What is JSON, as all answers but bearer-auth's are, with that field in it. Throws NetError for somebody else's. */
+function parsed<T>({ status, text }: Answer, field: keyof T): T {
   try {
-    const said: unknown = JSON.parse(text);
-    if (typeof said === "object" && said !== null) return said;
+    const said = JSON.parse(text);
+    if (said[field] !== undefined) return said;
   } catch {
-    // Somebody else's.
+    // Not JSON.
   }
   throw new NetError("other", `Cannot understand the answer (status ${status}): is that gate46?`);
-}
-
-/** Resolves when it has left: on Bun the end of the process would cut what a pipe has no room for yet. */
-function print(text: string): Promise<void> {
-  return new Promise((resolve) => process.stdout.on("error", () => resolve()).write(text, () => resolve()));
 }
 
 function table(sessions: readonly SessionView[]): string {

@@ -25,6 +25,7 @@ export function askAdmin(addr: SocketAddr, method: string, path: string, token: 
     const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
     const asking = request({ ...to, method, path, headers, agent: false }, (answer) => {
       const chunks: Buffer[] = [];
+      answer.on("error", () => fail("its answer has no end"));
       answer.on("data", (chunk: Buffer) => chunks.push(chunk));
       answer.on("end", () => {
         clearTimeout(late);

@@ -4,6 +4,7 @@ import type { RawOptions } from "../../config/source.ts";
 import { loadConfig, loadConfigFile } from "../files/config_file.ts";
 import { readNamedFiles } from "../files/named_files.ts";
 import { exposedSecrets } from "../files/secret_files.ts";
+import { print } from "../print.ts";
 import { refuseSocketOptions } from "../service/socket_options.ts";
 
 /**
@@ -15,12 +16,12 @@ export async function checkCommand(path: string): Promise<void> {
   if (loaded.config.engine === "portable") refuseSocketOptions(loaded.config);
   await readNamedFiles(loaded);
   for (const warning of exposedSecrets(loaded)) process.stderr.write(`gate46: warning: ${warning}\n`);
-  process.stdout.write(`${path} is valid\n`);
+  await print(`${path} is valid\n`);
 }
 
 /** `gate46 config`: what holds, and who says so. Rejects with ConfigError. */
 export async function configCommand(flags: RawOptions): Promise<void> {
   const { effective, config, file } = await loadConfig(flags);
   const { printConfig } = await import("../../config/print.ts");
-  process.stdout.write(printConfig(effective, config.users, (path) => resolve(path), file));
+  await print(printConfig(effective, config.users, (path) => resolve(path), file));
 }

@@ -1,4 +1,3 @@
-import process from "node:process";
 import type { Config } from "../../config/config.ts";
 import { ConfigError } from "../../config/error.ts";
 import type { RawOptions } from "../../config/source.ts";
@@ -15,6 +14,7 @@ import { AddressType, Command, commandName } from "../../protocol/codes.ts";
 import { ProtocolError } from "../../protocol/errors.ts";
 import { loadConfig } from "../files/config_file.ts";
 import { type Naming, openNaming } from "../service/names.ts";
+import { print } from "../print.ts";
 import { loadUsers } from "../files/users_file.ts";
 
 /** What `gate46 explain` is told beside the options that are anyone's. */
@@ -138,5 +138,5 @@ function deny(reason: string): number {
 }
 
 function say(line: string): void {
-  process.stdout.write(`${line}\n`);
+  void print(`${line}\n`);
 }

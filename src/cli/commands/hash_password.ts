@@ -2,6 +2,7 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
 import { ConfigError } from "../../config/error.ts";
+import { print } from "../print.ts";
 import { usersFileLine } from "../files/users_file.ts";
 
 /** `gate46 hash-password NAME`: reads a password, prints the line for --users-file. */
@@ -15,7 +16,7 @@ export async function hashPasswordCommand(name: string): Promise<void> {
   if (password.length === 0 || password.length > 255) {
     throw new ConfigError("Cannot hash the password: it has to have 1 to 255 octets");
   }
-  process.stdout.write(`${await usersFileLine(name, password)}\n`);
+  await print(`${await usersFileLine(name, password)}\n`);
 }
 
 /** One line of standard input, empty at its end; on a terminal after a prompt, edited but without echo. */

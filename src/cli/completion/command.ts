@@ -1,6 +1,6 @@
-import process from "node:process";
 import type { Command } from "commander";
 import { ConfigError } from "../../config/error.ts";
+import { print } from "../print.ts";
 import { bashScript } from "./bash.ts";
 import { fishScript } from "./fish.ts";
 import { type Grammar, grammarOf, shells } from "./grammar.ts";
@@ -13,8 +13,8 @@ const scripts: Readonly<Record<(typeof shells)[number], (grammar: Grammar) => st
 };
 
 /** `gate46 completion SHELL`: the script that completes the command line of `program` there. */
-export function completionCommand(program: Command, shell: string): void {
+export async function completionCommand(program: Command, shell: string): Promise<void> {
   const known = shells.find((name) => name === shell);
   if (!known) throw new ConfigError(`Cannot complete in '${shell}': it is none of ${shells.join(", ")}`);
-  process.stdout.write(scripts[known](grammarOf(program)));
+  await print(scripts[known](grammarOf(program)));
 }

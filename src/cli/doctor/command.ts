@@ -1,8 +1,8 @@
-import process from "node:process";
 import type { RawOptions } from "../../config/source.ts";
 import { loadConfig } from "../files/config_file.ts";
 import { readNamedFiles } from "../files/named_files.ts";
 import { filesWithSecrets } from "../files/secret_files.ts";
+import { print } from "../print.ts";
 import { diagnose } from "./diagnose.ts";
 import type { Finding } from "./finding.ts";
 import { thisHost } from "./host.ts";
@@ -25,7 +25,7 @@ export async function doctor(options: RawOptions, { json = false, online = false
   try {
     const found = await diagnose(host, { config, secretFiles: filesWithSecrets(loaded), online });
     const good = found.every(({ level }) => level !== "problem");
-    process.stdout.write(json ? `${JSON.stringify({ ok: good, findings: found })}\n` : found.map(lines).join(""));
+    await print(json ? `${JSON.stringify({ ok: good, findings: found })}\n` : found.map(lines).join(""));
     return good ? 0 : 1;
   } finally {
     host.close();

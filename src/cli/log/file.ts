@@ -1,41 +1,38 @@
-import { closeSync, fstatSync, openSync, statSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, statSync } from "node:fs";
 import { ConfigError } from "../../config/error.ts";
 
 /** Group and others: who may read logs is in the owner's group. */
 const MODE = 0o640;
 
+/** Appends, and does not wait where a FIFO has no reader: nothing could end the program then. */
+const FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | (constants.O_NONBLOCK ?? 0);
+
 /** A file that lines are appended to, by this thread and by others. Where it was moved away, as logrotate does, a new one is begun. */
 export class LogFile {
   readonly #path: string;
-  #fd: number;
+  #fd: number | undefined;
 
-  /** Throws ConfigError. */
   constructor(path: string) {
     this.#path = path;
-    try {
-      this.#fd = openSync(path, "a", MODE);
-    } catch (error) {
-      throw new ConfigError(`Cannot write ${path}: ${(error as { code?: string }).code ?? error}`);
-    }
   }
 
-  /** To write to now. */
+  /** To write to now. Throws ConfigError where there has never been one. */
   get fd(): number {
-    if (this.#moved()) {
-      try {
-        const next = openSync(this.#path, "a", MODE);
-        closeSync(this.#fd);
-        this.#fd = next;
-      } catch {
-        // The one that was moved is better than none.
-      }
+    const former = this.#fd;
+    if (former !== undefined && !this.#moved(former)) return former;
+    try {
+      this.#fd = openSync(this.#path, FLAGS, MODE);
+      if (former !== undefined) closeSync(former);
+      return this.#fd;
+    } catch (error) {
+      if (former !== undefined) return former; // one that was moved is better than none
+      throw new ConfigError(`Cannot write ${this.#path}: ${(error as { code?: string }).code ?? error}`);
     }
-    return this.#fd;
   }
 
-  #moved(): boolean {
+  #moved(fd: number): boolean {
     try {
-      const [here, there] = [fstatSync(this.#fd), statSync(this.#path)];
+      const [here, there] = [fstatSync(fd), statSync(this.#path)];
       return here.ino !== there.ino || here.dev !== there.dev;
     } catch {
       return true;

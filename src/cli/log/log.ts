@@ -1,4 +1,5 @@
 import process from "node:process";
+import { isMainThread } from "node:worker_threads";
 import { configure, getLogger } from "@logtape/logtape";
 import type { Config } from "../../config/config.ts";
 import type { DropReason, Emit, SessionRecord } from "../../events.ts";
@@ -8,7 +9,7 @@ import { addressText } from "../../protocol/address.ts";
 import { commandName, methodName, Reply, replyLabel } from "../../protocol/codes.ts";
 import { type ClientNaming, clientNaming, household } from "./clients.ts";
 import { LogFile } from "./file.ts";
-import { destinationOf, lineFormat } from "./format.ts";
+import { type Destination, destinationOf, lineFormat } from "./format.ts";
 import { LogOutput } from "./output.ts";
 import { LogSampling } from "./sampling.ts";
 
@@ -18,11 +19,18 @@ const STDERR = 2;
 
 /**
  * Turns events into log lines on standard error or in a file. No credential but the user's name is ever in one. Rejects
- * with ConfigError where the file cannot be written.
+ * with ConfigError where the file cannot be written, but in a worker: one that replaces another has clients to serve, and
+ * counts its lines as lost until there is a file.
  */
 export async function startLog(config: LogConfig, clock: Clock): Promise<Emit> {
   const to = config.logFile === undefined ? { fd: STDERR } : new LogFile(config.logFile);
-  const format = lineFormat(config.logFormat, destinationOf(to.fd, process.env), process.env);
+  let destination: Destination = { terminal: false, journal: false };
+  try {
+    destination = destinationOf(to.fd, process.env);
+  } catch (error) {
+    if (isMainThread) throw error;
+  }
+  const format = lineFormat(config.logFormat, destination, process.env);
   const line = (level: "info" | "warning", message: string, properties: Record<string, unknown>) =>
     format({
       category: log.category,
@@ -182,6 +190,6 @@ function errorText(error: unknown): string {
   return error instanceof Error ? error.stack ?? error.message : String(error);
 }
 
-function seconds(ms: number): string {
+export function seconds(ms: number): string {
   return `${(ms / 1_000).toFixed(3)}s`;
 }

@@ -14,17 +14,22 @@ export interface Admin {
   close(): Promise<void>;
 }
 
-/** Rejects with NetError. */
+/** `token` is asked for at each request: it may be another by then. Rejects with NetError. */
 export async function startAdmin(
   addr: SocketAddr,
   source: AdminSource,
-  { token, mode }: { readonly token: string | undefined; readonly mode: number },
+  { token, mode }: { token(): string | undefined; readonly mode: number },
 ): Promise<Admin> {
-  const access = { token, exposed: !isLoopback(addr.host), unix: addr.unix !== undefined };
-  let app: Promise<{ readonly fetch: Fetch }> | undefined; // loaded for who asks first: clients do not wait for it
+  const reached = { exposed: !isLoopback(addr.host), unix: addr.unix !== undefined };
+  let current: { readonly token: string | undefined; readonly app: Promise<{ readonly fetch: Fetch }> } | undefined;
   const fetch: Fetch = async (request) => {
-    app ??= import("../../admin/app.ts").then(({ adminApp }) => adminApp(source, access));
-    return await (await app).fetch(request);
+    const access = { ...reached, token: token() };
+    if (!current || current.token !== access.token) {
+      // Loaded for who asks first: clients do not wait for it.
+      const app = import("../../admin/app.ts").then(({ adminApp }) => adminApp(source, access));
+      current = { token: access.token, app };
+    }
+    return await (await current.app).fetch(request);
   };
   const otherwise = addr.host === "::" ? { host: "0.0.0.0", port: addr.port } : undefined;
   const spec = { addr, optional: false, ...otherwise && { otherwise } };

@@ -7,19 +7,26 @@ import type { SocketAddr } from "../../net/socket.ts";
 import { addressText } from "../../protocol/address.ts";
 import type { LoadedConfig } from "../files/config_file.ts";
 import type { Service, Wanted } from "../service/service.ts";
-import { readTlsFiles, tlsFilesOf } from "../files/tls_files.ts";
+import { readAdminToken } from "../files/admin_token.ts";
+import { readTlsFiles } from "../files/tls_files.ts";
 import { log } from "../log/log.ts";
 import { exposedSecrets } from "../files/secret_files.ts";
 import type { Systemd } from "../systemd/systemd.ts";
 import { loadUsers } from "../files/users_file.ts";
 
-/** Has a service serve by what the configuration says now. */
+/** What the program goes by: the configuration, and who may move it by the admin endpoint. A reload changes both at once. */
+export interface Holding {
+  loaded: LoadedConfig;
+  adminToken: string | undefined;
+}
+
+/** Has the program go by what the configuration says now. */
 export class Reload {
   readonly #service: Service;
   readonly #load: () => Promise<LoadedConfig>;
   readonly #emit: Emit;
   readonly #systemd: Systemd;
-  #holds: LoadedConfig;
+  readonly #holds: Holding;
   #last: Promise<unknown> = Promise.resolve();
   /** One that has not begun yet: whoever wants another means this one. */
   #next: Promise<readonly string[]> | undefined;
@@ -27,7 +34,7 @@ export class Reload {
 
   constructor(
     service: Service,
-    holds: LoadedConfig,
+    holds: Holding,
     load: () => Promise<LoadedConfig>,
     emit: Emit,
     systemd: Systemd,
@@ -41,21 +48,7 @@ export class Reload {
 
   /** What holds. */
   get config(): Config {
-    return this.#holds.config;
-  }
-
-  /** Those that the configuration which holds was read from. */
-  get files(): readonly string[] {
-    const { config, text } = this.#holds;
-    const named = [
-      text.file?.path,
-      config.usersFile,
-      config.dnsCa,
-      ...tlsFilesOf(config),
-      ...config.users.map((user) => user.passwordFile),
-      ...Object.keys(text.secrets),
-    ];
-    return named.filter((path) => path !== undefined);
+    return this.#holds.loaded.config;
   }
 
   /** The program is ending: nothing is reloaded any more. Resolves when what is under way is over. */
@@ -80,17 +73,18 @@ export class Reload {
     this.#systemd.reloading();
     try {
       const loaded = await this.#load();
-      refuseEmptied(this.#holds, loaded);
-      refuseFixed(this.#holds, loaded);
+      refuseEmptied(this.#holds.loaded, loaded);
+      refuseFixed(this.#holds.loaded, loaded);
+      const adminToken = readAdminToken(loaded.config.adminTokenFile);
       await this.#service.reload(await wantedOf(loaded));
-      this.#holds = loaded;
+      Object.assign(this.#holds, { loaded, adminToken });
     } catch (error) {
       if (!(error instanceof ConfigError || error instanceof NetError)) this.#emit({ type: "fault", error });
       return this.#refused(error instanceof ConfigError ? error.problems : [(error as Error).message]);
     } finally {
       if (!this.#ending) this.#systemd.ready();
     }
-    for (const warning of exposedSecrets(this.#holds)) log.warning(warning);
+    for (const warning of exposedSecrets(this.#holds.loaded)) log.warning(warning);
     const after = this.#service.addrs;
     this.#emit({ type: "reloaded", opened: without(after, before), closed: without(before, after) });
     return [];

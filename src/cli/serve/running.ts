@@ -16,6 +16,7 @@ import { wallMs } from "../service/wall_clock.ts";
 const notStarted: Vitals = {
   workers: 0,
   silentWorkers: 0,
+  hungWorkers: 0,
   heardAt: -Infinity,
   names: noNamesFacts,
   accept: undefined,
@@ -114,9 +115,9 @@ export class Running implements AdminSource {
     return service && [...await service.metrics(), this.#metrics.snapshot()];
   }
 
-  /** Whether every thread that serves clients still does something. */
+  /** Whether it is alive and no thread hangs; one that has died is replaced, and takes nobody else along. */
   isWell(): boolean {
-    return !this.#service || this.#service.vitals().silentWorkers === 0;
+    return this.alive() && (this.#service?.vitals() ?? notStarted).hungWorkers === 0;
   }
 
   async status(sessions: WantedSessions): Promise<Status | undefined> {

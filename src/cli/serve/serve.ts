@@ -5,16 +5,17 @@ import { openKernel, openNet } from "../../net/mod.ts";
 import type { Libc } from "../../net/linux/libc.ts";
 import { systemClock } from "../../net/clock.ts";
 import { Activation } from "../systemd/activation.ts";
-import { readAdminToken } from "../files/admin_token.ts";
 import { startAdmin } from "./admin.ts";
 import type { Emit } from "../../events.ts";
+import { readAdminToken } from "../files/admin_token.ts";
 import { watchFiles } from "../files/file_watch.ts";
+import { namedFiles } from "../files/named_files.ts";
 import { checkPredecessor, takeOverFrom, unlessTaken, whenFree } from "./take_over.ts";
 import { HostWatch } from "./host_watch.ts";
 import type { LoadedConfig } from "../files/config_file.ts";
 import { startLocalService } from "../service/local_service.ts";
-import { log, startLog, stopLog } from "../log/log.ts";
-import { Reload, wantedOf } from "./reload.ts";
+import { log, seconds, startLog, stopLog } from "../log/log.ts";
+import { type Holding, Reload, wantedOf } from "./reload.ts";
 import { Running } from "./running.ts";
 import { exposedSecrets } from "../files/secret_files.ts";
 import { refuseSocketOptions } from "../service/socket_options.ts";
@@ -36,8 +37,10 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
   listenToSignals(running); // before clients can take all descriptors, which Deno's first signal listener needs too
   const loaded = await load();
   const { config } = loaded;
+  const holds: Holding = { loaded, adminToken: readAdminToken(config.adminTokenFile) };
+  const watched = () => holds.loaded.config.watch ? namedFiles(holds.loaded) : [];
+  const unwatch = watchFiles(watched, () => void running.reload()); // what changes while it starts is not missed
   const wanted = await wantedOf(loaded);
-  const adminToken = readAdminToken(config.adminTokenFile);
   const toLog = await startLog(config, systemClock);
   for (const warning of exposedSecrets(loaded)) log.warning(warning);
   const emit: Emit = (event) => {
@@ -45,11 +48,17 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
     running.listen(event);
   };
   const activation = Activation.take();
-  const systemd = await Systemd.open(running);
+  const unused = activation.names.filter((name) =>
+    !config.listen.some(({ systemd }) => systemd === "*" || systemd === name)
+  );
+  if (unused.length > 0) {
+    log.warning("sockets of systemd are not used: who connects there waits", { names: unused.join(",") });
+  }
   const { takeOver } = config;
+  const systemd = await Systemd.open(running, takeOver !== undefined);
   if (takeOver !== undefined) checkPredecessor(takeOver);
   const openAdmin = () =>
-    config.admin && startAdmin(config.admin, running, { token: adminToken, mode: config.unixMode });
+    config.admin && startAdmin(config.admin, running, { token: () => holds.adminToken, mode: config.unixMode });
   const openAdminIfFree = () => takeOver === undefined ? openAdmin() : unlessTaken(async () => await openAdmin());
   let admin = await openAdminIfFree();
   const own = admin ? [admin.addr] : config.admin ? [config.admin] : [];
@@ -57,18 +66,17 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
   const service = kernel
     ? await startThreadedService(kernel, entry, wanted, own, activation, emit)
     : await startLocalService(wanted, () => own, emit);
-  const reload = new Reload(service, loaded, load, emit, systemd);
+  const reload = new Reload(service, holds, load, emit, systemd);
   const host = config.admin && new HostWatch(await openNet(), service);
   await host?.look();
   running.started(service, reload, host);
   if (takeOver === undefined) systemd.ready();
   else if (running.stopped) systemd.close(); // the predecessor stays, and systemd is its
   else {
-    systemd.ready(true);
+    systemd.ready();
     takeOverFrom(takeOver);
     void whenFree(async () => admin ??= await openAdmin(), () => running.stopped);
   }
-  const unwatch = watchFiles(() => reload.config.watch ? reload.files : [], () => void reload.run());
   await running.stopping;
   unwatch();
   const { drainMs, drainDelayMs } = reload.config;
@@ -79,7 +87,10 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
     admin = undefined;
   } else systemd.stopping(lingerMs + drainMs);
   await reload.end(); // which might open what is to be closed
-  if (lingerMs > 0) await new Promise((resolve) => setTimeout(resolve, lingerMs));
+  if (lingerMs > 0) {
+    log.info(running.handedOver ? "handed over" : "told to stop", { drains_in: seconds(lingerMs) });
+    await new Promise((resolve) => setTimeout(resolve, lingerMs));
+  }
   running.drains(drainMs);
   const uncount = countDown(running, emit);
   await service.drain(drainMs);

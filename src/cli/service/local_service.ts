@@ -77,7 +77,7 @@ export async function startLocalService(
     get dnsServers() {
       return current.naming.servers;
     },
-    vitals: () => ({ ...watch.vitals, workers: 1, silentWorkers: 0, heardAt: wallMs() }),
+    vitals: () => ({ ...watch.vitals, workers: 1, silentWorkers: 0, hungWorkers: 0, heardAt: wallMs() }),
     metrics: () => Promise.resolve([metrics.snapshot()]),
     activity: (sessions) => Promise.resolve(activity.activity(systemClock.now(), sessions)),
     endSessions: (unwanted) => Promise.resolve(gateway.endSessions((session) => isUnwanted(unwanted, session))),

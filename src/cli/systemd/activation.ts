@@ -20,9 +20,9 @@ export class Activation {
     return new Activation(Array.from({ length: count }, (_, i) => names[i] || "unknown"));
   }
 
-  /** For messages. */
-  get names(): string {
-    return Array.from(new Set(this.#names)).join(", ");
+  /** Each once. */
+  get names(): readonly string[] {
+    return Array.from(new Set(this.#names));
   }
 
   get all(): readonly number[] {

@@ -7,6 +7,9 @@ import { monotonicUsec, sendToUnix } from "../../net/linux/notify_socket.ts";
 /** How often systemd is told how many sessions there are, where that has changed (ms). */
 const STATUS_MS = 5_000;
 
+/** A watchdog that nobody has told of waits as long, or longer; where there is none nobody minds (ms). */
+const UNKNOWN_WATCHDOG_MS = 10_000;
+
 /** What ending takes besides the time that sessions have (ms). */
 const ENDING_MS = 10_000;
 
@@ -21,32 +24,42 @@ export class Systemd {
   readonly #watched: Watched;
   readonly #libc: Libc | undefined;
   readonly #path: string;
+  readonly #succeeds: boolean;
   readonly #timers: ReturnType<typeof setInterval>[] = [];
   #status = "";
   #closed = false;
 
-  private constructor(watched: Watched, libc: Libc | undefined, path: string) {
+  private constructor(watched: Watched, libc: Libc | undefined, path: string, succeeds: boolean) {
     this.#watched = watched;
     this.#libc = libc;
     this.#path = path;
+    this.#succeeds = succeeds;
   }
 
-  /** Takes what the environment says out of it: it is for this process, and none that it may start. */
-  static async open(watched: Watched, environment = process.env, pid = process.pid): Promise<Systemd> {
+  /**
+   * Takes what the environment says out of it: it is for this process, and none that it may start. Who succeeds another has not
+   * been started as the service's main process, and is not told that there is a watchdog.
+   */
+  static async open(
+    watched: Watched,
+    succeeds: boolean,
+    environment = process.env,
+    pid = process.pid,
+  ): Promise<Systemd> {
     const { NOTIFY_SOCKET: path = "", WATCHDOG_USEC, WATCHDOG_PID } = environment;
     for (const name of ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"]) delete environment[name];
-    const systemd = new Systemd(watched, /^[/@]./.test(path) ? await openKernel() : undefined, path);
+    const systemd = new Systemd(watched, /^[/@]./.test(path) ? await openKernel() : undefined, path, succeeds);
     if (!systemd.#libc) return systemd;
     systemd.#every(STATUS_MS, () => systemd.#tellStatus());
     const forThis = WATCHDOG_PID === undefined || WATCHDOG_PID === String(pid);
-    const withinMs = forThis ? Number(WATCHDOG_USEC ?? 0) / 1_000 : 0;
+    const withinMs = forThis && WATCHDOG_USEC ? Number(WATCHDOG_USEC) / 1_000 : succeeds ? UNKNOWN_WATCHDOG_MS : 0;
     if (withinMs > 0) systemd.#every(withinMs / 2, () => systemd.#tellAlive());
     return systemd;
   }
 
   /** It serves; as the service's main process, where it succeeds another. */
-  ready(succeeds = false): void {
-    this.#tell("READY=1", ...succeeds ? [`MAINPID=${process.pid}`] : []);
+  ready(): void {
+    this.#tell("READY=1", ...this.#succeeds ? [`MAINPID=${process.pid}`] : []);
     this.#tellStatus();
   }
 

@@ -90,7 +90,10 @@ export class ClaimedPorts {
     const what = `systemd${name === "*" ? "" : `:${name}`}`;
     const descriptors = this.#activation.descriptors(name);
     if (descriptors.length === 0) {
-      throw new NetError("other", `Cannot listen on ${what}: it has passed ${this.#activation.names || "no sockets"}`);
+      throw new NetError(
+        "other",
+        `Cannot listen on ${what}: it has passed ${this.#activation.names.join(", ") || "no sockets"}`,
+      );
     }
     return descriptors.map((descriptor) => {
       const listener = inheritedListener(this.#libc, descriptor);

@@ -81,11 +81,14 @@ export async function startWorker({ port, number, setup, successors, ...start }:
       case "end-sessions":
         return gateway.endSessions((session) => isUnwanted(order.unwanted, session));
       case "reload":
-        return reload(order.setup);
+        return inTurn(() => reload(order.setup));
       case "drain":
-        return drain(order.deadlineMs);
+        return inTurn(() => drain(order.deadlineMs));
     }
   });
+  // A reload that is given up, since another worker cannot, is followed by the one that takes it back.
+  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = (act: () => Promise<unknown>) => last = last.catch(() => {}).then(act);
   const ear = emittingEar(emit);
   const net = linuxNet(engine);
   const departures = new Departures();

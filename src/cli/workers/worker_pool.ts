@@ -10,7 +10,7 @@ import type { Emit } from "../../events.ts";
 import type { Authenticator } from "../../gateway/methods.ts";
 import { clearRegion, countersMemory } from "../../gateway/limits/counters.ts";
 import { Cut } from "../../net/cut.ts";
-import { NetError } from "../../net/error.ts";
+import { NetError, type NetErrorKind } from "../../net/error.ts";
 import { DescriptorOwners } from "../../net/linux/descriptor_owners.ts";
 import type { Libc } from "../../net/linux/libc.ts";
 import type { SocketAddr, Successors } from "../../net/socket.ts";
@@ -30,6 +30,9 @@ const FIRST_RESTART_MS = 100, LAST_RESTART_MS = 10_000, SETTLED_MS = 60_000;
 
 /** How long a look at a worker waits for it (ms): it may be busy, or just gone. */
 const LOOK_MS = 1_000;
+
+/** A worker hangs that has not done so long after it could have what it is told to (ms): a reload, or the end of a drain. */
+const DONE_MS = 5_000;
 
 /** A question to a DNS server is given up after so long (ms); who asks has given up before. */
 const DNS_MS = 5_000;
@@ -130,12 +133,12 @@ export class WorkerPool {
 
   /** A worker that died and is not replaced yet counts as silent. */
   vitals(): Vitals {
-    const since = wallMs() - WORKER_SILENT_MS;
-    const heard = this.#members.flatMap((member) => member && member.heardAt >= since ? [member] : []);
+    const heard = this.#heard();
     const known = heard.flatMap(({ vitals }) => vitals ?? []);
     return {
       workers: this.#options.count,
       silentWorkers: this.#options.count - heard.length,
+      hungWorkers: this.#members.filter((member) => member !== undefined).length - heard.length,
       heardAt: this.#heardAt,
       names: allNames(known.map(({ names }) => names)),
       accept: allAccept(known.flatMap(({ accept }) => accept ?? [])),
@@ -166,7 +169,9 @@ export class WorkerPool {
       await this.#giveAll(next);
     } catch (error) {
       const restored = this.#newGeneration(next.setup.generation + 1, { ...former, setup: former.setup });
-      await this.#giveAll(restored).catch((error) => this.#options.emit({ type: "fault", error }));
+      await this.#giveAll(restored).catch((error) => {
+        if (!isOf(error, "timed-out")) this.#options.emit({ type: "fault", error });
+      });
       this.#closeIfUnneeded(next);
       throw error;
     }
@@ -179,7 +184,7 @@ export class WorkerPool {
     emit({ type: "draining", sessions: this.sessionCount, deadlineMs });
     const cuts = await Promise.all(this.#members.map((member, number) => {
       const had = Atomics.load(this.#sessions, number);
-      return member?.exchange.ask({ type: "drain", deadlineMs }).catch(() => had);
+      return member && ask(member, { type: "drain", deadlineMs }, deadlineMs + DONE_MS).catch(() => had);
     }));
     for (const { naming } of this.#generations.values()) naming.close();
     emit({ type: "drained", cut: cuts.reduce<number>((sum, cut) => sum + (cut as number | undefined ?? 0), 0) });
@@ -203,10 +208,11 @@ export class WorkerPool {
       if (!member) return;
       next.needed.add(member);
       try {
-        await member.exchange.ask({ type: "reload", setup: next.setup });
+        await ask(member, { type: "reload", setup: next.setup }, DONE_MS);
       } catch (error) {
+        if (isOf(error, "timed-out")) throw error; // it has this, and what follows, when it goes on
         this.#retire(next, member);
-        if (!(error instanceof NetError && error.kind === "closed")) throw error; // who died is replaced by one that has it
+        if (!isOf(error, "closed")) throw error; // who died is replaced by one that has it
       }
     }));
   }
@@ -329,7 +335,9 @@ export class WorkerPool {
     member.exchange.abandon();
     member.desk.abandon();
     for (const generation of this.#generations.values()) this.#retire(generation, member);
-    if (this.#draining || member.wakeFd === undefined) return; // one that never listened is told to who started it
+    const listened = member.wakeFd !== undefined;
+    member.wakeFd = undefined; // its number is somebody else's from now on, and answers to questions of the dead are under way
+    if (this.#draining || !listened) return; // one that never listened is told to who started it
     emit({ type: "worker-died", worker: number, sessions: lost, error: cause });
     this.#replaceLater(number, performance.now() - member.startedAt);
   }
@@ -345,23 +353,43 @@ export class WorkerPool {
     }, this.#restartMs);
   }
 
-  /** What the workers answer that do within a moment. */
+  /** Those that said how they are not long ago. */
+  #heard(): readonly Member[] {
+    const since = wallMs() - WORKER_SILENT_MS;
+    return this.#members.filter((member) => member !== undefined).filter(({ heardAt }) => heardAt >= since);
+  }
+
+  /** What the workers answer that do within a moment; who is known to hang would only have more to do later. */
   async #look(order: Order): Promise<ReadonlyMap<Member, unknown>> {
     const answers = new Map<Member, unknown>();
-    let late = () => {};
-    const enough = new Promise<void>((resolve) => late = resolve);
-    const timer = setTimeout(late, LOOK_MS);
-    const all = Promise.all(this.#members.map(async (member) => {
-      const answer = await member?.exchange.ask(order).catch(() => undefined);
-      if (member && answer !== undefined) answers.set(member, answer);
-    }));
-    await Promise.race([all, enough]);
-    clearTimeout(timer);
-    return new Map(answers);
+    await Promise.all(
+      this.#heard().map(async (member) => {
+        const answer = await ask(member, order, LOOK_MS).catch(() => undefined);
+        if (answer !== undefined) answers.set(member, answer);
+      }),
+    );
+    return answers;
   }
 }
 
 const wake = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
+
+/** What that worker answers. Rejects with NetError: "timed-out" where that takes longer than `ms`, "closed" where it dies. */
+async function ask({ exchange }: Member, order: Order, ms: number): Promise<unknown> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new NetError("timed-out", `Cannot ${order.type}: a worker does not answer`)), ms);
+  });
+  try {
+    return await Promise.race([exchange.ask(order), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function isOf(error: unknown, kind: NetErrorKind): boolean {
+  return error instanceof NetError && error.kind === kind;
+}
 
 async function askWithin(ms: number, server: Transport, question: DnsQuestion): Promise<DnsReply> {
   const late = new Cut();

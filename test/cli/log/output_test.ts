@@ -36,9 +36,8 @@ function output(to: { fd: number }) {
 describe("A log file", () => {
   test("is for its owner, who writes, and its group", { skip: process.platform === "win32" }, () => {
     const path = join(folder, "mode");
-    const file = new LogFile(path);
+    closeSync(new LogFile(path).fd);
     assert.equal(statSync(path).mode & 0o777, 0o640 & ~process.umask());
-    closeSync(file.fd);
   });
 
   test("is appended to, and begun anew where it was moved away or removed", async () => {
@@ -62,18 +61,27 @@ describe("A log file", () => {
     const inner = join(folder, "inner");
     mkdirSync(inner);
     const path = join(inner, "log");
-    const { clock, out } = output(new LogFile(path));
+    const file = new LogFile(path);
+    const { clock, out } = output(file);
+    assert.ok(file.fd > 0);
     renameSync(inner, `${inner}.1`);
     out.add("one\n");
     await clock.advance(50);
     assert.equal(readFileSync(join(`${inner}.1`, "log"), "utf8"), "one\n");
   });
 
-  test("that cannot be is told", () => {
-    assert.throws(() => new LogFile(join(folder, "none", "log")), {
-      name: "ConfigError",
-      message: `Cannot write ${join(folder, "none", "log")}: ENOENT`,
-    });
+  test("that cannot be is told, and is begun once it can", async () => {
+    const path = join(folder, "none", "log");
+    const file = new LogFile(path);
+    assert.throws(() => file.fd, { name: "ConfigError", message: `Cannot write ${path}: ENOENT` });
+    const { clock, out } = output(file);
+    out.add("one\n");
+    await clock.advance(50);
+    assert.equal(out.lostInAll, 1);
+    mkdirSync(join(folder, "none"));
+    out.add("two\n");
+    await clock.advance(50);
+    assert.match(readFileSync(path, "utf8"), /^\n?two\n/);
   });
 });
 

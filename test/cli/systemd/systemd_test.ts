@@ -21,7 +21,7 @@ test("the watchdog is told as long as the threads are well, and no longer", { sk
   let well = true, asked = 0;
   const environment = { NOTIFY_SOCKET: path, WATCHDOG_USEC: "40000", WATCHDOG_PID: "7", OTHER: "stays" };
   const watched = { health: healthWith(3), isWell: () => (asked++, well) };
-  const systemd = await Systemd.open(watched, environment, 7);
+  const systemd = await Systemd.open(watched, false, environment, 7);
   assert.deepEqual(environment, { OTHER: "stays" });
   await until("it is told that all is well", () => receiver.said().split("WATCHDOG=1").length > 3);
   well = false;
@@ -39,17 +39,35 @@ test("a watchdog that is not for this process is not told", { skip }, async () =
   const receiver = await receiveAt(path);
   const isWell = () => assert.fail("nobody is to ask");
   const environment = { NOTIFY_SOCKET: path, WATCHDOG_USEC: "1000", WATCHDOG_PID: "8" };
-  const systemd = await Systemd.open({ health: healthWith(0), isWell }, environment, 7);
-  systemd.ready(true);
-  await until("it is ready", () => receiver.said().includes(`READY=1 MAINPID=${process.pid}`));
+  const systemd = await Systemd.open({ health: healthWith(0), isWell }, false, environment, 7);
+  systemd.ready();
+  await until("it is ready", () => receiver.said().includes("READY=1"));
   systemd.close();
+  receiver.stop();
+});
+
+test("who succeeds another becomes the main process, and tells a watchdog that nobody has told it of", {
+  skip,
+  timeout: 30_000,
+}, async () => {
+  const path = `@gate46-${process.pid}-${Math.random()}`;
+  const receiver = await receiveAt(path);
+  const watched = { health: healthWith(0), isWell: () => true };
+  for (const others of [{}, { WATCHDOG_USEC: "1000", WATCHDOG_PID: "8" }]) {
+    const systemd = await Systemd.open(watched, true, { NOTIFY_SOCKET: path, ...others }, 7);
+    const told = receiver.said().length;
+    systemd.ready();
+    await until("it is ready", () => receiver.said().includes(`READY=1 MAINPID=${process.pid}`));
+    await until("the watchdog is told", () => receiver.said().slice(told).includes("WATCHDOG=1"));
+    systemd.close();
+  }
   receiver.stop();
 });
 
 test("where nobody is to be told, nothing happens", async () => {
   for (const environment of [{}, { NOTIFY_SOCKET: "vsock:2:1234" }, { NOTIFY_SOCKET: "/nowhere/notify" }]) {
     const watched = { health: healthWith(0), isWell: () => true };
-    const systemd = await Systemd.open(watched, { ...environment, WATCHDOG_USEC: "1000000" }, 7);
+    const systemd = await Systemd.open(watched, false, { ...environment, WATCHDOG_USEC: "1000000" }, 7);
     systemd.reloading();
     systemd.ready();
     systemd.stopping(1);
@@ -68,7 +86,7 @@ test("sockets are taken by their names, once, and only those passed to this proc
     [6],
     [],
   ]);
-  assert.equal(activation.names, "a, b, unknown");
+  assert.deepEqual(activation.names, ["a", "b", "unknown"]);
   for (const [pid, count] of [["8", "1"], ["7", "x"], ["7", "-1"], ["7", "99999"], [undefined, "1"]] as const) {
     const strange = { ...pid !== undefined && { LISTEN_PID: pid }, LISTEN_FDS: count };
     assert.deepEqual(Activation.take(strange, 7).all, []);

@@ -4,8 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { exposition, formats } from "../../../src/admin/aggregate.ts";
-import { WorkerPool } from "../../../src/cli/workers/worker_pool.ts";
+import { type Provision, WorkerPool } from "../../../src/cli/workers/worker_pool.ts";
 import type { Event } from "../../../src/events.ts";
+import type { Libc } from "../../../src/net/linux/libc.ts";
 import { type ClaimedPort, claimPort } from "../../../src/net/linux/tcp_listener.ts";
 import { claimUnix } from "../../../src/net/linux/unix_listener.ts";
 import type { SocketAddr } from "../../../src/net/socket.ts";
@@ -25,24 +26,30 @@ function descriptors(): number {
   return readdirSync("/proc/self/fd").length;
 }
 
-async function startPool(
-  count: number,
-  events: Event[],
-  { addr, descriptor }: ClaimedPort = claimPort(libc!, {}, { host: "127.0.0.1", port: 0 }),
-): Promise<{ pool: WorkerPool; addr: SocketAddr }> {
-  const flags = { allow: ["127.0.0.1"], logLevel: "error" };
-  const emit = (event: Event) => void events.push(event);
-  const pool = await WorkerPool.start({ libc: libc!, entry, count, emit }, {
+function provision(
+  { addr, descriptor }: ClaimedPort,
+  { resolver = new MemoryResolver(), ...flags }: { resolver?: MemoryResolver; allow?: string[]; logFile?: string } = {},
+): Provision {
+  return {
     setup: {
-      config: { environment: {}, flags, secrets: {} },
+      config: { environment: {}, flags: { allow: ["127.0.0.1"], logLevel: "error", ...flags }, secrets: {} },
       listen: [{ addr, descriptor, tls: false }],
       otherListeners: [],
     },
-    naming: { resolver: new MemoryResolver(), servers: [], close: () => {} },
+    naming: { resolver, servers: [], close: () => {} },
     source: { open: () => assert.fail("no TLS here"), close: () => {} },
     authenticator: undefined,
-  });
-  return { pool, addr };
+  };
+}
+
+async function startPool(
+  count: number,
+  events: Event[],
+  port: ClaimedPort = claimPort(libc!, {}, { host: "127.0.0.1", port: 0 }),
+): Promise<{ pool: WorkerPool; addr: SocketAddr }> {
+  const emit = (event: Event) => void events.push(event);
+  const pool = await WorkerPool.start({ libc: libc!, entry, count, emit }, provision(port));
+  return { pool, addr: port.addr };
 }
 
 /** A session that echoes, through the pool. */
@@ -52,6 +59,17 @@ async function echoing(addr: SocketAddr, echo: SocketAddr): Promise<Tcp> {
   client.write(Uint8Array.of(1, 2, 3));
   assert.deepEqual([...await client.read(3)], [1, 2, 3]);
   return client;
+}
+
+/** Has the only worker hang; `hung` resolves when it goes on. */
+async function hang(pool: WorkerPool, addr: SocketAddr): Promise<{ readonly hung: Promise<unknown> }> {
+  const hung = ask(addr, Command.Connect, "hang.example", 80).catch(() => {});
+  await until("it does not answer", async () => {
+    const before = performance.now();
+    await pool.metrics();
+    return performance.now() - before > 900;
+  });
+  return { hung };
 }
 
 test(
@@ -128,12 +146,7 @@ test("what a worker has counted counts on when it hangs or has died, and its gau
     await endOne();
     await until("one more is counted", async () => (await figures()).ended === 3 + deaths);
   }
-  const hung = ask(addr, Command.Connect, "hang.example", 80).catch(() => {});
-  await until("it does not answer", async () => {
-    const before = performance.now();
-    await figures();
-    return performance.now() - before > 900;
-  });
+  const { hung } = await hang(pool, addr);
   assert.equal((await figures()).ended, 5);
   staying.close();
   await pool.drain(0);
@@ -151,6 +164,116 @@ test("a worker that hangs is known to, and known again when it goes on", { skip,
   await until("it goes on", () => pool.vitals().silentWorkers === 0, 20_000);
   await pool.drain(0);
   await hung;
+});
+
+test("a worker that hangs holds up neither a reload nor the end, and has what was taken back when it goes on", {
+  skip,
+  timeout: 90_000,
+}, async () => {
+  const events: Event[] = [];
+  const echo = await echoServer("127.0.0.1");
+  const port = claimPort(libc!, {}, { host: "127.0.0.1", port: 0 });
+  const { pool, addr } = await startPool(1, events, port);
+  let { hung } = await hang(pool, addr);
+  await assert.rejects(pool.reload(provision(port, { allow: [] })), {
+    kind: "timed-out",
+    message: "Cannot reload: a worker does not answer",
+  });
+  await hung;
+  (await echoing(addr, echo.addr)).close();
+  await pool.reload(provision(port, { allow: [] }));
+  const { client, reply } = await ask(addr, Command.Connect, echo.addr.host, echo.addr.port);
+  assert.equal(reply.reply, Reply.NotAllowed);
+  client.close();
+
+  ({ hung } = await hang(pool, addr));
+  const startedAt = performance.now();
+  await pool.drain(0);
+  assert.ok(performance.now() - startedAt < 10_000);
+  assert.equal(events.at(-1)?.type, "drained");
+  assert.equal(events.some(({ type }) => type === "fault"), false);
+  await hung;
+  echo.close();
+});
+
+test("a worker that dies at a reload, or as it drains, holds up neither, and is replaced by one that has all", {
+  skip,
+  timeout: 60_000,
+}, async () => {
+  const events: Event[] = [];
+  const echo = await echoServer("127.0.0.1");
+  const port = claimPort(libc!, {}, { host: "127.0.0.1", port: 0 });
+  const { pool, addr } = await startPool(2, events, port);
+  const die = () => ask(addr, Command.Connect, "die.example", 80).catch(() => {});
+  const deaths = () => events.filter(({ type }) => type === "worker-died").length;
+  for (let i = 1; i <= 4; i++) {
+    const died = die();
+    for (let j = 0; j < 5; j++) await pool.reload(provision(port, { allow: i % 2 ? [] : ["127.0.0.1"] }));
+    await died;
+    await until("the death is told", () => deaths() === i);
+    await until("another is there", () => pool.vitals().silentWorkers === 0);
+    const wanted = i % 2 ? Reply.NotAllowed : Reply.Succeeded;
+    for (let j = 0; j < 10; j++) {
+      const { client, reply } = await ask(addr, Command.Connect, echo.addr.host, echo.addr.port);
+      assert.equal(reply.reply, wanted);
+      client.close();
+    }
+  }
+  const sessions = await Promise.all(Array.from({ length: 6 }, () => echoing(addr, echo.addr)));
+  const dying = Promise.all([die(), die()]);
+  const startedAt = performance.now();
+  const drained = pool.drain(2_000);
+  await dying;
+  await drained;
+  assert.ok(performance.now() - startedAt < 6_000);
+  assert.equal(events.at(-1)?.type, "drained");
+  for (const client of sessions) client.close();
+  echo.close();
+});
+
+test(
+  "a worker serves though the log's file cannot be opened, as where its folder is gone by then",
+  { skip },
+  async () => {
+    const echo = await echoServer("127.0.0.1");
+    const port = claimPort(libc!, {}, { host: "127.0.0.1", port: 0 });
+    const pool = await WorkerPool.start(
+      { libc: libc!, entry, count: 1, emit: () => {} },
+      provision(port, { logFile: "/nowhere/gate46.log" }),
+    );
+    (await echoing(port.addr, echo.addr)).close();
+    await until("it has ended", () => pool.sessionCount === 0);
+    await pool.drain(0);
+    echo.close();
+  },
+);
+
+test("nothing is written to the descriptors of a worker that died, which others have by then", { skip }, async () => {
+  const events: Event[] = [], written: number[] = [];
+  const resolver = new MemoryResolver();
+  resolver.set("slow.example", "silent");
+  const port = claimPort(libc!, {}, { host: "127.0.0.1", port: 0 });
+  const write: Libc["write"] = (fd, ...bytes) => (written.push(fd), libc!.write(fd, ...bytes));
+  const emit = (event: Event) => {
+    events.push(event);
+    if (event.type !== "worker-died") return;
+    written.length = 0;
+    resolver.answer("slow.example", ["127.0.0.1"]);
+  };
+  const pool = await WorkerPool.start(
+    { libc: { ...libc!, write }, entry, count: 1, emit },
+    provision(port, { resolver }),
+  );
+  const asking = ask(port.addr, Command.Connect, "slow.example", 80).catch(() => {});
+  await until("it is asked for", () => resolver.asked.includes("slow.example"));
+  await ask(port.addr, Command.Connect, "die.example", 80).catch(() => {});
+  await asking;
+  await until("the death is told", () => events.some(({ type }) => type === "worker-died"));
+  assert.deepEqual([pool.vitals().silentWorkers, pool.vitals().hungWorkers], [1, 0]);
+  await new Promise((resolve) => setTimeout(resolve, 0)); // the answer to the dead would be on its way by now
+  assert.deepEqual(written, []);
+  await until("another is there", () => pool.vitals().silentWorkers === 0);
+  await pool.drain(0);
 });
 
 test("workers accept from one unix socket, and one that died leaves nobody waiting", { skip }, async () => {
