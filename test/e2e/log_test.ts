@@ -101,12 +101,11 @@ for (const target of targets) {
   test(`log, ${target.name}: a FIFO that nobody reads is refused, and does not keep it for ever`, {
     skip: skipped("a FIFO", target.name === "gate46-deno" && "Deno 2.4 does not heed O_NONBLOCK"),
   }, async () => {
-    const folder = mkdtempSync(join(tmpdir(), "gate46-log-"));
+    const folder = temporaryFolder("log");
     const file = join(folder, "fifo");
     assert.equal(spawnSync("mkfifo", [file]).status, 0);
     const { code, stderr } = await run(target, [...local, `--log-file=${file}`]);
     assert.deepEqual([code, stderr], [2, `gate46: Cannot write ${file}: ENXIO\n`]);
-    rmSync(folder, { recursive: true });
   });
 
   test(`log, ${target.name}: a full disk costs lines, and no session`, { skip: noFull }, async () => {
