@@ -137,6 +137,12 @@ export function allActivity(threads: readonly Activity[], most: number): Activit
   };
 }
 
+/** What stays of a thread that has died. */
+export function lastActivity({ relays, ...activity }: Activity): Activity {
+  const ended = Object.fromEntries(relayTypes.map((type) => [type, { ...relays[type], sessions: 0 }]));
+  return { ...activity, sessionCount: 0, matchCount: 0, sessions: [], relays: ended as Activity["relays"] };
+}
+
 /** Of more than `most` the youngest half and, of the others, those that moved the most; in their order. */
 function some<T>(youngestFirst: readonly T[], most: number, octets: (session: T) => number): readonly T[] {
   if (youngestFirst.length <= most) return youngestFirst;

@@ -29,9 +29,20 @@ export interface AdminSource {
 /** Sessions that are told where nobody says how many. */
 const MAX_SESSIONS = 1_000;
 
+/** All is of this moment, none of it is for other sites, and nothing is to be taken for what it is not. */
+const headersOfAll = {
+  "Cache-Control": "no-store",
+  "Cross-Origin-Resource-Policy": "same-origin",
+  "X-Content-Type-Options": "nosniff",
+} as const;
+
 /** The admin endpoint: for probes, Prometheus and `gate46 sessions`. */
 export function adminApp(source: AdminSource, access: AdminAccess): Hono {
   const app = new Hono();
+  app.use(async (context, next) => {
+    await next();
+    for (const [name, value] of Object.entries(headersOfAll)) context.header(name, value);
+  });
   app.get("/healthz", (context) => {
     const alive = source.alive();
     return context.json({ alive }, alive ? 200 : 503);
@@ -62,7 +73,6 @@ export function adminApp(source: AdminSource, access: AdminAccess): Hono {
     const asked = Number(sessions);
     const most = Number.isInteger(asked) && asked >= 0 ? asked : MAX_SESSIONS;
     const status = await source.status({ most, filter: filterOf(context) });
-    context.header("Cache-Control", "no-store");
     return status ? context.json(status) : context.json({ error: "not started" }, 503);
   });
   const change = changeAccess(access);
@@ -87,7 +97,18 @@ export function adminApp(source: AdminSource, access: AdminAccess): Hono {
     source.drain();
     return context.json({ draining: true }, 202);
   });
+  app.notFound((context) => {
+    const { method, path } = context.req;
+    const allowed = ["GET", "POST", "DELETE"].filter((method) => serves(app, method, path));
+    if (allowed.length === 0) return context.json({ error: `Cannot ${method} ${path}: there is none` }, 404);
+    context.header("Allow", allowed.join(", ").replace("GET", "GET, HEAD"));
+    return context.json({ error: `Cannot ${method} ${path}: it takes ${allowed.join(" and ")}` }, 405);
+  });
   return app;
+}
+
+function serves(app: Hono, method: string, path: string): boolean {
+  return app.router.match(method, path)[0].some(([[, route]]) => route.method === method);
 }
 
 /** Not all of one that has no end: each session is held against each word of it, in the thread that serves it. */

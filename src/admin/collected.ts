@@ -37,6 +37,7 @@ export class Collection {
 
 /** What threads that are gone have counted, `last` the last of them; gauges tell of now, and are left out. */
 export function countedSoFar(gone: Snapshot, last: Snapshot): Snapshot {
+  if (last.length === 0) return gone; // it died before anyone asked it
   return last.filter(({ type }) => type !== "gauge").map((metric) => {
     const before = gone.find(({ name }) => name === metric.name)?.values ?? [];
     return { ...metric, values: addedUp([...before, ...metric.values]) };

@@ -1,11 +1,16 @@
 import { type Collection, keyOf, labelled, type Sample } from "./collected.ts";
 
+/** The labels' values in the order of their names. */
+export type Observe = (value: number, ...values: readonly string[]) => void;
+
 export interface DistributionOptions {
   readonly name: string;
   readonly help: string;
   readonly labels: readonly string[];
   /** Upper bounds, in their order. */
   readonly buckets: readonly number[];
+  /** What counts beside what was observed: asked at each scrape. */
+  readonly now?: (observe: Observe) => void;
 }
 
 interface Observed {
@@ -13,8 +18,11 @@ interface Observed {
   /** By bucket, not added up; the last is of what is beyond all. */
   readonly counts: number[];
   count: number;
+  /** In millionths: a sum of whole numbers is the same in any order, and never falls by its last digit. */
   sum: number;
 }
+
+const MILLION = 1e6;
 
 /** A histogram by labels. */
 export class Distribution {
@@ -27,25 +35,31 @@ export class Distribution {
     collection.add({ name, help, type: "histogram", samples: () => this.#samples() });
   }
 
-  /** The labels' values in the order of their names. */
-  observe(value: number, ...values: readonly string[]): void {
+  readonly observe: Observe = (value, ...values) => this.#observeIn(this.#observed, value, values);
+
+  #observeIn(all: Map<string, Observed>, value: number, values: readonly string[]): void {
     const { buckets } = this.#options;
     const key = keyOf(values);
-    let observed = this.#observed.get(key);
+    let observed = all.get(key);
     if (!observed) {
       observed = { values, counts: new Array(buckets.length + 1).fill(0), count: 0, sum: 0 };
-      this.#observed.set(key, observed);
+      all.set(key, observed);
     }
     let at = 0;
     while (at < buckets.length && value > buckets[at]!) at++;
     observed.counts[at]!++;
     observed.count++;
-    observed.sum += value;
+    observed.sum += Math.round(value * MILLION);
   }
 
   #samples(): readonly Sample[] {
-    const { name, labels: names, buckets } = this.#options;
-    return Array.from(this.#observed.values()).flatMap(({ values, counts, count, sum }): readonly Sample[] => {
+    const { name, labels: names, buckets, now } = this.#options;
+    let all = this.#observed;
+    if (now) {
+      all = new Map(Array.from(all, ([key, of]) => [key, { ...of, counts: [...of.counts] }]));
+      now((value, ...values) => this.#observeIn(all, value, values));
+    }
+    return Array.from(all.values()).flatMap(({ values, counts, count, sum }): readonly Sample[] => {
       const labels = labelled(names, values);
       let below = 0;
       const bounds = [...buckets, "+Inf"].map((le, i) => {
@@ -54,7 +68,7 @@ export class Distribution {
       });
       return [
         ...bounds,
-        { labels, value: sum, metricName: `${name}_sum` },
+        { labels, value: sum / MILLION, metricName: `${name}_sum` },
         { labels, value: count, metricName: `${name}_count` },
       ];
     });

@@ -2,7 +2,7 @@ import { AddressType, Command, commandName, Reply, replyLabel } from "../protoco
 import { type DropReason, type Emit, type Event, relayType, type SessionEnd, type SessionRecord } from "../events.ts";
 import type { ByteCounts } from "../net/socket.ts";
 import { Collection, keyOf, type Sample, type Snapshot } from "./collected.ts";
-import { Distribution } from "./distribution.ts";
+import { Distribution, type DistributionOptions, type Observe } from "./distribution.ts";
 import { type Add, Tally, type TallyOptions } from "./tally.ts";
 
 const relayTypes = ["A", "B", "C", "D"], directions = ["up", "down"] as const;
@@ -42,6 +42,8 @@ export class Metrics {
   readonly #collection = new Collection();
   readonly #live: ReadonlySet<SessionRecord>;
   #users: ReadonlySet<string> | undefined;
+  /** Whom sessions count for that were there when that changed: a counter does not fall. */
+  readonly #formerUsers = new WeakMap<SessionRecord, string | undefined>();
   readonly #sessions = this.#counter("sessions_ended_total", "Sessions ended, by how", ["end"]);
   readonly #turnedAway = this.#counter("clients_turned_away_total", "Connections closed before a session", ["reason"]);
   readonly #handshakes = this.#counter(
@@ -49,9 +51,30 @@ export class Metrics {
     "Sessions that ended before their request was there, and not by the client",
     ["reason"],
   );
-  readonly #requests = this.#counter("requests_total", "Requests, by command", ["command"]);
-  readonly #replies = this.#counter("replies_total", "Final replies, by command and code", ["command", "reply"]);
-  readonly #relays = this.#counter("relays_total", "Relays, by relay type of RFC 3089", ["relay"]);
+  readonly #requests = this.#tally({
+    name: "requests_total",
+    help: "Requests, by command",
+    labels: ["command"],
+    now: (add) => {
+      for (const { command } of this.#live) if (command) add(1, commandName(command));
+    },
+  });
+  readonly #replies = this.#tally({
+    name: "replies_total",
+    help: "Final replies, by command and code",
+    labels: ["command", "reply"],
+    now: (add) => {
+      for (const session of this.#live) if (isAnswered(session)) addReply(add, session);
+    },
+  });
+  readonly #relays = this.#tally({
+    name: "relays_total",
+    help: "Relays, by relay type of RFC 3089",
+    labels: ["relay"],
+    now: (add) => {
+      for (const { relayType } of this.#live) if (relayType) add(1, relayType);
+    },
+  });
   readonly #bytes = this.#moving("bytes_total", "Payload relayed: up is towards the destination", "counts");
   readonly #datagrams = this.#moving("datagrams_total", "UDP datagrams relayed", "datagrams");
   readonly #dropped = this.#tally({
@@ -67,32 +90,32 @@ export class Metrics {
     name: "user_bytes_total",
     help: "Payload relayed, by user",
     labels: ["user", "direction"],
-    now: (add) => this.#addMoved(add, "counts", ({ username }) => this.#user(username)),
+    now: (add) => this.#addMoved(add, "counts", (session) => this.#user(session)),
   });
   readonly #cache = this.#counter("dns_cache_lookups_total", "Names asked of the cache of DNS answers", ["outcome"]);
   readonly #faults = this.#counter("faults_total", "Errors that nobody foresaw", []);
   readonly #acceptFailures = this.#counter("accept_failures_total", "Failed accepts, as without descriptors", []);
-  readonly #dial = this.#histogram(
-    "dial_seconds",
-    "From request to connection or failure, with resolving; CONNECT only",
-    ["relay", "outcome"],
-    [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-  );
-  readonly #dns = this.#histogram(
-    "dns_seconds",
-    "Questions to the system's resolver and to DNS servers, without those that the cache answered",
-    ["transport", "outcome"],
-    [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
-  );
-  readonly #duration = this.#histogram("session_seconds", "How long sessions that relayed have lasted", ["relay"], [
-    0.1,
-    1,
-    10,
-    60,
-    600,
-    3_600,
-    86_400,
-  ]);
+  readonly #dial = this.#histogram({
+    name: "dial_seconds",
+    help: "From request to connection or failure, with resolving; CONNECT only",
+    labels: ["relay", "outcome"],
+    buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    now: (observe) => {
+      for (const session of this.#live) if (isAnswered(session)) observeDial(observe, session);
+    },
+  });
+  readonly #dns = this.#histogram({
+    name: "dns_seconds",
+    help: "Questions to the system's resolver and to DNS servers, without those that the cache answered",
+    labels: ["transport", "outcome"],
+    buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+  });
+  readonly #duration = this.#histogram({
+    name: "session_seconds",
+    help: "How long sessions that relayed have lasted",
+    labels: ["relay"],
+    buckets: [0.1, 1, 10, 60, 600, 3_600, 86_400],
+  });
   readonly #upstreams = new Map<string, Sample>();
 
   /** `live` are the sessions under way; one that ends is no longer among them when that is told here. */
@@ -149,7 +172,11 @@ export class Metrics {
 
   /** From now on these users have counts of their own, and all others one together; none have where it is undefined. */
   nameUsers(users: readonly string[] | undefined): void {
+    for (const session of this.#live) {
+      if (session.username !== undefined) this.#formerUsers.set(session, this.#user(session));
+    }
     this.#users = users && new Set(users);
+    if (!users) { for (const total of [this.#userSessions, this.#userBytes]) total.clear(); }
   }
 
   readonly listen: Emit = (event: Event) => {
@@ -185,15 +212,14 @@ export class Metrics {
   };
 
   #close(session: SessionRecord): void {
-    const { relayType: relay, end, reply, dialMs, counts, datagrams } = session;
-    const command = session.command && commandName(session.command);
+    const { relayType: relay, command, end, counts, datagrams } = session;
     this.#sessions.add(1, end!);
-    if (command) this.#requests.add(1, command);
+    if (command) this.#requests.add(1, commandName(command));
     else if (handshakeFailures.has(end!)) this.#handshakes.add(1, end!);
-    if (reply !== undefined) this.#replies.add(1, command ?? "none", labelOf(reply));
-    if (dialMs !== undefined) this.#dial.observe(dialMs / 1_000, dialledType(session), outcomeOf(reply));
+    addReply(this.#replies.add, session);
+    observeDial(this.#dial.observe, session);
     for (const reason in session.dropped) this.#dropped.add(session.dropped[reason as DropReason]!, reason);
-    const user = end === "authentication-failed" ? undefined : this.#user(session.username); // which anyone can say
+    const user = end === "authentication-failed" ? undefined : this.#user(session); // which anyone can say
     if (user !== undefined) this.#userSessions.add(1, user);
     if (!relay) return;
     this.#relays.add(1, relay);
@@ -206,9 +232,11 @@ export class Metrics {
   }
 
   /** Whom a session counts for; undefined where users are not counted, or nobody was asked. */
-  #user(name: string | undefined): string | undefined {
-    if (!this.#users || name === undefined) return undefined;
-    return this.#users.has(name) ? name : "other";
+  #user(session: SessionRecord): string | undefined {
+    const { username } = session;
+    if (!this.#users || username === undefined) return undefined;
+    if (this.#formerUsers.has(session)) return this.#formerUsers.get(session);
+    return this.#users.has(username) ? username : "other";
   }
 
   #counter(name: string, help: string, labels: readonly string[]): Tally {
@@ -245,9 +273,23 @@ export class Metrics {
     return new Tally(this.#collection, { ...options, name: `gate46_${options.name}` });
   }
 
-  #histogram(name: string, help: string, labels: readonly string[], buckets: readonly number[]): Distribution {
-    return new Distribution(this.#collection, { name: `gate46_${name}`, help, labels, buckets });
+  #histogram(options: DistributionOptions): Distribution {
+    return new Distribution(this.#collection, { ...options, name: `gate46_${options.name}` });
   }
+}
+
+/** Whether a session under way has got its last reply; BIND has two. */
+function isAnswered({ command, relayType }: SessionRecord): boolean {
+  return relayType !== undefined || command === Command.UdpAssociate;
+}
+
+function addReply(add: Add, { command, reply }: SessionRecord): void {
+  if (reply !== undefined) add(1, command ? commandName(command) : "none", labelOf(reply));
+}
+
+function observeDial(observe: Observe, session: SessionRecord): void {
+  const { dialMs, reply } = session;
+  if (dialMs !== undefined) observe(dialMs / 1_000, dialledType(session), outcomeOf(reply));
 }
 
 /** The relay type that came of a dial, or would have; of a name that led nowhere it is not known. */

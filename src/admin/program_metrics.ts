@@ -1,3 +1,4 @@
+import type { Certificate } from "./certificates.ts";
 import type { Emit } from "../events.ts";
 import { Collection, type Snapshot } from "./collected.ts";
 import type { Health } from "./readiness.ts";
@@ -24,6 +25,7 @@ export interface ProgramFacts {
   readonly silentWorkers: number;
   readonly maxSessions: number;
   readonly health: Health;
+  readonly certificates: readonly Certificate[];
   /** Of the main thread. */
   readonly lostLogLines: number;
   readonly figures: Figures;
@@ -91,6 +93,8 @@ export class ProgramMetrics {
       "When the configuration that holds was taken",
       () => this.#reloadedAtSeconds,
     );
+    this.#ofCertificates("expiry", "When the certificate of that option's file expires", ({ until }) => until);
+    this.#ofCertificates("start", "Since when it holds", ({ from }) => from);
     this.#ofProcess();
   }
 
@@ -134,6 +138,18 @@ export class ProgramMetrics {
       "How late the main thread's event loop was at worst, in the last minute",
       ({ figures }) => figures.loopLagSeconds,
     );
+  }
+
+  #ofCertificates(which: string, help: string, at: (one: Certificate) => number): void {
+    this.#tally({
+      name: `gate46_tls_certificate_${which}_timestamp_seconds`,
+      help,
+      labels: ["option"],
+      gauge: true,
+      now: (add) => {
+        for (const one of this.#seen!.certificates) add(at(one) / 1_000, one.option);
+      },
+    });
   }
 
   #gauge(name: string, help: string, value: (facts: ProgramFacts) => number | undefined): void {

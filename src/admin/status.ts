@@ -69,6 +69,14 @@ export interface Activity {
   readonly failed: number;
 }
 
+export interface CertificateView {
+  /** Whose file it is in, as "tls-cert". */
+  readonly option: string;
+  readonly until: string;
+  /** Whether it holds, and not just for some days yet. */
+  readonly good: boolean;
+}
+
 export interface Status extends Activity {
   readonly version: string;
   readonly engine: "linux" | "portable";
@@ -79,6 +87,7 @@ export interface Status extends Activity {
   readonly upstreams: readonly ChainHealth[];
   /** What clients depend on, as /readyz tells it. */
   readonly parts: Parts;
+  readonly certificates: readonly CertificateView[];
   /** How long sessions have to end, once it drains. */
   readonly drainsForMs?: number;
 }

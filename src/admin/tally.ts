@@ -37,6 +37,11 @@ export class Tally {
   }
 
   readonly add: Add = (count, ...values) => addTo(this.#counts, count, values);
+
+  /** Nothing was added yet. */
+  clear(): void {
+    this.#counts.clear();
+  }
 }
 
 function addTo(counts: Counts, count: number, values: readonly string[]): void {

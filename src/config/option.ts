@@ -32,8 +32,8 @@ export interface About {
   readonly notInFile?: boolean;
   /** Settled when the program starts: a reload that changes it is refused. */
   readonly fixed?: boolean;
-  /** The name of a file: in the file it is relative to that file's folder. */
-  readonly path?: boolean;
+  /** The name of a file, with secrets in it or without: in the file it is relative to that file's folder. */
+  readonly path?: "plain" | "secret";
 }
 
 /** An option that is one of the gateway's settings. */

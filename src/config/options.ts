@@ -51,12 +51,12 @@ export const options = {
     group: where,
     help: "listen there: :1080, unix:/run/gate46/socks.sock, systemd, systemd:NAME; socks5s://ADDR for TLS",
   }, "localhost:1080"),
-  tlsCert: one("FILE", asIs, { group: where, help: "the certificate (PEM) that socks5s:// shows", path: true }),
-  tlsKey: one("FILE", asIs, { group: where, help: "its key (PEM)", path: true }),
+  tlsCert: one("FILE", asIs, { group: where, help: "the certificate (PEM) that socks5s:// shows", path: "plain" }),
+  tlsKey: one("FILE", asIs, { group: where, help: "its key (PEM)", path: "secret" }),
   tlsClientCa: one("FILE", asIs, {
     group: where,
     help: "only clients with a certificate of this authority (PEM)",
-    path: true,
+    path: "plain",
   }),
   admin: {
     ...one(
@@ -76,7 +76,7 @@ export const options = {
   adminTokenFile: one("FILE", asIs, {
     group: where,
     help: "who knows what is in it may read all of --admin, end sessions, drain and reload",
-    path: true,
+    path: "secret",
   }),
   metricsPerUser: toggle({ group: where, help: "count sessions and bytes of each of the first 100 users on /metrics" }),
   takeOver: one("PID", parseCount, {
@@ -106,7 +106,7 @@ export const options = {
   usersFile: one("FILE", asIs, {
     group: who,
     help: "ask for those in this file, with hashed passwords (see hash-password)",
-    path: true,
+    path: "secret",
   }),
   from: setting("from", orUndefined(many("PREFIX", parsePrefixValue, { group: who, help: "only clients from there" }))),
   proxyProtocolFrom: setting(
@@ -132,7 +132,7 @@ export const options = {
   dnsCa: one("FILE", asIs, {
     group: names,
     help: "certificates (PEM) of who vouches for tls:// and https://",
-    path: true,
+    path: "plain",
   }),
   host: many("NAME=IP[,IP]", parseHostEntry, { group: names, help: "this name has these addresses" }),
   prefer: one("FAMILY", parseFamily, { group: names, help: "dial ipv4 or ipv6 first, where no rule says otherwise" }),
@@ -161,10 +161,10 @@ export const options = {
   viaCa: one("FILE", asIs, {
     group: onward,
     help: "certificates (PEM) of who vouches for socks5s:// and https://",
-    path: true,
+    path: "plain",
   }),
-  viaCert: one("FILE", asIs, { group: onward, help: "the certificate (PEM) that they are shown", path: true }),
-  viaKey: one("FILE", asIs, { group: onward, help: "its key (PEM)", path: true }),
+  viaCert: one("FILE", asIs, { group: onward, help: "the certificate (PEM) that they are shown", path: "plain" }),
+  viaKey: one("FILE", asIs, { group: onward, help: "its key (PEM)", path: "secret" }),
   probeInterval: time({ group: onward, help: "look after each upstream so often; 0 for never" }, 10_000, 0),
   probeTimeout: time({ group: onward, help: "for an upstream to let a probe in" }, 5_000),
 
@@ -240,7 +240,7 @@ export const options = {
   logFile: one("FILE", asIs, {
     group: output,
     help: "append lines to it, not to standard error; begun anew where it was moved away",
-    path: true,
+    path: "plain",
     fixed: true,
   }),
   logSessions: choice(

@@ -1,14 +1,11 @@
 import { type Address, octetsAddress, parseIp } from "../protocol/address.ts";
-import { discoverPrefix, embedIpv4, extractIpv4, WELL_KNOWN_PREFIX } from "../protocol/nat64.ts";
+import { discoverPrefix, embedIpv4, extractIpv4, WELL_KNOWN_NAME, WELL_KNOWN_PREFIX } from "../protocol/nat64.ts";
 import type { Prefix } from "../protocol/prefix.ts";
 import type { Clock } from "../net/clock.ts";
 import { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
 import type { Net } from "../net/socket.ts";
 import type { Resolver } from "../dns/resolver.ts";
-
-/** What a DNS64 answers with its prefix (RFC 7050 s2.2). */
-const KNOWN_NAME = "ipv4only.arpa";
 
 /** A prefix that was found is asked for again after so long, and one that was not. */
 const FOUND_MS = 600_000, NOT_FOUND_MS = 30_000;
@@ -89,7 +86,7 @@ export class Nat64 {
     const late = new Cut();
     const cancel = clock.after(ASK_MS, () => late.make());
     try {
-      this.#prefixes = prefixesOf(await resolver.resolve(KNOWN_NAME, late));
+      this.#prefixes = prefixesOf(await resolver.resolve(WELL_KNOWN_NAME, late));
     } catch (error) {
       if (error instanceof NetError && error.kind === "no-such-name") this.#prefixes = [];
     } finally {

@@ -68,7 +68,9 @@ function bound(server: Server): void {
 
 /** What comes with a request is left unread: nothing here wants more than its head. */
 async function answer(request: IncomingMessage, response: ServerResponse, fetch: Fetch, addr: SocketAddr) {
-  request.resume();
+  const late = setTimeout(() => request.destroy(), REQUEST_MS); // Deno has no deadline for it once there is an answer
+  const over = () => clearTimeout(late);
+  request.resume().on("end", over).on("close", over);
   try {
     const { status, headers, body } = await fetched(request, fetch, addr);
     response.statusCode = status;

@@ -8,7 +8,10 @@ const lengths = [96, 64, 56, 48, 40, 32] as const;
 /** The prefix that every translator may use (RFC 6052 s2.1). */
 export const WELL_KNOWN_PREFIX = new Prefix(Uint8Array.of(0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), 96);
 
-/** The IPv4 addresses of ipv4only.arpa (RFC 7050 s8.2), which a DNS64 answers inside of its prefix. */
+/** Everyone's DNS knows it, and a DNS64 gives its prefix away by it (RFC 7050 s2.2). */
+export const WELL_KNOWN_NAME = "ipv4only.arpa";
+
+/** Its IPv4 addresses (RFC 7050 s8.2), which a DNS64 answers inside of its prefix. */
 export const WELL_KNOWN_ADDRESSES: readonly Uint8Array[] = [
   Uint8Array.of(192, 0, 0, 170),
   Uint8Array.of(192, 0, 0, 171),

@@ -23,6 +23,7 @@ const status: Status = {
   workers: 1,
   upMs: 0,
   listeners: [],
+  certificates: [],
   upstreams: [],
 };
 
@@ -160,9 +161,10 @@ describe("With a token, the admin endpoint", () => {
   });
 
   test("takes no other method and no other number", async () => {
-    for (const what of ["GET /drain", "GET /reload", "POST /api/status", "DELETE /api/sessions/x"]) {
-      assert.equal((await answer(access, what, bearer)).code, 404, what);
+    for (const what of ["GET /drain", "GET /reload", "POST /api/status", "GET /api/sessions"]) {
+      assert.equal((await answer(access, what, bearer)).code, 405, what);
     }
+    assert.equal((await answer(access, "DELETE /api/sessions/x", bearer)).code, 404);
   });
 
   test("gives as many sessions as are asked for", async () => {

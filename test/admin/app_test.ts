@@ -110,8 +110,25 @@ describe("The admin endpoint", () => {
 
   test("is read only and has nothing else", async () => {
     for (const path of ["/x", "/debug", "/metrics/x", "/../etc/passwd"]) assert.equal((await ask(path)).status, 404);
-    for (const method of ["POST", "PUT", "DELETE"]) {
-      assert.equal((await ask("/healthz", ready, { method })).status, 404, method);
+    for (const method of ["POST", "PUT", "DELETE", "OPTIONS"]) {
+      const response = await ask("/healthz", ready, { method });
+      assert.deepEqual([response.status, response.headers.get("allow")], [405, "GET, HEAD"], method);
+      assert.deepEqual(await response.json(), { error: `Cannot ${method} /healthz: it takes GET` });
     }
+    assert.equal((await ask("/api/sessions/7")).headers.get("allow"), "DELETE");
+    assert.equal((await ask("/drain")).headers.get("allow"), "POST");
+  });
+
+  test("has no answer kept, taken for something else or read by another site", async () => {
+    for (const path of ["/healthz", "/readyz", "/metrics", "/", "/api/status", "/x"]) {
+      const { headers } = await ask(path);
+      assert.deepEqual(
+        ["cache-control", "x-content-type-options", "cross-origin-resource-policy"].map((name) => headers.get(name)),
+        ["no-store", "nosniff", "same-origin"],
+        path,
+      );
+    }
+    const refused = await adminApp(adminSource(), { exposed: true, token: "0123456789abcdef" }).request("/metrics");
+    assert.deepEqual([refused.status, refused.headers.get("cache-control")], [401, "no-store"]);
   });
 });

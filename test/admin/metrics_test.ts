@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { exposition, formats } from "../../src/admin/aggregate.ts";
+import { countedSoFar, type Snapshot } from "../../src/admin/collected.ts";
 import type { SessionRecord } from "../../src/events.ts";
 import { type Counted, counted } from "../support/counted.ts";
 import { sessionRecord } from "../support/session_record.ts";
@@ -103,6 +104,44 @@ describe("Metrics", () => {
     assert.equal((await samples(metrics, "bytes_total"))['bytes_total{relay="C",direction="up"}'], 15);
   });
 
+  test("count requests, replies, relays and dials of sessions under way, each once", async () => {
+    const metrics = counted();
+    const all = async () => {
+      const found = await Promise.all(
+        ["requests_total", "replies_total", "relays_total", "dial_seconds_count", "dial_seconds_sum"].map((name) =>
+          samples(metrics, name)
+        ),
+      );
+      return Object.fromEntries(Object.entries(Object.assign({}, ...found)).filter(([, count]) => count !== 0));
+    };
+    const session = sessionRecord({ command: 1 });
+    metrics.listen({ type: "session-opened", session });
+    assert.deepEqual(await all(), { 'requests_total{command="connect"}': 1 });
+    Object.assign(session, { reply: 0, relayType: "D", dialMs: 20.0004 });
+    const expected = {
+      'requests_total{command="connect"}': 1,
+      'replies_total{command="connect",reply="00 succeeded"}': 1,
+      'relays_total{relay="D"}': 1,
+      'dial_seconds_count{relay="D",outcome="connected"}': 1,
+      'dial_seconds_sum{relay="D",outcome="connected"}': 0.02,
+    };
+    assert.deepEqual(await all(), expected);
+    metrics.listen({ type: "session-closed", session });
+    assert.deepEqual(await all(), expected);
+  });
+
+  test("count the last reply alone: BIND waits for its peer after the first", async () => {
+    const metrics = counted();
+    const session = sessionRecord({ command: 2, reply: 0 });
+    metrics.listen({ type: "session-opened", session });
+    const replies = async () =>
+      Object.entries(await samples(metrics, "replies_total")).filter(([, count]) => count > 0).map(([name]) => name);
+    assert.deepEqual(await replies(), []);
+    session.reply = 6;
+    metrics.listen({ type: "session-closed", session });
+    assert.deepEqual(await replies(), ['replies_total{command="bind",reply="06 TTL expired"}']);
+  });
+
   test("count what was turned away, dropped, failed and unforeseen", async () => {
     const metrics = counted();
     const client = { host: "198.51.100.10", port: 1 };
@@ -183,6 +222,24 @@ describe("Metrics", () => {
     });
   });
 
+  test("count a session for one user all along, and speak of none any more where they are not to", async () => {
+    const metrics = counted();
+    metrics.nameUsers(["ann"]);
+    const sessions = ["ann", "bob"].map((username) =>
+      sessionRecord({ username, relayType: "A", counts: { up: 7, down: 0 } })
+    );
+    for (const session of sessions) metrics.listen({ type: "session-opened", session });
+    const up = async () => Object.entries(await samples(metrics, "user_bytes_total")).filter(([, count]) => count > 0);
+    const before = await up();
+    assert.deepEqual(before.map(([, count]) => count), [7, 7]);
+    metrics.nameUsers(["bob"]);
+    assert.deepEqual(await up(), before);
+    for (const session of sessions) metrics.listen({ type: "session-closed", session });
+    assert.deepEqual(await up(), before);
+    metrics.nameUsers(undefined);
+    assert.deepEqual(await samples(metrics, "user_"), {});
+  });
+
   test("let nothing that a client sent become a label", async () => {
     const metrics = counted();
     ran(metrics, {
@@ -195,6 +252,18 @@ describe("Metrics", () => {
     });
     const text = await exposition([metrics.snapshot()], formats[0]);
     for (const secret of ["SENTINEL", "203.0.113.99", "198.51.100.10"]) assert.ok(!text.includes(secret), secret);
+  });
+
+  test("of threads that died stay, whether or not anyone asked the last of them", () => {
+    const metrics = counted();
+    ran(metrics, { command: 1, dialMs: 5 });
+    const one = countedSoFar([], metrics.snapshot());
+    const total = (snapshot: Snapshot, of: string) =>
+      snapshot.find(({ name }) => name === `gate46_${of}`)!.values.reduce((sum, { value }) => sum + value, 0);
+    assert.equal(total(one, "requests_total"), 1);
+    assert.deepEqual(countedSoFar(one, []), one);
+    assert.equal(total(countedSoFar(one, metrics.snapshot()), "requests_total"), 2);
+    assert.ok(one.every(({ type }) => type !== "gauge"));
   });
 
   test("of two gateways are apart", async () => {

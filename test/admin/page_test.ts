@@ -37,6 +37,7 @@ const status: Status = {
   workers: 2,
   upMs: 90_000,
   listeners: ["[::1]:1080", "unix:/run/s.sock"],
+  certificates: [],
   upstreams: [{ upstream: "abroad", chain: "socks5://192.0.2.1:1080", up: false }],
 };
 
@@ -70,6 +71,17 @@ describe("The status page", () => {
         "down abroad socks5://192.0.2.1:1080",
       ]
     ) assert.ok(text.includes(told), `${told} in ${text}`);
+  });
+
+  test("tells until when certificates hold, first of one that should be another by now", async () => {
+    const certificates = [
+      { option: "via-ca", until: "2026-01-02T03:04:05.000Z", good: true },
+      { option: "tls-cert", until: "2026-02-03T03:04:05.000Z", good: true },
+    ];
+    assert.match(plain((await page({ certificates })).text), / upstreams 0 of 1 up TLS --via-ca until 2026-01-02 /);
+    const { text } = await page({ certificates: [certificates[0]!, { ...certificates[1]!, good: false }] });
+    assert.match(text, /class="bad"><span>TLS<\/span>/);
+    assert.match(plain(text), / TLS --tls-cert until 2026-02-03 /);
   });
 
   test("sorts by what is asked for, and by age otherwise; the same once more turns it round", async () => {

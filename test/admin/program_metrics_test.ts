@@ -25,6 +25,7 @@ const program: ProgramFacts = {
   silentWorkers: 0,
   maxSessions: 10_000,
   health: ready,
+  certificates: [],
   lostLogLines: 3,
   figures,
 };
@@ -54,6 +55,13 @@ describe("ProgramMetrics", () => {
     assert.deepEqual([draining["gate46_ready"], draining["gate46_draining"]], ["0", "1"]);
     assert.equal(draining['gate46_part_ok{part="workers"}'], "0");
     assert.equal(draining['gate46_part_ok{part="draining"}'], undefined);
+  });
+
+  test("tell how long certificates hold, as the field does: in seconds since 1970", async () => {
+    const certificates = [{ option: "tls-cert", from: 1_000_000, until: 1_800_000_000_500 }];
+    const told = await scraped(new ProgramMetrics(() => ({ ...program, certificates })));
+    assert.equal(told['gate46_tls_certificate_start_timestamp_seconds{option="tls-cert"}'], "1000");
+    assert.equal(told['gate46_tls_certificate_expiry_timestamp_seconds{option="tls-cert"}'], "1800000000.5");
   });
 
   test("tell of reloads and of workers that died", async () => {

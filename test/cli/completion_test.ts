@@ -51,7 +51,7 @@ for (const { name, script, command } of shells) {
           cwd: folder,
           encoding: "utf8",
           env: { PATH: "/usr/bin:/bin", HOME: folder, TERM: "dumb" },
-          timeout: 20_000,
+          timeout: 60_000,
         });
         assert.equal(stderr, "");
         return stdout.split("\n").filter(Boolean).sort();

@@ -95,7 +95,7 @@ for (const target of [source, ...executables]) {
     assert.equal(await gateway.stop(), 0);
   });
 
-  test(name("sessions in succession leave no descriptor and no memory"), { skip }, async () => {
+  test(name("sessions in succession leave no descriptor and no memory"), { skip, timeout: 300_000 }, async () => {
     const gateway = await start(target, [...flags, "--workers=1"]);
     const pid = gateway.child.pid!;
     const echo = await echoServer("127.0.0.1");

@@ -58,7 +58,7 @@ const curl = (host: string, ...flags: string[]) =>
     "curl",
     "-sS",
     "--max-time",
-    "20",
+    "60",
     ...flags,
     "--proxy",
     `socks5h://${address.g1}:1080`,
@@ -111,12 +111,26 @@ async function rendezvous(): Promise<void> {
 
 for (const target of targets) {
   const run = (what: string, body: () => Promise<void>) =>
-    test(`chain in namespaces, ${target.name}: ${what}`, { skip, timeout: 60_000 }, body);
+    test(`chain in namespaces, ${target.name}: ${what}`, { skip, timeout: 110_000 }, async () => {
+      try {
+        await body();
+      } catch (error) {
+        for (const gateway of gateways.splice(0)) {
+          gateway.signal("SIGKILL"); // whoever comes next listens where it did
+          await gateway.exited;
+          console.log(gateway.output());
+        }
+        throw error;
+      }
+    });
   const gateways: Program[] = [];
   const startAt = async (host: ChainHost, ...flags: string[]) => {
     const gateway = await start(target, [...common, ...flags], network!.in(host));
     gateways.push(gateway);
-    return gateway;
+    // A password is tried by scrypt when it comes first, which a busy machine may take longer for than a probe or a request may.
+    if (flags.some((flag) => flag.startsWith("--via"))) {
+      await until("it is let in", () => /upstream up/.test(gateway.output()), 60_000);
+    }
   };
 
   run("three gateways, each link of one family, and each knows the next alone", async () => {
@@ -155,7 +169,8 @@ for (const target of targets) {
     await startAt("g3", `--listen=${address.g3}:1080`, "--user=hop:three");
     await startAt("g2", `--listen=[${address.g2}]:1080`, "--user=hop:two");
     await startAt("g1", `--listen=${address.g1}:1080`, "--from=10.47.1.0/24", `--via=${url.g2}`, `--via=${url.g3}`);
-    assert.equal((await curl(SERVER_NAME)).stdout, "hello");
+    const got = await curl(SERVER_NAME);
+    assert.equal(got.stdout, "hello", got.stderr);
     const { stdout, stderr } = await udp(SERVER_NAME);
     assert.equal(stdout, `True ${address.s}\n`.repeat(3), stderr);
     await rendezvous();
@@ -182,7 +197,7 @@ for (
   ] as const
 ) {
   const what = `chain in namespaces: ${name} between two of ours, for ${commands.join(", ")}`;
-  test(what, { skip, timeout: 60_000 }, async () => {
+  test(what, { skip, timeout: 110_000 }, async () => {
     const startAt = (host: "g1" | "g3", ...flags: string[]) =>
       start(source, [...common, `--listen=${address[host]}:1080`, ...flags], network!.in(host));
     writeFileSync(`${folder}/danted.conf`, dante);
@@ -191,7 +206,7 @@ for (
       await startAt("g3", "--user=hop:three");
       const hops = [`--via=socks5://[${address.g2}]:1080`, `--via=${url.g3}`];
       const first = await startAt("g1", "--from=10.47.1.0/24", ...hops);
-      await until(`${name} is up`, () => /upstream up/.test(first.output()));
+      await until(`${name} is up`, () => /upstream up/.test(first.output()), 60_000);
       const { stdout, stderr } = await curl(SERVER_NAME);
       assert.equal(stdout, "hello", stderr);
       assert.match((await curl(`[${address.s}]:9`)).stderr, /\(5\)/);

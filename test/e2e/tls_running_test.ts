@@ -120,6 +120,34 @@ for (const target of targets) {
     },
   );
 
+  tlsTest(target, "says until when its certificate holds, which is the one that it read last", async (place) => {
+    const [expired, renewed] = issue([{ names, days: -1 }, { names, days: 90 }]) as [Certificates, Certificates];
+    const flags = place.listener(expired);
+    const gateway = await place.start(target, ...flags, "--admin=127.0.0.1:0");
+    const daysLeft = async () => {
+      const text = await (await fetch(`http://127.0.0.1:${gateway.admin!.port}/metrics`)).text();
+      const at = /^gate46_tls_certificate_expiry_timestamp_seconds\{option="tls-cert"\} (.*)$/m.exec(text)![1];
+      return (Number(at) - Date.now() / 1_000) / 86_400;
+    };
+    const warning = /Cannot use the certificate of --tls-cert any more: it expired at \S+Z/;
+    assert.match(gateway.output(), warning);
+    const checked = place.file(
+      "gate46.toml",
+      'listen = ["socks5s://:1080"]\nfrom = ["::/0"]\ntls_cert = "own.cert"\ntls_key = "own.key"\n',
+    );
+    assert.match((await run(target, ["check", checked])).stderr, warning);
+    const { code, stdout } = await run(target, ["doctor", ...flags]);
+    assert.match(stdout, /^problem +TLS +--tls-cert expired at \S+Z\n +change: a new one, and a reload$/m);
+    assert.equal(code, 1);
+    place.listener(renewed);
+    assert.ok(await daysLeft() < 0, "files are not what holds");
+    gateway.signal("SIGHUP");
+    await until("it has reloaded", () => times(gateway, "info reloaded") === 1);
+    const left = await daysLeft();
+    assert.ok(left > 89 && left <= 90, String(left));
+    assert.doesNotMatch((await run(target, ["check", checked])).stderr, /tls-cert/);
+  });
+
   tlsTest(target, "sessions are listed with their clients, and ended", async (place) => {
     const echo = await echoServer("127.0.0.1");
     const [own] = issue([{ names }]) as [Certificates];

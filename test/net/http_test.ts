@@ -62,16 +62,25 @@ test("serveHttp() closes within a moment though somebody has connected and asks 
 test("serveHttp() waits neither for who asks nothing, or not all, nor for who reads no answer", async () => {
   const long = "x".repeat(32 << 20);
   const server = await serveHttp({ host: "127.0.0.1", port: 0 }, { fetch: () => new Response(long) });
-  const deaf = await Tcp.to(server.addr), silent = await Tcp.to(server.addr), slow = await Tcp.to(server.addr);
+  const [deaf, silent, slow, endless] = await Promise.all(Array.from({ length: 4 }, () => Tcp.to(server.addr))) as [
+    Tcp,
+    Tcp,
+    Tcp,
+    Tcp,
+  ];
   deaf.socket.pause();
   deaf.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
   slow.write("GET / HTTP/1.1\r\nHost: x\r\nX: ");
-  const trickle = setInterval(() => slow.write("x"), 500);
-  await until("all have come", () => held(server.addr) === 3);
-  for (const client of [silent, slow]) await client.rest().catch(() => {});
+  endless.write("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"); // which is answered before its end
+  const trickle = setInterval(() => {
+    slow.write("x");
+    endless.write("1\r\nx\r\n");
+  }, 500);
+  await until("all have come", () => held(server.addr) === 4);
+  for (const client of [silent, slow, endless]) await within("its end", client.rest().catch(() => {}));
   clearInterval(trickle);
-  for (const client of [silent, slow]) client.close();
-  await until("who does not read is gone", () => held(server.addr) === 0, 30_000);
+  for (const client of [silent, slow, endless]) client.close();
+  await until("who does not read is gone", () => held(server.addr) === 0);
   deaf.close();
   await server.close();
 });

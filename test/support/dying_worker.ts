@@ -1,9 +1,7 @@
 import { workerData } from "node:worker_threads";
 import { startWorker } from "../../src/cli/workers/worker.ts";
 import { workerStart } from "../../src/cli/workers/worker_messages.ts";
-
-/** Longer than who hangs is waited for, and no longer than a test waits (ms). */
-const HANG_MS = 13_000;
+import { hang } from "./hanging.ts";
 
 /** A worker that dies of a bug when somebody asks it for the name "die.example", and hangs over "hang.example". */
 const start = workerStart()!;
@@ -14,8 +12,9 @@ port.postMessage = (message) => {
     queueMicrotask(() => {
       throw new Error(`a bug in worker ${workerData.number}`);
     });
-  } else if (message.question?.name === "hang.example") {
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, HANG_MS);
-  } else post(message);
+    return;
+  }
+  if (message.question?.name === "hang.example") hang();
+  post(message);
 };
 await startWorker(start);

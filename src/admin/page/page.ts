@@ -55,9 +55,7 @@ export async function pageHeaders(): Promise<Readonly<Record<string, string>>> {
     "Content-Security-Policy":
       `default-src 'none'; script-src '${scriptHash}'; style-src '${styleHash}'; connect-src 'self'; img-src data:; ` +
       "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
   };
 }
 

@@ -99,8 +99,10 @@ export function reasonRows(failures: readonly FailureView[]): readonly Row[] {
 }
 
 /** What has to be well for clients to be served. What is says little, what is not says why. */
-export function partRows({ parts, listeners, upstreams }: Status): readonly Row[] {
+export function partRows({ parts, listeners, upstreams, certificates }: Status): readonly Row[] {
   const up = upstreams.filter(({ up }) => up).length;
+  const [first] = certificates.toSorted((a, b) => Number(a.good) - Number(b.good) || (a.until < b.until ? -1 : 1));
+  const until = first ? `--${first.option} until ${first.until.slice(0, 10)}` : "";
   const named = [
     ["listeners", parts.listeners, listeners.join(", ")],
     ["workers", parts.workers, ""],
@@ -108,6 +110,7 @@ export function partRows({ parts, listeners, upstreams }: Status): readonly Row[
     ["IPv4", parts.ipv4Egress, ""],
     ["IPv6", parts.ipv6Egress, ""],
     ...upstreams.length > 0 ? [["upstreams", parts.upstreams, `${up} of ${upstreams.length} up`] as const] : [],
+    ...first ? [["TLS", { ok: first.good, detail: until }, until] as const] : [],
   ] as const;
   return named.map(([name, { ok, detail }, text]) => ({
     key: name,

@@ -55,7 +55,7 @@ dt { color: var(--dim); font-size: .85rem } dd b { font-size: 1.6rem; font-weigh
 
 .bar { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: baseline; justify-content: space-between; margin-bottom: .5rem }
 form { display: flex; gap: .75rem; align-items: baseline; min-width: 0 }
-input, button { font: inherit; color: inherit; background: var(--ground); border: 1px solid var(--line); border-radius: .4rem; padding: .3rem .6rem; min-width: 0 }
+input, button { font: inherit; color: inherit; background: var(--ground); border: 1px solid var(--dim); border-radius: .4rem; padding: .3rem .6rem; min-width: 0 }
 table { border-collapse: separate; border-spacing: 0; width: 100% } .empty { display: none } .empty + .instead { display: block }
 .instead { display: none; color: var(--dim) }
 .scroll { max-height: 34rem; overflow: auto; overscroll-behavior: auto } thead th { position: sticky; top: 0; background: var(--card) }

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import process from "node:process";
+import { expiryWarnings } from "../../admin/certificates.ts";
 import type { RawOptions } from "../../config/source.ts";
 import { loadConfig, loadConfigFile } from "../files/config_file.ts";
 import { readNamedFiles } from "../files/named_files.ts";
@@ -14,8 +15,9 @@ import { refuseSocketOptions } from "../service/socket_options.ts";
 export async function checkCommand(path: string): Promise<void> {
   const loaded = await loadConfigFile(path);
   if (loaded.config.engine === "portable") refuseSocketOptions(loaded.config);
-  await readNamedFiles(loaded);
-  for (const warning of exposedSecrets(loaded)) process.stderr.write(`gate46: warning: ${warning}\n`);
+  const { tls } = await readNamedFiles(loaded);
+  const warnings = [...exposedSecrets(loaded), ...expiryWarnings(tls.certificates, Date.now())];
+  for (const warning of warnings) process.stderr.write(`gate46: warning: ${warning}\n`);
   await print(`${path} is valid\n`);
 }
 

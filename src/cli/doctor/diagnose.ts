@@ -1,4 +1,6 @@
 import type { Config } from "../../config/config.ts";
+import type { Certificate } from "../../admin/certificates.ts";
+import { checkCertificates } from "./certificates.ts";
 import { checkClock } from "./clock.ts";
 import { checkEngine } from "./engine.ts";
 import { checkFamilies } from "./families.ts";
@@ -14,12 +16,17 @@ export interface Question {
   readonly config: Config;
   /** Where its passwords, keys and tokens stand. */
   readonly secretFiles: readonly string[];
+  /** Those that it names. */
+  readonly certificates: readonly Certificate[];
   /** Whether strangers may be connected to. */
   readonly online: boolean;
 }
 
 /** What this host can do with that configuration, and what to change. */
-export async function diagnose(host: HostView, { config, secretFiles, online }: Question): Promise<readonly Finding[]> {
+export async function diagnose(
+  host: HostView,
+  { config, secretFiles, certificates, online }: Question,
+): Promise<readonly Finding[]> {
   return [
     ...await checkFamilies(host, config, online),
     ...await checkNames(host, config),
@@ -28,6 +35,7 @@ export async function diagnose(host: HostView, { config, secretFiles, online }: 
     ...checkLimits(host, config),
     ...checkKernel(host, config),
     ...checkRights(host, config, secretFiles),
+    ...checkCertificates(host, certificates),
     ...checkClock(host),
   ];
 }

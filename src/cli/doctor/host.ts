@@ -2,8 +2,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import process from "node:process";
 import type { Config } from "../../config/config.ts";
 import { systemResolver } from "../../dns/system.ts";
-import type { Transport } from "../../dns/transport.ts";
-import { Rcode } from "../../dns/message.ts";
+import { probe } from "../../dns/probe.ts";
 import { systemClock } from "../../net/clock.ts";
 import { Cut } from "../../net/cut.ts";
 import { NetError } from "../../net/error.ts";
@@ -40,7 +39,7 @@ export async function thisHost(config: Config): Promise<HostView & { close(): vo
     mode: (path) => statSync(path, { throwIfNoEntry: false })?.mode,
     wayTo: (host) => net.localAddrFor(host),
     resolve: (name) => timed((cut) => resolver.resolve(name, cut)),
-    servers: servers.map((server) => ({ name: server.name, ask: (name) => timed((cut) => askFor(server, name, cut)) })),
+    servers: servers.map((server) => ({ name: server.name, probe: () => probe(server, systemClock) })),
     async cannotListen(addr) {
       try {
         (await net.listen(addr)).close();
@@ -58,14 +57,6 @@ export async function thisHost(config: Config): Promise<HostView & { close(): vo
     },
     close,
   };
-}
-
-async function askFor(server: Transport, name: string, cut: Cut): Promise<readonly string[]> {
-  const { rcode } = await server.ask({ name, type: "A" }, cut);
-  if (rcode === Rcode.ServFail || rcode === Rcode.Refused) {
-    throw new NetError("name-lookup-failed", rcode === Rcode.Refused ? "it refuses" : "it failed (SERVFAIL)");
-  }
-  return [];
 }
 
 /** What `ask` came to, and how long it took. */

@@ -1,3 +1,4 @@
+import type { ServerState } from "../../dns/probe.ts";
 import type { NetErrorKind } from "../../net/error.ts";
 import type { KernelFeatures } from "../../net/linux/features.ts";
 import type { SocketAddr } from "../../net/socket.ts";
@@ -38,8 +39,8 @@ export interface HostView {
   wayTo(host: string): Promise<string | undefined>;
   /** Asks whoever resolves names by the configuration. */
   resolve(name: string): Promise<NameAnswer>;
-  /** Asks each DNS server that is configured. */
-  readonly servers: readonly { readonly name: string; ask(name: string): Promise<NameAnswer> }[];
+  /** The DNS servers that are configured. */
+  readonly servers: readonly { readonly name: string; probe(): Promise<ServerState> }[];
   /** Why nobody could listen there now; undefined where one could. */
   cannotListen(addr: SocketAddr): Promise<NetErrorKind | undefined>;
   /** Undefined where it is not to be found out. */

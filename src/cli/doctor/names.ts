@@ -1,36 +1,35 @@
 import type { Config } from "../../config/config.ts";
 import { parseIp } from "../../protocol/address.ts";
-import { discoverPrefix } from "../../protocol/nat64.ts";
+import { discoverPrefix, WELL_KNOWN_NAME } from "../../protocol/nat64.ts";
 import { type Finding, findings } from "./finding.ts";
 import type { HostView, NameAnswer } from "./host_view.ts";
-
-/** Everyone's DNS knows it, and a DNS64 gives its prefix away by it (RFC 7050). */
-const KNOWN_NAME = "ipv4only.arpa";
 
 /** Who resolves names should not take longer (ms). */
 const SLOW_MS = 500;
 
 /** Who resolves names, whether they answer, and what they say of NAT64. */
 export async function checkNames(host: HostView, config: Config): Promise<readonly Finding[]> {
-  const [answer, servers] = await Promise.all([host.resolve(KNOWN_NAME), checkServers(host)]);
+  const [answer, servers] = await Promise.all([host.resolve(WELL_KNOWN_NAME), checkServers(host)]);
   const who = host.servers.length > 0 ? servers : [checkSystem(host, answer)];
   return [...who, ...answer.failure === undefined ? checkNat64(host, config, answer) : []];
 }
 
 async function checkServers(host: HostView): Promise<readonly Finding[]> {
   const { ok, note, problem } = findings("DNS");
-  const answers = await Promise.all(host.servers.map(async (server) => ({
-    name: server.name,
-    answer: await server.ask(KNOWN_NAME),
-  })));
-  const found = answers.map(({ name, answer }) =>
-    answer.failure !== undefined
-      ? note(`${name} does not answer: ${answer.failure}`, "its address, or what is between here and there")
-      : answer.ms > SLOW_MS
-      ? note(`${name} answers, but in ${answer.ms.toFixed(0)} ms`, "one that is nearer")
-      : ok(`${name} answers in ${answer.ms.toFixed(0)} ms`)
+  const states = await Promise.all(host.servers.map(async ({ name, probe }) => ({ name, ...await probe() })));
+  const found = states.map(({ name, ms, failure, refuses }) =>
+    failure !== undefined
+      ? note(`${name} does not answer: ${failure}`, "its address, or what is between here and there")
+      : refuses
+      ? note(
+        `${name} answers, but refuses: it resolves names of its own only, or not for this host`,
+        "one that resolves all names, where that is wanted, or whom it resolves for",
+      )
+      : ms > SLOW_MS
+      ? note(`${name} answers, but in ${ms.toFixed(0)} ms`, "one that is nearer")
+      : ok(`${name} answers in ${ms.toFixed(0)} ms`)
   );
-  const none = answers.length > 0 && answers.every(({ answer }) => answer.failure !== undefined);
+  const none = states.length > 0 && states.every(({ failure }) => failure !== undefined);
   return none ? [...found, problem("no --dns server answers: names cannot be resolved", "--dns")] : found;
 }
 

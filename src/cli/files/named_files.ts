@@ -1,41 +1,70 @@
 import { ConfigError } from "../../config/error.ts";
+import { optionKeys, optionOf } from "../../config/options.ts";
+import { withoutPassword } from "../../config/values.ts";
+import type { PasswordHash } from "../../gateway/password_hash.ts";
 import { readAdminToken } from "./admin_token.ts";
 import type { LoadedConfig } from "./config_file.ts";
-import { readAuthorities, readTlsFiles, tlsFilesOf } from "./tls_files.ts";
+import { readTlsFiles, type TlsFiles } from "./tls_files.ts";
 import { loadUsers } from "./users_file.ts";
 
-/** The files that a configuration was read from. */
-export function namedFiles({ config, text }: LoadedConfig): readonly string[] {
-  const named = [
-    text.file?.path,
-    config.usersFile,
-    config.adminTokenFile,
-    config.dnsCa,
-    ...tlsFilesOf(config),
-    ...config.users.map((user) => user.passwordFile),
-    ...Object.keys(text.secrets),
+/** A file that a configuration stands in, or names. */
+export interface NamedFile {
+  readonly path: string;
+  /** Whether passwords, keys or tokens stand in it. */
+  readonly secret: boolean;
+  /** Whether a reload has nothing to do with it: only the log is such. */
+  readonly fixed: boolean;
+}
+
+export function namedFiles({ config, effective, text, file }: LoadedConfig): readonly NamedFile[] {
+  const options = optionKeys.flatMap((key) => {
+    const { path, fixed } = optionOf(key);
+    return path ? named(effective[key]?.texts.at(-1), path === "secret", fixed) : [];
+  });
+  return [
+    ...named(text.file?.path, holdsPassword(file)),
+    ...options,
+    ...config.users.flatMap(({ passwordFile }) => named(passwordFile, true)),
+    ...Object.keys(text.secrets).flatMap((path) => named(path, true)),
   ];
-  return named.filter((path) => path !== undefined);
+}
+
+/** Those that a reload reads again. */
+export function filesOfReload(loaded: LoadedConfig): readonly string[] {
+  return namedFiles(loaded).flatMap(({ path, fixed }) => fixed ? [] : [path]);
+}
+
+function named(path: string | undefined, secret: boolean, fixed = false): readonly NamedFile[] {
+  return path === undefined ? [] : [{ path, secret, fixed }];
+}
+
+function holdsPassword(file: LoadedConfig["file"]): boolean {
+  const { users = [], rules = [], upstreams = [] } = file ?? {};
+  const urls = [...rules.flatMap(({ via }) => via ?? []), ...upstreams.flatMap(({ chains }) => chains.flat())];
+  return users.some(({ password }) => password !== undefined) || urls.some((url) => withoutPassword(url) !== url);
+}
+
+/** What they hold. */
+export interface NamedContents {
+  readonly users: ReadonlyMap<string, PasswordHash>;
+  readonly tls: TlsFiles;
+  readonly adminToken: string | undefined;
 }
 
 /** Reads every file that a configuration names. Rejects with ConfigError with all that is wrong in any of them. */
-export async function readNamedFiles({ config }: LoadedConfig): Promise<void> {
-  const { users, usersFile, adminTokenFile, dnsCa } = config;
+export async function readNamedFiles({ config }: LoadedConfig): Promise<NamedContents> {
   const problems: string[] = [];
-  for (
-    const read of [
-      () => loadUsers(users, usersFile),
-      () => readAdminToken(adminTokenFile),
-      () => readAuthorities(dnsCa),
-      () => readTlsFiles(config),
-    ]
-  ) {
+  const attempt = async <T>(read: () => T | Promise<T>): Promise<T | undefined> => {
     try {
-      await read();
+      return await read();
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       problems.push(...error.problems);
     }
-  }
+  };
+  const users = await attempt(() => loadUsers(config.users, config.usersFile));
+  const adminToken = await attempt(() => readAdminToken(config.adminTokenFile));
+  const tls = await attempt(() => readTlsFiles(config));
   if (problems.length > 0) throw new ConfigError(...problems);
+  return { users: users!, tls: tls!, adminToken };
 }

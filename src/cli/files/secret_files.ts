@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import process from "node:process";
-import { withoutPassword } from "../../config/values.ts";
 import type { LoadedConfig } from "./config_file.ts";
+import { namedFiles } from "./named_files.ts";
 
 const OTHERS_READ = 0o004;
 
@@ -13,22 +13,8 @@ export function exposedSecrets(loaded: LoadedConfig): readonly string[] {
 }
 
 /** The files that passwords, keys and tokens stand in. */
-export function filesWithSecrets({ config, text, file }: LoadedConfig): readonly string[] {
-  const urls = [...file?.rules ?? []].flatMap(({ via }) => via ?? []).concat(
-    (file?.upstreams ?? []).flatMap(({ chains }) => chains.flat()),
-  );
-  const inFile = file?.users.some(({ password }) => password !== undefined) ||
-    urls.some((url) => withoutPassword(url) !== url);
-  const { usersFile, adminTokenFile, tlsKey, viaKey, users } = config;
-  return [
-    inFile ? text.file?.path : undefined,
-    usersFile,
-    tlsKey,
-    viaKey,
-    adminTokenFile,
-    ...users.map(({ passwordFile }) => passwordFile),
-    ...Object.keys(text.secrets),
-  ].filter((path) => path !== undefined);
+export function filesWithSecrets(loaded: LoadedConfig): readonly string[] {
+  return namedFiles(loaded).flatMap(({ path, secret }) => secret ? [path] : []);
 }
 
 function isExposed(path: string): boolean {

@@ -1,4 +1,5 @@
 import { createPrivateKey, createPublicKey, X509Certificate } from "node:crypto";
+import type { Certificate } from "../../admin/certificates.ts";
 import type { Config } from "../../config/config.ts";
 import { ConfigError } from "../../config/error.ts";
 import type { TlsIdentity, TlsServerOptions } from "../../net/tls.ts";
@@ -11,23 +12,27 @@ export interface TlsFiles {
   /** For gateways to go through. */
   readonly ca: string | undefined;
   readonly identity: TlsIdentity | undefined;
+  /** How long each of them holds, and those for DNS servers. */
+  readonly certificates: readonly Certificate[];
 }
 
 /** Throws ConfigError, which never repeats a line of a key. */
 export function readTlsFiles(config: Config): TlsFiles {
-  const { tlsCert, tlsKey, tlsClientCa, viaCa, viaCert, viaKey } = config;
-  const server = readIdentity(tlsCert, tlsKey);
+  const { tlsCert, tlsKey, tlsClientCa, viaCa, viaCert, viaKey, dnsCa } = config;
+  const server = readIdentity(tlsCert, tlsKey), identity = readIdentity(viaCert, viaKey);
+  const clientCa = server && readAuthorities(tlsClientCa), ca = readAuthorities(viaCa);
   return {
-    server: server && { ...server, clientCa: readAuthorities(tlsClientCa) },
-    ca: readAuthorities(viaCa),
-    identity: readIdentity(viaCert, viaKey),
+    server: server && { ...server, clientCa },
+    ca,
+    identity,
+    certificates: [
+      ...firstToExpire("tls-cert", server?.cert),
+      ...lastToExpire("tls-client-ca", clientCa),
+      ...firstToExpire("via-cert", identity?.cert),
+      ...lastToExpire("via-ca", ca),
+      ...lastToExpire("dns-ca", readAuthorities(dnsCa)),
+    ],
   };
-}
-
-/** The files that are read. */
-export function tlsFilesOf(config: Config): readonly (string | undefined)[] {
-  const { tlsCert, tlsKey, tlsClientCa, viaCa, viaCert, viaKey } = config;
-  return [tlsCert, tlsKey, tlsClientCa, viaCa, viaCert, viaKey];
 }
 
 /** Certificates of authorities. Throws ConfigError. */
@@ -59,10 +64,35 @@ function readIdentity(certFile: string | undefined, keyFile: string | undefined)
   return { cert, key };
 }
 
+/** Of a chain: without any of them it is worth nothing. */
+function firstToExpire(option: string, chain: string | undefined): readonly Certificate[] {
+  return validities(option, chain).slice(0, 1);
+}
+
+/** Of authorities: one that follows another stands beside it for a while. */
+function lastToExpire(option: string, authorities: string | undefined): readonly Certificate[] {
+  return validities(option, authorities).slice(-1);
+}
+
+function validities(option: string, text = ""): readonly Certificate[] {
+  return blocksOf(text, "CERTIFICATE").flatMap((block) => {
+    try {
+      const { validFrom, validTo } = new X509Certificate(block);
+      return { option, from: Date.parse(validFrom), until: Date.parse(validTo) };
+    } catch {
+      return []; // the runtime passes over it too, or says what is wrong with it
+    }
+  }).sort((a, b) => a.until - b.until);
+}
+
 /** What a file of PEM has of such a kind: many have a certificate and its key in one, and Deno takes the first for what it wants. */
 function blocks(pem: string, kind: string): string {
+  return blocksOf(pem, kind).join("");
+}
+
+function blocksOf(pem: string, kind: string): readonly string[] {
   return Array.from(pem.matchAll(/^-----BEGIN ([A-Z ]*)-----[^]*?^-----END \1-----/gm))
-    .filter(([, label]) => label!.endsWith(kind)).map(([block]) => `${block}\n`).join("");
+    .filter(([, label]) => label!.endsWith(kind)).map(([block]) => `${block}\n`);
 }
 
 function certificateIn(text: string, file: string): X509Certificate {

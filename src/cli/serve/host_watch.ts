@@ -1,18 +1,24 @@
 import type { EgressFacts, NamesFacts } from "../../admin/readiness.ts";
 import { allNames, ThreadWatch } from "../../admin/thread_watch.ts";
-import { Rcode } from "../../dns/message.ts";
+import type { Asked } from "../../dns/asked.ts";
+import { probe } from "../../dns/probe.ts";
+import type { Resolver } from "../../dns/resolver.ts";
+import { systemResolver } from "../../dns/system.ts";
 import type { Transport } from "../../dns/transport.ts";
+import type { Clock } from "../../net/clock.ts";
 import { Cut } from "../../net/cut.ts";
+import { NetError } from "../../net/error.ts";
 import type { Net } from "../../net/socket.ts";
+import { WELL_KNOWN_NAME } from "../../protocol/nat64.ts";
 import { far, isNear } from "./egress.ts";
 import type { Service } from "../service/service.ts";
-import { wallMs } from "../service/wall_clock.ts";
+import { wallClock } from "../service/wall_clock.ts";
 
-/** How often routes are looked at, and DNS servers thought of (ms). */
+/** How often routes are looked at, and names thought of (ms): an answer comes before failures are believed. */
 const LOOK_MS = 5_000;
 
-/** DNS servers are asked where nobody else has asked for so long, sooner while they fail (ms). */
-const ASK_MS = 30_000, ASK_AGAIN_MS = 10_000;
+/** DNS servers are asked where nobody else has asked for so long (ms). */
+const ASK_MS = 30_000;
 
 /** An answer may take so long (ms). */
 const ANSWER_MS = 3_000;
@@ -21,17 +27,28 @@ const ANSWER_MS = 3_000;
 export class HostWatch {
   readonly #net: Pick<Net, "localAddrFor" | "localAddrs">;
   readonly #service: Pick<Service, "vitals" | "dnsServers">;
-  readonly #probes = new ThreadWatch(wallMs);
-  readonly #timer: ReturnType<typeof setInterval>;
+  readonly #clock: Clock;
+  readonly #system: Pick<Resolver, "resolve">;
+  readonly #probes: ThreadWatch;
+  #cancel = () => {};
   #askedAt = -Infinity;
   #asking = false;
   #ipv4: EgressFacts | undefined;
   #ipv6: EgressFacts | undefined;
 
-  constructor(net: Pick<Net, "localAddrFor" | "localAddrs">, service: Pick<Service, "vitals" | "dnsServers">) {
+  /** `clock` tells ms since 1970. */
+  constructor(
+    net: Pick<Net, "localAddrFor" | "localAddrs">,
+    service: Pick<Service, "vitals" | "dnsServers">,
+    clock: Clock = wallClock,
+    system: Pick<Resolver, "resolve"> = systemResolver(),
+  ) {
     this.#net = net;
     this.#service = service;
-    this.#timer = setInterval(() => void this.look(), LOOK_MS);
+    this.#clock = clock;
+    this.#system = system;
+    this.#probes = new ThreadWatch(() => clock.now());
+    this.#lookLater();
   }
 
   /** Never rejects. */
@@ -40,7 +57,7 @@ export class HostWatch {
       this.#egress(far.ipv4, this.#ipv4),
       this.#egress(far.ipv6, this.#ipv6),
     ]);
-    void this.#askServers();
+    void this.#askForNames();
   }
 
   get ipv4(): EgressFacts | undefined {
@@ -63,42 +80,69 @@ export class HostWatch {
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    this.#cancel();
+  }
+
+  #lookLater(): void {
+    this.#cancel = this.#clock.after(LOOK_MS, () => {
+      this.#lookLater();
+      void this.look();
+    });
   }
 
   async #egress(host: string, before: EgressFacts | undefined): Promise<EgressFacts> {
     const from = await this.#net.localAddrFor(host).catch(() => undefined);
     const near = from ?? this.#net.localAddrs().find((addr) => isNear(addr) && sameFamily(addr, host));
     if (before && before.from === from && before.near === near) return before;
-    return { from, near, since: wallMs() };
+    return { from, near, since: this.#clock.now() };
   }
 
-  /** One after the other, until one answers: "." has name servers wherever anything is resolved. */
-  async #askServers(): Promise<void> {
+  /**
+   * DNS servers are asked where nobody else asks. And whoever resolves names is while that fails: a client that asks for dead
+   * names alone takes the gateway from nobody.
+   */
+  async #askForNames(): Promise<void> {
     const { names } = this;
-    const now = wallMs();
-    const lastAt = Math.max(this.#askedAt, names.answeredAt, names.failedAt);
-    const servers = this.#service.dnsServers;
-    if (this.#asking || servers.length === 0 || now - lastAt < (names.failures > 0 ? ASK_AGAIN_MS : ASK_MS)) return;
+    const now = this.#clock.now();
+    const isQuiet = this.#service.dnsServers.length > 0 && now - Math.max(this.#askedAt, names.answeredAt) >= ASK_MS;
+    if (this.#asking || (names.failures === 0 && !isQuiet)) return;
     this.#asking = true;
     this.#askedAt = now;
-    for (const server of servers) if (await this.#answers(server)) break;
+    const late = new Cut();
+    const cancel = this.#clock.after(ANSWER_MS, () => late.make());
+    const outcome = await this.#outcome(late);
+    cancel();
+    late.make(); // the others need not answer any more
     this.#asking = false;
+    this.#probes.listen({ type: "dns-asked", by: "system", outcome, ms: 0 });
   }
 
-  async #answers(server: Transport): Promise<boolean> {
-    let answered = false;
-    const late = new Cut();
-    const timer = setTimeout(() => late.make(), ANSWER_MS);
-    try {
-      const { rcode } = await server.ask({ name: ".", type: "NS" }, late);
-      answered = rcode !== Rcode.ServFail; // one that refuses this question is there
-    } catch {
-      // Silent, or not to be reached.
-    }
-    clearTimeout(timer);
-    this.#probes.listen({ type: "dns-asked", by: "udp", outcome: answered ? "found" : "failed", ms: 0 });
-    return answered;
+  /** That of whoever answers first; "called-off" says nothing. */
+  #outcome(late: Cut): Promise<Asked["outcome"]> {
+    const { dnsServers } = this.#service;
+    const asked = dnsServers.length > 0
+      ? dnsServers.map((server) => outcomeAt(server, this.#clock))
+      : [outcomeOfSystem(this.#system, late)];
+    const answers = asked.map(async (outcome) => await outcome === "found" ? "found" : Promise.reject(await outcome));
+    return Promise.any(answers).catch(({ errors }: AggregateError) =>
+      errors.find((one) => one !== "failed") ?? "failed"
+    );
+  }
+}
+
+/** A server that refuses what it is asked is there, and may refuse others. */
+async function outcomeAt(server: Transport, clock: Clock): Promise<Asked["outcome"]> {
+  const { failure, refuses } = await probe(server, clock);
+  return failure !== undefined ? "failed" : refuses ? "called-off" : "found";
+}
+
+/** Where it fails, that may be a network without the Internet, in which all else is resolved. */
+async function outcomeOfSystem(system: Pick<Resolver, "resolve">, late: Cut): Promise<Asked["outcome"]> {
+  try {
+    await system.resolve(WELL_KNOWN_NAME, late);
+    return "found";
+  } catch (error) {
+    return error instanceof NetError && error.kind === "no-such-name" ? "found" : "called-off";
   }
 }
 

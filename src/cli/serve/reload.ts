@@ -1,3 +1,4 @@
+import { type Certificate, expiryWarnings } from "../../admin/certificates.ts";
 import type { Config } from "../../config/config.ts";
 import { ConfigError } from "../../config/error.ts";
 import { fileKey, type OptionKey, optionKeys, optionOf } from "../../config/options.ts";
@@ -6,18 +7,17 @@ import { NetError } from "../../net/error.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { addressText } from "../../protocol/address.ts";
 import type { LoadedConfig } from "../files/config_file.ts";
-import type { Service, Wanted } from "../service/service.ts";
-import { readAdminToken } from "../files/admin_token.ts";
-import { readTlsFiles } from "../files/tls_files.ts";
+import type { Service } from "../service/service.ts";
+import { readNamedFiles } from "../files/named_files.ts";
 import { log } from "../log/log.ts";
 import { exposedSecrets } from "../files/secret_files.ts";
 import type { Systemd } from "../systemd/systemd.ts";
-import { loadUsers } from "../files/users_file.ts";
 
 /** What the program goes by: the configuration, and who may move it by the admin endpoint. A reload changes both at once. */
 export interface Holding {
   loaded: LoadedConfig;
   adminToken: string | undefined;
+  certificates: readonly Certificate[];
 }
 
 /** Has the program go by what the configuration says now. */
@@ -51,6 +51,11 @@ export class Reload {
     return this.#holds.loaded.config;
   }
 
+  /** Those that were read with it: the files may have others by now. */
+  get certificates(): readonly Certificate[] {
+    return this.#holds.certificates;
+  }
+
   /** The program is ending: nothing is reloaded any more. Resolves when what is under way is over. */
   async end(): Promise<void> {
     this.#ending = true;
@@ -75,16 +80,16 @@ export class Reload {
       const loaded = await this.#load();
       refuseEmptied(this.#holds.loaded, loaded);
       refuseFixed(this.#holds.loaded, loaded);
-      const adminToken = readAdminToken(loaded.config.adminTokenFile);
-      await this.#service.reload(await wantedOf(loaded));
-      Object.assign(this.#holds, { loaded, adminToken });
+      const { users, tls, adminToken } = await readNamedFiles(loaded);
+      await this.#service.reload({ ...loaded, users, tls });
+      Object.assign(this.#holds, { loaded, adminToken, certificates: tls.certificates });
     } catch (error) {
       if (!(error instanceof ConfigError || error instanceof NetError)) this.#emit({ type: "fault", error });
       return this.#refused(error instanceof ConfigError ? error.problems : [(error as Error).message]);
     } finally {
       if (!this.#ending) this.#systemd.ready();
     }
-    for (const warning of exposedSecrets(this.#holds.loaded)) log.warning(warning);
+    warnOf(this.#holds);
     const after = this.#service.addrs;
     this.#emit({ type: "reloaded", opened: without(after, before), closed: without(before, after) });
     return [];
@@ -96,9 +101,10 @@ export class Reload {
   }
 }
 
-/** Rejects with ConfigError. */
-export async function wantedOf({ config, text }: LoadedConfig): Promise<Wanted> {
-  return { config, text, users: await loadUsers(config.users, config.usersFile), tls: readTlsFiles(config) };
+/** Has the log say what is good enough, but should be otherwise. */
+export function warnOf({ loaded, certificates }: Holding): void {
+  const warnings = [...exposedSecrets(loaded), ...expiryWarnings(certificates, Date.now())];
+  for (const warning of warnings) log.warning(warning);
 }
 
 /** Throws ConfigError where nothing is left of a file: it is being written, or the disk was full. */

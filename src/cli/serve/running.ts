@@ -1,4 +1,5 @@
 import type { Snapshot } from "../../admin/collected.ts";
+import { expiresSoon } from "../../admin/certificates.ts";
 import type { AdminSource } from "../../admin/app.ts";
 import { type ProgramFacts, ProgramMetrics } from "../../admin/program_metrics.ts";
 import { type Health, isAlive, noNamesFacts, readiness, type Vitals } from "../../admin/readiness.ts";
@@ -133,6 +134,11 @@ export class Running implements AdminSource {
       upMs: performance.now() - this.#startedAt,
       listeners: service.addrs.map(addressText),
       upstreams: service.upstreams.all,
+      certificates: this.#reload!.certificates.map((one) => ({
+        option: one.option,
+        until: new Date(one.until).toISOString(),
+        good: !expiresSoon(one, Date.now()),
+      })),
       ...drainsForMs !== undefined && { drainsForMs },
     };
   }
@@ -161,6 +167,7 @@ export class Running implements AdminSource {
       silentWorkers,
       maxSessions: this.#reload!.config.gateway.maxSessions,
       health: this.health(),
+      certificates: this.#reload!.certificates,
       lostLogLines: lostLogLines(),
       figures: this.#figures.now(),
     };

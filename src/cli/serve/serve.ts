@@ -7,17 +7,15 @@ import { systemClock } from "../../net/clock.ts";
 import { Activation } from "../systemd/activation.ts";
 import { startAdmin } from "./admin.ts";
 import type { Emit } from "../../events.ts";
-import { readAdminToken } from "../files/admin_token.ts";
 import { watchFiles } from "../files/file_watch.ts";
-import { namedFiles } from "../files/named_files.ts";
+import { filesOfReload, readNamedFiles } from "../files/named_files.ts";
 import { checkPredecessor, takeOverFrom, unlessTaken, whenFree } from "./take_over.ts";
 import { HostWatch } from "./host_watch.ts";
 import type { LoadedConfig } from "../files/config_file.ts";
 import { startLocalService } from "../service/local_service.ts";
 import { log, seconds, startLog, stopLog } from "../log/log.ts";
-import { type Holding, Reload, wantedOf } from "./reload.ts";
+import { type Holding, Reload, warnOf } from "./reload.ts";
 import { Running } from "./running.ts";
-import { exposedSecrets } from "../files/secret_files.ts";
 import { refuseSocketOptions } from "../service/socket_options.ts";
 import { Systemd } from "../systemd/systemd.ts";
 import { startThreadedService } from "../workers/threaded_service.ts";
@@ -37,12 +35,12 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
   listenToSignals(running); // before clients can take all descriptors, which Deno's first signal listener needs too
   const loaded = await load();
   const { config } = loaded;
-  const holds: Holding = { loaded, adminToken: readAdminToken(config.adminTokenFile) };
-  const watched = () => holds.loaded.config.watch ? namedFiles(holds.loaded) : [];
+  const { users, tls, adminToken } = await readNamedFiles(loaded);
+  const holds: Holding = { loaded, adminToken, certificates: tls.certificates };
+  const watched = () => holds.loaded.config.watch ? filesOfReload(holds.loaded) : [];
   const unwatch = watchFiles(watched, () => void running.reload()); // what changes while it starts is not missed
-  const wanted = await wantedOf(loaded);
   const toLog = await startLog(config, systemClock);
-  for (const warning of exposedSecrets(loaded)) log.warning(warning);
+  warnOf(holds);
   const emit: Emit = (event) => {
     toLog(event);
     running.listen(event);
@@ -63,6 +61,7 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
   let admin = await openAdminIfFree();
   const own = admin ? [admin.addr] : config.admin ? [config.admin] : [];
   const kernel = await kernelFor(config);
+  const wanted = { ...loaded, users, tls };
   const service = kernel
     ? await startThreadedService(kernel, entry, wanted, own, activation, emit)
     : await startLocalService(wanted, () => own, emit);

@@ -47,7 +47,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
   const { config } = await parseConfigText(setup.config);
   const activity = new ActivityLog();
   const watch = new ThreadWatch(wallMs);
-  const sessions = new Int32Array(start.sessions);
+  const sessions = new BigInt64Array(start.sessions);
   const counters = new Counters(start.counters, number - 1);
   const engine = new Engine((await openKernel())!, {
     sockets: socketOptions(config),
@@ -69,8 +69,8 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     watch.listen(event);
     if (event.type === "upstream") return tell({ type: "upstream", event });
     log(event);
-    if (event.type === "session-opened") Atomics.add(sessions, number, 1);
-    if (event.type === "session-closed") Atomics.sub(sessions, number, 1);
+    if (event.type === "session-opened") Atomics.add(sessions, number, 1n);
+    if (event.type === "session-closed") Atomics.sub(sessions, number, 1n);
   };
   const exchange: Exchange<Question, Order> = new Exchange(tell, (order) => {
     switch (order.type) {
@@ -125,7 +125,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     };
   };
   let current = compose(setup, config);
-  const gateway: Gateway = new Gateway(current.context, () => Atomics.add(sessions, 0, 1) + 1);
+  const gateway: Gateway = new Gateway(current.context, () => Number(Atomics.add(sessions, 0, 1n)) + 1);
   const reload = async (setup: Setup) => {
     const { config } = await parseConfigText(setup.config);
     const opening = gateway.opening();

@@ -50,7 +50,7 @@ export interface WorkerStart {
   readonly descriptors: SharedArrayBuffer;
   /** What is counted for limits, by all workers. */
   readonly counters: SharedArrayBuffer;
-  /** Int32: the last session's number, then each worker's sessions. */
+  /** BigInt64, since 2^31 numbers last some months: the last session's number, then each worker's sessions. */
   readonly sessions: SharedArrayBuffer;
 }
 

@@ -1,5 +1,5 @@
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
-import { allActivity } from "../../admin/activity.ts";
+import { allActivity, lastActivity } from "../../admin/activity.ts";
 import { countedSoFar, type Snapshot } from "../../admin/collected.ts";
 import { type ThreadVitals, type Vitals, WORKER_SILENT_MS } from "../../admin/readiness.ts";
 import { allAccept, allNames } from "../../admin/thread_watch.ts";
@@ -64,8 +64,9 @@ interface Member {
   /** What it said of itself last, and when. */
   vitals: ThreadVitals | undefined;
   heardAt: number;
-  /** What it had counted when it was asked last. */
+  /** What it had counted when it was asked last, and what went on, but for its sessions. */
   counted: Snapshot;
+  activity: Activity | undefined;
 }
 
 /** A configuration, and the workers that still need it. */
@@ -83,12 +84,13 @@ export class WorkerPool {
   readonly #options: PoolOptions;
   readonly #descriptors = new SharedArrayBuffer(MAX_DESCRIPTORS);
   readonly #counters: SharedArrayBuffer;
-  readonly #sessions: Int32Array;
+  readonly #sessions: BigInt64Array;
   /** By number; a place is empty while its worker is being replaced. */
   readonly #members: (Member | undefined)[] = [];
   readonly #generations = new Map<number, Generation>();
   /** By workers that have died. */
   #counted: Snapshot = [];
+  #activity = allActivity([], 0);
   #current: Generation;
   #heardAt = wallMs();
   #restartMs = FIRST_RESTART_MS;
@@ -98,7 +100,7 @@ export class WorkerPool {
     this.#options = options;
     this.upstreams = new UpstreamStates(options.emit);
     this.#counters = countersMemory(options.count, (size) => new SharedArrayBuffer(size));
-    this.#sessions = new Int32Array(new SharedArrayBuffer(4 * (options.count + 1)));
+    this.#sessions = new BigInt64Array(new SharedArrayBuffer(8 * (options.count + 1)));
     this.#current = this.#newGeneration(1, provision);
     this.#generations.set(1, this.#current);
   }
@@ -123,8 +125,12 @@ export class WorkerPool {
 
   get sessionCount(): number {
     let count = 0;
-    for (let i = 1; i < this.#sessions.length; i++) count += Atomics.load(this.#sessions, i);
+    for (let i = 1; i < this.#sessions.length; i++) count += this.#sessionsOf(i);
     return count;
+  }
+
+  #sessionsOf(number: number): number {
+    return Number(Atomics.load(this.#sessions, number));
   }
 
   get dnsServers(): readonly Transport[] {
@@ -151,9 +157,15 @@ export class WorkerPool {
     return [this.#counted, ...this.#members.flatMap((member) => member ? [member.counted] : [])];
   }
 
+  /** As with metrics, a worker that is late or gone is not missing from the sums. */
   async activity(sessions: WantedSessions): Promise<Activity> {
-    const all = (await this.#look({ type: "activity", sessions })).values();
-    return allActivity(Array.from(all) as readonly Activity[], sessions.most);
+    const answers = await this.#look({ type: "activity", sessions }) as ReadonlyMap<Member, Activity>;
+    const each = this.#members.flatMap((member) => {
+      const answer = member && answers.get(member);
+      if (answer) member.activity = { ...answer, sessions: [] };
+      return answer ?? member?.activity ?? [];
+    });
+    return allActivity([this.#activity, ...each], sessions.most);
   }
 
   async endSessions(unwanted: Unwanted): Promise<number> {
@@ -174,8 +186,9 @@ export class WorkerPool {
       });
       this.#closeIfUnneeded(next);
       throw error;
+    } finally {
+      this.upstreams.forget(); // or of those that some workers had for a moment
     }
-    this.upstreams.forget();
   }
 
   async drain(deadlineMs: number): Promise<void> {
@@ -183,7 +196,7 @@ export class WorkerPool {
     this.#draining = true;
     emit({ type: "draining", sessions: this.sessionCount, deadlineMs });
     const cuts = await Promise.all(this.#members.map((member, number) => {
-      const had = Atomics.load(this.#sessions, number);
+      const had = this.#sessionsOf(number);
       return member && ask(member, { type: "drain", deadlineMs }, deadlineMs + DONE_MS).catch(() => had);
     }));
     for (const { naming } of this.#generations.values()) naming.close();
@@ -254,6 +267,7 @@ export class WorkerPool {
       vitals: undefined,
       heardAt: wallMs(),
       counted: [],
+      activity: undefined,
     };
     generation.needed.add(member);
     this.#members[number] = member;
@@ -324,6 +338,7 @@ export class WorkerPool {
     const { libc, emit } = this.#options;
     this.#members[number] = undefined;
     this.#counted = countedSoFar(this.#counted, member.counted);
+    if (member.activity) this.#activity = allActivity([this.#activity, lastActivity(member.activity)], 0);
     member.port.close();
     const owners = new DescriptorOwners(this.#descriptors, number);
     for (const fd of owners.owned()) {
@@ -331,7 +346,7 @@ export class WorkerPool {
       libc.close(fd);
     }
     clearRegion(this.#counters, number - 1);
-    const lost = Atomics.exchange(this.#sessions, number, 0);
+    const lost = Number(Atomics.exchange(this.#sessions, number, 0n));
     member.exchange.abandon();
     member.desk.abandon();
     for (const generation of this.#generations.values()) this.#retire(generation, member);

@@ -31,6 +31,7 @@ export class Upstreams {
   /** By the very list that the rule has. */
   readonly #routes = new Map<readonly string[], Route>();
   readonly #probes: Probes;
+  #stopped = false;
 
   /** Throws RangeError where a rule goes through what is none. */
   constructor(options: UpstreamsOptions) {
@@ -77,13 +78,17 @@ export class Upstreams {
     this.#probes.start();
   }
 
+  /** No more is told of them, though sessions go through them yet: others stand in their place. */
   stop(): void {
+    this.#stopped = true;
     this.#probes.stop();
   }
 
   #route({ name, policy, chains, probe }: Upstream): Route {
     const { clock, emit } = this.#options;
-    const told = (change: ChainChange) => emit({ type: "upstream", upstream: name, ...change });
+    const told = (change: ChainChange) => {
+      if (!this.#stopped) emit({ type: "upstream", upstream: name, ...change });
+    };
     const all = chains.map((urls) => new Chain(parseHops(urls), told));
     for (const chain of all) this.#probes.add(chain, probe);
     return new Route(name, policy, all, clock);

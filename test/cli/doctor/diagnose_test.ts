@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { Certificate } from "../../../src/admin/certificates.ts";
 import { diagnose } from "../../../src/cli/doctor/diagnose.ts";
 import type { Finding } from "../../../src/cli/doctor/finding.ts";
 import { parseConfig } from "../../../src/config/config.ts";
 import type { RawOptions } from "../../../src/config/source.ts";
+import type { ServerState } from "../../../src/dns/probe.ts";
 import { type HostChanges, hostView } from "../../support/host_view.ts";
 
 interface Case {
@@ -11,11 +13,14 @@ interface Case {
   readonly flags?: RawOptions;
   readonly online?: boolean;
   readonly secretFiles?: readonly string[];
+  readonly certificates?: readonly Certificate[];
 }
 
 /** Each finding as one text. */
-async function found({ host, flags = {}, online = false, secretFiles = [] }: Case): Promise<readonly string[]> {
-  const question = { config: parseConfig(flags), secretFiles, online };
+async function found(
+  { host, flags = {}, online = false, secretFiles = [], certificates = [] }: Case,
+): Promise<readonly string[]> {
+  const question = { config: parseConfig(flags), secretFiles, certificates, online };
   return (await diagnose(hostView(host), question)).map(text);
 }
 
@@ -25,14 +30,16 @@ function text({ level, about, says, change }: Finding): string {
 
 const lan = ["127.0.0.1", "::1", "10.0.0.1"];
 const failing = { ms: 5_000, hosts: [], failure: "nothing within 5000 ms" };
-const server = (name: string, answer: { ms: number; failure?: string }) => ({
-  name,
-  ask: () => Promise.resolve({ hosts: [], ...answer }),
-});
+const server = (name: string, state: ServerState) => ({ name, probe: () => Promise.resolve(state) });
 const limits = (descriptors: string) => ({
   "/proc/self/limits": `Max open files    ${descriptors}    ${descriptors}   files\n`,
 });
 const kernel = hostView().kernel!;
+/** Of a year, or as long as is said, with so many days yet. */
+const certificate = (option: string, days: number, life = 365) => {
+  const until = hostView().now + days * 86_400_000;
+  return { option, from: until - life * 86_400_000, until };
+};
 
 test("doctor: a host where all is well", async () => {
   assert.deepEqual(await found({}), [
@@ -52,6 +59,19 @@ test("doctor: a host where all is well", async () => {
 
 /** What is otherwise, and what is found that would not be found where all is well. */
 const table: readonly (readonly [name: string, otherwise: Case, ...expected: string[]])[] = [
+  [
+    "certificates that hold",
+    { certificates: [certificate("tls-cert", 15), certificate("tls-client-ca", 0.5, 1)] },
+    "ok TLS: --tls-cert holds until 2027-01-16T00:00:00.000Z",
+    "ok TLS: --tls-client-ca holds until 2027-01-01T12:00:00.000Z",
+  ],
+  [
+    "certificates that do not, or not for long",
+    { certificates: [certificate("via-ca", 0), certificate("tls-cert", 13), certificate("dns-ca", 0.2, 1)] },
+    "problem TLS: --via-ca expired at 2027-01-01T00:00:00.000Z -> a new one, and a reload",
+    "note TLS: --tls-cert expires at 2027-01-14T00:00:00.000Z -> a new one, and a reload",
+    "note TLS: --dns-ca expires at 2027-01-01T04:48:00.000Z -> a new one, and a reload",
+  ],
   [
     "no IPv6 at all",
     { host: { addrs: lan, from: { ipv4: "10.0.0.1" } } },
@@ -143,6 +163,12 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "note DNS: a does not answer: SERVFAIL -> its address, or what is between here and there",
     "ok DNS: b answers in 4 ms",
     "note DNS: c answers, but in 700 ms -> one that is nearer",
+  ],
+  [
+    "a DNS server that refuses",
+    { host: { servers: [server("a", { ms: 1, refuses: true })] } },
+    "note DNS: a answers, but refuses: it resolves names of its own only, or not for this host -> " +
+    "one that resolves all names, where that is wanted, or whom it resolves for",
   ],
   [
     "DNS servers of which none answers",

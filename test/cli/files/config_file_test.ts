@@ -5,6 +5,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { after, describe, test } from "node:test";
 import { loadConfigFile, parseConfigText } from "../../../src/cli/files/config_file.ts";
+import { namedFiles, readNamedFiles } from "../../../src/cli/files/named_files.ts";
 import { exposedSecrets } from "../../../src/cli/files/secret_files.ts";
 import { readText } from "../../../src/cli/files/text_file.ts";
 import { ConfigError } from "../../../src/config/error.ts";
@@ -88,6 +89,33 @@ describe("The password of an upstream", () => {
   });
 });
 
+describe("Of the files that a configuration names", () => {
+  const toml = `log_file = "log"\nadmin_token_file = "no.token"\nusers_file = "no.users"\ndns = "tls://192.0.2.53"\n` +
+    `dns_ca = "no.ca"\n[[users]]\nname = "ann"\npassword_file = "no.password"\n` +
+    `[[rules]]\naction = "allow"\nvia = "socks5s://u@192.0.2.1?password-file=via.password"\n`;
+  const load = async () => {
+    written("via.password", "hunter2");
+    return await loadConfigFile(written("named.toml", toml));
+  };
+
+  test("each is known, and whether secrets stand in it and a reload reads it", async () => {
+    const files = namedFiles(await load());
+    const those = (fit: (file: (typeof files)[number]) => boolean) =>
+      files.filter(fit).map(({ path }) => path.slice(folder.length + 1)).sort();
+    assert.deepEqual(those(({ secret }) => secret), ["no.password", "no.token", "no.users", "via.password"]);
+    assert.deepEqual(those(({ secret, fixed }) => !secret && !fixed), ["named.toml", "no.ca"]);
+    assert.deepEqual(those(({ fixed }) => fixed), ["log"]);
+  });
+
+  test("all that cannot be read are told at once", async () => {
+    const loaded = await load();
+    const missed = (...names: readonly string[]) => ({
+      problems: names.map((one) => `Cannot read ${path(one)}: ENOENT`),
+    });
+    await assert.rejects(readNamedFiles(loaded), missed("no.users", "no.password", "no.token", "no.ca"));
+  });
+});
+
 const windows = process.platform === "win32" && "modes mean nothing on Windows";
 describe("Files with secrets that others can read are told of:", { skip: skipped("modes", windows) }, () => {
   const names = ["token", "users", "ann.password", "up.password"];
@@ -108,11 +136,11 @@ describe("Files with secrets that others can read are told of:", { skip: skipped
       `Cannot keep ${path(name)} secret: every user of this machine can read it (chmod o-r)`;
     assert.deepEqual(
       await told(0o644, "password_file = 'ann.password'"),
-      ["users", "token", "ann.password", "up.password"].map(line),
+      ["token", "users", "ann.password", "up.password"].map(line),
     );
     assert.deepEqual(
       await told(0o644, "password = 'hunter2'"),
-      ["secrets.toml", "users", "token", "up.password"].map(line),
+      ["secrets.toml", "token", "users", "up.password"].map(line),
     );
   });
 });

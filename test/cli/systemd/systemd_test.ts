@@ -13,20 +13,21 @@ import { until } from "../../support/until.ts";
 
 const skip = skipped("systemd_test.ts", hasPython && await openLibc() ? false : "no python3, or libc cannot be called");
 
-const healthWith = (sessions: number) => () => readiness(facts({ sessions }));
+const healthWith = (sessions: () => number) => () => readiness(facts({ sessions: sessions() }));
 
 test("the watchdog is told as long as the threads are well, and no longer", { skip }, async () => {
   const path = `@gate46-${process.pid}-${Math.random()}`;
   const receiver = await receiveAt(path);
-  let well = true, asked = 0;
+  let well = true, asked = 0, sessions = 3;
   const environment = { NOTIFY_SOCKET: path, WATCHDOG_USEC: "40000", WATCHDOG_PID: "7", OTHER: "stays" };
-  const watched = { health: healthWith(3), isWell: () => (asked++, well) };
+  const watched = { health: healthWith(() => sessions), isWell: () => (asked++, well) };
   const systemd = await Systemd.open(watched, false, environment, 7);
   assert.deepEqual(environment, { OTHER: "stays" });
   await until("it is told that all is well", () => receiver.said().split("WATCHDOG=1").length > 3);
   well = false;
+  sessions = 4;
   systemd.ready(); // behind which nothing more of the watchdog comes
-  await until("all has come", () => receiver.said().includes("STATUS=ready, 3 sessions"));
+  await until("all has come", () => receiver.said().endsWith("STATUS=ready, 4 sessions\n"));
   const told = receiver.said(), before = asked;
   await until("it is asked some more", () => asked > before + 3);
   assert.equal(receiver.said(), told);
@@ -39,7 +40,7 @@ test("a watchdog that is not for this process is not told", { skip }, async () =
   const receiver = await receiveAt(path);
   const isWell = () => assert.fail("nobody is to ask");
   const environment = { NOTIFY_SOCKET: path, WATCHDOG_USEC: "1000", WATCHDOG_PID: "8" };
-  const systemd = await Systemd.open({ health: healthWith(0), isWell }, false, environment, 7);
+  const systemd = await Systemd.open({ health: healthWith(() => 0), isWell }, false, environment, 7);
   systemd.ready();
   await until("it is ready", () => receiver.said().includes("READY=1"));
   systemd.close();
@@ -52,7 +53,7 @@ test("who succeeds another becomes the main process, and tells a watchdog that n
 }, async () => {
   const path = `@gate46-${process.pid}-${Math.random()}`;
   const receiver = await receiveAt(path);
-  const watched = { health: healthWith(0), isWell: () => true };
+  const watched = { health: healthWith(() => 0), isWell: () => true };
   for (const others of [{}, { WATCHDOG_USEC: "1000", WATCHDOG_PID: "8" }]) {
     const systemd = await Systemd.open(watched, true, { NOTIFY_SOCKET: path, ...others }, 7);
     const told = receiver.said().length;
@@ -66,7 +67,7 @@ test("who succeeds another becomes the main process, and tells a watchdog that n
 
 test("where nobody is to be told, nothing happens", async () => {
   for (const environment of [{}, { NOTIFY_SOCKET: "vsock:2:1234" }, { NOTIFY_SOCKET: "/nowhere/notify" }]) {
-    const watched = { health: healthWith(0), isWell: () => true };
+    const watched = { health: healthWith(() => 0), isWell: () => true };
     const systemd = await Systemd.open(watched, false, { ...environment, WATCHDOG_USEC: "1000000" }, 7);
     systemd.reloading();
     systemd.ready();

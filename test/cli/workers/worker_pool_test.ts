@@ -3,7 +3,10 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import { exposition, formats } from "../../../src/admin/aggregate.ts";
+import type { SessionView } from "../../../src/admin/status.ts";
+import { wallMs } from "../../../src/cli/service/wall_clock.ts";
 import { type Provision, WorkerPool } from "../../../src/cli/workers/worker_pool.ts";
 import type { Event } from "../../../src/events.ts";
 import type { Libc } from "../../../src/net/linux/libc.ts";
@@ -11,6 +14,7 @@ import { type ClaimedPort, claimPort } from "../../../src/net/linux/tcp_listener
 import { claimUnix } from "../../../src/net/linux/unix_listener.ts";
 import type { SocketAddr } from "../../../src/net/socket.ts";
 import { Command, Reply } from "../../../src/protocol/codes.ts";
+import { mayHang } from "../../support/hanging.ts";
 import { openLibc } from "../../support/linux_net.ts";
 import { MemoryResolver } from "../../support/memory_resolver.ts";
 import { skipped } from "../../support/skipped.ts";
@@ -61,15 +65,15 @@ async function echoing(addr: SocketAddr, echo: SocketAddr): Promise<Tcp> {
   return client;
 }
 
-/** Has the only worker hang; `hung` resolves when it goes on. */
-async function hang(pool: WorkerPool, addr: SocketAddr): Promise<{ readonly hung: Promise<unknown> }> {
+/** Has the only worker hang. Returns how to let it go on, which resolves when it does, or has ended. */
+async function hang(addr: SocketAddr): Promise<() => Promise<unknown>> {
+  const { hangs, letGo } = mayHang();
   const hung = ask(addr, Command.Connect, "hang.example", 80).catch(() => {});
-  await until("it does not answer", async () => {
-    const before = performance.now();
-    await pool.metrics();
-    return performance.now() - before > 900;
-  });
-  return { hung };
+  await until("it hangs", hangs);
+  return () => {
+    letGo();
+    return hung;
+  };
 }
 
 test(
@@ -115,7 +119,7 @@ test(
 
 test("what a worker has counted counts on when it hangs or has died, and its gauges only when it hangs", {
   skip,
-  timeout: 60_000,
+  timeout: 120_000,
 }, async () => {
   const events: Event[] = [];
   const echo = await echoServer("127.0.0.1");
@@ -129,70 +133,88 @@ test("what a worker has counted counts on when it hangs or has died, and its gau
       now: figure("sessions"),
     };
   };
+  let came = 0;
+  const assertNobodyForgotten = async () => {
+    const { clients } = await pool.activity({ most: 10 });
+    assert.ok(clients >= came, `${clients} after ${came}`);
+    came = clients;
+  };
   const endOne = async () => {
     const client = await echoing(addr, echo.addr);
     client.socket.end();
     await client.rest();
   };
+  /** A worker that is slow to answer is told of as it was before. */
+  const comeTo = (ended: number, now: number) =>
+    until(
+      `${ended} have ended and ${now} are there`,
+      async () => isDeepStrictEqual(await figures(), { ended, timed: ended, now }),
+    );
   for (let i = 0; i < 3; i++) await endOne();
-  await until("three are counted", async () => (await figures()).ended === 3);
+  await comeTo(3, 0);
   const staying = await echoing(addr, echo.addr);
-  assert.deepEqual(await figures(), { ended: 3, timed: 3, now: 1 });
+  await comeTo(3, 1);
+  await assertNobodyForgotten();
+  assert.equal(came, 4);
   for (let deaths = 1; deaths <= 2; deaths++) {
     await ask(addr, Command.Connect, "die.example", 80).catch(() => {});
     await until("the death is told", () => events.filter(({ type }) => type === "worker-died").length === deaths);
-    await until("another is there", async () => (await figures()).now === 0);
-    assert.deepEqual(await figures(), { ended: 2 + deaths, timed: 2 + deaths, now: 0 });
+    await comeTo(2 + deaths, 0);
     await endOne();
-    await until("one more is counted", async () => (await figures()).ended === 3 + deaths);
+    await comeTo(3 + deaths, 0);
+    await assertNobodyForgotten();
   }
-  const { hung } = await hang(pool, addr);
-  assert.equal((await figures()).ended, 5);
+  const other = await echoing(addr, echo.addr);
+  await comeTo(5, 1);
+  const goOn = await hang(addr);
+  const { ended, now } = await figures();
+  assert.deepEqual([ended, now], [5, 1]);
+  await assertNobodyForgotten();
+  await goOn();
   staying.close();
+  other.close();
   await pool.drain(0);
-  await hung;
   echo.close();
 });
 
-test("a worker that hangs is known to, and known again when it goes on", { skip, timeout: 60_000 }, async () => {
+test("a worker that hangs is known to, and known again when it goes on", { skip, timeout: 120_000 }, async () => {
   const { pool, addr } = await startPool(1, []);
   await until("it has said how it is", () => pool.vitals().silentWorkers === 0);
-  const { heardAt } = pool.vitals();
-  const hung = ask(addr, Command.Connect, "hang.example", 80).catch(() => {});
-  await until("it is silent", () => pool.vitals().silentWorkers === 1, 20_000);
-  assert.ok(pool.vitals().heardAt - heardAt < 10_000, "and was not heard of meanwhile");
-  await until("it goes on", () => pool.vitals().silentWorkers === 0, 20_000);
+  const goOn = await hang(addr);
+  await until("it is silent", () => pool.vitals().silentWorkers === 1, 60_000);
+  assert.ok(wallMs() - pool.vitals().heardAt >= 10_000, "and was not heard of meanwhile");
+  await goOn();
+  await until("it goes on", () => pool.vitals().silentWorkers === 0);
   await pool.drain(0);
-  await hung;
 });
 
 test("a worker that hangs holds up neither a reload nor the end, and has what was taken back when it goes on", {
   skip,
-  timeout: 90_000,
+  timeout: 120_000,
 }, async () => {
   const events: Event[] = [];
   const echo = await echoServer("127.0.0.1");
   const port = claimPort(libc!, {}, { host: "127.0.0.1", port: 0 });
   const { pool, addr } = await startPool(1, events, port);
-  let { hung } = await hang(pool, addr);
+  let goOn = await hang(addr);
   await assert.rejects(pool.reload(provision(port, { allow: [] })), {
     kind: "timed-out",
     message: "Cannot reload: a worker does not answer",
   });
-  await hung;
+  await goOn();
   (await echoing(addr, echo.addr)).close();
   await pool.reload(provision(port, { allow: [] }));
   const { client, reply } = await ask(addr, Command.Connect, echo.addr.host, echo.addr.port);
   assert.equal(reply.reply, Reply.NotAllowed);
   client.close();
 
-  ({ hung } = await hang(pool, addr));
+  goOn = await hang(addr);
   const startedAt = performance.now();
   await pool.drain(0);
   assert.ok(performance.now() - startedAt < 10_000);
   assert.equal(events.at(-1)?.type, "drained");
   assert.equal(events.some(({ type }) => type === "fault"), false);
-  await hung;
+  await goOn();
   echo.close();
 });
 
@@ -283,7 +305,11 @@ test("workers accept from one unix socket, and one that died leaves nobody waiti
   const events: Event[] = [];
   const { pool, addr } = await startPool(3, events, claim);
   const sessions = await Promise.all(Array.from({ length: 60 }, () => echoing(addr, echo.addr)));
-  const { sessions: views } = await pool.activity({ most: 100, filter: "" });
+  let views: readonly SessionView[] = [];
+  await until("all are told of", async () => {
+    ({ sessions: views } = await pool.activity({ most: 100, filter: "" }));
+    return views.length === sessions.length;
+  });
   assert.deepEqual(new Set(views.map(({ client }) => client)), new Set([`unix:${addr.unix}`]));
   for (let deaths = 1; deaths <= 2; deaths++) {
     await ask(addr, Command.Connect, "die.example", 80).catch(() => {});

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { systemClock } from "../../../src/net/clock.ts";
 import { NetError } from "../../../src/net/error.ts";
 import { Answers } from "../../../src/sockslib/socksify/answers.ts";
 import { Destinations } from "../../../src/sockslib/socksify/destinations.ts";
 import { Exclusions } from "../../../src/sockslib/socksify/exclusions.ts";
 import { FakeAddresses } from "../../../src/sockslib/fake_addresses.ts";
+import { TestClock } from "../../support/test_clock.ts";
 
 function world(exists: (name: string) => boolean = () => true) {
-  const names = new FakeAddresses({ clock: systemClock });
+  const names = new FakeAddresses({ clock: new TestClock() });
   const destinations = new Destinations(new Exclusions("excluded.test"), names, { host: "gw.test", port: 1080 });
   const asked: string[] = [];
   const answers = new Answers(destinations, names, (name) => {

@@ -70,14 +70,11 @@ test("the SOCKS bridge connects, and says why it cannot", async () => {
   const answer = await ask(bridge, Buffer.concat([to(port), Buffer.from("early")]));
   assert.equal(heard.pop(), "early");
   assert.ok(answer.startsWith("\x05\x02\x01\x00\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00HTTP/1.1 100"));
-  const unused = await new Promise<number>((resolve) => {
-    const probe = net.createServer().listen(0, "127.0.0.1", () => {
-      const { port } = probe.address() as net.AddressInfo;
-      probe.close(() => resolve(port));
-    });
-  });
+  const other = net.connect(port, "127.0.0.1"); // whose own port nobody listens on, nor can
+  await new Promise<void>((resolve) => other.once("connect", resolve));
   const at = performance.now();
-  assert.equal((await ask(bridge, to(unused)))[5], "\x05");
+  assert.equal((await ask(bridge, to(other.localPort!)))[5], "\x05");
+  other.destroy();
   assert.equal((bridge.failure("127.0.0.1", at) as Error & { code?: string }).code, "ECONNREFUSED");
   assert.equal(bridge.failure("127.0.0.1", performance.now()), undefined);
 });

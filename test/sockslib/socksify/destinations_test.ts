@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { systemClock } from "../../../src/net/clock.ts";
 import { Destinations } from "../../../src/sockslib/socksify/destinations.ts";
 import { Exclusions } from "../../../src/sockslib/socksify/exclusions.ts";
 import { FakeAddresses } from "../../../src/sockslib/fake_addresses.ts";
+import { TestClock } from "../../support/test_clock.ts";
 
 const gateway = { host: "192.0.2.1", port: 1080 };
 
 function world(direct = "") {
-  const names = new FakeAddresses({ clock: systemClock });
+  const names = new FakeAddresses({ clock: new TestClock() });
   return { names, destinations: new Destinations(new Exclusions(direct), names, gateway) };
 }
 

@@ -16,7 +16,7 @@ export function sampling() {
   function smoothed(name: string | number, now: Rate, before: Rate | undefined, seconds: number): Rate {
     const former = rates.get(name);
     const way = (of: "up" | "down") => {
-      // A thread that is late is missing from the sums for a moment.
+      // What a worker counted since it was last asked is lost where it dies.
       const speed = before ? Math.max(0, now[of] - before[of]) / seconds : 0;
       const mixed = former ? (speed + former[of]) / 2 : speed;
       return mixed < 1 ? 0 : mixed;

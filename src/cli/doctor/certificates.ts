@@ -1,0 +1,15 @@
+import { type Certificate, expiresSoon, hasExpired } from "../../admin/certificates.ts";
+import { type Finding, findings } from "./finding.ts";
+import type { HostView } from "./host_view.ts";
+
+/** Whether those that the configuration names still hold, and will. */
+export function checkCertificates({ now }: HostView, certificates: readonly Certificate[]): readonly Finding[] {
+  const { ok, note, problem } = findings("TLS");
+  return certificates.map((one) => {
+    const at = new Date(one.until).toISOString(), change = "a new one, and a reload";
+    if (hasExpired(one, now)) return problem(`--${one.option} expired at ${at}`, change);
+    return expiresSoon(one, now)
+      ? note(`--${one.option} expires at ${at}`, change)
+      : ok(`--${one.option} holds until ${at}`);
+  });
+}
