@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { chmodSync, chownSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, chownSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
@@ -12,6 +11,7 @@ import { projectRoot } from "../support/runtime.ts";
 import { skipped } from "../support/skipped.ts";
 import { credentials, readReply, request } from "../support/socks.ts";
 import { echoServer, Tcp } from "../support/tcp.ts";
+import { temporaryFolder } from "../support/temporary_folder.ts";
 import { until } from "../support/until.ts";
 
 interface Compose {
@@ -49,8 +49,7 @@ function composeEnvironment(users: string): Record<string, string> {
 }
 
 test("compose.yaml says what gate46 understands, and gives it the time to drain", async () => {
-  const work = mkdtempSync(join(tmpdir(), "gate46-compose-"));
-  const users = join(work, "users");
+  const users = join(temporaryFolder("compose"), "users");
   writeFileSync(users, "");
   const environment = composeEnvironment(users);
   const { code, stdout, stderr } = await shell([...source.command, "config"], "", environment);
@@ -65,7 +64,6 @@ test("compose.yaml says what gate46 understands, and gives it the time to drain"
   const drain = Number(/longer than --drain \((\d+)s\)/.exec(readFileSync(join(folder, "compose.yaml"), "utf8"))![1]);
   assert.ok((await run(source, ["--help"])).stdout.includes(`after SIGTERM (default ${drain}s)`));
   assert.ok(parseInt(service.stop_grace_period) > drain);
-  rmSync(work, { recursive: true });
 });
 
 const skip = skipped("container_test.ts", whyNoContainers());
@@ -77,6 +75,7 @@ for (const [runtime, skip_, given] of [["bun", skip, undefined], ["deno", skipDe
     `the image of the Dockerfile, ${runtime}: the executable, its libraries and notices; it serves, reloads, drains with nothing but compose.yaml gives it`,
     {
       skip: skip_,
+      timeout: 600_000, // it builds the image
     },
     async () => {
       const image = buildImage(given);
@@ -105,7 +104,7 @@ function filesOf(root: string): readonly string[] {
 
 /** Runs the image as compose.yaml does, and proves that it is confined so and does its work. */
 async function serveIn(image: Image): Promise<void> {
-  const bundle = mkdtempSync(join(tmpdir(), "gate46-bundle-"));
+  const bundle = temporaryFolder("bundle");
   const name = `gate46-${process.pid}`;
   const users = join(bundle, "users"), hosts = join(bundle, "hosts");
   const hash = async (password: string) => (await run(source, ["hash-password", "ann"], `${password}\n`)).stdout;
@@ -172,7 +171,6 @@ async function serveIn(image: Image): Promise<void> {
   } finally {
     await shell([...inside, "delete", "--force", name]);
     echo.close();
-    rmSync(bundle, { recursive: true });
   }
 }
 

@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync } from "node:fs";
-import { writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { parseAllDocuments } from "yaml";
@@ -12,6 +10,7 @@ import { parsePrefix } from "../../src/protocol/prefix.ts";
 import { run, shell, source, start, targets } from "../support/program.ts";
 import { projectRoot } from "../support/runtime.ts";
 import { skipped } from "../support/skipped.ts";
+import { temporaryFolder } from "../support/temporary_folder.ts";
 import { until } from "../support/until.ts";
 import type { Container, Pod, PodSpec, Service } from "kubernetes-types/core/v1";
 import type { Deployment } from "kubernetes-types/apps/v1";
@@ -58,7 +57,7 @@ const [endpoint] = monitor.spec.podMetricsEndpoints;
 
 /** What the types of Kubernetes' own API say of these objects; undefined where nothing. */
 async function typeErrors(all: readonly Record<string, unknown>[]): Promise<string | undefined> {
-  const work = mkdtempSync(join(tmpdir(), "gate46-kubernetes-"));
+  const work = temporaryFolder("kubernetes");
   const lines = all.map((one, i) => {
     const [group, version] = String(one.apiVersion).includes("/") ? String(one.apiVersion).split("/") : ["core", "v1"];
     const types = `kubernetes-types/${group!.split(".")[0]}/${version}`;
@@ -75,7 +74,6 @@ async function typeErrors(all: readonly Record<string, unknown>[]): Promise<stri
     "--node-modules-dir=manual",
     join(work, "objects.ts"),
   ]);
-  rmSync(work, { recursive: true });
   return code === 0 ? undefined : stderr;
 }
 
@@ -102,7 +100,7 @@ const skipKubectl = skipped(
 test("kustomize puts it together once users and token are there, and says so while they are not", {
   skip: skipKubectl,
 }, async () => {
-  const work = mkdtempSync(join(tmpdir(), "gate46-kustomize-"));
+  const work = temporaryFolder("kustomize");
   cpSync(folder, work, { recursive: true, filter: (path) => !/\/(users|admin-token)$/.test(path) });
   assert.match((await shell(["kubectl", "kustomize", work])).stderr, /users: no such file/);
   for (const name of ["users", "admin-token"]) writeFileSync(join(work, name), "");
@@ -115,7 +113,6 @@ test("kustomize puts it together once users and token are there, and says so whi
   for (const { kind } of objects) if (kind !== "Pod") assert.match(kinds, new RegExp(`^kind: ${kind}$`, "m"));
   assert.match(kinds, /^kind: ConfigMap$/m);
   assert.match(kinds, /^kind: Secret$/m);
-  rmSync(work, { recursive: true });
 });
 
 test("all selectors mean the pods, and all names of ports are theirs", () => {
@@ -217,7 +214,7 @@ const TOKEN = "correct-horse-battery-staple";
 
 for (const target of targets) {
   test(`${target.name} runs by gate46.toml: probes and metrics are where it is asked for them, and what is swapped is reloaded`, async () => {
-    const work = mkdtempSync(join(tmpdir(), "gate46-pod-"));
+    const work = temporaryFolder("pod");
     const line = async (name: string) => (await run(source, ["hash-password", name], "secret\n")).stdout;
     const secret = { users: await line("ann"), "admin-token": TOKEN };
     const swapSecret = mountVolume(join(work, "secret"), secret);
@@ -255,7 +252,6 @@ for (const target of targets) {
     assert.equal((await ask("/readyz")).status, 200);
     assert.equal(await gateway.stop(), 0);
     assert.doesNotMatch(gateway.output(), /horse/);
-    rmSync(work, { recursive: true });
   });
 }
 

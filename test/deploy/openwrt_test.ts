@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { afterEach, beforeEach, describe, test } from "node:test";
+import { beforeEach, describe, test } from "node:test";
 import { readFile } from "../../src/config/file.ts";
 import { readConfig } from "../../src/config/config.ts";
 import { fileKey, flagName, optionKeys, optionOf } from "../../src/config/options.ts";
 import { source, start } from "../support/program.ts";
 import { projectRoot } from "../support/runtime.ts";
 import { skipped } from "../support/skipped.ts";
+import { temporaryFolder } from "../support/temporary_folder.ts";
 import { until } from "../support/until.ts";
 
 const folderOf = join(projectRoot, "scripts/deploy/openwrt");
@@ -60,7 +60,7 @@ test("shellcheck finds nothing wrong in the init script", {
 describe("the init script under busybox", { skip: skipped("openwrt_test.ts, busybox", noBusybox) }, () => {
   let folder: string;
   beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), "gate46-openwrt-"));
+    folder = temporaryFolder("openwrt");
     mkdirSync(join(folder, "bin"));
     writeFileSync(join(folder, "bin/logger"), '#!/bin/sh\nshift 4\necho "$@" >&2\n', { mode: 0o755 });
     writeFileSync(
@@ -79,7 +79,6 @@ describe("the init script under busybox", { skip: skipped("openwrt_test.ts, busy
         .replace('chown "$user:"', ": chown"),
     );
   });
-  afterEach(() => rmSync(folder, { recursive: true }));
 
   /** Runs the script with this UCI configuration. */
   function call(action: "start" | "reload" | "triggers", uci: string) {

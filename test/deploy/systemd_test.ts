@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { skipped } from "../support/skipped.ts";
+import { temporaryFolder } from "../support/temporary_folder.ts";
 
 const skip = skipped(
   "systemd_test.ts",
@@ -16,11 +16,10 @@ const unit = readFileSync(join(deployed, "gate46.service"), "utf8");
 
 /** What systemd-analyze says of a unit, with an executable that exists. */
 function analyze(name: string, ...args: readonly string[]): { status: number | null; output: string } {
-  const folder = mkdtempSync(join(tmpdir(), "gate46-unit-"));
+  const folder = temporaryFolder("unit");
   copyFileSync(join(deployed, "gate46.socket"), join(folder, "gate46.socket"));
   writeFileSync(join(folder, "gate46.service"), unit.replace("/usr/local/bin/gate46", process.execPath));
   const { status, stdout, stderr } = spawnSync("systemd-analyze", [...args, join(folder, name)], { encoding: "utf8" });
-  rmSync(folder, { recursive: true });
   return { status, output: stdout + stderr };
 }
 

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Command } from "../../src/protocol/codes.ts";
@@ -8,11 +7,12 @@ import { serveHttp } from "../../src/net/mod.ts";
 import { run, shell, start, targets } from "../support/program.ts";
 import { ask } from "../support/socks.ts";
 import { echoServer, listenTcp, Tcp } from "../support/tcp.ts";
+import { temporaryFolder } from "../support/temporary_folder.ts";
 import { until, within } from "../support/until.ts";
 
 for (const target of targets) {
   test(`${target.name}: sessions are listed and ended, and healthcheck says how it is`, async () => {
-    const folder = mkdtempSync(join(tmpdir(), "gate46-admin-"));
+    const folder = temporaryFolder("admin");
     const tokenFile = join(folder, "token");
     writeFileSync(tokenFile, "correct-horse-battery\n");
     const echo = await echoServer("127.0.0.1");
@@ -80,13 +80,12 @@ for (const target of targets) {
     assert.match(dead.stderr, /^gate46: Cannot ask 127\.0\.0\.1:\d+: nobody answers there\n$/);
     assert.doesNotMatch(gateway.output(), /horse/);
     echo.close();
-    rmSync(folder, { recursive: true });
   });
 }
 
 for (const target of targets) {
   test(`${target.name}: a reload takes another token, which needs no restart, and none that is wrong`, async () => {
-    const folder = mkdtempSync(join(tmpdir(), "gate46-token-"));
+    const folder = temporaryFolder("token");
     const file = join(folder, "gate46.toml"), [first, second] = [join(folder, "first"), join(folder, "second")];
     const configure = (more: string, admin = "127.0.0.1:0") =>
       writeFileSync(file, `listen = "127.0.0.1:0"\nadmin = "${admin}"\n${more}`);
@@ -156,7 +155,6 @@ for (const target of targets) {
     const there = [`--admin=127.0.0.1:${watching.admin!.port}`, at[1]!];
     assert.equal((await run(target, ["sessions", ...there])).code, 0);
     assert.equal(await watching.stop(), 0);
-    rmSync(folder, { recursive: true });
   });
 }
 

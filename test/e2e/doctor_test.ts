@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import type { Finding } from "../../src/cli/doctor/finding.ts";
 import { run, targets } from "../support/program.ts";
 import { echoServer } from "../support/tcp.ts";
+import { temporaryFolder } from "../support/temporary_folder.ts";
 
 for (const target of targets) {
   test(`${target.name}: doctor says what stands in the way of a configuration, and exits with 1`, async () => {
-    const folder = mkdtempSync(join(tmpdir(), "gate46-doctor-"));
+    const folder = temporaryFolder("doctor");
     const taken = await echoServer("127.0.0.1");
     const file = join(folder, "gate46.toml"), password = join(folder, "password");
     writeFileSync(password, "correct-horse\n");
@@ -42,6 +42,5 @@ for (const target of targets) {
     const wrong = await run(target, ["doctor", `--config=${file}`]);
     assert.deepEqual([wrong.code, wrong.stdout], [2, ""]);
     assert.match(wrong.stderr, /^gate46: Cannot parse .*gate46\.toml/);
-    rmSync(folder, { recursive: true });
   });
 }

@@ -1,6 +1,4 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { Health } from "../../src/admin/readiness.ts";
@@ -12,6 +10,7 @@ import { skipped } from "../support/skipped.ts";
 import { ask } from "../support/socks.ts";
 import { cannotStopThreads, stopThread, workersOf } from "../support/stopped_thread.ts";
 import { echoServer } from "../support/tcp.ts";
+import { temporaryFolder } from "../support/temporary_folder.ts";
 import { until } from "../support/until.ts";
 
 const skip = skipped(
@@ -25,7 +24,7 @@ for (const target of targets.filter(onLinuxEngine)) {
     `${target.name}: workers that hang are named by /readyz, /healthz, metrics and the page, and systemd hears no more`,
     { skip, timeout: 120_000 },
     async () => {
-      const folder = mkdtempSync(join(tmpdir(), "gate46-hung-"));
+      const folder = temporaryFolder("hung");
       const path = join(folder, "notify");
       const receiver = await receiveAt(path);
       const echo = await echoServer("127.0.0.1");
@@ -76,7 +75,6 @@ for (const target of targets.filter(onLinuxEngine)) {
       assert.equal(await gateway.stop(), 0);
       receiver.stop();
       echo.close();
-      rmSync(folder, { recursive: true });
     },
   );
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { existsSync, readFileSync, renameSync, statSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
@@ -11,6 +11,7 @@ import { run, shell, start, targets } from "../support/program.ts";
 import { skipped } from "../support/skipped.ts";
 import { ask, credentials } from "../support/socks.ts";
 import { concat, echoServer, Tcp } from "../support/tcp.ts";
+import { temporaryFolder } from "../support/temporary_folder.ts";
 import { until } from "../support/until.ts";
 
 const local = ["--listen=127.0.0.1:0", "--admin=off", "--allow=127.0.0.1"];
@@ -80,7 +81,7 @@ for (const target of targets) {
   });
 
   test(`log, ${target.name}: a file is appended to, and begun anew where logrotate has moved it`, async () => {
-    const folder = mkdtempSync(join(tmpdir(), "gate46-log-"));
+    const folder = temporaryFolder("log");
     const file = join(folder, "gate46.log");
     const gateway = await start(target, [...local, `--log-file=${file}`]);
     assert.equal(statSync(file).mode & 0o137, 0, "only the owner writes, and others cannot read");
@@ -95,18 +96,16 @@ for (const target of targets) {
     assert.match(readFileSync(file, "utf8"), /drained/);
     const refused = await run(target, [...local, `--log-file=${folder}/none/log`]);
     assert.deepEqual([refused.code, refused.stderr], [2, `gate46: Cannot write ${folder}/none/log: ENOENT\n`]);
-    rmSync(folder, { recursive: true });
   });
 
   test(`log, ${target.name}: a FIFO that nobody reads is refused, and does not keep it for ever`, {
     skip: skipped("a FIFO", target.name === "gate46-deno" && "Deno 2.4 does not heed O_NONBLOCK"),
   }, async () => {
-    const folder = mkdtempSync(join(tmpdir(), "gate46-log-"));
+    const folder = temporaryFolder("log");
     const file = join(folder, "fifo");
     assert.equal(spawnSync("mkfifo", [file]).status, 0);
     const { code, stderr } = await run(target, [...local, `--log-file=${file}`]);
     assert.deepEqual([code, stderr], [2, `gate46: Cannot write ${file}: ENXIO\n`]);
-    rmSync(folder, { recursive: true });
   });
 
   test(`log, ${target.name}: a full disk costs lines, and no session`, { skip: noFull }, async () => {

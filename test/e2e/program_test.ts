@@ -1,21 +1,18 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import type { Health } from "../../src/admin/readiness.ts";
 import { Command, Reply } from "../../src/protocol/codes.ts";
 import { executables, run, start, targets } from "../support/program.ts";
 import { ask, credentials, readReply, request } from "../support/socks.ts";
-import { echoServer, Tcp } from "../support/tcp.ts";
+import { echoServer, refuses, Tcp } from "../support/tcp.ts";
+import { temporaryFolder } from "../support/temporary_folder.ts";
 import { until } from "../support/until.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "gate46-"));
+const folder = temporaryFolder("program");
 const server = await echoServer("127.0.0.1");
-after(() => {
-  server.close();
-  rmSync(folder, { recursive: true });
-});
+after(() => server.close());
 const local = ["--listen=127.0.0.1:0", "--allow=127.0.0.0/8"];
 
 for (const target of targets) {
@@ -72,7 +69,7 @@ for (const target of targets) {
     const { client } = await ask(gateway.addrs[0]!, Command.Connect, "127.0.0.1", server.addr.port);
     gateway.signal("SIGTERM");
     await until("it drains", () => gateway.output().includes("draining"));
-    await assert.rejects(Tcp.to(gateway.addrs[0]!));
+    await until("nobody new is let in", () => refuses(gateway.addrs[0]!)); // each worker closes its listener
     assert.equal((await fetch(`http://127.0.0.1:${gateway.admin!.port}/readyz`)).status, 503);
     client.write("still served");
     assert.equal(new TextDecoder().decode(await client.read(12)), "still served");
@@ -136,7 +133,9 @@ for (const target of targets) {
     const { parts, ...readyz } = await (await get("/readyz")).json() as Health;
     assert.deepEqual(readyz, { ready: true, state: "ready", sessions: 1 });
     assert.deepEqual([parts.listeners.ok, parts.workers.ok, parts.draining], [true, true, false]);
-    assert.match(await (await get("/metrics")).text(), /gate46_bytes_total{relay="A",direction="up"} 4/); // while it runs
+    await until("octets are counted while it runs", async () => {
+      return (await (await get("/metrics")).text()).includes('gate46_bytes_total{relay="A",direction="up"} 4');
+    });
     const old = await Tcp.to(gateway.admin!); // HAProxy's health check has no Host
     old.write("GET /readyz HTTP/1.0\r\n\r\n");
     assert.match(new TextDecoder().decode(await old.read(15)), /^HTTP\/1\.[01] 200/);

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { Command, Reply } from "../../src/protocol/codes.ts";
@@ -12,6 +11,7 @@ import { type Program, start, targets } from "../support/program.ts";
 import { skipped } from "../support/skipped.ts";
 import { greeting, readReply, request } from "../support/socks.ts";
 import { echoServer, Tcp, unusedPort } from "../support/tcp.ts";
+import { temporaryFolder } from "../support/temporary_folder.ts";
 import { overTls } from "../support/tls_place.ts";
 import { until } from "../support/until.ts";
 
@@ -28,14 +28,11 @@ const skipNginx = skipped(
 /** The address from which proxies come, as from another host. */
 const PROXY = "127.0.0.46";
 
-const folder = mkdtempSync(join(tmpdir(), "gate46-proxy-"));
+const folder = temporaryFolder("proxy");
 const { ca, cert, key } = hasOpenssl ? certificatesFor("IP:127.0.0.1", "IP:::1") : { ca: "", cert: "", key: "" };
 writeFileSync(join(folder, "pem"), cert + key);
 const echo = await echoServer("127.0.0.1");
-after(() => {
-  echo.close();
-  rmSync(folder, { recursive: true });
-});
+after(() => echo.close());
 
 /** Speaks with the echo server by whoever listens on the other side. */
 async function speak(client: Tcp): Promise<void> {
@@ -63,7 +60,8 @@ function haproxy(addr: SocketAddr, gateway: string, how: string) {
       maxconn 50
     defaults
       mode tcp
-      timeout connect 5s
+      timeout connect 30s
+      timeout check 30s # else as short as its interval
       timeout client 1m
       timeout server 1m
     listen socks

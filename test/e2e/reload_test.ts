@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Command, Reply } from "../../src/protocol/codes.ts";
 import type { SocketAddr } from "../../src/net/socket.ts";
 import { type Program, start, type Target, targets } from "../support/program.ts";
 import { ask, credentials, readReply, request } from "../support/socks.ts";
-import { concat, echoServer, listenTcp, Tcp } from "../support/tcp.ts";
+import { concat, echoServer, listenTcp, refuses, Tcp } from "../support/tcp.ts";
+import { temporaryFolder } from "../support/temporary_folder.ts";
 import { until } from "../support/until.ts";
 
 /** A program with a configuration file that the test rewrites. */
@@ -22,8 +22,7 @@ async function configured(target: Target, toml: string): Promise<{
   rewrite(toml: string): void;
   stop(): Promise<void>;
 }> {
-  const folder = mkdtempSync(join(tmpdir(), "gate46-reload-"));
-  const file = join(folder, "gate46.toml");
+  const file = join(temporaryFolder("reload"), "gate46.toml");
   writeFileSync(file, toml);
   const gateway = await start(target, [`--config=${file}`, "--admin=off"]);
   const times = (said: string) => gateway.output().split(said).length;
@@ -40,7 +39,6 @@ async function configured(target: Target, toml: string): Promise<{
     rewrite: (toml) => writeFileSync(file, toml),
     async stop() {
       assert.equal(await gateway.stop(), 0);
-      rmSync(folder, { recursive: true });
     },
   };
 }
@@ -147,13 +145,15 @@ for (const target of targets) {
     rewrite(`${toml}max_sessions = 5\n`);
     await reloaded(1);
     // In steps, of which the first two are files that hold nothing and something wrong.
-    rewrite("");
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    rewrite(`${toml}max_sess`);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    const began = performance.now();
+    for (const step of ["", `${toml}max_sess`]) {
+      rewrite(step);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    }
     rewrite(`${toml}max_sessions = 6\n`);
+    const quick = performance.now() - began < 1_000; // else one of them may have stood from one look to the next
     await reloaded(2);
-    assert.equal(times("not reloaded") - 1, 0, gateway.output());
+    if (quick) assert.equal(times("not reloaded") - 1, 0, gateway.output());
     // As an editor does, by a file of its own; and as Kubernetes does, by a link to another folder.
     writeFileSync(`${file}.new`, `${toml}max_sessions = 7\n`);
     renameSync(`${file}.new`, file);
@@ -169,10 +169,11 @@ for (const target of targets) {
     symlinkSync(`${file}.2`, `${file}.next`);
     renameSync(`${file}.next`, `${file}.data`);
     await reloaded(5);
+    const before = times("not reloaded");
     rmSync(file);
     await until("it misses the file", () => gateway.output().includes(`Cannot read ${file}: ENOENT`));
     await stop();
-    assert.equal(times("not reloaded") - 1, 1, "once, and not at each look");
+    assert.equal(times("not reloaded") - before, 1, "once, and not at each look");
     assert.equal(times("info reloaded") - 1, 5, gateway.output());
   });
 
@@ -265,7 +266,7 @@ for (const target of targets) {
       void drains.then(() => socket.end(body.subarray(size / 2)));
     });
     const silent = await listenTcp("127.0.0.1", ({ socket }) => void socket.resume());
-    const gateway = await start(target, ["--listen=127.0.0.1:0", "--admin=off", "--allow=127.0.0.1", "--drain=6s"]);
+    const gateway = await start(target, ["--listen=127.0.0.1:0", "--admin=off", "--allow=127.0.0.1", "--drain=10s"]);
     const { client: late } = await ask(gateway.addrs[0]!, Command.Connect, silent.addr.host, silent.addr.port);
     const downloads = await Promise.all(Array.from({ length: 12 }, async () => {
       const { client } = await ask(gateway.addrs[0]!, Command.Connect, server.addr.host, server.addr.port);
@@ -274,7 +275,7 @@ for (const target of targets) {
     }));
     gateway.signal("SIGTERM");
     await until("it drains", () => gateway.output().includes("draining sessions=13"));
-    await assert.rejects(Tcp.to(gateway.addrs[0]!), "nobody new");
+    await until("nobody new is let in", () => refuses(gateway.addrs[0]!)); // each worker closes its listener
     go();
     const sums = await Promise.all(downloads.map(async ({ client, first }) => {
       const all = concat(first, await client.rest());

@@ -1,19 +1,16 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { Command, Reply } from "../../src/protocol/codes.ts";
 import { type Ended, run, shell, start, type Target, targets } from "../support/program.ts";
 import { credentials, readReply, request } from "../support/socks.ts";
 import { echoServer, Tcp } from "../support/tcp.ts";
+import { temporaryFolder } from "../support/temporary_folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "gate46-"));
+const folder = temporaryFolder("rules");
 const server = await echoServer("127.0.0.1");
-after(() => {
-  server.close();
-  rmSync(folder, { recursive: true });
-});
+after(() => server.close());
 
 const SECRET = "hunter2";
 const toml = `

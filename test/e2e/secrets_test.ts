@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { usersFileLine } from "../../src/cli/files/users_file.ts";
@@ -9,6 +8,7 @@ import { Command } from "../../src/protocol/codes.ts";
 import { run, start, targets } from "../support/program.ts";
 import { credentials, readReply, request } from "../support/socks.ts";
 import { concat, listenTcp, Tcp } from "../support/tcp.ts";
+import { temporaryFolder } from "../support/temporary_folder.ts";
 import { until } from "../support/until.ts";
 
 const octets = (text: string) => new TextEncoder().encode(text);
@@ -33,7 +33,7 @@ const formats = ["text", "json", "syslog"];
 for (const [i, target] of targets.entries()) {
   for (const format of i === 0 ? formats : formats.slice(i % 3, i % 3 + 1)) {
     test(`${target.name}: no secret is in a log of the format ${format}, nor anywhere else`, async () => {
-      const folder = mkdtempSync(join(tmpdir(), "gate46-secrets-"));
+      const folder = temporaryFolder("secrets");
       const file = (name: string, text: string) => {
         writeFileSync(join(folder, name), text, { mode: 0o600 });
         return join(folder, name);
@@ -162,7 +162,6 @@ via = "http://u:${secrets["an upstream's URL"]}@127.0.0.1:${proxy.addr.port}"
       }
       refusing.close();
       proxy.close();
-      rmSync(folder, { recursive: true });
     });
   }
 }

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Command, Reply } from "../../src/protocol/codes.ts";
@@ -10,6 +9,7 @@ import { SecureDns } from "../support/secure_dns.ts";
 import { skipped } from "../support/skipped.ts";
 import { ask } from "../support/socks.ts";
 import { echoServer } from "../support/tcp.ts";
+import { temporaryFolder } from "../support/temporary_folder.ts";
 
 const skip = skipped("secure_names_test.ts", hasOpenssl ? false : "openssl is not here");
 
@@ -19,9 +19,8 @@ for (const target of targets) {
       `names by DNS over ${kind}, ${target.name}: asked for once, believed by its certificate`,
       { skip },
       async () => {
-        const folder = mkdtempSync(join(tmpdir(), "gate46-dns-"));
         const certificates = certificatesFor("IP:127.0.0.1");
-        const ca = join(folder, "ca.pem");
+        const ca = join(temporaryFolder("dns"), "ca.pem");
         writeFileSync(ca, certificates.ca);
         const secure = new SecureDns(certificates, "127.0.0.1");
         const server = await (kind === "tls" ? secure.dotServer() : secure.dohServer());
@@ -43,7 +42,6 @@ for (const target of targets) {
         assert.deepEqual([await known.stop(), await unknown.stop()], [0, 0]);
         echo.close();
         server.close();
-        rmSync(folder, { recursive: true });
       },
     );
   }

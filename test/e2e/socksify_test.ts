@@ -1,26 +1,28 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { address, buildNetwork, whyNot } from "../support/namespaces.ts";
 import { type Program, shell, source, start } from "../support/program.ts";
 import { projectRoot, scriptCommand } from "../support/runtime.ts";
 import { skipped } from "../support/skipped.ts";
+import { temporaryFolder } from "../support/temporary_folder.ts";
 import { until } from "../support/until.ts";
 
 const skip = skipped("socksified programs", whyNot());
-const folder = mkdtempSync(join(tmpdir(), "gate46-"));
+const folder = temporaryFolder("socksify");
 const network = skip ? undefined : buildNetwork();
-const servers: ChildProcess[] = [];
+const servers: { readonly child: ChildProcess; readonly over: Promise<unknown> }[] = [];
 let gateway: Program | undefined;
 after(async () => {
   await gateway?.stop();
-  for (const server of servers) server.kill("SIGINT");
+  for (const { child, over } of servers) {
+    child.kill("SIGINT");
+    await over; // PostgreSQL writes until then
+  }
   network?.remove();
   if (network) rmSync(names, { recursive: true, force: true });
-  rmSync(folder, { recursive: true, force: true });
 });
 
 /** What the IPv6-only host takes for /etc. */
@@ -41,13 +43,18 @@ const runtimes = [
 
 function run(command: readonly string[], env: Record<string, string> = {}) {
   const via = `socks5://ann:p%40w@${address.gwC4}:1080`;
-  return shell(["timeout", "15", ...network!.in("c4"), ...command], "", {
+  return shell(["timeout", "60", ...network!.in("c4"), ...command], "", {
     GATE46_VIA: via,
     NODE_EXTRA_CA_CERTS: authority,
     DENO_CERT: authority,
     NO_COLOR: "1",
     ...env,
   });
+}
+
+function serve([file, ...args]: readonly string[], errors: "inherit" | "ignore"): void {
+  const child = spawn(file!, args, { stdio: ["ignore", "ignore", errors] });
+  servers.push({ child, over: new Promise((resolve) => child.once("exit", resolve)) });
 }
 
 function openssl(...args: string[]): void {
@@ -83,9 +90,9 @@ async function setUp(): Promise<void> {
   const made = spawnSync("sh", [join(projectRoot, "compile.sh"), "preload"]);
   assert.equal(made.status, 0, String(made.stderr));
   makeCertificate();
-  const [file, ...args] = [...network!.in("s6"), ...scriptCommand("test/e2e/socksify/server.mjs")];
   const keys = [join(folder, "key.pem"), join(folder, "certificate.pem")];
-  servers.push(spawn(file!, [...args, address.s6, ...keys], { stdio: ["ignore", "ignore", "inherit"] }));
+  const server = scriptCommand("test/e2e/socksify/server.mjs");
+  serve([...network!.in("s6"), ...server, address.s6, ...keys], "inherit");
   gateway = await start(
     source,
     ["--listen=:1080", "--from=10.46.0.0/16", "--user=ann:p@w", "--admin=off"],
@@ -130,8 +137,7 @@ async function startPostgres(): Promise<void> {
   writeFileSync(join(data, "pg_hba.conf"), "host all all ::/0 scram-sha-256\n");
   const options = { listen_addresses: address.s6, unix_socket_directories: "", fsync: "off" };
   const flags = Object.entries(options).flatMap(([option, value]) => ["-c", `${option}=${value}`]);
-  const [file, ...args] = [...network!.in("s6"), ...as, `${postgres}/postgres`, "-D", data, ...flags];
-  servers.push(spawn(file!, args, { stdio: "ignore" }));
+  serve([...network!.in("s6"), ...as, `${postgres}/postgres`, "-D", data, ...flags], "ignore");
   await until("PostgreSQL answers", () => {
     const [file, ...args] = [...network!.in("s6"), `${postgres}/pg_isready`, "-q", "-h", address.s6];
     return spawnSync(file!, args).status === 0;

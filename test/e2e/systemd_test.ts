@@ -1,7 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readlinkSync, rmSync, statSync } from "node:fs";
-import { connect } from "node:net";
-import { tmpdir } from "node:os";
+import { readdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
@@ -13,7 +11,8 @@ import { receiveAt } from "../support/notify_socket.ts";
 import { hasPython } from "../support/python.ts";
 import { skipped } from "../support/skipped.ts";
 import { ask } from "../support/socks.ts";
-import { echoServer, unusedPort } from "../support/tcp.ts";
+import { echoServer, refuses, unusedPort } from "../support/tcp.ts";
+import { temporaryFolder } from "../support/temporary_folder.ts";
 import { until } from "../support/until.ts";
 
 const activate = "systemd-socket-activate";
@@ -40,12 +39,9 @@ async function startActivated(
     ...listen,
     `--fdname=${Object.keys(sockets).join(":")}`,
   ]);
-  const first = addrs.find(({ unix }) => unix !== undefined)!.unix!;
-  await until("systemd listens", () => statSync(first, { throwIfNoEntry: false }) !== undefined);
-  const client = connect(first).on("error", () => {});
-  const program = await starting;
-  client.destroy();
-  return program;
+  const first = addrs.find(({ unix }) => unix !== undefined)!;
+  await until("systemd listens, and has a client", async () => !await refuses(first));
+  return await starting;
 }
 
 async function reaches(addr: SocketAddr, to: SocketAddr): Promise<void> {
@@ -59,7 +55,7 @@ for (const target of targets.filter(onLinuxEngine)) {
     `${target.name} takes sockets that systemd has opened, by their names, and keeps them at a reload`,
     { skip: noActivation || noKernel },
     async () => {
-      const folder = mkdtempSync(join(tmpdir(), "gate46-systemd-"));
+      const folder = temporaryFolder("systemd");
       const echo = await echoServer("127.0.0.1");
       const sockets = {
         socks: unixAddr(join(folder, "s.sock")),
@@ -84,7 +80,6 @@ for (const target of targets.filter(onLinuxEngine)) {
       }
       assert.equal(await gateway.stop(), 0);
       assert.deepEqual(readdirSync(folder).sort(), ["s.sock", "t.sock"]); // which are systemd's
-      rmSync(folder, { recursive: true });
       echo.close();
     },
   );
@@ -119,13 +114,7 @@ for (const target of targets.filter(onLinuxEngine)) {
         "--listen=systemd",
         "--admin=off",
       ]);
-      await until("it is started", () =>
-        new Promise((resolve) => {
-          const client = connect(port, "127.0.0.1", () => {
-            client.destroy();
-            resolve(true);
-          }).on("error", () => resolve(false));
-        }));
+      await until("it is started", async () => !await refuses({ host: "127.0.0.1", port }));
       const { code, stderr } = await running;
       assert.equal(code, 2);
       assert.match(stderr, /Cannot listen on 0\.0\.0\.0: it would be an open relay/);
@@ -135,7 +124,7 @@ for (const target of targets.filter(onLinuxEngine)) {
   test(`${target.name}: who takes over is the main process, and the one before says no more`, {
     skip: noPython || noKernel,
   }, async () => {
-    const folder = mkdtempSync(join(tmpdir(), "gate46-systemd-"));
+    const folder = temporaryFolder("systemd");
     const path = join(folder, "notify");
     const systemd = await receiveAt(path);
     const flags = [`--listen=unix:${join(folder, "s.sock")}`, "--admin=off", "--drain=5s"];
@@ -143,12 +132,15 @@ for (const target of targets.filter(onLinuxEngine)) {
     const former = await start(target, flags, prefix);
     const next = await start(target, [...flags, `--take-over=${former.child.pid}`], prefix);
     assert.equal(await former.exited, 0);
-    assert.match(systemd.said(), new RegExp(`READY=1 MAINPID=${next.child.pid}\n`));
-    assert.doesNotMatch(systemd.said(), /STOPPING|draining/);
+    const main = `READY=1 MAINPID=${next.child.pid}\n`;
+    await until("another is the main process", () => systemd.said().includes(main));
     assert.equal(await next.stop(), 0);
-    await until("it says that it stops", () => systemd.said().includes("STOPPING=1"));
+    await until(
+      "it says that it stops",
+      () => systemd.said().slice(systemd.said().indexOf(main)).includes("STOPPING=1"),
+    );
+    assert.doesNotMatch(systemd.said().slice(0, systemd.said().lastIndexOf("STOPPING=1")), /STOPPING|draining/);
     systemd.stop();
-    rmSync(folder, { recursive: true });
   });
 }
 
@@ -156,7 +148,7 @@ for (const target of targets) {
   test(`${target.name} tells systemd when it is ready, reloads, is well and stops`, {
     skip: noPython || noKernel,
   }, async () => {
-    const folder = mkdtempSync(join(tmpdir(), "gate46-systemd-"));
+    const folder = temporaryFolder("systemd");
     for (const path of [join(folder, "notify"), `@gate46-${process.pid}-${Math.random()}`]) {
       const systemd = await receiveAt(path);
       const said = (what: RegExp) => until(`it says ${what}`, () => what.test(systemd.said()));
@@ -173,7 +165,6 @@ for (const target of targets) {
       await said(/STOPPING=1 EXTEND_TIMEOUT_USEC=40000000\n/);
       systemd.stop();
     }
-    rmSync(folder, { recursive: true });
   });
 }
 

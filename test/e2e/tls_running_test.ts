@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { mkdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect, type Socket } from "node:net";
+import { addressText } from "../../src/protocol/address.ts";
 import { Command, Reply } from "../../src/protocol/codes.ts";
 import { type SocketAddr, unixAddr } from "../../src/net/socket.ts";
 import { type Certificates, issue } from "../support/certificates.ts";
 import { type Program, run, type Target, targets } from "../support/program.ts";
 import { ask, greeting, readReply, request } from "../support/socks.ts";
-import { echoServer, listenTcp, type Tcp, unusedPort } from "../support/tcp.ts";
+import { echoServer, listenTcp, type Tcp } from "../support/tcp.ts";
 import { overTls, tlsTest } from "../support/tls_place.ts";
 import { until } from "../support/until.ts";
 
@@ -150,10 +151,10 @@ for (const target of targets) {
   tlsTest(target, "sessions are listed with their clients, and ended", async (place) => {
     const echo = await echoServer("127.0.0.1");
     const [own] = issue([{ names }]) as [Certificates];
-    const admin = `127.0.0.1:${await unusedPort("127.0.0.1")}`;
-    const token = place.file("token", "some-token-of-a-test");
-    const at = [`--admin=${admin}`, `--admin-token-file=${token}`];
-    const gateway = await place.start(target, ...place.listener(own), "--allow=127.0.0.1", ...at);
+    const token = `--admin-token-file=${place.file("token", "some-token-of-a-test")}`;
+    const open = ["--allow=127.0.0.1", "--admin=127.0.0.1:0", token];
+    const gateway = await place.start(target, ...place.listener(own), ...open);
+    const at = [`--admin=${addressText(gateway.admin!)}`, token];
     const clients = [];
     for (let i = 0; i < 3; i++) clients.push(await reach(gateway.addrs[0]!, own.ca, echo.addr));
     const sessions = async () => {
@@ -161,8 +162,12 @@ for (const target of targets) {
       return JSON.parse(stdout) as readonly { readonly id: number; readonly client: string }[];
     };
     const [, middle] = clients as [Tcp, Tcp, Tcp];
-    const listed = (await sessions()).find(({ client }) => client === `127.0.0.1:${middle.socket.localPort}`);
-    assert.equal((await run(target, ["sessions", "end", String(listed!.id), ...at])).code, 0);
+    let id: number | undefined;
+    await until("it is in the list", async () => {
+      id = (await sessions()).find(({ client }) => client === `127.0.0.1:${middle.socket.localPort}`)?.id;
+      return id !== undefined;
+    });
+    assert.equal((await run(target, ["sessions", "end", String(id), ...at])).code, 0);
     await middle.end();
     for (const client of clients) if (client !== middle) await echoes(client, 5);
     await until("it is gone from the list", async () => (await sessions()).length === 2);
@@ -180,7 +185,7 @@ for (const target of targets) {
     const echo = await echoServer("127.0.0.1");
     const [own] = issue([{ names }]) as [Certificates];
     const open = ["--allow=127.0.0.1", "--host=source.test=127.0.0.1"];
-    const gateway = await place.start(target, ...place.listener(own), ...open, "--drain=8s");
+    const gateway = await place.start(target, ...place.listener(own), ...open, "--drain=12s");
     const front = await place.start(
       target,
       "--listen=127.0.0.1:0",

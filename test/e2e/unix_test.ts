@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
@@ -11,6 +10,7 @@ import { run, shell, start, type Target, targets } from "../support/program.ts";
 import { skipped } from "../support/skipped.ts";
 import { ask, greeting, readReply } from "../support/socks.ts";
 import { echoServer, Tcp } from "../support/tcp.ts";
+import { temporaryFolder } from "../support/temporary_folder.ts";
 import { until } from "../support/until.ts";
 
 const noCurl = skipped(
@@ -23,10 +23,9 @@ const onLinuxEngine = ({ name }: Target) => !name.includes("portable");
 async function inFolder(
   test: (folder: string, socks: SocketAddr, flags: readonly string[]) => Promise<void>,
 ): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), "gate46-unix-"));
+  const folder = temporaryFolder("unix");
   const path = join(folder, "s.sock");
   await test(folder, unixAddr(path), [`--listen=unix:${path}`, "--allow=127.0.0.1"]);
-  rmSync(folder, { recursive: true });
 }
 
 async function echoes(client: Tcp): Promise<void> {
@@ -56,8 +55,10 @@ for (const target of targets) {
         });
         await until("it is in the log", () => gateway.output().includes(`client=unix:${socks.unix} `));
         assert.match(gateway.output(), /relay=A/);
-        const page = await shell([...curl, "--unix-socket", admin, "http://gate46/"]);
-        assert.match(page.stdout, new RegExp(`unix:${socks.unix}`));
+        await until("it is on the page", async () => {
+          const page = await shell([...curl, "--unix-socket", admin, "http://gate46/"]);
+          return page.stdout.includes(`unix:${socks.unix}`);
+        });
         server.close();
         assert.equal(await gateway.stop(), 0);
         assert.deepEqual(readdirSync(folder), []);
@@ -79,8 +80,12 @@ for (const target of targets) {
         const { client } = await ask(socks, Command.Connect, echo.addr.host, echo.addr.port);
         await echoes(client);
         assert.equal((await run(target, ["healthcheck", admin])).stdout, "ready, 1 sessions\n");
-        const listed = await run(target, ["sessions", admin, ...secret]);
-        const [, id] = /^(\d+) +unix:\S+s\.sock +- +connect /im.exec(listed.stdout) ?? assert.fail(listed.stdout);
+        let id: string | undefined;
+        await until("it is in the list", async () => {
+          const { stdout } = await run(target, ["sessions", admin, ...secret]);
+          id = /^(\d+) +unix:\S+s\.sock +- +connect /im.exec(stdout)?.[1];
+          return id !== undefined;
+        });
         const ended = await run(target, ["sessions", admin, ...secret, "end", id!]);
         if (secret.length === 0) {
           assert.equal(ended.stderr, "gate46: Cannot do that: --admin-token-file is not set\n");

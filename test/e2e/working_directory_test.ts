@@ -1,13 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { executables, shell } from "../support/program.ts";
 import { skipped } from "../support/skipped.ts";
+import { temporaryFolder } from "../support/temporary_folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "gate46-"));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder("working");
 const names = [
   ".env",
   ".env.local",
@@ -34,7 +32,7 @@ for (const target of executables) {
     // Whoever opens a pipe that nobody writes to waits for ever, which timeout(1) ends with 124.
     const { code, stdout } = await shell([
       "timeout",
-      "20",
+      "60",
       "sh",
       "-c",
       'cd "$0" && exec "$@"',

@@ -29,6 +29,16 @@ cp "$package" "$root/root/gate46.deb"
 
 inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive "$@"; }
 
+# Waits until the program has said so.
+said() { # PATTERN
+  i=0
+  until grep -q "$1" "$folder/log"; do
+    i=$((i + 1))
+    if [ "$i" -gt 600 ]; then cat "$folder/log" && exit 1; fi
+    sleep 0.1
+  done
+}
+
 # As the unit would: its user, no capability, nothing to write to, until stopped. Seccomp and the rest want systemd.
 start() {
   inside systemd-analyze verify /usr/lib/systemd/system/gate46.service
@@ -40,12 +50,7 @@ start() {
     env -i PATH=/usr/bin:/bin setpriv --reuid="$user" --regid="$user" --clear-groups --no-new-privs --bounding-set=-all \
     --inh-caps=-all $command 2>"$folder/log" &
   service=$!
-  i=0
-  until grep -q 'listening on \[::1\]:1080' "$folder/log"; do
-    i=$((i + 1))
-    if [ "$i" -gt 600 ]; then cat "$folder/log" && exit 1; fi
-    sleep 0.1
-  done
+  said 'listening on \[::1\]:1080'
 }
 
 stop() {
@@ -76,9 +81,13 @@ echo "man: $(inside sh -c 'zcat /usr/share/man/man1/gate46.1.gz | groff -man -Tu
 start
 talks 127.0.0.1
 talks ::1
-inside gate46 healthcheck
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+  health=$(inside gate46 healthcheck)
+  [ "$health" = "ready, 0 sessions" ] && break # who has talked may just be leaving
+done
+echo "$health"
 kill -HUP "$service"
-until grep -q reloaded "$folder/log"; do sleep 0.1; done
+said reloaded
 stop
 echo "served as $user, reloaded and stopped: $(tail -n 1 "$folder/log" | cut -d ' ' -f 2-)"
 

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import { executables } from "../support/program.ts";
 import { projectRoot } from "../support/runtime.ts";
 import { skipped } from "../support/skipped.ts";
+import { temporaryFolder } from "../support/temporary_folder.ts";
 
 function works(command: string, ...args: readonly string[]): boolean {
   return spawnSync(command, args).status === 0;
@@ -21,7 +21,7 @@ for (const { name, command } of missing ? [] : executables) {
   describe(`the Debian package of ${name}`, () => {
     let folder: string, deb: string;
     before(() => {
-      folder = mkdtempSync(join(tmpdir(), "gate46-deb-"));
+      folder = temporaryFolder("deb");
       mkdirSync(join(folder, "root"));
       // Compressing takes a minute, and is dpkg's own affair.
       const built = spawnSync("sh", [
@@ -41,7 +41,7 @@ for (const { name, command } of missing ? [] : executables) {
     const noLintian = !works("lintian", "--version") && "lintian is not here";
     test(
       "lintian finds no error and no warning",
-      { skip: skipped(`deb_test.ts, lintian of ${name}`, noLintian) },
+      { skip: skipped(`deb_test.ts, lintian of ${name}`, noLintian), timeout: 600_000 },
       () => {
         const { status, stdout } = spawnSync("lintian", ["--allow-root", "--fail-on", "error,warning", deb], {
           encoding: "utf8",
@@ -58,7 +58,7 @@ for (const { name, command } of missing ? [] : executables) {
       : !works("ip", "-V") && "iproute2 is not here";
     test("it installs, serves, is upgraded with the edited configuration kept, and leaves nothing", {
       skip: skipped(`deb_test.ts, installation of ${name}`, noRoot),
-      timeout: 120_000,
+      timeout: 600_000,
     }, () => {
       const { stdout, stderr, status } = spawnSync("unshare", [
         ...["--mount", "--net", "--pid", "--fork", "--mount-proc"],

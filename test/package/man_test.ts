@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { manPage } from "../../scripts/package/man.ts";
@@ -9,6 +8,7 @@ import { program } from "../../src/cli/program.ts";
 import { fileKey, optionKeys, optionOf, variableName } from "../../src/config/options.ts";
 import { projectRoot } from "../support/runtime.ts";
 import { skipped } from "../support/skipped.ts";
+import { temporaryFolder } from "../support/temporary_folder.ts";
 
 const page = manPage(new Date("2026-01-02"));
 const plain = page.replaceAll("\\-", "-");
@@ -39,10 +39,9 @@ for (const [checker, ...flags] of checkers) {
   test(`${checker} finds nothing wrong in the man page`, {
     skip: skipped(`man_test.ts, ${checker}`, !here && `${checker} is not here`),
   }, () => {
-    const folder = mkdtempSync(join(tmpdir(), "gate46-man-"));
-    writeFileSync(join(folder, "gate46.1"), page);
-    const { status, stdout, stderr } = spawnSync(checker, [...flags, join(folder, "gate46.1")], { encoding: "utf8" });
-    rmSync(folder, { recursive: true });
+    const file = join(temporaryFolder("man"), "gate46.1");
+    writeFileSync(file, page);
+    const { status, stdout, stderr } = spawnSync(checker, [...flags, file], { encoding: "utf8" });
     assert.equal(stdout + stderr, "");
     assert.equal(status, 0);
   });

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { after, describe, test } from "node:test";
@@ -9,6 +8,7 @@ import type { Bom } from "../../scripts/package/sbom.ts";
 import { executables } from "../support/program.ts";
 import { projectRoot } from "../support/runtime.ts";
 import { skipped } from "../support/skipped.ts";
+import { temporaryFolder } from "../support/temporary_folder.ts";
 
 const missing = ["npm", "git", "dpkg-deb"].find((tool) => spawnSync(tool, ["--version"]).status !== 0);
 const made = executables.length > 0 && process.platform === "linux";
@@ -16,7 +16,7 @@ const skip = skipped(
   "release_test.ts",
   missing ? `${missing} is not here` : made ? false : "it needs Linux and the executables, which need runtimes to make",
 );
-const folder = mkdtempSync(join(tmpdir(), "gate46-release-"));
+const folder = temporaryFolder("release");
 const toolchain = join(projectRoot, "scripts/toolchain/node_modules/.bin");
 
 function release(root: string, out: string) {
@@ -30,7 +30,7 @@ describe("a dry run of the release", { skip }, () => {
   after(() => rmSync(folder, { recursive: true }));
   const read = (name: string) => readFileSync(join(folder, "one", name), "utf8");
 
-  test("it makes the executables, packages, documents and what says what they are", { timeout: 300_000 }, () => {
+  test("it makes the executables, packages, documents and what says what they are", { timeout: 900_000 }, () => {
     const { status, stderr } = release(projectRoot, "one");
     assert.equal(status, 0, stderr);
     const files = readdirSync(join(folder, "one"));
@@ -71,7 +71,7 @@ describe("a dry run of the release", { skip }, () => {
     assert.equal(metadata.component.name, "gate46");
   });
 
-  test("a second run makes the same octets", { timeout: 300_000 }, () => {
+  test("a second run makes the same octets", { timeout: 900_000 }, () => {
     const { status, stderr } = release(projectRoot, "two");
     assert.equal(status, 0, stderr);
     assert.equal(readFileSync(join(folder, "two/SHA256SUMS"), "utf8"), read("SHA256SUMS"));

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { spawnSync } from "node:child_process";
-import { closeSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { closeSync, copyFileSync, existsSync, mkdirSync, openSync, readSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { after, describe, test } from "node:test";
@@ -12,6 +11,7 @@ import { projectRoot } from "../support/runtime.ts";
 import { skipped } from "../support/skipped.ts";
 import { ask } from "../support/socks.ts";
 import { echoServer } from "../support/tcp.ts";
+import { temporaryFolder } from "../support/temporary_folder.ts";
 
 /** An executable for another system: how its file begins, and how it runs here, where it can. */
 interface Foreign {
@@ -40,7 +40,7 @@ const foreign: readonly Foreign[] = [
   },
 ];
 
-const folder = mkdtempSync(join(tmpdir(), "gate46-targets-"));
+const folder = temporaryFolder("targets");
 const env = { ...process.env, PATH: `${process.env.PATH}:${join(projectRoot, "scripts/toolchain/node_modules/.bin")}` };
 
 function underQemu(executable: string): readonly string[] | string {
@@ -83,7 +83,7 @@ for (const { target, begins, runner } of foreign) {
     const executable = join(dist, `gate46-bun-${target}${target.startsWith("windows") ? ".exe" : ""}`);
     after(() => rmSync(dist, { recursive: true, force: true }));
 
-    test("it is made, and for that system", { timeout: 60_000 }, () => {
+    test("it is made, and for that system", { timeout: 300_000 }, () => {
       const { status, stderr } = spawnSync("sh", [join(projectRoot, "compile.sh"), "bun", target], {
         encoding: "utf8",
         env: { ...env, DIST: dist },
@@ -99,7 +99,7 @@ for (const { target, begins, runner } of foreign) {
     if (!runner) return;
     const command = runner(executable);
     const skip = skipped(`targets_test.ts, running ${target}`, typeof command === "string" && command);
-    test("it relays, on the Linux engine", { skip, timeout: 60_000 }, async () => {
+    test("it relays, on the Linux engine", { skip, timeout: 300_000 }, async () => {
       const program: Target = { name: target, command: command as readonly string[] };
       const gateway = await start(program, [
         ...["--listen=127.0.0.1:0", "--admin=off", "--allow=127.0.0.0/8", "--workers=1"],
@@ -118,5 +118,3 @@ for (const { target, begins, runner } of foreign) {
     });
   });
 }
-
-after(() => rmSync(folder, { recursive: true, force: true }));

@@ -43,6 +43,7 @@ export interface Viewed {
 /** A page of `browser`, to which `prepare` may do something before it goes to `url`. */
 export async function view(browser: Browser, url: string, prepare?: (page: Page) => Promise<unknown>): Promise<Viewed> {
   const page = await browser.newPage();
+  page.setDefaultTimeout(90_000);
   const said: string[] = [], asked: string[] = [];
   page.on("console", (message) => {
     if (/error|warn/.test(message.type())) said.push(message.text());

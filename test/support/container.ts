@@ -1,9 +1,9 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { projectRoot } from "./runtime.ts";
+import { temporaryFolder } from "./temporary_folder.ts";
 
 /** Calls that container engines let through where nobody says otherwise. */
 const SECCOMP = "/usr/share/containers/seccomp.json";
@@ -49,7 +49,7 @@ export function whyNoContainers(): string | false {
  * would fetch. `denort` is the folder of a deno and its denort, where the Deno executable is wanted.
  */
 export function buildImage(denort?: string): Image {
-  const folder = mkdtempSync(join(tmpdir(), "gate46-image-"));
+  const folder = temporaryFolder("image");
   const buildah = (...args: readonly string[]) => command("buildah", [...storage(folder), ...args]);
   try {
     baseOfThisMachine(folder, denort !== undefined);

@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import process from "node:process";
+import { kill } from "./kill.ts";
 
 /**
  * Hosts in network namespaces around one dual-stack gateway: a client and a server that have IPv4 only, and a client and a
@@ -59,7 +60,7 @@ export function buildNetwork(): Network {
     remove() {
       for (const host of hosts) {
         spawnSync("ip", ["netns", "pids", name(host)]).stdout?.toString().split("\n").filter(Boolean)
-          .forEach((pid) => kill(Number(pid)));
+          .forEach((pid) => kill(Number(pid), "SIGKILL"));
         spawnSync("ip", ["netns", "del", name(host)]);
       }
       rmSync(folder, { recursive: true, force: true });
@@ -102,14 +103,6 @@ function build(name: (host: Host) => string, folder: string): void {
     `${folder}/hosts`,
     `127.0.0.1 localhost\n${address.s4} v4.test dual.test\n${address.s6} v6.test\nfd46:4::99 dual.test\n`,
   );
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    return; // ended by itself
-  }
 }
 
 function ip(...args: string[]): void {

@@ -2,6 +2,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { type SocketAddr, unixAddr } from "../../src/net/socket.ts";
+import { afterwards } from "./afterwards.ts";
+import { kill } from "./kill.ts";
 import { runtime, scriptCommand } from "./runtime.ts";
 import { until } from "./until.ts";
 
@@ -60,12 +62,16 @@ export async function start(
   const logFile = flags.find((flag) => flag.startsWith("--log-file="))?.slice("--log-file=".length);
   const output = () => stderr + (logFile !== undefined && existsSync(logFile) ? readFileSync(logFile, "utf8") : "");
   let gone = false;
-  child.on("exit", () => gone = true);
+  child.on("exit", () => {
+    gone = true;
+    forget();
+  });
   // Not before all that it wrote has been read.
   const exited = new Promise<number | null>((resolve) => child.on("close", (code) => resolve(code)));
   const signal = (name: string) => {
-    if (!gone) process.kill(child.pid!, name); // child.kill() makes Deno forget the exit code
+    if (!gone) kill(child.pid!, name); // child.kill() makes Deno forget the exit code
   };
+  const forget = afterwards(() => signal("SIGKILL"));
   const wantsAdmin = !flags.some((flag) => /^(--admin=)?off$/.test(flag));
   const asked = flags.filter((flag) => flag.startsWith("--listen")).length;
   const wanted = Math.max(asked, flags.some((flag) => flag.startsWith("--config")) ? 1 : 0);

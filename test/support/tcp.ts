@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import type { SocketAddr } from "../../src/net/socket.ts";
 import { within } from "./until.ts";
@@ -121,14 +122,29 @@ export function echoServer(host: string): Promise<{ addr: SocketAddr; close(): v
   return listenTcp(host, ({ socket }) => void socket.pipe(socket));
 }
 
-/** For programs that cannot be asked for a port of their choice. */
-export function unusedPort(host: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().on("error", reject).listen(0, host, () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
+/** Whether nobody listens there. */
+export async function refuses(addr: SocketAddr): Promise<boolean> {
+  const client = await Tcp.to(addr).catch(() => undefined);
+  client?.close();
+  return client === undefined;
+}
+
+/** For programs that cannot be asked for a port of their choice: none that a system gives to whoever asks for any. */
+export async function unusedPort(host: string): Promise<number> {
+  for (;;) {
+    const port = randomInt(10_000, 32_000);
+    const server = createServer();
+    const free = await new Promise<boolean>((resolve, reject) => {
+      server.once("error", (error: Error & { code?: string }) => {
+        if (error.code === "EADDRINUSE") resolve(false);
+        else reject(error);
+      });
+      server.listen(port, host, () => resolve(true));
     });
-  });
+    if (!free) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
 }
 
 export function concat(...parts: readonly Uint8Array[]): Uint8Array {

@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { connect, type ConnectionOptions } from "node:tls";
@@ -8,11 +7,12 @@ import { type Certificates, hasOpenssl } from "./certificates.ts";
 import { type Program, start, type Target } from "./program.ts";
 import { skipped } from "./skipped.ts";
 import { Tcp } from "./tcp.ts";
+import { temporaryFolder } from "./temporary_folder.ts";
 import { within } from "./until.ts";
 
 /** Files that a test of TLS writes, and programs that it starts. */
 export class TlsPlace {
-  readonly folder = mkdtempSync(join(tmpdir(), "gate46-tls-"));
+  readonly folder = temporaryFolder("tls");
   readonly #programs: Program[] = [];
 
   file(name: string, text: string): string {
@@ -28,7 +28,8 @@ export class TlsPlace {
   }
 
   async start(target: Target, ...flags: readonly string[]): Promise<Program> {
-    const program = await start(target, ["--admin=off", ...flags]);
+    const admin = flags.some((flag) => flag.startsWith("--admin=")) ? [] : ["--admin=off"];
+    const program = await start(target, [...admin, ...flags]);
     this.#programs.push(program);
     return program;
   }
@@ -38,7 +39,6 @@ export class TlsPlace {
       program.signal("SIGKILL");
       await program.exited;
     }
-    rmSync(this.folder, { recursive: true });
   }
 }
 

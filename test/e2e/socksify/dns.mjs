@@ -5,8 +5,9 @@ import { promisify } from "node:util";
 
 const { v4, v6 } = await promises.lookup("v6.test", { all: true }).then(([a, b]) => ({ v4: a.address, v6: b.address }));
 console.log(v4.startsWith("198.18."), v6.startsWith("fd"));
-lookup("V6.Test", (error, address, family) => console.log(error, address === v4, family));
-await new Promise((resolve) => setTimeout(resolve, 50));
+await new Promise((resolve) =>
+  lookup("V6.Test", (error, address, family) => resolve(console.log(error, address === v4, family)))
+);
 console.log((await later("v6.test", 6)).address === v6, (await promisify(dns.lookup)("v6.test")).address === v4);
 console.log((await new Resolver().resolve6("v6.test"))[0] === v6);
 console.log((await promises.resolve4("v6.test", { ttl: true }))[0].ttl, await promises.reverse(v6));

@@ -1,16 +1,17 @@
 const { Deno } = globalThis;
-const text = async (conn) => {
+const text = async (conn, last) => {
   const buffer = new Uint8Array(1000);
-  const size = await conn.read(buffer);
-  return new TextDecoder().decode(buffer.subarray(0, size)).trim().split("\n").at(-1);
+  let all = "";
+  while (!all.includes(last)) all += new TextDecoder().decode(buffer.subarray(0, await conn.read(buffer)));
+  return all.trim().split("\n").at(-1);
 };
 const [fake] = await Deno.resolveDns("v6.test", "A");
 const conn = await Deno.connect({ hostname: "v6.test", port: 7 });
-console.log(await text(conn), conn.remoteAddr.hostname === fake, conn.remoteAddr.port);
+console.log(await text(conn, "early"), conn.remoteAddr.hostname === fake, conn.remoteAddr.port);
 conn.close();
 const secured = await Deno.connectTls({ hostname: "v6.test", port: 443 });
 await secured.write(new TextEncoder().encode("GET /tls HTTP/1.0\r\nHost: v6.test\r\n\r\n"));
-console.log(await text(secured), secured.remoteAddr.hostname === fake);
+console.log(await text(secured, "/tls 0"), secured.remoteAddr.hostname === fake);
 secured.close();
 const failure = ({ name, code }) => `${name} ${code}`;
 console.log(await Deno.connect({ hostname: "v6.test", port: 99 }).catch(failure));
