@@ -29,8 +29,12 @@ for (const target of targets) {
     await until("clients find none left", () => gateway.output().includes("accept failed"));
     await until("others should take the clients", async () => await code("/readyz") === 503);
     assert.equal(await code("/healthz"), 200);
+    // What was left goes to more of these than there are; the server of an older Deno ended then.
+    const askers = await Promise.allSettled(Array.from({ length: 60 }, () => Tcp.to(gateway.admin!)));
+    for (const asker of askers) if (asker.status === "fulfilled") asker.value.close();
     for (const client of clients) client.close();
-    await until("all is well again", async () => await code("/readyz") === 200, 30_000);
+    const answers = () => code("/readyz").catch(() => undefined);
+    await until("all is well again", async () => await answers() === 200, 30_000);
     assert.equal(await gateway.stop(), 0);
   });
 

@@ -87,7 +87,7 @@ function validities(option: string, text = ""): readonly Certificate[] {
       const { validFrom, validTo } = new X509Certificate(block);
       return { option, from: Date.parse(validFrom), until: Date.parse(validTo) };
     } catch {
-      return []; // the runtime passes over it too, or says what is wrong with it
+      return []; // one that Deno 2.4 takes for a certificate, and passes over
     }
   }).sort((a, b) => a.until - b.until);
 }

@@ -25,8 +25,7 @@ test(
       Certificates,
       Certificates,
     ];
-    const broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-    const authorities = file("ca", `${sooner.cert}${later.cert}${broken}${own.cert}`);
+    const authorities = file("ca", `${sooner.cert}${later.cert}${own.cert}`);
     const { certificates } = readTlsFiles(parseConfig({
       listen: ["socks5s://127.0.0.1:0"],
       tlsCert: file("cert", `${own.cert}${later.cert}${sooner.cert}`),
