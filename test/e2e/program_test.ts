@@ -129,7 +129,9 @@ for (const target of targets) {
     client.write("four");
     await client.read(4);
     const get = (path: string) => fetch(`http://127.0.0.1:${gateway.admin!.port}${path}`);
-    assert.deepEqual(await (await get("/healthz")).json(), { alive: true });
+    const health = await get("/healthz");
+    assert.equal(health.headers.get("content-length"), "14"); // and no stream, which keeps who does not read it
+    assert.deepEqual(await health.json(), { alive: true });
     const { parts, ...readyz } = await (await get("/readyz")).json() as Health;
     assert.deepEqual(readyz, { ready: true, state: "ready", sessions: 1 });
     assert.deepEqual([parts.listeners.ok, parts.workers.ok, parts.draining], [true, true, false]);
