@@ -1,10 +1,9 @@
 import { resolve } from "node:path";
 import process from "node:process";
-import { expiryWarnings } from "../../admin/certificates.ts";
 import type { RawOptions } from "../../config/source.ts";
 import { loadConfig, loadConfigFile } from "../files/config_file.ts";
 import { readNamedFiles } from "../files/named_files.ts";
-import { exposedSecrets } from "../files/secret_files.ts";
+import { warnings } from "../files/warnings.ts";
 import { print } from "../print.ts";
 import { refuseSocketOptions } from "../service/socket_options.ts";
 
@@ -16,8 +15,7 @@ export async function checkCommand(path: string): Promise<void> {
   const loaded = await loadConfigFile(path);
   if (loaded.config.engine === "portable") refuseSocketOptions(loaded.config);
   const { tls } = await readNamedFiles(loaded);
-  const warnings = [...exposedSecrets(loaded), ...expiryWarnings(tls.certificates, Date.now())];
-  for (const warning of warnings) process.stderr.write(`gate46: warning: ${warning}\n`);
+  for (const warning of warnings(loaded, tls.certificates)) process.stderr.write(`gate46: warning: ${warning}\n`);
   await print(`${path} is valid\n`);
 }
 

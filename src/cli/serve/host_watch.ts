@@ -20,7 +20,7 @@ const LOOK_MS = 5_000;
 /** DNS servers are asked where nobody else has asked for so long (ms). */
 const ASK_MS = 30_000;
 
-/** An answer may take so long (ms). */
+/** The system may take so long (ms). */
 const ANSWER_MS = 3_000;
 
 /** Looks now and then at what the gateway depends on outside, so that whoever asks is answered from memory. */
@@ -108,21 +108,17 @@ export class HostWatch {
     if (this.#asking || (names.failures === 0 && !isQuiet)) return;
     this.#asking = true;
     this.#askedAt = now;
-    const late = new Cut();
-    const cancel = this.#clock.after(ANSWER_MS, () => late.make());
-    const outcome = await this.#outcome(late);
-    cancel();
-    late.make(); // the others need not answer any more
+    const outcome = await this.#outcome();
     this.#asking = false;
     this.#probes.listen({ type: "dns-asked", by: "system", outcome, ms: 0 });
   }
 
   /** That of whoever answers first; "called-off" says nothing. */
-  #outcome(late: Cut): Promise<Asked["outcome"]> {
+  #outcome(): Promise<Asked["outcome"]> {
     const { dnsServers } = this.#service;
     const asked = dnsServers.length > 0
       ? dnsServers.map((server) => outcomeAt(server, this.#clock))
-      : [outcomeOfSystem(this.#system, late)];
+      : [outcomeOfSystem(this.#system, this.#clock)];
     const answers = asked.map(async (outcome) => await outcome === "found" ? "found" : Promise.reject(await outcome));
     return Promise.any(answers).catch(({ errors }: AggregateError) =>
       errors.find((one) => one !== "failed") ?? "failed"
@@ -137,12 +133,16 @@ async function outcomeAt(server: Transport, clock: Clock): Promise<Asked["outcom
 }
 
 /** Where it fails, that may be a network without the Internet, in which all else is resolved. */
-async function outcomeOfSystem(system: Pick<Resolver, "resolve">, late: Cut): Promise<Asked["outcome"]> {
+async function outcomeOfSystem(system: Pick<Resolver, "resolve">, clock: Clock): Promise<Asked["outcome"]> {
+  const late = new Cut();
+  const cancel = clock.after(ANSWER_MS, () => late.make());
   try {
     await system.resolve(WELL_KNOWN_NAME, late);
     return "found";
   } catch (error) {
     return error instanceof NetError && error.kind === "no-such-name" ? "found" : "called-off";
+  } finally {
+    cancel();
   }
 }
 

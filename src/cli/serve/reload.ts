@@ -1,4 +1,4 @@
-import { type Certificate, expiryWarnings } from "../../admin/certificates.ts";
+import type { Certificate } from "../../admin/certificates.ts";
 import type { Config } from "../../config/config.ts";
 import { ConfigError } from "../../config/error.ts";
 import { fileKey, type OptionKey, optionKeys, optionOf } from "../../config/options.ts";
@@ -10,7 +10,7 @@ import type { LoadedConfig } from "../files/config_file.ts";
 import type { Service } from "../service/service.ts";
 import { readNamedFiles } from "../files/named_files.ts";
 import { log } from "../log/log.ts";
-import { exposedSecrets } from "../files/secret_files.ts";
+import { warnings } from "../files/warnings.ts";
 import type { Systemd } from "../systemd/systemd.ts";
 
 /** What the program goes by: the configuration, and who may move it by the admin endpoint. A reload changes both at once. */
@@ -103,8 +103,7 @@ export class Reload {
 
 /** Has the log say what is good enough, but should be otherwise. */
 export function warnOf({ loaded, certificates }: Holding): void {
-  const warnings = [...exposedSecrets(loaded), ...expiryWarnings(certificates, Date.now())];
-  for (const warning of warnings) log.warning(warning);
+  for (const warning of warnings(loaded, certificates)) log.warning(warning);
 }
 
 /** Throws ConfigError where nothing is left of a file: it is being written, or the disk was full. */
