@@ -13,21 +13,22 @@ const pure = `${silent} async await Promise Date performance setTimeout setInter
  */
 const layers: readonly (readonly [files: string, imports: string, bans: string])[] = [
   ["src/protocol/", "src/protocol/ ipaddr.js", pure],
-  ["src/net/mod.ts", "src/net/ src/protocol/address.ts node:", "console"], // the one place that asks which runtime it is
+  ["src/turns/", "src/turns/ src/net/cut.ts src/net/error.ts", silent],
+  ["src/net/mod.ts", "src/net/ src/turns/ src/protocol/address.ts node:", "console"], // the one place that asks which runtime it is
   [
     "src/net/deno.ts src/net/deno_*.ts src/net/linux/*_deno.ts",
-    "src/net/ src/protocol/address.ts node:",
+    "src/net/ src/turns/ src/protocol/address.ts node:",
     "Bun console",
   ],
   [
     "src/net/bun.ts src/net/bun_*.ts src/net/linux/*_bun.ts",
-    "src/net/ src/protocol/address.ts node: bun:",
+    "src/net/ src/turns/ src/protocol/address.ts node: bun:",
     "Deno console",
   ],
-  ["src/net/", "src/net/ src/protocol/address.ts node:", `${runtime} console`],
+  ["src/net/", "src/net/ src/turns/ src/protocol/address.ts node:", `${runtime} console`],
   [
     "src/dns/",
-    "src/dns/ src/net/socket.ts src/net/tls.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/protocol/address.ts dns-packet node:dns node:dns/ node:tls node:https node:crypto node:buffer",
+    "src/dns/ src/net/socket.ts src/net/tls.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/turns/ src/protocol/address.ts dns-packet node:dns node:dns/ node:tls node:https node:crypto node:buffer",
     silent,
   ],
   [
@@ -37,19 +38,19 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
   ],
   [
     "src/gateway/",
-    "src/gateway/ src/protocol/ src/net/socket.ts src/net/tls.ts src/net/error.ts src/net/clock.ts src/net/cut.ts " +
+    "src/gateway/ src/protocol/ src/net/socket.ts src/net/tls.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/turns/ " +
     "src/dns/resolver.ts src/sockslib/*.ts src/events.ts",
     silent,
   ],
   [
     "src/sockslib/socksify/*.ts",
-    "src/sockslib/ src/protocol/ src/net/socket.ts src/net/tls.ts src/net/error.ts src/net/clock.ts src/net/cut.ts node:",
+    "src/sockslib/ src/protocol/ src/net/socket.ts src/net/tls.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/turns/ node:",
     "console",
   ],
   ["src/sockslib/file_journal.ts", "src/sockslib/ node:fs", silent],
   [
     "src/sockslib/",
-    "src/sockslib/ src/protocol/ src/net/socket.ts src/net/tls.ts src/net/error.ts src/net/clock.ts src/net/cut.ts " +
+    "src/sockslib/ src/protocol/ src/net/socket.ts src/net/tls.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/turns/ " +
     "src/dns/resolver.ts",
     silent,
   ],

@@ -1,4 +1,5 @@
 import type { Cut } from "../net/cut.ts";
+import type { Asker } from "../turns/fair_queue.ts";
 
 /** What is known of a name so far. */
 export interface Found {
@@ -10,13 +11,14 @@ export interface Found {
 
 /**
  * DNS name resolving delegation (RFC 3089 s3): the gateway asks, not the client. All reject with NetError: "no-such-name",
- * "name-lookup-failed", or "aborted".
+ * "name-lookup-failed", "busy", or "aborted". What has to be waited for is waited for in the turn of `asker`; the gateway's own
+ * where there is none.
  */
 export interface Resolver {
   /** Addresses of `name`, canonical IP literals in the order to try them; at least one. */
-  resolve(name: string, cut?: Cut): Promise<readonly string[]>;
+  resolve(name: string, cut?: Cut, asker?: Asker): Promise<readonly string[]>;
   /** The same as soon as one family has answered (RFC 8305 s3). */
-  first(name: string, cut?: Cut): Promise<Found>;
+  first(name: string, cut?: Cut, asker?: Asker): Promise<Found>;
   /** The name of an IP literal. */
-  reverse(address: string, cut?: Cut): Promise<string>;
+  reverse(address: string, cut?: Cut, asker?: Asker): Promise<string>;
 }

@@ -5,6 +5,7 @@ import { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
 import type { Socket } from "../net/socket.ts";
 import type { Resolver } from "../dns/resolver.ts";
+import type { Asker } from "../turns/fair_queue.ts";
 import { type Candidate, candidates, preferredType } from "./candidates.ts";
 import { type Nat64, waysTo } from "./nat64.ts";
 import { Onward } from "./onward.ts";
@@ -18,6 +19,8 @@ const RESOLUTION_DELAY_MS = 50;
 export interface Dialler extends Racing {
   readonly resolver: Resolver;
   readonly judge: Judge;
+  /** On whose account names are asked for. */
+  readonly asker: Asker;
   /** Undefined where addresses are dialled as they are. */
   readonly nat64?: Nat64 | undefined;
 }
@@ -34,7 +37,7 @@ export interface Judged {
  * Refusal where none may pass, or with Onward where it goes through an upstream.
  */
 export async function judgedAddresses(
-  { resolver, judge }: Pick<Dialler, "resolver" | "judge">,
+  { resolver, judge, asker }: Pick<Dialler, "resolver" | "judge" | "asker">,
   destination: Address,
   cut?: Cut,
 ): Promise<readonly Address[]> {
@@ -42,17 +45,17 @@ export async function judgedAddresses(
   return passing(
     judge,
     destination,
-    isNamed(destination) ? await resolver.resolve(destination.host, cut) : [destination.host],
+    isNamed(destination) ? await resolver.resolve(destination.host, cut, asker) : [destination.host],
   );
 }
 
 /** The same as soon as there is something to begin with: the family that leads, or any after a short delay. */
 export async function judgedSoon(dialler: Dialler, destination: Address, cut: Cut): Promise<Judged> {
-  const { resolver, judge, clock, nat64 } = dialler;
+  const { resolver, judge, asker, clock, nat64 } = dialler;
   refuseEarly(judge, destination);
   if (destination.type !== AddressType.IPv4) await nat64?.askedOnce();
   if (!isNamed(destination)) return { addresses: passing(judge, destination, [destination.host]) };
-  const { hosts, all } = await resolver.first(destination.host, cut);
+  const { hosts, all } = await resolver.first(destination.host, cut, asker);
   if (!all) return { addresses: passing(judge, destination, hosts) };
   const [{ address, verdict }] = candidates(judge, destination, hosts) as [Candidate];
   const useful = verdict.allowed && address.type === leading(dialler, verdict);

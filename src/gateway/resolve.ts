@@ -33,7 +33,7 @@ export async function resolve(conversation: Conversation, destination: Address):
 
 /** RESOLVE_PTR: BND of the reply is the name of an address. */
 export async function resolvePtr(conversation: Conversation, destination: Address): Promise<SessionEnd> {
-  const { judge, resolver } = conversation;
+  const { judge, resolver, asker } = conversation;
   const { type, host, port } = destination;
   if (type === AddressType.DomainName) {
     throw new ProtocolError("Cannot serve command resolve-ptr: a name, not an address", Reply.AddressTypeNotSupported);
@@ -42,7 +42,7 @@ export async function resolvePtr(conversation: Conversation, destination: Addres
   if (!verdict.allowed) throw refusal(verdict);
   const name = await asked(conversation, Command.ResolvePtr, destination, async (cut) => {
     if (verdict.via) throw new Onward(verdict, destination);
-    return { type: AddressType.DomainName, host: await resolver.reverse(host, cut), port };
+    return { type: AddressType.DomainName, host: await resolver.reverse(host, cut, asker), port };
   });
   if (name.type !== AddressType.DomainName) throw noAnswer(destination, "the upstream told no name");
   const told = judge.name(name.host, port);

@@ -10,6 +10,7 @@ import type { Socket } from "../net/socket.ts";
 import type { Tls } from "../net/tls.ts";
 import { HeadedSocket } from "../sockslib/headed_socket.ts";
 import { ReplyError } from "../sockslib/reply_error.ts";
+import { household } from "../protocol/household.ts";
 import type { Arrival } from "./arrival.ts";
 import { associate } from "./associate.ts";
 import { bind } from "./bind.ts";
@@ -38,7 +39,7 @@ const commands: Readonly<Record<Command, Serve>> = {
 const FAREWELL_MS = 2_000;
 
 /** What all sessions of a gateway share. */
-export interface SessionContext extends Omit<Dialler, "judge"> {
+export interface SessionContext extends Omit<Dialler, "judge" | "asker"> {
   readonly ruleset: Ruleset;
   readonly settings: GatewaySettings;
   /** What rules with `via` go through. */
@@ -193,6 +194,7 @@ export class Session {
     return {
       ...this.#context,
       judge: this.#context.ruleset.judgeFor({ client, username, command }),
+      asker: { client: household(client.host), user: username },
       record: this.record,
       client: this.#client,
       wire: this.#wire,

@@ -14,6 +14,7 @@ export type NetErrorKind =
   | "no-descriptors"
   | "family-not-supported"
   | "aborted"
+  | "busy"
   | "other";
 
 /** The network said no. */

@@ -31,6 +31,7 @@ class Dialling {
   readonly net: MemoryNet = this.internet.host("192.0.2.1", "2001:db8::1", "192.0.2.7", "2001:db8::7");
   readonly server: MemoryNet = this.internet.host(...servers);
   readonly resolver = new MemoryResolver();
+  readonly asker = { client: "198.51.100.10" };
   readonly cut = new Cut();
   readonly outcome: Outcome = {};
   readonly paths = new PathMemory(this.clock);

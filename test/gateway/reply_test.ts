@@ -21,6 +21,7 @@ const replies: Readonly<Record<NetErrorKind, number>> = {
   "no-descriptors": 1,
   "family-not-supported": 8,
   "aborted": 1,
+  "busy": 1,
   "other": 1,
 };
 

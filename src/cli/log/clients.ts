@@ -27,11 +27,6 @@ export function clientNaming(choice: Config["logClients"]): ClientNaming {
   }
 }
 
-/** Those who are counted together: an IPv4 address, or the IPv6 /64 that one household has to choose addresses from. */
-export function household(host: string): string {
-  return host.includes(":") ? prefixText(host, 64) : host;
-}
-
 function coarse(host: string): string {
   return prefixText(host, host.includes(":") ? COARSE.ipv6 : COARSE.ipv4);
 }

@@ -1,4 +1,4 @@
-import { parseIp } from "../../protocol/address.ts";
+import { household } from "../../protocol/household.ts";
 import type { Clock } from "../../net/clock.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import type { TurnedAway } from "../../events.ts";
@@ -29,7 +29,7 @@ export class Limits {
   /** Lets a connection of `client` in, which leave() is told of when it ends; or says why not. */
   enter({ host }: SocketAddr): TurnedAway | undefined {
     const { maxSessions, maxSessionsPerClient, maxRate } = this.#settings;
-    const client = clientKey(host);
+    const client = household(host);
     const now = this.#clock.now();
     if (maxRate !== undefined && this.#counters.tally(`rate ${client}`, SECOND_MS, now) > maxRate) {
       return "too-many-connections";
@@ -54,7 +54,7 @@ export class Limits {
 
   leave({ host }: SocketAddr): void {
     this.#counters.release("sessions");
-    if (this.#settings.maxSessionsPerClient !== undefined) this.#counters.release(`client ${clientKey(host)}`);
+    if (this.#settings.maxSessionsPerClient !== undefined) this.#counters.release(`client ${household(host)}`);
   }
 
   /** Whether `username` may have one more session, which leaveUser() is told of when it ends. */
@@ -78,7 +78,7 @@ export class Limits {
 
   /** Notes what became of credentials; how long their answer has to wait (ms). */
   authenticated({ host }: SocketAddr, good: boolean): number {
-    const key = `failures ${clientKey(host)}`;
+    const key = `failures ${household(host)}`;
     if (good) {
       this.#counters.forget(key);
       return 0;
@@ -86,10 +86,4 @@ export class Limits {
     const failures = this.#counters.tally(key, FAILURES_MS, this.#clock.now());
     return Math.max(0, Math.floor(failures) - PATIENCE) * DELAY_MS;
   }
-}
-
-/** One household has a /64 to choose addresses from. */
-function clientKey(host: string): string {
-  const octets = host.includes(":") ? parseIp(host) : undefined;
-  return octets ? octets.subarray(0, 8).join(".") : host;
 }

@@ -29,6 +29,7 @@ const kindCodes: Readonly<Record<NetErrorKind, string>> = {
   "no-descriptors": "EMFILE",
   "family-not-supported": "EAFNOSUPPORT",
   aborted: "ECONNABORTED",
+  busy: "EAGAIN",
   other: "ECONNABORTED",
 };
 
