@@ -1,5 +1,7 @@
-import { type Address, ipAddress, isUnspecified } from "../protocol/address.ts";
+import { type Address, ipAddress, isUnspecified, parseIp } from "../protocol/address.ts";
+import { closedKind } from "../protocol/closed_addresses.ts";
 import { Command } from "../protocol/codes.ts";
+import { embeddedIpv4 } from "../protocol/embedded_ipv4.ts";
 import { decodeDatagram, encodeHeader } from "../protocol/datagram.ts";
 import { NO_ADDRESS } from "../protocol/request.ts";
 import { Cut } from "../net/cut.ts";
@@ -36,9 +38,8 @@ export async function openAssociation(
       });
       controls.push(socket);
       if (over.made) socket.close();
-      // A relay that tells zeros is at the host it was asked for at, and so is the first where it tells a name.
-      const known = !isUnspecified(value.host) && (i > 0 || ipAddress(value.host, 0) !== undefined);
-      return known ? value : { ...knownAddress(socket, hop, i), port: value.port };
+      const at = knownAddress(socket, hop, i);
+      return isRelay(value, at, i) ? value : { ...at, port: value.port };
     }));
     const [first, ...others] = relays as [Address, ...Address[]];
     const host = outgoingTowards(dialler, first) ?? zerosLike(first.host).host;
@@ -56,6 +57,24 @@ export async function openAssociation(
 /** Where we shall send from is not known, but its family is: Dante refuses the other. */
 function zerosLike(host: string): Address {
   return host.includes(":") ? ipAddress("::", 0)! : NO_ADDRESS;
+}
+
+/**
+ * Whether `told` says where the relay of the hop at place `i` is; else it is at the host that it was asked for at. Zeros do
+ * not say it. Nor does the first with a name; nor with a place that is another one here, such as loopback: our datagrams would
+ * reach what is closed to others. What the next hops tell is judged by those before them.
+ */
+function isRelay(told: Address, hop: Address, i: number): boolean {
+  if (isUnspecified(told.host)) return false;
+  if (i > 0 || told.host === hop.host) return true;
+  const kind = closedKindOf(told.host);
+  return kind === undefined || (kind === "loopback" && closedKindOf(hop.host) === kind);
+}
+
+function closedKindOf(host: string): string | undefined {
+  const octets = parseIp(host);
+  if (!octets) return "name";
+  return closedKind(octets) ?? closedKind((octets.length === 16 && embeddedIpv4(octets)) || octets);
 }
 
 /** Where the hop at place `i` is: the first as we see it, the others as the one before was told. */

@@ -4,7 +4,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, 
 import { join } from "node:path";
 import { test } from "node:test";
 import { parseAllDocuments } from "yaml";
-import { closedKind } from "../../src/gateway/rules/closed.ts";
+import { closedKind } from "../../src/protocol/closed_addresses.ts";
 import { parseIp } from "../../src/protocol/address.ts";
 import { parsePrefix } from "../../src/protocol/prefix.ts";
 import { run, shell, source, start, targets } from "../support/program.ts";

@@ -299,6 +299,18 @@ chainTest("associate() takes an address of zeros for the gateway's own", async (
   relay.close();
 });
 
+for (const told of ["127.0.0.1", "::1", "169.254.169.254", "64:ff9b::7f00:1", "2002:7f00:1::", "224.0.0.1"]) {
+  chainTest(`associate() sends nothing to ${told} where a gateway elsewhere tells that`, async (world) => {
+    const { host } = await hostile(world, ["05 00", hex(encodeReply(0, ipAddress(told, 700)))]);
+    const relay = await host.bindUdp({ host: HOP1, port: 700 });
+    const association = await world.via(`socks5://${HOP1}`).associate();
+    await association.send(bytes("'x'"), { host: SERVER4, port: 53 });
+    assert.equal(hex((await relay.receive())![0]!.bytes), "00 00 00 01 cb 00 71 50 00 35 78");
+    association.close();
+    relay.close();
+  });
+}
+
 test("a client wants one to eight gateways, and says which is none", () => {
   const make = (...via: string[]) => () => new Client({ via } as never);
   assert.throws(make(), /Cannot go through no gateway/);

@@ -1,32 +1,5 @@
 import { isUnspecified } from "../../protocol/address.ts";
-import { parsePrefix, type Prefix } from "../../protocol/prefix.ts";
-import { PrefixMap } from "../../protocol/prefix_map.ts";
 import type { SocketAddr } from "../../net/socket.ts";
-
-/** What no client may reach through the gateway unless its prefix is allowed. */
-const closed = new PrefixMap<string>(
-  [
-    ["0.0.0.0/8", "unspecified"],
-    ["127.0.0.0/8", "loopback"],
-    ["169.254.0.0/16", "link-local"],
-    ["224.0.0.0/4", "multicast"],
-    ["255.255.255.255", "broadcast"],
-    ["100.100.100.200", "cloud metadata"],
-    ["168.63.129.16", "cloud metadata"],
-    ["192.0.0.192", "cloud metadata"],
-    ["::", "unspecified"],
-    ["::1", "loopback"],
-    ["fe80::/10", "link-local"],
-    ["ff00::/8", "multicast"],
-    ["fd00:ec2::254", "cloud metadata"],
-    ["fd20:ce::254", "cloud metadata"],
-  ].map(([prefix, kind]): [Prefix, string] => [parsePrefix(prefix!)!, kind!]),
-);
-
-/** Why `octets` are closed by default, or undefined. */
-export function closedKind(octets: Uint8Array): string | undefined {
-  return closed.find(octets)?.value;
-}
 
 export interface OwnAddrs {
   /** Listeners of this program; asked at each judgement, since they come and go. */
