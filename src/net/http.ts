@@ -30,6 +30,9 @@ export interface HttpOptions {
   readonly fetch: Fetch;
   /** Of a unix socket's file: who may connect. */
   readonly mode?: number | undefined;
+  /** A request has to have come within so long, and who reads no answer is waited for so long (ms); but for tests, as is usual. */
+  readonly requestMs?: number;
+  readonly unreadMs?: number;
 }
 
 /** Rejects with NetError. */

@@ -17,16 +17,16 @@ const MAX_CONNECTIONS = 128;
 /** By node:http, since its deadlines and limits are those that a stranger meets. Rejects with NetError. */
 export async function serveHttp(
   addr: SocketAddr,
-  { fetch, mode }: HttpOptions,
+  { fetch, mode, requestMs = REQUEST_MS, unreadMs = UNREAD_MS }: HttpOptions,
   libc: Libc | undefined,
 ): Promise<HttpServer> {
   const deadlines = {
-    headersTimeout: REQUEST_MS,
-    requestTimeout: REQUEST_MS,
+    headersTimeout: requestMs,
+    requestTimeout: requestMs,
     connectionsCheckingInterval: CHECK_MS,
   };
-  const server = createServer(deadlines, (request, response) => void answer(request, response, fetch, addr));
-  server.setTimeout(UNREAD_MS);
+  const server = createServer(deadlines, (request, response) => void answer(request, response, fetch, addr, requestMs));
+  server.setTimeout(unreadMs);
   bound(server);
   const listening = new Promise<void>((resolve, reject) => server.once("listening", resolve).on("error", reject));
   try {
@@ -67,8 +67,14 @@ function bound(server: Server): void {
 }
 
 /** What comes with a request is left unread: nothing here wants more than its head. */
-async function answer(request: IncomingMessage, response: ServerResponse, fetch: Fetch, addr: SocketAddr) {
-  const late = setTimeout(() => request.destroy(), REQUEST_MS); // Deno has no deadline for it once there is an answer
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  fetch: Fetch,
+  addr: SocketAddr,
+  requestMs: number,
+) {
+  const late = setTimeout(() => request.destroy(), requestMs); // Deno has no deadline for it once there is an answer
   const over = () => clearTimeout(late);
   request.resume().on("end", over).on("close", over);
   try {

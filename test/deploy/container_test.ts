@@ -120,6 +120,7 @@ async function serveIn(image: Image): Promise<void> {
       GATE46_LISTEN: "127.0.0.1:0",
       GATE46_ADMIN: "127.0.0.1:0",
       GATE46_ALLOW: "127.0.0.1",
+      GATE46_TEST_HASTE: "5",
     },
     readOnly: service.read_only,
     capabilities: service.cap_drop.includes("ALL") ? [] : ["CAP_NET_RAW"],

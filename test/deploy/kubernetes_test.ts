@@ -7,7 +7,7 @@ import { parseAllDocuments } from "yaml";
 import { closedKind } from "../../src/protocol/closed_addresses.ts";
 import { parseIp } from "../../src/protocol/address.ts";
 import { parsePrefix } from "../../src/protocol/prefix.ts";
-import { run, shell, source, start, targets } from "../support/program.ts";
+import { programs, run, shell, source, start } from "../support/program.ts";
 import { projectRoot } from "../support/runtime.ts";
 import { skipped } from "../support/skipped.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
@@ -212,7 +212,7 @@ function mountVolume(path: string, files: Readonly<Record<string, string>>) {
 
 const TOKEN = "correct-horse-battery-staple";
 
-for (const target of targets) {
+for (const target of programs) {
   test(`${target.name} runs by gate46.toml: probes and metrics are where it is asked for them, and what is swapped is reloaded`, async () => {
     const work = temporaryFolder("pod");
     const line = async (name: string) => (await run(source, ["hash-password", name], "secret\n")).stdout;
@@ -221,7 +221,8 @@ for (const target of targets) {
     const config = toml.replaceAll("/run/secrets/gate46", join(work, "secret")).replace('":1080"', '"127.0.0.1:0"')
       .replace('":9090"', '"127.0.0.1:0"');
     const swapConfig = mountVolume(join(work, "config"), { "gate46.toml": config });
-    const gateway = await start(target, [`--config=${join(work, "config/gate46.toml")}`]);
+    const flags = [`--config=${join(work, "config/gate46.toml")}`];
+    const gateway = await start(target, flags, ["env", "GATE46_TEST_HASTE=5"]);
     const { host, port } = gateway.admin!;
     const ask = async (path: string, token?: string) => {
       const headers = token === undefined ? undefined : { authorization: `Bearer ${token}` };

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import type { Status } from "../../src/admin/status.ts";
 import { Command } from "../../src/protocol/codes.ts";
 import { serveHttp } from "../../src/net/mod.ts";
-import { run, shell, start, targets } from "../support/program.ts";
+import { programs, run, shell, start, targets, workers } from "../support/program.ts";
 import { ask } from "../support/socks.ts";
 import { echoServer, listenTcp, Tcp } from "../support/tcp.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
@@ -21,6 +22,7 @@ for (const target of targets) {
       "--admin=127.0.0.1:0",
       "--allow=127.0.0.1",
       `--admin-token-file=${tokenFile}`,
+      ...workers(target, 2),
     ];
     const gateway = await start(target, listen);
     const clients = await Promise.all(Array.from({ length: 5 }, async () => {
@@ -30,23 +32,25 @@ for (const target of targets) {
       return client;
     }));
     const at = [`--admin=127.0.0.1:${gateway.admin!.port}`, `--admin-token-file=${tokenFile}`];
-    const sessions = async () =>
-      JSON.parse((await run(target, ["sessions", "--json", ...at])).stdout) as {
-        id: number;
-        up: number;
-        destination: string;
-      }[];
-
-    let all = await sessions();
-    await until("all are listed", async () => (all = await sessions()).length === 5); // a worker may be late to answer
-    assert.ok(all.every(({ up, destination }) => up === 4 && destination === `127.0.0.1:${echo.addr.port}`));
+    const headers = { authorization: "Bearer correct-horse-battery" };
+    const list = async () => {
+      const status = await fetch(`http://127.0.0.1:${gateway.admin!.port}/api/status`, { headers });
+      return (await status.json() as Status).sessions;
+    };
+    const whole = async (count: number) => {
+      const all = await list();
+      return all.length === count && all.every(({ up }) => up === 4);
+    };
+    await until("all are listed", () => whole(5)); // a worker may be late to answer
+    const all = JSON.parse((await run(target, ["sessions", "--json", ...at])).stdout) as Status["sessions"];
+    assert.ok(all.length > 0 && all.every(({ destination }) => destination === `127.0.0.1:${echo.addr.port}`));
     const { stdout } = await run(target, ["sessions", ...at]);
     assert.match(stdout, /^ID +CLIENT +USER +COMMAND +DESTINATION +TYPE +AGE +UP +DOWN\n/);
     assert.match(stdout, /127\.0\.0\.1:\d+ +- +connect +127\.0\.0\.1:\d+ +A +\d+s +4 +4\n/);
 
     const ended = await run(target, ["sessions", "end", String(all[0]!.id), ...at]);
     assert.deepEqual([ended.code, ended.stderr], [0, ""]);
-    await until("it is gone", async () => (await sessions()).length === 4);
+    await until("it is gone", async () => (await list()).length === 4);
     await until("the log says so", () => /end=ended-by-operator/.test(gateway.output()));
     const again = await run(target, ["sessions", "end", String(all[0]!.id), ...at]);
     assert.deepEqual([again.code, again.stderr], [1, `gate46: Cannot end session ${all[0]!.id}: there is none\n`]);
@@ -64,26 +68,19 @@ for (const target of targets) {
     const draining = await run(target, ["healthcheck", ...at]);
     assert.deepEqual([draining.code, draining.stdout], [1, "draining, 4 sessions\n"]);
     writeFileSync(tokenFile, "correct-horse-battery\n");
-    for (
-      const [whose, count] of [[["user", "ann"], 0], [["client", "192.0.2.1"], 0], [
-        ["client", "127.0.0.1"],
-        4,
-      ]] as const
-    ) {
+    const nobody = [[["user", "ann"], 0], [["client", "192.0.2.1"], 0]] as const;
+    for (const [whose, count] of [...nobody, [["client", "127.0.0.1"], 4]] as const) {
       const { code, stdout } = await run(target, ["sessions", "end", ...whose, ...at]);
       assert.deepEqual([code, stdout], [0, `${count} ended\n`], whose.join(" "));
     }
     for (const client of clients) await client.rest().catch(() => {});
     assert.equal(await gateway.exited, 0);
-    const dead = await run(target, ["healthcheck", ...at]);
-    assert.equal(dead.code, 1);
-    assert.match(dead.stderr, /^gate46: Cannot ask 127\.0\.0\.1:\d+: nobody answers there\n$/);
     assert.doesNotMatch(gateway.output(), /horse/);
     echo.close();
   });
 }
 
-for (const target of targets) {
+for (const target of programs) {
   test(`${target.name}: a reload takes another token, which needs no restart, and none that is wrong`, async () => {
     const folder = temporaryFolder("token");
     const file = join(folder, "gate46.toml"), [first, second] = [join(folder, "first"), join(folder, "second")];
@@ -149,7 +146,10 @@ for (const target of targets) {
     assert.equal(await gateway.exited, 0);
     assert.doesNotMatch(gateway.output(), /horse/);
 
-    const watching = await start(target, ["--listen=127.0.0.1:0", "--admin=127.0.0.1:0", "--watch", at[1]!]);
+    const watching = await start(target, ["--listen=127.0.0.1:0", "--admin=127.0.0.1:0", "--watch", at[1]!], [
+      "env",
+      "GATE46_TEST_HASTE=20",
+    ]);
     writeFileSync(first, tokens[0]!);
     await until("it has seen that", () => watching.output().includes("info reloaded"));
     const there = [`--admin=127.0.0.1:${watching.admin!.port}`, at[1]!];
@@ -158,18 +158,18 @@ for (const target of targets) {
   });
 }
 
-for (const target of targets) {
+for (const target of programs) {
   test(`${target.name}: who asks the admin endpoint nothing, or half of something, does not hold up its end`, async () => {
     const gateway = await start(target, ["--listen=127.0.0.1:0", "--admin=127.0.0.1:0"]);
     const silent = await Tcp.to(gateway.admin!), slow = await Tcp.to(gateway.admin!);
     slow.write("GET /healthz HT");
     assert.equal((await fetch(`http://127.0.0.1:${gateway.admin!.port}/healthz`)).status, 200);
-    assert.equal(await within("its end", gateway.stop(), 15_000), 0);
+    assert.equal(await within("its end", gateway.stop()), 0);
     for (const client of [silent, slow]) client.close();
   });
 }
 
-for (const target of targets) {
+for (const target of programs) {
   test(`${target.name}: the list of sessions is whole behind a pipe, however long it is, and late its reader`, async () => {
     const sessions = Array.from(
       { length: 5_000 },
@@ -190,7 +190,8 @@ for (const target of targets) {
         client.write(`HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n${body}`);
         client.socket.end();
       });
-      for (const command of [["healthcheck"], ["sessions"], ["sessions", "end", "3"]]) {
+      const commands = [["healthcheck"], ["sessions"], ["sessions", "end", "3"]];
+      for (const command of size > 2 ? commands.slice(0, 1) : commands) {
         const { code, stdout, stderr } = await run(target, [...command, `--admin=127.0.0.1:${server.addr.port}`]);
         assert.deepEqual([code, stdout], [1, ""]);
         if (target.name === "gate46-deno" && size > 2) continue; // Deno 2.4's node:http ends the program itself

@@ -13,7 +13,8 @@ const DESCRIPTORS = 300;
 
 /** The program with few descriptors. */
 function startNarrow(target: Target, ...flags: readonly string[]) {
-  const narrow = ["sh", "-c", `ulimit -n ${DESCRIPTORS}; exec "$@"`, "sh"];
+  // Descriptors are lacking for seconds before that is told, and then believed for some more.
+  const narrow = ["env", "GATE46_TEST_HASTE=5", "sh", "-c", `ulimit -n ${DESCRIPTORS}; exec "$@"`, "sh"];
   return start(target, ["--admin=127.0.0.1:0", ...flags], narrow);
 }
 
@@ -28,13 +29,13 @@ for (const target of targets) {
     const code = async (path: string) => (await fetch(`http://127.0.0.1:${gateway.admin!.port}${path}`)).status;
     await until("clients find none left", () => gateway.output().includes("accept failed"));
     await until("others should take the clients", async () => await code("/readyz") === 503);
-    assert.equal(await code("/healthz"), 200);
+    await until("nobody takes it for dead", async () => await code("/healthz") === 200);
     // What was left goes to more of these than there are; the server of an older Deno ended then.
     const askers = await Promise.allSettled(Array.from({ length: 60 }, () => Tcp.to(gateway.admin!)));
     for (const asker of askers) if (asker.status === "fulfilled") asker.value.close();
     for (const client of clients) client.close();
     const answers = () => code("/readyz").catch(() => undefined);
-    await until("all is well again", async () => await answers() === 200, 30_000);
+    await until("all is well again", async () => await answers() === 200);
     assert.equal(await gateway.stop(), 0);
   });
 
@@ -50,9 +51,9 @@ for (const target of targets) {
     const code = async (path: string) => (await fetch(`http://127.0.0.1:${gateway.admin!.port}${path}`)).status;
     await until("clients find none left", () => /accept failed|too few descriptors/.test(gateway.output()));
     await until("it rests", async () => await busyPart(gateway.child.pid!) < 1 / 4, 30_000);
-    assert.equal(await code("/healthz"), 200);
+    await until("nobody takes it for dead", async () => await code("/healthz") === 200);
     for (const client of clients) client.close();
-    await until("all is well again", async () => await code("/readyz") === 200, 30_000);
+    await until("all is well again", async () => await code("/readyz") === 200);
     assert.equal(await gateway.stop(), 0);
     await place.stop();
   });

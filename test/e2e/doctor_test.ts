@@ -4,11 +4,11 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import type { Finding } from "../../src/cli/doctor/finding.ts";
-import { run, targets } from "../support/program.ts";
+import { programs, run } from "../support/program.ts";
 import { echoServer } from "../support/tcp.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
 
-for (const target of targets) {
+for (const target of programs) {
   test(`${target.name}: doctor says what stands in the way of a configuration, and exits with 1`, async () => {
     const folder = temporaryFolder("doctor");
     const taken = await echoServer("127.0.0.1");

@@ -5,7 +5,7 @@ import { type Program, source, start } from "../support/program.ts";
 import { ask, greeting } from "../support/socks.ts";
 import { echoServer, Tcp } from "../support/tcp.ts";
 import { Udp } from "../support/udp.ts";
-import { until } from "../support/until.ts";
+import { until, within } from "../support/until.ts";
 
 const common = ["--listen=127.0.0.1:0", "--admin=off", "--allow=127.0.0.0/8"];
 
@@ -25,21 +25,19 @@ test("--handshake-timeout is for the whole handshake: one octet now and then doe
   await withGateway(["--handshake-timeout=400ms"], async (gateway) => {
     const [silent, slow] = [await Tcp.to(gateway.addrs[0]!), await Tcp.to(gateway.addrs[0]!)];
     slow.write(Uint8Array.of(5, 255));
-    const dribble = setInterval(() => slow.write(Uint8Array.of(0)), 50);
-    const before = performance.now();
+    const dribble = setInterval(() => slow.write(Uint8Array.of(0)), 200); // all that it has announced would take 51 s
     for (const client of [silent, slow]) {
-      assert.match(await client.end(), /^(end|ECONNRESET|EPIPE)$/);
+      assert.match(await within("its end", client.end()), /^(end|ECONNRESET|EPIPE)$/);
       client.close();
     }
     clearInterval(dribble);
-    assert.ok(performance.now() - before < 8_000); // all the octets it has announced would take 12 s
     await until("the log tells of both", () => gateway.output().match(/end=handshake-timeout/g)?.length === 2);
   });
 });
 
 test("--idle-timeout ends a session in which nothing moves, and no other", async () => {
   const server = await echoServer("127.0.0.1");
-  await withGateway(["--idle-timeout=3s"], async (gateway) => {
+  await withGateway(["--idle-timeout=4s"], async (gateway) => {
     const idle = await ask(gateway.addrs[0]!, Command.Connect, "127.0.0.1", server.addr.port);
     const busy = await ask(gateway.addrs[0]!, Command.Connect, "127.0.0.1", server.addr.port);
     const talk = setInterval(() => busy.client.write("x"), 100);

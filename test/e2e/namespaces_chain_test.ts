@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { buildChain, chainAddress as address, type ChainHost, SERVER_NAME } from "../support/chain_namespaces.ts";
 import { whyNot } from "../support/namespaces.ts";
-import { type Program, shell, source, start, targets } from "../support/program.ts";
+import { type Program, programs, shell, source, start } from "../support/program.ts";
 import { skipped } from "../support/skipped.ts";
 import { until } from "../support/until.ts";
 
@@ -49,31 +49,21 @@ if (network) {
 }
 
 const url = { g2: `socks5://hop:two@[${address.g2}]:1080`, g3: `socks5://hop:three@${address.g3}:1080` } as const;
-const common = ["--admin=off", "--dial-timeout=8s", "--probe-interval=1s"];
+const common = ["--admin=off", "--dial-timeout=60s", "--probe-interval=1s", "--probe-timeout=60s"];
 
-/** What a client in `c` does through g1; every command by an unmodified or a plain program. */
-const curl = (host: string, ...flags: string[]) =>
-  within(
-    "c",
-    "curl",
-    "-sS",
-    "--max-time",
-    "60",
-    ...flags,
-    "--proxy",
-    `socks5h://${address.g1}:1080`,
-    `http://${host}/hello`,
-  );
+/** What a client in `c` does through g1, or who listens beside it; every command by an unmodified or a plain program. */
+const curl = (host: string, port = 1080) =>
+  within("c", "curl", "-sS", "--max-time", "60", "--proxy", `socks5h://${address.g1}:${port}`, `http://${host}/hello`);
 
-const udp = (host: string) =>
+const udp = (host: string, port = 1080) =>
   within(
     "c",
     "/usr/bin/python3",
     "-c",
     `
 import socks, socket
-u = socks.socksocket(socket.AF_INET, socket.SOCK_DGRAM); u.set_proxy(socks.SOCKS5, "${address.g1}", 1080)
-u.settimeout(10); data = b"x" * 1000
+u = socks.socksocket(socket.AF_INET, socket.SOCK_DGRAM); u.set_proxy(socks.SOCKS5, "${address.g1}", ${port})
+u.settimeout(60); data = b"x" * 1000
 for i in range(3):
     u.sendto(data, ("${host}", 5353)); got = u.recvfrom(65536)
     print(got[0] == data, got[1][0])
@@ -81,9 +71,9 @@ for i in range(3):
   );
 
 /** Asks for BIND, tells where the last gateway listens, then who came, and what that one says; answers it. */
-const bind = (host: string) => `
+const bind = (host: string, port: number) => `
 import socket, struct, sys
-s = socket.create_connection(("${address.g1}", 1080)); s.settimeout(20)
+s = socket.create_connection(("${address.g1}", ${port})); s.settimeout(60)
 s.sendall(b"\\x05\\x01\\x00"); assert s.recv(2) == b"\\x05\\x00"
 s.sendall(b"\\x05\\x02\\x00\\x04" + socket.inet_pton(socket.AF_INET6, "${host}") + b"\\x00\\x00")
 def reply():
@@ -95,21 +85,21 @@ reply(); reply()
 print(s.recv(100).decode(), flush=True); s.sendall(b"answer"); s.close()
 `;
 
-async function rendezvous(): Promise<void> {
-  const [file, ...args] = [...network!.in("c"), "/usr/bin/python3", "-c", bind(address.s)];
+async function rendezvous(through = 1080): Promise<void> {
+  const [file, ...args] = [...network!.in("c"), "/usr/bin/python3", "-c", bind(address.s, through)];
   const client = spawn(file!, args, { stdio: ["ignore", "pipe", "inherit"] });
   let said = "";
   client.stdout!.setEncoding("utf8").on("data", (text: string) => said += text);
   await until("the last gateway listens", () => said.includes("\n"));
   const [reply, host, port] = said.trim().split(" ");
   assert.deepEqual([reply, host], ["0", "fd47:4::1"]);
-  const peer = await shell([...network!.in("s"), "ncat", "-6", "-w", "10", host!, port!], "question");
+  const peer = await shell([...network!.in("s"), "ncat", "-6", "-w", "60", host!, port!], "question");
   assert.equal(peer.stdout, "answer", peer.stderr);
   await until("the client has heard", () => said.includes("question"));
   assert.match(said, /\n0 fd47:4::2 \d+\nquestion\n$/);
 }
 
-for (const target of targets) {
+for (const target of programs) {
   const run = (what: string, body: () => Promise<void>) =>
     test(`chain in namespaces, ${target.name}: ${what}`, { skip, timeout: 110_000 }, async () => {
       try {
@@ -150,11 +140,22 @@ for (const target of targets) {
     }
   });
 
-  run("BIND: the peer is let in by the last gateway", rendezvous);
+  run("BIND: the peer is let in by the last gateway", () => rendezvous());
 
   run("the reply of the last gateway comes back: refused, no such name", async () => {
     assert.match((await curl(`[${address.s}]:9`)).stderr, /\(5\)/);
     assert.match((await curl("nowhere.invalid")).stderr, /\(4\)/);
+  });
+
+  run("the first gateway lists both others", async () => {
+    const second = `socks5://hop:two@[${address.g2}]:1081`;
+    await startAt("g2", `--listen=[${address.g2}]:1081`, "--user=hop:two");
+    await startAt("g1", `--listen=${address.g1}:1081`, "--from=10.47.1.0/24", `--via=${second}`, `--via=${url.g3}`);
+    const got = await curl(SERVER_NAME, 1081);
+    assert.equal(got.stdout, "hello", got.stderr);
+    const { stdout, stderr } = await udp(SERVER_NAME, 1081);
+    assert.equal(stdout, `True ${address.s}\n`.repeat(3), stderr);
+    await rendezvous(1081);
   });
 
   run("no credential is in any log", async () => {
@@ -163,18 +164,6 @@ for (const target of targets) {
       assert.doesNotMatch(gateway.output(), /hop:|:two|:three/);
       assert.match(gateway.output(), /relay=[BC]/);
     }
-  });
-
-  run("the first gateway lists both others", async () => {
-    await startAt("g3", `--listen=${address.g3}:1080`, "--user=hop:three");
-    await startAt("g2", `--listen=[${address.g2}]:1080`, "--user=hop:two");
-    await startAt("g1", `--listen=${address.g1}:1080`, "--from=10.47.1.0/24", `--via=${url.g2}`, `--via=${url.g3}`);
-    const got = await curl(SERVER_NAME);
-    assert.equal(got.stdout, "hello", got.stderr);
-    const { stdout, stderr } = await udp(SERVER_NAME);
-    assert.equal(stdout, `True ${address.s}\n`.repeat(3), stderr);
-    await rendezvous();
-    for (const gateway of gateways.splice(0)) assert.equal(await gateway.stop(), 0);
   });
 }
 

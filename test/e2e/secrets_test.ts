@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { usersFileLine } from "../../src/cli/files/users_file.ts";
 import { Command } from "../../src/protocol/codes.ts";
-import { run, start, targets } from "../support/program.ts";
+import { command } from "../support/command.ts";
+import { programs, source, start } from "../support/program.ts";
 import { credentials, readReply, request } from "../support/socks.ts";
 import { concat, listenTcp, Tcp } from "../support/tcp.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
@@ -28,10 +29,10 @@ const secrets = {
   "a reload that is wrong": "reload-Tr0ub4dor",
 } as const;
 
-/** The forms of lines are the same code everywhere. */
+/** The forms of lines are the same code everywhere, and so are the commands. */
 const formats = ["text", "json", "syslog"];
-for (const [i, target] of targets.entries()) {
-  for (const format of i === 0 ? formats : formats.slice(i % 3, i % 3 + 1)) {
+for (const target of programs) {
+  for (const format of target === source ? formats.slice(0, 2) : formats.slice(2)) {
     test(`${target.name}: no secret is in a log of the format ${format}, nor anywhere else`, async () => {
       const folder = temporaryFolder("secrets");
       const file = (name: string, text: string) => {
@@ -128,7 +129,7 @@ via = "http://u:${secrets["an upstream's URL"]}@127.0.0.1:${proxy.addr.port}"
         file("gate46.toml", `${toml}\n[[users]]\n${wrong}${secrets["a reload that is wrong"]}@x`);
         gateway.signal("SIGHUP");
         await until("it is refused", () => gateway.output().split("not reloaded").length > before);
-        const checked = await run(target, ["check", config]);
+        const checked = await command(["check", config]);
         assert.equal(checked.code, 2);
         seen += checked.stderr + checked.stdout;
       }
@@ -138,13 +139,13 @@ via = "http://u:${secrets["an upstream's URL"]}@127.0.0.1:${proxy.addr.port}"
           ["check", config],
           ["config", ...flags],
           ["sessions", `--config=${config}`, `--admin=127.0.0.1:${gateway.admin!.port}`, `--admin-token-file=${token}`],
-          [`--usr=x:${secrets["a flag's user"]}`],
-          [`--user=${secrets["a flag's user"]}`],
-          ["--via", `socks5://${secrets["an upstream's URL"]}@x`],
-          ["--via", `ftp://u:${secrets["an upstream's URL"]}@x`],
+          ["config", `--usr=x:${secrets["a flag's user"]}`],
+          ["config", `--user=${secrets["a flag's user"]}`],
+          ["config", "--via", `socks5://${secrets["an upstream's URL"]}@x`],
+          ["config", "--via", `ftp://u:${secrets["an upstream's URL"]}@x`],
         ]
       ) {
-        const { stdout, stderr } = await run(target, args);
+        const { stdout, stderr } = await command(args);
         seen += stdout + stderr;
       }
       await gateway.stop();

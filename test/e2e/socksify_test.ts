@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { after, test } from "node:test";
 import { address, buildNetwork, whyNot } from "../support/namespaces.ts";
 import { type Program, shell, source, start } from "../support/program.ts";
-import { projectRoot, scriptCommand } from "../support/runtime.ts";
+import { projectRoot, runtime, scriptCommand } from "../support/runtime.ts";
 import { skipped } from "../support/skipped.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
 import { until } from "../support/until.ts";
@@ -27,19 +28,22 @@ after(async () => {
 
 /** What the IPv6-only host takes for /etc. */
 const names = `/etc/netns/${network?.name("s6")}`;
-const preload = join(projectRoot, "dist/gate46-preload.mjs");
+const preload = join(folder, "gate46-preload.mjs");
 const programs = join(import.meta.dirname!, "socksify");
 const authority = join(folder, "authority.pem");
 
-/** How each runtime is told of the preload, and nothing else: the programs are as they would be without it. */
-const runtimes = [
+/**
+ * How each runtime is told of the preload, and nothing else: the programs are as they would be without it. Those of Deno run
+ * where it runs the tests, the others where Bun does.
+ */
+const runtimes = ([
   {
     name: "Deno",
     command: ["deno", "run", "-A", "--quiet", "--unstable-net", "--node-modules-dir=manual", "--preload", preload],
   },
   { name: "Bun", command: ["bun", "--preload", preload] },
   { name: "Node.js", command: ["node", "--import", preload] },
-] as const;
+] as const).filter(({ name }) => (name === "Deno") === (runtime === "deno"));
 
 function run(command: readonly string[], env: Record<string, string> = {}) {
   const via = `socks5://ann:p%40w@${address.gwC4}:1080`;
@@ -87,7 +91,7 @@ function makeCertificate(): void {
 
 async function setUp(): Promise<void> {
   if (gateway) return;
-  const made = spawnSync("sh", [join(projectRoot, "compile.sh"), "preload"]);
+  const made = spawnSync("sh", [join(projectRoot, "compile.sh"), "preload"], { env: { ...process.env, DIST: folder } });
   assert.equal(made.status, 0, String(made.stderr));
   makeCertificate();
   const keys = [join(folder, "key.pem"), join(folder, "certificate.pem")];
@@ -337,6 +341,7 @@ for (
     ["NODE_OPTIONS", { NODE_OPTIONS: `--import ${preload}` }, ["node"]],
   ] as const
 ) {
+  if (runtime !== "bun") continue;
   const absent = skipped(name, whyNotOn(command[0]));
   test(`socksify: ${name} does it without a change to the command, for child processes too`, {
     skip: skip || absent,

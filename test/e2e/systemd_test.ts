@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { Command, Reply } from "../../src/protocol/codes.ts";
 import { type SocketAddr, unixAddr } from "../../src/net/socket.ts";
 import { openLibc } from "../support/linux_net.ts";
-import { type Program, run, shell, start, type Target, targets } from "../support/program.ts";
+import { type Program, run, shell, start, type Target, targets, threadedTargets } from "../support/program.ts";
 import { receiveAt } from "../support/notify_socket.ts";
 import { hasPython } from "../support/python.ts";
 import { skipped } from "../support/skipped.ts";
@@ -22,7 +22,6 @@ const noActivation = skipped(
 );
 const noKernel = skipped("systemd_test.ts", await openLibc() ? false : "libc cannot be called here");
 const noPython = skipped("systemd_test.ts", hasPython ? false : "no python3");
-const onLinuxEngine = ({ name }: Target) => !name.includes("portable");
 
 /** Starts the program as systemd does, with sockets that are open already; the first client has to come before it. */
 async function startActivated(
@@ -50,7 +49,7 @@ async function reaches(addr: SocketAddr, to: SocketAddr): Promise<void> {
   client.close();
 }
 
-for (const target of targets.filter(onLinuxEngine)) {
+for (const target of threadedTargets) {
   test(
     `${target.name} takes sockets that systemd has opened, by their names, and keeps them at a reload`,
     { skip: noActivation || noKernel },
@@ -168,7 +167,7 @@ for (const target of targets) {
   });
 }
 
-for (const target of targets.filter((target) => !onLinuxEngine(target))) {
+for (const target of targets.filter(({ threaded }) => !threaded)) {
   test(`${target.name} says that it cannot take sockets of systemd`, async () => {
     assert.equal(
       (await run(target, ["--listen=systemd", "--admin=off"])).stderr,

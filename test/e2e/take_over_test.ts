@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { test } from "node:test";
 import { Command, Reply } from "../../src/protocol/codes.ts";
-import { run, start, type Target, targets } from "../support/program.ts";
+import { run, start, threadedTargets, workers } from "../support/program.ts";
+import { Load } from "../support/load.ts";
 import { openLibc } from "../support/linux_net.ts";
 import { skipped } from "../support/skipped.ts";
 import { ask } from "../support/socks.ts";
@@ -10,15 +11,14 @@ import { echoServer } from "../support/tcp.ts";
 import { until } from "../support/until.ts";
 
 const skip = skipped("take_over_test.ts", await openLibc() ? false : "the Linux engine cannot run here");
-const onLinuxEngine = ({ name }: Target) => !name.includes("portable");
 
-for (const target of targets.filter(onLinuxEngine)) {
+for (const target of threadedTargets) {
   test(
     `upgrade, ${target.name}: a successor takes the listeners over, and no client is refused`,
     { skip },
     async () => {
       const echo = await echoServer("127.0.0.1");
-      const flags = ["--allow=127.0.0.1", "--drain=20s"];
+      const flags = ["--allow=127.0.0.1", "--drain=100s", ...workers(target, 2)];
       let gateway = await start(target, [...flags, "--listen=127.0.0.1:0", "--admin=127.0.0.1:0"]);
       const [addr] = gateway.addrs;
       const reach = async () => {
@@ -27,17 +27,13 @@ for (const target of targets.filter(onLinuxEngine)) {
         return client;
       };
       const lasting = await reach();
-      let over = false, served = 0;
-      const load = Array.from({ length: 8 }, async () => {
-        while (!over) {
-          const client = await reach();
-          client.write("?");
-          assert.equal((await client.read(1)).length, 1);
-          client.close();
-          served++;
-        }
+      const load = new Load(async () => {
+        const client = await reach();
+        client.write("?");
+        assert.equal((await client.read(1)).length, 1);
+        client.close();
       });
-      for (let i = 0; i < 3; i++) {
+      for (let i = 0; i < 2; i++) {
         const predecessor = gateway;
         const { host, port } = addr!;
         const admin = predecessor.admin!;
@@ -47,8 +43,7 @@ for (const target of targets.filter(onLinuxEngine)) {
           `--admin=${admin.host}:${admin.port}`,
           `--take-over=${predecessor.child.pid}`,
         ]);
-        const before = served;
-        await until("the successor serves", () => served > before + 50);
+        await load.more("the successor serves");
         await until("it is told", () => /info handed over drains_in=1\.500s\n/.test(predecessor.output()));
         if (i > 0) assert.equal(await predecessor.exited, 0);
         else {
@@ -59,8 +54,7 @@ for (const target of targets.filter(onLinuxEngine)) {
           assert.equal(await predecessor.exited, 0);
         }
       }
-      over = true;
-      await Promise.all(load);
+      await load.stop();
       assert.equal(await gateway.stop(), 0);
       echo.close();
     },

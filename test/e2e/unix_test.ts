@@ -6,7 +6,8 @@ import process from "node:process";
 import { test } from "node:test";
 import { Command, Reply } from "../../src/protocol/codes.ts";
 import { type SocketAddr, unixAddr } from "../../src/net/socket.ts";
-import { run, shell, start, type Target, targets } from "../support/program.ts";
+import { run, shell, start, targets, threadedTargets, workers } from "../support/program.ts";
+import { Load } from "../support/load.ts";
 import { skipped } from "../support/skipped.ts";
 import { ask, greeting, readReply } from "../support/socks.ts";
 import { echoServer, Tcp } from "../support/tcp.ts";
@@ -17,7 +18,6 @@ const noCurl = skipped(
   "unix_test.ts",
   await shell(["curl", "--version"]).then(({ code }) => code !== 0, () => true) && "no curl",
 );
-const onLinuxEngine = ({ name }: Target) => !name.includes("portable");
 
 /** Runs `test` in a folder of its own, with the way to a listener and its admin endpoint there. */
 async function inFolder(
@@ -221,27 +221,22 @@ for (const target of targets) {
   });
 }
 
-for (const target of targets.filter(onLinuxEngine)) {
+for (const target of threadedTargets) {
   test(`${target.name}: a successor puts its own socket there, and no client is refused`, () =>
     inFolder(async (folder, socks, flags) => {
       const echo = await echoServer("127.0.0.1");
-      const all = [...flags, "--drain=20s", `--admin=unix:${join(folder, "a.sock")}`];
+      const all = [...flags, "--drain=100s", ...workers(target, 2), `--admin=unix:${join(folder, "a.sock")}`];
       let gateway = await start(target, all);
-      let over = false, served = 0;
-      const load = Array.from({ length: 8 }, async () => {
-        while (!over) {
-          const { client, reply } = await ask(socks, Command.Connect, echo.addr.host, echo.addr.port);
-          assert.equal(reply.reply, Reply.Succeeded);
-          await echoes(client);
-          client.close();
-          served++;
-        }
+      const load = new Load(async () => {
+        const { client, reply } = await ask(socks, Command.Connect, echo.addr.host, echo.addr.port);
+        assert.equal(reply.reply, Reply.Succeeded);
+        await echoes(client);
+        client.close();
       });
-      for (let i = 0; i < 3; i++) {
+      for (let i = 0; i < 2; i++) {
         const predecessor = gateway;
         gateway = await start(target, [...all, `--take-over=${predecessor.child.pid}`]);
-        const before = served;
-        await until("the successor serves", () => served > before + 50);
+        await load.more("the successor serves");
         assert.equal(await predecessor.exited, 0);
         assert.ok(statSync(socks.unix!).isSocket());
       }
@@ -252,10 +247,8 @@ for (const target of targets.filter(onLinuxEngine)) {
         `--take-over=${gateway.child.pid}`,
       ]);
       assert.match(failed.stderr, new RegExp(`^gate46: .*there is no folder ${nowhere}$`, "m"));
-      const before = served;
-      await until("one that could not succeed has changed nothing", () => served > before + 50);
-      over = true;
-      await Promise.all(load);
+      await load.more("one that could not succeed has changed nothing");
+      await load.stop();
       assert.equal(await gateway.stop(), 0);
       assert.deepEqual(readdirSync(folder), []);
       echo.close();

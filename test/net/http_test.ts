@@ -15,6 +15,9 @@ function held({ port }: SocketAddr): number {
     .filter(([, local, , state, , , , , , inode]) => local === own && state !== LISTEN && inode !== "0").length;
 }
 
+/** Deadlines of its own that no test waits for. */
+const patient = { requestMs: 600_000, unreadMs: 600_000 };
+
 for (const host of ["127.0.0.1", "::1"]) {
   test(`serveHttp() answers on ${host} until it is closed`, async () => {
     const server = await serveHttp({ host, port: 0 }, {
@@ -49,19 +52,23 @@ test("serveHttp() lets a request under way finish when it is closed", async () =
 });
 
 test("serveHttp() closes within a moment though somebody has connected and asks nothing, or not all (a browser does)", async () => {
-  const server = await serveHttp({ host: "127.0.0.1", port: 0 }, { fetch: () => new Response() });
+  const server = await serveHttp({ host: "127.0.0.1", port: 0 }, { fetch: () => new Response(), ...patient });
   const silent = await Tcp.to(server.addr);
   const slow = await Tcp.to(server.addr);
   slow.write("GET / HTTP/1.1\r\nHost: 127");
   await fetch(`http://${addressText(server.addr)}/`, { headers: { connection: "close" } }); // so that it has seen them
-  await within("the server to close", server.close(), 4_500); // before their own deadline of 5 s
+  await within("the server to close", server.close());
   silent.close();
   slow.close();
 });
 
 test("serveHttp() waits neither for who asks nothing, or not all, nor for who reads no answer", async () => {
   const long = "x".repeat(32 << 20);
-  const server = await serveHttp({ host: "127.0.0.1", port: 0 }, { fetch: () => new Response(long) });
+  const server = await serveHttp({ host: "127.0.0.1", port: 0 }, {
+    fetch: () => new Response(long),
+    requestMs: 500,
+    unreadMs: 1_000,
+  });
   const [deaf, silent, slow, endless] = await Promise.all(Array.from({ length: 4 }, () => Tcp.to(server.addr))) as [
     Tcp,
     Tcp,
@@ -75,7 +82,7 @@ test("serveHttp() waits neither for who asks nothing, or not all, nor for who re
   const trickle = setInterval(() => {
     slow.write("x");
     endless.write("1\r\nx\r\n");
-  }, 500);
+  }, 100);
   await until("all have come", () => held(server.addr) === 4);
   for (const client of [silent, slow, endless]) await within("its end", client.rest().catch(() => {}));
   clearInterval(trickle);
@@ -86,13 +93,13 @@ test("serveHttp() waits neither for who asks nothing, or not all, nor for who re
 });
 
 test("serveHttp() answers though somebody holds all the connections that it lets anybody hold", async () => {
-  const server = await serveHttp({ host: "127.0.0.1", port: 0 }, { fetch: () => new Response("here") });
+  const server = await serveHttp({ host: "127.0.0.1", port: 0 }, { fetch: () => new Response("here"), ...patient });
   const idle = await Promise.all(Array.from({ length: 300 }, () => Tcp.to(server.addr)));
   const answer = await fetch(`http://${addressText(server.addr)}/`, { headers: { connection: "close" } });
   assert.equal(await answer.text(), "here");
   let ended = 0;
   for (const client of idle) void client.rest().catch(() => {}).then(() => ended++);
-  await until("the oldest are gone", () => ended >= 300 - 128, 4_500); // before their own deadline of 5 s
+  await until("the oldest are gone", () => ended >= 300 - 128);
   for (const client of idle) client.close();
   await server.close();
 });

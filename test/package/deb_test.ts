@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
-import { executables } from "../support/program.ts";
+import { allExecutables } from "../support/program.ts";
 import { projectRoot } from "../support/runtime.ts";
 import { skipped } from "../support/skipped.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
@@ -13,11 +13,11 @@ function works(command: string, ...args: readonly string[]): boolean {
   return spawnSync(command, args).status === 0;
 }
 
-const missing = process.platform !== "linux" || executables.length === 0
+const missing = process.platform !== "linux" || allExecutables.length === 0
   ? "it needs Linux and the executables"
   : ["dpkg-deb", "readelf", "git"].find((tool) => !works(tool, "--version"));
 
-for (const { name, command } of missing ? [] : executables) {
+for (const { name, command } of missing ? [] : allExecutables) {
   describe(`the Debian package of ${name}`, () => {
     let folder: string, deb: string;
     before(() => {

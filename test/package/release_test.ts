@@ -5,13 +5,13 @@ import { join } from "node:path";
 import process from "node:process";
 import { after, describe, test } from "node:test";
 import type { Bom } from "../../scripts/package/sbom.ts";
-import { executables } from "../support/program.ts";
+import { allExecutables } from "../support/program.ts";
 import { projectRoot } from "../support/runtime.ts";
 import { skipped } from "../support/skipped.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
 
 const missing = ["npm", "git", "dpkg-deb"].find((tool) => spawnSync(tool, ["--version"]).status !== 0);
-const made = executables.length > 0 && process.platform === "linux";
+const made = allExecutables.length > 0 && process.platform === "linux";
 const skip = skipped(
   "release_test.ts",
   missing ? `${missing} is not here` : made ? false : "it needs Linux and the executables, which need runtimes to make",

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { after, describe, test } from "node:test";
 import { Command, Reply } from "../../src/protocol/codes.ts";
-import { executables, start, type Target } from "../support/program.ts";
+import { allExecutables, start, type Target } from "../support/program.ts";
 import { projectRoot } from "../support/runtime.ts";
 import { skipped } from "../support/skipped.ts";
 import { ask } from "../support/socks.ts";
@@ -69,7 +69,7 @@ function onMusl(executable: string): readonly string[] | string {
 
 /** Whether there is a runtime to make it of; where it is kept from an earlier run no network is asked. */
 function missing(target: string): string | false {
-  if (executables.length === 0) return "executables are not made here";
+  if (allExecutables.length === 0) return "executables are not made here";
   const { status, stderr } = spawnSync("sh", [join(projectRoot, "scripts/toolchain/bun_for.sh"), target], {
     encoding: "utf8",
     env,

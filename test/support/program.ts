@@ -11,9 +11,15 @@ import { until } from "./until.ts";
 export interface Target {
   readonly name: string;
   readonly command: readonly string[];
+  /** Whether it can have several workers: then it has one where its flags say nothing, whatever this machine has. */
+  readonly threaded?: boolean;
 }
 
-export const source: Target = { name: `${runtime} mod.ts`, command: scriptCommand("mod.ts") };
+export const source: Target = {
+  name: `${runtime} mod.ts`,
+  command: scriptCommand("mod.ts"),
+  threaded: process.platform === "linux",
+};
 
 /** The same on the runtime's own sockets, where another engine would be chosen. */
 export const portable: Target = {
@@ -21,12 +27,33 @@ export const portable: Target = {
   command: ["env", "GATE46_ENGINE=portable", ...source.command],
 };
 
-/** Executables that GATE46_BINS names. */
-export const executables: readonly Target[] = (process.env.GATE46_BINS ?? "").split(" ").filter(Boolean)
-  .map((path) => ({ name: path.slice(path.lastIndexOf("/") + 1), command: [path] }));
+/** Flags after which it says itself how many workers it has. */
+const ofWorkers = /^--(workers|engine)=/;
 
-/** Every way to run the program that there is here. */
+/** All that GATE46_BINS names, for what is no test of a runtime. */
+export const allExecutables: readonly Target[] = (process.env.GATE46_BINS ?? "").split(" ").filter(Boolean)
+  .map((path) => ({
+    name: path.slice(path.lastIndexOf("/") + 1),
+    command: [path],
+    threaded: process.platform === "linux",
+  }));
+
+/** That of the runtime that runs the test: the other has a run of its own. */
+export const executables: readonly Target[] = allExecutables.filter(({ name }) => name === `gate46-${runtime}`);
+
+/** Every way to run the program for which this runtime stands, for what sockets and threads have to do with. */
 export const targets: readonly Target[] = [source, portable, ...executables];
+
+/** The same for what no engine has to do with, as files, commands, the log and the admin endpoint. */
+export const programs: readonly Target[] = [source, ...executables];
+
+/** Those with workers. */
+export const threadedTargets: readonly Target[] = targets.filter((target) => target.threaded);
+
+/** The flags for so many workers, where it can have several. */
+export function workers(target: Target, count: number): readonly string[] {
+  return target.threaded ? [`--workers=${count}`] : [];
+}
 
 /** The gateway while it runs. */
 export interface Program {
@@ -55,7 +82,8 @@ export async function start(
   flags: readonly string[],
   prefix: readonly string[] = [],
 ): Promise<Program> {
-  const [file, ...args] = [...prefix, ...target.command, ...flags];
+  const one = flags.some((flag) => ofWorkers.test(flag)) ? [] : workers(target, 1);
+  const [file, ...args] = [...prefix, ...target.command, ...flags, ...one];
   const child = spawn(file!, args, { stdio: ["ignore", "ignore", "pipe"] });
   let stderr = "";
   child.stderr!.setEncoding("utf8").on("data", (text: string) => stderr += text);

@@ -1,5 +1,12 @@
+import process from "node:process";
+
 /** The `skip` of a test: false, or the reason, which is also printed for the end of the run. */
 export function skipped(name: string, reason: string | false): string | false {
   if (reason) console.log(`skipped: ${name}: ${reason}`);
   return reason;
+}
+
+/** The `skip` of a test that takes longer than people wait for: false where all of them are wanted. */
+export function slow(name: string): string | false {
+  return skipped(name, process.env.GATE46_SLOW !== "1" && "slow: run sh scripts/test.sh --all");
 }

@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import type { Clock } from "../../net/clock.ts";
 
 /** How often files are looked at (ms). Looking works where a watch does not: on network mounts, and on links that are swapped. */
 const LOOK_MS = 1_000;
@@ -8,9 +9,10 @@ const LOOK_MS = 1_000;
  * from one look to the next: who writes a file in several steps has it read when it is whole. One that is named for the first
  * time has just been read. Returns how to end it.
  */
-export function watchFiles(paths: () => readonly string[], changed: () => void): () => void {
+export function watchFiles(paths: () => readonly string[], changed: () => void, clock: Clock): () => void {
   let told = states(paths()), last = told;
-  const timer = setInterval(() => {
+  let cancel = () => {};
+  const look = () => {
     const now = states(paths());
     const differs = (from: ReadonlyMap<string, string>) =>
       Array.from(now).some(([path, state]) => (from.get(path) ?? state) !== state);
@@ -20,8 +22,11 @@ export function watchFiles(paths: () => readonly string[], changed: () => void):
     }
     told = new Map([...now, ...told]);
     last = now;
-  }, LOOK_MS);
-  return () => clearInterval(timer);
+    lookLater();
+  };
+  const lookLater = () => void (cancel = clock.after(LOOK_MS, look));
+  lookLater();
+  return () => cancel();
 }
 
 function states(paths: readonly string[]): ReadonlyMap<string, string> {

@@ -12,7 +12,6 @@ import type { Net } from "../../net/socket.ts";
 import { WELL_KNOWN_NAME } from "../../protocol/nat64.ts";
 import { far, isNear } from "./egress.ts";
 import type { Service } from "../service/service.ts";
-import { wallClock } from "../service/wall_clock.ts";
 
 /** How often routes are looked at, and names thought of (ms): an answer comes before failures are believed. */
 const LOOK_MS = 5_000;
@@ -40,7 +39,7 @@ export class HostWatch {
   constructor(
     net: Pick<Net, "localAddrFor" | "localAddrs">,
     service: Pick<Service, "vitals" | "dnsServers">,
-    clock: Clock = wallClock,
+    clock: Clock,
     system: Pick<Resolver, "resolve"> = systemResolver(),
   ) {
     this.#net = net;

@@ -5,6 +5,7 @@ import { type ProgramFacts, ProgramMetrics } from "../../admin/program_metrics.t
 import { type Health, isAlive, noNamesFacts, readiness, type Vitals } from "../../admin/readiness.ts";
 import type { Status, Unwanted, WantedSessions } from "../../admin/status.ts";
 import type { Emit } from "../../events.ts";
+import type { Clock } from "../../net/clock.ts";
 import { addressText } from "../../protocol/address.ts";
 import { ProcessFigures } from "./figures.ts";
 import type { HostWatch } from "./host_watch.ts";
@@ -12,7 +13,6 @@ import { lostLogLines } from "../log/log.ts";
 import type { Reload } from "./reload.ts";
 import type { Service } from "../service/service.ts";
 import { runtime, version } from "../version.ts";
-import { wallMs } from "../service/wall_clock.ts";
 
 const notStarted: Vitals = {
   workers: 0,
@@ -27,6 +27,7 @@ const notStarted: Vitals = {
 export class Running implements AdminSource {
   /** Resolves once it is to stop. */
   readonly stopping: Promise<void>;
+  readonly #clock: Clock;
   readonly #startedAt = performance.now();
   readonly #ready = Promise.withResolvers<Reload>();
   #resolve = () => {};
@@ -39,7 +40,9 @@ export class Running implements AdminSource {
   readonly #figures = new ProcessFigures();
   readonly #metrics = new ProgramMetrics(() => this.#facts());
 
-  constructor() {
+  /** `clock` is that of its service. */
+  constructor(clock: Clock) {
+    this.#clock = clock;
     this.stopping = new Promise((resolve) => this.#resolve = resolve);
   }
 
@@ -94,7 +97,7 @@ export class Running implements AdminSource {
     const vitals = service?.vitals() ?? notStarted;
     return readiness({
       ...vitals,
-      now: wallMs(),
+      now: this.#clock.now(),
       draining: this.#stopped,
       sessions: service?.sessionCount ?? 0,
       listeners: service?.addrs.length ?? 0,
@@ -108,7 +111,7 @@ export class Running implements AdminSource {
 
   /** As long as it starts, it is. */
   alive(): boolean {
-    return !this.#service || isAlive({ now: wallMs(), heardAt: this.#service.vitals().heardAt });
+    return !this.#service || isAlive({ now: this.#clock.now(), heardAt: this.#service.vitals().heardAt });
   }
 
   async metrics(): Promise<readonly Snapshot[] | undefined> {

@@ -3,7 +3,7 @@ import type { Config } from "../../config/config.ts";
 import { NetError } from "../../net/error.ts";
 import { openKernel, openNet } from "../../net/mod.ts";
 import type { Libc } from "../../net/linux/libc.ts";
-import { systemClock } from "../../net/clock.ts";
+import { type Clock, systemClock } from "../../net/clock.ts";
 import { Activation } from "../systemd/activation.ts";
 import { startAdmin } from "./admin.ts";
 import type { Emit } from "../../events.ts";
@@ -18,6 +18,7 @@ import { type Holding, Reload, warnOf } from "./reload.ts";
 import { Running } from "./running.ts";
 import { refuseSocketOptions } from "../service/socket_options.ts";
 import { Systemd } from "../systemd/systemd.ts";
+import { hasteOf, wallClock } from "../service/wall_clock.ts";
 import { startThreadedService } from "../workers/threaded_service.ts";
 
 /** By then whoever began to connect before a successor listened has come in. */
@@ -31,16 +32,18 @@ const COUNT_DOWN_MS = 5_000;
  * reload; `entry` starts workers. Resolves with the exit code.
  */
 export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Promise<number> {
-  const running = new Running();
+  const haste = hasteOf(process.env), wall = wallClock(haste);
+  const running = new Running(wall);
   listenToSignals(running); // before clients can take all descriptors, which Deno's first signal listener needs too
   const loaded = await load();
   const { config } = loaded;
   const { users, tls, adminToken } = await readNamedFiles(loaded);
   const holds: Holding = { loaded, adminToken, certificates: tls.certificates };
   const watched = () => holds.loaded.config.watch ? filesOfReload(holds.loaded) : [];
-  const unwatch = watchFiles(watched, () => void running.reload()); // what changes while it starts is not missed
+  const unwatch = watchFiles(watched, () => void running.reload(), wall); // what changes while it starts is not missed
   const toLog = await startLog(config, systemClock);
   warnOf(holds);
+  if (haste > 1) log.warning("in haste, which is for tests", { haste });
   const emit: Emit = (event) => {
     toLog(event);
     running.listen(event);
@@ -63,10 +66,10 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
   const kernel = await kernelFor(config);
   const wanted = { ...loaded, users, tls };
   const service = kernel
-    ? await startThreadedService(kernel, entry, wanted, own, activation, emit)
-    : await startLocalService(wanted, () => own, emit);
+    ? await startThreadedService(kernel, entry, wanted, own, activation, emit, haste)
+    : await startLocalService(wanted, () => own, emit, wall);
   const reload = new Reload(service, holds, load, emit, systemd);
-  const host = config.admin && new HostWatch(await openNet(), service);
+  const host = config.admin && new HostWatch(await openNet(), service, wall);
   await host?.look();
   running.started(service, reload, host);
   if (takeOver === undefined) systemd.ready();
@@ -91,7 +94,7 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
     await new Promise((resolve) => setTimeout(resolve, lingerMs));
   }
   running.drains(drainMs);
-  const uncount = countDown(running, emit);
+  const uncount = countDown(running, emit, wall);
   await service.drain(drainMs);
   uncount();
   await admin?.close();
@@ -131,9 +134,13 @@ function listenToSignals(running: Running): void {
 }
 
 /** Says every so often how long sessions have to end yet. Returns how to end it. */
-function countDown(running: Running, emit: Emit): () => void {
-  const timer = setInterval(() => {
+function countDown(running: Running, emit: Emit, clock: Clock): () => void {
+  let cancel = () => {};
+  const tellLater = () => void (cancel = clock.after(COUNT_DOWN_MS, tell));
+  const tell = () => {
     emit({ type: "draining", sessions: running.health().sessions, deadlineMs: running.drainsForMs ?? 0 });
-  }, COUNT_DOWN_MS);
-  return () => clearInterval(timer);
+    tellLater();
+  };
+  tellLater();
+  return () => cancel();
 }

@@ -6,7 +6,7 @@ import type { Emit, Event } from "../../events.ts";
 import type { Config } from "../../config/config.ts";
 import { Gateway, type Opening } from "../../gateway/gateway.ts";
 import { Users } from "../../gateway/users.ts";
-import { systemClock } from "../../net/clock.ts";
+import { type Clock, systemClock } from "../../net/clock.ts";
 import { openNet } from "../../net/mod.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { Departures } from "../../net/tls_socket.ts";
@@ -18,18 +18,18 @@ import { emittingEar, openNaming } from "./names.ts";
 import { countedUsers, type Service, type Wanted } from "./service.ts";
 import { openTlsSource, tlsBy } from "./tls.ts";
 import { UpstreamStates } from "./upstream_states.ts";
-import { wallMs } from "./wall_clock.ts";
 
-/** The gateway in this thread, on the runtime's own sockets. Rejects with NetError. */
+/** The gateway in this thread, on the runtime's own sockets; it tells by `wall` how it is. Rejects with NetError. */
 export async function startLocalService(
   wanted: Wanted,
   otherListeners: () => readonly SocketAddr[],
   log: Emit,
+  wall: Clock,
 ): Promise<Service> {
   const net = await openNet();
   const activity = new ActivityLog();
   const metrics = new Metrics(activity.sessions);
-  const watch = new ThreadWatch(wallMs);
+  const watch = new ThreadWatch(wall.now);
   const upstreams = new UpstreamStates(log);
   const emit = (event: Event) => {
     activity.listen(event);
@@ -77,7 +77,7 @@ export async function startLocalService(
     get dnsServers() {
       return current.naming.servers;
     },
-    vitals: () => ({ ...watch.vitals, workers: 1, silentWorkers: 0, hungWorkers: 0, heardAt: wallMs() }),
+    vitals: () => ({ ...watch.vitals, workers: 1, silentWorkers: 0, hungWorkers: 0, heardAt: wall.now() }),
     metrics: () => Promise.resolve([metrics.snapshot()]),
     activity: (sessions) => Promise.resolve(activity.activity(systemClock.now(), sessions)),
     endSessions: (unwanted) => Promise.resolve(gateway.endSessions((session) => isUnwanted(unwanted, session))),

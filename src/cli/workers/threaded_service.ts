@@ -20,7 +20,7 @@ import { openTlsSource, type TlsSource } from "../service/tls.ts";
 import type { Listening } from "./worker_messages.ts";
 import { type Provision, WorkerPool } from "./worker_pool.ts";
 
-/** Gateways on the Linux engine, one for each core or as many as are wanted. Rejects with NetError. */
+/** Gateways on the Linux engine, one for each core or as many as are wanted; `haste` is that of the wall clock. Rejects with NetError. */
 export async function startThreadedService(
   libc: Libc,
   entry: URL,
@@ -28,6 +28,7 @@ export async function startThreadedService(
   otherListeners: readonly SocketAddr[],
   activation: Activation,
   emit: Emit,
+  haste: number,
 ): Promise<Service> {
   const net = { ...await openNet(), bindsConnections: true };
   const ports = new ClaimedPorts(libc, socketOptions(wanted.config), activation);
@@ -74,7 +75,7 @@ export async function startThreadedService(
   let pool!: WorkerPool;
   await provide(wanted, async (provision) => {
     const successors = takesOver ? successorsAt(provision.setup.listen, count) : undefined;
-    pool = await WorkerPool.start({ libc, entry, count, emit }, provision, successors);
+    pool = await WorkerPool.start({ libc, entry, count, emit, haste }, provision, successors);
     log.info("engine linux", { workers: count });
   }, takesOver);
   return {

@@ -28,7 +28,7 @@ import { lostLogLines, startLog, stopLog } from "../log/log.ts";
 import { socketOptions } from "../service/socket_options.ts";
 import { tlsBy } from "../service/tls.ts";
 import { remoteTls } from "./tls_threads.ts";
-import { wallMs } from "../service/wall_clock.ts";
+import { wallClock } from "../service/wall_clock.ts";
 import {
   type FromWorker,
   type Order,
@@ -46,7 +46,7 @@ type Asking = Question extends infer Q ? Q extends unknown ? Omit<Q, "generation
 export async function startWorker({ port, number, setup, successors, ...start }: WorkerStart): Promise<void> {
   const { config } = await parseConfigText(setup.config);
   const activity = new ActivityLog();
-  const watch = new ThreadWatch(wallMs);
+  const watch = new ThreadWatch(wallClock(start.haste).now);
   const sessions = new BigInt64Array(start.sessions);
   const counters = new Counters(start.counters, number - 1);
   const engine = new Engine((await openKernel())!, {
@@ -159,7 +159,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     tell({ type: "listening", wakeFd });
     const pulse = () => {
       tell({ type: "pulse", vitals: watch.vitals });
-      clock.after(PULSE_MS, pulse);
+      clock.after(PULSE_MS / start.haste, pulse);
     };
     pulse();
   } catch (error) {

@@ -50,6 +50,8 @@ export interface WorkerStart {
   readonly descriptors: SharedArrayBuffer;
   /** What is counted for limits, by all workers. */
   readonly counters: SharedArrayBuffer;
+  /** Of the wall clock, which is the same in all threads. */
+  readonly haste: number;
   /** BigInt64, since 2^31 numbers last some months: the last session's number, then each worker's sessions. */
   readonly sessions: SharedArrayBuffer;
 }

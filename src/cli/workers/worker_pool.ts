@@ -9,6 +9,7 @@ import type { Transport } from "../../dns/transport.ts";
 import type { Emit } from "../../events.ts";
 import type { Authenticator } from "../../gateway/methods.ts";
 import { clearRegion, countersMemory } from "../../gateway/limits/counters.ts";
+import type { Clock } from "../../net/clock.ts";
 import { Cut } from "../../net/cut.ts";
 import { NetError, type NetErrorKind } from "../../net/error.ts";
 import { DescriptorOwners } from "../../net/linux/descriptor_owners.ts";
@@ -19,7 +20,7 @@ import type { Naming } from "../service/names.ts";
 import type { TlsSource } from "../service/tls.ts";
 import { TlsDesk } from "./tls_threads.ts";
 import { UpstreamStates } from "../service/upstream_states.ts";
-import { wallMs } from "../service/wall_clock.ts";
+import { wallClock } from "../service/wall_clock.ts";
 import type { FromWorker, Order, Question, Setup, ToWorker, WorkerStart } from "./worker_messages.ts";
 
 /** Descriptors that are noted; Linux gives out the lowest free number, and none beyond fs.nr_open. */
@@ -31,7 +32,7 @@ const FIRST_RESTART_MS = 100, LAST_RESTART_MS = 10_000, SETTLED_MS = 60_000;
 /** How long a look at a worker waits for it (ms): it may be busy, or just gone. */
 const LOOK_MS = 1_000;
 
-/** A worker hangs that has not done so long after it could have what it is told to (ms): a reload, or the end of a drain. */
+/** A worker hangs that has not done so long after it could have what it is told to (ms): a reload, the end of sessions or of a drain. */
 const DONE_MS = 5_000;
 
 /** A question to a DNS server is given up after so long (ms); who asks has given up before. */
@@ -43,6 +44,8 @@ export interface PoolOptions {
   readonly entry: string | URL;
   readonly count: number;
   readonly emit: Emit;
+  /** Of the wall clock, and so of its patience with workers. */
+  readonly haste: number;
 }
 
 /** What workers get, and whom they ask for what they cannot ask for themselves. */
@@ -82,6 +85,7 @@ interface Generation {
 export class WorkerPool {
   readonly upstreams: UpstreamStates;
   readonly #options: PoolOptions;
+  readonly #clock: Clock;
   readonly #descriptors = new SharedArrayBuffer(MAX_DESCRIPTORS);
   readonly #counters: SharedArrayBuffer;
   readonly #sessions: BigInt64Array;
@@ -92,12 +96,14 @@ export class WorkerPool {
   #counted: Snapshot = [];
   #activity = allActivity([], 0);
   #current: Generation;
-  #heardAt = wallMs();
+  #heardAt: number;
   #restartMs = FIRST_RESTART_MS;
   #draining = false;
 
   private constructor(options: PoolOptions, provision: Provision) {
     this.#options = options;
+    this.#clock = wallClock(options.haste);
+    this.#heardAt = this.#clock.now();
     this.upstreams = new UpstreamStates(options.emit);
     this.#counters = countersMemory(options.count, (size) => new SharedArrayBuffer(size));
     this.#sessions = new BigInt64Array(new SharedArrayBuffer(8 * (options.count + 1)));
@@ -169,7 +175,7 @@ export class WorkerPool {
   }
 
   async endSessions(unwanted: Unwanted): Promise<number> {
-    const ended = (await this.#look({ type: "end-sessions", unwanted })).values();
+    const ended = (await this.#look({ type: "end-sessions", unwanted }, DONE_MS)).values();
     return Array.from(ended).reduce<number>((sum, count) => sum + (count as number), 0);
   }
 
@@ -254,6 +260,7 @@ export class WorkerPool {
       descriptors: this.#descriptors,
       counters: this.#counters,
       sessions: this.#sessions.buffer as SharedArrayBuffer,
+      haste: this.#options.haste,
     };
     const worker = new Worker(entry as string, { workerData, transferList: [port2] });
     const desk = new TlsDesk();
@@ -265,7 +272,7 @@ export class WorkerPool {
       startedAt: performance.now(),
       wakeFd: undefined,
       vitals: undefined,
-      heardAt: wallMs(),
+      heardAt: this.#clock.now(),
       counted: [],
       activity: undefined,
     };
@@ -295,7 +302,7 @@ export class WorkerPool {
         return this.upstreams.note(message.event);
       case "pulse":
         member.vitals = message.vitals;
-        this.#heardAt = member.heardAt = wallMs();
+        this.#heardAt = member.heardAt = this.#clock.now();
         return;
       case "retired": {
         const generation = this.#generations.get(message.generation);
@@ -370,16 +377,16 @@ export class WorkerPool {
 
   /** Those that said how they are not long ago. */
   #heard(): readonly Member[] {
-    const since = wallMs() - WORKER_SILENT_MS;
+    const since = this.#clock.now() - WORKER_SILENT_MS;
     return this.#members.filter((member) => member !== undefined).filter(({ heardAt }) => heardAt >= since);
   }
 
-  /** What the workers answer that do within a moment; who is known to hang would only have more to do later. */
-  async #look(order: Order): Promise<ReadonlyMap<Member, unknown>> {
+  /** What the workers answer that do within `ms`; who is known to hang would only have more to do later. */
+  async #look(order: Order, ms = LOOK_MS): Promise<ReadonlyMap<Member, unknown>> {
     const answers = new Map<Member, unknown>();
     await Promise.all(
       this.#heard().map(async (member) => {
-        const answer = await ask(member, order, LOOK_MS).catch(() => undefined);
+        const answer = await ask(member, order, ms).catch(() => undefined);
         if (answer !== undefined) answers.set(member, answer);
       }),
     );

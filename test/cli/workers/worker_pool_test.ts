@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
 import { exposition, formats } from "../../../src/admin/aggregate.ts";
 import type { SessionView } from "../../../src/admin/status.ts";
-import { wallMs } from "../../../src/cli/service/wall_clock.ts";
+import { wallClock } from "../../../src/cli/service/wall_clock.ts";
 import { type Provision, WorkerPool } from "../../../src/cli/workers/worker_pool.ts";
 import type { Event } from "../../../src/events.ts";
 import type { Libc } from "../../../src/net/linux/libc.ts";
@@ -20,7 +20,7 @@ import { MemoryResolver } from "../../support/memory_resolver.ts";
 import { skipped } from "../../support/skipped.ts";
 import { ask } from "../../support/socks.ts";
 import { echoServer, listenTcp, type Tcp } from "../../support/tcp.ts";
-import { until } from "../../support/until.ts";
+import { until, within } from "../../support/until.ts";
 
 const libc = await openLibc();
 const skip = skipped("worker_pool_test.ts", libc ? false : "the Linux engine cannot run here");
@@ -50,9 +50,10 @@ async function startPool(
   count: number,
   events: Event[],
   port: ClaimedPort = claimPort(libc!, {}, { host: "127.0.0.1", port: 0 }),
+  haste = 1,
 ): Promise<{ pool: WorkerPool; addr: SocketAddr }> {
   const emit = (event: Event) => void events.push(event);
-  const pool = await WorkerPool.start({ libc: libc!, entry, count, emit }, provision(port));
+  const pool = await WorkerPool.start({ libc: libc!, entry, count, emit, haste }, provision(port));
   return { pool, addr: port.addr };
 }
 
@@ -178,11 +179,12 @@ test("what a worker has counted counts on when it hangs or has died, and its gau
 });
 
 test("a worker that hangs is known to, and known again when it goes on", { skip, timeout: 120_000 }, async () => {
-  const { pool, addr } = await startPool(1, []);
+  const haste = 5; // so that it is missed after 2 s
+  const { pool, addr } = await startPool(1, [], undefined, haste);
   await until("it has said how it is", () => pool.vitals().silentWorkers === 0);
   const goOn = await hang(addr);
-  await until("it is silent", () => pool.vitals().silentWorkers === 1, 60_000);
-  assert.ok(wallMs() - pool.vitals().heardAt >= 10_000, "and was not heard of meanwhile");
+  await until("it is silent", () => pool.vitals().silentWorkers === 1);
+  assert.ok(wallClock(haste).now() - pool.vitals().heardAt >= 10_000, "and was not heard of meanwhile");
   await goOn();
   await until("it goes on", () => pool.vitals().silentWorkers === 0);
   await pool.drain(0);
@@ -209,9 +211,7 @@ test("a worker that hangs holds up neither a reload nor the end, and has what wa
   client.close();
 
   goOn = await hang(addr);
-  const startedAt = performance.now();
-  await pool.drain(0);
-  assert.ok(performance.now() - startedAt < 10_000);
+  await within("the end", pool.drain(0)); // it would hang for longer
   assert.equal(events.at(-1)?.type, "drained");
   assert.equal(events.some(({ type }) => type === "fault"), false);
   await goOn();
@@ -243,11 +243,9 @@ test("a worker that dies at a reload, or as it drains, holds up neither, and is 
   }
   const sessions = await Promise.all(Array.from({ length: 6 }, () => echoing(addr, echo.addr)));
   const dying = Promise.all([die(), die()]);
-  const startedAt = performance.now();
   const drained = pool.drain(2_000);
   await dying;
-  await drained;
-  assert.ok(performance.now() - startedAt < 6_000);
+  await within("the end, though they have not said that they are through", drained);
   assert.equal(events.at(-1)?.type, "drained");
   for (const client of sessions) client.close();
   echo.close();
@@ -260,7 +258,7 @@ test(
     const echo = await echoServer("127.0.0.1");
     const port = claimPort(libc!, {}, { host: "127.0.0.1", port: 0 });
     const pool = await WorkerPool.start(
-      { libc: libc!, entry, count: 1, emit: () => {} },
+      { libc: libc!, entry, count: 1, emit: () => {}, haste: 1 },
       provision(port, { logFile: "/nowhere/gate46.log" }),
     );
     (await echoing(port.addr, echo.addr)).close();
@@ -283,7 +281,7 @@ test("nothing is written to the descriptors of a worker that died, which others 
     resolver.answer("slow.example", ["127.0.0.1"]);
   };
   const pool = await WorkerPool.start(
-    { libc: { ...libc!, write }, entry, count: 1, emit },
+    { libc: { ...libc!, write }, entry, count: 1, emit, haste: 1 },
     provision(port, { resolver }),
   );
   const asking = ask(port.addr, Command.Connect, "slow.example", 80).catch(() => {});

@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { watchFiles } from "../../../src/cli/files/file_watch.ts";
+import { temporaryFolder } from "../../support/temporary_folder.ts";
+import { TestClock } from "../../support/test_clock.ts";
+
+const LOOK_MS = 1_000;
+
+/** A file that is watched by a clock that stands. */
+function watched() {
+  const path = join(temporaryFolder("watch"), "file"), clock = new TestClock();
+  writeFileSync(path, "first");
+  const paths = [path];
+  let changes = 0;
+  const unwatch = watchFiles(() => paths, () => changes++, clock);
+  const looks = async (count: number) => {
+    for (let i = 0; i < count; i++) await clock.advance(LOOK_MS);
+    return changes;
+  };
+  return { path, paths, clock, looks, unwatch };
+}
+
+test("A file is told to have changed once, when it has stayed as it is from one look to the next", async () => {
+  const { path, looks, unwatch, clock } = watched();
+  assert.equal(await looks(3), 0);
+  writeFileSync(path, "another");
+  assert.equal(await looks(1), 0);
+  assert.equal(await looks(1), 1);
+  assert.equal(await looks(3), 1);
+  unwatch();
+  assert.equal(clock.pending, 0);
+});
+
+test("A file that is written in steps is told of when it is whole", async () => {
+  const { path, looks, unwatch } = watched();
+  for (const step of ["", "fir", "first, and m", "first, and more"]) {
+    writeFileSync(path, step);
+    assert.equal(await looks(1), 0, step);
+  }
+  assert.equal(await looks(1), 1);
+  unwatch();
+});
+
+test("A file that goes, comes, or is a link to itself is told of like any other", async () => {
+  const { path, looks, unwatch } = watched();
+  rmSync(path);
+  assert.equal(await looks(2), 1);
+  symlinkSync(path, path);
+  assert.equal(await looks(2), 2);
+  rmSync(path);
+  writeFileSync(path, "again");
+  assert.equal(await looks(2), 3);
+  unwatch();
+});
+
+test("A file that is named for the first time has just been read", async () => {
+  const { path, paths, looks, unwatch } = watched();
+  const other = `${path}.other`;
+  writeFileSync(other, "one");
+  paths.push(other);
+  assert.equal(await looks(3), 0);
+  writeFileSync(other, "another");
+  assert.equal(await looks(2), 1);
+  unwatch();
+});

@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { hasteOf } from "../../src/cli/service/wall_clock.ts";
+import { command } from "../support/command.ts";
+
+const wrong: readonly (readonly [string[], string])[] = [
+  [["config", "--lisen", ":1"], "unknown option '--lisen' (Did you mean --listen?)"],
+  [["servee"], "Cannot do 'servee': no such command (did you mean serve?)"],
+  [["192.0.2.1"], "Cannot do '192.0.2.1': no such command"],
+  [["config", "now"], "too many arguments for 'config'. Expected 0 arguments but got 1: now."],
+  [
+    ["config", "--listen", "nowhere:1"],
+    "Cannot parse --listen: 'nowhere:1' is no address (write 127.0.0.1:1080, [::1]:1080 or :1080)",
+  ],
+  [["config", "--listen", ":99999"], "Cannot parse --listen: ':99999' has a port above 65535"],
+  [
+    ["config", "--listen", ":1080"],
+    "Cannot listen on ::: it would be an open relay; add --user, --users-file or --from, or say --open",
+  ],
+  [["config", "--from", "10.0.0.0/8", "--from", "fe80::/200"], "Cannot parse --from[1]: 'fe80::/200' is not a prefix"],
+  [["config", "--user", "nocolon"], "Cannot parse --user: not NAME:PASSWORD"],
+  [["config", "--idle-timeout", "soon"], "Cannot parse --idle-timeout: 'soon' is no time (write 10s, 500ms, 5m or 1h)"],
+  [["config", "--log-level", "loud"], "Cannot parse --log-level: 'loud' is not one of debug, info, warning, error"],
+  [["config", "--ports", "9-1"], "Cannot parse --ports: '9-1' is no range (write 40000-40999)"],
+];
+
+test("--version and --help answer and exit 0", async () => {
+  assert.match((await command(["--version"])).stdout, /^\d+\.\d+\.\d+\n$/);
+  const { code, stdout } = await command(["--help"]);
+  assert.equal(code, 0);
+  for (const flag of ["--listen", "--users-file", "--from", "--open", "--allow", "hash-password"]) {
+    assert.ok(stdout.includes(flag), flag);
+  }
+});
+
+test("each wrong flag is one clear line and exit code 2", async () => {
+  for (const [args, message] of wrong) {
+    assert.deepEqual(await command(args), { code: 2, stdout: "", stderr: `gate46: ${message}\n` });
+  }
+});
+
+test("GATE46_TEST_HASTE only makes the program quicker, and no other variable of that kind is known", async () => {
+  assert.deepEqual([undefined, "", "1", "100"].map((text) => hasteOf({ GATE46_TEST_HASTE: text })), [1, 1, 1, 100]);
+  for (const text of ["0", "0.5", "-1", "101", "quick"]) {
+    assert.throws(() => hasteOf({ GATE46_TEST_HASTE: text }), {
+      name: "ConfigError",
+      message: `Cannot use GATE46_TEST_HASTE: '${text}' is none of 1 to 100`,
+    });
+  }
+  assert.equal((await command(["config"], { GATE46_TEST_HASTE: "5" })).code, 0);
+  const { code, stderr } = await command(["config"], { GATE46_TEST_HASTY: "5" });
+  assert.equal(code, 2);
+  assert.match(stderr, /^gate46: Cannot use GATE46_TEST_HASTY: no such setting/);
+});
