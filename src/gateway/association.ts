@@ -101,7 +101,6 @@ export class Association {
   }
 
   #queue(destination: Destination, payload: Uint8Array, now: number): void {
-    destination.usedAt = now;
     if (destination.drop) return this.#drop(destination.drop);
     const { link } = destination;
     const addr = destination.addr ?? link?.remoteAddr;
@@ -187,9 +186,8 @@ export class Association {
   #takeDown({ bytes, addr }: Datagram, now: number, outbox: Outbox): void {
     const { settings, record } = this.#conversation;
     const to = this.#clientAddr;
-    const source = to && this.#destinations.source(addr, settings.udpFilter, now);
-    if (!source) return this.#drop("unsolicited");
-    const { header } = source;
+    const header = to && this.#destinations.headerFrom(addr, settings.udpFilter, now);
+    if (!header) return this.#drop("unsolicited");
     const tooLarge = header.length + bytes.length > MAX_PAYLOAD_SIZE;
     if (tooLarge && !this.#clientFragments) return this.#drop("too-large");
     if (this.#conversation.bandwidth?.passes("down", bytes.length) === false) return this.#drop("throttled");

@@ -10,6 +10,7 @@ import { Onward } from "./onward.ts";
 import { Refusal } from "./refusal.ts";
 import { refusal } from "./ruleset.ts";
 import type { UdpFilter } from "./settings.ts";
+import { type Used, UsageList } from "./usage_list.ts";
 
 /** A judgement and a name's address are believed for so long, however busy the destination. */
 const REJUDGE_MS = 600_000;
@@ -24,10 +25,11 @@ const RETRY_MS = 5_000;
 const MAX_WAITING_SIZE = 128 << 10, MAX_ALL_WAITING_SIZE = 2 << 20;
 
 /** Where datagrams with one header go. */
-export interface Destination {
+export interface Destination extends Used<Destination> {
   readonly header: Uint8Array;
+  /** `header` as the key that it is found by. */
+  readonly key: string;
   readonly since: number;
-  usedAt: number;
   /** The judged address; undefined while its name is being resolved, or where there is none to send to. */
   addr: SocketAddr | undefined;
   /** The upstream it goes on through instead, and the header that tells that one where to. */
@@ -41,11 +43,12 @@ export interface Destination {
   waitingSize: number;
 }
 
-/** One place that datagrams come from, with the header that tells the client so. */
-export interface Source {
+/** One place that may answer, with the header that tells the client so. */
+interface Source extends Used<Source> {
+  readonly addr: SocketAddr;
   header: Uint8Array;
+  /** As the client knows it. */
   host: string;
-  usedAt: number;
 }
 
 /** What an association knows of the far side: destinations by header, and who may answer. */
@@ -54,9 +57,11 @@ export class Destinations {
   readonly #links: Links;
   readonly #resolved: (destination: Destination) => void;
   readonly #byHeader = new Map<string, Destination>();
+  readonly #byUse = new UsageList<Destination>();
+  /** By host and port. */
   readonly #sources = new Map<string, Map<number, Source>>();
+  readonly #sourcesByUse = new UsageList<Source>();
   #last: Destination | undefined;
-  #sourceCount = 0;
   #waitingSize = 0;
   #looking = 0;
 
@@ -70,39 +75,42 @@ export class Destinations {
   /** The destination that `header` names. Throws ProtocolError. */
   find(header: Uint8Array, now: number): Destination {
     const last = this.#last;
-    if (last && sameBytes(last.header, header) && isFresh(last, now)) return last;
-    const key = String.fromCharCode(...header);
-    let found = this.#byHeader.get(key);
-    if (!found || !isFresh(found, now)) {
-      found = this.#add(header.slice(), now);
-      this.#byHeader.set(key, found);
-      this.#bound();
+    if (last && sameBytes(last.header, header) && isFresh(last, now)) {
+      last.usedAt = now;
+      return last;
     }
-    return this.#last = found;
+    const key = String.fromCharCode(...header);
+    const known = this.#byHeader.get(key);
+    if (known && isFresh(known, now)) {
+      this.#byUse.use(known, now);
+      return this.#last = known;
+    }
+    if (known) this.#remove(known);
+    return this.#last = this.#add(header.slice(), key, now);
   }
 
   /** Notes that the client has sent to `addr`, which may answer from now on, as `known`. */
   sentTo(addr: SocketAddr, known: Address, now: number): void {
     const source = this.#sources.get(addr.host)?.get(addr.port);
     if (!source) return this.#addSource(addr, known, now);
-    source.usedAt = now;
+    this.#sourcesByUse.use(source, now);
     if (source.host === known.host) return;
     source.host = known.host;
     source.header = encodeHeader(known);
   }
 
-  /** The source that a datagram from `addr` is relayed as, or undefined where the filter keeps it out. */
-  source(addr: SocketAddr, filter: UdpFilter, now: number): Source | undefined {
+  /** The header that tells the client whence a datagram from `addr` comes; undefined where the filter keeps it out. */
+  headerFrom(addr: SocketAddr, filter: UdpFilter, now: number): Uint8Array | undefined {
     const ports = this.#sources.get(addr.host);
     const known = ports?.get(addr.port);
     if (known) {
-      known.usedAt = now;
-      return known;
+      this.#sourcesByUse.use(known, now);
+      return known.header;
     }
     const open = filter === "endpoint-independent" || (filter === "address-dependent" && ports !== undefined);
     if (!open) return undefined;
     const host = ports?.values().next().value?.host ?? addr.host;
-    return { header: encodeHeader(ipAddress(host, addr.port)!), host, usedAt: now };
+    return encodeHeader(ipAddress(host, addr.port)!);
   }
 
   /** Keeps `payload` until the name is resolved; false where too much waits already. */
@@ -125,19 +133,20 @@ export class Destinations {
 
   /** Forgets what has not been used since `before`. */
   forget(before: number): void {
-    for (const [key, { usedAt }] of this.#byHeader) if (usedAt < before) this.#byHeader.delete(key);
-    for (const [host, ports] of this.#sources) {
-      for (const [port, { usedAt }] of ports) if (usedAt < before) this.#removeSource(host, ports, port);
-    }
-    this.#last = undefined;
+    for (let old = this.#byUse.oldest; old && old.usedAt < before; old = this.#byUse.oldest) this.#remove(old);
+    const byUse = this.#sourcesByUse;
+    for (let old = byUse.oldest; old && old.usedAt < before; old = byUse.oldest) this.#removeSource(old);
   }
 
-  #add(header: Uint8Array, now: number): Destination {
+  #add(header: Uint8Array, key: string, now: number): Destination {
     const { address } = decodeDatagram(header);
     const destination: Destination = {
       header,
+      key,
       since: now,
       usedAt: now,
+      newer: undefined,
+      older: undefined,
       addr: undefined,
       link: undefined,
       onwardHeader: header,
@@ -155,6 +164,9 @@ export class Destinations {
       else if (this.#conversation.nat64) this.#find(destination, () => this.#resolve(destination, literal));
       else destination.addr = destination.known = literal;
     }
+    this.#byHeader.set(key, destination);
+    this.#byUse.add(destination, now);
+    if (this.#byUse.size > this.#conversation.settings.maxUdpDestinations) this.#remove(this.#byUse.oldest!);
     return destination;
   }
 
@@ -207,32 +219,29 @@ export class Destinations {
     return false;
   }
 
+  #remove(destination: Destination): void {
+    this.#byUse.remove(destination);
+    this.#byHeader.delete(destination.key);
+    if (destination === this.#last) this.#last = undefined;
+  }
+
   #addSource(addr: SocketAddr, { host }: Address, now: number): void {
     let ports = this.#sources.get(addr.host);
     if (!ports) this.#sources.set(addr.host, ports = new Map());
-    ports.set(addr.port, { header: encodeHeader(ipAddress(host, addr.port)!), host, usedAt: now });
-    this.#sourceCount++;
-  }
-
-  #removeSource(host: string, ports: Map<number, Source>, port: number): void {
-    ports.delete(port);
-    this.#sourceCount--;
-    if (ports.size === 0) this.#sources.delete(host);
-  }
-
-  /** The oldest go first: Maps keep the order of insertion. */
-  #bound(): void {
+    const header = encodeHeader(ipAddress(host, addr.port)!);
+    const source: Source = { addr, header, host, usedAt: now, newer: undefined, older: undefined };
+    ports.set(addr.port, source);
+    this.#sourcesByUse.add(source, now);
     const { maxUdpDestinations } = this.#conversation.settings;
-    for (const key of this.#byHeader.keys()) {
-      if (this.#byHeader.size <= maxUdpDestinations) break;
-      this.#byHeader.delete(key);
-    }
-    for (const [host, ports] of this.#sources) {
-      for (const port of ports.keys()) {
-        if (this.#sourceCount <= maxUdpDestinations) return;
-        this.#removeSource(host, ports, port);
-      }
-    }
+    if (this.#sourcesByUse.size > maxUdpDestinations) this.#removeSource(this.#sourcesByUse.oldest!);
+  }
+
+  #removeSource(source: Source): void {
+    const { host, port } = source.addr;
+    const ports = this.#sources.get(host)!;
+    ports.delete(port);
+    this.#sourcesByUse.remove(source);
+    if (ports.size === 0) this.#sources.delete(host);
   }
 }
 

@@ -621,7 +621,7 @@ describe("Destinations", () => {
     assert.equal(client.dropped("refused"), 1);
   });
 
-  worldTest("are bounded: the oldest go first", { settings: { maxUdpDestinations: 4 } }, async (world) => {
+  worldTest("are bounded: those go first that were used longest ago", { settings: { maxUdpDestinations: 4 } }, async (world) => {
     const servers: UdpPeer[] = [];
     for (let port = 1; port <= 8; port++) servers.push(await udpServer(world, { host: SERVER4, port }));
     const client = await associated(world);
@@ -633,6 +633,30 @@ describe("Destinations", () => {
     assert.ok(sources.includes(8));
     assert.ok(!sources.includes(1));
   });
+
+  worldTest(
+    "are bounded: one in use stays, whoever sends, while others come and go (firezone #8937)",
+    { settings: { maxUdpDestinations: 4 } },
+    async (world) => {
+      world.resolver.set("call.test", [SERVER4]);
+      const call = await udpServer(world, ECHO4), film = await udpServer(world, { host: SERVER4, port: 8 });
+      const client = await associated(world);
+      await client.send({ host: "call.test", port: 7 }, "call");
+      const { from } = await heardFrom(call);
+      await client.send(film.addr, "play");
+      film.heard();
+      for (let port = 1_000; port < 1_020; port++) {
+        await client.send({ host: SERVER4, port }, "torrent");
+        await client.send({ host: "call.test", port: 7 }, "up");
+        await film.send(from, "down");
+      }
+      await call.send(from, "answer");
+      assert.deepEqual(client.udp.relayed(), [...Array(20).fill(`${SERVER4}:8 down`), `${SERVER4}:7 answer`]);
+      assert.equal(call.heard().length, 20);
+      assert.deepEqual(client.record.dropped, {});
+      assert.deepEqual(world.resolver.asked, ["call.test"]);
+    },
+  );
 
   worldTest("that are bounded still take part again", { settings: { maxUdpDestinations: 2 } }, async (world) => {
     const servers: UdpPeer[] = [];
