@@ -10,7 +10,7 @@ import { Onward } from "./onward.ts";
 import { Refusal } from "./refusal.ts";
 import { refusal } from "./ruleset.ts";
 import type { UdpFilter } from "./settings.ts";
-import { type Used, UsageList } from "./usage_list.ts";
+import { UsageList, type Used } from "./usage_list.ts";
 
 /** A judgement and a name's address are believed for so long, however busy the destination. */
 const REJUDGE_MS = 600_000;
@@ -134,8 +134,12 @@ export class Destinations {
   /** Forgets what has not been used since `before`. */
   forget(before: number): void {
     for (let old = this.#byUse.oldest; old && old.usedAt < before; old = this.#byUse.oldest) this.#remove(old);
-    const byUse = this.#sourcesByUse;
-    for (let old = byUse.oldest; old && old.usedAt < before; old = byUse.oldest) this.#removeSource(old);
+    this.#forgetSources(before);
+  }
+
+  /** Nobody may answer any more who is not sent to again. */
+  forgetSources(): void {
+    this.#forgetSources(Infinity);
   }
 
   #add(header: Uint8Array, key: string, now: number): Destination {
@@ -234,6 +238,11 @@ export class Destinations {
     this.#sourcesByUse.add(source, now);
     const { maxUdpDestinations } = this.#conversation.settings;
     if (this.#sourcesByUse.size > maxUdpDestinations) this.#removeSource(this.#sourcesByUse.oldest!);
+  }
+
+  #forgetSources(before: number): void {
+    const byUse = this.#sourcesByUse;
+    for (let old = byUse.oldest; old && old.usedAt < before; old = byUse.oldest) this.#removeSource(old);
   }
 
   #removeSource(source: Source): void {

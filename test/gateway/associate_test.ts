@@ -239,6 +239,80 @@ describe("Who may use the relay port (mihomo, hev and others: an open reflector)
     assert.deepEqual(other.heard(), []);
   });
 
+  const declared = [{ host: "0.0.0.0", port: 4_000 }, { host: "::", port: 4_000 }, { host: CLIENT4, port: 4_000 }];
+  for (const dst of declared) {
+    worldTest(`the port that DST tells counts before one that was quicker: ${dst.host}`, {}, async (world) => {
+      const server = await udpServer(world, ECHO4), evil = await udpServer(world, { host: SERVER4, port: 8 });
+      const { relay, record } = await associated(world, { dst });
+      const client = new UdpPeer(await world.clients[4].bindUdp({ host: CLIENT4, port: 4_000 }));
+      const stranger = new UdpPeer(await world.clients[4].bindUdp({ host: CLIENT4, port: 0 }));
+      await stranger.send(relay, relayable(evil.addr, "quicker"));
+      const { from } = await heardFrom(evil);
+      await client.send(relay, relayable(ECHO4, "client"));
+      assert.equal((await heardFrom(server)).text, "client");
+      await server.send(from, "answer");
+      await evil.send(from, "the stranger has asked for this");
+      await stranger.send(relay, relayable(ECHO4, "too late"));
+      assert.deepEqual(client.relayed(), [`${SERVER4}:7 answer`]);
+      assert.deepEqual(stranger.heard(), []);
+      assert.deepEqual(server.heard(), []);
+      assert.deepEqual(record.dropped, { unsolicited: 1, stranger: 1 });
+    });
+  }
+
+  worldTest(
+    "a port that DST tells of another address, which a NAT may have, is not the client's",
+    {},
+    async (world) => {
+      const server = await udpServer(world, ECHO4);
+      const client = await associated(world, { dst: { host: "10.1.2.3", port: 4_000 } });
+      await client.send(ECHO4, "client");
+      const other = new UdpPeer(await world.clients[4].bindUdp({ host: CLIENT4, port: 4_000 }));
+      await other.send(client.relay, relayable(ECHO4, "other"));
+      assert.equal((await heardFrom(server)).text, "client");
+      assert.equal(client.dropped("stranger"), 1);
+    },
+  );
+
+  worldTest(
+    "another port of the client once its own was silent for 30 s, as behind a NAT that forgot it",
+    {},
+    async (world) => {
+      const server = await udpServer(world, ECHO4);
+      const client = await associated(world);
+      await client.send(ECHO4, "old");
+      const { from } = await heardFrom(server);
+      const renewed = new UdpPeer(await world.clients[4].bindUdp({ host: CLIENT4, port: 0 }));
+      await world.clock.advance(29_999);
+      await renewed.send(client.relay, relayable(ECHO4, "too early"));
+      assert.equal(client.dropped("stranger"), 1);
+      await world.clock.advance(1);
+      await renewed.send(client.relay, bytes("00 00 00 09 01 02"));
+      await server.send(from, "still to the old one");
+      assert.deepEqual(client.udp.relayed(), [`${SERVER4}:7 still to the old one`]);
+      await renewed.send(client.relay, relayable(ECHO4, "new"));
+      assert.equal((await heardFrom(server)).text, "new");
+      await server.send(from, "answer");
+      assert.deepEqual(renewed.relayed(), [`${SERVER4}:7 answer`]);
+      await client.send(ECHO4, "the old one is a stranger now");
+      assert.deepEqual([client.udp.heard(), server.heard()], [[], []]);
+      assert.equal(client.dropped("stranger"), 2);
+    },
+  );
+
+  worldTest("not another port of the client while its own speaks, however seldom it is answered", {}, async (world) => {
+    const server = await udpServer(world, ECHO4);
+    const client = await associated(world);
+    const other = new UdpPeer(await world.clients[4].bindUdp({ host: CLIENT4, port: 0 }));
+    for (let i = 0; i < 5; i++) {
+      await client.send(ECHO4, "client");
+      await world.clock.advance(29_999);
+      await other.send(client.relay, relayable(ECHO4, "other"));
+    }
+    assert.equal(server.heard().length, 5);
+    assert.equal(client.dropped("stranger"), 5);
+  });
+
   worldTest("a datagram that is none locks no port", {}, async (world) => {
     const server = await udpServer(world, ECHO4);
     const client = await associated(world);
@@ -621,7 +695,7 @@ describe("Destinations", () => {
     assert.equal(client.dropped("refused"), 1);
   });
 
-  worldTest("are bounded: those go first that were used longest ago", { settings: { maxUdpDestinations: 4 } }, async (world) => {
+  worldTest("are bounded: the longest unused go first", { settings: { maxUdpDestinations: 4 } }, async (world) => {
     const servers: UdpPeer[] = [];
     for (let port = 1; port <= 8; port++) servers.push(await udpServer(world, { host: SERVER4, port }));
     const client = await associated(world);
