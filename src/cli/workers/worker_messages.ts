@@ -50,6 +50,8 @@ export interface WorkerStart {
   readonly descriptors: SharedArrayBuffer;
   /** What is counted for limits, by all workers. */
   readonly counters: SharedArrayBuffer;
+  /** What is known of paths, by all workers. */
+  readonly paths: SharedArrayBuffer;
   /** BigInt64, since 2^31 numbers last some months: the last session's number, then each worker's sessions. */
   readonly sessions: SharedArrayBuffer;
 }

@@ -9,6 +9,7 @@ import type { Transport } from "../../dns/transport.ts";
 import type { Emit } from "../../events.ts";
 import type { Authenticator } from "../../gateway/methods.ts";
 import { clearRegion, countersMemory } from "../../gateway/limits/counters.ts";
+import { pathsMemory } from "../../gateway/path_memory.ts";
 import { Cut } from "../../net/cut.ts";
 import { NetError, type NetErrorKind } from "../../net/error.ts";
 import { DescriptorOwners } from "../../net/linux/descriptor_owners.ts";
@@ -84,6 +85,7 @@ export class WorkerPool {
   readonly #options: PoolOptions;
   readonly #descriptors = new SharedArrayBuffer(MAX_DESCRIPTORS);
   readonly #counters: SharedArrayBuffer;
+  readonly #paths = pathsMemory((size) => new SharedArrayBuffer(size));
   readonly #sessions: BigInt64Array;
   /** By number; a place is empty while its worker is being replaced. */
   readonly #members: (Member | undefined)[] = [];
@@ -253,6 +255,7 @@ export class WorkerPool {
       number,
       descriptors: this.#descriptors,
       counters: this.#counters,
+      paths: this.#paths,
       sessions: this.#sessions.buffer as SharedArrayBuffer,
     };
     const worker = new Worker(entry as string, { workerData, transferList: [port2] });
