@@ -59,6 +59,7 @@ export class Association {
     this.#closed = true;
     this.#cancelSweep();
     this.#down.close();
+    this.#destinations.close();
     this.#links.close();
     for (const opening of this.#up.values()) void opening.then((socket) => socket?.close());
   }
@@ -108,7 +109,8 @@ export class Association {
 
   #queue(destination: Destination, payload: Uint8Array, now: number): void {
     if (destination.drop) return this.#drop(destination.drop);
-    const { link } = destination;
+    const { link, trial } = destination;
+    if (trial?.over === false) this.#destinations.aim(destination, trial, now);
     const addr = destination.addr ?? link?.remoteAddr;
     if (!addr) {
       if (!this.#destinations.wait(destination, payload)) this.#drop("lost");

@@ -5,6 +5,7 @@ import type { SocketAddr } from "../net/socket.ts";
 import type { Conversation } from "./conversation.ts";
 import type { NestedAssociation } from "../sockslib/nested_association.ts";
 import { judgedSoon } from "./dial.ts";
+import { ANSWERED_MS, FamilyTrial, type Way } from "./family_trial.ts";
 import type { Links } from "./links.ts";
 import { Onward } from "./onward.ts";
 import { Refusal } from "./refusal.ts";
@@ -35,6 +36,8 @@ export interface Destination extends Used<Destination> {
   /** The upstream it goes on through instead, and the header that tells that one where to. */
   link: NestedAssociation | undefined;
   onwardHeader: Uint8Array;
+  /** Of a name: which family answers. */
+  trial: FamilyTrial | undefined;
   /** Why nothing is sent to it. */
   drop: DropReason | undefined;
   /** Whom the client knows as the sender of answers: the address that was asked for, though another was sent to. */
@@ -49,6 +52,7 @@ interface Source extends Used<Source> {
   header: Uint8Array;
   /** As the client knows it. */
   host: string;
+  answeredAt: number;
 }
 
 /** What an association knows of the far side: destinations by header, and who may answer. */
@@ -86,7 +90,14 @@ export class Destinations {
       return this.#last = known;
     }
     if (known) this.#remove(known);
-    return this.#last = this.#add(header.slice(), key, now);
+    return this.#last = this.#add(header.slice(), key, now, known);
+  }
+
+  /** Has `trial`, which is not over, choose where the next datagram goes. */
+  aim(destination: Destination, trial: FamilyTrial, now: number): void {
+    const { known, addr } = trial.next(now, this.#answeredAt);
+    destination.known = known;
+    destination.addr = addr;
   }
 
   /** Notes that the client has sent to `addr`, which may answer from now on, as `known`. */
@@ -104,6 +115,7 @@ export class Destinations {
     const ports = this.#sources.get(addr.host);
     const known = ports?.get(addr.port);
     if (known) {
+      known.answeredAt = now;
       this.#sourcesByUse.use(known, now);
       return known.header;
     }
@@ -137,12 +149,20 @@ export class Destinations {
     this.#forgetSources(before);
   }
 
+  /** Keeps what was found out about paths: the last answers came behind the last datagrams. */
+  close(): void {
+    for (let one = this.#byUse.oldest; one; one = one.newer) {
+      if (one.trial?.over === false) one.trial.conclude(this.#answeredAt);
+    }
+  }
+
   /** Nobody may answer any more who is not sent to again. */
   forgetSources(): void {
     this.#forgetSources(Infinity);
   }
 
-  #add(header: Uint8Array, key: string, now: number): Destination {
+  /** `former` is what it was until it had to be judged again. */
+  #add(header: Uint8Array, key: string, now: number, former?: Destination): Destination {
     const { address } = decodeDatagram(header);
     const destination: Destination = {
       header,
@@ -154,13 +174,14 @@ export class Destinations {
       addr: undefined,
       link: undefined,
       onwardHeader: header,
+      trial: undefined,
       drop: undefined,
       known: undefined,
       waiting: [],
       waitingSize: 0,
     };
     const literal = ipAddress(address.host, address.port);
-    if (!literal) this.#find(destination, () => this.#resolve(destination, address));
+    if (!literal) this.#find(destination, () => this.#resolve(destination, address, former));
     else {
       const verdict = this.#conversation.judge.address(literal);
       if (literal.port === 0 || !verdict.allowed) destination.drop = "refused";
@@ -197,31 +218,58 @@ export class Destinations {
     destination.onwardHeader = encodeHeader(onward.destination);
   }
 
-  async #resolve(destination: Destination, asked: Address): Promise<void> {
+  async #resolve(destination: Destination, asked: Address, former?: Destination): Promise<void> {
     const { cut } = this.#conversation;
     try {
       const { addresses, more } = await judgedSoon(this.#conversation, asked, cut);
-      if (asked.port === 0) destination.drop = "refused";
-      else if (await this.#choose(destination, addresses) || await this.#choose(destination, await more ?? [])) return;
-      destination.drop ??= "unresolved";
+      if (asked.port === 0) throw refusal({ allowed: false, rule: "port 0" });
+      const ways = await this.#ways(addresses);
+      const late = more?.then((addresses) => this.#ways(addresses));
+      if (ways.length === 0 && late) ways.push(...await late);
+      if (ways.length === 0) destination.drop = "unresolved";
+      else this.#choose(destination, ways, former, late);
     } catch (error) {
       if (!(error instanceof Onward)) throw error;
       await this.#goOn(destination, error);
     }
   }
 
-  /** Takes the first of `addresses` that there is a way to; false where there is none. */
-  async #choose(destination: Destination, addresses: readonly Address[]): Promise<boolean> {
-    const { net, nat64 } = this.#conversation;
-    for (const address of addresses) {
-      const way = nat64 ? await nat64.way(address) : address;
-      if (await net.localAddrFor(way.host) === undefined) continue;
-      destination.known = address;
-      destination.addr = way;
-      return true;
+  /** Those of `addresses` that there is a way to, what failed lately behind the others. */
+  async #ways(addresses: readonly Address[]): Promise<Way[]> {
+    const { net, nat64, paths } = this.#conversation;
+    const ways = new Map<Address, Way>();
+    for (const known of addresses) {
+      const addr = nat64 ? await nat64.way(known) : known;
+      if (await net.localAddrFor(addr.host) !== undefined) ways.set(addr, { known, addr });
     }
-    return false;
+    return paths.order([...ways.keys()]).map((addr) => ways.get(addr)!);
   }
+
+  /** Takes the one that has answered before, where it is an address of the name still, else has the families tried. */
+  #choose(
+    destination: Destination,
+    ways: readonly Way[],
+    former: Destination | undefined,
+    late: Promise<readonly Way[]> | undefined,
+  ): void {
+    const { clock, paths } = this.#conversation;
+    const now = clock.now();
+    const served = former?.addr && this.#answeredAt(former.addr) >= now - ANSWERED_MS ? former.addr.host : undefined;
+    const same = ways.find(({ addr }) => addr.host === served);
+    const first = same ?? ways[0]!;
+    destination.known = first.known;
+    destination.addr = first.addr;
+    if (same) return;
+    const isOther = ({ addr }: Way) => addr.type !== first.addr.type;
+    const second = ways.find(isOther);
+    if (!second && !late) return;
+    const trial = destination.trial = new FamilyTrial(first, second, paths, now);
+    void late?.then((ways) => trial.second ??= ways.find(isOther));
+  }
+
+  /** When that one answered last; a function that is made once, not for each datagram. */
+  readonly #answeredAt = ({ host, port }: SocketAddr): number =>
+    this.#sources.get(host)?.get(port)?.answeredAt ?? -Infinity;
 
   #remove(destination: Destination): void {
     this.#byUse.remove(destination);
@@ -233,7 +281,15 @@ export class Destinations {
     let ports = this.#sources.get(addr.host);
     if (!ports) this.#sources.set(addr.host, ports = new Map());
     const header = encodeHeader(ipAddress(host, addr.port)!);
-    const source: Source = { addr, header, host, usedAt: now, newer: undefined, older: undefined };
+    const source: Source = {
+      addr,
+      header,
+      host,
+      answeredAt: -Infinity,
+      usedAt: now,
+      newer: undefined,
+      older: undefined,
+    };
     ports.set(addr.port, source);
     this.#sourcesByUse.add(source, now);
     const { maxUdpDestinations } = this.#conversation.settings;

@@ -256,6 +256,24 @@ for host in ("${address.s4}", "v6.test"):
     assert.equal(stdout, "hello\ndatagram\nhello\ndatagram\n", stderr);
   });
 
+  run("UDP to a name whose IPv6 leads nowhere goes by IPv4, at once where any worker knows", async () => {
+    const script = `
+import socks, socket
+def ask(tries, patience):
+    u = socks.socksocket(socket.AF_INET, socket.SOCK_DGRAM)
+    u.set_proxy(socks.SOCKS5, "${address.gwC4}", 1080, True, "ann", "pw"); u.settimeout(patience)
+    for _ in range(tries):
+        u.sendto(b"x", ("dual.test", 5353))
+        try: return u.recvfrom(100)[1][0]
+        except socket.timeout: pass
+print(ask(30, 0.3))
+t = socks.socksocket(); t.set_proxy(socks.SOCKS5, "${address.gwC4}", 1080, True, "ann", "pw"); t.connect(("dual.test", 80))
+print({ask(1, 10) for _ in range(8)})
+`;
+    const { stdout, stderr } = await within("c4", "/usr/bin/python3", "-c", script);
+    assert.equal(stdout, `${address.s4}\n{'${address.s4}'}\n`, stderr);
+  });
+
   run("a datagram larger than the path's MTU of 1280 arrives whole", async () => {
     const script = `
 import socks, socket, os, hashlib

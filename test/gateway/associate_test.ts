@@ -747,6 +747,111 @@ describe("Destinations", () => {
   });
 });
 
+describe("A name with addresses of both families (sing-box #4152)", () => {
+  const DUAL = { host: "dual.test", port: 7 };
+
+  /** A name with a server of each family, of which `families` answer, there and for connections. */
+  async function dual(world: World, families: readonly (4 | 6)[]) {
+    world.resolver.set("dual.test", [SERVER6, SERVER4]);
+    const client = await associated(world);
+    const servers = [[6, await udpServer(world, ECHO6)], [4, await udpServer(world, ECHO4)]] as const;
+    for (const [family, { addr }] of servers) {
+      if (!families.includes(family)) world.internet.route(addr.host, { fault: "silent" });
+    }
+    const gateway = new Map<4 | 6, SocketAddr>();
+    /** Has that one answer the last datagram it had. */
+    const answer = (family: 4 | 6) => servers.find(([one]) => one === family)![1].send(gateway.get(family)!, "answer");
+    return {
+      client,
+      answer,
+      /** Sends so many datagrams, one each `ms`, and tells which families had them. */
+      async send(count: number, ms: number, answering = families): Promise<string> {
+        let went = "";
+        for (let i = 0; i < count; i++) {
+          await client.send(DUAL, "x");
+          await settle();
+          for (const [family, server] of servers) {
+            for (const { from } of server.heard()) {
+              went += family;
+              gateway.set(family, { host: family === 4 ? GATEWAY4 : GATEWAY6, port: Number(/\d+$/.exec(from)![0]) });
+              if (answering.includes(family)) await answer(family);
+            }
+          }
+          await world.clock.advance(ms);
+        }
+        return went;
+      },
+    };
+  }
+
+  worldTest("is sent to by the other when several datagrams had no answer", {}, async (world) => {
+    const { client, send } = await dual(world, [4]);
+    assert.equal(await send(5, 300), "66444");
+    assert.deepEqual(client.udp.relayed(), Array(3).fill(`${SERVER4}:7 answer`));
+    await world.clock.advance(11 * 60_000); // all of it is forgotten
+    assert.equal(await send(5, 300), "66444");
+  });
+
+  worldTest("is sent to by the one that answers, however many datagrams come at once", {}, async (world) => {
+    const { client, send } = await dual(world, [4, 6]);
+    assert.equal(await send(20, 0, []), "6".repeat(20));
+    assert.equal(await send(1, 100, [6]), "6");
+    assert.equal(await send(50, 1_000, []), "6".repeat(50));
+    assert.equal(client.udp.relayed().length, 1);
+  });
+
+  worldTest("is sent to by the one that answers late, though the other is tried by then", {}, async (world) => {
+    const { client, send, answer } = await dual(world, [4, 6]);
+    assert.equal(await send(3, 300, []), "664");
+    await answer(6);
+    assert.equal(await send(5, 300, []), "66666");
+    assert.deepEqual(client.udp.relayed(), [`[${SERVER6}]:7 answer`]);
+  });
+
+  worldTest("is known at once where connections told before", {}, async (world) => {
+    const { send } = await dual(world, [4]);
+    const listener = await world.serve({ host: SERVER4, port: 80 });
+    await world.request(Command.Connect, { host: "dual.test", port: 80 });
+    await world.clock.advance(250);
+    listener.close();
+    assert.equal(await send(3, 300), "444");
+  });
+
+  for (const [when, count] of [["as it is used", 4], ["when it ends", 3]] as const) {
+    worldTest(`tells connections what it found, ${when}`, {}, async (world) => {
+      const { client, send } = await dual(world, [4]);
+      await send(count, 300);
+      if (when === "when it ends") await client.control.close();
+      const listener = await world.serve({ host: SERVER4, port: 80 });
+      await world.request(Command.Connect, { host: "dual.test", port: 80 });
+      assert.deepEqual(world.net.dialled.map(({ host }) => host), [SERVER4]);
+      listener.close();
+    });
+  }
+
+  worldTest("has nearly all by the first where nobody ever answers, as a log does not", {}, async (world) => {
+    const { send } = await dual(world, []);
+    const went = await send(1_000, 100, []);
+    assert.match(went, /^6{5}4{5}6{300}4{5}6{600}4{5}6+$/);
+  });
+
+  worldTest("keeps the one that answers when it is resolved again", {}, async (world) => {
+    const { send } = await dual(world, [4]);
+    assert.match(await send(1_300, 1_000), /^664+$/);
+    assert.equal(world.resolver.asked.length, 3);
+  });
+
+  worldTest("is sent to by the other though that is found later", {}, async (world) => {
+    const { send } = await dual(world, [4]);
+    world.resolver.set("dual.test", [SERVER6]);
+    world.resolver.all.set(
+      "dual.test",
+      new Promise((resolve) => world.clock.after(1_000, () => resolve([SERVER6, SERVER4]))),
+    );
+    assert.equal(await send(5, 300), "66664");
+  });
+});
+
 describe("The association lives exactly as long as its TCP connection", () => {
   for (
     const [how, end] of [["close", "end"], ["finish", "end"], ["reset", "reset"]] as const
