@@ -4,18 +4,19 @@ import { NetError } from "../net/error.ts";
 import type { Socket } from "../net/socket.ts";
 import { announced, clientSide } from "./announce.ts";
 import { Association } from "./association.ts";
+import { ClientEnd } from "./client_end.ts";
 import type { Conversation } from "./conversation.ts";
 import { bindInRange } from "./ports.ts";
 
 /**
- * UDP ASSOCIATE (RFC 1928 s4, s7). DST says where the client will send from, which it seldom knows: it is no target and no
- * reason to refuse. The association lives exactly as long as its TCP connection.
+ * UDP ASSOCIATE (RFC 1928 s4, s6, s7). DST says where the client will send from, which it seldom knows: it is no target and
+ * no reason to refuse. The association lives exactly as long as its TCP connection.
  */
-export async function associate(conversation: Conversation, _destination: Address): Promise<SessionEnd> {
-  const { net, client, settings, cut } = conversation;
+export async function associate(conversation: Conversation, destination: Address): Promise<SessionEnd> {
+  const { net, client, record, settings, cut } = conversation;
   const host = await clientSide(conversation);
   const socket = await bindInRange(settings.ports, (port) => net.bindUdp({ host, port }));
-  const association = new Association(conversation, socket);
+  const association = new Association(conversation, socket, new ClientEnd(record.client, destination));
   const close = () => association.close();
   const release = cut.on(close);
   try {

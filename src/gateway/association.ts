@@ -10,6 +10,7 @@ import { type DropReason, relayType } from "../events.ts";
 import type { Datagram, SocketAddr, UdpSocket } from "../net/socket.ts";
 import type { Conversation } from "./conversation.ts";
 import type { HeadedPayload, NestedAssociation } from "../sockslib/nested_association.ts";
+import type { ClientEnd } from "./client_end.ts";
 import { type Destination, Destinations } from "./destinations.ts";
 import { Links } from "./links.ts";
 
@@ -26,6 +27,7 @@ type Family = (typeof families)[number];
 export class Association {
   readonly #conversation: Conversation;
   readonly #down: UdpSocket;
+  readonly #client: ClientEnd;
   readonly #up = new Map<Family, Promise<UdpSocket | undefined>>();
   readonly #links: Links;
   readonly #destinations: Destinations;
@@ -34,15 +36,14 @@ export class Association {
   #outgoing: Record<Family, Datagram[]> = { ipv4: [], ipv6: [] };
   /** The same for upstreams. */
   #onward = new Map<NestedAssociation, HeadedPayload[]>();
-  /** The client's end, once a valid datagram has come from it. */
-  #clientAddr: SocketAddr | undefined;
   #clientFragments = false;
   #cancelSweep = () => {};
   #closed = false;
 
-  constructor(conversation: Conversation, down: UdpSocket) {
+  constructor(conversation: Conversation, down: UdpSocket, client: ClientEnd) {
     this.#conversation = conversation;
     this.#down = down;
+    this.#client = client;
     this.#links = new Links(conversation, (link) => void this.#pumpBack(link));
     this.#destinations = new Destinations(conversation, this.#links, (destination) => this.#sendWaiting(destination));
   }
@@ -58,6 +59,7 @@ export class Association {
     this.#closed = true;
     this.#cancelSweep();
     this.#down.close();
+    this.#destinations.close();
     this.#links.close();
     for (const opening of this.#up.values()) void opening.then((socket) => socket?.close());
   }
@@ -71,25 +73,30 @@ export class Association {
   }
 
   #takeUp({ bytes, addr }: Datagram, now: number): void {
-    // Only the client's address; and once a valid datagram has come, only its port.
-    const { host } = this.#conversation.record.client;
-    if (addr.host !== host || (this.#clientAddr && addr.port !== this.#clientAddr.port)) return this.#drop("stranger");
+    if (!this.#client.admits(addr, now)) return this.#drop("stranger");
     try {
       const size = headerSize(bytes);
       if (size === undefined) return this.#drop("malformed");
       if (bytes[2] === 0) {
         const destination = this.#destinations.find(bytes.subarray(0, size), now);
-        this.#clientAddr ??= addr;
+        this.#hear(addr, now);
         this.#reassembly.abandon();
         this.#queue(destination, bytes.subarray(size), now);
       } else {
         const fragment = decodeDatagram(bytes);
-        this.#clientAddr ??= addr;
+        this.#hear(addr, now);
         this.#takeFragment(fragment, now);
       }
     } catch {
       this.#drop("malformed");
     }
+  }
+
+  /** Whom a stranger sent to may not answer the client, nor are the stranger's fragments the client's. */
+  #hear(addr: SocketAddr, now: number): void {
+    if (!this.#client.heard(addr, now)) return;
+    this.#destinations.forgetSources();
+    this.#reassembly.abandon();
   }
 
   #takeFragment(fragment: RelayedDatagram, now: number): void {
@@ -101,9 +108,9 @@ export class Association {
   }
 
   #queue(destination: Destination, payload: Uint8Array, now: number): void {
-    destination.usedAt = now;
     if (destination.drop) return this.#drop(destination.drop);
-    const { link } = destination;
+    const { link, trial } = destination;
+    if (trial?.over === false) this.#destinations.aim(destination, trial, now);
     const addr = destination.addr ?? link?.remoteAddr;
     if (!addr) {
       if (!this.#destinations.wait(destination, payload)) this.#drop("lost");
@@ -186,10 +193,9 @@ export class Association {
 
   #takeDown({ bytes, addr }: Datagram, now: number, outbox: Outbox): void {
     const { settings, record } = this.#conversation;
-    const to = this.#clientAddr;
-    const source = to && this.#destinations.source(addr, settings.udpFilter, now);
-    if (!source) return this.#drop("unsolicited");
-    const { header } = source;
+    const to = this.#client.addr;
+    const header = to && this.#destinations.headerFrom(addr, settings.udpFilter, now);
+    if (!header) return this.#drop("unsolicited");
     const tooLarge = header.length + bytes.length > MAX_PAYLOAD_SIZE;
     if (tooLarge && !this.#clientFragments) return this.#drop("too-large");
     if (this.#conversation.bandwidth?.passes("down", bytes.length) === false) return this.#drop("throttled");
@@ -204,7 +210,7 @@ export class Association {
   /** What comes from an upstream has a header already, and has passed that one's filter. */
   async #pumpBack(link: NestedAssociation): Promise<void> {
     for (let batch = await link.receive(); batch; batch = await link.receive()) {
-      const to = this.#clientAddr;
+      const to = this.#client.addr;
       const taken = to ? batch.filter((bytes) => this.#takeBack(bytes)) : [];
       if (to && taken.length > 0) {
         this.#drop("lost", await this.#down.send(taken.map((bytes) => ({ bytes, addr: to }))));

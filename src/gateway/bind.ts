@@ -7,7 +7,7 @@ import { announced, clientSide } from "./announce.ts";
 import type { Conversation } from "./conversation.ts";
 import { judgedAddresses } from "./dial.ts";
 import { Onward } from "./onward.ts";
-import { bindInRange } from "./ports.ts";
+import { bindWanted } from "./ports.ts";
 import { ReadAhead } from "./read_ahead.ts";
 import { relayWith } from "./relay.ts";
 import { bindThrough } from "./through.ts";
@@ -15,7 +15,8 @@ import { ClientLeft } from "./wire.ts";
 
 /**
  * BIND (RFC 1928 s4; the reverse-channel rendezvous of RFC 3089): listens on the side the peer is on, tells the client
- * where, lets one peer in, tells the client who, and relays.
+ * where, lets one peer in, tells the client who, and relays. DST.PORT is taken for the port to listen on, where it can be had:
+ * clients of dante ask for it so, and fail where they get another.
  */
 export async function bind(conversation: Conversation, destination: Address): Promise<SessionEnd> {
   let peers: readonly Address[] | undefined;
@@ -27,7 +28,8 @@ export async function bind(conversation: Conversation, destination: Address): Pr
   }
   const { net, settings, client, wire, clock, cut } = conversation;
   const localHost = await listeningHost(conversation, destination, peers);
-  const listener = await bindInRange(settings.ports, (port) => net.listen({ host: localHost, port }));
+  const listen = (port: number) => net.listen({ host: localHost, port });
+  const listener = await bindWanted(destination.port, settings.ports, listen);
   const close = () => listener.close();
   const release = cut.on(close);
   let late = false;

@@ -18,8 +18,9 @@ const ACCEPT_PAUSE_MS = 100;
 const LAST_REQUEST_MS = 1_000;
 
 export interface GatewayContext extends Omit<SessionContext, "paths" | "limits"> {
-  /** Shared with other gateways, or this one's own. */
+  /** Shared with other gateways, or this one's own; the next likewise. */
   readonly counters?: Counters | undefined;
+  readonly paths?: PathMemory | undefined;
 }
 
 /** What new clients get. It lives until it is replaced and its last session has ended. */
@@ -68,7 +69,7 @@ export class Gateway {
   /** `nextId` numbers sessions across several gateways. */
   constructor(context: GatewayContext, nextId?: () => number) {
     this.#counters = context.counters ?? new Counters();
-    this.#paths = new PathMemory(context.clock);
+    this.#paths = context.paths ?? new PathMemory(context.clock);
     this.#generation = this.#newGeneration(context);
     this.#nextId = nextId ?? (() => ++this.#lastId);
   }

@@ -10,6 +10,12 @@ const MAX_QUEUED_SIZE = 4 << 20;
 /** What a datagram costs besides its octets: without it, empty ones would queue without end. */
 const DATAGRAM_COST = 512;
 
+/**
+ * Bun asks Linux for what ICMP says (IP_RECVERR, ip(7)), which the kernel tells in the place of sending the next datagram,
+ * whoever that is for. More may be told meanwhile; what the kernel refuses for its own sake it refuses each time.
+ */
+const TRIES = 4;
+
 export class BunUdpSocket implements UdpSocket {
   readonly addr: SocketAddr;
   readonly #socket: Bun.udp.Socket<"uint8array">;
@@ -50,14 +56,20 @@ export class BunUdpSocket implements UdpSocket {
 
   send(batch: readonly Datagram[]): Promise<number> {
     let lost = 0;
-    for (const { bytes, addr } of batch) {
+    for (const datagram of batch) if (!this.#send(datagram)) lost++;
+    return Promise.resolve(lost);
+  }
+
+  /** False where the kernel has no room, or refuses (too large, unreachable), or the socket is closed. */
+  #send({ bytes, addr }: Datagram): boolean {
+    for (let tries = 0; tries < TRIES && !this.#closed; tries++) {
       try {
-        if (!this.#socket.send(bytes, addr.port, addr.host)) lost++;
+        return this.#socket.send(bytes, addr.port, addr.host);
       } catch {
-        lost++; // refused by the kernel (too large, unreachable), or closed
+        // Once more.
       }
     }
-    return Promise.resolve(lost);
+    return false;
   }
 
   close(): void {

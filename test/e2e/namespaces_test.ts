@@ -50,6 +50,39 @@ FTPHandler.authorizer = a
 FTPServer(("${address.s4}", 21), FTPHandler).serve_forever()
 `;
 
+/** Connects to wherever it is told to, and says what it is told to. */
+const caller = `
+import socket, socketserver
+class Caller(socketserver.StreamRequestHandler):
+    def handle(self):
+        for line in self.rfile:
+            host, port, word = line.decode().split()
+            with socket.create_connection((host, int(port)), 10) as peer: peer.sendall(word.encode())
+socketserver.ThreadingTCPServer.allow_reuse_address = True
+socketserver.ThreadingTCPServer(("${address.s4}", 2000), Caller).serve_forever()
+`;
+/** Listens for callers, of which libc's accept() tells: Python's own is accept4(), of which Dante does not know. */
+const rendezvous = `
+import ctypes, socket, threading
+libc = ctypes.CDLL(None, use_errno=True)
+def meet(port, word, ready):
+    with socket.create_connection(("${address.s4}", 2000)) as control, socket.socket() as listener:
+        listener.bind(("0.0.0.0", port)); listener.listen(1)
+        host, bound = listener.getsockname()
+        ready.wait(20)
+        control.sendall(f"{host} {bound} {word}\\n".encode())
+        addr = ctypes.create_string_buffer(128)
+        peer = libc.accept(listener.fileno(), addr, ctypes.byref(ctypes.c_uint(128)))
+        if peer < 0: raise OSError(ctypes.get_errno(), "accept")
+        with socket.socket(fileno=peer) as peer: heard = peer.makefile().read()
+        print(f"{port} {bound == port} {socket.inet_ntoa(addr.raw[4:8])} {heard}\\n", end="", flush=True)
+for i in range(3): meet(4000, f"row-{i}", threading.Barrier(1))
+ready = threading.Barrier(4)
+threads = [threading.Thread(target=meet, args=(port, "once", ready)) for port in (4000, 4001, 4002, 4003)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+`;
+
 function serve(host: Host, ...command: string[]): void {
   const [file, ...args] = [...network!.in(host), ...command];
   servers.push(spawn(file!, args, { stdio: "ignore" }));
@@ -63,8 +96,14 @@ function within(host: Host, ...command: string[]) {
   return shell([...network!.in(host), ...command]);
 }
 
+const danteConfig = join(folder, "socks.conf");
+
 if (network) {
   writeFileSync(join(folder, "big"), big);
+  writeFileSync(
+    danteConfig,
+    `route {\n from: 0.0.0.0/0 to: 0.0.0.0/0 via: ${address.gwC4} port = 1080\n proxyprotocol: socks_v5\n command: bind connect udpassociate\n method: username\n}\n`,
+  );
   writeFileSync(join(folder, "hello"), "hello");
   for (const host of ["s4", "s6"] as const) {
     serve(host, "/usr/bin/python3", "-m", "http.server", "80", "--bind", address[host], "--directory", folder);
@@ -72,6 +111,7 @@ if (network) {
   }
   serve("s4", "/usr/bin/python3", "-c", ftpServer);
   serve("s4", "/usr/bin/python3", "-c", nameServer);
+  serve("s4", "/usr/bin/python3", "-c", caller);
   await waitFor("s4", `http://${address.s4}/hello`);
   await waitFor("s6", `http://[${address.s6}]/hello`);
   await waitFor("s4", `ftp://${address.s4}/hello`);
@@ -216,6 +256,24 @@ for host in ("${address.s4}", "v6.test"):
     assert.equal(stdout, "hello\ndatagram\nhello\ndatagram\n", stderr);
   });
 
+  run("UDP to a name whose IPv6 leads nowhere goes by IPv4, at once where any worker knows", async () => {
+    const script = `
+import socks, socket
+def ask(tries, patience):
+    u = socks.socksocket(socket.AF_INET, socket.SOCK_DGRAM)
+    u.set_proxy(socks.SOCKS5, "${address.gwC4}", 1080, True, "ann", "pw"); u.settimeout(patience)
+    for _ in range(tries):
+        u.sendto(b"x", ("dual.test", 5353))
+        try: return u.recvfrom(100)[1][0]
+        except socket.timeout: pass
+print(ask(30, 0.3))
+t = socks.socksocket(); t.set_proxy(socks.SOCKS5, "${address.gwC4}", 1080, True, "ann", "pw"); t.connect(("dual.test", 80))
+print({ask(1, 10) for _ in range(8)})
+`;
+    const { stdout, stderr } = await within("c4", "/usr/bin/python3", "-c", script);
+    assert.equal(stdout, `${address.s4}\n{'${address.s4}'}\n`, stderr);
+  });
+
   run("a datagram larger than the path's MTU of 1280 arrives whole", async () => {
     const script = `
 import socks, socket, os, hashlib
@@ -226,7 +284,6 @@ u.settimeout(10); data = os.urandom(8000); u.sendto(data, ("v6.test", 5353)); pr
     assert.equal(stdout, "True\n", stderr);
   });
 
-  const danteConfig = join(folder, "socks.conf");
   const socksify = (...command: string[]) =>
     shell([...network!.in("c4"), "timeout", "40", "socksify", ...command], "", {
       SOCKS_CONF: danteConfig,
@@ -235,13 +292,17 @@ u.settimeout(10); data = os.urandom(8000); u.sendto(data, ("v6.test", 5353)); pr
     });
 
   run("Dante's socksify: active FTP, for which the gateway listens by BIND", async () => {
-    writeFileSync(
-      danteConfig,
-      `route {\n from: 0.0.0.0/0 to: 0.0.0.0/0 via: ${address.gwC4} port = 1080\n proxyprotocol: socks_v5\n command: bind connect udpassociate\n method: username\n}\n`,
-    );
     const { stdout, stderr } = await socksify("tnftp", "-A", "-V", "-o", "-", `ftp://${address.s4}/hello`);
     assert.equal(stdout, "hello", stderr);
     await until("the log tells of BIND", () => /command=bind .*reply="00 succeeded"/.test(gateway!.output()));
+  });
+
+  run("Dante's socksify: the port that a program listens on, time after time, and several at once", async () => {
+    const { stdout, stderr } = await socksify("/usr/bin/python3", "-c", rendezvous);
+    const heard = (port: number, word: string) => `${port} True ${address.s4} ${word}`;
+    const lines = stdout.trim().split("\n");
+    assert.deepEqual(lines.slice(0, 3), [0, 1, 2].map((i) => heard(4000, `row-${i}`)), stderr);
+    assert.deepEqual(lines.slice(3).sort(), [4000, 4001, 4002, 4003].map((port) => heard(port, "once")), stderr);
   });
 
   run("Dante's socksify: UDP", async () => {

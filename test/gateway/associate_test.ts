@@ -239,6 +239,80 @@ describe("Who may use the relay port (mihomo, hev and others: an open reflector)
     assert.deepEqual(other.heard(), []);
   });
 
+  const declared = [{ host: "0.0.0.0", port: 4_000 }, { host: "::", port: 4_000 }, { host: CLIENT4, port: 4_000 }];
+  for (const dst of declared) {
+    worldTest(`the port that DST tells counts before one that was quicker: ${dst.host}`, {}, async (world) => {
+      const server = await udpServer(world, ECHO4), evil = await udpServer(world, { host: SERVER4, port: 8 });
+      const { relay, record } = await associated(world, { dst });
+      const client = new UdpPeer(await world.clients[4].bindUdp({ host: CLIENT4, port: 4_000 }));
+      const stranger = new UdpPeer(await world.clients[4].bindUdp({ host: CLIENT4, port: 0 }));
+      await stranger.send(relay, relayable(evil.addr, "quicker"));
+      const { from } = await heardFrom(evil);
+      await client.send(relay, relayable(ECHO4, "client"));
+      assert.equal((await heardFrom(server)).text, "client");
+      await server.send(from, "answer");
+      await evil.send(from, "the stranger has asked for this");
+      await stranger.send(relay, relayable(ECHO4, "too late"));
+      assert.deepEqual(client.relayed(), [`${SERVER4}:7 answer`]);
+      assert.deepEqual(stranger.heard(), []);
+      assert.deepEqual(server.heard(), []);
+      assert.deepEqual(record.dropped, { unsolicited: 1, stranger: 1 });
+    });
+  }
+
+  worldTest(
+    "a port that DST tells of another address, which a NAT may have, is not the client's",
+    {},
+    async (world) => {
+      const server = await udpServer(world, ECHO4);
+      const client = await associated(world, { dst: { host: "10.1.2.3", port: 4_000 } });
+      await client.send(ECHO4, "client");
+      const other = new UdpPeer(await world.clients[4].bindUdp({ host: CLIENT4, port: 4_000 }));
+      await other.send(client.relay, relayable(ECHO4, "other"));
+      assert.equal((await heardFrom(server)).text, "client");
+      assert.equal(client.dropped("stranger"), 1);
+    },
+  );
+
+  worldTest(
+    "another port of the client once its own was silent for 30 s, as behind a NAT that forgot it",
+    {},
+    async (world) => {
+      const server = await udpServer(world, ECHO4);
+      const client = await associated(world);
+      await client.send(ECHO4, "old");
+      const { from } = await heardFrom(server);
+      const renewed = new UdpPeer(await world.clients[4].bindUdp({ host: CLIENT4, port: 0 }));
+      await world.clock.advance(29_999);
+      await renewed.send(client.relay, relayable(ECHO4, "too early"));
+      assert.equal(client.dropped("stranger"), 1);
+      await world.clock.advance(1);
+      await renewed.send(client.relay, bytes("00 00 00 09 01 02"));
+      await server.send(from, "still to the old one");
+      assert.deepEqual(client.udp.relayed(), [`${SERVER4}:7 still to the old one`]);
+      await renewed.send(client.relay, relayable(ECHO4, "new"));
+      assert.equal((await heardFrom(server)).text, "new");
+      await server.send(from, "answer");
+      assert.deepEqual(renewed.relayed(), [`${SERVER4}:7 answer`]);
+      await client.send(ECHO4, "the old one is a stranger now");
+      assert.deepEqual([client.udp.heard(), server.heard()], [[], []]);
+      assert.equal(client.dropped("stranger"), 2);
+    },
+  );
+
+  worldTest("not another port of the client while its own speaks, however seldom it is answered", {}, async (world) => {
+    const server = await udpServer(world, ECHO4);
+    const client = await associated(world);
+    const other = new UdpPeer(await world.clients[4].bindUdp({ host: CLIENT4, port: 0 }));
+    for (let i = 0; i < 5; i++) {
+      await client.send(ECHO4, "client");
+      await world.clock.advance(29_999);
+      await other.send(client.relay, relayable(ECHO4, "other"));
+    }
+    assert.equal(server.heard().length, 5);
+    assert.equal(client.dropped("stranger"), 5);
+  });
+
   worldTest("a datagram that is none locks no port", {}, async (world) => {
     const server = await udpServer(world, ECHO4);
     const client = await associated(world);
@@ -621,7 +695,7 @@ describe("Destinations", () => {
     assert.equal(client.dropped("refused"), 1);
   });
 
-  worldTest("are bounded: the oldest go first", { settings: { maxUdpDestinations: 4 } }, async (world) => {
+  worldTest("are bounded: the longest unused go first", { settings: { maxUdpDestinations: 4 } }, async (world) => {
     const servers: UdpPeer[] = [];
     for (let port = 1; port <= 8; port++) servers.push(await udpServer(world, { host: SERVER4, port }));
     const client = await associated(world);
@@ -633,6 +707,30 @@ describe("Destinations", () => {
     assert.ok(sources.includes(8));
     assert.ok(!sources.includes(1));
   });
+
+  worldTest(
+    "are bounded: one in use stays, whoever sends, while others come and go (firezone #8937)",
+    { settings: { maxUdpDestinations: 4 } },
+    async (world) => {
+      world.resolver.set("call.test", [SERVER4]);
+      const call = await udpServer(world, ECHO4), film = await udpServer(world, { host: SERVER4, port: 8 });
+      const client = await associated(world);
+      await client.send({ host: "call.test", port: 7 }, "call");
+      const { from } = await heardFrom(call);
+      await client.send(film.addr, "play");
+      film.heard();
+      for (let port = 1_000; port < 1_020; port++) {
+        await client.send({ host: SERVER4, port }, "torrent");
+        await client.send({ host: "call.test", port: 7 }, "up");
+        await film.send(from, "down");
+      }
+      await call.send(from, "answer");
+      assert.deepEqual(client.udp.relayed(), [...Array(20).fill(`${SERVER4}:8 down`), `${SERVER4}:7 answer`]);
+      assert.equal(call.heard().length, 20);
+      assert.deepEqual(client.record.dropped, {});
+      assert.deepEqual(world.resolver.asked, ["call.test"]);
+    },
+  );
 
   worldTest("that are bounded still take part again", { settings: { maxUdpDestinations: 2 } }, async (world) => {
     const servers: UdpPeer[] = [];
@@ -646,6 +744,111 @@ describe("Destinations", () => {
         assert.deepEqual(client.udp.relayed(), [`${SERVER4}:${addr.port} y`]);
       }
     }
+  });
+});
+
+describe("A name with addresses of both families (sing-box #4152)", () => {
+  const DUAL = { host: "dual.test", port: 7 };
+
+  /** A name with a server of each family, of which `families` answer, there and for connections. */
+  async function dual(world: World, families: readonly (4 | 6)[]) {
+    world.resolver.set("dual.test", [SERVER6, SERVER4]);
+    const client = await associated(world);
+    const servers = [[6, await udpServer(world, ECHO6)], [4, await udpServer(world, ECHO4)]] as const;
+    for (const [family, { addr }] of servers) {
+      if (!families.includes(family)) world.internet.route(addr.host, { fault: "silent" });
+    }
+    const gateway = new Map<4 | 6, SocketAddr>();
+    /** Has that one answer the last datagram it had. */
+    const answer = (family: 4 | 6) => servers.find(([one]) => one === family)![1].send(gateway.get(family)!, "answer");
+    return {
+      client,
+      answer,
+      /** Sends so many datagrams, one each `ms`, and tells which families had them. */
+      async send(count: number, ms: number, answering = families): Promise<string> {
+        let went = "";
+        for (let i = 0; i < count; i++) {
+          await client.send(DUAL, "x");
+          await settle();
+          for (const [family, server] of servers) {
+            for (const { from } of server.heard()) {
+              went += family;
+              gateway.set(family, { host: family === 4 ? GATEWAY4 : GATEWAY6, port: Number(/\d+$/.exec(from)![0]) });
+              if (answering.includes(family)) await answer(family);
+            }
+          }
+          await world.clock.advance(ms);
+        }
+        return went;
+      },
+    };
+  }
+
+  worldTest("is sent to by the other when several datagrams had no answer", {}, async (world) => {
+    const { client, send } = await dual(world, [4]);
+    assert.equal(await send(5, 300), "66444");
+    assert.deepEqual(client.udp.relayed(), Array(3).fill(`${SERVER4}:7 answer`));
+    await world.clock.advance(11 * 60_000); // all of it is forgotten
+    assert.equal(await send(5, 300), "66444");
+  });
+
+  worldTest("is sent to by the one that answers, however many datagrams come at once", {}, async (world) => {
+    const { client, send } = await dual(world, [4, 6]);
+    assert.equal(await send(20, 0, []), "6".repeat(20));
+    assert.equal(await send(1, 100, [6]), "6");
+    assert.equal(await send(50, 1_000, []), "6".repeat(50));
+    assert.equal(client.udp.relayed().length, 1);
+  });
+
+  worldTest("is sent to by the one that answers late, though the other is tried by then", {}, async (world) => {
+    const { client, send, answer } = await dual(world, [4, 6]);
+    assert.equal(await send(3, 300, []), "664");
+    await answer(6);
+    assert.equal(await send(5, 300, []), "66666");
+    assert.deepEqual(client.udp.relayed(), [`[${SERVER6}]:7 answer`]);
+  });
+
+  worldTest("is known at once where connections told before", {}, async (world) => {
+    const { send } = await dual(world, [4]);
+    const listener = await world.serve({ host: SERVER4, port: 80 });
+    await world.request(Command.Connect, { host: "dual.test", port: 80 });
+    await world.clock.advance(250);
+    listener.close();
+    assert.equal(await send(3, 300), "444");
+  });
+
+  for (const [when, count] of [["as it is used", 4], ["when it ends", 3]] as const) {
+    worldTest(`tells connections what it found, ${when}`, {}, async (world) => {
+      const { client, send } = await dual(world, [4]);
+      await send(count, 300);
+      if (when === "when it ends") await client.control.close();
+      const listener = await world.serve({ host: SERVER4, port: 80 });
+      await world.request(Command.Connect, { host: "dual.test", port: 80 });
+      assert.deepEqual(world.net.dialled.map(({ host }) => host), [SERVER4]);
+      listener.close();
+    });
+  }
+
+  worldTest("has nearly all by the first where nobody ever answers, as a log does not", {}, async (world) => {
+    const { send } = await dual(world, []);
+    const went = await send(1_000, 100, []);
+    assert.match(went, /^6{5}4{5}6{300}4{5}6{600}4{5}6+$/);
+  });
+
+  worldTest("keeps the one that answers when it is resolved again", {}, async (world) => {
+    const { send } = await dual(world, [4]);
+    assert.match(await send(1_300, 1_000), /^664+$/);
+    assert.equal(world.resolver.asked.length, 3);
+  });
+
+  worldTest("is sent to by the other though that is found later", {}, async (world) => {
+    const { send } = await dual(world, [4]);
+    world.resolver.set("dual.test", [SERVER6]);
+    world.resolver.all.set(
+      "dual.test",
+      new Promise((resolve) => world.clock.after(1_000, () => resolve([SERVER6, SERVER4]))),
+    );
+    assert.equal(await send(5, 300), "66664");
   });
 });
 

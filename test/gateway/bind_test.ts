@@ -331,6 +331,50 @@ describe("What BIND announces", () => {
     }
   });
 
+  for (const host of ["0.0.0.0", "::", SERVER4, SERVER6]) {
+    worldTest(`has the port of DST ${host} where that is free, time after time (as dante has)`, {}, async (world) => {
+      for (let i = 0; i < 3; i++) {
+        const client = await world.request(Command.Bind, { host, port: 4_000 });
+        const addr = bound(client);
+        assert.equal(addr.port, 4_000);
+        const peer = await rendezvous(world.servers[host.includes(":") ? 6 : 4], addr);
+        assert.equal(client.heard(), replyHex(0, peer.socket.localAddr));
+        await peer.send("'x'");
+        assert.equal(client.heardText(), "x");
+      }
+    });
+  }
+
+  worldTest("has another port where that of DST is taken, by another BIND or by the gateway", {}, async (world) => {
+    const clients = [];
+    for (const port of [4_000, 4_000, 1_080]) {
+      clients.push(await world.request(Command.Bind, { host: "0.0.0.0", port }));
+    }
+    const [one, two, three] = clients.map(bound);
+    assert.equal(one!.port, 4_000);
+    assert.ok(two!.port > 40_000 && three!.port > 40_000, "any that is free");
+    for (const [i, addr] of [one!, two!].entries()) {
+      const peer = await rendezvous(world.servers[4], addr);
+      assert.equal(clients[i]!.heard(), replyHex(0, peer.socket.localAddr));
+    }
+  });
+
+  worldTest("has no port of the machine's own services, whatever DST says", {}, async (world) => {
+    for (const port of [1, 80, 1_023]) {
+      assert.ok(bound(await world.request(Command.Bind, { host: "0.0.0.0", port })).port > 40_000);
+    }
+    assert.equal(bound(await world.request(Command.Bind, { host: "0.0.0.0", port: 1_024 })).port, 1_024);
+  });
+
+  worldTest("has no port beyond the configured range, whatever DST says", { settings: { ports } }, async (world) => {
+    for (const [port, has] of [[40_001, 40_001], [40_003, 0], [39_999, 0], [40_002, 40_002]] as const) {
+      const client = await world.request(Command.Bind, { host: "0.0.0.0", port });
+      const { port: had } = bound(client);
+      assert.ok(has ? had === has : had >= 40_000 && had <= 40_002, `${port} gave ${had}`);
+      await client.close();
+    }
+  });
+
   function towards(...gateway: readonly string[]): WorldOptions {
     return { gateway };
   }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Cut } from "../../src/net/cut.ts";
 import { dial, judgedAddresses } from "../../src/gateway/dial.ts";
-import { PathMemory } from "../../src/gateway/path_memory.ts";
+import { PathMemory, pathsMemory } from "../../src/gateway/path_memory.ts";
 import { Refusal } from "../../src/gateway/refusal.ts";
 import type { FamilyChoice } from "../../src/gateway/rules/rule.ts";
 import { type Judge, Ruleset } from "../../src/gateway/ruleset.ts";
@@ -392,12 +392,29 @@ describe("What failed lately", () => {
     assert.equal(dialling.outcome.socket?.remoteAddr.host, A6);
   });
 
-  dialTest("has a bound", async (dialling) => {
-    for (let i = 0; i < 3_000; i++) {
-      dialling.paths.failed({ type: AddressType.IPv4, host: `10.0.${i >> 8}.${i & 255}` });
-    }
-    assert.equal(dialling.paths.size, 1_024);
-    await settle();
+  dialTest("has a bound: of more addresses those go first whose failure is over first", async (dialling) => {
+    const host = (i: number) => `10.${i >> 8}.${i & 255}.1`;
+    for (let i = 0; i < 3_000; i++) dialling.paths.failed({ type: AddressType.IPv4, host: host(i) });
+    await dialling.clock.advance(1);
+    dialling.paths.failed({ type: AddressType.IPv4, host: A4 });
+    const remembered = Array.from({ length: 3_000 }, (_, i) => host(i)).filter((host) => {
+      const [first] = dialling.paths.order([ipAddress(host, 80)!, ipAddress(B4, 80)!]);
+      return first!.host === B4;
+    });
+    assert.ok(remembered.length > 0 && remembered.length <= 1_024, `${remembered.length} are remembered`);
+    assert.deepEqual(dialling.paths.order([ipAddress(A4, 80)!, ipAddress(B4, 80)!]).map(({ host }) => host), [B4, A4]);
+  });
+
+  test("is known to all that share its memory", () => {
+    const clock = new TestClock();
+    const memory = pathsMemory((size) => new SharedArrayBuffer(size));
+    const [one, other, alone] = [new PathMemory(clock, memory), new PathMemory(clock, memory), new PathMemory(clock)];
+    const first = (paths: PathMemory) => paths.order([A6, A4].map((host) => ipAddress(host, 80)!))[0]!.host;
+    one.failed(ipAddress(A6, 80)!);
+    assert.deepEqual([one, other, alone].map(first), [A4, A4, A6]);
+    assert.deepEqual([one, other, alone].map((paths) => paths.isDown(AddressType.IPv6)), [true, true, false]);
+    other.works(ipAddress(A6, 80)!);
+    assert.deepEqual([one, other, alone].map(first), [A6, A6, A6]);
   });
 });
 

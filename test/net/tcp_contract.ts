@@ -220,6 +220,21 @@ export function tcpContract(suite: Suite): void {
     assert.equal(await kindOf(bench.net.connect(listener.addr)), "refused");
   });
 
+  suite.test("a port is one listener's alone, and can be listened on again while its connections live", async (bench) => {
+    const listener = await bench.listen();
+    await assert.rejects(bench.listen("127.0.0.1", listener.addr.port), { kind: "address-in-use" });
+    const accepted = bench.accept(listener);
+    const client = await bench.connect(listener.addr);
+    const server = await accepted;
+    listener.close();
+    const again = await bench.listen("127.0.0.1", listener.addr.port);
+    const next = bench.accept(again);
+    await bench.connect(again.addr);
+    await next;
+    await client.write(Uint8Array.of(1));
+    assert.deepEqual(await within("an octet", server.read()), Uint8Array.of(1));
+  });
+
   suite.test("close() twice does nothing more", async (bench) => {
     const listener = await bench.listen();
     const [client, server] = await bench.pair();

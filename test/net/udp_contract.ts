@@ -113,6 +113,25 @@ export function udpContract(suite: Suite): void {
     }
   });
 
+  suite.test("no datagram to one who listens is lost, there or back, while others refuse by ICMP", async (bench) => {
+    for (const host of ["127.0.0.1", "::1"]) {
+      const [one, live] = [await bench.udp(host), await bench.udp(host)];
+      const gone = [await bench.udp(host), await bench.udp(host)];
+      for (const socket of gone) socket.close();
+      const numbers = Array.from({ length: 50 }, (_, i) => i);
+      const batch = numbers.flatMap((i) => [...gone, live].map(({ addr }) => ({ bytes: Uint8Array.of(i), addr })));
+      const [there, back] = [receive(live, 50), receive(one, 50)];
+      assert.equal(await one.send(batch), 0);
+      const received = await there;
+      assert.deepEqual(received.map(({ bytes }) => bytes[0]), numbers);
+      for (const datagram of received) {
+        await one.send([{ bytes: datagram.bytes, addr: gone[0]!.addr }]);
+        assert.equal(await live.send([datagram]), 0);
+      }
+      assert.deepEqual((await back).map(({ bytes }) => bytes[0]), numbers);
+    }
+  });
+
   suite.test("what receive() has lent stays as it is until the next receive()", async (bench) => {
     const [one, other, third] = [await bench.udp(), await bench.udp(), await bench.udp()];
     await one.send([{ bytes: noise(5_000), addr: other.addr }]);

@@ -3,6 +3,7 @@ import type { Emit } from "../../events.ts";
 import type { GatewayContext } from "../../gateway/gateway.ts";
 import type { Counters } from "../../gateway/limits/counters.ts";
 import type { Authenticator } from "../../gateway/methods.ts";
+import type { PathMemory } from "../../gateway/path_memory.ts";
 import { Ruleset } from "../../gateway/ruleset.ts";
 import { Upstreams } from "../../gateway/upstreams/upstreams.ts";
 import type { Clock } from "../../net/clock.ts";
@@ -21,6 +22,7 @@ export interface Parts {
   readonly ownListeners: () => readonly SocketAddr[];
   readonly emit: Emit;
   readonly counters?: Counters;
+  readonly paths?: PathMemory;
 }
 
 /** What a configuration means to a gateway. */

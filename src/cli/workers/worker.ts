@@ -12,6 +12,7 @@ import type { Event } from "../../events.ts";
 import { Gateway } from "../../gateway/gateway.ts";
 import { Counters } from "../../gateway/limits/counters.ts";
 import type { Authenticator } from "../../gateway/methods.ts";
+import { PathMemory } from "../../gateway/path_memory.ts";
 import { KnownPasswords } from "../../gateway/users.ts";
 import { netError } from "../../net/error.ts";
 import { DescriptorOwners } from "../../net/linux/descriptor_owners.ts";
@@ -56,6 +57,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     fault: (error) => emit({ type: "fault", error }),
   });
   const clock = engine.timers;
+  const paths = new PathMemory(clock, start.paths);
   const startedAt = clock.now();
   const busyMs = () => clock.now() - startedAt - engine.poller.waitedMs;
   const metrics = new Metrics(activity.sessions, { worker: number, busyMs, lostLogLines: () => lostLogLines() });
@@ -121,6 +123,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
         ownListeners: () => [...gateway.addrs, ...otherListeners],
         emit,
         counters,
+        paths,
       }),
     };
   };

@@ -52,6 +52,8 @@ export interface WorkerStart {
   readonly counters: SharedArrayBuffer;
   /** Of the wall clock, which is the same in all threads. */
   readonly haste: number;
+  /** What is known of paths, by all workers. */
+  readonly paths: SharedArrayBuffer;
   /** BigInt64, since 2^31 numbers last some months: the last session's number, then each worker's sessions. */
   readonly sessions: SharedArrayBuffer;
 }

@@ -10,6 +10,7 @@ import type { Emit } from "../../events.ts";
 import type { Authenticator } from "../../gateway/methods.ts";
 import { clearRegion, countersMemory } from "../../gateway/limits/counters.ts";
 import type { Clock } from "../../net/clock.ts";
+import { pathsMemory } from "../../gateway/path_memory.ts";
 import { Cut } from "../../net/cut.ts";
 import { NetError, type NetErrorKind } from "../../net/error.ts";
 import { DescriptorOwners } from "../../net/linux/descriptor_owners.ts";
@@ -88,6 +89,7 @@ export class WorkerPool {
   readonly #clock: Clock;
   readonly #descriptors = new SharedArrayBuffer(MAX_DESCRIPTORS);
   readonly #counters: SharedArrayBuffer;
+  readonly #paths = pathsMemory((size) => new SharedArrayBuffer(size));
   readonly #sessions: BigInt64Array;
   /** By number; a place is empty while its worker is being replaced. */
   readonly #members: (Member | undefined)[] = [];
@@ -259,6 +261,7 @@ export class WorkerPool {
       number,
       descriptors: this.#descriptors,
       counters: this.#counters,
+      paths: this.#paths,
       sessions: this.#sessions.buffer as SharedArrayBuffer,
       haste: this.#options.haste,
     };

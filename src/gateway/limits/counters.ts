@@ -1,3 +1,5 @@
+import { keyedHash } from "../keyed_hash.ts";
+
 /**
  * Counts by key, in memory that several threads may share: each writes to a region of its own and reads them all, so nothing
  * is ever locked, and what a thread held is gone with its region. Two that count at the same moment may pass a bound by one
@@ -159,17 +161,7 @@ export class Counters {
     return taken;
   }
 
-  /** 64 bits; never all zero, which is a free slot. */
   #hash(key: string): readonly [low: number, high: number] {
-    let low = this.#words[0]!, high = this.#words[1]!;
-    for (let i = 0; i < key.length; i++) {
-      const code = key.charCodeAt(i);
-      low = Math.imul(low ^ code, 0x9e3779b1);
-      high = Math.imul(high ^ code, 0x85ebca77);
-      low ^= high >>> 15;
-    }
-    low = Math.imul(low ^ (low >>> 16), 0xc2b2ae3d) ^ high;
-    high = Math.imul(high ^ (high >>> 13), 0x27d4eb2f) ^ low;
-    return [low, high | 1];
+    return keyedHash(key, this.#words[0]!, this.#words[1]!);
   }
 }
