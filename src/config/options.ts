@@ -37,6 +37,12 @@ const limits = "Limits (times as 10s, 500ms, 5m, 1h):";
 const kernel = "Linux engine:";
 const output = "Log:";
 
+/**
+ * Nobody else's: not registered, not among Prometheus's 9090 to 9099 and its exporters' 9100 to 9999, where who scrapes this is
+ * often on the same host, and below the ports that Linux gives to connections (32768).
+ */
+const ADMIN = "127.0.0.1:10846";
+
 const asIs = (text: string) => text;
 const d = defaultSettings;
 
@@ -63,7 +69,7 @@ export const options = {
       "ADDR|off",
       parseAdmin,
       { group: where, help: "a status page, /healthz, /readyz, /metrics, /api/status", fixed: true },
-      "127.0.0.1:9090",
+      ADMIN,
     ),
     accepts: ["string", "number"],
   },
@@ -197,7 +203,14 @@ export const options = {
     0,
     0,
   ),
-  drain: time({ group: limits, help: "for sessions to finish after SIGTERM" }, 30_000, 0),
+  drain: time(
+    {
+      group: limits,
+      help: "for sessions to finish after SIGTERM or Ctrl-C; the same again, 1s later or more, ends them",
+    },
+    30_000,
+    0,
+  ),
 
   engine: choice(
     "ENGINE",

@@ -28,7 +28,7 @@ const status: Status = {
 };
 
 /** The answer to `what`, and what the program was made to do. */
-async function answer(access: AdminAccess, what: string, credentials?: string, host = "127.0.0.1:9090") {
+async function answer(access: AdminAccess, what: string, credentials?: string, host = "127.0.0.1:10846") {
   const [method, path] = what.split(" ");
   const done: string[] = [];
   const app = adminApp(
@@ -81,12 +81,12 @@ describe("Without a token, the admin endpoint", () => {
   });
 
   test("tells no site that has a name here who uses it (DNS rebinding)", async () => {
-    for (const host of ["evil.example", "evil.example:9090", "127.0.0.1.evil.example"]) {
+    for (const host of ["evil.example", "evil.example:10846", "127.0.0.1.evil.example"]) {
       for (const what of ["GET /", "GET /api/status", "GET /metrics"]) {
         assert.equal((await answer({ exposed: false }, what, undefined, host)).code, 403, host);
       }
     }
-    for (const host of ["localhost", "127.0.0.1", "[::1]:9090"]) {
+    for (const host of ["localhost", "127.0.0.1", "[::1]:10846"]) {
       assert.equal((await answer({ exposed: false }, "GET /api/status", undefined, host)).code, 200, host);
     }
   });

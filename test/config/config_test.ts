@@ -218,7 +218,7 @@ describe("parseConfig()", () => {
       host: "::1",
       port: 1080,
     }]);
-    assert.deepEqual(config.admin, { host: "127.0.0.1", port: 9090 });
+    assert.deepEqual(config.admin, { host: "127.0.0.1", port: 10846 });
     assert.deepEqual(config.gateway, defaultSettings);
     assert.deepEqual([config.logLevel, config.logFormat, config.drainMs], ["info", "auto", 30_000]);
     assert.deepEqual([config.users, config.usersFile, config.allow], [[], undefined, []]);

@@ -103,7 +103,7 @@ describe("A gateway that is scraped", () => {
     { skip: skipWithout("prometheus") },
     async () => {
       const config = readFileSync(join(deploy, "prometheus/prometheus.yml"), "utf8")
-        .replace("127.0.0.1:9090", `127.0.0.1:${gateway.admin!.port}`).replace("15s", "1s")
+        .replace("127.0.0.1:10846", `127.0.0.1:${gateway.admin!.port}`).replace("15s", "1s")
         .replace("alerts.yml", join(deploy, "prometheus/alerts.yml"));
       writeFileSync(join(folder, "prometheus.yml"), config);
       const prometheus = spawn("prometheus", [

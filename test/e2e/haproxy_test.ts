@@ -34,7 +34,7 @@ async function startHaproxy(gateways: readonly Program[]): Promise<Front> {
   let config = file.replace("bind :::1080 v4v6", `bind ${text(addr)}`).replace("inter 1s", "inter 500ms")
     .replace("maxconn 20000", "maxconn 200").replace("default-server ", `default-server source ${PROXY} `);
   gateways.forEach(({ addrs: [socks], admin }, i) => {
-    config = config.replace(`192.0.2.1${i + 1}:1080 port 9090`, `${text(socks!)} port ${admin!.port}`);
+    config = config.replace(`192.0.2.1${i + 1}:1080 port 10846`, `${text(socks!)} port ${admin!.port}`);
   });
   assert.doesNotMatch(config.replaceAll(/^\s*#.*$/gm, ""), /192\.0\.2/);
   return await startFront(["haproxy", "-db", "-f"], config, addr);

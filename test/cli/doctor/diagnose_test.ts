@@ -49,7 +49,7 @@ test("doctor: a host where all is well", async () => {
     "ok engine: linux, on bun 1.4.5 and Linux 6.1.0",
     "ok listen: 127.0.0.1:1080 is free",
     "ok listen: [::1]:1080 is free",
-    "ok admin: 127.0.0.1:9090 is free",
+    "ok admin: 127.0.0.1:10846 is free",
     "ok descriptors: 1048576 may be open: enough for 10000 sessions",
     "ok memory: 7813 MiB of this host: enough for 10000 sessions",
     "ok sysctl: nothing that is too low",
@@ -239,16 +239,16 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "a port that another program has",
     {
       host: {
-        cannotListen: ({ port }) => Promise.resolve(port === 9090 ? "address-in-use" : undefined),
+        cannotListen: ({ port }) => Promise.resolve(port === 10846 ? "address-in-use" : undefined),
         holder: () => ({ pid: 7, name: "prometheus" }),
       },
     },
-    "problem admin: 127.0.0.1:9090 is in use by prometheus, process 7 -> another port, or end that program",
+    "problem admin: 127.0.0.1:10846 is in use by prometheus, process 7 -> another port, or end that program",
   ],
   [
     "a port that somebody has",
-    { host: { cannotListen: ({ port }) => Promise.resolve(port === 9090 ? "address-in-use" : undefined) } },
-    "problem admin: 127.0.0.1:9090 is in use -> another port, or end who has it (ss -ltnp)",
+    { host: { cannotListen: ({ port }) => Promise.resolve(port === 10846 ? "address-in-use" : undefined) } },
+    "problem admin: 127.0.0.1:10846 is in use -> another port, or end who has it (ss -ltnp)",
   ],
   [
     "a gateway that runs already",
