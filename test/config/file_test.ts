@@ -378,13 +378,18 @@ describe("What is said in several places", () => {
 
 describe("Variables", () => {
   test("that mean nothing are refused, with the nearest one named", () => {
-    const environment = { GATE46_LISEN: ":1", GATE46_X: "1", GATE46_DIRECT: "of the preload" };
+    const environment = { GATE46_LISEN: ":1", GATE46_X: "1", GATE46_SOCKSIFY_DIRECT: "of the preload" };
     assert.throws(() => readConfig({ environment }), {
       problems: [
         "Cannot use GATE46_LISEN: no such setting (did you mean GATE46_LISTEN?)",
         "Cannot use GATE46_X: no such setting",
       ],
     });
+  });
+
+  test("of the preload send a gateway that is started in the same shell nowhere", () => {
+    const { config } = readConfig({ environment: { GATE46_SOCKSIFY_VIA: "socks5://192.0.2.1" } });
+    assert.deepEqual(config.rules, []);
   });
 
   test("that are empty say nothing, and those of others are left alone", () => {
