@@ -67,11 +67,15 @@ describe("Without a token, the admin endpoint", () => {
     }
   });
 
-  test("tells others health and counts alone", async () => {
-    for (const what of ["GET /healthz", "GET /readyz", "GET /metrics"]) {
+  test("tells others health alone: metrics may count users by name", async () => {
+    for (const what of ["GET /healthz", "GET /readyz"]) {
       assert.equal((await answer({ exposed: true }, what)).code, 200, what);
     }
-    assert.equal((await answer({ exposed: true }, "GET /api/status")).code, 403);
+    for (const what of ["GET /", "GET /api/status", "GET /metrics"]) {
+      const { code, text } = await answer({ exposed: true }, what);
+      assert.equal(code, 403, what);
+      assert.match(text, /--admin-token-file is not set/);
+    }
   });
 
   test("tells whoever may open its unix socket all, and changes nothing", async () => {
@@ -126,7 +130,7 @@ describe("With a token, the admin endpoint", () => {
 
   test("asks people who open the page for it, as the password of any name, and scripts for a bearer token", async () => {
     for (const right of [password("", token), password("ann", token), bearer]) {
-      for (const what of ["GET /", "GET /api/status"]) {
+      for (const what of ["GET /", "GET /api/status", "GET /metrics"]) {
         assert.equal((await answer(access, what, right)).code, 200, what);
       }
     }

@@ -60,6 +60,12 @@ test("doctor: a host where all is well", async () => {
 /** What is otherwise, and what is found that would not be found where all is well. */
 const table: readonly (readonly [name: string, otherwise: Case, ...expected: string[]])[] = [
   [
+    "an admin endpoint for others, and nobody who may ask it",
+    { flags: { admin: "0.0.0.0:10846" } },
+    "ok admin: 0.0.0.0:10846 is free",
+    "note sense: --admin 0.0.0.0:10846 is for others too, and there is no --admin-token-file: only /healthz and /readyz answer; the page, /metrics and /api are refused",
+  ],
+  [
     "certificates that hold",
     { certificates: [certificate("tls-cert", 15), certificate("tls-client-ca", 0.5, 1)] },
     "ok TLS: --tls-cert holds until 2027-01-16T00:00:00.000Z",
