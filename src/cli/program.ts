@@ -16,6 +16,7 @@ Examples:
   gate46 --config gate46.toml                     with rules; see gate46 explain --help
   curl --socks5-hostname 127.0.0.1:1080 https://example.org/
 
+A time is 500ms, 10s, 5m or 1h; a number alone is seconds. A size is 500k, 10M or 1G.
 Each flag can also be a variable (GATE46_LOG_LEVEL) or a key of the file (log_level); flags override variables, and
 variables the file.
 `;

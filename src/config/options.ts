@@ -9,6 +9,7 @@ import {
   parseCount,
   parseHopUrl,
   parseHost,
+  parseInterface,
   parseMode,
   parsePorts,
   parsePrefixValue,
@@ -33,7 +34,7 @@ const where = "Where:";
 const who = "Who may use it, and to go where:";
 const names = "Names:";
 const onward = "On to other gateways:";
-const limits = "Limits (times as 10s, 500ms, 5m, 1h):";
+const limits = "Limits (times as 500ms, 10s, 5m, 1h; a number alone is seconds):";
 const kernel = "Linux engine:";
 const output = "Log:";
 
@@ -223,12 +224,16 @@ export const options = {
     ...one("TIME", (text) => parseTime(text, 0.01), {
       group: kernel,
       fixed: true,
-      help: "look for more so long before sleeping, as 0.2ms (default: not)",
+      help: "look for more so long before sleeping, as 0.2ms; a number alone is seconds (default: not)",
     }),
     accepts: ["string", "number"],
   },
   mark: optionalCount({ group: kernel, fixed: true, help: "mark what is dialled, for policy routing (SO_MARK)" }),
-  interface: one("NAME", asIs, { group: kernel, fixed: true, help: "dial through this interface (SO_BINDTODEVICE)" }),
+  interface: one("NAME", parseInterface, {
+    group: kernel,
+    fixed: true,
+    help: "dial through this interface (SO_BINDTODEVICE)",
+  }),
   freeBind: toggle({ group: kernel, fixed: true, help: "listen on addresses that are not there yet (IP_FREEBIND)" }),
   tcpUserTimeout: {
     ...one("TIME", parseTime, {

@@ -55,7 +55,7 @@ describe("A wrong file is told by path, line, value and what was expected", () =
     ["from = 'fe80::/200'", "line 1: from: 'fe80::/200' is not a prefix"],
     [
       "from = ['10.0.0.1/8', '::/0', 'x']",
-      "line 1: from[0]: '10.0.0.1/8' is not a prefix",
+      "line 1: from[0]: '10.0.0.1/8' is not a prefix: it has bits behind its length (did you mean 10.0.0.0/8?)",
       "line 1: from[2]: 'x' is not a prefix",
     ],
     ["max_sessions = 'many'", "line 1: max_sessions: 'many' is no number"],
@@ -151,7 +151,7 @@ describe("A wrong file is told by path, line, value and what was expected", () =
     [
       "[[upstreams]]\nname = 'a'\npolcy = 'x'\nprobe = 'a'\nchains = ['http://a']",
       "line 3: upstreams[0].polcy is not known (did you mean policy?)",
-      "line 4: upstreams[0].probe: 'a' is no destination (write example.org:443)",
+      "line 4: upstreams[0].probe: 'a' is no destination (write example.org:443 or [2001:db8::1]:443)",
     ],
     [
       "[[upstreams]]\nname = 'a'\nchains = ['http://a']\n[[upstreams]]\nname = 'a'\nchains = ['http://a']",

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { Command, Reply } from "../../src/protocol/codes.ts";
-import { type Ended, run, shell, start, type Target, targets } from "../support/program.ts";
+import { type Ended, portable, run, shell, start, type Target, targets } from "../support/program.ts";
 import { credentials, readReply, request } from "../support/socks.ts";
 import { echoServer, Tcp } from "../support/tcp.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
@@ -119,8 +119,21 @@ for (const target of targets) {
     const { code, stderr } = await run(target, ["check", orphan]);
     assert.deepEqual([code, stderr], [2, `gate46: Cannot read ${join(folder, "nowhere")}: ENOENT\n`]);
     assert.equal((await run(target, ["check", join(folder, "none.toml")])).code, 2);
-    const portable = written("portable.toml", 'engine = "portable"\nworkers = 2\n');
-    assert.deepEqual(await run(target, ["check", portable]), {
+    const engine = target === portable ? "portable" : "auto";
+    const device = written(
+      "device.toml",
+      `engine = "${engine}"\ninterface = "nope0"\nlisten = "127.0.0.1:0"\nadmin = "off"\n`,
+    );
+    for (const args of [["check", device], ["--config", device]]) {
+      const { code, stderr } = await run(target, args);
+      assert.equal(code, target === portable ? 2 : 1);
+      assert.match(
+        stderr,
+        /gate46: Cannot (dial with --interface nope0: ENODEV|use --interface: only the Linux engine)/,
+      );
+    }
+    const portably = written("portable.toml", 'engine = "portable"\nworkers = 2\n');
+    assert.deepEqual(await run(target, ["check", portably]), {
       code: 2,
       stdout: "",
       stderr: "gate46: Cannot use --workers: only the Linux engine can\n",
@@ -192,7 +205,7 @@ for (const target of targets) {
     for (const args of [["conect", "192.0.2.1:1"], ["connect", "192.0.2.1"], ["connect", "127.1:80"]]) {
       const { code, stderr } = await ask("--user=ann", ...args);
       assert.equal(code, 2);
-      assert.match(stderr, /^gate46: Cannot explain '.*\n$/);
+      assert.match(stderr, /^gate46: Cannot explain:? '.*\n$/);
     }
   });
 }

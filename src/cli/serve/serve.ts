@@ -17,7 +17,7 @@ import { log, seconds, startLog, stopLog } from "../log/log.ts";
 import { type Holding, Reload, warnOf } from "./reload.ts";
 import { Running } from "./running.ts";
 import { stopSignals } from "./stop_signals.ts";
-import { refuseSocketOptions } from "../service/socket_options.ts";
+import { checkSocketOptions, refuseSocketOptions } from "../service/socket_options.ts";
 import { Systemd } from "../systemd/systemd.ts";
 import { startThreadedService } from "../workers/threaded_service.ts";
 
@@ -109,6 +109,7 @@ async function kernelFor(config: Config): Promise<Libc | undefined> {
   if (!libc && config.engine === "linux") {
     throw new NetError("other", "Cannot use --engine linux: this is no Linux, or libc cannot be called from here");
   }
+  if (libc) checkSocketOptions(libc, config);
   return libc;
 }
 
