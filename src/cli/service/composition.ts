@@ -4,6 +4,7 @@ import type { GatewayContext } from "../../gateway/gateway.ts";
 import type { Counters } from "../../gateway/limits/counters.ts";
 import type { Authenticator } from "../../gateway/methods.ts";
 import { Ruleset } from "../../gateway/ruleset.ts";
+import type { ProbeTurns } from "../../gateway/upstreams/probe_turns.ts";
 import { Upstreams } from "../../gateway/upstreams/upstreams.ts";
 import type { Clock } from "../../net/clock.ts";
 import type { Net, SocketAddr } from "../../net/socket.ts";
@@ -21,6 +22,7 @@ export interface Parts {
   readonly ownListeners: () => readonly SocketAddr[];
   readonly emit: Emit;
   readonly counters?: Counters;
+  readonly probeTurns?: ProbeTurns;
 }
 
 /** What a configuration means to a gateway. */

@@ -12,6 +12,7 @@ import type { Event } from "../../events.ts";
 import { Gateway } from "../../gateway/gateway.ts";
 import { Counters } from "../../gateway/limits/counters.ts";
 import type { Authenticator } from "../../gateway/methods.ts";
+import { ProbeTurns } from "../../gateway/upstreams/probe_turns.ts";
 import { KnownPasswords } from "../../gateway/users.ts";
 import { netError } from "../../net/error.ts";
 import { DescriptorOwners } from "../../net/linux/descriptor_owners.ts";
@@ -93,7 +94,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
   const net = linuxNet(engine);
   const departures = new Departures();
   let lastTls = 0;
-  const compose = ({ generation, asksForPasswords, otherListeners, countedUsers }: Setup, config: Config) => {
+  const compose = ({ generation, asksForPasswords, otherListeners, countedUsers, probes }: Setup, config: Config) => {
     metrics.nameUsers(countedUsers);
     const asking = (question: Asking, memory?: ArrayBuffer[]) => exchange.ask({ ...question, generation }, memory);
     const system = resolveByLookup(
@@ -121,6 +122,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
         ownListeners: () => [...gateway.addrs, ...otherListeners],
         emit,
         counters,
+        probeTurns: new ProbeTurns(probes),
       }),
     };
   };
