@@ -47,9 +47,10 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
       .configureHelp({ helpWidth: 100 });
   command("hash-password", "read a password from standard input and print the line for --users-file")
     .argument("<name>", "the user's name")
-    .action(async (name: string) => {
+    .option("--into <FILE>", "append the line to that file, which only you may read where it is new")
+    .action(async (name: string, { into }: { readonly into?: string }) => {
       const { hashPasswordCommand } = await import("./commands/hash_password.ts");
-      await hashPasswordCommand(name);
+      await hashPasswordCommand(name, into);
     });
   command("check", "say whether a configuration file is valid, and all that is wrong in it")
     .argument("<config>", "the file")

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { chmodSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import type { Health } from "../../src/admin/readiness.ts";
@@ -119,10 +119,14 @@ for (const target of targets) {
   });
 
   test(name("users: the hashed password works, a wrong one does not, and neither is ever in the log"), async () => {
-    const { code, stdout } = await run(target, ["hash-password", "ann"], "open sesame\n");
-    assert.equal(code, 0);
-    const file = join(folder, "users");
-    writeFileSync(file, `# users\n\n${stdout}`);
+    const file = join(folder, `users-${target.name.replaceAll("/", "-")}`);
+    const made = await run(target, ["hash-password", "ann", `--into=${file}`], "open sesame\n");
+    assert.deepEqual(made, { code: 0, stdout: "", stderr: "" });
+    assert.equal(statSync(file).mode & 0o777, 0o600, "a shell's >> would have made it 0644");
+    chmodSync(file, 0o640);
+    assert.equal((await run(target, ["hash-password", "bert", `--into=${file}`], "open sesame\n")).code, 0);
+    assert.equal(statSync(file).mode & 0o777, 0o640, "a file that is there stays as it is");
+    assert.match((await run(target, ["hash-password", "ann"], "open sesame\n")).stdout, /^ann:\S+\n$/);
     const gateway = await start(target, [...local, "--admin=off", `--users-file=${file}`, "--user=bob:hunter22"]);
     assert.match(gateway.output(), /methods=.?username\/password/);
     for (
@@ -145,7 +149,7 @@ for (const target of targets) {
     }
     await gateway.stop();
     assert.match(gateway.output(), /user=eve .*end=authentication-failed/);
-    assert.doesNotMatch(gateway.output(), /sesame|hunter22|swordfish/);
+    assert.doesNotMatch(gateway.output(), /sesame|hunter22|swordfish|every user of this machine can read/);
   });
 
   test(name("the admin endpoint tells health and counts what happened"), async () => {
