@@ -14,7 +14,11 @@ interface TableSchema {
 }
 
 const signals: readonly (readonly [string, string])[] = [
-  ["SIGTERM, SIGINT", "drain: no new clients, sessions have --drain to end; a second one ends at once"],
+  [
+    "SIGTERM, SIGINT",
+    "drain: no new clients, sessions have --drain to end; a second one ends at once, but for one within a second, which " +
+    "a terminal, timeout(1) or a task runner sends along with the first",
+  ],
   ["SIGHUP", "read the configuration again; what is wrong in it is logged, and all stays as it was"],
   ["SIGUSR1", "nothing: logrotate may send it, and a log whose file was moved goes on in a new one by itself"],
   ["SIGUSR2", "hand the listeners over to a successor that was started with --take-over, and drain"],

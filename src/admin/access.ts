@@ -14,12 +14,7 @@ export interface AdminAccess {
   readonly unix?: boolean;
 }
 
-/** Metrics: for everyone where there is no token, but for sites in a browser here, since they may count users by name. */
-export function countsAccess({ token, exposed, unix }: AdminAccess): MiddlewareHandler {
-  return token !== undefined ? bearerAuth({ token }) : exposed || unix ? open : local;
-}
-
-/** Who uses the gateway, and for what: without a token, for this machine alone. */
+/** Who uses the gateway, for what and how much: without a token, for this machine alone. */
 export function readAccess({ token, exposed, unix }: AdminAccess): MiddlewareHandler {
   return token === undefined ? unasked(exposed, unix) : some(byPassword(token), bearerAuth({ token }));
 }

@@ -1,7 +1,7 @@
 import { type Context, Hono } from "hono";
 import { accepts } from "hono/accepts";
 import { ipAddress } from "../protocol/address.ts";
-import { type AdminAccess, changeAccess, countsAccess, pageAccess, readAccess } from "./access.ts";
+import { type AdminAccess, changeAccess, pageAccess, readAccess } from "./access.ts";
 import { exposition, formats } from "./aggregate.ts";
 import type { Snapshot } from "./collected.ts";
 import { pageHeaders, statusPage } from "./page/page.ts";
@@ -51,7 +51,7 @@ export function adminApp(source: AdminSource, access: AdminAccess): Hono {
     const now = source.health();
     return context.json(now, now.ready ? 200 : 503);
   });
-  app.get("/metrics", countsAccess(access), async (context) => {
+  app.get("/metrics", readAccess(access), async (context) => {
     const snapshots = await source.metrics();
     if (!snapshots) return context.text("not started\n", 503);
     const types = formats.map((format) => format.split(";")[0]!);

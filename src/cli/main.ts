@@ -1,5 +1,5 @@
 import process from "node:process";
-import { CommanderError } from "commander";
+import { type Command, CommanderError } from "commander";
 import { ConfigError } from "../config/error.ts";
 import { nearest } from "../config/nearest.ts";
 import { NetError } from "../net/error.ts";
@@ -8,14 +8,16 @@ import { program } from "./program.ts";
 /** Runs the command line; workers begin with the module `entry`. Resolves with the exit code: 1 for what the world refused, 2 for what was written wrongly. */
 export async function main(args: readonly string[], entry: URL): Promise<number> {
   let code = 0;
+  const root = program(entry, (exitCode) => code = exitCode);
   try {
-    const root = program(entry, (exitCode) => code = exitCode);
     refuseUnknown(args[0] ?? "serve", ["serve", ...root.commands.map((command) => command.name())]);
     await root.parseAsync(args[0] === "serve" ? args.slice(1) : [...args], { from: "user" });
     return code;
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return 0; // --help and --version
+      const flag = /'(--[^=']+)=/.exec(error.message)?.[1];
+      if (flag !== undefined && isSwitch(root, flag)) return complain(`Cannot parse ${flag}: it takes no value`, 2);
       // A value may be a password: --usr=ann:secret
       return complain(
         error.message.replace(/^error: /, "").replace(/\s+/g, " ").replace(/'(--[^=']+)=[^']*'/g, "'$1'"),
@@ -29,6 +31,11 @@ export async function main(args: readonly string[], entry: URL): Promise<number>
     if (error instanceof NetError) return complain(error.message, 1);
     throw error;
   }
+}
+
+/** Whether a flag, of whatever command, is there or not, and no more. */
+function isSwitch(root: Command, flag: string): boolean {
+  return [root, ...root.commands].some(({ options }) => options.some((one) => one.long === flag && one.isBoolean()));
 }
 
 /** Throws ConfigError where somebody asks for a command that there is not. */

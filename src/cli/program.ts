@@ -16,6 +16,7 @@ Examples:
   gate46 --config gate46.toml                     with rules; see gate46 explain --help
   curl --socks5-hostname 127.0.0.1:1080 https://example.org/
 
+A time is 500ms, 10s, 5m or 1h; a number alone is seconds. A size is 500k, 10M or 1G.
 Each flag can also be a variable (GATE46_LOG_LEVEL) or a key of the file (log_level); flags override variables, and
 variables the file.
 `;
@@ -46,9 +47,10 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
       .configureHelp({ helpWidth: 100 });
   command("hash-password", "read a password from standard input and print the line for --users-file")
     .argument("<name>", "the user's name")
-    .action(async (name: string) => {
+    .option("--into <FILE>", "append the line to that file, which only you may read where it is new")
+    .action(async (name: string, { into }: { readonly into?: string }) => {
       const { hashPasswordCommand } = await import("./commands/hash_password.ts");
-      await hashPasswordCommand(name);
+      await hashPasswordCommand(name, into);
     });
   command("check", "say whether a configuration file is valid, and all that is wrong in it")
     .argument("<config>", "the file")

@@ -9,6 +9,7 @@ import {
   parseCount,
   parseHopUrl,
   parseHost,
+  parseInterface,
   parseMode,
   parsePorts,
   parsePrefixValue,
@@ -33,9 +34,15 @@ const where = "Where:";
 const who = "Who may use it, and to go where:";
 const names = "Names:";
 const onward = "On to other gateways:";
-const limits = "Limits (times as 10s, 500ms, 5m, 1h):";
+const limits = "Limits (times as 500ms, 10s, 5m, 1h; a number alone is seconds):";
 const kernel = "Linux engine:";
 const output = "Log:";
+
+/**
+ * Nobody else's: not registered, not among Prometheus's 9090 to 9099 and its exporters' 9100 to 9999, where who scrapes this is
+ * often on the same host, and below the ports that Linux gives to connections (32768).
+ */
+const ADMIN = "127.0.0.1:10846";
 
 const asIs = (text: string) => text;
 const d = defaultSettings;
@@ -63,7 +70,7 @@ export const options = {
       "ADDR|off",
       parseAdmin,
       { group: where, help: "a status page, /healthz, /readyz, /metrics, /api/status", fixed: true },
-      "127.0.0.1:9090",
+      ADMIN,
     ),
     accepts: ["string", "number"],
   },
@@ -197,7 +204,14 @@ export const options = {
     0,
     0,
   ),
-  drain: time({ group: limits, help: "for sessions to finish after SIGTERM" }, 30_000, 0),
+  drain: time(
+    {
+      group: limits,
+      help: "for sessions to finish after SIGTERM or Ctrl-C; the same again, 1s later or more, ends them",
+    },
+    30_000,
+    0,
+  ),
 
   engine: choice(
     "ENGINE",
@@ -210,12 +224,16 @@ export const options = {
     ...one("TIME", (text) => parseTime(text, 0.01), {
       group: kernel,
       fixed: true,
-      help: "look for more so long before sleeping, as 0.2ms (default: not)",
+      help: "look for more so long before sleeping, as 0.2ms; a number alone is seconds (default: not)",
     }),
     accepts: ["string", "number"],
   },
   mark: optionalCount({ group: kernel, fixed: true, help: "mark what is dialled, for policy routing (SO_MARK)" }),
-  interface: one("NAME", asIs, { group: kernel, fixed: true, help: "dial through this interface (SO_BINDTODEVICE)" }),
+  interface: one("NAME", parseInterface, {
+    group: kernel,
+    fixed: true,
+    help: "dial through this interface (SO_BINDTODEVICE)",
+  }),
   freeBind: toggle({ group: kernel, fixed: true, help: "listen on addresses that are not there yet (IP_FREEBIND)" }),
   tcpUserTimeout: {
     ...one("TIME", parseTime, {

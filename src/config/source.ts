@@ -35,7 +35,7 @@ export function flagSource(raw: RawOptions): Source {
 /** Variables that begin as ours do and are read elsewhere. */
 const foreign = [
   /^GATE46_(RUNTIME|BINS|SEED|SLOW|TEST_HASTE)$/, // scripts/ and tests
-  /^GATE46_DIRECT$/, // the preload
+  /^GATE46_SOCKSIFY_(VIA|DIRECT)$/, // the preload, whose gateways are not the upstreams of a gateway that is started there
   /_SERVICE_(HOST|PORT)(_|$)|_PORT(_\d+_(TCP|UDP|SCTP)(_|$)|$)/, // Kubernetes tells each pod of a Service named gate46
 ];
 

@@ -1,6 +1,6 @@
 import { type Address, ipAddress, nameAddress } from "../protocol/address.ts";
 import { ProtocolError } from "../protocol/errors.ts";
-import { parsePrefix, type Prefix } from "../protocol/prefix.ts";
+import { parsePrefix, type Prefix, prefixAround } from "../protocol/prefix.ts";
 import type { PortRange, ProxySource } from "../gateway/settings.ts";
 import { parseHop } from "../sockslib/hop.ts";
 import { WrongValue } from "./error.ts";
@@ -46,12 +46,24 @@ export function parseChoice<T extends string>(text: string, choices: readonly T[
 
 export function parsePrefixValue(text: string): Prefix {
   const found = parsePrefix(text);
-  if (!found) throw new WrongValue(`'${text}' is not a prefix`);
+  if (!found) {
+    const around = prefixAround(text);
+    const more = around ? `: it has bits behind its length (did you mean ${around}?)` : "";
+    throw new WrongValue(`'${text}' is not a prefix${more}`);
+  }
   return found;
 }
 
 export function parseProxySource(text: string): ProxySource {
   return text === "unix" ? text : parsePrefixValue(text);
+}
+
+/** As Linux has it (IFNAMSIZ, dev_valid_name()). */
+export function parseInterface(text: string): string {
+  if (!/^[^\s/:]{1,15}$/.test(text) || text === "." || text === "..") {
+    throw new WrongValue(`'${text}' is no name of an interface (write eth0)`);
+  }
+  return text;
 }
 
 /** `0660`: who may read and write a file. */
@@ -98,16 +110,18 @@ export function parseHopUrl(text: string): string {
   return text;
 }
 
-/** HOST:PORT, IPv6 in brackets. */
-export function parseTarget(text: string): Address {
-  const match = /^(.+):(\d{1,5})$/.exec(text);
+/** HOST:PORT, IPv6 in brackets: without, its last group may be the port or not. */
+export function parseTarget(text: string, leastPort = 1): Address {
+  const match = /^(\[[^[\]]+\]|[^:]+):(\d{1,5})$/.exec(text);
   const port = Number(match?.[2]);
+  let state = "";
   try {
-    if (match && port > 0 && port <= 65_535) return nameAddress(match[1]!, port);
+    if (match && port >= leastPort && port <= 65_535) return nameAddress(match[1]!, port);
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
+    state = `: ${error.message}`;
   }
-  throw new WrongValue(`'${text}' is no destination (write example.org:443)`);
+  throw new WrongValue(`'${text}' is no destination${state} (write example.org:443 or [2001:db8::1]:443)`);
 }
 
 /** What stands where a password is hidden. */

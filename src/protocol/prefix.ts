@@ -32,13 +32,32 @@ export class Prefix {
  * which is more often a slip than meant. One of IPv4-mapped IPv6 is that of the IPv4 addresses: no address is judged as the former.
  */
 export function parsePrefix(text: string): Prefix | undefined {
+  const [octets, bits] = addressAndBits(text);
+  return octets && !hasHostBits(octets, bits) ? prefixOf(octets, bits) : undefined;
+}
+
+/** The prefix that the address of `text` is in, where bits behind its length are all that is wrong with it. */
+export function prefixAround(text: string): Prefix | undefined {
+  const [octets, bits] = addressAndBits(text);
+  if (!octets || !hasHostBits(octets, bits)) return undefined;
+  return prefixOf(octets.map((octet, i) => octet & (0xff00 >> Math.min(8, Math.max(0, bits - 8 * i)))), bits);
+}
+
+function addressAndBits(text: string): [octets: Uint8Array | undefined, bits: number] {
   const match = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text);
   const octets = match && parseIp(match[1]!);
-  if (!octets) return undefined;
+  if (!octets) return [undefined, 0];
   const size = octets.length * 8;
   const bits = match[2] === undefined ? size : Number(match[2]);
-  if (bits > size) return undefined;
-  for (let bit = bits; bit < size; bit++) if (octets[bit >> 3]! & (0x80 >> (bit & 7))) return undefined;
+  return [bits > size ? undefined : octets, bits];
+}
+
+function hasHostBits(octets: Uint8Array, bits: number): boolean {
+  for (let bit = bits; bit < octets.length * 8; bit++) if (octets[bit >> 3]! & (0x80 >> (bit & 7))) return true;
+  return false;
+}
+
+function prefixOf(octets: Uint8Array, bits: number): Prefix {
   const plain = bits < 96 ? octets : unmapped(octets);
   return new Prefix(plain, bits - 8 * (octets.length - plain.length));
 }

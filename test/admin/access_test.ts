@@ -28,7 +28,7 @@ const status: Status = {
 };
 
 /** The answer to `what`, and what the program was made to do. */
-async function answer(access: AdminAccess, what: string, credentials?: string, host = "127.0.0.1:9090") {
+async function answer(access: AdminAccess, what: string, credentials?: string, host = "127.0.0.1:10846") {
   const [method, path] = what.split(" ");
   const done: string[] = [];
   const app = adminApp(
@@ -67,11 +67,15 @@ describe("Without a token, the admin endpoint", () => {
     }
   });
 
-  test("tells others health and counts alone", async () => {
-    for (const what of ["GET /healthz", "GET /readyz", "GET /metrics"]) {
+  test("tells others health alone: metrics may count users by name", async () => {
+    for (const what of ["GET /healthz", "GET /readyz"]) {
       assert.equal((await answer({ exposed: true }, what)).code, 200, what);
     }
-    assert.equal((await answer({ exposed: true }, "GET /api/status")).code, 403);
+    for (const what of ["GET /", "GET /api/status", "GET /metrics"]) {
+      const { code, text } = await answer({ exposed: true }, what);
+      assert.equal(code, 403, what);
+      assert.match(text, /--admin-token-file is not set/);
+    }
   });
 
   test("tells whoever may open its unix socket all, and changes nothing", async () => {
@@ -81,12 +85,12 @@ describe("Without a token, the admin endpoint", () => {
   });
 
   test("tells no site that has a name here who uses it (DNS rebinding)", async () => {
-    for (const host of ["evil.example", "evil.example:9090", "127.0.0.1.evil.example"]) {
+    for (const host of ["evil.example", "evil.example:10846", "127.0.0.1.evil.example"]) {
       for (const what of ["GET /", "GET /api/status", "GET /metrics"]) {
         assert.equal((await answer({ exposed: false }, what, undefined, host)).code, 403, host);
       }
     }
-    for (const host of ["localhost", "127.0.0.1", "[::1]:9090"]) {
+    for (const host of ["localhost", "127.0.0.1", "[::1]:10846"]) {
       assert.equal((await answer({ exposed: false }, "GET /api/status", undefined, host)).code, 200, host);
     }
   });
@@ -126,7 +130,7 @@ describe("With a token, the admin endpoint", () => {
 
   test("asks people who open the page for it, as the password of any name, and scripts for a bearer token", async () => {
     for (const right of [password("", token), password("ann", token), bearer]) {
-      for (const what of ["GET /", "GET /api/status"]) {
+      for (const what of ["GET /", "GET /api/status", "GET /metrics"]) {
         assert.equal((await answer(access, what, right)).code, 200, what);
       }
     }

@@ -18,6 +18,17 @@ const wrong: readonly (readonly [string[], string])[] = [
     "Cannot listen on ::: it would be an open relay; add --user, --users-file or --from, or say --open",
   ],
   [["config", "--from", "10.0.0.0/8", "--from", "fe80::/200"], "Cannot parse --from[1]: 'fe80::/200' is not a prefix"],
+  [
+    ["config", "--from", "192.168.0.1/16"],
+    "Cannot parse --from: '192.168.0.1/16' is not a prefix: it has bits behind its length (did you mean 192.168.0.0/16?)",
+  ],
+  [["config", "--open=yes"], "Cannot parse --open: it takes no value"],
+  [["doctor", "--json=1"], "Cannot parse --json: it takes no value"],
+  [["config", "--opn=secret"], "unknown option '--opn'"],
+  [
+    ["explain", "connect", "fd00::2:443", "--client=192.0.2.1"],
+    "Cannot explain: 'fd00::2:443' is no destination (write example.org:443 or [2001:db8::1]:443)",
+  ],
   [["config", "--user", "nocolon"], "Cannot parse --user: not NAME:PASSWORD"],
   [["config", "--idle-timeout", "soon"], "Cannot parse --idle-timeout: 'soon' is no time (write 10s, 500ms, 5m or 1h)"],
   [["config", "--log-level", "loud"], "Cannot parse --log-level: 'loud' is not one of debug, info, warning, error"],

@@ -61,7 +61,18 @@ describe("parseConfig() complains in one line that names the flag", () => {
     [{ user: [`alice:${long}`] }, "Cannot parse --user: the password is longer than 255 octets"],
     [{ user: [`alice:${"ü".repeat(128)}`] }, "Cannot parse --user: the password is longer than 255 octets"],
     [{ from: ["10.0.0.0/33"] }, "Cannot parse --from: '10.0.0.0/33' is not a prefix"],
-    [{ from: ["10.0.0.1/8"] }, "Cannot parse --from: '10.0.0.1/8' is not a prefix"],
+    ...[["10.0.0.1/8", "10.0.0.0/8"], ["192.168.255.129/25", "192.168.255.128/25"], ["10.1.2.3/0", "0.0.0.0/0"], [
+      "2001:db8:1::1/33",
+      "2001:db8::/33",
+    ], ["::ffff:10.0.0.1/104", "10.0.0.0/8"]].map(([text, meant]): readonly [RawOptions, string] => [
+      { from: [text!] },
+      `Cannot parse --from: '${text}' is not a prefix: it has bits behind its length (did you mean ${meant}?)`,
+    ]),
+    [{ interface: "../../etc" }, "Cannot parse --interface: '../../etc' is no name of an interface (write eth0)"],
+    [
+      { interface: "0123456789abcdef" },
+      "Cannot parse --interface: '0123456789abcdef' is no name of an interface (write eth0)",
+    ],
     [{ from: ["10.0.0.0/8", "localhost"] }, "Cannot parse --from[1]: 'localhost' is not a prefix"],
     [{ from: ["2001:db8::/129"] }, "Cannot parse --from: '2001:db8::/129' is not a prefix"],
     [{ from: [""] }, "Cannot parse --from: '' is not a prefix"],
@@ -218,7 +229,7 @@ describe("parseConfig()", () => {
       host: "::1",
       port: 1080,
     }]);
-    assert.deepEqual(config.admin, { host: "127.0.0.1", port: 9090 });
+    assert.deepEqual(config.admin, { host: "127.0.0.1", port: 10846 });
     assert.deepEqual(config.gateway, defaultSettings);
     assert.deepEqual([config.logLevel, config.logFormat, config.drainMs], ["info", "auto", 30_000]);
     assert.deepEqual([config.users, config.usersFile, config.allow], [[], undefined, []]);

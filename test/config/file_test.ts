@@ -55,7 +55,7 @@ describe("A wrong file is told by path, line, value and what was expected", () =
     ["from = 'fe80::/200'", "line 1: from: 'fe80::/200' is not a prefix"],
     [
       "from = ['10.0.0.1/8', '::/0', 'x']",
-      "line 1: from[0]: '10.0.0.1/8' is not a prefix",
+      "line 1: from[0]: '10.0.0.1/8' is not a prefix: it has bits behind its length (did you mean 10.0.0.0/8?)",
       "line 1: from[2]: 'x' is not a prefix",
     ],
     ["max_sessions = 'many'", "line 1: max_sessions: 'many' is no number"],
@@ -151,7 +151,7 @@ describe("A wrong file is told by path, line, value and what was expected", () =
     [
       "[[upstreams]]\nname = 'a'\npolcy = 'x'\nprobe = 'a'\nchains = ['http://a']",
       "line 3: upstreams[0].polcy is not known (did you mean policy?)",
-      "line 4: upstreams[0].probe: 'a' is no destination (write example.org:443)",
+      "line 4: upstreams[0].probe: 'a' is no destination (write example.org:443 or [2001:db8::1]:443)",
     ],
     [
       "[[upstreams]]\nname = 'a'\nchains = ['http://a']\n[[upstreams]]\nname = 'a'\nchains = ['http://a']",
@@ -378,13 +378,18 @@ describe("What is said in several places", () => {
 
 describe("Variables", () => {
   test("that mean nothing are refused, with the nearest one named", () => {
-    const environment = { GATE46_LISEN: ":1", GATE46_X: "1", GATE46_DIRECT: "of the preload" };
+    const environment = { GATE46_LISEN: ":1", GATE46_X: "1", GATE46_SOCKSIFY_DIRECT: "of the preload" };
     assert.throws(() => readConfig({ environment }), {
       problems: [
         "Cannot use GATE46_LISEN: no such setting (did you mean GATE46_LISTEN?)",
         "Cannot use GATE46_X: no such setting",
       ],
     });
+  });
+
+  test("of the preload send a gateway that is started in the same shell nowhere", () => {
+    const { config } = readConfig({ environment: { GATE46_SOCKSIFY_VIA: "socks5://192.0.2.1" } });
+    assert.deepEqual(config.rules, []);
   });
 
   test("that are empty say nothing, and those of others are left alone", () => {

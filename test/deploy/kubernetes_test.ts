@@ -219,7 +219,7 @@ for (const target of programs) {
     const secret = { users: await line("ann"), "admin-token": TOKEN };
     const swapSecret = mountVolume(join(work, "secret"), secret);
     const config = toml.replaceAll("/run/secrets/gate46", join(work, "secret")).replace('":1080"', '"127.0.0.1:0"')
-      .replace('":9090"', '"127.0.0.1:0"');
+      .replace('":10846"', '"127.0.0.1:0"');
     const swapConfig = mountVolume(join(work, "config"), { "gate46.toml": config });
     const flags = [`--config=${join(work, "config/gate46.toml")}`];
     const gateway = await start(target, flags, ["env", "GATE46_TEST_HASTE=5"]);

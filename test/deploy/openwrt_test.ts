@@ -98,7 +98,7 @@ describe("the init script under busybox", { skip: skipped("openwrt_test.ts, busy
     assert.deepEqual(call("start", uci).lines, []);
     const { of, stderr } = call("start", uci.replace("option enabled '0'", "option enabled '1'"));
     assert.equal(stderr, "");
-    assert.deepEqual(of("command"), [`${folder}/program`, "--config", file(), "--admin", "127.0.0.1:9090"]);
+    assert.deepEqual(of("command"), [`${folder}/program`, "--config", file(), "--admin", "127.0.0.1:10846"]);
     assert.deepEqual(of("file"), [file()]);
     assert.deepEqual(of("reload_signal"), ["HUP"]);
     assert.deepEqual(of("respawn"), ["3600", "5", "0"]);

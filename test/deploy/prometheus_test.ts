@@ -103,7 +103,7 @@ describe("A gateway that is scraped", () => {
     { skip: skipWithout("prometheus") },
     async () => {
       const config = readFileSync(join(deploy, "prometheus/prometheus.yml"), "utf8")
-        .replace("127.0.0.1:9090", `127.0.0.1:${gateway.admin!.port}`).replace("15s", "1s")
+        .replace("127.0.0.1:10846", `127.0.0.1:${gateway.admin!.port}`).replace("15s", "1s")
         .replace("alerts.yml", join(deploy, "prometheus/alerts.yml"));
       writeFileSync(join(folder, "prometheus.yml"), config);
       const prometheus = spawn("prometheus", [
@@ -137,6 +137,73 @@ describe("A gateway that is scraped", () => {
       }
     },
   );
+});
+
+describe("A gateway under attack", () => {
+  let gateway: Program, folder: string;
+  const MAX_SESSIONS = 16;
+  const counted = async () => await (await fetch(`http://127.0.0.1:${gateway.admin!.port}/metrics`)).text();
+
+  before(async () => {
+    folder = temporaryFolder("attacked");
+    gateway = await start(source, [
+      "--listen=127.0.0.1:0",
+      "--admin=127.0.0.1:0",
+      "--user=ann:correct horse",
+      `--max-sessions=${MAX_SESSIONS}`,
+    ]);
+  });
+
+  after(() => gateway.stop());
+
+  /** Whether the alert fires where each minute is as the one that has been scraped. */
+  const fires = (alert: string, scraped: string, metric: string) => {
+    const series = Array.from(
+      scraped.matchAll(new RegExp(`^(${metric})\\{(.*)\\} (\\d+)$`, "gm")),
+      ([, name, labels, count]) => ({ series: `${name}{instance="a",${labels}}`, values: `0+${count}x30` }),
+    );
+    assert.ok(series.length > 0, scraped);
+    const file = join(folder, "rules_test.yml");
+    const expr = `ALERTS{alertname="${alert}",alertstate="firing"}`;
+    const severity = new RegExp(`- alert: ${alert}\\n[^]*?severity: (\\w+)`).exec(alerts)![1];
+    const labels = `ALERTS{alertname="${alert}",alertstate="firing",instance="a",severity="${severity}"}`;
+    const check = { expr, eval_time: "20m", exp_samples: [{ labels, value: 1 }] };
+    const tests = [{ interval: "1m", input_series: series, promql_expr_test: [check] }];
+    const rules = { rule_files: [join(deploy, "prometheus/alerts.yml")], evaluation_interval: "1m", tests };
+    writeFileSync(file, JSON.stringify(rules)); // which is YAML too
+    assert.deepEqual(promtool(["test", "rules", file]).status, 0, promtool(["test", "rules", file]).output);
+  };
+
+  test("is told of as full by what it counts", { skip: skipWithout("promtool") }, async () => {
+    const idle = [];
+    const turnsAway = /gate46_clients_turned_away_total\{reason="too-many-sessions"\} \d/;
+    while (!turnsAway.test(await counted())) idle.push(await Tcp.to(gateway.addrs[0]!));
+    const scraped = await counted();
+    for (const client of idle) client.close();
+    fires("Gate46TurnsAway", scraped, "gate46_clients_turned_away_total");
+    await until("they have left", async () => /^gate46_sessions 0$/m.test(await counted()));
+  });
+
+  test("is told of as one whose passwords are guessed by what it counts", {
+    skip: skipWithout("promtool"),
+  }, async () => {
+    const guess = async (guesses: number): Promise<void> => {
+      for (let i = 0; i < guesses; i++) {
+        const client = await Tcp.to(gateway.addrs[0]!);
+        client.write(Uint8Array.of(5, 1, 2));
+        client.write(credentials("ann", `guess ${i}`));
+        await client.rest().catch(() => {}); // reset where it is turned away
+        client.close();
+      }
+    };
+    await Promise.all(Array.from({ length: 12 }, () => guess(1)));
+    await guess(30);
+    fires(
+      "Gate46PasswordsGuessed",
+      await counted(),
+      "gate46_handshake_failures_total|gate46_clients_turned_away_total(?=.{1,9}too-many-failures)",
+    );
+  });
 });
 
 test("promtool takes the alerts and the configuration", { skip: skipWithout("promtool") }, () => {

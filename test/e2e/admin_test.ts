@@ -106,12 +106,15 @@ for (const target of programs) {
     const takes = async (right: number) => {
       for (const [i, token] of tokens.entries()) assert.equal(await as(token), i === right ? 200 : 401, token);
     };
-    const reload = async (what: string) => {
+    const after = async (ask: () => unknown, what: string) => {
       const times = () => gateway.output().split(what).length;
       const before = times();
-      gateway.signal("SIGHUP");
-      await until(`it says '${what}'`, () => times() > before);
+      await ask();
+      await until(`it says '${what}'`, () => times() > before); // the line may come after the answer
     };
+    const reload = (what: string) => after(() => gateway.signal("SIGHUP"), what);
+    const reloadBy = (token: string | undefined) =>
+      after(async () => assert.equal(await as(token, "POST", "/reload"), 200), "info reloaded");
     await takes(0);
 
     writeFileSync(first, `${tokens[1]}\n`);
@@ -120,6 +123,11 @@ for (const target of programs) {
     await takes(1);
     const at = [`--admin=127.0.0.1:${port}`, `--admin-token-file=${first}`];
     assert.equal((await run(target, ["sessions", ...at])).code, 0);
+    assert.deepEqual(await run(target, ["sessions", at[0]!]), {
+      code: 1,
+      stdout: "",
+      stderr: "gate46: Cannot do that: it wants the token; say --admin-token-file, as the gateway was told\n",
+    });
 
     writeFileSync(first, "short");
     await reload(`not reloaded problem="Cannot use ${first}: no token`);
@@ -133,11 +141,11 @@ for (const target of programs) {
 
     writeFileSync(second, tokens[3]!);
     named(second);
-    assert.equal(await as(tokens[1], "POST", "/reload"), 200);
+    await reloadBy(tokens[1]);
     await takes(3);
 
     configure("");
-    assert.equal(await as(tokens[3], "POST", "/reload"), 200);
+    await reloadBy(tokens[3]);
     assert.deepEqual([await as(undefined), await as(tokens[3], "POST", "/drain")], [200, 403]);
     named(second);
     await reload("info reloaded");

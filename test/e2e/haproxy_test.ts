@@ -36,7 +36,7 @@ async function startHaproxy(gateways: readonly Program[]): Promise<Front> {
     .replace("timeout check 2s", "timeout check 1m").replace("timeout connect 5s", "timeout connect 1m") // on a busy machine
     .replace("maxconn 20000", "maxconn 200").replace("default-server ", `default-server source ${PROXY} `);
   gateways.forEach(({ addrs: [socks], admin }, i) => {
-    config = config.replace(`192.0.2.1${i + 1}:1080 port 9090`, `${text(socks!)} port ${admin!.port}`);
+    config = config.replace(`192.0.2.1${i + 1}:1080 port 10846`, `${text(socks!)} port ${admin!.port}`);
   });
   assert.doesNotMatch(config.replaceAll(/^\s*#.*$/gm, ""), /192\.0\.2/);
   return await startFront(["haproxy", "-db", "-f"], config, addr);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { chmodSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import type { Health } from "../../src/admin/readiness.ts";
@@ -19,12 +19,20 @@ for (const target of targets) {
   const name = (what: string) => `${target.name}: ${what}`;
 
   test(name("a port that is taken is one clear line and exit code 1"), async () => {
-    const { code, stderr } = await run(target, [`--listen=127.0.0.1:${server.addr.port}`, "--admin=off"]);
-    assert.equal(
-      stderr.trim().split("\n").at(-1),
-      `gate46: Cannot listen on 127.0.0.1:${server.addr.port}: EADDRINUSE`,
-    );
-    assert.equal(code, 1);
+    const taken = `127.0.0.1:${server.addr.port}`;
+    const said = async (...flags: string[]) => {
+      const { code, stderr } = await run(target, flags);
+      return [code, stderr.trim().split("\n").at(-1)];
+    };
+    const state = "the port is taken (EADDRINUSE); choose another";
+    assert.deepEqual(await said(`--listen=${taken}`, "--admin=off"), [
+      1,
+      `gate46: Cannot listen for --listen on ${taken}: ${state}`,
+    ]);
+    assert.deepEqual(await said("--listen=127.0.0.1:0", `--admin=${taken}`), [
+      1,
+      `gate46: Cannot listen for --admin on ${taken}: ${state}, or --admin off`,
+    ]);
   });
 
   test(name("SIGTERM drains: a session finishes, new ones are refused, the exit code is 0"), async () => {
@@ -49,6 +57,25 @@ for (const target of targets) {
     assert.match(patient.output(), /end=drained/);
     assert.match(patient.output(), /info drained cut=1\n/);
   });
+
+  test(
+    name("a second signal that comes later ends it at once, and one that comes with the first does not"),
+    async () => {
+      const hurried = await start(target, [...local, "--admin=off"]);
+      const { client } = await ask(hurried.addrs[0]!, Command.Connect, "127.0.0.1", server.addr.port);
+      hurried.signal("SIGTERM");
+      await until("it drains", () => hurried.output().includes("draining"));
+      hurried.signal("SIGTERM"); // as timeout(1) sends it twice
+      let ended = false;
+      void hurried.exited.then(() => ended = true);
+      await until("one sent later ends it", () => {
+        hurried.signal("SIGTERM");
+        return ended;
+      });
+      assert.equal(await hurried.exited, 1);
+      client.close();
+    },
+  );
 
   test(name("the admin endpoint tells health and counts what happened"), async () => {
     const gateway = await start(target, [...local, "--admin=127.0.0.1:0", "--log-format=json"].map(String));
@@ -98,10 +125,14 @@ for (const target of programs) {
   });
 
   test(name("users: the hashed password works, a wrong one does not, and neither is ever in the log"), async () => {
-    const { code, stdout } = await run(target, ["hash-password", "ann"], "open sesame\n");
-    assert.equal(code, 0);
-    const file = join(folder, "users");
-    writeFileSync(file, `# users\n\n${stdout}`);
+    const file = join(folder, `users-${target.name.replaceAll("/", "-")}`);
+    const made = await run(target, ["hash-password", "ann", `--into=${file}`], "open sesame\n");
+    assert.deepEqual(made, { code: 0, stdout: "", stderr: "" });
+    assert.equal(statSync(file).mode & 0o777, 0o600, "a shell's >> would have made it 0644");
+    chmodSync(file, 0o640);
+    assert.equal((await run(target, ["hash-password", "bert", `--into=${file}`], "open sesame\n")).code, 0);
+    assert.equal(statSync(file).mode & 0o777, 0o640, "a file that is there stays as it is");
+    assert.match((await run(target, ["hash-password", "ann"], "open sesame\n")).stdout, /^ann:\S+\n$/);
     const gateway = await start(target, [...local, "--admin=off", `--users-file=${file}`, "--user=bob:hunter22"]);
     assert.match(gateway.output(), /methods=.?username\/password/);
     for (
@@ -124,7 +155,7 @@ for (const target of programs) {
     }
     await gateway.stop();
     assert.match(gateway.output(), /user=eve .*end=authentication-failed/);
-    assert.doesNotMatch(gateway.output(), /sesame|hunter22|swordfish/);
+    assert.doesNotMatch(gateway.output(), /sesame|hunter22|swordfish|every user of this machine can read/);
   });
 }
 

@@ -101,7 +101,10 @@ for (const target of targets) {
     await wrong(toml("max_sessions = 0"), "line 2: max_sessions");
     await wrong(toml("colour = 1"), "colour");
     await wrong(toml('log_level = "debug"'), "Cannot change log_level: that needs a restart");
-    await wrong(toml("", `, "127.0.0.1:${taken}"`), `Cannot listen on 127.0.0.1:${taken}`);
+    await wrong(
+      toml("", `, "127.0.0.1:${taken}"`),
+      `Cannot listen for --listen on 127.0.0.1:${taken}: the port is taken`,
+    );
     await wrong(toml(`users_file = "missing"`), "missing");
     await reload(toml("max_sessions = 9"), "info reloaded");
     echo.close();

@@ -122,6 +122,20 @@ for (const target of programs) {
     const { code, stderr } = await runs(target, ["check", orphan]);
     assert.deepEqual([code, stderr], [2, `gate46: Cannot read ${join(folder, "nowhere")}: ENOENT\n`]);
     assert.equal((await runs(target, ["check", join(folder, "none.toml")])).code, 2);
+    for (const [engine, exit] of [["portable", 2], ["auto", 1]] as const) {
+      const device = written(
+        "device.toml",
+        `engine = "${engine}"\ninterface = "nope0"\nlisten = "127.0.0.1:0"\nadmin = "off"\n`,
+      );
+      for (const args of [["check", device], ["--config", device]]) {
+        const { code, stderr } = await run(target, args);
+        assert.equal(code, exit);
+        assert.match(
+          stderr,
+          /gate46: Cannot (dial with --interface nope0: ENODEV|use --interface: only the Linux engine)/,
+        );
+      }
+    }
     const portable = written("portable.toml", 'engine = "portable"\nworkers = 2\n');
     assert.deepEqual(await runs(target, ["check", portable]), {
       code: 2,
@@ -196,7 +210,7 @@ for (const target of programs) {
     for (const args of [["conect", "192.0.2.1:1"], ["connect", "192.0.2.1"], ["connect", "127.1:80"]]) {
       const { code, stderr } = await ask("--user=ann", ...args);
       assert.equal(code, 2);
-      assert.match(stderr, /^gate46: Cannot explain '.*\n$/);
+      assert.match(stderr, /^gate46: Cannot explain:? '.*\n$/);
     }
   });
 }

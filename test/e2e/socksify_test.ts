@@ -48,7 +48,7 @@ const runtimes = ([
 function run(command: readonly string[], env: Record<string, string> = {}) {
   const via = `socks5://ann:p%40w@${address.gwC4}:1080`;
   return shell(["timeout", "60", ...network!.in("c4"), ...command], "", {
-    GATE46_VIA: via,
+    GATE46_SOCKSIFY_VIA: via,
     NODE_EXTRA_CA_CERTS: authority,
     DENO_CERT: authority,
     NO_COLOR: "1",
@@ -296,17 +296,17 @@ for (const { name, command } of runtimes) {
     const second = await start(source, flags, network!.in("s6"));
     try {
       const via = `socks5://ann:p%40w@${address.gwC4}:1080, socks5://[${address.s6}]:1080`;
-      const { stdout, stderr } = await run([...command, join(programs, "chain.mjs")], { GATE46_VIA: via });
+      const { stdout, stderr } = await run([...command, join(programs, "chain.mjs")], { GATE46_SOCKSIFY_VIA: via });
       assert.equal(stdout, "http: GET http://inner.test/chain 0\nudp: datagram\n", stderr);
     } finally {
       await second.stop();
     }
   });
 
-  test(`socksify, ${name}: what GATE46_DIRECT names goes directly`, { skip: skip || absent }, async () => {
+  test(`socksify, ${name}: what GATE46_SOCKSIFY_DIRECT names goes directly`, { skip: skip || absent }, async () => {
     await setUp();
     const { stdout, stderr } = await run([...command, join(programs, "direct.mjs")], {
-      GATE46_DIRECT: `.direct.test, ${address.gwC4}/32`,
+      GATE46_SOCKSIFY_DIRECT: `.direct.test, ${address.gwC4}/32`,
     });
     assert.equal(stdout, `ENOTFOUND\nECONNREFUSED\ntrue\n`, stderr);
   });
@@ -317,8 +317,8 @@ for (const { name, command } of runtimes) {
     await setUp();
     for (const [via, direct, message] of wrongSettings) {
       const { code, stdout, stderr } = await run([...command, join(programs, "fetch.mjs")], {
-        GATE46_VIA: via,
-        GATE46_DIRECT: direct,
+        GATE46_SOCKSIFY_VIA: via,
+        GATE46_SOCKSIFY_DIRECT: direct,
       });
       assert.equal(stdout, "");
       assert.notEqual(code, 0);
@@ -329,10 +329,10 @@ for (const { name, command } of runtimes) {
 }
 
 const wrongSettings = [
-  ["", "", /Cannot socksify: GATE46_VIA: Cannot go through no gateway/],
-  ["ftp://ann:secret@192.0.2.1", "", /Cannot socksify: GATE46_VIA: .*gateway 1: it is of the scheme 'ftp:'/],
-  ["socks5://192.0.2.1,socks5://ann:secret@", "", /GATE46_VIA: .*gateway 2: it is no upstream/],
-  ["socks5://192.0.2.1", "10.0.0.1/8", /GATE46_DIRECT: '10\.0\.0\.1\/8' is no name, address or prefix/],
+  ["", "", /Cannot socksify: GATE46_SOCKSIFY_VIA: Cannot go through no gateway/],
+  ["ftp://ann:secret@192.0.2.1", "", /Cannot socksify: GATE46_SOCKSIFY_VIA: .*gateway 1: it is of the scheme 'ftp:'/],
+  ["socks5://192.0.2.1,socks5://ann:secret@", "", /GATE46_SOCKSIFY_VIA: .*gateway 2: it is no upstream/],
+  ["socks5://192.0.2.1", "10.0.0.1/8", /GATE46_SOCKSIFY_DIRECT: '10\.0\.0\.1\/8' is no name, address or prefix/],
 ] as const;
 
 for (

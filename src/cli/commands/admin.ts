@@ -8,6 +8,8 @@ import { type Answer, askAdmin } from "./admin_request.ts";
 import { loadConfig } from "../files/config_file.ts";
 import { print } from "../print.ts";
 
+const wantsToken = "it wants the token; say --admin-token-file, as the gateway was told";
+
 /** `gate46 healthcheck`: for where there is neither a shell nor curl. Resolves with the exit code. */
 export async function healthcheck(flags: RawOptions): Promise<number> {
   const { ready, state, sessions, parts } = parsed<Health>(await ask(flags, "GET", "/readyz"), "parts");
@@ -47,15 +49,20 @@ export async function sessionsCommand(
   return 0;
 }
 
+/** An answer, and whether a token came with the question. */
+interface Asked extends Answer {
+  readonly knocked: boolean;
+}
+
 /** Asks the program that is started with the same flags, variables and file. */
-async function ask(flags: RawOptions, method: string, path: string): Promise<Answer> {
+async function ask(flags: RawOptions, method: string, path: string): Promise<Asked> {
   const { config: { admin, adminTokenFile } } = await loadConfig(flags);
   if (!admin) throw new ConfigError("Cannot ask: --admin is off");
   const token = readAdminToken(adminTokenFile);
   let failure: unknown;
   for (const host of locally(admin.host)) {
     try {
-      return await askAdmin({ ...admin, host }, method, path, token);
+      return { ...await askAdmin({ ...admin, host }, method, path, token), knocked: token !== undefined };
     } catch (error) {
       failure = error;
     }
@@ -69,9 +76,11 @@ function locally(host: string): readonly string[] {
   return [host === "0.0.0.0" ? "127.0.0.1" : host];
 }
 
-function checked<T>(answer: Answer, field: keyof T): T {
-  const { status } = answer;
-  if (status === 401) throw new NetError("other", "Cannot do that: --admin-token-file has another token");
+function checked<T>(answer: Asked, field: keyof T): T {
+  const { status, knocked } = answer;
+  if (status === 401) {
+    throw new NetError("other", `Cannot do that: ${knocked ? "--admin-token-file has another token" : wantsToken}`);
+  }
   if (status < 300) return parsed<T>(answer, field);
   throw new NetError("other", parsed<{ readonly error: string }>(answer, "error").error);
 }

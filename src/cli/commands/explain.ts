@@ -1,21 +1,20 @@
 import type { Config } from "../../config/config.ts";
-import { ConfigError } from "../../config/error.ts";
+import { ConfigError, WrongValue } from "../../config/error.ts";
 import type { RawOptions } from "../../config/source.ts";
-import { withoutPassword } from "../../config/values.ts";
-import { type Candidate, candidates } from "../../gateway/candidates.ts";
-import type { Asker, Verdict } from "../../gateway/rules/rule.ts";
-import { type Judge, Ruleset } from "../../gateway/ruleset.ts";
+import { parseTarget } from "../../config/values.ts";
+import type { Asker } from "../../gateway/rules/rule.ts";
+import { Ruleset } from "../../gateway/ruleset.ts";
 import { interfaceAddrs } from "../../net/interfaces.ts";
 import { systemResolver } from "../../dns/system.ts";
 import { systemClock } from "../../net/clock.ts";
 import { openNet } from "../../net/mod.ts";
-import { type Address, addressText, ipAddress, isUnspecified, nameAddress, parseIp } from "../../protocol/address.ts";
-import { AddressType, Command, commandName } from "../../protocol/codes.ts";
-import { ProtocolError } from "../../protocol/errors.ts";
+import { type Address, addressText, ipAddress, parseIp } from "../../protocol/address.ts";
+import { Command, commandName } from "../../protocol/codes.ts";
 import { loadConfig } from "../files/config_file.ts";
 import { type Naming, openNaming } from "../service/names.ts";
 import { print } from "../print.ts";
 import { loadUsers } from "../files/users_file.ts";
+import { foretell } from "./foretell.ts";
 
 /** What `gate46 explain` is told beside the options that are anyone's. */
 export interface ExplainFlags {
@@ -42,44 +41,18 @@ export async function explain(
     `${commandName(command)} ${addressText(destination)} from ${from.host}${user === undefined ? "" : ` as ${user}`}`,
   );
   const turnedAway = await whyTurnedAway(config, from, user);
-  if (turnedAway) return deny(turnedAway);
+  if (turnedAway) {
+    say(`deny: ${turnedAway}`);
+    return 1;
+  }
   const naming = openNaming(config, { net: await openNet(), clock: systemClock, system: systemResolver() });
   await naming.nat64?.discover();
   try {
-    return await judge(
-      rulesetOf(config, naming).judgeFor({ client: from, username: user, command }),
-      destination,
-      naming,
-    );
+    const judge = rulesetOf(config, naming).judgeFor({ client: from, username: user, command });
+    return await foretell({ ...naming, judge, settings: config.gateway, say }, command, destination) ? 0 : 1;
   } finally {
     naming.close();
   }
-}
-
-async function judge(judge: Judge, destination: Address, { resolver, nat64 }: Naming): Promise<number> {
-  const refused = judge.command();
-  if (refused) return deny(`${refused.rule}, wherever it goes`);
-  if (isUnspecified(destination.host)) {
-    say("allow: each peer is judged when it comes");
-    return 0;
-  }
-  const named = destination.type === AddressType.DomainName;
-  const early = named ? judge.name(destination.host, destination.port) : undefined;
-  if (early?.allowed === false) return deny(`${early.rule}, before the name is resolved`);
-  if (early) {
-    say(`allow: ${reason(early)}, where the name is resolved`);
-    return 0;
-  }
-  const hosts = named ? await resolver.resolve(destination.host) : [destination.host];
-  const all = candidates(judge, destination, hosts);
-  const widest = Math.max(...all.map(({ address }) => addressText(address).length));
-  for (const [i, one] of all.entries()) {
-    const way = one.verdict.allowed && nat64 ? await nat64.way(one.address) : one.address;
-    say(
-      line(one, i, widest) + (way.host === one.address.host ? "" : `, by ${addressText(way)}`),
-    );
-  }
-  return all.some(({ verdict }) => verdict.allowed) ? 0 : 1;
 }
 
 /** Why the client would not come as far as the rules. */
@@ -99,16 +72,6 @@ function rulesetOf({ rules, allow, family, listen, admin }: Config, { nat64 }: N
   return new Ruleset({ rules, allow, family, meant, ownListeners: () => own, localAddrs: interfaceAddrs });
 }
 
-function line({ address, verdict }: Candidate, i: number, width: number): string {
-  const place = verdict.allowed ? `${i + 1}.` : "-";
-  const said = verdict.allowed ? `allow: ${reason(verdict)}` : `deny: ${verdict.rule}`;
-  return `${place.padStart(4)} ${addressText(address).padEnd(width)}  ${said}`;
-}
-
-function reason({ rule, family, via }: Verdict): string {
-  return [rule, ...family ? [family] : [], ...via ? [`via ${via.map(withoutPassword).join(", ")}`] : []].join(", ");
-}
-
 function parseCommand(text: string): Asker["command"] {
   const all = Object.values(Command);
   const found = all.find((one) => commandName(one) === text) ??
@@ -119,22 +82,12 @@ function parseCommand(text: string): Asker["command"] {
 
 /** HOST:PORT, as a client could ask for it. */
 function parseDestination(text: string): Address {
-  const match = /^(.+):(\d{1,5})$/.exec(text);
-  const port = Number(match?.[2]);
-  if (!match || port > 65_535) {
-    throw new ConfigError(`Cannot explain '${text}': no destination (write example.org:443)`);
-  }
   try {
-    return nameAddress(match[1]!, port);
+    return parseTarget(text, 0);
   } catch (error) {
-    if (error instanceof ProtocolError) throw new ConfigError(`Cannot explain '${text}': ${error.message}`);
+    if (error instanceof WrongValue) throw new ConfigError(`Cannot explain: ${error.message}`);
     throw error;
   }
-}
-
-function deny(reason: string): number {
-  say(`deny: ${reason}`);
-  return 1;
 }
 
 function say(line: string): void {

@@ -1,3 +1,4 @@
+import { closeSync, openSync, writeSync } from "node:fs";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
@@ -5,8 +6,11 @@ import { ConfigError } from "../../config/error.ts";
 import { print } from "../print.ts";
 import { usersFileLine } from "../files/users_file.ts";
 
-/** `gate46 hash-password NAME`: reads a password, prints the line for --users-file. */
-export async function hashPasswordCommand(name: string): Promise<void> {
+/** Who may read a file of hashes: a shell's `>>` would let everybody. */
+const OWNER_ONLY = 0o600;
+
+/** `gate46 hash-password NAME`: reads a password, and prints the line for --users-file or appends it to `file`. Rejects with ConfigError. */
+export async function hashPasswordCommand(name: string, file: string | undefined): Promise<void> {
   if (name === "" || /[:\r\n]/.test(name) || name.startsWith("#")) {
     throw new ConfigError(
       `Cannot use the name '${name}': empty, or with ':' or a line end in it, or beginning with '#'`,
@@ -16,7 +20,15 @@ export async function hashPasswordCommand(name: string): Promise<void> {
   if (password.length === 0 || password.length > 255) {
     throw new ConfigError("Cannot hash the password: it has to have 1 to 255 octets");
   }
-  await print(`${await usersFileLine(name, password)}\n`);
+  const line = `${await usersFileLine(name, password)}\n`;
+  if (file === undefined) return await print(line);
+  try {
+    const fd = openSync(file, "a", OWNER_ONLY); // appendFileSync() of Deno changes the mode of a file that is there
+    writeSync(fd, line);
+    closeSync(fd);
+  } catch (error) {
+    throw new ConfigError(`Cannot write ${file}: ${(error as { code?: string }).code}`);
+  }
 }
 
 /** One line of standard input, empty at its end; on a terminal after a prompt, edited but without echo. */

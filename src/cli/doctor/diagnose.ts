@@ -1,10 +1,11 @@
 import type { Config } from "../../config/config.ts";
+import { remarks } from "../../config/remarks.ts";
 import type { Certificate } from "../../admin/certificates.ts";
 import { checkCertificates } from "./certificates.ts";
 import { checkClock } from "./clock.ts";
 import { checkEngine } from "./engine.ts";
 import { checkFamilies } from "./families.ts";
-import type { Finding } from "./finding.ts";
+import { type Finding, findings } from "./finding.ts";
 import type { HostView } from "./host_view.ts";
 import { checkKernel } from "./kernel.ts";
 import { checkLimits } from "./limits.ts";
@@ -37,5 +38,6 @@ export async function diagnose(
     ...checkRights(host, config, secretFiles),
     ...checkCertificates(host, certificates),
     ...checkClock(host),
+    ...remarks(config).map((says) => findings("sense").note(says)),
   ];
 }

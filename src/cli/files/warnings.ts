@@ -1,8 +1,9 @@
 import { type Certificate, expiryWarnings } from "../../admin/certificates.ts";
+import { remarks } from "../../config/remarks.ts";
 import type { LoadedConfig } from "./config_file.ts";
 import { exposedSecrets } from "./secret_files.ts";
 
 /** A line for each thing that is good enough, but should be otherwise. */
 export function warnings(loaded: LoadedConfig, certificates: readonly Certificate[]): readonly string[] {
-  return [...exposedSecrets(loaded), ...expiryWarnings(certificates, Date.now())];
+  return [...remarks(loaded.config), ...exposedSecrets(loaded), ...expiryWarnings(certificates, Date.now())];
 }

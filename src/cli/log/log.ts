@@ -95,6 +95,7 @@ function eventLog(
     return sampling.takes(kind, client ? household(client.host) : "");
   };
   const sessionClosed = (session: SessionRecord) => {
+    if (isProbe(session)) return log.debug("probe", sessionFields(session, naming));
     if (!saySession || logSessions === "off") return;
     const ordinary = session.reply === Reply.Succeeded;
     if (ordinary && logSessions === "failed") return;
@@ -158,6 +159,11 @@ function eventLog(
     }
   };
   return { listener, end: () => sampling.end() };
+}
+
+/** A gateway before this one, or a balancer, that looked whether it is let in: nobody was served, and nobody gave up. */
+function isProbe({ method, command, end }: SessionRecord): boolean {
+  return method !== undefined && command === undefined && end === "client-left";
 }
 
 /** Written for speed: a busy gateway makes thousands of these a second. */

@@ -33,7 +33,7 @@ export async function startAdmin(
   };
   const otherwise = addr.host === "::" ? { host: "0.0.0.0", port: addr.port } : undefined;
   const spec = { addr, optional: false, ...otherwise && { otherwise } };
-  const server = (await listenAs(spec, (addr) => serveHttp(addr, { fetch, mode })))!;
+  const server = (await listenAs("--admin", spec, (addr) => serveHttp(addr, { fetch, mode })))!;
   log.info(`admin on ${addressText(server.addr)}`);
   return { addr: server.addr, close: server.close };
 }

@@ -16,7 +16,8 @@ import { startLocalService } from "../service/local_service.ts";
 import { log, seconds, startLog, stopLog } from "../log/log.ts";
 import { type Holding, Reload, warnOf } from "./reload.ts";
 import { Running } from "./running.ts";
-import { refuseSocketOptions } from "../service/socket_options.ts";
+import { stopSignals } from "./stop_signals.ts";
+import { checkSocketOptions, refuseSocketOptions } from "../service/socket_options.ts";
 import { Systemd } from "../systemd/systemd.ts";
 import { hasteOf, wallClock } from "../service/wall_clock.ts";
 import { startThreadedService } from "../workers/threaded_service.ts";
@@ -111,22 +112,17 @@ async function kernelFor(config: Config): Promise<Libc | undefined> {
   if (!libc && config.engine === "linux") {
     throw new NetError("other", "Cannot use --engine linux: this is no Linux, or libc cannot be called from here");
   }
+  if (libc) checkSocketOptions(libc, config);
   return libc;
 }
 
-/** SIGTERM and SIGINT have it drain, and end at once when they come again; SIGHUP has it reload, SIGUSR2 hand over. */
+/** SIGTERM and SIGINT have it drain, and end at once when they come again later; SIGHUP has it reload, SIGUSR2 hand over. */
 function listenToSignals(running: Running): void {
-  let stopping = false;
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    process.on(signal, () => {
-      if (stopping) {
-        stopLog();
-        process.exit(1); // whoever sends it again does not want to wait
-      }
-      stopping = true;
-      running.drain();
-    });
-  }
+  const stop = stopSignals(systemClock, () => running.drain(), () => {
+    stopLog();
+    process.exit(1); // whoever sends it again does not want to wait
+  });
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, stop);
   if (process.platform === "win32") return; // which has none of these
   process.on("SIGHUP", () => void running.reload());
   process.on("SIGUSR2", () => running.handOver());

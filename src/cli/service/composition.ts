@@ -5,6 +5,7 @@ import type { Counters } from "../../gateway/limits/counters.ts";
 import type { Authenticator } from "../../gateway/methods.ts";
 import type { PathMemory } from "../../gateway/path_memory.ts";
 import { Ruleset } from "../../gateway/ruleset.ts";
+import type { ProbeTurns } from "../../gateway/upstreams/probe_turns.ts";
 import { Upstreams } from "../../gateway/upstreams/upstreams.ts";
 import type { Clock } from "../../net/clock.ts";
 import type { Net, SocketAddr } from "../../net/socket.ts";
@@ -23,6 +24,7 @@ export interface Parts {
   readonly emit: Emit;
   readonly counters?: Counters;
   readonly paths?: PathMemory;
+  readonly probeTurns?: ProbeTurns;
 }
 
 /** What a configuration means to a gateway. */

@@ -1,10 +1,15 @@
 import type { ListenSpec } from "../../config/listen.ts";
-import { NetError } from "../../net/error.ts";
+import { NetError, type NetErrorKind } from "../../net/error.ts";
 import type { SocketAddr } from "../../net/socket.ts";
+import { addressText } from "../../protocol/address.ts";
 import { log } from "../log/log.ts";
 
-/** Listens as `spec` wants it by `listen`; undefined where it may be left out. Rejects with NetError. */
+/** What has the program listen, for who reads why it cannot. */
+export type ListeningFlag = "--listen" | "--admin";
+
+/** Listens as `spec` of `flag` wants it by `listen`; undefined where it may be left out. Rejects with NetError. */
 export async function listenAs<T>(
+  flag: ListeningFlag,
   { addr, otherwise, optional }: ListenSpec,
   listen: (addr: SocketAddr) => T | Promise<T>,
 ): Promise<T | undefined> {
@@ -13,9 +18,28 @@ export async function listenAs<T>(
   } catch (error) {
     const missing = error instanceof NetError &&
       (error.kind === "address-not-available" || error.kind === "family-not-supported");
-    if (missing && otherwise) return await listen(otherwise);
-    if (!missing || !optional) throw error;
+    if (missing && otherwise) return await listenAs(flag, { addr: otherwise, optional: false }, listen);
+    if (!missing || !optional) throw told(flag, addr, error);
     log.warning(`not listening: ${error.message}`);
     return undefined;
   }
+}
+
+const words: Partial<Record<NetErrorKind, string>> = {
+  "address-in-use": "the port is taken",
+  "address-not-available": "this host has no such address",
+  "family-not-supported": "this host has no such address",
+  "permission-denied": "this user may not",
+};
+
+function told(flag: ListeningFlag, addr: SocketAddr, error: unknown): unknown {
+  if (!(error instanceof NetError)) return error;
+  const { kind, message } = error;
+  const where = addressText(addr), front = `Cannot listen on ${where}: `;
+  const state = message.startsWith(front) ? message.slice(front.length) : message;
+  const taken = kind === "address-in-use";
+  const word = taken && addr.unix !== undefined ? "another program listens there" : words[kind];
+  const said = word === undefined ? state : `${word} (${state})`;
+  const advice = taken ? `; choose another${flag === "--admin" ? ", or --admin off" : ""}` : "";
+  return new NetError(kind, `Cannot listen for ${flag} on ${where}: ${said}${advice}`, { cause: error });
 }

@@ -108,6 +108,6 @@ async function listenAll(config: Config, gateway: Pick<Opening, "listen">): Prom
   refuseSystemd(config);
   const { listen, unixMode: mode } = config;
   for (const spec of listen) {
-    await listenAs(spec, (addr) => gateway.listen(addr, { mode, tls: spec.tls }));
+    await listenAs("--listen", spec, (addr) => gateway.listen(addr, { mode, tls: spec.tls }));
   }
 }

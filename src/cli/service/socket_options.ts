@@ -1,6 +1,12 @@
 import type { Config } from "../../config/config.ts";
+import { NetError } from "../../net/error.ts";
+import { errnoError } from "../../net/linux/errno.ts";
+import { family } from "../../net/linux/sockaddr.ts";
+import { setOutgoing } from "../../net/linux/tcp_dial.ts";
+import type { Libc } from "../../net/linux/libc.ts";
+import { SOCK_CLOEXEC, SOCK_STREAM } from "../../net/linux/abi.ts";
 import { ConfigError } from "../../config/error.ts";
-import { flagName } from "../../config/options.ts";
+import { flagName, type OptionKey } from "../../config/options.ts";
 import type { SocketOptions } from "../../net/linux/engine.ts";
 
 /** What the configuration wants of every socket of the Linux engine. */
@@ -13,6 +19,34 @@ export function socketOptions(
     ...device !== undefined && { device },
     ...userTimeoutMs !== undefined && { userTimeoutMs },
   };
+}
+
+/** What the kernel may refuse of all that is dialled, and what is to be said of it. */
+const refusable = [
+  ["mark", "this user may not: it needs CAP_NET_ADMIN"],
+  ["interface", "this host has none of that name, or this user may not"],
+] as const;
+
+/**
+ * Throws NetError where the kernel refuses what every session would need; `keys` are those that are tried, on a socket that
+ * goes nowhere.
+ */
+export function checkSocketOptions(
+  libc: Libc,
+  config: Config,
+  keys: readonly OptionKey[] = ["mark", "interface"],
+): void {
+  for (const [key, state] of refusable) {
+    if (config[key] === undefined || !keys.includes(key)) continue;
+    const fd = libc.socket(family("0.0.0.0"), SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return; // who listens says why
+    const options = socketOptions({ ...config, mark: undefined, interface: undefined, [key]: config[key] });
+    const errno = setOutgoing({ libc, options }, fd);
+    libc.close(fd);
+    if (errno === undefined) continue;
+    const { kind, message } = errnoError(errno, `dial with`, `${flagName(key)} ${config[key]}`);
+    throw new NetError(kind, `${message} (${state})`);
+  }
 }
 
 /** Throws ConfigError where something is asked for that only the Linux engine can do. */

@@ -45,7 +45,7 @@ export class ClaimedPorts {
       for (const spec of config.listen) {
         const secures = (key: string) => void (spec.tls && tls.add(key));
         if (spec.systemd === undefined) {
-          await listenAs(spec, async (addr) => {
+          await listenAs("--listen", spec, async (addr) => {
             await claimOne(addr);
             secures(addressText(addr));
           });

@@ -3,6 +3,7 @@ import { systemResolver } from "../../dns/system.ts";
 import type { Emit } from "../../events.ts";
 import { offeredMethods } from "../../gateway/methods.ts";
 import { Users } from "../../gateway/users.ts";
+import { ProbeTurns } from "../../gateway/upstreams/probe_turns.ts";
 import type { Libc } from "../../net/linux/libc.ts";
 import { systemClock } from "../../net/clock.ts";
 import { openNet } from "../../net/mod.ts";
@@ -53,7 +54,13 @@ export async function startThreadedService(
       source = await openTlsSource(tls);
       claim = await ports.claim(config, shared);
       await use({
-        setup: { config: text, listen: claim.listen, otherListeners, countedUsers: countedUsers(wanted) },
+        setup: {
+          config: text,
+          listen: claim.listen,
+          otherListeners,
+          countedUsers: countedUsers(wanted),
+          probes: ProbeTurns.memory(),
+        },
         naming: { ...naming, close },
         source,
         authenticator,

@@ -13,6 +13,7 @@ import { Gateway } from "../../gateway/gateway.ts";
 import { Counters } from "../../gateway/limits/counters.ts";
 import type { Authenticator } from "../../gateway/methods.ts";
 import { PathMemory } from "../../gateway/path_memory.ts";
+import { ProbeTurns } from "../../gateway/upstreams/probe_turns.ts";
 import { KnownPasswords } from "../../gateway/users.ts";
 import { netError } from "../../net/error.ts";
 import { DescriptorOwners } from "../../net/linux/descriptor_owners.ts";
@@ -95,7 +96,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
   const net = linuxNet(engine);
   const departures = new Departures();
   let lastTls = 0;
-  const compose = ({ generation, asksForPasswords, otherListeners, countedUsers }: Setup, config: Config) => {
+  const compose = ({ generation, asksForPasswords, otherListeners, countedUsers, probes }: Setup, config: Config) => {
     metrics.nameUsers(countedUsers);
     const asking = (question: Asking, memory?: ArrayBuffer[]) => exchange.ask({ ...question, generation }, memory);
     const system = resolveByLookup(
@@ -124,6 +125,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
         emit,
         counters,
         paths,
+        probeTurns: new ProbeTurns(probes),
       }),
     };
   };

@@ -33,6 +33,8 @@ export interface Setup {
   /** Listeners of the program that are not the gateway's. */
   readonly otherListeners: readonly SocketAddr[];
   readonly asksForPasswords: boolean;
+  /** Which worker probes which upstream. */
+  readonly probes: SharedArrayBuffer;
   /** Whom metrics call by their names. */
   readonly countedUsers?: readonly string[] | undefined;
 }

@@ -60,11 +60,21 @@ export class Chain {
 
   /** Many sessions may find out at the same time: they count once. */
   failed(now: number, detail: string): void {
-    if (now >= this.#retryAt) {
-      this.#retryAt = now + Math.min(FIRST_BACK_OFF_MS * 2 ** this.#failures, LAST_BACK_OFF_MS);
-      this.#failures++;
-    }
+    this.#backOff(now);
     if (this.#up !== false) this.#told({ chain: this.text, up: false, detail });
     this.#up = false;
+  }
+
+  /** Another thread's probe took so long, or failed, where undefined: then that thread has told why. */
+  heard(now: number, latencyMs: number | undefined): void {
+    if (latencyMs !== undefined) return this.works(latencyMs);
+    this.#backOff(now);
+    this.#up = false;
+  }
+
+  #backOff(now: number): void {
+    if (now < this.#retryAt) return;
+    this.#retryAt = now + Math.min(FIRST_BACK_OFF_MS * 2 ** this.#failures, LAST_BACK_OFF_MS);
+    this.#failures++;
   }
 }

@@ -3,6 +3,10 @@ import type { Clock } from "../../net/clock.ts";
 import { Cut } from "../../net/cut.ts";
 import type { Limits } from "../../sockslib/limits.ts";
 import type { Chain } from "./chain.ts";
+import type { ProbeTurns } from "./probe_turns.ts";
+
+/** How often a thread looks what another's probe has come to, and how long after its deadline one is given up (ms). */
+const LISTEN_MS = 1_000, LEASE_MS = 1_000;
 
 export interface ProbeTimes {
   /** Between two probes of a chain that is up; 0 for none at all. */
@@ -17,14 +21,17 @@ export class Probes {
   readonly #clock: Clock;
   readonly #times: ProbeTimes;
   readonly #probe: Probe;
+  readonly #turns: ProbeTurns | undefined;
   readonly #chains: { readonly chain: Chain; readonly target: Address | undefined }[] = [];
   /** Made when they are to stop; undefined while they do not run. */
   #stop: Cut | undefined;
 
-  constructor(clock: Clock, times: ProbeTimes, probe: Probe) {
+  /** With `turns` where other threads probe the same chains. */
+  constructor(clock: Clock, times: ProbeTimes, probe: Probe, turns?: ProbeTurns) {
     this.#clock = clock;
     this.#times = times;
     this.#probe = probe;
+    this.#turns = turns;
   }
 
   add(chain: Chain, target: Address | undefined): void {
@@ -34,7 +41,7 @@ export class Probes {
   start(): void {
     if (this.#stop || this.#times.intervalMs === 0) return;
     const cut = this.#stop = new Cut();
-    for (const { chain, target } of this.#chains) void this.#run(chain, target, cut);
+    for (const [number, { chain, target }] of this.#chains.entries()) void this.#run(number, chain, target, cut);
   }
 
   stop(): void {
@@ -42,18 +49,33 @@ export class Probes {
     this.#stop = undefined;
   }
 
-  async #run(chain: Chain, target: Address | undefined, cut: Cut): Promise<void> {
+  async #run(number: number, chain: Chain, target: Address | undefined, cut: Cut): Promise<void> {
     const { intervalMs, timeoutMs } = this.#times;
+    const turns = this.#turns;
+    let known = 0n;
     while (!cut.made) {
       const startedAt = this.#clock.now();
+      if (turns?.take(number, startedAt, timeoutMs + LEASE_MS) === false) {
+        const news = turns.news(number, known);
+        if (news) {
+          known = news.number;
+          chain.heard(startedAt, news.latencyMs);
+        }
+        await pause(this.#clock, LISTEN_MS, cut);
+        continue;
+      }
+      let latencyMs;
       try {
         await this.#probe(chain, target, { deadlineMs: timeoutMs, cut });
-        chain.works(this.#clock.now() - startedAt);
+        chain.works(latencyMs = this.#clock.now() - startedAt);
       } catch (error) {
         if (cut.made) return;
         chain.failed(this.#clock.now(), error instanceof Error ? error.message : String(error));
       }
-      await pause(this.#clock, chain.up ? intervalMs : Math.max(chain.retryAt - this.#clock.now(), 1), cut);
+      const now = this.#clock.now();
+      const waitMs = latencyMs === undefined ? Math.max(chain.retryAt - now, 1) : intervalMs;
+      if (turns) known = turns.done(number, now + waitMs, latencyMs);
+      await pause(this.#clock, waitMs, cut);
     }
   }
 }

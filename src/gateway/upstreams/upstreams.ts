@@ -13,6 +13,7 @@ import { closedKind } from "../../protocol/closed_addresses.ts";
 import { isOwnListener, type OwnAddrs } from "../rules/own_listeners.ts";
 import type { Rule } from "../rules/rule.ts";
 import { Chain, type ChainChange } from "./chain.ts";
+import type { ProbeTurns } from "./probe_turns.ts";
 import { Probes, type ProbeTimes } from "./probes.ts";
 import { Route } from "./route.ts";
 import { namedUpstream, type Upstream } from "./upstream.ts";
@@ -22,6 +23,8 @@ export interface UpstreamsOptions extends OwnAddrs, Omit<ChainDialler, "checkHop
   readonly upstreams: readonly Upstream[];
   readonly rules: readonly Rule[];
   readonly probes: ProbeTimes;
+  /** Where other threads have the same upstreams. */
+  readonly probeTurns?: ProbeTurns | undefined;
   readonly emit: Emit;
 }
 
@@ -39,7 +42,12 @@ export class Upstreams {
     this.#options = options;
     const { net, clock, resolver, outgoing, tls, rules, upstreams } = options;
     this.#dialler = { net, clock, resolver, outgoing, tls, checkHop: (addr) => this.#checkHop(addr) };
-    this.#probes = new Probes(clock, options.probes, (chain, target, limits) => this.#probe(chain, target, limits));
+    this.#probes = new Probes(
+      clock,
+      options.probes,
+      (chain, target, limits) => this.#probe(chain, target, limits),
+      options.probeTurns,
+    );
     const known = new Map<string, Route>();
     for (const { via } of rules) {
       if (!via) continue;

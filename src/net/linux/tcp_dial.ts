@@ -85,7 +85,7 @@ export function dialTcp(
 }
 
 /** Sets what the administrator wants of sockets that leave this machine; the errno where the kernel refuses. */
-export function setOutgoing({ libc, options }: Engine, fd: number): number | undefined {
+export function setOutgoing({ libc, options }: Pick<Engine, "libc" | "options">, fd: number): number | undefined {
   const { mark, device, userTimeoutMs } = options;
   if (mark !== undefined && !setOption(libc, fd, SOL_SOCKET, SO_MARK, mark)) return libc.errno();
   if (device !== undefined) {

@@ -13,8 +13,7 @@ import { socksifyNode } from "./node.ts";
 import { readSettings } from "./settings.ts";
 import type { Socksifier } from "./socksifier.ts";
 
-const { GATE46_VIA, GATE46_DIRECT } = process.env;
-const { hops, direct } = readSettings({ GATE46_VIA, GATE46_DIRECT });
+const { hops, direct } = readSettings((name) => process.env[name]);
 const names = new FakeAddresses({ clock: systemClock });
 const destinations = new Destinations(direct, names, hops[0].address);
 const upstream = gatewayUpstream(hops);

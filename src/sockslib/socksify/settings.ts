@@ -7,13 +7,13 @@ export interface Settings {
 }
 
 /**
- * Reads GATE46_VIA, the gateways, nearest first, and GATE46_DIRECT, what goes directly all the same. Throws Error naming
+ * Reads GATE46_SOCKSIFY_VIA, the gateways, nearest first, and GATE46_SOCKSIFY_DIRECT, what goes directly all the same. Throws Error naming
  * the variable, never credentials: a program that was to be socksified must not start without being it.
  */
-export function readSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
+export function readSettings(variable: (name: string) => string | undefined): Settings {
   return {
-    hops: read(environment, "GATE46_VIA", readHops),
-    direct: read(environment, "GATE46_DIRECT", (text) => new Exclusions(text)),
+    hops: read(variable, "VIA", readHops),
+    direct: read(variable, "DIRECT", (text) => new Exclusions(text)),
   };
 }
 
@@ -27,12 +27,17 @@ function readHops(text: string): Settings["hops"] {
 }
 
 function read<T>(
-  environment: Readonly<Record<string, string | undefined>>,
-  name: string,
+  variable: (name: string) => string | undefined,
+  what: "VIA" | "DIRECT",
   parse: (text: string) => T,
 ): T {
+  const name = `GATE46_SOCKSIFY_${what}`, former = `GATE46_${what}`;
+  const text = variable(name);
+  if (text === undefined && variable(former)) { // which is now the gateway's alone, or nobody's
+    throw new Error(`Cannot socksify: ${name} is not set, and ${former} is no longer read for it`);
+  }
   try {
-    return parse(environment[name] ?? "");
+    return parse(text ?? "");
   } catch (error) {
     throw new Error(`Cannot socksify: ${name}: ${(error as Error).message}`);
   }

@@ -49,7 +49,7 @@ test("doctor: a host where all is well", async () => {
     "ok engine: linux, on bun 1.4.5 and Linux 6.1.0",
     "ok listen: 127.0.0.1:1080 is free",
     "ok listen: [::1]:1080 is free",
-    "ok admin: 127.0.0.1:9090 is free",
+    "ok admin: 127.0.0.1:10846 is free",
     "ok descriptors: 1048576 may be open: enough for 10000 sessions",
     "ok memory: 7813 MiB of this host: enough for 10000 sessions",
     "ok sysctl: nothing that is too low",
@@ -59,6 +59,12 @@ test("doctor: a host where all is well", async () => {
 
 /** What is otherwise, and what is found that would not be found where all is well. */
 const table: readonly (readonly [name: string, otherwise: Case, ...expected: string[]])[] = [
+  [
+    "an admin endpoint for others, and nobody who may ask it",
+    { flags: { admin: "0.0.0.0:10846" } },
+    "ok admin: 0.0.0.0:10846 is free",
+    "note sense: --admin 0.0.0.0:10846 is for others too, and there is no --admin-token-file: only /healthz and /readyz answer; the page, /metrics and /api are refused",
+  ],
   [
     "certificates that hold",
     { certificates: [certificate("tls-cert", 15), certificate("tls-client-ca", 0.5, 1)] },
@@ -239,16 +245,16 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "a port that another program has",
     {
       host: {
-        cannotListen: ({ port }) => Promise.resolve(port === 9090 ? "address-in-use" : undefined),
+        cannotListen: ({ port }) => Promise.resolve(port === 10846 ? "address-in-use" : undefined),
         holder: () => ({ pid: 7, name: "prometheus" }),
       },
     },
-    "problem admin: 127.0.0.1:9090 is in use by prometheus, process 7 -> another port, or end that program",
+    "problem admin: 127.0.0.1:10846 is in use by prometheus, process 7 -> another port, or end that program",
   ],
   [
     "a port that somebody has",
-    { host: { cannotListen: ({ port }) => Promise.resolve(port === 9090 ? "address-in-use" : undefined) } },
-    "problem admin: 127.0.0.1:9090 is in use -> another port, or end who has it (ss -ltnp)",
+    { host: { cannotListen: ({ port }) => Promise.resolve(port === 10846 ? "address-in-use" : undefined) } },
+    "problem admin: 127.0.0.1:10846 is in use -> another port, or end who has it (ss -ltnp)",
   ],
   [
     "a gateway that runs already",

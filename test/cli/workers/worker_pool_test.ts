@@ -9,6 +9,7 @@ import type { SessionView } from "../../../src/admin/status.ts";
 import { wallClock } from "../../../src/cli/service/wall_clock.ts";
 import { type Provision, WorkerPool } from "../../../src/cli/workers/worker_pool.ts";
 import type { Event } from "../../../src/events.ts";
+import { ProbeTurns } from "../../../src/gateway/upstreams/probe_turns.ts";
 import type { Libc } from "../../../src/net/linux/libc.ts";
 import { type ClaimedPort, claimPort } from "../../../src/net/linux/tcp_listener.ts";
 import { claimUnix } from "../../../src/net/linux/unix_listener.ts";
@@ -36,6 +37,7 @@ function provision(
 ): Provision {
   return {
     setup: {
+      probes: ProbeTurns.memory(),
       config: { environment: {}, flags: { allow: ["127.0.0.1"], logLevel: "error", ...flags }, secrets: {} },
       listen: [{ addr, descriptor, tls: false }],
       otherListeners: [],

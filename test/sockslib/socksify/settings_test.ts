@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { readSettings } from "../../../src/sockslib/socksify/settings.ts";
+import * as settings from "../../../src/sockslib/socksify/settings.ts";
+
+const readSettings = (environment: Readonly<Record<string, string | undefined>>) =>
+  settings.readSettings((name) => environment[name]);
 
 test("gateways are parted by commas, the nearest first; blanks do not count", () => {
   const { hops, direct } = readSettings({
-    GATE46_VIA: " socks5://ann:p%2Cw@gw.test , http://[2001:db8::1]:3128",
-    GATE46_DIRECT: ".internal.test",
+    GATE46_SOCKSIFY_VIA: " socks5://ann:p%2Cw@gw.test , http://[2001:db8::1]:3128",
+    GATE46_SOCKSIFY_DIRECT: ".internal.test",
   });
   assert.deepEqual(hops.map(({ protocol, address: { host, port } }) => [protocol, host, port]), [
     ["socks5", "gw.test", 1080],
@@ -18,14 +21,25 @@ test("gateways are parted by commas, the nearest first; blanks do not count", ()
 test("what is missing or wrong is told by the variable and the gateway's number, without credentials", () => {
   for (
     const [via, expected] of [
-      [undefined, /^Error: Cannot socksify: GATE46_VIA: Cannot go through no gateway$/],
+      [undefined, /^Error: Cannot socksify: GATE46_SOCKSIFY_VIA: Cannot go through no gateway$/],
       [" , ", /no gateway/],
-      ["socks5://ok.test,socks5://ann:secret@", /GATE46_VIA: .*gateway 2: it is no upstream (?!.*secret)/],
+      ["socks5://ok.test,socks5://ann:secret@", /GATE46_SOCKSIFY_VIA: .*gateway 2: it is no upstream (?!.*secret)/],
       ["ftp://ann:secret@gw.test", /gateway 1: it is of the scheme 'ftp:'(?!.*secret)/],
     ] as const
   ) {
-    assert.throws(() => readSettings({ GATE46_VIA: via }), expected);
+    assert.throws(() => readSettings({ GATE46_SOCKSIFY_VIA: via }), expected);
   }
-  const settings = { GATE46_VIA: "socks5://gw.test", GATE46_DIRECT: "host:80" };
-  assert.throws(() => readSettings(settings), /^Error: Cannot socksify: GATE46_DIRECT: 'host:80' is no name/);
+  const wrong = { GATE46_SOCKSIFY_VIA: "socks5://gw.test", GATE46_SOCKSIFY_DIRECT: "host:80" };
+  assert.throws(() => readSettings(wrong), /^Error: Cannot socksify: GATE46_SOCKSIFY_DIRECT: 'host:80' is no name/);
+});
+
+test("a variable of the gateway is not taken for one of the program, and is told of where that is missing", () => {
+  const gateway = { GATE46_VIA: "socks5://ann:secret@gw.test" };
+  assert.throws(
+    () => readSettings(gateway),
+    /^Error: Cannot socksify: GATE46_SOCKSIFY_VIA is not set, and GATE46_VIA is no longer read for it$/,
+  );
+  const own = { ...gateway, GATE46_SOCKSIFY_VIA: "socks5://own.test" };
+  assert.equal(readSettings(own).hops[0].address.host, "own.test");
+  assert.throws(() => readSettings({ ...own, GATE46_DIRECT: ".test" }), /GATE46_SOCKSIFY_DIRECT is not set, and/);
 });

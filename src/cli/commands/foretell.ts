@@ -1,0 +1,77 @@
+import { withoutPassword } from "../../config/values.ts";
+import type { Resolver } from "../../dns/resolver.ts";
+import { type Candidate, candidates } from "../../gateway/candidates.ts";
+import type { Nat64 } from "../../gateway/nat64.ts";
+import type { Verdict } from "../../gateway/rules/rule.ts";
+import type { Judge } from "../../gateway/ruleset.ts";
+import type { GatewaySettings } from "../../gateway/settings.ts";
+import { type Address, addressText, isUnspecified } from "../../protocol/address.ts";
+import { AddressType, Command } from "../../protocol/codes.ts";
+
+/** By what a request is judged, and who is told how. */
+export interface Foreteller {
+  readonly judge: Judge;
+  readonly resolver: Resolver;
+  readonly nat64?: Nat64 | undefined;
+  readonly settings: Pick<GatewaySettings, "resolveCommands">;
+  say(line: string): void;
+}
+
+/**
+ * What the gateway would let become of a request, of a datagram where the command is UDP ASSOCIATE: whether anything may pass.
+ * It is the judgement of gateway/, in its order, and a test holds the two against each other. Rejects with NetError.
+ */
+export async function foretell(
+  { judge, resolver, nat64, settings, say }: Foreteller,
+  command: Command,
+  destination: Address,
+): Promise<boolean> {
+  const deny = (reason: string) => {
+    say(`deny: ${reason}`);
+    return false;
+  };
+  const named = destination.type === AddressType.DomainName;
+  if ((command === Command.Resolve || command === Command.ResolvePtr) && !settings.resolveCommands) {
+    return deny("the command is not served without --resolve-commands");
+  }
+  const refused = judge.command();
+  if (refused) return deny(`${refused.rule}, wherever it goes`);
+  if (command === Command.ResolvePtr && named) return deny("a name, not an address");
+  if (isForAnyone(command, destination)) {
+    const onward = judge.anywhere();
+    say(onward ? `allow: ${reason(onward)}` : "allow: each peer is judged when it comes");
+    return true;
+  }
+  const early = named ? judge.name(destination.host, destination.port) : undefined;
+  if (early?.allowed === false) return deny(`${early.rule}, before the name is resolved`);
+  const goesNowhere = command === Command.UdpAssociate && destination.port === 0;
+  if (early && !goesNowhere) {
+    say(`allow: ${reason(early)}, where the name is resolved`);
+    return true;
+  }
+  const hosts = named && !early ? await resolver.resolve(destination.host) : [destination.host];
+  if (goesNowhere) return deny("port 0");
+  const all = candidates(judge, destination, hosts);
+  const widest = Math.max(...all.map(({ address }) => addressText(address).length));
+  for (const [i, one] of all.entries()) {
+    const way = one.verdict.allowed && nat64 ? await nat64.way(one.address) : one.address;
+    say(line(one, i, widest) + (way.host === one.address.host ? "" : `, by ${addressText(way)}`));
+  }
+  return all.some(({ verdict }) => verdict.allowed);
+}
+
+/** BIND for any peer, and an association, whose client does not know where it will send from. CONNECT goes to an address. */
+function isForAnyone(command: Command, { host, port }: Address): boolean {
+  if (!isUnspecified(host)) return false;
+  return command === Command.Bind || (command === Command.UdpAssociate && port === 0);
+}
+
+function line({ address, verdict }: Candidate, i: number, width: number): string {
+  const place = verdict.allowed ? `${i + 1}.` : "-";
+  const said = verdict.allowed ? `allow: ${reason(verdict)}` : `deny: ${verdict.rule}`;
+  return `${place.padStart(4)} ${addressText(address).padEnd(width)}  ${said}`;
+}
+
+function reason({ rule, family, via }: Verdict): string {
+  return [rule, ...family ? [family] : [], ...via ? [`via ${via.map(withoutPassword).join(", ")}`] : []].join(", ");
+}

@@ -1,0 +1,22 @@
+import { addressText } from "../protocol/address.ts";
+import type { Config } from "./config.ts";
+import { isLoopback } from "./listen.ts";
+
+/** A line for each thing in a configuration that holds, but is hardly meant so. */
+export function remarks({ admin, adminTokenFile, rules, users, usersFile }: Config): readonly string[] {
+  const said: string[] = [];
+  if (admin && admin.unix === undefined && !isLoopback(admin.host) && adminTokenFile === undefined) {
+    said.push(
+      `--admin ${
+        addressText(admin)
+      } is for others too, and there is no --admin-token-file: only /healthz and /readyz ` +
+        "answer; the page, /metrics and /api are refused",
+    );
+  }
+  if (users.length === 0 && usersFile === undefined) {
+    for (const { name } of rules.filter(({ users }) => users)) {
+      said.push(`${name} never fits: it has users, and nobody is asked for a name (users_file, [[users]] or --user)`);
+    }
+  }
+  return said;
+}

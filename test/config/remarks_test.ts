@@ -1,0 +1,29 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseConfig, readConfig } from "../../src/config/config.ts";
+import { readFile } from "../../src/config/file.ts";
+import { remarks } from "../../src/config/remarks.ts";
+
+const said = (toml: string) => remarks(readConfig({ file: readFile(toml, "f", (path) => path) }).config);
+
+test("an admin endpoint that others reach, and that refuses them all for want of a token, is told of", () => {
+  for (const admin of ["0.0.0.0:10846", ":10846", "192.0.2.1:80"]) {
+    assert.match(
+      remarks(parseConfig({ admin }))[0]!,
+      /^--admin \S+ is for others too, and there is no --admin-token-file/,
+    );
+    assert.deepEqual(remarks(parseConfig({ admin, adminTokenFile: "token" })), []);
+  }
+  for (const admin of ["127.0.0.1:10846", "[::1]:10846", "unix:/run/a.sock", "off"]) {
+    assert.deepEqual(remarks(parseConfig({ admin })), [], admin);
+  }
+});
+
+test("a rule for users is told of where nobody is asked who they are", () => {
+  const rules = '[[rules]]\naction = "allow"\n[[rules]]\nname = "x"\naction = "allow"\nusers = "ann"\n';
+  assert.deepEqual(said(rules), [
+    "rules[1] 'x' never fits: it has users, and nobody is asked for a name (users_file, [[users]] or --user)",
+  ]);
+  assert.deepEqual(said(`users_file = "users"\n${rules}`), []);
+  assert.deepEqual(said(`${rules}[[users]]\nname = "ann"\npassword = "pw"\n`), []);
+});
