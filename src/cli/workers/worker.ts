@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import { receiveMessageOnPort } from "node:worker_threads";
 import { ActivityLog, isUnwanted } from "../../admin/activity.ts";
 import { Metrics } from "../../admin/metrics.ts";
@@ -10,8 +9,8 @@ import type { Transport } from "../../dns/transport.ts";
 import type { Event } from "../../events.ts";
 import { Gateway } from "../../gateway/gateway.ts";
 import { Counters } from "../../gateway/limits/counters.ts";
-import type { Authenticator } from "../../gateway/methods.ts";
-import { KnownPasswords } from "../../gateway/users.ts";
+import { Failures } from "../../gateway/limits/failures.ts";
+import type { Verdict } from "../../gateway/methods.ts";
 import type { Cut } from "../../net/cut.ts";
 import { netError } from "../../net/error.ts";
 import { DescriptorOwners } from "../../net/linux/descriptor_owners.ts";
@@ -22,6 +21,7 @@ import { giveThreadTo, openKernel } from "../../net/mod.ts";
 import { Departures } from "../../net/tls_socket.ts";
 import { gatewayContext } from "../service/composition.ts";
 import { parseConfigText } from "../files/config_file.ts";
+import { askingUsers } from "./asking_users.ts";
 import { Exchange } from "./exchange.ts";
 import { emittingEar, openNaming } from "../service/names.ts";
 import { lostLogLines, startLog, stopLog } from "../log/log.ts";
@@ -109,6 +109,11 @@ export async function startWorker({ port, number, setup, successors, ...start }:
       close: () => {},
     });
     const naming = openNaming(config, { net, clock, system, overTls, ear });
+    const users = askingUsers(
+      ({ username, password }, client, cut) =>
+        asking({ type: "verify", username, password, client }, [], cut) as Promise<Verdict>,
+      new Failures(counters, clock, config.gateway),
+    );
     return {
       generation,
       naming,
@@ -116,7 +121,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
         net,
         clock,
         naming,
-        authenticator: asksForPasswords ? askingAuthenticator(asking) : undefined,
+        authenticator: asksForPasswords ? users : undefined,
         tls: tlsBy(remoteTls(asking, () => ++lastTls), clock, departures),
         ownListeners: () => [...gateway.addrs, ...otherListeners],
         emit,
@@ -167,18 +172,4 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     return tell({ type: "not-listening", kind, message });
   }
   await giveThreadTo(engine);
-}
-
-/** Passwords are hashed by the main thread, whose runtime has threads for it; those that were good are known here too. */
-function askingAuthenticator(asking: (question: Asking) => Promise<unknown>): Authenticator {
-  const known = new KnownPasswords();
-  return {
-    async verify({ username, password }) {
-      const user = Buffer.from(username).toString("utf8");
-      if (known.has(user, password)) return true;
-      const good = await asking({ type: "verify", username, password }) === true;
-      if (good) known.add(user, password);
-      return good;
-    },
-  };
 }

@@ -72,7 +72,7 @@ export type Question =
     | { readonly type: "reverse"; readonly address: string }
     /** `place` is that of a DNS server in the configuration. */
     | { readonly type: "dns"; readonly place: number; readonly question: DnsQuestion }
-    | { readonly type: "verify"; readonly username: Uint8Array; readonly password: Uint8Array }
+    | { readonly type: "verify"; readonly username: Uint8Array; readonly password: Uint8Array; readonly client: string }
     | TlsQuestion
   );
 

@@ -8,7 +8,7 @@ import type { DnsReply, Question as DnsQuestion } from "../../dns/message.ts";
 import type { Transport } from "../../dns/transport.ts";
 import type { Emit } from "../../events.ts";
 import type { Authenticator } from "../../gateway/methods.ts";
-import { clearRegion, countersMemory } from "../../gateway/limits/counters.ts";
+import { clearRegion } from "../../gateway/limits/counters.ts";
 import { Cut } from "../../net/cut.ts";
 import { NetError, type NetErrorKind } from "../../net/error.ts";
 import { DescriptorOwners } from "../../net/linux/descriptor_owners.ts";
@@ -42,6 +42,8 @@ export interface PoolOptions {
   /** The module that a worker begins with. */
   readonly entry: string | URL;
   readonly count: number;
+  /** Memory for one thread more than there are workers: the main thread counts too. */
+  readonly counters: SharedArrayBuffer;
   readonly emit: Emit;
 }
 
@@ -83,7 +85,6 @@ export class WorkerPool {
   readonly upstreams: UpstreamStates;
   readonly #options: PoolOptions;
   readonly #descriptors = new SharedArrayBuffer(MAX_DESCRIPTORS);
-  readonly #counters: SharedArrayBuffer;
   readonly #sessions: BigInt64Array;
   /** By number; a place is empty while its worker is being replaced. */
   readonly #members: (Member | undefined)[] = [];
@@ -99,7 +100,6 @@ export class WorkerPool {
   private constructor(options: PoolOptions, provision: Provision) {
     this.#options = options;
     this.upstreams = new UpstreamStates(options.emit);
-    this.#counters = countersMemory(options.count, (size) => new SharedArrayBuffer(size));
     this.#sessions = new BigInt64Array(new SharedArrayBuffer(8 * (options.count + 1)));
     this.#current = this.#newGeneration(1, provision);
     this.#generations.set(1, this.#current);
@@ -252,7 +252,7 @@ export class WorkerPool {
       port: port2,
       number,
       descriptors: this.#descriptors,
-      counters: this.#counters,
+      counters: this.#options.counters,
       sessions: this.#sessions.buffer as SharedArrayBuffer,
     };
     const worker = new Worker(entry as string, { workerData, transferList: [port2] });
@@ -322,7 +322,7 @@ export class WorkerPool {
       case "dns":
         return askWithin(DNS_MS, servers[question.place]!, question.question, unwanted);
       case "verify":
-        return authenticator!.verify(question, () => !unwanted.made);
+        return authenticator!.verify(question, question.client, unwanted);
     }
   }
 
@@ -348,7 +348,7 @@ export class WorkerPool {
       owners.remove(fd);
       libc.close(fd);
     }
-    clearRegion(this.#counters, number - 1);
+    clearRegion(this.#options.counters, number - 1);
     const lost = Number(Atomics.exchange(this.#sessions, number, 0n));
     member.exchange.abandon();
     member.desk.abandon();
