@@ -32,8 +32,8 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
     silent,
   ],
   [
-    "src/gateway/users.ts src/gateway/password_hash.ts",
-    "src/gateway/ src/protocol/ node:crypto node:buffer",
+    "src/gateway/users.ts src/gateway/known_passwords.ts src/gateway/password_hash.ts",
+    "src/gateway/ src/protocol/ src/net/error.ts src/net/cut.ts node:crypto node:buffer",
     silent,
   ],
   [

@@ -43,7 +43,7 @@ export interface UpstreamEvent {
   readonly detail?: string;
 }
 
-/** Why a connection was closed before the first octet of its conversation was read. */
+/** Why a connection was closed before the first octet of its conversation was read; of failures, before its password was tried. */
 export type TurnedAway =
   | "client-not-allowed"
   | "too-many-sessions"

@@ -178,10 +178,24 @@ export const options = {
   maxSessions: setting("maxSessions", count({ group: limits, help: "at a time" }, d.maxSessions)),
   maxSessionsPerClient: setting(
     "maxSessionsPerClient",
-    optionalCount({ group: limits, help: "of one IPv4 address or IPv6 /64" }),
+    optionalCount({
+      group: limits,
+      help: "of one IPv4 address or IPv6 /64 (default: a quarter of all, for others than this machine)",
+    }),
   ),
   maxSessionsPerUser: setting("maxSessionsPerUser", optionalCount({ group: limits, help: "of one user" })),
   maxRate: setting("maxRate", optionalCount({ group: limits, help: "new connections a second from one client" })),
+  maxFailures: setting(
+    "maxFailures",
+    count(
+      { group: limits, help: "wrong passwords a minute of one client, until it is only let in as before" },
+      d.maxFailures,
+    ),
+  ),
+  failuresExempt: setting(
+    "failuresExempt",
+    many("PREFIX", parsePrefixValue, { group: limits, help: "but not of clients there, as of a balancer" }),
+  ),
   sessionBandwidth: setting(
     "sessionBandwidth",
     one("SIZE", parseSize, { group: limits, help: "bytes a second of a session each way, as 500k or 10M" }),

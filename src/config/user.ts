@@ -17,8 +17,13 @@ export function parseUser(text: string): ConfiguredUser {
   return { name, password };
 }
 
-/** RFC 1929 s2 has one octet for each length, and none may be 0. Throws WrongValue. */
+/**
+ * RFC 1929 s2 has one octet for each length, and none may be 0. What nobody sees would make two that look like one, and scrypt
+ * takes no notice of octets 0 at an end. Throws WrongValue.
+ */
 export function checkCredential(what: "name" | "password", value: string): void {
   if (value === "") throw new WrongValue(`the ${what} is empty`);
+  if (value.includes("\0")) throw new WrongValue(`there is an octet 0 in the ${what}`);
+  if (what === "name" && value.startsWith("\ufeff")) throw new WrongValue("the name begins with a byte order mark");
   if (new TextEncoder().encode(value).length > 255) throw new WrongValue(`the ${what} is longer than 255 octets`);
 }

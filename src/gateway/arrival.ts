@@ -1,8 +1,8 @@
-import type { Socket, SocketAddr } from "../net/socket.ts";
+import type { AcceptedSocket, SocketAddr } from "../net/socket.ts";
 
 /** A connection that may have a session; limits.leave() is told of its client when it ends. */
 export interface Arrival {
-  readonly socket: Socket;
+  readonly socket: AcceptedSocket;
   readonly client: SocketAddr;
   /** Whether the client speaks TLS. */
   readonly tls: boolean;

@@ -8,10 +8,8 @@ import type { Conversation } from "./conversation.ts";
 import { judgedAddresses } from "./dial.ts";
 import { Onward } from "./onward.ts";
 import { bindWanted } from "./ports.ts";
-import { ReadAhead } from "./read_ahead.ts";
 import { relayWith } from "./relay.ts";
 import { bindThrough } from "./through.ts";
-import { ClientLeft } from "./wire.ts";
 
 /**
  * BIND (RFC 1928 s4; the reverse-channel rendezvous of RFC 3089): listens on the side the peer is on, tells the client
@@ -21,7 +19,7 @@ import { ClientLeft } from "./wire.ts";
 export async function bind(conversation: Conversation, destination: Address): Promise<SessionEnd> {
   let peers: readonly Address[] | undefined;
   try {
-    peers = await expectedPeers(conversation, destination);
+    peers = await conversation.attended(() => expectedPeers(conversation, destination));
   } catch (error) {
     if (error instanceof Onward) return await bindThrough(conversation, error);
     throw error;
@@ -40,14 +38,15 @@ export async function bind(conversation: Conversation, destination: Address): Pr
   try {
     await conversation.succeed(announced(settings, reachable(conversation, listener.addr)));
     client.keepAlive();
-    const ahead = new ReadAhead(client, wire.rest());
-    void ahead.left.then(close);
-    const peer = await acceptPeer(conversation, listener, destination, peers);
+    const peer = await conversation.attended(() => acceptPeer(conversation, listener, destination, peers), true);
     cancel();
     close();
-    if (peer) return await relayWith(conversation, peer, ahead, ipAddress(peer.remoteAddr.host, peer.remoteAddr.port)!);
+    if (peer) {
+      const bound = ipAddress(peer.remoteAddr.host, peer.remoteAddr.port)!;
+      return await relayWith(conversation, peer, client, bound, wire.rest());
+    }
     if (late) throw new NetError("timed-out", `Cannot accept the peer: none came within ${settings.bindMs} ms`);
-    throw new ClientLeft("The client left while BIND waited for its peer");
+    throw new NetError("aborted", "Cannot accept the peer: given up");
   } finally {
     cancel();
     release();

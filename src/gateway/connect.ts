@@ -13,7 +13,7 @@ export async function connect(conversation: Conversation, destination: Address):
   const startedAt = clock.now();
   let remote: Socket;
   try {
-    remote = await dial(conversation, destination, settings.dialMs, cut);
+    remote = await conversation.attended(() => dial(conversation, destination, settings.dialMs, cut));
     record.dialMs = clock.now() - startedAt;
   } catch (error) {
     if (error instanceof Onward) return await connectThrough(conversation, error);

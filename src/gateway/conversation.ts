@@ -1,7 +1,7 @@
 import type { Address } from "../protocol/address.ts";
 import type { SessionEnd, SessionRecord } from "../events.ts";
 import type { Cut } from "../net/cut.ts";
-import type { Socket } from "../net/socket.ts";
+import type { AcceptedSocket } from "../net/socket.ts";
 import type { Dialler } from "./dial.ts";
 import type { Bandwidth } from "./limits/bandwidth.ts";
 import type { GatewaySettings } from "./settings.ts";
@@ -14,12 +14,17 @@ export interface Conversation extends Dialler {
   /** What rules with `via` go through. */
   readonly upstreams?: Upstreams;
   readonly record: SessionRecord;
-  readonly client: Socket;
+  readonly client: AcceptedSocket;
   readonly wire: Wire;
-  /** Aborted when the session is cut from outside: whatever the command holds open is to be closed then. */
+  /** Made when the session is cut from outside: whatever the command holds open is to be closed then. */
   readonly cut: Cut;
   /** Undefined where nothing bounds it. */
   readonly bandwidth: Bandwidth | undefined;
+  /**
+   * What `wait` comes to, which the cut has to end: it is made when the client leaves meanwhile. Who finishes, with something to
+   * relay behind the request, may wait for what comes back, unless it `staysOpen`.
+   */
+  attended<T>(wait: () => Promise<T>, staysOpen?: boolean): Promise<T>;
   /** Sends the reply 00, "succeeded". */
   succeed(bound: Address): Promise<void>;
 }

@@ -1,7 +1,7 @@
 import { parseIp } from "../protocol/address.ts";
 import { decodeProxyHeader } from "../protocol/proxy_header.ts";
 import type { TurnedAway } from "../events.ts";
-import type { Socket, SocketAddr } from "../net/socket.ts";
+import type { AcceptedSocket, Socket, SocketAddr } from "../net/socket.ts";
 import type { Arrival } from "./arrival.ts";
 import type { SessionContext } from "./session.ts";
 import type { ProxySource } from "./settings.ts";
@@ -26,7 +26,7 @@ export class Entrance {
   }
 
   /** Takes a connection that was just accepted, or closes it; `tls`: at a listener whose clients speak that. */
-  take(socket: Socket, tls: boolean): void {
+  take(socket: AcceptedSocket, tls: boolean): void {
     const { proxies } = this.#context().settings;
     if (proxies.length > 0 && isOneOf(proxies, socket.remoteAddr)) void this.#takeFromProxy(socket, tls);
     else this.#admit({ socket, client: socket.remoteAddr, tls, early: undefined });
@@ -47,7 +47,7 @@ export class Entrance {
   }
 
   /** Never rejects. */
-  async #takeFromProxy(socket: Socket, tls: boolean): Promise<void> {
+  async #takeFromProxy(socket: AcceptedSocket, tls: boolean): Promise<void> {
     const context = this.#context();
     const { limits, settings, clock } = context;
     const proxy = socket.remoteAddr;

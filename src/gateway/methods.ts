@@ -5,15 +5,26 @@ import {
   decodeGreeting,
   encodeMethodSelection,
   encodeStatus,
+  usernameText,
 } from "../protocol/negotiation.ts";
+import type { Cut } from "../net/cut.ts";
 import type { Wire } from "./wire.ts";
+
+/** What credentials came to. */
+export interface Verdict {
+  readonly good: boolean;
+  /** How long that they are wrong is to be kept from the client (ms). */
+  readonly waitMs?: number;
+  /** They were not looked at: the client has tried too many. */
+  readonly tooMany?: true;
+}
 
 export interface Authenticator {
   /**
-   * Whether credentials are good. Takes as long for an unknown user as for a wrong password. Where it has to wait for its
-   * turn it asks `isWanted` before it goes to work.
+   * Judges credentials of a client at that address. Takes as long for an unknown user as for a wrong password. Rejects with
+   * NetError: "aborted" by the cut, or "busy".
    */
-  verify(credentials: Credentials, isWanted: () => boolean): Promise<boolean>;
+  verify(credentials: Credentials, client: string, cut: Cut): Promise<Verdict>;
 }
 
 /** What method negotiation came to. */
@@ -26,23 +37,24 @@ export function offeredMethods(authenticator: Authenticator | undefined): readon
   return [authenticator ? Method.UsernamePassword : Method.NoAuthentication];
 }
 
-/** Method selection (RFC 1928 s3) and, where chosen, username/password (RFC 1929). The answer has been sent, after `beforeAnswer`. */
+/**
+ * Method selection (RFC 1928 s3) and, where the method offered is username/password (RFC 1929), what `isGood` says of those.
+ * The answer has been sent.
+ */
 export async function negotiate(
   wire: Wire,
-  authenticator: Authenticator | undefined,
-  isWanted: () => boolean,
-  beforeAnswer: (good: boolean) => Promise<void>,
+  offered: readonly Method[],
+  isGood: (credentials: Credentials) => Promise<boolean>,
 ): Promise<Negotiated> {
   const { methods } = await wire.take(decodeGreeting);
-  const method = offeredMethods(authenticator).find((offered) => methods.includes(offered));
+  const method = offered.find((one) => methods.includes(one));
   await wire.send(encodeMethodSelection(method ?? Method.NoneAcceptable));
   if (method === undefined) return { failed: "no-acceptable-method" };
-  if (!authenticator) return { method };
+  if (method !== Method.UsernamePassword) return { method };
 
   const credentials = await wire.take(decodeCredentials);
-  const username = new TextDecoder().decode(credentials.username);
-  const good = await authenticator.verify(credentials, isWanted);
-  await beforeAnswer(good);
+  const username = usernameText(credentials) ?? "\ufffd"; // which is nobody's
+  const good = await isGood(credentials);
   await wire.send(encodeStatus(good ? 0 : 1));
   return good ? { method, username } : { failed: "authentication-failed", username };
 }

@@ -1,5 +1,8 @@
-import { Buffer } from "node:buffer";
-import { randomBytes, scrypt, timingSafeEqual } from "node:crypto";
+import { Buffer, isUtf8 } from "node:buffer";
+import { randomBytes, scrypt, type ScryptOptions, timingSafeEqual } from "node:crypto";
+
+/** What scrypt takes (PBKDF2-HMAC-SHA-256): longer passwords stand for their digest, and shorter ones are filled up with zeros. */
+const DIGEST_SIZE = 32;
 
 /** What it costs to try a password. */
 export interface HashCost {
@@ -39,6 +42,14 @@ export function costFactor({ logCost, blockSize, parallelization }: HashCost): n
   return 2 ** logCost * blockSize * parallelization;
 }
 
+/**
+ * Whether scrypt tells `password` from every other: not with an octet 0, which may as well not be there, nor where it may be
+ * the digest of one that is longer than a block. Digests are no text but by chance, and passwords are.
+ */
+export function isDistinct(password: Uint8Array): boolean {
+  return !password.includes(0) && (password.length !== DIGEST_SIZE || isUtf8(password));
+}
+
 export async function verifyPassword(password: Uint8Array, expected: PasswordHash): Promise<boolean> {
   return timingSafeEqual(await derive(password, expected), expected.hash);
 }
@@ -63,10 +74,16 @@ export function parseHash(text: string): PasswordHash | undefined {
   return sane ? parsed : undefined;
 }
 
-function derive(password: Uint8Array, { logCost, blockSize, parallelization, salt, hash }: PasswordHash) {
+/** How scrypt is told the cost. */
+export function scryptOptions({ logCost, blockSize, parallelization }: HashCost): ScryptOptions {
   const cost = 2 ** logCost;
-  const options = { N: cost, r: blockSize, p: parallelization, maxmem: 256 * blockSize * (cost + parallelization + 2) };
-  return new Promise<Uint8Array>((resolve, reject) => {
-    scrypt(password, salt, hash.length, options, (error, key) => error ? reject(error) : resolve(key));
+  return { N: cost, r: blockSize, p: parallelization, maxmem: 256 * blockSize * (cost + parallelization + 2) };
+}
+
+function derive(password: Uint8Array, expected: PasswordHash): Promise<Uint8Array> {
+  const { salt, hash } = expected;
+  return new Promise((resolve, reject) => {
+    const done = (error: Error | null, key: Uint8Array) => error ? reject(error) : resolve(key);
+    scrypt(password, salt, hash.length, scryptOptions(expected), done);
   });
 }

@@ -63,7 +63,8 @@ async function asked(
 ): Promise<Address> {
   const { clock, settings, cut } = conversation;
   try {
-    return await withDeadline(clock, settings.dialMs, cut, `resolve ${addressText(destination)}`, ask);
+    const what = `resolve ${addressText(destination)}`;
+    return await conversation.attended(() => withDeadline(clock, settings.dialMs, cut, what, ask));
   } catch (error) {
     if (error instanceof Onward) return await resolveThrough(conversation, error, command);
     const failed = error instanceof NetError && (error.kind === "name-lookup-failed" || error.kind === "timed-out");

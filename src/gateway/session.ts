@@ -1,12 +1,14 @@
 import type { Address } from "../protocol/address.ts";
 import { Command, commandName, Reply } from "../protocol/codes.ts";
 import { ProtocolError } from "../protocol/errors.ts";
+import type { Credentials } from "../protocol/negotiation.ts";
 import { decodeRequest, encodeReply, type Request } from "../protocol/request.ts";
 import { decodeSocks4Request, encodeSocks4Reply, SOCKS4_VERSION } from "../protocol/socks4.ts";
 import type { Emit, SessionEnd, SessionRecord } from "../events.ts";
+import type { Clock } from "../net/clock.ts";
 import { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
-import type { Socket } from "../net/socket.ts";
+import type { AcceptedSocket } from "../net/socket.ts";
 import type { Tls } from "../net/tls.ts";
 import { HeadedSocket } from "../sockslib/headed_socket.ts";
 import { ReplyError } from "../sockslib/reply_error.ts";
@@ -18,7 +20,7 @@ import { connect } from "./connect.ts";
 import type { Conversation, Serve } from "./conversation.ts";
 import type { Dialler } from "./dial.ts";
 import type { Limits } from "./limits/limits.ts";
-import { type Authenticator, negotiate } from "./methods.ts";
+import { type Authenticator, negotiate, offeredMethods } from "./methods.ts";
 import { Refusal } from "./refusal.ts";
 import { replyFor } from "./reply.ts";
 import { resolve, resolvePtr } from "./resolve.ts";
@@ -56,11 +58,10 @@ export class Session {
   readonly record: SessionRecord;
   readonly #context: SessionContext;
   readonly #tls: boolean;
-  #client: Socket;
+  #client: AcceptedSocket;
   #wire: Wire;
   readonly #cut = new Cut();
   #encodeReply = encodeReply;
-  #timedOut = false;
 
   constructor(context: SessionContext, { socket, client, tls, early }: Arrival, id: number) {
     this.#context = context;
@@ -97,8 +98,8 @@ export class Session {
     emit({ type: "session-closed", session: this.record });
   }
 
-  /** Ends it from outside, at once. */
-  cut(end: "drained" | "ended-by-operator"): void {
+  /** Ends it at once, whatever it waits for. */
+  cut(end: "drained" | "ended-by-operator" | "handshake-timeout" | "client-left"): void {
     this.#end(end);
     this.#cut.make();
     this.#client.close();
@@ -111,10 +112,7 @@ export class Session {
 
   async #converse(): Promise<SessionEnd> {
     const { clock, settings } = this.#context;
-    const cancel = clock.after(settings.handshakeMs, () => {
-      this.#timedOut = true;
-      this.#client.close();
-    });
+    const cancel = clock.after(settings.handshakeMs, () => this.cut("handshake-timeout"));
     let request;
     try {
       if (this.#tls) await this.#secure();
@@ -162,22 +160,48 @@ export class Session {
       if (!(error instanceof NetError && error.kind === "closed")) throw error;
       throw new ClientLeft("The client left before TLS was agreed on", { cause: error });
     }
-    if (this.#cut.made || this.#timedOut) this.#client.close();
+    if (this.#cut.made) this.#client.close();
     this.#wire = new Wire(this.#client);
   }
 
   async #takeRequest(): Promise<Request | SessionEnd> {
     if (this.#context.settings.socks4 && await this.#wire.peek() === SOCKS4_VERSION) return await this.#takeSocks4();
-    const isWanted = () => !this.#timedOut && !this.#cut.made;
-    const { authenticator, limits, clock } = this.#context;
-    const negotiated = await negotiate(this.#wire, authenticator, isWanted, async (good) => {
-      const waitMs = limits.authenticated(this.record.client, good);
-      if (waitMs > 0) await new Promise<void>((resolve) => clock.after(waitMs, resolve));
-    });
+    const { authenticator } = this.#context;
+    const negotiated = await negotiate(
+      this.#wire,
+      offeredMethods(authenticator),
+      (credentials) => this.#attended(() => this.#isGood(authenticator!, credentials)),
+    );
     if (negotiated.username !== undefined) this.record.username = negotiated.username;
     if ("failed" in negotiated) return negotiated.failed;
     this.record.method = negotiated.method;
     return await this.#wire.take(decodeRequest);
+  }
+
+  /** Resolves when the client may be told. Rejects with NetError. */
+  async #isGood(authenticator: Authenticator, credentials: Credentials): Promise<boolean> {
+    const { clock, emit } = this.#context;
+    const { client } = this.record;
+    const { good, waitMs = 0, tooMany } = await authenticator.verify(credentials, client.host, this.#cut);
+    if (tooMany) {
+      this.record.detail = "too many wrong passwords from there";
+      emit({ type: "client-turned-away", client, reason: "too-many-failures" });
+    }
+    if (waitMs > 0) await rest(clock, waitMs, this.#cut);
+    return good;
+  }
+
+  /** As a Conversation has it. */
+  async #attended<T>(wait: () => Promise<T>, staysOpen = false): Promise<T> {
+    const stop = this.#client.onLeft((how) => {
+      const mayWait = how === "half-close" || (how === "end" && this.#wire.hasMore);
+      if (staysOpen || !mayWait) this.cut("client-left");
+    });
+    try {
+      return await wait();
+    } finally {
+      stop();
+    }
   }
 
   /** SOCKS4 has no passwords, so it is not for where there are users. */
@@ -200,6 +224,7 @@ export class Session {
       wire: this.#wire,
       cut: this.#cut,
       bandwidth: this.#context.limits.bandwidth(username),
+      attended: (wait, staysOpen) => this.#attended(wait, staysOpen),
       succeed: (bound) => this.#reply(Reply.Succeeded, bound),
     };
   }
@@ -210,9 +235,9 @@ export class Session {
   }
 
   async #fail(error: unknown): Promise<void> {
-    if (this.#timedOut) return this.#end("handshake-timeout");
     if (error instanceof ClientLeft) return this.#end("client-left");
     const foreseen = isForeseen(error);
+    if (foreseen && this.#cut.made) return; // which has been told
     if (!foreseen) this.#context.emit({ type: "fault", error });
     this.record.detail = error instanceof Refusal ? error.rule : foreseen ? error.message : "fault";
     // Once a relay has begun, as before the request has come, a broken connection is nobody's refusal.
@@ -221,7 +246,7 @@ export class Session {
     }
     this.#end(endOf(error));
     const reply = replyFor(error);
-    if ((foreseen && reply === undefined) || this.#cut.made) return;
+    if (foreseen ? reply === undefined : this.#cut.made) return;
     try {
       await this.#reply(reply ?? Reply.GeneralFailure);
       await this.#farewell();
@@ -242,6 +267,19 @@ export class Session {
       cancel();
     }
   }
+}
+
+function rest(clock: Clock, ms: number, cut: Cut): Promise<void> {
+  return new Promise((resolve) => {
+    let release = () => {};
+    const over = () => {
+      cancel();
+      release();
+      resolve();
+    };
+    const cancel = clock.after(ms, over);
+    release = cut.on(over);
+  });
 }
 
 function isForeseen(error: unknown): error is Error {

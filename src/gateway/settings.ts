@@ -22,11 +22,16 @@ export interface GatewaySettings {
   /** Proxies in front: whatever they bring begins with a PROXY header, which says who the client is. */
   readonly proxies: readonly ProxySource[];
   readonly maxSessions: number;
-  /** Of one IPv4 address or IPv6 /64; no bound where undefined, as below. */
+  /** Of one IPv4 address or IPv6 /64; a share of all where undefined, but for clients of this machine. */
   readonly maxSessionsPerClient: number | undefined;
+  /** No bound where undefined, as below. */
   readonly maxSessionsPerUser: number | undefined;
   /** New connections a second from one client. */
   readonly maxRate: number | undefined;
+  /** Wrong passwords a minute of one client, before no more of its are tried but what was good from there. */
+  readonly maxFailures: number;
+  /** Clients for which that does not hold. */
+  readonly failuresExempt: readonly Prefix[];
   /** Bytes a second, in each direction; no bound where undefined. */
   readonly sessionBandwidth: number | undefined;
   readonly userBandwidth: number | undefined;
@@ -62,6 +67,8 @@ export const defaultSettings: GatewaySettings = {
   maxSessionsPerClient: undefined,
   maxSessionsPerUser: undefined,
   maxRate: undefined,
+  maxFailures: 10,
+  failuresExempt: [],
   sessionBandwidth: undefined,
   userBandwidth: undefined,
   handshakeMs: 10_000,

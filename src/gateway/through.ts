@@ -10,11 +10,9 @@ import { Rendezvous } from "../sockslib/rendezvous.ts";
 import { relayWith } from "./relay.ts";
 import type { Conversation } from "./conversation.ts";
 import type { Onward } from "./onward.ts";
-import { ReadAhead } from "./read_ahead.ts";
 import { refusal } from "./ruleset.ts";
 import type { Chain } from "./upstreams/chain.ts";
 import type { Upstreams } from "./upstreams/upstreams.ts";
-import { ClientLeft } from "./wire.ts";
 
 /** A request that the last gateway of a chain has answered with 00. */
 interface Answered {
@@ -41,24 +39,16 @@ export async function bindThrough(conversation: Conversation, onward: Onward): P
   const { clock, settings, cut, client, judge } = conversation;
   const { wire, chain, bound } = await askThrough(conversation, onward, Command.Bind);
   const rendezvous = new Rendezvous(wire, chain.hops, bound, clock);
-  let left = false;
   try {
     await conversation.succeed(destinationAddress(rendezvous.addr));
     client.keepAlive();
-    const ahead = new ReadAhead(client, conversation.wire.rest());
-    void ahead.left.then(() => {
-      left = true;
-      rendezvous.close();
-    });
-    const addr = await rendezvous.accept({ deadlineMs: settings.bindMs, cut });
+    const addr = await conversation.attended(() => rendezvous.accept({ deadlineMs: settings.bindMs, cut }), true);
     const peer = destinationAddress(addr);
     const { destination } = onward;
     const verdict = ipAddress(addr.host, addr.port) &&
       judge.address(peer, destination.type === AddressType.DomainName ? destination.host : undefined);
     if (verdict?.allowed === false) throw refusal(verdict);
-    return await relayWith(conversation, wire.socket, ahead, peer, undefined, wire.rest());
-  } catch (error) {
-    throw left ? new ClientLeft("The client left while BIND waited for its peer") : error;
+    return await relayWith(conversation, wire.socket, client, peer, conversation.wire.rest(), wire.rest());
   } finally {
     rendezvous.close();
   }
@@ -77,15 +67,17 @@ async function askThrough(conversation: Conversation, onward: Onward, command: C
   const upstreams = upstreamsOf(conversation);
   const startedAt = clock.now();
   try {
-    return await upstreams.route(onward.via).through({ deadlineMs: settings.dialMs, cut }, {
-      reach: (chain, limits) => upstreams.reach(chain, limits),
-      ask: async (wire, chain, limits) => {
-        record.via = chain.text;
-        const close = () => wire.socket.close();
-        const answer = () => request(wire, chain.hops, command, onward.destination);
-        return { wire, chain, bound: await limited(clock, limits, `go through ${chain.text}`, close, answer) };
-      },
-    });
+    return await conversation.attended(() =>
+      upstreams.route(onward.via).through({ deadlineMs: settings.dialMs, cut }, {
+        reach: (chain, limits) => upstreams.reach(chain, limits),
+        ask: async (wire, chain, limits) => {
+          record.via = chain.text;
+          const close = () => wire.socket.close();
+          const answer = () => request(wire, chain.hops, command, onward.destination);
+          return { wire, chain, bound: await limited(clock, limits, `go through ${chain.text}`, close, answer) };
+        },
+      })
+    );
   } finally {
     if (command === Command.Connect) record.dialMs = clock.now() - startedAt;
   }

@@ -51,6 +51,11 @@ export class Wire {
     }
   }
 
+  /** Whether something came behind the last message. */
+  get hasMore(): boolean {
+    return this.#unread.length > 0;
+  }
+
   /** What came behind the last message: early data for the relay. A copy, since the socket's view goes with its next read. */
   rest(): Uint8Array | undefined {
     if (this.#unread.length === 0) return undefined;

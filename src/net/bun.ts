@@ -11,7 +11,7 @@ import { DescriptorReserve, noDescriptors } from "./linux/descriptor_reserve.ts"
 import { openLibc } from "./linux/libc_bun.ts";
 import { connectFailure, routedLocalAddr } from "./linux/probe.ts";
 import { relay } from "./relay.ts";
-import type { ConnectOptions, Listener, ListenOptions, Net, Socket, SocketAddr } from "./socket.ts";
+import type { AcceptedSocket, ConnectOptions, Listener, ListenOptions, Net, Socket, SocketAddr } from "./socket.ts";
 import { socketAddr } from "./socket_addr.ts";
 import { placeSocket } from "./unix_file.ts";
 
@@ -116,8 +116,8 @@ class BunListener implements Listener {
   addr: SocketAddr = { host: "0.0.0.0", port: 0 };
   #listener: Bun.SocketListener<BunSocket | Opening> | undefined;
   #remove = () => {};
-  readonly #queue: Socket[] = [];
-  #accepter: { resolve(socket: Socket | null): void; reject(error: NetError): void } | undefined;
+  readonly #queue: AcceptedSocket[] = [];
+  #accepter: { resolve(socket: AcceptedSocket | null): void; reject(error: NetError): void } | undefined;
   #failure: NetError | undefined;
   #closed = false;
 
@@ -128,7 +128,7 @@ class BunListener implements Listener {
     this.#remove = remove;
   }
 
-  accept(): Promise<Socket | null> {
+  accept(): Promise<AcceptedSocket | null> {
     const socket = this.#queue.shift();
     if (socket) return Promise.resolve(socket);
     if (this.#closed) return Promise.resolve(null);

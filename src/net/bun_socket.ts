@@ -1,7 +1,7 @@
 /// <reference types="bun-types" />
 import { addressText } from "../protocol/address.ts";
 import { NetError, netError } from "./error.ts";
-import type { Socket, SocketAddr } from "./socket.ts";
+import type { AcceptedSocket, Leaving, SocketAddr } from "./socket.ts";
 import { socketAddr } from "./socket_addr.ts";
 
 /** What waits unread in a socket nobody reads from may grow to this before its sender is held back. */
@@ -33,7 +33,7 @@ interface PendingWrite extends Waiting<void> {
 const done = Promise.resolve();
 
 /** Turns Bun's callbacks into the pull of Socket; bunHandlers below feeds it. */
-export class BunSocket implements Socket {
+export class BunSocket implements AcceptedSocket {
   readonly remoteAddr: SocketAddr;
   readonly tcp: BunTcp;
   #localAddr: SocketAddr | undefined;
@@ -47,6 +47,7 @@ export class BunSocket implements Socket {
   #reader: Waiting<Uint8Array | null> | undefined;
   #writer: PendingWrite | undefined;
   #flow: Flow | undefined;
+  #left: ((how: Leaving) => void) | undefined;
 
   /** Bun asks the kernel for each part of an address, so those that are known are passed. */
   constructor(tcp: BunTcp, { remoteAddr, localAddr }: Partial<Opening> = {}) {
@@ -103,6 +104,14 @@ export class BunSocket implements Socket {
     if (!this.#closed) this.tcp.setKeepAlive(true, KEEPALIVE_IDLE_MS);
   }
 
+  onLeft(left: (how: Leaving) => void): () => void {
+    this.#left = left;
+    this.#tellLeft();
+    return () => {
+      if (this.#left === left) this.#left = undefined;
+    };
+  }
+
   /** Hands every event from now on to `flow`, first what has already happened. */
   divert(flow: Flow): void {
     this.#flow = flow;
@@ -126,6 +135,7 @@ export class BunSocket implements Socket {
     this.#ended = true;
     if (this.#flow) this.#flow.end();
     else this.#takeReader()?.resolve(null);
+    this.#tellLeft();
   }
 
   onDrain(): void {
@@ -147,11 +157,17 @@ export class BunSocket implements Socket {
     const cause = error ?? (this.#finished ? undefined : { code: "ECONNRESET" });
     if (cause) this.#failure = netError(cause, "use the connection of", addressText(this.remoteAddr));
     this.#flow?.closed(this.#failure !== undefined);
+    this.#tellLeft();
     const reader = this.#takeReader();
     if (this.#failure) reader?.reject(this.#failure);
     else reader?.resolve(null);
     this.#writer?.reject(this.#failure ?? new NetError("closed", "Cannot write: closed"));
     this.#writer = undefined;
+  }
+
+  #tellLeft(): void {
+    if (this.#failure) this.#left?.("reset");
+    else if (this.#ended) this.#left?.(this.#queued === 0 ? "end" : "half-close");
   }
 
   #takeReader(): Waiting<Uint8Array | null> | undefined {

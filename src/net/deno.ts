@@ -1,4 +1,5 @@
 import { addressText } from "../protocol/address.ts";
+import { Ahead } from "./ahead.ts";
 import { systemClock } from "./clock.ts";
 import { denoError } from "./deno_error.ts";
 import { BULK_SIZE, lendLarge, SMALL_SIZE, takeBack } from "./deno_buffers.ts";
@@ -9,7 +10,16 @@ import type { Libc } from "./linux/libc.ts";
 import { openLibc } from "./linux/libc_deno.ts";
 import { Descriptors, resetConnection, routedLocalAddr } from "./linux/probe.ts";
 import { relay } from "./relay.ts";
-import type { ConnectOptions, Listener, ListenOptions, Net, Socket, SocketAddr } from "./socket.ts";
+import type {
+  AcceptedSocket,
+  ConnectOptions,
+  Leaving,
+  Listener,
+  ListenOptions,
+  Net,
+  Socket,
+  SocketAddr,
+} from "./socket.ts";
 import { socketAddr } from "./socket_addr.ts";
 import { placeSocket } from "./unix_file.ts";
 
@@ -87,7 +97,7 @@ class DenoListener implements Listener {
     this.#remove = remove;
   }
 
-  async accept(): Promise<Socket | null> {
+  async accept(): Promise<AcceptedSocket | null> {
     while (!this.#closed) {
       try {
         return new DenoSocket(await this.#listener.accept(), this.addr);
@@ -109,7 +119,7 @@ class DenoListener implements Listener {
   }
 }
 
-class DenoSocket implements Socket {
+class DenoSocket implements AcceptedSocket {
   readonly localAddr: SocketAddr;
   readonly remoteAddr: SocketAddr;
   readonly #conn: Deno.Conn;
@@ -117,6 +127,7 @@ class DenoSocket implements Socket {
   #large: Uint8Array<ArrayBuffer> | undefined;
   #lastSize = 0;
   #reading = false;
+  #ahead: Ahead | undefined;
   #closed = false;
   /** By the peer: no descriptor has its addresses any more. */
   #reset = false;
@@ -129,7 +140,16 @@ class DenoSocket implements Socket {
     this.#option((tcp) => tcp.setNoDelay(true));
   }
 
-  async read(): Promise<Uint8Array | null> {
+  read(): Promise<Uint8Array | null> {
+    return this.#ahead && !this.#closed ? this.#ahead.read() : this.#receive();
+  }
+
+  onLeft(left: (how: Leaving) => void): () => void {
+    this.#ahead ??= new Ahead(() => this.#receive());
+    return this.#ahead.onLeft(left);
+  }
+
+  async #receive(): Promise<Uint8Array | null> {
     if (this.#closed) return null;
     if (this.#lastSize < BULK_SIZE) this.#returnLarge();
     else this.#large ??= lendLarge();

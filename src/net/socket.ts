@@ -32,10 +32,25 @@ export interface Socket {
   keepAlive(): void;
 }
 
+/**
+ * How a peer has left: it has finished and all it sent was read; it has finished, but something is unread, so that it may wait for
+ * an answer to that; the connection is broken.
+ */
+export type Leaving = "end" | "half-close" | "reset";
+
+/** A connection that somebody else has begun, and may give up while nobody reads it. */
+export interface AcceptedSocket extends Socket {
+  /**
+   * Calls `left` when the peer leaves, at once if it has, and again when it leaves for good: that takes no read(), which finds all
+   * that comes meanwhile. The returned function calls that off.
+   */
+  onLeft(left: (how: Leaving) => void): () => void;
+}
+
 export interface Listener {
   readonly addr: SocketAddr;
   /** The next connection, or null once closed. */
-  accept(): Promise<Socket | null>;
+  accept(): Promise<AcceptedSocket | null>;
   close(): void;
 }
 

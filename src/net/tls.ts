@@ -1,5 +1,5 @@
 import { NetError } from "./error.ts";
-import type { Socket } from "./socket.ts";
+import type { AcceptedSocket, Socket } from "./socket.ts";
 
 /** A certificate with those between it and its authority, and its key; PEM. */
 export interface TlsIdentity {
@@ -54,7 +54,7 @@ export interface TlsRuntime {
 /** TLS over sockets. Both reject with NetError, and close the socket then. */
 export interface Tls {
   /** With a client that has connected. */
-  accept(socket: Socket): Promise<Socket>;
+  accept(socket: Socket): Promise<AcceptedSocket>;
   /** With a server that has to be `name`. */
   connect(socket: Socket, name: string): Promise<Socket>;
   /** Resolves when all that was written to sockets which are closed has left, or cannot. */

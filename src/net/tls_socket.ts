@@ -1,6 +1,7 @@
+import { Ahead } from "./ahead.ts";
 import type { Clock } from "./clock.ts";
 import { NetError } from "./error.ts";
-import type { Socket, SocketAddr } from "./socket.ts";
+import type { AcceptedSocket, Leaving, Socket, SocketAddr } from "./socket.ts";
 import type { TlsEnds } from "./tls.ts";
 import { TlsRecords } from "./tls_records.ts";
 
@@ -32,7 +33,7 @@ export interface SecureOptions {
 }
 
 /** TLS over `socket`, whose octets go through `ends`. Rejects with NetError where there is no handshake; it is closed then. */
-export async function secure(socket: Socket, ends: TlsEnds, options: SecureOptions): Promise<Socket> {
+export async function secure(socket: Socket, ends: TlsEnds, options: SecureOptions): Promise<AcceptedSocket> {
   const secured = new TlsSocket(socket, ends, options);
   try {
     await ends.secured;
@@ -45,11 +46,12 @@ export async function secure(socket: Socket, ends: TlsEnds, options: SecureOptio
   }
 }
 
-class TlsSocket implements Socket {
+class TlsSocket implements AcceptedSocket {
   readonly #socket: Socket;
   readonly #ends: TlsEnds;
   readonly #options: SecureOptions;
   readonly #records = new TlsRecords();
+  readonly #ahead = new Ahead(() => this.#receive());
   /** Resolve when nothing more will be sent, and when nothing more will come. */
   readonly #sent: Promise<void>;
   readonly #received: Promise<void>;
@@ -78,7 +80,15 @@ class TlsSocket implements Socket {
     return this.#socket.remoteAddr;
   }
 
-  async read(): Promise<Uint8Array | null> {
+  read(): Promise<Uint8Array | null> {
+    return this.#closed ? Promise.resolve(null) : this.#ahead.read();
+  }
+
+  onLeft(left: (how: Leaving) => void): () => void {
+    return this.#ahead.onLeft(left);
+  }
+
+  async #receive(): Promise<Uint8Array | null> {
     if (this.#closed) return null;
     const woken = new Promise<null>((resolve) => this.#wake = () => resolve(null));
     try {

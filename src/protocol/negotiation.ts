@@ -17,6 +17,17 @@ export interface Credentials {
   readonly password: Uint8Array;
 }
 
+/** A name as text, of which each octet counts; undefined where it is none. */
+export function usernameText({ username }: Pick<Credentials, "username">): string | undefined {
+  try {
+    return strict.decode(username);
+  } catch {
+    return undefined;
+  }
+}
+
+const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 export const decodeGreeting = decoder<Greeting>((cursor) => {
   expectVersion(cursor.u8());
   return { methods: Array.from(cursor.view(cursor.u8())) };

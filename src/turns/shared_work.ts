@@ -5,6 +5,13 @@ import type { Asker, EndTurn, FairQueue } from "./fair_queue.ts";
 /** Work that several wait for; `unwanted` is made when all of them have left. */
 export type Work<T> = (unwanted: Cut) => Promise<T>;
 
+/** The place of one asker in the queue, however often it asks for the same. */
+interface Place {
+  /** Made when no turn is needed any more: the work has begun, or nobody waits in this place. */
+  readonly served: Cut;
+  readonly leave: Set<(error: unknown) => void>;
+}
+
 /** One piece of work, from the first who asks for it to its end. */
 class Flight<T> {
   readonly outcome: Promise<T>;
@@ -12,6 +19,7 @@ class Flight<T> {
   readonly begun = new Cut();
   readonly unwanted = new Cut();
   wantedBy = 0;
+  readonly places = new Map<string, Place>();
   readonly #begin: (end: EndTurn) => void;
 
   constructor(work: Work<T>, over: () => void) {
@@ -42,31 +50,48 @@ export class SharedWork<T> {
   }
 
   /**
-   * What `work` for `key` comes to. Rejects as it does, and with NetError: "aborted" by the cut, or "busy" where the queue
-   * has no place for the asker.
+   * What `work` for `key` comes to, which is in no error's text. Rejects as the work does, and with NetError: "aborted" by the
+   * cut, or "busy" where the queue has no place for the asker, which takes one however often it asks.
    */
   ask(key: string, asker: Asker, cut: Cut | undefined, work: Work<T>): Promise<T> {
     const flight = this.#flights.get(key) ?? this.#fly(key, work);
     flight.wantedBy++;
     return new Promise((resolve, reject) => {
-      // Made when this one needs no turn any more: the work has begun, or this one has left.
-      const served = new Cut();
       let release = () => {};
       const leave = (error: unknown) => {
         release();
-        served.make();
+        if (place?.leave.delete(leave) && place.leave.size === 0) this.#giveUp(flight, asker, place);
         reject(error);
         if (--flight.wantedBy > 0) return;
         if (this.#flights.get(key) === flight) this.#flights.delete(key);
         flight.unwanted.make();
       };
-      if (!flight.begun.made) {
-        flight.begun.on(() => served.make());
-        this.#queue.turn(asker, served).then((end) => flight.begin(end), (error) => served.made || leave(error));
-      }
-      if (cut) release = cut.on(() => leave(new NetError("aborted", `Cannot wait for ${key}: given up`)));
+      const place = flight.begun.made ? undefined : this.#place(flight, asker);
+      place?.leave.add(leave);
+      if (cut) release = cut.on(() => leave(new NetError("aborted", "Cannot wait for what others want too: given up")));
       flight.outcome.then(resolve, reject).finally(release);
     });
+  }
+
+  /** Where that asker waits for its turn at it. */
+  #place(flight: Flight<T>, asker: Asker): Place {
+    const name = nameOf(asker);
+    const known = flight.places.get(name);
+    if (known) return known;
+    const place: Place = { served: new Cut(), leave: new Set() };
+    flight.places.set(name, place);
+    flight.begun.on(() => place.served.make());
+    this.#queue.turn(asker, place.served).then((end) => flight.begin(end), (error) => {
+      if (place.served.made) return;
+      this.#giveUp(flight, asker, place);
+      for (const leave of place.leave) leave(error);
+    });
+    return place;
+  }
+
+  #giveUp(flight: Flight<T>, asker: Asker, place: Place): void {
+    place.served.make();
+    flight.places.delete(nameOf(asker));
   }
 
   #fly(key: string, work: Work<T>): Flight<T> {
@@ -76,4 +101,8 @@ export class SharedWork<T> {
     this.#flights.set(key, flight);
     return flight;
   }
+}
+
+function nameOf({ client, user = "" }: Asker): string {
+  return `${client} ${user}`;
 }

@@ -507,6 +507,8 @@ const samples: Readonly<Record<Exclude<OptionKey, "config" | "takeOver" | "user"
   ports: ["40000-40999"],
   usersFile: ["/users"],
   from: ["10.0.0.0/8", "::/0"],
+  maxFailures: ["30"],
+  failuresExempt: ["127.0.0.0/8", "::1"],
   proxyProtocolFrom: ["127.0.0.1"],
   open: ["true", "false"],
   allow: ["127.0.0.0/8", "::1"],

@@ -161,7 +161,7 @@ function remembering(): Authenticator & { readonly seen: string[] } {
     seen,
     verify: ({ username, password }: Credentials) => {
       seen.push(`${text.decode(username)}:${text.decode(password)}`);
-      return Promise.resolve(true);
+      return Promise.resolve({ good: true });
     },
   };
 }

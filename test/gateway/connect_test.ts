@@ -286,17 +286,18 @@ describe("A CONNECT relay", () => {
 });
 
 describe("A client that leaves while the gateway dials", () => {
-  const dialling = async (world: World) => {
+  const dialling = async (world: World, tail: Uint8Array = new Uint8Array(0)) => {
     world.internet.route(SERVER4, { afterMs: 3_000 });
     const listener = await world.serve(at(4));
-    const client = await world.request(Command.Connect, at(4));
+    const client = await world.request(Command.Connect, at(4), { tail });
     return { listener, client };
   };
 
-  worldTest("by FIN has only half closed: the relay is made and ends well", {}, async (world) => {
-    const { listener, client } = await dialling(world);
+  worldTest("by FIN behind early data has only half closed: the relay is made and ends well", {}, async (world) => {
+    const { listener, client } = await dialling(world, bytes("'early'"));
     await client.finish();
     await world.clock.advance(3_000);
+    assert.equal(listener.peer.heardText(), "early");
     assert.equal(listener.peer.ended, "end");
     await listener.peer.send("'answer'");
     await listener.peer.finish();
@@ -305,14 +306,44 @@ describe("A client that leaves while the gateway dials", () => {
     listener.close();
   });
 
-  for (const how of ["close", "reset"] as const) {
-    worldTest(`by ${how} leaves nothing behind`, {}, async (world) => {
+  worldTest("by FIN behind data that came later than the request has only half closed too", {}, async (world) => {
+    const { listener, client } = await dialling(world);
+    await client.send("'late'");
+    await client.finish();
+    await world.clock.advance(3_000);
+    assert.equal(listener.peer.heardText(), "late");
+    assert.equal(world.gateway.sessionCount, 1);
+    await listener.peer.finish();
+    listener.close();
+  });
+
+  for (const how of ["finish", "close", "reset"] as const) {
+    worldTest(`by ${how} is noticed at once, and nothing is dialled any more`, {}, async (world) => {
       const { listener, client } = await dialling(world);
       await client[how]();
-      await world.clock.advance(3_000);
-      assert.notEqual(listener.peer.ended, "no");
       assert.equal(world.record.end, "client-left");
+      assert.equal(world.record.reply, undefined);
+      await world.clock.advance(3_000);
+      assert.equal(listener.peers.length, 0);
       listener.close();
     });
   }
+
+  worldTest("by a reset is noticed at once, whatever it has sent ahead", {}, async (world) => {
+    const { listener, client } = await dialling(world, bytes("'early'"));
+    await client.reset();
+    assert.equal(world.record.end, "client-left");
+    listener.close();
+  });
+
+  worldTest("is noticed while its name is looked up", {}, async (world) => {
+    world.resolver.set("dead.example", "silent");
+    for (const command of [Command.Connect, Command.Bind]) {
+      const client = await world.request(command, { host: "dead.example", port: 80 });
+      assert.equal(world.gateway.sessionCount, 1);
+      await client.close();
+      assert.equal(world.gateway.sessionCount, 0);
+      assert.equal(world.records.at(-1)!.end, "client-left");
+    }
+  });
 });

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Event } from "../../src/events.ts";
+import type { Verdict } from "../../src/gateway/methods.ts";
+import type { Cut } from "../../src/net/cut.ts";
+import { NetError } from "../../src/net/error.ts";
 import { Method } from "../../src/protocol/codes.ts";
 import { Command } from "../../src/protocol/codes.ts";
 import { parsePrefix } from "../../src/protocol/prefix.ts";
@@ -29,7 +32,7 @@ function turnedAway(world: World): readonly unknown[] {
 describe("A listener", () => {
   for (const [users, methods] of [[false, [Method.NoAuthentication]], [true, [Method.UsernamePassword]]] as const) {
     test(`tells its effective methods ${users ? "with" : "without"} users (Dante CVE-2024-54662, chisel CVE-2024-43798)`, async () => {
-      const authenticator = { verify: () => Promise.resolve(true) };
+      const authenticator = { verify: () => Promise.resolve({ good: true }) };
       const world = new World(users ? { authenticator } : {});
       await world.gateway.listen({ host: GATEWAY4, port: 0 });
       const [event] = world.events as [Event & { type: "listening" }];
@@ -266,12 +269,10 @@ describe("A drain (SIGTERM must not cut sessions)", () => {
 
   test("does not wait for passwords that are verified for clients it has cut", async () => {
     let asked = 0;
-    const verdicts: (() => void)[] = [];
     const authenticator = {
-      async verify(_: unknown, isWanted: () => boolean): Promise<boolean> {
+      verify(_: unknown, _client: string, cut: Cut): Promise<Verdict> {
         asked++;
-        await new Promise<void>((resolve) => verdicts.push(resolve));
-        return isWanted();
+        return new Promise((_, reject) => cut.on(() => reject(new NetError("aborted", "Cannot verify: given up"))));
       },
     };
     const world = new World({ authenticator });
@@ -281,7 +282,6 @@ describe("A drain (SIGTERM must not cut sessions)", () => {
     assert.equal(asked, 1);
     const drained = world.gateway.drain(0);
     await world.clock.advance(0);
-    for (const tell of verdicts) tell();
     await drained;
     assert.equal(client.heard(), "05 02");
     assert.equal(world.record.end, "drained");

@@ -81,7 +81,7 @@ describe("CONNECT", () => {
 
   worldTest("goes by user", {
     rules: [{ action: "allow", users: ["ann"] }, { action: "deny" }],
-    authenticator: { verify: () => Promise.resolve(true) },
+    authenticator: { verify: () => Promise.resolve({ good: true }) },
   }, async (world) => {
     await world.serve({ host: SERVER4, port: 80 });
     for (const [user, reply] of [["bob", 2], ["ann", 0], ["Ann", 2]] as const) {

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Credentials } from "../../src/protocol/negotiation.ts";
 import { Command } from "../../src/protocol/codes.ts";
-import type { Authenticator } from "../../src/gateway/methods.ts";
+import type { Authenticator, Verdict } from "../../src/gateway/methods.ts";
+import type { Cut } from "../../src/net/cut.ts";
+import { NetError } from "../../src/net/error.ts";
 import { bytes, joined } from "../support/bytes.ts";
 import { settle } from "../support/test_clock.ts";
 import type { Peer } from "../support/peer.ts";
@@ -17,11 +19,16 @@ const destination = { host: SERVER4, port: 80 };
 class OneUser implements Authenticator {
   asked = 0;
 
-  verify({ username, password }: Credentials): Promise<boolean> {
+  verify({ username, password }: Credentials): Promise<Verdict> {
     this.asked++;
     const text = new TextDecoder();
-    return Promise.resolve(text.decode(username) === "alice" && text.decode(password) === "secret");
+    return Promise.resolve({ good: text.decode(username) === "alice" && text.decode(password) === "secret" });
   }
+}
+
+/** Never comes to anything else. */
+function untilCut(cut: Cut): Promise<never> {
+  return new Promise((_, reject) => cut.on(() => reject(new NetError("aborted", "Cannot wait: given up"))));
 }
 
 const withUsers = () => ({ authenticator: new OneUser() });
@@ -255,8 +262,7 @@ describe("The handshake deadline", () => {
   });
 
   test("counts while a password is being verified", async () => {
-    let verified = (_good: boolean) => {};
-    const authenticator = { verify: () => new Promise<boolean>((resolve) => verified = resolve) };
+    const authenticator = { verify: (_: unknown, _client: string, cut: Cut) => untilCut(cut) };
     const world = new World({ authenticator });
     await world.gateway.listen({ host: "192.0.2.1", port: 1080 });
     const client = await world.client();
@@ -264,8 +270,6 @@ describe("The handshake deadline", () => {
     await world.clock.advance(10_000);
     assert.equal(client.heard(), "05 02");
     assert.equal(client.ended, "end");
-    verified(true); // too late to change anything
-    await settle();
     assert.equal(world.record.end, "handshake-timeout");
     await world.end();
   });
@@ -277,6 +281,69 @@ describe("The handshake deadline", () => {
     assert.equal(server.heardText(), "still");
   });
 });
+
+describe("Whatever a session waits for ends", () => {
+  const waits = {
+    "a password that is being verified": (_: unknown, _client: string, cut: Cut) => untilCut(cut),
+    "the answer to a wrong one": () => Promise.resolve({ good: false, waitMs: 60_000 }),
+  };
+  const ends = {
+    "client-left by FIN": (client) => client.finish(),
+    "client-left by a reset": (client) => client.reset(),
+    "client-left behind the request by a reset": async (client) => {
+      await client.send(CONNECT);
+      await client.reset();
+    },
+    "handshake-timeout": (_, world) => world.clock.advance(10_000),
+    "ended-by-operator": (_, world) => void world.gateway.endSessions(() => true),
+    "drained": async (_, world) => {
+      const drained = world.gateway.drain(3_000);
+      await world.clock.advance(1_000);
+      await drained;
+    },
+  } satisfies Record<string, (client: Peer, world: World) => unknown>;
+  for (const [what, verify] of Object.entries(waits)) {
+    for (const [end, make] of Object.entries(ends)) {
+      worldTest(`${what}: ${end}`, { authenticator: { verify } }, async (world) => {
+        const client = await world.client();
+        await client.send(`05 01 02 ${ALICE}`);
+        assert.equal(world.gateway.sessionCount, 1);
+        await make(client, world);
+        await settle();
+        assert.equal(world.gateway.sessionCount, 0);
+        assert.equal(world.record.end, end.split(" ")[0]);
+        assert.equal(client.heard(), "05 02");
+      });
+    }
+  }
+
+  worldTest("but not with a client that has only half closed: it reads its answer", {
+    authenticator: { verify: () => Promise.resolve({ good: false, waitMs: 2_000 }) },
+  }, async (world) => {
+    const client = await world.client();
+    await client.send(`05 01 02 ${ALICE} ${CONNECT}`);
+    await client.finish();
+    await world.clock.advance(2_000);
+    assert.equal(client.heard(), "05 02 01 01");
+    assert.equal(world.record.end, "authentication-failed");
+  });
+});
+
+worldTest(
+  "A client that has tried too many passwords is told as one whose password is wrong, and counted as turned away",
+  {
+    authenticator: { verify: () => Promise.resolve({ good: false, tooMany: true }) },
+  },
+  async (world) => {
+    const client = await world.client();
+    await client.send(`05 01 02 ${ALICE}`);
+    assert.equal(client.heard(), "05 02 01 01");
+    await client.close();
+    const turnedAway = world.events.flatMap((event) => event.type === "client-turned-away" ? [event.reason] : []);
+    assert.deepEqual(turnedAway, ["too-many-failures"]);
+    assert.equal(world.record.detail, "too many wrong passwords from there");
+  },
+);
 
 describe("A client that leaves", () => {
   for (

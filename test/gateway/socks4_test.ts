@@ -4,7 +4,7 @@ import type { Authenticator } from "../../src/gateway/methods.ts";
 import { SERVER4, SERVER6, worldTest } from "../support/world.ts";
 
 const settings = { socks4: true };
-const anyone: Authenticator = { verify: () => Promise.resolve(true) };
+const anyone: Authenticator = { verify: () => Promise.resolve({ good: true }) };
 
 /** CONNECT to the server's port 80, by its address and by the name a.example. */
 const toAddress = "04 01 00 50 cb 00 71 50 61 6e 6e 00";

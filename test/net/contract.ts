@@ -1,6 +1,7 @@
 import { addressContract } from "./address_contract.ts";
 import { connectContract } from "./connect_contract.ts";
 import { descriptorContract } from "./descriptor_contract.ts";
+import { leavingContract } from "./leaving_contract.ts";
 import { memoryContract } from "./memory_contract.ts";
 import { relayContract } from "./relay_contract.ts";
 import { resetContract } from "./reset_contract.ts";
@@ -13,6 +14,7 @@ export function contract(subject: Subject): void {
   const suite = new Suite(subject);
   tcpContract(suite);
   resetContract(suite);
+  leavingContract(suite);
   connectContract(suite);
   relayContract(suite);
   udpContract(suite);

@@ -1,5 +1,5 @@
 import { NetError, type NetErrorKind } from "../../src/net/error.ts";
-import type { Listener, Socket, SocketAddr } from "../../src/net/socket.ts";
+import type { AcceptedSocket, Leaving, Listener, SocketAddr } from "../../src/net/socket.ts";
 
 /** What a lent view is overwritten with, so that code which keeps one too long reads rubbish. */
 export const RUBBISH = 0xee;
@@ -79,7 +79,7 @@ export function socketPair(
  * As a TCP socket is on Linux: closed with unread bytes it resets, and so does it when bytes come after it was closed. It
  * reads the bytes of a write late, so a view that changes before write() resolves arrives changed.
  */
-export class MemorySocket implements Socket {
+export class MemorySocket implements AcceptedSocket {
   readonly localAddr: SocketAddr;
   readonly remoteAddr: SocketAddr;
   /** How often the kernel was asked to probe the peer. */
@@ -165,6 +165,19 @@ export class MemorySocket implements Socket {
 
   keepAlive(): void {
     this.keepAliveCount++;
+  }
+
+  onLeft(left: (how: Leaving) => void): () => void {
+    let over = false;
+    const watch = async () => {
+      for (let told = ""; !over && !this.#closed; await this.#in.change.wait()) {
+        const finished = this.#in.ended && (this.#in.size === 0 ? "end" : "half-close");
+        const how = this.#in.broken ? "reset" : finished;
+        if (how && how !== told) left(told = how);
+      }
+    };
+    void watch();
+    return () => void (over = true);
   }
 
   toString(): string {

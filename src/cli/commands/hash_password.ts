@@ -11,14 +11,14 @@ const OWNER_ONLY = 0o600;
 
 /** `gate46 hash-password NAME`: reads a password, and prints the line for --users-file or appends it to `file`. Rejects with ConfigError. */
 export async function hashPasswordCommand(name: string, file: string | undefined): Promise<void> {
-  if (name === "" || /[:\r\n]/.test(name) || name.startsWith("#")) {
+  if (name === "" || /[:\r\n\0]/.test(name) || /^[#\ufeff]/.test(name)) {
     throw new ConfigError(
-      `Cannot use the name '${name}': empty, or with ':' or a line end in it, or beginning with '#'`,
+      `Cannot use the name '${name}': empty, or with ':', a line end or an octet 0 in it, or beginning with '#' or a byte order mark`,
     );
   }
   const password = new TextEncoder().encode(await readPassword());
-  if (password.length === 0 || password.length > 255) {
-    throw new ConfigError("Cannot hash the password: it has to have 1 to 255 octets");
+  if (password.length === 0 || password.length > 255 || password.includes(0)) {
+    throw new ConfigError("Cannot hash the password: it has to have 1 to 255 octets, and none of them 0");
   }
   const line = `${await usersFileLine(name, password)}\n`;
   if (file === undefined) return await print(line);

@@ -51,8 +51,14 @@ export interface NamedContents {
   readonly adminToken: string | undefined;
 }
 
-/** Reads every file that a configuration names. Rejects with ConfigError with all that is wrong in any of them. */
-export async function readNamedFiles({ config }: LoadedConfig): Promise<NamedContents> {
+/**
+ * Reads every file that a configuration names; `former` users, whose passwords are the same, keep their hashes. Rejects with
+ * ConfigError with all that is wrong in any of them.
+ */
+export async function readNamedFiles(
+  { config }: LoadedConfig,
+  former?: NamedContents["users"],
+): Promise<NamedContents> {
   const problems: string[] = [];
   const attempt = async <T>(read: () => T | Promise<T>): Promise<T | undefined> => {
     try {
@@ -62,7 +68,7 @@ export async function readNamedFiles({ config }: LoadedConfig): Promise<NamedCon
       problems.push(...error.problems);
     }
   };
-  const users = await attempt(() => loadUsers(config.users, config.usersFile));
+  const users = await attempt(() => loadUsers(config.users, config.usersFile, former));
   const adminToken = await attempt(() => readAdminToken(config.adminTokenFile));
   const tls = await attempt(() => readTlsFiles(config));
   if (problems.length > 0) throw new ConfigError(...problems);

@@ -1,15 +1,16 @@
 import { ConfigError, WrongValue } from "../../config/error.ts";
 import { checkCredential, type ConfiguredUser } from "../../config/user.ts";
-import { formatHash, hashPassword, parseHash, type PasswordHash } from "../../gateway/password_hash.ts";
+import { formatHash, hashPassword, parseHash, type PasswordHash, verifyPassword } from "../../gateway/password_hash.ts";
 import { readText } from "./text_file.ts";
 
 /**
- * Users by name and password, and of the users file. Throws ConfigError with all that is wrong, which never repeats a line:
+ * Users by name and password, and of the users file; `former` ones, whose passwords are the same, keep their hashes. Throws ConfigError with all that is wrong, which never repeats a line:
  * it may hold a password.
  */
 export async function loadUsers(
   configured: readonly ConfiguredUser[],
   file: string | undefined,
+  former?: ReadonlyMap<string, PasswordHash>,
 ): Promise<ReadonlyMap<string, PasswordHash>> {
   const problems: string[] = [];
   const attempt = <T>(read: () => T): T | undefined => {
@@ -25,10 +26,15 @@ export async function loadUsers(
   for (const { name, password, passwordFile } of configured) {
     if (all.has(name)) problems.push(`Cannot take --user '${name}': named twice`);
     const text = passwordFile === undefined ? password : attempt(() => readPasswordFile(passwordFile));
-    if (text !== undefined) all.set(name, await hashPassword(new TextEncoder().encode(text)));
+    if (text !== undefined) all.set(name, await hashOf(new TextEncoder().encode(text), former?.get(name)));
   }
   if (problems.length > 0) throw new ConfigError(...problems);
   return all;
+}
+
+/** What is known of a password by its hash stays known with it. */
+async function hashOf(password: Uint8Array, former: PasswordHash | undefined): Promise<PasswordHash> {
+  return former && await verifyPassword(password, former) ? former : await hashPassword(password);
 }
 
 /** Lines of NAME:HASH; blank lines and lines that begin with # mean nothing. Throws ConfigError. */
@@ -42,6 +48,7 @@ export function parseUsersFile(text: string, file: string): Map<string, Password
     const hash = at > 0 ? parseHash(line.slice(at + 1).trim()) : undefined;
     if (!hash) return wrong("not NAME:HASH (gate46 hash-password makes such lines)");
     const name = line.slice(0, at);
+    if (/^\ufeff|\0/.test(name)) return wrong("a byte order mark or an octet 0 in the name");
     if (users.has(name)) return wrong(`'${name}' is named twice`);
     users.set(name, hash);
   });

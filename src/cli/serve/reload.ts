@@ -3,6 +3,7 @@ import type { Config } from "../../config/config.ts";
 import { ConfigError } from "../../config/error.ts";
 import { fileKey, type OptionKey, optionKeys, optionOf } from "../../config/options.ts";
 import type { Emit } from "../../events.ts";
+import type { PasswordHash } from "../../gateway/password_hash.ts";
 import { NetError } from "../../net/error.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { addressText } from "../../protocol/address.ts";
@@ -18,6 +19,7 @@ export interface Holding {
   loaded: LoadedConfig;
   adminToken: string | undefined;
   certificates: readonly Certificate[];
+  users: ReadonlyMap<string, PasswordHash>;
 }
 
 /** Has the program go by what the configuration says now. */
@@ -80,9 +82,9 @@ export class Reload {
       const loaded = await this.#load();
       refuseEmptied(this.#holds.loaded, loaded);
       refuseFixed(this.#holds.loaded, loaded);
-      const { users, tls, adminToken } = await readNamedFiles(loaded);
+      const { users, tls, adminToken } = await readNamedFiles(loaded, this.#holds.users);
       await this.#service.reload({ ...loaded, users, tls });
-      Object.assign(this.#holds, { loaded, adminToken, certificates: tls.certificates });
+      Object.assign(this.#holds, { loaded, adminToken, certificates: tls.certificates, users });
     } catch (error) {
       if (!(error instanceof ConfigError || error instanceof NetError)) this.#emit({ type: "fault", error });
       return this.#refused(error instanceof ConfigError ? error.problems : [(error as Error).message]);

@@ -39,7 +39,7 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
   const loaded = await load();
   const { config } = loaded;
   const { users, tls, adminToken } = await readNamedFiles(loaded);
-  const holds: Holding = { loaded, adminToken, certificates: tls.certificates };
+  const holds: Holding = { loaded, adminToken, certificates: tls.certificates, users };
   const watched = () => holds.loaded.config.watch ? filesOfReload(holds.loaded) : [];
   const unwatch = watchFiles(watched, () => void running.reload(), wall); // what changes while it starts is not missed
   const toLog = await startLog(config, systemClock);

@@ -5,12 +5,14 @@ import { systemResolver } from "../../dns/system.ts";
 import type { Emit, Event } from "../../events.ts";
 import type { Config } from "../../config/config.ts";
 import { Gateway, type Opening } from "../../gateway/gateway.ts";
+import { Logins } from "../../gateway/logins.ts";
 import { Users } from "../../gateway/users.ts";
 import { type Clock, systemClock } from "../../net/clock.ts";
 import { openNet } from "../../net/mod.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { Departures } from "../../net/tls_socket.ts";
 import { gatewayContext } from "./composition.ts";
+import { hashThreads } from "./hash_threads.ts";
 import { listenAs } from "./listening.ts";
 import { checkOutgoing } from "./outgoing.ts";
 import { refuseSystemd } from "./socket_options.ts";
@@ -41,6 +43,7 @@ export async function startLocalService(
   };
   const ear = emittingEar(emit);
   const departures = new Departures();
+  const logins = new Logins({ check: hashThreads() });
   const compose = async ({ config, users, tls: files }: Wanted) => {
     await checkOutgoing(net, config.gateway);
     const naming = openNaming(config, { net, clock: systemClock, system: systemResolver(ear), ear });
@@ -49,7 +52,7 @@ export async function startLocalService(
       throw error;
     });
     const tls = tlsBy(source.open, systemClock, departures);
-    const authenticator = users.size > 0 ? new Users(users) : undefined;
+    const authenticator = users.size > 0 ? new Users(users, { settings: config.gateway, logins }) : undefined;
     const ownListeners = () => [...gateway.addrs, ...otherListeners()];
     return {
       naming,

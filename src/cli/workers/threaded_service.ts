@@ -1,6 +1,8 @@
 import { availableParallelism } from "node:os";
 import { systemResolver } from "../../dns/system.ts";
 import type { Emit } from "../../events.ts";
+import { Counters, countersMemory } from "../../gateway/limits/counters.ts";
+import { Logins } from "../../gateway/logins.ts";
 import { offeredMethods } from "../../gateway/methods.ts";
 import { Users } from "../../gateway/users.ts";
 import { ProbeTurns } from "../../gateway/upstreams/probe_turns.ts";
@@ -14,6 +16,7 @@ import { countListeners } from "../../net/linux/reuseport.ts";
 import { log } from "../log/log.ts";
 import { socketOptions } from "../service/socket_options.ts";
 import { checkOutgoing } from "../service/outgoing.ts";
+import { hashThreads } from "../service/hash_threads.ts";
 import { openNaming } from "../service/names.ts";
 import { countedUsers, type Service, type Wanted } from "../service/service.ts";
 import type { Activation } from "../systemd/activation.ts";
@@ -34,6 +37,8 @@ export async function startThreadedService(
   const net = { ...await openNet(), bindsConnections: true };
   const ports = new ClaimedPorts(libc, socketOptions(wanted.config), activation);
   const count = wanted.config.workers ?? availableParallelism();
+  const memory = countersMemory(count + 1, (size) => new SharedArrayBuffer(size));
+  const logins = new Logins({ counters: new Counters(memory, count), check: hashThreads() });
 
   /** Gives `use` what workers need for it; what was made for that is given back where `use` fails. */
   const provide = async (
@@ -44,7 +49,7 @@ export async function startThreadedService(
     const { config, text, users, tls } = wanted;
     await checkOutgoing(net, config.gateway);
     const naming = openNaming(config, { net, clock: systemClock, system: systemResolver() });
-    const authenticator = users.size > 0 ? new Users(users) : undefined;
+    const authenticator = users.size > 0 ? new Users(users, { settings: config.gateway, logins }) : undefined;
     let source: TlsSource | undefined, claim: Claim | undefined;
     const close = () => {
       naming.close();
@@ -82,7 +87,7 @@ export async function startThreadedService(
   let pool!: WorkerPool;
   await provide(wanted, async (provision) => {
     const successors = takesOver ? successorsAt(provision.setup.listen, count) : undefined;
-    pool = await WorkerPool.start({ libc, entry, count, emit, haste }, provision, successors);
+    pool = await WorkerPool.start({ libc, entry, count, counters: memory, emit, haste }, provision, successors);
     log.info("engine linux", { workers: count });
   }, takesOver);
   return {

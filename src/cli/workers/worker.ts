@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import { receiveMessageOnPort } from "node:worker_threads";
 import { ActivityLog, isUnwanted } from "../../admin/activity.ts";
 import { Metrics } from "../../admin/metrics.ts";
@@ -7,14 +6,14 @@ import type { Config } from "../../config/config.ts";
 import type { DnsReply } from "../../dns/message.ts";
 import { resolveByLookup } from "../../dns/system.ts";
 import type { Transport } from "../../dns/transport.ts";
-import { orAborted } from "../../dns/waiting.ts";
 import type { Event } from "../../events.ts";
 import { Gateway } from "../../gateway/gateway.ts";
 import { Counters } from "../../gateway/limits/counters.ts";
-import type { Authenticator } from "../../gateway/methods.ts";
+import { Failures } from "../../gateway/limits/failures.ts";
+import type { Verdict } from "../../gateway/methods.ts";
 import { PathMemory } from "../../gateway/path_memory.ts";
 import { ProbeTurns } from "../../gateway/upstreams/probe_turns.ts";
-import { KnownPasswords } from "../../gateway/users.ts";
+import type { Cut } from "../../net/cut.ts";
 import { netError } from "../../net/error.ts";
 import { DescriptorOwners } from "../../net/linux/descriptor_owners.ts";
 import { Engine } from "../../net/linux/engine.ts";
@@ -24,6 +23,7 @@ import { giveThreadTo, openKernel } from "../../net/mod.ts";
 import { Departures } from "../../net/tls_socket.ts";
 import { gatewayContext } from "../service/composition.ts";
 import { parseConfigText } from "../files/config_file.ts";
+import { askingUsers } from "./asking_users.ts";
 import { Exchange } from "./exchange.ts";
 import { emittingEar, openNaming } from "../service/names.ts";
 import { lostLogLines, startLog, stopLog } from "../log/log.ts";
@@ -98,7 +98,8 @@ export async function startWorker({ port, number, setup, successors, ...start }:
   let lastTls = 0;
   const compose = ({ generation, asksForPasswords, otherListeners, countedUsers, probes }: Setup, config: Config) => {
     metrics.nameUsers(countedUsers);
-    const asking = (question: Asking, memory?: ArrayBuffer[]) => exchange.ask({ ...question, generation }, memory);
+    const asking = (question: Asking, memory?: ArrayBuffer[], cut?: Cut) =>
+      exchange.ask({ ...question, generation }, memory, cut);
     const system = resolveByLookup(
       async (name) => await asking({ type: "resolve", name }) as readonly string[],
       async (address) => await asking({ type: "reverse", address }) as string,
@@ -107,11 +108,15 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     // Servers that want TLS are asked by the main thread, as the system is; what they say is kept here.
     const overTls = (place: number): Transport => ({
       name: `DNS server ${place + 1}`,
-      ask: (question, cut) =>
-        orAborted(asking({ type: "dns", place, question }) as Promise<DnsReply>, cut, question.name),
+      ask: (question, cut) => asking({ type: "dns", place, question }, [], cut) as Promise<DnsReply>,
       close: () => {},
     });
     const naming = openNaming(config, { net, clock, system, overTls, ear });
+    const users = askingUsers(
+      ({ username, password }, client, cut) =>
+        asking({ type: "verify", username, password, client }, [], cut) as Promise<Verdict>,
+      new Failures(counters, clock, config.gateway),
+    );
     return {
       generation,
       naming,
@@ -119,7 +124,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
         net,
         clock,
         naming,
-        authenticator: asksForPasswords ? askingAuthenticator(asking) : undefined,
+        authenticator: asksForPasswords ? users : undefined,
         tls: tlsBy(remoteTls(asking, () => ++lastTls), clock, departures),
         ownListeners: () => [...gateway.addrs, ...otherListeners],
         emit,
@@ -172,18 +177,4 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     return tell({ type: "not-listening", kind, message });
   }
   await giveThreadTo(engine);
-}
-
-/** Passwords are hashed by the main thread, whose runtime has threads for it; those that were good are known here too. */
-function askingAuthenticator(asking: (question: Asking) => Promise<unknown>): Authenticator {
-  const known = new KnownPasswords();
-  return {
-    async verify({ username, password }) {
-      const user = Buffer.from(username).toString("utf8");
-      if (known.has(user, password)) return true;
-      const good = await asking({ type: "verify", username, password }) === true;
-      if (good) known.add(user, password);
-      return good;
-    },
-  };
 }

@@ -5,6 +5,7 @@ import type { Question as DnsQuestion } from "../../dns/message.ts";
 import type { UpstreamEvent } from "../../events.ts";
 import type { NetErrorKind } from "../../net/error.ts";
 import type { SocketAddr, Successors } from "../../net/socket.ts";
+import type { Asker } from "../../turns/fair_queue.ts";
 import type { ConfigText } from "../files/config_file.ts";
 import type { Letter } from "./exchange.ts";
 import type { TlsQuestion } from "./tls_threads.ts";
@@ -66,15 +67,18 @@ export function workerStart(): WorkerStart | undefined {
   return start?.gate46 === "worker" ? start : undefined;
 }
 
-/** What a worker cannot do itself, since it waits in the kernel and not for its runtime; by the configuration of `generation`. */
+/**
+ * What a worker cannot do itself, since it waits in the kernel and not for its runtime; by the configuration of `generation`,
+ * on account of `asker`, which is the gateway itself where there is none.
+ */
 export type Question =
-  & { readonly generation: number }
+  & { readonly generation: number; readonly asker?: Asker | undefined }
   & (
     | { readonly type: "resolve"; readonly name: string }
     | { readonly type: "reverse"; readonly address: string }
     /** `place` is that of a DNS server in the configuration. */
     | { readonly type: "dns"; readonly place: number; readonly question: DnsQuestion }
-    | { readonly type: "verify"; readonly username: Uint8Array; readonly password: Uint8Array }
+    | { readonly type: "verify"; readonly username: Uint8Array; readonly password: Uint8Array; readonly client: string }
     | TlsQuestion
   );
 

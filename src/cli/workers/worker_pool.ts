@@ -8,7 +8,7 @@ import type { DnsReply, Question as DnsQuestion } from "../../dns/message.ts";
 import type { Transport } from "../../dns/transport.ts";
 import type { Emit } from "../../events.ts";
 import type { Authenticator } from "../../gateway/methods.ts";
-import { clearRegion, countersMemory } from "../../gateway/limits/counters.ts";
+import { clearRegion } from "../../gateway/limits/counters.ts";
 import type { Clock } from "../../net/clock.ts";
 import { pathsMemory } from "../../gateway/path_memory.ts";
 import { Cut } from "../../net/cut.ts";
@@ -44,6 +44,8 @@ export interface PoolOptions {
   /** The module that a worker begins with. */
   readonly entry: string | URL;
   readonly count: number;
+  /** Memory for one thread more than there are workers: the main thread counts too. */
+  readonly counters: SharedArrayBuffer;
   readonly emit: Emit;
   /** Of the wall clock, and so of its patience with workers. */
   readonly haste: number;
@@ -88,7 +90,6 @@ export class WorkerPool {
   readonly #options: PoolOptions;
   readonly #clock: Clock;
   readonly #descriptors = new SharedArrayBuffer(MAX_DESCRIPTORS);
-  readonly #counters: SharedArrayBuffer;
   readonly #paths = pathsMemory((size) => new SharedArrayBuffer(size));
   readonly #sessions: BigInt64Array;
   /** By number; a place is empty while its worker is being replaced. */
@@ -107,7 +108,6 @@ export class WorkerPool {
     this.#clock = wallClock(options.haste);
     this.#heardAt = this.#clock.now();
     this.upstreams = new UpstreamStates(options.emit);
-    this.#counters = countersMemory(options.count, (size) => new SharedArrayBuffer(size));
     this.#sessions = new BigInt64Array(new SharedArrayBuffer(8 * (options.count + 1)));
     this.#current = this.#newGeneration(1, provision);
     this.#generations.set(1, this.#current);
@@ -260,7 +260,7 @@ export class WorkerPool {
       port: port2,
       number,
       descriptors: this.#descriptors,
-      counters: this.#counters,
+      counters: this.#options.counters,
       paths: this.#paths,
       sessions: this.#sessions.buffer as SharedArrayBuffer,
       haste: this.#options.haste,
@@ -270,7 +270,10 @@ export class WorkerPool {
     const member: Member = {
       worker,
       port,
-      exchange: new Exchange((...letter) => this.#tell(member, ...letter), (question) => this.#valueOf(question, desk)),
+      exchange: new Exchange(
+        (...letter) => this.#tell(member, ...letter),
+        (question, unwanted) => this.#valueOf(question, desk, unwanted),
+      ),
       desk,
       startedAt: performance.now(),
       wakeFd: undefined,
@@ -316,20 +319,20 @@ export class WorkerPool {
     }
   }
 
-  #valueOf(question: Question, desk: TlsDesk): Promise<unknown> {
+  #valueOf(question: Question, desk: TlsDesk, unwanted: Cut): Promise<unknown> {
     const generation = this.#generations.get(question.generation);
     if (question.type === "tls") return desk.act(question.id, question.end, question.act);
     if (question.type === "tls-open") return desk.open(question.id, question.name, generation?.source);
     const { naming: { resolver, servers }, authenticator } = generation!;
     switch (question.type) {
       case "resolve":
-        return resolver.resolve(question.name);
+        return resolver.resolve(question.name, unwanted, question.asker);
       case "reverse":
-        return resolver.reverse(question.address);
+        return resolver.reverse(question.address, unwanted, question.asker);
       case "dns":
-        return askWithin(DNS_MS, servers[question.place]!, question.question);
+        return askWithin(DNS_MS, servers[question.place]!, question.question, unwanted);
       case "verify":
-        return authenticator!.verify(question, () => true);
+        return authenticator!.verify(question, question.client, unwanted);
     }
   }
 
@@ -355,7 +358,7 @@ export class WorkerPool {
       owners.remove(fd);
       libc.close(fd);
     }
-    clearRegion(this.#counters, number - 1);
+    clearRegion(this.#options.counters, number - 1);
     const lost = Number(Atomics.exchange(this.#sessions, number, 0n));
     member.exchange.abandon();
     member.desk.abandon();
@@ -416,12 +419,14 @@ function isOf(error: unknown, kind: NetErrorKind): boolean {
   return error instanceof NetError && error.kind === kind;
 }
 
-async function askWithin(ms: number, server: Transport, question: DnsQuestion): Promise<DnsReply> {
-  const late = new Cut();
-  const timer = setTimeout(() => late.make(), ms);
+async function askWithin(ms: number, server: Transport, question: DnsQuestion, unwanted: Cut): Promise<DnsReply> {
+  const over = new Cut();
+  const timer = setTimeout(() => over.make(), ms);
+  const release = unwanted.on(() => over.make());
   try {
-    return await server.ask(question, late);
+    return await server.ask(question, over);
   } finally {
     clearTimeout(timer);
+    release();
   }
 }

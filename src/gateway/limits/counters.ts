@@ -90,11 +90,19 @@ export class Counters {
     return this.#sum(low, high, windowMs, now);
   }
 
-  /** Forgets how often `key` happened, as far as this thread knows. */
-  forget(key: string): void {
-    const [low, high] = this.#hash(key);
-    const slot = this.#find(this.#own, low, high);
-    if (slot !== undefined) this.#words.fill(0, slot, slot + SLOT);
+  /** Forgets how often `key` happened, as far as this thread knows, also where it was noted as `sum` with others each time. */
+  forget(key: string, sum: string, windowMs: number, now: number): void {
+    const words = this.#words;
+    const slot = this.#find(this.#own, ...this.#hash(key));
+    if (slot === undefined) return;
+    const whole = this.#find(this.#own, ...this.#hash(sum));
+    if (whole !== undefined) {
+      for (const one of [slot, whole]) this.#turn(one, windowOf(now, windowMs));
+      for (const field of [COUNT, BEFORE]) {
+        words[whole + field] = Math.max(0, words[whole + field]! - words[slot + field]!);
+      }
+    }
+    words.fill(0, slot, slot + SLOT);
   }
 
   /** This window, and of the one before the part that is not over yet. */

@@ -8,11 +8,8 @@ import type { Counters } from "./counters.ts";
 
 const SECOND_MS = 1_000;
 
-/** Failed authentications are remembered for so long; after the first few, answers wait; after more, clients are turned away. */
-const FAILURES_MS = 60_000, PATIENCE = 3, MAX_FAILURES = 10;
-
-/** What each failure beyond patience adds to the wait for an answer. */
-const DELAY_MS = 500;
+/** What one client has of all sessions, where nobody says: more than an office of 70 browsers holds open, 32 connections each. */
+const SHARE = 1 / 4, LEAST_SHARE = 64;
 
 /** How much of the gateway one client, or one user, may have. A client is an IPv4 address or an IPv6 /64. */
 export class Limits {
@@ -27,18 +24,15 @@ export class Limits {
   }
 
   /** Lets a connection of `client` in, which leave() is told of when it ends; or says why not. */
-  enter({ host }: SocketAddr): TurnedAway | undefined {
-    const { maxSessions, maxSessionsPerClient, maxRate } = this.#settings;
-    const client = household(host);
-    const now = this.#clock.now();
-    if (maxRate !== undefined && this.#counters.tally(`rate ${client}`, SECOND_MS, now) > maxRate) {
+  enter(addr: SocketAddr): TurnedAway | undefined {
+    const { maxSessions, maxRate } = this.#settings;
+    const client = household(addr.host);
+    if (maxRate !== undefined && this.#counters.tally(`rate ${client}`, SECOND_MS, this.#clock.now()) > maxRate) {
       return "too-many-connections";
     }
-    if (this.#counters.rate(`failures ${client}`, FAILURES_MS, now) >= MAX_FAILURES) return "too-many-failures";
     if (!this.#counters.hold("sessions", maxSessions)) return "too-many-sessions";
-    if (maxSessionsPerClient === undefined || this.#counters.hold(`client ${client}`, maxSessionsPerClient)) {
-      return undefined;
-    }
+    const bound = this.#bound(addr);
+    if (bound === undefined || this.#counters.hold(`client ${client}`, bound)) return undefined;
     this.#counters.release("sessions");
     return "too-many-sessions-of-client";
   }
@@ -52,9 +46,17 @@ export class Limits {
     this.#counters.release("waiting");
   }
 
-  leave({ host }: SocketAddr): void {
+  leave(addr: SocketAddr): void {
     this.#counters.release("sessions");
-    if (this.#settings.maxSessionsPerClient !== undefined) this.#counters.release(`client ${household(host)}`);
+    if (this.#bound(addr) !== undefined) this.#counters.release(`client ${household(addr.host)}`);
+  }
+
+  /** How many sessions that client may have. Who comes from this machine may be a balancer, and stand for many. */
+  #bound({ host }: SocketAddr): number | undefined {
+    const { maxSessions, maxSessionsPerClient } = this.#settings;
+    if (maxSessionsPerClient !== undefined) return maxSessionsPerClient;
+    const local = host === "::1" || host.startsWith("127.");
+    return local ? undefined : Math.max(LEAST_SHARE, Math.ceil(maxSessions * SHARE));
   }
 
   /** Whether `username` may have one more session, which leaveUser() is told of when it ends. */
@@ -74,16 +76,5 @@ export class Limits {
       ? { key: `bytes ${username}`, bandwidth: userBandwidth, counters: this.#counters }
       : undefined;
     return sessionBandwidth === undefined && !user ? undefined : new Bandwidth(this.#clock, sessionBandwidth, user);
-  }
-
-  /** Notes what became of credentials; how long their answer has to wait (ms). */
-  authenticated({ host }: SocketAddr, good: boolean): number {
-    const key = `failures ${household(host)}`;
-    if (good) {
-      this.#counters.forget(key);
-      return 0;
-    }
-    const failures = this.#counters.tally(key, FAILURES_MS, this.#clock.now());
-    return Math.max(0, Math.floor(failures) - PATIENCE) * DELAY_MS;
   }
 }

@@ -29,7 +29,7 @@ export const IPPROTO_TCP = 6,
 export const IPPROTO_UDP = 17, UDP_SEGMENT = 103, UDP_GRO = 104;
 
 export const SHUT_WR = 1;
-export const MSG_DONTWAIT = 0x40, MSG_NOSIGNAL = 0x4000;
+export const MSG_PEEK = 2, MSG_DONTWAIT = 0x40, MSG_NOSIGNAL = 0x4000;
 
 export const EPOLL_CLOEXEC = 0x80000, EPOLL_CTL_ADD = 1, EPOLL_CTL_DEL = 2, EPOLL_CTL_MOD = 3;
 export const EPOLLIN = 1, EPOLLOUT = 4, EPOLLERR = 8, EPOLLHUP = 0x10, EPOLLRDHUP = 0x2000;

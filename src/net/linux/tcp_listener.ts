@@ -1,6 +1,6 @@
 import { noDescriptors } from "./descriptor_reserve.ts";
 import { addressText } from "../../protocol/address.ts";
-import type { Listener, ListenOptions, Socket, SocketAddr } from "../socket.ts";
+import type { AcceptedSocket, Listener, ListenOptions, SocketAddr } from "../socket.ts";
 import {
   EPOLLET,
   EPOLLEXCLUSIVE,
@@ -42,7 +42,7 @@ const MAX_BURST = 64;
 const ofOneConnection: ReadonlySet<number> = new Set([71, 92, 95, 100, 101, 103, 112, 113]);
 
 interface Waiting {
-  resolve(socket: Socket | null): void;
+  resolve(socket: AcceptedSocket | null): void;
   reject(error: unknown): void;
 }
 
@@ -134,7 +134,7 @@ export class LinuxListener implements Listener, Watcher {
     engine.poller.watch(this.#fd, this, EPOLLIN | EPOLLET | (this.#shared ? EPOLLEXCLUSIVE : 0));
   }
 
-  accept(): Promise<Socket | null> {
+  accept(): Promise<AcceptedSocket | null> {
     return new Promise((resolve, reject) => {
       this.#accepter = { resolve, reject };
       if (this.#closed) this.#take()?.resolve(null);

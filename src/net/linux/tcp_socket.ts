@@ -1,6 +1,6 @@
 import { addressText } from "../../protocol/address.ts";
 import { NetError } from "../error.ts";
-import type { Socket, SocketAddr } from "../socket.ts";
+import type { AcceptedSocket, Leaving, SocketAddr } from "../socket.ts";
 import {
   EPOLLERR,
   EPOLLET,
@@ -10,6 +10,7 @@ import {
   EPOLLRDHUP,
   IPPROTO_TCP,
   MSG_NOSIGNAL,
+  MSG_PEEK,
   SHUT_WR,
   SO_KEEPALIVE,
   SO_LINGER,
@@ -41,7 +42,7 @@ const done = Promise.resolve();
 const noLinger = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0); // struct linger { l_onoff, l_linger }
 
 /** A TCP socket, or a unix socket, that this program owns by its descriptor. */
-export class LinuxSocket implements Socket, Watcher {
+export class LinuxSocket implements AcceptedSocket, Watcher {
   readonly fd: number;
   readonly remoteAddr: SocketAddr;
   /** Whether a receive may bring something; one that brings less than it has room for empties it, until the next event. */
@@ -55,6 +56,8 @@ export class LinuxSocket implements Socket, Watcher {
   #reader: Waiting<Uint8Array | null> | undefined;
   #writer: (Waiting<void> & { rest: Uint8Array }) | undefined;
   #flow: Watcher | undefined;
+  #left: ((how: Leaving) => void) | undefined;
+  #broken = false;
   #closed = false;
 
   /** Takes `fd`, which is watched for writing already when it was dialled. Throws NetError. */
@@ -134,6 +137,14 @@ export class LinuxSocket implements Socket, Watcher {
     setOption(libc, this.fd, SOL_SOCKET, SO_KEEPALIVE, 1);
   }
 
+  onLeft(left: (how: Leaving) => void): () => void {
+    this.#left = left;
+    if (this.hungUp) this.#tellLeft();
+    return () => {
+      if (this.#left === left) this.#left = undefined;
+    };
+  }
+
   /** Hands every event from now on to `flow`, a close as one without bits; undefined: read() and write() take them again. */
   divert(flow: Watcher | undefined): void {
     this.#flow = flow;
@@ -164,11 +175,21 @@ export class LinuxSocket implements Socket, Watcher {
   }
 
   ready(events: number): void {
+    if (events & (EPOLLHUP | EPOLLERR)) this.#broken = true;
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) this.hungUp = this.readable = true;
     else if (events & EPOLLIN) this.readable = true;
     if (this.#flow) return this.#flow.ready(events);
     if (this.readable && this.#reader) this.#wakeReader();
     if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP) && this.#writer) this.#writeOn(this.#writer);
+    if (this.hungUp && this.#left) this.#tellLeft();
+  }
+
+  /** The kernel says that the peer has finished; whether something it sent is unread, only a look can tell. */
+  #tellLeft(): void {
+    if (this.#closed) return;
+    if (this.#broken) return this.#left?.("reset");
+    const { libc, scratch } = this.#engine;
+    this.#left?.(libc.recv(this.fd, scratch, 1, MSG_PEEK) === 0 ? "end" : "half-close");
   }
 
   #wakeReader(): void {

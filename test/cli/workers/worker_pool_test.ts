@@ -10,6 +10,7 @@ import { wallClock } from "../../../src/cli/service/wall_clock.ts";
 import { type Provision, WorkerPool } from "../../../src/cli/workers/worker_pool.ts";
 import type { Event } from "../../../src/events.ts";
 import { ProbeTurns } from "../../../src/gateway/upstreams/probe_turns.ts";
+import { countersMemory } from "../../../src/gateway/limits/counters.ts";
 import type { Libc } from "../../../src/net/linux/libc.ts";
 import { type ClaimedPort, claimPort } from "../../../src/net/linux/tcp_listener.ts";
 import { claimUnix } from "../../../src/net/linux/unix_listener.ts";
@@ -26,6 +27,10 @@ import { until, within } from "../../support/until.ts";
 const libc = await openLibc();
 const skip = skipped("worker_pool_test.ts", libc ? false : "the Linux engine cannot run here");
 const entry = new URL("../../support/dying_worker.ts", import.meta.url);
+
+function counted(workers: number): SharedArrayBuffer {
+  return countersMemory(workers + 1, (size) => new SharedArrayBuffer(size));
+}
 
 function descriptors(): number {
   return readdirSync("/proc/self/fd").length;
@@ -55,7 +60,8 @@ async function startPool(
   haste = 1,
 ): Promise<{ pool: WorkerPool; addr: SocketAddr }> {
   const emit = (event: Event) => void events.push(event);
-  const pool = await WorkerPool.start({ libc: libc!, entry, count, emit, haste }, provision(port));
+  const options = { libc: libc!, entry, count, counters: counted(count), emit, haste };
+  const pool = await WorkerPool.start(options, provision(port));
   return { pool, addr: port.addr };
 }
 
@@ -260,7 +266,7 @@ test(
     const echo = await echoServer("127.0.0.1");
     const port = claimPort(libc!, {}, { host: "127.0.0.1", port: 0 });
     const pool = await WorkerPool.start(
-      { libc: libc!, entry, count: 1, emit: () => {}, haste: 1 },
+      { libc: libc!, entry, count: 1, counters: counted(1), emit: () => {}, haste: 1 },
       provision(port, { logFile: "/nowhere/gate46.log" }),
     );
     (await echoing(port.addr, echo.addr)).close();
@@ -283,7 +289,7 @@ test("nothing is written to the descriptors of a worker that died, which others 
     resolver.answer("slow.example", ["127.0.0.1"]);
   };
   const pool = await WorkerPool.start(
-    { libc: { ...libc!, write }, entry, count: 1, emit, haste: 1 },
+    { libc: { ...libc!, write }, entry, count: 1, counters: counted(1), emit, haste: 1 },
     provision(port, { resolver }),
   );
   const asking = ask(port.addr, Command.Connect, "slow.example", 80).catch(() => {});

@@ -1,0 +1,27 @@
+import { Buffer } from "node:buffer";
+import type { Cut } from "../../net/cut.ts";
+import type { Credentials } from "../../protocol/negotiation.ts";
+import { KnownPasswords } from "../../gateway/known_passwords.ts";
+import type { Failures } from "../../gateway/limits/failures.ts";
+import type { Authenticator, Verdict } from "../../gateway/methods.ts";
+
+/** Has the main thread judge a client's credentials. Rejects with NetError. */
+export type AskMainThread = (credentials: Credentials, client: string, cut: Cut) => Promise<Verdict>;
+
+/**
+ * Users, for a worker: the main thread hashes passwords for all, and counts those that are wrong. What was good from a client
+ * is known here too, as long as none of its was wrong.
+ */
+export function askingUsers(ask: AskMainThread, failures: Failures): Authenticator {
+  const known = new KnownPasswords();
+  return {
+    async verify(credentials, client, cut) {
+      const whom = `${client} ${Buffer.from(credentials.username).toString("latin1")}`;
+      const digest = known.digest(credentials.password);
+      if (!failures.hasAny(client) && known.has(whom, digest)) return { good: true };
+      const verdict = await ask(credentials, client, cut);
+      if (verdict.good) known.add(whom, digest);
+      return verdict;
+    },
+  };
+}
