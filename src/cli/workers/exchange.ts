@@ -1,8 +1,11 @@
+import { Cut } from "../../net/cut.ts";
 import { NetError, netError, type NetErrorKind } from "../../net/error.ts";
 
 /** What goes between two threads of which either may ask; all of it can be cloned. */
 export type Letter<Question> =
   | { readonly type: "question"; readonly id: number; readonly question: Question }
+  /** Nobody wants the answer any more. */
+  | { readonly type: "called-off"; readonly id: number }
   | { readonly type: "answer"; readonly id: number; readonly value: unknown }
   | { readonly type: "refusal"; readonly id: number; readonly kind: NetErrorKind; readonly message: string };
 
@@ -14,49 +17,76 @@ interface Waiting {
 /** Sends a letter; `memory` goes over to the other thread with it, which costs nothing, and a copy much. */
 export type SendLetter<Question> = (letter: Letter<Question>, memory: ArrayBuffer[]) => void;
 
+/** What a question comes to, or a promise of it; `unwanted` is made when nobody wants that any more. */
+export type Answer<Question> = (question: Question, unwanted: Cut) => unknown;
+
 /** One end of the questions and answers between two threads. */
 export class Exchange<Asked, Answered extends { readonly type: string }> {
   readonly #send: SendLetter<Asked>;
-  readonly #answer: (question: Answered) => unknown;
+  readonly #answer: Answer<Answered>;
   readonly #open = new Map<number, Waiting>();
+  /** Questions of the other thread that are being answered. */
+  readonly #underWay = new Map<number, Cut>();
   #lastId = 0;
 
-  /** `answer` gives, or promises, the value; what it throws becomes the refusal. */
-  constructor(send: SendLetter<Asked>, answer: (question: Answered) => unknown) {
+  /** What `answer` throws becomes the refusal. */
+  constructor(send: SendLetter<Asked>, answer: Answer<Answered>) {
     this.#send = send;
     this.#answer = answer;
   }
 
-  /** Rejects with NetError. */
-  ask(question: Asked, memory: ArrayBuffer[] = []): Promise<unknown> {
+  /** Rejects with NetError; with "aborted" once `cut` is made, which calls the question off. */
+  ask(question: Asked, memory: ArrayBuffer[] = [], cut?: Cut): Promise<unknown> {
+    const aborted = () => new NetError("aborted", "Cannot ask: called off");
+    if (cut?.made) return Promise.reject(aborted());
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
-      this.#open.set(id, { resolve, reject });
       this.#send({ type: "question", id, question }, memory);
+      const release = cut?.on(() => {
+        this.#open.delete(id);
+        this.#send({ type: "called-off", id }, []);
+        reject(aborted());
+      });
+      this.#open.set(id, {
+        resolve: (value) => {
+          release?.();
+          resolve(value);
+        },
+        reject: (error) => {
+          release?.();
+          reject(error);
+        },
+      });
     });
   }
 
   take(letter: Letter<Answered>): void {
     if (letter.type === "question") return void this.#reply(letter.id, letter.question);
+    if (letter.type === "called-off") return this.#underWay.get(letter.id)?.make();
     const waiting = this.#open.get(letter.id);
     this.#open.delete(letter.id);
     if (letter.type === "answer") waiting?.resolve(letter.value);
     else waiting?.reject(new NetError(letter.kind, letter.message));
   }
 
-  /** The other thread is gone: no answer will come. */
+  /** The other thread is gone: no answer will come, and it wants none. */
   abandon(): void {
     for (const { reject } of this.#open.values()) reject(new NetError("closed", "Cannot ask: the thread has ended"));
     this.#open.clear();
+    for (const unwanted of this.#underWay.values()) unwanted.make();
   }
 
   async #reply(id: number, question: Answered): Promise<void> {
+    const unwanted = new Cut();
+    this.#underWay.set(id, unwanted);
     try {
-      const value = await this.#answer(question);
-      this.#send({ type: "answer", id, value }, value instanceof ArrayBuffer ? [value] : []);
+      const value = await this.#answer(question, unwanted);
+      if (!unwanted.made) this.#send({ type: "answer", id, value }, value instanceof ArrayBuffer ? [value] : []);
     } catch (error) {
       const { kind, message } = netError(error, "answer", question.type);
-      this.#send({ type: "refusal", id, kind, message }, []);
+      if (!unwanted.made) this.#send({ type: "refusal", id, kind, message }, []);
+    } finally {
+      this.#underWay.delete(id);
     }
   }
 }

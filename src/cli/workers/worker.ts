@@ -7,12 +7,12 @@ import type { Config } from "../../config/config.ts";
 import type { DnsReply } from "../../dns/message.ts";
 import { resolveByLookup } from "../../dns/system.ts";
 import type { Transport } from "../../dns/transport.ts";
-import { orAborted } from "../../dns/waiting.ts";
 import type { Event } from "../../events.ts";
 import { Gateway } from "../../gateway/gateway.ts";
 import { Counters } from "../../gateway/limits/counters.ts";
 import type { Authenticator } from "../../gateway/methods.ts";
 import { KnownPasswords } from "../../gateway/users.ts";
+import type { Cut } from "../../net/cut.ts";
 import { netError } from "../../net/error.ts";
 import { DescriptorOwners } from "../../net/linux/descriptor_owners.ts";
 import { Engine } from "../../net/linux/engine.ts";
@@ -95,7 +95,8 @@ export async function startWorker({ port, number, setup, successors, ...start }:
   let lastTls = 0;
   const compose = ({ generation, asksForPasswords, otherListeners, countedUsers }: Setup, config: Config) => {
     metrics.nameUsers(countedUsers);
-    const asking = (question: Asking, memory?: ArrayBuffer[]) => exchange.ask({ ...question, generation }, memory);
+    const asking = (question: Asking, memory?: ArrayBuffer[], cut?: Cut) =>
+      exchange.ask({ ...question, generation }, memory, cut);
     const system = resolveByLookup(
       async (name) => await asking({ type: "resolve", name }) as readonly string[],
       async (address) => await asking({ type: "reverse", address }) as string,
@@ -104,8 +105,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     // Servers that want TLS are asked by the main thread, as the system is; what they say is kept here.
     const overTls = (place: number): Transport => ({
       name: `DNS server ${place + 1}`,
-      ask: (question, cut) =>
-        orAborted(asking({ type: "dns", place, question }) as Promise<DnsReply>, cut, question.name),
+      ask: (question, cut) => asking({ type: "dns", place, question }, [], cut) as Promise<DnsReply>,
       close: () => {},
     });
     const naming = openNaming(config, { net, clock, system, overTls, ear });

@@ -5,6 +5,7 @@ import type { Question as DnsQuestion } from "../../dns/message.ts";
 import type { UpstreamEvent } from "../../events.ts";
 import type { NetErrorKind } from "../../net/error.ts";
 import type { SocketAddr, Successors } from "../../net/socket.ts";
+import type { Asker } from "../../turns/fair_queue.ts";
 import type { ConfigText } from "../files/config_file.ts";
 import type { Letter } from "./exchange.ts";
 import type { TlsQuestion } from "./tls_threads.ts";
@@ -60,9 +61,12 @@ export function workerStart(): WorkerStart | undefined {
   return start?.gate46 === "worker" ? start : undefined;
 }
 
-/** What a worker cannot do itself, since it waits in the kernel and not for its runtime; by the configuration of `generation`. */
+/**
+ * What a worker cannot do itself, since it waits in the kernel and not for its runtime; by the configuration of `generation`,
+ * on account of `asker`, which is the gateway itself where there is none.
+ */
 export type Question =
-  & { readonly generation: number }
+  & { readonly generation: number; readonly asker?: Asker | undefined }
   & (
     | { readonly type: "resolve"; readonly name: string }
     | { readonly type: "reverse"; readonly address: string }

@@ -260,7 +260,10 @@ export class WorkerPool {
     const member: Member = {
       worker,
       port,
-      exchange: new Exchange((...letter) => this.#tell(member, ...letter), (question) => this.#valueOf(question, desk)),
+      exchange: new Exchange(
+        (...letter) => this.#tell(member, ...letter),
+        (question, unwanted) => this.#valueOf(question, desk, unwanted),
+      ),
       desk,
       startedAt: performance.now(),
       wakeFd: undefined,
@@ -306,20 +309,20 @@ export class WorkerPool {
     }
   }
 
-  #valueOf(question: Question, desk: TlsDesk): Promise<unknown> {
+  #valueOf(question: Question, desk: TlsDesk, unwanted: Cut): Promise<unknown> {
     const generation = this.#generations.get(question.generation);
     if (question.type === "tls") return desk.act(question.id, question.end, question.act);
     if (question.type === "tls-open") return desk.open(question.id, question.name, generation?.source);
     const { naming: { resolver, servers }, authenticator } = generation!;
     switch (question.type) {
       case "resolve":
-        return resolver.resolve(question.name);
+        return resolver.resolve(question.name, unwanted, question.asker);
       case "reverse":
-        return resolver.reverse(question.address);
+        return resolver.reverse(question.address, unwanted, question.asker);
       case "dns":
-        return askWithin(DNS_MS, servers[question.place]!, question.question);
+        return askWithin(DNS_MS, servers[question.place]!, question.question, unwanted);
       case "verify":
-        return authenticator!.verify(question, () => true);
+        return authenticator!.verify(question, () => !unwanted.made);
     }
   }
 
@@ -406,12 +409,14 @@ function isOf(error: unknown, kind: NetErrorKind): boolean {
   return error instanceof NetError && error.kind === kind;
 }
 
-async function askWithin(ms: number, server: Transport, question: DnsQuestion): Promise<DnsReply> {
-  const late = new Cut();
-  const timer = setTimeout(() => late.make(), ms);
+async function askWithin(ms: number, server: Transport, question: DnsQuestion, unwanted: Cut): Promise<DnsReply> {
+  const over = new Cut();
+  const timer = setTimeout(() => over.make(), ms);
+  const release = unwanted.on(() => over.make());
   try {
-    return await server.ask(question, late);
+    return await server.ask(question, over);
   } finally {
     clearTimeout(timer);
+    release();
   }
 }
