@@ -1,5 +1,6 @@
 import type { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
+import type { Asker } from "../turns/fair_queue.ts";
 import { fold } from "./answer.ts";
 import type { Hosts } from "./hosts.ts";
 import type { Found, Resolver } from "./resolver.ts";
@@ -27,25 +28,25 @@ export class Names implements Resolver {
     this.#options = options;
   }
 
-  resolve(name: string, cut?: Cut): Promise<readonly string[]> {
+  resolve(name: string, cut?: Cut, asker?: Asker): Promise<readonly string[]> {
     const key = fold(name);
     const known = this.#known(key);
-    return known ? Promise.resolve(known) : this.#for(key).resolve(name, cut);
+    return known ? Promise.resolve(known) : this.#for(key).resolve(name, cut, asker);
   }
 
-  first(name: string, cut?: Cut): Promise<Found> {
+  first(name: string, cut?: Cut, asker?: Asker): Promise<Found> {
     const key = fold(name);
     const known = this.#known(key);
-    return known ? Promise.resolve({ hosts: known }) : this.#for(key).first(name, cut);
+    return known ? Promise.resolve({ hosts: known }) : this.#for(key).first(name, cut, asker);
   }
 
-  reverse(address: string, cut?: Cut): Promise<string> {
+  reverse(address: string, cut?: Cut, asker?: Asker): Promise<string> {
     for (const hosts of this.#options.hosts) {
       const name = hosts().names.get(address);
       if (name !== undefined) return Promise.resolve(name);
     }
     if (address === "::1" || address.startsWith("127.")) return Promise.resolve("localhost");
-    return (this.#options.dns ?? this.#options.system).reverse(address, cut);
+    return (this.#options.dns ?? this.#options.system).reverse(address, cut, asker);
   }
 
   #known(key: string): readonly string[] | undefined {

@@ -4,8 +4,9 @@ import { ActivityLog, isUnwanted } from "../../admin/activity.ts";
 import { Metrics } from "../../admin/metrics.ts";
 import { ThreadWatch } from "../../admin/thread_watch.ts";
 import type { Config } from "../../config/config.ts";
+import { type Ear, heardLookup } from "../../dns/asked.ts";
 import type { DnsReply } from "../../dns/message.ts";
-import { resolveByLookup } from "../../dns/system.ts";
+import type { Resolver } from "../../dns/resolver.ts";
 import type { Transport } from "../../dns/transport.ts";
 import type { Event } from "../../events.ts";
 import { Gateway } from "../../gateway/gateway.ts";
@@ -97,11 +98,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     metrics.nameUsers(countedUsers);
     const asking = (question: Asking, memory?: ArrayBuffer[], cut?: Cut) =>
       exchange.ask({ ...question, generation }, memory, cut);
-    const system = resolveByLookup(
-      async (name) => await asking({ type: "resolve", name }) as readonly string[],
-      async (address) => await asking({ type: "reverse", address }) as string,
-      ear,
-    );
+    const system = remoteSystem(asking, ear);
     // Servers that want TLS are asked by the main thread, as the system is; what they say is kept here.
     const overTls = (place: number): Transport => ({
       name: `DNS server ${place + 1}`,
@@ -167,6 +164,21 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     return tell({ type: "not-listening", kind, message });
   }
   await giveThreadTo(engine);
+}
+
+/** The system is asked by the main thread, in turns that all workers share. */
+function remoteSystem(
+  asking: (question: Asking, memory?: ArrayBuffer[], cut?: Cut) => Promise<unknown>,
+  ear: Ear,
+): Resolver {
+  const resolve: Resolver["resolve"] = (name, cut, asker) =>
+    heardLookup(ear, async () => await asking({ type: "resolve", name, asker }, [], cut) as readonly string[]);
+  return {
+    resolve,
+    first: async (...asked) => ({ hosts: await resolve(...asked) }),
+    reverse: (address, cut, asker) =>
+      heardLookup(ear, async () => await asking({ type: "reverse", address, asker }, [], cut) as string),
+  };
 }
 
 /** Passwords are hashed by the main thread, whose runtime has threads for it; those that were good are known here too. */
