@@ -27,10 +27,19 @@ const MAX_FOLLOWED = 8;
 
 const ptrLimitShare = 0.1;
 
+export interface DnsResolverOptions {
+  /** Names that are kept. */
+  readonly limit?: number | undefined;
+  readonly ear?: Ear | undefined;
+  /** Nobody asks for IPv6 addresses. */
+  readonly noIpv6?: boolean;
+}
+
 /** Names by DNS servers, kept as long as they say. */
 export class DnsResolver implements Resolver {
   readonly #servers: Servers;
   readonly #net: Pick<Net, "localAddrFor">;
+  readonly #types: readonly ("A" | "AAAA")[];
   readonly #addresses: Cache<readonly string[]>;
   readonly #names: Cache<string>;
 
@@ -38,11 +47,11 @@ export class DnsResolver implements Resolver {
     servers: Servers,
     net: Pick<Net, "localAddrFor">,
     clock: Clock,
-    limit: number = DEFAULT_LIMIT,
-    ear?: Ear,
+    { limit = DEFAULT_LIMIT, ear, noIpv6 = false }: DnsResolverOptions = {},
   ) {
     this.#servers = servers;
     this.#net = net;
+    this.#types = noIpv6 ? ["A"] : ["AAAA", "A"];
     const lookups = new Lookups(servers, clock);
     const { turns } = lookups;
     this.#addresses = new Cache<readonly string[]>(
@@ -99,7 +108,7 @@ export class DnsResolver implements Resolver {
         failure = error as NetError;
       }
     };
-    await Promise.all([half("AAAA"), half("A")]);
+    await Promise.all(this.#types.map(half));
     const good = told.filter(({ data }) => data.length > 0);
     if (failure && (good.length === 0 || unwanted.made)) return failed(failure);
     const ttlMs = Math.min(...(good.length > 0 ? good : told).map(({ ttlMs }) => ttlMs ?? NEGATIVE_MS));

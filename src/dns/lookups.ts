@@ -16,8 +16,8 @@ const SLOW = { all: 128, client: 64, user: 64 }, NONE = { all: 0, client: 0, use
 /** A turn lasts so much longer than a server's head start: the next is given the time to answer (ms). */
 const NEXT_SERVER_MS = 500;
 
-/** All questions of one lookup together, as those for each of its aliases (ms). */
-const LOOKUP_MS = 10_000;
+/** All questions of one lookup, as those for each of its aliases, have so many times what one may take. */
+const QUESTIONS_IN_A_ROW = 2;
 
 /** Asks the servers, as long as the lookup may. Rejects with NetError. */
 export type AskServers = (question: Question) => Promise<Outcome>;
@@ -51,9 +51,10 @@ export class Lookups {
       turn.end();
       this.#slow.turn(turn.asker).then((end) => isOver ? end() : endSlow = end, giveUp);
     });
+    const lookupMs = QUESTIONS_IN_A_ROW * this.#servers.totalMs;
     const cancelLookup = this.#clock.after(
-      LOOKUP_MS,
-      () => giveUp(new NetError("name-lookup-failed", `Cannot resolve '${name}': no answer within ${LOOKUP_MS} ms`)),
+      lookupMs,
+      () => giveUp(new NetError("name-lookup-failed", `Cannot resolve '${name}': no answer within ${lookupMs} ms`)),
     );
     try {
       return await work((question) =>

@@ -14,7 +14,7 @@ export interface NamesOptions {
 }
 
 /** IPv4 first: what listens on one of them only is oftener there, and UDP goes to one only. */
-const loopback: readonly string[] = ["127.0.0.1", "::1"];
+export const loopback: readonly string[] = ["127.0.0.1", "::1"];
 
 /**
  * Who is asked for a name: hosts that were configured; nobody for `.onion` (RFC 7686 s2), `.invalid` and `localhost`
@@ -66,7 +66,8 @@ export class Names implements Resolver {
   }
 }
 
-function isIn(key: string, top: string): boolean {
+/** Whether a name is that, or below it. */
+export function isIn(key: string, top: string): boolean {
   return key.endsWith(top) && (key.length === top.length || key[key.length - top.length - 1] === ".");
 }
 

@@ -51,6 +51,10 @@ export class Servers {
     return this.#manner.headStartMs;
   }
 
+  get totalMs(): number {
+    return this.#manner.totalMs;
+  }
+
   /**
    * What the first server says that knows. The next is asked when one has failed, or had its head start. Rejects with
    * NetError: "name-lookup-failed", or "aborted" by the cut.

@@ -23,7 +23,7 @@ class Resolving {
 
   constructor(limit?: number) {
     const transports = [NS1, NS2].map((addr) => transportTo({ kind: "udp", addr }, this));
-    this.resolver = new DnsResolver(new Servers(transports, this.clock), this.net, this.clock, limit);
+    this.resolver = new DnsResolver(new Servers(transports, this.clock), this.net, this.clock, { limit });
   }
 
   async start(): Promise<void> {

@@ -6,7 +6,8 @@ import { type Candidate, candidates } from "../../gateway/candidates.ts";
 import type { Asker, Verdict } from "../../gateway/rules/rule.ts";
 import { type Judge, Ruleset } from "../../gateway/ruleset.ts";
 import { interfaceAddrs } from "../../net/interfaces.ts";
-import { systemResolver } from "../../dns/system.ts";
+import { systemFiles } from "../files/system_files.ts";
+import { systemLookups } from "../service/system_lookups.ts";
 import { systemClock } from "../../net/clock.ts";
 import { openNet } from "../../net/mod.ts";
 import { type Address, addressText, ipAddress, isUnspecified, nameAddress, parseIp } from "../../protocol/address.ts";
@@ -43,7 +44,12 @@ export async function explain(
   );
   const turnedAway = await whyTurnedAway(config, from, user);
   if (turnedAway) return deny(turnedAway);
-  const naming = openNaming(config, { net: await openNet(), clock: systemClock, system: systemResolver() });
+  const naming = openNaming(config, {
+    net: await openNet(),
+    clock: systemClock,
+    system: systemLookups(),
+    files: systemFiles(),
+  });
   await naming.nat64?.discover();
   try {
     return await judge(

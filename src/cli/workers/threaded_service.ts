@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { systemResolver } from "../../dns/system.ts";
+import { systemLookups } from "../service/system_lookups.ts";
 import type { Emit } from "../../events.ts";
 import { offeredMethods } from "../../gateway/methods.ts";
 import { Users } from "../../gateway/users.ts";
@@ -41,7 +41,7 @@ export async function startThreadedService(
   ) => {
     const { config, text, users, tls } = wanted;
     await checkOutgoing(net, config.gateway);
-    const naming = openNaming(config, { net, clock: systemClock, system: systemResolver() });
+    const naming = openNaming(config, { net, clock: systemClock, system: systemLookups() });
     const authenticator = users.size > 0 ? new Users(users) : undefined;
     let source: TlsSource | undefined, claim: Claim | undefined;
     const close = () => {

@@ -23,6 +23,7 @@ import { giveThreadTo, openKernel } from "../../net/mod.ts";
 import { Departures } from "../../net/tls_socket.ts";
 import { gatewayContext } from "../service/composition.ts";
 import { parseConfigText } from "../files/config_file.ts";
+import { systemFiles } from "../files/system_files.ts";
 import { Exchange } from "./exchange.ts";
 import { emittingEar, openNaming } from "../service/names.ts";
 import { lostLogLines, startLog, stopLog } from "../log/log.ts";
@@ -105,7 +106,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
       ask: (question, cut) => asking({ type: "dns", place, question }, [], cut) as Promise<DnsReply>,
       close: () => {},
     });
-    const naming = openNaming(config, { net, clock, system, overTls, ear });
+    const naming = openNaming(config, { net, clock, system, files: systemFiles(), overTls, ear });
     return {
       generation,
       naming,
