@@ -16,10 +16,23 @@ const policy: readonly (readonly [octets: readonly number[], bits: number, prece
 ];
 const ipv4Precedence = 35, ipv4Label = 4;
 
+/** Addresses of one name that are thought of: each costs a look at the routes, and a judgement. */
+const MAX_ADDRESSES = 32;
+
 interface Ranked {
   readonly host: string;
   /** Compared in their order; the larger is better. */
   readonly merits: readonly number[];
+}
+
+/** `hosts` once each, so many as are thought of, of both families where there are both. */
+export function few(hosts: readonly string[]): readonly string[] {
+  const unique = [...new Set(hosts)];
+  if (unique.length <= MAX_ADDRESSES) return unique;
+  const six = unique.filter((host) => host.includes(":")), four = unique.filter((host) => !host.includes(":"));
+  const half = MAX_ADDRESSES / 2;
+  const sixes = Math.min(six.length, Math.max(half, MAX_ADDRESSES - four.length));
+  return [...six.slice(0, sixes), ...four.slice(0, MAX_ADDRESSES - sixes)];
 }
 
 /**

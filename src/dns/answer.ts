@@ -1,6 +1,5 @@
-import type { Answer } from "dns-packet";
-import { ipAddress } from "../protocol/address.ts";
 import { type DnsReply, type Question, Rcode } from "./message.ts";
+import type { DnsRecord } from "./records.ts";
 
 /** What a reply says of its question. */
 export interface Outcome {
@@ -15,31 +14,36 @@ export interface Outcome {
 /** Longer chains are loops, or made to cost. */
 const MAX_ALIASES = 16;
 
-/** What `reply` says, its aliases followed (RFC 1034 s3.6.2); undefined where it is a failure. */
-export function readOutcome(question: Question, { rcode, answers, authorities }: DnsReply): Outcome | undefined {
+/**
+ * What `reply` says, its aliases followed (RFC 1034 s3.6.2); undefined where it is a failure, as one that cannot be read and may
+ * hold what nobody sees.
+ */
+export function readOutcome(question: Question, reply: DnsReply): Outcome | undefined {
+  const { rcode, answers, authorities, whole } = reply;
   if (rcode !== Rcode.NoError && rcode !== Rcode.NxDomain) return undefined;
   let { name } = question;
   let ttl = Infinity;
-  const aliases = new Map<string, Answer>();
+  const aliases = new Map<string, DnsRecord>();
   for (const answer of answers) if (answer.type === "CNAME") aliases.set(fold(answer.name), answer);
   for (let i = 0, alias = aliases.get(name); alias && i < MAX_ALIASES; alias = aliases.get(name), i++) {
     if (alias.type !== "CNAME") break;
-    ttl = Math.min(ttl, alias.ttl ?? 0);
+    ttl = Math.min(ttl, alias.ttl);
     name = fold(alias.data);
   }
   const data: string[] = [];
   for (const answer of answers) {
-    if (answer.type !== question.type || fold(answer.name) !== name) continue;
-    const text = answer.type === "PTR" ? hostName(answer.data) : ipAddress(answer.data as string, 0)?.host;
+    if (answer.type === "SOA" || answer.type !== question.type || fold(answer.name) !== name) continue;
+    const text = answer.type === "PTR" ? hostName(answer.data) : answer.data;
     if (text === undefined) continue;
     data.push(text);
-    ttl = Math.min(ttl, (answer as { ttl?: number }).ttl ?? 0);
+    ttl = Math.min(ttl, answer.ttl);
   }
   if (data.length > 0) return { data: [...new Set(data)], ttlMs: ttl * 1_000 };
-  const soa = authorities.find(({ type }) => type === "SOA");
+  if (!whole) return undefined;
+  const soa = authorities.find((record) => record.type === "SOA");
   if (name !== question.name && rcode === Rcode.NoError && !soa) return { data, ttlMs: ttl * 1_000, alias: name };
-  if (soa?.type !== "SOA") return { data, ttlMs: undefined };
-  return { data, ttlMs: Math.min(ttl, soa.ttl ?? 0, soa.data.minimum ?? 0) * 1_000 }; // RFC 2308 s5
+  if (!soa) return { data, ttlMs: undefined };
+  return { data, ttlMs: Math.min(ttl, soa.ttl, soa.minimum) * 1_000 }; // RFC 2308 s5
 }
 
 /** The spelling names are compared in: small letters, no last dot. */

@@ -44,19 +44,19 @@ export function heardTransport(transport: Transport, by: AskedBy, ear: Ear): Tra
   };
 }
 
-/** A single lookup of the system's resolver, of which `ear` hears. */
-export function heardLookup<T>(look: (what: string) => Promise<T>, ear: Ear): (what: string) => Promise<T> {
-  return async (what) => {
-    const tell = timed("system", ear);
-    try {
-      const found = await look(what);
-      tell("found");
-      return found;
-    } catch (error) {
-      tell(error instanceof NetError && error.kind === "no-such-name" ? "none" : "failed");
-      throw error;
-    }
-  };
+/** What `look` comes to, a single lookup of the system's resolver, of which `ear` hears. */
+export async function heardLookup<T>(ear: Ear | undefined, look: () => Promise<T>): Promise<T> {
+  if (!ear) return await look();
+  const tell = timed("system", ear);
+  try {
+    const found = await look();
+    tell("found");
+    return found;
+  } catch (error) {
+    const kind = error instanceof NetError ? error.kind : undefined;
+    tell(kind === "no-such-name" ? "none" : kind === "aborted" || kind === "busy" ? "called-off" : "failed");
+    throw error;
+  }
 }
 
 /** Tells how it went, and how long it took since this was called. */

@@ -1,8 +1,9 @@
 import type { Clock } from "../net/clock.ts";
 import type { Cut } from "../net/cut.ts";
-import type { NetError } from "../net/error.ts";
+import { NetError } from "../net/error.ts";
+import type { Asker, FairQueue } from "../turns/fair_queue.ts";
+import { SharedWork, type Turn } from "../turns/shared_work.ts";
 import type { CacheOutcome } from "./asked.ts";
-import { orAborted } from "./waiting.ts";
 
 /** What asking came to, and how long it holds. */
 export type Learnt<T> =
@@ -16,8 +17,11 @@ export interface Partly<T> {
   readonly whole?: Promise<T>;
 }
 
-/** Asks for `key`, and may tell a part of the value before. Never rejects. */
-export type Ask<T> = (key: string, early: (part: T) => void) => Promise<Learnt<T>>;
+/**
+ * Asks for `key` in a turn, until it is `unwanted`, and may tell a part of the value before. Rejects with NetError where nothing
+ * was learnt: "aborted", or "busy".
+ */
+export type Ask<T> = (key: string, early: (part: T) => void, unwanted: Cut, turn: Turn) => Promise<Learnt<T>>;
 
 /** Bounds of what a server says its answers hold. */
 const MIN_TTL_MS = 1_000, MAX_TTL_MS = 86_400_000;
@@ -46,11 +50,6 @@ interface Entry<T> {
   used: boolean;
 }
 
-interface Flight<T> {
-  readonly whole: Promise<T>;
-  readonly partly: Promise<Partly<T>>;
-}
-
 /** Answers by key with their time to live; those who ask for one key at one time share one question. */
 export class Cache<T> {
   readonly #clock: Clock;
@@ -58,12 +57,22 @@ export class Cache<T> {
   readonly #ask: Ask<T>;
   readonly #told: (outcome: CacheOutcome) => void;
   readonly #entries = new Map<string, Entry<T>>();
-  readonly #flights = new Map<string, Flight<T>>();
+  readonly #asking: SharedWork<T>;
+  /** Of values that are being asked for: what is known of them, and who wants to know. */
+  readonly #parts = new Map<string, T>();
+  readonly #waiting = new Map<string, Set<(part: T) => void>>();
 
-  /** `told` hears what there was for each who asked. */
-  constructor(clock: Clock, limit: number, ask: Ask<T>, told: (outcome: CacheOutcome) => void = () => {}) {
+  /** Questions are asked in turns of `queue`; `told` hears what there was for each who asked. */
+  constructor(
+    clock: Clock,
+    limit: number,
+    queue: FairQueue,
+    ask: Ask<T>,
+    told: (outcome: CacheOutcome) => void = () => {},
+  ) {
     this.#clock = clock;
     this.#limit = limit;
+    this.#asking = new SharedWork(queue);
     this.#ask = ask;
     this.#told = told;
   }
@@ -73,51 +82,63 @@ export class Cache<T> {
   }
 
   /** The whole value. Rejects with NetError. */
-  get(key: string, cut?: Cut): Promise<T> {
-    return this.#find(key, "whole", cut);
+  get(key: string, asker: Asker, cut?: Cut): Promise<T> {
+    return this.#known(key, asker)?.whole ?? this.#learn(key, asker, cut);
   }
 
   /** What is known as soon as a part is. Rejects with NetError. */
-  partly(key: string, cut?: Cut): Promise<Partly<T>> {
-    return this.#find(key, "partly", cut);
+  partly(key: string, asker: Asker, cut?: Cut): Promise<Partly<T>> {
+    const known = this.#known(key, asker);
+    if (known) return known.partly;
+    const whole = this.#learn(key, asker, cut);
+    return new Promise((resolve, reject) => {
+      const tell = (value: T) => resolve({ value, whole });
+      const part = this.#parts.get(key);
+      if (part !== undefined) tell(part);
+      let waiting = this.#waiting.get(key);
+      if (!waiting) this.#waiting.set(key, waiting = new Set());
+      waiting.add(tell);
+      whole.then((value) => resolve({ value }), reject).finally(() => {
+        waiting.delete(tell);
+        if (waiting.size === 0 && this.#waiting.get(key) === waiting) this.#waiting.delete(key);
+      });
+    });
   }
 
-  #find<K extends "whole" | "partly">(key: string, what: K, cut: Cut | undefined): Flight<T>[K] {
+  /** What holds still. In its last part it is asked for again, on account of whoever uses it. */
+  #known(key: string, asker: Asker): Entry<T> | undefined {
     const now = this.#clock.now();
     const entry = this.#entries.get(key);
-    if (entry && now < entry.freshUntil) {
-      entry.used = true;
-      this.#told("hit");
-      if (now >= entry.refreshAt) {
-        entry.refreshAt = Infinity;
-        this.#fly(key);
-      }
-      return entry[what];
+    if (!entry || now >= entry.freshUntil) return undefined;
+    entry.used = true;
+    this.#told("hit");
+    if (now >= entry.refreshAt) {
+      entry.refreshAt = Infinity;
+      this.#askShared(key, asker).catch(() => {});
     }
-    const asked = this.#fly(key)[what] as Promise<unknown>;
-    const stale = entry?.good && now < entry.staleUntil ? entry[what] : undefined;
+    return entry;
+  }
+
+  #learn(key: string, asker: Asker, cut: Cut | undefined): Promise<T> {
+    const entry = this.#entries.get(key);
+    const stale = entry?.good && this.#clock.now() < entry.staleUntil ? entry.whole : undefined;
     this.#told(stale ? "stale" : "miss");
-    const answer = stale ? this.#staleAfterAWhile(asked, stale) : asked;
-    return (cut ? orAborted(answer, cut, key) : answer) as Flight<T>[K];
+    const asked = this.#askShared(key, asker, cut);
+    return stale ? this.#staleAfterAWhile(asked, stale) : asked;
   }
 
-  #fly(key: string): Flight<T> {
-    let flight = this.#flights.get(key);
-    if (flight) return flight;
-    let whole!: Promise<T>;
-    const partly = new Promise<Partly<T>>((resolve, reject) => {
-      whole = this.#learn(key, (value) => resolve({ value, whole }));
-      whole.then((value) => resolve({ value }), reject);
+  #askShared(key: string, asker: Asker, cut?: Cut): Promise<T> {
+    return this.#asking.ask(key, asker, cut, async (unwanted, turn) => {
+      const early = (part: T) => {
+        this.#parts.set(key, part);
+        for (const tell of this.#waiting.get(key) ?? []) tell(part);
+      };
+      try {
+        return await this.#keep(key, await this.#ask(key, early, unwanted, turn)).whole;
+      } finally {
+        this.#parts.delete(key);
+      }
     });
-    partly.catch(() => {}); // nobody may be waiting
-    this.#flights.set(key, flight = { whole, partly });
-    return flight;
-  }
-
-  async #learn(key: string, early: (part: T) => void): Promise<T> {
-    const learnt = await this.#ask(key, early);
-    this.#flights.delete(key);
-    return await this.#keep(key, learnt).whole;
   }
 
   #keep(key: string, learnt: Learnt<T>): Entry<T> {
@@ -160,10 +181,12 @@ export class Cache<T> {
   }
 
   /** What has run out serves where there is no answer in time, or none at all. */
-  #staleAfterAWhile<V>(asked: Promise<V>, stale: Promise<V>): Promise<V> {
+  #staleAfterAWhile(asked: Promise<T>, stale: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const cancel = this.#clock.after(STALE_WAIT_MS, () => resolve(stale));
-      asked.then(resolve, reject).finally(cancel);
+      const failed = (error: unknown) =>
+        error instanceof NetError && error.kind === "busy" ? resolve(stale) : reject(error);
+      asked.then(resolve, failed).finally(cancel);
     });
   }
 }

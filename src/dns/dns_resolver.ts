@@ -3,10 +3,12 @@ import type { Clock } from "../net/clock.ts";
 import type { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
 import type { Net } from "../net/socket.ts";
-import { ordered } from "./address_order.ts";
-import { fold, isAskable, type Outcome, readOutcome } from "./answer.ts";
+import { type Asker, THE_GATEWAY } from "../turns/fair_queue.ts";
+import { few, ordered } from "./address_order.ts";
+import { fold, isAskable, type Outcome } from "./answer.ts";
 import type { Ear } from "./asked.ts";
 import { Cache, type Learnt } from "./cache.ts";
+import { type AskServers, Lookups } from "./lookups.ts";
 import type { Question } from "./message.ts";
 import type { Found, Resolver } from "./resolver.ts";
 import type { Servers } from "./servers.ts";
@@ -25,10 +27,19 @@ const MAX_FOLLOWED = 8;
 
 const ptrLimitShare = 0.1;
 
+export interface DnsResolverOptions {
+  /** Names that are kept. */
+  readonly limit?: number | undefined;
+  readonly ear?: Ear | undefined;
+  /** Nobody asks for IPv6 addresses. */
+  readonly noIpv6?: boolean;
+}
+
 /** Names by DNS servers, kept as long as they say. */
 export class DnsResolver implements Resolver {
   readonly #servers: Servers;
   readonly #net: Pick<Net, "localAddrFor">;
+  readonly #types: readonly ("A" | "AAAA")[];
   readonly #addresses: Cache<readonly string[]>;
   readonly #names: Cache<string>;
 
@@ -36,84 +47,107 @@ export class DnsResolver implements Resolver {
     servers: Servers,
     net: Pick<Net, "localAddrFor">,
     clock: Clock,
-    limit: number = DEFAULT_LIMIT,
-    ear?: Ear,
+    { limit = DEFAULT_LIMIT, ear, noIpv6 = false }: DnsResolverOptions = {},
   ) {
     this.#servers = servers;
     this.#net = net;
-    this.#addresses = new Cache(clock, limit, (name, early) => this.#askBoth(name, early), ear?.cached);
-    this.#names = new Cache(clock, Math.ceil(limit * ptrLimitShare), (address) => this.#askName(address), ear?.cached);
+    this.#types = noIpv6 ? ["A"] : ["AAAA", "A"];
+    const lookups = new Lookups(servers, clock);
+    const { turns } = lookups;
+    this.#addresses = new Cache<readonly string[]>(
+      clock,
+      limit,
+      turns,
+      (name, early, unwanted, turn) =>
+        lookups.run(name, unwanted, turn, (ask) => this.#askBoth(name, ask, early, unwanted)),
+      ear?.cached,
+    );
+    this.#names = new Cache<string>(
+      clock,
+      Math.ceil(limit * ptrLimitShare),
+      turns,
+      (address, _, unwanted, turn) => lookups.run(address, unwanted, turn, (ask) => askName(address, ask)),
+      ear?.cached,
+    );
   }
 
-  resolve(name: string, cut?: Cut): Promise<readonly string[]> {
+  resolve(name: string, cut?: Cut, asker: Asker = THE_GATEWAY): Promise<readonly string[]> {
     const key = fold(name);
-    return isAskable(key) ? this.#addresses.get(key, cut) : Promise.reject(noSuchName(name));
+    return isAskable(key) ? this.#addresses.get(key, asker, cut) : Promise.reject(noSuchName(name));
   }
 
-  async first(name: string, cut?: Cut): Promise<Found> {
+  async first(name: string, cut?: Cut, asker: Asker = THE_GATEWAY): Promise<Found> {
     const key = fold(name);
     if (!isAskable(key)) throw noSuchName(name);
-    const { value, whole } = await this.#addresses.partly(key, cut);
+    const { value, whole } = await this.#addresses.partly(key, asker, cut);
     return whole ? { hosts: value, all: whole.catch(() => value) } : { hosts: value };
   }
 
-  reverse(address: string, cut?: Cut): Promise<string> {
-    return this.#names.get(address, cut);
+  reverse(address: string, cut?: Cut, asker: Asker = THE_GATEWAY): Promise<string> {
+    return this.#names.get(address, asker, cut);
   }
 
   close(): void {
     this.#servers.close();
   }
 
-  async #askBoth(name: string, early: (hosts: readonly string[]) => void): Promise<Learnt<readonly string[]>> {
+  async #askBoth(
+    name: string,
+    ask: AskServers,
+    early: (hosts: readonly string[]) => void,
+    unwanted: Cut,
+  ): Promise<Learnt<readonly string[]>> {
     const told: Outcome[] = [];
     let failure: NetError | undefined;
     const half = async (type: "A" | "AAAA") => {
       try {
-        const outcome = await this.#ask({ name, type });
+        const outcome = await followed(ask, { name, type });
         told.push(outcome);
-        if (outcome.data.length > 0) early(await ordered(this.#net, outcome.data));
+        if (outcome.data.length > 0) early(await ordered(this.#net, few(outcome.data)));
       } catch (error) {
         failure = error as NetError;
       }
     };
-    await Promise.all([half("AAAA"), half("A")]);
+    await Promise.all(this.#types.map(half));
     const good = told.filter(({ data }) => data.length > 0);
+    if (failure && (good.length === 0 || unwanted.made)) return failed(failure);
     const ttlMs = Math.min(...(good.length > 0 ? good : told).map(({ ttlMs }) => ttlMs ?? NEGATIVE_MS));
-    if (good.length > 0) {
-      const hosts = await ordered(this.#net, [...new Set(good.flatMap(({ data }) => data))]);
-      return { value: hosts, ttlMs: failure ? Math.min(ttlMs, HALF_MS) : ttlMs };
-    }
-    if (failure) return { error: failure, ttlMs: FAILURE_MS };
-    return { error: noSuchName(name), ttlMs: Math.min(ttlMs, MAX_NEGATIVE_MS) };
+    if (good.length === 0) return { error: noSuchName(name), ttlMs: Math.min(ttlMs, MAX_NEGATIVE_MS) };
+    const hosts = await ordered(this.#net, few(good.flatMap(({ data }) => data)));
+    return { value: hosts, ttlMs: failure ? Math.min(ttlMs, HALF_MS) : ttlMs };
   }
+}
 
-  async #askName(address: string): Promise<Learnt<string>> {
-    try {
-      const { data, ttlMs = NEGATIVE_MS } = await this.#ask({ name: pointerName(address), type: "PTR" });
-      const [name] = data;
-      return name === undefined
-        ? { error: noSuchName(address), ttlMs: Math.min(ttlMs, MAX_NEGATIVE_MS) }
-        : { value: name, ttlMs };
-    } catch (error) {
-      return { error: error as NetError, ttlMs: FAILURE_MS };
-    }
+async function askName(address: string, ask: AskServers): Promise<Learnt<string>> {
+  try {
+    const { data, ttlMs = NEGATIVE_MS } = await followed(ask, { name: pointerName(address), type: "PTR" });
+    const [name] = data;
+    return name === undefined
+      ? { error: noSuchName(address), ttlMs: Math.min(ttlMs, MAX_NEGATIVE_MS) }
+      : { value: name, ttlMs };
+  } catch (error) {
+    return failed(error as NetError);
   }
+}
 
-  /** Asks, and once more for each alias that a server did not follow. */
-  async #ask(question: Question): Promise<Outcome> {
-    let { name } = question, ttl = Infinity;
-    for (let i = 0; i < MAX_FOLLOWED; i++) {
-      const asked = { ...question, name };
-      const outcome = readOutcome(asked, await this.#servers.ask(asked))!;
-      if (outcome.ttlMs !== undefined) ttl = Math.min(ttl, outcome.ttlMs);
-      if (outcome.alias === undefined || !isAskable(outcome.alias)) {
-        return { ...outcome, ttlMs: ttl === Infinity ? undefined : ttl };
-      }
-      name = outcome.alias;
+/** Asks, and once more for each alias that a server did not follow. */
+async function followed(ask: AskServers, question: Question): Promise<Outcome> {
+  let { name } = question, ttl = Infinity;
+  for (let i = 0; i < MAX_FOLLOWED; i++) {
+    const outcome = await ask({ ...question, name });
+    if (outcome.ttlMs !== undefined) ttl = Math.min(ttl, outcome.ttlMs);
+    if (outcome.alias === undefined || !isAskable(outcome.alias)) {
+      return { ...outcome, ttlMs: ttl === Infinity ? undefined : ttl };
     }
-    throw new NetError("name-lookup-failed", `Cannot resolve '${question.name}': too many aliases`);
+    name = outcome.alias;
   }
+  throw new NetError("name-lookup-failed", `Cannot resolve '${question.name}': too many aliases`);
+}
+
+/** What a failure says of the name. Throws it where that is nothing: nobody wanted to know any more, or too many others did. */
+function failed(error: NetError): Learnt<never> {
+  if (error.kind === "aborted" || error.kind === "busy") throw error;
+  return { error, ttlMs: FAILURE_MS };
 }
 
 function noSuchName(name: string): NetError {

@@ -1,5 +1,4 @@
 import { ipAddress } from "../protocol/address.ts";
-import type { Clock } from "../net/clock.ts";
 import { fold } from "./answer.ts";
 
 /** Names with their addresses, and addresses with their first names. */
@@ -7,9 +6,6 @@ export interface Hosts {
   readonly addresses: ReadonlyMap<string, readonly string[]>;
   readonly names: ReadonlyMap<string, string>;
 }
-
-/** A file that people write is looked at again after so long. */
-const REREAD_MS = 10_000;
 
 /** Lines of `address name alias…` (hosts(5)); what is none is passed over, as the system does. */
 export function parseHosts(text: string): Hosts {
@@ -27,17 +23,4 @@ export function parseHosts(text: string): Hosts {
     }
   }
   return { addresses, names };
-}
-
-/** The hosts of a file that may change: `read` gives its text, empty where there is none. */
-export function watchedHosts(read: () => string, clock: Clock): () => Hosts {
-  let text = "", hosts = parseHosts(text), readAt = -Infinity;
-  return () => {
-    const now = clock.now();
-    if (now - readAt < REREAD_MS) return hosts;
-    readAt = now;
-    const current = read();
-    if (current !== text) hosts = parseHosts(text = current);
-    return hosts;
-  };
 }

@@ -1,8 +1,10 @@
 import { Agent, request } from "node:https";
+import type { Clock } from "../net/clock.ts";
 import type { Cut } from "../net/cut.ts";
 import { NetError, netError } from "../net/error.ts";
 import { decodeReply, type DnsReply, encodeQuery, type Question } from "./message.ts";
 import type { Transport } from "./transport.ts";
+import { askTwice } from "./twice.ts";
 
 /** No DNS message is longer. */
 const MAX_SIZE = 65_535;
@@ -10,13 +12,38 @@ const MAX_SIZE = 65_535;
 /** Connections to one server at a time, and how long one is kept that nobody asks over. */
 const MAX_CONNECTIONS = 8, IDLE_MS = 30_000;
 
+/** Connections that are kept together, and how often they have answered. */
+interface Way {
+  readonly agent: Agent;
+  answers: number;
+}
+
 /** DNS over HTTPS (RFC 8484), over HTTP/1.1. `url` has a path; `ca` is as for TLS. */
-export function httpsTransport(url: string, ca: string | undefined): Transport {
-  const agent = new Agent({ keepAlive: true, maxSockets: MAX_CONNECTIONS, timeout: IDLE_MS, ca });
+export function httpsTransport(url: string, clock: Clock, ca: string | undefined): Transport {
+  const newWay = (): Way => {
+    const agent = new Agent({ keepAlive: true, maxSockets: MAX_CONNECTIONS, timeout: IDLE_MS, ca });
+    return { agent, answers: 0 };
+  };
+  let current = newWay();
+  const askBy = async (way: Way, question: Question, cut: Cut) => {
+    const reply = await ask(url, way.agent, question, cut);
+    way.answers++;
+    return reply;
+  };
   return {
     name: url,
-    ask: (question, cut) => ask(url, agent, question, cut),
-    close: () => agent.destroy(),
+    ask(question, cut) {
+      const way = current, { answers } = way;
+      if (answers === 0) return askBy(way, question, cut);
+      const isSilent = () => way.answers === answers;
+      return askTwice(clock, cut, (cut) => askBy(way, question, cut), isSilent, async (cut) => {
+        if (current === way) current = newWay();
+        const reply = await askBy(current, question, cut);
+        if (isSilent()) way.agent.destroy();
+        return reply;
+      });
+    },
+    close: () => current.agent.destroy(),
   };
 }
 

@@ -1,5 +1,5 @@
-import { Buffer } from "node:buffer";
-import { type Answer, decode, encode, RECURSION_DESIRED } from "dns-packet";
+import { encode, RECURSION_DESIRED } from "dns-packet";
+import { type DnsRecord, readSection } from "./records.ts";
 
 /** What is asked: a canonical name, in small letters and without a last dot, or "." alone, and a type (RFC 1035 s3.2.2, RFC 3596). */
 export interface Question {
@@ -14,8 +14,11 @@ export const Rcode = { NoError: 0, FormErr: 1, ServFail: 2, NxDomain: 3, NotImp:
 export interface DnsReply {
   readonly rcode: number;
   readonly truncated: boolean;
-  readonly answers: readonly Answer[];
-  readonly authorities: readonly Answer[];
+  /** Those that could be read. */
+  readonly answers: readonly DnsRecord[];
+  readonly authorities: readonly DnsRecord[];
+  /** Whether all answers could be read: only then is there nothing else. */
+  readonly whole: boolean;
 }
 
 const HEADER_SIZE = 12;
@@ -47,23 +50,28 @@ export function encodeQuery(id: number, { name, type }: Question, edns = true): 
 }
 
 /**
- * What `bytes` answer to `query`; undefined where they do not: another id or question, no reply, or no DNS message at all.
- * The question is compared octet by octet but for case, so that no spelling passes for another.
+ * What `bytes` answer to `query`; undefined where they do not: another id or question, or no reply at all. The question is
+ * compared octet by octet but for case, so that no spelling passes for another. A failure may come without the question:
+ * servers that know no EDNS answer with a bare header.
  */
 export function decodeReply(query: Uint8Array, bytes: Uint8Array): DnsReply | undefined {
-  const end = questionEnd(query);
-  if (bytes.length < end || bytes[0] !== query[0] || bytes[1] !== query[1]) return undefined;
-  const isReply = (bytes[2]! & 0xf8) === 0x80; // QR, and OPCODE 0
-  if (!isReply || bytes[4] !== 0 || bytes[5] !== 1) return undefined;
-  for (let i = HEADER_SIZE; i < end; i++) if (small(bytes[i]!) !== small(query[i]!)) return undefined;
+  if (bytes.length < HEADER_SIZE || bytes[0] !== query[0] || bytes[1] !== query[1]) return undefined;
+  if ((bytes[2]! & 0xf8) !== 0x80) return undefined; // QR, and OPCODE 0
   const rcode = bytes[3]! & 0x0f, truncated = (bytes[2]! & 0x02) !== 0;
-  try {
-    const { answers = [], authorities = [] } = decode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
-    if (decode.bytes > bytes.length) throw new RangeError("Cannot decode a record: cut short");
-    return { rcode, truncated, answers, authorities };
-  } catch {
-    return truncated ? { rcode, truncated, answers: [], authorities: [] } : undefined; // cut where the size was reached
-  }
+  const counted = (at: number) => bytes[at]! << 8 | bytes[at + 1]!;
+  const isFailure = rcode !== Rcode.NoError && rcode !== Rcode.NxDomain;
+  if (counted(4) === 0 && isFailure) return { rcode, truncated: false, answers: [], authorities: [], whole: true };
+  const end = questionEnd(query);
+  if (counted(4) !== 1 || bytes.length < end) return undefined;
+  for (let i = HEADER_SIZE; i < end; i++) if (small(bytes[i]!) !== small(query[i]!)) return undefined;
+  const answers = readSection(bytes, end, counted(6));
+  const authorities = answers.end === undefined ? [] : readSection(bytes, answers.end, counted(8)).records;
+  return { rcode, truncated, answers: answers.records, authorities, whole: answers.whole };
+}
+
+/** Whether a server that said so may answer where it is asked without EDNS (RFC 6891 s7). */
+export function knowsNoEdns({ rcode }: DnsReply): boolean {
+  return rcode === Rcode.FormErr || rcode === Rcode.NotImp;
 }
 
 /** Where the question of `query`, which has one and no pointers, ends. */

@@ -1,5 +1,6 @@
 import type { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
+import type { Asker } from "../turns/fair_queue.ts";
 import { fold } from "./answer.ts";
 import type { Hosts } from "./hosts.ts";
 import type { Found, Resolver } from "./resolver.ts";
@@ -13,7 +14,7 @@ export interface NamesOptions {
 }
 
 /** IPv4 first: what listens on one of them only is oftener there, and UDP goes to one only. */
-const loopback: readonly string[] = ["127.0.0.1", "::1"];
+export const loopback: readonly string[] = ["127.0.0.1", "::1"];
 
 /**
  * Who is asked for a name: hosts that were configured; nobody for `.onion` (RFC 7686 s2), `.invalid` and `localhost`
@@ -27,25 +28,25 @@ export class Names implements Resolver {
     this.#options = options;
   }
 
-  resolve(name: string, cut?: Cut): Promise<readonly string[]> {
+  resolve(name: string, cut?: Cut, asker?: Asker): Promise<readonly string[]> {
     const key = fold(name);
     const known = this.#known(key);
-    return known ? Promise.resolve(known) : this.#for(key).resolve(name, cut);
+    return known ? Promise.resolve(known) : this.#for(key).resolve(name, cut, asker);
   }
 
-  first(name: string, cut?: Cut): Promise<Found> {
+  first(name: string, cut?: Cut, asker?: Asker): Promise<Found> {
     const key = fold(name);
     const known = this.#known(key);
-    return known ? Promise.resolve({ hosts: known }) : this.#for(key).first(name, cut);
+    return known ? Promise.resolve({ hosts: known }) : this.#for(key).first(name, cut, asker);
   }
 
-  reverse(address: string, cut?: Cut): Promise<string> {
+  reverse(address: string, cut?: Cut, asker?: Asker): Promise<string> {
     for (const hosts of this.#options.hosts) {
       const name = hosts().names.get(address);
       if (name !== undefined) return Promise.resolve(name);
     }
     if (address === "::1" || address.startsWith("127.")) return Promise.resolve("localhost");
-    return (this.#options.dns ?? this.#options.system).reverse(address, cut);
+    return (this.#options.dns ?? this.#options.system).reverse(address, cut, asker);
   }
 
   #known(key: string): readonly string[] | undefined {
@@ -65,7 +66,8 @@ export class Names implements Resolver {
   }
 }
 
-function isIn(key: string, top: string): boolean {
+/** Whether a name is that, or below it. */
+export function isIn(key: string, top: string): boolean {
   return key.endsWith(top) && (key.length === top.length || key[key.length - top.length - 1] === ".");
 }
 

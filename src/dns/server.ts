@@ -5,7 +5,7 @@ import { httpsTransport } from "./https.ts";
 import { streamTransport } from "./stream.ts";
 import { openTls } from "./tls.ts";
 import type { Transport } from "./transport.ts";
-import { udpTransport } from "./udp.ts";
+import { type UdpManner, udpTransport } from "./udp.ts";
 
 /** A name server, and how it is asked. */
 export type DnsServer =
@@ -19,15 +19,17 @@ export interface TransportOptions {
   readonly clock: Clock;
   /** Who may vouch for servers, in PEM; the runtime's own list where undefined. */
   readonly ca?: string | undefined;
+  /** Of servers that are asked by UDP. */
+  readonly manner?: UdpManner;
 }
 
 /** The way to `server`. */
-export function transportTo(server: DnsServer, { net, clock, ca }: TransportOptions): Transport {
+export function transportTo(server: DnsServer, { net, clock, ca, manner }: TransportOptions): Transport {
   const tcp = (addr: SocketAddr) =>
     streamTransport(`tcp://${addressText(addr)}`, clock, (cut) => net.connect(addr, { cut }));
   switch (server.kind) {
     case "udp":
-      return udpTransport(net, server.addr, tcp(server.addr));
+      return udpTransport({ net, clock }, server.addr, tcp(server.addr), manner);
     case "tcp":
       return tcp(server.addr);
     case "tls": {
@@ -35,6 +37,6 @@ export function transportTo(server: DnsServer, { net, clock, ca }: TransportOpti
       return streamTransport(`tls://${addressText(addr)}`, clock, (cut) => openTls({ addr, serverName, ca }, cut));
     }
     case "https":
-      return httpsTransport(server.url, ca);
+      return httpsTransport(server.url, clock, ca);
   }
 }

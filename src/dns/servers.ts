@@ -1,17 +1,21 @@
 import type { Clock } from "../net/clock.ts";
 import { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
-import { type DnsReply, type Question, Rcode } from "./message.ts";
+import { type Outcome, readOutcome } from "./answer.ts";
+import { type Question, Rcode } from "./message.ts";
 import type { Transport } from "./transport.ts";
 
-/** A server has so long before the next is asked too; its answer still counts. */
-const HEAD_START_MS = 1_000;
+/** How several servers are asked. */
+export interface ServersManner {
+  /** A server has so long before the next is asked too (ms); its answer still counts. */
+  readonly headStartMs: number;
+  /** All servers together have so long for one question (ms). */
+  readonly totalMs: number;
+  /** Who is asked first: the one that answered last; the first that is well; or each in its turn. */
+  readonly first: "last-good" | "listed" | "rotating";
+}
 
-/** All tries of one question together. */
-const TOTAL_MS = 5_000;
-
-/** Questions that are asked at one time; the others wait for their turn, so many at most. */
-const MAX_ASKED = 512, MAX_QUEUED = 8_192;
+export const usualServersManner: ServersManner = { headStartMs: 1_000, totalMs: 5_000, first: "last-good" };
 
 /** A server that failed is asked last for so long, each time twice as long. */
 const BACKOFF_MS = 1_000, MAX_BACKOFF_MS = 60_000;
@@ -20,33 +24,105 @@ interface Server {
   readonly transport: Transport;
   failures: number;
   restsUntil: number;
+  /** When it answered last. */
+  answeredAt: number;
 }
 
-/** Name servers, of which the one that answered last is asked first. */
+/** Name servers, which are asked one after the other until one answers. */
 export class Servers {
   readonly #clock: Clock;
+  readonly #manner: ServersManner;
   /** In the order to ask them. */
   readonly #servers: Server[];
   readonly #closed = new Cut();
-  readonly #queue: (() => void)[] = [];
-  #asked = 0;
 
-  constructor(transports: readonly Transport[], clock: Clock) {
+  constructor(transports: readonly Transport[], clock: Clock, manner: ServersManner = usualServersManner) {
     this.#clock = clock;
-    this.#servers = transports.map((transport) => ({ transport, failures: 0, restsUntil: 0 }));
+    this.#manner = manner;
+    this.#servers = transports.map((transport) => ({
+      transport,
+      failures: 0,
+      restsUntil: 0,
+      answeredAt: -Infinity,
+    }));
   }
 
-  /** A reply whose rcode is NOERROR or NXDOMAIN. Rejects with NetError "name-lookup-failed". */
-  async ask(question: Question): Promise<DnsReply> {
-    if (this.#closed.made) throw failed(question.name, "closed");
-    if (this.#asked >= MAX_ASKED) await this.#turn(question);
-    this.#asked++;
-    try {
-      return await this.#race(question);
-    } finally {
-      this.#asked--;
-      this.#queue.shift()?.();
-    }
+  get headStartMs(): number {
+    return this.#manner.headStartMs;
+  }
+
+  get totalMs(): number {
+    return this.#manner.totalMs;
+  }
+
+  /**
+   * What the first server says that knows. The next is asked when one has failed, or had its head start. Rejects with
+   * NetError: "name-lookup-failed", or "aborted" by the cut.
+   */
+  ask(question: Question, cut: Cut): Promise<Outcome> {
+    if (this.#closed.made) return Promise.reject(failed(question.name, "closed"));
+    if (cut.made) return Promise.reject(aborted(question.name));
+    const askedAt = this.#clock.now();
+    const order = this.#order(askedAt);
+    return new Promise((resolve, reject) => {
+      const over = new Cut();
+      const said = new Map<Server, string>();
+      let started = 0, running = 0;
+      let cancelNext = () => {};
+      const finish = () => {
+        cancelNext();
+        cancelTotal();
+        releases.forEach((release) => release());
+        over.make();
+      };
+      const giveUp = (state: string) => {
+        finish();
+        reject(failed(question.name, state));
+      };
+      const lastSaid = () => Array.from(said.values()).at(-1) ?? "no answer";
+      const cancelTotal = this.#clock.after(this.#manner.totalMs, () => {
+        for (const server of order.slice(0, started)) if (!said.has(server)) this.#useless(server, askedAt);
+        giveUp(lastSaid());
+      });
+      const failedWith = (server: Server, state: string) => {
+        running--;
+        said.set(server, state);
+        attempt();
+      };
+      const attempt = () => {
+        cancelNext();
+        const server = order[started];
+        if (!server) return running === 0 ? giveUp(lastSaid()) : undefined;
+        started++;
+        running++;
+        cancelNext = this.#clock.after(this.#manner.headStartMs, attempt);
+        server.transport.ask(question, over).then((reply) => {
+          if (over.made) return;
+          const outcome = readOutcome(question, reply);
+          if (!outcome) {
+            if (reply.rcode !== Rcode.ServFail) this.#useless(server, askedAt);
+            return failedWith(server, rcodeText(reply.rcode));
+          }
+          finish();
+          const slower = order.slice(0, order.indexOf(server)).filter((one) => !said.has(one));
+          for (const one of slower) this.#useless(one, askedAt);
+          this.#answered(server);
+          resolve(outcome);
+        }, (error) => {
+          if (over.made) return;
+          this.#failed(server);
+          failedWith(server, error instanceof Error ? error.message : String(error));
+        });
+      };
+      const releases = [
+        this.#closed.on(() => giveUp("closed")),
+        cut.on(() => {
+          finish();
+          reject(aborted(question.name));
+        }),
+      ];
+      attempt();
+    });
   }
 
   close(): void {
@@ -54,76 +130,25 @@ export class Servers {
     for (const { transport } of this.#servers) transport.close();
   }
 
-  #turn({ name }: Question): Promise<void> {
-    if (this.#queue.length >= MAX_QUEUED) throw failed(name, "too many questions at a time");
-    return new Promise((resolve) => this.#queue.push(resolve));
+  /** Those that rest are asked last. */
+  #order(now: number): readonly Server[] {
+    const servers = this.#servers;
+    if (this.#manner.first === "rotating") servers.push(servers.shift()!);
+    return servers.filter(({ restsUntil }) => restsUntil <= now)
+      .concat(servers.filter(({ restsUntil }) => restsUntil > now));
   }
 
-  /** Each server in its turn, twice where it stays silent: the next begins when one has failed, or had its head start. */
-  #race(question: Question): Promise<DnsReply> {
-    const now = this.#clock.now();
-    const order = this.#servers.filter(({ restsUntil }) => restsUntil <= now)
-      .concat(this.#servers.filter(({ restsUntil }) => restsUntil > now));
-    const tries = [...order, ...order, ...order];
-    return new Promise((resolve, reject) => {
-      const cut = new Cut();
-      const said = new Map<Server, string>();
-      let started = 0, running = 0, over = false;
-      let cancelNext = () => {};
-      const finish = () => {
-        over = true;
-        cancelNext();
-        cancelTotal();
-        release();
-        cut.make();
-      };
-      const giveUp = (state: string) => {
-        finish();
-        reject(failed(question.name, state));
-      };
-      const cancelTotal = this.#clock.after(TOTAL_MS, () => {
-        for (const server of order) if (!said.has(server)) this.#failed(server);
-        giveUp(Array.from(said.values()).at(-1) ?? "no answer");
-      });
-      const release = this.#closed.on(() => giveUp("closed"));
-      const attempt = () => {
-        if (over) return;
-        cancelNext();
-        // Who has answered, though with a failure, is not asked the same again.
-        while (started < tries.length && said.has(tries[started]!)) started++;
-        const server = tries[started++];
-        if (!server) return running === 0 ? giveUp(Array.from(said.values()).at(-1) ?? "no answer") : undefined;
-        running++;
-        cancelNext = this.#clock.after(HEAD_START_MS, attempt);
-        server.transport.ask(question, cut).then((reply) => {
-          if (over) return;
-          running--;
-          if (reply.rcode === Rcode.NoError || reply.rcode === Rcode.NxDomain) {
-            finish();
-            this.#answered(server, order.filter((one) => !said.has(one)));
-            return resolve(reply);
-          }
-          if (reply.rcode !== Rcode.ServFail) this.#failed(server);
-          said.set(server, rcodeText(reply.rcode));
-          attempt();
-        }, (error) => {
-          if (over) return;
-          running--;
-          said.set(server, error instanceof Error ? error.message : String(error));
-          this.#failed(server);
-          attempt();
-        });
-      };
-      attempt();
-    });
-  }
-
-  /** `silent` are those that have not said anything, in the order they were asked: those before `server` are slower. */
-  #answered(server: Server, silent: readonly Server[]): void {
-    for (const before of silent.slice(0, silent.indexOf(server))) this.#failed(before);
+  #answered(server: Server): void {
     server.failures = server.restsUntil = 0;
+    server.answeredAt = this.#clock.now();
+    if (this.#manner.first !== "last-good") return;
     const at = this.#servers.indexOf(server);
     if (at > 0) this.#servers.unshift(...this.#servers.splice(at, 1));
+  }
+
+  /** It has told nothing to who asked then. Where it has told others since, that is for the name. */
+  #useless(server: Server, askedAt: number): void {
+    if (server.answeredAt < askedAt) this.#failed(server);
   }
 
   #failed(server: Server): void {
@@ -137,7 +162,12 @@ function failed(name: string, state: string): NetError {
   return new NetError("name-lookup-failed", `Cannot resolve '${name}': ${state}`);
 }
 
+function aborted(name: string): NetError {
+  return new NetError("aborted", `Cannot resolve '${name}': given up`);
+}
+
 function rcodeText(rcode: number): string {
+  if (rcode === Rcode.NoError || rcode === Rcode.NxDomain) return "an answer that cannot be read";
   const found = Object.entries(Rcode).find(([, value]) => value === rcode);
   return found ? found[0].toUpperCase() : `rcode ${rcode}`;
 }

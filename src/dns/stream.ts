@@ -2,9 +2,10 @@ import type { Clock } from "../net/clock.ts";
 import { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
 import type { Socket } from "../net/socket.ts";
-import { decodeReply, type DnsReply, encodeQuery, type Question } from "./message.ts";
+import { decodeReply, type DnsReply, encodeQuery, knowsNoEdns, type Question } from "./message.ts";
 import { randomId } from "./random_id.ts";
 import type { Transport } from "./transport.ts";
+import { askTwice } from "./twice.ts";
 
 /** The octets of a connection to a name server. */
 export type Stream = Pick<Socket, "read" | "write" | "close">;
@@ -16,7 +17,7 @@ const IDLE_MS = 10_000;
 const DEAD_MS = 2_000;
 
 /** Queries on one connection at a time; those beyond wait for nothing and fail. */
-const MAX_WAITING = 1_024;
+const MAX_WAITING = 16_384;
 
 /**
  * DNS over a stream: a length of two octets before each message (RFC 1035 s4.2.2). One connection is used for many queries,
@@ -24,18 +25,24 @@ const MAX_WAITING = 1_024;
  */
 export function streamTransport(name: string, clock: Clock, open: (cut: Cut) => Promise<Stream>): Transport {
   let current: Connection | undefined;
+  const another = () => current = new Connection(name, clock, open);
+  const askOn = (connection: Connection, question: Question, cut: Cut, edns = true): Promise<DnsReply> =>
+    connection.ask(question, cut, edns).then((reply) =>
+      edns && knowsNoEdns(reply) ? askOn(connection, question, cut, false) : reply
+    );
   return {
     name,
-    async ask(question, cut) {
-      // A server may close what has been idle just when it is asked again: that one is asked once more.
+    ask(question, cut) {
       const old = current?.usable ? current : undefined;
-      try {
-        return await (old ?? (current = new Connection(name, clock, open))).ask(question, cut);
-      } catch (error) {
-        if (!old || cut.made) throw error;
-        if (current === old) current = new Connection(name, clock, open);
-        return await current!.ask(question, cut);
-      }
+      if (!old) return askOn(another(), question, cut);
+      // A server may close what has been idle just when it is asked again, and a connection may have died without a word.
+      const { heard } = old;
+      const isSilent = () => old.heard === heard;
+      return askTwice(clock, cut, (cut) => askOn(old, question, cut), isSilent, async (cut) => {
+        const reply = await askOn(current !== old && current?.usable ? current : another(), question, cut);
+        if (isSilent()) old.close();
+        return reply;
+      });
     },
     close: () => current?.close(),
   };
@@ -58,6 +65,7 @@ class Connection {
   readonly #waiting = new Map<number, Waiting>();
   #cancelIdle = () => {};
   #heardAt: number;
+  #heard = 0;
   #closed = false;
 
   constructor(name: string, clock: Clock, open: (cut: Cut) => Promise<Stream>) {
@@ -73,11 +81,16 @@ class Connection {
     return !this.#closed;
   }
 
-  async ask(question: Question, cut: Cut): Promise<DnsReply> {
+  /** How often it has said anything. */
+  get heard(): number {
+    return this.#heard;
+  }
+
+  async ask(question: Question, cut: Cut, edns: boolean): Promise<DnsReply> {
     if (this.#waiting.size >= MAX_WAITING) throw this.#error("too many queries");
     let id = randomId();
     while (this.#waiting.has(id)) id = randomId();
-    const query = encodeQuery(id, question);
+    const query = encodeQuery(id, question, edns);
     const askedAt = this.#clock.now();
     this.#cancelIdle();
     const release = cut.on(() => {
@@ -111,6 +124,7 @@ class Connection {
       if (this.#closed) return stream.close();
       for (let chunk = await stream.read(); chunk; chunk = await stream.read()) {
         this.#heardAt = this.#clock.now();
+        this.#heard++;
         unread = joined(unread, chunk);
         for (let size = messageSize(unread); size <= unread.length; size = messageSize(unread)) {
           this.#take(unread.subarray(2, size));

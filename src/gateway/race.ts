@@ -11,6 +11,9 @@ import type { GatewaySettings } from "./settings.ts";
 /** How long an attempt has a head start over the next (RFC 8305 s5, "Connection Attempt Delay"). */
 const ATTEMPT_DELAY_MS = 250;
 
+/** Addresses of one destination that are tried: each is a connection that somebody else pays for. */
+const MAX_ATTEMPTS = 32;
+
 export interface Racing {
   readonly net: Net;
   readonly clock: Clock;
@@ -48,7 +51,8 @@ export function race(
     const errors: unknown[] = [];
     /** When each began. */
     const running = new Map<Address, number>();
-    let waiting = paths.order(addresses);
+    let begun = 0;
+    let waiting = paths.order(addresses).slice(0, MAX_ATTEMPTS);
     let lead: AddressType | undefined;
     let over = false, awaited = more !== undefined;
     let startedAt = 0;
@@ -83,6 +87,7 @@ export function race(
       cancelNext();
       const [address, ...others] = waiting as [Address, ...Address[]];
       waiting = others;
+      begun++;
       lead = address.type === AddressType.IPv4 ? AddressType.IPv6 : AddressType.IPv4;
       running.set(address, startedAt = clock.now());
       startNextLater();
@@ -96,7 +101,7 @@ export function race(
       awaited = false;
       if (over) return;
       const idle = waiting.length === 0;
-      waiting = paths.order(alternating([...waiting, ...late], lead));
+      waiting = paths.order(alternating([...waiting, ...late], lead)).slice(0, MAX_ATTEMPTS - begun);
       if (waiting.length === 0) giveUpAtEnd();
       else if (running.size === 0) attempt();
       else if (idle) startNextLater();

@@ -8,6 +8,8 @@ export interface Asker {
   readonly user?: string | undefined;
 }
 
+export const THE_GATEWAY: Asker = { client: "" };
+
 /** Bounds for all askers together, for one client, and for one user of a client. */
 export interface Bounds {
   readonly all: number;

@@ -2,8 +2,14 @@ import { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
 import type { Asker, EndTurn, FairQueue } from "./fair_queue.ts";
 
+/** The turn that work began in. It ends with the work, or before. */
+export interface Turn {
+  readonly asker: Asker;
+  readonly end: EndTurn;
+}
+
 /** Work that several wait for; `unwanted` is made when all of them have left. */
-export type Work<T> = (unwanted: Cut) => Promise<T>;
+export type Work<T> = (unwanted: Cut, turn: Turn) => Promise<T>;
 
 /** The place of one asker in the queue, however often it asks for the same. */
 interface Place {
@@ -20,20 +26,20 @@ class Flight<T> {
   readonly unwanted = new Cut();
   wantedBy = 0;
   readonly places = new Map<string, Place>();
-  readonly #begin: (end: EndTurn) => void;
+  readonly #begin: (turn: Turn) => void;
 
   constructor(work: Work<T>, over: () => void) {
-    let begin!: (end: EndTurn) => void;
-    this.outcome = new Promise<EndTurn>((resolve) => begin = resolve)
-      .then((end) => work(this.unwanted).finally(end)).finally(over);
+    let begin!: (turn: Turn) => void;
+    this.outcome = new Promise<Turn>((resolve) => begin = resolve)
+      .then((turn) => work(this.unwanted, turn).finally(turn.end)).finally(over);
     this.outcome.catch(() => {}); // everyone may have left
     this.#begin = begin;
   }
 
-  begin(end: EndTurn): void {
-    if (this.begun.made || this.unwanted.made) return end();
+  begin(turn: Turn): void {
+    if (this.begun.made || this.unwanted.made) return turn.end();
     this.begun.make();
-    this.#begin(end);
+    this.#begin(turn);
   }
 }
 
@@ -81,7 +87,7 @@ export class SharedWork<T> {
     const place: Place = { served: new Cut(), leave: new Set() };
     flight.places.set(name, place);
     flight.begun.on(() => place.served.make());
-    this.#queue.turn(asker, place.served).then((end) => flight.begin(end), (error) => {
+    this.#queue.turn(asker, place.served).then((end) => flight.begin({ asker, end }), (error) => {
       if (place.served.made) return;
       this.#giveUp(flight, asker, place);
       for (const leave of place.leave) leave(error);

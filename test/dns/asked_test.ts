@@ -5,6 +5,7 @@ import { Cache } from "../../src/dns/cache.ts";
 import type { DnsReply } from "../../src/dns/message.ts";
 import { Cut } from "../../src/net/cut.ts";
 import { NetError } from "../../src/net/error.ts";
+import { FairQueue, THE_GATEWAY } from "../../src/turns/fair_queue.ts";
 import { TestClock } from "../support/test_clock.ts";
 
 function ear(): Ear & { readonly heard: Asked[] } {
@@ -12,7 +13,7 @@ function ear(): Ear & { readonly heard: Asked[] } {
   return { heard, asked: (asked) => void heard.push(asked), cached: () => {} };
 }
 
-const reply = (rcode: number): DnsReply => ({ rcode, truncated: false, answers: [], authorities: [] });
+const reply = (rcode: number): DnsReply => ({ rcode, truncated: false, answers: [], authorities: [], whole: true });
 
 async function outcome(ask: (cut: Cut) => Promise<DnsReply>, cut = new Cut()): Promise<string> {
   const hears = ear();
@@ -41,15 +42,17 @@ describe("heardTransport()", () => {
   });
 });
 
-test("heardLookup() takes a name that there is not for an answer", async () => {
+test("heardLookup() takes a name that there is not for an answer, and what is called off for nothing", async () => {
   for (
-    const [error, expected] of [[new NetError("no-such-name", "x"), "none"], [
-      new Error("EAI_AGAIN"),
-      "failed",
-    ]] as const
+    const [error, expected] of [
+      [new NetError("no-such-name", "x"), "none"],
+      [new Error("EAI_AGAIN"), "failed"],
+      [new NetError("aborted", "x"), "called-off"],
+      [new NetError("busy", "x"), "called-off"],
+    ] as const
   ) {
     const hears = ear();
-    await assert.rejects(heardLookup(() => Promise.reject(error), hears)("a.example"), error);
+    await assert.rejects(heardLookup(hears, () => Promise.reject(error)), error);
     assert.deepEqual(hears.heard.map(({ by, outcome }) => [by, outcome]), [["system", expected]]);
   }
 });
@@ -57,15 +60,17 @@ test("heardLookup() takes a name that there is not for an answer", async () => {
 test("the cache tells what it had for each who asked", async () => {
   const clock = new TestClock();
   const told: string[] = [];
+  const bounds = { all: 1, client: 1, user: 1 };
   const cache = new Cache(
     clock,
     10,
+    new FairQueue("ask", bounds, bounds),
     () => Promise.resolve({ value: 1, ttlMs: 10_000 }),
     (outcome) => told.push(outcome),
   );
-  await cache.get("a");
-  await cache.get("a");
+  await cache.get("a", THE_GATEWAY);
+  await cache.get("a", THE_GATEWAY);
   await clock.advance(20_000);
-  await cache.get("a");
+  await cache.get("a", THE_GATEWAY);
   assert.deepEqual(told, ["miss", "hit", "stale"]);
 });

@@ -23,7 +23,7 @@ class Resolving {
 
   constructor(limit?: number) {
     const transports = [NS1, NS2].map((addr) => transportTo({ kind: "udp", addr }, this));
-    this.resolver = new DnsResolver(new Servers(transports, this.clock), this.net, this.clock, limit);
+    this.resolver = new DnsResolver(new Servers(transports, this.clock), this.net, this.clock, { limit });
   }
 
   async start(): Promise<void> {
@@ -190,8 +190,8 @@ describe("A reply is believed only", () => {
       ["with its id", (reply: Uint8Array) => [with0(reply, 0, reply[0]! ^ 1), with0(reply, 1, reply[1]! ^ 1)]],
       ["for its question", (reply: Uint8Array) => [with0(reply, 13, 0x7a), with0(reply, 12 + reply[12]! + 2, 0x7a)]],
       ["as a reply", (_: Uint8Array, query: Uint8Array) => [query]],
-      ["when it is whole", (reply: Uint8Array) => [reply.subarray(0, 11), reply.subarray(0, reply.length - 3)]],
-      ["when its pointers end", (reply: Uint8Array) => [looping(reply)]],
+      ["with its header", (reply: Uint8Array) => [reply.subarray(0, 11)]],
+      ["with its question, unless it is a failure", (reply: Uint8Array) => [bare(reply, 0), bare(reply, 3)]],
     ] as const
   ) {
     resolvingTest(what, async (r) => {
@@ -206,6 +206,42 @@ describe("A reply is believed only", () => {
       assert.deepEqual(asked.hosts, [A]);
     });
   }
+
+  for (
+    const [what, forge] of [
+      ["is cut short", (reply: Uint8Array) => [reply.subarray(0, reply.length - 3)]],
+      ["has pointers without an end", (reply: Uint8Array) => [looping(reply)]],
+      ["says that its address has another length", (reply: Uint8Array) => [with0(reply, reply.length - 5, 3)]],
+      ["counts more records than it has", (reply: Uint8Array) => [with0(reply, 7, 9)]],
+    ] as const
+  ) {
+    resolvingTest(`where it can be read: the next server is asked at once where it ${what}`, async (r) => {
+      r.one.set("A", "f.test", { answers: [{ type: "A", name: "f.test", ttl: 60, data: "203.0.113.66" }], forge });
+      r.one.set("AAAA", "f.test", {});
+      r.two.records("A", "f.test", 60, A);
+      const asked = r.ask("f.test");
+      await settle();
+      const read = what.startsWith("counts") ? ["203.0.113.66"] : [A];
+      assert.deepEqual(asked.hosts, read);
+    });
+  }
+
+  resolvingTest("for what can be read of it: one malformed record, or OPT, takes no other along", async (r) => {
+    const answers = [
+      { type: "A", name: "f.test", ttl: 60, data: "203.0.113.66" },
+      { type: "A", name: "f.test", ttl: 60, data: A },
+    ] as const;
+    // The first has an address of 4 octets and says 3, with a longer TTL's octet in its place: it is passed over.
+    r.one.set("A", "f.test", { answers, forge: (reply) => [shortened(reply)] });
+    r.one.set("AAAA", "f.test", {
+      answers: [{ type: "AAAA", name: "f.test", ttl: 60, data: AAAA }],
+      forge: (reply) => [withOpt(reply, [0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 4, 0, 8, 0, 200])],
+    });
+    const asked = r.ask("f.test");
+    await settle();
+    assert.deepEqual(asked.hosts, [AAAA, A]);
+    assert.deepEqual(r.two.asked, []);
+  });
 
   resolvingTest("from the server's address and port (3proxy took any)", async (r) => {
     const forger = await r.internet.host("192.0.2.66").bindUdp({ host: "192.0.2.66", port: 53 });
@@ -260,12 +296,76 @@ describe("A truncated answer", () => {
     r.one.set("AAAA", "big.test", { truncated: true });
     const asked = r.ask("big.test");
     await settle();
-    assert.equal(asked.hosts?.length, 200);
+    assert.equal(asked.hosts?.length, 32, "so many are thought of");
     assert.deepEqual(r.one.asked.filter((one) => one.endsWith("/tcp")).sort(), ["A big.test/tcp", "AAAA big.test/tcp"]);
     assert.equal(r.net.dialled.length, 1);
     assert.equal(r.net.open.length, 1);
     await r.clock.advance(10_000);
     assert.deepEqual(r.net.open, []);
+  });
+});
+
+describe("A server that knows no EDNS", () => {
+  for (const [what, rcode] of [["FORMERR", 1], ["NOTIMP", 4]] as const) {
+    for (const [how, forge] of [["in full", undefined], ["with a bare header", bare]] as const) {
+      resolvingTest(`and says ${what} ${how} is asked without at once, and for other names at first`, async (r) => {
+        for (const name of ["a.test", "b.test"]) {
+          const answers = [{ type: "A", name, ttl: 60, data: A }] as const;
+          const unlessPlain = (reply: Uint8Array, query: Uint8Array) =>
+            hasEdns(query) ? [forge ? forge(reply, rcode) : failure(reply, rcode)] : [reply];
+          r.one.set("A", name, { answers, forge: unlessPlain });
+          r.one.set("AAAA", name, { forge: unlessPlain });
+        }
+        const first = r.ask("a.test");
+        await settle();
+        assert.deepEqual(first.hosts, [A]);
+        assert.equal(r.one.asked.length, 4);
+        const second = r.ask("b.test");
+        await settle();
+        assert.deepEqual(second.hosts, [A]);
+        assert.equal(r.one.asked.length, 6);
+        assert.deepEqual(r.two.asked, []);
+      });
+    }
+  }
+
+  resolvingTest(
+    "and says nothing, or behind a filter that drops such questions, is asked without after a second",
+    async (r) => {
+      r.two.down = true;
+      for (const name of ["a.test", "b.test"]) {
+        const unlessPlain = (reply: Uint8Array, query: Uint8Array) => hasEdns(query) ? [] : [reply];
+        r.one.set("A", name, { answers: [{ type: "A", name, ttl: 60, data: A }], forge: unlessPlain });
+        r.one.set("AAAA", name, { forge: unlessPlain });
+      }
+      const first = r.ask("a.test");
+      await r.clock.advance(999);
+      assert.equal(first.hosts, undefined);
+      await r.clock.advance(1);
+      assert.deepEqual(first.hosts, [A]);
+      const second = r.ask("b.test");
+      await settle();
+      assert.deepEqual(second.hosts, [A]);
+    },
+  );
+
+  resolvingTest("and refuses with a bare header is left for the next at once", async (r) => {
+    for (const type of ["A", "AAAA"]) r.one.set(type, "a.test", { forge: (reply) => [bare(reply, 5)] });
+    r.two.records("A", "a.test", 60, A);
+    const asked = r.ask("a.test");
+    await settle();
+    assert.deepEqual(asked.hosts, [A]);
+  });
+
+  resolvingTest("and is asked over TCP is asked without there too", async (r) => {
+    const transport = transportTo({ kind: "tcp", addr: NS1 }, r);
+    r.one.set("A", "a.test", {
+      answers: [{ type: "A", name: "a.test", ttl: 60, data: A }],
+      forge: (reply, query) => [hasEdns(query) ? bare(reply, 1) : reply],
+    });
+    const { answers } = await transport.ask({ name: "a.test", type: "A" }, new Cut());
+    assert.equal(answers.length, 1);
+    transport.close();
   });
 });
 
@@ -459,9 +559,44 @@ describe("The cache", () => {
   });
 });
 
+function hasEdns(query: Uint8Array): boolean {
+  return query[11] === 1;
+}
+
+/** A failure with its question. */
+function failure(reply: Uint8Array, rcode: number): Uint8Array {
+  return with0(with0(reply.subarray(0, 24), 3, rcode), 7, 0);
+}
+
 function with0(bytes: Uint8Array, at: number, octet: number): Uint8Array {
   const copy = bytes.slice();
   copy[at] = octet;
+  return copy;
+}
+
+/** A header alone, as of servers that know no EDNS. */
+function bare(reply: Uint8Array, rcode: number): Uint8Array {
+  const header = reply.slice(0, 12);
+  header.fill(0, 4);
+  header[3] = rcode;
+  return header;
+}
+
+/** Its first record of two A records has an address of three octets. */
+function shortened(reply: Uint8Array): Uint8Array {
+  const size = (reply.length - 24) / 2, end = 24 + size;
+  const copy = new Uint8Array(reply.length - 1);
+  copy.set(reply.subarray(0, end - 1));
+  copy.set(reply.subarray(end), end - 1);
+  copy[end - 5] = 3;
+  return copy;
+}
+
+function withOpt(reply: Uint8Array, record: readonly number[]): Uint8Array {
+  const copy = new Uint8Array(reply.length + record.length);
+  copy.set(reply);
+  copy.set(record, reply.length);
+  copy[11] = 1;
   return copy;
 }
 
@@ -485,5 +620,82 @@ test("A server that is asked by TCP alone is told many questions one after the o
   assert.ok(replies.every(({ answers }) => answers.length === 1));
   assert.deepEqual(r.one.asked, names.map((name) => `A ${name}/tcp`));
   transport.close();
+  await r.end();
+});
+
+describe("A kept connection", () => {
+  const answers = [{ type: "A", name: "b.test", ttl: 60, data: A }] as const;
+  const kept = async (r: Resolving) => {
+    const transport = transportTo({ kind: "tcp", addr: NS1 }, r);
+    r.one.records("A", "a.test", 60, A);
+    await transport.ask({ name: "a.test", type: "A" }, new Cut());
+    return transport;
+  };
+  const ask = (transport: ReturnType<typeof transportTo>, cut = new Cut()) => {
+    const outcome: { answers?: number; error?: NetError } = {};
+    transport.ask({ name: "b.test", type: "A" }, cut).then(
+      ({ answers }) => outcome.answers = answers.length,
+      (error) => outcome.error = error,
+    );
+    return outcome;
+  };
+
+  resolvingTest("that has died without a word is given up after a second for another", async (r) => {
+    const transport = await kept(r);
+    r.one.set("A", "b.test", { silent: true }, { silent: true }, { answers });
+    const [one, other] = [ask(transport), ask(transport)];
+    await r.clock.advance(999);
+    assert.equal(one.answers, undefined);
+    assert.equal(r.net.dialled.length, 1);
+    await r.clock.advance(1);
+    assert.deepEqual([one.answers, other.answers], [1, 1]);
+    assert.equal(r.net.dialled.length, 2);
+    assert.equal(r.net.open.length, 1, "the dead one is closed");
+    transport.close();
+  });
+
+  resolvingTest("that tells others is no dead one, though it is slow with this", async (r) => {
+    const transport = await kept(r);
+    r.one.set("A", "b.test", { silent: true });
+    const cut = new Cut();
+    const slow = ask(transport, cut);
+    await r.clock.advance(500);
+    await transport.ask({ name: "a.test", type: "A" }, new Cut());
+    await r.clock.advance(4_000);
+    assert.equal(r.net.dialled.length, 1);
+    cut.make();
+    await settle();
+    assert.equal(slow.error?.kind, "aborted");
+    transport.close();
+  });
+
+  resolvingTest("whose server is dead as a whole ends with who asks", async (r) => {
+    const transport = await kept(r);
+    r.one.down = true;
+    const cut = new Cut();
+    const asked = ask(transport, cut);
+    await r.clock.advance(5_000);
+    assert.equal(r.net.dialled.length, 2);
+    cut.make();
+    await settle();
+    assert.equal(asked.error?.kind, "aborted");
+    assert.deepEqual(r.net.open, []);
+    transport.close();
+  });
+});
+
+test("A name with 3,000 addresses is thought of with 32, of both families", async () => {
+  const r = new Resolving();
+  await r.start();
+  let looks = 0;
+  const localAddrFor = r.net.localAddrFor.bind(r.net);
+  r.net.localAddrFor = (host) => (looks++, localAddrFor(host));
+  r.one.records("A", "wide.test", 60, ...Array.from({ length: 2_000 }, (_, i) => `203.0.${i >> 8}.${i & 255}`));
+  r.one.records("AAAA", "wide.test", 60, ...Array.from({ length: 1_000 }, (_, i) => `2001:db8::${i.toString(16)}`));
+  const asked = r.ask("wide.test");
+  await settle();
+  assert.equal(asked.hosts?.length, 32);
+  assert.equal(asked.hosts!.filter((host) => host.includes(":")).length, 16);
+  assert.ok(looks <= 96, `${looks} looks at the routes`);
   await r.end();
 });

@@ -71,6 +71,17 @@ describe("DNS over TLS", { skip }, () => {
     server.close();
   });
 
+  test("connects again when what was kept has died without a word", async () => {
+    const server = await dotServer();
+    const transport = tls(server, "dns.test");
+    assert.equal(await ask(transport), "203.0.113.1");
+    server.mute();
+    assert.equal(await ask(transport), "203.0.113.1");
+    assert.equal(server.connections, 2);
+    transport.close();
+    server.close();
+  });
+
   test("fails where nobody listens", async () => {
     const server = await dotServer();
     server.close();
@@ -105,6 +116,17 @@ describe("DNS over HTTPS", { skip }, () => {
       server.close();
     });
   }
+
+  test("connects again when what was kept has died without a word", async () => {
+    const server = await dohServer();
+    const transport = https(server);
+    assert.equal(await ask(transport), "203.0.113.1");
+    server.mute();
+    assert.equal(await ask(transport), "203.0.113.1");
+    assert.equal(server.connections, 2);
+    transport.close();
+    server.close();
+  });
 
   test("fails where the server says so", async () => {
     const server = await dohServer(503);

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { parseHosts, watchedHosts } from "../../src/dns/hosts.ts";
+import { parseHosts } from "../../src/dns/hosts.ts";
 import { Names } from "../../src/dns/names.ts";
 import { MemoryResolver } from "../support/memory_resolver.ts";
-import { TestClock } from "../support/test_clock.ts";
 
 const A = "203.0.113.1", AAAA = "2001:db8:5::1";
 
@@ -82,21 +81,5 @@ describe("Hosts", () => {
       "nonsense\n300.1.1.1 a\n# 192.0.2.1 b\n192.0.2.2\nfe80::1%eth0 c\n\n::ffff:192.0.2.3 d\n",
     );
     assert.deepEqual([...addresses], [["d", ["192.0.2.3"]]]);
-  });
-
-  test("of a file are read again after 10 s, and parsed only when they changed", async () => {
-    const clock = new TestClock();
-    let text = `${A} a.test`, reads = 0;
-    const hosts = watchedHosts(() => (reads++, text), clock);
-    assert.deepEqual(hosts().addresses.get("a.test"), [A]);
-    text = `${AAAA} a.test`;
-    assert.deepEqual(hosts().addresses.get("a.test"), [A]);
-    assert.equal(reads, 1);
-    await clock.advance(10_000);
-    const changed = hosts();
-    assert.deepEqual(changed.addresses.get("a.test"), [AAAA]);
-    await clock.advance(10_000);
-    assert.equal(hosts(), changed);
-    assert.equal(reads, 3);
   });
 });

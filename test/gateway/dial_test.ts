@@ -106,6 +106,17 @@ describe("Happy eyeballs (RFC 8305)", () => {
     assert.equal(dialling.errorKind, "aborted");
   });
 
+  dialTest("tries 32 addresses of one destination and no more, both families among them", async (dialling) => {
+    const four = Array.from({ length: 500 }, (_, i) => `198.18.${i >> 8}.${i & 255}`);
+    const six = Array.from({ length: 500 }, (_, i) => `2001:db8:6::${i.toString(16)}`);
+    dialling.resolver.all.set(NAME.host, Promise.resolve([...four, ...six]));
+    await dialling.start(NAME, four);
+    await dialling.clock.advance(15_000);
+    assert.equal(dialling.hosts.length, 32);
+    assert.ok(dialling.hosts.filter((host) => host.includes(":")).length >= 15);
+    assert.equal(dialling.errorKind, "host-unreachable");
+  });
+
   dialTest("does not cut a good slow attempt at 250 ms (node #54359)", async (dialling) => {
     dialling.internet.route(A4, { afterMs: 2_000 });
     dialling.internet.route(A6, { fault: "silent" });

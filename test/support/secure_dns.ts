@@ -23,6 +23,8 @@ export interface Seen {
   port: number;
   connections: number;
   queries: number;
+  /** Connections that are there answer nothing any more, and stay open. */
+  mute(): void;
   close(): void;
 }
 
@@ -38,12 +40,20 @@ export class SecureDns {
 
   /** A DoT server that answers `perConnection` queries on each connection, and then closes it. */
   readonly dotServer = async (perConnection = Infinity): Promise<Seen> => {
-    const seen: Seen = { port: 0, connections: 0, queries: 0, close: () => server.close() };
+    let muted = 0;
+    const seen: Seen = {
+      port: 0,
+      connections: 0,
+      queries: 0,
+      mute: () => void (muted = seen.connections),
+      close: () => server.close(),
+    };
     const server = createTlsServer(this.#certificates, (socket) => {
-      seen.connections++;
+      const number = ++seen.connections;
       let unread = Buffer.alloc(0), answered = 0;
       socket.on("error", () => {});
       socket.on("data", (chunk: Uint8Array) => {
+        if (number <= muted) return;
         unread = Buffer.concat([unread, chunk]);
         while (unread.length >= 2 && unread.length >= 2 + unread.readUInt16BE(0)) {
           const size = 2 + unread.readUInt16BE(0);
@@ -66,8 +76,18 @@ export class SecureDns {
   };
 
   readonly dohServer = async (status = 200): Promise<Seen> => {
-    const seen: Seen = { port: 0, connections: 0, queries: 0, close: () => server.close() };
+    let muted = new Set<unknown>();
+    const sockets = new Set<unknown>();
+    const seen: Seen = {
+      port: 0,
+      connections: 0,
+      queries: 0,
+      mute: () => void (muted = new Set(sockets)),
+      close: () => server.close(),
+    };
     const server = createHttpsServer(this.#certificates, (request, response) => {
+      sockets.add(request.socket);
+      if (muted.has(request.socket)) return;
       const chunks: Uint8Array[] = [];
       request.on("data", (chunk: Uint8Array) => chunks.push(chunk));
       request.on("end", () => {

@@ -5,7 +5,8 @@ import { parseTarget } from "../../config/values.ts";
 import type { Asker } from "../../gateway/rules/rule.ts";
 import { Ruleset } from "../../gateway/ruleset.ts";
 import { interfaceAddrs } from "../../net/interfaces.ts";
-import { systemResolver } from "../../dns/system.ts";
+import { systemFiles } from "../files/system_files.ts";
+import { systemLookups } from "../service/system_lookups.ts";
 import { systemClock } from "../../net/clock.ts";
 import { openNet } from "../../net/mod.ts";
 import { type Address, addressText, ipAddress, parseIp } from "../../protocol/address.ts";
@@ -45,7 +46,12 @@ export async function explain(
     say(`deny: ${turnedAway}`);
     return 1;
   }
-  const naming = openNaming(config, { net: await openNet(), clock: systemClock, system: systemResolver() });
+  const naming = openNaming(config, {
+    net: await openNet(),
+    clock: systemClock,
+    system: systemLookups(),
+    files: systemFiles(),
+  });
   await naming.nat64?.discover();
   try {
     const judge = rulesetOf(config, naming).judgeFor({ client: from, username: user, command });

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import process from "node:process";
 import type { Config } from "../../config/config.ts";
-import { systemResolver } from "../../dns/system.ts";
+import { systemFiles } from "../files/system_files.ts";
+import { systemLookups } from "../service/system_lookups.ts";
 import { probe } from "../../dns/probe.ts";
 import { systemClock } from "../../net/clock.ts";
 import { Cut } from "../../net/cut.ts";
@@ -20,7 +21,12 @@ const PATIENCE_MS = 5_000;
 export async function thisHost(config: Config): Promise<HostView & { close(): void }> {
   const net = await openNet();
   const libc = await openKernel();
-  const { resolver, servers, close } = openNaming(config, { net, clock: systemClock, system: systemResolver() });
+  const { resolver, servers, close } = openNaming(config, {
+    net,
+    clock: systemClock,
+    system: systemLookups(),
+    files: systemFiles(),
+  });
   return {
     platform: process.platform,
     runtime,

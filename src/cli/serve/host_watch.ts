@@ -3,7 +3,7 @@ import { allNames, ThreadWatch } from "../../admin/thread_watch.ts";
 import type { Asked } from "../../dns/asked.ts";
 import { probe } from "../../dns/probe.ts";
 import type { Resolver } from "../../dns/resolver.ts";
-import { systemResolver } from "../../dns/system.ts";
+import { systemLookups } from "../service/system_lookups.ts";
 import type { Transport } from "../../dns/transport.ts";
 import type { Clock } from "../../net/clock.ts";
 import { Cut } from "../../net/cut.ts";
@@ -40,7 +40,7 @@ export class HostWatch {
     net: Pick<Net, "localAddrFor" | "localAddrs">,
     service: Pick<Service, "vitals" | "dnsServers">,
     clock: Clock,
-    system: Pick<Resolver, "resolve"> = systemResolver(),
+    system: Pick<Resolver, "resolve"> = systemLookups(),
   ) {
     this.#net = net;
     this.#service = service;

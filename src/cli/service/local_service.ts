@@ -1,7 +1,8 @@
 import { ActivityLog, isUnwanted } from "../../admin/activity.ts";
 import { Metrics } from "../../admin/metrics.ts";
 import { ThreadWatch } from "../../admin/thread_watch.ts";
-import { systemResolver } from "../../dns/system.ts";
+import { systemFiles } from "../files/system_files.ts";
+import { systemLookups } from "./system_lookups.ts";
 import type { Emit, Event } from "../../events.ts";
 import type { Config } from "../../config/config.ts";
 import { Gateway, type Opening } from "../../gateway/gateway.ts";
@@ -46,7 +47,13 @@ export async function startLocalService(
   const logins = new Logins({ check: hashThreads() });
   const compose = async ({ config, users, tls: files }: Wanted) => {
     await checkOutgoing(net, config.gateway);
-    const naming = openNaming(config, { net, clock: systemClock, system: systemResolver(ear), ear });
+    const naming = openNaming(config, {
+      net,
+      clock: systemClock,
+      system: systemLookups(ear),
+      files: systemFiles(),
+      ear,
+    });
     const source = await openTlsSource(files).catch((error) => {
       naming.close();
       throw error;

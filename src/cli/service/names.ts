@@ -1,17 +1,19 @@
-import { readFileSync } from "node:fs";
 import type { Config } from "../../config/config.ts";
 import { type Ear, heardTransport } from "../../dns/asked.ts";
 import { DnsResolver } from "../../dns/dns_resolver.ts";
-import { type Hosts, parseHosts, watchedHosts } from "../../dns/hosts.ts";
+import { type Hosts, parseHosts } from "../../dns/hosts.ts";
 import { Names } from "../../dns/names.ts";
 import type { Resolver } from "../../dns/resolver.ts";
 import { transportTo } from "../../dns/server.ts";
 import { Servers } from "../../dns/servers.ts";
+import { type SystemFiles, SystemNames } from "../../dns/system_names.ts";
 import type { Transport } from "../../dns/transport.ts";
+import { watched } from "../../dns/watched_file.ts";
 import type { Emit } from "../../events.ts";
 import { Nat64 } from "../../gateway/nat64.ts";
 import type { Clock } from "../../net/clock.ts";
 import type { Net } from "../../net/socket.ts";
+import { hostsFile } from "../files/system_files.ts";
 import { readAuthorities } from "../files/tls_files.ts";
 
 /** Has `emit` told how names fare. */
@@ -37,6 +39,8 @@ export interface NamingParts {
   readonly clock: Clock;
   /** Who is asked where no DNS server is configured, and for what only the system knows. */
   readonly system: Resolver;
+  /** What the system is told about names; where they are, it is asked only for what they do not say. */
+  readonly files?: SystemFiles | undefined;
   /** The way to the DNS server of that place in the configuration, where this thread cannot speak TLS. */
   readonly overTls?: (place: number) => Transport;
   /** Hears how the DNS servers fare. */
@@ -45,17 +49,22 @@ export interface NamingParts {
 
 /** As a configuration says. Throws ConfigError. */
 export function openNaming(config: Config, parts: NamingParts): Naming {
-  const { net, clock, system } = parts;
+  const { net, clock } = parts;
   const configured = parseHosts(config.host.join("\n"));
   const hosts: (() => Hosts)[] = config.host.length > 0 ? [() => configured] : [];
   const servers = waysToServers(config, parts);
   const dns = servers.length > 0
-    ? new DnsResolver(new Servers(heard(servers, config, parts), clock), net, clock, undefined, parts.ear)
+    ? new DnsResolver(new Servers(heard(servers, config, parts), clock), net, clock, { ear: parts.ear })
     : undefined;
-  if (dns) hosts.push(watchedHosts(readHosts, clock)); // which the system's resolver reads itself
-  const resolver = new Names({ hosts, system, ...(dns && { dns }) });
+  if (dns) hosts.push(watched(hostsFile, parseHosts, clock)); // which else the system's names begin with
+  const own = parts.files && new SystemNames({ ...parts, files: parts.files });
+  const resolver = new Names({ hosts, system: own ?? parts.system, ...(dns && { dns }) });
   const nat64 = config.nat64 && new Nat64({ net, clock, resolver, prefix: config.nat64 });
-  return { resolver, nat64, servers, close: () => dns?.close() };
+  const close = () => {
+    dns?.close();
+    own?.close();
+  };
+  return { resolver, nat64, servers, close };
 }
 
 function waysToServers({ dns, dnsCa }: Config, { net, clock, overTls }: NamingParts): readonly Transport[] {
@@ -69,12 +78,4 @@ function waysToServers({ dns, dnsCa }: Config, { net, clock, overTls }: NamingPa
 
 function heard(servers: readonly Transport[], { dns }: Config, { ear }: NamingParts): readonly Transport[] {
   return ear ? servers.map((server, place) => heardTransport(server, dns[place]!.kind, ear)) : servers;
-}
-
-function readHosts(): string {
-  try {
-    return readFileSync("/etc/hosts", "utf8");
-  } catch {
-    return ""; // there need not be one
-  }
 }

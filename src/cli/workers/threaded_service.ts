@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { systemResolver } from "../../dns/system.ts";
+import { systemLookups } from "../service/system_lookups.ts";
 import type { Emit } from "../../events.ts";
 import { Counters, countersMemory } from "../../gateway/limits/counters.ts";
 import { Logins } from "../../gateway/logins.ts";
@@ -48,7 +48,7 @@ export async function startThreadedService(
   ) => {
     const { config, text, users, tls } = wanted;
     await checkOutgoing(net, config.gateway);
-    const naming = openNaming(config, { net, clock: systemClock, system: systemResolver() });
+    const naming = openNaming(config, { net, clock: systemClock, system: systemLookups() });
     const authenticator = users.size > 0 ? new Users(users, { settings: config.gateway, logins }) : undefined;
     let source: TlsSource | undefined, claim: Claim | undefined;
     const close = () => {

@@ -3,8 +3,9 @@ import { ActivityLog, isUnwanted } from "../../admin/activity.ts";
 import { Metrics } from "../../admin/metrics.ts";
 import { ThreadWatch } from "../../admin/thread_watch.ts";
 import type { Config } from "../../config/config.ts";
+import { type Ear, heardLookup } from "../../dns/asked.ts";
 import type { DnsReply } from "../../dns/message.ts";
-import { resolveByLookup } from "../../dns/system.ts";
+import type { Resolver } from "../../dns/resolver.ts";
 import type { Transport } from "../../dns/transport.ts";
 import type { Event } from "../../events.ts";
 import { Gateway } from "../../gateway/gateway.ts";
@@ -24,6 +25,7 @@ import { Departures } from "../../net/tls_socket.ts";
 import { gatewayContext } from "../service/composition.ts";
 import { parseConfigText } from "../files/config_file.ts";
 import { askingUsers } from "./asking_users.ts";
+import { systemFiles } from "../files/system_files.ts";
 import { Exchange } from "./exchange.ts";
 import { emittingEar, openNaming } from "../service/names.ts";
 import { lostLogLines, startLog, stopLog } from "../log/log.ts";
@@ -100,18 +102,14 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     metrics.nameUsers(countedUsers);
     const asking = (question: Asking, memory?: ArrayBuffer[], cut?: Cut) =>
       exchange.ask({ ...question, generation }, memory, cut);
-    const system = resolveByLookup(
-      async (name) => await asking({ type: "resolve", name }) as readonly string[],
-      async (address) => await asking({ type: "reverse", address }) as string,
-      ear,
-    );
+    const system = remoteSystem(asking, ear);
     // Servers that want TLS are asked by the main thread, as the system is; what they say is kept here.
     const overTls = (place: number): Transport => ({
       name: `DNS server ${place + 1}`,
       ask: (question, cut) => asking({ type: "dns", place, question }, [], cut) as Promise<DnsReply>,
       close: () => {},
     });
-    const naming = openNaming(config, { net, clock, system, overTls, ear });
+    const naming = openNaming(config, { net, clock, system, files: systemFiles(), overTls, ear });
     const users = askingUsers(
       ({ username, password }, client, cut) =>
         asking({ type: "verify", username, password, client }, [], cut) as Promise<Verdict>,
@@ -177,4 +175,19 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     return tell({ type: "not-listening", kind, message });
   }
   await giveThreadTo(engine);
+}
+
+/** The system is asked by the main thread, in turns that all workers share. */
+function remoteSystem(
+  asking: (question: Asking, memory?: ArrayBuffer[], cut?: Cut) => Promise<unknown>,
+  ear: Ear,
+): Resolver {
+  const resolve: Resolver["resolve"] = (name, cut, asker) =>
+    heardLookup(ear, async () => await asking({ type: "resolve", name, asker }, [], cut) as readonly string[]);
+  return {
+    resolve,
+    first: async (...asked) => ({ hosts: await resolve(...asked) }),
+    reverse: (address, cut, asker) =>
+      heardLookup(ear, async () => await asking({ type: "reverse", address, asker }, [], cut) as string),
+  };
 }

@@ -8,6 +8,7 @@ import { exposition, formats } from "../../../src/admin/aggregate.ts";
 import type { SessionView } from "../../../src/admin/status.ts";
 import { wallClock } from "../../../src/cli/service/wall_clock.ts";
 import { type Provision, WorkerPool } from "../../../src/cli/workers/worker_pool.ts";
+import { type Question, Rcode } from "../../../src/dns/message.ts";
 import type { Event } from "../../../src/events.ts";
 import { ProbeTurns } from "../../../src/gateway/upstreams/probe_turns.ts";
 import { countersMemory } from "../../../src/gateway/limits/counters.ts";
@@ -40,14 +41,23 @@ function provision(
   { addr, descriptor }: ClaimedPort,
   { resolver = new MemoryResolver(), ...flags }: { resolver?: MemoryResolver; allow?: string[]; logFile?: string } = {},
 ): Provision {
+  const ask = async ({ name }: Question) => {
+    await resolver.resolve(name);
+    return { rcode: Rcode.NxDomain, truncated: false, answers: [], authorities: [], whole: true };
+  };
   return {
     setup: {
       probes: ProbeTurns.memory(),
-      config: { environment: {}, flags: { allow: ["127.0.0.1"], logLevel: "error", ...flags }, secrets: {} },
+      // A DNS server that wants TLS is asked by the main thread, so that a worker has to speak of each name.
+      config: {
+        environment: {},
+        flags: { allow: ["127.0.0.1"], logLevel: "error", dns: ["tls://192.0.2.53"], ...flags },
+        secrets: {},
+      },
       listen: [{ addr, descriptor, tls: false }],
       otherListeners: [],
     },
-    naming: { resolver, servers: [], close: () => {} },
+    naming: { resolver, servers: [{ name: "memory", ask, close: () => {} }], close: () => {} },
     source: { open: () => assert.fail("no TLS here"), close: () => {} },
     authenticator: undefined,
   };

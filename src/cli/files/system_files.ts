@@ -1,0 +1,50 @@
+import { readFileSync, statSync } from "node:fs";
+import { hostname } from "node:os";
+import process from "node:process";
+import type { SystemFiles } from "../../dns/system_names.ts";
+import type { WatchedFile } from "../../dns/watched_file.ts";
+
+/** No such file is larger. */
+const MAX_SIZE = 64 << 20;
+
+export const hostsFile: WatchedFile = fileAt("/etc/hosts");
+
+/** What this system is told about names; undefined where that is not in such files. */
+export function systemFiles(): SystemFiles | undefined {
+  if (process.platform !== "linux") return undefined;
+  const { LOCALDOMAIN, RES_OPTIONS } = process.env; // resolv.conf(5), "Environment"
+  const more = `\n${LOCALDOMAIN ? `search ${LOCALDOMAIN}\n` : ""}${RES_OPTIONS ? `options ${RES_OPTIONS}\n` : ""}`;
+  const resolvConf = fileAt("/etc/resolv.conf");
+  return {
+    resolvConf: { ...resolvConf, read: () => resolvConf.read() + more },
+    nameServices: fileAt("/etc/nsswitch.conf"),
+    addressOrder: fileAt("/etc/gai.conf"),
+    hosts: hostsFile,
+    hostname,
+  };
+}
+
+/** A FIFO, or what is larger than any such file, counts as none: this thread serves clients. */
+function fileAt(path: string): WatchedFile {
+  const find = () => {
+    try {
+      const found = statSync(path, { throwIfNoEntry: false });
+      return found?.isFile() && found.size <= MAX_SIZE ? found : undefined;
+    } catch {
+      return undefined;
+    }
+  };
+  return {
+    version() {
+      const found = find();
+      return found ? `${found.ino} ${found.size} ${found.mtimeMs} ${found.ctimeMs}` : "";
+    },
+    read() {
+      try {
+        return find() ? readFileSync(path, "utf8") : "";
+      } catch {
+        return "";
+      }
+    },
+  };
+}

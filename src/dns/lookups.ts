@@ -1,0 +1,73 @@
+import type { Clock } from "../net/clock.ts";
+import { Cut } from "../net/cut.ts";
+import { NetError } from "../net/error.ts";
+import { FairQueue } from "../turns/fair_queue.ts";
+import type { Turn } from "../turns/shared_work.ts";
+import type { Outcome } from "./answer.ts";
+import type { Question } from "./message.ts";
+import type { Servers } from "./servers.ts";
+
+/** Names that are asked for at one time, each by a question or two; and those that wait for their turn. */
+const AT_ONCE = { all: 256, client: 128, user: 128 }, WAITING = { all: 8_192, client: 4_096, user: 4_096 };
+
+/** The same for names that take longer than a turn. None waits to be one of them. */
+const SLOW = { all: 128, client: 64, user: 64 }, NONE = { all: 0, client: 0, user: 0 };
+
+/** A turn lasts so much longer than a server's head start: the next is given the time to answer (ms). */
+const NEXT_SERVER_MS = 500;
+
+/** All questions of one lookup, as those for each of its aliases, have so many times what one may take. */
+const QUESTIONS_IN_A_ROW = 2;
+
+/** Asks the servers, as long as the lookup may. Rejects with NetError. */
+export type AskServers = (question: Question) => Promise<Outcome>;
+
+/**
+ * Lookups that share the servers. A turn is short: a lookup that takes longer goes on beside, in a place for slow ones, or is
+ * given up where its client has those all; so that names nobody answers for keep nobody waiting.
+ */
+export class Lookups {
+  readonly turns: FairQueue = new FairQueue("resolve names", AT_ONCE, WAITING);
+  readonly #slow = new FairQueue("resolve slow names", SLOW, NONE);
+  readonly #servers: Servers;
+  readonly #clock: Clock;
+
+  constructor(servers: Servers, clock: Clock) {
+    this.#servers = servers;
+    this.#clock = clock;
+  }
+
+  /** What `work` comes to for `name`, in a turn that it has been given. */
+  async run<T>(name: string, unwanted: Cut, turn: Turn, work: (ask: AskServers) => Promise<T>): Promise<T> {
+    const over = new Cut();
+    let why: NetError | undefined, isOver = false;
+    let endSlow = () => {};
+    const giveUp = (error: NetError) => {
+      why ??= error;
+      over.make();
+    };
+    const release = unwanted.on(() => over.make());
+    const cancelTurn = this.#clock.after(this.#servers.headStartMs + NEXT_SERVER_MS, () => {
+      turn.end();
+      this.#slow.turn(turn.asker).then((end) => isOver ? end() : endSlow = end, giveUp);
+    });
+    const lookupMs = QUESTIONS_IN_A_ROW * this.#servers.totalMs;
+    const cancelLookup = this.#clock.after(
+      lookupMs,
+      () => giveUp(new NetError("name-lookup-failed", `Cannot resolve '${name}': no answer within ${lookupMs} ms`)),
+    );
+    try {
+      return await work((question) =>
+        this.#servers.ask(question, over).catch((error) => {
+          throw why ?? error;
+        })
+      );
+    } finally {
+      isOver = true;
+      release();
+      cancelTurn();
+      cancelLookup();
+      endSlow();
+    }
+  }
+}
