@@ -51,7 +51,7 @@ export async function sessionsCommand(
 async function ask(flags: RawOptions, method: string, path: string): Promise<Answer> {
   const { config: { admin, adminTokenFile } } = await loadConfig(flags);
   if (!admin) throw new ConfigError("Cannot ask: --admin is off");
-  const token = readAdminToken(adminTokenFile);
+  const token = await readAdminToken(adminTokenFile);
   let failure: unknown;
   for (const host of locally(admin.host)) {
     try {

@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { stat } from "node:fs/promises";
 
 /** How often files are looked at (ms). Looking works where a watch does not: on network mounts, and on links that are swapped. */
 const LOOK_MS = 1_000;
@@ -9,30 +9,38 @@ const LOOK_MS = 1_000;
  * time has just been read. Returns how to end it.
  */
 export function watchFiles(paths: () => readonly string[], changed: () => void): () => void {
-  let told = states(paths()), last = told;
-  const timer = setInterval(() => {
-    const now = states(paths());
-    const differs = (from: ReadonlyMap<string, string>) =>
-      Array.from(now).some(([path, state]) => (from.get(path) ?? state) !== state);
-    if (differs(told) && !differs(last)) {
+  let told: States | undefined, last: States = new Map();
+  let looking = false;
+  const look = async () => {
+    if (looking) return; // a network that is gone answers late
+    looking = true;
+    const now = await states(paths());
+    looking = false;
+    const differs = (from: States) => Array.from(now).some(([path, state]) => (from.get(path) ?? state) !== state);
+    if (told && differs(told) && !differs(last)) {
       told = now;
       changed();
     }
-    told = new Map([...now, ...told]);
+    told = new Map([...now, ...told ?? []]);
     last = now;
-  }, LOOK_MS);
+  };
+  void look();
+  const timer = setInterval(look, LOOK_MS);
   return () => clearInterval(timer);
 }
 
-function states(paths: readonly string[]): ReadonlyMap<string, string> {
-  return new Map(paths.map((path) => [path, stateOf(path)]));
+type States = ReadonlyMap<string, string>;
+
+async function states(paths: readonly string[]): Promise<States> {
+  return new Map(await Promise.all(paths.map(async (path) => [path, await stateOf(path)] as const)));
 }
 
-function stateOf(path: string): string {
+async function stateOf(path: string): Promise<string> {
   try {
-    const found = statSync(path, { throwIfNoEntry: false });
-    return found ? [found.ino, found.size, found.mtimeMs].join() : "";
+    const found = await stat(path);
+    return [found.ino, found.size, found.mtimeMs].join();
   } catch (error) {
-    return String(error); // links that lead in a circle, a folder that may not be looked into
+    const { code } = error as { code?: string };
+    return code === "ENOENT" ? "" : String(error); // links that lead in a circle, a folder that may not be looked into
   }
 }

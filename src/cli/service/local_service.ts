@@ -43,7 +43,13 @@ export async function startLocalService(
   const departures = new Departures();
   const compose = async ({ config, users, tls: files }: Wanted) => {
     await checkOutgoing(net, config.gateway);
-    const naming = openNaming(config, { net, clock: systemClock, system: systemResolver(ear), ear });
+    const naming = openNaming(config, {
+      net,
+      clock: systemClock,
+      dnsCa: files.dnsCa,
+      system: systemResolver(ear),
+      ear,
+    });
     const source = await openTlsSource(files).catch((error) => {
       naming.close();
       throw error;

@@ -12,7 +12,6 @@ import type { Emit } from "../../events.ts";
 import { Nat64 } from "../../gateway/nat64.ts";
 import type { Clock } from "../../net/clock.ts";
 import type { Net } from "../../net/socket.ts";
-import { readAuthorities } from "../files/tls_files.ts";
 
 /** Has `emit` told how names fare. */
 export function emittingEar(emit: Emit): Ear {
@@ -35,6 +34,8 @@ export interface Naming {
 export interface NamingParts {
   readonly net: Net;
   readonly clock: Clock;
+  /** Who may vouch for DNS servers, in PEM. */
+  readonly dnsCa?: string | undefined;
   /** Who is asked where no DNS server is configured, and for what only the system knows. */
   readonly system: Resolver;
   /** The way to the DNS server of that place in the configuration, where this thread cannot speak TLS. */
@@ -58,8 +59,7 @@ export function openNaming(config: Config, parts: NamingParts): Naming {
   return { resolver, nat64, servers, close: () => dns?.close() };
 }
 
-function waysToServers({ dns, dnsCa }: Config, { net, clock, overTls }: NamingParts): readonly Transport[] {
-  const ca = dnsCa === undefined || overTls ? undefined : readAuthorities(dnsCa);
+function waysToServers({ dns }: Config, { net, clock, overTls, dnsCa: ca }: NamingParts): readonly Transport[] {
   return dns.map((server, place) =>
     overTls && (server.kind === "tls" || server.kind === "https")
       ? overTls(place)

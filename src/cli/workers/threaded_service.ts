@@ -41,7 +41,7 @@ export async function startThreadedService(
   ) => {
     const { config, text, users, tls } = wanted;
     await checkOutgoing(net, config.gateway);
-    const naming = openNaming(config, { net, clock: systemClock, system: systemResolver() });
+    const naming = openNaming(config, { net, clock: systemClock, dnsCa: tls.dnsCa, system: systemResolver() });
     const authenticator = users.size > 0 ? new Users(users) : undefined;
     let source: TlsSource | undefined, claim: Claim | undefined;
     const close = () => {
