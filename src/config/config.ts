@@ -35,8 +35,6 @@ export interface ConfigSources {
   readonly file?: FileContent;
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly flags?: RawOptions;
-  /** Of upstreams, in files of their own. */
-  readonly readPassword?: ReadPassword;
 }
 
 /** What holds for each option, and who says so; undefined where nobody does and there is no default. */
@@ -53,7 +51,7 @@ export function parseConfig(flags: RawOptions): Config {
 }
 
 /** Throws ConfigError with all that is wrong in any of the sources. */
-export function readConfig({ file, environment, flags, readPassword }: ConfigSources): ReadConfig {
+export function readConfig({ file, environment, flags }: ConfigSources): ReadConfig {
   const sources = [
     ...file ? [file] : [],
     environmentSource(environment ?? {}),
@@ -74,15 +72,11 @@ export function readConfig({ file, environment, flags, readPassword }: ConfigSou
     }
   }
   if (problems.length > 0) throw new ConfigError(...problems);
-  const config = assemble(values as Values, file);
-  return {
-    config: readPassword ? withUpstreamPasswords(config, readPassword) : config,
-    effective: effective as Effective,
-  };
+  return { config: assemble(values as Values, file), effective: effective as Effective };
 }
 
-/** Throws ConfigError with all that cannot be read. */
-function withUpstreamPasswords(config: Config, read: ReadPassword): Config {
+/** With the passwords of upstreams that stand in files of their own. Throws ConfigError with all that cannot be read. */
+export function withUpstreamPasswords(config: Config, read: ReadPassword): Config {
   const problems: string[] = [];
   const filled = (urls: readonly string[]) => withPasswords(urls, read, problems);
   const rules = config.rules.map((rule) => rule.via ? { ...rule, via: filled(rule.via) } : rule);

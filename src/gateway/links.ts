@@ -36,9 +36,9 @@ export class Links {
   }
 
   async #open(route: Route): Promise<NestedAssociation> {
-    const { settings, record } = this.#conversation;
+    const { settings, record, asker } = this.#conversation;
     const upstreams = upstreamsOf(this.#conversation);
-    const link = await route.through({ deadlineMs: settings.dialMs, cut: this.#over }, {
+    const link = await route.through({ deadlineMs: settings.dialMs, cut: this.#over, asker }, {
       reach: (chain, limits) => upstreams.associate(chain, limits),
       ask: (link, chain) => {
         record.via ??= chain.text;

@@ -155,7 +155,7 @@ export class Session {
     const early = this.#wire.rest();
     const socket = early ? new HeadedSocket(this.#client, early) : this.#client;
     try {
-      this.#client = await tls.accept(socket);
+      this.#client = await tls.accept(socket, { client: household(this.record.client.host) });
     } catch (error) {
       if (!(error instanceof NetError && error.kind === "closed")) throw error;
       throw new ClientLeft("The client left before TLS was agreed on", { cause: error });

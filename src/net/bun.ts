@@ -17,6 +17,8 @@ import { placeSocket } from "./unix_file.ts";
 
 /** The adapter for Bun: Bun.listen, Bun.connect and Bun.udpSocket. */
 export function bunNet(): Net {
+  let libc: Libc | undefined;
+  void kernel().then((opened) => libc = opened);
   return {
     bindsConnections: true,
     listen,
@@ -27,7 +29,7 @@ export function bunNet(): Net {
     },
     relay: (client, destination, options) =>
       client instanceof BunSocket && destination instanceof BunSocket
-        ? bunRelay(client, destination, options)
+        ? bunRelay(client, destination, options, libc)
         : relay(client, destination, options, systemClock),
     localAddrFor: async (host) => {
       const libc = await kernel();

@@ -1,11 +1,28 @@
 import type { BunSocket, Flow } from "./bun_socket.ts";
+import { setImmediate } from "node:timers";
 import { systemClock } from "./clock.ts";
+import { MSG_DONTWAIT } from "./linux/abi.ts";
+import { EAGAIN } from "./linux/errno.ts";
+import type { Libc } from "./linux/libc.ts";
 import { watchIdle } from "./relay.ts";
 import type { ByteCounts, RelayEnd, RelayOptions, Throttle } from "./socket.ts";
 
-/** Relays from callback to write, with no promise and no copy for a chunk. */
-export function bunRelay(client: BunSocket, destination: BunSocket, options: RelayOptions): Promise<RelayEnd> {
-  return new Promise((resolve) => new Relay(client, destination, options, resolve));
+/**
+ * Bun reads up to half a MiB at once, all of which is held where the receiver stands still. Behind a chunk of so much the rest is
+ * read from here, a piece at a time, until there is no more for now; so many pieces in a row, for others have their turns.
+ */
+const PIECE_SIZE = 64 << 10, PIECES = 16;
+
+const piece = new Uint8Array(PIECE_SIZE);
+
+/** Relays from callback to write, with no promise and no copy for a chunk. `libc` where there is one. */
+export function bunRelay(
+  client: BunSocket,
+  destination: BunSocket,
+  options: RelayOptions,
+  libc: Libc | undefined,
+): Promise<RelayEnd> {
+  return new Promise((resolve) => new Relay(client, destination, options, libc, resolve));
 }
 
 class Relay {
@@ -16,7 +33,18 @@ class Relay {
   readonly activity = { at: systemClock.now() };
   #over = false;
 
-  constructor(client: BunSocket, destination: BunSocket, options: RelayOptions, resolve: (end: RelayEnd) => void) {
+  readonly libc: Libc | undefined;
+  /** Whether all that was read before has been passed on. */
+  begun = false;
+
+  constructor(
+    client: BunSocket,
+    destination: BunSocket,
+    options: RelayOptions,
+    libc: Libc | undefined,
+    resolve: (end: RelayEnd) => void,
+  ) {
+    this.libc = libc;
     this.#sockets = [client, destination];
     this.#resolve = resolve;
     this.#stopIdle = watchIdle(systemClock, options.idleMs, this.activity, this.#sockets, () => this.stop("idle"));
@@ -29,6 +57,11 @@ class Relay {
     if (options.early) up.push(options.early);
     client.divert(flow(this, up, down, finished));
     destination.divert(flow(this, down, up, finished));
+    this.begun = true;
+  }
+
+  get over(): boolean {
+    return this.#over;
   }
 
   stop(end: RelayEnd): void {
@@ -72,6 +105,7 @@ class Direction {
   /** What the receiver has not taken yet; while there is any the sender is paused. */
   #held: Uint8Array[] = [];
   #ended = false;
+  #paused = false;
   /** Calls off the end of a rest; undefined where nothing rests. */
   #wake: (() => void) | undefined;
   readonly #throttle: Throttle | undefined;
@@ -100,9 +134,40 @@ class Direction {
     }
     if (this.#throttle) this.#restAfter(chunk.length, this.#throttle);
     const taken = this.#write(chunk);
-    if (taken === chunk.length) return;
-    this.#held.push(chunk.subarray(taken));
-    this.#from.tcp.pause();
+    if (taken < chunk.length) {
+      this.#held.push(chunk.slice(taken)); // not the whole of it, which would stay
+      this.#pause();
+    } else if (chunk.length >= PIECE_SIZE && this.#relay.begun) this.#pull();
+  }
+
+  /** Reads on until there is no more for now, or the receiver has no room: then Bun reads again. */
+  #pull(): void {
+    const { libc } = this.#relay;
+    if (!libc || this.#throttle) return this.#resume();
+    for (let count = 0; count < PIECES; count++) {
+      const size = libc.recv(this.#from.tcp.fd, piece, PIECE_SIZE, MSG_DONTWAIT);
+      if (size < 0 && libc.errno() !== EAGAIN) return this.#relay.stop("reset"); // told once, and Bun would see an end
+      if (size <= 0) return this.#resume();
+      this.#relay.activity.at = systemClock.now();
+      const taken = this.#write(piece.subarray(0, size));
+      if (taken === size) continue;
+      this.#held.push(piece.slice(taken, size));
+      return this.#pause();
+    }
+    this.#pause();
+    setImmediate(() => {
+      if (!this.#relay.over && this.#held.length === 0 && !this.#ended) this.#pull();
+    });
+  }
+
+  #pause(): void {
+    if (!this.#paused) this.#from.tcp.pause();
+    this.#paused = true;
+  }
+
+  #resume(): void {
+    if (this.#paused) this.#from.tcp.resume();
+    this.#paused = false;
   }
 
   /** The receiver has room again. */
@@ -119,7 +184,7 @@ class Direction {
       this.#held.shift();
     }
     if (this.#ended) this.#finish();
-    else if (!this.#wake) this.#from.tcp.resume();
+    else if (!this.#wake) this.#pull();
   }
 
   /** Leaves no timer behind. */
@@ -146,11 +211,11 @@ class Direction {
     const restMs = throttle.take(this.#key, size);
     if (restMs === 0) return;
     this.#wake?.();
-    this.#from.tcp.pause();
+    this.#pause();
     this.#wake = systemClock.after(restMs, () => {
       this.#wake = undefined;
       this.#relay.activity.at = systemClock.now();
-      if (this.#held.length === 0) this.#from.tcp.resume();
+      if (this.#held.length === 0) this.#resume();
     });
   }
 

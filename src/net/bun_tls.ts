@@ -16,24 +16,23 @@ export const bunTls: TlsRuntime = {
     const meeting = new Meeting<TlsBunSocket>();
     const listener = listen((socket) => meeting.came(socket.remoteAddr.port, socket), { cert, key, ...asking });
     return {
-      accept: () => {
-        const [sealed, clear] = meeting.meet(() => dial(listener.port));
-        return endsOf(sealed, clear, ca !== undefined);
+      accept: (asker) => {
+        const { dialled, accepted, callOff } = meeting.meet(asker, () => dial(listener.port));
+        return endsOf(dialled, accepted, callOff, ca !== undefined);
       },
       close: () => listener.stop(),
     };
   },
-  connect: ({ name, ca, identity }) => {
+  connect: ({ name, ca, identity }, asker) => {
     const { port } = wires ??= listen((socket) => meetingOfWires.came(socket.remoteAddr.port, socket));
-    const [clear, sealed] = meetingOfWires.meet(() =>
+    const { dialled, accepted, callOff } = meetingOfWires.meet(asker, () =>
       dial(port, {
         serverName: name.replace(/\.$/, ""), // some servers want no TLS with who says the last dot (RFC 6066 s3)
         rejectUnauthorized: true,
         ...ca !== undefined && { ca },
         ...identity && { cert: identity.cert, key: identity.key },
-      })
-    );
-    return endsOf(sealed, clear, true);
+      }));
+    return endsOf(accepted, dialled, callOff, true);
   },
 };
 
@@ -41,10 +40,14 @@ export const bunTls: TlsRuntime = {
 let wires: Bun.TCPSocketListener<BunSocket | Opening> | undefined;
 const meetingOfWires = new Meeting<BunSocket>();
 
-function endsOf(sealed: Promise<TlsEnd>, clear: Promise<TlsBunSocket>, verifies: boolean): TlsEnds {
+function endsOf(
+  sealed: Promise<TlsEnd>,
+  clear: Promise<TlsBunSocket>,
+  callOff: () => void,
+  verifies: boolean,
+): TlsEnds {
   const secured = clear.then((socket) => socket.secured(verifies));
-  sealed.catch(() => {});
-  return { sealed: laterEnd(sealed), clear: laterEnd(clear), secured };
+  return { sealed: laterEnd(sealed, callOff), clear: laterEnd(clear), secured };
 }
 
 /** A socket of Bun that speaks TLS, or is about to. */

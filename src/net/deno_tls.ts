@@ -19,24 +19,24 @@ const ownTls: TlsRuntime = {
     const listener = Deno.listenTls({ hostname: LOOPBACK, port: 0, cert, key });
     void takeAll(listener, meeting);
     return {
-      accept: () => {
-        const [sealed, clear] = meeting.meet(() => dial(listener.addr));
-        return endsOf(sealed.then((conn) => new DenoEnd(conn)), clear);
+      accept: (asker) => {
+        const { dialled, accepted, callOff } = meeting.meet(asker, () => dial(listener.addr));
+        return endsOf(dialled.then((conn) => new DenoEnd(conn)), accepted, callOff);
       },
       close: () => listener.close(),
     };
   },
-  connect: ({ name, ca }) => {
+  connect: ({ name, ca }, asker) => {
     if (!wires) {
       wires = Deno.listen({ hostname: LOOPBACK, port: 0 });
       void takeAll(wires, meetingOfWires);
     }
     const { addr } = wires;
-    const [wire, sealed] = meetingOfWires.meet(() => dial(addr));
-    const clear = wire.then((conn) =>
+    const { dialled, accepted, callOff } = meetingOfWires.meet(asker, () => dial(addr));
+    const clear = dialled.then((conn) =>
       Deno.startTls(conn, { hostname: name, ...ca !== undefined && { caCerts: [ca] } })
     );
-    return endsOf(sealed, clear.then((conn) => new DenoEnd(conn)));
+    return endsOf(accepted, clear.then((conn) => new DenoEnd(conn)), callOff);
   },
 };
 
@@ -67,11 +67,11 @@ async function takeAll<C extends Deno.Conn<Deno.NetAddr>>(
   }
 }
 
-function endsOf(sealed: Promise<TlsEnd>, clear: Promise<DenoEnd<Deno.TlsConn>>): TlsEnds {
+function endsOf(sealed: Promise<TlsEnd>, clear: Promise<DenoEnd<Deno.TlsConn>>, callOff: () => void): TlsEnds {
   sealed.catch(() => {});
   clear.catch(() => {});
   return {
-    sealed: laterEnd(sealed),
+    sealed: laterEnd(sealed, callOff),
     clear: laterEnd(clear),
     secured: clear.then(({ conn }) => conn.handshake()).then(() => {}, (error) => {
       throw tlsError(error);

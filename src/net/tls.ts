@@ -1,3 +1,4 @@
+import type { Asker } from "../turns/fair_queue.ts";
 import { NetError } from "./error.ts";
 import type { AcceptedSocket, Socket } from "./socket.ts";
 
@@ -36,7 +37,8 @@ export interface TlsEnds {
 
 /** The server's side of TLS, by one certificate. */
 export interface TlsAcceptor {
-  accept(): TlsEnds;
+  /** On whose account what all share is used. */
+  accept(asker: Asker): TlsEnds;
   /** Those that were accepted live on. */
   close(): void;
 }
@@ -48,15 +50,15 @@ export interface TlsRuntime {
   readonly showsCertificates: boolean;
   /** Throws where the certificate or the key is none. */
   acceptor(options: TlsServerOptions): TlsAcceptor;
-  connect(options: TlsClientOptions): TlsEnds;
+  connect(options: TlsClientOptions, asker: Asker): TlsEnds;
 }
 
-/** TLS over sockets. Both reject with NetError, and close the socket then. */
+/** TLS over sockets, on the account of `asker`. Both reject with NetError, and close the socket then. */
 export interface Tls {
   /** With a client that has connected. */
-  accept(socket: Socket): Promise<AcceptedSocket>;
+  accept(socket: Socket, asker: Asker): Promise<AcceptedSocket>;
   /** With a server that has to be `name`. */
-  connect(socket: Socket, name: string): Promise<Socket>;
+  connect(socket: Socket, name: string, asker: Asker): Promise<Socket>;
   /** Resolves when all that was written to sockets which are closed has left, or cannot. */
   left(): Promise<void>;
 }

@@ -38,7 +38,7 @@ export async function openChain<T>(
   let wire: HopWire | undefined;
   const close = () => wire?.socket.close();
   return await limited(dialler.clock, limits, `go through ${hopText(first)}`, close, async (over) => {
-    wire = new HopWire(await connectTo(dialler, first, over), dialler.tls);
+    wire = new HopWire(await connectTo(dialler, first, over), dialler.tls, limits.asker);
     return { wire, value: await talk(wire) };
   });
 }

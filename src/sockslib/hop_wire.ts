@@ -2,6 +2,7 @@ import type { Decode } from "../protocol/cursor.ts";
 import { NetError } from "../net/error.ts";
 import type { Socket } from "../net/socket.ts";
 import type { Tls } from "../net/tls.ts";
+import type { Asker } from "../turns/fair_queue.ts";
 import { HeadedSocket } from "./headed_socket.ts";
 
 const nothing = new Uint8Array(0);
@@ -9,12 +10,14 @@ const nothing = new Uint8Array(0);
 /** Messages of the gateways of a chain over one socket, however they are sliced. */
 export class HopWire {
   readonly #tls: Tls | undefined;
+  readonly #asker: Asker;
   #socket: Socket;
   #unread: Uint8Array = nothing;
 
-  constructor(socket: Socket, tls?: Tls) {
+  constructor(socket: Socket, tls?: Tls, asker: Asker = { client: "" }) {
     this.#socket = socket;
     this.#tls = tls;
+    this.#asker = asker;
   }
 
   /** The way to the gateway that is talked to. */
@@ -25,7 +28,7 @@ export class HopWire {
   /** Speaks TLS from now on, with who has to be `name`. Rejects with NetError. */
   async secure(name: string): Promise<void> {
     if (!this.#tls) throw new NetError("other", "there is no TLS here");
-    this.#socket = await this.#tls.connect(this.way(), name);
+    this.#socket = await this.#tls.connect(this.way(), name, this.#asker);
   }
 
   /** The next message, which `decode` must not wait for without end. Rejects with what it throws, or with NetError. */

@@ -1,11 +1,14 @@
 import type { Clock } from "../net/clock.ts";
 import { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
+import type { Asker } from "../turns/fair_queue.ts";
 
 /** How long something may take, and what calls it off. */
 export interface Limits {
   readonly deadlineMs: number;
   readonly cut: Cut;
+  /** On whose account; the gateway's own where undefined. */
+  readonly asker?: Asker;
 }
 
 /**

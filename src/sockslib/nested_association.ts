@@ -25,7 +25,7 @@ export interface HeadedPayload {
 export async function openAssociation(
   dialler: ChainDialler,
   hops: readonly Hop[],
-  { deadlineMs, cut }: Limits,
+  { cut, ...limits }: Limits,
 ): Promise<NestedAssociation> {
   const over = new Cut(); // one that fails calls the others off
   const release = cut.on(() => over.make());
@@ -33,7 +33,7 @@ export async function openAssociation(
   try {
     const relays = await Promise.all(hops.map(async (hop, i) => {
       const way = hops.slice(0, i + 1);
-      const { wire: { socket }, value } = await openChain(dialler, way, { deadlineMs, cut: over }, (wire) => {
+      const { wire: { socket }, value } = await openChain(dialler, way, { ...limits, cut: over }, (wire) => {
         return converse(wire, way, Command.UdpAssociate, zerosLike(knownAddress(wire.socket, hop, i).host));
       });
       controls.push(socket);

@@ -6,12 +6,14 @@ import process from "node:process";
 import { test } from "node:test";
 import { Command, Reply } from "../../src/protocol/codes.ts";
 import type { SocketAddr } from "../../src/net/socket.ts";
-import { programs, run, shell, start, workers } from "../support/program.ts";
+import { afterwards } from "../support/afterwards.ts";
+import { programs, run, shell, source, start, workers } from "../support/program.ts";
+import { projectRoot } from "../support/runtime.ts";
 import { skipped } from "../support/skipped.ts";
 import { ask, credentials } from "../support/socks.ts";
 import { concat, echoServer, Tcp } from "../support/tcp.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
-import { until } from "../support/until.ts";
+import { until, within } from "../support/until.ts";
 
 const local = ["--listen=127.0.0.1:0", "--admin=off", "--allow=127.0.0.1"];
 
@@ -31,6 +33,10 @@ async function fail(gateway: SocketAddr): Promise<void> {
 
 const noFull = skipped("a log on a full disk", !existsSync("/dev/full") && "no /dev/full");
 const noLogger = skipped("syslog", spawnSync("logger", ["--version"]).status !== 0 && "no logger (bsdutils)");
+const noUnread = skipped(
+  "what nobody reads",
+  process.platform !== "linux" ? "this is no Linux" : spawnSync("python3", ["--version"]).status !== 0 && "no python3",
+);
 const noScript = skipped(
   "colours on a terminal",
   spawnSync("script", ["--version"]).status !== 0 && "no script (bsdutils)",
@@ -97,9 +103,7 @@ for (const target of programs) {
     assert.deepEqual([refused.code, refused.stderr], [2, `gate46: Cannot write ${folder}/none/log: ENOENT\n`]);
   });
 
-  test(`log, ${target.name}: a FIFO that nobody reads is refused, and does not keep it for ever`, {
-    skip: skipped("a FIFO", target.name === "gate46-deno" && "Deno 2.4 does not heed O_NONBLOCK"),
-  }, async () => {
+  test(`log, ${target.name}: a FIFO that nobody reads is refused, and does not keep it for ever`, async () => {
     const folder = temporaryFolder("log");
     const file = join(folder, "fifo");
     assert.equal(spawnSync("mkfifo", [file]).status, 0);
@@ -126,6 +130,36 @@ for (const target of programs) {
     assert.equal(await ended, 0);
     echo.close();
   });
+
+  const unread = target === source ? ["pipe", "socket", "terminal"] : ["pipe"];
+  for (const kind of unread) {
+    test(
+      `log, ${target.name}: a ${kind} that nobody reads costs lines, and no session`,
+      { skip: noUnread },
+      async () => {
+        const echo = await echoServer("127.0.0.1");
+        const [addr, admin] = [await freePort(), await freePort()].map((port) => ({ host: "127.0.0.1", port }));
+        const flags = [`--listen=127.0.0.1:${addr!.port}`, `--admin=127.0.0.1:${admin!.port}`, "--allow=127.0.0.1"];
+        const command = [join(projectRoot, "test/support/unread.py"), kind, ...target.command, ...flags];
+        const program = spawn("python3", command, { stdio: "ignore" });
+        const forget = afterwards(() => process.kill(program.pid!, "SIGKILL"));
+        const ended = new Promise((resolve) => program.on("exit", resolve));
+        await until("it listens", () => Tcp.to(addr!).then((client) => (client.close(), true), () => false));
+        let sessions = 0;
+        await until("it has had many sessions", async () => {
+          const { client, reply } = await ask(addr!, Command.Connect, echo.addr.host, echo.addr.port);
+          assert.equal(reply.reply, Reply.Succeeded);
+          client.close();
+          return ++sessions === 100;
+        });
+        assert.equal((await fetch(`http://127.0.0.1:${admin!.port}/healthz`)).status, 200);
+        process.kill(program.pid!, "SIGTERM");
+        assert.equal(await within("its end", ended), 0);
+        forget();
+        echo.close();
+      },
+    );
+  }
 
   test(`log, ${target.name}: nothing that a client says forges a line`, async () => {
     const gateway = await start(target, [...local, "--user=ann:secret"]);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,6 +8,7 @@ import { Command, Reply } from "../../src/protocol/codes.ts";
 import type { SocketAddr } from "../../src/net/socket.ts";
 import { Load } from "../support/load.ts";
 import { type Program, programs, start, type Target, targets, workers } from "../support/program.ts";
+import { skipped } from "../support/skipped.ts";
 import { ask, credentials, readReply, request } from "../support/socks.ts";
 import { concat, echoServer, listenTcp, refuses, Tcp } from "../support/tcp.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
@@ -56,6 +58,8 @@ async function replyOf(gateway: SocketAddr, to: SocketAddr): Promise<number> {
   client.close();
   return reply.reply;
 }
+
+const noFifo = skipped("a FIFO", spawnSync("mkfifo", ["--version"]).status !== 0 && "no mkfifo");
 
 for (const target of targets) {
   test(`reload, ${target.name}: sessions keep their rules and their listener, new ones get the new`, async () => {
@@ -277,6 +281,21 @@ for (const target of programs) {
     echo.close();
     await gateway.exited;
     await stop();
+  });
+
+  test(`reload, ${target.name}: what is a FIFO by now is refused, and nobody waits for who writes to it`, {
+    skip: noFifo,
+  }, async () => {
+    const echo = await echoServer("127.0.0.1");
+    const toml = `listen = ["127.0.0.1:0"]\nallow = ["127.0.0.1"]\n`;
+    const { gateway, file, stop } = await configured(target, toml);
+    rmSync(file);
+    assert.equal(spawnSync("mkfifo", [file]).status, 0);
+    gateway.signal("SIGHUP");
+    await until("it refuses", () => /not reloaded problem=".*: it is no regular file"/.test(gateway.output()));
+    assert.equal(await replyOf(gateway.addrs[0]!, echo.addr), Reply.Succeeded);
+    await stop();
+    echo.close();
   });
 
   test(`drain, ${target.name}: the log counts down, and a second signal ends at once`, async () => {

@@ -23,6 +23,7 @@ const [stranger] = hasOpenssl ? issue([{ names: ["DNS:gw.test"] }]) as [Certific
 const closed = { kind: "closed", message: /^Cannot speak TLS: / };
 const saying = (state: RegExp) => ({ name: "NetError", message: new RegExp(`^Cannot speak TLS: ${state.source}$`) });
 
+const anyone = { client: "192.0.2.1" };
 const tls = await openTls();
 const departures = new Departures();
 const secure = (socket: Socket, ends: TlsEnds, wantsFarewell = true) =>
@@ -71,8 +72,8 @@ class Bench {
   async handshake(acceptor = this.acceptor(), options: Partial<TlsClientOptions> = {}) {
     const [server, client] = await this.connection();
     const wanted = { name: "gw.test", ca: good.ca, ...options };
-    const accepted = secure(server, acceptor.accept());
-    const connected = secure(client, tls.connect(wanted));
+    const accepted = secure(server, acceptor.accept(anyone));
+    const connected = secure(client, tls.connect(wanted, anyone));
     for (const side of [accepted, connected]) side.then((socket) => this.#closing.push(socket), () => {});
     return { accepted, connected };
   }
@@ -139,8 +140,8 @@ for (const [wantsFarewell, how] of [[true, "is a reset"], [false, "is an end, wh
   tlsTest(`a connection that ends without a word of TLS ${how}`, async (bench) => {
     const [server, client] = await bench.connection();
     const [reader, writer] = await Promise.all([
-      secure(server, bench.acceptor().accept(), wantsFarewell),
-      secure(client, tls.connect({ name: "gw.test", ca: good.ca })),
+      secure(server, bench.acceptor().accept(anyone), wantsFarewell),
+      secure(client, tls.connect({ name: "gw.test", ca: good.ca }, anyone)),
     ]);
     await writer.write(bytes("question"));
     assert.equal(text((await reader.read())!), "question");
@@ -154,8 +155,8 @@ for (const [wantsFarewell, how] of [[true, "is a reset"], [false, "is an end, wh
 tlsTest("a connection that ends within a record is a reset", async (bench) => {
   const [server, client] = await bench.connection();
   const [reader, writer] = await Promise.all([
-    secure(server, bench.acceptor().accept(), false),
-    secure(client, tls.connect({ name: "gw.test", ca: good.ca })),
+    secure(server, bench.acceptor().accept(anyone), false),
+    secure(client, tls.connect({ name: "gw.test", ca: good.ca }, anyone)),
   ]);
   await writer.write(bytes("question"));
   assert.equal(text((await reader.read())!), "question");
@@ -168,8 +169,8 @@ tlsTest("a connection that ends within a record is a reset", async (bench) => {
 tlsTest("departures are over when what was written before close() has left", async (bench) => {
   const [server, client] = await bench.connection();
   const [reader, writer] = await Promise.all([
-    secure(server, bench.acceptor().accept()),
-    secure(client, tls.connect({ name: "gw.test", ca: good.ca })),
+    secure(server, bench.acceptor().accept(anyone)),
+    secure(client, tls.connect({ name: "gw.test", ca: good.ca }, anyone)),
   ]);
   let left = 0, ended = false;
   const { write, closeWrite } = client;
@@ -214,8 +215,8 @@ tlsTest(
     const [server, client] = await bench.connection();
     const [near, far] = await bench.connection();
     const [secured] = await Promise.all([
-      secure(server, bench.acceptor().accept(), false),
-      secure(client, tls.connect({ name: "gw.test", ca: good.ca })),
+      secure(server, bench.acceptor().accept(anyone), false),
+      secure(client, tls.connect({ name: "gw.test", ca: good.ca }, anyone)),
     ]);
     const relayed = net.relay(secured, near, { idleMs: 60_000, counts: { up: 0, down: 0 } });
     const heard = assert.rejects(all(far), { kind: "reset" });
@@ -230,8 +231,8 @@ tlsTest("who come all at once are all let in", async (bench) => {
   const connections = [];
   while (connections.length < 300) connections.push(await bench.connection());
   const secured = connections.flatMap(([server, client]) => [
-    secure(server, acceptor.accept()),
-    secure(client, tls.connect({ name: "gw.test", ca: good.ca })),
+    secure(server, acceptor.accept(anyone)),
+    secure(client, tls.connect({ name: "gw.test", ca: good.ca }, anyone)),
   ]);
   for (const socket of await Promise.all(secured)) socket.reset();
 });
@@ -284,19 +285,19 @@ for (const [who, identity] of [["without a certificate", undefined], ["of anothe
 tlsTest("who speaks no TLS is refused", async (bench) => {
   const [server, client] = await bench.connection();
   await client.write(bytes("\x05\x01\x00 and more than a record's head"));
-  await assert.rejects(secure(server, bench.acceptor().accept()), saying(/that is no TLS/));
+  await assert.rejects(secure(server, bench.acceptor().accept(anyone)), saying(/that is no TLS/));
 });
 
 tlsTest("a server that speaks no TLS is told as that", async (bench) => {
   const [server, client] = await bench.connection();
   await server.write(bytes("HTTP/1.1 400 Bad Request\r\n\r\n"));
-  await assert.rejects(secure(client, tls.connect({ name: "gw.test" })), saying(/that is no TLS/));
+  await assert.rejects(secure(client, tls.connect({ name: "gw.test" }, anyone)), saying(/that is no TLS/));
 });
 
 for (const said of ["", "\x16\x03\x01"]) {
   tlsTest(`a client that leaves after ${said.length} octets ends its handshake`, async (bench) => {
     const [server, client] = await bench.connection();
-    const securing = secure(server, bench.acceptor().accept());
+    const securing = secure(server, bench.acceptor().accept(anyone));
     await client.write(bytes(said));
     client.close();
     await assert.rejects(securing, closed);
@@ -305,7 +306,7 @@ for (const said of ["", "\x16\x03\x01"]) {
 
 tlsTest("a handshake ends with its socket", async (bench) => {
   const [server] = await bench.connection();
-  const securing = secure(server, bench.acceptor().accept());
+  const securing = secure(server, bench.acceptor().accept(anyone));
   server.close();
   await assert.rejects(securing, closed);
 });

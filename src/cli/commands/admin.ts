@@ -58,7 +58,7 @@ interface Asked extends Answer {
 async function ask(flags: RawOptions, method: string, path: string): Promise<Asked> {
   const { config: { admin, adminTokenFile } } = await loadConfig(flags);
   if (!admin) throw new ConfigError("Cannot ask: --admin is off");
-  const token = readAdminToken(adminTokenFile);
+  const token = await readAdminToken(adminTokenFile);
   let failure: unknown;
   for (const host of locally(admin.host)) {
     try {

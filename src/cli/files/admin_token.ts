@@ -1,10 +1,10 @@
 import { ConfigError } from "../../config/error.ts";
 import { readText } from "./text_file.ts";
 
-/** The token in that file; undefined where there is none to be. Throws ConfigError. */
-export function readAdminToken(file: string | undefined): string | undefined {
+/** The token in that file; undefined where there is none to be. Rejects with ConfigError. */
+export async function readAdminToken(file: string | undefined): Promise<string | undefined> {
   if (file === undefined) return undefined;
-  const token = readText(file).trim();
+  const token = (await readText(file)).trim();
   if (!/^[A-Za-z0-9._~+/-]{16,}=*$/.test(token)) {
     throw new ConfigError(
       `Cannot use ${file}: no token of 16 letters and digits or more (openssl rand -hex 32 makes one)`,

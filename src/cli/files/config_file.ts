@@ -1,6 +1,6 @@
 import { dirname, resolve } from "node:path";
 import process from "node:process";
-import { type ReadConfig, readConfig } from "../../config/config.ts";
+import { type ReadConfig, readConfig, withUpstreamPasswords } from "../../config/config.ts";
 import type { FileContent } from "../../config/file.ts";
 import type { ReadPassword } from "../../config/hop_password.ts";
 import { variableName } from "../../config/options.ts";
@@ -44,19 +44,33 @@ export async function parseConfigText(text: ConfigText): Promise<LoadedConfig> {
 }
 
 async function load(said: Pick<ConfigText, "environment" | "flags">, path: string | undefined): Promise<LoadedConfig> {
+  const file = path === undefined ? undefined : { path, toml: await readText(path) };
+  const read = await parse({ ...said, ...file && { file }, secrets: {} });
   const secrets: Record<string, string> = {};
-  const text = { ...said, ...path !== undefined && { file: readToml(path) }, secrets };
-  return await parse(text, (path) => secrets[path] ??= readPasswordFile(path));
+  const paths = new Set<string>(), failures = new Map<string, unknown>();
+  withUpstreamPasswords(read.config, (path) => {
+    paths.add(path);
+    return "";
+  });
+  for (const path of paths) {
+    try {
+      secrets[path] = await readPasswordFile(path);
+    } catch (error) {
+      failures.set(path, error);
+    }
+  }
+  const config = withUpstreamPasswords(read.config, (path) => {
+    if (failures.has(path)) throw failures.get(path);
+    return secrets[path]!;
+  });
+  return { ...read, config, text: { ...read.text, secrets } };
 }
 
-async function parse(text: ConfigText, readPassword: ReadPassword): Promise<LoadedConfig> {
+async function parse(text: ConfigText, readPassword?: ReadPassword): Promise<LoadedConfig> {
   const { environment, flags } = text;
   const file = text.file && await parseToml(text.file);
-  return { ...readConfig({ file, environment, flags, readPassword }), file, text };
-}
-
-function readToml(path: string): TomlText {
-  return { path, toml: readText(path) };
+  const read = readConfig({ file, environment, flags });
+  return { ...read, config: readPassword ? withUpstreamPasswords(read.config, readPassword) : read.config, file, text };
 }
 
 async function parseToml({ path, toml }: TomlText): Promise<FileContent> {

@@ -1,15 +1,18 @@
-import { Buffer } from "node:buffer";
-import { closeSync, openSync, readSync } from "node:fs";
+import { readFile, stat } from "node:fs/promises";
+import { type Clock, systemClock } from "../../net/clock.ts";
 import { ConfigError } from "../../config/error.ts";
 
-/** What a person writes is far smaller, and what has no end, as /dev/zero, is larger. */
+/** What a person writes is far smaller. */
 const MAX_SIZE = 16 << 20;
+
+/** How long a file may take (ms). */
+const READ_MS = 5_000;
 
 const LINE_END = 10;
 
-/** The content of a file that a person named. Throws ConfigError. */
-export function readText(file: string): string {
-  const bytes = read(file);
+/** The content of a regular file that a person named. Rejects with ConfigError. */
+export async function readText(file: string, clock = systemClock): Promise<string> {
+  const bytes = await read(file, clock);
   try {
     return utf8.decode(bytes);
   } catch {
@@ -19,23 +22,37 @@ export function readText(file: string): string {
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-function read(file: string): Uint8Array {
-  let fd;
+let underWay: Promise<unknown> | undefined;
+
+/** In another thread of the runtime: a file on a network that is gone keeps that, and no other reading takes one more. */
+async function read(file: string, clock: Clock): Promise<Uint8Array> {
+  if (underWay) throw new ConfigError(`Cannot read ${file}: another file has not been read yet`);
+  let cancel = () => {};
+  const late = new Promise<"late">((resolve) => cancel = clock.after(READ_MS, () => resolve("late")));
+  const reading = readWhole(file);
   try {
-    fd = openSync(file, "r");
-    const chunks: Uint8Array[] = [];
-    for (let size = 0; size <= MAX_SIZE;) {
-      const chunk = new Uint8Array(64 << 10);
-      const count = readSync(fd, chunk);
-      if (count === 0) return Buffer.concat(chunks);
-      chunks.push(chunk.subarray(0, count));
-      size += count;
-    }
-  } catch (error) {
-    throw new ConfigError(`Cannot read ${file}: ${(error as { code?: string }).code ?? error}`);
+    const bytes = await Promise.race([reading, late]);
+    if (bytes !== "late") return bytes;
   } finally {
-    if (fd !== undefined) closeSync(fd);
+    cancel();
   }
+  const over = () => underWay = undefined;
+  underWay = reading.then(over, over);
+  throw new ConfigError(`Cannot read ${file}: that takes longer than ${READ_MS / 1_000} s`);
+}
+
+/** Rejects with ConfigError. To open a FIFO would wait for who writes to it. */
+async function readWhole(file: string): Promise<Uint8Array> {
+  let bytes: Uint8Array | undefined;
+  try {
+    const found = await stat(file);
+    if (!found.isFile() && !found.isDirectory()) throw new ConfigError(`Cannot read ${file}: it is no regular file`);
+    if (found.size <= MAX_SIZE) bytes = await readFile(file);
+  } catch (error) {
+    if (error instanceof ConfigError) throw error;
+    throw new ConfigError(`Cannot read ${file}: ${(error as { code?: string }).code ?? error}`);
+  }
+  if (bytes && bytes.length <= MAX_SIZE) return bytes;
   throw new ConfigError(`Cannot read ${file}: it is larger than 16 MiB`);
 }
 

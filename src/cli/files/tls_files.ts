@@ -12,43 +12,48 @@ export interface TlsFiles {
   /** For gateways to go through. */
   readonly ca: string | undefined;
   readonly identity: TlsIdentity | undefined;
+  /** For DNS servers. */
+  readonly dnsCa: string | undefined;
   /** How long each of them holds, and those for DNS servers. */
   readonly certificates: readonly Certificate[];
 }
 
-/** Throws ConfigError, which never repeats a line of a key. */
-export function readTlsFiles(config: Config): TlsFiles {
-  const { tlsCert, tlsKey, tlsClientCa, viaCa, viaCert, viaKey, dnsCa } = config;
-  const server = readIdentity(tlsCert, tlsKey), identity = readIdentity(viaCert, viaKey);
-  const clientCa = server && readAuthorities(tlsClientCa), ca = readAuthorities(viaCa);
+/** Rejects with ConfigError, which never repeats a line of a key. */
+export async function readTlsFiles(config: Config): Promise<TlsFiles> {
+  const { tlsCert, tlsKey, tlsClientCa, viaCa, viaCert, viaKey } = config;
+  const server = await readIdentity(tlsCert, tlsKey), identity = await readIdentity(viaCert, viaKey);
+  const clientCa = server && await readAuthorities(tlsClientCa), ca = await readAuthorities(viaCa);
+  const dnsCa = await readAuthorities(config.dnsCa);
   return {
     server: server && { ...server, clientCa },
     ca,
     identity,
+    dnsCa,
     certificates: [
       ...firstToExpire("tls-cert", server?.cert),
       ...lastToExpire("tls-client-ca", clientCa),
       ...firstToExpire("via-cert", identity?.cert),
       ...lastToExpire("via-ca", ca),
-      ...lastToExpire("dns-ca", readAuthorities(dnsCa)),
+      ...lastToExpire("dns-ca", dnsCa),
     ],
   };
 }
 
-/** Certificates of authorities. Throws ConfigError. */
-export function readAuthorities(file: string): string;
-export function readAuthorities(file: string | undefined): string | undefined;
-export function readAuthorities(file: string | undefined): string | undefined {
+/** Certificates of authorities. */
+async function readAuthorities(file: string | undefined): Promise<string | undefined> {
   if (file === undefined) return undefined;
-  const certificates = blocks(readText(file), "CERTIFICATE");
+  const certificates = blocks(await readText(file), "CERTIFICATE");
   firstCertificate(certificates, file);
   return certificates.join("");
 }
 
-function readIdentity(certFile: string | undefined, keyFile: string | undefined): TlsIdentity | undefined {
+async function readIdentity(
+  certFile: string | undefined,
+  keyFile: string | undefined,
+): Promise<TlsIdentity | undefined> {
   if (certFile === undefined || keyFile === undefined) return undefined;
-  const certificates = blocks(readText(certFile), "CERTIFICATE");
-  const key = blocks(readText(keyFile), "PRIVATE KEY").join("");
+  const certificates = blocks(await readText(certFile), "CERTIFICATE");
+  const key = blocks(await readText(keyFile), "PRIVATE KEY").join("");
   const certificate = firstCertificate(certificates, certFile);
   // Not checkPrivateKey(), which Deno 2.4 does not have.
   const publicKey = (of: () => ReturnType<typeof createPublicKey>) =>

@@ -4,7 +4,7 @@ import { formatHash, hashPassword, parseHash, type PasswordHash, verifyPassword 
 import { readText } from "./text_file.ts";
 
 /**
- * Users by name and password, and of the users file; `former` ones, whose passwords are the same, keep their hashes. Throws ConfigError with all that is wrong, which never repeats a line:
+ * Users by name and password, and of the users file; `former` ones, whose passwords are the same, keep their hashes. Rejects with ConfigError with all that is wrong, which never repeats a line:
  * it may hold a password.
  */
 export async function loadUsers(
@@ -13,19 +13,19 @@ export async function loadUsers(
   former?: ReadonlyMap<string, PasswordHash>,
 ): Promise<ReadonlyMap<string, PasswordHash>> {
   const problems: string[] = [];
-  const attempt = <T>(read: () => T): T | undefined => {
+  const attempt = async <T>(read: () => Promise<T>): Promise<T | undefined> => {
     try {
-      return read();
+      return await read();
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       problems.push(...error.problems);
     }
   };
-  const users = file === undefined ? undefined : attempt(() => parseUsersFile(readText(file), file));
+  const users = file === undefined ? undefined : await attempt(async () => parseUsersFile(await readText(file), file));
   const all = new Map<string, PasswordHash>(users);
   for (const { name, password, passwordFile } of configured) {
     if (all.has(name)) problems.push(`Cannot take --user '${name}': named twice`);
-    const text = passwordFile === undefined ? password : attempt(() => readPasswordFile(passwordFile));
+    const text = passwordFile === undefined ? password : await attempt(() => readPasswordFile(passwordFile));
     if (text !== undefined) all.set(name, await hashOf(new TextEncoder().encode(text), former?.get(name)));
   }
   if (problems.length > 0) throw new ConfigError(...problems);
@@ -62,9 +62,9 @@ export async function usersFileLine(name: string, password: Uint8Array): Promise
   return `${name}:${formatHash(await hashPassword(password))}`;
 }
 
-/** The password is all of the file but its last line end. Throws ConfigError. */
-export function readPasswordFile(file: string): string {
-  const password = readText(file).replace(/\r?\n$/, "");
+/** The password is all of the file but its last line end. Rejects with ConfigError. */
+export async function readPasswordFile(file: string): Promise<string> {
+  const password = (await readText(file)).replace(/\r?\n$/, "");
   try {
     checkCredential("password", password);
   } catch (error) {

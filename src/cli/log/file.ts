@@ -1,41 +1,53 @@
-import { closeSync, constants, fstatSync, openSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { ConfigError } from "../../config/error.ts";
+import type { Descriptors } from "./descriptors.ts";
+import type { Outlet } from "./output.ts";
 
 /** Group and others: who may read logs is in the owner's group. */
 const MODE = 0o640;
 
-/** Appends, and does not wait where a FIFO has no reader: nothing could end the program then. */
-const FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | (constants.O_NONBLOCK ?? 0);
-
 /** A file that lines are appended to, by this thread and by others. Where it was moved away, as logrotate does, a new one is begun. */
-export class LogFile {
+export class LogFile implements Outlet {
   readonly #path: string;
-  #fd: number | undefined;
+  readonly #descriptors: Descriptors;
+  #opened: { readonly fd: number; readonly file: string } | undefined;
 
-  constructor(path: string) {
+  constructor(path: string, descriptors: Descriptors) {
     this.#path = path;
+    this.#descriptors = descriptors;
   }
 
-  /** To write to now. Throws ConfigError where there has never been one. */
-  get fd(): number {
-    const former = this.#fd;
-    if (former !== undefined && !this.#moved(former)) return former;
+  /** Throws ConfigError where there has never been such a file. */
+  open(): void {
+    void this.#fd();
+  }
+
+  write(bytes: Uint8Array): number {
+    return this.#descriptors.write(this.#fd(), bytes);
+  }
+
+  /** To write to now. */
+  #fd(): number {
+    const former = this.#opened;
+    if (former && former.file === this.#there()) return former.fd;
     try {
-      this.#fd = openSync(this.#path, FLAGS, MODE);
-      if (former !== undefined) closeSync(former);
-      return this.#fd;
+      const fd = this.#descriptors.append(this.#path, MODE);
+      this.#opened = { fd, file: this.#there() };
+      if (former) this.#descriptors.close(former.fd);
+      return fd;
     } catch (error) {
-      if (former !== undefined) return former; // one that was moved is better than none
+      if (former) return former.fd; // one that was moved is better than none
       throw new ConfigError(`Cannot write ${this.#path}: ${(error as { code?: string }).code ?? error}`);
     }
   }
 
-  #moved(fd: number): boolean {
+  /** Which file that is; empty where there is none. */
+  #there(): string {
     try {
-      const [here, there] = [fstatSync(fd), statSync(this.#path)];
-      return here.ino !== there.ino || here.dev !== there.dev;
+      const { dev, ino } = statSync(this.#path);
+      return `${dev}:${ino}`;
     } catch {
-      return true;
+      return "";
     }
   }
 }

@@ -4,15 +4,18 @@ import { configure, getLogger } from "@logtape/logtape";
 import type { Config } from "../../config/config.ts";
 import type { DropReason, Emit, SessionRecord } from "../../events.ts";
 import type { Clock } from "../../net/clock.ts";
+import type { Libc } from "../../net/linux/libc.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { addressText } from "../../protocol/address.ts";
 import { household } from "../../protocol/household.ts";
 import { commandName, methodName, Reply, replyLabel } from "../../protocol/codes.ts";
 import { type ClientNaming, clientNaming } from "./clients.ts";
+import { ofLibc, ofRuntime } from "./descriptors.ts";
 import { LogFile } from "./file.ts";
 import { type Destination, destinationOf, lineFormat } from "./format.ts";
-import { LogOutput } from "./output.ts";
+import { LogOutput, type Outlet } from "./output.ts";
 import { LogSampling } from "./sampling.ts";
+import { sharedOutlet } from "./stderr.ts";
 
 export type LogConfig = Pick<Config, "logLevel" | "logFormat" | "logFile" | "logSessions" | "logSample" | "logClients">;
 
@@ -23,14 +26,8 @@ const STDERR = 2;
  * with ConfigError where the file cannot be written, but in a worker: one that replaces another has clients to serve, and
  * counts its lines as lost until there is a file.
  */
-export async function startLog(config: LogConfig, clock: Clock): Promise<Emit> {
-  const to = config.logFile === undefined ? { fd: STDERR } : new LogFile(config.logFile);
-  let destination: Destination = { terminal: false, journal: false };
-  try {
-    destination = destinationOf(to.fd, process.env);
-  } catch (error) {
-    if (isMainThread) throw error;
-  }
+export async function startLog(config: LogConfig, clock: Clock, libc: Libc | undefined): Promise<Emit> {
+  const { outlet, destination } = openLog(config, libc);
   const format = lineFormat(config.logFormat, destination, process.env);
   const line = (level: "info" | "warning", message: string, properties: Record<string, unknown>) =>
     format({
@@ -41,7 +38,7 @@ export async function startLog(config: LogConfig, clock: Clock): Promise<Emit> {
       timestamp: Date.now(),
       properties,
     });
-  const output = new LogOutput(clock, to, (lost, error) => line("warning", "log lines lost", { lost, error }));
+  const output = new LogOutput(clock, outlet, (lost, error) => line("warning", "log lines lost", { lost, error }));
   // A busy gateway makes thousands of these a second, and half of what one costs is the way through LogTape.
   const say = (fields: Record<string, unknown>) => output.add(line("info", "session", fields));
   const saysInfo = config.logLevel === "debug" || config.logLevel === "info";
@@ -59,6 +56,22 @@ export async function startLog(config: LogConfig, clock: Clock): Promise<Emit> {
     ],
   });
   return listener;
+}
+
+function openLog(
+  { logFile }: LogConfig,
+  libc: Libc | undefined,
+): { readonly outlet: Outlet; readonly destination: Destination } {
+  if (logFile === undefined) {
+    return { outlet: sharedOutlet(libc, STDERR), destination: destinationOf(STDERR, process.env) };
+  }
+  const outlet = new LogFile(logFile, libc ? ofLibc(libc) : ofRuntime);
+  try {
+    outlet.open();
+  } catch (error) {
+    if (isMainThread) throw error;
+  }
+  return { outlet, destination: { terminal: false, journal: false } };
 }
 
 /** Writes what is still buffered, and what was left out. */

@@ -1,5 +1,4 @@
 import { Buffer } from "node:buffer";
-import { writeSync } from "node:fs";
 import type { Clock } from "../../net/clock.ts";
 
 /** Lines wait so long for company (ms), unless there is enough of it. */
@@ -10,10 +9,16 @@ const MAX_WAITING_SIZE = 1 << 20;
 
 const LINE_END = 10;
 
+/** Where lines go. */
+export interface Outlet {
+  /** How many octets it has taken, one at least. Throws { code }: EAGAIN where it can take none now. */
+  write(bytes: Uint8Array): number;
+}
+
 /** Writes lines, many at a time. What cannot be written is lost, counted, and told as soon as it can be. */
 export class LogOutput {
   readonly #clock: Clock;
-  readonly #to: { readonly fd: number };
+  readonly #to: Outlet;
   readonly #notice: (lost: number, why: string) => string;
   #waiting = "";
   /** Not told of yet. */
@@ -22,10 +27,12 @@ export class LogOutput {
   #lostInAll = 0;
   /** Whether what was written last may end within a line. */
   #torn = false;
+  /** Whether the reader is behind: it is given time. */
+  #slow = false;
   #flushing: (() => void) | undefined;
 
   /** `notice` makes the line that tells how many were lost. */
-  constructor(clock: Clock, to: { readonly fd: number }, notice: (lost: number, why: string) => string) {
+  constructor(clock: Clock, to: Outlet, notice: (lost: number, why: string) => string) {
     this.#clock = clock;
     this.#to = to;
     this.#notice = notice;
@@ -39,8 +46,9 @@ export class LogOutput {
   add(lines: string): void {
     if (this.#waiting.length > MAX_WAITING_SIZE) return this.#lose(1, "they were not read");
     this.#waiting += lines;
-    if (this.#waiting.length < FLUSH_SIZE) this.#flushing ??= this.#clock.after(FLUSH_MS, () => this.flush());
-    else this.flush();
+    if (this.#waiting.length < FLUSH_SIZE || this.#slow) {
+      this.#flushing ??= this.#clock.after(FLUSH_MS, () => this.flush());
+    } else this.flush();
   }
 
   flush(): void {
@@ -53,17 +61,17 @@ export class LogOutput {
     const bytes = tells ? Buffer.concat([lines, Buffer.from(this.#notice(this.#lost, this.#why))]) : lines;
     let written = 0, why = "";
     try {
-      const { fd } = this.#to;
-      while (written < bytes.length) written += writeSync(fd, bytes, written);
+      while (written < bytes.length) written += this.#to.write(bytes.subarray(written));
     } catch (error) {
       why = (error as { code?: string }).code ?? String(error);
     }
-    if (why === "" || why === "EAGAIN") {
+    this.#slow = why === "EAGAIN";
+    if (why === "" || this.#slow) {
       // A reader that is slow may come back.
       if (tells) this.#lost = 0;
       if (written > 0) this.#torn = false;
       this.#waiting = bytes.subarray(written).toString();
-      if (why) this.#flushing = this.#clock.after(FLUSH_MS, () => this.flush());
+      if (this.#slow) this.#flushing = this.#clock.after(FLUSH_MS, () => this.flush());
     } else {
       // One that is gone does not, nor what a full disk could not take.
       this.#torn = written === 0 || bytes[written - 1] !== LINE_END; // Deno does not say what it wrote before it failed

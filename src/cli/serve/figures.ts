@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import process from "node:process";
 import type { Figures } from "../../admin/program_metrics.ts";
+import { openDescriptors } from "../../net/linux/open_descriptors.ts";
 
 /** How often the event loop is looked at (ms), and looks that are remembered. */
 const LOOK_MS = 1_000, LOOKS = 60;
@@ -41,15 +42,6 @@ export class ProcessFigures {
     this.#lagsMs.push(now - this.#dueAt);
     if (this.#lagsMs.length > LOOKS) this.#lagsMs.shift();
     this.#dueAt = now + LOOK_MS;
-  }
-}
-
-function openDescriptors(): number | undefined {
-  try {
-    const { size } = statSync("/proc/self/fd"); // since Linux 6.2; to list 20,000 takes a tenth of a second
-    return size > 0 ? size : readdirSync("/proc/self/fd").length - 1; // without that of the listing itself
-  } catch {
-    return undefined;
   }
 }
 

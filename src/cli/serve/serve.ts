@@ -42,7 +42,8 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
   const holds: Holding = { loaded, adminToken, certificates: tls.certificates, users };
   const watched = () => holds.loaded.config.watch ? filesOfReload(holds.loaded) : [];
   const unwatch = watchFiles(watched, () => void running.reload(), wall); // what changes while it starts is not missed
-  const toLog = await startLog(config, systemClock);
+  const libc = await openKernel();
+  const toLog = await startLog(config, systemClock, libc);
   warnOf(holds);
   if (haste > 1) log.warning("in haste, which is for tests", { haste });
   const emit: Emit = (event) => {
@@ -64,7 +65,7 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
   const openAdminIfFree = () => takeOver === undefined ? openAdmin() : unlessTaken(async () => await openAdmin());
   let admin = await openAdminIfFree();
   const own = admin ? [admin.addr] : config.admin ? [config.admin] : [];
-  const kernel = await kernelFor(config);
+  const kernel = kernelFor(config, libc);
   const wanted = { ...loaded, users, tls };
   const service = kernel
     ? await startThreadedService(kernel, entry, wanted, own, activation, emit, haste)
@@ -105,9 +106,9 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
   return 0;
 }
 
-/** What the Linux engine needs, where that is to be used. Rejects with NetError where it is asked for and cannot be had. */
-async function kernelFor(config: Config): Promise<Libc | undefined> {
-  const libc = config.engine === "portable" ? undefined : await openKernel();
+/** What the Linux engine needs, where that is to be used. Throws NetError where it is asked for and cannot be had. */
+function kernelFor(config: Config, found: Libc | undefined): Libc | undefined {
+  const libc = config.engine === "portable" ? undefined : found;
   if (!libc) refuseSocketOptions(config);
   if (!libc && config.engine === "linux") {
     throw new NetError("other", "Cannot use --engine linux: this is no Linux, or libc cannot be called from here");

@@ -50,6 +50,7 @@ export async function startLocalService(
     const naming = openNaming(config, {
       net,
       clock: systemClock,
+      dnsCa: files.dnsCa,
       system: systemLookups(ear),
       files: systemFiles(),
       ear,

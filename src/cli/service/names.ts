@@ -14,7 +14,6 @@ import { Nat64 } from "../../gateway/nat64.ts";
 import type { Clock } from "../../net/clock.ts";
 import type { Net } from "../../net/socket.ts";
 import { hostsFile } from "../files/system_files.ts";
-import { readAuthorities } from "../files/tls_files.ts";
 
 /** Has `emit` told how names fare. */
 export function emittingEar(emit: Emit): Ear {
@@ -37,6 +36,8 @@ export interface Naming {
 export interface NamingParts {
   readonly net: Net;
   readonly clock: Clock;
+  /** Who may vouch for DNS servers, in PEM. */
+  readonly dnsCa?: string | undefined;
   /** Who is asked where no DNS server is configured, and for what only the system knows. */
   readonly system: Resolver;
   /** What the system is told about names; where they are, it is asked only for what they do not say. */
@@ -67,8 +68,7 @@ export function openNaming(config: Config, parts: NamingParts): Naming {
   return { resolver, nat64, servers, close };
 }
 
-function waysToServers({ dns, dnsCa }: Config, { net, clock, overTls }: NamingParts): readonly Transport[] {
-  const ca = dnsCa === undefined || overTls ? undefined : readAuthorities(dnsCa);
+function waysToServers({ dns }: Config, { net, clock, overTls, dnsCa: ca }: NamingParts): readonly Transport[] {
   return dns.map((server, place) =>
     overTls && (server.kind === "tls" || server.kind === "https")
       ? overTls(place)

@@ -2,13 +2,14 @@ import { ConfigError } from "../../config/error.ts";
 import type { Clock } from "../../net/clock.ts";
 import { openTls } from "../../net/mod.ts";
 import type { Tls, TlsEnds } from "../../net/tls.ts";
+import type { Asker } from "../../turns/fair_queue.ts";
 import { type Departures, secure } from "../../net/tls_socket.ts";
 import type { TlsFiles } from "../files/tls_files.ts";
 
 /** Where TLS is spoken, by one configuration. */
 export interface TlsSource {
-  /** With a server that has to be `name`; with a client where undefined. */
-  open(name: string | undefined): TlsEnds;
+  /** With a server that has to be `name`, with a client where undefined; on the account of `asker`. */
+  open(name: string | undefined, asker: Asker): TlsEnds;
   /** No more clients are taken. */
   close(): void;
 }
@@ -29,7 +30,8 @@ export async function openTlsSource({ server, ca, identity }: TlsFiles): Promise
     throw new ConfigError(`Cannot use the certificate of --tls-cert: ${(error as Error).message}`);
   }
   return {
-    open: (name) => name === undefined ? acceptor!.accept() : runtime.connect({ name, ca, identity }),
+    open: (name, asker) =>
+      name === undefined ? acceptor!.accept(asker) : runtime.connect({ name, ca, identity }, asker),
     close: () => acceptor?.close(),
   };
 }
@@ -38,8 +40,8 @@ export async function openTlsSource({ server, ca, identity }: TlsFiles): Promise
 export function tlsBy(open: TlsSource["open"], clock: Clock, departures: Departures): Tls {
   const over = { clock, departures };
   return {
-    accept: (socket) => secure(socket, open(undefined), { ...over, wantsFarewell: false }),
-    connect: (socket, name) => secure(socket, open(name), { ...over, wantsFarewell: true }),
+    accept: (socket, asker) => secure(socket, open(undefined, asker), { ...over, wantsFarewell: false }),
+    connect: (socket, name, asker) => secure(socket, open(name, asker), { ...over, wantsFarewell: true }),
     left: () => departures.over(),
   };
 }

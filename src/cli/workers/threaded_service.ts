@@ -48,7 +48,7 @@ export async function startThreadedService(
   ) => {
     const { config, text, users, tls } = wanted;
     await checkOutgoing(net, config.gateway);
-    const naming = openNaming(config, { net, clock: systemClock, system: systemLookups() });
+    const naming = openNaming(config, { net, clock: systemClock, dnsCa: tls.dnsCa, system: systemLookups() });
     const authenticator = users.size > 0 ? new Users(users, { settings: config.gateway, logins }) : undefined;
     let source: TlsSource | undefined, claim: Claim | undefined;
     const close = () => {

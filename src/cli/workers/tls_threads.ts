@@ -2,11 +2,12 @@ import { setImmediate } from "node:timers";
 import { NetError } from "../../net/error.ts";
 import type { TlsEnd } from "../../net/tls.ts";
 import type { TlsSource } from "../service/tls.ts";
+import type { Asker } from "../../turns/fair_queue.ts";
 
 /** What a worker asks about TLS, which the main thread speaks for it: octets go there and back, the connection stays. */
 export type TlsQuestion =
-  /** Answered after the handshake. `id` is the worker's choice; `name` as in TlsSource. */
-  | { readonly type: "tls-open"; readonly id: number; readonly name: string | undefined }
+  /** Answered after the handshake. `id` is the worker's choice; `name` and `asker` as in TlsSource. */
+  | { readonly type: "tls-open"; readonly id: number; readonly name: string | undefined; readonly asker: Asker }
   | { readonly type: "tls"; readonly id: number; readonly end: "sealed" | "clear"; readonly act: TlsAct };
 
 export type TlsAct =
@@ -18,9 +19,9 @@ export class TlsDesk {
   readonly #open = new Map<number, { readonly sealed: DeskEnd; readonly clear: DeskEnd }>();
 
   /** Rejects with NetError. */
-  async open(id: number, name: string | undefined, source: TlsSource | undefined): Promise<void> {
+  async open(id: number, name: string | undefined, asker: Asker, source: TlsSource | undefined): Promise<void> {
     if (!source) throw new NetError("closed", "Cannot speak TLS: its configuration is gone");
-    const { sealed, clear, secured } = source.open(name);
+    const { sealed, clear, secured } = source.open(name, asker);
     this.#open.set(id, { sealed: new DeskEnd(sealed), clear: new DeskEnd(clear) });
     await secured;
   }
@@ -143,7 +144,7 @@ export function remoteTls(
   ask: (question: TlsQuestion, memory?: ArrayBuffer[]) => Promise<unknown>,
   nextId: () => number,
 ): TlsSource["open"] {
-  return (name) => {
+  return (name, asker) => {
     const id = nextId();
     const end = (end: "sealed" | "clear"): TlsEnd => {
       const acted = (act: TlsAct) => ask({ type: "tls", id, end, act }, act.do === "write" ? [act.bytes] : []);
@@ -163,7 +164,7 @@ export function remoteTls(
         close: () => void acted({ do: "close" }).catch(() => {}),
       };
     };
-    const secured = ask({ type: "tls-open", id, name }).then(() => {});
+    const secured = ask({ type: "tls-open", id, name, asker }).then(() => {});
     return { sealed: end("sealed"), clear: end("clear"), secured };
   };
 }

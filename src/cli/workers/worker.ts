@@ -53,7 +53,8 @@ export async function startWorker({ port, number, setup, successors, ...start }:
   const watch = new ThreadWatch(wallClock(start.haste).now);
   const sessions = new BigInt64Array(start.sessions);
   const counters = new Counters(start.counters, number - 1);
-  const engine = new Engine((await openKernel())!, {
+  const libc = (await openKernel())!;
+  const engine = new Engine(libc, {
     sockets: socketOptions(config),
     busyPollMs: config.busyPoll,
     owners: new DescriptorOwners(start.descriptors, number),
@@ -64,7 +65,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
   const startedAt = clock.now();
   const busyMs = () => clock.now() - startedAt - engine.poller.waitedMs;
   const metrics = new Metrics(activity.sessions, { worker: number, busyMs, lostLogLines: () => lostLogLines() });
-  const log = await startLog(config, clock);
+  const log = await startLog(config, clock, libc);
   const tell = (message: FromWorker, memory: ArrayBuffer[] = []) => port.postMessage(message, memory);
   const emit = (event: Event) => {
     // What is true of all threads is said once, by the main thread.

@@ -322,7 +322,9 @@ export class WorkerPool {
   #valueOf(question: Question, desk: TlsDesk, unwanted: Cut): Promise<unknown> {
     const generation = this.#generations.get(question.generation);
     if (question.type === "tls") return desk.act(question.id, question.end, question.act);
-    if (question.type === "tls-open") return desk.open(question.id, question.name, generation?.source);
+    if (question.type === "tls-open") {
+      return desk.open(question.id, question.name, question.asker, generation?.source);
+    }
     const { naming: { resolver, servers }, authenticator } = generation!;
     switch (question.type) {
       case "resolve":

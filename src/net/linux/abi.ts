@@ -37,7 +37,13 @@ export const EPOLLEXCLUSIVE = 1 << 28, EPOLLET = 1 << 31;
 
 export const EFD_CLOEXEC = 0x80000, EFD_NONBLOCK = 0x800;
 
-export const O_NONBLOCK = 0x800,
+export const POLLOUT = 4;
+
+export const O_WRONLY = 1,
+  O_CREAT = 0x40,
+  O_NOCTTY = 0x100,
+  O_APPEND = 0x400,
+  O_NONBLOCK = 0x800,
   O_CLOEXEC = 0x80000,
   F_SETFD = 2,
   F_SETFL = 4,

@@ -6,16 +6,23 @@ export const EINTR = 4, EAGAIN = 11, EINVAL = 22, ECONNREFUSED = 111, EINPROGRES
 export const errnoNames: Readonly<Record<number, string>> = {
   1: "EPERM",
   2: "ENOENT",
+  6: "ENXIO",
   9: "EBADF",
   11: "EAGAIN",
   12: "ENOMEM",
   13: "EACCES",
   19: "ENODEV",
+  20: "ENOTDIR",
+  21: "EISDIR",
   22: "EINVAL",
   23: "ENFILE",
   24: "EMFILE",
+  27: "EFBIG",
+  28: "ENOSPC",
   30: "EROFS",
   32: "EPIPE",
+  36: "ENAMETOOLONG",
+  40: "ELOOP",
   90: "EMSGSIZE",
   97: "EAFNOSUPPORT",
   98: "EADDRINUSE",
@@ -30,6 +37,7 @@ export const errnoNames: Readonly<Record<number, string>> = {
   111: "ECONNREFUSED",
   112: "EHOSTDOWN",
   113: "EHOSTUNREACH",
+  122: "EDQUOT",
 };
 
 /** The NetError of an errno: "Cannot <verb> <what>: ENAME". */

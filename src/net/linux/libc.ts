@@ -51,6 +51,8 @@ export interface Libc {
   clock_gettime(clock: number, time: BigInt64Array<ArrayBuffer>): number;
   read(fd: number, bytes: Bytes, size: number): number;
   write(fd: number, bytes: Bytes, size: number): number;
+  open(path: Bytes, flags: number, mode: number): number;
+  poll(fds: Int32Array<ArrayBuffer>, count: number, timeoutMs: number): number;
   close(fd: number): number;
   errno(): number;
   /** Where the memory of `buffer` is: it does not move, and stays as long as `buffer` is held. */
@@ -88,6 +90,8 @@ export const signatures = {
   clock_gettime: "ip:i",
   read: "ipu:i",
   write: "ipu:i",
+  open: "pii:i",
+  poll: "pui:i",
   close: "i:i",
   __errno_location: ":p",
 } as const;

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,8 +9,10 @@ import { loadConfigFile, parseConfigText } from "../../../src/cli/files/config_f
 import { namedFiles, readNamedFiles } from "../../../src/cli/files/named_files.ts";
 import { exposedSecrets } from "../../../src/cli/files/secret_files.ts";
 import { readText } from "../../../src/cli/files/text_file.ts";
+import type { Clock } from "../../../src/net/clock.ts";
 import { ConfigError } from "../../../src/config/error.ts";
 import { skipped } from "../../support/skipped.ts";
+import { until } from "../../support/until.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "gate46-config-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -31,6 +34,8 @@ async function complaints(file: string): Promise<readonly string[]> {
   }
 }
 
+const fifo = spawnSync("mkfifo", [path("fifo")]).status === 0;
+
 describe("A file that cannot be read is told:", () => {
   const isRoot = process.getuid?.() === 0;
   for (
@@ -46,7 +51,8 @@ describe("A file that cannot be read is told:", () => {
         ": it is larger than 16 MiB",
         false,
       ],
-      ["one without end", "/dev/zero", ": it is larger than 16 MiB", !existsSync("/dev/zero") && "no /dev/zero"],
+      ["one without end", "/dev/zero", ": it is no regular file", !existsSync("/dev/zero") && "no /dev/zero"],
+      ["a FIFO", path("fifo"), ": it is no regular file", !fifo && "no mkfifo"],
     ] as const
   ) {
     test(what, { skip: skipped(what, skip) }, async () => {
@@ -145,8 +151,21 @@ describe("Files with secrets that others can read are told of:", { skip: skipped
   });
 });
 
-test("readText() reads what comes in pieces", () => {
+test("readText() reads what comes in pieces", async () => {
   mkdirSync(path("pieces"));
   const text = `${"ä€😀".repeat(100_000)}\n`;
-  assert.equal(readText(written("pieces/text", text)), text);
+  assert.equal(await readText(written("pieces/text", text)), text);
+});
+
+test("readText() does not wait for ever, and another file is not read before", async () => {
+  const file = written("slow", "text");
+  const late: Clock = { now: () => 0, after: (_, then) => (then(), () => {}) };
+  await assert.rejects(readText(file, late), {
+    name: "ConfigError",
+    message: `Cannot read ${file}: that takes longer than 5 s`,
+  });
+  await assert.rejects(readText(path("pieces")), {
+    message: `Cannot read ${path("pieces")}: another file has not been read yet`,
+  });
+  await until("the file has been read", () => readText(file).then(() => true, () => false));
 });

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { watchFiles } from "../../../src/cli/files/file_watch.ts";
 import { temporaryFolder } from "../../support/temporary_folder.ts";
 import { TestClock } from "../../support/test_clock.ts";
+import { until } from "../../support/until.ts";
 
 const LOOK_MS = 1_000;
 
@@ -15,8 +16,13 @@ function watched() {
   const paths = [path];
   let changes = 0;
   const unwatch = watchFiles(() => paths, () => changes++, clock);
+  const looked = () => until("it has looked", () => clock.pending > 0);
   const looks = async (count: number) => {
-    for (let i = 0; i < count; i++) await clock.advance(LOOK_MS);
+    await looked();
+    for (let i = 0; i < count; i++) {
+      await clock.advance(LOOK_MS);
+      await looked();
+    }
     return changes;
   };
   return { path, paths, clock, looks, unwatch };
@@ -35,6 +41,7 @@ test("A file is told to have changed once, when it has stayed as it is from one 
 
 test("A file that is written in steps is told of when it is whole", async () => {
   const { path, looks, unwatch } = watched();
+  await looks(0);
   for (const step of ["", "fir", "first, and m", "first, and more"]) {
     writeFileSync(path, step);
     assert.equal(await looks(1), 0, step);
@@ -45,6 +52,7 @@ test("A file that is written in steps is told of when it is whole", async () => 
 
 test("A file that goes, comes, or is a link to itself is told of like any other", async () => {
   const { path, looks, unwatch } = watched();
+  await looks(0);
   rmSync(path);
   assert.equal(await looks(2), 1);
   symlinkSync(path, path);

@@ -14,7 +14,7 @@ const DAY = 86_400_000;
 test(
   "Of a chain the first certificate to expire is told of, of authorities the last",
   { skip: skipped("tls_files_test.ts", hasOpenssl ? false : "no openssl") },
-  () => {
+  async () => {
     const folder = mkdtempSync(join(tmpdir(), "gate46-certificates-"));
     const file = (name: string, text: string) => {
       writeFileSync(join(folder, name), text);
@@ -26,7 +26,7 @@ test(
       Certificates,
     ];
     const authorities = file("ca", `${sooner.cert}${later.cert}${own.cert}`);
-    const { certificates } = readTlsFiles(parseConfig({
+    const { certificates } = await readTlsFiles(parseConfig({
       listen: ["socks5s://127.0.0.1:0"],
       tlsCert: file("cert", `${own.cert}${later.cert}${sooner.cert}`),
       tlsKey: file("key", own.key),

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import {
-  closeSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -11,13 +10,18 @@ import {
   rmSync,
   statSync,
   writeFileSync,
+  writeSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { after, describe, test } from "node:test";
 import { LogFile } from "../../../src/cli/log/file.ts";
-import { LogOutput } from "../../../src/cli/log/output.ts";
+import { ofLibc, ofRuntime } from "../../../src/cli/log/descriptors.ts";
+import { LogOutput, type Outlet } from "../../../src/cli/log/output.ts";
+import { sharedOutlet } from "../../../src/cli/log/stderr.ts";
+import { openKernel } from "../../../src/net/mod.ts";
+import type { Libc } from "../../../src/net/linux/libc.ts";
 import { skipped } from "../../support/skipped.ts";
 import { TestClock } from "../../support/test_clock.ts";
 
@@ -27,23 +31,26 @@ after(() => {
   rmSync(folder, { recursive: true });
 });
 
-function output(to: { fd: number }) {
+function output(to: Outlet) {
   const clock = new TestClock();
   const out = new LogOutput(clock, to, (lost, why) => `${lost} lost: ${why}\n`);
   return { clock, out };
 }
 
+const libc = await openKernel();
+const descriptors = libc ? ofLibc(libc) : ofRuntime;
+
 describe("A log file", () => {
   test("is for its owner, who writes, and its group", { skip: process.platform === "win32" }, () => {
     const path = join(folder, "mode");
-    closeSync(new LogFile(path).fd);
+    new LogFile(path, descriptors).open();
     assert.equal(statSync(path).mode & 0o777, 0o640 & ~process.umask());
   });
 
   test("is appended to, and begun anew where it was moved away or removed", async () => {
     const path = join(folder, "rotated");
     writeFileSync(path, "before\n");
-    const { clock, out } = output(new LogFile(path));
+    const { clock, out } = output(new LogFile(path, descriptors));
     out.add("one\n");
     await clock.advance(50);
     renameSync(path, `${path}.1`);
@@ -61,9 +68,9 @@ describe("A log file", () => {
     const inner = join(folder, "inner");
     mkdirSync(inner);
     const path = join(inner, "log");
-    const file = new LogFile(path);
+    const file = new LogFile(path, descriptors);
     const { clock, out } = output(file);
-    assert.ok(file.fd > 0);
+    file.open();
     renameSync(inner, `${inner}.1`);
     out.add("one\n");
     await clock.advance(50);
@@ -72,8 +79,8 @@ describe("A log file", () => {
 
   test("that cannot be is told, and is begun once it can", async () => {
     const path = join(folder, "none", "log");
-    const file = new LogFile(path);
-    assert.throws(() => file.fd, { name: "ConfigError", message: `Cannot write ${path}: ENOENT` });
+    const file = new LogFile(path, descriptors);
+    assert.throws(() => file.open(), { name: "ConfigError", message: `Cannot write ${path}: ENOENT` });
     const { clock, out } = output(file);
     out.add("one\n");
     await clock.advance(50);
@@ -85,17 +92,58 @@ describe("A log file", () => {
   });
 });
 
+const noLibc = skipped("a pipe that nobody reads", !libc && "no libc");
+for (
+  const [what, kernel] of [
+    ["a pipe", libc],
+    ["a pipe of another user, which is not opened again", libc && { ...libc, open: () => -1 }],
+  ] as const
+) {
+  test(
+    `What nobody reads from ${what} waits, is lost beyond a bound, and told when somebody does`,
+    { skip: noLibc },
+    async () => {
+      const { readEnd, writeEnd, read } = pipe(libc!);
+      const { clock, out } = output(sharedOutlet(kernel, writeEnd));
+      const line = `${"x".repeat(999)}\n`;
+      for (let i = 0; i < 2_000; i++) out.add(line);
+      assert.ok(out.lostInAll > 0, "the bound is 1 MiB");
+      await clock.advance(500);
+      const kept = 2_000 - out.lostInAll;
+      out.add("last\n");
+      let text = "";
+      while (!text.includes("lost: they were not read\n")) {
+        text += read();
+        await clock.advance(50);
+      }
+      const lines = text.split("\n").slice(0, -1);
+      assert.equal(lines.filter((one) => /^x{999}$/.test(one)).length, kept);
+      assert.equal(lines.at(-1), `${out.lostInAll} lost: they were not read`);
+      for (const fd of [readEnd, writeEnd]) libc!.close(fd);
+    },
+  );
+}
+
+/** Such as a parent has made: it waits for room. */
+function pipe(libc: Libc) {
+  const ends = new Int32Array(2), bytes = new Uint8Array(64 << 10);
+  assert.equal(libc.pipe2(ends, 0), 0);
+  const [readEnd, writeEnd] = ends as unknown as [number, number];
+  const read = () => new TextDecoder().decode(bytes.subarray(0, libc.read(readEnd, bytes, bytes.length)));
+  return { readEnd, writeEnd, read };
+}
+
 const full = skipped("a full disk", !existsSync("/dev/full") && "no /dev/full");
 test("What a full disk does not take is lost, counted, and told when there is room", { skip: full }, async () => {
   const path = join(folder, "full");
-  const to = { fd: openSync("/dev/full", "a") };
-  const { clock, out } = output(to);
+  let fd = openSync("/dev/full", "a");
+  const { clock, out } = output({ write: (bytes) => writeSync(fd, bytes) });
   for (let i = 0; i < 3; i++) {
     out.add("one\ntwo\n");
     await clock.advance(50);
   }
   assert.equal(clock.pending, 0, "nothing is tried in vain");
-  to.fd = openSync(path, "a");
+  fd = openSync(path, "a");
   out.add("three\n");
   out.add("four\n");
   await clock.advance(50);
@@ -114,7 +162,7 @@ const skip = skipped("a disk that becomes full", !mounted && "no tmpfs can be mo
 test("A disk that becomes full tears one line at most", { skip }, async () => {
   const path = join(disk, "log"), ballast = join(disk, "ballast");
   writeFileSync(ballast, new Uint8Array(8_000));
-  const { clock, out } = output(new LogFile(path));
+  const { clock, out } = output(new LogFile(path, descriptors));
   const line = `${"x".repeat(99)}\n`;
   for (let i = 0; i < 10; i++) {
     for (let j = 0; j < 37; j++) out.add(line);

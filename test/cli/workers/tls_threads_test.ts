@@ -68,9 +68,11 @@ function bench() {
   const source = { open: (): TlsEnds => ({ sealed, clear, secured: Promise.resolve() }), close: () => {} };
   const ask = (question: TlsQuestion): Promise<unknown> => {
     const { id } = question;
-    return question.type === "tls" ? desk.act(id, question.end, question.act) : desk.open(id, question.name, source);
+    return question.type === "tls"
+      ? desk.act(id, question.end, question.act)
+      : desk.open(id, question.name, question.asker, source);
   };
-  return { sealed, clear, desk, remote: remoteTls(ask, () => 1)(undefined) };
+  return { sealed, clear, desk, remote: remoteTls(ask, () => 1)(undefined, { client: "192.0.2.1" }) };
 }
 
 test("TLS of a worker: octets come in order, many at a time", async () => {

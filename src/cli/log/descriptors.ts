@@ -1,0 +1,42 @@
+import { closeSync, constants, openSync, writeSync } from "node:fs";
+import { errnoNames } from "../../net/linux/errno.ts";
+import { O_APPEND, O_CLOEXEC, O_CREAT, O_NOCTTY, O_NONBLOCK, O_WRONLY } from "../../net/linux/abi.ts";
+import type { Libc } from "../../net/linux/libc.ts";
+
+/** Files that are appended to and never waited for: a FIFO may have no reader, or one that stands still. All throw { code }. */
+export interface Descriptors {
+  /** `mode` is that of a file which is made. */
+  append(path: string, mode: number): number;
+  /** How many octets were taken. */
+  write(fd: number, bytes: Uint8Array): number;
+  close(fd: number): void;
+}
+
+export const ofRuntime: Descriptors = {
+  append: (path, mode) =>
+    openSync(
+      path,
+      constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | (constants.O_NONBLOCK ?? 0),
+      mode,
+    ),
+  write: writeSync,
+  close: closeSync,
+};
+
+/** Deno 2.4 does not heed O_NONBLOCK, and tells no true numbers. */
+export function ofLibc(libc: Libc): Descriptors {
+  const flags = O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+  return {
+    append: (path, mode) => checked(libc, libc.open(new TextEncoder().encode(`${path}\0`), flags, mode)),
+    write: (fd, bytes) => checked(libc, libc.write(fd, bytes as Uint8Array<ArrayBuffer>, bytes.length)),
+    close: (fd) => void libc.close(fd),
+  };
+}
+
+/** What a call of libc gave, where that is no failure. */
+export function checked(libc: Libc, result: number): number {
+  if (result >= 0) return result;
+  const errno = libc.errno();
+  const code = errnoNames[errno] ?? `errno ${errno}`;
+  throw Object.assign(new Error(code), { code });
+}
