@@ -2,7 +2,7 @@ import process from "node:process";
 import type { Config } from "../../config/config.ts";
 import { NetError } from "../../net/error.ts";
 import { openKernel, openNet } from "../../net/mod.ts";
-import type { Libc } from "../../net/linux/libc.ts";
+import { type Kernel, kernelFeatures, whyNoEngine } from "../../net/linux/features.ts";
 import { systemClock } from "../../net/clock.ts";
 import { Activation } from "../systemd/activation.ts";
 import { startAdmin } from "./admin.ts";
@@ -102,13 +102,14 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
 }
 
 /** What the Linux engine needs, where that is to be used. Rejects with NetError where it is asked for and cannot be had. */
-async function kernelFor(config: Config): Promise<Libc | undefined> {
+async function kernelFor(config: Config): Promise<Kernel | undefined> {
   const libc = config.engine === "portable" ? undefined : await openKernel();
-  if (!libc) refuseSocketOptions(config);
-  if (!libc && config.engine === "linux") {
-    throw new NetError("other", "Cannot use --engine linux: this is no Linux, or libc cannot be called from here");
-  }
-  return libc;
+  const features = libc && kernelFeatures(libc);
+  const why = whyNoEngine(features);
+  if (!why) return { libc: libc!, features: features! };
+  refuseSocketOptions(config);
+  if (config.engine === "linux") throw new NetError("other", `Cannot use --engine linux: ${why}`);
+  return undefined;
 }
 
 /** SIGTERM and SIGINT have it drain, and end at once when they come again; SIGHUP has it reload, SIGUSR2 hand over. */
