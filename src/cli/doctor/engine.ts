@@ -1,14 +1,17 @@
 import type { Config } from "../../config/config.ts";
-import type { KernelFeatures } from "../../net/linux/features.ts";
+import { type KernelFeatures, whyNoEngine } from "../../net/linux/features.ts";
 import { type Finding, findings } from "./finding.ts";
 import type { HostView } from "./host_view.ts";
 
 /** What is lost without each. */
 const losses: Readonly<Record<Exclude<keyof KernelFeatures, "epoll">, string>> = {
+  accept4: "accept4: each client costs two calls more",
   splice: "splice: bytes are copied, which costs twice the processor",
+  recvmmsg: "recvmmsg: each datagram that comes costs a call",
+  sendmmsg: "sendmmsg: each datagram that leaves costs a call",
   segmentation: "UDP segmentation (Linux 4.18): datagrams are sent one by one",
   aggregation: "UDP aggregation (Linux 5.0): datagrams are received one by one",
-  sharedPorts: "shared ports (Linux 3.9): there can be but one worker",
+  sharedPorts: "shared ports (Linux 3.9): workers accept from one socket, and an upgrade cannot take it over",
   steering: "steering of shared ports (Linux 4.5): an upgrade may refuse a client or two",
 };
 
@@ -19,9 +22,9 @@ export function checkEngine({ platform, kernel, read, runtime }: HostView, confi
   if (!kernel || !kernel.epoll) {
     const why = platform !== "linux"
       ? `this is ${platform}`
-      : !kernel
-      ? "libc cannot be called from here"
-      : "the kernel has no epoll";
+      : kernel
+      ? whyNoEngine(kernel)
+      : "libc cannot be called from here";
     return config.engine === "linux"
       ? [problem(`--engine linux cannot run: ${why}`, "--engine auto")]
       : [note(`portable, since ${why}: slower, and without --workers, --mark, --interface`)];

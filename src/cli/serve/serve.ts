@@ -2,6 +2,7 @@ import process from "node:process";
 import type { Config } from "../../config/config.ts";
 import { NetError } from "../../net/error.ts";
 import { openKernel, openNet } from "../../net/mod.ts";
+import { type Kernel, kernelFeatures, whyNoEngine } from "../../net/linux/features.ts";
 import type { Libc } from "../../net/linux/libc.ts";
 import { type Clock, systemClock } from "../../net/clock.ts";
 import { Activation } from "../systemd/activation.ts";
@@ -107,14 +108,17 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
 }
 
 /** What the Linux engine needs, where that is to be used. Throws NetError where it is asked for and cannot be had. */
-function kernelFor(config: Config, found: Libc | undefined): Libc | undefined {
+function kernelFor(config: Config, found: Libc | undefined): Kernel | undefined {
   const libc = config.engine === "portable" ? undefined : found;
-  if (!libc) refuseSocketOptions(config);
-  if (!libc && config.engine === "linux") {
-    throw new NetError("other", "Cannot use --engine linux: this is no Linux, or libc cannot be called from here");
+  const features = libc && kernelFeatures(libc);
+  const why = whyNoEngine(features);
+  if (why) {
+    refuseSocketOptions(config);
+    if (config.engine === "linux") throw new NetError("other", `Cannot use --engine linux: ${why}`);
+    return undefined;
   }
-  if (libc) checkSocketOptions(libc, config);
-  return libc;
+  checkSocketOptions(libc!, config);
+  return { libc: libc!, features: features! };
 }
 
 /** SIGTERM and SIGINT have it drain, and end at once when they come again later; SIGHUP has it reload, SIGUSR2 hand over. */

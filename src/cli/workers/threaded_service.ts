@@ -6,7 +6,7 @@ import { Logins } from "../../gateway/logins.ts";
 import { offeredMethods } from "../../gateway/methods.ts";
 import { Users } from "../../gateway/users.ts";
 import { ProbeTurns } from "../../gateway/upstreams/probe_turns.ts";
-import type { Libc } from "../../net/linux/libc.ts";
+import type { Kernel } from "../../net/linux/features.ts";
 import { systemClock } from "../../net/clock.ts";
 import { openNet } from "../../net/mod.ts";
 import type { SocketAddr, Successors } from "../../net/socket.ts";
@@ -26,7 +26,7 @@ import { type Provision, WorkerPool } from "./worker_pool.ts";
 
 /** Gateways on the Linux engine, one for each core or as many as are wanted; `haste` is that of the wall clock. Rejects with NetError. */
 export async function startThreadedService(
-  libc: Libc,
+  { libc, features }: Kernel,
   entry: URL,
   wanted: Wanted,
   otherListeners: readonly SocketAddr[],
@@ -88,7 +88,8 @@ export async function startThreadedService(
   await provide(wanted, async (provision) => {
     const successors = takesOver ? successorsAt(provision.setup.listen, count) : undefined;
     pool = await WorkerPool.start({ libc, entry, count, counters: memory, emit, haste }, provision, successors);
-    log.info("engine linux", { workers: count });
+    const without = Object.entries(features).flatMap(([feature, there]) => there ? [] : feature).join(",");
+    log.info("engine linux", { workers: count, ...without && { without } });
   }, takesOver);
   return {
     engine: "linux",

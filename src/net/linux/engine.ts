@@ -2,8 +2,10 @@ import type { DescriptorOwners } from "./descriptor_owners.ts";
 import { DescriptorReserve } from "./descriptor_reserve.ts";
 import { EFD_CLOEXEC, EFD_NONBLOCK, EPOLLIN } from "./abi.ts";
 import { errnoError } from "./errno.ts";
+import { kernelFeatures } from "./features.ts";
 import type { Libc } from "./libc.ts";
 import { PipePool } from "./pipes.ts";
+import { plainCalls } from "./plain_calls.ts";
 import { Poller } from "./poller.ts";
 import { Timers } from "./timers.ts";
 import { UdpArenas } from "./udp_arena.ts";
@@ -36,6 +38,7 @@ const SCRATCH_SIZE = 256 << 10;
 
 /** The kernel's side of one thread: epoll, timers, and what its sockets share. */
 export class Engine {
+  /** What it refuses is done by other calls. */
   readonly libc: Libc;
   readonly poller: Poller;
   readonly timers: Timers;
@@ -50,13 +53,16 @@ export class Engine {
   readonly #busyPollMs: number;
   readonly #owners: DescriptorOwners | undefined;
   readonly #fault: (error: unknown) => void;
+  readonly #segments: boolean;
   #sender: UdpSender | undefined;
   #later: (() => void)[] = [];
 
   /** Throws NetError. */
   constructor(libc: Libc, { sockets = {}, owners, fault, busyPollMs = 0 }: EngineOptions) {
     this.#busyPollMs = busyPollMs;
-    this.libc = libc;
+    const features = kernelFeatures(libc);
+    this.libc = libc = plainCalls(libc, features);
+    this.#segments = features.segmentation;
     this.options = sockets;
     this.#owners = owners;
     this.#fault = fault;
@@ -69,7 +75,7 @@ export class Engine {
 
   /** Made when there is UDP to send. */
   get sender(): UdpSender {
-    return this.#sender ??= new UdpSender(this.libc);
+    return this.#sender ??= new UdpSender(this.libc, this.#segments);
   }
 
   /** Takes a descriptor that was just opened; whoever takes it gives it to close(). */

@@ -34,13 +34,17 @@ export interface Libc {
   ): number;
   bind(fd: number, sockaddr: Bytes, size: number): number;
   listen(fd: number, backlog: number): number;
+  accept(fd: number, sockaddr: Bytes, size: Uint32Array<ArrayBuffer>): number;
   accept4(fd: number, sockaddr: Bytes, size: Uint32Array<ArrayBuffer>, flags: number): number;
   setsockopt(fd: number, level: number, name: number, value: Bytes, size: number): number;
   recv(fd: number, bytes: Bytes, size: number, flags: number): number;
   send(fd: number, bytes: Bytes, size: number, flags: number): number;
   shutdown(fd: number, how: number): number;
+  recvmsg(fd: number, message: Bytes, flags: number): number;
+  sendmsg(fd: number, message: Bytes, flags: number): number;
   recvmmsg(fd: number, messages: Bytes, count: number, flags: number, timeout: null): number;
   sendmmsg(fd: number, messages: Bytes, count: number, flags: number): number;
+  socketpair(domain: number, type: number, protocol: number, ends: Int32Array<ArrayBuffer>): number;
   pipe2(ends: Int32Array<ArrayBuffer>, flags: number): number;
   fcntl(fd: number, command: number, argument: number): number;
   splice(from: number, fromOffset: null, to: number, toOffset: null, size: number, flags: number): number;
@@ -73,13 +77,17 @@ export const signatures = {
   sendto: "ipuipu:i",
   bind: "ipu:i",
   listen: "ii:i",
+  accept: "ipp:i",
   accept4: "ippi:i",
   setsockopt: "iiipu:i",
   recv: "ipui:i",
   send: "ipui:i",
   shutdown: "ii:i",
+  recvmsg: "ipi:i",
+  sendmsg: "ipi:i",
   recvmmsg: "ipuip:i",
   sendmmsg: "ipui:i",
+  socketpair: "iiip:i",
   pipe2: "pi:i",
   fcntl: "iii:i",
   splice: "ipipuu:i",

@@ -2,8 +2,12 @@ import type { Libc } from "./libc.ts";
 import { SOCKADDR_SIZE } from "./sockaddr.ts";
 
 /** Octets of struct mmsghdr, struct iovec, and of a control message that holds one number (recvmmsg(2), cmsg(3)); 64 bit. */
-const HEADER_SIZE = 64, IOVEC_SIZE = 16, CONTROL_SIZE = 24, CONTROL_HEADER_SIZE = 16;
+export const HEADER_SIZE = 64;
+const IOVEC_SIZE = 16, CONTROL_SIZE = 24, CONTROL_HEADER_SIZE = 16;
 const NAME_STRIDE = 32;
+
+/** Where struct mmsghdr tells how many octets were received. */
+export const SIZE_AT = 56;
 
 /**
  * The structures that recvmmsg(2) and sendmmsg(2) work on, for `count` messages with one piece of memory each. Nothing here
@@ -83,7 +87,7 @@ export class MessageHeaders {
 
   /** Octets that were received. */
   size(i: number): number {
-    return this.#header.getUint32(i * HEADER_SIZE + 56, true);
+    return this.#header.getUint32(i * HEADER_SIZE + SIZE_AT, true);
   }
 
   #pointAtControl(i: number, size: number): void {

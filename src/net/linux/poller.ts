@@ -1,6 +1,6 @@
 import process from "node:process";
 import { EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD } from "./abi.ts";
-import { errnoError } from "./errno.ts";
+import { EINTR, errnoError } from "./errno.ts";
 import type { Libc } from "./libc.ts";
 
 /** Is told what the kernel says of its descriptor. Any call may be spurious. */
@@ -64,12 +64,16 @@ export class Poller {
     this.#watchers[fd] = undefined;
   }
 
-  /** Waits for at most `timeoutMs` (-1: without end) and tells the watchers; whether there was something to tell. */
+  /** Waits for at most `timeoutMs` (-1: without end) and tells the watchers; whether there was something to tell. Throws NetError. */
   poll(timeoutMs: number): boolean {
     const events = this.#events;
     const startedAt = timeoutMs === 0 ? 0 : performance.now();
     const count = this.#libc.epoll_wait(this.#epoll, events, MAX_EVENTS, timeoutMs);
     if (timeoutMs !== 0) this.waitedMs += performance.now() - startedAt;
+    if (count < 0) {
+      const errno = this.#libc.errno();
+      if (errno !== EINTR) throw errnoError(errno, "wait on", "epoll"); // a thread that cannot wait would spin
+    }
     for (let i = 0; i < count; i++) {
       const at = i * STRIDE, fd = events[at + DATA]!;
       if (this.#generations[fd] !== events[at + DATA + 1]) continue;

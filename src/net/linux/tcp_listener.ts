@@ -91,12 +91,16 @@ export interface ClaimedPort {
 /**
  * Takes the port of `addr`, or a free one for port 0, for several listeners that will share it, and keeps it until it is
  * released; refused where another program listens there, which sharing alone would allow, unless it is to be shared with
- * that. Throws NetError.
+ * that. Where the kernel has no sharing, all accept from this one. Throws NetError.
  */
 export function claimPort(libc: Libc, options: SocketOptions, addr: SocketAddr, shared = false): ClaimedPort {
   const fd = bindTcp({ libc, options }, addr, { reusePort: shared });
-  setOption(libc, fd, SOL_SOCKET, SO_REUSEPORT, 1);
-  return { addr: nameOf(libc.getsockname, fd)!, release: () => void libc.close(fd) };
+  const claimed = { addr: nameOf(libc.getsockname, fd)!, release: () => void libc.close(fd) };
+  if (setOption(libc, fd, SOL_SOCKET, SO_REUSEPORT, 1)) return claimed;
+  if (libc.listen(fd, BACKLOG) === 0) return { ...claimed, descriptor: fd };
+  const error = errnoError(libc.errno(), "listen on", addressText(addr));
+  libc.close(fd);
+  throw error;
 }
 
 export class LinuxListener implements Listener, Watcher {
@@ -181,7 +185,7 @@ export class LinuxListener implements Listener, Watcher {
         this.#readable = false;
         return;
       }
-      if (ofOneConnection.has(errno)) continue;
+      if (ofOneConnection.has(errno) && ++this.#burst <= MAX_BURST) continue;
       return this.#take()?.reject(errnoError(errno, "accept on", addressText(this.addr)));
     }
   }

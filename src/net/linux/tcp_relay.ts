@@ -3,7 +3,7 @@ import { watchIdle } from "../relay.ts";
 import type { ByteCounts, RelayEnd, RelayOptions, Throttle } from "../socket.ts";
 import { EPOLLERR, EPOLLOUT, SPLICE_F_MOVE, SPLICE_F_NONBLOCK } from "./abi.ts";
 import type { Engine } from "./engine.ts";
-import { EAGAIN } from "./errno.ts";
+import { EAGAIN, refusals } from "./errno.ts";
 import type { Pipe } from "./pipes.ts";
 import { pendingError } from "./tcp_dial.ts";
 import type { LinuxSocket } from "./tcp_socket.ts";
@@ -106,6 +106,8 @@ class Direction {
   #piped = 0;
   #blocked = false;
   #bulkReads = 0;
+  /** Whether the kernel moves bytes between these two. */
+  #splices = true;
   #ended = false;
   #queued = false;
   readonly #throttle: Throttle | undefined;
@@ -146,7 +148,8 @@ class Direction {
         this.finished = true;
         if (!this.#relay.finished) this.#to.shutDown();
       } else if (
-        this.#wake || !this.#from.readable || !(this.#bulkReads >= BULK_READS ? this.#splice() : this.#copy())
+        this.#wake || !this.#from.readable ||
+        !(this.#splices && this.#bulkReads >= BULK_READS ? this.#splice() : this.#copy())
       ) return;
     }
   }
@@ -174,8 +177,9 @@ class Direction {
     while (this.#piped > 0) {
       if (this.#blocked) return false;
       const moved = libc.splice(pipe.readEnd, null, this.#to.fd, null, this.#piped, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
-      if (moved < 0) {
-        const errno = libc.errno();
+      if (moved <= 0) {
+        const errno = moved < 0 ? libc.errno() : 0;
+        if (errno === 0 || refusals.has(errno)) return this.#takeOut(pipe);
         if (errno !== EAGAIN) throw this.#to.failed(errno, "write to");
         this.#blocked = true;
         this.#to.watchWriting();
@@ -193,13 +197,25 @@ class Direction {
   #copy(): boolean {
     const { libc, scratch } = this.#relay.engine;
     const size = libc.recv(this.#from.fd, scratch, scratch.length, 0);
-    if (size <= 0) return this.#nothing(size);
+    if (size <= 0) return this.#nothing(size, libc.errno());
     if (size < scratch.length) this.#from.readable = this.#from.hungUp;
     this.#bulkReads = size >= BULK_SIZE ? this.#bulkReads + 1 : 0;
     this.#restAfter(size);
     const sent = this.#blocked ? 0 : this.#send(scratch, size);
     if (sent < size) this.#held = scratch.slice(sent, size);
     return true;
+  }
+
+  /** Hands on from memory what the kernel will not move from the pipe; false where the receiver has no room for it. */
+  #takeOut(pipe: Pipe): boolean {
+    const { libc, pipes } = this.#relay.engine;
+    this.#splices = false;
+    this.#held = new Uint8Array(this.#piped);
+    libc.read(pipe.readEnd, this.#held, this.#piped);
+    this.#piped = 0;
+    this.#pipe = undefined;
+    pipes.giveBack(pipe);
+    return this.#deliver();
   }
 
   /** Reads into a pipe; false where there was nothing to read. Throws NetError. */
@@ -210,9 +226,13 @@ class Direction {
     const flags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
     const size = libc.splice(this.#from.fd, null, pipe.writeEnd, null, pipe.size, flags);
     if (size <= 0) {
-      const nothing = this.#nothing(size);
+      const errno = size < 0 ? libc.errno() : 0;
       pipes.giveBack(pipe);
-      return nothing;
+      // Of an end it is not believed: some calls that are refused say that all is well.
+      if (errno === 0) return this.#copy();
+      if (!refusals.has(errno)) return this.#nothing(size, errno);
+      this.#splices = false;
+      return this.#copy();
     }
     if (size < BULK_FLOOR) this.#bulkReads = 0;
     this.#restAfter(size);
@@ -222,9 +242,8 @@ class Direction {
   }
 
   /** What a read that brought nothing means: the end (true), or no more for now (false). Throws NetError. */
-  #nothing(size: number): boolean {
+  #nothing(size: number, errno: number): boolean {
     if (size === 0) return this.#ended = true;
-    const errno = this.#relay.engine.libc.errno();
     if (errno !== EAGAIN) throw this.#from.failed(errno, "read from");
     this.#from.readable = false;
     return false;

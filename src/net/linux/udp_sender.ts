@@ -30,8 +30,10 @@ export class UdpSender {
   /** Runs of datagrams of this size or larger are not sent as one: they do not fit some link. */
   #segmentLimit = MAX_RUN_SIZE;
 
-  constructor(libc: Libc) {
+  /** `segments`: whether the kernel cuts runs apart. */
+  constructor(libc: Libc, segments: boolean) {
     this.#libc = libc;
+    if (!segments) this.#segmentLimit = 0;
     this.#headers = new MessageHeaders(libc, MESSAGES);
     this.#dataAt = libc.addressOf(this.#data.buffer);
   }
@@ -42,11 +44,11 @@ export class UdpSender {
       const count = this.#fill(batch, six, progress);
       if (count === 0) continue;
       const sent = this.#libc.sendmmsg(fd, this.#headers.headers, count, MSG_DONTWAIT | MSG_NOSIGNAL);
-      if (sent >= 0) {
+      if (sent > 0) {
         progress.next = this.#firsts[sent]!;
         continue;
       }
-      const errno = this.#libc.errno();
+      const errno = sent < 0 ? this.#libc.errno() : 0;
       if (errno === EAGAIN) return false;
       this.#refused(errno, batch, progress);
     }
@@ -63,13 +65,13 @@ export class UdpSender {
     progress.lost++;
   }
 
-  /** Makes messages of the datagrams from `progress.next` on; those without an address of this family are lost. */
+  /** Makes messages of the datagrams from `progress.next` on; those without an address of this family are lost, as is what has no room. */
   #fill(batch: readonly Datagram[], six: boolean, progress: Progress): number {
     let used = 0, count = 0, at = progress.next;
     while (at < batch.length && count < MESSAGES) {
       const { bytes: { length: size }, addr } = batch[at]!;
       const to = this.#name(addr, six);
-      if (!to) {
+      if (!to || size > DATA_SIZE) {
         if (count > 0) break;
         progress.next = ++at;
         progress.lost++;

@@ -30,6 +30,9 @@ import { LastSource, type UdpArena } from "./udp_arena.ts";
 /** What the kernel may keep for us, so that a burst is not lost. Beyond the system's limit only with CAP_NET_ADMIN. */
 const BUFFER_SIZE = 1 << 20;
 
+/** So many errors in a row are told of earlier datagrams, by ICMP; of more the cause may last, so it rests before it asks again (ms). */
+const MAX_ERRORS = 64, REST_MS = 10;
+
 /** A UDP socket with many datagrams to a call (recvmmsg(2), sendmmsg(2)), and joined ones where the kernel can (UDP_GRO). */
 export class LinuxUdpSocket implements UdpSocket, Watcher {
   readonly addr: SocketAddr;
@@ -40,6 +43,7 @@ export class LinuxUdpSocket implements UdpSocket, Watcher {
   /** What the views of the last receive() are in. */
   #arena: UdpArena | undefined;
   #readable = false;
+  #rests = false;
   #receiver: ((batch: readonly Datagram[] | null) => void) | undefined;
   #whenWritable: (() => void)[] = [];
   #closed = false;
@@ -113,16 +117,27 @@ export class LinuxUdpSocket implements UdpSocket, Watcher {
     receiver(batch);
   }
 
+  #rest(): void {
+    if (this.#rests) return;
+    this.#rests = true;
+    this.#engine.timers.after(REST_MS, () => {
+      this.#rests = false;
+      if (!this.#closed) this.ready(EPOLLIN);
+    });
+  }
+
   #receive(): readonly Datagram[] | undefined {
     const { arenas, libc } = this.#engine;
     const arena = arenas.take();
-    for (;;) {
+    for (let errors = 0;; errors++) {
       const batch = arena.receive(this.#fd, this.#last);
       if (batch !== -1 && batch.length > 0) {
         this.#arena = arena;
         return batch;
       }
-      if (batch !== -1 || libc.errno() !== EAGAIN) continue; // what ICMP said of an earlier datagram
+      const drained = batch === -1 && libc.errno() === EAGAIN;
+      if (!drained && errors < MAX_ERRORS) continue;
+      if (!drained) this.#rest();
       this.#readable = false;
       arenas.giveBack(arena);
       return undefined;

@@ -220,10 +220,17 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "note engine: without steering of shared ports (Linux 4.5): an upgrade may refuse a client or two",
   ],
   [
+    "a container's filter",
+    { host: { kernel: { ...kernel, accept4: false, recvmmsg: false, sendmmsg: false } } },
+    "note engine: without accept4: each client costs two calls more",
+    "note engine: without recvmmsg: each datagram that comes costs a call",
+    "note engine: without sendmmsg: each datagram that leaves costs a call",
+  ],
+  [
     "a kernel that can do little",
     { host: { kernel: { ...kernel, splice: false, sharedPorts: false } } },
     "note engine: without splice: bytes are copied, which costs twice the processor",
-    "note engine: without shared ports (Linux 3.9): there can be but one worker",
+    "note engine: without shared ports (Linux 3.9): workers accept from one socket, and an upgrade cannot take it over",
   ],
   ["--engine portable", { flags: { engine: "portable" } }, "ok engine: portable, as --engine says, on bun 1.4.5"],
   [
@@ -239,7 +246,7 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
   [
     "a kernel without epoll",
     { host: { kernel: { ...kernel, epoll: false } }, flags: { engine: "linux" } },
-    "problem engine: --engine linux cannot run: the kernel has no epoll -> --engine auto",
+    "problem engine: --engine linux cannot run: the kernel, or a container's filter, refuses epoll or eventfd -> --engine auto",
   ],
   [
     "a port that another program has",
