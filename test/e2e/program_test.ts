@@ -96,6 +96,17 @@ for (const target of targets) {
   test(name("users: the hashed password works, a wrong one does not, and neither is ever in the log"), async () => {
     const { code, stdout } = await run(target, ["hash-password", "ann"], "open sesame\n");
     assert.equal(code, 0);
+    for (
+      const [name, password, refused] of [["ann", "open\0sesame", /the password/], [
+        "\ufeffann",
+        "x",
+        /the name/,
+      ]] as const
+    ) {
+      const { code, stderr } = await run(target, ["hash-password", name], `${password}\n`);
+      assert.equal(code, 2);
+      assert.match(stderr, refused);
+    }
     const file = join(folder, "users");
     writeFileSync(file, `# users\n\n${stdout}`);
     const gateway = await start(target, [...local, "--admin=off", `--users-file=${file}`, "--user=bob:hunter22"]);
