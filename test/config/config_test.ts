@@ -57,6 +57,8 @@ describe("parseConfig() complains in one line that names the flag", () => {
     [{ user: ["alice:"] }, "Cannot parse --user: not NAME:PASSWORD"],
     [{ user: [":secret"] }, "Cannot parse --user: not NAME:PASSWORD"],
     [{ user: ["alice:secret", "hunter2"] }, "Cannot parse --user[1]: not NAME:PASSWORD"],
+    [{ user: ["alice:sec\0ret"] }, "Cannot parse --user: there is an octet 0 in the password"],
+    [{ user: ["\ufeffalice:secret"] }, "Cannot parse --user: the name begins with a byte order mark"],
     [{ user: [`${long}:secret`] }, "Cannot parse --user: the name is longer than 255 octets"],
     [{ user: [`alice:${long}`] }, "Cannot parse --user: the password is longer than 255 octets"],
     [{ user: [`alice:${"ü".repeat(128)}`] }, "Cannot parse --user: the password is longer than 255 octets"],

@@ -126,6 +126,17 @@ for (const target of programs) {
 
   test(name("users: the hashed password works, a wrong one does not, and neither is ever in the log"), async () => {
     const file = join(folder, `users-${target.name.replaceAll("/", "-")}`);
+    for (
+      const [name, password, refused] of [["ann", "open\0sesame", /the password/], [
+        "\ufeffann",
+        "x",
+        /the name/,
+      ]] as const
+    ) {
+      const { code, stderr } = await run(target, ["hash-password", name], `${password}\n`);
+      assert.equal(code, 2);
+      assert.match(stderr, refused);
+    }
     const made = await run(target, ["hash-password", "ann", `--into=${file}`], "open sesame\n");
     assert.deepEqual(made, { code: 0, stdout: "", stderr: "" });
     assert.equal(statSync(file).mode & 0o777, 0o600, "a shell's >> would have made it 0644");

@@ -43,6 +43,11 @@ export class ScriptedDns {
     this.#close = close;
   }
 
+  /** Where it is asked by UDP. */
+  get addr(): SocketAddr {
+    return this.#udp.addr;
+  }
+
   /** Several are for one question after the other; the last stays. */
   set(type: string, name: string, ...scripts: readonly Script[]): void {
     this.#scripts.set(`${type} ${name}`, [...scripts]);

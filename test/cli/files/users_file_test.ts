@@ -42,6 +42,11 @@ describe("A users file", () => {
         `Cannot parse users line 1: ${FORM}`,
       ],
       ["a user twice", `alice:${HASH}\n\nalice:${HASH}`, "Cannot parse users line 3: 'alice' is named twice"],
+      [
+        "a name that looks like another",
+        `alice:${HASH}\n\ufeffalice:${HASH}`,
+        "Cannot parse users line 2: a byte order mark or an octet 0 in the name",
+      ],
       ["nobody", "# nobody\n", "Cannot use users: no user in it"],
       ["nothing", "", "Cannot use users: no user in it"],
     ] as const
@@ -72,6 +77,14 @@ describe("loadUsers()", () => {
       assert.deepEqual([...users.keys()], ["alice", "bob"]);
       assert.equal(await verifyPassword(octets("secret"), users.get("bob")!), true);
     });
+  });
+
+  test("keeps the hashes of those whose passwords have not changed, so that what is known by them stays known", async () => {
+    const [ann, bob] = [{ name: "ann", password: "secret" }, { name: "bob", password: "hunter2" }];
+    const former = await loadUsers([ann, bob], undefined);
+    const users = await loadUsers([ann, { ...bob, password: "hunter3" }], undefined, former);
+    assert.equal(users.get("ann"), former.get("ann"));
+    assert.notDeepEqual(users.get("bob"), former.get("bob"));
   });
 
   test("knows nobody where nobody is named", async () => {
