@@ -34,8 +34,8 @@ export async function loadConfig(flags: RawOptions): Promise<LoadedConfig> {
 }
 
 /** The configuration of that file alone. Rejects with ConfigError. */
-export async function loadConfigFile(path: string): Promise<LoadedConfig> {
-  return await load({ environment: {}, flags: {} }, path);
+export async function loadConfigFile(path: string, readPassword?: ReadPassword): Promise<LoadedConfig> {
+  return await load({ environment: {}, flags: {} }, path, readPassword);
 }
 
 /** The configuration that `text` holds; nothing is read from anywhere else. Rejects with ConfigError. */
@@ -43,10 +43,14 @@ export async function parseConfigText(text: ConfigText): Promise<LoadedConfig> {
   return await parse(text, (path) => text.secrets[path]!);
 }
 
-async function load(said: Pick<ConfigText, "environment" | "flags">, path: string | undefined): Promise<LoadedConfig> {
+async function load(
+  said: Pick<ConfigText, "environment" | "flags">,
+  path: string | undefined,
+  readPassword: ReadPassword = readPasswordFile,
+): Promise<LoadedConfig> {
   const secrets: Record<string, string> = {};
   const text = { ...said, ...path !== undefined && { file: readToml(path) }, secrets };
-  return await parse(text, (path) => secrets[path] ??= readPasswordFile(path));
+  return await parse(text, (path) => secrets[path] ??= readPassword(path));
 }
 
 async function parse(text: ConfigText, readPassword: ReadPassword): Promise<LoadedConfig> {
