@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, statSync } from "node:fs";
 import { ConfigError } from "../../config/error.ts";
+import { refuseForeignLink } from "./foreign_link.ts";
 
 /** Group and others: who may read logs is in the owner's group. */
 const MODE = 0o640;
@@ -21,6 +22,7 @@ export class LogFile {
     const former = this.#fd;
     if (former !== undefined && !this.#moved(former)) return former;
     try {
+      refuseForeignLink(this.#path);
       this.#fd = openSync(this.#path, FLAGS, MODE);
       if (former !== undefined) closeSync(former);
       return this.#fd;

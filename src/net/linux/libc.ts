@@ -51,6 +51,7 @@ export interface Libc {
   clock_gettime(clock: number, time: BigInt64Array<ArrayBuffer>): number;
   read(fd: number, bytes: Bytes, size: number): number;
   write(fd: number, bytes: Bytes, size: number): number;
+  umask(mask: number): number;
   close(fd: number): number;
   errno(): number;
   /** Where the memory of `buffer` is: it does not move, and stays as long as `buffer` is held. */
@@ -88,6 +89,7 @@ export const signatures = {
   clock_gettime: "ip:i",
   read: "ipu:i",
   write: "ipu:i",
+  umask: "i:i",
   close: "i:i",
   __errno_location: ":p",
 } as const;
