@@ -20,6 +20,8 @@ export { ReplyError } from "./src/sockslib/reply_error.ts";
 export { NetError } from "./src/net/error.ts";
 export type { Event, SessionRecord } from "./src/events.ts";
 
+process.noDeprecation = true; // what the runtime thinks of its own libraries is no line of the log
+
 // Each thread loads what it needs itself: clients wait for that.
 const start = workerStart();
 if (start) await (await import("./src/cli/workers/worker.ts")).startWorker(start);

@@ -54,9 +54,10 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
     });
   command("check", "say whether a configuration file is valid, and all that is wrong in it")
     .argument("<config>", "the file")
-    .action(async (file: string) => {
+    .option("--elsewhere", "it is for another host: the files and the interface that it names are not looked for here")
+    .action(async (file: string, flags: { readonly elsewhere?: boolean }) => {
       const { checkCommand } = await import("./commands/config.ts");
-      await checkCommand(file);
+      await checkCommand(file, flags);
     });
   const config = command("config", "print the configuration that these flags make, and who says what, without secrets")
     .action(async (flags: RawOptions) => {

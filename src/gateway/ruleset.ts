@@ -1,6 +1,6 @@
 import { type Address, addressText, octetsAddress, parseIp } from "../protocol/address.ts";
 import { Reply } from "../protocol/codes.ts";
-import { embeddedIpv4 } from "../protocol/embedded_ipv4.ts";
+import { embeddedIpv4s } from "../protocol/embedded_ipv4.ts";
 import type { Prefix } from "../protocol/prefix.ts";
 import { PrefixMap } from "../protocol/prefix_map.ts";
 import { relayType } from "../events.ts";
@@ -60,9 +60,10 @@ export class Ruleset {
     return new Judge(this, asker);
   }
 
-  /** The IPv4 octets that `ipv6` carries, if it does. */
-  carried(ipv6: Uint8Array): Uint8Array | undefined {
-    return this.#options.meant?.(ipv6) ?? embeddedIpv4(ipv6);
+  /** The IPv4 octets that `ipv6` carries, if it does; several where it may be read so. */
+  carried(ipv6: Uint8Array): readonly Uint8Array[] {
+    const meant = this.#options.meant?.(ipv6);
+    return meant ? [meant] : embeddedIpv4s(ipv6);
   }
 
   /** What is certain of a destination of which no more is known: that it is refused, or goes on to an upstream. */
@@ -150,9 +151,12 @@ export class Judge {
     const octets = parseIp(address.host);
     if (!octets) throw new TypeError(`Cannot judge '${address.host}': not an address`);
     const verdict = only(this.#ruleset.judgeForm(this.#party, name, octets, address), octets.length);
-    const embedded = verdict.allowed && octets.length === 16 ? this.#ruleset.carried(octets) : undefined;
-    const inner = embedded && this.#ruleset.judgeForm(this.#party, name, embedded, address);
-    return inner?.allowed === false ? inner : verdict;
+    if (!verdict.allowed || octets.length !== 16) return verdict;
+    for (const embedded of this.#ruleset.carried(octets)) {
+      const inner = this.#ruleset.judgeForm(this.#party, name, embedded, address);
+      if (!inner.allowed) return inner;
+    }
+    return verdict;
   }
 }
 

@@ -47,7 +47,7 @@ export async function placeSocket<T>(
     const there = statOf(path);
     if (there && !isSocket(there)) throw { code: "what is there is no socket" };
     if (there && !succeeds && await isAlive(path, libc)) throw { code: "EADDRINUSE" };
-    const bound = { addr, ...bindBeside(path, mode, bind) };
+    const bound = { addr, ...bindBeside(path, mode, libc, bind) };
     if (!succeeds) bound.place();
     return bound;
   } catch (error) {
@@ -55,18 +55,29 @@ export async function placeSocket<T>(
   }
 }
 
-function bindBeside<T>(path: string, mode: number, bind: (path: string) => T): Omit<PlacedSocket<T>, "addr"> {
+/**
+ * The file has its mode from the beginning, by the umask: who may write to the folder could put a link in its place, which a
+ * chmod(2) afterwards would follow.
+ */
+function bindBeside<T>(
+  path: string,
+  mode: number,
+  libc: Libc | undefined,
+  bind: (path: string) => T,
+): Omit<PlacedSocket<T>, "addr"> {
+  const setUmask = libc ? (mask: number) => libc.umask(mask) : (mask: number) => process.umask(mask);
   const unplaced = `${path}~${(process.pid % 1_296).toString(36)}`; // short: config/listen.ts leaves room for it
   rmSync(unplaced, { force: true });
-  const umask = process.umask(0o777 & ~mode); // which Deno 2.4 does not heed
+  const umask = setUmask(0o777 & ~mode);
   let socket;
   try {
     socket = bind(unplaced);
   } finally {
-    process.umask(umask);
+    setUmask(umask);
   }
-  chmodSync(unplaced, mode);
   const own = lstatSync(unplaced);
+  if (!isSocket(own)) throw { code: "what was put there is no socket: others may write to that folder" };
+  if ((own.mode & 0o777) !== mode) setMode(unplaced, mode);
   return {
     socket,
     place: () => renameSync(unplaced, path),
@@ -76,6 +87,13 @@ function bindBeside<T>(path: string, mode: number, bind: (path: string) => T): O
       if (now?.ino === own.ino && now.dev === own.dev) rmSync(path, { force: true });
     },
   };
+}
+
+/** Where the runtime heeds no umask, and libc cannot be called (Deno 2.4): only where nobody else can put a link there. */
+function setMode(path: string, mode: number): void {
+  const OTHERS_WRITE = 0o022;
+  if ((statSync(dirname(path)).mode & OTHERS_WRITE) !== 0) throw { code: "others may write to that folder" };
+  chmodSync(path, mode);
 }
 
 /** Whether somebody listens on the socket at `path`. Only libc says for sure: Bun takes a queue that is full for a refusal. */

@@ -1,29 +1,37 @@
 /** The IPv4 addresses that IPv6 addresses can carry, so that a rule about the one cannot be passed by spelling the other. */
 
 /**
- * IPv4 octets inside 16 IPv6 octets, or undefined: IPv4-mapped and -compatible (RFC 4291 s2.5.5), IPv4-translated
+ * IPv4 octets inside 16 IPv6 octets, each reading of them where there are several: IPv4-mapped and -compatible (RFC 4291 s2.5.5), IPv4-translated
  * (RFC 2765 s2.1), the well-known and the local-use NAT64 prefixes (RFC 6052 s2.1, RFC 8215), 6to4 (RFC 3056 s2),
  * Teredo (RFC 4380 s4) and ISATAP (RFC 5214 s6.1).
  */
-export function embeddedIpv4(ipv6: Uint8Array): Uint8Array | undefined {
-  if (startsWith(ipv6, [0x20, 0x02])) return ipv6.slice(2, 6);
-  if (startsWith(ipv6, [0x20, 0x01, 0, 0])) return ipv6.slice(12).map((octet) => octet ^ 0xff);
+export function embeddedIpv4s(ipv6: Uint8Array): readonly Uint8Array[] {
+  if (startsWith(ipv6, [0x20, 0x02])) return [ipv6.slice(2, 6)];
+  if (startsWith(ipv6, [0x20, 0x01, 0, 0])) return [ipv6.slice(12).map((octet) => octet ^ 0xff)];
   if (startsWith(ipv6, [0, 0x64, 0xff, 0x9b])) return nat64(ipv6);
-  if ((ipv6[8]! & 0xfd) === 0 && ipv6[9] === 0 && ipv6[10] === 0x5e && ipv6[11] === 0xfe) return ipv6.slice(12);
-  if (!startsWith(ipv6, [0, 0, 0, 0, 0, 0, 0, 0])) return undefined;
+  if ((ipv6[8]! & 0xfd) === 0 && ipv6[9] === 0 && ipv6[10] === 0x5e && ipv6[11] === 0xfe) return [ipv6.slice(12)];
+  if (!startsWith(ipv6, [0, 0, 0, 0, 0, 0, 0, 0])) return [];
   const middle = (ipv6[8]! << 24) | (ipv6[9]! << 16) | (ipv6[10]! << 8) | ipv6[11]!;
   const mapped = 0x0000ffff, translated = -0x10000, compatible = 0;
   const none = middle === compatible && ipv6[12] === 0 && ipv6[13] === 0; // :: and ::1 are themselves
-  return !none && [mapped, translated, compatible].includes(middle) ? ipv6.slice(12) : undefined;
+  return !none && [mapped, translated, compatible].includes(middle) ? [ipv6.slice(12)] : [];
 }
 
+/** Which octets hold the address behind a prefix of 48, 56 and 64 bits, with octet 8 left out (RFC 6052 s2.2). */
+const places = [[6, 7, 9, 10], [7, 9, 10, 11], [9, 10, 11, 12]] as const;
+
 /**
- * The well-known prefix and any /96 of the local-use one hold the address at the end; the local-use prefix as a /48 holds
- * it around octet 8 (RFC 6052 s2.2), where that is what is set.
+ * The well-known prefix and any /96 of the local-use one hold the address at the end. An operator may use any length of the
+ * latter (RFC 8215 s3), and nothing in an address says which: each that leaves zeros behind it is one. 0.0.0.0/8 is nobody.
  */
-function nat64(ipv6: Uint8Array): Uint8Array {
-  const asSlash48 = ipv6[5] === 1 && ipv6.subarray(11).every((octet) => octet === 0);
-  return asSlash48 ? Uint8Array.of(ipv6[6]!, ipv6[7]!, ipv6[9]!, ipv6[10]!) : ipv6.slice(12);
+function nat64(ipv6: Uint8Array): readonly Uint8Array[] {
+  const last = ipv6.slice(12);
+  if (ipv6[5] !== 1) return [last];
+  const shorter = places
+    .filter((place) => ipv6[8] === 0 && ipv6.subarray(place[3] + 1).every((octet) => octet === 0))
+    .map((place) => Uint8Array.from(place, (at) => ipv6[at]!));
+  const readings = [...shorter, last].filter(([first]) => first !== 0);
+  return readings.length > 0 ? readings : [last];
 }
 
 function startsWith(octets: Uint8Array, head: readonly number[]): boolean {

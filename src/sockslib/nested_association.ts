@@ -1,7 +1,7 @@
 import { type Address, ipAddress, isUnspecified, parseIp } from "../protocol/address.ts";
 import { closedKind } from "../protocol/closed_addresses.ts";
 import { Command } from "../protocol/codes.ts";
-import { embeddedIpv4 } from "../protocol/embedded_ipv4.ts";
+import { embeddedIpv4s } from "../protocol/embedded_ipv4.ts";
 import { decodeDatagram, encodeHeader } from "../protocol/datagram.ts";
 import { NO_ADDRESS } from "../protocol/request.ts";
 import { Cut } from "../net/cut.ts";
@@ -74,7 +74,8 @@ function isRelay(told: Address, hop: Address, i: number): boolean {
 function closedKindOf(host: string): string | undefined {
   const octets = parseIp(host);
   if (!octets) return "name";
-  return closedKind(octets) ?? closedKind((octets.length === 16 && embeddedIpv4(octets)) || octets);
+  const meant = octets.length === 4 ? [octets] : [octets, ...embeddedIpv4s(octets)];
+  return meant.map(closedKind).find((kind) => kind !== undefined);
 }
 
 /** Where the hop at place `i` is: the first as we see it, the others as the one before was told. */

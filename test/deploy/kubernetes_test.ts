@@ -4,8 +4,13 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, 
 import { join } from "node:path";
 import { test } from "node:test";
 import { parseAllDocuments } from "yaml";
+import { readConfig } from "../../src/config/config.ts";
+import { readFile } from "../../src/config/file.ts";
+import { parseNamePattern } from "../../src/gateway/rules/name_pattern.ts";
+import { Ruleset } from "../../src/gateway/ruleset.ts";
+import { ipAddress, parseIp } from "../../src/protocol/address.ts";
 import { closedKind } from "../../src/protocol/closed_addresses.ts";
-import { parseIp } from "../../src/protocol/address.ts";
+import { Command } from "../../src/protocol/codes.ts";
 import { parsePrefix } from "../../src/protocol/prefix.ts";
 import { programs, run, shell, source, start } from "../support/program.ts";
 import { projectRoot } from "../support/runtime.ts";
@@ -193,6 +198,25 @@ test("the pod has the time to drain, and the user of the image", async () => {
     GATE46_CONFIG: join(folder, "gate46.toml"),
   });
   assert.deepEqual([code, stderr], [0, ""]);
+});
+
+test("gate46.toml is valid outside of a pod, where it is checked for another host, and lets nobody into the cluster", async () => {
+  const path = join(folder, "gate46.toml");
+  assert.deepEqual(await run(source, ["check", "--elsewhere", path]), {
+    code: 0,
+    stdout: `${path} is valid\n`,
+    stderr: "",
+  });
+  const { config } = readConfig({ file: readFile(toml, path, (path) => path) });
+  // As whoever allows names behind it.
+  const rules = [...config.rules, { name: "names", action: "allow", names: [parseNamePattern("*")!] }] as const;
+  const ruleset = new Ruleset({ rules, allow: [], ownListeners: () => [], localAddrs: () => [] });
+  const judge = ruleset.judgeFor({ client: { host: "10.0.0.9", port: 1 }, command: Command.Connect });
+  const allows = (host: string) => judge.address(ipAddress(host, 443)!, "name.example").allowed;
+  for (const host of ["10.96.0.1", "172.20.0.1", "192.168.0.1", "100.64.0.1", "fd00::1", "64:ff9b::a60:1"]) {
+    assert.ok(!allows(host), host);
+  }
+  for (const host of ["203.0.113.1", "2001:db8::1"]) assert.ok(allows(host), host);
 });
 
 /** A volume as the kubelet makes it: files are links into a folder, which is swapped for the next. */

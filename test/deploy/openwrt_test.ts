@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
@@ -7,7 +7,10 @@ import { beforeEach, describe, test } from "node:test";
 import { readFile } from "../../src/config/file.ts";
 import { readConfig } from "../../src/config/config.ts";
 import { fileKey, flagName, optionKeys, optionOf } from "../../src/config/options.ts";
+import { Command } from "../../src/protocol/codes.ts";
 import { source, start } from "../support/program.ts";
+import { ask } from "../support/socks.ts";
+import { echoServer } from "../support/tcp.ts";
 import { projectRoot } from "../support/runtime.ts";
 import { skipped } from "../support/skipped.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
@@ -70,14 +73,12 @@ describe("the init script under busybox", { skip: skipped("openwrt_test.ts, busy
         mode: 0o755,
       },
     );
-    writeFileSync(
-      join(folder, "init"),
-      init.replace(/^PROGRAM=.*/m, `PROGRAM='${folder}/program'`).replace(
-        /^FILE=.*/m,
-        `FILE='${folder}/run/gate46.toml'`,
-      )
-        .replace('chown "$user:"', ": chown"),
+    const places = { PROGRAM: "program", FILE: "run/gate46.toml", PIDFILE: "pid", PREDECESSOR: "predecessor" };
+    const script = Object.entries(places).reduce(
+      (script, [name, place]) => script.replace(new RegExp(`^${name}=.*`, "m"), `${name}='${folder}/${place}'`),
+      init,
     );
+    writeFileSync(join(folder, "init"), script.replace('chown "$user:"', ": chown"));
   });
 
   /** Runs the script with this UCI configuration. */
@@ -98,7 +99,13 @@ describe("the init script under busybox", { skip: skipped("openwrt_test.ts, busy
     assert.deepEqual(call("start", uci).lines, []);
     const { of, stderr } = call("start", uci.replace("option enabled '0'", "option enabled '1'"));
     assert.equal(stderr, "");
-    assert.deepEqual(of("command"), [`${folder}/program`, "--config", file(), "--admin", "127.0.0.1:10846"]);
+    assert.deepEqual(of("command")!.slice(-5), [
+      `${folder}/program`,
+      "--config",
+      file(),
+      "--admin",
+      "127.0.0.1:10846",
+    ]);
     assert.deepEqual(of("file"), [file()]);
     assert.deepEqual(of("reload_signal"), ["HUP"]);
     assert.deepEqual(of("respawn"), ["3600", "5", "0"]);
@@ -159,6 +166,58 @@ config rule
     );
     assert.deepEqual(unknown.of("file"), [file()]);
     assert.equal(read().gateway.maxSessions, 7);
+  });
+
+  test("a list of any length starts no process for its items, and keeps their words", () => {
+    writeFileSync(join(folder, "bin/sed"), `#!/bin/sh\necho sed >>'${folder}/processes'\nexec /bin/sed "$@"\n`, {
+      mode: 0o755,
+    });
+    const words = ['a"b', "c\\d", "e f", '\\"'];
+    const prefixes = Array.from({ length: 2_000 }, (_, i) => `10.${i >> 8}.${i & 255}.0/24`);
+    const { stderr } = call(
+      "start",
+      `config gate46 'main'\n\toption enabled '1'\n\toption listen ':1080'\n` +
+        prefixes.map((prefix) => `\tlist from '${prefix}'\n`).join("") +
+        `config rule\n\toption action 'deny'\n${words.map((word) => `\tlist users '${word}'\n`).join("")}`,
+    );
+    assert.equal(stderr, "");
+    const { gateway, rules } = read();
+    assert.deepEqual(gateway.from?.map(String), prefixes);
+    assert.deepEqual(rules[0]?.users, words);
+    assert.ok(!existsSync(join(folder, "processes")));
+  });
+
+  test("after a restart the new program serves while the one before drains", async () => {
+    const echo = await echoServer("127.0.0.1");
+    const uci = (port = 0, admin = 0) =>
+      `config gate46 'main'\n\toption enabled '1'\n\tlist listen '127.0.0.1:${port}'\n` +
+      `\tlist allow '127.0.0.1'\n\toption admin '127.0.0.1:${admin}'\n`;
+    const run = (uci: string) => {
+      const [program, ...flags] = call("start", uci).of("command")!;
+      return start({ name: "what procd starts", command: [program!] }, flags);
+    };
+    const former = await run(uci());
+    const [socks] = former.addrs;
+    const { client } = await ask(socks!, Command.Connect, echo.addr.host, echo.addr.port);
+    writeFileSync(join(folder, "pid"), `${former.child.pid}\n`); // as procd does
+    former.signal("SIGTERM");
+    await until("it drains", () => former.output().includes("draining"));
+    const [program, ...flags] = call("start", uci(socks!.port, former.admin!.port)).of("command")!;
+    const next = spawn(program!, flags, { stdio: ["ignore", "ignore", "pipe"] });
+    const over = new Promise((resolve) => next.on("close", resolve));
+    let said = "";
+    next.stderr!.setEncoding("utf8").on("data", (text: string) => said += text);
+    await until("the new one listens", () => said.includes("listening on") || next.exitCode !== null);
+    const { reply, client: other } = await ask(socks!, Command.Connect, echo.addr.host, echo.addr.port);
+    assert.equal(reply.reply, 0, said);
+    client.write("still");
+    assert.equal(new TextDecoder().decode(await client.read(5)), "still");
+    client.close();
+    other.close();
+    assert.equal(await former.exited, 0);
+    process.kill(next.pid!, "SIGTERM");
+    await over;
+    echo.close();
   });
 
   test("a reload by SIGHUP serves what UCI says then", { skip: process.platform === "win32" }, async () => {

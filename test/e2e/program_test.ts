@@ -166,6 +166,7 @@ for (const target of programs) {
     }
     await gateway.stop();
     assert.match(gateway.output(), /user=eve .*end=authentication-failed/);
+    assert.ok(gateway.output().trim().split("\n").every((line) => /^\S+ (info|warning) /.test(line)), gateway.output());
     assert.doesNotMatch(gateway.output(), /sesame|hunter22|swordfish|every user of this machine can read/);
   });
 }

@@ -192,6 +192,7 @@ for (const target of targets) {
         "--admin=off",
         "--from=192.0.2.77",
         "--proxy-protocol-from=unix",
+        "--log-level=debug", // who asks for nothing has no other line
       ]);
       const client = await Tcp.to(socks);
       client.write("PROXY TCP4 192.0.2.77 192.0.2.1 40000 1080\r\n\x05\x01\x00");

@@ -69,6 +69,14 @@ describe("Closed by default, however spelt (3proxy and shadowsocks-rust let NAT6
   }
 });
 
+test("behind the local-use NAT64 prefix of any length nothing is open that is closed (RFC 8215)", () => {
+  const forms = ["64:ff9b:1::127.0.0.1", "64:ff9b:1::7f:0:100:0", "64:ff9b:1:7f:0:1::", "64:ff9b:1:7f00:0:100::"];
+  for (const host of forms) assert.match(verdict(ruleset(), host) ?? "open", /^loopback destination/, host);
+  for (const host of ["64:ff9b:1::203.0.113.80", "64:ff9b:1::cb:71:5000:0", "64:ff9b:1:cb00:71:5000::"]) {
+    assert.equal(verdict(ruleset(), host), undefined, host);
+  }
+});
+
 describe("Open by default", () => {
   for (
     const host of [

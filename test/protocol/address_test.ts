@@ -3,7 +3,7 @@ import { isIP } from "node:net";
 import { test } from "node:test";
 import fc from "fast-check";
 import { encodeAddress, formatIp, ipAddress, nameAddress, octetsAddress, parseIp } from "../../src/protocol/address.ts";
-import { embeddedIpv4 } from "../../src/protocol/embedded_ipv4.ts";
+import { embeddedIpv4s } from "../../src/protocol/embedded_ipv4.ts";
 import { ProtocolError } from "../../src/protocol/errors.ts";
 import { parsePrefix } from "../../src/protocol/prefix.ts";
 
@@ -100,26 +100,29 @@ test("encodeAddress() refuses what is none", () => {
   assert.throws(() => encodeAddress({ type: 1, host: "nowhere", port: 1 }), RangeError);
 });
 
-const embedded: readonly (readonly [string, string | undefined])[] = [
+const embedded: readonly (readonly [host: string, ...inside: string[]])[] = [
   ["::ffff:10.1.2.3", "10.1.2.3"],
   ["::10.1.2.3", "10.1.2.3"],
   ["::ffff:0:10.1.2.3", "10.1.2.3"],
   ["64:ff9b::10.1.2.3", "10.1.2.3"],
   ["64:ff9b:1::10.1.2.3", "10.1.2.3"],
-  ["64:ff9b:1:a01:2:300::", "10.1.2.3"],
+  ["64:ff9b:1:a01:2:300::", "10.1.2.3", "1.2.3.0", "2.3.0.0"], // behind a /48, /56 or /64
+  ["64:ff9b:1:0a:1:203::", "10.1.2.3", "1.2.3.0"], // behind a /56 or /64
+  ["64:ff9b:1::a:102:300:0", "10.1.2.3", "3.0.0.0"], // behind a /64 or /96
+  ["64:ff9b:1::7f:0:100:0", "127.0.0.1", "1.0.0.0"],
+  ["64:ff9b:1::", "0.0.0.0"],
   ["2002:a01:203::1", "10.1.2.3"],
   ["2001:0:1:2:3:4:f5fe:fdfc", "10.1.2.3"],
   ["2001:db8::200:5efe:10.1.2.3", "10.1.2.3"],
   ["fe80::5efe:10.1.2.3", "10.1.2.3"],
-  ["::", undefined],
-  ["::1", undefined],
-  ["2001:db8::1", undefined],
-  ["fd00:ec2::254", undefined],
+  ["::"],
+  ["::1"],
+  ["2001:db8::1"],
+  ["fd00:ec2::254"],
 ];
-for (const [host, inside] of embedded) {
-  test(`embeddedIpv4() finds ${inside ?? "nothing"} in ${host} (3proxy, shadowsocks-rust: a v4 rule bypassed)`, () => {
-    const found = embeddedIpv4(parseIp(host)!);
-    assert.equal(found && formatIp(found), inside);
+for (const [host, ...inside] of embedded) {
+  test(`embeddedIpv4s() finds ${inside.join(" or ") || "nothing"} in ${host} (3proxy, shadowsocks-rust: a v4 rule bypassed)`, () => {
+    assert.deepEqual(embeddedIpv4s(parseIp(host)!).map(formatIp), inside);
   });
 }
 

@@ -9,16 +9,20 @@ import { print } from "../print.ts";
 import { checkSocketOptions, refuseSocketOptions } from "../service/socket_options.ts";
 
 /**
- * `gate46 check CONFIG`: the file alone, without environment and flags, and the files it names. Rejects with ConfigError
- * with all that is wrong.
+ * `gate46 check CONFIG`: the file alone, without environment and flags, and what it names of this host, unless it is for
+ * another one. Rejects with ConfigError with all that is wrong.
  */
-export async function checkCommand(path: string): Promise<void> {
-  const loaded = await loadConfigFile(path);
-  const kernel = loaded.config.engine === "portable" ? undefined : await openKernel();
-  if (loaded.config.engine === "portable") refuseSocketOptions(loaded.config);
-  if (kernel) checkSocketOptions(kernel, loaded.config, ["interface"]); // who checks seldom has the service's capabilities
-  const { tls } = await readNamedFiles(loaded);
-  for (const warning of warnings(loaded, tls.certificates)) process.stderr.write(`gate46: warning: ${warning}\n`);
+export async function checkCommand(
+  path: string,
+  { elsewhere = false }: { readonly elsewhere?: boolean },
+): Promise<void> {
+  const loaded = await loadConfigFile(path, elsewhere ? () => "of the other host" : undefined);
+  const { config } = loaded;
+  const kernel = elsewhere || config.engine === "portable" ? undefined : await openKernel();
+  if (config.engine === "portable") refuseSocketOptions(config);
+  if (kernel) checkSocketOptions(kernel, config, ["interface"]); // who checks seldom has the service's capabilities
+  const certificates = elsewhere ? [] : (await readNamedFiles(loaded)).tls.certificates;
+  for (const warning of warnings(loaded, certificates)) process.stderr.write(`gate46: warning: ${warning}\n`);
   await print(`${path} is valid\n`);
 }
 

@@ -34,8 +34,8 @@ export async function loadConfig(flags: RawOptions): Promise<LoadedConfig> {
 }
 
 /** The configuration of that file alone. Rejects with ConfigError. */
-export async function loadConfigFile(path: string): Promise<LoadedConfig> {
-  return await load({ environment: {}, flags: {} }, path);
+export async function loadConfigFile(path: string, readPassword?: ReadPassword): Promise<LoadedConfig> {
+  return await load({ environment: {}, flags: {} }, path, readPassword);
 }
 
 /** The configuration that `text` holds; nothing is read from anywhere else. Rejects with ConfigError. */
@@ -43,7 +43,11 @@ export async function parseConfigText(text: ConfigText): Promise<LoadedConfig> {
   return await parse(text, (path) => text.secrets[path]!);
 }
 
-async function load(said: Pick<ConfigText, "environment" | "flags">, path: string | undefined): Promise<LoadedConfig> {
+async function load(
+  said: Pick<ConfigText, "environment" | "flags">,
+  path: string | undefined,
+  readPassword: (path: string) => string | Promise<string> = readPasswordFile,
+): Promise<LoadedConfig> {
   const file = path === undefined ? undefined : { path, toml: await readText(path) };
   const read = await parse({ ...said, ...file && { file }, secrets: {} });
   const secrets: Record<string, string> = {};
@@ -54,7 +58,7 @@ async function load(said: Pick<ConfigText, "environment" | "flags">, path: strin
   });
   for (const path of paths) {
     try {
-      secrets[path] = await readPasswordFile(path);
+      secrets[path] = await readPassword(path);
     } catch (error) {
       failures.set(path, error);
     }

@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { ConfigError } from "../../config/error.ts";
 import type { Descriptors } from "./descriptors.ts";
+import { refuseForeignLink } from "./foreign_link.ts";
 import type { Outlet } from "./output.ts";
 
 /** Group and others: who may read logs is in the owner's group. */
@@ -31,6 +32,7 @@ export class LogFile implements Outlet {
     const former = this.#opened;
     if (former && former.file === this.#there()) return former.fd;
     try {
+      refuseForeignLink(this.#path);
       const fd = this.#descriptors.append(this.#path, MODE);
       this.#opened = { fd, file: this.#there() };
       if (former) this.#descriptors.close(former.fd);

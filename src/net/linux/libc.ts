@@ -57,6 +57,7 @@ export interface Libc {
   write(fd: number, bytes: Bytes, size: number): number;
   open(path: Bytes, flags: number, mode: number): number;
   poll(fds: Int32Array<ArrayBuffer>, count: number, timeoutMs: number): number;
+  umask(mask: number): number;
   close(fd: number): number;
   errno(): number;
   /** Where the memory of `buffer` is: it does not move, and stays as long as `buffer` is held. */
@@ -100,6 +101,7 @@ export const signatures = {
   write: "ipu:i",
   open: "pii:i",
   poll: "pui:i",
+  umask: "i:i",
   close: "i:i",
   __errno_location: ":p",
 } as const;
