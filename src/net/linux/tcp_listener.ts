@@ -71,6 +71,12 @@ export function bindTcp(
   return fd;
 }
 
+/** `wanted` with the port that it has; a zone keeps the name that it was given. */
+function boundAddr(libc: Libc, fd: number, wanted: SocketAddr): SocketAddr {
+  const addr = nameOf(libc.getsockname, fd)!;
+  return wanted.zone === undefined ? addr : { ...addr, zone: wanted.zone };
+}
+
 /** A descriptor of this listener's own for what `fd` is. Throws NetError. */
 function duplicate(libc: Libc, fd: number, addr: SocketAddr): number {
   const own = libc.fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -96,7 +102,7 @@ export interface ClaimedPort {
 export function claimPort(libc: Libc, options: SocketOptions, addr: SocketAddr, shared = false): ClaimedPort {
   const fd = bindTcp({ libc, options }, addr, { reusePort: shared });
   setOption(libc, fd, SOL_SOCKET, SO_REUSEPORT, 1);
-  return { addr: nameOf(libc.getsockname, fd)!, release: () => void libc.close(fd) };
+  return { addr: boundAddr(libc, fd, addr), release: () => void libc.close(fd) };
 }
 
 export class LinuxListener implements Listener, Watcher {
@@ -124,7 +130,7 @@ export class LinuxListener implements Listener, Watcher {
       engine.close(this.#fd);
       throw error;
     }
-    this.addr = this.#shared ? addr : nameOf(libc.getsockname, this.#fd)!;
+    this.addr = this.#shared ? addr : boundAddr(libc, this.#fd, addr);
     if (options.successors) {
       const { past, among } = options.successors;
       steerPast(libc, this.#fd, past);
