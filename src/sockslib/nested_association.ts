@@ -1,6 +1,7 @@
 import { type Address, ipAddress, isUnspecified } from "../protocol/address.ts";
 import { Command } from "../protocol/codes.ts";
 import { decodeDatagram, encodeHeader } from "../protocol/datagram.ts";
+import { isLinkLocal } from "../protocol/zone.ts";
 import { NO_ADDRESS } from "../protocol/request.ts";
 import { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
@@ -40,7 +41,9 @@ export async function openAssociation(
       const known = !isUnspecified(value.host) && (i > 0 || ipAddress(value.host, 0) !== undefined);
       return known ? value : { ...knownAddress(socket, hop, i), port: value.port };
     }));
-    const [first, ...others] = relays as [Address, ...Address[]];
+    const [relay, ...others] = relays as [Address, ...Address[]];
+    const { zone } = hops[0]!;
+    const first = zone !== undefined && isLinkLocal(relay.host) ? { ...relay, zone } : relay;
     const host = outgoingTowards(dialler, first) ?? zerosLike(first.host).host;
     const udp = await dialler.net.bindUdp({ host, port: 0 });
     return new NestedAssociation(udp, first, others, controls);
