@@ -4,6 +4,7 @@ import type { SocketAddr } from "../net/socket.ts";
 import { isNat64Prefix } from "../protocol/nat64.ts";
 import type { Prefix } from "../protocol/prefix.ts";
 import { WrongValue } from "./error.ts";
+import { parseZoned } from "./zone.ts";
 import { parseChoice, parsePrefixValue, withoutPassword } from "./values.ts";
 
 /** What is said about names and families, as a person writes it. All throw WrongValue. */
@@ -11,7 +12,7 @@ import { parseChoice, parsePrefixValue, withoutPassword } from "./values.ts";
 const howTo =
   "write 192.0.2.53, [2001:db8::53]:5353, tcp://192.0.2.53, tls://192.0.2.53#dns.example or https://dns.example/dns-query";
 
-/** `192.0.2.53`, `[2001:db8::53]:5353`, `tcp://IP[:PORT]`, `tls://IP[:PORT][#NAME]`, `https://…`. */
+/** `192.0.2.53`, `[2001:db8::53]:5353`, `fe80::53%eth0`, `tcp://IP[:PORT]`, `tls://IP[:PORT][#NAME]`, `https://…`. */
 export function parseDnsServer(text: string): DnsServer {
   const [, scheme = "udp", rest] = /^(?:([a-z]+):\/\/)?(.*)$/.exec(text)!;
   switch (scheme) {
@@ -36,11 +37,11 @@ function isPlainUrl(text: string): boolean {
 }
 
 function serverAddr(text: string, otherwise: number, whole: string): SocketAddr {
-  const match = /^(?:\[([0-9a-f:.]+)\]|([\d.]+))(?::(\d{1,5}))?$|^([0-9a-f:.]+)$/i.exec(text);
+  const match = /^(?:\[([0-9a-f:.]+(?:%[^\]\s]+)?)\]|([\d.]+))(?::(\d{1,5}))?$|^([0-9a-f:.]+(?:%\S+)?)$/i.exec(text);
   const port = Number(match?.[3] ?? otherwise);
-  const address = match && ipAddress(match[1] ?? match[2] ?? match[4]!, port);
-  if (!address || port < 1 || port > 65_535) throw new WrongValue(`'${whole}' is no DNS server (${howTo})`);
-  return { host: address.host, port };
+  const addr = match && parseZoned(match[1] ?? match[2] ?? match[4]!, port, whole);
+  if (!addr || port < 1 || port > 65_535) throw new WrongValue(`'${whole}' is no DNS server (${howTo})`);
+  return addr;
 }
 
 /** A name with addresses, as a line of a hosts file. */

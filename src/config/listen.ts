@@ -1,6 +1,7 @@
-import { addressText, ipAddress } from "../protocol/address.ts";
+import { addressText } from "../protocol/address.ts";
 import { type SocketAddr, unixAddr } from "../net/socket.ts";
 import { WrongValue } from "./error.ts";
+import { parseZoned } from "./zone.ts";
 
 /** Where to listen. */
 export interface ListenSpec {
@@ -36,14 +37,14 @@ export function parseListen(text: string): readonly ListenSpec[] {
 }
 
 /**
- * ADDR in every usual form: 0.0.0.0:1080, [::]:1080, :1080, *:1080, localhost:1080, 192.0.2.1, ::1, unix:/path, unix:@name,
- * systemd, systemd:NAME. Throws WrongValue.
+ * ADDR in every usual form: 0.0.0.0:1080, [::]:1080, :1080, *:1080, localhost:1080, 192.0.2.1, ::1, [fe80::1%eth0]:1080,
+ * unix:/path, unix:@name, systemd, systemd:NAME. Throws WrongValue.
  */
 function parseAddr(text: string): readonly ListenSpec[] {
   const activated = /^systemd(?::(.+))?$/.exec(text);
   if (activated) return [{ addr: unixAddr(""), optional: false, systemd: activated[1] ?? "*" }];
   if (text.startsWith("unix:")) return [{ addr: parseUnix(text.slice("unix:".length)), optional: false }];
-  const match = /^(?:\[([0-9a-f:.]+)\]|([^:]*))(?::(\d+))?$/i.exec(text);
+  const match = /^(?:\[([0-9a-f:.]+(?:%[^\]\s]+)?)\]|([^:]*))(?::(\d+))?$/i.exec(text);
   const [host, port] = match
     ? [match[1] ?? match[2]!, match[3] === undefined ? DEFAULT_PORT : Number(match[3])]
     : [text, DEFAULT_PORT];
@@ -57,9 +58,9 @@ function parseAddr(text: string): readonly ListenSpec[] {
   if (host === "*" || (host === "" && text !== "")) {
     return [{ addr: { host: "::", port }, otherwise: { host: "0.0.0.0", port }, optional: false }];
   }
-  const addr = ipAddress(host, port);
+  const addr = parseZoned(host, port, text);
   if (!addr) throw new WrongValue(`'${text}' is no address (write 127.0.0.1:1080, [::1]:1080 or :1080)`);
-  return [{ addr: { host: addr.host, port }, optional: false }];
+  return [{ addr, optional: false }];
 }
 
 function parseUnix(path: string): SocketAddr {
@@ -78,6 +79,7 @@ export function parseAdmin(text: string): SocketAddr | undefined {
   if (text === "off") return undefined;
   const { addr, systemd } = parseAddr(/^\d+$/.test(text) ? `127.0.0.1:${text}` : text)[0]!;
   if (systemd !== undefined) throw new WrongValue(`'${text}' cannot be: no HTTP server here takes sockets of systemd`);
+  if (addr.zone !== undefined) throw new WrongValue(`'${text}' cannot be: no HTTP server here takes a zone`);
   return addr;
 }
 

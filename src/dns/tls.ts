@@ -16,7 +16,8 @@ export interface TlsServer {
 
 /** A connection for DNS over TLS (RFC 7858), whose certificate has been checked (RFC 8310 s8.1). */
 export function openTls({ addr, serverName, ca }: TlsServer, cut: Cut): Promise<Stream> {
-  const { host, port } = addr;
+  const { port, zone } = addr;
+  const host = zone === undefined ? addr.host : `${addr.host}%${zone}`;
   return new Promise((resolve, reject) => {
     // Without a name it is the address that the certificate has to have: "" would be "localhost" to Deno 2.4.
     const socket = connect({ host, port, ...(serverName && { servername: serverName }), ca, ALPNProtocols: ["dot"] });

@@ -14,11 +14,11 @@ export function announced({ announce }: GatewaySettings, { host, port }: SocketA
  */
 export async function clientSide(
   { net, client, record }: Pick<Conversation, "net" | "client" | "record">,
-): Promise<string> {
-  const { host, unix } = client.localAddr;
+): Promise<Pick<SocketAddr, "host" | "zone">> {
+  const { host, zone, unix } = client.localAddr;
   const knowsIt = unix === undefined
     ? host.includes(":") === record.client.host.includes(":")
     : record.client.unix === unix;
-  if (knowsIt) return host;
-  return await net.localAddrFor(record.client.host) ?? host;
+  if (knowsIt) return zone === undefined ? { host } : { host, zone };
+  return { host: await net.localAddrFor(record.client.host) ?? host };
 }

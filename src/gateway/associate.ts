@@ -14,13 +14,13 @@ import { bindInRange } from "./ports.ts";
  */
 export async function associate(conversation: Conversation, destination: Address): Promise<SessionEnd> {
   const { net, client, record, settings, cut } = conversation;
-  const host = await clientSide(conversation);
-  const socket = await bindInRange(settings.ports, (port) => net.bindUdp({ host, port }));
+  const here = await clientSide(conversation);
+  const socket = await bindInRange(settings.ports, (port) => net.bindUdp({ ...here, port }));
   const association = new Association(conversation, socket, new ClientEnd(record.client, destination));
   const close = () => association.close();
   const release = cut.on(close);
   try {
-    await conversation.succeed(announced(settings, { host, port: socket.addr.port }));
+    await conversation.succeed(announced(settings, { ...here, port: socket.addr.port }));
     association.run();
     client.keepAlive(); // nothing else would tell that a client which only receives has vanished
     return await controlEnd(client);

@@ -25,8 +25,8 @@ export async function bind(conversation: Conversation, destination: Address): Pr
     throw error;
   }
   const { net, settings, client, wire, clock, cut } = conversation;
-  const localHost = await listeningHost(conversation, destination, peers);
-  const listen = (port: number) => net.listen({ host: localHost, port });
+  const here = await listeningHost(conversation, destination, peers);
+  const listen = (port: number) => net.listen({ ...here, port });
   const listener = await bindWanted(destination.port, settings.ports, listen);
   const close = () => listener.close();
   const release = cut.on(close);
@@ -70,15 +70,15 @@ async function listeningHost(
   conversation: Conversation,
   destination: Address,
   peers: readonly Address[] | undefined,
-): Promise<string> {
+): Promise<Pick<SocketAddr, "host" | "zone">> {
   const { net } = conversation;
   for (const peer of peers ?? []) {
     const host = await net.localAddrFor(peer.host);
-    if (host !== undefined) return host;
+    if (host !== undefined) return { host };
   }
   if (peers) throw new NetError("network-unreachable", `Cannot listen for ${destination.host}: no way there`);
-  const host = await clientSide(conversation);
-  return host.includes(":") === destination.host.includes(":") ? host : destination.host;
+  const here = await clientSide(conversation);
+  return here.host.includes(":") === destination.host.includes(":") ? here : { host: destination.host };
 }
 
 /** Where a listener on the unspecified address can be reached: at an address of this machine. */

@@ -12,7 +12,7 @@ import { openLibc } from "./linux/libc_bun.ts";
 import { connectFailure, routedLocalAddr } from "./linux/probe.ts";
 import { relay } from "./relay.ts";
 import type { AcceptedSocket, ConnectOptions, Listener, ListenOptions, Net, Socket, SocketAddr } from "./socket.ts";
-import { socketAddr } from "./socket_addr.ts";
+import { runtimeHost, socketAddr } from "./socket_addr.ts";
 import { placeSocket } from "./unix_file.ts";
 
 /** The adapter for Bun: Bun.listen, Bun.connect and Bun.udpSocket. */
@@ -63,7 +63,7 @@ async function listen(addr: SocketAddr, { mode }: ListenOptions = {}): Promise<L
     const opened = (socket: BunSocket) => listener.onOpen(socket);
     if (addr.unix === undefined) {
       const data: Opening = { opened };
-      const tcp = Bun.listen({ ...common, data, hostname: addr.host, port: addr.port });
+      const tcp = Bun.listen({ ...common, data, hostname: runtimeHost(addr), port: addr.port });
       listener.attach(tcp, socketAddr(tcp.hostname, tcp.port));
     } else {
       const data: Opening = { localAddr: addr, remoteAddr: addr, opened };
@@ -93,7 +93,7 @@ async function connect(addr: SocketAddr, { cut, localAddr }: ConnectOptions = {}
       };
       const opening: Opening = { remoteAddr: addr, opened };
       const from = localAddr === undefined ? {} : { localAddress: localAddr }; // which bun-types does not know
-      const options = { hostname: addr.host, port: addr.port, allowHalfOpen: true, data: opening, ...from };
+      const options = { hostname: runtimeHost(addr), port: addr.port, allowHalfOpen: true, data: opening, ...from };
       Bun.connect({ ...options, socket: handlers }).catch(reject);
     });
   } catch (error) {

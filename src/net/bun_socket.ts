@@ -1,6 +1,7 @@
 /// <reference types="bun-types" />
 import { addressText } from "../protocol/address.ts";
 import { NetError, netError } from "./error.ts";
+import { zoned } from "./interfaces.ts";
 import type { AcceptedSocket, Leaving, SocketAddr } from "./socket.ts";
 import { socketAddr } from "./socket_addr.ts";
 
@@ -57,7 +58,7 @@ export class BunSocket implements AcceptedSocket {
   }
 
   get localAddr(): SocketAddr {
-    return this.#localAddr ??= bunAddr(this.tcp.localAddress, this.tcp.localPort);
+    return this.#localAddr ??= zoned(bunAddr(this.tcp.localAddress, this.tcp.localPort));
   }
 
   read(): Promise<Uint8Array | null> {

@@ -2,7 +2,7 @@
 import { addressText } from "../protocol/address.ts";
 import { netError } from "./error.ts";
 import type { Datagram, SocketAddr, UdpSocket } from "./socket.ts";
-import { socketAddr } from "./socket_addr.ts";
+import { runtimeHost, socketAddr } from "./socket_addr.ts";
 
 /** What waits for receive() may grow to this; what comes then is lost, as UDP may. */
 const MAX_QUEUED_SIZE = 4 << 20;
@@ -29,7 +29,7 @@ export class BunUdpSocket implements UdpSocket {
     try {
       const receiver: { socket?: BunUdpSocket } = {};
       const socket = await Bun.udpSocket({
-        hostname: addr.host,
+        hostname: runtimeHost(addr),
         port: addr.port,
         binaryType: "uint8array",
         socket: {
@@ -64,7 +64,7 @@ export class BunUdpSocket implements UdpSocket {
   #send({ bytes, addr }: Datagram): boolean {
     for (let tries = 0; tries < TRIES && !this.#closed; tries++) {
       try {
-        return this.#socket.send(bytes, addr.port, addr.host);
+        return this.#socket.send(bytes, addr.port, runtimeHost(addr));
       } catch {
         // Once more.
       }

@@ -5,7 +5,7 @@ import { denoError } from "./deno_error.ts";
 import { BULK_SIZE, lendLarge, SMALL_SIZE, takeBack } from "./deno_buffers.ts";
 import { DenoUdpSocket } from "./deno_udp.ts";
 import { NetError } from "./error.ts";
-import { interfaceAddrs, likelyLocalAddr } from "./interfaces.ts";
+import { interfaceAddrs, likelyLocalAddr, zoned } from "./interfaces.ts";
 import type { Libc } from "./linux/libc.ts";
 import { openLibc } from "./linux/libc_deno.ts";
 import { Descriptors, resetConnection, routedLocalAddr } from "./linux/probe.ts";
@@ -20,7 +20,7 @@ import type {
   Socket,
   SocketAddr,
 } from "./socket.ts";
-import { socketAddr } from "./socket_addr.ts";
+import { runtimeHost, socketAddr } from "./socket_addr.ts";
 import { placeSocket } from "./unix_file.ts";
 
 /** The adapter for Deno: Deno.listen, Deno.connect and Deno.listenDatagram. */
@@ -58,8 +58,8 @@ function kernel(): Kernel | undefined {
 async function listen(addr: SocketAddr, { mode }: ListenOptions = {}): Promise<Listener> {
   try {
     if (addr.unix === undefined) {
-      const listener = Deno.listen({ hostname: addr.host, port: addr.port });
-      return new DenoListener(listener, socketAddr(listener.addr.hostname, listener.addr.port));
+      const listener = Deno.listen({ hostname: runtimeHost(addr), port: addr.port });
+      return new DenoListener(listener, { ...addr, ...socketAddr(listener.addr.hostname, listener.addr.port) });
     }
     const bind = (path: string) => Deno.listen({ transport: "unix", path });
     const { socket, remove } = await placeSocket(addr.unix, { mode }, kernel()?.libc, bind);
@@ -71,7 +71,7 @@ async function listen(addr: SocketAddr, { mode }: ListenOptions = {}): Promise<L
 
 async function connect(addr: SocketAddr, { cut }: ConnectOptions = {}): Promise<Socket> {
   try {
-    const options = { hostname: addr.host, port: addr.port, ...(cut && { signal: cut.signal }) };
+    const options = { hostname: runtimeHost(addr), port: addr.port, ...(cut && { signal: cut.signal }) };
     return new DenoSocket(await Deno.connect(options), addr);
   } catch (error) {
     if (cut?.made) throw new NetError("aborted", `Cannot connect to ${addressText(addr)}: given up`);
@@ -135,7 +135,7 @@ class DenoSocket implements AcceptedSocket {
   /** That came by, or went to, `by`, which is how both ends of a unix socket are called. */
   constructor(conn: Deno.Conn, by: SocketAddr) {
     this.#conn = conn;
-    this.localAddr = denoAddr(conn.localAddr) ?? by;
+    this.localAddr = zoned(denoAddr(conn.localAddr) ?? by);
     this.remoteAddr = denoAddr(conn.remoteAddr) ?? by;
     this.#option((tcp) => tcp.setNoDelay(true));
   }

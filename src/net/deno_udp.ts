@@ -3,7 +3,7 @@ import { denoError } from "./deno_error.ts";
 import { bindWithDescriptor, KernelDatagrams } from "./linux/datagrams.ts";
 import type { Libc } from "./linux/libc.ts";
 import type { Datagram, SocketAddr, UdpSocket } from "./socket.ts";
-import { socketAddr } from "./socket_addr.ts";
+import { runtimeHost, socketAddr } from "./socket_addr.ts";
 
 /** Room for the largest datagram. */
 const BUFFER_SIZE = 64 << 10;
@@ -18,7 +18,7 @@ export class DenoUdpSocket implements UdpSocket {
 
   /** Throws NetError. */
   static bind(addr: SocketAddr, libc: Libc | undefined): DenoUdpSocket {
-    const bind = () => Deno.listenDatagram({ transport: "udp", hostname: addr.host, port: addr.port });
+    const bind = () => Deno.listenDatagram({ transport: "udp", hostname: runtimeHost(addr), port: addr.port });
     try {
       if (!libc) return new DenoUdpSocket(bind());
       const [conn, fd] = bindWithDescriptor(libc, bind, boundAddr);
@@ -62,7 +62,7 @@ export class DenoUdpSocket implements UdpSocket {
       if (outcome) continue;
       const { bytes, addr } = datagram;
       try {
-        await this.#conn.send(bytes, { transport: "udp", hostname: addr.host, port: addr.port });
+        await this.#conn.send(bytes, { transport: "udp", hostname: runtimeHost(addr), port: addr.port });
       } catch {
         lost++;
       }

@@ -42,6 +42,7 @@ const kinds: Readonly<Record<string, NetErrorKind>> = {
   EBADF: "closed",
   EADDRINUSE: "address-in-use",
   EADDRNOTAVAIL: "address-not-available",
+  ENODEV: "address-not-available", // of an interface that is not there
   ENOTFOUND: "no-such-name",
   EAI_NONAME: "no-such-name",
   EACCES: "permission-denied",

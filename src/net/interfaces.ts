@@ -1,5 +1,6 @@
 import { networkInterfaces } from "node:os";
 import { formatIp, ipAddress, parseIp } from "../protocol/address.ts";
+import type { SocketAddr } from "./socket.ts";
 
 /** Addresses of this machine, from the operating system's list of interfaces. */
 
@@ -12,7 +13,7 @@ let listedAt = -Infinity;
 /** Every address of every interface, canonical and without zones. */
 export function interfaceAddrs(): readonly string[] {
   if (performance.now() - listedAt < FRESH_MS) return addrs;
-  addrs = list().map(({ address }) => ipAddress(address.split("%")[0]!, 0)?.host ?? address);
+  addrs = list().map(({ address }) => bare(address));
   listedAt = performance.now();
   return addrs;
 }
@@ -24,6 +25,28 @@ export function likelyLocalAddr(host: string): string | undefined {
   const near = candidates.find(({ address, netmask }) => sameSubnet(address, host, netmask));
   const any = candidates.find(({ internal, address }) => !internal && !address.startsWith("fe80:"));
   return (near ?? any)?.address;
+}
+
+/** An address of this machine with the interface it is on, where the runtime has not told: link-local ones are nothing without. */
+export function zoned(addr: SocketAddr): SocketAddr {
+  if (addr.zone !== undefined || !isLinkLocal(addr.host)) return addr;
+  const zone = list().find(({ address }) => bare(address) === addr.host)?.scopeid;
+  return zone ? { ...addr, zone: String(zone) } : addr;
+}
+
+/** The number of an interface (RFC 4007 s11.2); undefined where there is none of that name. */
+export function zoneNumber(zone: string): number | undefined {
+  if (/^\d+$/.test(zone)) return Number(zone);
+  list();
+  return interfaces[zone]?.find(({ scopeid }) => scopeid)?.scopeid;
+}
+
+function isLinkLocal(host: string): boolean {
+  return /^fe[89ab]/.test(host);
+}
+
+function bare(address: string): string {
+  return ipAddress(address.split("%")[0]!, 0)?.host ?? address;
 }
 
 let interfaces: ReturnType<typeof networkInterfaces> = {};

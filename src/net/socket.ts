@@ -6,6 +6,8 @@ import type { Cut } from "./cut.ts";
 export interface SocketAddr {
   readonly host: string;
   readonly port: number;
+  /** Of a link-local address: the interface it is on, by name or number (RFC 4007 s11). Who judges addresses knows nothing of it. */
+  readonly zone?: string;
   /** Of a unix socket: its path, or @name where it has none; who comes by it counts as who comes from 127.0.0.1. */
   readonly unix?: string;
 }

@@ -73,12 +73,13 @@ export function octetsAddress(octets: Uint8Array, port: number): Address {
   return { type: plain.length === 4 ? AddressType.IPv4 : AddressType.IPv6, host: formatIp(plain), port };
 }
 
-/** `host:port`, with IPv6 in brackets; `unix:path` of a unix socket. */
+/** `host:port`, with IPv6 in brackets, behind the zone that it may have a `%`; `unix:path` of a unix socket. */
 export function addressText(
-  address: { readonly host: string; readonly port: number; readonly unix?: string },
+  address: { readonly host: string; readonly port: number; readonly zone?: string; readonly unix?: string },
 ): string {
-  if (address.unix !== undefined) return `unix:${address.unix}`;
-  return address.host.includes(":") ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
+  const { host, port, zone, unix } = address;
+  if (unix !== undefined) return `unix:${unix}`;
+  return host.includes(":") ? `[${host}${zone === undefined ? "" : `%${zone}`}]:${port}` : `${host}:${port}`;
 }
 
 /** 0.0.0.0 or ::, which in DST and BND mean "not known". */

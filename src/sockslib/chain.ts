@@ -49,10 +49,10 @@ export function outgoingTowards({ outgoing }: ChainDialler, { host }: SocketAddr
 }
 
 async function connectTo(dialler: ChainDialler, hop: Hop, cut: Cut): Promise<Socket> {
-  const { host, port } = hop.address;
+  const { zone, address: { host, port } } = hop;
   try {
     const hosts = ipAddress(host, port) ? [host] : await dialler.resolver.resolve(host, cut);
-    const addrs = hosts.map((host) => ({ host, port }));
+    const addrs = hosts.map((host) => zone === undefined ? { host, port } : { host, port, zone });
     for (const addr of addrs) dialler.checkHop?.(addr);
     return await race(dialler.clock, addrs, cut, (addr, cut) => {
       return dialler.net.connect(addr, { cut, localAddr: outgoingTowards(dialler, addr) });

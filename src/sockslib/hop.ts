@@ -1,4 +1,5 @@
-import { type Address, addressText, ipAddress, MAX_NAME_SIZE, nameAddress } from "../protocol/address.ts";
+import { type Address, addressText, MAX_NAME_SIZE, nameAddress } from "../protocol/address.ts";
+import { type ZonedAddress, zonedAddress } from "../protocol/zone.ts";
 import type { Credentials } from "../protocol/negotiation.ts";
 
 /** What a scheme speaks, whether over TLS, and on which port where none is said. */
@@ -17,6 +18,8 @@ export interface Hop {
   /** Whether over TLS; its certificate then has to have the host of `address`. */
   readonly tls: boolean;
   readonly address: Address;
+  /** Of a link-local `address`: the interface it is on. Such a hop can only be the first. */
+  readonly zone?: string;
   /** Method 02 is offered only where they are given. Never to be logged. */
   readonly credentials?: Credentials;
 }
@@ -39,10 +42,12 @@ export function parseHop(text: string): Hop {
   const { protocol, tls } = known;
   const number = port === undefined ? known.port : Number(port);
   if (number < 1 || number > 65_535) throw new SyntaxError(`has the port ${port}, which is not 1 to 65535`);
+  const { zone, ...address } = hostAddress(host, number);
   return {
     protocol,
     tls,
-    address: hostAddress(host, number),
+    address,
+    ...zone !== undefined && { zone },
     ...userinfo !== undefined && { credentials: parseCredentials(userinfo) },
   };
 }
@@ -53,7 +58,11 @@ export function parseHops(via: readonly string[]): readonly Hop[] {
   if (via.length > MAX_HOPS) throw new RangeError(`Cannot go through ${via.length} gateways: at most ${MAX_HOPS}`);
   return via.map((text, i) => {
     try {
-      return parseHop(text);
+      const hop = parseHop(text);
+      if (i > 0 && hop.zone !== undefined) {
+        throw new SyntaxError("has a zone, which the gateway before it does not know");
+      }
+      return hop;
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error;
       throw new RangeError(`Cannot go through gateway ${i + 1}: it ${error.message}`);
@@ -62,13 +71,13 @@ export function parseHops(via: readonly string[]): readonly Hop[] {
 }
 
 /** The hop as it may be shown: without credentials. */
-export function hopText({ protocol, tls, address }: Hop): string {
-  return `${protocol}${tls ? "s" : ""}://${addressText(address)}`;
+export function hopText({ protocol, tls, address, zone }: Hop): string {
+  return `${protocol}${tls ? "s" : ""}://${addressText(zone === undefined ? address : { ...address, zone })}`;
 }
 
-function hostAddress(host: string, port: number): Address {
+function hostAddress(host: string, port: number): ZonedAddress {
   const bare = host.startsWith("[") ? host.slice(1, -1) : host;
-  const literal = ipAddress(bare, port);
+  const literal = zonedAddress(bare, port);
   if (literal) return literal;
   try {
     if (bare !== host || host.length > MAX_NAME_SIZE) throw new SyntaxError();

@@ -3,6 +3,7 @@ import { closedKind } from "../protocol/closed_addresses.ts";
 import { Command } from "../protocol/codes.ts";
 import { embeddedIpv4s } from "../protocol/embedded_ipv4.ts";
 import { decodeDatagram, encodeHeader } from "../protocol/datagram.ts";
+import { isLinkLocal } from "../protocol/zone.ts";
 import { NO_ADDRESS } from "../protocol/request.ts";
 import { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
@@ -41,7 +42,9 @@ export async function openAssociation(
       const at = knownAddress(socket, hop, i);
       return isRelay(value, at, i) ? value : { ...at, port: value.port };
     }));
-    const [first, ...others] = relays as [Address, ...Address[]];
+    const [relay, ...others] = relays as [Address, ...Address[]];
+    const { zone } = hops[0]!;
+    const first = zone !== undefined && isLinkLocal(relay.host) ? { ...relay, zone } : relay;
     const host = outgoingTowards(dialler, first) ?? zerosLike(first.host).host;
     const udp = await dialler.net.bindUdp({ host, port: 0 });
     return new NestedAssociation(udp, first, others, controls);

@@ -22,6 +22,7 @@ describe("parseConfig() complains in one line that names the flag", () => {
   const ADDRESS = "is no address (write 127.0.0.1:1080, [::1]:1080 or :1080)";
   const TIME = "is no time (write 10s, 500ms, 5m or 1h)";
   const OPEN = "it would be an open relay; add --user, --users-file or --from, or say --open";
+  const INTERFACE = "say on which interface (write [fe80::1%eth0])";
   const DNS = "is no DNS server (write 192.0.2.53, [2001:db8::53]:5353, tcp://192.0.2.53, " +
     "tls://192.0.2.53#dns.example or https://dns.example/dns-query)";
   const HOST = "is no host (write db.example=192.0.2.7,2001:db8::7)";
@@ -41,8 +42,17 @@ describe("parseConfig() complains in one line that names the flag", () => {
     [{ listen: ["0177.0.0.1:1080"] }, `Cannot parse --listen: '0177.0.0.1:1080' ${ADDRESS}`],
     [{ listen: ["127.1:1080"] }, `Cannot parse --listen: '127.1:1080' ${ADDRESS}`],
     [{ listen: ["127.0.0.256"] }, `Cannot parse --listen: '127.0.0.256' ${ADDRESS}`],
-    [{ listen: ["fe80::1%eth0"] }, `Cannot parse --listen: 'fe80::1%eth0' ${ADDRESS}`],
-    [{ listen: ["[fe80::1%eth0]:1080"] }, `Cannot parse --listen: '[fe80::1%eth0]:1080' ${ADDRESS}`],
+    [{ listen: ["2001:db8::1%eth0"] }, `Cannot parse --listen: '2001:db8::1%eth0' ${ADDRESS}`],
+    [{ listen: ["192.0.2.1%eth0"] }, `Cannot parse --listen: '192.0.2.1%eth0' ${ADDRESS}`],
+    [{ listen: ["[fe80::1%]:1080"] }, `Cannot parse --listen: '[fe80::1%]:1080' ${ADDRESS}`],
+    [{ listen: ["[fe80::1%a%b]:1080"] }, `Cannot parse --listen: '[fe80::1%a%b]:1080' ${ADDRESS}`],
+    [{ listen: ["[fe80::1]:1080"] }, `Cannot parse --listen: '[fe80::1]:1080' is link-local: ${INTERFACE}`],
+    [{ dns: ["fe80::1"] }, `Cannot parse --dns: 'fe80::1' is link-local: ${INTERFACE}`],
+    [{ dns: ["2001:db8::1%eth0"] }, `Cannot parse --dns: '2001:db8::1%eth0' ${DNS}`],
+    [
+      { admin: "[fe80::1%eth0]:9090" },
+      "Cannot parse --admin: '[fe80::1%eth0]:9090' cannot be: no HTTP server here takes a zone",
+    ],
     [{ listen: ["::1", "x"] }, `Cannot parse --listen[1]: 'x' ${ADDRESS}`],
     [{ listen: [":65536"] }, "Cannot parse --listen: ':65536' has a port above 65535"],
     [{ listen: ["[::1]:99999"] }, "Cannot parse --listen: '[::1]:99999' has a port above 65535"],
@@ -249,6 +259,25 @@ describe("parseConfig()", () => {
       assert.equal(complaint({ ...raw, listen: [":1080"] }), undefined);
     });
   }
+
+  test("takes the interface of a link-local address, by name or number", () => {
+    const { listen, dns } = parseConfig({
+      listen: ["fe80::1%eth0", "socks5://[FE80::2%br-lan.7]:1", "[fe80::3%25]:2", "[fe80::4%25eth0]:3"],
+      from: ["fe80::/10"],
+      dns: ["fe80::53%wg0", "tcp://[fe80::53%2]:5353", "tls://[fe80::53%eth0]#dns.example"],
+    });
+    assert.deepEqual(listen.map(({ addr }) => addr), [
+      { host: "fe80::1", port: 1080, zone: "eth0" },
+      { host: "fe80::2", port: 1, zone: "br-lan.7" },
+      { host: "fe80::3", port: 2, zone: "25" },
+      { host: "fe80::4", port: 3, zone: "eth0" },
+    ]);
+    assert.deepEqual(dns.map((server) => "addr" in server && server.addr), [
+      { host: "fe80::53", port: 53, zone: "wg0" },
+      { host: "fe80::53", port: 5353, zone: "2" },
+      { host: "fe80::53", port: 853, zone: "eth0" },
+    ]);
+  });
 
   test("listens on all of loopback without being told to", () => {
     assert.equal(complaint({ listen: ["127.9.9.9", "[::1]:1", "localhost:2"] }), undefined);

@@ -9,7 +9,7 @@ import { decodeReply } from "../../src/protocol/request.ts";
 import { decodeDatagram } from "../../src/protocol/datagram.ts";
 import { bytes, hex, joined, pattern } from "../support/bytes.ts";
 import type { MemoryNet } from "../support/memory_net.ts";
-import type { Peer } from "../support/peer.ts";
+import { Peer } from "../support/peer.ts";
 import { settle } from "../support/test_clock.ts";
 import { relayable, UdpPeer } from "../support/udp_peer.ts";
 import {
@@ -185,6 +185,21 @@ describe("One association", () => {
     await udp.send(relay, relayable(ECHO4, "x"));
     await server.send((await heardFrom(server)).from, "y");
     assert.deepEqual(udp.heard().map(({ from }) => from), [`192.0.2.2:${relay.port}`]);
+  });
+});
+
+describe("A client by a link-local address (naiveproxy #619, curl #14782)", () => {
+  worldTest("has an association on the interface it came by", { gateway: [GATEWAY4, "fe80::1"] }, async (world) => {
+    const server = await udpServer(world, ECHO4);
+    const host = world.internet.host("fe80::c");
+    const control = new Peer(await host.connect({ host: "fe80::1", port: 1080 }));
+    await control.send("05 01 00 05 03 00 01 00 00 00 00 00 00");
+    const relay = decodeReply(control.heardBytes().slice(2))!.value.bound;
+    assert.equal(relay.host, "fe80::1");
+    const udp = new UdpPeer(await host.bindUdp({ host: "fe80::c", port: 0, zone: "2" }));
+    await udp.send(relay, relayable(ECHO4, "x"));
+    await server.send((await heardFrom(server)).from, "y");
+    assert.deepEqual(udp.relayed(), [`${SERVER4}:7 y`]);
   });
 });
 

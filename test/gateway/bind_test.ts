@@ -140,6 +140,19 @@ describe("BIND", () => {
     });
   }
 
+  worldTest("for a client by a link-local address listens on the interface it came by", {
+    gateway: ["fe80::1"],
+    allow: ["fe80::/10"],
+  }, async (world) => {
+    const host = world.internet.host("fe80::c");
+    const client = new Peer(await host.connect({ host: "fe80::1", port: 1080 }));
+    await client.send("05 01 00 05 02 00 04 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00");
+    const addr = decodeReply(client.heardBytes().slice(2))!.value.bound;
+    assert.equal(addr.host, "fe80::1");
+    const peer = await rendezvous(world.internet.host("fe80::d"), addr);
+    assert.equal(client.heard(), replyHex(0, peer.socket.localAddr));
+  });
+
   for (
     const [what, dst] of [
       ["loopback", "127.0.0.1"],

@@ -114,8 +114,8 @@ export class MemoryNet implements Net {
     if (!there) throw cannot("host-unreachable");
     const listener = there.#find(there.#listeners, addr);
     if (!listener) throw cannot("refused");
-    const local = { host: localHost, port: this.#internet.nextPort() };
-    const [near, far] = socketPair(local, { host: addr.host, port: addr.port }, there.pipeSize);
+    const local = { host: localHost, port: this.#internet.nextPort(), ...zoneOf(localHost) };
+    const [near, far] = socketPair(local, { host: addr.host, port: addr.port, ...zoneOf(addr.host) }, there.pipeSize);
     this.sockets.push(near);
     there.sockets.push(far);
     listener.offer(far);
@@ -182,19 +182,24 @@ export class MemoryNet implements Net {
     });
   }
 
-  #bind(verb: string, { host, port }: SocketAddr, taken: ReadonlySet<MemoryListener | MemoryUdpSocket>): SocketAddr {
+  #bind(
+    verb: string,
+    { host, port, zone }: SocketAddr,
+    taken: ReadonlySet<MemoryListener | MemoryUdpSocket>,
+  ): SocketAddr {
     const cannot = (kind: NetErrorKind) => new NetError(kind, `Cannot ${verb} ${host}: ${kind}`);
     const six = host.includes(":");
     const known = isAny(host)
       ? this.addrs.some((addr) => addr.includes(":") === six)
       : this.localAddrs().includes(host);
+    if (zone !== zoneOf(host).zone) throw cannot("other"); // EINVAL
     if (!known) throw cannot(isAny(host) ? "family-not-supported" : "address-not-available");
-    if (port === 0) return { host, port: this.#internet.nextPort() };
+    if (port === 0) return { host, port: this.#internet.nextPort(), ...zoneOf(host) };
     const clash = Array.from(taken).some(({ closed, addr }) =>
       !closed && addr.port === port && (addr.host === host || isAny(addr.host) || isAny(host))
     );
     if (clash) throw cannot("address-in-use");
-    return { host, port };
+    return { host, port, ...zoneOf(host) };
   }
 
   /** The local address nearest to `host`. */
@@ -221,6 +226,11 @@ export class MemoryNet implements Net {
 
 function later<T>(make: () => T): Promise<T> {
   return Promise.resolve().then(make);
+}
+
+/** All link-local addresses of a machine are on one interface. */
+function zoneOf(host: string): Pick<SocketAddr, "zone"> {
+  return host.startsWith("fe80:") ? { zone: "2" } : {};
 }
 
 function isAny(host: string): boolean {

@@ -158,7 +158,9 @@ export class World {
 export function worldTest(name: string, options: WorldOptions, body: (world: World) => Promise<void>): void {
   test(name, async () => {
     const world = new World(options);
-    for (const host of world.net.addrs) await world.gateway.listen({ host, port: 1080 });
+    for (const host of world.net.addrs) {
+      await world.gateway.listen({ host, port: 1080, ...host.startsWith("fe80:") && { zone: "2" } });
+    }
     await body(world);
     await world.end();
   });

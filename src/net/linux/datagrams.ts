@@ -74,8 +74,8 @@ export class KernelDatagrams {
   /** Datagrams come in runs from one place: its address is kept. */
   #source(): SocketAddr | undefined {
     const last = this.#last;
-    // sin6_flowinfo and sin6_scope_id vary, or are zero: only family, port and address count.
-    const size = this.#from[0] === AF_INET6 ? 24 : 8;
+    // Behind an IPv4 address stand zeros, which do not count.
+    const size = this.#from[0] === AF_INET6 ? SOCKADDR_SIZE : 8;
     if (last && last.bytes.every((octet, i) => i >= size || octet === this.#from[i])) return last.addr;
     const addr = decodeSockaddr(this.#from);
     if (addr) this.#last = { bytes: this.#from.slice(), addr };

@@ -96,7 +96,7 @@ export class Descriptors {
 
   /** Undefined where it is not found, or where looking for it would cost too much now. */
   find(local: SocketAddr, remote: SocketAddr): number | undefined {
-    const key = `${addressText(local)} ${addressText(remote)}`;
+    const key = keyOf(local, remote);
     const likely = [this.#known.get(key), ...this.#recent];
     const fd = likely.find((fd) => fd !== undefined && this.#key(fd) === key) ?? this.#look(key);
     if (fd !== undefined) this.#recent = [fd, ...this.#recent.filter((one) => one !== fd)].slice(0, MOST_RECENT);
@@ -121,8 +121,13 @@ export class Descriptors {
   #key(fd: number): string | undefined {
     const local = nameOf(this.#libc.getsockname, fd);
     const remote = local && nameOf(this.#libc.getpeername, fd);
-    return remote && `${addressText(local)} ${addressText(remote)}`;
+    return remote && keyOf(local, remote);
   }
+}
+
+/** Without zones, of which not every runtime tells. */
+function keyOf({ host, port }: SocketAddr, remote: SocketAddr): string {
+  return `${addressText({ host, port })} ${addressText({ host: remote.host, port: remote.port })}`;
 }
 
 function kindOf(errno: number): NetErrorKind {

@@ -1,4 +1,5 @@
 import { octetsAddress, parseIp } from "../../protocol/address.ts";
+import { zoneNumber } from "../interfaces.ts";
 import { type SocketAddr, unixAddr } from "../socket.ts";
 
 export const AF_UNIX = 1, AF_INET = 2, AF_INET6 = 10;
@@ -6,13 +7,19 @@ export const AF_UNIX = 1, AF_INET = 2, AF_INET6 = 10;
 /** Octets of the larger of the two structures for IP, and of that for unix sockets. */
 export const SOCKADDR_SIZE = 28, SOCKADDR_UNIX_SIZE = 110;
 
+/** The last octets of sockaddr_in6. */
+const SCOPE = 24;
+
+/** An interface that no system has. */
+const NO_ZONE = 2 ** 31 - 1;
+
 /** The address family of an IP literal. */
 export function family(host: string): number {
   return host.includes(":") ? AF_INET6 : AF_INET;
 }
 
 /** struct sockaddr_in or sockaddr_in6 (ip(7), ipv6(7)) of an IP literal. */
-export function encodeSockaddr({ host, port }: SocketAddr): Uint8Array<ArrayBuffer> {
+export function encodeSockaddr({ host, port, zone }: SocketAddr): Uint8Array<ArrayBuffer> {
   const octets = parseIp(host);
   if (!octets) throw new RangeError(`Cannot encode '${host}': not an IP address`);
   const ipv4 = octets.length === 4;
@@ -21,6 +28,7 @@ export function encodeSockaddr({ host, port }: SocketAddr): Uint8Array<ArrayBuff
   out[2] = port >> 8;
   out[3] = port & 0xff;
   out.set(octets, ipv4 ? 4 : 8);
+  if (zone !== undefined && !ipv4) new Uint32Array(out.buffer, SCOPE, 1)[0] = zoneNumber(zone) ?? NO_ZONE;
   return out;
 }
 
@@ -29,7 +37,13 @@ export function decodeSockaddr(bytes: Uint8Array<ArrayBuffer>): SocketAddr | und
   if (family !== AF_INET && family !== AF_INET6) return undefined;
   const octets = family === AF_INET ? bytes.subarray(4, 8) : bytes.subarray(8, 24);
   const { host, port } = octetsAddress(octets, (bytes[2]! << 8) | bytes[3]!);
-  return { host, port };
+  const hasZone = family === AF_INET6 && bytes[SCOPE]! + bytes[SCOPE + 1]! + bytes[SCOPE + 2]! + bytes[SCOPE + 3]! > 0;
+  return hasZone ? { host, port, zone: scopeOf(bytes) } : { host, port };
+}
+
+/** In the order of the machine, as the family. */
+function scopeOf(bytes: Uint8Array<ArrayBuffer>): string {
+  return String(new Uint32Array(bytes.slice(SCOPE, SCOPE + 4).buffer)[0]);
 }
 
 /** struct sockaddr_un (unix(7)) of a path; one that begins with @ or a zero octet is a name of the abstract namespace. */

@@ -71,6 +71,12 @@ export function bindTcp(
   return fd;
 }
 
+/** `wanted` with the port that it has; a zone keeps the name that it was given. */
+function boundAddr(libc: Libc, fd: number, wanted: SocketAddr): SocketAddr {
+  const addr = nameOf(libc.getsockname, fd)!;
+  return wanted.zone === undefined ? addr : { ...addr, zone: wanted.zone };
+}
+
 /** A descriptor of this listener's own for what `fd` is. Throws NetError. */
 function duplicate(libc: Libc, fd: number, addr: SocketAddr): number {
   const own = libc.fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -95,7 +101,7 @@ export interface ClaimedPort {
  */
 export function claimPort(libc: Libc, options: SocketOptions, addr: SocketAddr, shared = false): ClaimedPort {
   const fd = bindTcp({ libc, options }, addr, { reusePort: shared });
-  const claimed = { addr: nameOf(libc.getsockname, fd)!, release: () => void libc.close(fd) };
+  const claimed = { addr: boundAddr(libc, fd, addr), release: () => void libc.close(fd) };
   if (setOption(libc, fd, SOL_SOCKET, SO_REUSEPORT, 1)) return claimed;
   if (libc.listen(fd, BACKLOG) === 0) return { ...claimed, descriptor: fd };
   const error = errnoError(libc.errno(), "listen on", addressText(addr));
@@ -128,7 +134,7 @@ export class LinuxListener implements Listener, Watcher {
       engine.close(this.#fd);
       throw error;
     }
-    this.addr = this.#shared ? addr : nameOf(libc.getsockname, this.#fd)!;
+    this.addr = this.#shared ? addr : boundAddr(libc, this.#fd, addr);
     if (options.successors) {
       const { past, among } = options.successors;
       steerPast(libc, this.#fd, past);

@@ -87,8 +87,8 @@ export class LastSource {
   #addr: SocketAddr | undefined;
 
   addr(names: Uint8Array<ArrayBuffer>, at: number): SocketAddr | undefined {
-    // Behind family, port and address stand zeros or a scope, which do not count; before an IPv6 address a flow label.
-    const size = names[at] === AF_INET6 ? 24 : 8;
+    // Behind family, port and address stand zeros, which do not count, or a scope; before an IPv6 address a flow label.
+    const size = names[at] === AF_INET6 ? SOCKADDR_SIZE : 8;
     let same = this.#addr !== undefined;
     for (let i = 0; same && i < size; i++) same = names[at + i] === this.#bytes[i];
     if (!same) {

@@ -113,6 +113,7 @@ export class UdpSender {
 
   /** The socket address of `addr` for a socket of that family; an IPv6 socket reaches IPv4 by mapped addresses. */
   #name(addr: SocketAddr, six: boolean): Uint8Array<ArrayBuffer> | undefined {
+    if (addr.zone !== undefined && !/^\d/.test(addr.zone)) return encodeSockaddr(addr); // its number may change
     let name = this.#encoded.get(addr);
     if (!name) {
       const mapped = six && !addr.host.includes(":");

@@ -31,6 +31,19 @@ test("encodeSockaddr() takes addresses only", () => {
   }
 });
 
+test("encodeSockaddr() puts the number of the zone at the end, which decodeSockaddr() tells", () => {
+  const addr = { host: "fe80::46", port: 1080, zone: "258" };
+  const bytes = encodeSockaddr(addr);
+  assert.equal(hex(bytes.slice(24)), littleEndian ? "02 01 00 00" : "00 00 01 02");
+  const { host, port, zone } = decodeSockaddr(bytes)!;
+  assert.deepEqual({ host, port, zone }, addr);
+});
+
+test("encodeSockaddr() gives a zone that there is none of a number that no interface has", () => {
+  const bytes = encodeSockaddr({ host: "fe80::46", port: 1080, zone: "no such interface" });
+  assert.equal(decodeSockaddr(bytes)!.zone, String(2 ** 31 - 1));
+});
+
 test("decodeSockaddr() unwraps IPv4-mapped IPv6", () => {
   const bytes = encodeSockaddr({ host: "::ffff:192.0.2.1", port: 9 });
   const { host, port } = decodeSockaddr(bytes)!;
