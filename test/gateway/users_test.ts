@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { scryptSync } from "node:crypto";
 import { describe, test } from "node:test";
 import {
+  costFactor,
   formatHash,
   hashPassword,
   parseHash,
@@ -16,20 +18,28 @@ const credentials = (username: string, password: string) => ({
 });
 const wanted = () => true;
 
-/** 'secret' at next to no cost, so that only what is meant to cost something does. */
-const CHEAP = parseHash("$scrypt$ln=1,r=1,p=1$c2FsdHNhbHQ$hbLJPk1KxrsX/wMu/fRcrDcJkNNjtFOwNqpGdfZxjcc");
+/** A hash at next to no cost: what another costs is told, and need not be felt. */
+function cheap(password: string): PasswordHash {
+  const salt = octets("saltsalt");
+  const hash = scryptSync(octets(password), salt, 32, { N: 2, r: 1, p: 1 });
+  return { logCost: 1, blockSize: 1, parallelization: 1, salt, hash };
+}
 
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const from = performance.now();
-  await work();
-  return performance.now() - from;
+const CHEAP = cheap("secret");
+
+/** Users, and what each of the hashes that were made for them cost. */
+function counted(...hashes: readonly (readonly [name: string, hash: PasswordHash])[]) {
+  const costs: number[] = [];
+  const users = new Users(new Map(hashes), (password, expected) => {
+    costs.push(costFactor(expected));
+    return verifyPassword(password, expected);
+  });
+  return { users, costs };
 }
 
 describe("Users", () => {
   test("know good credentials, wrong ones and unknown names", async () => {
-    const users = new Users(
-      new Map([["alice", await hashPassword(octets("secret"))], ["bób", await hashPassword(octets("ünï"))]]),
-    );
+    const users = new Users(new Map([["alice", CHEAP], ["bób", cheap("ünï")]]));
     for (
       const [name, password, good] of [
         ["alice", "secret", true],
@@ -47,36 +57,24 @@ describe("Users", () => {
   });
 
   test("hash a good password once, and a wrong one each time", async () => {
-    const users = new Users(new Map([["alice", await hashPassword(octets("secret"))]]));
-    const first = await timed(() => users.verify(credentials("alice", "secret"), wanted));
-    const again = Math.min(...await each(5, () => timed(() => users.verify(credentials("alice", "secret"), wanted))));
-    const wrong = Math.min(...await each(3, () => timed(() => users.verify(credentials("alice", "wrong"), wanted))));
-    assert.ok(again < first / 4, `${again} ms the next time, ${first} ms the first`);
-    assert.ok(wrong > 4 * again, `${wrong} ms for a wrong one, ${again} ms for a known one`);
+    const { users, costs } = counted(["alice", CHEAP]);
+    for (let i = 0; i < 3; i++) assert.equal(await users.verify(credentials("alice", "secret"), wanted), true);
+    assert.equal(costs.length, 1);
+    for (let i = 0; i < 3; i++) assert.equal(await users.verify(credentials("alice", "wrong"), wanted), false);
+    assert.equal(costs.length, 4);
   });
 
-  test("hash for an unknown name too, so that the time tells nothing", async () => {
-    const users = new Users(new Map([["alice", await hashPassword(octets("secret"))]]));
-    // By turns, so that what else the machine does slows both.
-    let wrong = Infinity, unknown = Infinity;
-    for (let i = 0; i < 6; i++) {
-      wrong = Math.min(wrong, await timed(() => users.verify(credentials("alice", "wrong"), wanted)));
-      unknown = Math.min(unknown, await timed(() => users.verify(credentials("nobody", "wrong"), wanted)));
+  test("hash for an unknown name too, at the cost of the users' costliest hash, so that the time tells nothing", async () => {
+    const costly = parseHash("$scrypt$ln=10,r=8,p=1$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")!;
+    for (const [hashes, cost] of [[[CHEAP], costFactor(CHEAP)], [[CHEAP, costly], costFactor(costly)]] as const) {
+      const { users, costs } = counted(...hashes.map((hash, i) => [`user${i}`, hash] as const));
+      assert.equal(await users.verify(credentials("nobody", "secret"), wanted), false);
+      assert.deepEqual(costs, [cost]);
     }
-    assert.ok(unknown > wrong / 3 && unknown < wrong * 3, `${unknown} ms unknown, ${wrong} ms wrong`);
-  });
-
-  test("hash for an unknown name at the cost of the users' hashes", async () => {
-    const costly = parseHash("$scrypt$ln=16,r=8,p=1$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")!;
-    const cheapOnly = new Users(new Map([["alice", CHEAP!]]));
-    const mixed = new Users(new Map([["alice", CHEAP!], ["bob", costly]]));
-    const cheap = Math.min(...await each(3, () => timed(() => cheapOnly.verify(credentials("x", "y"), wanted))));
-    const dear = Math.min(...await each(3, () => timed(() => mixed.verify(credentials("x", "y"), wanted))));
-    assert.ok(dear > 4 * cheap, `${dear} ms and ${cheap} ms`);
   });
 
   test("serve many at a time, each with its own verdict", async () => {
-    const users = new Users(new Map([["alice", await hashPassword(octets("secret"))]]));
+    const users = new Users(new Map([["alice", CHEAP]]));
     const passwords = ["secret", "a", "secret", "b", "c", "secret"];
     const verdicts = await Promise.all(
       passwords.map((password) => users.verify(credentials("alice", password), wanted)),
@@ -85,16 +83,14 @@ describe("Users", () => {
   });
 
   test("do not hash for who has gone while he waited for his turn", async () => {
-    const users = new Users(new Map([["alice", await hashPassword(octets("secret"))]]));
-    const one = await timed(() => users.verify(credentials("alice", "wrong"), wanted));
-    const all = await timed(() =>
-      Promise.all(Array.from({ length: 200 }, (_, i) => users.verify(credentials("alice", "wrong"), () => i < 2)))
-    );
-    assert.ok(all < 20 * one, `${all} ms for 200, ${one} ms for one`);
+    const { users, costs } = counted(["alice", CHEAP]);
+    const verify = (_: unknown, i: number) => users.verify(credentials("alice", "wrong"), () => i < 2);
+    await Promise.all(Array.from({ length: 200 }, verify));
+    assert.equal(costs.length, 2);
   });
 
   test("do not believe a good password of who has gone, and still know it later", async () => {
-    const users = new Users(new Map([["alice", await hashPassword(octets("secret"))]]));
+    const users = new Users(new Map([["alice", CHEAP]]));
     assert.equal(await users.verify(credentials("alice", "secret"), () => false), false);
     assert.equal(await users.verify(credentials("alice", "secret"), wanted), true);
   });
@@ -171,9 +167,3 @@ describe("A password hash", () => {
     test(`is not ${what}`, () => assert.equal(parseHash(text), undefined));
   }
 });
-
-async function each<T>(count: number, work: () => Promise<T>): Promise<T[]> {
-  const results: T[] = [];
-  for (let i = 0; i < count; i++) results.push(await work());
-  return results;
-}
