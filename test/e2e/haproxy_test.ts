@@ -78,11 +78,11 @@ class Transfer {
 
   async #run(client: Tcp): Promise<void> {
     while (!this.#over) {
-      const chunk = randomBytes(32_768);
+      const chunk = randomBytes(16_384);
       client.write(chunk);
       assert.ok(chunk.equals(await client.read(chunk.length)));
       this.sent += chunk.length;
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await new Promise((resolve) => setTimeout(resolve, 50));
     }
     client.socket.end();
     assert.equal((await client.rest()).length, 0);
