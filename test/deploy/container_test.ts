@@ -148,7 +148,7 @@ async function serveIn(image: Image): Promise<void> {
     const { Test: [, ...command] } = image.config.Healthcheck;
     const health = () =>
       shell([...inside, "exec", `--env=GATE46_ADMIN=127.0.0.1:${gateway.admin!.port}`, name, ...command]);
-    assert.deepEqual(await health(), { code: 0, stdout: "ready, 0 sessions\n", stderr: "" });
+    await until("it is ready", async () => (await health()).stdout === "ready, 0 sessions\n");
 
     const refused = await reach(Number(port), "two", echo.addr.port);
     assert.equal(refused.status, 1);

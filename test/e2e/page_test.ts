@@ -101,7 +101,7 @@ describe("The status page in a browser", { skip: skipped("the status page in a b
       assertQuiet();
 
       gateway.signal("SIGTERM");
-      await reads("#state", /^draining, \d+ s left$/);
+      await reads("#state", /^draining, \d+ (s|min) left$/);
       calm.close();
       await within("the end, though the page is open", gateway.exited); // before it would be cut
       await reads("#link", /^The gateway has not answered since .*\d/);

@@ -80,7 +80,8 @@ for (const target of targets) {
         const gateway = await start(target, [...flags, admin, ...secret]);
         const { client } = await ask(socks, Command.Connect, echo.addr.host, echo.addr.port);
         await echoes(client);
-        assert.equal((await commandOf(target, ["healthcheck", admin])).stdout, "ready, 1 sessions\n");
+        const well = async () => (await commandOf(target, ["healthcheck", admin])).stdout === "ready, 1 sessions\n";
+        await until("it is ready", well); // it listens a moment before
         let id: string | undefined;
         await until("it is in the list", async () => {
           const { stdout } = await commandOf(target, ["sessions", admin, ...secret]);
@@ -217,7 +218,8 @@ for (const target of targets) {
     client.write(greeting);
     assert.deepEqual([...await client.read(2)], [5, 0]);
     client.close();
-    assert.equal((await commandOf(target, ["healthcheck", `--admin=unix:${name}.admin`])).code, 0);
+    const well = async () => (await commandOf(target, ["healthcheck", `--admin=unix:${name}.admin`])).code === 0;
+    await until("it is ready", well);
     const { code, stderr } = await run(target, [`--listen=unix:${name}`, "--admin=off"]);
     assert.deepEqual([code, stderr], [1, `gate46: Cannot listen on unix:${name}: EADDRINUSE\n`]);
     assert.equal(await gateway.stop(), 0);
