@@ -105,13 +105,6 @@ describe("readiness()", () => {
     });
     assert.deepEqual(parts({}).ipv4Egress, { ok: true, detail: "from 192.0.2.1" });
   });
-
-  test("costs microseconds: probes ask often", () => {
-    const some = facts({ names: failing(3, 20_000), ipv6: none });
-    const startedAt = performance.now();
-    for (let i = 0; i < 1_000; i++) readiness(some);
-    assert.ok(performance.now() - startedAt < 1_000); // a microsecond or two each, where nothing else runs
-  });
 });
 
 test("isAlive() as long as any worker was heard of lately", () => {

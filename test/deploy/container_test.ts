@@ -9,7 +9,7 @@ import { Command, Reply } from "../../src/protocol/codes.ts";
 import { buildImage, type Image, whyNoContainers, writeBundle } from "../support/container.ts";
 import { run, shell, source, start } from "../support/program.ts";
 import { projectRoot } from "../support/runtime.ts";
-import { skipped } from "../support/skipped.ts";
+import { skipped, slow } from "../support/skipped.ts";
 import { credentials, readReply, request } from "../support/socks.ts";
 import { echoServer, Tcp } from "../support/tcp.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
@@ -67,7 +67,7 @@ test("compose.yaml says what gate46 understands, and gives it the time to drain"
   assert.ok(parseInt(service.stop_grace_period) > drain);
 });
 
-const skip = skipped("container_test.ts", whyNoContainers());
+const skip = slow("container_test.ts") || skipped("container_test.ts", whyNoContainers());
 const denort = process.env.DENORT_BIN && dirname(process.env.DENORT_BIN);
 const skipDeno = skip || skipped("container_test.ts, deno", denort ? false : "there is no denort to build it with");
 
@@ -149,7 +149,7 @@ async function serveIn(image: Image): Promise<void> {
     const { Test: [, ...command] } = image.config.Healthcheck;
     const health = () =>
       shell([...inside, "exec", `--env=GATE46_ADMIN=127.0.0.1:${gateway.admin!.port}`, name, ...command]);
-    assert.deepEqual(await health(), { code: 0, stdout: "ready, 0 sessions\n", stderr: "" });
+    await until("it is ready", async () => (await health()).stdout === "ready, 0 sessions\n");
 
     const refused = await reach(Number(port), "two", echo.addr.port);
     assert.equal(refused.status, 1);

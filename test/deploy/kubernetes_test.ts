@@ -254,7 +254,8 @@ for (const target of programs) {
       return { status: answer.status, text: await answer.text() };
     };
     for (const probe of [container.startupProbe, container.readinessProbe, container.livenessProbe]) {
-      assert.equal((await ask(probe!.httpGet!.path!)).status, 200);
+      const path = probe!.httpGet!.path!;
+      await until(`${path} says that it is well`, async () => (await ask(path)).status === 200);
     }
     const { credentials } = endpoint!.authorization;
     assert.ok(toml.includes(`/${credentials.key}"`));

@@ -18,7 +18,7 @@ const { dotServer, dohServer } = new SecureDns(certificates, "203.0.113.1");
 const net = await openNet();
 
 async function ask(transport: Transport): Promise<unknown> {
-  const { answers } = await within("an answer", transport.ask(QUESTION, new Cut()), 10_000);
+  const { answers } = await within("an answer", transport.ask(QUESTION, new Cut()));
   const [first] = answers;
   return first && "data" in first ? first.data : undefined;
 }

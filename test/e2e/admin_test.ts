@@ -5,7 +5,8 @@ import { test } from "node:test";
 import type { Status } from "../../src/admin/status.ts";
 import { Command } from "../../src/protocol/codes.ts";
 import { serveHttp } from "../../src/net/mod.ts";
-import { programs, run, shell, start, targets, workers } from "../support/program.ts";
+import { commandOf } from "../support/command.ts";
+import { programs, shell, start, targets, workers } from "../support/program.ts";
 import { ask } from "../support/socks.ts";
 import { echoServer, listenTcp, Tcp } from "../support/tcp.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
@@ -42,35 +43,35 @@ for (const target of targets) {
       return all.length === count && all.every(({ up }) => up === 4);
     };
     await until("all are listed", () => whole(5)); // a worker may be late to answer
-    const all = JSON.parse((await run(target, ["sessions", "--json", ...at])).stdout) as Status["sessions"];
+    const all = JSON.parse((await commandOf(target, ["sessions", "--json", ...at])).stdout) as Status["sessions"];
     assert.ok(all.length > 0 && all.every(({ destination }) => destination === `127.0.0.1:${echo.addr.port}`));
-    const { stdout } = await run(target, ["sessions", ...at]);
+    const { stdout } = await commandOf(target, ["sessions", ...at]);
     assert.match(stdout, /^ID +CLIENT +USER +COMMAND +DESTINATION +TYPE +AGE +UP +DOWN\n/);
     assert.match(stdout, /127\.0\.0\.1:\d+ +- +connect +127\.0\.0\.1:\d+ +A +\d+s +4 +4\n/);
 
-    const ended = await run(target, ["sessions", "end", String(all[0]!.id), ...at]);
+    const ended = await commandOf(target, ["sessions", "end", String(all[0]!.id), ...at]);
     assert.deepEqual([ended.code, ended.stderr], [0, ""]);
     await until("it is gone", async () => (await list()).length === 4);
     await until("the log says so", () => /end=ended-by-operator/.test(gateway.output()));
-    const again = await run(target, ["sessions", "end", String(all[0]!.id), ...at]);
+    const again = await commandOf(target, ["sessions", "end", String(all[0]!.id), ...at]);
     assert.deepEqual([again.code, again.stderr], [1, `gate46: Cannot end session ${all[0]!.id}: there is none\n`]);
     writeFileSync(tokenFile, "another-horse-battery\n");
-    const stranger = await run(target, ["sessions", ...at]);
+    const stranger = await commandOf(target, ["sessions", ...at]);
     assert.deepEqual([stranger.code, stranger.stderr], [
       1,
       "gate46: Cannot do that: --admin-token-file has another token\n",
     ]);
 
-    const healthy = await run(target, ["healthcheck", ...at]);
+    const healthy = await commandOf(target, ["healthcheck", ...at]);
     assert.deepEqual([healthy.code, healthy.stdout], [0, "ready, 4 sessions\n"]);
     gateway.signal("SIGTERM");
     await until("it drains", () => gateway.output().includes("draining"));
-    const draining = await run(target, ["healthcheck", ...at]);
+    const draining = await commandOf(target, ["healthcheck", ...at]);
     assert.deepEqual([draining.code, draining.stdout], [1, "draining, 4 sessions\n"]);
     writeFileSync(tokenFile, "correct-horse-battery\n");
     const nobody = [[["user", "ann"], 0], [["client", "192.0.2.1"], 0]] as const;
     for (const [whose, count] of [...nobody, [["client", "127.0.0.1"], 4]] as const) {
-      const { code, stdout } = await run(target, ["sessions", "end", ...whose, ...at]);
+      const { code, stdout } = await commandOf(target, ["sessions", "end", ...whose, ...at]);
       assert.deepEqual([code, stdout], [0, `${count} ended\n`], whose.join(" "));
     }
     for (const client of clients) await client.rest().catch(() => {});
@@ -122,8 +123,8 @@ for (const target of programs) {
     await reload("info reloaded");
     await takes(1);
     const at = [`--admin=127.0.0.1:${port}`, `--admin-token-file=${first}`];
-    assert.equal((await run(target, ["sessions", ...at])).code, 0);
-    assert.deepEqual(await run(target, ["sessions", at[0]!]), {
+    assert.equal((await commandOf(target, ["sessions", ...at])).code, 0);
+    assert.deepEqual(await commandOf(target, ["sessions", at[0]!]), {
       code: 1,
       stdout: "",
       stderr: "gate46: Cannot do that: it wants the token; say --admin-token-file, as the gateway was told\n",
@@ -161,7 +162,7 @@ for (const target of programs) {
     writeFileSync(first, tokens[0]!);
     await until("it has seen that", () => watching.output().includes("info reloaded"));
     const there = [`--admin=127.0.0.1:${watching.admin!.port}`, at[1]!];
-    assert.equal((await run(target, ["sessions", ...there])).code, 0);
+    assert.equal((await commandOf(target, ["sessions", ...there])).code, 0);
     assert.equal(await watching.stop(), 0);
   });
 }
@@ -200,7 +201,7 @@ for (const target of programs) {
       });
       const commands = [["healthcheck"], ["sessions"], ["sessions", "end", "3"]];
       for (const command of size > 2 ? commands.slice(0, 1) : commands) {
-        const { code, stdout, stderr } = await run(target, [...command, `--admin=127.0.0.1:${server.addr.port}`]);
+        const { code, stdout, stderr } = await commandOf(target, [...command, `--admin=127.0.0.1:${server.addr.port}`]);
         assert.deepEqual([code, stdout], [1, ""]);
         if (target.name === "gate46-deno" && size > 2) continue; // Deno 2.4's node:http ends the program itself
         assert.match(stderr, /^gate46: Cannot .*(is that gate46\?|its answer has no end)\n$/);

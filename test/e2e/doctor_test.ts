@@ -5,13 +5,13 @@ import process from "node:process";
 import { test } from "node:test";
 import type { Finding } from "../../src/cli/doctor/finding.ts";
 import { programs, run } from "../support/program.ts";
-import { echoServer } from "../support/tcp.ts";
+import { echoServer, unusedPort } from "../support/tcp.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
 
 for (const target of programs) {
   test(`${target.name}: doctor says what stands in the way of a configuration, and exits with 1`, async () => {
     const folder = temporaryFolder("doctor");
-    const taken = await echoServer("127.0.0.1");
+    const taken = await echoServer("127.0.0.1", await unusedPort("127.0.0.1"));
     const file = join(folder, "gate46.toml"), password = join(folder, "password");
     writeFileSync(password, "correct-horse\n");
     chmodSync(password, 0o644);

@@ -96,7 +96,7 @@ for (const target of [source, ...executables]) {
   });
 
   // What is left behind by one session in a thousand shows in many only.
-  for (const [first, then] of [[1_000, 1_000], [6_000, 4_000]] as const) {
+  for (const [first, then] of [[600, 400], [6_000, 4_000]] as const) {
     const what = name(`${first + then} sessions in succession, and more, leave no descriptor and no memory`);
     test(what, { skip: skip || (first > 1_000 && slow(what)), timeout: 300_000 }, async () => {
       const gateway = await start(target, [...flags, "--workers=1"]);

@@ -43,14 +43,15 @@ async function startHaproxy(gateways: readonly Program[]): Promise<Front> {
 }
 
 /** A gateway as the file says; `at` is one that has gone, whose place it takes. */
-function startGateway(target: Target, drainDelay: string, at?: Program): Promise<Program> {
-  return start(target, [
+async function startGateway(target: Target, drainDelay: string, at?: Program): Promise<Program> {
+  const free = () => unusedPort("127.0.0.1"); // which nobody has by the time that another takes its place
+  return await start(target, [
     "--allow=127.0.0.1",
     "--from=127.0.0.1",
     `--proxy-protocol-from=${PROXY}`,
     `--drain-delay=${drainDelay}`,
-    `--listen=127.0.0.1:${at?.addrs[0]?.port ?? 0}`,
-    `--admin=127.0.0.1:${at?.admin?.port ?? 0}`,
+    `--listen=127.0.0.1:${at?.addrs[0]?.port ?? await free()}`,
+    `--admin=127.0.0.1:${at?.admin?.port ?? await free()}`,
   ]);
 }
 
@@ -77,11 +78,11 @@ class Transfer {
 
   async #run(client: Tcp): Promise<void> {
     while (!this.#over) {
-      const chunk = randomBytes(32_768);
+      const chunk = randomBytes(16_384);
       client.write(chunk);
       assert.ok(chunk.equals(await client.read(chunk.length)));
       this.sent += chunk.length;
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await new Promise((resolve) => setTimeout(resolve, 50));
     }
     client.socket.end();
     assert.equal((await client.rest()).length, 0);

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { whyNot } from "../support/namespaces.ts";
 import { shell, start, targets } from "../support/program.ts";
 import { skipped } from "../support/skipped.ts";
+import { until } from "../support/until.ts";
 
 const skip = skipped("healthcheck_test.ts", whyNot());
 
@@ -24,8 +25,13 @@ for (const target of targets) {
         for (const host of ["[::]", "0.0.0.0"]) {
           const gateway = await start(target, ["--listen=:0", "--open", `--admin=${host}:0`], inside);
           const at = `--admin=${host}:${gateway.admin!.port}`;
-          const health = await shell([...inside, ...target.command, "healthcheck", at]);
-          assert.deepEqual([health.code, health.stdout.split("\n")[0], health.stderr], [0, "ready, 0 sessions", ""]);
+          let said: readonly unknown[] = [];
+          await until("it is ready", async () => { // which it listens a moment before
+            const { code, stdout, stderr } = await shell([...inside, ...target.command, "healthcheck", at]);
+            said = [stdout.split("\n")[0], stderr];
+            return code === 0;
+          });
+          assert.deepEqual(said, ["ready, 0 sessions", ""]);
           assert.equal(await gateway.stop(), 0);
           const dead = await shell([...inside, ...target.command, "healthcheck", at]);
           assert.equal(dead.code, 1);

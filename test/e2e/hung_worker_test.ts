@@ -5,7 +5,8 @@ import type { Health } from "../../src/admin/readiness.ts";
 import { Command, Reply } from "../../src/protocol/codes.ts";
 import { openLibc } from "../support/linux_net.ts";
 import { receiveAt } from "../support/notify_socket.ts";
-import { run, start, threadedTargets } from "../support/program.ts";
+import { commandOf } from "../support/command.ts";
+import { start, threadedTargets } from "../support/program.ts";
 import { skipped } from "../support/skipped.ts";
 import { ask } from "../support/socks.ts";
 import { cannotStopThreads, stopThread, workersOf } from "../support/stopped_thread.ts";
@@ -61,7 +62,7 @@ for (const target of threadedTargets) {
       assert.match(await (await fetch(admin)).text(), /1 of 2 silent/);
       const admins = `--admin=127.0.0.1:${gateway.admin!.port}`;
       assert.match(
-        (await run(target, ["healthcheck", admins])).stdout,
+        (await commandOf(target, ["healthcheck", admins])).stdout,
         /^ready, 0 sessions\nworkers: 1 of 2 silent\n$/,
       );
       const said = receiver.said().split("WATCHDOG=1").length; // what was said before it was missed has long come

@@ -3,8 +3,7 @@ import { test } from "node:test";
 import { Command, Reply } from "../../src/protocol/codes.ts";
 import { type Program, source, start } from "../support/program.ts";
 import { ask, greeting } from "../support/socks.ts";
-import { echoServer, Tcp } from "../support/tcp.ts";
-import { Udp } from "../support/udp.ts";
+import { echoServer, Tcp, unusedPort } from "../support/tcp.ts";
 import { until, within } from "../support/until.ts";
 
 const common = ["--listen=127.0.0.1:0", "--admin=off", "--allow=127.0.0.0/8"];
@@ -71,9 +70,7 @@ test("--max-sessions turns the next client away, until one has left", async () =
 });
 
 test("--ports and --announce: what clients are told, and a refusal when the range is used up", async () => {
-  const probe = await Udp.bind("127.0.0.1");
-  const { port } = probe.addr;
-  probe.close();
+  const port = await unusedPort("127.0.0.1");
   await withGateway([`--ports=${port}-${port}`, "--announce=192.0.2.46"], async (gateway) => {
     const first = await ask(gateway.addrs[0]!, Command.UdpAssociate, "0.0.0.0", 0);
     assert.deepEqual([first.reply.reply, first.reply.bound.host, first.reply.bound.port], [0, "192.0.2.46", port]);

@@ -11,18 +11,11 @@ import { programs, run, shell, source, start, workers } from "../support/program
 import { projectRoot } from "../support/runtime.ts";
 import { skipped } from "../support/skipped.ts";
 import { ask, credentials } from "../support/socks.ts";
-import { concat, echoServer, Tcp } from "../support/tcp.ts";
+import { concat, echoServer, Tcp, unusedPort } from "../support/tcp.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
 import { until, within } from "../support/until.ts";
 
 const local = ["--listen=127.0.0.1:0", "--admin=off", "--allow=127.0.0.1"];
-
-/** A port that is likely free. */
-async function freePort(): Promise<number> {
-  const { addr, close } = await echoServer("127.0.0.1");
-  close();
-  return addr.port;
-}
 
 /** What is not SOCKS. */
 async function fail(gateway: SocketAddr): Promise<void> {
@@ -113,7 +106,7 @@ for (const target of programs) {
 
   test(`log, ${target.name}: a full disk costs lines, and no session`, { skip: noFull }, async () => {
     const echo = await echoServer("127.0.0.1");
-    const addr = { host: "127.0.0.1", port: await freePort() };
+    const addr = { host: "127.0.0.1", port: await unusedPort("127.0.0.1") };
     const flags = [`--listen=127.0.0.1:${addr.port}`, "--admin=off", "--allow=127.0.0.1", "--log-file=/dev/full"];
     const [file, ...args] = [...target.command, ...flags];
     const program = spawn(file!, args, { stdio: "ignore" });
@@ -138,7 +131,10 @@ for (const target of programs) {
       { skip: noUnread },
       async () => {
         const echo = await echoServer("127.0.0.1");
-        const [addr, admin] = [await freePort(), await freePort()].map((port) => ({ host: "127.0.0.1", port }));
+        const [addr, admin] = [await unusedPort("127.0.0.1"), await unusedPort("127.0.0.1")].map((port) => ({
+          host: "127.0.0.1",
+          port,
+        }));
         const flags = [`--listen=127.0.0.1:${addr!.port}`, `--admin=127.0.0.1:${admin!.port}`, "--allow=127.0.0.1"];
         const command = [join(projectRoot, "test/support/unread.py"), kind, ...target.command, ...flags];
         const program = spawn("python3", command, { stdio: "ignore" });

@@ -165,7 +165,7 @@ for (const target of targets) {
     async () => {
       const before = performance.now();
       assert.equal((await curl("c4", "http://dual.test/hello")).stdout, "hello");
-      assert.ok(performance.now() - before < 2_500); // neighbour discovery alone takes 3 s to fail
+      assert.ok(performance.now() - before < 7_000); // where nobody answers a dial has 8 s
     },
   );
 

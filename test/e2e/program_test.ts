@@ -86,6 +86,10 @@ for (const target of targets) {
     const health = await get("/healthz");
     assert.equal(health.headers.get("content-length"), "14"); // and no stream, which keeps who does not read it
     assert.deepEqual(await health.json(), { alive: true });
+    await until(
+      "it is ready",
+      async () => (await fetch(`http://127.0.0.1:${gateway.admin!.port}/readyz`)).status === 200,
+    );
     const { parts, ...readyz } = await (await get("/readyz")).json() as Health;
     assert.deepEqual(readyz, { ready: true, state: "ready", sessions: 1 });
     assert.deepEqual([parts.listeners.ok, parts.workers.ok, parts.draining], [true, true, false]);

@@ -3,8 +3,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { Command, Reply } from "../../src/protocol/codes.ts";
-import { command } from "../support/command.ts";
-import { type Ended, programs, run, shell, source, start, type Target } from "../support/program.ts";
+import { commandOf } from "../support/command.ts";
+import { programs, run, shell, source, start } from "../support/program.ts";
 import { credentials, readReply, request } from "../support/socks.ts";
 import { echoServer, Tcp } from "../support/tcp.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
@@ -57,11 +57,6 @@ function written(name: string, text: string): string {
   return path;
 }
 
-/** From source a command needs no start of its own. */
-function runs(target: Target, args: readonly string[], variables: Record<string, string> = {}): Promise<Ended> {
-  return target === source ? command(args, variables) : shell([...target.command, ...args], "", variables);
-}
-
 async function asked(target: Tcp, user: string, command: Command, host: string, port: number): Promise<number> {
   target.write(Uint8Array.of(5, 1, 2));
   target.write(credentials(user, SECRET));
@@ -104,9 +99,9 @@ for (const target of programs) {
   });
 
   test(name("check says that a file is valid, or all that is wrong with it, and exits with 0 or 2"), async () => {
-    assert.deepEqual(await runs(target, ["check", file]), { code: 0, stdout: `${file} is valid\n`, stderr: "" });
+    assert.deepEqual(await commandOf(target, ["check", file]), { code: 0, stdout: `${file} is valid\n`, stderr: "" });
     const wrong = written("wrong.toml", `lisen = "x"\nfrom = "10.0.0.0/33"\n\n${"[[rules]]\n".repeat(2)}`);
-    assert.deepEqual(await runs(target, ["check", wrong]), {
+    assert.deepEqual(await commandOf(target, ["check", wrong]), {
       code: 2,
       stdout: "",
       stderr: [
@@ -119,9 +114,9 @@ for (const target of programs) {
     });
     if (target !== source) return; // the rest is the same in an executable
     const orphan = written("orphan.toml", `[[users]]\nname = "ann"\npassword_file = "nowhere"\n`);
-    const { code, stderr } = await runs(target, ["check", orphan]);
+    const { code, stderr } = await commandOf(target, ["check", orphan]);
     assert.deepEqual([code, stderr], [2, `gate46: Cannot read ${join(folder, "nowhere")}: ENOENT\n`]);
-    assert.equal((await runs(target, ["check", join(folder, "none.toml")])).code, 2);
+    assert.equal((await commandOf(target, ["check", join(folder, "none.toml")])).code, 2);
     for (const [engine, exit] of [["portable", 2], ["auto", 1]] as const) {
       const device = written(
         "device.toml",
@@ -137,7 +132,7 @@ for (const target of programs) {
       }
     }
     const portable = written("portable.toml", 'engine = "portable"\nworkers = 2\n');
-    assert.deepEqual(await runs(target, ["check", portable]), {
+    assert.deepEqual(await commandOf(target, ["check", portable]), {
       code: 2,
       stdout: "",
       stderr: "gate46: Cannot use --workers: only the Linux engine can\n",
@@ -160,7 +155,7 @@ for (const target of programs) {
 
   test(name("config prints what holds, the flags before the variables before the file, and no secret"), async () => {
     const variables = { GATE46_CONFIG: file, GATE46_LOG_LEVEL: "error", GATE46_DRAIN: "5s" };
-    const { code, stdout } = await runs(target, ["config", "--drain=7s", "--user=eve:hunter2"], variables);
+    const { code, stdout } = await commandOf(target, ["config", "--drain=7s", "--user=eve:hunter2"], variables);
     assert.equal(code, 0);
     const lines = stdout.split("\n");
     for (
@@ -178,7 +173,7 @@ for (const target of programs) {
 
   test(name("explain says which rule and which addresses, and exits with 0 where something may pass"), async () => {
     const ask = (...args: readonly string[]) =>
-      runs(target, ["explain", "--config", file, "--client=192.0.2.7", ...args]);
+      commandOf(target, ["explain", "--config", file, "--client=192.0.2.7", ...args]);
     const port = server.addr.port;
     assert.deepEqual(await ask("--user=ann", "connect", `127.0.0.1:${port}`), {
       code: 0,

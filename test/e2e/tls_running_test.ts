@@ -7,8 +7,9 @@ import { addressText } from "../../src/protocol/address.ts";
 import { Command, Reply } from "../../src/protocol/codes.ts";
 import { type SocketAddr, unixAddr } from "../../src/net/socket.ts";
 import { type Certificates, issue } from "../support/certificates.ts";
+import { commandOf } from "../support/command.ts";
 import { Load } from "../support/load.ts";
-import { type Program, programs, run, targets, threadedTargets, workers } from "../support/program.ts";
+import { type Program, programs, targets, threadedTargets, workers } from "../support/program.ts";
 import { ask, greeting, readReply, request } from "../support/socks.ts";
 import { echoServer, listenTcp, type Tcp } from "../support/tcp.ts";
 import { overTls, tlsTest } from "../support/tls_place.ts";
@@ -100,7 +101,7 @@ for (const target of targets) {
       id = (await sessions()).find(({ client }) => client === `127.0.0.1:${middle.socket.localPort}`)?.id;
       return id !== undefined;
     });
-    assert.equal((await run(target, ["sessions", "end", String(id), ...at])).code, 0);
+    assert.equal((await commandOf(target, ["sessions", "end", String(id), ...at])).code, 0);
     await middle.end();
     for (const client of clients) if (client !== middle) await echoes(client, 5);
     await until("it is gone from the list", async () => (await sessions()).length === 2);
@@ -253,8 +254,8 @@ for (const target of programs) {
       "gate46.toml",
       'listen = ["socks5s://:1080"]\nfrom = ["::/0"]\ntls_cert = "own.cert"\ntls_key = "own.key"\n',
     );
-    assert.match((await run(target, ["check", checked])).stderr, warning);
-    const { code, stdout } = await run(target, ["doctor", ...flags]);
+    assert.match((await commandOf(target, ["check", checked])).stderr, warning);
+    const { code, stdout } = await commandOf(target, ["doctor", ...flags]);
     assert.match(stdout, /^problem +TLS +--tls-cert expired at \S+Z\n +change: a new one, and a reload$/m);
     assert.equal(code, 1);
     place.listener(renewed);
@@ -263,6 +264,6 @@ for (const target of programs) {
     await until("it has reloaded", () => times(gateway, "info reloaded") === 1);
     const left = await daysLeft();
     assert.ok(left > 89 && left <= 90, String(left));
-    assert.doesNotMatch((await run(target, ["check", checked])).stderr, /tls-cert/);
+    assert.doesNotMatch((await commandOf(target, ["check", checked])).stderr, /tls-cert/);
   });
 }

@@ -361,7 +361,7 @@ function naiveName(text: string, folded: string): boolean {
 }
 
 test("A judgement does not take longer with each rule", () => {
-  const plain = Array.from({ length: 10_000 }, (_, i): PlainRule[] => [
+  const plain = Array.from({ length: 2_500 }, (_, i): PlainRule[] => [
     { action: "deny", to: [`10.${i >> 8}.${i & 255}.0/24`] },
     { action: "deny", to: [`2001:db8:${i.toString(16)}::/48`], users: ["ann"] },
     { action: "deny", names: [`.site${i}.example.org`] },
@@ -369,7 +369,7 @@ test("A judgement does not take longer with each rule", () => {
   ]).flat();
   const rules = ruleset(plain);
   const judge = rules.judgeFor({ client: CLIENT4, command: Command.Connect, username: "ann" });
-  const hosts = ["10.39.15.1", "10.200.0.1", "203.0.113.80", "2001:db8:270f::1"].map((host) => ipAddress(host, 443)!);
+  const hosts = ["10.9.195.1", "10.200.0.1", "203.0.113.80", "2001:db8:9c3::1"].map((host) => ipAddress(host, 443)!);
   let denied = 0, eachUs = Infinity; // of the best of some rounds: another program may have had the time of one
   for (let round = 0; round < 5; round++) {
     const before = performance.now();
@@ -379,7 +379,7 @@ test("A judgement does not take longer with each rule", () => {
     eachUs = Math.min(eachUs, (performance.now() - before) / 2);
   }
   assert.equal(denied, 5_000);
-  assert.ok(eachUs < 100, `${eachUs} us`); // 3 us on an idle machine, and some 600 us where each rule is asked
+  assert.ok(eachUs < 75, `${eachUs} us`); // 3 us on an idle machine, and some 150 us where each rule is asked
 });
 
 describe("On random rules and requests", () => {

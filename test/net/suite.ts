@@ -3,7 +3,7 @@ import process from "node:process";
 import { test } from "node:test";
 import type { Listener, Net, Socket, SocketAddr, UdpSocket } from "../../src/net/socket.ts";
 import { hasPython, PythonPeer } from "../support/python.ts";
-import { skipped } from "../support/skipped.ts";
+import { skipped, tooSlow } from "../support/skipped.ts";
 import { within } from "../support/until.ts";
 
 /** How one adapter is put to the contract. */
@@ -19,7 +19,7 @@ export interface Subject {
 }
 
 /** What a test needs beyond the adapter. */
-type Need = "a kernel" | "python" | "a script" | "descriptors" | "namespaces";
+type Need = "a kernel" | "python" | "a script" | "descriptors" | "namespaces" | "time";
 
 const isRoot = process.getuid?.() === 0;
 
@@ -62,6 +62,7 @@ export class Suite {
     if (need === "a script" && !script) return "no script can open it";
     if ((need === "descriptors" || need === "namespaces") && process.platform !== "linux") return "needs Linux";
     if (need === "namespaces" && !isRoot) return "network namespaces need root";
+    if (need === "time") return tooSlow || undefined;
     return undefined;
   }
 }

@@ -35,7 +35,7 @@ function tlsTest(title: string, body: (bench: Bench) => Promise<void>, lacking: 
   test(full, { skip: skipped(full, hasOpenssl ? lacking : "no openssl"), timeout: 30_000 }, async () => {
     const bench = await Bench.open();
     try {
-      await within(title, body(bench), 20_000);
+      await within(title, body(bench), 100_000);
     } finally {
       bench.close();
     }

@@ -7,7 +7,7 @@ import { after, describe, test } from "node:test";
 import type { Bom } from "../../scripts/package/sbom.ts";
 import { allExecutables } from "../support/program.ts";
 import { projectRoot } from "../support/runtime.ts";
-import { skipped } from "../support/skipped.ts";
+import { skipped, slow } from "../support/skipped.ts";
 import { temporaryFolder } from "../support/temporary_folder.ts";
 
 const missing = ["npm", "git", "dpkg-deb"].find((tool) => spawnSync(tool, ["--version"]).status !== 0);
@@ -71,7 +71,8 @@ describe("a dry run of the release", { skip }, () => {
     assert.equal(metadata.component.name, "gate46");
   });
 
-  test("a second run makes the same octets", { timeout: 900_000 }, () => {
+  const again = "a second run makes the same octets";
+  test(again, { skip: slow(`release_test.ts, ${again}`), timeout: 900_000 }, () => {
     const { status, stderr } = release(projectRoot, "two");
     assert.equal(status, 0, stderr);
     assert.equal(readFileSync(join(folder, "two/SHA256SUMS"), "utf8"), read("SHA256SUMS"));

@@ -1,6 +1,6 @@
 import process from "node:process";
 import { main } from "../../src/cli/main.ts";
-import type { Ended } from "./program.ts";
+import { type Ended, executables, shell, type Target } from "./program.ts";
 
 /** Runs a command of the program in this process, one at a time: most of what a start costs is the runtime's. Not for serve, which stays. */
 export async function command(
@@ -25,4 +25,15 @@ export async function command(
       else process.env[name] = value;
     }
   }
+}
+
+/** What a command says that `target` is given: from source it needs no start of its own. */
+export async function commandOf(
+  target: Target,
+  args: readonly string[],
+  variables: Readonly<Record<string, string>> = {},
+): Promise<Ended> {
+  return executables.includes(target)
+    ? await shell([...target.command, ...args], "", variables)
+    : await command(args, variables);
 }

@@ -4,7 +4,7 @@ zmodload zsh/zpty
 zpty terminal zsh -f -i
 tell() { zpty -w terminal "$1"; }
 tell "stty -echo; PROMPT='' PS2=''"
-tell 'autoload -Uz compinit && compinit -u -D; fpath=(. $fpath); autoload -Uz _gate46; compdef _gate46 gate46'
+tell 'autoload -Uz compinit && compinit -u -d $HOME/.zcompdump; fpath=(. $fpath); autoload -Uz _gate46; compdef _gate46 gate46'
 tell 'compadd() {
   if [[ ${@[1,(i)(-|--)]} == *-[OAD]* ]]; then builtin compadd "$@"; return; fi
   local -a hits; builtin compadd -O hits "$@"; (( $#hits )) && printf "offers <%s>\n" $hits; builtin compadd "$@"

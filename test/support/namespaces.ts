@@ -36,6 +36,7 @@ export const address = {
   unrouted: "10.99.9.9",
   /** A neighbour that swallows everything. */
   silent: "10.46.3.77",
+  silent6: "fd46:4::99",
 } as const;
 
 /** Why there can be no such network here, or false. */
@@ -95,13 +96,14 @@ function build(name: (host: Host) => string, folder: string): void {
     }
     within("gw", "link", "set", device, "up");
     within(host, "link", "set", "eth0", "up");
+    if (host === "s6") within("gw", "neigh", "add", address.silent6, "lladdr", "02:46:46:46:46:46", "dev", device);
     if (host === "s4") within("gw", "neigh", "add", address.silent, "lladdr", "02:46:46:46:46:46", "dev", device);
   }
   within("gw", "route", "add", "unreachable", "10.46.9.0/24");
   mkdirSync(folder, { recursive: true });
   writeFileSync(
     `${folder}/hosts`,
-    `127.0.0.1 localhost\n${address.s4} v4.test dual.test\n${address.s6} v6.test\nfd46:4::99 dual.test\n`,
+    `127.0.0.1 localhost\n${address.s4} v4.test dual.test\n${address.s6} v6.test\n${address.silent6} dual.test\n`,
   );
 }
 

@@ -6,7 +6,10 @@ export function skipped(name: string, reason: string | false): string | false {
   return reason;
 }
 
-/** The `skip` of a test that takes longer than people wait for: false where all of them are wanted. */
+/** Why tests that take long do not run now; false where all of them are wanted. */
+export const tooSlow = process.env.GATE46_SLOW !== "1" && "slow: run sh scripts/test.sh --all";
+
+/** The `skip` of a test that takes longer than people wait for. */
 export function slow(name: string): string | false {
-  return skipped(name, process.env.GATE46_SLOW !== "1" && "slow: run sh scripts/test.sh --all");
+  return skipped(name, tooSlow);
 }

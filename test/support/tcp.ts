@@ -101,13 +101,14 @@ export class Tcp {
 export async function listenTcp(
   host: string,
   serve: (connection: Tcp) => void,
+  port = 0,
 ): Promise<{ addr: SocketAddr; close(): void }> {
   const connections = new Set<Socket>();
   const server: Server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     connections.add(socket);
     serve(new Tcp(socket));
   });
-  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, host, resolve));
+  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(port, host, resolve));
   return {
     addr: { host, port: (server.address() as { port: number }).port },
     close() {
@@ -118,8 +119,8 @@ export async function listenTcp(
 }
 
 /** Echoes until the end, then ends too. */
-export function echoServer(host: string): Promise<{ addr: SocketAddr; close(): void }> {
-  return listenTcp(host, ({ socket }) => void socket.pipe(socket));
+export function echoServer(host: string, port = 0): Promise<{ addr: SocketAddr; close(): void }> {
+  return listenTcp(host, ({ socket }) => void socket.pipe(socket), port);
 }
 
 /** Whether nobody listens there. */
@@ -129,7 +130,10 @@ export async function refuses(addr: SocketAddr): Promise<boolean> {
   return client === undefined;
 }
 
-/** For programs that cannot be asked for a port of their choice: none that a system gives to whoever asks for any. */
+/**
+ * For programs that cannot be asked for a port of their choice, and for ports that are left and taken again: none that a system
+ * gives to whoever asks for any.
+ */
 export async function unusedPort(host: string): Promise<number> {
   for (;;) {
     const port = randomInt(10_000, 32_000);

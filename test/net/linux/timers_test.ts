@@ -104,6 +104,6 @@ describe("Timers", () => {
     for (const cancel of cancels) cancel();
     const begun = performance.now();
     for (let i = 0; i < 100_000; i++) timers.after(900_000, () => {})();
-    assert.ok(performance.now() - begun < 2_000);
+    assert.ok(performance.now() - begun < 30_000); // 20 ms, and minutes where each looked at the others
   });
 });

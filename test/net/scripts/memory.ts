@@ -55,20 +55,39 @@ async function udpFlood(net: Net, size: number, count: number): Promise<() => Pr
   };
 }
 
+async function idle(net: Net, count: number): Promise<() => Promise<void>> {
+  await relayed(net);
+  return async () => {
+    for (let i = 0; i < count; i++) {
+      const [client, server] = await relayed(net);
+      await client.write(Uint8Array.of(1)); // as one that has been used
+      await server.read();
+      await server.write(Uint8Array.of(1));
+      await client.read();
+    }
+  };
+}
+
+async function rounds(net: Net, first: number, then: number): Promise<() => Promise<void>> {
+  const round = async (count: number) => {
+    for (let i = 0; i < count; i++) {
+      const [client, server] = await relayed(net);
+      await client.write(new Uint8Array(1_000));
+      await server.read();
+      if (i % 8 === 0) server.close();
+      else server.reset(); // leaves no port in TIME_WAIT
+      await client.read().catch(() => {});
+      client.close();
+    }
+  };
+  await round(first);
+  return () => round(then);
+}
+
 /** Each makes ready, and returns what is measured. */
 const scenarios: Readonly<Record<string, (net: Net) => Promise<() => Promise<void>>>> = {
-  async idleRelays(net) {
-    await relayed(net);
-    return async () => {
-      for (let i = 0; i < 1_000; i++) {
-        const [client, server] = await relayed(net);
-        await client.write(Uint8Array.of(1)); // as one that has been used
-        await server.read();
-        await server.write(Uint8Array.of(1));
-        await client.read();
-      }
-    };
-  },
+  idleRelays: (net) => idle(net, 200),
+  manyIdleRelays: (net) => idle(net, 1_000),
   async slowReader(net) {
     const [client] = await pair(net);
     return () => fill(client);
@@ -84,21 +103,8 @@ const scenarios: Readonly<Record<string, (net: Net) => Promise<() => Promise<voi
   floodOfEmpty: (net) => udpFlood(net, 0, 200_000),
   floodOfSmall: (net) => udpFlood(net, 16, 200_000),
   floodOfLarge: (net) => udpFlood(net, 60_000, 3_000),
-  async connections(net) {
-    const rounds = async (count: number) => {
-      for (let i = 0; i < count; i++) {
-        const [client, server] = await relayed(net);
-        await client.write(new Uint8Array(1_000));
-        await server.read();
-        if (i % 8 === 0) server.close();
-        else server.reset(); // leaves no port in TIME_WAIT
-        await client.read().catch(() => {});
-        client.close();
-      }
-    };
-    await rounds(400);
-    return () => rounds(1_200);
-  },
+  connections: (net) => rounds(net, 100, 200),
+  manyConnections: (net) => rounds(net, 400, 1_200),
 };
 
 const [module, open, scenario] = process.argv.slice(2) as [string, string, string];
