@@ -195,7 +195,10 @@ export class Session {
   async #attended<T>(wait: () => Promise<T>, staysOpen = false): Promise<T> {
     const stop = this.#client.onLeft((how) => {
       const mayWait = how === "half-close" || (how === "end" && this.#wire.hasMore);
-      if (staysOpen || !mayWait) this.cut("client-left");
+      if (mayWait && !staysOpen) return;
+      // Closed with something unread, the connection would be reset.
+      if (how === "half-close") this.#client.read().catch(() => {});
+      this.cut("client-left");
     });
     try {
       return await wait();

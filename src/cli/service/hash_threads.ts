@@ -37,14 +37,11 @@ class HashThread {
   readonly #worker = new Worker(code, { eval: true });
   #resting: ReturnType<typeof setTimeout> | undefined;
 
-  constructor() {
-    this.#worker.unref();
-  }
-
   /** Rejects where the thread cannot run; it is over then. */
   derive(password: Uint8Array, expected: PasswordHash): Promise<Uint8Array> {
     clearTimeout(this.#resting);
     const worker = this.#worker;
+    worker.ref();
     const { salt, hash } = expected;
     return new Promise((resolve, reject) => {
       const settle = (error: unknown, key?: Uint8Array) => {
@@ -61,6 +58,7 @@ class HashThread {
 
   /** Ends it after so long, unless it is wanted before. */
   restFor(ms: number, ended: () => void): void {
+    this.#worker.unref(); // the program may end
     this.#resting = setTimeout(() => {
       ended();
       void this.#worker.terminate();
