@@ -7,11 +7,14 @@ import type { Outcome } from "./answer.ts";
 import type { Question } from "./message.ts";
 import type { Servers } from "./servers.ts";
 
-/** Names that are asked for at one time, each by a question or two; and those that wait for their turn. */
-const AT_ONCE = { all: 256, client: 128, user: 128 }, WAITING = { all: 8_192, client: 4_096, user: 4_096 };
+/**
+ * Names that are asked for at one time, each by two questions with a descriptor each, of which there may be 1,024 for all
+ * threads; and names that wait for their turn.
+ */
+const AT_ONCE = { all: 192, client: 96, user: 96 }, WAITING = { all: 8_192, client: 4_096, user: 4_096 };
 
 /** The same for names that take longer than a turn. None waits to be one of them. */
-const SLOW = { all: 128, client: 64, user: 64 }, NONE = { all: 0, client: 0, user: 0 };
+const SLOW = { all: 64, client: 32, user: 32 }, NONE = { all: 0, client: 0, user: 0 };
 
 /** A turn lasts so much longer than a server's head start: the next is given the time to answer (ms). */
 const NEXT_SERVER_MS = 500;

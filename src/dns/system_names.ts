@@ -44,6 +44,9 @@ interface Way {
   readonly conf: ResolvConf;
   readonly services: NameServices;
   readonly dns: DnsResolver;
+  /** This machine's name, and the domains that names are looked for in: where none is said, that of the machine. */
+  readonly hostname: string;
+  readonly search: readonly string[];
 }
 
 /** Where systemd-resolved serves DNS itself. */
@@ -112,7 +115,7 @@ export class SystemNames implements Resolver {
     if (this.#isOfSystem(key, way)) return await ask(system, name);
     let failure: unknown;
     const giveUpAt = clock.now() + usualServersManner.totalMs;
-    for (const candidate of candidates(key, name.endsWith("."), way.conf.ndots, this.#search(way))) {
+    for (const candidate of candidates(key, name.endsWith("."), way.conf.ndots, way.search)) {
       try {
         return await ask(way.dns, candidate);
       } catch (error) {
@@ -125,16 +128,9 @@ export class SystemNames implements Resolver {
     throw failure ?? new NetError("no-such-name", `Cannot resolve '${name}': no such name`);
   }
 
-  #isOfSystem(key: string, { services: { multicast, machines } }: Way): boolean {
+  #isOfSystem(key: string, { services: { multicast, machines }, hostname }: Way): boolean {
     if (multicast && isIn(key, "local")) return true;
-    return machines && (!key.includes(".") || key === fold(this.#options.files.hostname()));
-  }
-
-  /** Where nothing is said, the domain of this machine. */
-  #search({ conf: { search } }: Way): readonly string[] {
-    if (search.length > 0) return search;
-    const [, domain] = /^[^.]+\.(.+)$/.exec(fold(this.#options.files.hostname())) ?? [];
-    return domain === undefined ? [] : [domain];
+    return machines && (!key.includes(".") || key === hostname);
   }
 
   /** By the files as they are; undefined where only the system can be right. */
@@ -143,7 +139,10 @@ export class SystemNames implements Resolver {
     if (!services || this.#ordersItself() || !conf.servers || conf.servers.length === 0) return undefined;
     if (services.resolved && !conf.servers.every(({ host }) => stubs.includes(host))) return undefined;
     if (this.#way?.conf !== conf || this.#way.services !== services) {
-      this.#way = { conf, services, dns: this.#dns(conf) }; // what the former was asked ends by itself
+      const hostname = fold(this.#options.files.hostname());
+      const [, domain] = /^[^.]+\.(.+)$/.exec(hostname) ?? [];
+      const search = conf.search.length > 0 || domain === undefined ? conf.search : [domain];
+      this.#way = { conf, services, dns: this.#dns(conf), hostname, search }; // what the former was asked ends by itself
     }
     return this.#way;
   }

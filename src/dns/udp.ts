@@ -70,6 +70,7 @@ export function udpTransport(
     } finally {
       cancelAgain();
       release();
+      void socket.receive(); // gives back what was lent: another question is spared 2 MiB
       socket.close();
     }
   };

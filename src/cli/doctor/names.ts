@@ -1,4 +1,5 @@
 import type { Config } from "../../config/config.ts";
+import { parseNameServices } from "../../dns/name_services.ts";
 import { parseIp } from "../../protocol/address.ts";
 import { discoverPrefix, WELL_KNOWN_NAME } from "../../protocol/nat64.ts";
 import { type Finding, findings } from "./finding.ts";
@@ -10,7 +11,7 @@ const SLOW_MS = 500;
 /** Who resolves names, whether they answer, and what they say of NAT64. */
 export async function checkNames(host: HostView, config: Config): Promise<readonly Finding[]> {
   const [answer, servers] = await Promise.all([host.resolve(WELL_KNOWN_NAME), checkServers(host)]);
-  const who = host.servers.length > 0 ? servers : [checkSystem(host, answer)];
+  const who = host.servers.length > 0 ? servers : [checkSystem(host, answer), ...checkServices(host)];
   return [...who, ...answer.failure === undefined ? checkNat64(host, config, answer) : []];
 }
 
@@ -47,6 +48,15 @@ function checkSystem(host: HostView, { ms, failure }: NameAnswer): Finding {
     return note(`${who} answers, but in ${ms.toFixed(0)} ms`, "one that is nearer, or --dns with its cache");
   }
   return ok(`${who} answers in ${ms.toFixed(0)} ms`);
+}
+
+/** Whether names are asked for in turns that getaddrinfo knows nothing of. */
+function checkServices(host: HostView): readonly Finding[] {
+  if (host.platform !== "linux" || parseNameServices(host.read("/etc/nsswitch.conf") ?? "")) return [];
+  const { note } = findings("DNS");
+  const says =
+    "nsswitch.conf has for hosts what only getaddrinfo knows, whose threads names can hold that nobody answers for";
+  return [note(says, "'hosts: files dns' there, or --dns")];
 }
 
 function checkNat64(host: HostView, config: Config, { hosts }: NameAnswer): readonly Finding[] {

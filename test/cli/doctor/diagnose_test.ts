@@ -155,6 +155,12 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "a nameserver in /etc/resolv.conf, or --dns",
   ],
   [
+    "names that only getaddrinfo knows",
+    { host: { files: { "/etc/nsswitch.conf": "hosts: files ldap dns\n" } } },
+    "note DNS: nsswitch.conf has for hosts what only getaddrinfo knows, whose threads names can hold that nobody " +
+    "answers for -> 'hosts: files dns' there, or --dns",
+  ],
+  [
     "a slow resolver",
     { host: { resolve: () => Promise.resolve({ ms: 900, hosts: [] }) } },
     "note DNS: the system's resolver (192.0.2.53) answers, but in 900 ms -> one that is nearer, or --dns with its cache",
