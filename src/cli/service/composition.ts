@@ -3,6 +3,7 @@ import type { Emit } from "../../events.ts";
 import type { GatewayContext } from "../../gateway/gateway.ts";
 import type { Counters } from "../../gateway/limits/counters.ts";
 import type { Authenticator } from "../../gateway/methods.ts";
+import type { PackedRules } from "../../gateway/rules/packed_rules.ts";
 import { Ruleset } from "../../gateway/ruleset.ts";
 import { Upstreams } from "../../gateway/upstreams/upstreams.ts";
 import type { Clock } from "../../net/clock.ts";
@@ -14,6 +15,8 @@ import type { Naming } from "./names.ts";
 export interface Parts {
   readonly net: Net;
   readonly clock: Clock;
+  /** Those of the configuration. */
+  readonly rules: PackedRules;
   readonly naming: Pick<Naming, "resolver" | "nat64">;
   readonly authenticator: Authenticator | undefined;
   readonly tls: Tls;
@@ -24,8 +27,8 @@ export interface Parts {
 }
 
 /** What a configuration means to a gateway. */
-export function gatewayContext(config: Config, { ownListeners, naming, ...parts }: Parts): GatewayContext {
-  const { rules, allow, family, upstreams, probeInterval: intervalMs, probeTimeout: timeoutMs } = config;
+export function gatewayContext(config: Config, { ownListeners, naming, rules, ...parts }: Parts): GatewayContext {
+  const { allow, family, upstreams, probeInterval: intervalMs, probeTimeout: timeoutMs } = config;
   const { resolver, nat64 } = naming;
   const own = { ownListeners, localAddrs: () => parts.net.localAddrs() };
   void nat64?.discover();
@@ -39,7 +42,7 @@ export function gatewayContext(config: Config, { ownListeners, naming, ...parts 
       ...parts,
       outgoing: config.gateway.outgoing,
       resolver,
-      rules,
+      rules: rules.index.shapes,
       upstreams,
       probes: { intervalMs, timeoutMs },
     }),

@@ -10,6 +10,7 @@ import { systemClock } from "../../net/clock.ts";
 import { openNet } from "../../net/mod.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { Departures } from "../../net/tls_socket.ts";
+import { packRules } from "../../gateway/rules/packed_rules.ts";
 import { gatewayContext } from "./composition.ts";
 import { listenAs } from "./listening.ts";
 import { checkOutgoing } from "./outgoing.ts";
@@ -57,9 +58,19 @@ export async function startLocalService(
     const tls = tlsBy(source.open, systemClock, departures);
     const authenticator = users.size > 0 ? new Users(users) : undefined;
     const ownListeners = () => [...gateway.addrs, ...otherListeners()];
+    const rules = packRules(config.rules);
     return {
       naming,
-      context: gatewayContext(config, { net, clock: systemClock, naming, authenticator, tls, ownListeners, emit }),
+      context: gatewayContext(config, {
+        net,
+        clock: systemClock,
+        rules,
+        naming,
+        authenticator,
+        tls,
+        ownListeners,
+        emit,
+      }),
       close: () => {
         naming.close();
         source.close();

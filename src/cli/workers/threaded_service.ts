@@ -1,4 +1,6 @@
 import { availableParallelism } from "node:os";
+import { textWithoutRules } from "../files/config_file.ts";
+import { packRules } from "../../gateway/rules/packed_rules.ts";
 import { systemResolver } from "../../dns/system.ts";
 import type { Emit } from "../../events.ts";
 import { offeredMethods } from "../../gateway/methods.ts";
@@ -39,7 +41,7 @@ export async function startThreadedService(
     use: (provision: Provision) => Promise<void>,
     shared = false,
   ) => {
-    const { config, text, users, tls } = wanted;
+    const { config, users, tls } = wanted;
     await checkOutgoing(net, config.gateway);
     const naming = openNaming(config, { net, clock: systemClock, dnsCa: tls.dnsCa, system: systemResolver() });
     const authenticator = users.size > 0 ? new Users(users) : undefined;
@@ -52,7 +54,13 @@ export async function startThreadedService(
       source = await openTlsSource(tls);
       claim = await ports.claim(config, shared);
       await use({
-        setup: { config: text, listen: claim.listen, otherListeners, countedUsers: countedUsers(wanted) },
+        setup: {
+          config: textWithoutRules(wanted),
+          rules: packRules(config.rules),
+          listen: claim.listen,
+          otherListeners,
+          countedUsers: countedUsers(wanted),
+        },
         naming: { ...naming, close },
         source,
         authenticator,

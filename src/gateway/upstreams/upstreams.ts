@@ -19,7 +19,7 @@ import { namedUpstream, type Upstream } from "./upstream.ts";
 export interface UpstreamsOptions extends OwnAddrs, Omit<ChainDialler, "checkHop"> {
   /** Those that rules call by their names. */
   readonly upstreams: readonly Upstream[];
-  readonly rules: readonly Rule[];
+  readonly rules: readonly Pick<Rule, "via">[];
   readonly probes: ProbeTimes;
   readonly emit: Emit;
 }

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { packRules } from "../../../src/gateway/rules/packed_rules.ts";
 import { isDeepStrictEqual } from "node:util";
 import { exposition, formats } from "../../../src/admin/aggregate.ts";
 import type { SessionView } from "../../../src/admin/status.ts";
@@ -37,6 +38,7 @@ function provision(
   return {
     setup: {
       config: { environment: {}, flags: { allow: ["127.0.0.1"], logLevel: "error", ...flags }, secrets: {} },
+      rules: packRules([]),
       listen: [{ addr, descriptor, tls: false }],
       otherListeners: [],
     },
