@@ -20,6 +20,8 @@ export interface FileContent extends Source {
   /** Upstreams and rules as they are written, for who prints them. */
   readonly plainUpstreams: readonly unknown[];
   readonly plainRules: readonly unknown[];
+  /** All of it as it is written. */
+  readonly table: TomlTable;
 }
 
 /**
@@ -27,7 +29,17 @@ export interface FileContent extends Source {
  * wrong is in `problems`; throws ConfigError where it is no TOML at all.
  */
 export function readFile(toml: string, file: string, resolve: (path: string) => string): FileContent {
-  const table = withPaths(parseToml(toml.replace(/^\ufeff/, ""), file), resolve);
+  return readTable(parseToml(toml.replace(/^\ufeff/, ""), file), toml, file, resolve);
+}
+
+/** The same where the table that `toml` means is there already. */
+export function readTable(
+  parsed: TomlTable,
+  toml: string,
+  file: string,
+  resolve: (path: string) => string,
+): FileContent {
+  const table = withPaths(parsed, resolve);
   let lines: ReturnType<typeof tomlLines> | undefined;
   const lineOf = (path: Path) => (lines ??= tomlLines(toml))(path) ?? 1;
   const place = (path: Path) => `${file} line ${lineOf(path)}`;
@@ -55,6 +67,7 @@ export function readFile(toml: string, file: string, resolve: (path: string) => 
     rules: (rules ?? []).map(ruleOf),
     plainUpstreams: listOf(table.upstreams),
     plainRules: listOf(table.rules),
+    table,
   };
 }
 

@@ -8,13 +8,14 @@ import { Refusal } from "./refusal.ts";
 import { closedKind } from "../protocol/closed_addresses.ts";
 import { isOwnListener, type OwnAddrs } from "./rules/own_listeners.ts";
 import { foldName } from "./rules/name_pattern.ts";
-import type { Asker, FamilyChoice, Rule, Verdict } from "./rules/rule.ts";
 import { Openings } from "./rules/openings.ts";
+import { type PackedRules, packRules, ruleName } from "./rules/packed_rules.ts";
+import type { Asker, FamilyChoice, Rule, Verdict } from "./rules/rule.ts";
 import { type Party, RuleIndex } from "./rules/rule_index.ts";
 
 export interface RulesetOptions extends OwnAddrs {
   /** In their order; behind the last stand the built-in ones. */
-  readonly rules?: readonly Rule[];
+  readonly rules?: readonly Rule[] | PackedRules;
   /** Destinations open in spite of the defaults. */
   readonly allow: readonly Prefix[];
   /** The IPv4 octets that an IPv6 address means behind a prefix of this network's NAT64. */
@@ -29,7 +30,7 @@ export interface RulesetOptions extends OwnAddrs {
  */
 export class Ruleset {
   readonly #options: RulesetOptions;
-  readonly #rules: readonly Rule[];
+  readonly #names: SharedArrayBuffer;
   readonly #index: RuleIndex;
   readonly #openByAddress: Openings;
   readonly #openByDestination: Openings;
@@ -37,14 +38,15 @@ export class Ruleset {
   readonly #open: Verdict;
   readonly #allowed: Verdict;
   /** Of each rule that has fitted, made once. */
-  readonly #verdicts = new Map<Rule, Verdict>();
+  readonly #verdicts = new Map<number, Verdict>();
 
   constructor(options: RulesetOptions) {
     this.#options = options;
-    this.#rules = options.rules ?? [];
-    this.#index = new RuleIndex(this.#rules);
-    this.#openByAddress = new Openings(this.#rules, "addresses");
-    this.#openByDestination = new Openings(this.#rules, "destination");
+    const rules = options.rules && "index" in options.rules ? options.rules : packRules(options.rules ?? []);
+    this.#names = rules.names;
+    this.#index = new RuleIndex(rules.index);
+    this.#openByAddress = new Openings(rules.byAddress);
+    this.#openByDestination = new Openings(rules.byDestination);
     this.#allow = new PrefixMap(options.allow.map((prefix) => [prefix, true]));
     this.#open = { allowed: true, rule: "open by default", family: options.family };
     this.#allowed = { allowed: true, rule: "--allow", family: options.family };
@@ -52,7 +54,7 @@ export class Ruleset {
 
   /** Whether a person wrote any. */
   get hasRules(): boolean {
-    return this.#rules.length > 0;
+    return this.#index.count > 0;
   }
 
   /** The ruleset as one client meets it. */
@@ -72,13 +74,11 @@ export class Ruleset {
     const name = host === undefined ? undefined : foldName(host);
     const question = { party, name, port, octets: undefined, relay: undefined, opens: undefined };
     const number = this.#index.firstNumber(question);
-    const rule = this.#rules[number];
-    if (!rule) return undefined;
-    if (rule.action === "allow") {
-      return rule.via && !(name && isLocalhost(name)) ? this.#verdict(rule) : undefined;
-    }
+    if (number === Infinity) return undefined;
+    const { action, via } = this.#index.shape(number);
+    if (action === "allow") return via && !(name && isLocalhost(name)) ? this.#verdict(number) : undefined;
     const openings = name === undefined ? this.#openByDestination : this.#openByAddress;
-    return openings.firstNumber(question) < number ? undefined : this.#verdict(rule);
+    return openings.firstNumber(question) < number ? undefined : this.#verdict(number);
   }
 
   /** Judges `octets`, which `asked` is or carries. */
@@ -87,9 +87,6 @@ export class Ruleset {
     const four = octets.length === 4;
     const kind = closedKind(octets);
     const own = isOwnListener(this.#options, four === host.includes(":") ? octetsAddress(octets, port) : asked);
-    // Opening all of 127.0.0.0/8 is not meant to open the admin endpoint.
-    const opensOwn = (prefixes: readonly Prefix[]) =>
-      prefixes.some((prefix) => prefix.single && prefix.contains(octets));
     if (this.hasRules) {
       const number = this.#index.firstNumber({
         party,
@@ -97,21 +94,23 @@ export class Ruleset {
         port,
         octets,
         relay: relayType(party.client, { host: four ? "" : ":" }),
-        opens: own || kind ? ({ to }) => to !== undefined && (!own || opensOwn(to)) : undefined,
+        opens: own ? "alone" : kind ? "to" : undefined, // to open all of 127.0.0.0/8 is not to open the admin endpoint
       });
-      if (number < Infinity) return this.#verdict(this.#rules[number]!);
+      if (number < Infinity) return this.#verdict(number);
     }
     const opened = this.#allow.find(octets) !== undefined;
-    if (opened && (!own || opensOwn(this.#options.allow))) return this.#allowed;
+    const alone = () => this.#options.allow.some((prefix) => prefix.single && prefix.contains(octets));
+    if (opened && (!own || alone())) return this.#allowed;
     if (own) return { allowed: false, rule: `own listener ${addressText(asked)}` };
     return kind && !opened ? { allowed: false, rule: `${kind} destination ${host}` } : this.#open;
   }
 
-  #verdict(rule: Rule): Verdict {
-    let verdict = this.#verdicts.get(rule);
+  #verdict(number: number): Verdict {
+    let verdict = this.#verdicts.get(number);
     if (!verdict) {
-      const { name, action, family = this.#options.family, via } = rule;
-      this.#verdicts.set(rule, verdict = { allowed: action === "allow", rule: name, family, via });
+      const { action, family = this.#options.family, via } = this.#index.shape(number);
+      const rule = ruleName(this.#names, this.#index.count, number);
+      this.#verdicts.set(number, verdict = { allowed: action === "allow", rule, family, via });
     }
     return verdict;
   }

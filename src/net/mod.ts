@@ -28,6 +28,11 @@ export async function openKernel(): Promise<Libc | undefined> {
   return await openLibc();
 }
 
+/** What collects all that this thread does not need any more, now. */
+export async function memoryCollector(): Promise<() => void> {
+  return (onBun() ? await import("./bun_memory.ts") : await import("./deno_memory.ts")).collect;
+}
+
 /** Gives this thread to `engine`, for good. */
 export async function giveThreadTo(engine: Engine): Promise<void> {
   const { microtaskDrain } = onBun()

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { relayType } from "../../src/events.ts";
-import { NameMap } from "../../src/gateway/rules/name_map.ts";
 import { foldName, parseNamePattern } from "../../src/gateway/rules/name_pattern.ts";
 import { Ruleset } from "../../src/gateway/ruleset.ts";
 import type { Asker, Rule } from "../../src/gateway/rules/rule.ts";
@@ -441,15 +440,5 @@ describe("On random rules and requests", () => {
       }),
       { numRuns: 1_000 },
     );
-  });
-
-  test("NameMap finds what asking each pattern finds", () => {
-    fc.assert(fc.property(fc.array(pattern), name, (texts, asked) => {
-      const map = new NameMap(texts.map((text, i) => [parseNamePattern(text)!, i]));
-      const found: number[] = [];
-      map.find(asked, (i) => found.push(i));
-      const wanted = texts.flatMap((text, i) => naiveName(text, asked) ? [i] : []);
-      assert.deepEqual(found.sort((a, b) => a - b), wanted);
-    }));
   });
 });

@@ -20,6 +20,8 @@ export interface ConfigText {
 export interface TomlText {
   readonly path: string;
   readonly toml: string;
+  /** What it means, where that is known already. */
+  readonly table?: FileContent["table"];
 }
 
 export interface LoadedConfig extends ReadConfig {
@@ -41,6 +43,18 @@ export async function loadConfigFile(path: string, readPassword?: ReadPassword):
 /** The configuration that `text` holds; nothing is read from anywhere else. Rejects with ConfigError. */
 export async function parseConfigText(text: ConfigText): Promise<LoadedConfig> {
   return await parse(text, (path) => text.secrets[path]!);
+}
+
+/** For a thread that is given the rules themselves: of those in the file only the upstreams are left, which other options speak of. */
+export function textWithoutRules({ text, file }: Pick<LoadedConfig, "text" | "file">): ConfigText {
+  if (!file) return text;
+  const vias = new Map<string, unknown>();
+  for (const rule of file.plainRules as readonly { readonly via?: unknown }[]) {
+    if (rule.via !== undefined) vias.set(JSON.stringify(rule.via), rule.via);
+  }
+  const rules = Array.from(vias.values(), (via) => ({ action: "allow", via }));
+  const table = { ...file.table, rules } as FileContent["table"];
+  return { ...text, file: { path: text.file!.path, toml: "", table } };
 }
 
 async function load(
@@ -77,7 +91,8 @@ async function parse(text: ConfigText, readPassword?: ReadPassword): Promise<Loa
   return { ...read, config: readPassword ? withUpstreamPasswords(read.config, readPassword) : read.config, file, text };
 }
 
-async function parseToml({ path, toml }: TomlText): Promise<FileContent> {
-  const { readFile } = await import("../../config/file.ts"); // its libraries are loaded only where there is a file
-  return readFile(toml, path, (relative) => resolve(dirname(path), relative));
+async function parseToml({ path, toml, table }: TomlText): Promise<FileContent> {
+  const { readFile, readTable } = await import("../../config/file.ts"); // its libraries are loaded only where there is a file
+  const fromHere = (relative: string) => resolve(dirname(path), relative);
+  return table ? readTable(table, toml, path, fromHere) : readFile(toml, path, fromHere);
 }

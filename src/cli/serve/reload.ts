@@ -5,6 +5,7 @@ import { fileKey, type OptionKey, optionKeys, optionOf } from "../../config/opti
 import type { Emit } from "../../events.ts";
 import type { PasswordHash } from "../../gateway/password_hash.ts";
 import { NetError } from "../../net/error.ts";
+import { memoryCollector } from "../../net/mod.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { addressText } from "../../protocol/address.ts";
 import type { LoadedConfig } from "../files/config_file.ts";
@@ -13,6 +14,9 @@ import { readNamedFiles } from "../files/named_files.ts";
 import { log } from "../log/log.ts";
 import { warnings } from "../files/warnings.ts";
 import type { Systemd } from "../systemd/systemd.ts";
+
+/** What is read of a file of so much (letters) is worth looking for. */
+const MUCH = 256 << 10;
 
 /** What the program goes by: the configuration, and who may move it by the admin endpoint. A reload changes both at once. */
 export interface Holding {
@@ -91,6 +95,7 @@ export class Reload {
     } finally {
       if (!this.#ending) this.#systemd.ready();
     }
+    await collectAfter(this.#holds.loaded);
     warnOf(this.#holds);
     const after = this.#service.addrs;
     this.#emit({ type: "reloaded", opened: without(after, before), closed: without(before, after) });
@@ -101,6 +106,11 @@ export class Reload {
     this.#emit({ type: "reload-refused", problems });
     return problems;
   }
+}
+
+/** A runtime thinks of what it took to read a large file when it likes, and that is a multiple of it. */
+export async function collectAfter({ text: { file } }: LoadedConfig): Promise<void> {
+  if (file && file.toml.length >= MUCH) (await memoryCollector())();
 }
 
 /** Has the log say what is good enough, but should be otherwise. */

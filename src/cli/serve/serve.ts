@@ -15,7 +15,7 @@ import { HostWatch } from "./host_watch.ts";
 import type { LoadedConfig } from "../files/config_file.ts";
 import { startLocalService } from "../service/local_service.ts";
 import { log, seconds, startLog, stopLog } from "../log/log.ts";
-import { type Holding, Reload, warnOf } from "./reload.ts";
+import { collectAfter, type Holding, Reload, warnOf } from "./reload.ts";
 import { Running } from "./running.ts";
 import { stopSignals } from "./stop_signals.ts";
 import { checkSocketOptions, refuseSocketOptions } from "../service/socket_options.ts";
@@ -82,6 +82,7 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
     takeOverFrom(takeOver);
     void whenFree(async () => admin ??= await openAdmin(), () => running.stopped);
   }
+  void collectAfter(loaded);
   await running.stopping;
   unwatch();
   const { drainMs, drainDelayMs } = reload.config;

@@ -4,6 +4,7 @@ import type { GatewayContext } from "../../gateway/gateway.ts";
 import type { Counters } from "../../gateway/limits/counters.ts";
 import type { Authenticator } from "../../gateway/methods.ts";
 import type { PathMemory } from "../../gateway/path_memory.ts";
+import type { PackedRules } from "../../gateway/rules/packed_rules.ts";
 import { Ruleset } from "../../gateway/ruleset.ts";
 import type { ProbeTurns } from "../../gateway/upstreams/probe_turns.ts";
 import { Upstreams } from "../../gateway/upstreams/upstreams.ts";
@@ -16,6 +17,8 @@ import type { Naming } from "./names.ts";
 export interface Parts {
   readonly net: Net;
   readonly clock: Clock;
+  /** Those of the configuration. */
+  readonly rules: PackedRules;
   readonly naming: Pick<Naming, "resolver" | "nat64">;
   readonly authenticator: Authenticator | undefined;
   readonly tls: Tls;
@@ -28,8 +31,8 @@ export interface Parts {
 }
 
 /** What a configuration means to a gateway. */
-export function gatewayContext(config: Config, { ownListeners, naming, ...parts }: Parts): GatewayContext {
-  const { rules, allow, family, upstreams, probeInterval: intervalMs, probeTimeout: timeoutMs } = config;
+export function gatewayContext(config: Config, { ownListeners, naming, rules, ...parts }: Parts): GatewayContext {
+  const { allow, family, upstreams, probeInterval: intervalMs, probeTimeout: timeoutMs } = config;
   const { resolver, nat64 } = naming;
   const own = { ownListeners, localAddrs: () => parts.net.localAddrs() };
   void nat64?.discover();
@@ -43,7 +46,7 @@ export function gatewayContext(config: Config, { ownListeners, naming, ...parts 
       ...parts,
       outgoing: config.gateway.outgoing,
       resolver,
-      rules,
+      rules: rules.index.shapes,
       upstreams,
       probes: { intervalMs, timeoutMs },
     }),

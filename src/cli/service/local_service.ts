@@ -12,6 +12,7 @@ import { type Clock, systemClock } from "../../net/clock.ts";
 import { openNet } from "../../net/mod.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { Departures } from "../../net/tls_socket.ts";
+import { packRules } from "../../gateway/rules/packed_rules.ts";
 import { gatewayContext } from "./composition.ts";
 import { hashThreads } from "./hash_threads.ts";
 import { listenAs } from "./listening.ts";
@@ -62,9 +63,19 @@ export async function startLocalService(
     const tls = tlsBy(source.open, systemClock, departures);
     const authenticator = users.size > 0 ? new Users(users, { settings: config.gateway, logins }) : undefined;
     const ownListeners = () => [...gateway.addrs, ...otherListeners()];
+    const rules = packRules(config.rules);
     return {
       naming,
-      context: gatewayContext(config, { net, clock: systemClock, naming, authenticator, tls, ownListeners, emit }),
+      context: gatewayContext(config, {
+        net,
+        clock: systemClock,
+        rules,
+        naming,
+        authenticator,
+        tls,
+        ownListeners,
+        emit,
+      }),
       close: () => {
         naming.close();
         source.close();

@@ -1,19 +1,15 @@
 import type { Snapshot } from "../../admin/collected.ts";
 import type { Vitals } from "../../admin/readiness.ts";
 import type { Activity, Unwanted, WantedSessions } from "../../admin/status.ts";
-import type { Config } from "../../config/config.ts";
 import type { Transport } from "../../dns/transport.ts";
 import type { PasswordHash } from "../../gateway/password_hash.ts";
 import type { SocketAddr } from "../../net/socket.ts";
-import type { ConfigText } from "../files/config_file.ts";
+import type { LoadedConfig } from "../files/config_file.ts";
 import type { TlsFiles } from "../files/tls_files.ts";
 import type { UpstreamStates } from "./upstream_states.ts";
 
 /** What a service is to do. */
-export interface Wanted {
-  readonly config: Config;
-  /** What `config` was made of. */
-  readonly text: ConfigText;
+export interface Wanted extends Pick<LoadedConfig, "config" | "text" | "file"> {
   readonly users: ReadonlyMap<string, PasswordHash>;
   readonly tls: TlsFiles;
 }

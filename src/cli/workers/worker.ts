@@ -20,7 +20,7 @@ import { DescriptorOwners } from "../../net/linux/descriptor_owners.ts";
 import { Engine } from "../../net/linux/engine.ts";
 import { linuxNet } from "../../net/linux/net.ts";
 import { addressText } from "../../protocol/address.ts";
-import { giveThreadTo, openKernel } from "../../net/mod.ts";
+import { giveThreadTo, memoryCollector, openKernel } from "../../net/mod.ts";
 import { Departures } from "../../net/tls_socket.ts";
 import { gatewayContext } from "../service/composition.ts";
 import { parseConfigText } from "../files/config_file.ts";
@@ -45,6 +45,12 @@ import {
 
 /** What a worker asks, but for the configuration that it is about. */
 type Asking = Question extends infer Q ? Q extends unknown ? Omit<Q, "generation"> : never : never;
+
+/**
+ * Rules of so many octets are looked for when they are not needed any more, so long (ms) after: a thread with little to do
+ * would keep them for itself, and so for all.
+ */
+const LARGE = 256 << 10, COLLECT_MS = 100;
 
 /** Runs a gateway on the Linux engine in this thread, which from then on waits in the kernel only. */
 export async function startWorker({ port, number, setup, successors, ...start }: WorkerStart): Promise<void> {
@@ -99,7 +105,8 @@ export async function startWorker({ port, number, setup, successors, ...start }:
   const net = linuxNet(engine);
   const departures = new Departures();
   let lastTls = 0;
-  const compose = ({ generation, asksForPasswords, otherListeners, countedUsers, probes }: Setup, config: Config) => {
+  const compose = (setup: Setup, config: Config) => {
+    const { generation, rules, asksForPasswords, otherListeners, countedUsers, probes } = setup;
     metrics.nameUsers(countedUsers);
     const asking = (question: Asking, memory?: ArrayBuffer[], cut?: Cut) =>
       exchange.ask({ ...question, generation }, memory, cut);
@@ -118,10 +125,12 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     );
     return {
       generation,
+      large: rules.index.table.byteLength >= LARGE,
       naming,
       context: gatewayContext(config, {
         net,
         clock,
+        rules,
         naming,
         authenticator: asksForPasswords ? users : undefined,
         tls: tlsBy(remoteTls(asking, () => ++lastTls), clock, departures),
@@ -133,6 +142,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
       }),
     };
   };
+  let collect = () => {};
   let current = compose(setup, config);
   const gateway: Gateway = new Gateway(current.context, () => Number(Atomics.add(sessions, 0, 1n)) + 1);
   const reload = async (setup: Setup) => {
@@ -149,6 +159,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     opening.apply(current.context, () => {
       former.naming.close();
       tell({ type: "retired", generation: former.generation });
+      if (former.large) clock.after(COLLECT_MS, () => collect());
     });
   };
   const drain = async (deadlineMs: number) => {
@@ -175,6 +186,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     const { kind, message } = netError(error, "listen", "in a worker");
     return tell({ type: "not-listening", kind, message });
   }
+  collect = await memoryCollector();
   await giveThreadTo(engine);
 }
 

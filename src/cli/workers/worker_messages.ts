@@ -6,6 +6,7 @@ import type { UpstreamEvent } from "../../events.ts";
 import type { NetErrorKind } from "../../net/error.ts";
 import type { SocketAddr, Successors } from "../../net/socket.ts";
 import type { Asker } from "../../turns/fair_queue.ts";
+import type { PackedRules } from "../../gateway/rules/packed_rules.ts";
 import type { ConfigText } from "../files/config_file.ts";
 import type { Letter } from "./exchange.ts";
 import type { TlsQuestion } from "./tls_threads.ts";
@@ -28,7 +29,9 @@ export interface Listening {
 export interface Setup {
   /** Of the configuration: each reload has the next. */
   readonly generation: number;
+  /** But for its rules. */
   readonly config: ConfigText;
+  readonly rules: PackedRules;
   /** Ports resolved; every worker listens on each. */
   readonly listen: readonly Listening[];
   /** Listeners of the program that are not the gateway's. */

@@ -1,28 +1,38 @@
 import type { Rule } from "./rule.ts";
-import { type Question, RuleIndex } from "./rule_index.ts";
+import { type IndexData, indexRules, type Question, RuleIndex } from "./rule_index.ts";
+
+/** The rules that may still allow a request of which something is not known, as threads hand them to each other. */
+export interface OpeningsData {
+  readonly index: IndexData;
+  /** Of each rule in the index the number that it has among all. */
+  readonly numbers: readonly number[];
+}
 
 /**
  * The rules that may still allow a request of which something is not known, the addresses of its name or all of its
  * destination: those that ask for that, taken as if it fitted them.
  */
+export function indexOpenings(rules: readonly Rule[], unknown: "addresses" | "destination"): OpeningsData {
+  const firsts = new Map<string, { readonly rule: Rule; readonly number: number }>();
+  rules.forEach((rule, number) => {
+    const { action, from, users, commands, to, relay, names, ports } = rule;
+    const asksFor = to ?? relay ?? (unknown === "destination" ? names ?? ports : undefined);
+    if (action === "deny" || !asksFor) return;
+    const relaxed = { from, users, commands, ...(unknown === "addresses" && { names, ports }) };
+    const key = JSON.stringify(relaxed); // of those that are alike now the first is enough
+    if (!firsts.has(key)) firsts.set(key, { rule: { name: rule.name, action: "allow", ...relaxed }, number });
+  });
+  const found = [...firsts.values()];
+  return { index: indexRules(found.map(({ rule }) => rule)), numbers: found.map(({ number }) => number) };
+}
+
 export class Openings {
   readonly #index: RuleIndex;
-  /** Of each rule in the index the number that it has among all. */
   readonly #numbers: readonly number[];
 
-  constructor(rules: readonly Rule[], unknown: "addresses" | "destination") {
-    const firsts = new Map<string, { readonly rule: Rule; readonly number: number }>();
-    rules.forEach((rule, number) => {
-      const { action, from, users, commands, to, relay, names, ports } = rule;
-      const asksFor = to ?? relay ?? (unknown === "destination" ? names ?? ports : undefined);
-      if (action === "deny" || !asksFor) return;
-      const relaxed = { from, users, commands, ...(unknown === "addresses" && { names, ports }) };
-      const key = JSON.stringify(relaxed); // of those that are alike now the first is enough
-      if (!firsts.has(key)) firsts.set(key, { rule: { name: rule.name, action: "allow", ...relaxed }, number });
-    });
-    const found = [...firsts.values()];
-    this.#index = new RuleIndex(found.map(({ rule }) => rule));
-    this.#numbers = found.map(({ number }) => number);
+  constructor({ index, numbers }: OpeningsData) {
+    this.#index = new RuleIndex(index);
+    this.#numbers = numbers;
   }
 
   /** The number of the first that may allow it, or Infinity. */

@@ -1,9 +1,19 @@
 import type { RelayType } from "../../events.ts";
 import type { Prefix } from "../../protocol/prefix.ts";
-import { PrefixMap } from "../../protocol/prefix_map.ts";
-import { NameMap } from "./name_map.ts";
 import type { NamePattern } from "./name_pattern.ts";
 import type { Asker, Rule } from "./rule.ts";
+import {
+  type Dimension,
+  dimensions,
+  keysOf,
+  newReach,
+  prefixKey,
+  type Reach,
+  userKey,
+  visitAddress,
+  visitName,
+} from "./rule_keys.ts";
+import { SharedTable, sharedTable } from "./shared_table.ts";
 
 /** Who asks, with the octets of the client's address. */
 export interface Party extends Asker {
@@ -19,112 +29,171 @@ export interface Question {
   /** Undefined while the name is not resolved, or the destination is not known: rules about it do not fit then. */
   readonly octets: Uint8Array | undefined;
   readonly relay: RelayType | undefined;
-  /** Whether a rule may open the address, where it is one that is closed by default. */
-  readonly opens: ((rule: Rule) => boolean) | undefined;
+  /** Which rules may open the address, where it is closed by default: those with `to`, or that name it alone there. */
+  readonly opens: "to" | "alone" | undefined;
 }
 
-const dimensions = ["users", "names", "to", "from"] as const;
-type Dimension = (typeof dimensions)[number];
-
-/** A rule with what is needed to ask it quickly; without the matcher that the index has asked already. */
-interface IndexedRule {
-  readonly rule: Rule;
-  readonly users: ReadonlySet<string> | undefined;
-  readonly from: PrefixMap<true> | undefined;
-  readonly to: PrefixMap<true> | undefined;
-  readonly names: NameMap<true> | undefined;
+/** A set of keys; that of many is in memory that threads share. */
+interface KeySet {
+  readonly keys: readonly string[] | SharedArrayBuffer;
+  readonly reach: Reach;
 }
 
-type Numbers = number[];
+/** What rules have in common but for their names and the values that they are found by. */
+export interface Shape extends Pick<Rule, "action" | "commands" | "ports" | "relay" | "family" | "via"> {
+  /** Whether it says for which destinations. */
+  readonly hasTo: boolean;
+  /** The matchers that the index has not asked already. */
+  readonly sets: Readonly<Partial<Record<Dimension, KeySet>>>;
+}
 
-/**
- * Rules in their order, found without asking each: every rule is kept under the values of one of its matchers, the one
- * whose values it shares with the fewest other rules. Of those that are found so the first that fits counts.
- */
+/** An index as threads hand it to each other. */
+export interface IndexData {
+  readonly table: SharedArrayBuffer;
+  readonly reach: Readonly<Record<Dimension, Reach>>;
+  /** Of each rule the number of its shape. */
+  readonly shapeOf: SharedArrayBuffer;
+  readonly shapes: readonly Shape[];
+}
+
+/** The key of rules that are asked always: they have none of the matchers. */
+const REST = "*";
+
+/** Sets of more values are shared. */
+const MANY = 32;
+
+/** Every rule is kept under the values of one of its matchers, the one whose values it shares with the fewest other rules. */
+export function indexRules(rules: readonly Rule[]): IndexData {
+  const shared = shares(rules);
+  const found = new Map<string, number[]>();
+  const reach = { users: newReach(), names: newReach(), to: newReach(), from: newReach() };
+  const shapeOf = new SharedArrayBuffer(4 * rules.length);
+  const numbers = new Uint32Array(shapeOf);
+  const shapes: Shape[] = [], known = new Map<string, number>();
+  const note = (key: string, number: number) => {
+    const entry = found.get(key);
+    if (!entry) found.set(key, [number]);
+    else if (entry.at(-1) !== number) entry.push(number);
+  };
+  rules.forEach((rule, number) => {
+    const by = leastShared(rule, shared);
+    if (by === undefined) note(REST, number);
+    else for (const value of rule[by]!) for (const key of keysOf(by, value, reach[by])) note(key, number);
+    const shape = shapeWithout(rule, by);
+    const text = JSON.stringify(shape, (_, value) => value instanceof SharedArrayBuffer ? number : value);
+    let same = known.get(text);
+    if (same === undefined) known.set(text, same = shapes.push(shape) - 1);
+    numbers[number] = same;
+  });
+  return { table: sharedTable(found), reach, shapeOf, shapes };
+}
+
+function shapeWithout({ action, commands, ports, relay, family, via, ...rule }: Rule, by?: Dimension): Shape {
+  const sets: Partial<Record<Dimension, KeySet>> = {};
+  for (const dimension of dimensions) {
+    const values = rule[dimension];
+    if (values && dimension !== by) sets[dimension] = keySet(dimension, values);
+  }
+  return { action, commands, ports, relay, family, via, hasTo: rule.to !== undefined, sets };
+}
+
+function keySet(dimension: Dimension, values: readonly (string | NamePattern | Prefix)[]): KeySet {
+  const reach = newReach();
+  const keys = values.flatMap((value) => keysOf(dimension, value, reach));
+  return { keys: keys.length > MANY ? sharedTable(new Map(keys.map((key) => [key, []]))) : keys, reach };
+}
+
+/** Rules in their order, found without asking each. Of those that are found the first that fits counts. */
 export class RuleIndex {
-  readonly #rules: readonly IndexedRule[];
-  readonly #byUser: ReadonlyMap<string, Numbers>;
-  readonly #byName: NameMap<Numbers>;
-  readonly #byTo: PrefixMap<Numbers>;
-  readonly #byFrom: PrefixMap<Numbers>;
-  readonly #rest: Numbers = [];
+  readonly #data: IndexData;
+  readonly #table: SharedTable;
+  readonly #shapeOf: Uint32Array;
+  readonly #matchers: readonly Matchers[];
 
-  constructor(rules: readonly Rule[]) {
-    const shared = shares(rules);
-    const found = {
-      users: new Map<string, [string, Numbers]>(),
-      names: new Map<string, [NamePattern, Numbers]>(),
-      to: new Map<string, [Prefix, Numbers]>(),
-      from: new Map<string, [Prefix, Numbers]>(),
-    };
-    this.#rules = rules.map((rule, number) => {
-      const by = leastShared(rule, shared);
-      if (by === undefined) this.#rest.push(number);
-      else {
-        const map = found[by] as Map<string, [unknown, Numbers]>;
-        for (const value of rule[by]!) {
-          const key = keyOf(value);
-          const entry = map.get(key);
-          if (!entry) map.set(key, [value, [number]]);
-          else if (entry[1].at(-1) !== number) entry[1].push(number);
-        }
-      }
-      return {
-        rule,
-        users: by === "users" ? undefined : rule.users && new Set(rule.users),
-        from: by === "from" ? undefined : prefixSet(rule.from),
-        to: by === "to" ? undefined : prefixSet(rule.to),
-        names: by === "names" ? undefined : rule.names && new NameMap(rule.names.map((name) => [name, true])),
-      };
-    });
-    this.#byUser = new Map(found.users.values());
-    this.#byName = new NameMap(found.names.values());
-    this.#byTo = new PrefixMap(found.to.values());
-    this.#byFrom = new PrefixMap(found.from.values());
+  constructor(data: IndexData) {
+    this.#data = data;
+    this.#table = new SharedTable(data.table);
+    this.#shapeOf = new Uint32Array(data.shapeOf);
+    this.#matchers = data.shapes.map((shape) => new Matchers(shape));
+  }
+
+  get count(): number {
+    return this.#shapeOf.length;
+  }
+
+  /** What the rule of that number is, but for its name. */
+  shape(number: number): Shape {
+    return this.#data.shapes[this.#shapeOf[number]!]!;
   }
 
   /** The number of the first rule that fits, or Infinity. */
   firstNumber(question: Question): number {
     const { party, name, octets } = question;
+    const { reach } = this.#data;
     let best = Infinity;
-    const consider = (numbers: Numbers | undefined) => {
-      if (!numbers) return;
-      for (const number of numbers) {
+    const consider = (key: string) => {
+      for (const number of this.#table.get(key) ?? []) {
         if (number >= best) return;
-        if (fits(this.#rules[number]!, question)) best = number;
+        if (this.#fits(number, question)) best = number;
       }
     };
-    consider(this.#rest);
-    if (party.username !== undefined) consider(this.#byUser.get(party.username));
-    if (name !== undefined) this.#byName.find(name, consider);
-    for (let entry = octets && this.#byTo.find(octets); entry; entry = entry.parent) consider(entry.value);
-    for (let entry = party.octets && this.#byFrom.find(party.octets); entry; entry = entry.parent) {
-      consider(entry.value);
-    }
+    consider(REST);
+    if (party.username !== undefined) consider(userKey(party.username));
+    if (name !== undefined) visitName(name, reach.names, consider);
+    if (octets) visitAddress("to", octets, reach.to, consider);
+    if (party.octets) visitAddress("from", party.octets, reach.from, consider);
     return best;
   }
-}
 
-function fits({ rule, users, from, to, names }: IndexedRule, question: Question): boolean {
-  const { party, port, name, octets, relay } = question;
-  if (rule.commands && !rule.commands.includes(party.command)) return false;
-  if (rule.ports && (port === undefined || !rule.ports.some(({ first, last }) => port >= first && port <= last))) {
-    return false;
+  #fits(number: number, question: Question): boolean {
+    const matchers = this.#matchers[this.#shapeOf[number]!]!;
+    const { action, hasTo } = matchers.shape;
+    if (!matchers.fit(question)) return false;
+    const { opens, octets } = question;
+    if (action === "deny" || !opens) return true;
+    if (!hasTo || opens === "to") return hasTo;
+    const alone = prefixKey("to", octets!, 8 * octets!.length);
+    return matchers.names("to", alone) ?? this.#table.get(alone)?.includes(number) ?? false;
   }
-  if (rule.relay && (relay === undefined || !rule.relay.includes(relay))) return false;
-  if (users && (party.username === undefined || !users.has(party.username))) return false;
-  if (from && (!party.octets || !from.find(party.octets))) return false;
-  if (names && (name === undefined || !names.has(name))) return false;
-  if (to && (!octets || !to.find(octets))) return false;
-  return rule.action === "deny" || !question.opens || question.opens(rule);
 }
 
-function prefixSet(prefixes: readonly Prefix[] | undefined): PrefixMap<true> | undefined {
-  return prefixes && new PrefixMap(prefixes.map((prefix) => [prefix, true]));
-}
+/** A shape with what is needed to ask it quickly. */
+class Matchers {
+  readonly shape: Shape;
+  readonly #sets: Partial<Record<Dimension, { has(key: string): boolean }>> = {};
 
-function keyOf(value: string | NamePattern | Prefix): string {
-  return typeof value === "string" ? value : "text" in value ? value.text : String(value);
+  constructor(shape: Shape) {
+    this.shape = shape;
+    for (const dimension of dimensions) {
+      const keys = shape.sets[dimension]?.keys;
+      if (keys) this.#sets[dimension] = keys instanceof SharedArrayBuffer ? new SharedTable(keys) : new Set(keys);
+    }
+  }
+
+  fit({ party, port, name, octets, relay }: Question): boolean {
+    const { shape: { commands, ports, relay: relays, sets } } = this;
+    if (commands && !commands.includes(party.command)) return false;
+    if (ports && (port === undefined || !ports.some(({ first, last }) => port >= first && port <= last))) return false;
+    if (relays && (relay === undefined || !relays.includes(relay))) return false;
+    const { users, names, to, from } = sets;
+    if (users && (party.username === undefined || !this.names("users", userKey(party.username)))) return false;
+    if (from && (!party.octets || !this.#any("from", (ask) => visitAddress("from", party.octets!, from.reach, ask)))) {
+      return false;
+    }
+    if (names && (name === undefined || !this.#any("names", (ask) => visitName(name, names.reach, ask)))) return false;
+    return !to || (octets !== undefined && this.#any("to", (ask) => visitAddress("to", octets, to.reach, ask)));
+  }
+
+  /** Whether that key is among those of the matcher; undefined where that is not asked here. */
+  names(dimension: Dimension, key: string): boolean | undefined {
+    return this.#sets[dimension]?.has(key);
+  }
+
+  #any(dimension: Dimension, visitAll: (ask: (key: string) => void) => void): boolean {
+    let found = false;
+    visitAll((key) => found ||= this.names(dimension, key) === true);
+    return found;
+  }
 }
 
 /** How many rules have each value. */
@@ -133,7 +202,7 @@ function shares(rules: readonly Rule[]): Readonly<Record<Dimension, ReadonlyMap<
   for (const rule of rules) {
     for (const dimension of dimensions) {
       for (const value of rule[dimension] ?? []) {
-        const key = keyOf(value);
+        const key = textOf(value);
         counts[dimension].set(key, (counts[dimension].get(key) ?? 0) + 1);
       }
     }
@@ -141,12 +210,16 @@ function shares(rules: readonly Rule[]): Readonly<Record<Dimension, ReadonlyMap<
   return counts;
 }
 
+function textOf(value: string | NamePattern | Prefix): string {
+  return typeof value === "string" ? value : "text" in value ? value.text : String(value);
+}
+
 function leastShared(rule: Rule, shared: ReturnType<typeof shares>): Dimension | undefined {
   let least: Dimension | undefined, leastCount = Infinity;
   for (const dimension of dimensions) {
     const values = rule[dimension];
     if (!values) continue;
-    const count = values.reduce((most, value) => Math.max(most, shared[dimension].get(keyOf(value))!), 0);
+    const count = values.reduce((most, value) => Math.max(most, shared[dimension].get(textOf(value))!), 0);
     if (count < leastCount) [least, leastCount] = [dimension, count];
   }
   return least;

@@ -21,7 +21,7 @@ import { namedUpstream, type Upstream } from "./upstream.ts";
 export interface UpstreamsOptions extends OwnAddrs, Omit<ChainDialler, "checkHop"> {
   /** Those that rules call by their names. */
   readonly upstreams: readonly Upstream[];
-  readonly rules: readonly Rule[];
+  readonly rules: readonly Pick<Rule, "via">[];
   readonly probes: ProbeTimes;
   /** Where other threads have the same upstreams. */
   readonly probeTurns?: ProbeTurns | undefined;

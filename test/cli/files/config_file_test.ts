@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { after, describe, test } from "node:test";
-import { loadConfigFile, parseConfigText } from "../../../src/cli/files/config_file.ts";
+import { loadConfigFile, parseConfigText, textWithoutRules } from "../../../src/cli/files/config_file.ts";
 import { namedFiles, readNamedFiles } from "../../../src/cli/files/named_files.ts";
 import { exposedSecrets } from "../../../src/cli/files/secret_files.ts";
 import { readText } from "../../../src/cli/files/text_file.ts";
@@ -120,6 +120,21 @@ describe("Of the files that a configuration names", () => {
     });
     await assert.rejects(readNamedFiles(loaded), missed("no.users", "no.password", "no.token", "no.ca"));
   });
+});
+
+test("What a worker parses has no rule in it, but the upstreams that they speak of, and comes to the same else", async () => {
+  written("up.password", "hunter2");
+  const rules = Array.from({ length: 1_000 }, (_, i) => `[[rules]]\naction = "deny"\nnames = "host${i}.test"\n`).join(
+    "",
+  );
+  const via = `[[rules]]\naction = "allow"\nvia = "socks5s://u@192.0.2.1?password-file=up.password"\n`;
+  const toml = `drain = "7s"\nvia_ca = "ca.pem"\n${rules}${via}${via}`;
+  const loaded = await loadConfigFile(written("many.toml", toml));
+  const text = structuredClone(textWithoutRules(loaded));
+  assert.ok(JSON.stringify(text).length < 1_000, "it is not copied");
+  const again = await parseConfigText(text);
+  assert.deepEqual({ ...again.config, rules: [] }, { ...loaded.config, rules: [] });
+  assert.deepEqual(again.config.rules.map(({ via }) => via), [["socks5s://u:hunter2@192.0.2.1"]]);
 });
 
 const windows = process.platform === "win32" && "modes mean nothing on Windows";

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { packRules } from "../../../src/gateway/rules/packed_rules.ts";
 import { isDeepStrictEqual } from "node:util";
 import { exposition, formats } from "../../../src/admin/aggregate.ts";
 import type { SessionView } from "../../../src/admin/status.ts";
@@ -54,6 +55,7 @@ function provision(
         flags: { allow: ["127.0.0.1"], logLevel: "error", dns: ["tls://192.0.2.53"], ...flags },
         secrets: {},
       },
+      rules: packRules([]),
       listen: [{ addr, descriptor, tls: false }],
       otherListeners: [],
     },

@@ -1,0 +1,39 @@
+import { indexOpenings, type OpeningsData } from "./openings.ts";
+import type { Rule } from "./rule.ts";
+import { type IndexData, indexRules } from "./rule_index.ts";
+
+/** Rules as they are asked: what is large of them is in memory that threads share, so that one makes it for all. */
+export interface PackedRules {
+  readonly index: IndexData;
+  readonly byAddress: OpeningsData;
+  readonly byDestination: OpeningsData;
+  /** Of each rule where its name ends (Uint32), then all names (UTF-16). */
+  readonly names: SharedArrayBuffer;
+}
+
+export function packRules(rules: readonly Rule[]): PackedRules {
+  return {
+    index: indexRules(rules),
+    byAddress: indexOpenings(rules, "addresses"),
+    byDestination: indexOpenings(rules, "destination"),
+    names: packNames(rules),
+  };
+}
+
+/** The name of the rule of that number among `count`. */
+export function ruleName(names: SharedArrayBuffer, count: number, number: number): string {
+  const ends = new Uint32Array(names, 0, count), first = number === 0 ? 0 : ends[number - 1]!;
+  return String.fromCharCode(...new Uint16Array(names, 4 * count + 2 * first, ends[number]! - first));
+}
+
+function packNames(rules: readonly Rule[]): SharedArrayBuffer {
+  const units = rules.reduce((sum, { name }) => sum + name.length, 0);
+  const names = new SharedArrayBuffer(4 * rules.length + 2 * units);
+  const ends = new Uint32Array(names, 0, rules.length), text = new Uint16Array(names, 4 * rules.length);
+  let at = 0;
+  rules.forEach(({ name }, number) => {
+    for (let i = 0; i < name.length; i++) text[at++] = name.charCodeAt(i);
+    ends[number] = at;
+  });
+  return names;
+}
