@@ -17,4 +17,4 @@ port.postMessage = (message) => {
   if (message.question?.name === "hang.example") hang();
   post(message);
 };
-await startWorker(start);
+await startWorker(start, () => undefined); // names are asked of the main thread

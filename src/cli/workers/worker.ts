@@ -7,6 +7,7 @@ import type { Config } from "../../config/config.ts";
 import { type Ear, heardLookup } from "../../dns/asked.ts";
 import type { DnsReply } from "../../dns/message.ts";
 import type { Resolver } from "../../dns/resolver.ts";
+import type { SystemFiles } from "../../dns/system_names.ts";
 import type { Transport } from "../../dns/transport.ts";
 import type { Event } from "../../events.ts";
 import { Gateway } from "../../gateway/gateway.ts";
@@ -45,7 +46,10 @@ import {
 type Asking = Question extends infer Q ? Q extends unknown ? Omit<Q, "generation"> : never : never;
 
 /** Runs a gateway on the Linux engine in this thread, which from then on waits in the kernel only. */
-export async function startWorker({ port, number, setup, successors, ...start }: WorkerStart): Promise<void> {
+export async function startWorker(
+  { port, number, setup, successors, ...start }: WorkerStart,
+  nameFiles: () => SystemFiles | undefined = systemFiles,
+): Promise<void> {
   const { config } = await parseConfigText(setup.config);
   const activity = new ActivityLog();
   const watch = new ThreadWatch(wallMs);
@@ -106,7 +110,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
       ask: (question, cut) => asking({ type: "dns", place, question }, [], cut) as Promise<DnsReply>,
       close: () => {},
     });
-    const naming = openNaming(config, { net, clock, system, files: systemFiles(), overTls, ear });
+    const naming = openNaming(config, { net, clock, system, files: nameFiles(), overTls, ear });
     return {
       generation,
       naming,
