@@ -45,7 +45,11 @@ export class Metrics {
   /** Whom sessions count for that were there when that changed: a counter does not fall. */
   readonly #formerUsers = new WeakMap<SessionRecord, string | undefined>();
   readonly #sessions = this.#counter("sessions_ended_total", "Sessions ended, by how", ["end"]);
-  readonly #turnedAway = this.#counter("clients_turned_away_total", "Connections closed before a session", ["reason"]);
+  readonly #turnedAway = this.#counter(
+    "clients_turned_away_total",
+    "Connections closed before a session, or passwords not tried",
+    ["reason"],
+  );
   readonly #handshakes = this.#counter(
     "handshake_failures_total",
     "Sessions that ended before their request was there, and not by the client",
