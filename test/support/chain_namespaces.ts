@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import process from "node:process";
+import { afterwards } from "./afterwards.ts";
 
 /** Hosts in a row, in network namespaces of their own: a client, three gateways, a server. */
 const hosts = ["c", "g1", "g2", "g3", "s"] as const;
@@ -40,8 +41,10 @@ export function buildChain(): ChainNetwork {
         spawnSync("ip", ["netns", "del", name(host)]);
       }
       rmSync(folder, { recursive: true, force: true });
+      forget();
     },
   };
+  const forget = afterwards(() => network.remove()); // where no hook of a test comes to it
   try {
     for (const host of hosts) {
       ip("netns", "add", name(host));

@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import process from "node:process";
+import { afterwards } from "./afterwards.ts";
 import { kill } from "./kill.ts";
 
 /**
@@ -64,9 +65,11 @@ export function buildNetwork(): Network {
           .forEach((pid) => kill(Number(pid), "SIGKILL"));
         spawnSync("ip", ["netns", "del", name(host)]);
       }
-      rmSync(folder, { recursive: true, force: true });
+      for (const host of hosts) rmSync(`/etc/netns/${name(host)}`, { recursive: true, force: true });
+      forget();
     },
   };
+  const forget = afterwards(network.remove); // where no hook of a test comes to it
   try {
     build(name, folder);
   } catch (error) {
