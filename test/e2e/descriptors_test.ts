@@ -3,7 +3,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { type Certificates, hasOpenssl, issue } from "../support/certificates.ts";
 import { busyPart } from "../support/processor_time.ts";
-import { start, type Target, targets } from "../support/program.ts";
+import { executables, run, source, start, type Target, targets } from "../support/program.ts";
 import { skipped } from "../support/skipped.ts";
 import { Tcp } from "../support/tcp.ts";
 import { TlsPlace } from "../support/tls_place.ts";
@@ -55,5 +55,19 @@ for (const target of targets) {
     await until("all is well again", async () => await code("/readyz") === 200, 30_000);
     assert.equal(await gateway.stop(), 0);
     await place.stop();
+  });
+}
+
+for (const target of [source, ...executables]) {
+  const skip = skipped("descriptors_test.ts, start", process.platform === "linux" ? false : "this is no Linux");
+
+  test(`${target.name}: without descriptors for its workers it says so in one line`, { skip }, async () => {
+    const flags = ["--listen=127.0.0.1:0", "--admin=off", "--engine=linux", "--workers=64"];
+    const { code, stderr } = await run(
+      { name: target.name, command: ["prlimit", "--nofile=64:64", ...target.command] },
+      flags,
+    );
+    assert.equal(stderr, "gate46: Cannot start 64 workers: too few descriptors left\n");
+    assert.equal(code, 1);
   });
 }
