@@ -7,30 +7,23 @@ import {
   EPOLLHUP,
   EPOLLIN,
   EPOLLOUT,
+  EPOLLPRI,
   EPOLLRDHUP,
-  IPPROTO_TCP,
   MSG_NOSIGNAL,
   SHUT_WR,
-  SO_KEEPALIVE,
   SO_LINGER,
   SOL_SOCKET,
-  TCP_KEEPCNT,
-  TCP_KEEPIDLE,
-  TCP_KEEPINTVL,
 } from "./abi.ts";
 import type { Engine } from "./engine.ts";
 import { EAGAIN, errnoError } from "./errno.ts";
 import type { Watcher } from "./poller.ts";
 import { nameOf } from "./probe.ts";
-import { setOption } from "./socket_option.ts";
+import { probeWhenSilent } from "./tcp_options.ts";
 
 /** What read() lends at most; bulk flows through a relay, not through here. */
 const READ_SIZE = 64 << 10;
 
-/** Silence before the first probe, between probes (s), and how many. */
-const KEEPALIVE_IDLE_S = 60, KEEPALIVE_INTERVAL_S = 15, KEEPALIVE_COUNT = 4;
-
-const READING = EPOLLIN | EPOLLRDHUP | EPOLLET;
+const READING = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET;
 
 interface Waiting<T> {
   resolve(value: T): void;
@@ -46,8 +39,11 @@ export class LinuxSocket implements Socket, Watcher {
   readonly remoteAddr: SocketAddr;
   /** Whether a receive may bring something; one that brings less than it has room for empties it, until the next event. */
   readable = false;
-  /** The peer has finished or the connection is broken: receives tell until they have told all. */
-  hungUp = false;
+  /**
+   * The peer has finished, or the connection is broken, or it has sent urgent bytes, before which a receive stops: only one
+   * that brings nothing says that there is nothing.
+   */
+  tellsLittle = false;
   readonly #engine: Engine;
   #localAddr: SocketAddr | undefined;
   #watchesWriting: boolean;
@@ -126,12 +122,7 @@ export class LinuxSocket implements Socket, Watcher {
   }
 
   keepAlive(): void {
-    if (this.#closed) return;
-    const { libc } = this.#engine;
-    setOption(libc, this.fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
-    setOption(libc, this.fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
-    setOption(libc, this.fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT);
-    setOption(libc, this.fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    if (!this.#closed) probeWhenSilent(this.#engine.libc, this.fd);
   }
 
   /** Hands every event from now on to `flow`, a close as one without bits; undefined: read() and write() take them again. */
@@ -164,7 +155,7 @@ export class LinuxSocket implements Socket, Watcher {
   }
 
   ready(events: number): void {
-    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) this.hungUp = this.readable = true;
+    if (events & (EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) this.tellsLittle = this.readable = true;
     else if (events & EPOLLIN) this.readable = true;
     if (this.#flow) return this.#flow.ready(events);
     if (this.readable && this.#reader) this.#wakeReader();
@@ -194,7 +185,7 @@ export class LinuxSocket implements Socket, Watcher {
     const { libc, scratch } = this.#engine;
     const size = libc.recv(this.fd, scratch, READ_SIZE, 0);
     if (size > 0) {
-      if (size < READ_SIZE) this.readable = this.hungUp;
+      if (size < READ_SIZE) this.readable = this.tellsLittle;
       return scratch.slice(0, size);
     }
     if (size === 0) {
