@@ -17,6 +17,7 @@ import { refuseSystemd } from "./socket_options.ts";
 import { emittingEar, openNaming } from "./names.ts";
 import { countedUsers, type Service, type Wanted } from "./service.ts";
 import { openTlsSource, tlsBy } from "./tls.ts";
+import { addressText } from "../../protocol/address.ts";
 import { UpstreamStates } from "./upstream_states.ts";
 import { wallMs } from "./wall_clock.ts";
 
@@ -107,7 +108,12 @@ export async function startLocalService(
 async function listenAll(config: Config, gateway: Pick<Opening, "listen">): Promise<void> {
   refuseSystemd(config);
   const { listen, unixMode: mode } = config;
+  const heard = new Set<string>();
   for (const spec of listen) {
-    await listenAs(spec, (addr) => gateway.listen(addr, { mode, tls: spec.tls }));
+    await listenAs(spec, async (addr) => {
+      if (heard.has(addressText(addr))) return; // written twice
+      await gateway.listen(addr, { mode, tls: spec.tls });
+      heard.add(addressText(addr));
+    });
   }
 }
