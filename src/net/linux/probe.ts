@@ -85,6 +85,7 @@ const value = new Int32Array(1), valueSize = new Uint32Array(1);
 /** SO_ERROR, which asking clears; 0 where there is none. */
 export function pendingError(libc: Libc, fd: number): number {
   valueSize[0] = 4;
+  value[0] = 0;
   return libc.getsockopt(fd, SOL_SOCKET, SO_ERROR, value, valueSize) < 0 ? libc.errno() : value[0]!;
 }
 

@@ -39,11 +39,10 @@ export class LinuxSocket implements Socket, Watcher {
   readonly remoteAddr: SocketAddr;
   /** Whether a receive may bring something; one that brings less than it has room for empties it, until the next event. */
   readable = false;
-  /**
-   * The peer has finished, or the connection is broken, or it has sent urgent bytes, before which a receive stops: only one
-   * that brings nothing says that there is nothing.
-   */
-  tellsLittle = false;
+  /** The peer has finished or the connection is broken: receives tell until they have told all. */
+  hungUp = false;
+  /** The peer has sent urgent bytes, before which a receive stops. */
+  #urgent = false;
   readonly #engine: Engine;
   #localAddr: SocketAddr | undefined;
   #watchesWriting: boolean;
@@ -66,6 +65,11 @@ export class LinuxSocket implements Socket, Watcher {
     if (this.remoteAddr.unix !== undefined) return this.remoteAddr;
     return this.#localAddr ??= (this.#closed ? undefined : nameOf(this.#engine.libc.getsockname, this.fd)) ??
       { host: "0.0.0.0", port: 0 };
+  }
+
+  /** Whether only a receive that brings nothing says that there is nothing. */
+  get tellsLittle(): boolean {
+    return this.hungUp || this.#urgent;
   }
 
   get closed(): boolean {
@@ -155,8 +159,9 @@ export class LinuxSocket implements Socket, Watcher {
   }
 
   ready(events: number): void {
-    if (events & (EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) this.tellsLittle = this.readable = true;
-    else if (events & EPOLLIN) this.readable = true;
+    if (events & EPOLLPRI) this.#urgent = true;
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) this.hungUp = this.readable = true;
+    else if (events & (EPOLLIN | EPOLLPRI)) this.readable = true;
     if (this.#flow) return this.#flow.ready(events);
     if (this.readable && this.#reader) this.#wakeReader();
     if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP) && this.#writer) this.#writeOn(this.#writer);
