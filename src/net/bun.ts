@@ -1,5 +1,6 @@
 /// <reference types="bun-types" />
 import { addressText } from "../protocol/address.ts";
+import { connectFrom } from "./bun_outgoing.ts";
 import { bunRelay } from "./bun_relay.ts";
 import { bunHandlers, BunSocket, type Opening } from "./bun_socket.ts";
 import { BunUdpSocket } from "./bun_udp.ts";
@@ -9,6 +10,8 @@ import { interfaceAddrs, likelyLocalAddr } from "./interfaces.ts";
 import type { Libc } from "./linux/libc.ts";
 import { DescriptorReserve, noDescriptors } from "./linux/descriptor_reserve.ts";
 import { openLibc } from "./linux/libc_bun.ts";
+import { OwnListeners } from "./linux/own_listeners.ts";
+import { keepUrgent } from "./linux/tcp_options.ts";
 import { connectFailure, routedLocalAddr } from "./linux/probe.ts";
 import { relay } from "./relay.ts";
 import type { AcceptedSocket, ConnectOptions, Listener, ListenOptions, Net, Socket, SocketAddr } from "./socket.ts";
@@ -39,6 +42,9 @@ export function bunNet(): Net {
   };
 }
 
+/** bun-types forgets the descriptor. */
+type BunTcpListener = Bun.TCPSocketListener<BunSocket | Opening> & { readonly fd: number };
+
 /** bun-types knows handlers of Buffers only. */
 const handlers = bunHandlers as unknown as Bun.SocketHandler<BunSocket | Opening>;
 
@@ -56,19 +62,28 @@ function kernel(): Promise<Libc | undefined> {
   return opened ??= openLibc();
 }
 
+let own: OwnListeners | undefined;
+
 async function listen(addr: SocketAddr, { mode }: ListenOptions = {}): Promise<Listener> {
   const listener = new BunListener();
+  const libc = await kernel();
   try {
     const common = { allowHalfOpen: true, socket: handlers };
     const opened = (socket: BunSocket) => listener.onOpen(socket);
     if (addr.unix === undefined) {
       const data: Opening = { opened };
-      const tcp = Bun.listen({ ...common, data, hostname: runtimeHost(addr), port: addr.port });
-      listener.attach(tcp, socketAddr(tcp.hostname, tcp.port));
+      const attach = (reusePort: boolean) => {
+        const options = { ...common, data, hostname: runtimeHost(addr), port: addr.port, ...{ reusePort } }; // bun-types does not know
+        const tcp = Bun.listen(options) as BunTcpListener;
+        listener.attach(tcp, socketAddr(tcp.hostname, tcp.port), () => own?.forget(tcp.fd));
+        return [listener, tcp.fd] as const;
+      };
+      if (libc) (own ??= new OwnListeners(libc)).open(addr, attach);
+      else attach(false);
     } else {
       const data: Opening = { localAddr: addr, remoteAddr: addr, opened };
       const bind = (unix: string) => Bun.listen({ ...common, data, unix });
-      const { socket, remove } = await placeSocket(addr.unix, { mode }, await kernel(), bind);
+      const { socket, remove } = await placeSocket(addr.unix, { mode }, libc, bind);
       listener.attach(socket, addr, remove);
     }
   } catch (error) {
@@ -79,18 +94,28 @@ async function listen(addr: SocketAddr, { mode }: ListenOptions = {}): Promise<L
 
 async function connect(addr: SocketAddr, { cut, localAddr }: ConnectOptions = {}): Promise<Socket> {
   const givenUp = () => new NetError("aborted", `Cannot connect to ${addressText(addr)}: given up`);
+  const libc = await kernel();
   if (cut?.made) throw givenUp();
   const startedAt = systemClock.now();
   let release: (() => void) | undefined;
   try {
     return await new Promise<Socket>((resolve, reject) => {
-      release = cut?.on(() => reject(givenUp()));
+      let callOff = () => {};
+      release = cut?.on(() => {
+        reject(givenUp());
+        callOff();
+      });
       const opened = (socket: BunSocket) => {
+        if (libc) keepUrgent(libc, socket.tcp.fd);
         const full = reserve().refuses(socket.tcp.fd);
         if (full || cut?.made) socket.close();
         if (full) reject(noDescriptors(`connect to ${addressText(addr)}`));
         else resolve(socket);
       };
+      if (libc && localAddr !== undefined) {
+        callOff = connectFrom(libc, localAddr, addr, opened, reject);
+        return;
+      }
       const opening: Opening = { remoteAddr: addr, opened };
       const from = localAddr === undefined ? {} : { localAddress: localAddr }; // which bun-types does not know
       const options = { hostname: runtimeHost(addr), port: addr.port, allowHalfOpen: true, data: opening, ...from };

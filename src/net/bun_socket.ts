@@ -113,9 +113,10 @@ export class BunSocket implements AcceptedSocket {
     };
   }
 
-  /** Hands every event from now on to `flow`, first what has already happened. */
-  divert(flow: Flow): void {
+  /** Hands every event from now on to `flow`, first what has already happened; undefined: read() and write() take them again. */
+  divert(flow: Flow | undefined): void {
     this.#flow = flow;
+    if (!flow) return;
     for (const chunk of this.#chunks.splice(0)) flow.data(chunk);
     if (this.#paused) this.#resume();
     if (this.#ended) flow.end();

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { addressText } from "../protocol/address.ts";
 import { Ahead } from "./ahead.ts";
 import { systemClock } from "./clock.ts";
@@ -7,8 +8,12 @@ import { DenoUdpSocket } from "./deno_udp.ts";
 import { NetError } from "./error.ts";
 import { interfaceAddrs, likelyLocalAddr, zoned } from "./interfaces.ts";
 import type { Libc } from "./linux/libc.ts";
+import { bindWithDescriptor, lowestDescriptor } from "./linux/datagrams.ts";
 import { openLibc } from "./linux/libc_deno.ts";
+import { OwnListeners } from "./linux/own_listeners.ts";
 import { Descriptors, resetConnection, routedLocalAddr } from "./linux/probe.ts";
+import { keepUrgent, timeProbes } from "./linux/tcp_options.ts";
+import { joinListeners } from "./joined_listener.ts";
 import { relay } from "./relay.ts";
 import type {
   AcceptedSocket,
@@ -42,15 +47,19 @@ export function denoNet(): Net {
 interface Kernel {
   readonly libc: Libc;
   readonly descriptors: Descriptors;
+  readonly listeners: OwnListeners;
 }
 
 let opened: { kernel: Kernel | undefined } | undefined;
 
-/** libc, opened when first needed. */
+/** libc, opened when first needed; whoever runs the program is not asked whether it may be. */
 function kernel(): Kernel | undefined {
   if (!opened) {
-    const libc = openLibc();
-    opened = { kernel: libc && { libc, descriptors: new Descriptors(libc) } };
+    const allowed = Deno.permissions.querySync({ name: "ffi" }).state === "granted";
+    const libc = allowed ? openLibc() : undefined;
+    opened = {
+      kernel: libc && { libc, descriptors: new Descriptors(libc), listeners: new OwnListeners(libc) },
+    };
   }
   return opened.kernel;
 }
@@ -58,8 +67,8 @@ function kernel(): Kernel | undefined {
 async function listen(addr: SocketAddr, { mode }: ListenOptions = {}): Promise<Listener> {
   try {
     if (addr.unix === undefined) {
-      const listener = Deno.listen({ hostname: runtimeHost(addr), port: addr.port });
-      return new DenoListener(listener, { ...addr, ...socketAddr(listener.addr.hostname, listener.addr.port) });
+      const listener = listenTcp(addr);
+      return addr.host === "::" && takesSixOnly() ? joinFour(listener) : listener;
     }
     const bind = (path: string) => Deno.listen({ transport: "unix", path });
     const { socket, remove } = await placeSocket(addr.unix, { mode }, kernel()?.libc, bind);
@@ -69,15 +78,61 @@ async function listen(addr: SocketAddr, { mode }: ListenOptions = {}): Promise<L
   }
 }
 
+/** Throws what Deno does. */
+function listenTcp(addr: SocketAddr): Listener {
+  const access = kernel();
+  const bind = (reusePort: boolean) => Deno.listen({ hostname: runtimeHost(addr), port: addr.port, reusePort });
+  const addrOf = (listener: Deno.TcpListener) => ({
+    ...addr,
+    ...socketAddr(listener.addr.hostname, listener.addr.port),
+  });
+  if (!access) {
+    const listener = bind(false);
+    return new DenoListener(listener, addrOf(listener));
+  }
+  const { libc, listeners } = access;
+  return listeners.open(addr, (shared) => {
+    const [listener, fd] = bindWithDescriptor(libc, () => bind(shared), addrOf);
+    const forget = () => void (fd !== undefined && listeners.forget(fd));
+    return [new DenoListener(listener, addrOf(listener), forget), fd];
+  })[0];
+}
+
+/** Whether :: does not mean IPv4 too (ipv6(7), net.ipv6.bindv6only): Deno leaves that as it is. */
+function takesSixOnly(): boolean {
+  try {
+    return readFileSync("/proc/sys/net/ipv6/bindv6only", "latin1").trim() === "1";
+  } catch {
+    return false;
+  }
+}
+
+/** Throws what Deno does. */
+function joinFour(listener: Listener): Listener {
+  try {
+    return joinListeners(listener, listenTcp({ host: "0.0.0.0", port: listener.addr.port }));
+  } catch (error) {
+    listener.close();
+    throw error;
+  }
+}
+
 async function connect(addr: SocketAddr, { cut }: ConnectOptions = {}): Promise<Socket> {
+  const access = kernel();
+  const lowest = access ? lowestDescriptor(access.libc) : 0;
   try {
     const options = { hostname: runtimeHost(addr), port: addr.port, ...(cut && { signal: cut.signal }) };
-    return new DenoSocket(await Deno.connect(options), addr);
+    const socket = new DenoSocket(await Deno.connect(options), addr);
+    if (access) socket.found(access, access.descriptors.findNear(socket.localAddr, socket.remoteAddr, lowest));
+    return socket;
   } catch (error) {
     if (cut?.made) throw new NetError("aborted", `Cannot connect to ${addressText(addr)}: given up`);
     throw denoError(error, "connect to", addressText(addr));
   }
 }
+
+/** So many in a row may have been reset while they waited; of more the listener itself is to blame. */
+const MOST_GONE = 64;
 
 /** Undefined of a unix socket. */
 function denoAddr(addr: Deno.Addr): SocketAddr | undefined {
@@ -98,13 +153,13 @@ class DenoListener implements Listener {
   }
 
   async accept(): Promise<AcceptedSocket | null> {
-    while (!this.#closed) {
+    for (let gone = 0; !this.#closed; gone++) {
       try {
         return new DenoSocket(await this.#listener.accept(), this.addr);
       } catch (error) {
         if (this.#closed) break;
         const failure = denoError(error, "accept on", addressText(this.addr));
-        if (failure.kind !== "closed") throw failure;
+        if (failure.kind !== "closed" || gone === MOST_GONE) throw failure;
         // ENOTCONN: reset while it waited, which is nobody's loss but its own.
       }
     }
@@ -129,6 +184,8 @@ class DenoSocket implements AcceptedSocket {
   #reading = false;
   #ahead: Ahead | undefined;
   #closed = false;
+  /** Where it is known: looking for it takes time. */
+  #fd: number | undefined;
   /** By the peer: no descriptor has its addresses any more. */
   #reset = false;
 
@@ -138,6 +195,12 @@ class DenoSocket implements AcceptedSocket {
     this.localAddr = zoned(denoAddr(conn.localAddr) ?? by);
     this.remoteAddr = denoAddr(conn.remoteAddr) ?? by;
     this.#option((tcp) => tcp.setNoDelay(true));
+  }
+
+  /** For what it was dialled with; what is accepted inherits it. */
+  found({ libc }: Kernel, fd: number | undefined): void {
+    this.#fd = fd;
+    if (fd !== undefined) keepUrgent(libc, fd);
   }
 
   read(): Promise<Uint8Array | null> {
@@ -196,13 +259,17 @@ class DenoSocket implements AcceptedSocket {
   reset(): void {
     if (this.#closed) return;
     const access = this.remoteAddr.unix === undefined && !this.#reset ? kernel() : undefined;
-    const fd = access?.descriptors.find(this.localAddr, this.remoteAddr);
+    const fd = this.#fd ?? access?.descriptors.find(this.localAddr, this.remoteAddr);
     if (access && fd !== undefined) resetConnection(access.libc, fd);
     this.close();
   }
 
+  /** Deno would leave it to the kernel when it begins, which is after two hours. */
   keepAlive(): void {
-    if (!this.#closed) this.#option((tcp) => tcp.setKeepAlive(true));
+    if (this.#closed) return;
+    const access = kernel();
+    if (access && this.#fd !== undefined) timeProbes(access.libc, this.#fd);
+    this.#option((tcp) => tcp.setKeepAlive(true));
   }
 
   /** Fails on a connection the peer has reset already, which the next read tells. */

@@ -1,4 +1,5 @@
 import { addressText } from "../protocol/address.ts";
+import { systemClock } from "./clock.ts";
 import { denoError } from "./deno_error.ts";
 import { bindWithDescriptor, KernelDatagrams } from "./linux/datagrams.ts";
 import type { Libc } from "./linux/libc.ts";
@@ -7,6 +8,9 @@ import { runtimeHost, socketAddr } from "./socket_addr.ts";
 
 /** Room for the largest datagram. */
 const BUFFER_SIZE = 64 << 10;
+
+/** After so many errors in a row, whose cause may last, it rests before it asks again (ms). */
+const MAX_ERRORS = 64, REST_MS = 10;
 
 /** Deno waits and, where there is libc, libc does the rest: Deno's calls cost a promise and an address for each datagram. */
 export class DenoUdpSocket implements UdpSocket {
@@ -35,7 +39,7 @@ export class DenoUdpSocket implements UdpSocket {
   }
 
   async receive(): Promise<readonly Datagram[] | null> {
-    while (!this.#closed) {
+    for (let errors = 1; !this.#closed; errors++) {
       try {
         const [bytes, from] = await this.#conn.receive(this.#buffer);
         if (this.#closed) break;
@@ -48,6 +52,7 @@ export class DenoUdpSocket implements UdpSocket {
         // What ICMP said about an earlier datagram is no reason to stop: the next receive() waits for a datagram.
         const { kind } = denoError(error, "receive on", addressText(this.addr));
         if (kind === "closed") break;
+        if (errors % MAX_ERRORS === 0) await new Promise<void>((resolve) => systemClock.after(REST_MS, resolve));
       }
     }
     return null;

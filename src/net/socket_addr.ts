@@ -12,3 +12,13 @@ export function socketAddr(host: string, port: number): SocketAddr {
 export function runtimeHost({ host, zone }: SocketAddr): string {
   return zone === undefined ? host : `${host}%${zone}`;
 }
+
+/** Whether listeners there share a port, and one is a part of the other, as 127.0.0.1 is of ::, which takes IPv4 too. */
+export function overlaps(one: SocketAddr, other: SocketAddr): boolean {
+  if (one.port !== other.port || one.host === other.host || (one.unix ?? other.unix) !== undefined) return false;
+  return contains(one.host, other.host) || contains(other.host, one.host);
+}
+
+function contains(all: string, host: string): boolean {
+  return all === "::" || (all === "0.0.0.0" && !host.includes(":"));
+}

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { Command, Reply } from "../../src/protocol/codes.ts";
 import { type Certificates, hasOpenssl, issue } from "../support/certificates.ts";
 import { busyPart } from "../support/processor_time.ts";
-import { portable, start, type Target, targets } from "../support/program.ts";
+import { executables, portable, run, source, start, type Target, targets } from "../support/program.ts";
 import { skipped } from "../support/skipped.ts";
 import { ask } from "../support/socks.ts";
 import { echoServer, Tcp } from "../support/tcp.ts";
@@ -88,4 +88,18 @@ for (const target of targets) {
       echo.close();
     },
   );
+}
+
+for (const target of [source, ...executables]) {
+  const skip = skipped("descriptors_test.ts, start", process.platform === "linux" ? false : "this is no Linux");
+
+  test(`${target.name}: without descriptors for its workers it says so in one line`, { skip }, async () => {
+    const flags = ["--listen=127.0.0.1:0", "--admin=off", "--engine=linux", "--workers=64"];
+    const { code, stderr } = await run(
+      { name: target.name, command: ["prlimit", "--nofile=64:64", ...target.command] },
+      flags,
+    );
+    assert.equal(stderr, "gate46: Cannot start 64 workers: too few descriptors left\n");
+    assert.equal(code, 1);
+  });
 }

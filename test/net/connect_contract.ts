@@ -57,6 +57,28 @@ export function connectContract(suite: Suite): void {
     assert.equal(await kindOf(connecting), "address-not-available");
   });
 
+  suite.test(
+    "connect() from one address has all its ports for each destination",
+    async (bench) => {
+      if (!bench.net.bindsConnections) return;
+      const namespace = ['echo "40000 40019" >/proc/sys/net/ipv4/ip_local_port_range'];
+      const wish = "from:127.0.0.9:15";
+      assert.deepEqual(await dialled(subject, [wish], { namespace }), { [wish]: "15 to each" });
+    },
+    "a script",
+    "namespaces",
+  );
+
+  suite.test(
+    "a listener on :: takes IPv4, too, where the system would have it take IPv6 alone",
+    async () => {
+      const namespace = ["echo 1 >/proc/sys/net/ipv6/bindv6only"];
+      assert.deepEqual(await dialled(subject, ["families:_:0"], { namespace }), { "families:_:0": "done" });
+    },
+    "a script",
+    "namespaces",
+  );
+
   suite.test("connect() with a cut that is made already does not begin", async (bench) => {
     const listener = await bench.listen();
     assert.equal(await kindOf(bench.net.connect(listener.addr, { cut: made() })), "aborted");

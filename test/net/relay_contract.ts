@@ -230,6 +230,29 @@ export function relayContract(suite: Suite): void {
     assert.equal(await end, "idle");
   });
 
+  for (const name of ["client", "destination"] as const) {
+    suite.test(`relay() leaves urgent bytes of the ${name} in their place among many others`, async (bench) => {
+      const blocks = 40, size = 300_000, peer = bench.python();
+      const [other, near] = await bench.pair();
+      const listener = await bench.listen();
+      await peer.connect(listener.addr);
+      const pair = [await bench.accept(listener), near] as const;
+      const [client, destination] = name === "client" ? pair : [pair[1], pair[0]];
+      const end = bench.net.relay(client, destination, { idleMs: 30_000, counts: { up: 0, down: 0 } });
+      const heard = hear(other);
+      await peer.sendMarked(blocks, size);
+      await peer.finish();
+      const block = new TextEncoder().encode("x".repeat(size) + "!");
+      assert.deepEqual(await heard, {
+        size: blocks * (size + 1),
+        hash: hash(...Array.from({ length: blocks }, () => block)),
+      });
+      await other.closeWrite();
+      assert.equal(await peer.hear(), "end 0");
+      assert.equal(await end, "end");
+    }, "python");
+  }
+
   for (const [name, from, to] of [["up", "client", "server"], ["down", "server", "client"]] as const) {
     suite.test(`relay() keeps to a throttle, ${name}, and brings all in the end`, async (bench) => {
       const bandwidth = 8 * MIB, size = 6 * MIB;

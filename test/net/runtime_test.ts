@@ -9,8 +9,15 @@ const heldBack = {
   "relay() notices a reset by the destination that is held back": portableRelay,
 };
 
+const partialRead = "Deno takes a read that fills no buffer for the last, and urgent bytes stop one " +
+  "(https://github.com/tokio-rs/tokio/blob/master/tokio/src/io/poll_evented.rs)";
+const urgent = {
+  "nothing that came with an urgent byte waits, on a connection that was accepted": partialRead,
+  "nothing that came with an urgent byte waits, on a connection that was connected": partialRead,
+};
+
 const gaps = {
-  deno: heldBack,
+  deno: { ...heldBack, ...urgent },
   bun: {
     "connect() to a host that never answers is timed-out when the system gives up":
       "Bun calls every failed connect refused (https://github.com/oven-sh/bun/issues/37093), and asking the kernel again " +

@@ -3,9 +3,12 @@ import { spawnSync } from "node:child_process";
 import { connect } from "node:net";
 import fc from "fast-check";
 import type { Socket } from "../../src/net/socket.ts";
+import { IPPROTO_TCP, SO_KEEPALIVE, SOL_SOCKET, TCP_KEEPIDLE } from "../../src/net/linux/abi.ts";
+import { Descriptors } from "../../src/net/linux/probe.ts";
+import { openLibc } from "../support/linux_net.ts";
 import { within } from "../support/until.ts";
 import { echo, ending, hash, hear, isPending, kindOf, noise, take } from "./stream.ts";
-import type { Suite } from "./suite.ts";
+import type { Bench, Suite } from "./suite.ts";
 
 const HELLO = new TextEncoder().encode("hello");
 const MIB = 1 << 20;
@@ -18,6 +21,10 @@ for _ in range(20):
     one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     one.close()
 `;
+
+function text(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
+}
 
 export function tcpContract(suite: Suite): void {
   for (const host of ["127.0.0.1", "::1"]) {
@@ -153,6 +160,37 @@ export function tcpContract(suite: Suite): void {
     assert.equal(await server.read(), null);
   });
 
+  for (const who of ["accepted", "connected"] as const) {
+    const meet = async (bench: Bench) => {
+      const peer = bench.python();
+      if (who === "connected") {
+        const socket = await bench.connect(await peer.listen("127.0.0.1"));
+        await peer.accept();
+        return [peer, socket] as const;
+      }
+      const listener = await bench.listen();
+      await peer.connect(listener.addr);
+      return [peer, await bench.accept(listener)] as const;
+    };
+
+    suite.test(`an urgent byte stays in line, on a connection that was ${who}`, async (bench) => {
+      const [peer, socket] = await meet(bench);
+      await peer.send(3);
+      assert.equal(text(await take(socket, 3)), "xxx");
+      await peer.urgent();
+      assert.equal(text(await take(socket, 1)), "!");
+      await peer.send(3);
+      assert.equal(text(await take(socket, 3)), "xxx");
+    }, "python");
+
+    suite.test(`nothing that came with an urgent byte waits, on a connection that was ${who}`, async (bench) => {
+      const [peer, socket] = await meet(bench);
+      await peer.sendMarked(1, 3);
+      await peer.send(3);
+      assert.equal(text(await take(socket, 7)), "xxx!xxx");
+    }, "python");
+  }
+
   suite.test("write() waits for a slow reader", async (bench) => {
     const [client, server] = await bench.pair();
     const sent = noise(64 * MIB);
@@ -262,6 +300,23 @@ export function tcpContract(suite: Suite): void {
       assert.equal(await kindOf(client.write(HELLO)), "closed");
     }
   });
+
+  suite.test("keepAlive() has a silent peer probed within a minute, whoever connected", async (bench) => {
+    const libc = await openLibc();
+    if (!libc) throw new Error("Cannot ask the kernel: there is no libc to be called");
+    const descriptors = new Descriptors(libc);
+    const value = new Int32Array(1);
+    const option = (fd: number, level: number, name: number) => {
+      assert.equal(libc.getsockopt(fd, level, name, value, Uint32Array.of(4)), 0);
+      return value[0];
+    };
+    for (const socket of await bench.pair()) {
+      socket.keepAlive();
+      const fd = descriptors.find(socket.localAddr, socket.remoteAddr)!;
+      assert.equal(option(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+      assert.equal(option(fd, IPPROTO_TCP, TCP_KEEPIDLE), 60);
+    }
+  }, "descriptors");
 
   suite.test("keepAlive() changes nothing that can be seen", async (bench) => {
     const [client, server] = await bench.pair();

@@ -24,6 +24,14 @@ def run(verb, *words):
     if verb == "send":
         peer.sendall(b"x" * int(words[0]))
         return "ok"
+    if verb == "send_marked":  # an urgent byte behind each block
+        for _ in range(int(words[0])):
+            peer.sendall(b"x" * int(words[1]))
+            peer.send(b"!", socket.MSG_OOB)
+        return "ok"
+    if verb == "urgent":
+        peer.send(b"!", socket.MSG_OOB)
+        return "ok"
     if verb == "finish":
         peer.shutdown(socket.SHUT_WR)
         return "ok"

@@ -45,6 +45,16 @@ export class PythonPeer {
     await this.#ask(`send ${size}`);
   }
 
+  /** Blocks of 'x', and an urgent '!' behind each. */
+  async sendMarked(blocks: number, size: number): Promise<void> {
+    await this.#ask(`send_marked ${blocks} ${size}`);
+  }
+
+  /** An urgent '!'. */
+  async urgent(): Promise<void> {
+    await this.#ask("urgent");
+  }
+
   async finish(): Promise<void> {
     await this.#ask("finish");
   }

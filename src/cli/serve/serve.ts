@@ -2,6 +2,7 @@ import process from "node:process";
 import type { Config } from "../../config/config.ts";
 import { NetError } from "../../net/error.ts";
 import { openKernel, openNet } from "../../net/mod.ts";
+import { DescriptorReserve } from "../../net/linux/descriptor_reserve.ts";
 import { type Kernel, kernelFeatures, whyNoEngine } from "../../net/linux/features.ts";
 import type { Libc } from "../../net/linux/libc.ts";
 import { type Clock, systemClock } from "../../net/clock.ts";
@@ -25,6 +26,9 @@ import { startThreadedService } from "../workers/threaded_service.ts";
 
 /** By then whoever began to connect before a successor listened has come in. */
 const HANDOVER_MS = 1_500;
+
+/** Libraries, and what is opened at a time to try what the kernel can. */
+const LOOK_DESCRIPTORS = 6;
 
 /** How often the log says how long sessions have to end yet (ms). */
 const COUNT_DOWN_MS = 5_000;
@@ -110,6 +114,7 @@ export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Prom
 
 /** What the Linux engine needs, where that is to be used. Throws NetError where it is asked for and cannot be had. */
 function kernelFor(config: Config, found: Libc | undefined): Kernel | undefined {
+  new DescriptorReserve().check("look at the kernel", LOOK_DESCRIPTORS); // what has none to open looks as if it were refused
   const libc = config.engine === "portable" ? undefined : found;
   const features = libc && kernelFeatures(libc);
   const why = whyNoEngine(features);

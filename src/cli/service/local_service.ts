@@ -21,6 +21,7 @@ import { refuseSystemd } from "./socket_options.ts";
 import { emittingEar, openNaming } from "./names.ts";
 import { countedUsers, type Service, type Wanted } from "./service.ts";
 import { openTlsSource, tlsBy } from "./tls.ts";
+import { addressText } from "../../protocol/address.ts";
 import { UpstreamStates } from "./upstream_states.ts";
 
 /** The gateway in this thread, on the runtime's own sockets; it tells by `wall` how it is. Rejects with NetError. */
@@ -129,7 +130,13 @@ export async function startLocalService(
 async function listenAll(config: Config, gateway: Pick<Opening, "listen">): Promise<void> {
   refuseSystemd(config);
   const { listen, unixMode: mode } = config;
+  const heard = new Set<string>();
   for (const spec of listen) {
-    await listenAs("--listen", spec, (addr) => gateway.listen(addr, { mode, tls: spec.tls }));
+    await listenAs("--listen", spec, async (addr) => {
+      const text = addr.port === 0 ? "" : addressText(addr);
+      if (heard.has(text)) return; // written twice
+      await gateway.listen(addr, { mode, tls: spec.tls });
+      if (text) heard.add(text);
+    });
   }
 }

@@ -7,6 +7,7 @@ import type { SocketOptions } from "../../net/linux/engine.ts";
 import { type ClaimedPort, claimPort } from "../../net/linux/tcp_listener.ts";
 import { claimUnix, closeOnExec, inheritedListener } from "../../net/linux/unix_listener.ts";
 import type { SocketAddr } from "../../net/socket.ts";
+import { overlaps } from "../../net/socket_addr.ts";
 import type { Activation } from "../systemd/activation.ts";
 import { listenAs } from "../service/listening.ts";
 import type { Listening } from "./worker_messages.ts";
@@ -82,7 +83,9 @@ export class ClaimedPorts {
 
   async #open(addr: SocketAddr, mode: number, shared: boolean): Promise<ClaimedPort> {
     if (addr.unix !== undefined) return await claimUnix(this.#libc, addr.unix, { mode, succeeds: shared });
-    return claimPort(this.#libc, this.#options, addr, shared);
+    // Where workers listen at a part of it already, or it is a part of that, only who shares may join them.
+    const joins = Array.from(this.#claimed.values()).some((own) => overlaps(own.addr, addr));
+    return claimPort(this.#libc, this.#options, addr, shared || joins);
   }
 
   /** Throws NetError where systemd has given none of that name. */

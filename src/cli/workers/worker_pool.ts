@@ -14,6 +14,7 @@ import { pathsMemory } from "../../gateway/path_memory.ts";
 import { Cut } from "../../net/cut.ts";
 import { NetError, type NetErrorKind } from "../../net/error.ts";
 import { DescriptorOwners } from "../../net/linux/descriptor_owners.ts";
+import { DescriptorReserve } from "../../net/linux/descriptor_reserve.ts";
 import type { Libc } from "../../net/linux/libc.ts";
 import type { SocketAddr, Successors } from "../../net/socket.ts";
 import { Exchange } from "./exchange.ts";
@@ -21,6 +22,7 @@ import type { Naming } from "../service/names.ts";
 import type { TlsSource } from "../service/tls.ts";
 import { TlsDesk } from "./tls_threads.ts";
 import { UpstreamStates } from "../service/upstream_states.ts";
+import { runtime } from "../version.ts";
 import { wallClock } from "../service/wall_clock.ts";
 import type { FromWorker, Order, Question, Setup, ToWorker, WorkerStart } from "./worker_messages.ts";
 
@@ -35,6 +37,9 @@ const LOOK_MS = 1_000;
 
 /** A worker hangs that has not done so long after it could have what it is told to (ms): a reload, the end of sessions or of a drain. */
 const DONE_MS = 5_000;
+
+/** What the runtime opens for a worker, and needs while it loads it: Deno ends the program where that is not to be had. */
+const DESCRIPTORS_OF_WORKER = runtime.startsWith("deno") ? 10 : 6;
 
 /** A question to a DNS server is given up after so long (ms); who asks has given up before. */
 const DNS_MS = 5_000;
@@ -123,6 +128,7 @@ export class WorkerPool {
     successors?: ReadonlyMap<string, Successors>,
   ): Promise<WorkerPool> {
     const pool = new WorkerPool(options, provision);
+    pool.#checkDescriptors(options.count);
     await Promise.all(Array.from({ length: options.count }, (_, i) => pool.#add(i + 1, successors)));
     return pool;
   }
@@ -372,14 +378,23 @@ export class WorkerPool {
     this.#replaceLater(number, performance.now() - member.startedAt);
   }
 
+  /** Throws NetError where there are too few for so many workers. */
+  #checkDescriptors(workers: number): void {
+    const what = `start ${workers === 1 ? "a worker" : `${workers} workers`}`;
+    new DescriptorReserve().check(what, workers * DESCRIPTORS_OF_WORKER);
+  }
+
   #replaceLater(number: number, livedMs: number): void {
     this.#restartMs = livedMs > SETTLED_MS ? FIRST_RESTART_MS : Math.min(2 * this.#restartMs, LAST_RESTART_MS);
-    setTimeout(() => {
+    setTimeout(async () => {
       if (this.#draining) return;
-      this.#add(number).catch((error) => {
+      try {
+        this.#checkDescriptors(1);
+        await this.#add(number);
+      } catch (error) {
         this.#options.emit({ type: "worker-died", worker: number, sessions: 0, error });
         this.#replaceLater(number, 0);
-      });
+      }
     }, this.#restartMs);
   }
 

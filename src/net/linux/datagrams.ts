@@ -20,13 +20,19 @@ export function bindWithDescriptor<T>(
   bind: () => T,
   addrOf: (bound: T) => SocketAddr,
 ): [T, number | undefined] {
-  const lowest = libc.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (lowest >= 0) libc.close(lowest);
+  const lowest = lowestDescriptor(libc);
   const bound = bind();
   const name = new Uint8Array(SOCKADDR_SIZE), size = Uint32Array.of(SOCKADDR_SIZE);
   const found = lowest >= 0 && libc.getsockname(lowest, name, size) === 0 ? decodeSockaddr(name) : undefined;
   const { host, port } = addrOf(bound);
   return [bound, found?.host === host && found.port === port ? lowest : undefined];
+}
+
+/** The number that the next descriptor will have, unless another thread is quicker; negative where there is none. */
+export function lowestDescriptor(libc: Libc): number {
+  const lowest = libc.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (lowest >= 0) libc.close(lowest);
+  return lowest;
 }
 
 /** Moves datagrams by plain calls on a descriptor that a runtime owns: no promise and no parsed address for each. */

@@ -42,12 +42,10 @@ export async function connectFailure(libc: Libc, addr: SocketAddr, waitMs: numbe
     if (libc.connect(fd, peer, peer.length) === 0) return "refused"; // it would be accepted now: the first was refused
     const errno = libc.errno();
     if (errno !== EINPROGRESS) return kindOf(errno);
-    const value = new Int32Array(1), size = new Uint32Array(1);
     for (let waited = 0, pause = 1; waited <= waitMs; waited += pause, pause *= 2) {
       await new Promise((resolve) => setTimeout(resolve, pause));
-      size[0] = 4;
-      if (libc.getsockopt(fd, SOL_SOCKET, SO_ERROR, value, size) < 0) return "other";
-      if (value[0] !== 0) return kindOf(value[0]!);
+      const errno = pendingError(libc, fd);
+      if (errno !== 0) return kindOf(errno);
       if (nameOf(libc.getpeername, fd)) return "refused"; // connected, see above
     }
     return "host-unreachable";
@@ -79,6 +77,18 @@ const LOOKS_PER_MS = 20, MOST_LOOKS = 10_000;
 /** The kernel gives the lowest number that is free: often that of a connection which was reset lately. */
 const MOST_RECENT = 8;
 
+/** So many connections may have been begun at a time with the one that is sought. */
+const NEAR = 16;
+
+const value = new Int32Array(1), valueSize = new Uint32Array(1);
+
+/** SO_ERROR, which asking clears; 0 where there is none. */
+export function pendingError(libc: Libc, fd: number): number {
+  valueSize[0] = 4;
+  value[0] = 0;
+  return libc.getsockopt(fd, SOL_SOCKET, SO_ERROR, value, valueSize) < 0 ? libc.errno() : value[0]!;
+}
+
 /** Finds the descriptors of sockets whose runtime hides them, by their two addresses. */
 export class Descriptors {
   readonly #libc: Libc;
@@ -101,6 +111,13 @@ export class Descriptors {
     const fd = likely.find((fd) => fd !== undefined && this.#key(fd) === key) ?? this.#look(key);
     if (fd !== undefined) this.#recent = [fd, ...this.#recent.filter((one) => one !== fd)].slice(0, MOST_RECENT);
     return fd;
+  }
+
+  /** The same of a connection that was begun when `lowest` was the lowest free number. */
+  findNear(local: SocketAddr, remote: SocketAddr, lowest: number): number | undefined {
+    const key = `${addressText(local)} ${addressText(remote)}`;
+    for (let fd = lowest; fd < lowest + NEAR; fd++) if (this.#key(fd) === key) return fd;
+    return this.find(local, remote);
   }
 
   #look(key: string): number | undefined {

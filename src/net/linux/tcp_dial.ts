@@ -10,7 +10,6 @@ import {
   IPPROTO_IP,
   IPPROTO_TCP,
   SO_BINDTODEVICE,
-  SO_ERROR,
   SO_MARK,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
@@ -21,8 +20,10 @@ import {
 } from "./abi.ts";
 import type { Engine } from "./engine.ts";
 import { EINPROGRESS, errnoError } from "./errno.ts";
+import { pendingError } from "./probe.ts";
 import { encodeSockaddr, family } from "./sockaddr.ts";
 import { setOption } from "./socket_option.ts";
+import { keepUrgent } from "./tcp_options.ts";
 import { LinuxSocket } from "./tcp_socket.ts";
 
 /** Connects without blocking. Rejects with NetError, whose kind is the kernel's own errno. */
@@ -48,6 +49,7 @@ export function dialTcp(
       reject(errnoError(errno, "connect to", what));
     };
     setOption(libc, fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    keepUrgent(libc, fd);
     const refused = setOutgoing(engine, fd);
     if (refused) return fail(refused);
     if (localAddr !== undefined) {
@@ -70,7 +72,7 @@ export function dialTcp(
         if (socket.closed) return;
         if (events & (EPOLLERR | EPOLLHUP)) {
           release?.();
-          const errno = pendingError(engine, fd);
+          const errno = pendingError(libc, fd);
           if (errno !== 0) {
             socket.close();
             return reject(errnoError(errno, "connect to", what));
@@ -94,12 +96,4 @@ export function setOutgoing({ libc, options }: Pick<Engine, "libc" | "options">,
   }
   if (userTimeoutMs !== undefined) setOption(libc, fd, IPPROTO_TCP, TCP_USER_TIMEOUT, userTimeoutMs);
   return undefined;
-}
-
-const value = new Int32Array(1), valueSize = new Uint32Array(1);
-
-/** SO_ERROR, which asking clears; 0 where there is none. */
-export function pendingError({ libc }: Engine, fd: number): number {
-  valueSize[0] = 4;
-  return libc.getsockopt(fd, SOL_SOCKET, SO_ERROR, value, valueSize) < 0 ? libc.errno() : value[0]!;
 }

@@ -28,6 +28,7 @@ import { nameOf } from "./probe.ts";
 import { countListeners, steerNoMore, steerPast } from "./reuseport.ts";
 import { decodeSockaddr, encodeSockaddr, family, SOCKADDR_SIZE } from "./sockaddr.ts";
 import { setOption } from "./socket_option.ts";
+import { keepUrgent } from "./tcp_options.ts";
 import { LinuxSocket } from "./tcp_socket.ts";
 
 export const BACKLOG = 4_096;
@@ -61,6 +62,7 @@ export function bindTcp(
   if (options.freeBind) setOption(libc, fd, IPPROTO_IP, IP_FREEBIND, 1);
   // Inherited by what is accepted (tcp(7)).
   setOption(libc, fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  keepUrgent(libc, fd);
   if (options.userTimeoutMs !== undefined) setOption(libc, fd, IPPROTO_TCP, TCP_USER_TIMEOUT, options.userTimeoutMs);
   const name = encodeSockaddr(addr);
   if (libc.bind(fd, name, name.length) < 0) {

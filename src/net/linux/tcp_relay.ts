@@ -5,7 +5,7 @@ import { EPOLLERR, EPOLLOUT, SPLICE_F_MOVE, SPLICE_F_NONBLOCK } from "./abi.ts";
 import type { Engine } from "./engine.ts";
 import { EAGAIN, refusals } from "./errno.ts";
 import type { Pipe } from "./pipes.ts";
-import { pendingError } from "./tcp_dial.ts";
+import { pendingError } from "./probe.ts";
 import type { LinuxSocket } from "./tcp_socket.ts";
 
 /** A read of so much is bulk; after so many in a row the kernel moves the bytes, until one moves less than the floor. */
@@ -83,7 +83,7 @@ class Relay {
   #ready(socket: LinuxSocket, events: number, out: Direction, into: Direction): void {
     if (this.#over) return;
     if (socket.closed) return this.stop("end"); // from outside
-    if (events & EPOLLERR) return this.#fail(socket.failed(pendingError(this.engine, socket.fd), "relay from"));
+    if (events & EPOLLERR) return this.#fail(socket.failed(pendingError(this.engine.libc, socket.fd), "relay from"));
     this.pump(out);
     if (events & EPOLLOUT) this.pump(into.writable());
   }
@@ -198,7 +198,7 @@ class Direction {
     const { libc, scratch } = this.#relay.engine;
     const size = libc.recv(this.#from.fd, scratch, scratch.length, 0);
     if (size <= 0) return this.#nothing(size, libc.errno());
-    if (size < scratch.length) this.#from.readable = this.#from.hungUp;
+    if (size < scratch.length) this.#from.readable = this.#from.tellsLittle;
     this.#bulkReads = size >= BULK_SIZE ? this.#bulkReads + 1 : 0;
     this.#restAfter(size);
     const sent = this.#blocked ? 0 : this.#send(scratch, size);
@@ -228,8 +228,8 @@ class Direction {
     if (size <= 0) {
       const errno = size < 0 ? libc.errno() : 0;
       pipes.giveBack(pipe);
-      // Of an end it is not believed: some calls that are refused say that all is well.
-      if (errno === 0) return this.#copy();
+      // It stops before urgent bytes, and calls that the end where the peer has finished behind them.
+      if (errno === 0 || (errno === EAGAIN && this.#from.tellsLittle)) return this.#copy();
       if (!refusals.has(errno)) return this.#nothing(size, errno);
       this.#splices = false;
       return this.#copy();

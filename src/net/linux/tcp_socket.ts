@@ -7,31 +7,24 @@ import {
   EPOLLHUP,
   EPOLLIN,
   EPOLLOUT,
+  EPOLLPRI,
   EPOLLRDHUP,
-  IPPROTO_TCP,
   MSG_NOSIGNAL,
   MSG_PEEK,
   SHUT_WR,
-  SO_KEEPALIVE,
   SO_LINGER,
   SOL_SOCKET,
-  TCP_KEEPCNT,
-  TCP_KEEPIDLE,
-  TCP_KEEPINTVL,
 } from "./abi.ts";
 import type { Engine } from "./engine.ts";
 import { EAGAIN, errnoError } from "./errno.ts";
 import type { Watcher } from "./poller.ts";
 import { nameOf } from "./probe.ts";
-import { setOption } from "./socket_option.ts";
+import { probeWhenSilent } from "./tcp_options.ts";
 
 /** What read() lends at most; bulk flows through a relay, not through here. */
 const READ_SIZE = 64 << 10;
 
-/** Silence before the first probe, between probes (s), and how many. */
-const KEEPALIVE_IDLE_S = 60, KEEPALIVE_INTERVAL_S = 15, KEEPALIVE_COUNT = 4;
-
-const READING = EPOLLIN | EPOLLRDHUP | EPOLLET;
+const READING = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET;
 
 interface Waiting<T> {
   resolve(value: T): void;
@@ -49,6 +42,8 @@ export class LinuxSocket implements AcceptedSocket, Watcher {
   readable = false;
   /** The peer has finished or the connection is broken: receives tell until they have told all. */
   hungUp = false;
+  /** The peer has sent urgent bytes, before which a receive stops. */
+  #urgent = false;
   readonly #engine: Engine;
   #localAddr: SocketAddr | undefined;
   #watchesWriting: boolean;
@@ -73,6 +68,11 @@ export class LinuxSocket implements AcceptedSocket, Watcher {
     if (this.remoteAddr.unix !== undefined) return this.remoteAddr;
     return this.#localAddr ??= (this.#closed ? undefined : nameOf(this.#engine.libc.getsockname, this.fd)) ??
       { host: "0.0.0.0", port: 0 };
+  }
+
+  /** Whether only a receive that brings nothing says that there is nothing. */
+  get tellsLittle(): boolean {
+    return this.hungUp || this.#urgent;
   }
 
   get closed(): boolean {
@@ -129,12 +129,7 @@ export class LinuxSocket implements AcceptedSocket, Watcher {
   }
 
   keepAlive(): void {
-    if (this.#closed) return;
-    const { libc } = this.#engine;
-    setOption(libc, this.fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
-    setOption(libc, this.fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
-    setOption(libc, this.fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT);
-    setOption(libc, this.fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    if (!this.#closed) probeWhenSilent(this.#engine.libc, this.fd);
   }
 
   onLeft(left: (how: Leaving) => void): () => void {
@@ -176,8 +171,9 @@ export class LinuxSocket implements AcceptedSocket, Watcher {
 
   ready(events: number): void {
     if (events & (EPOLLHUP | EPOLLERR)) this.#broken = true;
+    if (events & EPOLLPRI) this.#urgent = true;
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) this.hungUp = this.readable = true;
-    else if (events & EPOLLIN) this.readable = true;
+    else if (events & (EPOLLIN | EPOLLPRI)) this.readable = true;
     if (this.#flow) return this.#flow.ready(events);
     if (this.readable && this.#reader) this.#wakeReader();
     if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP) && this.#writer) this.#writeOn(this.#writer);
@@ -215,7 +211,7 @@ export class LinuxSocket implements AcceptedSocket, Watcher {
     const { libc, scratch } = this.#engine;
     const size = libc.recv(this.fd, scratch, READ_SIZE, 0);
     if (size > 0) {
-      if (size < READ_SIZE) this.readable = this.hungUp;
+      if (size < READ_SIZE) this.readable = this.tellsLittle;
       return scratch.slice(0, size);
     }
     if (size === 0) {

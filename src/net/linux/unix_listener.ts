@@ -20,6 +20,7 @@ import type { Libc } from "./libc.ts";
 import { nameOf, unixNameOf } from "./probe.ts";
 import { AF_UNIX, encodeUnixSockaddr } from "./sockaddr.ts";
 import { setOption } from "./socket_option.ts";
+import { keepUrgent } from "./tcp_options.ts";
 import { BACKLOG, type ClaimedPort } from "./tcp_listener.ts";
 
 /** Listeners that there can be only one of, so that all accept from its descriptor. */
@@ -61,7 +62,10 @@ export function inheritedListener(libc: Libc, descriptor: number): SharedListene
   const listens = option(libc, descriptor, SO_TYPE) === SOCK_STREAM && option(libc, descriptor, SO_ACCEPTCONN) === 1;
   if (!addr || !listens) return undefined;
   libc.fcntl(descriptor, F_SETFL, O_NONBLOCK);
-  if (addr.unix === undefined) setOption(libc, descriptor, IPPROTO_TCP, TCP_NODELAY, 1); // inherited by what is accepted
+  if (addr.unix === undefined) { // inherited by what is accepted
+    setOption(libc, descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
+    keepUrgent(libc, descriptor);
+  }
   return { addr, descriptor, release() {} };
 }
 
