@@ -10,11 +10,8 @@ export interface HttpServer {
 /** How long requests may take yet when the server closes (ms). */
 const CLOSE_MS = 1_000;
 
-/**
- * Who has connected and asks nothing, as browsers do, would be waited for. Deno 2.4 cannot cut them once it is shutting
- * down: it throws. So there they are left to the end of the program.
- */
-export async function closeSoon(finished: Promise<void>, cut = () => {}): Promise<void> {
+/** Who has connected and asks nothing, as browsers do, would be waited for. */
+export async function closeSoon(finished: Promise<void>, cut: () => void): Promise<void> {
   const { promise: late, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(() => {
     cut();

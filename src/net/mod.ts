@@ -10,11 +10,11 @@ export async function openNet(): Promise<Net> {
   return onBun() ? (await import("./bun.ts")).bunNet() : (await import("./deno.ts")).denoNet();
 }
 
-/** The HTTP server of the runtime this program runs on: node:http, where that has deadlines. */
+/** An HTTP server: the runtime's node:http, where that has deadlines. */
 export const serveHttp: ServeHttp = async (addr, options) => {
   const { hasDeadlines, serveHttp } = await import("./node_http.ts");
   if (hasDeadlines()) return await serveHttp(addr, options, await openKernel());
-  return await (await import("./deno_http.ts")).serveHttp(addr, options);
+  return await (await import("./plain_http.ts")).serveHttp(await openNet(), addr, options);
 };
 
 /** TLS of the runtime this program runs on. */

@@ -2,11 +2,19 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { NetError } from "../../src/net/error.ts";
+import type { ServeHttp } from "../../src/net/http.ts";
 import { openNet, serveHttp } from "../../src/net/mod.ts";
+import { serveHttp as servePlainHttp } from "../../src/net/plain_http.ts";
 import type { SocketAddr } from "../../src/net/socket.ts";
 import { addressText } from "../../src/protocol/address.ts";
 import { Tcp } from "../support/tcp.ts";
 import { until, within } from "../support/until.ts";
+
+/** The one of this runtime, and the one that takes its place where that has no deadlines. */
+const servers: readonly (readonly [string, ServeHttp])[] = [
+  ["serveHttp()", serveHttp],
+  ["the plain one", async (addr, options) => await servePlainHttp(await openNet(), addr, options)],
+];
 
 /** How many connections a server holds, by what the kernel says of its port on 127.0.0.1: none but those that are somebody's. */
 function held({ port }: SocketAddr): number {
@@ -113,19 +121,27 @@ for (
     ["no path", "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n", 400],
     ["a head without an end", `GET /a HTTP/1.1\r\nHost: localhost\r\nA: ${"b".repeat(20_000)}\r\n`, 431],
     ["two lengths", "GET /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n", 400],
+    ["lines that end by LF alone", "GET /a HTTP/1.1\nHost: a\n", 400],
+    ["a header of 200 kB", `GET /a HTTP/1.1\r\nHost: a\r\nA: ${"b".repeat(200_000)}\r\n`, 431],
+    ["HTTP/1.1 without Host", "GET /a HTTP/1.1\r\n", 400],
+    ["a blank before the colon", "GET /a HTTP/1.1\r\nHost : a\r\n", 400],
+    ["a body, which is left unread", "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n", 200],
   ] as const
 ) {
-  test(`serveHttp() says ${status} to ${what}`, async () => {
-    const server = await serveHttp({ host: "127.0.0.1", port: 0 }, {
-      fetch: (request) => new Response(new URL(request.url).pathname),
+  for (const [name, serve] of servers) {
+    test(`${name} says ${status} to ${what}`, async () => {
+      const server = await serve({ host: "127.0.0.1", port: 0 }, {
+        fetch: (request) => new Response(new URL(request.url).pathname),
+      });
+      const client = await Tcp.to(server.addr);
+      client.write(`${head}Connection: close\r\n\r\n`);
+      const text = new TextDecoder().decode(status === 200 ? await client.rest() : await client.read(13));
+      client.close();
+      assert.match(text, new RegExp(`^HTTP/1\\.1 ${status} `));
+      if (status === 200) assert.match(text, /\r\n\r\n\/a$/);
+      await server.close();
     });
-    const client = await Tcp.to(server.addr);
-    client.write(`${head}Connection: close\r\n\r\n`);
-    const text = new TextDecoder().decode(await client.rest());
-    assert.match(text, new RegExp(`^HTTP/1\\.1 ${status} `));
-    if (status === 200) assert.match(text, /\r\n\r\n\/a$/);
-    await server.close();
-  });
+  }
 }
 
 test("serveHttp() on a port in use fails as address-in-use", async () => {
