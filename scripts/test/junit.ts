@@ -31,7 +31,8 @@ const SHOWN = 6_000;
 
 /** What the output tells of failures: Deno has all of it at its end, Bun before the name of each test. Else its last lines. */
 export function readFailures(output: string): string {
-  const lines = output.split("\n").filter((line) => !line.startsWith("(pass)"));
+  const [told] = output.split(/^\d+ tests failed:$/m) as [string]; // behind which Bun names them once more
+  const lines = told.split("\n").filter((line) => !line.startsWith("(pass)"));
   const errors = lines.findIndex((line) => line.startsWith(" ERRORS"));
   if (errors >= 0) return lines.slice(errors + 1).join("\n").trim().slice(0, SHOWN);
   const failed = lines.flatMap((line, at) => /^\(fail\)/.test(line) ? [at] : []);

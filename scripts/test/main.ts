@@ -5,9 +5,10 @@ import { join } from "node:path";
 import process from "node:process";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { checks, compilers, executables } from "./checks.ts";
-import { isSlow, nameOf, plan, type Run, type Runtime } from "./plan.ts";
+import { nameOf, plan, type Run, type Runtime } from "./plan.ts";
 import { eachAtATime } from "./queue.ts";
 import { Runner } from "./runner.ts";
+import { nameWithSlow, SlowCases } from "./slow.ts";
 import { summary } from "./summary.ts";
 import { Times } from "./times.ts";
 import { changedFiles, commitBefore, Reach } from "./touched.ts";
@@ -30,8 +31,8 @@ const CI_MINUTES = 10, CI_CHANGE_HOURS = 24;
 
 const HELP = `
 With paths, only their tests run, and nothing else is checked. Some tests say the same under either runtime and run once,
-under Bun. Each file's output is in .tools/test. Slow tests are in files named *_slow_test.ts: they run with --all, when
-you name them, when a change touches them (--changed; in CI, changes of the last day), or within --minutes.`;
+under Bun. Each file's output is in .tools/test. Slow tests run with --all, where a change touches them (--changed; in
+CI, changes of the last day), and within --minutes.`;
 
 const command = new Command("scripts/test.sh")
   .description("Runs every check and every test, or those below the paths you name.")
@@ -76,9 +77,9 @@ async function main(paths: readonly string[], options: Options): Promise<number>
   const isTouched = ({ file }: Run) => changed !== undefined && reach.isTouched(file, changed);
   const runs = plan(root, isWhole ? ["test"] : paths, options.runtime ? [options.runtime] : ["deno", "bun"])
     .filter((run) => !options.changed || isTouched(run));
-  /** Slow ones that run only where there is time. */
-  const leisurely = new Set(runs.filter((run) => isWhole && !options.all && isSlow(run.file) && !isTouched(run)));
-  const order = longestFirst(runs, leisurely, times);
+  const isWanted = (run: Run) => options.all === true || isTouched(run);
+  const slow = new SlowCases({ root, reach, times, isWanted, minutes: options.minutes });
+  const order = longestFirst(runs, slow, times);
   const startProgram = runs.some(({ file }) => reach.isTouched(file, ["test/support/program.ts"]));
   const making = startProgram ? compilers : [];
   const checking = isWhole ? checks : [];
@@ -91,16 +92,15 @@ async function main(paths: readonly string[], options: Options): Promise<number>
   if (startProgram) executables(root).forEach((file) => rmSync(file, { force: true }));
   await eachAtATime(making, options.jobs, interrupt.signal, (check) => runner.check(check));
   const made = executables(root).filter((file) => existsSync(file));
-  const serve = async (run: Run) => {
-    const why = leisurely.has(run) && whyNot(options.minutes, elapsedMs(), times.seconds(nameOf(run)));
-    if (why) runner.leaveOut(run, why);
-    else await runner.test(run, made);
-  };
+  const serve = (run: Run) => runner.test(run, slow.told(run, elapsedMs()), made);
   const work = [...checking.map((check) => () => runner.check(check)), ...order.map((run) => () => serve(run))];
   await eachAtATime(work, options.jobs, interrupt.signal, (begin) => begin());
   runner.close();
   if (isWhole && !options.changed && !interrupt.signal.aborted) {
-    times.save(runs.map(nameOf), options.saveTimes === true);
+    times.save(
+      runs.flatMap((run) => slow.isIn(run) ? [nameOf(run), nameWithSlow(run)] : nameOf(run)),
+      options.saveTimes === true,
+    );
   }
   const undone = total - runner.told.length;
   for (const line of summary(runner.told, undone, elapsedMs())) console.log(line);
@@ -109,10 +109,13 @@ async function main(paths: readonly string[], options: Options): Promise<number>
   return failed || undone > 0 || !passed ? 1 : 0;
 }
 
-/** What takes longest begins first, so that nothing long is left when all else has ended; `last` come after the others. */
-function longestFirst(runs: readonly Run[], last: ReadonlySet<Run>, times: Times): readonly Run[] {
-  const seconds = (run: Run) => times.seconds(nameOf(run));
-  return [...runs].sort((a, b) => Number(last.has(a)) - Number(last.has(b)) || seconds(b) - seconds(a));
+/** What takes longest begins first, so that nothing long is left when all else has ended; what asks for the time left is last. */
+function longestFirst(runs: readonly Run[], slow: SlowCases, times: Times): readonly Run[] {
+  const keyed = runs.map((run) => {
+    const last = slow.isLeisurely(run);
+    return { run, last, seconds: times.seconds(slow.isIn(run) && !last ? nameWithSlow(run) : nameOf(run)) };
+  });
+  return keyed.sort((a, b) => Number(a.last) - Number(b.last) || b.seconds - a.seconds).map(({ run }) => run);
 }
 
 /** Files whose tests have to run; undefined where nobody asks for them. */
@@ -120,11 +123,4 @@ function changes({ changed }: Options): readonly string[] | undefined {
   if (changed !== undefined) return changedFiles(root, changed === true ? "HEAD" : changed);
   const base = process.env.CI ? commitBefore(root, CI_CHANGE_HOURS) : undefined;
   return base === undefined ? undefined : changedFiles(root, base);
-}
-
-/** Why a slow test does not run, or false. */
-function whyNot(minutes: number | undefined, elapsedMs: number, expectedS: number): string | false {
-  if (minutes === undefined) return "it is slow; --all runs it";
-  const fits = elapsedMs + 1_000 * expectedS <= 60_000 * minutes;
-  return fits ? false : `it is slow, and no time is left in ${minutes} minutes; --all runs it`;
 }

@@ -20,11 +20,6 @@ const once: readonly string[] = [
   "test/layers_test.ts",
 ];
 
-/** What takes too long for every run, and is run with --all, or when it is touched. */
-export function isSlow(file: string): boolean {
-  return file.endsWith("_slow_test.ts");
-}
-
 /** Every test file below `paths`, each under the runtimes that it is for. Throws where a path holds none. */
 export function plan(root: string, paths: readonly string[], runtimes: readonly Runtime[]): readonly Run[] {
   const files = [...new Set(paths.flatMap((path) => testFiles(root, path)))];

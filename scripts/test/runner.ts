@@ -4,17 +4,17 @@ import { join } from "node:path";
 import type { Check } from "./checks.ts";
 import { executableOf, testCommand } from "./commands.ts";
 import { type Ended, runJob } from "./job.ts";
+import { nameWithSlow } from "./slow.ts";
 import { nameOf, type Run, type Runtime } from "./plan.ts";
 import { Progress } from "./progress.ts";
 import type { Times } from "./times.ts";
 import { judgeCheck, judgeTests, type Verdict } from "./verdict.ts";
 
-/** A check or a test file that has ended, or was left out. */
+/** A check or a test file that has ended. */
 export interface Told {
   readonly name: string;
   readonly verdict: Verdict;
-  /** Undefined where it was left out. */
-  readonly ended: Ended | undefined;
+  readonly ended: Ended;
 }
 
 /** A test file may take so long, and so many times what it took last: a machine may be busy. */
@@ -48,21 +48,15 @@ export class Runner {
     this.#tell(name, judgeCheck(name, ended), ended);
   }
 
-  /** `executables` are what the program was compiled to. */
-  async test(run: Run, executables: readonly string[]): Promise<void> {
-    const name = nameOf(run);
+  /** `slow` is what its slow cases are told, and `executables` are what the program was compiled to. */
+  async test(run: Run, slow: string, executables: readonly string[]): Promise<void> {
+    const name = nameOf(run), timed = slow === "1" ? nameWithSlow(run) : name;
     const report = join(this.#place, `report-${++this.#count}.xml`);
     const command = testCommand(this.#executable(run.runtime), run, report);
-    const ended = await this.#run(name, command, { GATE46_BINS: executables.join(" ") });
+    const ended = await this.#run(name, command, { GATE46_BINS: executables.join(" "), GATE46_SLOW: slow }, timed);
     const verdict = judgeTests(ended, report);
-    if (verdict.failed === 0) this.#times.note(name, ended.wallMs);
+    if (verdict.failed === 0) this.#times.note(timed, ended.wallMs);
     this.#tell(name, verdict, ended);
-  }
-
-  /** Notes that it does not run, and why. */
-  leaveOut(run: Run, why: string): void {
-    const name = nameOf(run);
-    this.#tell(name, { passed: 0, failed: 0, skipped: 1, failure: "", skips: [`skipped: ${name}: ${why}`] });
   }
 
   close(): void {
@@ -80,21 +74,27 @@ export class Runner {
     return known;
   }
 
-  #run(name: string, command: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
+  /** `timed` is what Times knows it by. */
+  #run(
+    name: string,
+    command: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+    timed = name,
+  ): Promise<Ended> {
     this.#progress.begin(name);
     const log = join(this.#logs, `${name.replace(/[/ ]/g, "_")}.log`);
     const place = join(this.#place, String(++this.#count));
-    const limitMs = this.#limitMs ?? Math.max(LIMIT_MS, LIMIT_TIMES * 1_000 * this.#times.seconds(name));
+    const limitMs = this.#limitMs ?? Math.max(LIMIT_MS, LIMIT_TIMES * 1_000 * this.#times.seconds(timed));
     return runJob({ command, env, log, place, limitMs }, this.#cut);
   }
 
-  #tell(name: string, verdict: Verdict, ended?: Ended): void {
+  #tell(name: string, verdict: Verdict, ended: Ended): void {
     this.told.push({ name, verdict, ended });
     const { passed, failed, skipped, failure } = verdict;
     const outcome = failed > 0 ? "FAILED" : passed > 0 ? "ok" : "skipped";
     const counts = [`${passed} passed`];
     if (failed > 0) counts.push(`${failed} failed`);
     if (skipped > 0) counts.push(`${skipped} skipped`);
-    this.#progress.end(name, outcome, ended?.wallMs ?? 0, counts.join(", "), failure);
+    this.#progress.end(name, outcome, ended.wallMs, counts.join(", "), failure);
   }
 }

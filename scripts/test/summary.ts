@@ -8,7 +8,7 @@ const NAMED = 5;
 export function summary(told: readonly Told[], undone: number, wallMs: number): readonly string[] {
   const verdicts = told.map(({ verdict }) => verdict);
   const total = (field: "passed" | "failed" | "skipped") => verdicts.reduce((sum, verdict) => sum + verdict[field], 0);
-  const ran = told.flatMap(({ name, ended }) => ended ? [{ name, ...ended }] : []);
+  const ran = told.map(({ name, ended }) => ({ name, ...ended }));
   const cpuMs = ran.reduce((sum, { cpuMs }) => sum + cpuMs, 0);
   const slowest = ran.sort((a, b) => b.wallMs - a.wallMs).slice(0, NAMED)
     .map(({ name, wallMs }) => `${name} ${seconds(wallMs)}`);

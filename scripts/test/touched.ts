@@ -39,6 +39,11 @@ export class Reach {
     return changed.some((file) => reached.some((part) => file === part || file.startsWith(`${part}/`)));
   }
 
+  /** `test` and the code of tests that it imports, directly or not. */
+  codeOf(test: string): readonly string[] {
+    return this.#reached(test).filter((path) => path.startsWith("test/") && path.endsWith(".ts"));
+  }
+
   #reached(test: string): readonly string[] {
     const seen = new Set<string>([test]);
     for (const file of seen) {
