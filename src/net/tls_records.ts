@@ -22,15 +22,11 @@ export class TlsRecords {
     }
   }
 
-  /** No record is begun and not over. */
-  get whole(): boolean {
-    return this.#headSize === 0 && this.#missing === 0;
-  }
-
   /** The last is, or looks like, the alert that says that no more will come: nothing else is as short, but for two octets of data. */
   get farewell(): boolean {
     const type = this.#head[0];
-    return this.whole && (type === ALERT || (type === DATA && this.#size === SEALED_ALERT_SIZE));
+    const isWhole = this.#headSize === 0 && this.#missing === 0;
+    return isWhole && (type === ALERT || (type === DATA && this.#size === SEALED_ALERT_SIZE));
   }
 
   get #size(): number {

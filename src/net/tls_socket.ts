@@ -25,11 +25,6 @@ export class Departures {
 export interface SecureOptions {
   readonly clock: Clock;
   readonly departures: Departures;
-  /**
-   * Whether an end has to be said in TLS, or the connection counts as cut: whoever is between could end it. Many clients just
-   * leave; of them it is enough that the last record is whole.
-   */
-  readonly wantsFarewell: boolean;
 }
 
 /** TLS over `socket`, whose octets go through `ends`. Rejects with NetError where there is no handshake; it is closed then. */
@@ -158,8 +153,10 @@ class TlsSocket implements AcceptedSocket {
         if (!this.#closed) await sealed.write(chunk).catch((error) => this.#fail(error));
       }
       this.ended = true;
-      const meant = this.#options.wantsFarewell ? this.#records.farewell : this.#records.whole;
-      if (!meant) this.#failure ??= new NetError("reset", "Cannot read: the connection was cut within TLS");
+      // An end has to be said in TLS (RFC 8446 s6.1): whoever is between could end the connection.
+      if (!this.#records.farewell) {
+        this.#failure ??= new NetError("reset", "Cannot read: the connection was cut within TLS");
+      }
       await sealed.closeWrite();
     } catch (error) {
       this.ended = true;

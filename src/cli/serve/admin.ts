@@ -29,7 +29,12 @@ export async function startAdmin(
       const app = import("../../admin/app.ts").then(({ adminApp }) => adminApp(source, access));
       current = { token: access.token, app };
     }
-    return await (await current.app).fetch(request);
+    try {
+      return await (await current.app).fetch(request);
+    } catch (error) {
+      current = undefined; // without a descriptor it could not be loaded, which the next may find otherwise
+      throw error;
+    }
   };
   const otherwise = addr.host === "::" ? { host: "0.0.0.0", port: addr.port } : undefined;
   const spec = { addr, optional: false, ...otherwise && { otherwise } };

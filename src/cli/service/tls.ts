@@ -40,8 +40,8 @@ export async function openTlsSource({ server, ca, identity }: TlsFiles): Promise
 export function tlsBy(open: TlsSource["open"], clock: Clock, departures: Departures): Tls {
   const over = { clock, departures };
   return {
-    accept: (socket, asker) => secure(socket, open(undefined, asker), { ...over, wantsFarewell: false }),
-    connect: (socket, name, asker) => secure(socket, open(name, asker), { ...over, wantsFarewell: true }),
+    accept: (socket, asker) => secure(socket, open(undefined, asker), over),
+    connect: (socket, name, asker) => secure(socket, open(name, asker), over),
     left: () => departures.over(),
   };
 }
