@@ -131,8 +131,8 @@ async function connect(addr: SocketAddr, { cut }: ConnectOptions = {}): Promise<
   }
 }
 
-/** So many in a row may have been reset while they waited; of more the listener itself is to blame. */
-const MOST_GONE = 64;
+/** So many in a row may have been reset while they waited, which is all that wait (net.core.somaxconn); of more the listener itself is to blame. */
+const MOST_GONE = 4_096;
 
 /** Undefined of a unix socket. */
 function denoAddr(addr: Deno.Addr): SocketAddr | undefined {
