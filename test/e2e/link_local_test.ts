@@ -142,6 +142,6 @@ for (const target of targets) {
     const refused = run(target, ["--listen=[fe80::1%nope]:1080", "--from=fe80::/10", "--admin=off"]);
     const { code, stderr } = await refused;
     assert.equal(code, 1);
-    assert.match(stderr, /^gate46: Cannot listen on \[fe80::1%nope\]:1080: .+\n$/);
+    assert.match(stderr, /^gate46: Cannot listen for --listen on \[fe80::1%nope\]:1080: .+\n$/);
   });
 }
