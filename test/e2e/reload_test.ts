@@ -333,7 +333,12 @@ for (const target of programs) {
     gateway.signal("SIGTERM");
     await until("it counts down", () => /draining sessions=1 deadline=5\d\d\.\d+s/.test(gateway.output()));
     await echoes(client, 1);
-    gateway.signal("SIGTERM");
+    let ended = false;
+    void gateway.exited.then(() => ended = true);
+    await until("one that comes later ends it", () => {
+      gateway.signal("SIGTERM");
+      return ended;
+    });
     assert.equal(await gateway.exited, 1);
     client.close();
     echo.close();

