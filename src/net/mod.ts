@@ -10,10 +10,12 @@ export async function openNet(): Promise<Net> {
   return onBun() ? (await import("./bun.ts")).bunNet() : (await import("./deno.ts")).denoNet();
 }
 
-/** An HTTP server: the runtime's node:http, where that has deadlines. */
+/** An HTTP server: the runtime's node:http, where that has deadlines and closes what is its own. */
 export const serveHttp: ServeHttp = async (addr, options) => {
   const { hasDeadlines, serveHttp } = await import("./node_http.ts");
-  if (hasDeadlines()) return await serveHttp(addr, options, await openKernel());
+  // Deno's node:net closes a unix socket's descriptor twice: by the second time it may be another thread's.
+  const closesTwice = addr.unix !== undefined && !onBun();
+  if (hasDeadlines() && !closesTwice) return await serveHttp(addr, options, await openKernel());
   return await (await import("./plain_http.ts")).serveHttp(await openNet(), addr, options);
 };
 

@@ -22,8 +22,8 @@ const latin1 = new TextDecoder("latin1"), utf8 = new TextEncoder();
 type Head = { readonly method: string; readonly url: string; readonly headers: [string, string][] } | number;
 
 /**
- * For Deno before 2.9, whose own servers have no deadlines, and take heads that others behind them read otherwise (RFC 9112
- * s2.2, s3.2, s6.3). One request a connection, whose body is left unread. Rejects with NetError.
+ * For Deno: before 2.9 its own servers have no deadlines, and take heads that others behind them read otherwise (RFC 9112
+ * s2.2, s3.2, s6.3); and of a unix socket they close the descriptor twice. One request a connection, whose body is left unread. Rejects with NetError.
  */
 export async function serveHttp(net: Net, addr: SocketAddr, { fetch, mode }: HttpOptions): Promise<HttpServer> {
   const listener = await net.listen(addr, { mode });

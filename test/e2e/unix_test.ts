@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import process from "node:process";
@@ -18,6 +19,11 @@ import { until } from "../support/until.ts";
 const noCurl = skipped(
   "unix_test.ts",
   await shell(["curl", "--version"]).then(({ code }) => code !== 0, () => true) && "no curl",
+);
+
+const noStrace = skipped(
+  "unix_test.ts",
+  await shell(["strace", "-f", "true"]).then(({ code }) => code !== 0, () => true) && "no strace, or none allowed",
 );
 
 /** Runs `test` in a folder of its own, with the way to a listener and its admin endpoint there. */
@@ -63,6 +69,35 @@ for (const target of targets) {
         server.close();
         assert.equal(await gateway.stop(), 0);
         assert.deepEqual(readdirSync(folder), []);
+      }),
+  );
+
+  test(
+    `${target.name}: no descriptor is closed twice, which by then may be another's`,
+    { skip: noStrace },
+    () =>
+      inFolder(async (folder, socks, flags) => {
+        const admin = join(folder, "a.sock"), trace = join(folder, "trace");
+        const gateway = await start(target, [...flags, `--admin=unix:${admin}`]);
+        const echo = await echoServer("127.0.0.1");
+        const what = ["-e", "trace=close", "-e", "status=failed", "-e", "signal=none"];
+        const strace = spawn("strace", ["-f", ...what, "-o", trace, "-p", `${gateway.child.pid}`]);
+        let said = "";
+        strace.stderr.setEncoding("utf8").on("data", (text: string) => said += text);
+        await until("it is watched", () => said.includes("attached"));
+        for (let i = 0; i < 5; i++) {
+          const { client } = await ask(socks, Command.Connect, echo.addr.host, echo.addr.port);
+          await echoes(client);
+          client.close();
+          const asking = await Tcp.to(unixAddr(admin));
+          asking.write("GET /healthz HTTP/1.1\r\nHost: gate46\r\nConnection: close\r\n\r\n");
+          assert.match(new TextDecoder().decode(await asking.rest()), /^HTTP\/1\.1 200 /);
+          asking.close();
+        }
+        assert.equal(await gateway.stop(), 0);
+        await new Promise((resolve) => strace.once("close", resolve));
+        assert.equal(readFileSync(trace, "utf8").split("\n").filter((line) => line.includes("EBADF")).join("\n"), "");
+        echo.close();
       }),
   );
 

@@ -1,6 +1,8 @@
 import { randomInt } from "node:crypto";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import type { SocketAddr } from "../../src/net/socket.ts";
+import { connectUnix } from "./deno_unix.ts";
+import { runtime } from "./runtime.ts";
 import { within } from "./until.ts";
 
 /** A TCP connection of node:net as a test wants it: an observer that shares no code with the adapters. */
@@ -36,6 +38,7 @@ export class Tcp {
   }
 
   static async to({ host, port, unix }: SocketAddr): Promise<Tcp> {
+    if (unix !== undefined && runtime === "deno") return new Tcp(await connectUnix(unix) as unknown as Socket);
     const to = unix === undefined ? { host, port, noDelay: true } : { path: unix };
     const socket = connect({ ...to, allowHalfOpen: true });
     const client = new Tcp(socket); // now, lest it miss what comes at once
