@@ -1,8 +1,9 @@
 import { Buffer } from "node:buffer";
+import { X509Certificate } from "node:crypto";
 import { isIP, type Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { setImmediate } from "node:timers";
-import { connect, createSecureContext, createServer, TLSSocket } from "node:tls";
+import { connect, createSecureContext, createServer, type DetailedPeerCertificate, TLSSocket } from "node:tls";
 import { NetError } from "./error.ts";
 import { laterEnd } from "./later_end.ts";
 import { hungUp, type TlsEnd, type TlsEnds, tlsError, type TlsRuntime } from "./tls.ts";
@@ -12,6 +13,11 @@ import { hungUp, type TlsEnd, type TlsEnds, tlsError, type TlsRuntime } from "./
  * memory without bound, and may never tell of its end.
  */
 const PIECE_SIZE = 32 << 10, MAX_UNREAD = 16 << 10;
+
+/** Certificates between a client's and its authority, that one included. */
+const MAX_CHAIN = 8;
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g;
 
 /** TLS by node:tls, which takes any stream for its connection. */
 export const nodeTls: TlsRuntime = {
@@ -31,7 +37,12 @@ export const nodeTls: TlsRuntime = {
           }
           // One that knows whom to refuse; for each client, so that it is known whose handshake is over.
           const asking = { ca, requestCert: true, rejectUnauthorized: true, allowHalfOpen: true };
-          createServer({ ...options, ...asking }, secured).on("tlsClientError", failed).emit("connection", stream);
+          const judged = (tls: TLSSocket) => {
+            if (isVouchedFor(tls, ca)) return secured(tls);
+            failed(new Error("UnknownIssuer: of the certificate that a ticket stands for"));
+            tls.destroy();
+          };
+          createServer({ ...options, ...asking }, judged).on("tlsClientError", failed).emit("connection", stream);
         }),
       close: () => {},
     };
@@ -50,6 +61,28 @@ export const nodeTls: TlsRuntime = {
       tls.on("error", failed);
     }),
 };
+
+/**
+ * Whether the client's certificate is still of an authority in `ca`. Deno takes a ticket (RFC 8446 s4.6.1) that was given when
+ * others counted, and neither ticketKeys nor sessionIdContext keep it from that.
+ */
+function isVouchedFor(tls: TLSSocket, ca: string): boolean {
+  if (!tls.isSessionReused()) return true;
+  const authorities = (ca.match(CERTIFICATE) ?? []).map((pem) => new X509Certificate(pem));
+  const isOf = (one: X509Certificate, issuer: X509Certificate) =>
+    one.checkIssued(issuer) && one.verify(issuer.publicKey);
+  let at: DetailedPeerCertificate | undefined = tls.getPeerCertificate(true);
+  for (let depth = 0; at?.raw && depth < MAX_CHAIN; depth++) {
+    const one = new X509Certificate(at.raw), now = Date.now();
+    if (now < Date.parse(one.validFrom) || now > Date.parse(one.validTo)) return false;
+    if (authorities.some((authority) => isOf(one, authority))) return true;
+    at = at.issuerCertificate;
+    if (!at?.raw) return false;
+    const issuer = new X509Certificate(at.raw);
+    if (!issuer.ca || !isOf(one, issuer)) return false;
+  }
+  return false;
+}
 
 /** Begins a handshake over `stream`, and tells what becomes of it. */
 type Begin = (stream: Duplex, secured: (tls: TLSSocket) => void, failed: (error: Error) => void) => void;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { chmodSync } from "node:fs";
+import { chmodSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { type Certificates, issue } from "../support/certificates.ts";
 import { programs, run, shell, targets, workers } from "../support/program.ts";
@@ -189,6 +189,26 @@ for (const target of programs) {
     assert.equal(reply.reply, Reply.NotAllowed); // by the gateway behind TLS, or this one: loopback
     client.close();
     await until("the front is let in", () => front.output().includes("upstream up"));
+  }, old);
+
+  tlsTest(target, "a ticket that was given under another --tls-client-ca is no way in", async (place) => {
+    const [own, ann] = issue([{ names: ["IP:127.0.0.1"] }, { names: ["DNS:ann"] }]) as [Certificates, Certificates];
+    const [other] = issue([{ names: ["DNS:other"] }]) as [Certificates];
+    const ca = place.file("ca.pem", own.ca), clientCa = place.file("clients.pem", own.ca);
+    const gateway = await place.start(target, ...place.listener(own), `--tls-client-ca=${clientCa}`);
+    const [addr] = gateway.addrs as [SocketAddr];
+    const shown = ["-cert", place.file("ann.cert", ann.cert), "-key", place.file("ann.key", ann.key)];
+    const versions = ["-tls1_2", "-tls1_3"].map((version) => ({ version, ticket: place.file(`ticket${version}`, "") }));
+    for (const { version, ticket } of versions) {
+      assert.equal(await greeted(addr, ca, version, ...shown, "-sess_out", ticket), "\x05\x00");
+    }
+    place.file("clients.pem", other.ca);
+    gateway.signal("SIGHUP");
+    await until("it is reloaded", () => gateway.output().includes("info reloaded"));
+    for (const { version, ticket } of versions) {
+      const resumed = readFileSync(ticket, "utf8") === "" ? [] : ["-sess_in", ticket];
+      assert.equal(await greeted(addr, ca, version, ...shown, ...resumed), "", version);
+    }
   }, old);
 
   for (const key of ["rsa:2048", "ed25519"]) {
