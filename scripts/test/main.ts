@@ -92,7 +92,10 @@ async function main(paths: readonly string[], options: Options): Promise<number>
   if (startProgram) executables(root).forEach((file) => rmSync(file, { force: true }));
   await eachAtATime(making, options.jobs, interrupt.signal, (check) => runner.check(check));
   const made = executables(root).filter((file) => existsSync(file));
-  const serve = (run: Run) => runner.test(run, slow.told(run, elapsedMs()), made);
+  const serve = (run: Run) => {
+    const told = slow.told(run, elapsedMs());
+    return runner.test(run, told, told === "1" && slow.isIn(run) ? nameWithSlow(run) : nameOf(run), made);
+  };
   const work = [...checking.map((check) => () => runner.check(check)), ...order.map((run) => () => serve(run))];
   await eachAtATime(work, options.jobs, interrupt.signal, (begin) => begin());
   runner.close();

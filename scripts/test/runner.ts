@@ -4,7 +4,6 @@ import { join } from "node:path";
 import type { Check } from "./checks.ts";
 import { executableOf, testCommand } from "./commands.ts";
 import { type Ended, runJob } from "./job.ts";
-import { nameWithSlow } from "./slow.ts";
 import { nameOf, type Run, type Runtime } from "./plan.ts";
 import { Progress } from "./progress.ts";
 import type { Times } from "./times.ts";
@@ -48,9 +47,12 @@ export class Runner {
     this.#tell(name, judgeCheck(name, ended), ended);
   }
 
-  /** `slow` is what its slow cases are told, and `executables` are what the program was compiled to. */
-  async test(run: Run, slow: string, executables: readonly string[]): Promise<void> {
-    const name = nameOf(run), timed = slow === "1" ? nameWithSlow(run) : name;
+  /**
+   * `slow` is what its slow cases are told, `timed` what Times knows it by, and `executables` are what the program was
+   * compiled to.
+   */
+  async test(run: Run, slow: string, timed: string, executables: readonly string[]): Promise<void> {
+    const name = nameOf(run);
     const report = join(this.#place, `report-${++this.#count}.xml`);
     const command = testCommand(this.#executable(run.runtime), run, report);
     const ended = await this.#run(name, command, { GATE46_BINS: executables.join(" "), GATE46_SLOW: slow }, timed);

@@ -46,7 +46,7 @@ export class SlowCases {
   }
 }
 
-/** What a run is known by to Times when its slow cases run too. */
+/** What a run is known by to Times where it has slow cases and they run. */
 export function nameWithSlow(run: Run): string {
   return `${nameOf(run)} (slow)`;
 }

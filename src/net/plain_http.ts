@@ -61,8 +61,8 @@ async function converse(socket: Socket, fetch: Fetch, addr: SocketAddr): Promise
   let timer = setTimeout(() => socket.close(), REQUEST_MS);
   try {
     const head = await takeHead(socket);
-    const answer = await answerTo(head, fetch, addr);
     clearTimeout(timer);
+    const answer = await answerTo(head, fetch, addr); // a reload may take its time
     if (!answer) return;
     timer = setTimeout(() => socket.close(), UNREAD_MS);
     const { status, headers } = answer;
