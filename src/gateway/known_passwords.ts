@@ -26,6 +26,10 @@ export class KnownPasswords {
     return known !== undefined && timingSafeEqual(known, digest);
   }
 
+  forget(whom: string): void {
+    this.#digests.delete(whom);
+  }
+
   add(whom: string, digest: Buffer): void {
     this.#digests.delete(whom);
     this.#digests.set(whom, digest);

@@ -30,7 +30,7 @@ export class Logins {
   readonly clock: Clock;
   readonly counters: Counters;
   readonly check: CheckPassword;
-  /** By user. */
+  /** By user and hash. */
   readonly known: KnownPasswords = new KnownPasswords();
   /** By client and user: who has logged in from there. */
   readonly seen: KnownPasswords = new KnownPasswords();

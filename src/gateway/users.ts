@@ -1,4 +1,4 @@
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
 import type { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
 import { household } from "../protocol/household.ts";
@@ -64,9 +64,20 @@ export class Users implements Authenticator {
     const digest = known.digest(password, expected?.hash);
     const one: Try = { client: household(host), host, user: user ?? "", password, expected, digest };
     if (this.#failures.areTooMany(host)) return await this.#again(one, cut);
-    if (expected && known.has(one.user, digest)) return this.#good(one);
+    if (known.has(knownAs(one), digest)) return this.#good(one);
     const key = `${one.client} ${digest.toString("base64")} ${one.user}`;
-    return await tries.ask(key, { client: one.client, user: one.user }, cut, () => this.#hash(one));
+    // Whose password is known has had an answer to this guess already: it counts, whether or not its client waits for another.
+    const guessed = known.knows(knownAs(one)) && !tries.has(key);
+    const work = guessed ? this.#wrong(one, this.#failures.add(host, one.user)) : () => this.#hash(one);
+    return await tries.ask(key, { client: one.client, user: one.user }, cut, work);
+  }
+
+  /** What takes as long as a guess at a user whose password is not known. */
+  #wrong({ password, expected }: Try, waitMs: number): () => Promise<Verdict> {
+    return async () => {
+      await this.#logins.check(password, expected ?? this.#decoy);
+      return { good: false, waitMs };
+    };
   }
 
   /** In its turn, in which nothing else of this client is tried: so none passes that is one too many. */
@@ -74,10 +85,10 @@ export class Users implements Authenticator {
     const { host, user, password, expected, digest } = one;
     const { known, check } = this.#logins;
     if (this.#failures.areTooMany(host)) return TOO_MANY;
-    if (expected && known.has(user, digest)) return this.#good(one);
+    if (known.has(knownAs(one), digest)) return this.#good(one);
     const good = await check(password, expected ?? this.#decoy);
     if (!good || !expected) return { good: false, waitMs: this.#failures.add(host, user) };
-    known.add(user, digest);
+    known.add(knownAs(one), digest);
     return this.#good(one);
   }
 
@@ -108,6 +119,10 @@ export class Users implements Authenticator {
       throw error;
     }
   }
+}
+
+function knownAs({ user, expected }: Try): string {
+  return `${Buffer.from(expected?.hash ?? []).toString("base64")} ${user}`;
 }
 
 function seenAs({ client, user }: Try): string {

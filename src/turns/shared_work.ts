@@ -55,6 +55,11 @@ export class SharedWork<T> {
     this.#queue = queue;
   }
 
+  /** Whether somebody waits for that now. */
+  has(key: string): boolean {
+    return this.#flights.has(key);
+  }
+
   /**
    * What `work` for `key` comes to, which is in no error's text. Rejects as the work does, and with NetError: "aborted" by the
    * cut, or "busy" where the queue has no place for the asker, which takes one however often it asks.

@@ -194,6 +194,27 @@ describe("Wrong passwords", () => {
     assert.equal(verdicts.filter((verdict) => verdict.waitMs !== undefined).length, 10);
   });
 
+  test("at a user whose password is known count at once, though their clients leave, and the same one counts once", async () => {
+    const { login, hashed, held } = usersOf(["ann"], { hold: true });
+    const right = login("ann", "ann's", ELSEWHERE);
+    await settle();
+    held[0]!();
+    await right;
+    const same = Array.from({ length: 20 }, () => login("ann", "old", "203.0.113.1"));
+    for (let i = 0; i < 10; i++) {
+      const cut = new Cut();
+      const left = assert.rejects(login("ann", `wrong ${i}`, HOME, cut), isAborted);
+      cut.make();
+      await left;
+    }
+    assert.deepEqual(await login("ann", "ann's"), tooMany, "a guess like any other");
+    await settle();
+    held.forEach((over) => over());
+    assert.deepEqual(await Promise.all(same), Array(20).fill(wrong(0)));
+    assert.deepEqual(hashed, ["ann's", "old"]);
+    assert.deepEqual(await login("ann", "ann's", "203.0.113.1"), good);
+  });
+
   test("for another user are not forgotten by one's own login", async () => {
     const { login, hashed } = usersOf(["ann", "mallory"]);
     const verdicts = [];
