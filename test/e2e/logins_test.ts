@@ -71,8 +71,9 @@ async function guesses(gateway: Program): Promise<void> {
   );
   assert.ok(tries.every((one) => one === 1), tries.join());
   const turnedAway = () => gateway.output().match(/client turned away .*reason=too-many-failures/g)?.length ?? 0;
-  await until("the log tells of those that were not tried", () => turnedAway() >= TRIES - MAX_FAILURES);
-  assert.equal(turnedAway(), TRIES - MAX_FAILURES, "all that came at one time were counted");
+  // A guess at bob, who is not known, counts only when it has been hashed: it may be one more.
+  await until("the log tells of those that were not tried", () => turnedAway() >= TRIES - MAX_FAILURES - 1);
+  assert.ok(turnedAway() <= TRIES - MAX_FAILURES, "as many as may be are tried");
   for (let i = 0; i < 3; i++) assert.equal(await status(login(addr, HOME, "ann", "right")), 0, "ann was there before");
   assert.equal(await status(login(addr, HOME, "bob", "also right")), 1, "bob was not");
   assert.equal(await status(login(addr, ELSEWHERE, "bob", "also right")), 0);
