@@ -23,6 +23,7 @@ import { openNaming } from "../service/names.ts";
 import { countedUsers, type Service, type Wanted } from "../service/service.ts";
 import type { Activation } from "../systemd/activation.ts";
 import { openTlsSource, type TlsSource } from "../service/tls.ts";
+import { wallClock } from "../service/wall_clock.ts";
 import type { Listening } from "./worker_messages.ts";
 import { type Provision, WorkerPool } from "./worker_pool.ts";
 
@@ -90,7 +91,8 @@ export async function startThreadedService(
   let pool!: WorkerPool;
   await provide(wanted, async (provision) => {
     const successors = takesOver ? successorsAt(provision.setup.listen, count) : undefined;
-    pool = await WorkerPool.start({ libc, entry, count, counters: memory, emit, haste }, provision, successors);
+    const clock = { ...systemClock, now: wallClock(haste).now }; // whoever is slow is not believed to hang any sooner
+    pool = await WorkerPool.start({ libc, entry, count, counters: memory, emit, clock, haste }, provision, successors);
     const without = Object.entries(features).flatMap(([feature, there]) => there ? [] : feature).join(",");
     log.info("engine linux", { workers: count, ...without && { without } });
   }, takesOver);

@@ -23,7 +23,6 @@ import type { TlsSource } from "../service/tls.ts";
 import { TlsDesk } from "./tls_threads.ts";
 import { UpstreamStates } from "../service/upstream_states.ts";
 import { runtime } from "../version.ts";
-import { wallClock } from "../service/wall_clock.ts";
 import type { FromWorker, Order, Question, Setup, ToWorker, WorkerStart } from "./worker_messages.ts";
 
 /** Descriptors that are noted; Linux gives out the lowest free number, and none beyond fs.nr_open. */
@@ -37,6 +36,9 @@ const LOOK_MS = 1_000;
 
 /** A worker hangs that has not done so long after it could have what it is told to (ms): a reload, the end of sessions or of a drain. */
 const DONE_MS = 5_000;
+
+/** One that is being started has that much longer (ms): on a small machine the runtime alone takes seconds. */
+const START_MS = 60_000;
 
 /** What the runtime opens for a worker, and needs while it loads it: Deno ends the program where that is not to be had. */
 const DESCRIPTORS_OF_WORKER = runtime.startsWith("deno") ? 10 : 6;
@@ -52,7 +54,9 @@ export interface PoolOptions {
   /** Memory for one thread more than there are workers: the main thread counts too. */
   readonly counters: SharedArrayBuffer;
   readonly emit: Emit;
-  /** Of the wall clock, and so of its patience with workers. */
+  /** By which it is patient with workers. */
+  readonly clock: Clock;
+  /** That of the workers' wall clock. */
   readonly haste: number;
 }
 
@@ -110,7 +114,7 @@ export class WorkerPool {
 
   private constructor(options: PoolOptions, provision: Provision) {
     this.#options = options;
-    this.#clock = wallClock(options.haste);
+    this.#clock = options.clock;
     this.#heardAt = this.#clock.now();
     this.upstreams = new UpstreamStates(options.emit);
     this.#sessions = new BigInt64Array(new SharedArrayBuffer(8 * (options.count + 1)));
@@ -211,7 +215,7 @@ export class WorkerPool {
     emit({ type: "draining", sessions: this.sessionCount, deadlineMs });
     const cuts = await Promise.all(this.#members.map((member, number) => {
       const had = this.#sessionsOf(number);
-      return member && ask(member, { type: "drain", deadlineMs }, deadlineMs + DONE_MS).catch(() => had);
+      return member && this.#ask(member, { type: "drain", deadlineMs }, deadlineMs + DONE_MS).catch(() => had);
     }));
     for (const { naming } of this.#generations.values()) naming.close();
     emit({ type: "drained", cut: cuts.reduce<number>((sum, cut) => sum + (cut as number | undefined ?? 0), 0) });
@@ -235,7 +239,8 @@ export class WorkerPool {
       if (!member) return;
       next.needed.add(member);
       try {
-        await ask(member, { type: "reload", setup: next.setup }, DONE_MS);
+        const starts = member.wakeFd === undefined;
+        await this.#ask(member, { type: "reload", setup: next.setup }, starts ? START_MS + DONE_MS : DONE_MS);
       } catch (error) {
         if (isOf(error, "timed-out")) throw error; // it has this, and what follows, when it goes on
         this.#retire(next, member);
@@ -281,7 +286,7 @@ export class WorkerPool {
         (question, unwanted) => this.#valueOf(question, desk, unwanted),
       ),
       desk,
-      startedAt: performance.now(),
+      startedAt: this.#clock.now(),
       wakeFd: undefined,
       vitals: undefined,
       heardAt: this.#clock.now(),
@@ -375,7 +380,7 @@ export class WorkerPool {
     member.wakeFd = undefined; // its number is somebody else's from now on, and answers to questions of the dead are under way
     if (this.#draining || !listened) return; // one that never listened is told to who started it
     emit({ type: "worker-died", worker: number, sessions: lost, error: cause });
-    this.#replaceLater(number, performance.now() - member.startedAt);
+    this.#replaceLater(number, this.#clock.now() - member.startedAt);
   }
 
   /** Throws NetError where there are too few for so many workers. */
@@ -386,7 +391,7 @@ export class WorkerPool {
 
   #replaceLater(number: number, livedMs: number): void {
     this.#restartMs = livedMs > SETTLED_MS ? FIRST_RESTART_MS : Math.min(2 * this.#restartMs, LAST_RESTART_MS);
-    setTimeout(async () => {
+    this.#clock.after(this.#restartMs, async () => {
       if (this.#draining) return;
       try {
         this.#checkDescriptors(1);
@@ -395,7 +400,7 @@ export class WorkerPool {
         this.#options.emit({ type: "worker-died", worker: number, sessions: 0, error });
         this.#replaceLater(number, 0);
       }
-    }, this.#restartMs);
+    });
   }
 
   /** Those that said how they are not long ago. */
@@ -409,28 +414,27 @@ export class WorkerPool {
     const answers = new Map<Member, unknown>();
     await Promise.all(
       this.#heard().map(async (member) => {
-        const answer = await ask(member, order, ms).catch(() => undefined);
+        const answer = await this.#ask(member, order, ms).catch(() => undefined);
         if (answer !== undefined) answers.set(member, answer);
       }),
     );
     return answers;
   }
+
+  /** What that worker answers. Rejects with NetError: "timed-out" where that takes longer than `ms`, "closed" where it dies. */
+  async #ask({ exchange }: Member, order: Order, ms: number): Promise<unknown> {
+    const late = Promise.withResolvers<never>();
+    const timedOut = () => new NetError("timed-out", `Cannot ${order.type}: a worker does not answer`);
+    const cancel = this.#clock.after(ms, () => late.reject(timedOut()));
+    try {
+      return await Promise.race([exchange.ask(order), late.promise]);
+    } finally {
+      cancel();
+    }
+  }
 }
 
 const wake = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
-
-/** What that worker answers. Rejects with NetError: "timed-out" where that takes longer than `ms`, "closed" where it dies. */
-async function ask({ exchange }: Member, order: Order, ms: number): Promise<unknown> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new NetError("timed-out", `Cannot ${order.type}: a worker does not answer`)), ms);
-  });
-  try {
-    return await Promise.race([exchange.ask(order), late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
 
 function isOf(error: unknown, kind: NetErrorKind): boolean {
   return error instanceof NetError && error.kind === kind;

@@ -6,8 +6,8 @@ import { test } from "node:test";
 import { packRules } from "../../../src/gateway/rules/packed_rules.ts";
 import { isDeepStrictEqual } from "node:util";
 import { exposition, formats } from "../../../src/admin/aggregate.ts";
+import { WORKER_SILENT_MS } from "../../../src/admin/readiness.ts";
 import type { SessionView } from "../../../src/admin/status.ts";
-import { wallClock } from "../../../src/cli/service/wall_clock.ts";
 import { type Provision, WorkerPool } from "../../../src/cli/workers/worker_pool.ts";
 import { type Question, Rcode } from "../../../src/dns/message.ts";
 import type { Event } from "../../../src/events.ts";
@@ -24,11 +24,18 @@ import { MemoryResolver } from "../../support/memory_resolver.ts";
 import { skipped } from "../../support/skipped.ts";
 import { ask } from "../../support/socks.ts";
 import { echoServer, listenTcp, type Tcp } from "../../support/tcp.ts";
+import { TestClock } from "../../support/test_clock.ts";
 import { until, within } from "../../support/until.ts";
 
 const libc = await openLibc();
 const skip = skipped("worker_pool_test.ts", libc ? false : "the Linux engine cannot run here");
 const entry = new URL("../../support/dying_worker.ts", import.meta.url);
+
+/** Workers say how they are so much sooner. */
+const HASTE = 20;
+
+/** A worker that does not do what it is told to, or does not tell, is given up after so long; one that died is replaced by then (ms). */
+const DONE_MS = 5_000, LOOK_MS = 1_000, REPLACED_MS = 2_000;
 
 function counted(workers: number): SharedArrayBuffer {
   return countersMemory(workers + 1, (size) => new SharedArrayBuffer(size));
@@ -69,12 +76,12 @@ async function startPool(
   count: number,
   events: Event[],
   port: ClaimedPort = claimPort(libc!, {}, { host: "127.0.0.1", port: 0 }),
-  haste = 1,
-): Promise<{ pool: WorkerPool; addr: SocketAddr }> {
+): Promise<{ pool: WorkerPool; addr: SocketAddr; clock: TestClock }> {
   const emit = (event: Event) => void events.push(event);
-  const options = { libc: libc!, entry, count, counters: counted(count), emit, haste };
+  const clock = new TestClock();
+  const options = { libc: libc!, entry, count, counters: counted(count), emit, clock, haste: HASTE };
   const pool = await WorkerPool.start(options, provision(port));
-  return { pool, addr: port.addr };
+  return { pool, addr: port.addr, clock };
 }
 
 /** A session that echoes, through the pool. */
@@ -103,7 +110,7 @@ test(
   async () => {
     const events: Event[] = [];
     const echo = await echoServer("127.0.0.1");
-    const { pool, addr } = await startPool(3, events);
+    const { pool, addr, clock } = await startPool(3, events);
     const settled = descriptors();
     const sessions = await Promise.all(Array.from({ length: 30 }, () => echoing(addr, echo.addr)));
     assert.equal(pool.sessionCount, 30);
@@ -129,6 +136,7 @@ test(
     for (const client of sessions) client.close();
     await killed;
 
+    await clock.advance(REPLACED_MS);
     await until("all are back, each with what it needs and no more", () => pool.sessionCount === 0);
     for (let i = 0; i < 20; i++) (await echoing(addr, echo.addr)).close();
     await until("descriptors are as they were", () => descriptors() <= settled);
@@ -144,7 +152,7 @@ test("what a worker has counted counts on when it hangs or has died, and its gau
 }, async () => {
   const events: Event[] = [];
   const echo = await echoServer("127.0.0.1");
-  const { pool, addr } = await startPool(1, events);
+  const { pool, addr, clock } = await startPool(1, events);
   const figures = async () => {
     const text = await exposition(await pool.metrics(), formats[0]);
     const figure = (name: string) => Number(new RegExp(`^gate46_${name} (\\d+)$`, "m").exec(text)?.[1]);
@@ -180,6 +188,7 @@ test("what a worker has counted counts on when it hangs or has died, and its gau
   for (let deaths = 1; deaths <= 2; deaths++) {
     await ask(addr, Command.Connect, "die.example", 80).catch(() => {});
     await until("the death is told", () => events.filter(({ type }) => type === "worker-died").length === deaths);
+    await clock.advance(REPLACED_MS);
     await comeTo(2 + deaths, 0);
     await endOne();
     await comeTo(3 + deaths, 0);
@@ -188,9 +197,10 @@ test("what a worker has counted counts on when it hangs or has died, and its gau
   const other = await echoing(addr, echo.addr);
   await comeTo(5, 1);
   const goOn = await hang(addr);
-  const { ended, now } = await figures();
+  const looks = Promise.all([figures(), assertNobodyForgotten()]);
+  await clock.advance(LOOK_MS);
+  const [{ ended, now }] = await looks;
   assert.deepEqual([ended, now], [5, 1]);
-  await assertNobodyForgotten();
   await goOn();
   staying.close();
   other.close();
@@ -199,12 +209,15 @@ test("what a worker has counted counts on when it hangs or has died, and its gau
 });
 
 test("a worker that hangs is known to, and known again when it goes on", { skip, timeout: 120_000 }, async () => {
-  const haste = 5; // so that it is missed after 2 s
-  const { pool, addr } = await startPool(1, [], undefined, haste);
+  const { pool, addr, clock } = await startPool(1, []);
   await until("it has said how it is", () => pool.vitals().silentWorkers === 0);
   const goOn = await hang(addr);
-  await until("it is silent", () => pool.vitals().silentWorkers === 1);
-  assert.ok(wallClock(haste).now() - pool.vitals().heardAt >= 10_000, "and was not heard of meanwhile");
+  const { heardAt } = pool.vitals();
+  await clock.advance(WORKER_SILENT_MS);
+  assert.equal(pool.vitals().silentWorkers, 0);
+  await clock.advance(1);
+  assert.equal(pool.vitals().silentWorkers, 1);
+  assert.equal(pool.vitals().heardAt, heardAt);
   await goOn();
   await until("it goes on", () => pool.vitals().silentWorkers === 0);
   await pool.drain(0);
@@ -217,12 +230,15 @@ test("a worker that hangs holds up neither a reload nor the end, and has what wa
   const events: Event[] = [];
   const echo = await echoServer("127.0.0.1");
   const port = claimPort(libc!, {}, { host: "127.0.0.1", port: 0 });
-  const { pool, addr } = await startPool(1, events, port);
+  const { pool, addr, clock } = await startPool(1, events, port);
   let goOn = await hang(addr);
-  await assert.rejects(pool.reload(provision(port, { allow: [] })), {
+  const refused = assert.rejects(pool.reload(provision(port, { allow: [] })), {
     kind: "timed-out",
     message: "Cannot reload: a worker does not answer",
   });
+  await clock.advance(DONE_MS); // the reload
+  await clock.advance(DONE_MS); // what takes it back
+  await refused;
   await goOn();
   (await echoing(addr, echo.addr)).close();
   await pool.reload(provision(port, { allow: [] }));
@@ -231,7 +247,9 @@ test("a worker that hangs holds up neither a reload nor the end, and has what wa
   client.close();
 
   goOn = await hang(addr);
-  await within("the end", pool.drain(0)); // it would hang for longer
+  const drained = pool.drain(0);
+  await clock.advance(DONE_MS);
+  await within("the end", drained); // it would hang for longer
   assert.equal(events.at(-1)?.type, "drained");
   assert.equal(events.some(({ type }) => type === "fault"), false);
   await goOn();
@@ -245,7 +263,7 @@ test("a worker that dies at a reload, or as it drains, holds up neither, and is 
   const events: Event[] = [];
   const echo = await echoServer("127.0.0.1");
   const port = claimPort(libc!, {}, { host: "127.0.0.1", port: 0 });
-  const { pool, addr } = await startPool(2, events, port);
+  const { pool, addr, clock } = await startPool(2, events, port);
   const die = () => ask(addr, Command.Connect, "die.example", 80).catch(() => {});
   const deaths = () => events.filter(({ type }) => type === "worker-died").length;
   for (let i = 1; i <= 4; i++) {
@@ -253,7 +271,8 @@ test("a worker that dies at a reload, or as it drains, holds up neither, and is 
     for (let j = 0; j < 5; j++) await pool.reload(provision(port, { allow: i % 2 ? [] : ["127.0.0.1"] }));
     await died;
     await until("the death is told", () => deaths() === i);
-    await until("another is there", () => pool.vitals().silentWorkers === 0);
+    await clock.advance(REPLACED_MS);
+    assert.equal(pool.vitals().silentWorkers, 0, "another is there");
     const wanted = i % 2 ? Reply.NotAllowed : Reply.Succeeded;
     for (let j = 0; j < 10; j++) {
       const { client, reply } = await ask(addr, Command.Connect, echo.addr.host, echo.addr.port);
@@ -263,11 +282,29 @@ test("a worker that dies at a reload, or as it drains, holds up neither, and is 
   }
   const sessions = await Promise.all(Array.from({ length: 6 }, () => echoing(addr, echo.addr)));
   const dying = Promise.all([die(), die()]);
-  const drained = pool.drain(2_000);
+  const drained = pool.drain(200);
   await dying;
   await within("the end, though they have not said that they are through", drained);
   assert.equal(events.at(-1)?.type, "drained");
   for (const client of sessions) client.close();
+  echo.close();
+});
+
+test("a reload is not refused for a worker that is only being started, however long that takes", { skip }, async () => {
+  const events: Event[] = [];
+  const echo = await echoServer("127.0.0.1");
+  const port = claimPort(libc!, {}, { host: "127.0.0.1", port: 0 });
+  const { pool, addr, clock } = await startPool(1, events, port);
+  await ask(addr, Command.Connect, "die.example", 80).catch(() => {});
+  await until("the death is told", () => events.some(({ type }) => type === "worker-died"));
+  await clock.advance(REPLACED_MS);
+  const reloaded = pool.reload(provision(port, { allow: [] }));
+  await clock.advance(10 * DONE_MS);
+  await reloaded;
+  const { client, reply } = await ask(addr, Command.Connect, echo.addr.host, echo.addr.port);
+  assert.equal(reply.reply, Reply.NotAllowed);
+  client.close();
+  await pool.drain(0);
   echo.close();
 });
 
@@ -278,7 +315,7 @@ test(
     const echo = await echoServer("127.0.0.1");
     const port = claimPort(libc!, {}, { host: "127.0.0.1", port: 0 });
     const pool = await WorkerPool.start(
-      { libc: libc!, entry, count: 1, counters: counted(1), emit: () => {}, haste: 1 },
+      { libc: libc!, entry, count: 1, counters: counted(1), emit: () => {}, clock: new TestClock(), haste: 1 },
       provision(port, { logFile: "/nowhere/gate46.log" }),
     );
     (await echoing(port.addr, echo.addr)).close();
@@ -300,8 +337,9 @@ test("nothing is written to the descriptors of a worker that died, which others 
     written.length = 0;
     resolver.answer("slow.example", ["127.0.0.1"]);
   };
+  const clock = new TestClock();
   const pool = await WorkerPool.start(
-    { libc: { ...libc!, write }, entry, count: 1, counters: counted(1), emit, haste: 1 },
+    { libc: { ...libc!, write }, entry, count: 1, counters: counted(1), emit, clock, haste: HASTE },
     provision(port, { resolver }),
   );
   const asking = ask(port.addr, Command.Connect, "slow.example", 80).catch(() => {});
@@ -312,7 +350,8 @@ test("nothing is written to the descriptors of a worker that died, which others 
   assert.deepEqual([pool.vitals().silentWorkers, pool.vitals().hungWorkers], [1, 0]);
   await new Promise((resolve) => setTimeout(resolve, 0)); // the answer to the dead would be on its way by now
   assert.deepEqual(written, []);
-  await until("another is there", () => pool.vitals().silentWorkers === 0);
+  await clock.advance(REPLACED_MS);
+  assert.equal(pool.vitals().silentWorkers, 0, "another is there");
   await pool.drain(0);
 });
 
@@ -321,7 +360,7 @@ test("workers accept from one unix socket, and one that died leaves nobody waiti
   const claim = await claimUnix(libc!, join(folder, "s.sock"), {});
   const echo = await echoServer("127.0.0.1");
   const events: Event[] = [];
-  const { pool, addr } = await startPool(3, events, claim);
+  const { pool, addr, clock } = await startPool(3, events, claim);
   const sessions = await Promise.all(Array.from({ length: 60 }, () => echoing(addr, echo.addr)));
   let views: readonly SessionView[] = [];
   await until("all are told of", async () => {
@@ -332,6 +371,7 @@ test("workers accept from one unix socket, and one that died leaves nobody waiti
   for (let deaths = 1; deaths <= 2; deaths++) {
     await ask(addr, Command.Connect, "die.example", 80).catch(() => {});
     await until("the death is told", () => events.filter(({ type }) => type === "worker-died").length === deaths);
+    await clock.advance(REPLACED_MS);
     for (let i = 0; i < 30; i++) (await echoing(addr, echo.addr)).close();
   }
   for (const client of sessions) client.close();
