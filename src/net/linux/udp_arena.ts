@@ -67,17 +67,30 @@ export class UdpArena {
 export class UdpArenas {
   readonly #libc: Libc;
   readonly #spare: UdpArena[] = [];
+  #lent = 0;
 
   constructor(libc: Libc) {
     this.#libc = libc;
   }
 
+  /** Whether so many are lent that one more would not be kept: to make one each time costs more than to copy a little. */
+  get scarce(): boolean {
+    return this.#lent >= MAX_SPARE;
+  }
+
   take(): UdpArena {
+    this.#lent++;
     return this.#spare.pop() ?? new UdpArena(this.#libc);
   }
 
   giveBack(arena: UdpArena): void {
+    this.#lent--;
     if (this.#spare.length < MAX_SPARE) this.#spare.push(arena);
+  }
+
+  /** Instead of giveBack(), for one that is left to whoever has views of it. */
+  leave(): void {
+    this.#lent--;
   }
 }
 

@@ -30,6 +30,9 @@ import { LastSource, type UdpArena } from "./udp_arena.ts";
 /** What the kernel may keep for us, so that a burst is not lost. Beyond the system's limit only with CAP_NET_ADMIN. */
 const BUFFER_SIZE = 1 << 20;
 
+/** A datagram that is cheaper to copy than an arena is to make. */
+const SMALL_SIZE = 4 << 10;
+
 /** So many errors in a row are told of earlier datagrams, by ICMP; of more the cause may last, so it rests before it asks again (ms). */
 const MAX_ERRORS = 64, REST_MS = 10;
 
@@ -100,6 +103,7 @@ export class LinuxUdpSocket implements UdpSocket, Watcher {
     if (this.#closed) return;
     this.#closed = true;
     this.#engine.close(this.#fd);
+    if (this.#arena) this.#engine.arenas.leave();
     this.#arena = undefined;
     this.#receiver?.(null);
     this.#receiver = undefined;
@@ -132,6 +136,12 @@ export class LinuxUdpSocket implements UdpSocket, Watcher {
     for (let errors = 0;; errors++) {
       const batch = arena.receive(this.#fd, this.#last);
       if (batch !== -1 && batch.length > 0) {
+        const [{ bytes, addr }] = batch as [Datagram];
+        if (batch.length === 1 && bytes.length <= SMALL_SIZE && arenas.scarce) { // as of DNS servers, to many sockets in one turn
+          const own = [{ bytes: bytes.slice(), addr }];
+          arenas.giveBack(arena);
+          return own;
+        }
         this.#arena = arena;
         return batch;
       }
