@@ -1,9 +1,11 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import type { Check } from "./checks.ts";
 import { executableOf, testCommand } from "./commands.ts";
 import { type Ended, runJob } from "./job.ts";
+import { MARK } from "./leftovers.ts";
 import { nameOf, type Run, type Runtime } from "./plan.ts";
 import { Progress } from "./progress.ts";
 import type { Times } from "./times.ts";
@@ -40,6 +42,7 @@ export class Runner {
     this.#progress = new Progress(total);
     chmodSync(this.#place, 0o755); // tests have other users look in
     mkdirSync(this.#logs, { recursive: true });
+    writeFileSync(this.#results, "name\tpassed\tfailed\tskipped\twall s\tCPU s\n");
   }
 
   async check({ name, command }: Check): Promise<void> {
@@ -64,6 +67,11 @@ export class Runner {
   close(): void {
     this.#progress.close();
     rmSync(this.#place, { recursive: true, force: true });
+  }
+
+  /** A line for each that has ended, for whoever wants to sort them. */
+  get #results(): string {
+    return join(this.#logs, process.env[MARK] ? "results_of_a_test.tsv" : "results.tsv");
   }
 
   get #logs(): string {
@@ -93,6 +101,8 @@ export class Runner {
   #tell(name: string, verdict: Verdict, ended: Ended): void {
     this.told.push({ name, verdict, ended });
     const { passed, failed, skipped, failure } = verdict;
+    const row = [name, passed, failed, skipped, ended.wallMs / 1_000, ended.cpuMs / 1_000];
+    appendFileSync(this.#results, `${row.join("\t")}\n`);
     const outcome = failed > 0 ? "FAILED" : passed > 0 ? "ok" : "skipped";
     const counts = [`${passed} passed`];
     if (failed > 0) counts.push(`${failed} failed`);
