@@ -41,7 +41,7 @@ export async function startThreadedService(
   const ports = new ClaimedPorts(libc, socketOptions(wanted.config), activation);
   const count = wanted.config.workers ?? availableParallelism();
   const memory = countersMemory(count + 1, (size) => new SharedArrayBuffer(size));
-  const logins = new Logins({ counters: new Counters(memory, count), check: hashThreads() });
+  const logins = loginsBeside(count, memory);
 
   /** Gives `use` what workers need for it; what was made for that is given back where `use` fails. */
   const provide = async (
@@ -120,6 +120,11 @@ export async function startThreadedService(
       return drained;
     },
   };
+}
+
+/** Of the main thread beside so many workers, which look at what it counts: so by the time that they tell. */
+export function loginsBeside(workers: number, memory: SharedArrayBuffer): Logins {
+  return new Logins({ clock: wallClock(1), counters: new Counters(memory, workers), check: hashThreads() });
 }
 
 /** Where others listen already, `workers` will in their place. */
