@@ -2,7 +2,7 @@
  * gate46: a dual-stack SOCKSv5 gateway (RFC 1928, RFC 1929, RFC 3089) on Deno and on Bun. Run it, or import its parts.
  */
 import process from "node:process";
-import { workerStart } from "./src/cli/workers/worker_messages.ts";
+import { threadStart } from "./src/cli/workers/thread_start.ts";
 
 export { Gateway } from "./src/gateway/gateway.ts";
 export { Ruleset } from "./src/gateway/ruleset.ts";
@@ -23,8 +23,9 @@ export type { Event, SessionRecord } from "./src/events.ts";
 process.noDeprecation = true; // what the runtime thinks of its own libraries is no line of the log
 
 // Each thread loads what it needs itself: clients wait for that.
-const start = workerStart();
-if (start) await (await import("./src/cli/workers/worker.ts")).startWorker(start);
+const start = threadStart();
+if (start?.gate46 === "worker") await (await import("./src/cli/workers/worker.ts")).startWorker(start);
+else if (start) await (await import("./src/cli/workers/config_thread.ts")).readInThread(start);
 else if (import.meta.main) {
   const { main } = await import("./src/cli/main.ts");
   process.exit(await main(process.argv.slice(2), new URL(import.meta.url)));

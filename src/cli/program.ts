@@ -1,7 +1,6 @@
 import { Command, Option } from "commander";
 import { flagName, type OptionKey, optionKeys, optionOf } from "../config/options.ts";
 import type { RawOptions } from "../config/source.ts";
-import { loadConfig } from "./files/config_file.ts";
 import type { DoctorFlags } from "./doctor/command.ts";
 import type { ExplainFlags } from "./commands/explain.ts";
 import { print } from "./print.ts";
@@ -39,7 +38,7 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
     .addHelpText("after", examples)
     .action(async (flags: RawOptions) => {
       const { serve } = await import("./serve/serve.ts");
-      ended(await serve(() => loadConfig(flags), entry));
+      ended(await serve(flags, entry));
     });
   addFlags(root);
   const command = (name: string, description: string) =>

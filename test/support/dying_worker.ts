@@ -1,6 +1,6 @@
 import { workerData } from "node:worker_threads";
 import { startWorker } from "../../src/cli/workers/worker.ts";
-import { workerStart } from "../../src/cli/workers/worker_messages.ts";
+import type { WorkerStart } from "../../src/cli/workers/worker_messages.ts";
 import { hang } from "./hanging.ts";
 
 interface Asking {
@@ -8,7 +8,7 @@ interface Asking {
 }
 
 /** A worker that dies of a bug when somebody asks it for the name "die.example", and hangs over "hang.example". */
-const start = workerStart()!;
+const start = workerData as WorkerStart;
 const port = start.port as unknown as { postMessage(message: Asking): void };
 const post = port.postMessage.bind(port);
 port.postMessage = (message) => {

@@ -4,6 +4,7 @@ import { type ReadConfig, readConfig, withUpstreamPasswords } from "../../config
 import type { FileContent } from "../../config/file.ts";
 import type { ReadPassword } from "../../config/hop_password.ts";
 import { variableName } from "../../config/options.ts";
+import { remarks } from "../../config/remarks.ts";
 import type { RawOptions } from "../../config/source.ts";
 import { readText } from "./text_file.ts";
 import { readPasswordFile } from "./users_file.ts";
@@ -27,17 +28,31 @@ export interface TomlText {
 export interface LoadedConfig extends ReadConfig {
   readonly file: FileContent | undefined;
   readonly text: ConfigText;
+  /** A line for each thing in it that holds, but is hardly meant so. */
+  readonly remarks: readonly string[];
 }
+
+/** The text of a configuration, before the password files that it names are read. */
+export type SaidConfig = Omit<ConfigText, "secrets">;
 
 /** The configuration of the file that a flag or a variable names, the environment and the flags. Rejects with ConfigError. */
 export async function loadConfig(flags: RawOptions): Promise<LoadedConfig> {
-  const path = flags.config ?? process.env[variableName("config")];
-  return await load({ environment: { ...process.env }, flags }, path ? String(path) : undefined);
+  return await loadSaid(await readSaid(flags));
 }
 
 /** The configuration of that file alone. Rejects with ConfigError. */
 export async function loadConfigFile(path: string, readPassword?: ReadPassword): Promise<LoadedConfig> {
-  return await load({ environment: {}, flags: {} }, path, readPassword);
+  return await loadSaid({ file: await readToml(path), environment: {}, flags: {} }, readPassword);
+}
+
+/** The text of the configuration that `flags` and the environment make. Rejects with ConfigError. */
+export async function readSaid(flags: RawOptions): Promise<SaidConfig> {
+  const path = flags.config ?? process.env[variableName("config")];
+  return { ...path && { file: await readToml(String(path)) }, environment: { ...process.env }, flags };
+}
+
+async function readToml(path: string): Promise<TomlText> {
+  return { path, toml: await readText(path) };
 }
 
 /** The configuration that `text` holds; nothing is read from anywhere else. Rejects with ConfigError. */
@@ -57,13 +72,12 @@ export function textWithoutRules({ text, file }: Pick<LoadedConfig, "text" | "fi
   return { ...text, file: { path: text.file!.path, toml: "", table } };
 }
 
-async function load(
-  said: Pick<ConfigText, "environment" | "flags">,
-  path: string | undefined,
+/** What `said` comes to. Rejects with ConfigError. */
+export async function loadSaid(
+  said: SaidConfig,
   readPassword: (path: string) => string | Promise<string> = readPasswordFile,
 ): Promise<LoadedConfig> {
-  const file = path === undefined ? undefined : { path, toml: await readText(path) };
-  const read = await parse({ ...said, ...file && { file }, secrets: {} });
+  const read = await parse({ ...said, secrets: {} });
   const secrets: Record<string, string> = {};
   const paths = new Set<string>(), failures = new Map<string, unknown>();
   withUpstreamPasswords(read.config, (path) => {
@@ -88,7 +102,8 @@ async function parse(text: ConfigText, readPassword?: ReadPassword): Promise<Loa
   const { environment, flags } = text;
   const file = text.file && await parseToml(text.file);
   const read = readConfig({ file, environment, flags });
-  return { ...read, config: readPassword ? withUpstreamPasswords(read.config, readPassword) : read.config, file, text };
+  const config = readPassword ? withUpstreamPasswords(read.config, readPassword) : read.config;
+  return { ...read, config, file, text, remarks: remarks(config) };
 }
 
 async function parseToml({ path, toml, table }: TomlText): Promise<FileContent> {

@@ -1,9 +1,8 @@
 import { type Certificate, expiryWarnings } from "../../admin/certificates.ts";
-import { remarks } from "../../config/remarks.ts";
 import type { LoadedConfig } from "./config_file.ts";
 import { exposedSecrets } from "./secret_files.ts";
 
 /** A line for each thing that is good enough, but should be otherwise. */
 export function warnings(loaded: LoadedConfig, certificates: readonly Certificate[]): readonly string[] {
-  return [...remarks(loaded.config), ...exposedSecrets(loaded), ...expiryWarnings(certificates, Date.now())];
+  return [...loaded.remarks, ...exposedSecrets(loaded), ...expiryWarnings(certificates, Date.now())];
 }

@@ -8,8 +8,8 @@ import { NetError } from "../../net/error.ts";
 import { memoryCollector } from "../../net/mod.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { addressText } from "../../protocol/address.ts";
-import type { LoadedConfig } from "../files/config_file.ts";
-import type { Service } from "../service/service.ts";
+import type { LoadedConfig, TomlText } from "../files/config_file.ts";
+import type { ServedConfig, Service } from "../service/service.ts";
 import { readNamedFiles } from "../files/named_files.ts";
 import { log } from "../log/log.ts";
 import { warnings } from "../files/warnings.ts";
@@ -20,7 +20,7 @@ const MUCH = 256 << 10;
 
 /** What the program goes by: the configuration, and who may move it by the admin endpoint. A reload changes both at once. */
 export interface Holding {
-  loaded: LoadedConfig;
+  loaded: ServedConfig;
   adminToken: string | undefined;
   certificates: readonly Certificate[];
   users: ReadonlyMap<string, PasswordHash>;
@@ -29,7 +29,7 @@ export interface Holding {
 /** Has the program go by what the configuration says now. */
 export class Reload {
   readonly #service: Service;
-  readonly #load: () => Promise<LoadedConfig>;
+  readonly #load: () => Promise<ServedConfig>;
   readonly #emit: Emit;
   readonly #systemd: Systemd;
   readonly #holds: Holding;
@@ -41,7 +41,7 @@ export class Reload {
   constructor(
     service: Service,
     holds: Holding,
-    load: () => Promise<LoadedConfig>,
+    load: () => Promise<ServedConfig>,
     emit: Emit,
     systemd: Systemd,
   ) {
@@ -109,8 +109,8 @@ export class Reload {
 }
 
 /** A runtime thinks of what it took to read a large file when it likes, and that is a multiple of it. */
-export async function collectAfter({ text: { file } }: LoadedConfig): Promise<void> {
-  if (file && file.toml.length >= MUCH) (await memoryCollector())();
+export async function collectAfter({ rules }: ServedConfig): Promise<void> {
+  if (rules.index.table.byteLength >= MUCH) (await memoryCollector())();
 }
 
 /** Has the log say what is good enough, but should be otherwise. */
@@ -120,7 +120,8 @@ export function warnOf({ loaded, certificates }: Holding): void {
 
 /** Throws ConfigError where nothing is left of a file: it is being written, or the disk was full. */
 function refuseEmptied(holds: LoadedConfig, { text: { file } }: LoadedConfig): void {
-  if (file && file.toml.trim() === "" && holds.text.file?.toml.trim() !== "") {
+  const empty = (text?: TomlText) => text !== undefined && !text.table && text.toml.trim() === "";
+  if (file && empty(file) && !empty(holds.text.file)) {
     throw new ConfigError(`Cannot use ${file.path}: it is empty now`);
   }
 }

@@ -1,5 +1,6 @@
 import process from "node:process";
 import type { Config } from "../../config/config.ts";
+import type { RawOptions } from "../../config/source.ts";
 import { NetError } from "../../net/error.ts";
 import { openKernel, openNet } from "../../net/mod.ts";
 import { DescriptorReserve } from "../../net/linux/descriptor_reserve.ts";
@@ -13,7 +14,6 @@ import { watchFiles } from "../files/file_watch.ts";
 import { filesOfReload, readNamedFiles } from "../files/named_files.ts";
 import { checkPredecessor, takeOverFrom, unlessTaken, whenFree } from "./take_over.ts";
 import { HostWatch } from "./host_watch.ts";
-import type { LoadedConfig } from "../files/config_file.ts";
 import { startLocalService } from "../service/local_service.ts";
 import { log, seconds, startLog, stopLog } from "../log/log.ts";
 import { collectAfter, type Holding, Reload, warnOf } from "./reload.ts";
@@ -22,6 +22,7 @@ import { stopSignals } from "./stop_signals.ts";
 import { checkSocketOptions, refuseSocketOptions } from "../service/socket_options.ts";
 import { Systemd } from "../systemd/systemd.ts";
 import { hasteOf, wallClock } from "../service/wall_clock.ts";
+import { loadServed } from "../workers/config_thread.ts";
 import { startThreadedService } from "../workers/threaded_service.ts";
 
 /** By then whoever began to connect before a successor listened has come in. */
@@ -34,13 +35,14 @@ const LOOK_DESCRIPTORS = 6;
 const COUNT_DOWN_MS = 5_000;
 
 /**
- * `gate46 serve`: puts the house together and runs it until a signal comes. `load` reads the configuration, again at each
- * reload; `entry` starts workers. Resolves with the exit code.
+ * `gate46 serve`: puts the house together and runs it until a signal comes. `flags` are read again at each reload; `entry`
+ * starts threads. Resolves with the exit code.
  */
-export async function serve(load: () => Promise<LoadedConfig>, entry: URL): Promise<number> {
+export async function serve(flags: RawOptions, entry: URL): Promise<number> {
   const haste = hasteOf(process.env), wall = wallClock(haste);
   const running = new Running(wall);
   listenToSignals(running); // before clients can take all descriptors, which Deno's first signal listener needs too
+  const load = () => loadServed(flags, entry);
   const loaded = await load();
   const { config } = loaded;
   const { users, tls, adminToken } = await readNamedFiles(loaded);

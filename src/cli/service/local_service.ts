@@ -12,7 +12,6 @@ import { type Clock, systemClock } from "../../net/clock.ts";
 import { openNet } from "../../net/mod.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { Departures } from "../../net/tls_socket.ts";
-import { packRules } from "../../gateway/rules/packed_rules.ts";
 import { gatewayContext } from "./composition.ts";
 import { hashThreads } from "./hash_threads.ts";
 import { listenAs } from "./listening.ts";
@@ -47,7 +46,7 @@ export async function startLocalService(
   const ear = emittingEar(emit);
   const departures = new Departures();
   const logins = new Logins({ check: hashThreads() });
-  const compose = async ({ config, users, tls: files }: Wanted) => {
+  const compose = async ({ config, rules, users, tls: files }: Wanted) => {
     await checkOutgoing(net, config.gateway);
     const naming = openNaming(config, {
       net,
@@ -64,7 +63,6 @@ export async function startLocalService(
     const tls = tlsBy(source.open, systemClock, departures);
     const authenticator = users.size > 0 ? new Users(users, { settings: config.gateway, logins }) : undefined;
     const ownListeners = () => [...gateway.addrs, ...otherListeners()];
-    const rules = packRules(config.rules);
     return {
       naming,
       context: gatewayContext(config, {

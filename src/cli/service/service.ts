@@ -4,12 +4,19 @@ import type { Activity, Unwanted, WantedSessions } from "../../admin/status.ts";
 import type { Transport } from "../../dns/transport.ts";
 import type { PasswordHash } from "../../gateway/password_hash.ts";
 import type { SocketAddr } from "../../net/socket.ts";
+import type { PackedRules } from "../../gateway/rules/packed_rules.ts";
 import type { LoadedConfig } from "../files/config_file.ts";
 import type { TlsFiles } from "../files/tls_files.ts";
 import type { UpstreamStates } from "./upstream_states.ts";
 
+/** A configuration to serve by. */
+export interface ServedConfig extends LoadedConfig {
+  /** All of them; `config` may have only some. */
+  readonly rules: PackedRules;
+}
+
 /** What a service is to do. */
-export interface Wanted extends Pick<LoadedConfig, "config" | "text" | "file"> {
+export interface Wanted extends Pick<ServedConfig, "config" | "text" | "file" | "rules"> {
   readonly users: ReadonlyMap<string, PasswordHash>;
   readonly tls: TlsFiles;
 }

@@ -1,6 +1,5 @@
 import { availableParallelism } from "node:os";
 import { textWithoutRules } from "../files/config_file.ts";
-import { packRules } from "../../gateway/rules/packed_rules.ts";
 import { systemLookups } from "../service/system_lookups.ts";
 import type { Emit } from "../../events.ts";
 import { Counters, countersMemory } from "../../gateway/limits/counters.ts";
@@ -49,7 +48,7 @@ export async function startThreadedService(
     use: (provision: Provision) => Promise<void>,
     shared = false,
   ) => {
-    const { config, users, tls } = wanted;
+    const { config, rules, users, tls } = wanted;
     await checkOutgoing(net, config.gateway);
     const naming = openNaming(config, { net, clock: systemClock, dnsCa: tls.dnsCa, system: systemLookups() });
     const authenticator = users.size > 0 ? new Users(users, { settings: config.gateway, logins }) : undefined;
@@ -64,7 +63,7 @@ export async function startThreadedService(
       await use({
         setup: {
           config: textWithoutRules(wanted),
-          rules: packRules(config.rules),
+          rules,
           listen: claim.listen,
           otherListeners,
           countedUsers: countedUsers(wanted),

@@ -1,4 +1,4 @@
-import { isMainThread, type MessagePort, workerData } from "node:worker_threads";
+import type { MessagePort } from "node:worker_threads";
 import type { ThreadVitals } from "../../admin/readiness.ts";
 import type { Unwanted, WantedSessions } from "../../admin/status.ts";
 import type { Question as DnsQuestion } from "../../dns/message.ts";
@@ -62,12 +62,6 @@ export interface WorkerStart {
   readonly paths: SharedArrayBuffer;
   /** BigInt64, since 2^31 numbers last some months: the last session's number, then each worker's sessions. */
   readonly sessions: SharedArrayBuffer;
-}
-
-/** What this thread was started with, where it is a worker of ours. */
-export function workerStart(): WorkerStart | undefined {
-  const start = isMainThread ? undefined : workerData as WorkerStart | undefined;
-  return start?.gate46 === "worker" ? start : undefined;
 }
 
 /**

@@ -22,7 +22,7 @@ import type { Naming } from "../service/names.ts";
 import type { TlsSource } from "../service/tls.ts";
 import { TlsDesk } from "./tls_threads.ts";
 import { UpstreamStates } from "../service/upstream_states.ts";
-import { runtime } from "../version.ts";
+import { DESCRIPTORS_OF_THREAD } from "./thread_start.ts";
 import type { FromWorker, Order, Question, Setup, ToWorker, WorkerStart } from "./worker_messages.ts";
 
 /** Descriptors that are noted; Linux gives out the lowest free number, and none beyond fs.nr_open. */
@@ -39,9 +39,6 @@ const DONE_MS = 5_000;
 
 /** One that is being started has that much longer (ms): on a small machine the runtime alone takes seconds. */
 const START_MS = 60_000;
-
-/** What the runtime opens for a worker, and needs while it loads it: Deno ends the program where that is not to be had. */
-const DESCRIPTORS_OF_WORKER = runtime.startsWith("deno") ? 10 : 6;
 
 /** A question to a DNS server is given up after so long (ms); who asks has given up before. */
 const DNS_MS = 5_000;
@@ -386,7 +383,7 @@ export class WorkerPool {
   /** Throws NetError where there are too few for so many workers. */
   #checkDescriptors(workers: number): void {
     const what = `start ${workers === 1 ? "a worker" : `${workers} workers`}`;
-    new DescriptorReserve().check(what, workers * DESCRIPTORS_OF_WORKER);
+    new DescriptorReserve().check(what, workers * DESCRIPTORS_OF_THREAD);
   }
 
   #replaceLater(number: number, livedMs: number): void {

@@ -1,0 +1,69 @@
+import { parentPort, Worker } from "node:worker_threads";
+import { ConfigError } from "../../config/error.ts";
+import type { RawOptions } from "../../config/source.ts";
+import { packRules } from "../../gateway/rules/packed_rules.ts";
+import { DescriptorReserve } from "../../net/linux/descriptor_reserve.ts";
+import {
+  type ConfigText,
+  loadSaid,
+  parseConfigText,
+  readSaid,
+  type SaidConfig,
+  textWithoutRules,
+} from "../files/config_file.ts";
+import type { ServedConfig } from "../service/service.ts";
+import { type ConfigThreadStart, DESCRIPTORS_OF_THREAD } from "./thread_start.ts";
+
+/** A file of so much (UTF-16 units) is read in a thread of its own: sessions would wait for it in this one. */
+const LARGE = 128 << 10;
+
+/** What it says: how the configuration is, or what is wrong with it. */
+type Answer =
+  | Pick<ServedConfig, "rules" | "remarks"> & { readonly text: ConfigText }
+  | { readonly problems: readonly string[] };
+
+/** What `flags`, the environment and the file make, to serve by; threads begin with the module `entry`. Rejects with ConfigError. */
+export async function loadServed(flags: RawOptions, entry: string | URL): Promise<ServedConfig> {
+  const said = await readSaid(flags);
+  const answer = (said.file?.toml.length ?? 0) >= LARGE && await askThread(entry, said);
+  if (!answer) {
+    const loaded = await loadSaid(said);
+    return { ...loaded, rules: packRules(loaded.config.rules) };
+  }
+  if ("problems" in answer) throw new ConfigError(...answer.problems);
+  return { ...await parseConfigText(answer.text), ...answer };
+}
+
+/** Reads it and says what it is; the thread ends then, and with it all the memory that it took. */
+export async function readInThread({ said }: ConfigThreadStart): Promise<void> {
+  parentPort!.postMessage(await answerTo(said));
+}
+
+async function answerTo(said: SaidConfig): Promise<Answer> {
+  try {
+    const loaded = await loadSaid(said);
+    return { text: textWithoutRules(loaded), rules: packRules(loaded.config.rules), remarks: loaded.remarks };
+  } catch (error) {
+    if (error instanceof ConfigError) return { problems: error.problems };
+    throw error;
+  }
+}
+
+/** Undefined where no thread can be had. */
+async function askThread(entry: string | URL, said: SaidConfig): Promise<Answer | undefined> {
+  try {
+    new DescriptorReserve().check("read the configuration", DESCRIPTORS_OF_THREAD);
+    const start: ConfigThreadStart = { gate46: "config", said };
+    const worker = new Worker(entry as string, { workerData: start });
+    try {
+      return await new Promise((resolve, reject) => {
+        worker.once("message", resolve).once("error", reject);
+        worker.once("exit", () => reject(new Error("Cannot read the configuration: its thread has ended")));
+      });
+    } finally {
+      await worker.terminate();
+    }
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,20 @@
+import { isMainThread, workerData } from "node:worker_threads";
+import type { SaidConfig } from "../files/config_file.ts";
+import type { WorkerStart } from "./worker_messages.ts";
+
+/** What the runtime opens for a thread, and needs while it loads it: Deno ends the program where that is not to be had. */
+export const DESCRIPTORS_OF_THREAD = "Deno" in globalThis ? 10 : 6;
+
+/** What a thread is started with that is to read a configuration. */
+export interface ConfigThreadStart {
+  readonly gate46: "config";
+  readonly said: SaidConfig;
+}
+
+export type ThreadStart = WorkerStart | ConfigThreadStart;
+
+/** What this thread was started with, where it is one of ours. */
+export function threadStart(): ThreadStart | undefined {
+  const start = isMainThread ? undefined : workerData as ThreadStart | undefined;
+  return start?.gate46 === "worker" || start?.gate46 === "config" ? start : undefined;
+}

@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { test } from "node:test";
+import { loadServed } from "../../../src/cli/workers/config_thread.ts";
+import { ConfigError } from "../../../src/config/error.ts";
+import { projectRoot } from "../../support/runtime.ts";
+import { temporaryFolder } from "../../support/temporary_folder.ts";
+
+const folder = temporaryFolder("config-thread");
+const entry = pathToFileURL(join(projectRoot, "mod.ts"));
+
+/** Loads a file of so many rules after `head` as the program does. */
+async function load(head: string, count: number, ...tail: readonly string[]) {
+  const rules = Array.from({ length: count }, (_, i) => `[[rules]]\naction = "deny"\nnames = "host${i}.test"\n`);
+  const config = join(folder, "gate46.toml");
+  writeFileSync(config, [head, ...rules, ...tail].join(""));
+  return await loadServed({ config, maxSessions: "77" }, entry);
+}
+
+const head = `drain = "7s"\nopen = true\n`;
+const tail = `[[rules]]\naction = "allow"\nusers = "ann"\nvia = "socks5://u@192.0.2.1?password-file=up.password"\n`;
+
+test("what a thread reads of a large file serves as what is read of a small one", async () => {
+  writeFileSync(join(folder, "up.password"), "hunter2");
+  const small = await load(head, 100, tail), large = await load(head, 10_000, tail);
+  assert.equal(small.config.rules.length, 101);
+  assert.equal(large.config.rules.length, 1, "of the rules only the upstreams came over");
+  assert.deepEqual({ ...large.config, rules: [] }, { ...small.config, rules: [] });
+  assert.deepEqual(large.config.rules.map(({ via }) => via), [["socks5://u:hunter2@192.0.2.1"]]);
+  assert.deepEqual([small, large].map(({ remarks }) => remarks.map((one) => one.slice(0, 28))), [
+    ["rules[100] never fits: it ha"],
+    ["rules[10000] never fits: it "],
+  ]);
+  assert.equal(large.rules.names.byteLength > 90 * small.rules.names.byteLength, true);
+  assert.deepEqual(large.effective.maxSessions?.texts, ["77"]);
+});
+
+test("what is wrong in a large file is told by its line, and a password that is missing by its file", async () => {
+  const wrong = load(head, 10_000, `[[rules]]\naction = "alow"\n`);
+  await assert.rejects(wrong, (error) => {
+    assert.ok(error instanceof ConfigError);
+    assert.match(error.problems.join("\n"), /^Cannot parse \S+gate46\.toml line 30004: rules\[10000\]\.action: 'alow'/);
+    return true;
+  });
+  const missed = load(head, 10_000, tail.replace("up.password", "none"));
+  await assert.rejects(missed, { problems: [`Cannot read ${join(folder, "none")}: ENOENT`] });
+});
