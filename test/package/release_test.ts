@@ -78,6 +78,10 @@ describe("a dry run of the release", { skip }, () => {
     assert.equal(readFileSync(join(folder, "two/SHA256SUMS"), "utf8"), read("SHA256SUMS"));
   });
 
+  test("what a compiler keeps in the tree while it works is no change of it", () => {
+    assert.equal(spawnSync("git", ["check-ignore", "-q", ".0-0.bun-build"], { cwd: projectRoot }).status, 0);
+  });
+
   test("places that say another version refuse", () => {
     const root = join(folder, "tree");
     mkdirSync(root);

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { describe, test } from "node:test";
+import { checks } from "../../scripts/test/checks.ts";
 import { nameOf, plan } from "../../scripts/test/plan.ts";
 import { eachAtATime } from "../../scripts/test/queue.ts";
 import { Reach } from "../../scripts/test/touched.ts";
@@ -113,6 +114,13 @@ describe("the test runner", () => {
     equal(await ended, 2);
     match(output(), /Cannot run test\/scripts\/runs\/nowhere\.ts: it is not there/);
   });
+});
+
+test("no check installs packages, which others read meanwhile", () => {
+  for (const { name, command: [program, what, ...flags] } of checks) {
+    const installs = program === "deno" && what !== "fmt";
+    ok(!installs || flags.some((flag) => ["--node-modules-dir=manual", "--no-config"].includes(flag)), name);
+  }
 });
 
 describe("what runs", () => {
