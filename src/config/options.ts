@@ -180,7 +180,8 @@ export const options = {
     "maxSessionsPerClient",
     optionalCount({
       group: limits,
-      help: "of one IPv4 address or IPv6 /64 (default: a quarter of all, for others than this machine)",
+      help:
+        "of one IPv4 address or IPv6 /64 (default: a quarter of --max-sessions, or of what descriptors allow; none for this machine)",
     }),
   ),
   maxSessionsPerUser: setting("maxSessionsPerUser", optionalCount({ group: limits, help: "of one user" })),

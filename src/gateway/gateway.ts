@@ -21,6 +21,8 @@ export interface GatewayContext extends Omit<SessionContext, "paths" | "limits">
   /** Shared with other gateways, or this one's own; the next likewise. */
   readonly counters?: Counters | undefined;
   readonly paths?: PathMemory | undefined;
+  /** How many sessions the system has descriptors for. */
+  readonly capacity?: number;
 }
 
 /** What new clients get. It lives until it is replaced and its last session has ended. */
@@ -167,7 +169,7 @@ export class Gateway {
   }
 
   #newGeneration(context: GatewayContext): Generation {
-    const limits = new Limits(this.#counters, context.settings, context.clock);
+    const limits = new Limits(this.#counters, context.settings, context.clock, context.capacity);
     return { context: { ...context, paths: this.#paths, limits }, sessions: 0, retired: undefined };
   }
 

@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { clearRegion, Counters, countersMemory } from "../../src/gateway/limits/counters.ts";
+import { Limits } from "../../src/gateway/limits/limits.ts";
+import { defaultSettings } from "../../src/gateway/settings.ts";
+import { systemClock } from "../../src/net/clock.ts";
 import type { Authenticator } from "../../src/gateway/methods.ts";
 import { Command } from "../../src/protocol/codes.ts";
 import { settle } from "../support/test_clock.ts";
@@ -118,6 +121,14 @@ describe("Without --max-sessions-per-client", () => {
       assert.equal(world.gateway.sessionCount, 64);
     },
   );
+
+  test("one client has a quarter of what the system has descriptors for, where that is less", () => {
+    const counters = new Counters(countersMemory(1, (size) => new SharedArrayBuffer(size)), 0);
+    const limits = new Limits(counters, { ...defaultSettings, maxSessions: 10_000 }, systemClock, 512);
+    const addr = { host: "192.0.2.1", port: 1 };
+    for (let i = 0; i < 128; i++) assert.equal(limits.enter(addr), undefined);
+    assert.equal(limits.enter(addr), "too-many-sessions-of-client");
+  });
 
   test("whoever comes from this machine, as a balancer does, has all", async () => {
     const world = new World({ settings: { maxSessions: 100 } });

@@ -9,6 +9,7 @@ import { Ruleset } from "../../gateway/ruleset.ts";
 import type { ProbeTurns } from "../../gateway/upstreams/probe_turns.ts";
 import { Upstreams } from "../../gateway/upstreams/upstreams.ts";
 import type { Clock } from "../../net/clock.ts";
+import { sessionCapacity } from "../../net/linux/descriptor_reserve.ts";
 import type { Net, SocketAddr } from "../../net/socket.ts";
 import type { Tls } from "../../net/tls.ts";
 import type { Naming } from "./names.ts";
@@ -51,5 +52,6 @@ export function gatewayContext(config: Config, { ownListeners, naming, rules, ..
       probes: { intervalMs, timeoutMs },
     }),
     settings: config.gateway,
+    capacity: sessionCapacity(),
   };
 }

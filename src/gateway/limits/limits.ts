@@ -16,8 +16,11 @@ export class Limits {
   readonly #counters: Counters;
   readonly #settings: GatewaySettings;
   readonly #clock: Clock;
+  readonly #capacity: number;
 
-  constructor(counters: Counters, settings: GatewaySettings, clock: Clock) {
+  /** `capacity` is how many sessions the system has descriptors for. */
+  constructor(counters: Counters, settings: GatewaySettings, clock: Clock, capacity = Infinity) {
+    this.#capacity = capacity;
     this.#counters = counters;
     this.#settings = settings;
     this.#clock = clock;
@@ -56,7 +59,7 @@ export class Limits {
     const { maxSessions, maxSessionsPerClient } = this.#settings;
     if (maxSessionsPerClient !== undefined) return maxSessionsPerClient;
     const local = host === "::1" || host.startsWith("127.");
-    return local ? undefined : Math.max(LEAST_SHARE, Math.ceil(maxSessions * SHARE));
+    return local ? undefined : Math.max(LEAST_SHARE, Math.ceil(Math.min(maxSessions, this.#capacity) * SHARE));
   }
 
   /** Whether `username` may have one more session, which leaveUser() is told of when it ends. */

@@ -38,6 +38,11 @@ export function noDescriptors(what: string): NetError {
   return new NetError("no-descriptors", `Cannot ${what}: too few descriptors left`);
 }
 
+/** How many sessions there are descriptors for, of which each has one towards its client and one towards its destination. */
+export function sessionCapacity(): number {
+  return Math.floor(descriptorLimit() / 2);
+}
+
 /** How many descriptors this process may have (proc_pid_limits(5)); no bound where that is not said. */
 function descriptorLimit(): number {
   try {
