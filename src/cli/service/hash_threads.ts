@@ -2,6 +2,7 @@ import { timingSafeEqual } from "node:crypto";
 import { Worker } from "node:worker_threads";
 import type { CheckPassword } from "../../gateway/logins.ts";
 import { type PasswordHash, scryptOptions, verifyPassword } from "../../gateway/password_hash.ts";
+import { checkDescriptorsFor } from "./thread_descriptors.ts";
 
 /** A thread that has had nothing to do for so long ends (ms); it takes 10 to 16 MB. */
 const IDLE_MS = 10_000;
@@ -20,9 +21,9 @@ const code = `
 export function hashThreads(): CheckPassword {
   const idle: HashThread[] = [];
   return async (password, expected) => {
-    const thread = idle.pop() ?? new HashThread();
-    let key;
+    let thread, key;
     try {
+      thread = idle.pop() ?? newThread();
       key = await thread.derive(password, expected);
     } catch {
       return await verifyPassword(password, expected); // no thread is to be had now
@@ -31,6 +32,12 @@ export function hashThreads(): CheckPassword {
     thread.restFor(IDLE_MS, () => void idle.splice(idle.indexOf(thread), 1));
     return timingSafeEqual(key, expected.hash);
   };
+}
+
+/** Throws NetError where too few descriptors are left for one. */
+function newThread(): HashThread {
+  checkDescriptorsFor(1, "start a thread");
+  return new HashThread();
 }
 
 class HashThread {

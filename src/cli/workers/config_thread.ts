@@ -2,7 +2,6 @@ import { parentPort, Worker } from "node:worker_threads";
 import { ConfigError } from "../../config/error.ts";
 import type { RawOptions } from "../../config/source.ts";
 import { packRules } from "../../gateway/rules/packed_rules.ts";
-import { DescriptorReserve } from "../../net/linux/descriptor_reserve.ts";
 import {
   type ConfigText,
   loadSaid,
@@ -12,7 +11,8 @@ import {
   textWithoutRules,
 } from "../files/config_file.ts";
 import type { ServedConfig } from "../service/service.ts";
-import { type ConfigThreadStart, DESCRIPTORS_OF_THREAD } from "./thread_start.ts";
+import { checkDescriptorsFor } from "../service/thread_descriptors.ts";
+import type { ConfigThreadStart } from "./thread_start.ts";
 
 /** A file of so much (UTF-16 units) is read in a thread of its own: sessions would wait for it in this one. */
 const LARGE = 128 << 10;
@@ -52,7 +52,7 @@ async function answerTo(said: SaidConfig): Promise<Answer> {
 /** Undefined where no thread can be had. */
 async function askThread(entry: string | URL, said: SaidConfig): Promise<Answer | undefined> {
   try {
-    new DescriptorReserve().check("read the configuration", DESCRIPTORS_OF_THREAD);
+    checkDescriptorsFor(1, "read the configuration");
     const start: ConfigThreadStart = { gate46: "config", said };
     const worker = new Worker(entry as string, { workerData: start });
     try {

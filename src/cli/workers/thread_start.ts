@@ -2,9 +2,6 @@ import { isMainThread, workerData } from "node:worker_threads";
 import type { SaidConfig } from "../files/config_file.ts";
 import type { WorkerStart } from "./worker_messages.ts";
 
-/** What the runtime opens for a thread, and needs while it loads it: Deno ends the program where that is not to be had. */
-export const DESCRIPTORS_OF_THREAD = "Deno" in globalThis ? 10 : 6;
-
 /** What a thread is started with that is to read a configuration. */
 export interface ConfigThreadStart {
   readonly gate46: "config";

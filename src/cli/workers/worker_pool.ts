@@ -14,7 +14,6 @@ import { pathsMemory } from "../../gateway/path_memory.ts";
 import { Cut } from "../../net/cut.ts";
 import { NetError, type NetErrorKind } from "../../net/error.ts";
 import { DescriptorOwners } from "../../net/linux/descriptor_owners.ts";
-import { DescriptorReserve } from "../../net/linux/descriptor_reserve.ts";
 import type { Libc } from "../../net/linux/libc.ts";
 import type { SocketAddr, Successors } from "../../net/socket.ts";
 import { Exchange } from "./exchange.ts";
@@ -22,7 +21,7 @@ import type { Naming } from "../service/names.ts";
 import type { TlsSource } from "../service/tls.ts";
 import { TlsDesk } from "./tls_threads.ts";
 import { UpstreamStates } from "../service/upstream_states.ts";
-import { DESCRIPTORS_OF_THREAD } from "./thread_start.ts";
+import { checkDescriptorsFor } from "../service/thread_descriptors.ts";
 import type { FromWorker, Order, Question, Setup, ToWorker, WorkerStart } from "./worker_messages.ts";
 
 /** Descriptors that are noted; Linux gives out the lowest free number, and none beyond fs.nr_open. */
@@ -129,7 +128,7 @@ export class WorkerPool {
     successors?: ReadonlyMap<string, Successors>,
   ): Promise<WorkerPool> {
     const pool = new WorkerPool(options, provision);
-    pool.#checkDescriptors(options.count);
+    checkDescriptorsFor(options.count, `start ${options.count === 1 ? "a worker" : `${options.count} workers`}`);
     await Promise.all(Array.from({ length: options.count }, (_, i) => pool.#add(i + 1, successors)));
     return pool;
   }
@@ -380,18 +379,12 @@ export class WorkerPool {
     this.#replaceLater(number, this.#clock.now() - member.startedAt);
   }
 
-  /** Throws NetError where there are too few for so many workers. */
-  #checkDescriptors(workers: number): void {
-    const what = `start ${workers === 1 ? "a worker" : `${workers} workers`}`;
-    new DescriptorReserve().check(what, workers * DESCRIPTORS_OF_THREAD);
-  }
-
   #replaceLater(number: number, livedMs: number): void {
     this.#restartMs = livedMs > SETTLED_MS ? FIRST_RESTART_MS : Math.min(2 * this.#restartMs, LAST_RESTART_MS);
     this.#clock.after(this.#restartMs, async () => {
       if (this.#draining) return;
       try {
-        this.#checkDescriptors(1);
+        checkDescriptorsFor(1, "start a worker");
         await this.#add(number);
       } catch (error) {
         this.#options.emit({ type: "worker-died", worker: number, sessions: 0, error });
