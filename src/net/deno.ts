@@ -10,6 +10,7 @@ import { interfaceAddrs, likelyLocalAddr, zoned } from "./interfaces.ts";
 import type { Libc } from "./linux/libc.ts";
 import { bindWithDescriptor, lowestDescriptor } from "./linux/datagrams.ts";
 import { openLibc } from "./linux/libc_deno.ts";
+import { DescriptorReserve, noDescriptors } from "./linux/descriptor_reserve.ts";
 import { OwnListeners } from "./linux/own_listeners.ts";
 import { Descriptors, resetConnection, routedLocalAddr } from "./linux/probe.ts";
 import { keepUrgent, timeProbes } from "./linux/tcp_options.ts";
@@ -62,6 +63,20 @@ function kernel(): Kernel | undefined {
     };
   }
   return opened.kernel;
+}
+
+/** Deno ends the program where it wants a descriptor and there is none: its sockets leave some, which `refuses` looks after. */
+function isOneTooMany(refuses: (lowest: number) => boolean): boolean {
+  const libc = kernel()?.libc;
+  if (!libc) return false;
+  const lowest = lowestDescriptor(libc); // the next that is opened gets it (POSIX)
+  return lowest < 0 || refuses(lowest);
+}
+
+let kept: DescriptorReserve | undefined;
+
+function reserve(): DescriptorReserve {
+  return kept ??= new DescriptorReserve();
 }
 
 async function listen(addr: SocketAddr, { mode }: ListenOptions = {}): Promise<Listener> {
@@ -122,10 +137,16 @@ async function connect(addr: SocketAddr, { cut }: ConnectOptions = {}): Promise<
   const lowest = access ? lowestDescriptor(access.libc) : 0;
   try {
     const options = { hostname: runtimeHost(addr), port: addr.port, ...(cut && { signal: cut.signal }) };
-    const socket = new DenoSocket(await Deno.connect(options), addr);
+    const conn = await Deno.connect(options);
+    if (isOneTooMany((lowest) => reserve().refuses(lowest))) {
+      conn.close();
+      throw noDescriptors(`connect to ${addressText(addr)}`);
+    }
+    const socket = new DenoSocket(conn, addr);
     if (access) socket.found(access, access.descriptors.findNear(socket.localAddr, socket.remoteAddr, lowest));
     return socket;
   } catch (error) {
+    if (error instanceof NetError) throw error;
     if (cut?.made) throw new NetError("aborted", `Cannot connect to ${addressText(addr)}: given up`);
     throw denoError(error, "connect to", addressText(addr));
   }
@@ -155,10 +176,13 @@ class DenoListener implements Listener {
   async accept(): Promise<AcceptedSocket | null> {
     for (let gone = 0; !this.#closed; gone++) {
       try {
-        return new DenoSocket(await this.#listener.accept(), this.addr);
+        const conn = await this.#listener.accept();
+        if (!isOneTooMany((lowest) => reserve().refusesClient(lowest))) return new DenoSocket(conn, this.addr);
+        conn.close();
+        throw noDescriptors(`accept on ${addressText(this.addr)}`);
       } catch (error) {
         if (this.#closed) break;
-        const failure = denoError(error, "accept on", addressText(this.addr));
+        const failure = error instanceof NetError ? error : denoError(error, "accept on", addressText(this.addr));
         if (failure.kind !== "closed" || gone === MOST_GONE) throw failure;
         // ENOTCONN: reset while it waited, which is nobody's loss but its own.
       }
