@@ -5,18 +5,18 @@ import process from "node:process";
 import { threadStart } from "./src/cli/workers/thread_start.ts";
 
 export { Gateway } from "./src/gateway/gateway.ts";
-export { Ruleset } from "./src/gateway/ruleset.ts";
+export { Ruleset } from "./src/gateway/rules/ruleset.ts";
 export { Upstreams } from "./src/gateway/upstreams/upstreams.ts";
-export { Users } from "./src/gateway/users.ts";
+export { Users } from "./src/gateway/users/users.ts";
 export { defaultSettings, type GatewaySettings } from "./src/gateway/settings.ts";
-export { systemResolver } from "./src/dns/system.ts";
+export { systemResolver } from "./src/dns/system/getaddrinfo.ts";
 export { systemClock } from "./src/net/clock.ts";
-export { openNet } from "./src/net/mod.ts";
+export { openNet } from "./src/net/open.ts";
 export { type BoundRendezvous, type CallOptions, Client, type ClientOptions } from "./src/sockslib/client.ts";
 export type { Association } from "./src/sockslib/association.ts";
-export { FakeAddresses } from "./src/sockslib/fake_addresses.ts";
-export { FileJournal } from "./src/sockslib/file_journal.ts";
-export { ReplyError } from "./src/sockslib/reply_error.ts";
+export { FakeAddresses } from "./src/sockslib/fake/fake_addresses.ts";
+export { FileJournal } from "./src/sockslib/fake/file_journal.ts";
+export { ReplyError } from "./src/sockslib/chain/reply_error.ts";
 export { NetError } from "./src/net/error.ts";
 export type { Event, SessionRecord } from "./src/events.ts";
 

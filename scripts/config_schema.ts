@@ -1,7 +1,7 @@
 /** Prints the JSON Schema of the configuration file, for editors: `config_schema.ts > gate46.schema.json`. */
 import process from "node:process";
 import { toJsonSchema } from "@valibot/to-json-schema";
-import { fileSchema } from "../src/config/file_schema.ts";
+import { fileSchema } from "../src/config/file/file_schema.ts";
 
 /** The content of scripts/gate46.schema.json. */
 export function configSchema(): string {

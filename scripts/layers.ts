@@ -14,43 +14,43 @@ const pure = `${silent} async await Promise Date performance setTimeout setInter
 const layers: readonly (readonly [files: string, imports: string, bans: string])[] = [
   ["src/protocol/", "src/protocol/ ipaddr.js", pure],
   ["src/turns/", "src/turns/ src/net/cut.ts src/net/error.ts", silent],
-  ["src/net/mod.ts", "src/net/ src/turns/ src/protocol/address.ts node:", "console"], // the one place that asks which runtime it is
+  ["src/net/open.ts", "src/net/ src/turns/ src/protocol/address.ts node:", "console"], // the one place that asks which runtime it is
   [
-    "src/net/deno.ts src/net/deno_*.ts src/net/linux/*_deno.ts",
+    "src/net/deno/",
     "src/net/ src/turns/ src/protocol/address.ts node:",
     "Bun console",
   ],
   [
-    "src/net/bun.ts src/net/bun_*.ts src/net/linux/*_bun.ts",
+    "src/net/bun/",
     "src/net/ src/turns/ src/protocol/address.ts node: bun:",
     "Deno console",
   ],
   ["src/net/", "src/net/ src/turns/ src/protocol/address.ts node:", `${runtime} console`],
   [
     "src/dns/",
-    "src/dns/ src/net/socket.ts src/net/tls.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/turns/ src/protocol/address.ts dns-packet node:dns node:dns/ node:tls node:https node:crypto node:buffer",
+    "src/dns/ src/net/socket.ts src/net/tls/tls.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/turns/ src/protocol/address.ts dns-packet node:dns node:dns/ node:tls node:https node:crypto node:buffer",
     silent,
   ],
   [
-    "src/gateway/users.ts src/gateway/known_passwords.ts src/gateway/password_hash.ts",
+    "src/gateway/users/users.ts src/gateway/users/known_passwords.ts src/gateway/users/password_hash.ts",
     "src/gateway/ src/protocol/ src/net/error.ts src/net/cut.ts node:crypto node:buffer",
     silent,
   ],
   [
     "src/gateway/",
-    "src/gateway/ src/protocol/ src/net/socket.ts src/net/tls.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/turns/ " +
-    "src/dns/resolver.ts src/sockslib/*.ts src/events.ts",
+    "src/gateway/ src/protocol/ src/net/socket.ts src/net/tls/tls.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/turns/ " +
+    "src/dns/resolver.ts src/sockslib/chain/ src/events.ts",
     silent,
   ],
   [
-    "src/sockslib/socksify/*.ts",
-    "src/sockslib/ src/protocol/ src/net/socket.ts src/net/tls.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/turns/ node:",
+    "src/sockslib/socksify/",
+    "src/sockslib/ src/protocol/ src/net/socket.ts src/net/tls/tls.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/turns/ node:",
     "console",
   ],
-  ["src/sockslib/file_journal.ts", "src/sockslib/ node:fs", silent],
+  ["src/sockslib/fake/file_journal.ts", "src/sockslib/ node:fs", silent],
   [
     "src/sockslib/",
-    "src/sockslib/ src/protocol/ src/net/socket.ts src/net/tls.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/turns/ " +
+    "src/sockslib/ src/protocol/ src/net/socket.ts src/net/tls/tls.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/turns/ " +
     "src/dns/resolver.ts",
     silent,
   ],
@@ -63,7 +63,7 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
   [
     "src/config/",
     "src/config/ src/protocol/ src/net/socket.ts src/gateway/settings.ts src/gateway/rules/ src/gateway/upstreams/upstream.ts " +
-    "src/dns/server.ts src/sockslib/hop.ts smol-toml valibot",
+    "src/dns/servers/server.ts src/sockslib/chain/hop.ts smol-toml valibot",
     silent,
   ],
   [
@@ -104,12 +104,29 @@ export function problems(root: string): string[] {
     }
     if (file !== "mod.ts" && code.replace(passingOn, "").trim() === "") report(1, "is a barrel: it only passes on");
   }
-  return [...found, ...cycles(graph)];
+  return [...found, ...cycles(graph), ...cycles(rooms(graph))];
+}
+
+/** Who imports whom, room by room: a folder is one, and so is each file that stands beside folders. */
+function rooms(graph: ReadonlyMap<string, readonly Import[]>): Map<string, Import[]> {
+  const parents = new Set([...graph.keys()].map((file) => dirname(dirname(file))));
+  const roomOf = (file: string) => parents.has(dirname(file)) ? file : `${dirname(file)}/`;
+  const found = new Map<string, Import[]>();
+  for (const [file, imports] of graph) {
+    const room = roomOf(file), others = found.get(room) ?? [];
+    found.set(room, others);
+    for (const { target, line } of imports) {
+      if (graph.has(target) && roomOf(target) !== room) others.push({ target: roomOf(target), line, from: file });
+    }
+  }
+  return found;
 }
 
 interface Import {
   readonly target: string;
   readonly line: number;
+  /** Where it stands, where that is not said otherwise. */
+  readonly from?: string;
 }
 
 function typescript(root: string, folder: string): string[] {
@@ -155,9 +172,9 @@ function lineAt(code: string, index: number): number {
 function cycles(graph: ReadonlyMap<string, readonly Import[]>): string[] {
   const done = new Set<string>(), found: string[] = [];
   const visit = (file: string, path: readonly string[]) => {
-    for (const { target, line } of graph.get(file) ?? []) {
+    for (const { target, line, from = file } of graph.get(file) ?? []) {
       const at = [...path, file].indexOf(target);
-      if (at >= 0) found.push(`${file}:${line}: closes a cycle: ${[...path, file, target].slice(at).join(" > ")}`);
+      if (at >= 0) found.push(`${from}:${line}: closes a cycle: ${[...path, file, target].slice(at).join(" > ")}`);
       else if (!done.has(target)) visit(target, [...path, file]);
     }
     done.add(file);

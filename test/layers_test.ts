@@ -36,15 +36,28 @@ const kept: Record<string, string> = {
   "src/cli/main.ts":
     'import { Command } from "commander";\nexport const main = () => new Command();\nconsole.log(1);\n',
   "src/gateway/b.ts": 'import type { Socket } from "../net/socket.ts";\nexport const b = (socket: Socket) => socket;\n',
-  "src/gateway/users.ts": 'import { hash } from "node:crypto";\nexport const users = hash;\n',
+  "src/gateway/users/users.ts": 'import { hash } from "node:crypto";\nexport const users = hash;\n',
   "src/net/socket.ts": "export interface Socket {\n  readonly a: number;\n}\n",
-  "src/net/mod.ts": 'export const open = () => "Deno" in globalThis ? import("./deno.ts") : import("./bun.ts");\n',
-  "src/net/deno.ts": "export const a = Deno.args;\n",
-  "src/net/deno_udp.ts": "export const a = Deno.args;\n",
-  "src/net/bun.ts": 'import { dlopen } from "bun:ffi";\nexport const a = [Bun, dlopen];\n',
+  "src/net/open.ts": 'export const open = () => "Deno" in globalThis ? import("./deno.ts") : import("./bun.ts");\n',
+  "src/net/deno/deno_net.ts": "export const a = Deno.args;\n",
+  "src/net/deno/deno_udp.ts": "export const a = Deno.args;\n",
+  "src/net/bun/bun_net.ts": 'import { dlopen } from "bun:ffi";\nexport const a = [Bun, dlopen];\n',
   "src/protocol/a.ts":
     "// an async Promise of Deno.args\n/* console */\nexport const a = 'async // Promise', b = \"Date\";\n",
 };
+
+test("layers: two rooms that import each other make a circle", () => {
+  const files = {
+    ...kept,
+    "src/gateway/dial/a.ts": 'import type { B } from "../rules/b.ts";\nexport type A = B;\n',
+    "src/gateway/rules/b.ts": "export type B = 1;\n",
+    "src/gateway/rules/c.ts": 'import type { D } from "../dial/d.ts";\nexport type C = D;\n',
+    "src/gateway/dial/d.ts": "export type D = 1;\n",
+  };
+  assert.deepEqual(inTree(files, brief), [
+    "src/gateway/rules/c.ts:1: closes a cycle: src/gateway/dial/ > src/gateway/rules/ > src/gateway/dial/",
+  ]);
+});
 
 test("layers: a tree that keeps them has no problem", () => assert.deepEqual(inTree(kept, problems), []));
 
@@ -77,10 +90,10 @@ const broken: readonly (readonly [name: string, file: string, code: string, ...p
     "export const { args } = Deno;\n",
     "1: may not say Deno",
   ],
-  ["Bun's adapter may not name Deno", "src/net/bun_udp.ts", "export const a = Deno.args;\n", "1: may not say Deno"],
+  ["Bun's adapter may not name Deno", "src/net/bun/bun_udp.ts", "export const a = Deno.args;\n", "1: may not say Deno"],
   [
     "Deno's adapter may not import Bun's",
-    "src/net/deno.ts",
+    "src/net/deno/deno_net.ts",
     'import "bun:ffi";\nlet a;\n',
     "1: may not import bun:ffi",
   ],
@@ -105,14 +118,14 @@ const broken: readonly (readonly [name: string, file: string, code: string, ...p
   [
     "dns/ may not import a runtime's adapter",
     "src/dns/a.ts",
-    'import "../net/mod.ts";\nlet a;\n',
-    "1: may not import src/net/mod.ts",
+    'import "../net/open.ts";\nlet a;\n',
+    "1: may not import src/net/open.ts",
   ],
   [
     "gateway/ may not import an adapter",
     "src/gateway/a.ts",
-    'import "../net/deno.ts";\nlet a;\n',
-    "1: may not import src/net/deno.ts",
+    'import "../net/deno/deno_net.ts";\nlet a;\n',
+    "1: may not import src/net/deno/deno_net.ts",
   ],
   [
     "an import of types is one",

@@ -9,7 +9,7 @@ import { nameOf, plan, type Run, type Runtime } from "./plan.ts";
 import { eachAtATime } from "./queue.ts";
 import { Runner } from "./runner.ts";
 import { nameWithSlow, SlowCases } from "./slow.ts";
-import { summary } from "./summary.ts";
+import { summary } from "./report/summary.ts";
 import { Times } from "./times.ts";
 import { changedFiles, commitBefore, Reach } from "./touched.ts";
 import { UsageError } from "./usage_error.ts";
@@ -80,7 +80,7 @@ async function main(paths: readonly string[], options: Options): Promise<number>
   const isWanted = (run: Run) => options.all === true || isTouched(run);
   const slow = new SlowCases({ root, reach, times, isWanted, minutes: options.minutes });
   const order = longestFirst(runs, slow, times);
-  const startProgram = runs.some(({ file }) => reach.isTouched(file, ["test/support/program.ts"]));
+  const startProgram = runs.some(({ file }) => reach.isTouched(file, ["test/support/program/program.ts"]));
   const making = startProgram ? compilers : [];
   const checking = isWhole ? checks : [];
 

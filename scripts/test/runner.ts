@@ -7,9 +7,9 @@ import { executableOf, testCommand } from "./commands.ts";
 import { type Ended, runJob } from "./job.ts";
 import { MARK } from "./leftovers.ts";
 import { nameOf, type Run, type Runtime } from "./plan.ts";
-import { Progress } from "./progress.ts";
+import { Progress } from "./report/progress.ts";
 import type { Times } from "./times.ts";
-import { judgeCheck, judgeTests, type Verdict } from "./verdict.ts";
+import { judgeCheck, judgeTests, type Verdict } from "./report/verdict.ts";
 
 /** A check or a test file that has ended. */
 export interface Told {

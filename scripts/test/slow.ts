@@ -5,7 +5,7 @@ import type { Times } from "./times.ts";
 import type { Reach } from "./touched.ts";
 
 /** The function by which a case says that it is slow, and where it is defined. */
-const MARK = /\b(?:slow\(|tooSlow\b)/, DEFINED = "test/support/skipped.ts";
+const MARK = /\b(?:slow\(|tooSlow\b)/, DEFINED = "test/support/program/skipped.ts";
 
 export interface SlowOptions {
   readonly root: string;

@@ -5,7 +5,7 @@ import { type AdminAccess, changeAccess, pageAccess, readAccess } from "./access
 import { exposition, formats } from "./aggregate.ts";
 import type { Snapshot } from "./collected.ts";
 import { pageHeaders, statusPage } from "./page/page.ts";
-import { tools } from "./page/tools.ts";
+import { tools } from "./page/browser/tools.ts";
 import type { Health } from "./readiness.ts";
 import type { Status, Unwanted, WantedSessions } from "./status.ts";
 

@@ -1,6 +1,6 @@
 import process from "node:process";
 import { type Command, CommanderError } from "commander";
-import { ConfigError } from "../config/error.ts";
+import { ConfigError } from "../config/config_error.ts";
 import { nearest } from "../config/nearest.ts";
 import { NetError } from "../net/error.ts";
 import { program } from "./program.ts";

@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import { flagName, type OptionKey, optionKeys, optionOf } from "../config/options.ts";
 import type { RawOptions } from "../config/source.ts";
-import type { DoctorFlags } from "./doctor/command.ts";
+import type { DoctorFlags } from "./doctor/doctor_command.ts";
 import type { ExplainFlags } from "./commands/explain.ts";
 import { print } from "./print.ts";
 import { version } from "./version.ts";
@@ -55,19 +55,19 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
     .argument("<config>", "the file")
     .option("--elsewhere", "it is for another host: the files and the interface that it names are not looked for here")
     .action(async (file: string, flags: { readonly elsewhere?: boolean }) => {
-      const { checkCommand } = await import("./commands/config.ts");
+      const { checkCommand } = await import("./commands/config_commands.ts");
       await checkCommand(file, flags);
     });
   const config = command("config", "print the configuration that these flags make, and who says what, without secrets")
     .action(async (flags: RawOptions) => {
-      const { configCommand } = await import("./commands/config.ts");
+      const { configCommand } = await import("./commands/config_commands.ts");
       await configCommand({ ...root.opts<RawOptions>(), ...flags });
     });
   addFlags(config);
   const ofAdmin = ["config", "admin", "adminTokenFile"] as const;
   const healthcheckOf = command("healthcheck", "say whether the gateway here takes clients; exit code 0 or 1")
     .action(async (flags: RawOptions) => {
-      const { healthcheck } = await import("./commands/admin.ts");
+      const { healthcheck } = await import("./commands/admin_commands.ts");
       ended(await healthcheck({ ...root.opts<RawOptions>(), ...flags }));
     });
   addFlags(healthcheckOf, ofAdmin);
@@ -83,7 +83,7 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
         name: string | undefined,
         { json, ...flags }: RawOptions & { json?: true },
       ) => {
-        const { sessionsCommand } = await import("./commands/admin.ts");
+        const { sessionsCommand } = await import("./commands/admin_commands.ts");
         ended(await sessionsCommand({ ...root.opts<RawOptions>(), ...flags }, end, [which, name], json === true));
       },
     );
@@ -101,14 +101,14 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
   command("completion", "print what completes this command line in a shell")
     .argument("<shell>", "bash, zsh or fish")
     .action(async (shell: string) => {
-      const { completionCommand } = await import("./completion/command.ts");
+      const { completionCommand } = await import("./completion/completion_command.ts");
       await completionCommand(root, shell);
     });
   const examined = command("doctor", "say what this host can do with that configuration, and what to change")
     .option("--json", "for machines")
     .option("--online", "connect to a root name server too")
     .action(async ({ json, online, ...flags }: DoctorFlags & RawOptions) => {
-      const { doctor } = await import("./doctor/command.ts");
+      const { doctor } = await import("./doctor/doctor_command.ts");
       ended(await doctor({ ...root.opts<RawOptions>(), ...flags }, { json, online }));
     });
   addFlags(examined);

@@ -2,13 +2,13 @@ import { defaultSettings, type GatewaySettings } from "../gateway/settings.ts";
 import type { FamilyChoice, Rule } from "../gateway/rules/rule.ts";
 import type { SocketAddr } from "../net/socket.ts";
 import type { Upstream } from "../gateway/upstreams/upstream.ts";
-import { ConfigError } from "./error.ts";
-import type { FileContent } from "./file.ts";
-import { type ReadPassword, withPasswords } from "./hop_password.ts";
-import { contradictory, covered, isLoopback, type ListenSpec } from "./listen.ts";
+import { ConfigError } from "./config_error.ts";
+import type { FileContent } from "./file/config_file.ts";
+import { type ReadPassword, withPasswords } from "./values/hop_password.ts";
+import { contradictory, covered, isLoopback, type ListenSpec } from "./values/listen.ts";
 import { type OptionKey, optionKeys, optionOf, type SettingKey, type Values } from "./options.ts";
 import { environmentSource, flagSource, type Given, type RawOptions } from "./source.ts";
-import type { ConfiguredUser } from "./user.ts";
+import type { ConfiguredUser } from "./values/user.ts";
 
 /** All that the program is told: the options that are no settings of the gateway, and what is made of several. */
 export interface Config extends

@@ -1,6 +1,6 @@
 import type { GatewaySettings } from "../gateway/settings.ts";
-import { WrongValue } from "./error.ts";
-import { parseChoice, parseCount, parseTime, timeText } from "./values.ts";
+import { WrongValue } from "./config_error.ts";
+import { parseChoice, parseCount, parseTime, timeText } from "./values/values.ts";
 
 /** Says that the text at `index` is wrong, and why. */
 export type Wrong = (state: string, index: number) => void;

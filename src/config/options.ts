@@ -1,10 +1,10 @@
 import { defaultSettings, type GatewaySettings } from "../gateway/settings.ts";
-import type { Prefix } from "../protocol/prefix.ts";
-import { parseDnsServer, parseFamily, parseHostEntry, parseNat64 } from "./dns.ts";
-import { MAX_HOPS } from "../sockslib/hop.ts";
-import { parseAdmin, parseListen } from "./listen.ts";
+import type { Prefix } from "../protocol/ip/prefix.ts";
+import { parseDnsServer, parseFamily, parseHostEntry, parseNat64 } from "./values/dns.ts";
+import { MAX_HOPS } from "../sockslib/chain/hop.ts";
+import { parseAdmin, parseListen } from "./values/listen.ts";
 import { type About, choice, count, many, one, type Option, setting, time, toggle } from "./option.ts";
-import { parseUser } from "./user.ts";
+import { parseUser } from "./values/user.ts";
 import {
   parseCount,
   parseHopUrl,
@@ -16,7 +16,7 @@ import {
   parseProxySource,
   parseSize,
   parseTime,
-} from "./values.ts";
+} from "./values/values.ts";
 
 /**
  * Every option there is. An entry is all that a new one needs: its flag, its variable, its key in the file, the help, the

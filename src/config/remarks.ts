@@ -1,6 +1,6 @@
 import { addressText } from "../protocol/address.ts";
 import type { Config } from "./config.ts";
-import { isLoopback } from "./listen.ts";
+import { isLoopback } from "./values/listen.ts";
 
 /** A line for each thing in a configuration that holds, but is hardly meant so. */
 export function remarks({ admin, adminTokenFile, rules, users, usersFile }: Config): readonly string[] {

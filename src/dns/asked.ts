@@ -1,6 +1,6 @@
 import { NetError } from "../net/error.ts";
-import { Rcode } from "./message.ts";
-import type { Transport } from "./transport.ts";
+import { Rcode } from "./servers/message.ts";
+import type { Transport } from "./servers/transport.ts";
 
 /** Who asks many at a time gives up a question that another has answered; by then this one had been silent for so long (ms). */
 const SILENT_MS = 1_000;

@@ -5,13 +5,13 @@ import { NetError } from "../net/error.ts";
 import type { Net } from "../net/socket.ts";
 import { type Asker, THE_GATEWAY } from "../turns/fair_queue.ts";
 import { few, ordered } from "./address_order.ts";
-import { fold, isAskable, type Outcome } from "./answer.ts";
+import { fold, isAskable, type Outcome } from "./servers/answer.ts";
 import type { Ear } from "./asked.ts";
 import { Cache, type Learnt } from "./cache.ts";
 import { type AskServers, Lookups } from "./lookups.ts";
-import type { Question } from "./message.ts";
+import type { Question } from "./servers/message.ts";
 import type { Found, Resolver } from "./resolver.ts";
-import type { Servers } from "./servers.ts";
+import type { Servers } from "./servers/servers.ts";
 
 /** Names that are kept, of either kind. */
 const DEFAULT_LIMIT = 10_000;

@@ -1,5 +1,5 @@
 import { ipAddress } from "../protocol/address.ts";
-import { fold } from "./answer.ts";
+import { fold } from "./servers/answer.ts";
 
 /** Names with their addresses, and addresses with their first names. */
 export interface Hosts {

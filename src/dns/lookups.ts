@@ -3,9 +3,9 @@ import { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
 import { FairQueue } from "../turns/fair_queue.ts";
 import type { Turn } from "../turns/shared_work.ts";
-import type { Outcome } from "./answer.ts";
-import type { Question } from "./message.ts";
-import type { Servers } from "./servers.ts";
+import type { Outcome } from "./servers/answer.ts";
+import type { Question } from "./servers/message.ts";
+import type { Servers } from "./servers/servers.ts";
 
 /**
  * Names that are asked for at one time, each by two questions with a descriptor each, of which there may be 1,024 for all

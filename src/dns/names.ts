@@ -1,7 +1,7 @@
 import type { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
 import type { Asker } from "../turns/fair_queue.ts";
-import { fold } from "./answer.ts";
+import { fold } from "./servers/answer.ts";
 import type { Hosts } from "./hosts.ts";
 import type { Found, Resolver } from "./resolver.ts";
 

@@ -3,12 +3,12 @@ import type { SessionRecord } from "../events.ts";
 import type { Clock } from "../net/clock.ts";
 import { netError } from "../net/error.ts";
 import type { Listener, ListenOptions, SocketAddr } from "../net/socket.ts";
-import type { Arrival } from "./arrival.ts";
-import { Entrance } from "./entrance.ts";
+import type { Arrival } from "./entrance/arrival.ts";
+import { Admission } from "./entrance/admission.ts";
 import { Counters } from "./limits/counters.ts";
 import { Limits } from "./limits/limits.ts";
-import { offeredMethods } from "./methods.ts";
-import { PathMemory } from "./path_memory.ts";
+import { offeredMethods } from "./entrance/methods.ts";
+import { PathMemory } from "./dial/path_memory.ts";
 import { Session, type SessionContext } from "./session.ts";
 
 /** How long a listener rests when the system has no descriptors left. */
@@ -61,7 +61,7 @@ export class Gateway {
   #tls: ReadonlySet<Listener> = new Set();
   readonly #counters: Counters;
   readonly #paths: PathMemory;
-  readonly #entrance = new Entrance(() => this.#context, (arrival) => this.#open(arrival));
+  readonly #admission = new Admission(() => this.#context, (arrival) => this.#open(arrival));
   readonly #sessions = new Set<Session>();
   readonly #nextId: () => number;
   #lastId = 0;
@@ -142,7 +142,7 @@ export class Gateway {
     this.#draining = true;
     for (const listener of this.#listeners.values()) listener.close();
     this.#listeners.clear();
-    this.#entrance.close();
+    this.#admission.close();
     emit({ type: "draining", sessions: this.#sessions.size, deadlineMs });
     const cancelHandshakes = clock.after(Math.min(deadlineMs, LAST_REQUEST_MS), () => {
       for (const session of this.#sessions) if (!session.requested) session.cut("drained");
@@ -205,7 +205,7 @@ export class Gateway {
         if (failures > 0) emit({ type: "accept-recovered", addr, failures });
         failures = 0;
         if (this.#draining) client.close(); // accepted just before
-        else this.#entrance.take(client, this.#tls.has(listener));
+        else this.#admission.take(client, this.#tls.has(listener));
       } catch (error) {
         if (failures++ > 0) emit({ type: "accept-failing", addr });
         else emit({ type: "accept-failed", addr, error: netError(error, "accept on", addr.host) });

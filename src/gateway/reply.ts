@@ -1,8 +1,8 @@
 import { NetError, type NetErrorKind } from "../net/error.ts";
 import { Reply } from "../protocol/codes.ts";
-import { ReplyError } from "../sockslib/reply_error.ts";
-import { ProtocolError } from "../protocol/errors.ts";
-import { Refusal } from "./refusal.ts";
+import { ReplyError } from "../sockslib/chain/reply_error.ts";
+import { ProtocolError } from "../protocol/protocol_error.ts";
+import { Refusal } from "./rules/refusal.ts";
 
 /** The one table from what went wrong to what the client is told (RFC 1928 s6). */
 const replies: Readonly<Partial<Record<NetErrorKind, Reply>>> = {

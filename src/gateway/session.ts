@@ -1,6 +1,6 @@
 import type { Address } from "../protocol/address.ts";
 import { Command, commandName, Reply } from "../protocol/codes.ts";
-import { ProtocolError } from "../protocol/errors.ts";
+import { ProtocolError } from "../protocol/protocol_error.ts";
 import type { Credentials } from "../protocol/negotiation.ts";
 import { decodeRequest, encodeReply, type Request } from "../protocol/request.ts";
 import { decodeSocks4Request, encodeSocks4Reply, SOCKS4_VERSION } from "../protocol/socks4.ts";
@@ -9,25 +9,25 @@ import type { Clock } from "../net/clock.ts";
 import { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
 import type { AcceptedSocket } from "../net/socket.ts";
-import type { Tls } from "../net/tls.ts";
-import { HeadedSocket } from "../sockslib/headed_socket.ts";
-import { ReplyError } from "../sockslib/reply_error.ts";
-import { household } from "../protocol/household.ts";
-import type { Arrival } from "./arrival.ts";
-import { associate } from "./associate.ts";
-import { bind } from "./bind.ts";
-import { connect } from "./connect.ts";
-import type { Conversation, Serve } from "./conversation.ts";
-import type { Dialler } from "./dial.ts";
+import type { Tls } from "../net/tls/tls.ts";
+import { HeadedSocket } from "../sockslib/chain/headed_socket.ts";
+import { ReplyError } from "../sockslib/chain/reply_error.ts";
+import { household } from "../protocol/ip/household.ts";
+import type { Arrival } from "./entrance/arrival.ts";
+import { associate } from "./udp/associate.ts";
+import { bind } from "./commands/bind.ts";
+import { connect } from "./commands/connect.ts";
+import type { Conversation, Serve } from "./commands/conversation.ts";
+import type { Dialler } from "./dial/dial.ts";
 import type { Limits } from "./limits/limits.ts";
-import { type Authenticator, negotiate, offeredMethods } from "./methods.ts";
-import { Refusal } from "./refusal.ts";
+import { type Authenticator, negotiate, offeredMethods } from "./entrance/methods.ts";
+import { Refusal } from "./rules/refusal.ts";
 import { replyFor } from "./reply.ts";
-import { resolve, resolvePtr } from "./resolve.ts";
-import { refusal, type Ruleset } from "./ruleset.ts";
+import { resolve, resolvePtr } from "./commands/resolve.ts";
+import { refusal, type Ruleset } from "./rules/ruleset.ts";
 import type { GatewaySettings } from "./settings.ts";
 import type { Upstreams } from "./upstreams/upstreams.ts";
-import { ClientLeft, Wire } from "./wire.ts";
+import { ClientLeft, Wire } from "./entrance/wire.ts";
 
 const commands: Readonly<Record<Command, Serve>> = {
   [Command.Connect]: connect,

@@ -1,4 +1,4 @@
-import type { Prefix } from "../protocol/prefix.ts";
+import type { Prefix } from "../protocol/ip/prefix.ts";
 
 /** Ports to choose from, both ends included. */
 export interface PortRange {

@@ -1,7 +1,7 @@
 import ipaddr from "ipaddr.js";
 import { AddressType, Reply } from "./codes.ts";
 import type { Cursor } from "./cursor.ts";
-import { ProtocolError } from "./errors.ts";
+import { ProtocolError } from "./protocol_error.ts";
 
 /**
  * Where a request or a datagram goes, or comes from (RFC 1928 s4, s5). `host` is canonical text: dotted decimal IPv4,

@@ -1,7 +1,7 @@
 import { type Address, encodeAddress, readAddress } from "./address.ts";
 import { AddressType, Reply } from "./codes.ts";
 import { type Cursor, decoder } from "./cursor.ts";
-import { ProtocolError } from "./errors.ts";
+import { ProtocolError } from "./protocol_error.ts";
 
 /** The most payload a UDP datagram over IPv4 carries: 65,535 less the IP and UDP headers. */
 export const MAX_PAYLOAD_SIZE = 65_507;

@@ -1,6 +1,6 @@
 import { type Method, SOCKS_VERSION } from "./codes.ts";
 import { decoder } from "./cursor.ts";
-import { ProtocolError } from "./errors.ts";
+import { ProtocolError } from "./protocol_error.ts";
 
 /** VER of the username/password sub-negotiation (RFC 1929 s2). */
 const SUBNEGOTIATION_VERSION = 1;

@@ -1,6 +1,6 @@
 import { type Address, octetsAddress, parseIp } from "./address.ts";
 import type { Decode } from "./cursor.ts";
-import { ProtocolError } from "./errors.ts";
+import { ProtocolError } from "./protocol_error.ts";
 
 /** What a proxy in front says of the connection it passes on: HAProxy's PROXY protocol, versions 1 (s2.1) and 2 (s2.2). */
 export interface ProxyHeader {

@@ -1,7 +1,7 @@
 import { type Address, encodeAddress, readAddress } from "./address.ts";
 import { Command, Reply, SOCKS_VERSION } from "./codes.ts";
 import { type Cursor, decoder } from "./cursor.ts";
-import { ProtocolError } from "./errors.ts";
+import { ProtocolError } from "./protocol_error.ts";
 
 /** What the client asks for (RFC 1928 s4). */
 export interface Request {

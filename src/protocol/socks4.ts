@@ -1,7 +1,7 @@
 import { type Address, nameAddress, octetsAddress, parseIp } from "./address.ts";
 import { Command, Reply } from "./codes.ts";
 import { type Cursor, decoder } from "./cursor.ts";
-import { ProtocolError } from "./errors.ts";
+import { ProtocolError } from "./protocol_error.ts";
 
 /** SOCKS4, and 4A with its names, as their authors' memos word them: older than RFC 1928, IPv4 only, one reply for success. */
 

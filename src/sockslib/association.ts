@@ -2,8 +2,8 @@ import { ipAddress } from "../protocol/address.ts";
 import { decodeDatagram, encodeHeader } from "../protocol/datagram.ts";
 import { NetError } from "../net/error.ts";
 import type { SocketAddr } from "../net/socket.ts";
-import { destinationAddress } from "./destination.ts";
-import type { NestedAssociation } from "./nested_association.ts";
+import { destinationAddress } from "./chain/destination.ts";
+import type { NestedAssociation } from "./chain/nested_association.ts";
 
 /** A datagram and the host it came from, as the last gateway says. */
 export interface ReceivedDatagram {

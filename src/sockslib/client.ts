@@ -2,13 +2,13 @@ import { Command } from "../protocol/codes.ts";
 import { Cut } from "../net/cut.ts";
 import type { Socket, SocketAddr } from "../net/socket.ts";
 import { Association } from "./association.ts";
-import { type ChainDialler, openChain } from "./chain.ts";
-import type { Limits } from "./limits.ts";
-import { converse } from "./conversation.ts";
-import { destinationAddress } from "./destination.ts";
-import { type Hop, parseHops } from "./hop.ts";
-import { openAssociation } from "./nested_association.ts";
-import { Rendezvous } from "./rendezvous.ts";
+import { type ChainDialler, openChain } from "./chain/hop_chain.ts";
+import type { Limits } from "./chain/deadline.ts";
+import { converse } from "./chain/handshake.ts";
+import { destinationAddress } from "./chain/destination.ts";
+import { type Hop, parseHops } from "./chain/hop.ts";
+import { openAssociation } from "./chain/nested_association.ts";
+import { Rendezvous } from "./chain/rendezvous.ts";
 
 /** How long the gateways have for their answer, and the peer of BIND to come, where nothing else is said. */
 const DEADLINE_MS = 30_000, ACCEPT_DEADLINE_MS = 180_000;

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import type { AdminAccess } from "../../src/admin/access.ts";
 import { adminApp } from "../../src/admin/app.ts";
 import type { Status } from "../../src/admin/status.ts";
-import { adminSource, ready } from "../support/admin_source.ts";
+import { adminSource, ready } from "../support/memory/admin_source.ts";
 
 const token = "0123456789abcdef";
 const bearer = `Bearer ${token}`;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ActivityLog, allActivity } from "../../src/admin/activity.ts";
 import type { SessionRecord } from "../../src/events.ts";
-import { sessionRecord } from "../support/session_record.ts";
+import { sessionRecord } from "../support/memory/session_record.ts";
 
 /** A log of sessions that began one second after the other. */
 function logOf(...sessions: readonly Partial<SessionRecord>[]): ActivityLog {

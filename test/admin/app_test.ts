@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { adminApp } from "../../src/admin/app.ts";
 import { type Health, readiness } from "../../src/admin/readiness.ts";
-import { adminSource, facts, ready } from "../support/admin_source.ts";
+import { adminSource, facts, ready } from "../support/memory/admin_source.ts";
 
 function ask(path: string, health: Health = ready, init?: RequestInit): Promise<Response> {
   return Promise.resolve(adminApp(adminSource({ health: () => health }), { exposed: false }).request(path, init));

@@ -3,8 +3,8 @@ import { describe, test } from "node:test";
 import { exposition, formats } from "../../src/admin/aggregate.ts";
 import { countedSoFar, type Snapshot } from "../../src/admin/collected.ts";
 import type { SessionRecord } from "../../src/events.ts";
-import { type Counted, counted } from "../support/counted.ts";
-import { sessionRecord } from "../support/session_record.ts";
+import { type Counted, counted } from "../support/program/counted.ts";
+import { sessionRecord } from "../support/memory/session_record.ts";
 
 /** The samples whose names begin so, by name and labels. */
 async function samples(metrics: Counted, name: string): Promise<Record<string, number>> {

@@ -5,14 +5,14 @@ import { ActivityLog } from "../../src/admin/activity.ts";
 import { adminApp } from "../../src/admin/app.ts";
 import type { Status } from "../../src/admin/status.ts";
 import type { SessionRecord } from "../../src/events.ts";
-import type { HttpServer } from "../../src/net/http.ts";
-import { serveHttp } from "../../src/net/mod.ts";
+import type { HttpServer } from "../../src/net/http/http.ts";
+import { serveHttp } from "../../src/net/open.ts";
 import { addressText } from "../../src/protocol/address.ts";
-import { adminSource, ready } from "../support/admin_source.ts";
+import { adminSource, ready } from "../support/memory/admin_source.ts";
 import { launchBrowser, noBrowser, view, type Viewed } from "../support/browser.ts";
-import { sessionRecord } from "../support/session_record.ts";
-import { skipped } from "../support/skipped.ts";
-import { until } from "../support/until.ts";
+import { sessionRecord } from "../support/memory/session_record.ts";
+import { skipped } from "../support/program/skipped.ts";
+import { until } from "../support/program/until.ts";
 
 /** A made-up gateway, whose status the page shows. */
 class MadeUp {

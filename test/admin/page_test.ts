@@ -5,7 +5,7 @@ import { adminApp } from "../../src/admin/app.ts";
 import { script } from "../../src/admin/page/script.ts";
 import { ageText, bytesText } from "../../src/admin/page/words.ts";
 import type { SessionView, Status, WantedSessions } from "../../src/admin/status.ts";
-import { adminSource, ready } from "../support/admin_source.ts";
+import { adminSource, ready } from "../support/memory/admin_source.ts";
 
 const session = (id: number, parts: Partial<SessionView> = {}): SessionView => ({
   id,

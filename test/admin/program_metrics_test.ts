@@ -5,8 +5,8 @@ import { Collection } from "../../src/admin/collected.ts";
 import { Distribution } from "../../src/admin/distribution.ts";
 import { type ProgramFacts, ProgramMetrics } from "../../src/admin/program_metrics.ts";
 import { readiness } from "../../src/admin/readiness.ts";
-import { facts, ready } from "../support/admin_source.ts";
-import { counted } from "../support/counted.ts";
+import { facts, ready } from "../support/memory/admin_source.ts";
+import { counted } from "../support/program/counted.ts";
 
 const figures = {
   startedAtSeconds: 1_000,

@@ -9,7 +9,7 @@ import {
   readiness,
 } from "../../src/admin/readiness.ts";
 import { allNames, ThreadWatch } from "../../src/admin/thread_watch.ts";
-import { facts } from "../support/admin_source.ts";
+import { facts } from "../support/memory/admin_source.ts";
 
 const NOW = 1_000_000;
 const iso = (at: number) => new Date(at).toISOString();

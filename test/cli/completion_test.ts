@@ -10,14 +10,14 @@ import { grammarOf } from "../../src/cli/completion/grammar.ts";
 import { zshScript } from "../../src/cli/completion/zsh.ts";
 import { program } from "../../src/cli/program.ts";
 import { udpFilters } from "../../src/config/options.ts";
-import { projectRoot } from "../support/runtime.ts";
-import { skipped } from "../support/skipped.ts";
+import { projectRoot } from "../support/program/runtime.ts";
+import { skipped } from "../support/program/skipped.ts";
 
 /** A real shell, and how it is asked what may stand in the place of the last of some words. */
 interface Shell {
   readonly name: "bash" | "fish" | "zsh";
   readonly script: string;
-  /** Words of `completes.SHELL` in test/support. */
+  /** Words of `completes.SHELL` in test/support/completion. */
   readonly command: readonly string[];
 }
 
@@ -46,7 +46,7 @@ for (const { name, script, command } of shells) {
 
       /** What the shell offers in place of the last of `words`. */
       const offered = (...words: readonly string[]): readonly string[] => {
-        const asking = join(projectRoot, `test/support/completes.${name}`);
+        const asking = join(projectRoot, `test/support/completion/completes.${name}`);
         const { stdout, stderr } = spawnSync(command[0]!, [...command.slice(1), asking, "_gate46", ...words], {
           cwd: folder,
           encoding: "utf8",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { hasteOf } from "../../src/cli/service/wall_clock.ts";
-import { command } from "../support/command.ts";
+import { command } from "../support/program/command.ts";
 
 const wrong: readonly (readonly [string[], string])[] = [
   [["config", "--lisen", ":1"], "unknown option '--lisen' (Did you mean --listen?)"],

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { parseConfig } from "../../src/config/config.ts";
-import { ConfigError } from "../../src/config/error.ts";
-import { parseListen } from "../../src/config/listen.ts";
+import { ConfigError } from "../../src/config/config_error.ts";
+import { parseListen } from "../../src/config/values/listen.ts";
 import type { RawOptions } from "../../src/config/source.ts";
 import { defaultSettings } from "../../src/gateway/settings.ts";
 

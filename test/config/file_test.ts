@@ -7,12 +7,12 @@ import fc from "fast-check";
 import { parse, stringify } from "smol-toml";
 import { configSchema } from "../../scripts/config_schema.ts";
 import { parseConfig, readConfig } from "../../src/config/config.ts";
-import { ConfigError } from "../../src/config/error.ts";
-import { readFile } from "../../src/config/file.ts";
+import { ConfigError } from "../../src/config/config_error.ts";
+import { readFile } from "../../src/config/file/config_file.ts";
 import { fileKey, type OptionKey, optionKeys, optionOf, variableName } from "../../src/config/options.ts";
-import { printConfig } from "../../src/config/print.ts";
+import { printConfig } from "../../src/config/config_print.ts";
 import { Command } from "../../src/protocol/codes.ts";
-import { projectRoot } from "../support/runtime.ts";
+import { projectRoot } from "../support/program/runtime.ts";
 
 function read(toml: string) {
   const file = readFile(toml, "gate46.toml", (path) => `/etc/gate46/${path}`);

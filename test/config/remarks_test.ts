@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseConfig, readConfig } from "../../src/config/config.ts";
-import { readFile } from "../../src/config/file.ts";
+import { readFile } from "../../src/config/file/config_file.ts";
 import { remarks } from "../../src/config/remarks.ts";
 
 const said = (toml: string) => remarks(readConfig({ file: readFile(toml, "f", (path) => path) }).config);

@@ -6,14 +6,14 @@ import { test } from "node:test";
 import { parse } from "yaml";
 import { options } from "../../src/config/options.ts";
 import { Command, Reply } from "../../src/protocol/codes.ts";
-import { buildImage, type Image, whyNoContainers, writeBundle } from "../support/container.ts";
-import { run, shell, source, start } from "../support/program.ts";
-import { projectRoot } from "../support/runtime.ts";
-import { skipped, slow } from "../support/skipped.ts";
-import { credentials, readReply, request } from "../support/socks.ts";
-import { echoServer, Tcp } from "../support/tcp.ts";
-import { temporaryFolder } from "../support/temporary_folder.ts";
-import { until } from "../support/until.ts";
+import { buildImage, type Image, whyNoContainers, writeBundle } from "../support/network/container.ts";
+import { run, shell, source, start } from "../support/program/program.ts";
+import { projectRoot } from "../support/program/runtime.ts";
+import { skipped, slow } from "../support/program/skipped.ts";
+import { credentials, readReply, request } from "../support/wire/socks.ts";
+import { echoServer, Tcp } from "../support/wire/tcp.ts";
+import { temporaryFolder } from "../support/program/temporary_folder.ts";
+import { until } from "../support/program/until.ts";
 
 interface Compose {
   readonly services: {

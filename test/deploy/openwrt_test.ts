@@ -4,17 +4,17 @@ import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "no
 import { join } from "node:path";
 import process from "node:process";
 import { beforeEach, describe, test } from "node:test";
-import { readFile } from "../../src/config/file.ts";
+import { readFile } from "../../src/config/file/config_file.ts";
 import { readConfig } from "../../src/config/config.ts";
 import { fileKey, flagName, optionKeys, optionOf } from "../../src/config/options.ts";
 import { Command } from "../../src/protocol/codes.ts";
-import { source, start } from "../support/program.ts";
-import { ask } from "../support/socks.ts";
-import { echoServer } from "../support/tcp.ts";
-import { projectRoot } from "../support/runtime.ts";
-import { skipped } from "../support/skipped.ts";
-import { temporaryFolder } from "../support/temporary_folder.ts";
-import { until } from "../support/until.ts";
+import { source, start } from "../support/program/program.ts";
+import { ask } from "../support/wire/socks.ts";
+import { echoServer } from "../support/wire/tcp.ts";
+import { projectRoot } from "../support/program/runtime.ts";
+import { skipped } from "../support/program/skipped.ts";
+import { temporaryFolder } from "../support/program/temporary_folder.ts";
+import { until } from "../support/program/until.ts";
 
 const folderOf = join(projectRoot, "scripts/deploy/openwrt");
 const init = readFileSync(join(folderOf, "gate46.init"), "utf8");

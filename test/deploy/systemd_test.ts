@@ -4,8 +4,8 @@ import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { skipped } from "../support/skipped.ts";
-import { temporaryFolder } from "../support/temporary_folder.ts";
+import { skipped } from "../support/program/skipped.ts";
+import { temporaryFolder } from "../support/program/temporary_folder.ts";
 
 const skip = skipped(
   "systemd_test.ts",

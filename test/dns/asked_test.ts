@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type Asked, type Ear, heardLookup, heardTransport } from "../../src/dns/asked.ts";
 import { Cache } from "../../src/dns/cache.ts";
-import type { DnsReply } from "../../src/dns/message.ts";
+import type { DnsReply } from "../../src/dns/servers/message.ts";
 import { Cut } from "../../src/net/cut.ts";
 import { NetError } from "../../src/net/error.ts";
 import { FairQueue, THE_GATEWAY } from "../../src/turns/fair_queue.ts";
-import { TestClock } from "../support/test_clock.ts";
+import { TestClock } from "../support/memory/test_clock.ts";
 
 function ear(): Ear & { readonly heard: Asked[] } {
   const heard: Asked[] = [];

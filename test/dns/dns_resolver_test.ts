@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { DnsResolver } from "../../src/dns/dns_resolver.ts";
-import { transportTo } from "../../src/dns/server.ts";
-import { Servers } from "../../src/dns/servers.ts";
+import { transportTo } from "../../src/dns/servers/server.ts";
+import { Servers } from "../../src/dns/servers/servers.ts";
 import { Cut } from "../../src/net/cut.ts";
 import { NetError } from "../../src/net/error.ts";
-import { ScriptedDns, soa } from "../support/dns_server.ts";
-import { Internet } from "../support/memory_net.ts";
-import { settle, TestClock } from "../support/test_clock.ts";
+import { ScriptedDns, soa } from "../support/names/dns_server.ts";
+import { Internet } from "../support/memory/memory_net.ts";
+import { settle, TestClock } from "../support/memory/test_clock.ts";
 
 const NS1 = { host: "192.0.2.53", port: 53 }, NS2 = { host: "2001:db8::53", port: 53 };
 const A = "203.0.113.1", AAAA = "2001:db8:5::1";

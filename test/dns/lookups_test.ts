@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { DnsResolver } from "../../src/dns/dns_resolver.ts";
-import { transportTo } from "../../src/dns/server.ts";
-import { Servers, usualServersManner } from "../../src/dns/servers.ts";
+import { transportTo } from "../../src/dns/servers/server.ts";
+import { Servers, usualServersManner } from "../../src/dns/servers/servers.ts";
 import { Cut } from "../../src/net/cut.ts";
 import type { NetError } from "../../src/net/error.ts";
 import type { Asker } from "../../src/turns/fair_queue.ts";
-import { ScriptedDns } from "../support/dns_server.ts";
-import { Internet } from "../support/memory_net.ts";
-import { settle, TestClock } from "../support/test_clock.ts";
+import { ScriptedDns } from "../support/names/dns_server.ts";
+import { Internet } from "../support/memory/memory_net.ts";
+import { settle, TestClock } from "../support/memory/test_clock.ts";
 
 const NS = { host: "192.0.2.53", port: 53 };
 const A = "203.0.113.1";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { parseHosts } from "../../src/dns/hosts.ts";
 import { Names } from "../../src/dns/names.ts";
-import { MemoryResolver } from "../support/memory_resolver.ts";
+import { MemoryResolver } from "../support/memory/memory_resolver.ts";
 
 const A = "203.0.113.1", AAAA = "2001:db8:5::1";
 

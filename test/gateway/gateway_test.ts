@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Event } from "../../src/events.ts";
-import type { Verdict } from "../../src/gateway/methods.ts";
+import type { Verdict } from "../../src/gateway/entrance/methods.ts";
 import type { Cut } from "../../src/net/cut.ts";
 import { NetError } from "../../src/net/error.ts";
 import { Method } from "../../src/protocol/codes.ts";
 import { Command } from "../../src/protocol/codes.ts";
-import { parsePrefix } from "../../src/protocol/prefix.ts";
-import { Peer } from "../support/peer.ts";
-import { settle } from "../support/test_clock.ts";
+import { parsePrefix } from "../../src/protocol/ip/prefix.ts";
+import { Peer } from "../support/memory/peer.ts";
+import { settle } from "../support/memory/test_clock.ts";
 import {
   CLIENT4,
   CLIENT6,
@@ -19,7 +19,7 @@ import {
   SERVER4,
   World,
   worldTest,
-} from "../support/world.ts";
+} from "../support/memory/world.ts";
 
 const destination = { host: SERVER4, port: 80 };
 

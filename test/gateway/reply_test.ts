@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Refusal } from "../../src/gateway/refusal.ts";
+import { Refusal } from "../../src/gateway/rules/refusal.ts";
 import { mostSpecific, replyFor } from "../../src/gateway/reply.ts";
 import { NetError, type NetErrorKind } from "../../src/net/error.ts";
-import { ProtocolError } from "../../src/protocol/errors.ts";
+import { ProtocolError } from "../../src/protocol/protocol_error.ts";
 
 /** Every kind is here, so that a new one has to be thought about. */
 const replies: Readonly<Record<NetErrorKind, number>> = {

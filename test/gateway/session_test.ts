@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Credentials } from "../../src/protocol/negotiation.ts";
 import { Command } from "../../src/protocol/codes.ts";
-import type { Authenticator, Verdict } from "../../src/gateway/methods.ts";
+import type { Authenticator, Verdict } from "../../src/gateway/entrance/methods.ts";
 import type { Cut } from "../../src/net/cut.ts";
 import { NetError } from "../../src/net/error.ts";
-import { bytes, joined } from "../support/bytes.ts";
-import { settle } from "../support/test_clock.ts";
-import type { Peer } from "../support/peer.ts";
-import { CLIENT4, replyHex, request, SERVER4, SERVER6, World, worldTest } from "../support/world.ts";
+import { bytes, joined } from "../support/wire/bytes.ts";
+import { settle } from "../support/memory/test_clock.ts";
+import type { Peer } from "../support/memory/peer.ts";
+import { CLIENT4, replyHex, request, SERVER4, SERVER6, World, worldTest } from "../support/memory/world.ts";
 
 const GREETING = "05 01 00";
 const SELECTED = "05 00";

@@ -1,6 +1,6 @@
 import { systemClock } from "../../src/net/clock.ts";
-import { Internet } from "../support/memory_net.ts";
-import { contract } from "./contract.ts";
+import { Internet } from "../support/memory/memory_net.ts";
+import { contract } from "./contract/contract.ts";
 
 const portableRelay = "the portable relay reads no further than it can write, so it learns of this at idleMs";
 

@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import { openNet } from "../../src/net/mod.ts";
-import { projectRoot, runtime } from "../support/runtime.ts";
-import { contract } from "./contract.ts";
+import { openNet } from "../../src/net/open.ts";
+import { projectRoot, runtime } from "../support/program/runtime.ts";
+import { contract } from "./contract/contract.ts";
 
 const portableRelay = "the portable relay reads no further than it can write, so it learns of this at idleMs";
 const heldBack = {
@@ -28,7 +28,7 @@ const gaps = {
 contract({
   name: `the adapter for ${runtime}`,
   open: openNet,
-  script: { module: join(projectRoot, "src/net/mod.ts"), open: "openNet" },
+  script: { module: join(projectRoot, "src/net/open.ts"), open: "openNet" },
   real: true,
   gaps: gaps[runtime],
 });

@@ -4,10 +4,10 @@ import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
-import { allExecutables } from "../support/program.ts";
-import { projectRoot } from "../support/runtime.ts";
-import { skipped } from "../support/skipped.ts";
-import { temporaryFolder } from "../support/temporary_folder.ts";
+import { allExecutables } from "../support/program/program.ts";
+import { projectRoot } from "../support/program/runtime.ts";
+import { skipped } from "../support/program/skipped.ts";
+import { temporaryFolder } from "../support/program/temporary_folder.ts";
 
 function works(command: string, ...args: readonly string[]): boolean {
   return spawnSync(command, args).status === 0;

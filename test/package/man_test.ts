@@ -6,9 +6,9 @@ import { test } from "node:test";
 import { manPage } from "../../scripts/package/man.ts";
 import { program } from "../../src/cli/program.ts";
 import { fileKey, optionKeys, optionOf, variableName } from "../../src/config/options.ts";
-import { projectRoot } from "../support/runtime.ts";
-import { skipped } from "../support/skipped.ts";
-import { temporaryFolder } from "../support/temporary_folder.ts";
+import { projectRoot } from "../support/program/runtime.ts";
+import { skipped } from "../support/program/skipped.ts";
+import { temporaryFolder } from "../support/program/temporary_folder.ts";
 
 const page = manPage(new Date("2026-01-02"));
 const plain = page.replaceAll("\\-", "-");

@@ -5,10 +5,10 @@ import { join } from "node:path";
 import process from "node:process";
 import { after, describe, test } from "node:test";
 import type { Bom } from "../../scripts/package/sbom.ts";
-import { allExecutables } from "../support/program.ts";
-import { projectRoot } from "../support/runtime.ts";
-import { skipped, slow } from "../support/skipped.ts";
-import { temporaryFolder } from "../support/temporary_folder.ts";
+import { allExecutables } from "../support/program/program.ts";
+import { projectRoot } from "../support/program/runtime.ts";
+import { skipped, slow } from "../support/program/skipped.ts";
+import { temporaryFolder } from "../support/program/temporary_folder.ts";
 
 const missing = ["npm", "git", "dpkg-deb"].find((tool) => spawnSync(tool, ["--version"]).status !== 0);
 const made = allExecutables.length > 0 && process.platform === "linux";

@@ -6,12 +6,12 @@ import { join } from "node:path";
 import process from "node:process";
 import { after, describe, test } from "node:test";
 import { Command, Reply } from "../../src/protocol/codes.ts";
-import { allExecutables, start, type Target } from "../support/program.ts";
-import { projectRoot } from "../support/runtime.ts";
-import { skipped, slow } from "../support/skipped.ts";
-import { ask } from "../support/socks.ts";
-import { echoServer } from "../support/tcp.ts";
-import { temporaryFolder } from "../support/temporary_folder.ts";
+import { allExecutables, start, type Target } from "../support/program/program.ts";
+import { projectRoot } from "../support/program/runtime.ts";
+import { skipped, slow } from "../support/program/skipped.ts";
+import { ask } from "../support/wire/socks.ts";
+import { echoServer } from "../support/wire/tcp.ts";
+import { temporaryFolder } from "../support/program/temporary_folder.ts";
 
 /** An executable for another system: how its file begins, and how it runs here, where it can. */
 interface Foreign {

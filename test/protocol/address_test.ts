@@ -3,9 +3,9 @@ import { isIP } from "node:net";
 import { test } from "node:test";
 import fc from "fast-check";
 import { encodeAddress, formatIp, ipAddress, nameAddress, octetsAddress, parseIp } from "../../src/protocol/address.ts";
-import { embeddedIpv4s } from "../../src/protocol/embedded_ipv4.ts";
-import { ProtocolError } from "../../src/protocol/errors.ts";
-import { parsePrefix } from "../../src/protocol/prefix.ts";
+import { embeddedIpv4s } from "../../src/protocol/ip/embedded_ipv4.ts";
+import { ProtocolError } from "../../src/protocol/protocol_error.ts";
+import { parsePrefix } from "../../src/protocol/ip/prefix.ts";
 
 test("parseIp() takes what the system takes for an address, and no zone ids (Go CVE-2025-22870)", () => {
   const texts = fc.oneof(fc.ipV4(), fc.ipV6(), fc.ipV4Extended(), fc.stringMatching(/^[0-9a-f:.%x]{0,45}$/));

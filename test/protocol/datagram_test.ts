@@ -10,7 +10,7 @@ import {
   MAX_PAYLOAD_SIZE,
   Reassembly,
 } from "../../src/protocol/datagram.ts";
-import { ProtocolError } from "../../src/protocol/errors.ts";
+import { ProtocolError } from "../../src/protocol/protocol_error.ts";
 
 const address = ipAddress("192.0.2.1", 53)!, other = ipAddress("192.0.2.2", 53)!;
 const part = (fragment: number, text = "x", to = address) => ({

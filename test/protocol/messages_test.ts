@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { Decode } from "../../src/protocol/cursor.ts";
-import { ProtocolError } from "../../src/protocol/errors.ts";
+import { ProtocolError } from "../../src/protocol/protocol_error.ts";
 import * as negotiation from "../../src/protocol/negotiation.ts";
 import * as request from "../../src/protocol/request.ts";
 import type { Reply } from "../../src/protocol/codes.ts";

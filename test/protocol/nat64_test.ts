@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { formatIp, parseIp } from "../../src/protocol/address.ts";
-import { discoverPrefix, embedIpv4, extractIpv4, isNat64Prefix } from "../../src/protocol/nat64.ts";
-import { parsePrefix, Prefix } from "../../src/protocol/prefix.ts";
+import { discoverPrefix, embedIpv4, extractIpv4, isNat64Prefix } from "../../src/protocol/ip/nat64.ts";
+import { parsePrefix, Prefix } from "../../src/protocol/ip/prefix.ts";
 
 /** RFC 6052 s2.4. */
 const table = [

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { Prefix } from "../../src/protocol/prefix.ts";
-import { PrefixMap } from "../../src/protocol/prefix_map.ts";
+import { Prefix } from "../../src/protocol/ip/prefix.ts";
+import { PrefixMap } from "../../src/protocol/ip/prefix_map.ts";
 
 /** Octets that are often alike, so that prefixes nest. */
 const octets = (size: number) =>

@@ -1,10 +1,20 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { ProtocolError } from "../../src/protocol/errors.ts";
+import { ProtocolError } from "../../src/protocol/protocol_error.ts";
 import { decodeProxyHeader } from "../../src/protocol/proxy_header.ts";
-import { bytes, joined } from "../support/bytes.ts";
-import { blockHeader, checked, LOCAL, PROXY, SIGNATURE, TCP4, TCP6, UNIX, UNSPEC } from "../support/proxy_header.ts";
+import { bytes, joined } from "../support/wire/bytes.ts";
+import {
+  blockHeader,
+  checked,
+  LOCAL,
+  PROXY,
+  SIGNATURE,
+  TCP4,
+  TCP6,
+  UNIX,
+  UNSPEC,
+} from "../support/wire/proxy_header.ts";
 
 const text = (line: string) => new TextEncoder().encode(line);
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { ProtocolError } from "../../src/protocol/errors.ts";
+import { ProtocolError } from "../../src/protocol/protocol_error.ts";
 import { decodeSocks4Request, encodeSocks4Reply } from "../../src/protocol/socks4.ts";
 
 const bytesOf = (hex: string) =>

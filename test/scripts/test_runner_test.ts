@@ -9,11 +9,11 @@ import { checks } from "../../scripts/test/checks.ts";
 import { nameOf, plan } from "../../scripts/test/plan.ts";
 import { eachAtATime } from "../../scripts/test/queue.ts";
 import { Reach } from "../../scripts/test/touched.ts";
-import { whyNot } from "../support/namespaces.ts";
-import { kill } from "../support/kill.ts";
-import { projectRoot, scriptCommand } from "../support/runtime.ts";
-import { skipped } from "../support/skipped.ts";
-import { until } from "../support/until.ts";
+import { whyNot } from "../support/network/namespaces.ts";
+import { kill } from "../support/program/kill.ts";
+import { projectRoot, scriptCommand } from "../support/program/runtime.ts";
+import { skipped } from "../support/program/skipped.ts";
+import { until } from "../support/program/until.ts";
 
 /** Runs the runner over files of runs/, and tells all it has said and its exit code. */
 function runner(files: readonly string[], ...flags: string[]) {
@@ -138,9 +138,9 @@ describe("what runs", () => {
     const reach = new Reach(projectRoot);
     const isTouched = (test: string, file: string) => reach.isTouched(test, [file]);
     ok(isTouched("test/turns/fair_queue_test.ts", "src/net/cut.ts"));
-    ok(isTouched("test/gateway/users_test.ts", "src/protocol/negotiation.ts"));
+    ok(isTouched("test/gateway/users/users_test.ts", "src/protocol/negotiation.ts"));
     ok(!isTouched("test/protocol/address_test.ts", "src/turns/fair_queue.ts"));
-    ok(isTouched("test/e2e/program_test.ts", "src/turns/fair_queue.ts"), "it starts the program");
+    ok(isTouched("test/e2e/operate/program_test.ts", "src/turns/fair_queue.ts"), "it starts the program");
     ok(!isTouched("test/protocol/address_test.ts", "README.md"));
   });
 

@@ -6,12 +6,12 @@ import type { Socket } from "../../src/net/socket.ts";
 import { ipAddress } from "../../src/protocol/address.ts";
 import { encodeReply } from "../../src/protocol/request.ts";
 import { Client } from "../../src/sockslib/client.ts";
-import { ReplyError } from "../../src/sockslib/reply_error.ts";
-import { bytes, hex, joined } from "../support/bytes.ts";
-import { chainTest, ChainWorld, HOP1, HOP2, HOP3 } from "../support/chain.ts";
-import { Peer, Server } from "../support/peer.ts";
-import { settle } from "../support/test_clock.ts";
-import { SERVER4, SERVER6 } from "../support/world.ts";
+import { ReplyError } from "../../src/sockslib/chain/reply_error.ts";
+import { bytes, hex, joined } from "../support/wire/bytes.ts";
+import { chainTest, ChainWorld, HOP1, HOP2, HOP3 } from "../support/network/chain.ts";
+import { Peer, Server } from "../support/memory/peer.ts";
+import { settle } from "../support/memory/test_clock.ts";
+import { SERVER4, SERVER6 } from "../support/memory/world.ts";
 
 const text = new TextDecoder();
 

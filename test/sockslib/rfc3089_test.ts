@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import type { SessionRecord } from "../../src/events.ts";
-import { FakeAddresses } from "../../src/sockslib/fake_addresses.ts";
-import { bytes } from "../support/bytes.ts";
-import { chainTest, HOP1 } from "../support/chain.ts";
-import { Server } from "../support/peer.ts";
-import { settle } from "../support/test_clock.ts";
-import { SERVER6 } from "../support/world.ts";
+import { FakeAddresses } from "../../src/sockslib/fake/fake_addresses.ts";
+import { bytes } from "../support/wire/bytes.ts";
+import { chainTest, HOP1 } from "../support/network/chain.ts";
+import { Server } from "../support/memory/peer.ts";
+import { settle } from "../support/memory/test_clock.ts";
+import { SERVER6 } from "../support/memory/world.ts";
 
 /**
  * RFC 3089 s3 as a play: Client C knows IPv4 only, Destination D has IPv6 only, Gateway G has both. Between C's application

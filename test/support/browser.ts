@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import puppeteer, { type Browser, type Page } from "puppeteer-core";
-import { until } from "./until.ts";
+import { until } from "./program/until.ts";
 
 const executablePath = "/usr/bin/chromium";
 

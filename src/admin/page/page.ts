@@ -16,7 +16,7 @@ import {
 } from "./rows.ts";
 import { script, sha256 } from "./script.ts";
 import { style } from "./style.ts";
-import { tools } from "./tools.ts";
+import { tools } from "./browser/tools.ts";
 import { words } from "./words.ts";
 
 type Html = ReturnType<typeof html>;

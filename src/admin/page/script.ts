@@ -1,5 +1,5 @@
 import { live } from "./browser/live.ts";
-import { tools } from "./tools.ts";
+import { tools } from "./browser/tools.ts";
 
 /** The page's script: functions of this program, as they are written here or were compiled. */
 export const script = `"use strict";(${live})(${textOf(tools)});`;

@@ -1,9 +1,9 @@
-import { withoutPassword } from "../../config/values.ts";
+import { withoutPassword } from "../../config/values/values.ts";
 import type { Resolver } from "../../dns/resolver.ts";
-import { type Candidate, candidates } from "../../gateway/candidates.ts";
-import type { Nat64 } from "../../gateway/nat64.ts";
+import { type Candidate, candidates } from "../../gateway/dial/candidates.ts";
+import type { Nat64 } from "../../gateway/dial/nat64_discovery.ts";
 import type { Verdict } from "../../gateway/rules/rule.ts";
-import type { Judge } from "../../gateway/ruleset.ts";
+import type { Judge } from "../../gateway/rules/ruleset.ts";
 import type { GatewaySettings } from "../../gateway/settings.ts";
 import { type Address, addressText, isUnspecified } from "../../protocol/address.ts";
 import { AddressType, Command } from "../../protocol/codes.ts";

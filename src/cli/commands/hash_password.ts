@@ -2,7 +2,7 @@ import { closeSync, openSync, writeSync } from "node:fs";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
-import { ConfigError } from "../../config/error.ts";
+import { ConfigError } from "../../config/config_error.ts";
 import { print } from "../print.ts";
 import { usersFileLine } from "../files/users_file.ts";
 

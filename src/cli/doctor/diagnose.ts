@@ -1,16 +1,16 @@
 import type { Config } from "../../config/config.ts";
 import { remarks } from "../../config/remarks.ts";
 import type { Certificate } from "../../admin/certificates.ts";
-import { checkCertificates } from "./certificates.ts";
-import { checkClock } from "./clock.ts";
-import { checkEngine } from "./engine.ts";
+import { checkCertificates } from "./certificate_findings.ts";
+import { checkClock } from "./clock_findings.ts";
+import { checkEngine } from "./engine_findings.ts";
 import { checkFamilies } from "./families.ts";
 import { type Finding, findings } from "./finding.ts";
 import type { HostView } from "./host_view.ts";
 import { checkKernel } from "./kernel.ts";
-import { checkLimits } from "./limits.ts";
+import { checkLimits } from "./limit_findings.ts";
 import { checkListeners } from "./listeners.ts";
-import { checkNames } from "./names.ts";
+import { checkNames } from "./name_findings.ts";
 import { checkRights } from "./rights.ts";
 
 export interface Question {

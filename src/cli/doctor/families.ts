@@ -1,5 +1,5 @@
 import type { Config } from "../../config/config.ts";
-import { far, isNear } from "../serve/egress.ts";
+import { far, isNear } from "../service/egress.ts";
 import { type Finding, findings } from "./finding.ts";
 import type { HostView } from "./host_view.ts";
 

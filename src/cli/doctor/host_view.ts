@@ -1,6 +1,6 @@
-import type { ServerState } from "../../dns/probe.ts";
+import type { ServerState } from "../../dns/servers/dns_probe.ts";
 import type { NetErrorKind } from "../../net/error.ts";
-import type { KernelFeatures } from "../../net/linux/features.ts";
+import type { KernelFeatures } from "../../net/kernel/features.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 
 /** What asking for a name came to. */

@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { dirname } from "node:path";
 import type { Config } from "../../config/config.ts";
-import { isLoopback, type ListenSpec } from "../../config/listen.ts";
+import { isLoopback, type ListenSpec } from "../../config/values/listen.ts";
 import type { NetErrorKind } from "../../net/error.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { addressText, isUnspecified } from "../../protocol/address.ts";

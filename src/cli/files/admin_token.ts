@@ -1,4 +1,4 @@
-import { ConfigError } from "../../config/error.ts";
+import { ConfigError } from "../../config/config_error.ts";
 import { readText } from "./text_file.ts";
 
 /** The token in that file; undefined where there is none to be. Rejects with ConfigError. */

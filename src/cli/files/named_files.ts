@@ -1,9 +1,9 @@
-import { ConfigError } from "../../config/error.ts";
+import { ConfigError } from "../../config/config_error.ts";
 import { optionKeys, optionOf } from "../../config/options.ts";
-import { withoutPassword } from "../../config/values.ts";
-import type { PasswordHash } from "../../gateway/password_hash.ts";
+import { withoutPassword } from "../../config/values/values.ts";
+import type { PasswordHash } from "../../gateway/users/password_hash.ts";
 import { readAdminToken } from "./admin_token.ts";
-import type { LoadedConfig } from "./config_file.ts";
+import type { LoadedConfig } from "./load_config.ts";
 import { readTlsFiles, type TlsFiles } from "./tls_files.ts";
 import { loadUsers } from "./users_file.ts";
 

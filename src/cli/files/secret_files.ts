@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import process from "node:process";
-import type { LoadedConfig } from "./config_file.ts";
+import type { LoadedConfig } from "./load_config.ts";
 import { namedFiles } from "./named_files.ts";
 
 const OTHERS_READ = 0o004;

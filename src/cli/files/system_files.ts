@@ -1,8 +1,8 @@
 import { readFileSync, statSync } from "node:fs";
 import { hostname } from "node:os";
 import process from "node:process";
-import type { SystemFiles } from "../../dns/system_names.ts";
-import type { WatchedFile } from "../../dns/watched_file.ts";
+import type { SystemFiles } from "../../dns/system/system_names.ts";
+import type { WatchedFile } from "../../dns/system/watched_file.ts";
 
 /** No such file is larger. */
 const MAX_SIZE = 64 << 20;

@@ -1,6 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
 import { type Clock, systemClock } from "../../net/clock.ts";
-import { ConfigError } from "../../config/error.ts";
+import { ConfigError } from "../../config/config_error.ts";
 
 /** What a person writes is far smaller. */
 const MAX_SIZE = 16 << 20;

@@ -1,8 +1,8 @@
 import { createPrivateKey, createPublicKey, X509Certificate } from "node:crypto";
 import type { Certificate } from "../../admin/certificates.ts";
 import type { Config } from "../../config/config.ts";
-import { ConfigError } from "../../config/error.ts";
-import type { TlsIdentity, TlsServerOptions } from "../../net/tls.ts";
+import { ConfigError } from "../../config/config_error.ts";
+import type { TlsIdentity, TlsServerOptions } from "../../net/tls/tls.ts";
 import { readText } from "./text_file.ts";
 
 /** What a configuration says of TLS, read from its files. */

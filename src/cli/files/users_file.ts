@@ -1,6 +1,12 @@
-import { ConfigError, WrongValue } from "../../config/error.ts";
-import { checkCredential, type ConfiguredUser } from "../../config/user.ts";
-import { formatHash, hashPassword, parseHash, type PasswordHash, verifyPassword } from "../../gateway/password_hash.ts";
+import { ConfigError, WrongValue } from "../../config/config_error.ts";
+import { checkCredential, type ConfiguredUser } from "../../config/values/user.ts";
+import {
+  formatHash,
+  hashPassword,
+  parseHash,
+  type PasswordHash,
+  verifyPassword,
+} from "../../gateway/users/password_hash.ts";
 import { readText } from "./text_file.ts";
 
 /**

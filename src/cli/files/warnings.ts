@@ -1,5 +1,5 @@
 import { type Certificate, expiryWarnings } from "../../admin/certificates.ts";
-import type { LoadedConfig } from "./config_file.ts";
+import type { LoadedConfig } from "./load_config.ts";
 import { exposedSecrets } from "./secret_files.ts";
 
 /** A line for each thing that is good enough, but should be otherwise. */

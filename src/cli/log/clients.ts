@@ -1,7 +1,7 @@
 import type { Config } from "../../config/config.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { addressText, parseIp } from "../../protocol/address.ts";
-import { Prefix } from "../../protocol/prefix.ts";
+import { Prefix } from "../../protocol/ip/prefix.ts";
 
 /** What is left of an address where whose it is shall not be known. */
 const COARSE = { ipv4: 24, ipv6: 48 } as const;

@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync, writeSync } from "node:fs";
-import { errnoNames } from "../../net/linux/errno.ts";
-import { O_APPEND, O_CLOEXEC, O_CREAT, O_NOCTTY, O_NONBLOCK, O_WRONLY } from "../../net/linux/abi.ts";
-import type { Libc } from "../../net/linux/libc.ts";
+import { errnoNames } from "../../net/kernel/libc/errno.ts";
+import { O_APPEND, O_CLOEXEC, O_CREAT, O_NOCTTY, O_NONBLOCK, O_WRONLY } from "../../net/kernel/libc/abi.ts";
+import type { Libc } from "../../net/kernel/libc/libc.ts";
 
 /** Files that are appended to and never waited for: a FIFO may have no reader, or one that stands still. All throw { code }. */
 export interface Descriptors {

@@ -1,6 +1,14 @@
 import { statSync, writeSync } from "node:fs";
-import { MSG_DONTWAIT, MSG_NOSIGNAL, O_CLOEXEC, O_NOCTTY, O_NONBLOCK, O_WRONLY, POLLOUT } from "../../net/linux/abi.ts";
-import type { Libc } from "../../net/linux/libc.ts";
+import {
+  MSG_DONTWAIT,
+  MSG_NOSIGNAL,
+  O_CLOEXEC,
+  O_NOCTTY,
+  O_NONBLOCK,
+  O_WRONLY,
+  POLLOUT,
+} from "../../net/kernel/libc/abi.ts";
+import type { Libc } from "../../net/kernel/libc/libc.ts";
 import { checked } from "./descriptors.ts";
 import type { Outlet } from "./output.ts";
 

@@ -1,16 +1,16 @@
 import type { EgressFacts, NamesFacts } from "../../admin/readiness.ts";
 import { allNames, ThreadWatch } from "../../admin/thread_watch.ts";
 import type { Asked } from "../../dns/asked.ts";
-import { probe } from "../../dns/probe.ts";
+import { probe } from "../../dns/servers/dns_probe.ts";
 import type { Resolver } from "../../dns/resolver.ts";
 import { systemLookups } from "../service/system_lookups.ts";
-import type { Transport } from "../../dns/transport.ts";
+import type { Transport } from "../../dns/servers/transport.ts";
 import type { Clock } from "../../net/clock.ts";
 import { Cut } from "../../net/cut.ts";
 import { NetError } from "../../net/error.ts";
 import type { Net } from "../../net/socket.ts";
-import { WELL_KNOWN_NAME } from "../../protocol/nat64.ts";
-import { far, isNear } from "./egress.ts";
+import { WELL_KNOWN_NAME } from "../../protocol/ip/nat64.ts";
+import { far, isNear } from "../service/egress.ts";
 import type { Service } from "../service/service.ts";
 
 /** How often routes are looked at, and names thought of (ms): an answer comes before failures are believed. */

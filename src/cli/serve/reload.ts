@@ -1,14 +1,14 @@
 import type { Certificate } from "../../admin/certificates.ts";
 import type { Config } from "../../config/config.ts";
-import { ConfigError } from "../../config/error.ts";
+import { ConfigError } from "../../config/config_error.ts";
 import { fileKey, type OptionKey, optionKeys, optionOf } from "../../config/options.ts";
 import type { Emit } from "../../events.ts";
-import type { PasswordHash } from "../../gateway/password_hash.ts";
+import type { PasswordHash } from "../../gateway/users/password_hash.ts";
 import { NetError } from "../../net/error.ts";
-import { memoryCollector } from "../../net/mod.ts";
+import { memoryCollector } from "../../net/open.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { addressText } from "../../protocol/address.ts";
-import type { LoadedConfig, TomlText } from "../files/config_file.ts";
+import type { LoadedConfig, TomlText } from "../files/load_config.ts";
 import type { ServedConfig, Service } from "../service/service.ts";
 import { readNamedFiles } from "../files/named_files.ts";
 import { log } from "../log/log.ts";

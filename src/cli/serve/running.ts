@@ -7,7 +7,7 @@ import type { Status, Unwanted, WantedSessions } from "../../admin/status.ts";
 import type { Emit } from "../../events.ts";
 import type { Clock } from "../../net/clock.ts";
 import { addressText } from "../../protocol/address.ts";
-import { ProcessFigures } from "./figures.ts";
+import { ProcessFigures } from "./process_figures.ts";
 import type { HostWatch } from "./host_watch.ts";
 import { lostLogLines } from "../log/log.ts";
 import type { Reload } from "./reload.ts";

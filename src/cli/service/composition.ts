@@ -2,17 +2,17 @@ import type { Config } from "../../config/config.ts";
 import type { Emit } from "../../events.ts";
 import type { GatewayContext } from "../../gateway/gateway.ts";
 import type { Counters } from "../../gateway/limits/counters.ts";
-import type { Authenticator } from "../../gateway/methods.ts";
-import type { PathMemory } from "../../gateway/path_memory.ts";
+import type { Authenticator } from "../../gateway/entrance/methods.ts";
+import type { PathMemory } from "../../gateway/dial/path_memory.ts";
 import type { PackedRules } from "../../gateway/rules/packed_rules.ts";
-import { Ruleset } from "../../gateway/ruleset.ts";
+import { Ruleset } from "../../gateway/rules/ruleset.ts";
 import type { ProbeTurns } from "../../gateway/upstreams/probe_turns.ts";
 import { Upstreams } from "../../gateway/upstreams/upstreams.ts";
 import type { Clock } from "../../net/clock.ts";
-import { sessionCapacity } from "../../net/linux/descriptor_reserve.ts";
+import { sessionCapacity } from "../../net/kernel/descriptor_reserve.ts";
 import type { Net, SocketAddr } from "../../net/socket.ts";
-import type { Tls } from "../../net/tls.ts";
-import type { Naming } from "./names.ts";
+import type { Tls } from "../../net/tls/tls.ts";
+import type { Naming } from "./naming.ts";
 
 /** What differs between a gateway in the main thread and one in a worker. */
 export interface Parts {

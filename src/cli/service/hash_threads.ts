@@ -1,7 +1,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { Worker } from "node:worker_threads";
-import type { CheckPassword } from "../../gateway/logins.ts";
-import { type PasswordHash, scryptOptions, verifyPassword } from "../../gateway/password_hash.ts";
+import type { CheckPassword } from "../../gateway/users/logins.ts";
+import { type PasswordHash, scryptOptions, verifyPassword } from "../../gateway/users/password_hash.ts";
 import { checkDescriptorsFor } from "./thread_descriptors.ts";
 
 /** A thread that has had nothing to do for so long ends (ms); it takes 10 to 16 MB. */

@@ -1,4 +1,4 @@
-import type { ListenSpec } from "../../config/listen.ts";
+import type { ListenSpec } from "../../config/values/listen.ts";
 import { NetError, type NetErrorKind } from "../../net/error.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { addressText } from "../../protocol/address.ts";

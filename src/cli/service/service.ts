@@ -1,11 +1,11 @@
 import type { Snapshot } from "../../admin/collected.ts";
 import type { Vitals } from "../../admin/readiness.ts";
 import type { Activity, Unwanted, WantedSessions } from "../../admin/status.ts";
-import type { Transport } from "../../dns/transport.ts";
-import type { PasswordHash } from "../../gateway/password_hash.ts";
+import type { Transport } from "../../dns/servers/transport.ts";
+import type { PasswordHash } from "../../gateway/users/password_hash.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import type { PackedRules } from "../../gateway/rules/packed_rules.ts";
-import type { LoadedConfig } from "../files/config_file.ts";
+import type { LoadedConfig } from "../files/load_config.ts";
 import type { TlsFiles } from "../files/tls_files.ts";
 import type { UpstreamStates } from "./upstream_states.ts";
 

@@ -1,13 +1,13 @@
 import type { Config } from "../../config/config.ts";
 import { NetError } from "../../net/error.ts";
-import { errnoError } from "../../net/linux/errno.ts";
-import { family } from "../../net/linux/sockaddr.ts";
+import { errnoError } from "../../net/kernel/libc/errno.ts";
+import { family } from "../../net/kernel/libc/sockaddr.ts";
 import { setOutgoing } from "../../net/linux/tcp_dial.ts";
-import type { Libc } from "../../net/linux/libc.ts";
-import { SOCK_CLOEXEC, SOCK_STREAM } from "../../net/linux/abi.ts";
-import { ConfigError } from "../../config/error.ts";
+import type { Libc } from "../../net/kernel/libc/libc.ts";
+import { SOCK_CLOEXEC, SOCK_STREAM } from "../../net/kernel/libc/abi.ts";
+import { ConfigError } from "../../config/config_error.ts";
 import { flagName, type OptionKey } from "../../config/options.ts";
-import type { SocketOptions } from "../../net/linux/engine.ts";
+import type { SocketOptions } from "../../net/linux/engine/engine.ts";
 
 /** What the configuration wants of every socket of the Linux engine. */
 export function socketOptions(

@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import type { Ear } from "../../dns/asked.ts";
 import type { Resolver } from "../../dns/resolver.ts";
-import { lookupTurns, systemResolver } from "../../dns/system.ts";
+import { lookupTurns, systemResolver } from "../../dns/system/getaddrinfo.ts";
 import type { FairQueue } from "../../turns/fair_queue.ts";
 import { runtime } from "../version.ts";
 

@@ -1,4 +1,4 @@
-import { DescriptorReserve } from "../../net/linux/descriptor_reserve.ts";
+import { DescriptorReserve } from "../../net/kernel/descriptor_reserve.ts";
 import { runtime } from "../version.ts";
 
 /** What the runtime opens for a thread, and needs while it loads it: Deno ends the program where that is not to be had. */

@@ -1,4 +1,4 @@
-import { ConfigError } from "../../config/error.ts";
+import { ConfigError } from "../../config/config_error.ts";
 import { type Clock, systemClock } from "../../net/clock.ts";
 
 /**

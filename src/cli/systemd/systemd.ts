@@ -1,8 +1,8 @@
 import process from "node:process";
 import type { Health } from "../../admin/readiness.ts";
-import { openKernel } from "../../net/mod.ts";
-import type { Libc } from "../../net/linux/libc.ts";
-import { monotonicUsec, sendToUnix } from "../../net/linux/notify_socket.ts";
+import { openKernel } from "../../net/open.ts";
+import type { Libc } from "../../net/kernel/libc/libc.ts";
+import { monotonicUsec, sendToUnix } from "../../net/kernel/notify_socket.ts";
 
 /** How often systemd is told how many sessions there are, where that has changed (ms). */
 const STATUS_MS = 5_000;

@@ -1,9 +1,9 @@
 import { Buffer } from "node:buffer";
 import type { Cut } from "../../net/cut.ts";
 import type { Credentials } from "../../protocol/negotiation.ts";
-import { KnownPasswords } from "../../gateway/known_passwords.ts";
+import { KnownPasswords } from "../../gateway/users/known_passwords.ts";
 import type { Failures } from "../../gateway/limits/failures.ts";
-import type { Authenticator, Verdict } from "../../gateway/methods.ts";
+import type { Authenticator, Verdict } from "../../gateway/entrance/methods.ts";
 
 /** Has the main thread judge a client's credentials. Rejects with NetError. */
 export type AskMainThread = (credentials: Credentials, client: string, cut: Cut) => Promise<Verdict>;

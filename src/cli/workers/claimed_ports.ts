@@ -1,9 +1,9 @@
 import { type Config, refuseOpenRelay } from "../../config/config.ts";
-import type { ListenSpec } from "../../config/listen.ts";
+import type { ListenSpec } from "../../config/values/listen.ts";
 import { NetError } from "../../net/error.ts";
 import { addressText } from "../../protocol/address.ts";
-import type { Libc } from "../../net/linux/libc.ts";
-import type { SocketOptions } from "../../net/linux/engine.ts";
+import type { Libc } from "../../net/kernel/libc/libc.ts";
+import type { SocketOptions } from "../../net/linux/engine/engine.ts";
 import { type ClaimedPort, claimPort } from "../../net/linux/tcp_listener.ts";
 import { claimUnix, closeOnExec, inheritedListener } from "../../net/linux/unix_listener.ts";
 import type { SocketAddr } from "../../net/socket.ts";

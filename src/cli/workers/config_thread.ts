@@ -1,5 +1,5 @@
 import { parentPort, Worker } from "node:worker_threads";
-import { ConfigError } from "../../config/error.ts";
+import { ConfigError } from "../../config/config_error.ts";
 import type { RawOptions } from "../../config/source.ts";
 import { packRules } from "../../gateway/rules/packed_rules.ts";
 import {
@@ -9,7 +9,7 @@ import {
   readSaid,
   type SaidConfig,
   textWithoutRules,
-} from "../files/config_file.ts";
+} from "../files/load_config.ts";
 import type { ServedConfig } from "../service/service.ts";
 import { checkDescriptorsFor } from "../service/thread_descriptors.ts";
 import type { ConfigThreadStart } from "./thread_start.ts";

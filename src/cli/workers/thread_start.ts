@@ -1,5 +1,5 @@
 import { isMainThread, workerData } from "node:worker_threads";
-import type { SaidConfig } from "../files/config_file.ts";
+import type { SaidConfig } from "../files/load_config.ts";
 import type { WorkerStart } from "./worker_messages.ts";
 
 /** What a thread is started with that is to read a configuration. */

@@ -1,13 +1,13 @@
 import type { MessagePort } from "node:worker_threads";
 import type { ThreadVitals } from "../../admin/readiness.ts";
 import type { Unwanted, WantedSessions } from "../../admin/status.ts";
-import type { Question as DnsQuestion } from "../../dns/message.ts";
+import type { Question as DnsQuestion } from "../../dns/servers/message.ts";
 import type { UpstreamEvent } from "../../events.ts";
 import type { NetErrorKind } from "../../net/error.ts";
 import type { SocketAddr, Successors } from "../../net/socket.ts";
 import type { Asker } from "../../turns/fair_queue.ts";
 import type { PackedRules } from "../../gateway/rules/packed_rules.ts";
-import type { ConfigText } from "../files/config_file.ts";
+import type { ConfigText } from "../files/load_config.ts";
 import type { Letter } from "./exchange.ts";
 import type { TlsQuestion } from "./tls_threads.ts";
 

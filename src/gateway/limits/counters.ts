@@ -1,4 +1,4 @@
-import { keyedHash } from "../keyed_hash.ts";
+import { keyedHash } from "./keyed_hash.ts";
 
 /**
  * Counts by key, in memory that several threads may share: each writes to a region of its own and reads them all, so nothing

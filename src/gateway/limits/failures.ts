@@ -1,4 +1,4 @@
-import { household } from "../../protocol/household.ts";
+import { household } from "../../protocol/ip/household.ts";
 import { parseIp } from "../../protocol/address.ts";
 import type { Clock } from "../../net/clock.ts";
 import type { GatewaySettings } from "../settings.ts";

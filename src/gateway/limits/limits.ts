@@ -1,4 +1,4 @@
-import { household } from "../../protocol/household.ts";
+import { household } from "../../protocol/ip/household.ts";
 import type { Clock } from "../../net/clock.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import type { TurnedAway } from "../../events.ts";

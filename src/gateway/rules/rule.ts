@@ -1,6 +1,6 @@
 import type { RelayType } from "../../events.ts";
 import type { Command } from "../../protocol/codes.ts";
-import type { Prefix } from "../../protocol/prefix.ts";
+import type { Prefix } from "../../protocol/ip/prefix.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import type { PortRange } from "../settings.ts";
 import type { NamePattern } from "./name_pattern.ts";

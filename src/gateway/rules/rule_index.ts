@@ -1,5 +1,5 @@
 import type { RelayType } from "../../events.ts";
-import type { Prefix } from "../../protocol/prefix.ts";
+import type { Prefix } from "../../protocol/ip/prefix.ts";
 import type { NamePattern } from "./name_pattern.ts";
 import type { Asker, Rule } from "./rule.ts";
 import {

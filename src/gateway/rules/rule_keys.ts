@@ -1,4 +1,4 @@
-import type { Prefix } from "../../protocol/prefix.ts";
+import type { Prefix } from "../../protocol/ip/prefix.ts";
 import type { NamePattern } from "./name_pattern.ts";
 
 /** What rules are found by: texts made of the values of a matcher, and of what is judged. */

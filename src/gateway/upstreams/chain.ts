@@ -1,4 +1,4 @@
-import { type Hop, hopText } from "../../sockslib/hop.ts";
+import { type Hop, hopText } from "../../sockslib/chain/hop.ts";
 
 /** A chain that failed is left alone for so long, twice as long each time (ms). */
 const FIRST_BACK_OFF_MS = 1_000, LAST_BACK_OFF_MS = 60_000;

@@ -1,7 +1,7 @@
 import type { Address } from "../../protocol/address.ts";
 import type { Clock } from "../../net/clock.ts";
 import { Cut } from "../../net/cut.ts";
-import type { Limits } from "../../sockslib/limits.ts";
+import type { Limits } from "../../sockslib/chain/deadline.ts";
 import type { Chain } from "./chain.ts";
 import type { ProbeTurns } from "./probe_turns.ts";
 

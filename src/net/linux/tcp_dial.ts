@@ -1,4 +1,4 @@
-import { noDescriptors } from "./descriptor_reserve.ts";
+import { noDescriptors } from "../kernel/descriptor_reserve.ts";
 import { addressText } from "../../protocol/address.ts";
 import { NetError } from "../error.ts";
 import type { ConnectOptions, SocketAddr } from "../socket.ts";
@@ -17,13 +17,13 @@ import {
   SOL_SOCKET,
   TCP_NODELAY,
   TCP_USER_TIMEOUT,
-} from "./abi.ts";
-import type { Engine } from "./engine.ts";
-import { EINPROGRESS, errnoError } from "./errno.ts";
-import { pendingError } from "./probe.ts";
-import { encodeSockaddr, family } from "./sockaddr.ts";
-import { setOption } from "./socket_option.ts";
-import { keepUrgent } from "./tcp_options.ts";
+} from "../kernel/libc/abi.ts";
+import type { Engine } from "./engine/engine.ts";
+import { EINPROGRESS, errnoError } from "../kernel/libc/errno.ts";
+import { pendingError } from "../kernel/kernel_probe.ts";
+import { encodeSockaddr, family } from "../kernel/libc/sockaddr.ts";
+import { setOption } from "../kernel/socket_option.ts";
+import { keepUrgent } from "../kernel/tcp_options.ts";
 import { LinuxSocket } from "./tcp_socket.ts";
 
 /** Connects without blocking. Rejects with NetError, whose kind is the kernel's own errno. */

@@ -1,4 +1,4 @@
-import { noDescriptors } from "./descriptor_reserve.ts";
+import { noDescriptors } from "../kernel/descriptor_reserve.ts";
 import { addressText } from "../../protocol/address.ts";
 import type { AcceptedSocket, Listener, ListenOptions, SocketAddr } from "../socket.ts";
 import {
@@ -19,16 +19,16 @@ import {
   SOL_SOCKET,
   TCP_NODELAY,
   TCP_USER_TIMEOUT,
-} from "./abi.ts";
-import type { Engine, SocketOptions } from "./engine.ts";
-import { EAGAIN, errnoError } from "./errno.ts";
-import type { Libc } from "./libc.ts";
-import type { Watcher } from "./poller.ts";
-import { nameOf } from "./probe.ts";
-import { countListeners, steerNoMore, steerPast } from "./reuseport.ts";
-import { decodeSockaddr, encodeSockaddr, family, SOCKADDR_SIZE } from "./sockaddr.ts";
-import { setOption } from "./socket_option.ts";
-import { keepUrgent } from "./tcp_options.ts";
+} from "../kernel/libc/abi.ts";
+import type { Engine, SocketOptions } from "./engine/engine.ts";
+import { EAGAIN, errnoError } from "../kernel/libc/errno.ts";
+import type { Libc } from "../kernel/libc/libc.ts";
+import type { Watcher } from "./engine/poller.ts";
+import { nameOf } from "../kernel/kernel_probe.ts";
+import { countListeners, steerNoMore, steerPast } from "../kernel/reuseport.ts";
+import { decodeSockaddr, encodeSockaddr, family, SOCKADDR_SIZE } from "../kernel/libc/sockaddr.ts";
+import { setOption } from "../kernel/socket_option.ts";
+import { keepUrgent } from "../kernel/tcp_options.ts";
 import { LinuxSocket } from "./tcp_socket.ts";
 
 export const BACKLOG = 4_096;

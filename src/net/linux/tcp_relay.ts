@@ -1,11 +1,11 @@
 import { NetError } from "../error.ts";
 import { watchIdle } from "../relay.ts";
 import type { ByteCounts, RelayEnd, RelayOptions, Throttle } from "../socket.ts";
-import { EPOLLERR, EPOLLOUT, SPLICE_F_MOVE, SPLICE_F_NONBLOCK } from "./abi.ts";
-import type { Engine } from "./engine.ts";
-import { EAGAIN, refusals } from "./errno.ts";
-import type { Pipe } from "./pipes.ts";
-import { pendingError } from "./probe.ts";
+import { EPOLLERR, EPOLLOUT, SPLICE_F_MOVE, SPLICE_F_NONBLOCK } from "../kernel/libc/abi.ts";
+import type { Engine } from "./engine/engine.ts";
+import { EAGAIN, refusals } from "../kernel/libc/errno.ts";
+import type { Pipe } from "./engine/pipes.ts";
+import { pendingError } from "../kernel/kernel_probe.ts";
 import type { LinuxSocket } from "./tcp_socket.ts";
 
 /** A read of so much is bulk; after so many in a row the kernel moves the bytes, until one moves less than the floor. */

@@ -14,12 +14,12 @@ import {
   SHUT_WR,
   SO_LINGER,
   SOL_SOCKET,
-} from "./abi.ts";
-import type { Engine } from "./engine.ts";
-import { EAGAIN, errnoError } from "./errno.ts";
-import type { Watcher } from "./poller.ts";
-import { nameOf } from "./probe.ts";
-import { probeWhenSilent } from "./tcp_options.ts";
+} from "../kernel/libc/abi.ts";
+import type { Engine } from "./engine/engine.ts";
+import { EAGAIN, errnoError } from "../kernel/libc/errno.ts";
+import type { Watcher } from "./engine/poller.ts";
+import { nameOf } from "../kernel/kernel_probe.ts";
+import { probeWhenSilent } from "../kernel/tcp_options.ts";
 
 /** What read() lends at most; bulk flows through a relay, not through here. */
 const READ_SIZE = 64 << 10;

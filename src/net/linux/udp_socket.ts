@@ -1,4 +1,4 @@
-import { noDescriptors } from "./descriptor_reserve.ts";
+import { noDescriptors } from "../kernel/descriptor_reserve.ts";
 import { addressText } from "../../protocol/address.ts";
 import type { Datagram, SocketAddr, UdpSocket } from "../socket.ts";
 import {
@@ -17,15 +17,15 @@ import {
   SOCK_NONBLOCK,
   SOL_SOCKET,
   UDP_GRO,
-} from "./abi.ts";
-import type { Engine } from "./engine.ts";
-import { EAGAIN, errnoError } from "./errno.ts";
-import type { Watcher } from "./poller.ts";
-import { nameOf } from "./probe.ts";
-import { encodeSockaddr, family } from "./sockaddr.ts";
-import { setOption } from "./socket_option.ts";
+} from "../kernel/libc/abi.ts";
+import type { Engine } from "./engine/engine.ts";
+import { EAGAIN, errnoError } from "../kernel/libc/errno.ts";
+import type { Watcher } from "./engine/poller.ts";
+import { nameOf } from "../kernel/kernel_probe.ts";
+import { encodeSockaddr, family } from "../kernel/libc/sockaddr.ts";
+import { setOption } from "../kernel/socket_option.ts";
 import { setOutgoing } from "./tcp_dial.ts";
-import { LastSource, type UdpArena } from "./udp_arena.ts";
+import { LastSource, type UdpArena } from "./engine/udp_arena.ts";
 
 /** What the kernel may keep for us, so that a burst is not lost. Beyond the system's limit only with CAP_NET_ADMIN. */
 const BUFFER_SIZE = 1 << 20;

@@ -1,6 +1,6 @@
 import { addressText } from "../../protocol/address.ts";
 import { type SocketAddr, unixAddr } from "../socket.ts";
-import { type PlaceOptions, placeSocket } from "../unix_file.ts";
+import { type PlaceOptions, placeSocket } from "../kernel/unix_file.ts";
 import {
   F_SETFD,
   F_SETFL,
@@ -14,13 +14,13 @@ import {
   SOCK_STREAM,
   SOL_SOCKET,
   TCP_NODELAY,
-} from "./abi.ts";
-import { errnoError } from "./errno.ts";
-import type { Libc } from "./libc.ts";
-import { nameOf, unixNameOf } from "./probe.ts";
-import { AF_UNIX, encodeUnixSockaddr } from "./sockaddr.ts";
-import { setOption } from "./socket_option.ts";
-import { keepUrgent } from "./tcp_options.ts";
+} from "../kernel/libc/abi.ts";
+import { errnoError } from "../kernel/libc/errno.ts";
+import type { Libc } from "../kernel/libc/libc.ts";
+import { nameOf, unixNameOf } from "../kernel/kernel_probe.ts";
+import { AF_UNIX, encodeUnixSockaddr } from "../kernel/libc/sockaddr.ts";
+import { setOption } from "../kernel/socket_option.ts";
+import { keepUrgent } from "../kernel/tcp_options.ts";
 import { BACKLOG, type ClaimedPort } from "./tcp_listener.ts";
 
 /** Listeners that there can be only one of, so that all accept from its descriptor. */

@@ -1,8 +1,8 @@
 import { domainToASCII } from "node:url";
 import { NetError } from "../../net/error.ts";
 import { parseIp } from "../../protocol/address.ts";
-import type { FakeAddresses, FakePair } from "../fake_addresses.ts";
-import type { Destinations } from "./destinations.ts";
+import type { FakeAddresses, FakePair } from "../fake/fake_addresses.ts";
+import type { Destinations } from "./routing.ts";
 
 /** Answers of the resolver calls: a name's addresses are fake ones (RFC 3089 s2). */
 export class Answers {

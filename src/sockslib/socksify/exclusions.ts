@@ -1,5 +1,5 @@
 import { parseIp } from "../../protocol/address.ts";
-import { parsePrefix, type Prefix } from "../../protocol/prefix.ts";
+import { parsePrefix, type Prefix } from "../../protocol/ip/prefix.ts";
 
 /**
  * Destinations that go directly, in the form of NO_PROXY: `*`, `example.org` (with all below it; `.example.org` and

@@ -1,7 +1,7 @@
 import type { Address } from "../../protocol/address.ts";
 import type { Answers } from "./answers.ts";
-import type { Destinations } from "./destinations.ts";
-import type { Upstream } from "./upstream.ts";
+import type { Destinations } from "./routing.ts";
+import type { Upstream } from "./socksify_upstream.ts";
 
 /** What the replaced calls stand on. */
 export interface Socksifier {

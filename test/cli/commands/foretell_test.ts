@@ -2,17 +2,17 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { foretell } from "../../../src/cli/commands/foretell.ts";
-import { Ruleset } from "../../../src/gateway/ruleset.ts";
+import { Ruleset } from "../../../src/gateway/rules/ruleset.ts";
 import { defaultSettings } from "../../../src/gateway/settings.ts";
 import { NetError } from "../../../src/net/error.ts";
 import type { SocketAddr } from "../../../src/net/socket.ts";
 import { ipAddress, nameAddress } from "../../../src/protocol/address.ts";
 import { Command, Reply } from "../../../src/protocol/codes.ts";
-import { parsePrefix } from "../../../src/protocol/prefix.ts";
+import { parsePrefix } from "../../../src/protocol/ip/prefix.ts";
 import { decodeReply } from "../../../src/protocol/request.ts";
-import { type PlainRule, rulesOf } from "../../support/rules.ts";
-import { relayable, UdpPeer } from "../../support/udp_peer.ts";
-import { CLIENT4, GATEWAY4, SERVER4, SERVER6, World } from "../../support/world.ts";
+import { type PlainRule, rulesOf } from "../../support/memory/rules.ts";
+import { relayable, UdpPeer } from "../../support/memory/udp_peer.ts";
+import { CLIENT4, GATEWAY4, SERVER4, SERVER6, World } from "../../support/memory/world.ts";
 
 const names: Readonly<Record<string, readonly string[]>> = {
   "both.test": [SERVER6, SERVER4],

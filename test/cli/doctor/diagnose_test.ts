@@ -5,8 +5,8 @@ import { diagnose } from "../../../src/cli/doctor/diagnose.ts";
 import type { Finding } from "../../../src/cli/doctor/finding.ts";
 import { parseConfig } from "../../../src/config/config.ts";
 import type { RawOptions } from "../../../src/config/source.ts";
-import type { ServerState } from "../../../src/dns/probe.ts";
-import { type HostChanges, hostView } from "../../support/host_view.ts";
+import type { ServerState } from "../../../src/dns/servers/dns_probe.ts";
+import { type HostChanges, hostView } from "../../support/memory/host_view.ts";
 
 interface Case {
   readonly host?: HostChanges;

@@ -5,14 +5,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { after, describe, test } from "node:test";
-import { loadConfigFile, parseConfigText, textWithoutRules } from "../../../src/cli/files/config_file.ts";
+import { loadConfigFile, parseConfigText, textWithoutRules } from "../../../src/cli/files/load_config.ts";
 import { namedFiles, readNamedFiles } from "../../../src/cli/files/named_files.ts";
 import { exposedSecrets } from "../../../src/cli/files/secret_files.ts";
 import { readText } from "../../../src/cli/files/text_file.ts";
 import type { Clock } from "../../../src/net/clock.ts";
-import { ConfigError } from "../../../src/config/error.ts";
-import { skipped } from "../../support/skipped.ts";
-import { until } from "../../support/until.ts";
+import { ConfigError } from "../../../src/config/config_error.ts";
+import { skipped } from "../../support/program/skipped.ts";
+import { until } from "../../support/program/until.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "gate46-config-"));
 after(() => rmSync(folder, { recursive: true }));

@@ -3,9 +3,9 @@ import { rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { watchFiles } from "../../../src/cli/files/file_watch.ts";
-import { temporaryFolder } from "../../support/temporary_folder.ts";
-import { TestClock } from "../../support/test_clock.ts";
-import { until } from "../../support/until.ts";
+import { temporaryFolder } from "../../support/program/temporary_folder.ts";
+import { TestClock } from "../../support/memory/test_clock.ts";
+import { until } from "../../support/program/until.ts";
 
 const LOOK_MS = 1_000;
 

@@ -6,8 +6,8 @@ import { test } from "node:test";
 import { expiryWarnings } from "../../../src/admin/certificates.ts";
 import { readTlsFiles } from "../../../src/cli/files/tls_files.ts";
 import { parseConfig } from "../../../src/config/config.ts";
-import { type Certificates, hasOpenssl, issue } from "../../support/certificates.ts";
-import { skipped } from "../../support/skipped.ts";
+import { type Certificates, hasOpenssl, issue } from "../../support/tls/certificates.ts";
+import { skipped } from "../../support/program/skipped.ts";
 
 const DAY = 86_400_000;
 

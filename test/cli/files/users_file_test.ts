@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { loadUsers, parseUsersFile, usersFileLine } from "../../../src/cli/files/users_file.ts";
-import { ConfigError } from "../../../src/config/error.ts";
-import { verifyPassword } from "../../../src/gateway/password_hash.ts";
+import { ConfigError } from "../../../src/config/config_error.ts";
+import { verifyPassword } from "../../../src/gateway/users/password_hash.ts";
 
 const HASH = "$scrypt$ln=15,r=8,p=1$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA";
 const octets = (text: string) => new TextEncoder().encode(text);

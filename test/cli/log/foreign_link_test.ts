@@ -4,9 +4,9 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { refuseForeignLink } from "../../../src/cli/log/foreign_link.ts";
-import { run, source } from "../../support/program.ts";
-import { skipped } from "../../support/skipped.ts";
-import { temporaryFolder } from "../../support/temporary_folder.ts";
+import { run, source } from "../../support/program/program.ts";
+import { skipped } from "../../support/program/skipped.ts";
+import { temporaryFolder } from "../../support/program/temporary_folder.ts";
 
 const NOBODY = 65_534;
 const skip = skipped(

@@ -16,14 +16,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { after, describe, test } from "node:test";
-import { LogFile } from "../../../src/cli/log/file.ts";
+import { LogFile } from "../../../src/cli/log/log_file.ts";
 import { ofLibc, ofRuntime } from "../../../src/cli/log/descriptors.ts";
 import { LogOutput, type Outlet } from "../../../src/cli/log/output.ts";
 import { sharedOutlet } from "../../../src/cli/log/stderr.ts";
-import { openKernel } from "../../../src/net/mod.ts";
-import type { Libc } from "../../../src/net/linux/libc.ts";
-import { skipped } from "../../support/skipped.ts";
-import { TestClock } from "../../support/test_clock.ts";
+import { openKernel } from "../../../src/net/open.ts";
+import type { Libc } from "../../../src/net/kernel/libc/libc.ts";
+import { skipped } from "../../support/program/skipped.ts";
+import { TestClock } from "../../support/memory/test_clock.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "gate46-log-"));
 after(() => {

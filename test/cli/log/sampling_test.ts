@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { LogSampling } from "../../../src/cli/log/sampling.ts";
-import { TestClock } from "../../support/test_clock.ts";
+import { TestClock } from "../../support/memory/test_clock.ts";
 
 function sampled(budget: number) {
   const clock = new TestClock();

@@ -3,12 +3,12 @@ import { describe, test } from "node:test";
 import { readiness } from "../../../src/admin/readiness.ts";
 import { ThreadWatch } from "../../../src/admin/thread_watch.ts";
 import { HostWatch } from "../../../src/cli/serve/host_watch.ts";
-import { type DnsReply, Rcode } from "../../../src/dns/message.ts";
-import type { Transport } from "../../../src/dns/transport.ts";
+import { type DnsReply, Rcode } from "../../../src/dns/servers/message.ts";
+import type { Transport } from "../../../src/dns/servers/transport.ts";
 import { NetError } from "../../../src/net/error.ts";
-import { facts } from "../../support/admin_source.ts";
-import { MemoryResolver } from "../../support/memory_resolver.ts";
-import { TestClock } from "../../support/test_clock.ts";
+import { facts } from "../../support/memory/admin_source.ts";
+import { MemoryResolver } from "../../support/memory/memory_resolver.ts";
+import { TestClock } from "../../support/memory/test_clock.ts";
 
 /** What a DNS server says to all questions. */
 type Says = keyof typeof Rcode | "nothing";

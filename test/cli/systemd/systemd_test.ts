@@ -4,12 +4,12 @@ import { test } from "node:test";
 import { readiness } from "../../../src/admin/readiness.ts";
 import { Activation } from "../../../src/cli/systemd/activation.ts";
 import { Systemd } from "../../../src/cli/systemd/systemd.ts";
-import { facts } from "../../support/admin_source.ts";
-import { openLibc } from "../../support/linux_net.ts";
-import { receiveAt } from "../../support/notify_socket.ts";
-import { hasPython } from "../../support/python.ts";
-import { skipped } from "../../support/skipped.ts";
-import { until } from "../../support/until.ts";
+import { facts } from "../../support/memory/admin_source.ts";
+import { openLibc } from "../../support/linux/linux_net.ts";
+import { receiveAt } from "../../support/wire/notify_socket.ts";
+import { hasPython } from "../../support/python/python.ts";
+import { skipped } from "../../support/program/skipped.ts";
+import { until } from "../../support/program/until.ts";
 
 const skip = skipped("systemd_test.ts", hasPython && await openLibc() ? false : "no python3, or libc cannot be called");
 

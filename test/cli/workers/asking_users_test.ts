@@ -4,7 +4,7 @@ import { askingUsers } from "../../../src/cli/workers/asking_users.ts";
 import { Counters } from "../../../src/gateway/limits/counters.ts";
 import { Failures } from "../../../src/gateway/limits/failures.ts";
 import { Cut } from "../../../src/net/cut.ts";
-import { TestClock } from "../../support/test_clock.ts";
+import { TestClock } from "../../support/memory/test_clock.ts";
 
 test("a worker knows who was let in from there, until a guess is made, which the main thread has to count first", async () => {
   const asked: string[] = [];

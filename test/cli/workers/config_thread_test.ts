@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { test } from "node:test";
 import { loadServed } from "../../../src/cli/workers/config_thread.ts";
-import { ConfigError } from "../../../src/config/error.ts";
-import { projectRoot } from "../../support/runtime.ts";
-import { temporaryFolder } from "../../support/temporary_folder.ts";
+import { ConfigError } from "../../../src/config/config_error.ts";
+import { projectRoot } from "../../support/program/runtime.ts";
+import { temporaryFolder } from "../../support/program/temporary_folder.ts";
 
 const folder = temporaryFolder("config-thread");
 const entry = pathToFileURL(join(projectRoot, "mod.ts"));

@@ -3,9 +3,9 @@ import { test } from "node:test";
 import { loginsBeside } from "../../../src/cli/workers/threaded_service.ts";
 import { Counters, countersMemory } from "../../../src/gateway/limits/counters.ts";
 import { Failures } from "../../../src/gateway/limits/failures.ts";
-import { Engine } from "../../../src/net/linux/engine.ts";
-import { openLibc } from "../../support/linux_net.ts";
-import { skipped } from "../../support/skipped.ts";
+import { Engine } from "../../../src/net/linux/engine/engine.ts";
+import { openLibc } from "../../support/linux/linux_net.ts";
+import { skipped } from "../../support/program/skipped.ts";
 
 const libc = await openLibc();
 const skip = skipped("threaded_service_test.ts", libc ? false : "the Linux engine cannot run here");

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { remoteTls, TlsDesk, type TlsQuestion } from "../../../src/cli/workers/tls_threads.ts";
-import type { TlsEnd, TlsEnds } from "../../../src/net/tls.ts";
-import { within } from "../../support/until.ts";
+import type { TlsEnd, TlsEnds } from "../../../src/net/tls/tls.ts";
+import { within } from "../../support/program/until.ts";
 
 /** An end whose octets a test gives and takes. */
 class MemoryEnd implements TlsEnd {

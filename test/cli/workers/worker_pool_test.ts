@@ -9,27 +9,27 @@ import { exposition, formats } from "../../../src/admin/aggregate.ts";
 import { WORKER_SILENT_MS } from "../../../src/admin/readiness.ts";
 import type { SessionView } from "../../../src/admin/status.ts";
 import { type Provision, WorkerPool } from "../../../src/cli/workers/worker_pool.ts";
-import { type Question, Rcode } from "../../../src/dns/message.ts";
+import { type Question, Rcode } from "../../../src/dns/servers/message.ts";
 import type { Event } from "../../../src/events.ts";
 import { ProbeTurns } from "../../../src/gateway/upstreams/probe_turns.ts";
 import { countersMemory } from "../../../src/gateway/limits/counters.ts";
-import type { Libc } from "../../../src/net/linux/libc.ts";
+import type { Libc } from "../../../src/net/kernel/libc/libc.ts";
 import { type ClaimedPort, claimPort } from "../../../src/net/linux/tcp_listener.ts";
 import { claimUnix } from "../../../src/net/linux/unix_listener.ts";
 import type { SocketAddr } from "../../../src/net/socket.ts";
 import { Command, Reply } from "../../../src/protocol/codes.ts";
-import { mayHang } from "../../support/hanging.ts";
-import { openLibc } from "../../support/linux_net.ts";
-import { MemoryResolver } from "../../support/memory_resolver.ts";
-import { skipped } from "../../support/skipped.ts";
-import { ask } from "../../support/socks.ts";
-import { echoServer, listenTcp, type Tcp } from "../../support/tcp.ts";
-import { TestClock } from "../../support/test_clock.ts";
-import { until, within } from "../../support/until.ts";
+import { mayHang } from "../../support/program/hanging.ts";
+import { openLibc } from "../../support/linux/linux_net.ts";
+import { MemoryResolver } from "../../support/memory/memory_resolver.ts";
+import { skipped } from "../../support/program/skipped.ts";
+import { ask } from "../../support/wire/socks.ts";
+import { echoServer, listenTcp, type Tcp } from "../../support/wire/tcp.ts";
+import { TestClock } from "../../support/memory/test_clock.ts";
+import { until, within } from "../../support/program/until.ts";
 
 const libc = await openLibc();
 const skip = skipped("worker_pool_test.ts", libc ? false : "the Linux engine cannot run here");
-const entry = new URL("../../support/dying_worker.ts", import.meta.url);
+const entry = new URL("../../support/program/dying_worker.ts", import.meta.url);
 
 /** Workers say how they are so much sooner. */
 const HASTE = 20;

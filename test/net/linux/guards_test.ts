@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { guardedLibc } from "../../support/guarded_libc.ts";
-import { netOn, openLibc } from "../../support/linux_net.ts";
-import { skipped } from "../../support/skipped.ts";
-import { until, within } from "../../support/until.ts";
-import { echo, hash, hear, kindOf, noise } from "../stream.ts";
+import { guardedLibc } from "../../support/linux/guarded_libc.ts";
+import { netOn, openLibc } from "../../support/linux/linux_net.ts";
+import { skipped } from "../../support/program/skipped.ts";
+import { until, within } from "../../support/program/until.ts";
+import { echo, hash, hear, kindOf, noise } from "../contract/stream.ts";
 
 const libc = await openLibc();
 const skip = skipped("guards_test.ts", libc ? false : "the Linux engine cannot run here");

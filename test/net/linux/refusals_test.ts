@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SO_REUSEPORT } from "../../../src/net/linux/abi.ts";
-import { Engine } from "../../../src/net/linux/engine.ts";
-import { kernelFeatures, whyNoEngine } from "../../../src/net/linux/features.ts";
-import type { Libc } from "../../../src/net/linux/libc.ts";
-import { linuxNet } from "../../../src/net/linux/net.ts";
+import { SO_REUSEPORT } from "../../../src/net/kernel/libc/abi.ts";
+import { Engine } from "../../../src/net/linux/engine/engine.ts";
+import { kernelFeatures, whyNoEngine } from "../../../src/net/kernel/features.ts";
+import type { Libc } from "../../../src/net/kernel/libc/libc.ts";
+import { linuxNet } from "../../../src/net/linux/linux_net.ts";
 import { claimPort } from "../../../src/net/linux/tcp_listener.ts";
-import { netOn, openLibc } from "../../support/linux_net.ts";
-import { refusingLibc } from "../../support/refusing_libc.ts";
-import { skipped } from "../../support/skipped.ts";
-import { until, within } from "../../support/until.ts";
-import { echo, hash, hear, kindOf, noise } from "../stream.ts";
+import { netOn, openLibc } from "../../support/linux/linux_net.ts";
+import { refusingLibc } from "../../support/linux/refusing_libc.ts";
+import { skipped } from "../../support/program/skipped.ts";
+import { until, within } from "../../support/program/until.ts";
+import { echo, hash, hear, kindOf, noise } from "../contract/stream.ts";
 
 const libc = await openLibc();
 const skip = skipped("refusals_test.ts", libc ? false : "the Linux engine cannot run here");

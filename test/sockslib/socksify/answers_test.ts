@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { NetError } from "../../../src/net/error.ts";
 import { Answers } from "../../../src/sockslib/socksify/answers.ts";
-import { Destinations } from "../../../src/sockslib/socksify/destinations.ts";
+import { Destinations } from "../../../src/sockslib/socksify/routing.ts";
 import { Exclusions } from "../../../src/sockslib/socksify/exclusions.ts";
-import { FakeAddresses } from "../../../src/sockslib/fake_addresses.ts";
-import { TestClock } from "../../support/test_clock.ts";
+import { FakeAddresses } from "../../../src/sockslib/fake/fake_addresses.ts";
+import { TestClock } from "../../support/memory/test_clock.ts";
 
 function world(exists: (name: string) => boolean = () => true) {
   const names = new FakeAddresses({ clock: new TestClock() });

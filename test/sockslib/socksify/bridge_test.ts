@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import net from "node:net";
 import { after, test } from "node:test";
-import { type Bridge, openBridge } from "../../../src/sockslib/socksify/bridge.ts";
-import { greetByHttp } from "../../../src/sockslib/socksify/http_bridge.ts";
-import { greetBySocks } from "../../../src/sockslib/socksify/socks_bridge.ts";
+import { type Bridge, openBridge } from "../../../src/sockslib/socksify/bridge/bridge.ts";
+import { greetByHttp } from "../../../src/sockslib/socksify/bridge/http_bridge.ts";
+import { greetBySocks } from "../../../src/sockslib/socksify/bridge/socks_bridge.ts";
 
 const heard: string[] = [];
 const server = net.createServer({ allowHalfOpen: true }, (socket) => {

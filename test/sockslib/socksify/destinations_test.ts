@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Destinations } from "../../../src/sockslib/socksify/destinations.ts";
+import { Destinations } from "../../../src/sockslib/socksify/routing.ts";
 import { Exclusions } from "../../../src/sockslib/socksify/exclusions.ts";
-import { FakeAddresses } from "../../../src/sockslib/fake_addresses.ts";
-import { TestClock } from "../../support/test_clock.ts";
+import { FakeAddresses } from "../../../src/sockslib/fake/fake_addresses.ts";
+import { TestClock } from "../../support/memory/test_clock.ts";
 
 const gateway = { host: "192.0.2.1", port: 1080 };
 

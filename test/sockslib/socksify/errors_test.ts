@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { NetError } from "../../../src/net/error.ts";
-import { ReplyError } from "../../../src/sockslib/reply_error.ts";
-import { errorCode, errorNumber, replyOf, socketError } from "../../../src/sockslib/socksify/errors.ts";
+import { ReplyError } from "../../../src/sockslib/chain/reply_error.ts";
+import { errorCode, errorNumber, replyOf, socketError } from "../../../src/sockslib/socksify/system_errors.ts";
 
 test("each reply is the errno that a socket call of this host would have failed with", () => {
   const codes = [1, 2, 3, 4, 5, 6, 7, 8, 99].map((reply) =>

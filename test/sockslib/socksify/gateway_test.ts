@@ -3,10 +3,10 @@ import { Buffer } from "node:buffer";
 import net from "node:net";
 import { test } from "node:test";
 import { Cut } from "../../../src/net/cut.ts";
-import { gatewayUpstream } from "../../../src/sockslib/socksify/gateway.ts";
-import { parseHop } from "../../../src/sockslib/hop.ts";
-import { connectDirectly } from "../../../src/sockslib/socksify/node_net.ts";
-import { until } from "../../support/until.ts";
+import { gatewayUpstream } from "../../../src/sockslib/socksify/gateway_upstream.ts";
+import { parseHop } from "../../../src/sockslib/chain/hop.ts";
+import { connectDirectly } from "../../../src/sockslib/socksify/node/node_net.ts";
+import { until } from "../../support/program/until.ts";
 
 /** A gateway that says `answers`, one to each thing it hears. */
 async function scripted(answers: readonly string[], credentials = "") {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import * as settings from "../../../src/sockslib/socksify/settings.ts";
+import * as settings from "../../../src/sockslib/socksify/socksify_settings.ts";
 
 const readSettings = (environment: Readonly<Record<string, string | undefined>>) =>
   settings.readSettings((name) => environment[name]);

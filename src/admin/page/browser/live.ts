@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 import type { Status } from "../../status.ts";
 import type { Rate } from "../rows.ts";
-import type { Tools } from "../tools.ts";
+import type { Tools } from "./tools.ts";
 
 /** Runs in the browser: asks each second how it is, and puts that into the page. Its text is served: it needs nothing outside of itself. */
 export function live(tools: Tools): void {

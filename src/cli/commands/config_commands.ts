@@ -1,0 +1,34 @@
+import { resolve } from "node:path";
+import process from "node:process";
+import { openKernel } from "../../net/open.ts";
+import type { RawOptions } from "../../config/source.ts";
+import { loadConfig, loadConfigFile } from "../files/load_config.ts";
+import { readNamedFiles } from "../files/named_files.ts";
+import { warnings } from "../files/warnings.ts";
+import { print } from "../print.ts";
+import { checkSocketOptions, refuseSocketOptions } from "../service/socket_options.ts";
+
+/**
+ * `gate46 check CONFIG`: the file alone, without environment and flags, and what it names of this host, unless it is for
+ * another one. Rejects with ConfigError with all that is wrong.
+ */
+export async function checkCommand(
+  path: string,
+  { elsewhere = false }: { readonly elsewhere?: boolean },
+): Promise<void> {
+  const loaded = await loadConfigFile(path, elsewhere ? () => "of the other host" : undefined);
+  const { config } = loaded;
+  const kernel = elsewhere || config.engine === "portable" ? undefined : await openKernel();
+  if (config.engine === "portable") refuseSocketOptions(config);
+  if (kernel) checkSocketOptions(kernel, config, ["interface"]); // who checks seldom has the service's capabilities
+  const certificates = elsewhere ? [] : (await readNamedFiles(loaded)).tls.certificates;
+  for (const warning of warnings(loaded, certificates)) process.stderr.write(`gate46: warning: ${warning}\n`);
+  await print(`${path} is valid\n`);
+}
+
+/** `gate46 config`: what holds, and who says so. Rejects with ConfigError. */
+export async function configCommand(flags: RawOptions): Promise<void> {
+  const { effective, config, file } = await loadConfig(flags);
+  const { printConfig } = await import("../../config/config_print.ts");
+  await print(printConfig(effective, config.users, (path) => resolve(path), file));
+}

@@ -1,0 +1,38 @@
+import type { RawOptions } from "../../config/source.ts";
+import { loadConfig } from "../files/load_config.ts";
+import { readNamedFiles } from "../files/named_files.ts";
+import { filesWithSecrets } from "../files/secret_files.ts";
+import { print } from "../print.ts";
+import { diagnose } from "./diagnose.ts";
+import type { Finding } from "./finding.ts";
+import { thisHost } from "./host.ts";
+
+/** What `gate46 doctor` is told beside the options that are anyone's. */
+export interface DoctorFlags {
+  readonly json?: boolean;
+  readonly online?: boolean;
+}
+
+/**
+ * `gate46 doctor`: what this host can do, and what to change. Resolves with 1 where the configuration would not work here;
+ * rejects with ConfigError where there is none.
+ */
+export async function doctor(options: RawOptions, { json = false, online = false }: DoctorFlags): Promise<number> {
+  const loaded = await loadConfig(options);
+  const { config } = loaded;
+  const { tls: { certificates } } = await readNamedFiles(loaded);
+  const host = await thisHost(config);
+  try {
+    const found = await diagnose(host, { config, secretFiles: filesWithSecrets(loaded), certificates, online });
+    const good = found.every(({ level }) => level !== "problem");
+    await print(json ? `${JSON.stringify({ ok: good, findings: found })}\n` : found.map(lines).join(""));
+    return good ? 0 : 1;
+  } finally {
+    host.close();
+  }
+}
+
+function lines({ level, about, says, change }: Finding): string {
+  const line = `${level.padEnd(7)}  ${about.padEnd(11)}  ${says}\n`;
+  return change === undefined ? line : `${line}${" ".repeat(22)}change: ${change}\n`;
+}

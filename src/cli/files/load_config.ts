@@ -1,0 +1,113 @@
+import { dirname, resolve } from "node:path";
+import process from "node:process";
+import { type ReadConfig, readConfig, withUpstreamPasswords } from "../../config/config.ts";
+import type { FileContent } from "../../config/file/config_file.ts";
+import type { ReadPassword } from "../../config/values/hop_password.ts";
+import { variableName } from "../../config/options.ts";
+import { remarks } from "../../config/remarks.ts";
+import type { RawOptions } from "../../config/source.ts";
+import { readText } from "./text_file.ts";
+import { readPasswordFile } from "./users_file.ts";
+
+/** All that a configuration is made of, as it was written; unlike what it comes to, it can be sent to another thread. */
+export interface ConfigText {
+  readonly file?: TomlText;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly flags: RawOptions;
+  /** Passwords of upstreams, by the file each is alone in. */
+  readonly secrets: Readonly<Record<string, string>>;
+}
+
+export interface TomlText {
+  readonly path: string;
+  readonly toml: string;
+  /** What it means, where that is known already. */
+  readonly table?: FileContent["table"];
+}
+
+export interface LoadedConfig extends ReadConfig {
+  readonly file: FileContent | undefined;
+  readonly text: ConfigText;
+  /** A line for each thing in it that holds, but is hardly meant so. */
+  readonly remarks: readonly string[];
+}
+
+/** The text of a configuration, before the password files that it names are read. */
+export type SaidConfig = Omit<ConfigText, "secrets">;
+
+/** The configuration of the file that a flag or a variable names, the environment and the flags. Rejects with ConfigError. */
+export async function loadConfig(flags: RawOptions): Promise<LoadedConfig> {
+  return await loadSaid(await readSaid(flags));
+}
+
+/** The configuration of that file alone. Rejects with ConfigError. */
+export async function loadConfigFile(path: string, readPassword?: ReadPassword): Promise<LoadedConfig> {
+  return await loadSaid({ file: await readToml(path), environment: {}, flags: {} }, readPassword);
+}
+
+/** The text of the configuration that `flags` and the environment make. Rejects with ConfigError. */
+export async function readSaid(flags: RawOptions): Promise<SaidConfig> {
+  const path = flags.config ?? process.env[variableName("config")];
+  return { ...path && { file: await readToml(String(path)) }, environment: { ...process.env }, flags };
+}
+
+async function readToml(path: string): Promise<TomlText> {
+  return { path, toml: await readText(path) };
+}
+
+/** The configuration that `text` holds; nothing is read from anywhere else. Rejects with ConfigError. */
+export async function parseConfigText(text: ConfigText): Promise<LoadedConfig> {
+  return await parse(text, (path) => text.secrets[path]!);
+}
+
+/** For a thread that is given the rules themselves: of those in the file only the upstreams are left, which other options speak of. */
+export function textWithoutRules({ text, file }: Pick<LoadedConfig, "text" | "file">): ConfigText {
+  if (!file) return text;
+  const vias = new Map<string, unknown>();
+  for (const rule of file.plainRules as readonly { readonly via?: unknown }[]) {
+    if (rule.via !== undefined) vias.set(JSON.stringify(rule.via), rule.via);
+  }
+  const rules = Array.from(vias.values(), (via) => ({ action: "allow", via }));
+  const table = { ...file.table, rules } as FileContent["table"];
+  return { ...text, file: { path: text.file!.path, toml: "", table } };
+}
+
+/** What `said` comes to. Rejects with ConfigError. */
+export async function loadSaid(
+  said: SaidConfig,
+  readPassword: (path: string) => string | Promise<string> = readPasswordFile,
+): Promise<LoadedConfig> {
+  const read = await parse({ ...said, secrets: {} });
+  const secrets: Record<string, string> = {};
+  const paths = new Set<string>(), failures = new Map<string, unknown>();
+  withUpstreamPasswords(read.config, (path) => {
+    paths.add(path);
+    return "";
+  });
+  for (const path of paths) {
+    try {
+      secrets[path] = await readPassword(path);
+    } catch (error) {
+      failures.set(path, error);
+    }
+  }
+  const config = withUpstreamPasswords(read.config, (path) => {
+    if (failures.has(path)) throw failures.get(path);
+    return secrets[path]!;
+  });
+  return { ...read, config, text: { ...read.text, secrets } };
+}
+
+async function parse(text: ConfigText, readPassword?: ReadPassword): Promise<LoadedConfig> {
+  const { environment, flags } = text;
+  const file = text.file && await parseToml(text.file);
+  const read = readConfig({ file, environment, flags });
+  const config = readPassword ? withUpstreamPasswords(read.config, readPassword) : read.config;
+  return { ...read, config, file, text, remarks: remarks(config) };
+}
+
+async function parseToml({ path, toml, table }: TomlText): Promise<FileContent> {
+  const { readFile, readTable } = await import("../../config/file/config_file.ts"); // its libraries are loaded only where there is a file
+  const fromHere = (relative: string) => resolve(dirname(path), relative);
+  return table ? readTable(table, toml, path, fromHere) : readFile(toml, path, fromHere);
+}

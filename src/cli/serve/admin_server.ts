@@ -1,0 +1,44 @@
+import type { AdminSource } from "../../admin/app.ts";
+import { isLoopback } from "../../config/values/listen.ts";
+import { addressText } from "../../protocol/address.ts";
+import type { Fetch } from "../../net/http/http.ts";
+import { serveHttp } from "../../net/open.ts";
+import type { SocketAddr } from "../../net/socket.ts";
+import { log } from "../log/log.ts";
+import { listenAs } from "../service/listening.ts";
+
+/** The admin endpoint while it runs. */
+export interface Admin {
+  readonly addr: SocketAddr;
+  /** Takes no more requests, and lets those under way finish, for a moment. */
+  close(): Promise<void>;
+}
+
+/** `token` is asked for at each request: it may be another by then. Rejects with NetError. */
+export async function startAdmin(
+  addr: SocketAddr,
+  source: AdminSource,
+  { token, mode }: { token(): string | undefined; readonly mode: number },
+): Promise<Admin> {
+  const reached = { exposed: !isLoopback(addr.host), unix: addr.unix !== undefined };
+  let current: { readonly token: string | undefined; readonly app: Promise<{ readonly fetch: Fetch }> } | undefined;
+  const fetch: Fetch = async (request) => {
+    const access = { ...reached, token: token() };
+    if (!current || current.token !== access.token) {
+      // Loaded for who asks first: clients do not wait for it.
+      const app = import("../../admin/app.ts").then(({ adminApp }) => adminApp(source, access));
+      current = { token: access.token, app };
+    }
+    try {
+      return await (await current.app).fetch(request);
+    } catch (error) {
+      current = undefined; // without a descriptor it could not be loaded, which the next may find otherwise
+      throw error;
+    }
+  };
+  const otherwise = addr.host === "::" ? { host: "0.0.0.0", port: addr.port } : undefined;
+  const spec = { addr, optional: false, ...otherwise && { otherwise } };
+  const server = (await listenAs("--admin", spec, (addr) => serveHttp(addr, { fetch, mode })))!;
+  log.info(`admin on ${addressText(server.addr)}`);
+  return { addr: server.addr, close: server.close };
+}

@@ -1,0 +1,204 @@
+import { parse, type TomlTable } from "smol-toml";
+import * as v from "valibot";
+import type { Rule } from "../../gateway/rules/rule.ts";
+import { namedUpstream, type Upstream } from "../../gateway/upstreams/upstream.ts";
+import { ConfigError } from "../config_error.ts";
+import { fileSchema, type FileTables, UNKNOWN } from "./file_schema.ts";
+import { withPasswordPath } from "../values/hop_password.ts";
+import { nearest } from "../nearest.ts";
+import { fileKey, type OptionKey, optionKeys, optionOf } from "../options.ts";
+import type { Given, Source } from "../source.ts";
+import { type Path, pathText, tomlLines } from "./toml_lines.ts";
+import type { ConfiguredUser } from "../values/user.ts";
+import { withoutPassword } from "../values/values.ts";
+
+/** What a configuration file says. Loaded only where there is one, since TOML and the schema take time to load. */
+export interface FileContent extends Source {
+  readonly users: readonly ConfiguredUser[];
+  readonly upstreams: readonly Upstream[];
+  readonly rules: readonly Rule[];
+  /** Upstreams and rules as they are written, for who prints them. */
+  readonly plainUpstreams: readonly unknown[];
+  readonly plainRules: readonly unknown[];
+  /** All of it as it is written. */
+  readonly table: TomlTable;
+}
+
+/**
+ * Reads `toml`, the content of the file that people call `file`; `resolve` makes a path in it one from here. What is
+ * wrong is in `problems`; throws ConfigError where it is no TOML at all.
+ */
+export function readFile(toml: string, file: string, resolve: (path: string) => string): FileContent {
+  return readTable(parseToml(toml.replace(/^\ufeff/, ""), file), toml, file, resolve);
+}
+
+/** The same where the table that `toml` means is there already. */
+export function readTable(
+  parsed: TomlTable,
+  toml: string,
+  file: string,
+  resolve: (path: string) => string,
+): FileContent {
+  const table = withPaths(parsed, resolve);
+  let lines: ReturnType<typeof tomlLines> | undefined;
+  const lineOf = (path: Path) => (lines ??= tomlLines(toml))(path) ?? 1;
+  const place = (path: Path) => `${file} line ${lineOf(path)}`;
+  const checked = v.safeParse(fileSchema, table);
+  const found = [
+    ...(checked.issues ?? []).flatMap((issue) => flat(issue)),
+    ...namedTwice(table, "users"),
+    ...namedTwice(table, "upstreams"),
+    ...unnamed(table),
+  ];
+  const problems = found.sort((a, b) => lineOf(a.path) - lineOf(b.path))
+    .map((one) => `Cannot parse ${place(one.path)}: ${describe(one)}`);
+  const wrong = new Set((checked.issues ?? []).map((issue) => String(issue.path?.[0]?.key)));
+  const given = givenOptions(table, wrong, place, resolve);
+  const { users, rules, upstreams } = checked.success ? checked.output as FileTables : {};
+  return {
+    given,
+    problems,
+    users: (users ?? []).map(({ name, password, password_file }) => ({
+      name,
+      password,
+      passwordFile: password_file === undefined ? undefined : resolve(password_file),
+    })),
+    upstreams: (upstreams ?? []).map(({ probe, ...rest }) => ({ ...rest, probe })),
+    rules: (rules ?? []).map(ruleOf),
+    plainUpstreams: listOf(table.upstreams),
+    plainRules: listOf(table.rules),
+    table,
+  };
+}
+
+function parseToml(toml: string, file: string): TomlTable {
+  try {
+    return parse(toml, { unsafeKeyBehaviour: "throw", maxDepth: 20 }) as TomlTable;
+  } catch (error) {
+    const { line, message } = error as { line?: number; message: string };
+    const state = message.split("\n")[0]!.replace(/^Invalid TOML document: /, "");
+    throw new ConfigError(`Cannot parse ${file}${line === undefined ? "" : ` line ${line}`}: ${state}`);
+  }
+}
+
+/** The table with each path in an upstream's URL as `resolve` makes it. */
+function withPaths(table: TomlTable, resolve: (path: string) => string): TomlTable {
+  const resolved = (value: unknown): unknown => {
+    if (typeof value === "string") return withPasswordPath(value, resolve);
+    if (Array.isArray(value)) return value.map(resolved);
+    if (typeof value !== "object" || value === null || value instanceof Date) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, resolved(inner)]));
+  };
+  const withUrls = Object.entries(table).filter(([key]) => ["via", "upstreams", "rules"].includes(key));
+  return { ...table, ...Object.fromEntries(withUrls.map(([key, value]) => [key, resolved(value)])) as TomlTable };
+}
+
+/** The options among the keys, but for those that the schema has found wrong. */
+function givenOptions(
+  table: TomlTable,
+  wrong: ReadonlySet<string>,
+  place: (path: Path) => string,
+  resolve: (path: string) => string,
+): Partial<Record<OptionKey, Given>> {
+  const given: Partial<Record<OptionKey, Given>> = {};
+  for (const key of optionKeys) {
+    const name = fileKey(key);
+    const value = table[name];
+    if (value === undefined || wrong.has(name)) continue;
+    const values = Array.isArray(value) ? value : [value];
+    given[key] = {
+      texts: values.map((one) => optionOf(key).path ? resolve(String(one)) : String(one)),
+      get from() {
+        return place([name]);
+      },
+      where: (index) => {
+        const path = values.length > 1 ? [name, index] : [name];
+        return `${place(path)}: ${pathText(path)}`;
+      },
+    };
+  }
+  return given;
+}
+
+function ruleOf({ name, ...rule }: NonNullable<FileTables["rules"]>[number], i: number): Rule {
+  return { ...rule, name: name === undefined ? `rules[${i}]` : `rules[${i}] '${name}'` };
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function namesIn(tables: unknown): readonly unknown[] {
+  return listOf(tables).map((one) => (one as { name?: unknown } | null)?.name);
+}
+
+function namedTwice(table: TomlTable, key: "users" | "upstreams"): Problem[] {
+  const names = namesIn(table[key]);
+  return names.flatMap((name, i) =>
+    typeof name === "string" && names.indexOf(name) < i
+      ? [{ path: [key, i, "name"], input: name, message: "is named twice" }]
+      : []
+  );
+}
+
+/** Rules that go through an upstream which is not there. */
+function unnamed({ rules, upstreams }: TomlTable): Problem[] {
+  const names = namesIn(upstreams);
+  return listOf(rules).flatMap((rule, i) => {
+    const said = (rule as { via?: unknown } | null)?.via;
+    const via = Array.isArray(said) ? said : [said];
+    const name = via.length === 1 && typeof via[0] === "string" && namedUpstream(via as string[]);
+    if (!name || names.includes(name)) return [];
+    const near = nearest(name, names.filter((one) => typeof one === "string"));
+    const message = `'${withoutPassword(name)}' is none of the upstreams${near ? ` (did you mean ${near}?)` : ""}`;
+    return [{ path: ["rules", i, "via"], input: name, message }];
+  });
+}
+
+interface Problem {
+  readonly path: Path;
+  readonly input: unknown;
+  readonly message: string;
+}
+
+/** What is wrong and where; of a value or a list of them, with the one that is there. */
+function flat(issue: v.BaseIssue<unknown>, base: Path = []): Problem[] {
+  const path = [...base, ...(issue.path ?? []).map(({ key }) => key as string | number)];
+  const inner = issue.issues ?? [];
+  const deeper = inner.filter((one) => one.path);
+  if (deeper.length > 0) return deeper.flatMap((one) => flat(one, path));
+  const orList = inner.some(({ type }) => type === "array");
+  if (orList && !Array.isArray(issue.input)) return flat(inner[0]!, path);
+  return [{ path, input: issue.input, message: issue.message }];
+}
+
+function describe({ path, input, message }: Problem): string {
+  const where = pathText(path);
+  const key = String(path.at(-1));
+  if (message === UNKNOWN) {
+    const near = nearest(key, keysBeside(path));
+    return `${where} is not known${near ? ` (did you mean ${near}?)` : ""}`;
+  }
+  if (input === undefined) return `${where} is missing`;
+  const simple = ["string", "number", "boolean", "bigint"].includes(typeof input);
+  // What a parser says shows the value by itself, and a check of a whole table has none.
+  if (!simple || isSecret(path) || !message.startsWith("is ")) return `${where}: ${message}`;
+  return `${where}: '${withoutPassword(String(input))}' ${message}`;
+}
+
+/** Of users nothing but the name is shown. */
+function isSecret(path: Path): boolean {
+  return path[0] === "users" && path[2] !== "name";
+}
+
+/** The keys that may stand where `path` ends. */
+function keysBeside(path: Path): string[] {
+  const schema = path[0] === "rules" || path[0] === "users" || path[0] === "upstreams" ? tableOf(path[0]) : fileSchema;
+  return Object.keys((path.length === 1 ? fileSchema : schema).entries);
+}
+
+function tableOf(key: "rules" | "users" | "upstreams"): { readonly entries: v.ObjectEntries } {
+  if (key === "upstreams") return fileSchema.entries.upstreams.pipe[0].wrapped.item;
+  const [optional] = fileSchema.entries[key].pipe;
+  return optional.wrapped.item.pipe[0];
+}

@@ -1,0 +1,197 @@
+import * as v from "valibot";
+import { familyChoices } from "../../gateway/rules/rule.ts";
+import { parseNamePattern } from "../../gateway/rules/name_pattern.ts";
+import { upstreamName, upstreamPolicies } from "../../gateway/upstreams/upstream.ts";
+import { parseIp } from "../../protocol/address.ts";
+import { Command, commandName } from "../../protocol/codes.ts";
+import { MAX_HOPS } from "../../sockslib/chain/hop.ts";
+import { WrongValue } from "../config_error.ts";
+import { fileKey, flagName, type OptionKey, optionKeys, optionOf } from "../options.ts";
+import { checkCredential } from "../values/user.ts";
+import { parseHopUrl, parsePortOrRange, parsePrefixValue, parseTarget } from "../values/values.ts";
+
+/**
+ * What may stand in the file: a key for each option, [[users]], [[upstreams]] and [[rules]]. The JSON Schema for editors is made from
+ * it. Options are only asked for their types here, since their texts are read as those of the flags are.
+ */
+
+const relayTypes = ["A", "B", "C", "D"] as const;
+
+/** Chains that one upstream may have: each is probed. */
+const MAX_CHAINS = 64;
+
+const text = () => v.string("is no text");
+const oneOf = <const T extends string>(choices: readonly T[]) =>
+  v.picklist(choices, `is not one of ${choices.join(", ")}`);
+
+/** A command by its name. */
+const command = v.pipe(
+  oneOf(Object.values(Command).map(commandName)),
+  v.transform((name) => Object.values(Command).find((one) => commandName(one) === name)!),
+);
+
+function oneOrMore<T extends v.GenericSchema>(schema: T) {
+  const list = v.pipe(v.array(schema, "is no list"), v.minLength(1, "is empty; leave it out"));
+  return v.pipe(
+    v.union([schema, list], "is neither a value nor a list of them"),
+    v.transform((value) => (Array.isArray(value) ? value : [value]) as readonly v.InferOutput<T>[]),
+  );
+}
+
+/** A text or number that `parse` makes something of, or throws WrongValue. */
+function parsed<T extends v.GenericSchema<string | number>, R>(schema: T, parse: (text: string) => R) {
+  return v.pipe(
+    schema,
+    v.rawTransform(({ dataset, addIssue, NEVER }) => {
+      try {
+        return parse(String(dataset.value));
+      } catch (error) {
+        if (!(error instanceof WrongValue)) throw error;
+        addIssue({ message: error.message });
+        return NEVER;
+      }
+    }),
+  );
+}
+
+/** A table with these keys and no others. */
+function table<T extends v.ObjectEntries>(entries: T) {
+  return v.objectWithRest(entries, v.never(UNKNOWN), "is no table");
+}
+
+/** The message for a key that is not known; who shows it says more. */
+export const UNKNOWN = "is unknown";
+
+function described<T extends v.GenericSchema>(schema: T, description: string) {
+  return v.pipe(schema, v.description(description));
+}
+
+const prefixes = () => oneOrMore(parsed(text(), parsePrefixValue));
+
+const rule = v.pipe(
+  table({
+    name: described(v.optional(text()), "what the log calls it"),
+    action: described(oneOf(["allow", "deny"]), "what becomes of what fits"),
+    from: described(v.optional(prefixes()), "clients from there"),
+    users: described(v.optional(oneOrMore(text())), "clients with one of these names"),
+    commands: described(v.optional(oneOrMore(command)), "what the client wants"),
+    to: described(v.optional(prefixes()), "destinations; also what opens those that are closed by default"),
+    names: described(
+      v.optional(oneOrMore(parsed(text(), parseName))),
+      "names that were asked for: example.org, *.example.org for all below it, .example.org for both, * for every name",
+    ),
+    ports: described(
+      v.optional(oneOrMore(parsed(v.union([text(), v.number()], "is no port"), parsePortOrRange))),
+      'ports: 443 or "8000-8999"',
+    ),
+    relay: described(v.optional(oneOrMore(oneOf(relayTypes))), "IPv4 to IPv4 is A, 4 to 6 B, 6 to 4 C, 6 to 6 D"),
+    family: described(v.optional(oneOf(familyChoices)), "addresses to dial, or to dial first"),
+    via: described(
+      v.optional(
+        v.pipe(
+          oneOrMore(parsed(text(), parseVia)),
+          v.maxLength(MAX_HOPS, `has more than ${MAX_HOPS} gateways`),
+          v.check(
+            (via) => via.length === 1 || via.every((one) => one.includes("://")),
+            "wants URLs, or one name alone",
+          ),
+        ),
+      ),
+      "the gateways of one chain, nearest first, as socks5://192.0.2.1:1080; or the name of one of [[upstreams]]",
+    ),
+  }),
+  v.check(({ action, family }) => action === "allow" || family === undefined, "family goes with allow only"),
+  v.check(({ action, via }) => action === "allow" || via === undefined, "via goes with allow only"),
+);
+
+const chain = v.pipe(
+  oneOrMore(parsed(text(), parseHopUrl)),
+  v.maxLength(MAX_HOPS, `has more than ${MAX_HOPS} gateways`),
+);
+
+const upstream = table({
+  name: described(
+    v.pipe(text(), v.regex(upstreamName, "is no name for it (letters, digits, '.', '_' and '-')")),
+    "what rules call it",
+  ),
+  chains: described(
+    v.pipe(
+      v.array(chain, "is no list"),
+      v.minLength(1, "is empty"),
+      v.maxLength(MAX_CHAINS, `has more than ${MAX_CHAINS}`),
+    ),
+    "ways to go, each a URL or a list of them, nearest gateway first",
+  ),
+  policy: described(v.optional(oneOf(upstreamPolicies), "in-order"), "which of the chains that are up is taken"),
+  probe: described(
+    v.optional(parsed(text(), parseTarget)),
+    "a destination that probes connect to, as example.org:443; without one they go to the last gateway of the chain",
+  ),
+});
+
+const user = v.pipe(
+  table({
+    name: described(parsed(text(), checked("name")), "as the client says it"),
+    password: described(
+      v.optional(parsed(v.string("is no text"), checked("password"))),
+      "in clear; better password_file",
+    ),
+    password_file: described(v.optional(text()), "a file with the password alone in it"),
+  }),
+  v.check(
+    ({ password, password_file }) => (password === undefined) !== (password_file === undefined),
+    "wants either password or password_file",
+  ),
+);
+
+export const fileSchema = table({
+  ...optionEntries(),
+  users: described(v.optional(v.array(user, "is no list of tables")), "who may use it, beside users_file"),
+  upstreams: described(v.optional(v.array(upstream, "is no list of tables")), "several ways to the same places"),
+  rules: described(v.optional(v.array(rule, "is no list of tables")), "who may go where: the first that fits counts"),
+});
+
+export type FileTables = Pick<v.InferOutput<typeof fileSchema>, "users" | "rules" | "upstreams">;
+
+function optionEntries(): v.ObjectEntries {
+  const keys = optionKeys.filter((key) => !optionOf(key).notInFile);
+  return Object.fromEntries(keys.map((key) => [fileKey(key), described(v.optional(optionSchema(key)), help(key))]));
+}
+
+function optionSchema(key: OptionKey): v.GenericSchema {
+  const { accepts, choices, many } = optionOf(key);
+  const schemas = accepts.map((type) =>
+    type === "string" ? choices ? oneOf(choices) : text() : type === "number" ? v.number("is no number") : v.boolean(
+      "is neither true nor false",
+    )
+  );
+  const schema = schemas.length === 1 ? schemas[0]! : v.union(schemas, "is neither text nor a number");
+  return many ? oneOrMore(schema) : schema;
+}
+
+function help(key: OptionKey): string {
+  const { fallback } = optionOf(key);
+  const more = fallback ? ` (default ${fallback.join(", ")})` : "";
+  return `${optionOf(key).help}${more}; as ${flagName(key)}`;
+}
+
+function parseName(text: string) {
+  const pattern = parseNamePattern(text);
+  if (pattern) return pattern;
+  if (parseIp(text.replace(/^\[|\]$/g, ""))) {
+    throw new WrongValue(`'${text}' is an address; rules for addresses say 'to'`);
+  }
+  throw new WrongValue(`'${text}' is no name (write example.org, *.example.org or .example.org)`);
+}
+
+/** A URL, or the name of an upstream. */
+function parseVia(text: string): string {
+  return upstreamName.test(text) ? text : parseHopUrl(text);
+}
+
+function checked(what: "name" | "password") {
+  return (text: string) => {
+    checkCredential(what, text);
+    return text;
+  };
+}

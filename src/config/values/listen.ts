@@ -1,0 +1,102 @@
+import { addressText } from "../../protocol/address.ts";
+import { type SocketAddr, unixAddr } from "../../net/socket.ts";
+import { WrongValue } from "../config_error.ts";
+import { parseZoned } from "./zone_value.ts";
+
+/** Where to listen. */
+export interface ListenSpec {
+  readonly addr: SocketAddr;
+  /** What to try where `addr`'s family is missing on this host. */
+  readonly otherwise?: SocketAddr;
+  /** Nobody asked for it by name: where its family is missing it is left out. */
+  readonly optional: boolean;
+  /** Its clients speak TLS. */
+  readonly tls?: true;
+  /** Sockets of this name that systemd has opened, or all for *: they have their addresses, and `addr` says nothing. */
+  readonly systemd?: string;
+}
+
+const DEFAULT_PORT = 1080;
+
+/** Octets of a path: a unix socket takes 103 or more as the system is, and another name stands behind it for a moment. */
+const MAX_PATH_SIZE = 100;
+
+/** `ADDR`, which is `socks5://ADDR`, or `socks5s://ADDR` for TLS. Throws WrongValue. */
+export function parseListen(text: string): readonly ListenSpec[] {
+  const [, scheme, addr] = /^([a-z0-9+.-]+):\/\/(.*)$/i.exec(text) ?? [];
+  if (addr === undefined) return parseAddr(text);
+  switch (scheme!.toLowerCase()) {
+    case "socks5":
+      return parseAddr(addr);
+    case "socks5s":
+      return parseAddr(addr).map((spec) => ({ ...spec, tls: true }));
+    case "unix": // unix://path, which is no scheme
+      return parseAddr(text);
+  }
+  throw new WrongValue(`'${text}' is of the scheme '${scheme}:', which is neither socks5: nor socks5s:`);
+}
+
+/**
+ * ADDR in every usual form: 0.0.0.0:1080, [::]:1080, :1080, *:1080, localhost:1080, 192.0.2.1, ::1, [fe80::1%eth0]:1080,
+ * unix:/path, unix:@name, systemd, systemd:NAME. Throws WrongValue.
+ */
+function parseAddr(text: string): readonly ListenSpec[] {
+  const activated = /^systemd(?::(.+))?$/.exec(text);
+  if (activated) return [{ addr: unixAddr(""), optional: false, systemd: activated[1] ?? "*" }];
+  if (text.startsWith("unix:")) return [{ addr: parseUnix(text.slice("unix:".length)), optional: false }];
+  const match = /^(?:\[([0-9a-f:.]+(?:%[^\]\s]+)?)\]|([^:]*))(?::(\d+))?$/i.exec(text);
+  const [host, port] = match
+    ? [match[1] ?? match[2]!, match[3] === undefined ? DEFAULT_PORT : Number(match[3])]
+    : [text, DEFAULT_PORT];
+  if (port > 65_535) throw new WrongValue(`'${text}' has a port above 65535`);
+  if (match && match[1] === undefined && /^\d+$/.test(host)) {
+    throw new WrongValue(`'${text}' is no address; for port ${host} on every address write ':${host}'`);
+  }
+  if (host === "localhost") {
+    return ["127.0.0.1", "::1"].map((loopback) => ({ addr: { host: loopback, port }, optional: loopback === "::1" }));
+  }
+  if (host === "*" || (host === "" && text !== "")) {
+    return [{ addr: { host: "::", port }, otherwise: { host: "0.0.0.0", port }, optional: false }];
+  }
+  const addr = parseZoned(host, port, text);
+  if (!addr) throw new WrongValue(`'${text}' is no address (write 127.0.0.1:1080, [::1]:1080 or :1080)`);
+  return [{ addr, optional: false }];
+}
+
+function parseUnix(path: string): SocketAddr {
+  const size = new TextEncoder().encode(path).length;
+  if (size > MAX_PATH_SIZE) {
+    throw new WrongValue(`'unix:${path}' has ${size} octets of path, more than ${MAX_PATH_SIZE}`);
+  }
+  if (!/^(\/.*[^/]|@.+)$/.test(path) || path.includes("\0")) {
+    throw new WrongValue(`'unix:${path}' is no path (write unix:/run/gate46/socks.sock or unix:@name)`);
+  }
+  return unixAddr(path);
+}
+
+/** The admin endpoint's address; a port alone is one of loopback, and `off` is none. Throws WrongValue. */
+export function parseAdmin(text: string): SocketAddr | undefined {
+  if (text === "off") return undefined;
+  const { addr, systemd } = parseAddr(/^\d+$/.test(text) ? `127.0.0.1:${text}` : text)[0]!;
+  if (systemd !== undefined) throw new WrongValue(`'${text}' cannot be: no HTTP server here takes sockets of systemd`);
+  if (addr.zone !== undefined) throw new WrongValue(`'${text}' cannot be: no HTTP server here takes a zone`);
+  return addr;
+}
+
+export function isLoopback(host: string): boolean {
+  return host === "::1" || host.startsWith("127.");
+}
+
+/** [::] takes IPv4 too, so 0.0.0.0 on the same port beside it would only be in its way. */
+export function covered(specs: readonly ListenSpec[]): readonly ListenSpec[] {
+  const dual = new Set(specs.filter(({ addr }) => addr.host === "::" && addr.port !== 0).map(({ addr }) => addr.port));
+  return specs.filter(({ addr }) => addr.host !== "0.0.0.0" || !dual.has(addr.port));
+}
+
+/** An address whose clients are to speak TLS and not to, if there is one; `[::]` is every address. */
+export function contradictory(specs: readonly ListenSpec[]): SocketAddr | undefined {
+  const clashes = (a: ListenSpec, b: ListenSpec) =>
+    a.addr.port === b.addr.port && (a.addr.port !== 0 || a.addr.unix) && a.tls !== b.tls &&
+    (addressText(a.addr) === addressText(b.addr) || (a.addr.host === "::" && b.addr.host === "0.0.0.0"));
+  return specs.find((spec) => specs.some((other) => clashes(spec, other)))?.addr;
+}

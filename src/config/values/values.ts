@@ -1,0 +1,134 @@
+import { type Address, ipAddress, nameAddress } from "../../protocol/address.ts";
+import { ProtocolError } from "../../protocol/protocol_error.ts";
+import { parsePrefix, type Prefix, prefixAround } from "../../protocol/ip/prefix.ts";
+import type { PortRange, ProxySource } from "../../gateway/settings.ts";
+import { parseHop } from "../../sockslib/chain/hop.ts";
+import { WrongValue } from "../config_error.ts";
+import { withPassword } from "./hop_password.ts";
+
+/** Values as a person writes them. All throw WrongValue. */
+
+const units = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1 } as const;
+
+/** `10`, `10s`, `500ms`, `5m` or `1h`, in ms. */
+export function parseTime(text: string, leastMs = 1): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);
+  const ms = match && Number(match[1]) * units[(match[2] ?? "s") as keyof typeof units];
+  if (ms === null || ms > 2 ** 31 - 1) throw new WrongValue(`'${text}' is no time (write 10s, 500ms, 5m or 1h)`);
+  if (ms < leastMs) throw new WrongValue(`'${text}' is too short`);
+  return ms;
+}
+
+/** `1000`, `500k`, `10M` or `1G`: octets, by thousands. */
+export function parseSize(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)([kMG]?)$/.exec(text);
+  const size = match && Number(match[1]) * { "": 1, k: 1e3, M: 1e6, G: 1e9 }[match[2] as "" | "k" | "M" | "G"];
+  if (!size || size < 1 || size > 2e9) throw new WrongValue(`'${text}' is no size (write 500k, 10M or 1G)`);
+  return size;
+}
+
+export function timeText(ms: number): string {
+  if (ms === 0) return "0s";
+  const [unit, size] = Object.entries(units).find(([, size]) => ms % size === 0)!;
+  return `${ms / size}${unit}`;
+}
+
+export function parseCount(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new WrongValue(`'${text}' is no number above 0`);
+  return Number(text);
+}
+
+export function parseChoice<T extends string>(text: string, choices: readonly T[]): T {
+  const found = choices.find((one) => one === text);
+  if (!found) throw new WrongValue(`'${text}' is not one of ${choices.join(", ")}`);
+  return found;
+}
+
+export function parsePrefixValue(text: string): Prefix {
+  const found = parsePrefix(text);
+  if (!found) {
+    const around = prefixAround(text);
+    const more = around ? `: it has bits behind its length (did you mean ${around}?)` : "";
+    throw new WrongValue(`'${text}' is not a prefix${more}`);
+  }
+  return found;
+}
+
+export function parseProxySource(text: string): ProxySource {
+  return text === "unix" ? text : parsePrefixValue(text);
+}
+
+/** As Linux has it (IFNAMSIZ, dev_valid_name()). */
+export function parseInterface(text: string): string {
+  if (!/^[^\s/:]{1,15}$/.test(text) || text === "." || text === "..") {
+    throw new WrongValue(`'${text}' is no name of an interface (write eth0)`);
+  }
+  return text;
+}
+
+/** `0660`: who may read and write a file. */
+export function parseMode(text: string): number {
+  if (!/^0?[0-7]{3}$/.test(text)) throw new WrongValue(`'${text}' is no mode (write 0600 or 0660)`);
+  return Number.parseInt(text, 8);
+}
+
+/** Canonical text of an IP address. */
+export function parseHost(text: string): string {
+  const address = ipAddress(text, 0);
+  if (!address) throw new WrongValue(`'${text}' is no address`);
+  return address.host;
+}
+
+export function parsePorts(text: string): PortRange {
+  const match = /^(\d+)-(\d+)$/.exec(text);
+  const range = match && { first: Number(match[1]), last: Number(match[2]) };
+  if (!range || range.first < 1 || range.last > 65_535 || range.first > range.last) {
+    throw new WrongValue(`'${text}' is no range (write 40000-40999)`);
+  }
+  return range;
+}
+
+/** `443` or `8000-8999`. */
+export function parsePortOrRange(text: string): PortRange {
+  const match = /^(\d+)(?:-(\d+))?$/.exec(text);
+  const range = match && { first: Number(match[1]), last: Number(match[2] ?? match[1]) };
+  if (!range || range.last > 65_535 || range.first > range.last) {
+    throw new WrongValue(`'${text}' is no port (write 443 or 8000-8999)`);
+  }
+  return range;
+}
+
+/** The URL of an upstream gateway, as it is. */
+export function parseHopUrl(text: string): string {
+  try {
+    parseHop(withPassword(text, () => "that of the file"));
+  } catch (error) {
+    if (!(error instanceof SyntaxError || error instanceof WrongValue)) throw error;
+    throw new WrongValue(`'${withoutPassword(text)}' ${error.message}`);
+  }
+  if (text.includes(`:${HIDDEN}@`)) throw new WrongValue(`'${text}' has a password that was hidden`);
+  return text;
+}
+
+/** HOST:PORT, IPv6 in brackets: without, its last group may be the port or not. */
+export function parseTarget(text: string, leastPort = 1): Address {
+  const match = /^(\[[^[\]]+\]|[^:]+):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[2]);
+  let state = "";
+  try {
+    if (match && port >= leastPort && port <= 65_535) return nameAddress(match[1]!, port);
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    state = `: ${error.message}`;
+  }
+  throw new WrongValue(`'${text}' is no destination${state} (write example.org:443 or [2001:db8::1]:443)`);
+}
+
+/** What stands where a password is hidden. */
+const HIDDEN = "***";
+
+/** What stands for `text` where it may be a URL with a password in it. */
+export function withoutPassword(text: string): string {
+  return text.replace(/(\/\/[^/@:]*|^(?!\w+:\/\/)[^/@:]*):.*@/, `$1:${HIDDEN}@`)
+    .replace(/\/\/[^/@:]+@(?!.*\?password-file=.)/, `//${HIDDEN}@`); // a password without a name, as likely as the reverse
+}

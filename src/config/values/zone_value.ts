@@ -1,0 +1,15 @@
+import type { SocketAddr } from "../../net/socket.ts";
+import { isLinkLocal, zonedAddress } from "../../protocol/ip/zone.ts";
+import { WrongValue } from "../config_error.ts";
+
+/** The address of an IP literal that may have a zone; undefined where it is none. `whole` is what a person wrote. Throws WrongValue. */
+export function parseZoned(text: string, port: number, whole: string): SocketAddr | undefined {
+  const address = zonedAddress(text, port);
+  if (!address) return undefined;
+  const { host, zone } = address;
+  if (zone !== undefined) return { host, port, zone };
+  if (isLinkLocal(host)) {
+    throw new WrongValue(`'${whole}' is link-local: say on which interface (write [${host}%eth0])`);
+  }
+  return { host, port };
+}

@@ -1,0 +1,48 @@
+import type { Clock } from "../../net/clock.ts";
+import { Cut } from "../../net/cut.ts";
+
+/** What has said nothing for so long may have died without a word (ms). */
+const AGAIN_MS = 1_000;
+
+/**
+ * What `first` answers, over a connection that was kept; or `second`, over another, once the first has failed, or is silent
+ * after a second. Whichever answers first counts, and the other is called off.
+ */
+export function askTwice<T>(
+  clock: Clock,
+  cut: Cut,
+  first: (cut: Cut) => Promise<T>,
+  isSilent: () => boolean,
+  second: (cut: Cut) => Promise<T>,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const over = new Cut();
+    const release = cut.on(() => over.make());
+    let running = 1, isLast = false;
+    const finish = () => {
+      cancel();
+      release();
+      over.make();
+    };
+    const won = (answer: T) => {
+      finish();
+      resolve(answer);
+    };
+    const lost = (error: unknown) => {
+      running--;
+      if (!isLast && !cut.made) return again();
+      if (running > 0) return;
+      finish();
+      reject(error);
+    };
+    const again = () => {
+      isLast = true;
+      running++;
+      second(over).then(won, lost);
+    };
+    const cancel = clock.after(AGAIN_MS, () => {
+      if (!isLast && isSilent()) again();
+    });
+    first(over).then(won, lost);
+  });
+}

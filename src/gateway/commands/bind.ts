@@ -1,0 +1,110 @@
+import { type Address, ipAddress, isUnspecified } from "../../protocol/address.ts";
+import { AddressType } from "../../protocol/codes.ts";
+import type { SessionEnd } from "../../events.ts";
+import { NetError } from "../../net/error.ts";
+import type { Listener, Socket, SocketAddr } from "../../net/socket.ts";
+import { announced, clientSide } from "./announce.ts";
+import type { Conversation } from "./conversation.ts";
+import { judgedAddresses } from "../dial/dial.ts";
+import { Onward } from "../rules/onward.ts";
+import { bindWanted } from "./ports.ts";
+import { relayWith } from "./session_relay.ts";
+import { bindThrough } from "./through.ts";
+
+/**
+ * BIND (RFC 1928 s4; the reverse-channel rendezvous of RFC 3089): listens on the side the peer is on, tells the client
+ * where, lets one peer in, tells the client who, and relays. DST.PORT is taken for the port to listen on, where it can be had:
+ * clients of dante ask for it so, and fail where they get another.
+ */
+export async function bind(conversation: Conversation, destination: Address): Promise<SessionEnd> {
+  let peers: readonly Address[] | undefined;
+  try {
+    peers = await conversation.attended(() => expectedPeers(conversation, destination));
+  } catch (error) {
+    if (error instanceof Onward) return await bindThrough(conversation, error);
+    throw error;
+  }
+  const { net, settings, client, wire, clock, cut } = conversation;
+  const here = await listeningHost(conversation, destination, peers);
+  const listen = (port: number) => net.listen({ ...here, port });
+  const listener = await bindWanted(destination.port, settings.ports, listen);
+  const close = () => listener.close();
+  const release = cut.on(close);
+  let late = false;
+  const cancel = clock.after(settings.bindMs, () => {
+    late = true;
+    close();
+  });
+  try {
+    await conversation.succeed(announced(settings, reachable(conversation, listener.addr)));
+    client.keepAlive();
+    const peer = await conversation.attended(() => acceptPeer(conversation, listener, destination, peers), true);
+    cancel();
+    close();
+    if (peer) {
+      const bound = ipAddress(peer.remoteAddr.host, peer.remoteAddr.port)!;
+      return await relayWith(conversation, peer, client, bound, wire.rest());
+    }
+    if (late) throw new NetError("timed-out", `Cannot accept the peer: none came within ${settings.bindMs} ms`);
+    throw new NetError("aborted", "Cannot accept the peer: given up");
+  } finally {
+    cancel();
+    release();
+    close();
+  }
+}
+
+/** Undefined where any may come. Rejects as judgedAddresses() does. */
+async function expectedPeers(
+  conversation: Conversation,
+  destination: Address,
+): Promise<readonly Address[] | undefined> {
+  if (!isUnspecified(destination.host)) return await judgedAddresses(conversation, destination, conversation.cut);
+  const verdict = conversation.judge.anywhere();
+  if (verdict?.via) throw new Onward(verdict, destination);
+  return undefined;
+}
+
+/** The gateway's address on the peer's side: towards the first peer that has one; for any peer, the one the client sees. */
+async function listeningHost(
+  conversation: Conversation,
+  destination: Address,
+  peers: readonly Address[] | undefined,
+): Promise<Pick<SocketAddr, "host" | "zone">> {
+  const { net } = conversation;
+  for (const peer of peers ?? []) {
+    const host = await net.localAddrFor(peer.host);
+    if (host !== undefined) return { host };
+  }
+  if (peers) throw new NetError("network-unreachable", `Cannot listen for ${destination.host}: no way there`);
+  const here = await clientSide(conversation);
+  return here.host.includes(":") === destination.host.includes(":") ? here : { host: destination.host };
+}
+
+/** Where a listener on the unspecified address can be reached: at an address of this machine. */
+function reachable({ net }: Conversation, { host, port }: SocketAddr): SocketAddr {
+  if (!isUnspecified(host)) return { host, port };
+  const six = host.includes(":");
+  const own = net.localAddrs().find((addr) => addr.includes(":") === six && addr !== "127.0.0.1" && addr !== "::1");
+  return { host: own ?? host, port };
+}
+
+/**
+ * The first connection from a peer that was asked for and, with the port it really has, may be; others are reset. Null
+ * once the listener is closed.
+ */
+async function acceptPeer(
+  { judge }: Conversation,
+  listener: Listener,
+  destination: Address,
+  peers: readonly Address[] | undefined,
+): Promise<Socket | null> {
+  const name = destination.type === AddressType.DomainName ? destination.host : undefined;
+  for (let peer = await listener.accept(); peer; peer = await listener.accept()) {
+    const { host, port } = peer.remoteAddr;
+    const expected = !peers || peers.some((address) => address.host === host);
+    if (expected && judge.address(ipAddress(host, port)!, name).allowed) return peer;
+    peer.reset();
+  }
+  return null;
+}

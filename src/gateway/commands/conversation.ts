@@ -1,0 +1,33 @@
+import type { Address } from "../../protocol/address.ts";
+import type { SessionEnd, SessionRecord } from "../../events.ts";
+import type { Cut } from "../../net/cut.ts";
+import type { AcceptedSocket } from "../../net/socket.ts";
+import type { Dialler } from "../dial/dial.ts";
+import type { Bandwidth } from "../limits/bandwidth.ts";
+import type { GatewaySettings } from "../settings.ts";
+import type { Upstreams } from "../upstreams/upstreams.ts";
+import type { Wire } from "../entrance/wire.ts";
+
+/** What a command has to work with once its request has been read. */
+export interface Conversation extends Dialler {
+  readonly settings: GatewaySettings;
+  /** What rules with `via` go through. */
+  readonly upstreams?: Upstreams;
+  readonly record: SessionRecord;
+  readonly client: AcceptedSocket;
+  readonly wire: Wire;
+  /** Made when the session is cut from outside: whatever the command holds open is to be closed then. */
+  readonly cut: Cut;
+  /** Undefined where nothing bounds it. */
+  readonly bandwidth: Bandwidth | undefined;
+  /**
+   * What `wait` comes to, which the cut has to end: it is made when the client leaves meanwhile. Who finishes, with something to
+   * relay behind the request, may wait for what comes back, unless it `staysOpen`.
+   */
+  attended<T>(wait: () => Promise<T>, staysOpen?: boolean): Promise<T>;
+  /** Sends the reply 00, "succeeded". */
+  succeed(bound: Address): Promise<void>;
+}
+
+/** Serves one command; what it throws becomes the reply (reply.ts) unless one has been sent. */
+export type Serve = (conversation: Conversation, destination: Address) => Promise<SessionEnd>;

@@ -1,0 +1,35 @@
+import { NetError } from "../../net/error.ts";
+import type { PortRange } from "../settings.ts";
+
+/** Below it are the ports of the machine's own services (RFC 6335 s6), which a client is not given. */
+const FIRST_USER_PORT = 1_024;
+
+/** Binds to `wanted`, where it is free and a client may have it, else as bindInRange() does. Rejects with NetError. */
+export async function bindWanted<T>(
+  wanted: number,
+  range: PortRange | undefined,
+  bind: (port: number) => Promise<T>,
+): Promise<T> {
+  const allowed = wanted >= FIRST_USER_PORT && (!range || (wanted >= range.first && wanted <= range.last));
+  try {
+    if (allowed) return await bind(wanted);
+  } catch (error) {
+    if (!(error instanceof NetError)) throw error;
+  }
+  return await bindInRange(range, bind);
+}
+
+/** Binds to a free port of `range`, or to any. The start is random, so that the next port is not foreseen. Rejects with NetError. */
+export async function bindInRange<T>(range: PortRange | undefined, bind: (port: number) => Promise<T>): Promise<T> {
+  if (!range) return await bind(0);
+  const count = range.last - range.first + 1;
+  const start = crypto.getRandomValues(new Uint32Array(1))[0]! % count;
+  for (let i = 0; i < count; i++) {
+    try {
+      return await bind(range.first + (start + i) % count);
+    } catch (error) {
+      if (!(error instanceof NetError) || error.kind !== "address-in-use") throw error;
+    }
+  }
+  throw new NetError("address-in-use", `Cannot bind a port: ${range.first}-${range.last} are all taken`);
+}

@@ -1,0 +1,77 @@
+import { type Address, addressText } from "../../protocol/address.ts";
+import { AddressType, Command, Reply } from "../../protocol/codes.ts";
+import { ProtocolError } from "../../protocol/protocol_error.ts";
+import type { SessionEnd } from "../../events.ts";
+import type { Cut } from "../../net/cut.ts";
+import { NetError } from "../../net/error.ts";
+import { preferredType } from "../dial/candidates.ts";
+import type { Conversation } from "./conversation.ts";
+import { judgedAddresses, withDeadline } from "../dial/dial.ts";
+import { Onward } from "../rules/onward.ts";
+import { refusal } from "../rules/ruleset.ts";
+import { resolveThrough } from "./through.ts";
+
+/**
+ * RESOLVE (Tor's socks-extensions, section 2): BND of the reply is an address of the name, of the family that is preferred,
+ * else IPv4 where it has one. 04 says that there is no such name, 01 that nobody could tell.
+ */
+export async function resolve(conversation: Conversation, destination: Address): Promise<SessionEnd> {
+  const { judge } = conversation;
+  const name = destination.type === AddressType.DomainName ? destination.host : undefined;
+  const address = await asked(conversation, Command.Resolve, destination, async (cut) => {
+    const addresses = await judgedAddresses(conversation, destination, cut);
+    const [first] = addresses as [Address];
+    const wanted = preferredType(judge.address(first, name).family) ?? AddressType.IPv4;
+    return addresses.find(({ type }) => type === wanted) ?? first;
+  });
+  if (address.type === AddressType.DomainName) throw noAnswer(destination, "the upstream told a name");
+  const verdict = judge.address(address, name);
+  if (!verdict.allowed) throw refusal(verdict);
+  await conversation.succeed(address);
+  return "end";
+}
+
+/** RESOLVE_PTR: BND of the reply is the name of an address. */
+export async function resolvePtr(conversation: Conversation, destination: Address): Promise<SessionEnd> {
+  const { judge, resolver, asker } = conversation;
+  const { type, host, port } = destination;
+  if (type === AddressType.DomainName) {
+    throw new ProtocolError("Cannot serve command resolve-ptr: a name, not an address", Reply.AddressTypeNotSupported);
+  }
+  const verdict = judge.address(destination);
+  if (!verdict.allowed) throw refusal(verdict);
+  const name = await asked(conversation, Command.ResolvePtr, destination, async (cut) => {
+    if (verdict.via) throw new Onward(verdict, destination);
+    return { type: AddressType.DomainName, host: await resolver.reverse(host, cut, asker), port };
+  });
+  if (name.type !== AddressType.DomainName) throw noAnswer(destination, "the upstream told no name");
+  const told = judge.name(name.host, port);
+  if (told?.allowed === false) throw refusal(told);
+  await conversation.succeed(name);
+  return "end";
+}
+
+/**
+ * What `ask` comes to under the deadline of a dial, or what an upstream tells, where the ruleset sends it there. A name
+ * server that fails is no host that cannot be reached, but a general failure.
+ */
+async function asked(
+  conversation: Conversation,
+  command: Command,
+  destination: Address,
+  ask: (cut: Cut) => Promise<Address>,
+): Promise<Address> {
+  const { clock, settings, cut } = conversation;
+  try {
+    const what = `resolve ${addressText(destination)}`;
+    return await conversation.attended(() => withDeadline(clock, settings.dialMs, cut, what, ask));
+  } catch (error) {
+    if (error instanceof Onward) return await resolveThrough(conversation, error, command);
+    const failed = error instanceof NetError && (error.kind === "name-lookup-failed" || error.kind === "timed-out");
+    throw failed ? new NetError("other", error.message, { cause: error }) : error;
+  }
+}
+
+function noAnswer(destination: Address, state: string): NetError {
+  return new NetError("other", `Cannot resolve ${addressText(destination)}: ${state}`);
+}

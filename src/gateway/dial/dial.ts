@@ -1,0 +1,156 @@
+import { type Address, addressText } from "../../protocol/address.ts";
+import { AddressType } from "../../protocol/codes.ts";
+import type { Clock } from "../../net/clock.ts";
+import { Cut } from "../../net/cut.ts";
+import { NetError } from "../../net/error.ts";
+import type { Socket } from "../../net/socket.ts";
+import type { Resolver } from "../../dns/resolver.ts";
+import type { Asker } from "../../turns/fair_queue.ts";
+import { type Candidate, candidates, preferredType } from "./candidates.ts";
+import { type Nat64, waysTo } from "./nat64_discovery.ts";
+import { Onward } from "../rules/onward.ts";
+import { connectTo, race, type Racing } from "./dial_race.ts";
+import type { Verdict } from "../rules/rule.ts";
+import { type Judge, refusal } from "../rules/ruleset.ts";
+
+/** How long the family that leads is waited for when the other is known (RFC 8305 s3, "Resolution Delay"). */
+const RESOLUTION_DELAY_MS = 50;
+
+export interface Dialler extends Racing {
+  readonly resolver: Resolver;
+  readonly judge: Judge;
+  /** On whose account names are asked for. */
+  readonly asker: Asker;
+  /** Undefined where addresses are dialled as they are. */
+  readonly nat64?: Nat64 | undefined;
+}
+
+/** Judged addresses, in the order to try them. */
+export interface Judged {
+  readonly addresses: readonly Address[];
+  /** Those that are still being asked for. */
+  readonly more?: Promise<readonly Address[]>;
+}
+
+/**
+ * The addresses of `destination` that the ruleset lets pass, in the order to try them. Rejects with NetError, with
+ * Refusal where none may pass, or with Onward where it goes through an upstream.
+ */
+export async function judgedAddresses(
+  { resolver, judge, asker }: Pick<Dialler, "resolver" | "judge" | "asker">,
+  destination: Address,
+  cut?: Cut,
+): Promise<readonly Address[]> {
+  refuseEarly(judge, destination);
+  return passing(
+    judge,
+    destination,
+    isNamed(destination) ? await resolver.resolve(destination.host, cut, asker) : [destination.host],
+  );
+}
+
+/** The same as soon as there is something to begin with: the family that leads, or any after a short delay. */
+export async function judgedSoon(dialler: Dialler, destination: Address, cut: Cut): Promise<Judged> {
+  const { resolver, judge, asker, clock, nat64 } = dialler;
+  refuseEarly(judge, destination);
+  if (destination.type !== AddressType.IPv4) await nat64?.askedOnce();
+  if (!isNamed(destination)) return { addresses: passing(judge, destination, [destination.host]) };
+  const { hosts, all } = await resolver.first(destination.host, cut, asker);
+  if (!all) return { addresses: passing(judge, destination, hosts) };
+  const [{ address, verdict }] = candidates(judge, destination, hosts) as [Candidate];
+  const useful = verdict.allowed && address.type === leading(dialler, verdict);
+  const waitMs = useful ? 0 : verdict.allowed ? RESOLUTION_DELAY_MS : Infinity;
+  const known = await within(clock, all, waitMs, cut) ?? hosts;
+  const addresses = passing(judge, destination, known);
+  if (known !== hosts) return { addresses };
+  const more = all.then((every) => {
+    const late = every.filter((host) => !hosts.includes(host));
+    return allowed(candidates(judge, destination, late));
+  });
+  return { addresses, more };
+}
+
+/** Connects to the first of `destination`'s addresses that answers, all within `deadlineMs`. Rejects as judgedAddresses() does. */
+export async function dial(
+  dialler: Dialler,
+  destination: Address,
+  deadlineMs: number,
+  cut: Cut,
+): Promise<Socket> {
+  return await withDeadline(dialler.clock, deadlineMs, cut, `connect to ${addressText(destination)}`, async (over) => {
+    const judged = await judgedSoon(dialler, destination, over);
+    const addresses = await waysTo(dialler.nat64, judged.addresses);
+    const more = judged.more?.then((late) => waysTo(dialler.nat64, late));
+    return addresses.length === 1 && !more
+      ? await connectTo(dialler, addresses[0]!, over)
+      : await race(dialler, addresses, more, over);
+  });
+}
+
+/** What `work` comes to, called off after `deadlineMs` or with `cut`: then it rejects with NetError "timed-out". */
+export async function withDeadline<T>(
+  clock: Clock,
+  deadlineMs: number,
+  cut: Cut,
+  what: string,
+  work: (over: Cut) => Promise<T>,
+): Promise<T> {
+  const over = new Cut();
+  let late = false;
+  const cancel = clock.after(deadlineMs, () => {
+    late = true;
+    over.make();
+  });
+  const release = cut.on(() => over.make());
+  try {
+    return await work(over);
+  } catch (error) {
+    if (late) throw new NetError("timed-out", `Cannot ${what}: no answer within ${deadlineMs} ms`);
+    throw error;
+  } finally {
+    cancel();
+    release();
+  }
+}
+
+function isNamed({ type }: Address): boolean {
+  return type === AddressType.DomainName;
+}
+
+/** What is certain before the name is resolved. Throws Refusal, or Onward. */
+function refuseEarly(judge: Judge, destination: Address): void {
+  const early = isNamed(destination) ? judge.name(destination.host, destination.port) : undefined;
+  if (early) throw early.allowed ? new Onward(early, destination) : refusal(early);
+}
+
+/** Those of `hosts` that may be dialled; at least one. Throws Refusal, or Onward. */
+function passing(judge: Judge, destination: Address, hosts: readonly string[]): readonly Address[] {
+  const all = candidates(judge, destination, hosts);
+  const [first] = all;
+  if (first?.verdict.allowed === false) throw refusal(first.verdict);
+  if (first?.verdict.via) throw new Onward(first.verdict, first.address);
+  return allowed(all);
+}
+
+/** Those to dial from here. */
+function allowed(all: readonly Candidate[]): readonly Address[] {
+  return all.filter(({ verdict }) => verdict.allowed && !verdict.via).map(({ address }) => address);
+}
+
+/** The family that leads: what the rule prefers, else IPv6 (RFC 8305 s3), unless it failed lately. */
+function leading({ paths }: Dialler, { family }: Verdict): AddressType {
+  return preferredType(family) ?? (paths.isDown(AddressType.IPv6) ? AddressType.IPv4 : AddressType.IPv6);
+}
+
+/** What `promise` comes to, where it does within `ms` and before the cut. */
+function within<T>(clock: Clock, promise: Promise<T>, ms: number, cut: Cut): Promise<T | undefined> {
+  if (ms === 0) return Promise.resolve(undefined);
+  return new Promise((resolve) => {
+    const cancel = ms < Infinity ? clock.after(ms, () => resolve(undefined)) : () => {};
+    const release = cut.on(() => resolve(undefined));
+    void promise.then(resolve).finally(() => {
+      cancel();
+      release();
+    });
+  });
+}

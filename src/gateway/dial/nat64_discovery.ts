@@ -1,0 +1,115 @@
+import { type Address, octetsAddress, parseIp } from "../../protocol/address.ts";
+import { discoverPrefix, embedIpv4, extractIpv4, WELL_KNOWN_NAME, WELL_KNOWN_PREFIX } from "../../protocol/ip/nat64.ts";
+import type { Prefix } from "../../protocol/ip/prefix.ts";
+import type { Clock } from "../../net/clock.ts";
+import { Cut } from "../../net/cut.ts";
+import { NetError } from "../../net/error.ts";
+import type { Net } from "../../net/socket.ts";
+import type { Resolver } from "../../dns/resolver.ts";
+
+/** A prefix that was found is asked for again after so long, and one that was not. */
+const FOUND_MS = 600_000, NOT_FOUND_MS = 30_000;
+
+/** Dials wait so long for it at most. */
+const ASK_MS = 5_000;
+
+export interface Nat64Options {
+  readonly net: Pick<Net, "localAddrFor">;
+  readonly clock: Clock;
+  readonly resolver: Resolver;
+  /** `auto` asks the network (RFC 7050). */
+  readonly prefix: Prefix | "auto";
+}
+
+/**
+ * Between the families (RFC 6052, RFC 7050): IPv4 goes through the NAT64 of this network where it has no way of its own,
+ * as a CLAT does it; and IPv6 that means IPv4 goes by IPv4 where there is a way, in the place of a NAT64.
+ */
+export class Nat64 {
+  readonly #options: Nat64Options;
+  /** The first is the way; what lies behind any is judged as what it means. */
+  #prefixes: readonly Prefix[] = [];
+  #askAt = -Infinity;
+  #asking: Promise<void> | undefined;
+
+  constructor(options: Nat64Options) {
+    this.#options = options;
+    if (options.prefix !== "auto") this.#prefixes = [options.prefix];
+  }
+
+  /** Undefined where none is known. */
+  get prefix(): Prefix | undefined {
+    return this.#prefixes[0];
+  }
+
+  /** The IPv4 octets that `ipv6` means, for whoever judges it. */
+  meant(ipv6: Uint8Array): Uint8Array | undefined {
+    void this.discover(); // what the network says may have changed; what it said holds until then
+    for (const prefix of this.#prefixes) {
+      const ipv4 = extractIpv4(prefix, ipv6);
+      if (ipv4) return ipv4;
+    }
+    return extractIpv4(WELL_KNOWN_PREFIX, ipv6);
+  }
+
+  /** Asks the network for its prefixes, unless it has been told or asked lately. Never rejects. */
+  async discover(): Promise<void> {
+    const { clock, prefix } = this.#options;
+    if (prefix === "auto" && clock.now() >= this.#askAt) await (this.#asking ??= this.#ask());
+  }
+
+  /** Waits where the network has not answered yet, for nobody can say what an IPv6 address means before. Never rejects. */
+  askedOnce(): Promise<void> | undefined {
+    return this.#options.prefix === "auto" && this.#askAt === -Infinity ? this.discover() : undefined;
+  }
+
+  /** Where to connect to, or to send to, for a judged IP address: itself, unless the other family is the way there. */
+  async way(address: Address): Promise<Address> {
+    const octets = parseIp(address.host)!;
+    const ipv4 = octets.length === 4 ? octets : this.meant(octets);
+    if (!ipv4) return address;
+    const direct = octetsAddress(ipv4, address.port);
+    if (await this.#reaches(direct)) return direct;
+    await this.discover();
+    if (!this.prefix) return address;
+    const embedded = octetsAddress(embedIpv4(this.prefix, ipv4), address.port);
+    return await this.#reaches(embedded) ? embedded : address;
+  }
+
+  async #reaches({ host }: Address): Promise<boolean> {
+    return await this.#options.net.localAddrFor(host) !== undefined;
+  }
+
+  /** A failure leaves what was known, so that nobody passes a rule by a prefix while name servers are away. */
+  async #ask(): Promise<void> {
+    const { clock, resolver } = this.#options;
+    const late = new Cut();
+    const cancel = clock.after(ASK_MS, () => late.make());
+    try {
+      this.#prefixes = prefixesOf(await resolver.resolve(WELL_KNOWN_NAME, late));
+    } catch (error) {
+      if (error instanceof NetError && error.kind === "no-such-name") this.#prefixes = [];
+    } finally {
+      cancel();
+    }
+    this.#askAt = clock.now() + (this.prefix ? FOUND_MS : NOT_FOUND_MS);
+    this.#asking = undefined;
+  }
+}
+
+/** Each once; a network may have several (RFC 7050 s3). */
+function prefixesOf(hosts: readonly string[]): readonly Prefix[] {
+  const found = new Map<string, Prefix>();
+  for (const host of hosts) {
+    const prefix = host.includes(":") ? discoverPrefix(parseIp(host)!) : undefined;
+    if (prefix) found.set(String(prefix), prefix);
+  }
+  return [...found.values()];
+}
+
+/** The ways to `addresses`, each once. */
+export async function waysTo(nat64: Nat64 | undefined, addresses: readonly Address[]): Promise<readonly Address[]> {
+  if (!nat64) return addresses;
+  const ways = await Promise.all(addresses.map((address) => nat64.way(address)));
+  return ways.filter(({ host }, i) => ways.findIndex((other) => other.host === host) === i);
+}

@@ -1,0 +1,105 @@
+import { parseIp } from "../../protocol/address.ts";
+import { decodeProxyHeader } from "../../protocol/proxy_header.ts";
+import type { Emit, TurnedAway } from "../../events.ts";
+import type { Clock } from "../../net/clock.ts";
+import type { AcceptedSocket, Socket, SocketAddr } from "../../net/socket.ts";
+import type { Arrival } from "./arrival.ts";
+import type { Limits } from "../limits/limits.ts";
+import type { GatewaySettings, ProxySource } from "../settings.ts";
+import { Wire } from "./wire.ts";
+
+/** A PROXY header has to be there within so long: time for one retransmission, as its specification wants. */
+const HEADER_MS = 3_000;
+
+interface AdmissionContext {
+  readonly settings: GatewaySettings;
+  readonly limits: Limits;
+  readonly clock: Clock;
+  readonly emit: Emit;
+}
+
+/** Between an accepted connection and its session: who the client is, and whether it may come in. */
+export class Admission {
+  readonly #context: () => AdmissionContext;
+  readonly #enter: (arrival: Arrival) => void;
+  /** Connections of proxies that have not said whose they are. */
+  readonly #waiting = new Set<Socket>();
+
+  /** `context` is asked for what holds now; `enter` takes whoever may come in, by the same. */
+  constructor(context: () => AdmissionContext, enter: (arrival: Arrival) => void) {
+    this.#context = context;
+    this.#enter = enter;
+  }
+
+  /** Takes a connection that was just accepted, or closes it; `tls`: at a listener whose clients speak that. */
+  take(socket: AcceptedSocket, tls: boolean): void {
+    const { proxies } = this.#context().settings;
+    if (proxies.length > 0 && isOneOf(proxies, socket.remoteAddr)) void this.#takeFromProxy(socket, tls);
+    else this.#admit({ socket, client: socket.remoteAddr, tls, early: undefined });
+  }
+
+  /** Closes what is still on its way in. */
+  close(): void {
+    for (const socket of this.#waiting) socket.close();
+    this.#waiting.clear();
+  }
+
+  #admit(arrival: Arrival): void {
+    const context = this.#context();
+    const { settings: { from }, limits } = context;
+    const reason = from && !isWithin(from, arrival.client) ? "client-not-allowed" : limits.enter(arrival.client);
+    if (reason) turnAway(context, arrival, reason);
+    else this.#enter(arrival);
+  }
+
+  /** Never rejects. */
+  async #takeFromProxy(socket: AcceptedSocket, tls: boolean): Promise<void> {
+    const context = this.#context();
+    const { limits, settings, clock } = context;
+    const proxy = socket.remoteAddr;
+    if (!limits.wait()) return turnAway(context, { socket, client: proxy }, "too-many-sessions");
+    this.#waiting.add(socket);
+    let reason: TurnedAway | undefined;
+    const cancel = clock.after(Math.min(HEADER_MS, settings.handshakeMs), () => {
+      reason = "late-proxy-header";
+      socket.close();
+    });
+    const wire = new Wire(socket);
+    let arrival: Arrival | undefined;
+    try {
+      await wire.peek();
+      reason = "bad-proxy-header";
+      const { client = proxy } = await wire.take(decodeProxyHeader);
+      reason = undefined;
+      // Its own connection: it may say that it does not know, that it is its own, or, by version 1, its own address.
+      if (client.host === proxy.host && client.port === proxy.port) await wire.peek();
+      arrival = { socket, client, tls, early: wire.rest() };
+    } catch {
+      // A proxy that only looks whether somebody is here says nothing, or nothing behind a header of its own: no harm is done.
+    }
+    cancel();
+    limits.waited();
+    if (!this.#waiting.delete(socket)) return; // closed meanwhile
+    if (arrival) this.#admit(arrival);
+    else if (reason) turnAway(context, { socket, client: proxy }, reason);
+    else socket.close();
+  }
+}
+
+function turnAway(
+  { emit }: AdmissionContext,
+  { socket, client }: Pick<Arrival, "socket" | "client">,
+  reason: TurnedAway,
+) {
+  socket.close();
+  emit({ type: "client-turned-away", client, reason });
+}
+
+function isOneOf(proxies: readonly ProxySource[], addr: SocketAddr): boolean {
+  return addr.unix === undefined ? isWithin(proxies, addr) : proxies.includes("unix");
+}
+
+function isWithin(sources: readonly ProxySource[], { host }: SocketAddr): boolean {
+  const octets = parseIp(host);
+  return octets !== undefined && sources.some((source) => source !== "unix" && source.contains(octets));
+}

@@ -1,0 +1,60 @@
+import { Method } from "../../protocol/codes.ts";
+import {
+  type Credentials,
+  decodeCredentials,
+  decodeGreeting,
+  encodeMethodSelection,
+  encodeStatus,
+  usernameText,
+} from "../../protocol/negotiation.ts";
+import type { Cut } from "../../net/cut.ts";
+import type { Wire } from "./wire.ts";
+
+/** What credentials came to. */
+export interface Verdict {
+  readonly good: boolean;
+  /** How long that they are wrong is to be kept from the client (ms). */
+  readonly waitMs?: number;
+  /** They were not looked at: the client has tried too many. */
+  readonly tooMany?: true;
+}
+
+export interface Authenticator {
+  /**
+   * Judges credentials of a client at that address. Takes as long for an unknown user as for a wrong password. Rejects with
+   * NetError: "aborted" by the cut, or "busy".
+   */
+  verify(credentials: Credentials, client: string, cut: Cut): Promise<Verdict>;
+}
+
+/** What method negotiation came to. */
+export type Negotiated =
+  | { readonly method: Method; readonly username?: string }
+  | { readonly failed: "no-acceptable-method" | "authentication-failed"; readonly username?: string };
+
+/** The methods a gateway with these users offers. With users nothing goes without credentials. */
+export function offeredMethods(authenticator: Authenticator | undefined): readonly Method[] {
+  return [authenticator ? Method.UsernamePassword : Method.NoAuthentication];
+}
+
+/**
+ * Method selection (RFC 1928 s3) and, where the method offered is username/password (RFC 1929), what `isGood` says of those.
+ * The answer has been sent.
+ */
+export async function negotiate(
+  wire: Wire,
+  offered: readonly Method[],
+  isGood: (credentials: Credentials) => Promise<boolean>,
+): Promise<Negotiated> {
+  const { methods } = await wire.take(decodeGreeting);
+  const method = offered.find((one) => methods.includes(one));
+  await wire.send(encodeMethodSelection(method ?? Method.NoneAcceptable));
+  if (method === undefined) return { failed: "no-acceptable-method" };
+  if (method !== Method.UsernamePassword) return { method };
+
+  const credentials = await wire.take(decodeCredentials);
+  const username = usernameText(credentials) ?? "\ufffd"; // which is nobody's
+  const good = await isGood(credentials);
+  await wire.send(encodeStatus(good ? 0 : 1));
+  return good ? { method, username } : { failed: "authentication-failed", username };
+}

@@ -1,0 +1,176 @@
+import { type Address, addressText, octetsAddress, parseIp } from "../../protocol/address.ts";
+import { Reply } from "../../protocol/codes.ts";
+import { embeddedIpv4s } from "../../protocol/ip/embedded_ipv4.ts";
+import type { Prefix } from "../../protocol/ip/prefix.ts";
+import { PrefixMap } from "../../protocol/ip/prefix_map.ts";
+import { relayType } from "../../events.ts";
+import { Refusal } from "./refusal.ts";
+import { closedKind } from "../../protocol/ip/closed_addresses.ts";
+import { isOwnListener, type OwnAddrs } from "./own_listeners.ts";
+import { foldName } from "./name_pattern.ts";
+import { Openings } from "./openings.ts";
+import { type PackedRules, packRules, ruleName } from "./packed_rules.ts";
+import type { Asker, FamilyChoice, Rule, Verdict } from "./rule.ts";
+import { type Party, RuleIndex } from "./rule_index.ts";
+
+export interface RulesetOptions extends OwnAddrs {
+  /** In their order; behind the last stand the built-in ones. */
+  readonly rules?: readonly Rule[] | PackedRules;
+  /** Destinations open in spite of the defaults. */
+  readonly allow: readonly Prefix[];
+  /** The IPv4 octets that an IPv6 address means behind a prefix of this network's NAT64. */
+  readonly meant?: ((ipv6: Uint8Array) => Uint8Array | undefined) | undefined;
+  /** Which family of addresses to dial, where no rule says it. */
+  readonly family?: FamilyChoice | undefined;
+}
+
+/**
+ * Says who may go where: the first rule that fits. Behind those that a person wrote stand what `allow` opens, what is
+ * closed by default and the own listeners, and then all is open.
+ */
+export class Ruleset {
+  readonly #options: RulesetOptions;
+  readonly #names: SharedArrayBuffer;
+  readonly #index: RuleIndex;
+  readonly #openByAddress: Openings;
+  readonly #openByDestination: Openings;
+  readonly #allow: PrefixMap<true>;
+  readonly #open: Verdict;
+  readonly #allowed: Verdict;
+  /** Of each rule that has fitted, made once. */
+  readonly #verdicts = new Map<number, Verdict>();
+
+  constructor(options: RulesetOptions) {
+    this.#options = options;
+    const rules = options.rules && "index" in options.rules ? options.rules : packRules(options.rules ?? []);
+    this.#names = rules.names;
+    this.#index = new RuleIndex(rules.index);
+    this.#openByAddress = new Openings(rules.byAddress);
+    this.#openByDestination = new Openings(rules.byDestination);
+    this.#allow = new PrefixMap(options.allow.map((prefix) => [prefix, true]));
+    this.#open = { allowed: true, rule: "open by default", family: options.family };
+    this.#allowed = { allowed: true, rule: "--allow", family: options.family };
+  }
+
+  /** Whether a person wrote any. */
+  get hasRules(): boolean {
+    return this.#index.count > 0;
+  }
+
+  /** The ruleset as one client meets it. */
+  judgeFor(asker: Asker): Judge {
+    return new Judge(this, asker);
+  }
+
+  /** The IPv4 octets that `ipv6` carries, if it does; several where it may be read so. */
+  carried(ipv6: Uint8Array): readonly Uint8Array[] {
+    const meant = this.#options.meant?.(ipv6);
+    return meant ? [meant] : embeddedIpv4s(ipv6);
+  }
+
+  /** What is certain of a destination of which no more is known: that it is refused, or goes on to an upstream. */
+  judgeEarly(party: Party, host?: string, port?: number): Verdict | undefined {
+    if (!this.hasRules) return undefined;
+    const name = host === undefined ? undefined : foldName(host);
+    const question = { party, name, port, octets: undefined, relay: undefined, opens: undefined };
+    const number = this.#index.firstNumber(question);
+    if (number === Infinity) return undefined;
+    const { action, via } = this.#index.shape(number);
+    if (action === "allow") return via && !(name && isLocalhost(name)) ? this.#verdict(number) : undefined;
+    const openings = name === undefined ? this.#openByDestination : this.#openByAddress;
+    return openings.firstNumber(question) < number ? undefined : this.#verdict(number);
+  }
+
+  /** Judges `octets`, which `asked` is or carries. */
+  judgeForm(party: Party, name: string | undefined, octets: Uint8Array, asked: Address): Verdict {
+    const { host, port } = asked;
+    const four = octets.length === 4;
+    const kind = closedKind(octets);
+    const own = isOwnListener(this.#options, four === host.includes(":") ? octetsAddress(octets, port) : asked);
+    if (this.hasRules) {
+      const number = this.#index.firstNumber({
+        party,
+        name: name === undefined ? undefined : foldName(name),
+        port,
+        octets,
+        relay: relayType(party.client, { host: four ? "" : ":" }),
+        opens: own ? "alone" : kind ? "to" : undefined, // to open all of 127.0.0.0/8 is not to open the admin endpoint
+      });
+      if (number < Infinity) return this.#verdict(number);
+    }
+    const opened = this.#allow.find(octets) !== undefined;
+    const alone = () => this.#options.allow.some((prefix) => prefix.single && prefix.contains(octets));
+    if (opened && (!own || alone())) return this.#allowed;
+    if (own) return { allowed: false, rule: `own listener ${addressText(asked)}` };
+    return kind && !opened ? { allowed: false, rule: `${kind} destination ${host}` } : this.#open;
+  }
+
+  #verdict(number: number): Verdict {
+    let verdict = this.#verdicts.get(number);
+    if (!verdict) {
+      const { action, family = this.#options.family, via } = this.#index.shape(number);
+      const rule = ruleName(this.#names, this.#index.count, number);
+      this.#verdicts.set(number, verdict = { allowed: action === "allow", rule, family, via });
+    }
+    return verdict;
+  }
+}
+
+/** The ruleset as one client meets it, with one command. Cheap to make and to ask. */
+export class Judge {
+  readonly #ruleset: Ruleset;
+  readonly #party: Party;
+
+  constructor(ruleset: Ruleset, asker: Asker) {
+    this.#ruleset = ruleset;
+    this.#party = { ...asker, octets: ruleset.hasRules ? parseIp(asker.client.host) : undefined };
+  }
+
+  /** The refusal of the command, where it is certain that no destination can pass. */
+  command(): Verdict | undefined {
+    const verdict = this.anywhere();
+    return verdict?.allowed ? undefined : verdict;
+  }
+
+  /** What is certain where the destination is not known: that it is refused, or goes on to an upstream; else undefined. */
+  anywhere(): Verdict | undefined {
+    return this.#ruleset.judgeEarly(this.#party);
+  }
+
+  /** What is certain before the name is resolved: that it is refused, or goes on to an upstream; else undefined. */
+  name(name: string, port: number): Verdict | undefined {
+    return this.#ruleset.judgeEarly(this.#party, name, port);
+  }
+
+  /**
+   * Judges an IP address, and the IPv4 address that it may carry as if that had been asked for: both have to pass. `name`
+   * is what the client asked for, where it was no literal.
+   */
+  address(address: Address, name?: string): Verdict {
+    const octets = parseIp(address.host);
+    if (!octets) throw new TypeError(`Cannot judge '${address.host}': not an address`);
+    const verdict = only(this.#ruleset.judgeForm(this.#party, name, octets, address), octets.length);
+    if (!verdict.allowed || octets.length !== 16) return verdict;
+    for (const embedded of this.#ruleset.carried(octets)) {
+      const inner = this.#ruleset.judgeForm(this.#party, name, embedded, address);
+      if (!inner.allowed) return inner;
+    }
+    return verdict;
+  }
+}
+
+/** The refusal that a verdict which lets nothing pass comes to. */
+export function refusal({ rule }: Verdict): Refusal {
+  return new Refusal(Reply.NotAllowed, rule);
+}
+
+/** Names that mean this machine, for whoever resolves them (RFC 6761 s6.3): no upstream is asked for itself. */
+function isLocalhost(name: string): boolean {
+  return name === "localhost" || name.endsWith(".localhost");
+}
+
+/** A rule that wants one family refuses the other. */
+function only(verdict: Verdict, size: number): Verdict {
+  const refused = verdict.family === (size === 4 ? "only-ipv6" : "only-ipv4");
+  return refused ? { ...verdict, allowed: false, rule: `${verdict.rule}: ${verdict.family}` } : verdict;
+}

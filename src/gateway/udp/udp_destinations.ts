@@ -1,0 +1,321 @@
+import { type Address, ipAddress } from "../../protocol/address.ts";
+import { decodeDatagram, encodeHeader } from "../../protocol/datagram.ts";
+import type { DropReason } from "../../events.ts";
+import type { SocketAddr } from "../../net/socket.ts";
+import type { Conversation } from "../commands/conversation.ts";
+import type { NestedAssociation } from "../../sockslib/chain/nested_association.ts";
+import { judgedSoon } from "../dial/dial.ts";
+import { ANSWERED_MS, FamilyTrial, type Way } from "./family_trial.ts";
+import type { Links } from "./upstream_links.ts";
+import { Onward } from "../rules/onward.ts";
+import { Refusal } from "../rules/refusal.ts";
+import { refusal } from "../rules/ruleset.ts";
+import type { UdpFilter } from "../settings.ts";
+import { UsageList, type Used } from "./usage_list.ts";
+
+/** A judgement and a name's address are believed for so long, however busy the destination. */
+const REJUDGE_MS = 600_000;
+
+/** Names that one association asks for at a time. */
+const MAX_LOOKUPS = 64;
+
+/** A name that could not be resolved is asked for again after so long. */
+const RETRY_MS = 5_000;
+
+/** Payload that waits for a name: for one of them, and for all of an association. */
+const MAX_WAITING_SIZE = 128 << 10, MAX_ALL_WAITING_SIZE = 2 << 20;
+
+/** Where datagrams with one header go. */
+export interface Destination extends Used<Destination> {
+  readonly header: Uint8Array;
+  /** `header` as the key that it is found by. */
+  readonly key: string;
+  readonly since: number;
+  /** The judged address; undefined while its name is being resolved, or where there is none to send to. */
+  addr: SocketAddr | undefined;
+  /** The upstream it goes on through instead, and the header that tells that one where to. */
+  link: NestedAssociation | undefined;
+  onwardHeader: Uint8Array;
+  /** Of a name: which family answers. */
+  trial: FamilyTrial | undefined;
+  /** Why nothing is sent to it. */
+  drop: DropReason | undefined;
+  /** Whom the client knows as the sender of answers: the address that was asked for, though another was sent to. */
+  known: Address | undefined;
+  waiting: Uint8Array[];
+  waitingSize: number;
+}
+
+/** One place that may answer, with the header that tells the client so. */
+interface Source extends Used<Source> {
+  readonly addr: SocketAddr;
+  header: Uint8Array;
+  /** As the client knows it. */
+  host: string;
+  answeredAt: number;
+}
+
+/** What an association knows of the far side: destinations by header, and who may answer. */
+export class Destinations {
+  readonly #conversation: Conversation;
+  readonly #links: Links;
+  readonly #resolved: (destination: Destination) => void;
+  readonly #byHeader = new Map<string, Destination>();
+  readonly #byUse = new UsageList<Destination>();
+  /** By host and port. */
+  readonly #sources = new Map<string, Map<number, Source>>();
+  readonly #sourcesByUse = new UsageList<Source>();
+  #last: Destination | undefined;
+  #waitingSize = 0;
+  #looking = 0;
+
+  /** `resolved` is called when a destination that datagrams wait for has its address, or will never have one. */
+  constructor(conversation: Conversation, links: Links, resolved: (destination: Destination) => void) {
+    this.#conversation = conversation;
+    this.#links = links;
+    this.#resolved = resolved;
+  }
+
+  /** The destination that `header` names. Throws ProtocolError. */
+  find(header: Uint8Array, now: number): Destination {
+    const last = this.#last;
+    if (last && sameBytes(last.header, header) && isFresh(last, now)) {
+      last.usedAt = now;
+      return last;
+    }
+    const key = String.fromCharCode(...header);
+    const known = this.#byHeader.get(key);
+    if (known && isFresh(known, now)) {
+      this.#byUse.use(known, now);
+      return this.#last = known;
+    }
+    if (known) this.#remove(known);
+    return this.#last = this.#add(header.slice(), key, now, known);
+  }
+
+  /** Has `trial`, which is not over, choose where the next datagram goes. */
+  aim(destination: Destination, trial: FamilyTrial, now: number): void {
+    const { known, addr } = trial.next(now, this.#answeredAt);
+    destination.known = known;
+    destination.addr = addr;
+  }
+
+  /** Notes that the client has sent to `addr`, which may answer from now on, as `known`. */
+  sentTo(addr: SocketAddr, known: Address, now: number): void {
+    const source = this.#sources.get(addr.host)?.get(addr.port);
+    if (!source) return this.#addSource(addr, known, now);
+    this.#sourcesByUse.use(source, now);
+    if (source.host === known.host) return;
+    source.host = known.host;
+    source.header = encodeHeader(known);
+  }
+
+  /** The header that tells the client whence a datagram from `addr` comes; undefined where the filter keeps it out. */
+  headerFrom(addr: SocketAddr, filter: UdpFilter, now: number): Uint8Array | undefined {
+    const ports = this.#sources.get(addr.host);
+    const known = ports?.get(addr.port);
+    if (known) {
+      known.answeredAt = now;
+      this.#sourcesByUse.use(known, now);
+      return known.header;
+    }
+    const open = filter === "endpoint-independent" || (filter === "address-dependent" && ports !== undefined);
+    if (!open) return undefined;
+    const host = ports?.values().next().value?.host ?? addr.host;
+    return encodeHeader(ipAddress(host, addr.port)!);
+  }
+
+  /** Keeps `payload` until the name is resolved; false where too much waits already. */
+  wait(destination: Destination, payload: Uint8Array): boolean {
+    const size = Math.max(payload.length, 256); // an empty datagram costs memory too
+    if (destination.waitingSize + size > MAX_WAITING_SIZE) return false;
+    if (this.#waitingSize + size > MAX_ALL_WAITING_SIZE) return false;
+    destination.waiting.push(payload.slice());
+    destination.waitingSize += size;
+    this.#waitingSize += size;
+    return true;
+  }
+
+  /** What waited, in its order. */
+  takeWaiting(destination: Destination): readonly Uint8Array[] {
+    this.#waitingSize -= destination.waitingSize;
+    destination.waitingSize = 0;
+    return destination.waiting.splice(0);
+  }
+
+  /** Forgets what has not been used since `before`. */
+  forget(before: number): void {
+    for (let old = this.#byUse.oldest; old && old.usedAt < before; old = this.#byUse.oldest) this.#remove(old);
+    this.#forgetSources(before);
+  }
+
+  /** Keeps what was found out about paths: the last answers came behind the last datagrams. */
+  close(): void {
+    for (let one = this.#byUse.oldest; one; one = one.newer) {
+      if (one.trial?.over === false) one.trial.conclude(this.#answeredAt);
+    }
+  }
+
+  /** Nobody may answer any more who is not sent to again. */
+  forgetSources(): void {
+    this.#forgetSources(Infinity);
+  }
+
+  /** `former` is what it was until it had to be judged again. */
+  #add(header: Uint8Array, key: string, now: number, former?: Destination): Destination {
+    const { address } = decodeDatagram(header);
+    const destination: Destination = {
+      header,
+      key,
+      since: now,
+      usedAt: now,
+      newer: undefined,
+      older: undefined,
+      addr: undefined,
+      link: undefined,
+      onwardHeader: header,
+      trial: undefined,
+      drop: undefined,
+      known: undefined,
+      waiting: [],
+      waitingSize: 0,
+    };
+    const literal = ipAddress(address.host, address.port);
+    if (!literal) this.#find(destination, () => this.#resolve(destination, address, former));
+    else {
+      const verdict = this.#conversation.judge.address(literal);
+      if (literal.port === 0 || !verdict.allowed) destination.drop = "refused";
+      else if (verdict.via) this.#find(destination, () => this.#goOn(destination, new Onward(verdict, literal)));
+      else if (this.#conversation.nat64) this.#find(destination, () => this.#resolve(destination, literal));
+      else destination.addr = destination.known = literal;
+    }
+    this.#byHeader.set(key, destination);
+    this.#byUse.add(destination, now);
+    if (this.#byUse.size > this.#conversation.settings.maxUdpDestinations) this.#remove(this.#byUse.oldest!);
+    return destination;
+  }
+
+  /** Has `look` find out where it goes; datagrams wait until then. */
+  async #find(destination: Destination, look: () => Promise<void>): Promise<void> {
+    if (this.#looking >= MAX_LOOKUPS) {
+      destination.drop = "unresolved";
+      return;
+    }
+    this.#looking++;
+    try {
+      await look();
+    } catch (error) {
+      destination.drop = error instanceof Refusal ? "refused" : "unresolved";
+    } finally {
+      this.#looking--;
+    }
+    this.#resolved(destination);
+  }
+
+  async #goOn(destination: Destination, onward: Onward): Promise<void> {
+    if (onward.destination.port === 0) throw refusal({ allowed: false, rule: "port 0" });
+    destination.link = await this.#links.get(onward);
+    destination.onwardHeader = encodeHeader(onward.destination);
+  }
+
+  async #resolve(destination: Destination, asked: Address, former?: Destination): Promise<void> {
+    const { cut } = this.#conversation;
+    try {
+      const { addresses, more } = await judgedSoon(this.#conversation, asked, cut);
+      if (asked.port === 0) throw refusal({ allowed: false, rule: "port 0" });
+      const ways = await this.#ways(addresses);
+      const late = more?.then((addresses) => this.#ways(addresses));
+      if (ways.length === 0 && late) ways.push(...await late);
+      if (ways.length === 0) destination.drop = "unresolved";
+      else this.#choose(destination, ways, former, late);
+    } catch (error) {
+      if (!(error instanceof Onward)) throw error;
+      await this.#goOn(destination, error);
+    }
+  }
+
+  /** Those of `addresses` that there is a way to, what failed lately behind the others. */
+  async #ways(addresses: readonly Address[]): Promise<Way[]> {
+    const { net, nat64, paths } = this.#conversation;
+    const ways = new Map<Address, Way>();
+    for (const known of addresses) {
+      const addr = nat64 ? await nat64.way(known) : known;
+      if (await net.localAddrFor(addr.host) !== undefined) ways.set(addr, { known, addr });
+    }
+    return paths.order([...ways.keys()]).map((addr) => ways.get(addr)!);
+  }
+
+  /** Takes the one that has answered before, where it is an address of the name still, else has the families tried. */
+  #choose(
+    destination: Destination,
+    ways: readonly Way[],
+    former: Destination | undefined,
+    late: Promise<readonly Way[]> | undefined,
+  ): void {
+    const { clock, paths } = this.#conversation;
+    const now = clock.now();
+    const served = former?.addr && this.#answeredAt(former.addr) >= now - ANSWERED_MS ? former.addr.host : undefined;
+    const same = ways.find(({ addr }) => addr.host === served);
+    const first = same ?? ways[0]!;
+    destination.known = first.known;
+    destination.addr = first.addr;
+    if (same) return;
+    const isOther = ({ addr }: Way) => addr.type !== first.addr.type;
+    const second = ways.find(isOther);
+    if (!second && !late) return;
+    const trial = destination.trial = new FamilyTrial(first, second, paths, now);
+    void late?.then((ways) => trial.second ??= ways.find(isOther));
+  }
+
+  /** When that one answered last; a function that is made once, not for each datagram. */
+  readonly #answeredAt = ({ host, port }: SocketAddr): number =>
+    this.#sources.get(host)?.get(port)?.answeredAt ?? -Infinity;
+
+  #remove(destination: Destination): void {
+    this.#byUse.remove(destination);
+    this.#byHeader.delete(destination.key);
+    if (destination === this.#last) this.#last = undefined;
+  }
+
+  #addSource(addr: SocketAddr, { host }: Address, now: number): void {
+    let ports = this.#sources.get(addr.host);
+    if (!ports) this.#sources.set(addr.host, ports = new Map());
+    const header = encodeHeader(ipAddress(host, addr.port)!);
+    const source: Source = {
+      addr,
+      header,
+      host,
+      answeredAt: -Infinity,
+      usedAt: now,
+      newer: undefined,
+      older: undefined,
+    };
+    ports.set(addr.port, source);
+    this.#sourcesByUse.add(source, now);
+    const { maxUdpDestinations } = this.#conversation.settings;
+    if (this.#sourcesByUse.size > maxUdpDestinations) this.#removeSource(this.#sourcesByUse.oldest!);
+  }
+
+  #forgetSources(before: number): void {
+    const byUse = this.#sourcesByUse;
+    for (let old = byUse.oldest; old && old.usedAt < before; old = byUse.oldest) this.#removeSource(old);
+  }
+
+  #removeSource(source: Source): void {
+    const { host, port } = source.addr;
+    const ports = this.#sources.get(host)!;
+    ports.delete(port);
+    this.#sourcesByUse.remove(source);
+    if (ports.size === 0) this.#sources.delete(host);
+  }
+}
+
+function isFresh({ since, drop, link }: Destination, now: number): boolean {
+  return !link?.closed && now - since < (drop === "unresolved" ? RETRY_MS : REJUDGE_MS);
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}

@@ -1,0 +1,232 @@
+import type { BunSocket, Flow } from "./bun_socket.ts";
+import { setImmediate } from "node:timers";
+import { systemClock } from "../clock.ts";
+import { MSG_DONTWAIT } from "../kernel/libc/abi.ts";
+import { EAGAIN } from "../kernel/libc/errno.ts";
+import type { Libc } from "../kernel/libc/libc.ts";
+import { watchIdle } from "../relay.ts";
+import type { ByteCounts, RelayEnd, RelayOptions, Throttle } from "../socket.ts";
+
+/**
+ * Bun reads up to half a MiB at once, all of which is held where the receiver stands still. Behind a chunk of so much the rest is
+ * read from here, a piece at a time, until there is no more for now; so many pieces in a row, for others have their turns.
+ */
+const PIECE_SIZE = 64 << 10, PIECES = 16;
+
+const piece = new Uint8Array(PIECE_SIZE);
+
+/** Relays from callback to write, with no promise and no copy for a chunk. `libc` where there is one. */
+export function bunRelay(
+  client: BunSocket,
+  destination: BunSocket,
+  options: RelayOptions,
+  libc: Libc | undefined,
+): Promise<RelayEnd> {
+  return new Promise((resolve) => new Relay(client, destination, options, libc, resolve));
+}
+
+class Relay {
+  readonly #sockets: readonly [BunSocket, BunSocket];
+  readonly #resolve: (end: RelayEnd) => void;
+  readonly #stopIdle: () => void;
+  readonly #directions: readonly Direction[];
+  readonly activity = { at: systemClock.now() };
+  #over = false;
+
+  readonly libc: Libc | undefined;
+  /** Whether all that was read before has been passed on. */
+  begun = false;
+
+  constructor(
+    client: BunSocket,
+    destination: BunSocket,
+    options: RelayOptions,
+    libc: Libc | undefined,
+    resolve: (end: RelayEnd) => void,
+  ) {
+    this.libc = libc;
+    this.#sockets = [client, destination];
+    this.#resolve = resolve;
+    this.#stopIdle = watchIdle(systemClock, options.idleMs, this.activity, this.#sockets, () => this.stop("idle"));
+    const up = new Direction(this, client, destination, options, "up");
+    const down = new Direction(this, destination, client, options, "down");
+    this.#directions = [up, down];
+    const finished = () => {
+      if (up.finished && down.finished) this.stop("end");
+    };
+    if (options.early) up.push(options.early);
+    client.divert(flow(this, up, down, finished));
+    destination.divert(flow(this, down, up, finished));
+    this.begun = true;
+  }
+
+  get over(): boolean {
+    return this.#over;
+  }
+
+  stop(end: RelayEnd): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#stopIdle();
+    for (const direction of this.#directions) direction.release();
+    for (const socket of this.#sockets) end === "reset" ? socket.reset() : socket.close();
+    this.#resolve(end);
+  }
+}
+
+/** The events of one socket: what it reads feeds `out`, what it can write again lets `into` go on. */
+function flow(relay: Relay, out: Direction, into: Direction, finished: () => void): Flow {
+  return {
+    data: (chunk) => out.push(chunk),
+    end: () => {
+      out.end();
+      finished();
+    },
+    drain: () => {
+      into.flush();
+      finished();
+    },
+    closed: (failed) => {
+      if (failed) return relay.stop("reset");
+      out.end(); // closed without an error: at both ends, or from outside
+      into.abandon();
+      finished();
+    },
+  };
+}
+
+/** Bytes from one socket to the other. */
+class Direction {
+  readonly #relay: Relay;
+  readonly #from: BunSocket;
+  readonly #to: BunSocket;
+  readonly #counts: ByteCounts;
+  readonly #key: keyof ByteCounts;
+  /** What the receiver has not taken yet; while there is any the sender is paused. */
+  #held: Uint8Array[] = [];
+  #ended = false;
+  #paused = false;
+  /** Calls off the end of a rest; undefined where nothing rests. */
+  #wake: (() => void) | undefined;
+  readonly #throttle: Throttle | undefined;
+  finished = false;
+
+  constructor(
+    relay: Relay,
+    from: BunSocket,
+    to: BunSocket,
+    { counts, throttle }: RelayOptions,
+    key: keyof ByteCounts,
+  ) {
+    this.#throttle = throttle;
+    this.#relay = relay;
+    this.#from = from;
+    this.#to = to;
+    this.#counts = counts;
+    this.#key = key;
+  }
+
+  push(chunk: Uint8Array): void {
+    this.#relay.activity.at = systemClock.now();
+    if (this.#held.length > 0) {
+      this.#held.push(chunk); // what Bun had read before it was paused
+      return;
+    }
+    if (this.#throttle) this.#restAfter(chunk.length, this.#throttle);
+    const taken = this.#write(chunk);
+    if (taken < chunk.length) {
+      this.#held.push(chunk.slice(taken)); // not the whole of it, which would stay
+      this.#pause();
+    } else if (chunk.length >= PIECE_SIZE && this.#relay.begun) this.#pull();
+  }
+
+  /** Reads on until there is no more for now, or the receiver has no room: then Bun reads again. */
+  #pull(): void {
+    const { libc } = this.#relay;
+    if (!libc || this.#throttle) return this.#resume();
+    for (let count = 0; count < PIECES; count++) {
+      const size = libc.recv(this.#from.tcp.fd, piece, PIECE_SIZE, MSG_DONTWAIT);
+      if (size < 0 && libc.errno() !== EAGAIN) return this.#relay.stop("reset"); // told once, and Bun would see an end
+      if (size <= 0) return this.#resume();
+      this.#relay.activity.at = systemClock.now();
+      const taken = this.#write(piece.subarray(0, size));
+      if (taken === size) continue;
+      this.#held.push(piece.slice(taken, size));
+      return this.#pause();
+    }
+    this.#pause();
+    setImmediate(() => {
+      if (!this.#relay.over && this.#held.length === 0 && !this.#ended) this.#pull();
+    });
+  }
+
+  #pause(): void {
+    if (!this.#paused) this.#from.tcp.pause();
+    this.#paused = true;
+  }
+
+  #resume(): void {
+    if (this.#paused) this.#from.tcp.resume();
+    this.#paused = false;
+  }
+
+  /** The receiver has room again. */
+  flush(): void {
+    if (this.#held.length === 0) return;
+    this.#relay.activity.at = systemClock.now();
+    while (this.#held.length > 0) {
+      const chunk = this.#held[0]!;
+      const taken = this.#write(chunk);
+      if (taken < chunk.length) {
+        this.#held[0] = chunk.subarray(taken);
+        return;
+      }
+      this.#held.shift();
+    }
+    if (this.#ended) this.#finish();
+    else if (!this.#wake) this.#pull();
+  }
+
+  /** Leaves no timer behind. */
+  release(): void {
+    this.#wake?.();
+  }
+
+  /** The sender has said all. */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    if (this.#held.length === 0) this.#finish();
+  }
+
+  /** The receiver is gone. */
+  abandon(): void {
+    this.#ended = true;
+    this.#held = [];
+    this.finished = true;
+  }
+
+  /** What Bun has read already comes all the same, and prolongs the rest. */
+  #restAfter(size: number, throttle: Throttle): void {
+    const restMs = throttle.take(this.#key, size);
+    if (restMs === 0) return;
+    this.#wake?.();
+    this.#pause();
+    this.#wake = systemClock.after(restMs, () => {
+      this.#wake = undefined;
+      this.#relay.activity.at = systemClock.now();
+      if (this.#held.length === 0) this.#resume();
+    });
+  }
+
+  #finish(): void {
+    this.finished = true;
+    void this.#to.closeWrite();
+  }
+
+  #write(chunk: Uint8Array): number {
+    const taken = Math.max(0, this.#to.tcp.write(chunk)); // -1 once closed: onClose follows
+    this.#counts[this.#key] += taken;
+    return taken;
+  }
+}

@@ -1,0 +1,115 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { addressText } from "../../protocol/address.ts";
+import { netError } from "../error.ts";
+import { closeSoon, type Fetch, type HttpOptions, type HttpServer } from "./http.ts";
+import type { Libc } from "../kernel/libc/libc.ts";
+import type { SocketAddr } from "../socket.ts";
+import { placeSocket } from "../kernel/unix_file.ts";
+
+/** A request has to have come within so long, and who reads no answer is waited for so long (ms). */
+const REQUEST_MS = 5_000, UNREAD_MS = 10_000;
+
+const CHECK_MS = 1_000;
+
+/** Of more connections the oldest has to go: one that asks for something has it long before that. */
+const MAX_CONNECTIONS = 128;
+
+/** By node:http, since its deadlines and limits are those that a stranger meets. Rejects with NetError. */
+export async function serveHttp(
+  addr: SocketAddr,
+  { fetch, mode, requestMs = REQUEST_MS, unreadMs = UNREAD_MS }: HttpOptions,
+  libc: Libc | undefined,
+): Promise<HttpServer> {
+  const deadlines = {
+    headersTimeout: requestMs,
+    requestTimeout: requestMs,
+    connectionsCheckingInterval: CHECK_MS,
+  };
+  const server = createServer(deadlines, (request, response) => void answer(request, response, fetch, addr, requestMs));
+  server.setTimeout(unreadMs);
+  bound(server);
+  const listening = new Promise<void>((resolve, reject) => server.once("listening", resolve).on("error", reject));
+  try {
+    if (addr.unix === undefined) {
+      server.listen({ host: addr.host, port: addr.port });
+      await listening;
+      const { port } = server.address() as { port: number };
+      return { addr: { host: addr.host, port }, close: () => end(server) };
+    }
+    listening.catch(() => {}); // placeSocket() says it better
+    const { remove } = await placeSocket(addr.unix, { mode }, libc, (path) => server.listen({ path }));
+    await listening;
+    const close = () => {
+      remove();
+      return end(server);
+    };
+    return { addr, close };
+  } catch (error) {
+    throw netError(error, "listen on", addressText(addr));
+  }
+}
+
+/** Whether the runtime's node:http knows deadlines: Deno's does from 2.9 on. */
+export function hasDeadlines(): boolean {
+  return createServer().headersTimeout !== undefined;
+}
+
+function bound(server: Server): void {
+  const open = new Set<{ destroy(): void }>();
+  server.on("connection", (socket) => {
+    open.add(socket);
+    socket.once("close", () => open.delete(socket));
+    if (open.size <= MAX_CONNECTIONS) return;
+    const [oldest] = open;
+    open.delete(oldest!);
+    oldest!.destroy();
+  });
+}
+
+/** What comes with a request is left unread: nothing here wants more than its head. */
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  fetch: Fetch,
+  addr: SocketAddr,
+  requestMs: number,
+) {
+  const late = setTimeout(() => request.destroy(), requestMs); // Deno has no deadline for it once there is an answer
+  const over = () => clearTimeout(late);
+  request.resume().on("end", over).on("close", over);
+  try {
+    const { status, headers, body } = await fetched(request, fetch, addr);
+    response.statusCode = status;
+    for (const [name, value] of headers) response.setHeader(name, value);
+    response.end(body);
+  } catch {
+    response.statusCode = 500;
+    response.end();
+  }
+}
+
+async function fetched(
+  { method, url = "/", headers: { host, ...headers } }: IncomingMessage,
+  fetch: Fetch,
+  addr: SocketAddr,
+) {
+  // HTTP/1.0 knows no Host, which a health check may leave out.
+  const where = host ?? (addr.unix === undefined ? addressText(addr) : "localhost");
+  let request;
+  try {
+    request = new Request(url.startsWith("/") ? `http://${where}${url}` : url, {
+      method: method!,
+      headers: headers as Record<string, string>,
+    });
+  } catch {
+    return { status: 400, headers: [], body: new Uint8Array() }; // a Host that is none, or TRACE
+  }
+  const answer = await fetch(request);
+  return { status: answer.status, headers: [...answer.headers], body: new Uint8Array(await answer.arrayBuffer()) };
+}
+
+function end(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  return closeSoon(closed, () => server.closeAllConnections());
+}

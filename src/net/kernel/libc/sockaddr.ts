@@ -1,0 +1,64 @@
+import { octetsAddress, parseIp } from "../../../protocol/address.ts";
+import { zoneNumber } from "../interfaces.ts";
+import { type SocketAddr, unixAddr } from "../../socket.ts";
+
+export const AF_UNIX = 1, AF_INET = 2, AF_INET6 = 10;
+
+/** Octets of the larger of the two structures for IP, and of that for unix sockets. */
+export const SOCKADDR_SIZE = 28, SOCKADDR_UNIX_SIZE = 110;
+
+/** The last octets of sockaddr_in6. */
+const SCOPE = 24;
+
+/** An interface that no system has. */
+const NO_ZONE = 2 ** 31 - 1;
+
+/** The address family of an IP literal. */
+export function family(host: string): number {
+  return host.includes(":") ? AF_INET6 : AF_INET;
+}
+
+/** struct sockaddr_in or sockaddr_in6 (ip(7), ipv6(7)) of an IP literal. */
+export function encodeSockaddr({ host, port, zone }: SocketAddr): Uint8Array<ArrayBuffer> {
+  const octets = parseIp(host);
+  if (!octets) throw new RangeError(`Cannot encode '${host}': not an IP address`);
+  const ipv4 = octets.length === 4;
+  const out = new Uint8Array(ipv4 ? 16 : SOCKADDR_SIZE);
+  new Uint16Array(out.buffer, 0, 1)[0] = ipv4 ? AF_INET : AF_INET6; // sa_family is in host order
+  out[2] = port >> 8;
+  out[3] = port & 0xff;
+  out.set(octets, ipv4 ? 4 : 8);
+  if (zone !== undefined && !ipv4) new Uint32Array(out.buffer, SCOPE, 1)[0] = zoneNumber(zone) ?? NO_ZONE;
+  return out;
+}
+
+export function decodeSockaddr(bytes: Uint8Array<ArrayBuffer>): SocketAddr | undefined {
+  const family = bytes[0]! | (bytes[1]! << 8);
+  if (family !== AF_INET && family !== AF_INET6) return undefined;
+  const octets = family === AF_INET ? bytes.subarray(4, 8) : bytes.subarray(8, 24);
+  const { host, port } = octetsAddress(octets, (bytes[2]! << 8) | bytes[3]!);
+  const hasZone = family === AF_INET6 && bytes[SCOPE]! + bytes[SCOPE + 1]! + bytes[SCOPE + 2]! + bytes[SCOPE + 3]! > 0;
+  return hasZone ? { host, port, zone: scopeOf(bytes) } : { host, port };
+}
+
+/** In the order of the machine, as the family. */
+function scopeOf(bytes: Uint8Array<ArrayBuffer>): string {
+  return String(new Uint32Array(bytes.slice(SCOPE, SCOPE + 4).buffer)[0]);
+}
+
+/** struct sockaddr_un (unix(7)) of a path; one that begins with @ or a zero octet is a name of the abstract namespace. */
+export function encodeUnixSockaddr(path: string): Uint8Array<ArrayBuffer> {
+  const octets = new TextEncoder().encode(path);
+  const out = new Uint8Array(2 + octets.length);
+  new Uint16Array(out.buffer, 0, 1)[0] = AF_UNIX;
+  out.set(octets, 2);
+  if (path.startsWith("@")) out[2] = 0;
+  return out;
+}
+
+/** `size` octets of struct sockaddr_un; undefined where it is another, or has no name. */
+export function decodeUnixSockaddr(bytes: Uint8Array<ArrayBuffer>, size: number): SocketAddr | undefined {
+  if ((bytes[0]! | (bytes[1]! << 8)) !== AF_UNIX || size <= 2) return undefined;
+  const text = new TextDecoder().decode(bytes.subarray(2, size));
+  return unixAddr(text.startsWith("\0") ? `@${text.slice(1)}` : text.replace(/\0.*$/s, ""));
+}

@@ -1,0 +1,101 @@
+import process from "node:process";
+import { EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD } from "../../kernel/libc/abi.ts";
+import { EINTR, errnoError } from "../../kernel/libc/errno.ts";
+import type { Libc } from "../../kernel/libc/libc.ts";
+
+/** Is told what the kernel says of its descriptor. Any call may be spurious. */
+export interface Watcher {
+  ready(events: number): void;
+}
+
+const MAX_EVENTS = 256;
+
+/** struct epoll_event is packed on x64 only (epoll_ctl(2)): events, then 64 bits of our own. */
+const STRIDE = process.arch === "x64" ? 3 : 4;
+const DATA = STRIDE - 2;
+
+/** An epoll(7) instance and who watches what. */
+export class Poller {
+  readonly #libc: Libc;
+  readonly #epoll: number;
+  readonly #fault: (error: unknown) => void;
+  readonly #events = new Int32Array(MAX_EVENTS * STRIDE);
+  readonly #event = new Int32Array(STRIDE);
+  /** By descriptor. */
+  readonly #watchers: (Watcher | undefined)[] = [];
+  /** Which watcher of a descriptor an event is for: the number may have been given anew since it was reported. */
+  readonly #generations: number[] = [];
+  #generation = 0;
+
+  /** What a watcher throws goes to `fault`. Throws NetError. */
+  constructor(libc: Libc, fault: (error: unknown) => void) {
+    this.#libc = libc;
+    this.#fault = fault;
+    this.#epoll = libc.epoll_create1(EPOLL_CLOEXEC);
+    if (this.#epoll < 0) throw errnoError(libc.errno(), "make", "an epoll instance");
+  }
+
+  get fd(): number {
+    return this.#epoll;
+  }
+
+  /** How long it has waited, in all. */
+  waitedMs = 0;
+
+  /** Throws NetError. The watch ends with unwatch(), which has to come before the descriptor is closed. */
+  watch(fd: number, watcher: Watcher, events: number): void {
+    this.#generations[fd] = this.#generation = (this.#generation + 1) | 0;
+    this.#control(EPOLL_CTL_ADD, fd, events);
+    this.#watchers[fd] = watcher;
+  }
+
+  /** Changes what is told of `fd`; what is so already is told again. Throws NetError. */
+  change(fd: number, events: number): void {
+    this.#control(EPOLL_CTL_MOD, fd, events);
+  }
+
+  /** Ends the watch of a descriptor that others of this process have duplicates of, for which closing it would not do. */
+  forget(fd: number): void {
+    this.#control(EPOLL_CTL_DEL, fd, 0);
+    this.unwatch(fd);
+  }
+
+  unwatch(fd: number): void {
+    this.#watchers[fd] = undefined;
+  }
+
+  /** Waits for at most `timeoutMs` (-1: without end) and tells the watchers; whether there was something to tell. Throws NetError. */
+  poll(timeoutMs: number): boolean {
+    const events = this.#events;
+    const startedAt = timeoutMs === 0 ? 0 : performance.now();
+    const count = this.#libc.epoll_wait(this.#epoll, events, MAX_EVENTS, timeoutMs);
+    if (timeoutMs !== 0) this.waitedMs += performance.now() - startedAt;
+    if (count < 0) {
+      const errno = this.#libc.errno();
+      if (errno !== EINTR) throw errnoError(errno, "wait on", "epoll"); // a thread that cannot wait would spin
+    }
+    for (let i = 0; i < count; i++) {
+      const at = i * STRIDE, fd = events[at + DATA]!;
+      if (this.#generations[fd] !== events[at + DATA + 1]) continue;
+      try {
+        this.#watchers[fd]?.ready(events[at]!);
+      } catch (error) {
+        this.#fault(error);
+      }
+    }
+    return count > 0;
+  }
+
+  close(): void {
+    this.#libc.close(this.#epoll);
+  }
+
+  #control(operation: number, fd: number, events: number): void {
+    this.#event[0] = events;
+    this.#event[DATA] = fd;
+    this.#event[DATA + 1] = this.#generations[fd]!;
+    if (this.#libc.epoll_ctl(this.#epoll, operation, fd, this.#event) < 0) {
+      throw errnoError(this.#libc.errno(), "watch", `descriptor ${fd}`);
+    }
+  }
+}

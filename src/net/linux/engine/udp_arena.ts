@@ -1,0 +1,113 @@
+import type { Datagram, SocketAddr } from "../../socket.ts";
+import { IPPROTO_UDP, MSG_DONTWAIT, UDP_GRO } from "../../kernel/libc/abi.ts";
+import type { Libc } from "../../kernel/libc/libc.ts";
+import { MessageHeaders } from "../../kernel/libc/message_headers.ts";
+import { AF_INET6, decodeSockaddr, SOCKADDR_SIZE } from "../../kernel/libc/sockaddr.ts";
+
+/** So many messages at a time; each may be many datagrams, which the kernel has joined (UDP_GRO). */
+const MESSAGES = 32;
+
+/** Room for the largest message. Of memory that was never written to, the system gives nothing away. */
+const MESSAGE_SIZE = 64 << 10;
+
+/** Slots at distances that are no power of two, so that their beginnings do not meet in the processor's cache. */
+const STRIDE = MESSAGE_SIZE + 192;
+
+/** Arenas kept for the next socket that has something. */
+const MAX_SPARE = 8;
+
+/** Where datagrams are received into. Lent to one socket from one receive() to the next, so that idle ones cost nothing. */
+export class UdpArena {
+  readonly #libc: Libc;
+  readonly #headers: MessageHeaders;
+  readonly #data = new Uint8Array(MESSAGES * STRIDE);
+
+  constructor(libc: Libc) {
+    this.#libc = libc;
+    this.#headers = new MessageHeaders(libc, MESSAGES);
+    const at = libc.addressOf(this.#data.buffer);
+    for (let i = 0; i < MESSAGES; i++) this.#headers.setMemory(i, at + i * STRIDE, MESSAGE_SIZE);
+    this.#prepare(MESSAGES);
+  }
+
+  /** What has come to `fd`, in views of this arena, or -1 where the kernel says no (errno). `last` finds addresses again. */
+  receive(fd: number, last: LastSource): readonly Datagram[] | -1 {
+    const headers = this.#headers;
+    const count = this.#libc.recvmmsg(fd, headers.headers, MESSAGES, MSG_DONTWAIT, null);
+    if (count < 0) return -1;
+    const batch: Datagram[] = [];
+    for (let i = 0; i < count; i++) {
+      const addr = last.addr(headers.names, headers.nameAt(i));
+      if (addr) this.#split(i, addr, batch);
+    }
+    this.#prepare(count);
+    return batch;
+  }
+
+  #split(i: number, addr: SocketAddr, batch: Datagram[]): void {
+    const start = i * STRIDE, end = start + this.#headers.size(i);
+    const segment = this.#headers.control(i, IPPROTO_UDP, UDP_GRO) || MESSAGE_SIZE;
+    let at = start;
+    do { // an empty datagram is one, too
+      const next = Math.min(at + segment, end);
+      batch.push({ bytes: this.#data.subarray(at, next), addr });
+      at = next;
+    } while (at < end);
+  }
+
+  /** The kernel writes into the sizes, so they are set again. */
+  #prepare(count: number): void {
+    for (let i = 0; i < count; i++) {
+      this.#headers.setNameSize(i, SOCKADDR_SIZE);
+      this.#headers.expectControl(i);
+    }
+  }
+}
+
+export class UdpArenas {
+  readonly #libc: Libc;
+  readonly #spare: UdpArena[] = [];
+  #lent = 0;
+
+  constructor(libc: Libc) {
+    this.#libc = libc;
+  }
+
+  /** Whether so many are lent that one more would not be kept: to make one each time costs more than to copy a little. */
+  get scarce(): boolean {
+    return this.#lent >= MAX_SPARE;
+  }
+
+  take(): UdpArena {
+    this.#lent++;
+    return this.#spare.pop() ?? new UdpArena(this.#libc);
+  }
+
+  giveBack(arena: UdpArena): void {
+    this.#lent--;
+    if (this.#spare.length < MAX_SPARE) this.#spare.push(arena);
+  }
+
+  /** Instead of giveBack(), for one that is left to whoever has views of it. */
+  leave(): void {
+    this.#lent--;
+  }
+}
+
+/** Datagrams come in runs from one place: its address is kept, one object for all of them. */
+export class LastSource {
+  readonly #bytes = new Uint8Array(SOCKADDR_SIZE);
+  #addr: SocketAddr | undefined;
+
+  addr(names: Uint8Array<ArrayBuffer>, at: number): SocketAddr | undefined {
+    // Behind family, port and address stand zeros, which do not count, or a scope; before an IPv6 address a flow label.
+    const size = names[at] === AF_INET6 ? SOCKADDR_SIZE : 8;
+    let same = this.#addr !== undefined;
+    for (let i = 0; same && i < size; i++) same = names[at + i] === this.#bytes[i];
+    if (!same) {
+      this.#bytes.set(names.subarray(at, at + SOCKADDR_SIZE));
+      this.#addr = decodeSockaddr(this.#bytes);
+    }
+    return this.#addr;
+  }
+}

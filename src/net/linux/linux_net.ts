@@ -1,0 +1,26 @@
+import { interfaceAddrs } from "../kernel/interfaces.ts";
+import { relay } from "../relay.ts";
+import type { Net } from "../socket.ts";
+import type { Engine } from "./engine/engine.ts";
+import { routedLocalAddr } from "../kernel/kernel_probe.ts";
+import { dialTcp } from "./tcp_dial.ts";
+import { LinuxListener } from "./tcp_listener.ts";
+import { linuxRelay } from "./tcp_relay.ts";
+import { LinuxSocket } from "./tcp_socket.ts";
+import { LinuxUdpSocket } from "./udp_socket.ts";
+
+/** The adapter that owns its sockets through libc. They live only while someone turns the engine. */
+export function linuxNet(engine: Engine): Net {
+  return {
+    bindsConnections: true,
+    listen: (addr, options = {}) => Promise.resolve().then(() => new LinuxListener(engine, addr, options)),
+    connect: (addr, options) => dialTcp(engine, addr, options),
+    bindUdp: (addr) => Promise.resolve().then(() => new LinuxUdpSocket(engine, addr)),
+    relay: (client, destination, options) =>
+      client instanceof LinuxSocket && destination instanceof LinuxSocket
+        ? linuxRelay(engine, client, destination, options)
+        : relay(client, destination, options, engine.timers),
+    localAddrFor: (host) => Promise.resolve(routedLocalAddr(engine.libc, host)),
+    localAddrs: interfaceAddrs,
+  };
+}

@@ -1,0 +1,50 @@
+import type { ServeHttp } from "./http/http.ts";
+import type { Engine } from "./linux/engine/engine.ts";
+import { proven, runEngine } from "./linux/engine/engine_loop.ts";
+import type { Libc } from "./kernel/libc/libc.ts";
+import type { Net } from "./socket.ts";
+import type { TlsRuntime } from "./tls/tls.ts";
+
+/** The adapter for the runtime this program runs on. The other's is never loaded. */
+export async function openNet(): Promise<Net> {
+  return onBun() ? (await import("./bun/bun_net.ts")).bunNet() : (await import("./deno/deno_net.ts")).denoNet();
+}
+
+/** An HTTP server: the runtime's node:http, where that has deadlines and closes what is its own. */
+export const serveHttp: ServeHttp = async (addr, options) => {
+  const { hasDeadlines, serveHttp } = await import("./http/node_http.ts");
+  // Deno's node:net closes a unix socket's descriptor twice: by the second time it may be another thread's.
+  const closesTwice = addr.unix !== undefined && !onBun();
+  if (hasDeadlines() && !closesTwice) return await serveHttp(addr, options, await openKernel());
+  return await (await import("./http/plain_http.ts")).serveHttp(await openNet(), addr, options);
+};
+
+/** TLS of the runtime this program runs on. */
+export async function openTls(): Promise<TlsRuntime> {
+  return onBun() ? (await import("./bun/bun_tls.ts")).bunTls : (await import("./deno/deno_tls.ts")).denoTls();
+}
+
+/** What the Linux engine stands on; undefined off Linux, and where the runtime may not call foreign functions. */
+export async function openKernel(): Promise<Libc | undefined> {
+  const { openLibc } = onBun() ? await import("./bun/bun_libc.ts") : await import("./deno/deno_libc.ts");
+  return await openLibc();
+}
+
+/** What collects all that this thread does not need any more, now. */
+export async function memoryCollector(): Promise<() => void> {
+  return (onBun() ? await import("./bun/bun_memory.ts") : await import("./deno/deno_memory.ts")).collect;
+}
+
+/** Gives this thread to `engine`, for good. */
+export async function giveThreadTo(engine: Engine): Promise<void> {
+  const { microtaskDrain } = onBun()
+    ? await import("./bun/bun_microtasks.ts")
+    : await import("./deno/deno_microtasks.ts");
+  runEngine(engine, await proven(await microtaskDrain()));
+}
+
+function onBun(): boolean {
+  if ("Bun" in globalThis) return true;
+  if ("Deno" in globalThis) return false;
+  throw new Error("Cannot open the network: neither Deno nor Bun");
+}

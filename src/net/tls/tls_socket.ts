@@ -1,0 +1,188 @@
+import { Ahead } from "../ahead.ts";
+import type { Clock } from "../clock.ts";
+import { NetError } from "../error.ts";
+import type { AcceptedSocket, Leaving, Socket, SocketAddr } from "../socket.ts";
+import type { TlsEnds } from "./tls.ts";
+import { TlsRecords } from "./tls_records.ts";
+
+/** A socket that is closed waits so long (ms) for the next of what was written to leave, or for the reason of a handshake that failed. */
+const LINGER_MS = 5_000, FAREWELL_MS = 250;
+
+/** Sockets that are closed, but what was written to them has yet to leave. */
+export class Departures {
+  readonly #leaving = new Set<Promise<void>>();
+
+  add(leaving: Promise<void>): void {
+    this.#leaving.add(leaving);
+    void leaving.finally(() => this.#leaving.delete(leaving));
+  }
+
+  async over(): Promise<void> {
+    while (this.#leaving.size > 0) await Promise.all(this.#leaving);
+  }
+}
+
+export interface SecureOptions {
+  readonly clock: Clock;
+  readonly departures: Departures;
+}
+
+/** TLS over `socket`, whose octets go through `ends`. Rejects with NetError where there is no handshake; it is closed then. */
+export async function secure(socket: Socket, ends: TlsEnds, options: SecureOptions): Promise<AcceptedSocket> {
+  const secured = new TlsSocket(socket, ends, options);
+  try {
+    await ends.secured;
+    return secured;
+  } catch (error) {
+    // Runtimes end TLS without a word where they do not like what a client has shown.
+    const refused = !secured.ended && error instanceof NetError && error.kind === "closed";
+    await secured.leave(FAREWELL_MS);
+    throw refused ? new NetError("other", "Cannot speak TLS: the certificate is no good", { cause: error }) : error;
+  }
+}
+
+class TlsSocket implements AcceptedSocket {
+  readonly #socket: Socket;
+  readonly #ends: TlsEnds;
+  readonly #options: SecureOptions;
+  readonly #records = new TlsRecords();
+  readonly #ahead = new Ahead(() => this.#receive());
+  /** Resolve when nothing more will be sent, and when nothing more will come. */
+  readonly #sent: Promise<void>;
+  readonly #received: Promise<void>;
+  /** Ends a read() under way. */
+  #wake = () => {};
+  #failure: NetError | undefined;
+  #closed = false;
+  /** Something has left, so that the next may take its time. */
+  #moved = () => {};
+  /** Whether the other side has said all, or cannot. */
+  ended = false;
+
+  constructor(socket: Socket, ends: TlsEnds, options: SecureOptions) {
+    this.#socket = socket;
+    this.#ends = ends;
+    this.#options = options;
+    this.#sent = this.#pumpOut();
+    this.#received = this.#pumpIn();
+  }
+
+  get localAddr(): SocketAddr {
+    return this.#socket.localAddr;
+  }
+
+  get remoteAddr(): SocketAddr {
+    return this.#socket.remoteAddr;
+  }
+
+  read(): Promise<Uint8Array | null> {
+    return this.#closed ? Promise.resolve(null) : this.#ahead.read();
+  }
+
+  onLeft(left: (how: Leaving) => void): () => void {
+    return this.#ahead.onLeft(left);
+  }
+
+  async #receive(): Promise<Uint8Array | null> {
+    if (this.#closed) return null;
+    const woken = new Promise<null>((resolve) => this.#wake = () => resolve(null));
+    try {
+      const bytes = await Promise.race([woken, this.#ends.clear.read()]);
+      if (bytes !== null) return bytes;
+    } catch (error) {
+      if (!this.#closed) throw this.#failure ?? error;
+    }
+    if (this.#failure && !this.#closed) throw this.#failure;
+    return null;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    if (this.#closed) throw new NetError("closed", "Cannot write: closed");
+    try {
+      await this.#ends.clear.write(bytes);
+    } catch (error) {
+      throw this.#failure ?? error;
+    }
+    if (this.#failure) throw this.#failure;
+  }
+
+  closeWrite(): Promise<void> {
+    return this.#ends.clear.closeWrite();
+  }
+
+  close(): void {
+    if (!this.#closed) void this.leave(LINGER_MS);
+  }
+
+  reset(): void {
+    this.#closed = true;
+    this.#wake();
+    this.#socket.reset();
+    this.#ends.clear.close();
+    this.#ends.sealed.close();
+  }
+
+  keepAlive(): void {
+    this.#socket.keepAlive();
+  }
+
+  /** Closes it when what was written has left, or nothing has for so long. */
+  async leave(withinMs: number): Promise<void> {
+    this.#closed = true;
+    this.#wake();
+    this.#ends.clear.close();
+    let cancel = () => {};
+    this.#moved = () => {
+      cancel();
+      cancel = this.#options.clock.after(withinMs, () => this.#socket.close());
+    };
+    this.#moved();
+    this.#options.departures.add(this.#sent);
+    await this.#sent;
+    await this.#received; // the kernel resets a connection that is closed with something unread, and what was sent is lost
+    cancel();
+    this.#socket.close();
+    this.#ends.sealed.close();
+  }
+
+  async #pumpIn(): Promise<void> {
+    const { sealed } = this.#ends;
+    try {
+      for (let chunk = await this.#socket.read(); chunk; chunk = await this.#socket.read()) {
+        this.#records.take(chunk);
+        if (!this.#closed) await sealed.write(chunk).catch((error) => this.#fail(error));
+      }
+      this.ended = true;
+      // An end has to be said in TLS (RFC 8446 s6.1): whoever is between could end the connection.
+      if (!this.#records.farewell) {
+        this.#failure ??= new NetError("reset", "Cannot read: the connection was cut within TLS");
+      }
+      await sealed.closeWrite();
+    } catch (error) {
+      this.ended = true;
+      this.#fail(error);
+    }
+  }
+
+  async #pumpOut(): Promise<void> {
+    const { sealed } = this.#ends;
+    try {
+      for (let chunk = await sealed.read(); chunk; chunk = await sealed.read()) {
+        await this.#socket.write(chunk);
+        this.#moved();
+      }
+      await this.#socket.closeWrite();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** The connection is broken, or TLS is. */
+  #fail(error: unknown): void {
+    if (this.#closed) return;
+    if (error instanceof NetError) this.#failure ??= error;
+    this.#ends.clear.close();
+    this.#ends.sealed.close();
+    this.#wake();
+  }
+}

@@ -1,0 +1,105 @@
+import { type Address, addressText, MAX_NAME_SIZE, nameAddress } from "../../protocol/address.ts";
+import { type ZonedAddress, zonedAddress } from "../../protocol/ip/zone.ts";
+import type { Credentials } from "../../protocol/negotiation.ts";
+
+/** What a scheme speaks, whether over TLS, and on which port where none is said. */
+const schemes: Readonly<Record<string, Pick<Hop, "protocol" | "tls"> & { readonly port: number }>> = {
+  "socks5:": { protocol: "socks5", tls: false, port: 1080 },
+  "socks5h:": { protocol: "socks5", tls: false, port: 1080 },
+  "socks5s:": { protocol: "socks5", tls: true, port: 1080 },
+  "http:": { protocol: "http", tls: false, port: 3128 },
+  "https:": { protocol: "http", tls: true, port: 443 },
+};
+
+/** One gateway on the way to a destination. */
+export interface Hop {
+  /** What it speaks; an HTTP proxy serves CONNECT only (RFC 9110 s9.3.6). */
+  readonly protocol: "socks5" | "http";
+  /** Whether over TLS; its certificate then has to have the host of `address`. */
+  readonly tls: boolean;
+  readonly address: Address;
+  /** Of a link-local `address`: the interface it is on. Such a hop can only be the first. */
+  readonly zone?: string;
+  /** Method 02 is offered only where they are given. Never to be logged. */
+  readonly credentials?: Credentials;
+}
+
+/** The most hops of one chain: what is longer is more likely a loop. */
+export const MAX_HOPS = 8;
+
+/**
+ * Reads `socks5://[USER:PASSWORD@]HOST[:PORT]`, `http://…`, or the same over TLS, `socks5s://…` and `https://…`; `%` escapes
+ * octets of the credentials. Throws SyntaxError, whose message never repeats credentials.
+ */
+export function parseHop(text: string): Hop {
+  const [, scheme, userinfo, host, port] =
+    /^([a-z0-9+.-]+:)\/\/(?:([^/\s]*)@)?(\[[^\]\s]*\]|[^:/@[\]\s]+)(?::(\d{1,5}))?\/?$/i.exec(text) ?? [];
+  if (!host) throw new SyntaxError("is no upstream (write socks5://192.0.2.1:1080)");
+  const known = schemes[scheme!.toLowerCase()];
+  if (!known) {
+    throw new SyntaxError(`is of the scheme '${scheme}', which is none of socks5:, socks5s:, http: and https:`);
+  }
+  const { protocol, tls } = known;
+  const number = port === undefined ? known.port : Number(port);
+  if (number < 1 || number > 65_535) throw new SyntaxError(`has the port ${port}, which is not 1 to 65535`);
+  const { zone, ...address } = hostAddress(host, number);
+  return {
+    protocol,
+    tls,
+    address,
+    ...zone !== undefined && { zone },
+    ...userinfo !== undefined && { credentials: parseCredentials(userinfo) },
+  };
+}
+
+/** Reads the URLs of a chain, nearest first. Throws RangeError naming the one that is wrong by its number. */
+export function parseHops(via: readonly string[]): readonly Hop[] {
+  if (via.length === 0) throw new RangeError("Cannot go through no gateway");
+  if (via.length > MAX_HOPS) throw new RangeError(`Cannot go through ${via.length} gateways: at most ${MAX_HOPS}`);
+  return via.map((text, i) => {
+    try {
+      const hop = parseHop(text);
+      if (i > 0 && hop.zone !== undefined) {
+        throw new SyntaxError("has a zone, which the gateway before it does not know");
+      }
+      return hop;
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      throw new RangeError(`Cannot go through gateway ${i + 1}: it ${error.message}`);
+    }
+  });
+}
+
+/** The hop as it may be shown: without credentials. */
+export function hopText({ protocol, tls, address, zone }: Hop): string {
+  return `${protocol}${tls ? "s" : ""}://${addressText(zone === undefined ? address : { ...address, zone })}`;
+}
+
+function hostAddress(host: string, port: number): ZonedAddress {
+  const bare = host.startsWith("[") ? host.slice(1, -1) : host;
+  const literal = zonedAddress(bare, port);
+  if (literal) return literal;
+  try {
+    if (bare !== host || host.length > MAX_NAME_SIZE) throw new SyntaxError();
+    return nameAddress(host, port);
+  } catch {
+    throw new SyntaxError(`has the host '${host}', which is neither a name nor an address`);
+  }
+}
+
+function parseCredentials(userinfo: string): Credentials {
+  const [username, password, ...more] = userinfo.split(":").map(unescaped);
+  const fits = (field: Uint8Array | undefined) => field !== undefined && field.length > 0 && field.length < 256;
+  if (more.length > 0 || !fits(username) || !fits(password)) {
+    throw new SyntaxError("has credentials that are not USER:PASSWORD, each of 1 to 255 octets (':' is %3A)");
+  }
+  return { username: username!, password: password! };
+}
+
+function unescaped(text: string): Uint8Array {
+  try {
+    return new TextEncoder().encode(decodeURIComponent(text));
+  } catch {
+    throw new SyntaxError("has credentials with a stray '%' (which is %25)");
+  }
+}

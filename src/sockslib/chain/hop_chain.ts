@@ -1,0 +1,64 @@
+import { ipAddress } from "../../protocol/address.ts";
+import type { Clock } from "../../net/clock.ts";
+import type { Cut } from "../../net/cut.ts";
+import { NetError } from "../../net/error.ts";
+import type { Net, Socket, SocketAddr } from "../../net/socket.ts";
+import type { Tls } from "../../net/tls/tls.ts";
+import type { Resolver } from "../../dns/resolver.ts";
+import { type Hop, hopText } from "./hop.ts";
+import { HopWire } from "./hop_wire.ts";
+import { limited, type Limits } from "./deadline.ts";
+import { race } from "./chain_race.ts";
+
+/** What a chain of gateways is reached with. */
+export interface ChainDialler {
+  readonly net: Net;
+  readonly clock: Clock;
+  /** For the first gateway where it has a name; all other names travel on. */
+  readonly resolver: Pick<Resolver, "resolve">;
+  /** For gateways over TLS. */
+  readonly tls?: Tls | undefined;
+  /** The local address of connections and datagrams, for each family; the system's choice where nothing is said. */
+  readonly outgoing?: { readonly ipv4?: string; readonly ipv6?: string };
+  /** Throws NetError where that address is no gateway to go through. */
+  readonly checkHop?: (addr: SocketAddr) => void;
+}
+
+/**
+ * Connects to the first of `hops` and has `talk` speak to it. The connection is closed when that fails, is called off or
+ * takes too long. Rejects with NetError, or with what `talk` rejects with.
+ */
+export async function openChain<T>(
+  dialler: ChainDialler,
+  hops: readonly Hop[],
+  limits: Limits,
+  talk: (wire: HopWire) => Promise<T>,
+): Promise<{ readonly wire: HopWire; readonly value: T }> {
+  const [first] = hops as readonly [Hop];
+  let wire: HopWire | undefined;
+  const close = () => wire?.socket.close();
+  return await limited(dialler.clock, limits, `go through ${hopText(first)}`, close, async (over) => {
+    wire = new HopWire(await connectTo(dialler, first, over), dialler.tls, limits.asker);
+    return { wire, value: await talk(wire) };
+  });
+}
+
+/** The local address of what goes to `host`, if one was chosen. */
+export function outgoingTowards({ outgoing }: ChainDialler, { host }: SocketAddr): string | undefined {
+  return outgoing?.[host.includes(":") ? "ipv6" : "ipv4"];
+}
+
+async function connectTo(dialler: ChainDialler, hop: Hop, cut: Cut): Promise<Socket> {
+  const { zone, address: { host, port } } = hop;
+  try {
+    const hosts = ipAddress(host, port) ? [host] : await dialler.resolver.resolve(host, cut);
+    const addrs = hosts.map((host) => zone === undefined ? { host, port } : { host, port, zone });
+    for (const addr of addrs) dialler.checkHop?.(addr);
+    return await race(dialler.clock, addrs, cut, (addr, cut) => {
+      return dialler.net.connect(addr, { cut, localAddr: outgoingTowards(dialler, addr) });
+    });
+  } catch (error) {
+    if (!(error instanceof NetError)) throw error;
+    throw new NetError(error.kind, `Cannot reach ${hopText(hop)}: ${error.message}`, { cause: error });
+  }
+}

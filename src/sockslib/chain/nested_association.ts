@@ -1,0 +1,186 @@
+import { type Address, ipAddress, isUnspecified, parseIp } from "../../protocol/address.ts";
+import { closedKind } from "../../protocol/ip/closed_addresses.ts";
+import { Command } from "../../protocol/codes.ts";
+import { embeddedIpv4s } from "../../protocol/ip/embedded_ipv4.ts";
+import { decodeDatagram, encodeHeader } from "../../protocol/datagram.ts";
+import { isLinkLocal } from "../../protocol/ip/zone.ts";
+import { NO_ADDRESS } from "../../protocol/request.ts";
+import { Cut } from "../../net/cut.ts";
+import { NetError } from "../../net/error.ts";
+import type { Socket, SocketAddr, UdpSocket } from "../../net/socket.ts";
+import { type ChainDialler, openChain, outgoingTowards } from "./hop_chain.ts";
+import type { Limits } from "./deadline.ts";
+import { converse } from "./handshake.ts";
+import type { Hop } from "./hop.ts";
+
+/** A payload and the header that says where it goes (RFC 1928 s7). */
+export interface HeadedPayload {
+  readonly header: Uint8Array;
+  readonly payload: Uint8Array;
+}
+
+/**
+ * One UDP association through all of `hops`: an association at each, whose control connection goes through those before
+ * it; a datagram travels in that of the hop before (RFC 1928 s7, RFC 3089 s4). Rejects with NetError or ReplyError.
+ */
+export async function openAssociation(
+  dialler: ChainDialler,
+  hops: readonly Hop[],
+  { cut, ...limits }: Limits,
+): Promise<NestedAssociation> {
+  const over = new Cut(); // one that fails calls the others off
+  const release = cut.on(() => over.make());
+  const controls: Socket[] = [];
+  try {
+    const relays = await Promise.all(hops.map(async (hop, i) => {
+      const way = hops.slice(0, i + 1);
+      const { wire: { socket }, value } = await openChain(dialler, way, { ...limits, cut: over }, (wire) => {
+        return converse(wire, way, Command.UdpAssociate, zerosLike(knownAddress(wire.socket, hop, i).host));
+      });
+      controls.push(socket);
+      if (over.made) socket.close();
+      const at = knownAddress(socket, hop, i);
+      return isRelay(value, at, i) ? value : { ...at, port: value.port };
+    }));
+    const [relay, ...others] = relays as [Address, ...Address[]];
+    const { zone } = hops[0]!;
+    const first = zone !== undefined && isLinkLocal(relay.host) ? { ...relay, zone } : relay;
+    const host = outgoingTowards(dialler, first) ?? zerosLike(first.host).host;
+    const udp = await dialler.net.bindUdp({ host, port: 0 });
+    return new NestedAssociation(udp, first, others, controls);
+  } catch (error) {
+    over.make();
+    for (const control of controls) control.close();
+    throw error;
+  } finally {
+    release();
+  }
+}
+
+/** Where we shall send from is not known, but its family is: Dante refuses the other. */
+function zerosLike(host: string): Address {
+  return host.includes(":") ? ipAddress("::", 0)! : NO_ADDRESS;
+}
+
+/**
+ * Whether `told` says where the relay of the hop at place `i` is; else it is at the host that it was asked for at. Zeros do
+ * not say it. Nor does the first with a name; nor with a place that is another one here, such as loopback: our datagrams would
+ * reach what is closed to others. What the next hops tell is judged by those before them.
+ */
+function isRelay(told: Address, hop: Address, i: number): boolean {
+  if (isUnspecified(told.host)) return false;
+  if (i > 0 || told.host === hop.host) return true;
+  const kind = closedKindOf(told.host);
+  return kind === undefined || (kind === "loopback" && closedKindOf(hop.host) === kind);
+}
+
+function closedKindOf(host: string): string | undefined {
+  const octets = parseIp(host);
+  if (!octets) return "name";
+  const meant = octets.length === 4 ? [octets] : [octets, ...embeddedIpv4s(octets)];
+  return meant.map(closedKind).find((kind) => kind !== undefined);
+}
+
+/** Where the hop at place `i` is: the first as we see it, the others as the one before was told. */
+function knownAddress({ remoteAddr: { host, port } }: Socket, hop: Hop, i: number): Address {
+  return i === 0 ? ipAddress(host, port)! : hop.address;
+}
+
+/** A UDP association that stands. It ends when the control connection of any of its hops does. */
+export class NestedAssociation {
+  /** Resolves when it has ended. */
+  readonly ended: Promise<void>;
+  readonly #udp: UdpSocket;
+  /** The relay of the first hop. */
+  readonly #first: SocketAddr;
+  readonly #others: readonly Address[];
+  /** The headers that lead to the relays of the others. */
+  readonly #way: Uint8Array;
+  readonly #controls: readonly Socket[];
+  #closed = false;
+  #end = () => {};
+
+  constructor(udp: UdpSocket, first: SocketAddr, others: readonly Address[], controls: readonly Socket[]) {
+    this.#udp = udp;
+    this.#first = first;
+    this.#others = others;
+    this.#way = joined(others.map((relay) => encodeHeader(relay)));
+    this.#controls = controls;
+    this.ended = new Promise((resolve) => this.#end = resolve);
+    for (const control of controls) {
+      control.keepAlive(); // nothing else would tell that the gateway has vanished
+      void this.#watch(control);
+    }
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** The relay of the first hop. */
+  get remoteAddr(): SocketAddr {
+    return this.#first;
+  }
+
+  /** Sends what has a header for its destination; resolves with the number lost. */
+  send(batch: readonly HeadedPayload[]): Promise<number> {
+    const way = this.#way, addr = this.#first;
+    return this.#udp.send(batch.map(({ header, payload }) => ({ bytes: joined([way, header, payload]), addr })));
+  }
+
+  /** What has come, each with the header of where from, or null at the end. The views are valid until the next receive(). */
+  async receive(): Promise<readonly Uint8Array[] | null> {
+    const { host, port } = this.#first;
+    for (let batch = await this.#udp.receive(); batch; batch = await this.#udp.receive()) {
+      const inner = batch.flatMap(({ bytes, addr }) => {
+        const unwrapped = addr.host === host && addr.port === port ? this.#unwrap(bytes) : undefined;
+        return unwrapped ? [unwrapped] : [];
+      });
+      if (inner.length > 0) return inner;
+    }
+    return null;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const control of this.#controls) control.close();
+    this.#udp.close();
+    this.#end();
+  }
+
+  /** What is inside of the headers of all relays; undefined where it comes from elsewhere. */
+  #unwrap(bytes: Uint8Array): Uint8Array | undefined {
+    try {
+      for (const relay of this.#others) {
+        const { fragment, address, payload } = decodeDatagram(bytes);
+        const expected = address.port === relay.port && (address.host === relay.host || !ipAddress(relay.host, 0));
+        if (fragment !== 0 || !expected) return undefined;
+        bytes = payload;
+      }
+      return bytes;
+    } catch {
+      return undefined; // it costs only itself
+    }
+  }
+
+  async #watch(control: Socket): Promise<void> {
+    try {
+      while (await control.read() !== null); // octets on it mean nothing
+    } catch (error) {
+      if (!(error instanceof NetError)) throw error;
+    } finally {
+      this.close();
+    }
+  }
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const out = new Uint8Array(parts.reduce((size, { length }) => size + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}

@@ -1,0 +1,193 @@
+import { MAX_NAME_SIZE, parseIp } from "../../protocol/address.ts";
+import { parsePrefix, type Prefix } from "../../protocol/ip/prefix.ts";
+import type { Clock } from "../../net/clock.ts";
+import { NetError } from "../../net/error.ts";
+import { type FakeJournal, type JournalEntry, JournalLines } from "./fake_journal.ts";
+import { FakePool } from "./fake_pool.ts";
+import { reverseAddress } from "./reverse_name.ts";
+import { UsageRing } from "./usage_ring.ts";
+
+/** The addresses that stand for a name, one of each pool; canonical text. */
+export interface FakePair {
+  readonly ipv4: string;
+  readonly ipv6: string;
+}
+
+export interface FakeAddressesOptions {
+  readonly clock: Clock;
+  /** RFC 2544's block for benchmarks where nothing is said; RFC 3089 s3 speaks of 0.0.0.0/24. */
+  readonly ipv4?: Prefix;
+  /** A unique local block (RFC 4193) where nothing is said. */
+  readonly ipv6?: Prefix;
+  /** The most names at a time; what the smaller pool holds where nothing is said. */
+  readonly max?: number;
+  /** The addresses of a name that was not asked for so long may be given to another (ms). No TTL may be longer. */
+  readonly expiryMs?: number;
+  /** Names that are to be resolved as ever. Folded: lower case, without a dot at the end. */
+  readonly isExcluded?: (name: string) => boolean;
+  readonly journal?: FakeJournal;
+}
+
+const defaultIpv4 = parsePrefix("198.18.0.0/15")!, defaultIpv6 = parsePrefix("fd46:198:18::/64")!;
+
+const EXPIRY_MS = 600_000;
+
+/**
+ * The mapping table of RFC 3089 s2 and s3: a name has the same fake addresses as long as it is in use, and these mean that
+ * name alone. Names are case-insensitive. When all addresses are given, those of the name that was used longest ago go to
+ * another, if it is not pinned and its time has run out.
+ */
+export class FakeAddresses {
+  readonly #clock: Clock;
+  readonly #ipv4: FakePool;
+  readonly #ipv6: FakePool;
+  readonly #max: number;
+  readonly #expiryMs: number;
+  readonly #isExcluded: (name: string) => boolean;
+  readonly #journal: JournalLines | undefined;
+  readonly #numbers = new Map<string, number>();
+  /** By number: 1 is the first that is given. */
+  readonly #names: (string | undefined)[] = [undefined];
+  readonly #pairs: (FakePair | undefined)[] = [undefined];
+  readonly #ring = new UsageRing();
+  /** Numbers that the journal has left out. */
+  readonly #free: number[] = [];
+
+  /** Throws RangeError where a pool is too small or of the wrong family, and what the journal throws. */
+  constructor(options: FakeAddressesOptions) {
+    const { clock, ipv4 = defaultIpv4, ipv6 = defaultIpv6, expiryMs = EXPIRY_MS, journal } = options;
+    if (ipv4.octets.length !== 4 || ipv6.octets.length !== 16) {
+      throw new RangeError(`Cannot take fake addresses from ${ipv4} and ${ipv6}: not IPv4 and IPv6`);
+    }
+    this.#clock = clock;
+    this.#ipv4 = new FakePool(ipv4);
+    this.#ipv6 = new FakePool(ipv6);
+    const room = Math.min(this.#ipv4.size, this.#ipv6.size) - 2;
+    this.#max = Math.min(options.max ?? room, room);
+    if (this.#max < 1) throw new RangeError(`Cannot take fake addresses from ${ipv4} and ${ipv6}: too small`);
+    this.#expiryMs = expiryMs;
+    this.#isExcluded = options.isExcluded ?? (() => false);
+    this.#journal = journal && new JournalLines(journal, [ipv4, ipv6]);
+    if (this.#journal) this.#restore(this.#journal.load());
+  }
+
+  /** Names in the table. */
+  get size(): number {
+    return this.#numbers.size;
+  }
+
+  /**
+   * The addresses that stand for `name`. Undefined where it is to be treated as ever: it is an address itself
+   * (RFC 3089 s3), excluded, or no name at all. Throws NetError where all addresses are in use, and what the journal throws.
+   */
+  fake(name: string): FakePair | undefined {
+    const number = this.#numberFor(name) ?? this.#give(folded(name));
+    return number === undefined ? undefined : this.#pairs[number];
+  }
+
+  /** The name that a fake address, in any spelling, stands for; that is a use of it. */
+  nameOf(address: string): string | undefined {
+    const number = this.#numberOf(address);
+    const name = number === undefined ? undefined : this.#names[number];
+    if (name !== undefined) this.#ring.use(number!, this.#clock.now());
+    return name;
+  }
+
+  /** The name behind an address in in-addr.arpa or ip6.arpa (RFC 1035 s3.5, RFC 3596 s2.5): the answer to PTR. */
+  pointer(reverseName: string): string | undefined {
+    const address = reverseAddress(reverseName);
+    return address === undefined ? undefined : this.nameOf(address);
+  }
+
+  /** Whether an address is of the pools: where no name is known for it, it leads nowhere. */
+  covers(address: string): boolean {
+    const octets = parseIp(address);
+    return octets !== undefined && [this.#ipv4, this.#ipv6].some(({ prefix }) => prefix.contains(octets));
+  }
+
+  /** Keeps the addresses of `name` for it until the returned function is called: a connection is using them. */
+  pin(name: string): () => void {
+    const number = this.#numbers.get(folded(name));
+    if (number === undefined) return () => {};
+    this.#ring.pin(number);
+    let pinned = true;
+    return () => {
+      if (pinned) this.#ring.unpin(number, this.#clock.now());
+      pinned = false;
+    };
+  }
+
+  #numberOf(address: string): number | undefined {
+    return (address.includes(":") ? this.#ipv6.number(address) : undefined) ?? this.#ipv4.number(address);
+  }
+
+  /** Uses the name, where it is in the table. Most come folded already, and folding costs as much as looking. */
+  #numberFor(name: string): number | undefined {
+    const number = this.#numbers.get(name) ?? this.#numbers.get(folded(name));
+    if (number !== undefined) this.#ring.use(number, this.#clock.now());
+    return number;
+  }
+
+  /** A number for a new name: one that nobody has had, else that of the name used longest ago. Undefined where it gets none. */
+  #give(name: string): number | undefined {
+    if (!isName(name) || this.#isExcluded(name)) return undefined;
+    const number = this.#free.pop() ?? (this.#names.length <= this.#max ? this.#names.length : this.#reuse());
+    this.#put(number, name);
+    try {
+      this.#journal?.add({ number, name }, this.size, () => this.#entries());
+    } catch (error) {
+      this.#remove(number, name); // what is not kept is not told
+      throw error;
+    }
+    return number;
+  }
+
+  #reuse(): number {
+    const number = this.#ring.takeOldest(this.#clock.now() - this.#expiryMs);
+    if (number === undefined) {
+      throw new NetError("name-lookup-failed", `Cannot map another name: all ${this.#max} fake addresses are in use`);
+    }
+    this.#numbers.delete(this.#names[number]!);
+    return number;
+  }
+
+  #put(number: number, name: string): void {
+    this.#numbers.set(name, number);
+    this.#names[number] = name;
+    this.#pairs[number] ??= { ipv4: this.#ipv4.address(number), ipv6: this.#ipv6.address(number) };
+    this.#ring.add(number, this.#clock.now());
+  }
+
+  #remove(number: number, name: string): void {
+    this.#numbers.delete(name);
+    this.#names[number] = undefined;
+    this.#ring.remove(number);
+    this.#free.push(number);
+  }
+
+  #restore(entries: readonly JournalEntry[]): void {
+    for (const { number, name } of entries) {
+      if (number < 1 || number > this.#max || !isName(name) || folded(name) !== name) continue;
+      while (this.#names.length < number) this.#names.push(undefined);
+      this.#put(number, name);
+    }
+    for (let number = this.#names.length - 1; number > 0; number--) {
+      if (this.#names[number] === undefined) this.#free.push(number);
+    }
+  }
+
+  *#entries(): Iterable<JournalEntry> {
+    for (const [number, name] of this.#names.entries()) if (name !== undefined) yield { number, name };
+  }
+}
+
+function folded(name: string): string {
+  const lower = name.toLowerCase();
+  return lower.endsWith(".") ? lower.slice(0, -1) : lower;
+}
+
+/** What can travel as a DOMAINNAME and is no address. */
+function isName(text: string): boolean {
+  return text.length > 0 && text.length <= MAX_NAME_SIZE && !/[^\x21-\x7e]|[:%/\\@[\]"'`]/.test(text) &&
+    !/(^|\.)(\d+|0x[0-9a-f]*)$/.test(text) && !parseIp(text);
+}

@@ -1,0 +1,243 @@
+import assert from "node:assert/strict";
+import { describe } from "node:test";
+import { Command } from "../../../src/protocol/codes.ts";
+import { decodeReply } from "../../../src/protocol/request.ts";
+import { settle } from "../../support/memory/test_clock.ts";
+import { relayable, UdpPeer } from "../../support/memory/udp_peer.ts";
+import {
+  CLIENT6,
+  GATEWAY4,
+  GATEWAY6,
+  replyHex,
+  SERVER4,
+  SERVER6,
+  type World,
+  worldTest,
+} from "../../support/memory/world.ts";
+
+const WEB4 = { host: SERVER4, port: 80 }; // 203.0.113.80 is cb00:7150
+const KNOWN = "64:ff9b::cb00:7150", LOCAL = "2001:db8:64::cb00:7150", SHORT = "2001:db8:cb00:7150::";
+const IPV6_ONLY = { gateway: [GATEWAY6] } as const;
+const DUAL = { gateway: [GATEWAY4, GATEWAY6] } as const;
+
+/** Where the gateway connected to for a request of an IPv6 client. */
+async function dialled(world: World, host: string, port = 80): Promise<string | undefined> {
+  world.net.dialled.length = 0;
+  const client = await world.request(Command.Connect, { host, port }, { family: 6 });
+  await settle();
+  const [first] = world.net.dialled;
+  await client.close();
+  return first?.host;
+}
+
+describe("Without IPv4, as a CLAT", () => {
+  for (
+    const [prefix, there] of [["64:ff9b::/96", KNOWN], ["2001:db8:64::/96", LOCAL], ["2001:db8::/32", SHORT]] as const
+  ) {
+    worldTest(`an IPv4 literal goes behind ${prefix}`, { ...IPV6_ONLY, nat64: prefix }, async (world) => {
+      const box = world.internet.host(there);
+      const server = await world.serve({ host: there, port: 80 }, { host: box });
+      const client = await world.request(Command.Connect, WEB4, { family: 6 });
+      assert.equal(client.heard(), replyHex(0, server.peer.socket.remoteAddr));
+      await client.send("'hello'");
+      assert.equal(server.peer.heard(), "68 65 6c 6c 6f");
+      server.close();
+      await client.close();
+      await settle();
+    });
+  }
+
+  worldTest("so does a name that has IPv4 only", { ...IPV6_ONLY, nat64: "64:ff9b::/96" }, async (world) => {
+    world.resolver.set("four.test", [SERVER4]);
+    assert.equal(await dialled(world, "four.test"), KNOWN);
+  });
+
+  worldTest("a name with both goes its own way first", { ...IPV6_ONLY, nat64: "64:ff9b::/96" }, async (world) => {
+    world.resolver.set("dual.test", [SERVER6, SERVER4]);
+    assert.equal(await dialled(world, "dual.test"), SERVER6);
+  });
+
+  worldTest("what a client asks behind another prefix goes behind this one", {
+    ...IPV6_ONLY,
+    nat64: "2001:db8:64::/96",
+  }, async (world) => {
+    assert.equal(await dialled(world, KNOWN), LOCAL);
+  });
+
+  worldTest("without --nat64 there is no way", IPV6_ONLY, async (world) => {
+    const client = await world.request(Command.Connect, WEB4, { family: 6 });
+    assert.equal(client.heard(), replyHex(3));
+  });
+
+  worldTest("what is closed stays closed", { ...IPV6_ONLY, nat64: "2001:db8:64::/96" }, async (world) => {
+    for (const host of ["127.0.0.1", "169.254.169.254", "2001:db8:64::7f00:1", "64:ff9b::a9fe:a9fe"]) {
+      assert.equal(await dialled(world, host), undefined, host);
+    }
+    assert.ok(world.records.every(({ reply }) => reply === 2));
+  });
+});
+
+describe("With IPv4, in the place of a NAT64", () => {
+  for (
+    const [prefix, asked] of [
+      ["64:ff9b::/96", KNOWN],
+      ["2001:db8:64::/96", KNOWN],
+      ["2001:db8:64::/96", LOCAL],
+      ["2001:db8::/32", SHORT],
+      ["auto", KNOWN],
+    ] as const
+  ) {
+    worldTest(`${asked} goes by IPv4 with --nat64 ${prefix}`, { ...DUAL, nat64: prefix }, async (world) => {
+      assert.equal(await dialled(world, asked), SERVER4);
+    });
+  }
+
+  worldTest("IPv4 goes by IPv4", { ...DUAL, nat64: "64:ff9b::/96" }, async (world) => {
+    assert.equal(await dialled(world, SERVER4), SERVER4);
+  });
+
+  worldTest("a name of a DNS64 and its own IPv4 address are one", { ...DUAL, nat64: "64:ff9b::/96" }, async (world) => {
+    world.resolver.set("four.test", [KNOWN, SERVER4]);
+    world.internet.route(SERVER4, { fault: "refused" });
+    await dialled(world, "four.test");
+    assert.deepEqual(world.net.dialled.map(({ host }) => host), [SERVER4]);
+  });
+
+  worldTest("without --nat64 it stays what it is", DUAL, async (world) => {
+    assert.equal(await dialled(world, KNOWN), KNOWN);
+  });
+
+  worldTest("a rule about the IPv4 address holds, and one about the prefix", {
+    ...DUAL,
+    nat64: "2001:db8:64::/96",
+    rules: [{ action: "deny", to: ["203.0.113.0/24"] }, { action: "deny", to: ["64:ff9b::/96"] }],
+  }, async (world) => {
+    for (const host of [SERVER4, KNOWN, LOCAL, "64:ff9b::c633:6401"]) {
+      assert.equal(await dialled(world, host), undefined, host);
+    }
+    assert.equal(await dialled(world, "2001:db8:64::c633:6401"), "198.51.100.1");
+  });
+});
+
+describe("--nat64 auto (RFC 7050)", () => {
+  worldTest("finds the prefix by ipv4only.arpa, once", { ...IPV6_ONLY, nat64: "auto" }, async (world) => {
+    world.resolver.set("ipv4only.arpa", ["192.0.0.170", "2001:db8:64::c000:aa", "2001:db8:64::c000:ab"]);
+    assert.equal(await dialled(world, SERVER4), LOCAL);
+    assert.equal(await dialled(world, SERVER4), LOCAL);
+    assert.deepEqual(world.resolver.asked, ["ipv4only.arpa"]);
+    assert.equal(String(world.nat64!.prefix), "2001:db8:64::/96");
+  });
+
+  worldTest("asks again where there was none, after 30 s", { ...IPV6_ONLY, nat64: "auto" }, async (world) => {
+    assert.equal(await dialled(world, SERVER4), SERVER4);
+    await dialled(world, SERVER4);
+    assert.equal(world.resolver.asked.length, 1);
+    world.resolver.set("ipv4only.arpa", ["2001:db8:64::c000:aa"]);
+    await world.clock.advance(30_000);
+    assert.equal(await dialled(world, SERVER4), LOCAL);
+  });
+
+  worldTest("asks nobody where IPv4 has a way", { ...DUAL, nat64: "auto" }, async (world) => {
+    await dialled(world, SERVER4);
+    assert.deepEqual(world.resolver.asked, []);
+  });
+});
+
+describe("What lies behind a prefix that was found", () => {
+  const options = { ...DUAL, nat64: "auto", rules: [{ action: "deny", to: ["203.0.113.0/24"] }] } as const;
+  const found = ["2001:db8:64::c000:aa", "2001:db8:46::c000:ab"];
+
+  worldTest("is judged as what it means, behind each of several", options, async (world) => {
+    world.resolver.set("ipv4only.arpa", found);
+    assert.equal(await dialled(world, LOCAL), undefined);
+    assert.equal(await dialled(world, "2001:db8:46::cb00:7150"), undefined);
+    assert.equal(await dialled(world, "2001:db8:47::cb00:7150"), "2001:db8:47::cb00:7150");
+    assert.deepEqual(world.resolver.asked, ["ipv4only.arpa"]);
+  });
+
+  worldTest("is, before the network has answered for the first time", options, async (world) => {
+    world.resolver.set("ipv4only.arpa", "silent");
+    const client = await world.request(Command.Connect, { host: LOCAL, port: 80 }, { family: 6 });
+    assert.equal(client.heard(), "");
+    world.resolver.answer("ipv4only.arpa", found);
+    await settle();
+    assert.equal(client.heard(), replyHex(2));
+    await client.close();
+  });
+
+  worldTest("is, while name servers are away later", options, async (world) => {
+    world.resolver.set("ipv4only.arpa", found, "name-lookup-failed");
+    assert.equal(await dialled(world, LOCAL), undefined);
+    await world.clock.advance(600_000);
+    assert.equal(await dialled(world, LOCAL), undefined);
+    await settle();
+    assert.equal(await dialled(world, LOCAL), undefined);
+    assert.equal(world.resolver.asked.length, 2);
+  });
+
+  worldTest("is no longer where the network says that it has none", options, async (world) => {
+    world.resolver.set("ipv4only.arpa", found, "no-such-name");
+    assert.equal(await dialled(world, LOCAL), undefined);
+    await world.clock.advance(600_000);
+    assert.equal(await dialled(world, LOCAL), undefined);
+    await settle();
+    assert.equal(await dialled(world, LOCAL), LOCAL);
+  });
+
+  worldTest("is waited for 5 s, and not again", options, async (world) => {
+    world.resolver.set("ipv4only.arpa", "silent");
+    const client = await world.request(Command.Connect, { host: SERVER6, port: 80 }, { family: 6 });
+    await settle();
+    assert.deepEqual(world.net.dialled, []);
+    await world.clock.advance(5_000);
+    assert.equal(world.net.dialled.length, 1);
+    await client.close();
+    assert.equal(await dialled(world, SERVER6), SERVER6);
+  });
+});
+
+describe("UDP", () => {
+  for (
+    const [what, gateway, asked, there] of [
+      ["IPv4 literal over IPv6", [GATEWAY6], SERVER4, KNOWN],
+      ["NAT64 address over IPv4", [GATEWAY4, GATEWAY6], KNOWN, SERVER4],
+    ] as const
+  ) {
+    worldTest(`${what}: answers come under the address that was asked`, {
+      gateway,
+      nat64: "64:ff9b::/96",
+      settings: { udpFilter: "address-dependent" },
+    }, async (world) => {
+      const host = world.internet.host(there === KNOWN ? KNOWN : "203.0.113.99");
+      const on = there === KNOWN ? host : world.servers[4];
+      const server = new UdpPeer(await on.bindUdp({ host: there, port: 53 }));
+      const otherPort = new UdpPeer(await on.bindUdp({ host: there, port: 54 }));
+      const control = await world.request(Command.UdpAssociate, { host: "::", port: 0 }, { family: 6 });
+      const relay = decodeReply(control.heardBytes())!.value.bound;
+      const client = new UdpPeer(await world.clients[6].bindUdp({ host: CLIENT6, port: 0 }));
+      await client.sendAll(relay, [
+        relayable({ host: asked, port: 53 }, "1"),
+        relayable({ host: asked, port: 53 }, "2"),
+      ]);
+      await settle();
+      const heard = server.heard();
+      assert.deepEqual(heard.map(({ bytes }) => new TextDecoder().decode(bytes)), ["1", "2"]);
+      const [, from, port] = /^\[?(.*?)\]?:(\d+)$/.exec(heard[0]!.from)!;
+      await server.send({ host: from!, port: Number(port) }, "pong");
+      await otherPort.send({ host: from!, port: Number(port) }, "other");
+      const told = asked.includes(":") ? `[${asked}]` : asked;
+      assert.deepEqual(client.relayed(), [`${told}:53 pong`, `${told}:54 other`]);
+      await control.close();
+    });
+  }
+
+  worldTest("what is closed stays closed", { ...DUAL, nat64: "2001:db8:64::/96" }, async (world) => {
+    const control = await world.request(Command.UdpAssociate, { host: "::", port: 0 }, { family: 6 });
+    const relay = decodeReply(control.heardBytes())!.value.bound;
+    const client = new UdpPeer(await world.clients[6].bindUdp({ host: CLIENT6, port: 0 }));
+    await client.send(relay, relayable({ host: "2001:db8:64::7f00:1", port: 53 }, "x"));
+    await settle();
+    await control.close();
+    assert.deepEqual(world.record.dropped, { refused: 1 });
+  });
+});

@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { lowestDescriptor } from "../../../src/net/kernel/datagrams.ts";
+import { Engine } from "../../../src/net/linux/engine/engine.ts";
+import { linuxNet } from "../../../src/net/linux/linux_net.ts";
+import { openLibc } from "../../support/linux/linux_net.ts";
+import { skipped } from "../../support/program/skipped.ts";
+import { until } from "../../support/program/until.ts";
+
+const libc = await openLibc();
+const skip = skipped("datagrams_test.ts", libc ? false : "the Linux engine cannot run here");
+
+test("lowestDescriptor() tells what the next one will be, at the price of no socket", { skip }, async () => {
+  const cheap = { ...libc!, socket: () => assert.fail("a socket is dear") };
+  await until("no other thread is quicker", () => {
+    const lowest = lowestDescriptor(cheap);
+    const next = libc!.eventfd(0, 0);
+    libc!.close(next);
+    return next === lowest;
+  });
+});
+
+test(
+  "many sockets that a small datagram comes to in one turn are received from with few arenas",
+  { skip },
+  async () => {
+    const LARGE = 1 << 20;
+    let made = 0;
+    const addressOf = (memory: ArrayBuffer) => (memory.byteLength > LARGE && made++, libc!.addressOf(memory));
+    const engine = new Engine({ ...libc!, addressOf }, {
+      fault(error) {
+        throw error;
+      },
+    });
+    const net = linuxNet(engine);
+    const sockets = await Promise.all(Array.from({ length: 65 }, () => net.bindUdp({ host: "127.0.0.1", port: 0 })));
+    const [sender, ...receivers] = sockets;
+    const received = receivers.map((socket) => socket.receive());
+    await sender!.send(receivers.map(({ addr }, i) => ({ bytes: Uint8Array.of(i), addr })));
+    engine.turn(1_000);
+    const got = await Promise.all(received);
+    assert.deepEqual(got.map((batch) => batch![0]!.bytes[0]), receivers.map((_, i) => i));
+    assert.ok(made <= 9, `${made} arenas`);
+    for (const socket of sockets) socket.close();
+    engine.dispose();
+  },
+);

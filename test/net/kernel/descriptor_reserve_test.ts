@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { DescriptorReserve } from "../../../src/net/kernel/descriptor_reserve.ts";
+import { NetError } from "../../../src/net/error.ts";
+
+test("DescriptorReserve keeps an eighth from clients, and half of that from those who are in", () => {
+  const reserve = new DescriptorReserve(64);
+  assert.deepEqual([55, 56].map((fd) => reserve.refusesClient(fd)), [false, true]);
+  assert.deepEqual([59, 60].map((fd) => reserve.refuses(fd)), [false, true]);
+});
+
+test("DescriptorReserve keeps 64 of very many", () => {
+  const reserve = new DescriptorReserve(1_000_000);
+  assert.deepEqual([999_935, 999_936].map((fd) => reserve.refusesClient(fd)), [false, true]);
+});
+
+test("DescriptorReserve refuses nothing where there is no bound", () => {
+  const reserve = new DescriptorReserve(Infinity);
+  assert.equal(reserve.refusesClient(1e9), false);
+  assert.equal(reserve.refuses(1e9), false);
+  reserve.check("test");
+});
+
+test("DescriptorReserve.check() fails when the next descriptor would be one too many", () => {
+  new DescriptorReserve(1_000_000).check("bind UDP");
+  assert.throws(() => new DescriptorReserve(4).check("bind UDP"), (error) => {
+    assert.ok(error instanceof NetError);
+    assert.equal(error.kind, "no-descriptors");
+    assert.match(error.message, /^Cannot bind UDP: /);
+    return true;
+  });
+});
+
+test("DescriptorReserve knows the bound of this process", () => {
+  const reserve = new DescriptorReserve();
+  assert.equal(reserve.refusesClient(10), false);
+  reserve.check("test");
+});

@@ -1,0 +1,311 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { systemClock } from "../../../src/net/clock.ts";
+import { openNet, openTls } from "../../../src/net/open.ts";
+import type { Socket } from "../../../src/net/socket.ts";
+import type { TlsAcceptor, TlsClientOptions, TlsEnds } from "../../../src/net/tls/tls.ts";
+import { Departures, secure as secureWith } from "../../../src/net/tls/tls_socket.ts";
+import { type Certificates, hasOpenssl, issue } from "../../support/tls/certificates.ts";
+import { skipped } from "../../support/program/skipped.ts";
+import { within } from "../../support/program/until.ts";
+
+const none: Certificates = { ca: "", cert: "", key: "" };
+const [good, expired, ann] = hasOpenssl
+  ? issue([{ names: ["DNS:gw.test", "IP:127.0.0.1"] }, { names: ["DNS:gw.test"], days: -1 }, {
+    names: ["DNS:ann"],
+  }]) as [
+    Certificates,
+    Certificates,
+    Certificates,
+  ]
+  : [none, none, none];
+const [stranger] = hasOpenssl ? issue([{ names: ["DNS:gw.test"] }]) as [Certificates] : [none];
+const closed = { kind: "closed", message: /^Cannot speak TLS: / };
+const saying = (state: RegExp) => ({ name: "NetError", message: new RegExp(`^Cannot speak TLS: ${state.source}$`) });
+
+const anyone = { client: "192.0.2.1" };
+const tls = await openTls();
+const departures = new Departures();
+const secure = (socket: Socket, ends: TlsEnds) => secureWith(socket, ends, { clock: systemClock, departures });
+const net = await openNet();
+
+function tlsTest(title: string, body: (bench: Bench) => Promise<void>, lacking: string | false = false): void {
+  const full = `TLS: ${title}`;
+  test(full, { skip: skipped(full, hasOpenssl ? lacking : "no openssl"), timeout: 30_000 }, async () => {
+    const bench = await Bench.open();
+    try {
+      await within(title, body(bench), 100_000);
+    } finally {
+      bench.close();
+    }
+  });
+}
+
+class Bench {
+  readonly #listener;
+  readonly #closing: { close(): void }[] = [];
+
+  private constructor(listener: Awaited<ReturnType<typeof net.listen>>) {
+    this.#listener = listener;
+    this.#closing.push(listener);
+  }
+
+  static async open(): Promise<Bench> {
+    return new Bench(await net.listen({ host: "127.0.0.1", port: 0 }));
+  }
+
+  acceptor(certificates = good, clientCa?: string): TlsAcceptor {
+    const acceptor = tls.acceptor({ ...certificates, clientCa });
+    this.#closing.push(acceptor);
+    return acceptor;
+  }
+
+  /** A connection: what was accepted, and what connected. */
+  async connection(): Promise<[Socket, Socket]> {
+    const [server, client] = await Promise.all([this.#listener.accept(), net.connect(this.#listener.addr)]);
+    this.#closing.push(server!, client);
+    return [server!, client];
+  }
+
+  /** Both sides of a handshake. */
+  async handshake(acceptor = this.acceptor(), options: Partial<TlsClientOptions> = {}) {
+    const [server, client] = await this.connection();
+    const wanted = { name: "gw.test", ca: good.ca, ...options };
+    const accepted = secure(server, acceptor.accept(anyone));
+    const connected = secure(client, tls.connect(wanted, anyone));
+    for (const side of [accepted, connected]) side.then((socket) => this.#closing.push(socket), () => {});
+    return { accepted, connected };
+  }
+
+  /** Both sides after a handshake. */
+  async secured(): Promise<[Socket, Socket]> {
+    const { accepted, connected } = await this.handshake();
+    return await Promise.all([accepted, connected]);
+  }
+
+  close(): void {
+    for (const one of this.#closing) one.close();
+  }
+}
+
+async function all(socket: Socket): Promise<Uint8Array> {
+  const chunks: number[] = [];
+  for (let chunk = await socket.read(); chunk; chunk = await socket.read()) {
+    for (const octet of chunk) chunks.push(octet);
+  }
+  return Uint8Array.from(chunks);
+}
+
+const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+const bytes = (said: string) => new TextEncoder().encode(said);
+
+for (const first of ["client", "server"] as const) {
+  tlsTest(`the ${first} ends its way, and the other way goes on`, async (bench) => {
+    const both = await bench.secured();
+    const [from, to] = first === "server" ? both : both.toReversed() as [Socket, Socket];
+    await from.write(bytes("question"));
+    await from.closeWrite();
+    assert.equal(text(await all(to)), "question");
+    await to.write(bytes("long "));
+    await to.write(bytes("answer"));
+    await to.closeWrite();
+    assert.equal(text(await all(from)), "long answer");
+  });
+}
+
+tlsTest("what was written before close() arrives, also beside what nobody has read", async (bench) => {
+  const [server, client] = await bench.secured();
+  await server.write(bytes("unread"));
+  const all_ = all(server);
+  await client.write(new Uint8Array(300_000));
+  client.close();
+  assert.equal((await all_).length, 300_000);
+});
+
+tlsTest("close() wakes who reads", async (bench) => {
+  const [server] = await bench.secured();
+  const reading = server.read();
+  server.close();
+  assert.equal(await reading, null);
+});
+
+tlsTest("a reset is a reset", async (bench) => {
+  const [server, client] = await bench.secured();
+  client.reset();
+  await assert.rejects(server.read(), { kind: "reset" });
+});
+
+tlsTest("a connection that ends without a word of TLS is a reset, a client's as a server's", async (bench) => {
+  for (const whose of ["client", "server"]) {
+    const [server, client] = await bench.connection();
+    const ends = await Promise.all([
+      secure(server, bench.acceptor().accept(anyone)),
+      secure(client, tls.connect({ name: "gw.test", ca: good.ca }, anyone)),
+    ]);
+    const [reader, writer] = whose === "client" ? ends : ends.reverse() as typeof ends;
+    await writer.write(bytes("question"));
+    assert.equal(text((await reader.read())!), "question");
+    await (whose === "client" ? client : server).closeWrite();
+    await assert.rejects(reader.read(), { kind: "reset" });
+    for (const socket of [reader, writer]) socket.reset();
+  }
+});
+
+tlsTest("a connection that ends within a record is a reset", async (bench) => {
+  const [server, client] = await bench.connection();
+  const [reader, writer] = await Promise.all([
+    secure(server, bench.acceptor().accept(anyone)),
+    secure(client, tls.connect({ name: "gw.test", ca: good.ca }, anyone)),
+  ]);
+  await writer.write(bytes("question"));
+  assert.equal(text((await reader.read())!), "question");
+  await client.write(Uint8Array.of(23, 3, 3, 1));
+  await client.closeWrite();
+  await assert.rejects(reader.read(), { kind: "reset" });
+  for (const socket of [reader, writer]) socket.reset();
+});
+
+tlsTest("departures are over when what was written before close() has left", async (bench) => {
+  const [server, client] = await bench.connection();
+  const [reader, writer] = await Promise.all([
+    secure(server, bench.acceptor().accept(anyone)),
+    secure(client, tls.connect({ name: "gw.test", ca: good.ca }, anyone)),
+  ]);
+  let left = 0, ended = false;
+  const { write, closeWrite } = client;
+  client.write = async (bytes) => {
+    await write.call(client, bytes);
+    left += bytes.length;
+  };
+  client.closeWrite = () => {
+    ended = true;
+    return closeWrite.call(client);
+  };
+  const reading = all(reader);
+  await writer.write(new Uint8Array(300_000));
+  writer.close();
+  await departures.over();
+  assert.ok(ended && left > 300_000, `${left} octets`);
+  assert.equal((await reading).length, 300_000);
+});
+
+tlsTest("who does not read holds up who writes", async (bench) => {
+  const [server, client] = await bench.secured();
+  const chunk = new Uint8Array(256 << 10);
+  let written = 0;
+  const write = async () => {
+    for (; written < 256; written++) await client.write(chunk);
+  };
+  const writing = write().catch(() => {});
+  let before = -1;
+  while (before !== written) { // until a whole moment brings nothing
+    before = written;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+  assert.ok(written < 200, `${written} chunks of 256 KiB are somewhere`);
+  server.reset();
+  client.reset();
+  await writing;
+});
+
+tlsTest(
+  "a record that somebody has forged is passed on as a reset, and not as the end of what was said",
+  async (bench) => {
+    const [server, client] = await bench.connection();
+    const [near, far] = await bench.connection();
+    const [secured] = await Promise.all([
+      secure(server, bench.acceptor().accept(anyone)),
+      secure(client, tls.connect({ name: "gw.test", ca: good.ca }, anyone)),
+    ]);
+    const relayed = net.relay(secured, near, { idleMs: 60_000, counts: { up: 0, down: 0 } });
+    const heard = assert.rejects(all(far), { kind: "reset" });
+    await client.write(Uint8Array.of(0x17, 3, 3, 0, 32, ...new Uint8Array(32)));
+    await heard;
+    assert.equal(await relayed, "error");
+  },
+);
+
+tlsTest("who come all at once are all let in", async (bench) => {
+  const acceptor = bench.acceptor();
+  const connections = [];
+  while (connections.length < 300) connections.push(await bench.connection());
+  const secured = connections.flatMap(([server, client]) => [
+    secure(server, acceptor.accept(anyone)),
+    secure(client, tls.connect({ name: "gw.test", ca: good.ca }, anyone)),
+  ]);
+  for (const socket of await Promise.all(secured)) socket.reset();
+});
+
+tlsTest("a certificate for the address is one", async (bench) => {
+  const { accepted, connected } = await bench.handshake(undefined, { name: "127.0.0.1" });
+  await Promise.all([accepted, connected]);
+});
+
+tlsTest("a certificate for another name is told as that", async (bench) => {
+  const { accepted, connected } = await bench.handshake(undefined, { name: "other.test" });
+  await Promise.all([
+    assert.rejects(connected, saying(/the certificate is for another name/)),
+    assert.rejects(accepted, { name: "NetError" }),
+  ]);
+});
+
+tlsTest("a certificate of an unknown authority is told as that", async (bench) => {
+  const { accepted, connected } = await bench.handshake(undefined, { ca: stranger.ca });
+  await Promise.all([
+    assert.rejects(connected, saying(/the certificate is of an authority that is not known here/)),
+    assert.rejects(accepted, { name: "NetError" }),
+  ]);
+});
+
+tlsTest("an expired certificate is told as that", async (bench) => {
+  const { accepted, connected } = await bench.handshake(bench.acceptor(expired));
+  await Promise.all([
+    assert.rejects(connected, saying(/the certificate has expired/)),
+    assert.rejects(accepted, { name: "NetError" }),
+  ]);
+});
+
+const noClientCertificates = tls.asksForCertificates ? false : "this Deno asks clients for no certificate";
+
+tlsTest("a client with a certificate of the authority is let in", async (bench) => {
+  const { accepted, connected } = await bench.handshake(bench.acceptor(good, good.ca), { identity: ann });
+  await Promise.all([accepted, connected]);
+}, noClientCertificates);
+
+for (const [who, identity] of [["without a certificate", undefined], ["of another authority", stranger]] as const) {
+  tlsTest(`a client ${who} is refused`, async (bench) => {
+    const { accepted, connected } = await bench.handshake(bench.acceptor(good, good.ca), { identity });
+    await assert.rejects(accepted, saying(/(no certificate was shown|the certificate is .*)/));
+    const client = await connected.catch(() => undefined); // TLS 1.3 lets it believe for a moment that it is in
+    assert.equal(await client?.read().catch(() => null) ?? null, null);
+  }, noClientCertificates);
+}
+
+tlsTest("who speaks no TLS is refused", async (bench) => {
+  const [server, client] = await bench.connection();
+  await client.write(bytes("\x05\x01\x00 and more than a record's head"));
+  await assert.rejects(secure(server, bench.acceptor().accept(anyone)), saying(/that is no TLS/));
+});
+
+tlsTest("a server that speaks no TLS is told as that", async (bench) => {
+  const [server, client] = await bench.connection();
+  await server.write(bytes("HTTP/1.1 400 Bad Request\r\n\r\n"));
+  await assert.rejects(secure(client, tls.connect({ name: "gw.test" }, anyone)), saying(/that is no TLS/));
+});
+
+for (const said of ["", "\x16\x03\x01"]) {
+  tlsTest(`a client that leaves after ${said.length} octets ends its handshake`, async (bench) => {
+    const [server, client] = await bench.connection();
+    const securing = secure(server, bench.acceptor().accept(anyone));
+    await client.write(bytes(said));
+    client.close();
+    await assert.rejects(securing, closed);
+  });
+}
+
+tlsTest("a handshake ends with its socket", async (bench) => {
+  const [server] = await bench.connection();
+  const securing = secure(server, bench.acceptor().accept(anyone));
+  server.close();
+  await assert.rejects(securing, closed);
+});

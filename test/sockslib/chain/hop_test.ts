@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { hopText, parseHop, parseHops } from "../../../src/sockslib/chain/hop.ts";
+
+test("parseHop() takes the interface of a link-local address, as it is or as RFC 6874 has it", () => {
+  for (const text of ["socks5://[fe80::1%eth0]:1081", "socks5://[FE80::1%25eth0]:1081"]) {
+    const hop = parseHop(text);
+    assert.deepEqual(hop.address, { type: 4, host: "fe80::1", port: 1081 });
+    assert.equal(hop.zone, "eth0");
+    assert.equal(hopText(hop), "socks5://[fe80::1%eth0]:1081");
+  }
+});
+
+test("parseHop() takes no zone of what is not link-local", () => {
+  for (const host of ["[2001:db8::1%eth0]", "192.0.2.1%eth0", "gateway.example%eth0", "[fe80::1%]"]) {
+    assert.throws(() => parseHop(`socks5://${host}:1080`), SyntaxError);
+  }
+});
+
+test("parseHops() takes a zone of the first gateway only: no other knows our interfaces", () => {
+  const [near, far] = ["socks5://[fe80::1%eth0]", "socks5://192.0.2.1"] as const;
+  assert.equal(parseHops([near, far])[0]!.zone, "eth0");
+  assert.throws(() => parseHops([far, near]), /gateway 2: it has a zone, which the gateway before it does not know/);
+});

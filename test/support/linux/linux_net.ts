@@ -1,0 +1,37 @@
+import process from "node:process";
+import type { Libc } from "../../../src/net/kernel/libc/libc.ts";
+import { Engine } from "../../../src/net/linux/engine/engine.ts";
+import { linuxNet } from "../../../src/net/linux/linux_net.ts";
+import type { Net } from "../../../src/net/socket.ts";
+import { runtime } from "../program/runtime.ts";
+
+/** libc where the tests run; undefined where there is none to be had. */
+export async function openLibc(): Promise<Libc | undefined> {
+  if (process.platform !== "linux") return undefined;
+  const { openLibc } = runtime === "bun"
+    ? await import("../../../src/net/bun/bun_libc.ts")
+    : await import("../../../src/net/deno/deno_libc.ts");
+  return await openLibc();
+}
+
+let opened: Promise<Net> | undefined;
+
+/** The Linux adapter in the thread of the tests, which has other things to do: it turns between them, and never waits. */
+export function openLinuxNet(): Promise<Net> {
+  return opened ??= openLibc().then((libc) => netOn(libc!));
+}
+
+/** The adapter on that libc, turned by the thread of the tests. */
+export function netOn(libc: Libc): Net {
+  const engine = new Engine(libc, {
+    fault(error) {
+      throw error;
+    },
+  });
+  const turn = () => {
+    engine.turn(0);
+    setTimeout(turn, 0).unref();
+  };
+  turn();
+  return linuxNet(engine);
+}
