@@ -6,7 +6,7 @@ import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import { allExecutables } from "../support/program/program.ts";
 import { projectRoot } from "../support/program/runtime.ts";
-import { skipped } from "../support/program/skipped.ts";
+import { skipped, slow } from "../support/program/skipped.ts";
 import { temporaryFolder } from "../support/program/temporary_folder.ts";
 
 function works(command: string, ...args: readonly string[]): boolean {
@@ -17,8 +17,10 @@ const missing = process.platform !== "linux" || allExecutables.length === 0
   ? "it needs Linux and the executables"
   : ["dpkg-deb", "readelf", "git"].find((tool) => !works(tool, "--version"));
 
-for (const { name, command } of missing ? [] : allExecutables) {
-  describe(`the Debian package of ${name}`, () => {
+for (const [i, { name, command }] of missing ? [] : allExecutables.entries()) {
+  // Packages differ by their executable alone.
+  const skipSecond = i > 0 && slow(`deb_test.ts, the Debian package of ${name}`);
+  describe(`the Debian package of ${name}`, { skip: skipSecond }, () => {
     let folder: string, deb: string;
     before(() => {
       folder = temporaryFolder("deb");

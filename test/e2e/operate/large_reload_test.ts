@@ -8,9 +8,9 @@ import { ask, greeting } from "../../support/wire/socks.ts";
 import { Tcp } from "../../support/wire/tcp.ts";
 import { temporaryFolder } from "../../support/program/temporary_folder.ts";
 
-const RULES = 60_000;
+const RULES = 20_000;
 
-/** A file whose reading keeps a thread busy for most of a second. */
+/** A file whose reading keeps a thread busy for some tenths of a second. */
 function toml(name: string): string {
   const rules = Array.from({ length: RULES }, (_, i) => `[[rules]]\naction = "deny"\nnames = "${name}${i}.test"\n`);
   return rules.join("");
