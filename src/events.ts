@@ -89,6 +89,8 @@ export interface SessionRecord {
   readonly id: number;
   readonly client: SocketAddr;
   readonly startedAt: number;
+  /** What the client speaks. */
+  protocol?: "socks5" | "socks4" | "http";
   method?: Method;
   username?: string;
   /** Of a SOCKS4 client: what it calls its user, which nothing vouches for. */

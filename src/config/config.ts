@@ -116,13 +116,19 @@ function assemble(values: Values, file: FileContent | undefined): Config {
 function checkTls({ rules, upstreams, ...config }: Config, listen: readonly ListenSpec[]): void {
   const { tlsCert, tlsKey, tlsClientCa, viaCa, viaCert, viaKey } = config;
   const both = contradictory(listen);
-  if (both) throw new ConfigError(`Cannot listen on ${both.host} port ${both.port}: both with TLS and without`);
+  if (both) {
+    throw new ConfigError(
+      `Cannot listen on ${both.host} port ${both.port}: it is given twice, for different protocols`,
+    );
+  }
   if (listen.some(({ tls }) => tls)) {
     if (tlsCert === undefined || tlsKey === undefined) {
-      throw new ConfigError("Cannot listen on socks5s://: it needs --tls-cert and --tls-key");
+      throw new ConfigError("Cannot listen for TLS (socks5s://, https://, tls://): it needs --tls-cert and --tls-key");
     }
   } else if ((tlsCert ?? tlsKey ?? tlsClientCa) !== undefined) {
-    throw new ConfigError("Cannot use --tls-cert, --tls-key or --tls-client-ca: no --listen is socks5s://");
+    throw new ConfigError(
+      "Cannot use --tls-cert, --tls-key or --tls-client-ca: no --listen is socks5s://, https:// or tls://",
+    );
   }
   const gateways = [...rules.flatMap(({ via }) => via ?? []), ...upstreams.flatMap(({ chains }) => chains.flat())];
   if ((viaCa ?? viaCert ?? viaKey) !== undefined && !gateways.some((url) => /^(socks5|http)s:/i.test(url))) {

@@ -56,9 +56,15 @@ export const options = {
   }),
   listen: many("ADDR", parseListen, {
     group: where,
-    help: "listen there: :1080, unix:/run/gate46/socks.sock, systemd, systemd:NAME; socks5s://ADDR for TLS",
+    help:
+      "listen there for SOCKS5 and HTTP: :1080, unix:/run/gate46/socks.sock, systemd, systemd:NAME; for one alone " +
+      "socks5://ADDR or http://ADDR, with TLS socks5s://, https:// or, for both, tls://",
   }, "localhost:1080"),
-  tlsCert: one("FILE", asIs, { group: where, help: "the certificate (PEM) that socks5s:// shows", path: "plain" }),
+  tlsCert: one("FILE", asIs, {
+    group: where,
+    help: "the certificate (PEM) that listeners with TLS show",
+    path: "plain",
+  }),
   tlsKey: one("FILE", asIs, { group: where, help: "its key (PEM)", path: "secret" }),
   tlsClientCa: one("FILE", asIs, {
     group: where,

@@ -3,8 +3,9 @@ import type { SessionRecord } from "../events.ts";
 import type { Clock } from "../net/clock.ts";
 import { netError } from "../net/error.ts";
 import type { Listener, ListenOptions, SocketAddr } from "../net/socket.ts";
-import type { Arrival } from "./entrance/arrival.ts";
 import { Admission } from "./entrance/admission.ts";
+import type { Arrival, Listened } from "./entrance/arrival.ts";
+import type { Speech } from "./entrance/entrances.ts";
 import { Counters } from "./limits/counters.ts";
 import { Limits } from "./limits/limits.ts";
 import { offeredMethods } from "./entrance/methods.ts";
@@ -37,6 +38,8 @@ interface Generation {
 export interface Listening extends ListenOptions {
   /** Whether its clients speak TLS. */
   readonly tls?: boolean | undefined;
+  /** What they may speak in it; undefined for everything. */
+  readonly only?: Speech | undefined;
 }
 
 /** Other listeners, which take no clients yet. */
@@ -57,8 +60,8 @@ export class Gateway {
   #generation: Generation;
   /** By what was asked for. */
   #listeners = new Map<string, Listener>();
-  /** Those whose clients speak TLS. */
-  #tls: ReadonlySet<Listener> = new Set();
+  /** What each is for. */
+  #listened: ReadonlyMap<Listener, Listened> = new Map();
   readonly #counters: Counters;
   readonly #paths: PathMemory;
   readonly #admission = new Admission(() => this.#context, (arrival) => this.#open(arrival));
@@ -94,7 +97,7 @@ export class Gateway {
     const { net } = this.#context;
     const listener = await net.listen(addr, options);
     this.#listeners.set(addressText(addr), listener);
-    if (options.tls) this.#tls = new Set([...this.#tls, listener]);
+    this.#listened = new Map([...this.#listened, [listener, listened(options)]]);
     this.#serve(listener);
     return listener.addr;
   }
@@ -102,21 +105,21 @@ export class Gateway {
   /** Prepares other listeners and another context; nothing changes before they are applied. */
   opening(): Opening {
     const next = new Map<string, Listener>();
-    const tls = new Set<Listener>();
+    const purposes = new Map<Listener, Listened>();
     const isNew = ([key, listener]: [string, Listener]) => this.#listeners.get(key) !== listener;
     return {
       listen: async (addr, options = {}) => {
         const key = addressText(addr);
         const listener = this.#listeners.get(key) ?? await this.#context.net.listen(addr, options);
         next.set(key, listener);
-        if (options.tls) tls.add(listener);
+        purposes.set(listener, listened(options));
         return listener.addr;
       },
       apply: (context, retired) => {
         const opened = Array.from(next).filter(isNew).map(([, listener]) => listener);
         for (const [key, listener] of this.#listeners) if (!next.has(key)) listener.close();
         this.#listeners = next;
-        this.#tls = tls;
+        this.#listened = purposes;
         this.#replace(this.#newGeneration(context), retired);
         for (const listener of opened) this.#serve(listener);
       },
@@ -188,7 +191,7 @@ export class Gateway {
     emit({
       type: "listening",
       addr: listener.addr,
-      tls: this.#tls.has(listener),
+      tls: this.#listened.get(listener)!.tls,
       methods: offeredMethods(authenticator),
     });
     upstreams?.start();
@@ -205,7 +208,7 @@ export class Gateway {
         if (failures > 0) emit({ type: "accept-recovered", addr, failures });
         failures = 0;
         if (this.#draining) client.close(); // accepted just before
-        else this.#admission.take(client, this.#tls.has(listener));
+        else this.#admission.take(client, this.#listened.get(listener)!);
       } catch (error) {
         if (failures++ > 0) emit({ type: "accept-failing", addr });
         else emit({ type: "accept-failed", addr, error: netError(error, "accept on", addr.host) });
@@ -231,4 +234,8 @@ export class Gateway {
 
 function pause(clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve) => clock.after(ms, resolve));
+}
+
+function listened({ tls = false, only }: Listening): Listened {
+  return { tls, only };
 }

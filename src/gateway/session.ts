@@ -1,9 +1,6 @@
-import type { Address } from "../protocol/address.ts";
 import { Command, commandName, Reply } from "../protocol/codes.ts";
 import { ProtocolError } from "../protocol/protocol_error.ts";
 import type { Credentials } from "../protocol/negotiation.ts";
-import { decodeRequest, encodeReply, type Request } from "../protocol/request.ts";
-import { decodeSocks4Request, encodeSocks4Reply, SOCKS4_VERSION } from "../protocol/socks4.ts";
 import type { Emit, SessionEnd, SessionRecord } from "../events.ts";
 import type { Clock } from "../net/clock.ts";
 import { Cut } from "../net/cut.ts";
@@ -20,7 +17,10 @@ import { connect } from "./commands/connect.ts";
 import type { Conversation, Serve } from "./commands/conversation.ts";
 import type { Dialler } from "./dial/dial.ts";
 import type { Limits } from "./limits/limits.ts";
-import { type Authenticator, negotiate, offeredMethods } from "./entrance/methods.ts";
+import type { Answer, Outcome, Wish } from "./entrance/entrance.ts";
+import { entranceFor, type Speech, turnedAway } from "./entrance/entrances.ts";
+import type { Authenticator } from "./entrance/methods.ts";
+import { socks5 } from "./entrance/socks5.ts";
 import { Refusal } from "./rules/refusal.ts";
 import { replyFor } from "./reply.ts";
 import { resolve, resolvePtr } from "./commands/resolve.ts";
@@ -58,14 +58,16 @@ export class Session {
   readonly record: SessionRecord;
   readonly #context: SessionContext;
   readonly #tls: boolean;
+  readonly #only: Speech | undefined;
   #client: AcceptedSocket;
   #wire: Wire;
   readonly #cut = new Cut();
-  #encodeReply = encodeReply;
+  #answer: Answer = socks5.answer;
 
-  constructor(context: SessionContext, { socket, client, tls, early }: Arrival, id: number) {
+  constructor(context: SessionContext, { socket, client, tls, only, early }: Arrival, id: number) {
     this.#context = context;
     this.#tls = tls;
+    this.#only = only;
     this.#client = socket;
     this.#wire = new Wire(socket, early);
     this.record = {
@@ -113,36 +115,36 @@ export class Session {
   async #converse(): Promise<SessionEnd> {
     const { clock, settings } = this.#context;
     const cancel = clock.after(settings.handshakeMs, () => this.cut("handshake-timeout"));
-    let request;
+    let wish;
     try {
       if (this.#tls) await this.#secure();
-      request = await this.#takeRequest();
+      wish = await this.#takeWish();
     } finally {
       cancel();
     }
-    if (typeof request === "string") {
-      this.#end(request);
+    if (typeof wish === "string") {
+      this.#end(wish);
       await this.#farewell();
-      return request;
+      return wish;
     }
-    if (!settings.resolveCommands && (request.command === Command.Resolve || request.command === Command.ResolvePtr)) {
-      const { command } = request;
+    const { command, destination } = wish;
+    if (!settings.resolveCommands && (command === Command.Resolve || command === Command.ResolvePtr)) {
       throw new ProtocolError(
         `Cannot serve command ${commandName(command)}: not without --resolve-commands`,
         Reply.CommandNotSupported,
       );
     }
-    this.record.command = request.command;
-    this.record.destination = request.destination;
-    const conversation = this.#conversation(request.command);
+    this.record.command = command;
+    this.record.destination = destination;
+    const conversation = this.#conversation(wish);
     const refused = conversation.judge.command();
     if (refused) throw refusal(refused);
     const { username } = this.record;
-    if (username === undefined) return await commands[request.command](conversation, request.destination);
+    if (username === undefined) return await commands[command](conversation, destination);
     const { limits } = this.#context;
     if (!limits.enterUser(username)) throw new Refusal(Reply.NotAllowed, "too many sessions of this user");
     try {
-      return await commands[request.command](conversation, request.destination);
+      return await commands[command](conversation, destination);
     } finally {
       limits.leaveUser(username);
     }
@@ -164,18 +166,24 @@ export class Session {
     this.#wire = new Wire(this.#client);
   }
 
-  async #takeRequest(): Promise<Request | SessionEnd> {
-    if (this.#context.settings.socks4 && await this.#wire.peek() === SOCKS4_VERSION) return await this.#takeSocks4();
-    const { authenticator } = this.#context;
-    const negotiated = await negotiate(
-      this.#wire,
-      offeredMethods(authenticator),
-      (credentials) => this.#attended(() => this.#isGood(authenticator!, credentials)),
-    );
-    if (negotiated.username !== undefined) this.record.username = negotiated.username;
-    if ("failed" in negotiated) return negotiated.failed;
-    this.record.method = negotiated.method;
-    return await this.#wire.take(decodeRequest);
+  async #takeWish(): Promise<Wish | SessionEnd> {
+    const { authenticator, settings } = this.#context;
+    const entrance = entranceFor(await this.#wire.peek(), settings);
+    this.#answer = entrance.answer;
+    this.record.protocol = entrance.protocol;
+    const sentence = turnedAway(entrance, this.#only);
+    if (sentence !== undefined) {
+      await this.#wire.send(entrance.turnAway(sentence));
+      this.record.detail = sentence;
+      return "protocol-error";
+    }
+    const wish = await entrance.take({
+      wire: this.#wire,
+      record: this.record,
+      isGood: authenticator && ((credentials) => this.#attended(() => this.#isGood(authenticator, credentials))),
+    });
+    if (typeof wish !== "string" && wish.answer) this.#answer = wish.answer;
+    return wish;
   }
 
   /** Resolves when the client may be told. Rejects with NetError. */
@@ -207,16 +215,7 @@ export class Session {
     }
   }
 
-  /** SOCKS4 has no passwords, so it is not for where there are users. */
-  async #takeSocks4(): Promise<Request> {
-    this.#encodeReply = encodeSocks4Reply;
-    const request = await this.#wire.take(decodeSocks4Request);
-    this.record.userId = request.userId;
-    if (this.#context.authenticator) throw new Refusal(Reply.NotAllowed, "SOCKS4 where passwords are asked for");
-    return request;
-  }
-
-  #conversation(command: Command): Conversation {
+  #conversation({ command, head, heard }: Wish): Conversation {
     const { client, username } = this.record;
     return {
       ...this.#context,
@@ -228,13 +227,15 @@ export class Session {
       cut: this.#cut,
       bandwidth: this.#context.limits.bandwidth(username),
       attended: (wait, staysOpen) => this.#attended(wait, staysOpen),
-      succeed: (bound) => this.#reply(Reply.Succeeded, bound),
+      succeed: (bound) => this.#reply({ reply: Reply.Succeeded, bound }),
+      head,
+      heard,
     };
   }
 
-  #reply(reply: number, bound?: Address): Promise<void> {
-    this.record.reply = reply;
-    return this.#wire.send(this.#encodeReply(reply, bound));
+  #reply(outcome: Outcome): Promise<void> {
+    this.record.reply = outcome.reply;
+    return this.#wire.send(this.#answer(outcome));
   }
 
   async #fail(error: unknown): Promise<void> {
@@ -251,7 +252,7 @@ export class Session {
     const reply = replyFor(error);
     if (foreseen ? reply === undefined : this.#cut.made) return;
     try {
-      await this.#reply(reply ?? Reply.GeneralFailure);
+      await this.#reply({ reply: reply ?? Reply.GeneralFailure, error });
       await this.#farewell();
     } catch {
       // The client is gone: nobody is left to tell.

@@ -9,7 +9,7 @@ const PROBE_AFTER_MS = 60_000;
 export async function relay(
   client: Socket,
   destination: Socket,
-  { idleMs, counts, early, throttle }: RelayOptions,
+  { idleMs, counts, early, ahead, throttle }: RelayOptions,
   clock: Clock,
 ): Promise<RelayEnd> {
   let end: RelayEnd = "end";
@@ -36,7 +36,7 @@ export async function relay(
   });
   await Promise.all([
     pump(client, destination, counts, "up", activity, ended, clock, rest, early).catch(fail).finally(wakeAll),
-    pump(destination, client, counts, "down", activity, ended, clock, rest).catch(fail).finally(wakeAll), // both may have been closed
+    pump(destination, client, counts, "down", activity, ended, clock, rest, ahead).catch(fail).finally(wakeAll), // both may have been closed
   ]);
   stopIdle();
   client.close();

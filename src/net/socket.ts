@@ -98,6 +98,8 @@ export interface RelayOptions {
   readonly counts: ByteCounts;
   /** What the client has sent before the relay begins; it goes to the destination first. */
   readonly early?: Uint8Array | undefined;
+  /** What the destination has sent before the relay begins; it goes to the client first. */
+  readonly ahead?: Uint8Array | undefined;
   /** None where undefined. */
   readonly throttle?: Throttle | undefined;
 }

@@ -150,19 +150,31 @@ describe("parseConfig() complains in one line that names the flag", () => {
     [{ dnsCa: "ca.pem", dns: ["192.0.2.53"] }, "Cannot use --dns-ca: no --dns is tls:// or https://"],
     [
       { listen: ["ftp://[::1]:1"] },
-      "Cannot parse --listen: 'ftp://[::1]:1' is of the scheme 'ftp:', which is neither socks5: nor socks5s:",
+      "Cannot parse --listen: 'ftp://[::1]:1' is of the scheme 'ftp:', which is none of socks5, socks5s, http, https, tls",
     ],
-    [{ listen: ["socks5s://[::1]:1"] }, "Cannot listen on socks5s://: it needs --tls-cert and --tls-key"],
-    [{ listen: ["socks5s://[::1]:1"], tlsCert: "c" }, "Cannot listen on socks5s://: it needs --tls-cert and --tls-key"],
-    [{ tlsCert: "c", tlsKey: "k" }, "Cannot use --tls-cert, --tls-key or --tls-client-ca: no --listen is socks5s://"],
-    [{ tlsClientCa: "c" }, "Cannot use --tls-cert, --tls-key or --tls-client-ca: no --listen is socks5s://"],
+    [
+      { listen: ["socks5s://[::1]:1"] },
+      "Cannot listen for TLS (socks5s://, https://, tls://): it needs --tls-cert and --tls-key",
+    ],
+    [
+      { listen: ["socks5s://[::1]:1"], tlsCert: "c" },
+      "Cannot listen for TLS (socks5s://, https://, tls://): it needs --tls-cert and --tls-key",
+    ],
+    [
+      { tlsCert: "c", tlsKey: "k" },
+      "Cannot use --tls-cert, --tls-key or --tls-client-ca: no --listen is socks5s://, https:// or tls://",
+    ],
+    [
+      { tlsClientCa: "c" },
+      "Cannot use --tls-cert, --tls-key or --tls-client-ca: no --listen is socks5s://, https:// or tls://",
+    ],
     [
       { listen: ["socks5s://[::1]:1", "[::1]:1"], tlsCert: "c", tlsKey: "k" },
-      "Cannot listen on ::1 port 1: both with TLS and without",
+      "Cannot listen on ::1 port 1: it is given twice, for different protocols",
     ],
     [
       { listen: ["socks5s://:1", "0.0.0.0:1"], tlsCert: "c", tlsKey: "k" },
-      "Cannot listen on :: port 1: both with TLS and without",
+      "Cannot listen on :: port 1: it is given twice, for different protocols",
     ],
     [
       { listen: ["socks5s://:1"], tlsCert: "c", tlsKey: "k" },

@@ -185,6 +185,7 @@ function sessionFields(session: SessionRecord, naming: ClientNaming): Record<str
   const fields: Record<string, unknown> = { id: session.id };
   const client = naming.one(session.client);
   if (client !== undefined) fields.client = client;
+  if (session.protocol !== undefined && session.protocol !== "socks5") fields.protocol = session.protocol;
   if (session.username !== undefined) fields.user = session.username;
   if (session.userId !== undefined) fields.userid = session.userId;
   if (command) fields.command = commandName(command);

@@ -133,7 +133,7 @@ async function listenAll(config: Config, gateway: Pick<Opening, "listen">): Prom
     await listenAs("--listen", spec, async (addr) => {
       const text = addr.port === 0 ? "" : addressText(addr);
       if (heard.has(text)) return; // written twice
-      await gateway.listen(addr, { mode, tls: spec.tls });
+      await gateway.listen(addr, { mode, tls: spec.tls, only: spec.only });
       if (text) heard.add(text);
     });
   }

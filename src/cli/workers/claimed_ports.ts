@@ -10,7 +10,7 @@ import type { SocketAddr } from "../../net/socket.ts";
 import { overlaps } from "../../net/socket_addr.ts";
 import type { Activation } from "../systemd/activation.ts";
 import { listenAs } from "../service/listening.ts";
-import type { Listening } from "./worker_messages.ts";
+import type { Listening, Purpose } from "./worker_messages.ts";
 
 /** Ports and unix sockets that workers share, by what was asked for. */
 export class ClaimedPorts {
@@ -32,7 +32,7 @@ export class ClaimedPorts {
    */
   async claim(config: Pick<Config, "listen" | "unixMode" | "mayBeExposed">, shared = false): Promise<Claim> {
     const next = new Map<string, ClaimedPort>();
-    const tls = new Set<string>();
+    const purposes = new Map<string, Purpose>();
     const release = (unlike: ReadonlyMap<string, ClaimedPort>, ports: ReadonlyMap<string, ClaimedPort>) => {
       for (const [key, port] of ports) if (unlike.get(key) !== port) port.release();
     };
@@ -44,18 +44,18 @@ export class ClaimedPorts {
     };
     try {
       for (const spec of config.listen) {
-        const secures = (key: string) => void (spec.tls && tls.add(key));
+        const note = (key: string) => void purposes.set(key, { tls: spec.tls ?? false, only: spec.only });
         if (spec.systemd === undefined) {
           await listenAs("--listen", spec, async (addr) => {
             await claimOne(addr);
-            secures(addressText(addr));
+            note(addressText(addr));
           });
         } else {
           for (const inherited of this.#inherited(spec.systemd)) {
             refuseOpenRelay(inherited.addr, config);
             const key = addressText(inherited.addr);
             next.set(key, this.#claimed.get(key) ?? inherited);
-            secures(key);
+            note(key);
           }
         }
       }
@@ -64,7 +64,7 @@ export class ClaimedPorts {
       throw error;
     }
     return {
-      listen: Array.from(next, ([key, { addr, descriptor }]) => ({ addr, descriptor, tls: tls.has(key) })),
+      listen: Array.from(next, ([key, { addr, descriptor }]) => ({ addr, descriptor, ...purposes.get(key)! })),
       apply: () => {
         const former = this.#claimed;
         this.#claimed = next;

@@ -16,13 +16,19 @@ import type { TlsQuestion } from "./tls_threads.ts";
 /** How often a worker says how it is (ms). */
 export const PULSE_MS = 2_000;
 
+/** What a listener is for. */
+export interface Purpose {
+  /** Whether its clients speak TLS. */
+  readonly tls: boolean;
+  /** What they may speak in it; undefined for everything. */
+  readonly only: "socks" | "http" | undefined;
+}
+
 /** Where workers listen. */
-export interface Listening {
+export interface Listening extends Purpose {
   readonly addr: SocketAddr;
   /** What all of them accept from, where each has no listening socket of its own. */
   readonly descriptor: number | undefined;
-  /** Whether its clients speak TLS. */
-  readonly tls: boolean;
 }
 
 /** What a worker serves new clients by. */

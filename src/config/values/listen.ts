@@ -12,6 +12,8 @@ export interface ListenSpec {
   readonly optional: boolean;
   /** Its clients speak TLS. */
   readonly tls?: true;
+  /** What they may speak in it, where that is not everything. */
+  readonly only?: "socks" | "http";
   /** Sockets of this name that systemd has opened, or all for *: they have their addresses, and `addr` says nothing. */
   readonly systemd?: string;
 }
@@ -21,19 +23,23 @@ const DEFAULT_PORT = 1080;
 /** Octets of a path: a unix socket takes 103 or more as the system is, and another name stands behind it for a moment. */
 const MAX_PATH_SIZE = 100;
 
-/** `ADDR`, which is `socks5://ADDR`, or `socks5s://ADDR` for TLS. Throws WrongValue. */
+/** By scheme what a listener is for; without one clients may speak SOCKS and HTTP. */
+const purposes: Readonly<Record<string, Pick<ListenSpec, "tls" | "only">>> = {
+  socks5: { only: "socks" },
+  socks5s: { only: "socks", tls: true },
+  http: { only: "http" },
+  https: { only: "http", tls: true },
+  tls: { tls: true },
+};
+
+/** `ADDR`, or `SCHEME://ADDR` for one protocol or for TLS. Throws WrongValue. */
 export function parseListen(text: string): readonly ListenSpec[] {
   const [, scheme, addr] = /^([a-z0-9+.-]+):\/\/(.*)$/i.exec(text) ?? [];
   if (addr === undefined) return parseAddr(text);
-  switch (scheme!.toLowerCase()) {
-    case "socks5":
-      return parseAddr(addr);
-    case "socks5s":
-      return parseAddr(addr).map((spec) => ({ ...spec, tls: true }));
-    case "unix": // unix://path, which is no scheme
-      return parseAddr(text);
-  }
-  throw new WrongValue(`'${text}' is of the scheme '${scheme}:', which is neither socks5: nor socks5s:`);
+  if (scheme!.toLowerCase() === "unix") return parseAddr(text); // unix://path, which is no scheme
+  const purpose = Object.hasOwn(purposes, scheme!.toLowerCase()) && purposes[scheme!.toLowerCase()];
+  if (purpose) return parseAddr(addr).map((spec) => ({ ...spec, ...purpose }));
+  throw new WrongValue(`'${text}' is of the scheme '${scheme}:', which is none of ${Object.keys(purposes).join(", ")}`);
 }
 
 /**
@@ -93,10 +99,10 @@ export function covered(specs: readonly ListenSpec[]): readonly ListenSpec[] {
   return specs.filter(({ addr }) => addr.host !== "0.0.0.0" || !dual.has(addr.port));
 }
 
-/** An address whose clients are to speak TLS and not to, if there is one; `[::]` is every address. */
+/** An address that is written twice for different clients, if there is one; `[::]` is every address. */
 export function contradictory(specs: readonly ListenSpec[]): SocketAddr | undefined {
   const clashes = (a: ListenSpec, b: ListenSpec) =>
-    a.addr.port === b.addr.port && (a.addr.port !== 0 || a.addr.unix) && a.tls !== b.tls &&
+    a.addr.port === b.addr.port && (a.addr.port !== 0 || a.addr.unix) && (a.tls !== b.tls || a.only !== b.only) &&
     (addressText(a.addr) === addressText(b.addr) || (a.addr.host === "::" && b.addr.host === "0.0.0.0"));
   return specs.find((spec) => specs.some((other) => clashes(spec, other)))?.addr;
 }

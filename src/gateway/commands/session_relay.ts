@@ -2,10 +2,8 @@ import type { Address } from "../../protocol/address.ts";
 import { relayType, type SessionEnd } from "../../events.ts";
 import type { Socket } from "../../net/socket.ts";
 import { HeadedSocket } from "../../sockslib/chain/headed_socket.ts";
+import { joined } from "../entrance/wire.ts";
 import type { Conversation } from "./conversation.ts";
-
-/** Octets that fit behind the reply into what the system keeps of a connection: writing them waits for nobody. */
-const MAX_AT_ONCE = 4 << 10;
 
 /**
  * Tells the client that `remote` is there and relays until the end; closes `remote`. `early` is what
@@ -19,20 +17,20 @@ export async function relayWith(
   early?: Uint8Array,
   ahead?: Uint8Array,
 ): Promise<SessionEnd> {
-  const { net, record, settings, cut, bandwidth: throttle } = conversation;
+  const { net, record, settings, cut, bandwidth: throttle, head, heard } = conversation;
   const close = () => remote.close();
   const release = cut.on(close);
   try {
     record.remote = remote.remoteAddr;
     record.relayType = relayType(record.client, remote.remoteAddr);
     await conversation.succeed(bound);
-    let source = remote;
-    if (ahead && ahead.length > MAX_AT_ONCE) source = new HeadedSocket(remote, ahead);
-    else if (ahead?.length) {
-      await client.write(ahead);
-      record.counts.down += ahead.length;
-    }
-    return await net.relay(client, source, { idleMs: settings.idleMs, counts: record.counts, early, throttle });
+    const options = { idleMs: settings.idleMs, counts: record.counts, throttle };
+    const first = head && early ? joined(head, early) : head ?? early;
+    const came = ahead?.length ? ahead : undefined;
+    if (!heard) return await net.relay(client, remote, { ...options, early: first, ahead: came });
+    // What stands between reads the destination itself, and so what has come of it already.
+    const source = heard(came ? new HeadedSocket(remote, came) : remote);
+    return await net.relay(client, source, { ...options, early: first });
   } finally {
     release();
     close();

@@ -8,6 +8,7 @@ import {
   usernameText,
 } from "../../protocol/negotiation.ts";
 import type { Cut } from "../../net/cut.ts";
+import type { Door } from "./entrance.ts";
 import type { Wire } from "./wire.ts";
 
 /** What credentials came to. */
@@ -37,20 +38,14 @@ export function offeredMethods(authenticator: Authenticator | undefined): readon
   return [authenticator ? Method.UsernamePassword : Method.NoAuthentication];
 }
 
-/**
- * Method selection (RFC 1928 s3) and, where the method offered is username/password (RFC 1929), what `isGood` says of those.
- * The answer has been sent.
- */
-export async function negotiate(
-  wire: Wire,
-  offered: readonly Method[],
-  isGood: (credentials: Credentials) => Promise<boolean>,
-): Promise<Negotiated> {
+/** Method selection (RFC 1928 s3) and, where there is an `isGood`, username and password (RFC 1929). The answer has been sent. */
+export async function negotiate(wire: Wire, isGood: Door["isGood"]): Promise<Negotiated> {
   const { methods } = await wire.take(decodeGreeting);
-  const method = offered.find((one) => methods.includes(one));
-  await wire.send(encodeMethodSelection(method ?? Method.NoneAcceptable));
-  if (method === undefined) return { failed: "no-acceptable-method" };
-  if (method !== Method.UsernamePassword) return { method };
+  const method = isGood ? Method.UsernamePassword : Method.NoAuthentication;
+  const offers = methods.includes(method);
+  await wire.send(encodeMethodSelection(offers ? method : Method.NoneAcceptable));
+  if (!offers) return { failed: "no-acceptable-method" };
+  if (!isGood) return { method };
 
   const credentials = await wire.take(decodeCredentials);
   const username = usernameText(credentials) ?? "\ufffd"; // which is nobody's

@@ -29,7 +29,7 @@ export class Wire {
           return decoded.value;
         }
       }
-      // No message is longer than 2,048 octets, so what is kept here is bounded by one read.
+      // Decoders bound their messages (2,048 octets of SOCKS, 64 KiB of HTTP), so what is kept here is that and one read.
       const kept = this.#unread.length === 0 ? nothing : this.#unread.slice();
       const chunk = await this.#socket.read();
       if (chunk === null) throw new ClientLeft("The client left in the middle of a message");
@@ -44,6 +44,7 @@ export class Wire {
 
   /** Rejects with ClientLeft: whatever kept the client from taking its answer, it is gone. */
   async send(bytes: Uint8Array): Promise<void> {
+    if (bytes.length === 0) return;
     try {
       await this.#socket.write(bytes);
     } catch (error) {
@@ -65,7 +66,8 @@ export class Wire {
   }
 }
 
-function joined(head: Uint8Array, tail: Uint8Array): Uint8Array {
+/** Both, one behind the other. */
+export function joined(head: Uint8Array, tail: Uint8Array): Uint8Array {
   const both = new Uint8Array(head.length + tail.length);
   both.set(head);
   both.set(tail, head.length);

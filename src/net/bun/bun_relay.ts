@@ -55,6 +55,7 @@ class Relay {
       if (up.finished && down.finished) this.stop("end");
     };
     if (options.early) up.push(options.early);
+    if (options.ahead) down.push(options.ahead);
     client.divert(flow(this, up, down, finished));
     destination.divert(flow(this, down, up, finished));
     this.begun = true;

@@ -37,7 +37,7 @@ class Relay {
     engine: Engine,
     client: LinuxSocket,
     destination: LinuxSocket,
-    { idleMs, counts, early, throttle }: RelayOptions,
+    { idleMs, counts, early, ahead, throttle }: RelayOptions,
     resolve: (end: RelayEnd) => void,
   ) {
     this.engine = engine;
@@ -45,7 +45,7 @@ class Relay {
     this.#resolve = resolve;
     this.#sockets = [client, destination];
     const up = new Direction(this, client, destination, counts, "up", throttle, early);
-    const down = new Direction(this, destination, client, counts, "down", throttle);
+    const down = new Direction(this, destination, client, counts, "down", throttle, ahead);
     this.#directions = [up, down];
     this.#stopIdle = watchIdle(engine.timers, idleMs, this.activity, this.#sockets, () => this.stop("idle"));
     client.divert({ ready: (events) => this.#ready(client, events, up, down) });

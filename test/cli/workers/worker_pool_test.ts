@@ -63,7 +63,7 @@ function provision(
         secrets: {},
       },
       rules: packRules([]),
-      listen: [{ addr, descriptor, tls: false }],
+      listen: [{ addr, descriptor, tls: false, only: undefined }],
       otherListeners: [],
     },
     naming: { resolver, servers: [{ name: "memory", ask, close: () => {} }], close: () => {} },

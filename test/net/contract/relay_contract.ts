@@ -62,6 +62,20 @@ export function relayContract(suite: Suite): void {
     assert.deepEqual(counts, { up: 5, down: 300 });
   });
 
+  suite.test("relay() hands on first what either side has sent before it, and counts that", async (bench) => {
+    const [[client, near], [far, server]] = await Promise.all([bench.pair(), bench.pair()]);
+    const counts = { up: 0, down: 0 }, up = noise(100_000, 1), down = noise(200_000, 2);
+    const end = bench.net.relay(near, far, { idleMs: 30_000, counts, early: up, ahead: down });
+    await client.write(HELLO);
+    await server.write(HELLO);
+    assert.deepEqual(await take(server, up.length + 5), Uint8Array.of(...up, ...HELLO));
+    assert.deepEqual(await take(client, down.length + 5), Uint8Array.of(...down, ...HELLO));
+    client.close();
+    server.close();
+    await end;
+    assert.deepEqual(counts, { up: up.length + 5, down: down.length + 5 });
+  });
+
   suite.test("relay() of 64 MiB each way at once changes nothing", async (bench) => {
     const { client, server, counts, end } = await relayed(bench);
     const size = 64 * MIB, sent = noise(size);

@@ -1,0 +1,52 @@
+import type { SessionEnd, SessionRecord } from "../../events.ts";
+import type { Socket } from "../../net/socket.ts";
+import type { Address } from "../../protocol/address.ts";
+import type { Command } from "../../protocol/codes.ts";
+import type { Credentials } from "../../protocol/negotiation.ts";
+import type { Wire } from "./wire.ts";
+
+/** What is told of how a request ended: the reply as in RFC 1928 s6, with the address that stands in it, or why it is not 00. */
+export interface Outcome {
+  readonly reply: number;
+  readonly bound?: Address | undefined;
+  readonly error?: unknown;
+}
+
+/** The octets that tell a client of it in its own protocol; empty where nothing is to be said. */
+export type Answer = (outcome: Outcome) => Uint8Array;
+
+/** What a client wants, whatever protocol it said it in. */
+export interface Wish {
+  readonly command: Command;
+  readonly destination: Address;
+  /** How this one is answered, where that is not how others of the entrance are. */
+  readonly answer?: Answer;
+  /** What the destination is sent first. */
+  readonly head?: Uint8Array;
+  /** The destination as the client is to hear it. */
+  readonly heard?: (destination: Socket) => Socket;
+}
+
+/** What an entrance works with. */
+export interface Door {
+  readonly wire: Wire;
+  /** What becomes known of the client is noted here. */
+  readonly record: Pick<SessionRecord, "method" | "username" | "userId">;
+  /** Whether credentials are good, once that may be told; undefined where nobody is asked for any. */
+  readonly isGood: ((credentials: Credentials) => Promise<boolean>) | undefined;
+}
+
+/** A protocol that clients may speak: from its first octet to what the client wants. */
+export interface Entrance {
+  readonly protocol: NonNullable<SessionRecord["protocol"]>;
+  /** Whether a conversation that begins with this octet is of this protocol. */
+  fits(first: number): boolean;
+  readonly answer: Answer;
+  /**
+   * What the client wants; or how the session ends, where the client was told so already. Rejects with ProtocolError, Refusal,
+   * ClientLeft or NetError.
+   */
+  take(door: Door): Promise<Wish | SessionEnd>;
+  /** The octets that tell a client that this protocol is not spoken here. */
+  turnAway(sentence: string): Uint8Array;
+}

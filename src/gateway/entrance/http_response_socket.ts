@@ -1,0 +1,61 @@
+import type { Socket, SocketAddr } from "../../net/socket.ts";
+import { decodeHttpResponse, encodeHttpAnswer } from "../../protocol/http_response.ts";
+import { ProtocolError } from "../../protocol/protocol_error.ts";
+import { ClientLeft, Wire } from "./wire.ts";
+
+/** A destination that answers by HTTP: the heads of its answer say that this connection ends behind it. */
+export class HttpResponseSocket implements Socket {
+  readonly localAddr: SocketAddr;
+  readonly remoteAddr: SocketAddr;
+  readonly #socket: Socket;
+  readonly #wire: Wire;
+  #state: "head" | "rest" | "body" | "over" = "head";
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    this.#wire = new Wire(socket);
+    this.localAddr = socket.localAddr;
+    this.remoteAddr = socket.remoteAddr;
+  }
+
+  async read(): Promise<Uint8Array | null> {
+    if (this.#state === "head") return await this.#head();
+    const rest = this.#state === "rest" ? this.#wire.rest() : undefined;
+    if (this.#state === "rest") this.#state = "body";
+    return rest ?? (this.#state === "over" ? null : await this.#socket.read());
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    return this.#socket.write(bytes);
+  }
+
+  /** Where there is none to pass on, the client is told so. */
+  async #head(): Promise<Uint8Array> {
+    try {
+      const { bytes, final } = await this.#wire.take(decodeHttpResponse);
+      if (final) this.#state = "rest";
+      return bytes;
+    } catch (error) {
+      if (!(error instanceof ProtocolError || error instanceof ClientLeft)) throw error;
+      this.#state = "over";
+      const state = error instanceof ClientLeft ? "closed the connection without one" : "sent none of HTTP/1";
+      return encodeHttpAnswer(502, `gate46: the server was to send an answer and ${state}`);
+    }
+  }
+
+  closeWrite(): Promise<void> {
+    return this.#socket.closeWrite();
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  reset(): void {
+    this.#socket.reset();
+  }
+
+  keepAlive(): void {
+    this.#socket.keepAlive();
+  }
+}

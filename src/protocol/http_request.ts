@@ -1,0 +1,95 @@
+import { type Address, addressText, nameAddress } from "./address.ts";
+import { Reply } from "./codes.ts";
+import { decodeHttpHead, encodeHttpHead, fieldsToForward, type HttpHead, onlyField } from "./http_head.ts";
+import type { Credentials } from "./negotiation.ts";
+import { ProtocolError } from "./protocol_error.ts";
+
+/** The longest head of a request: cookies of 8 kB and the rest. */
+const MAX_HEAD_SIZE = 16 << 10;
+
+/** What an HTTP client asks a proxy for (RFC 9110 s7.3, s9.3.6). */
+export interface HttpRequest {
+  readonly method: string;
+  readonly destination: Address;
+  readonly credentials: Credentials | undefined;
+  /** What the destination is sent in place of the head, with the body behind it; undefined of CONNECT. */
+  readonly forwarded: Uint8Array | undefined;
+}
+
+/** Throws ProtocolError, whose message is for the client too. */
+export function decodeHttpRequest(
+  bytes: Uint8Array,
+): { readonly value: HttpRequest; readonly size: number } | undefined {
+  const head = decodeHttpHead(bytes, MAX_HEAD_SIZE);
+  return head && { value: requestOf(head.value), size: head.size };
+}
+
+function requestOf({ start, fields }: HttpHead): HttpRequest {
+  const [, method, target, version] = /^([A-Z][A-Z0-9-]{0,31}) (\S+) HTTP\/1\.([01])$/.exec(start) ?? [];
+  if (method === undefined) throw wrong("its first line is no request of HTTP/1");
+  onlyField(fields, "host");
+  const credentials = credentialsOf(onlyField(fields, "proxy-authorization"));
+  if (method === "CONNECT") {
+    const { host, port } = authority(target!, undefined);
+    return { method, destination: nameAddress(host, port), credentials, forwarded: undefined };
+  }
+  const [, where, path] = /^http:\/\/([^/?#]+)([^#]*)$/i.exec(target!) ?? [];
+  if (where === undefined) {
+    if (/^[a-z][a-z0-9+.-]*:/i.test(target!)) throw wrong("its target is no http:// URL; ask for others by CONNECT");
+    throw wrong("this port is a proxy for SOCKS5 and HTTP, and no web server: it takes CONNECT and http:// URLs");
+  }
+  const { host, port } = authority(where, 80);
+  const destination = nameAddress(host, port);
+  const forwarded = fieldsToForward(fields).filter(([name]) => name.toLowerCase() !== "host");
+  if (version === "0" && fields.some(([name]) => name.toLowerCase() === "transfer-encoding")) {
+    throw wrong("HTTP/1.0 has no Transfer-Encoding");
+  }
+  return {
+    method,
+    destination,
+    credentials,
+    // The version is the client's: the answer has to be one that it can read.
+    forwarded: encodeHttpHead({
+      start: `${method} ${
+        path === "" ? (method === "OPTIONS" ? "*" : "/") : path!.replace(/^\?/, "/?")
+      } HTTP/1.${version}`,
+      fields: [
+        ["Host", port === 80 ? addressText(destination).replace(/:80$/, "") : addressText(destination)],
+        ...forwarded,
+        [
+          "Via",
+          `1.${version} gate46`,
+        ],
+        ["Connection", "close"],
+      ],
+    }),
+  };
+}
+
+/** `HOST:PORT`, IPv6 in brackets (RFC 3986 s3.2). */
+function authority(text: string, defaultPort: number | undefined): { readonly host: string; readonly port: number } {
+  const [, six, name, said] = /^(?:\[([0-9A-Fa-f:.]+)\]|([^[\]:@]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
+  const host = six === undefined ? name : `[${six}]`;
+  const port = said === undefined ? defaultPort : Number(said);
+  if (host === undefined || port === undefined || port < 1 || port > 65_535) {
+    throw wrong("its target is no HOST:PORT, with IPv6 in brackets");
+  }
+  return { host, port };
+}
+
+/** Basic credentials (RFC 7617); undefined of another scheme, and of what is none. */
+function credentialsOf(value: string | undefined): Credentials | undefined {
+  const token = /^basic +([A-Za-z0-9+/]+={0,2})$/i.exec(value ?? "")?.[1];
+  if (token === undefined) return undefined;
+  try {
+    const octets = Uint8Array.from(atob(token), (letter) => letter.charCodeAt(0));
+    const colon = octets.indexOf(0x3a);
+    return colon < 0 ? undefined : { username: octets.subarray(0, colon), password: octets.subarray(colon + 1) };
+  } catch {
+    return undefined;
+  }
+}
+
+function wrong(state: string): ProtocolError {
+  return new ProtocolError(`Cannot serve an HTTP request: ${state}`, Reply.GeneralFailure);
+}

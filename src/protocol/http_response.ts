@@ -1,0 +1,84 @@
+import { Reply, replyText } from "./codes.ts";
+import { decodeHttpHead, encodeHttpHead, fieldsToForward } from "./http_head.ts";
+import { ProtocolError } from "./protocol_error.ts";
+
+/** The longest head of a response. */
+const MAX_HEAD_SIZE = 64 << 10;
+
+/** Statuses for replies (RFC 9110 s15): the reverse of replyOfStatus(). */
+const statuses: Readonly<Record<number, number>> = {
+  [Reply.Succeeded]: 200,
+  [Reply.NotAllowed]: 403,
+  [Reply.TtlExpired]: 504,
+  [Reply.CommandNotSupported]: 501,
+};
+
+const reasons: Readonly<Record<number, string>> = {
+  200: "Connection established",
+  400: "Bad Request",
+  403: "Forbidden",
+  407: "Proxy Authentication Required",
+  501: "Not Implemented",
+  502: "Bad Gateway",
+  503: "Service Unavailable",
+  504: "Gateway Timeout",
+};
+
+/** What a client of HTTP is told for a reply that is not 00. */
+export function statusOfReply(reply: number): number {
+  return statuses[reply] ?? 502;
+}
+
+/** CONNECT has succeeded: what follows belongs to the destination (RFC 9110 s9.3.6). */
+export const CONNECTED: Uint8Array = encodeHttpHead({ start: "HTTP/1.1 200 Connection established", fields: [] });
+
+/** An answer of the proxy itself, after which the connection ends; `sentence` says why, for people. */
+export function encodeHttpAnswer(
+  status: number,
+  sentence: string,
+  fields: readonly (readonly [string, string])[] = [],
+) {
+  const text = new TextEncoder().encode(`${sentence}\n`);
+  const head = encodeHttpHead({
+    start: `HTTP/1.1 ${status} ${reasons[status] ?? ""}`,
+    fields: [
+      ...fields,
+      ["Content-Type", "text/plain; charset=utf-8"],
+      ["Content-Length", String(text.length)],
+      ["Connection", "close"],
+    ],
+  });
+  const answer = new Uint8Array(head.length + text.length);
+  answer.set(head);
+  answer.set(text, head.length);
+  return answer;
+}
+
+/** "gate46: host unreachable (04)" for a reply. */
+export function replySentence(reply: number): string {
+  return `gate46: ${replyText(reply)} (${reply.toString(16).padStart(2, "0")})`;
+}
+
+/** A response's head as the client is to have it. */
+export interface ForwardedHead {
+  readonly bytes: Uint8Array;
+  /** Whether it is the last: an interim one (RFC 9110 s15.2) is followed by another. */
+  readonly final: boolean;
+}
+
+/** The next head of a response; undefined where it is not whole. Throws ProtocolError where it cannot be passed on. */
+export function decodeHttpResponse(
+  bytes: Uint8Array,
+): { readonly value: ForwardedHead; readonly size: number } | undefined {
+  const head = decodeHttpHead(bytes, MAX_HEAD_SIZE);
+  if (!head) return undefined;
+  const { start, fields } = head.value;
+  const [, version, status] = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: .*)?$/.exec(start) ?? [];
+  if (status === undefined || status === "101") {
+    throw new ProtocolError("Cannot pass an HTTP response on: no status line");
+  }
+  const final = !status.startsWith("1");
+  const forwarded = [...fieldsToForward(fields), ["Via", `1.${version} gate46`] as const];
+  if (final) forwarded.push(["Connection", "close"]);
+  return { value: { bytes: encodeHttpHead({ start, fields: forwarded }), final }, size: head.size };
+}

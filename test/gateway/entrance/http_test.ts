@@ -1,0 +1,173 @@
+import assert from "node:assert/strict";
+import { describe } from "node:test";
+import type { Authenticator } from "../../../src/gateway/entrance/methods.ts";
+import type { NetErrorKind } from "../../../src/net/error.ts";
+import { Peer } from "../../support/memory/peer.ts";
+import { bytes } from "../../support/wire/bytes.ts";
+import { GATEWAY4, relayTypes, SERVER4, SERVER6, type World, worldTest } from "../../support/memory/world.ts";
+
+const ann: Authenticator = {
+  verify: ({ username, password }) =>
+    Promise.resolve({
+      good: new TextDecoder().decode(username) === "ann" && new TextDecoder().decode(password) === "p:w",
+    }),
+};
+
+/** As bytes() wants it: text between quotes, lines ended. */
+const lines = (...all: readonly string[]) => all.map((line) => `'${line}' 0d 0a`).join(" ");
+
+async function asks(world: World, head: readonly string[], family: 4 | 6 = 4) {
+  const client = await world.client(family);
+  await client.send(lines(...head, ""));
+  return client;
+}
+
+const connect = (authority: string) => [`CONNECT ${authority} HTTP/1.1`, `Host: ${authority}`];
+
+for (const { type, client: from, server: to } of relayTypes) {
+  worldTest(
+    `HTTP CONNECT of type ${type} is answered after the outcome, and early octets go along`,
+    {},
+    async (world) => {
+      const host = to === 4 ? SERVER4 : SERVER6;
+      world.resolver.set("server.test", [host]);
+      const listener = await world.serve({ host, port: 443 });
+      const client = await world.client(from);
+      await client.send(`${lines(...connect("server.test:443"), "")} 'early'`);
+      assert.equal(client.heardText(), "HTTP/1.1 200 Connection established\r\n\r\n");
+      assert.equal(listener.peer.heardText(), "early");
+      await listener.peer.send("'down'");
+      assert.equal(client.heardText(), "down");
+      await client.finish();
+      await listener.peer.finish();
+      const { protocol, relayType, end, counts, reply } = world.record;
+      assert.deepEqual({ protocol, relayType, end, reply }, {
+        protocol: "http",
+        relayType: type,
+        end: "end",
+        reply: 0,
+      });
+      assert.deepEqual(counts, { up: 5, down: 4 });
+    },
+  );
+}
+
+describe("HTTP", () => {
+  worldTest("a request for a URL goes to its server, whose answer ends the connection", {}, async (world) => {
+    world.resolver.set("web.test", [SERVER6]);
+    const listener = await world.serve({ host: SERVER6, port: 80 });
+    const client = await asks(world, [
+      "POST http://web.test/a HTTP/1.1",
+      "Host: web.test",
+      "Proxy-Connection: keep-alive",
+      "Content-Length: 4",
+    ]);
+    await client.send("'body'");
+    const server = listener.peer;
+    assert.equal(
+      server.heardText(),
+      "POST /a HTTP/1.1\r\nHost: web.test\r\nContent-Length: 4\r\nVia: 1.1 gate46\r\nConnection: close\r\n\r\nbody",
+    );
+    assert.equal(client.heardText(), "", "nothing is said before the server has");
+    await server.send(lines("HTTP/1.1 100 Continue", ""));
+    await server.send("'HTTP/1.1 200 O'");
+    await server.send("'K' 0d 0a 'Connection: keep-alive' 0d 0a 'Content-Length: 2' 0d 0a 0d 0a 'o'");
+    await server.send("'k'");
+    await server.finish();
+    assert.equal(
+      client.heardText(),
+      "HTTP/1.1 100 Continue\r\nVia: 1.1 gate46\r\n\r\n" +
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nVia: 1.1 gate46\r\nConnection: close\r\n\r\nok",
+    );
+    assert.equal(client.ended, "end");
+    await client.close();
+  });
+
+  worldTest("a server that sends no HTTP, or nothing, is a 502", {}, async (world) => {
+    const listener = await world.serve({ host: SERVER4, port: 80 });
+    for (const said of ["'SSH-2.0-x' 0d 0a 0d 0a", ""]) {
+      const client = await asks(world, [`GET http://${SERVER4}/ HTTP/1.1`]);
+      const server = listener.peers.at(-1)!;
+      if (said) await server.send(said);
+      await server.finish();
+      assert.match(client.heardText(), /^HTTP\/1\.1 502 Bad Gateway\r\n/);
+      await client.close();
+    }
+  });
+
+  const outcomes: readonly (readonly [kind: NetErrorKind, status: number, sentence: string])[] = [
+    ["refused", 502, "connection refused (05)"],
+    ["host-unreachable", 502, "host unreachable (04)"],
+    ["network-unreachable", 502, "network unreachable (03)"],
+    ["timed-out", 504, "TTL expired (06)"],
+    ["permission-denied", 403, "connection not allowed by ruleset (02)"],
+    ["no-descriptors", 503, "general SOCKS server failure (01)"],
+    ["other", 502, "general SOCKS server failure (01)"],
+  ];
+  for (const [kind, status, sentence] of outcomes) {
+    worldTest(`${kind} is ${status}, with the reason, for CONNECT and for a URL`, {}, async (world) => {
+      world.internet.route(SERVER4, { fault: kind });
+      for (const head of [connect(`${SERVER4}:80`), [`GET http://${SERVER4}/ HTTP/1.1`]]) {
+        const client = await asks(world, head);
+        const said = client.heardText();
+        assert.match(said, new RegExp(`^HTTP/1.1 ${status} [^]*Connection: close\r\n\r\ngate46: `));
+        assert.ok(said.endsWith(`gate46: ${sentence}\n`), said);
+        await client.close();
+      }
+    });
+  }
+
+  worldTest("what the rules deny is 403, and a wrong head 400 with what is wrong in it", {}, async (world) => {
+    const denied = await asks(world, connect("127.0.0.1:80"));
+    assert.match(denied.heardText(), /^HTTP\/1\.1 403 Forbidden\r\n/);
+    await denied.close();
+    const wrong = await asks(world, ["GET / HTTP/1.1", "Host: here"]);
+    assert.match(wrong.heardText(), /^HTTP\/1\.1 400 Bad Request\r\n[^]*: this port is a proxy for SOCKS5 and HTTP/);
+    await wrong.close();
+    assert.equal(world.records.at(-1)!.end, "protocol-error");
+  });
+
+  worldTest("credentials are Basic ones, of the users of SOCKS", { authenticator: ann }, async (world) => {
+    await world.serve({ host: SERVER4, port: 80 });
+    const without = await asks(world, connect(`${SERVER4}:80`));
+    assert.match(
+      without.heardText(),
+      /^HTTP\/1\.1 407 [^]*Proxy-Authenticate: Basic realm="gate46", charset="UTF-8"\r\n/,
+    );
+    await without.close();
+    const authorized = (text: string) => [...connect(`${SERVER4}:80`), `Proxy-Authorization: Basic ${btoa(text)}`];
+    const wrong = await asks(world, authorized("ann:no"));
+    assert.match(wrong.heardText(), /^HTTP\/1\.1 407 /);
+    await wrong.close();
+    const right = await asks(world, authorized("ann:p:w"));
+    assert.match(right.heardText(), /^HTTP\/1\.1 200 /);
+    right.socket.reset();
+    await world.clock.advance(0);
+    assert.equal(world.records.at(-1)!.username, "ann");
+  });
+
+  worldTest("a listener for one protocol tells others what it is for", {}, async (world) => {
+    await world.serve({ host: SERVER4, port: 80 });
+    const at = async (port: number, only: "socks" | "http") => {
+      await world.gateway.listen({ host: GATEWAY4, port }, { only });
+      return async (bytes: string) => {
+        const client = new Peer(await world.clients[4].connect({ host: GATEWAY4, port }));
+        await client.send(bytes);
+        const said = client.heard();
+        client.socket.reset();
+        await world.clock.advance(0);
+        return said;
+      };
+    };
+    const socks = await at(1, "socks"), http = await at(2, "http");
+    const status = (said: string) => new TextDecoder().decode(bytes(said)).split("\r\n").at(0);
+    assert.equal(await socks("05 01 00"), "05 00");
+    assert.equal(status(await socks(lines(...connect(`${SERVER4}:80`), ""))), "HTTP/1.1 400 Bad Request");
+    assert.equal(await http("05 01 00"), "05 ff");
+    assert.equal(status(await http(lines(...connect(`${SERVER4}:80`), ""))), "HTTP/1.1 200 Connection established");
+    assert.deepEqual(world.records.flatMap(({ detail }) => detail?.startsWith("this port") ? detail : []), [
+      "this port is for SOCKS5, not for HTTP",
+      "this port is for HTTP, not for SOCKS",
+    ]);
+  });
+});
