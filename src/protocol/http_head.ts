@@ -27,11 +27,12 @@ const CR = 0x0d, LF = 0x0a;
 
 /**
  * The head that `bytes` begin with, and its size; undefined where it is not whole. Strict: no bare CR or LF, no folded line, no
- * control octet. Throws ProtocolError, also beyond `maxSize` octets.
+ * control octet. Throws ProtocolError, also beyond `maxSize` octets; and what `checkStart` throws of the first line, at once.
  */
 export function decodeHttpHead(
   bytes: Uint8Array,
   maxSize: number,
+  checkStart?: (start: string) => void,
 ): { readonly value: HttpHead; readonly size: number } | undefined {
   const lines: string[] = [];
   for (let start = 0;;) {
@@ -43,7 +44,9 @@ export function decodeHttpHead(
       const [first, ...rest] = lines;
       return { value: { start: first!, fields: rest.map(field) }, size: end + 1 };
     }
-    lines.push(lineText(bytes.subarray(start, end - 1)));
+    const line = lineText(bytes.subarray(start, end - 1));
+    if (lines.length === 0) checkStart?.(line);
+    lines.push(line);
     start = end + 1;
   }
 }

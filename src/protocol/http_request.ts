@@ -20,22 +20,21 @@ export interface HttpRequest {
 export function decodeHttpRequest(
   bytes: Uint8Array,
 ): { readonly value: HttpRequest; readonly size: number } | undefined {
-  const head = decodeHttpHead(bytes, MAX_HEAD_SIZE);
+  const head = decodeHttpHead(bytes, MAX_HEAD_SIZE, startOf); // who speaks another protocol waits for an answer
   return head && { value: requestOf(head.value), size: head.size };
 }
 
 function requestOf({ start, fields }: HttpHead): HttpRequest {
-  const [, method, target, version] = /^([A-Z][A-Z0-9-]{0,31}) (\S+) HTTP\/1\.([01])$/.exec(start) ?? [];
-  if (method === undefined) throw wrong("its first line is no request of HTTP/1");
+  const { method, target, version } = startOf(start);
   onlyField(fields, "host");
   const credentials = credentialsOf(onlyField(fields, "proxy-authorization"));
   if (method === "CONNECT") {
-    const { host, port } = authority(target!, undefined);
+    const { host, port } = authority(target, undefined);
     return { method, destination: nameAddress(host, port), credentials, forwarded: undefined };
   }
-  const [, where, path] = /^http:\/\/([^/?#]+)([^#]*)$/i.exec(target!) ?? [];
+  const [, where, path] = /^http:\/\/([^/?#]+)([^#]*)$/i.exec(target) ?? [];
   if (where === undefined) {
-    if (/^[a-z][a-z0-9+.-]*:/i.test(target!)) throw wrong("its target is no http:// URL; ask for others by CONNECT");
+    if (/^[a-z][a-z0-9+.-]*:/i.test(target)) throw wrong("its target is no http:// URL; ask for others by CONNECT");
     throw wrong("this port is a proxy for SOCKS5 and HTTP, and no web server: it takes CONNECT and http:// URLs");
   }
   const { host, port } = authority(where, 80);
@@ -64,6 +63,12 @@ function requestOf({ start, fields }: HttpHead): HttpRequest {
       ],
     }),
   };
+}
+
+function startOf(line: string): { readonly method: string; readonly target: string; readonly version: string } {
+  const [, method, target, version] = /^([A-Z][A-Z0-9-]{0,31}) (\S+) HTTP\/1\.([01])$/.exec(line) ?? [];
+  if (method === undefined) throw wrong("its first line is no request of HTTP/1");
+  return { method, target: target!, version: version! };
 }
 
 /** `HOST:PORT`, IPv6 in brackets (RFC 3986 s3.2). */

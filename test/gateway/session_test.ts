@@ -210,7 +210,7 @@ describe("A wrong VER closes without an answer", () => {
   for (
     const [where, before, answered, wrong] of [
       ["in the greeting (a SOCKS4 client)", "", "", "04 01 00 50 cb 00 71 50 00"],
-      ["in the greeting (an HTTP client)", "", "", "'GET / HTTP/1.1'"],
+      ["in the greeting (a telnet client)", "", "", "ff fb 1f ff fb 18"],
       ["in the greeting (TLS)", "", "", "16 03 01 02 00"],
       ["in the request", "05 01 02 01 05 'alice' 06 'secret'", "05 02 01 00", "04 01 00 01 cb 00 71 50 00 50"],
       ["in the credentials", "05 01 02", "05 02", "05 05 'alice' 06 'secret'"],

@@ -145,6 +145,9 @@ for (const target of targets) {
     const literal = server === "s6" ? `[${address.s6}]` : address.s4;
     run(`curl, relay type ${type}: by address and by name, 20 MB arrive whole`, async () => {
       assert.equal((await curl(client, `http://${literal}/hello`)).stdout, "hello");
+      assert.equal((await curl(client, `http://v${server[1]}.test/hello`, "http")).stdout, "hello", "for a URL");
+      const tunnel = ["curl", "-sSp", "--max-time", "20", "--proxy", `http://${proxy[client]}`];
+      assert.equal((await within(client, ...tunnel, `http://${literal}/hello`)).stdout, "hello", "by HTTP CONNECT");
       const { stdout, stderr } = await shell([
         ...network!.in(client),
         "sh",
