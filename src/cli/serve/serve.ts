@@ -1,14 +1,11 @@
 import process from "node:process";
-import type { Config } from "../../config/config.ts";
 import type { RawOptions } from "../../config/source.ts";
-import { NetError } from "../../net/error.ts";
 import { openKernel, openNet } from "../../net/open.ts";
-import { DescriptorReserve } from "../../net/kernel/descriptor_reserve.ts";
-import { type Kernel, kernelFeatures, whyNoEngine } from "../../net/kernel/features.ts";
-import type { Libc } from "../../net/kernel/libc/libc.ts";
-import { type Clock, systemClock } from "../../net/clock.ts";
+import { systemClock } from "../../net/clock.ts";
 import { Activation } from "../systemd/activation.ts";
 import { startAdmin } from "./admin_server.ts";
+import { chosenKernel } from "./chosen_kernel.ts";
+import { countDown } from "./countdown.ts";
 import type { Emit } from "../../events.ts";
 import { watchFiles } from "../files/file_watch.ts";
 import { filesOfReload, readNamedFiles } from "../files/named_files.ts";
@@ -18,8 +15,7 @@ import { startLocalService } from "../service/local_service.ts";
 import { log, seconds, startLog, stopLog } from "../log/log.ts";
 import { collectAfter, type Holding, Reload, warnOf } from "./reload.ts";
 import { Running } from "./running.ts";
-import { stopSignals } from "./stop_signals.ts";
-import { checkSocketOptions, refuseSocketOptions } from "../service/socket_options.ts";
+import { listenToSignals } from "./signals.ts";
 import { Systemd } from "../systemd/systemd.ts";
 import { hasteOf, wallClock } from "../service/wall_clock.ts";
 import { loadServed } from "../workers/config_thread.ts";
@@ -27,12 +23,6 @@ import { startThreadedService } from "../workers/threaded_service.ts";
 
 /** By then whoever began to connect before a successor listened has come in. */
 const HANDOVER_MS = 1_500;
-
-/** Libraries, and what is opened at a time to try what the kernel can. */
-const LOOK_DESCRIPTORS = 6;
-
-/** How often the log says how long sessions have to end yet (ms). */
-const COUNT_DOWN_MS = 5_000;
 
 /**
  * `gate46 serve`: puts the house together and runs it until a signal comes. `flags` are read again at each reload; `entry`
@@ -72,7 +62,7 @@ export async function serve(flags: RawOptions, entry: URL): Promise<number> {
   const openAdminIfFree = () => takeOver === undefined ? openAdmin() : unlessTaken(async () => await openAdmin());
   let admin = await openAdminIfFree();
   const own = admin ? [admin.addr] : config.admin ? [config.admin] : [];
-  const kernel = kernelFor(config, libc);
+  const kernel = chosenKernel(config, libc);
   const wanted = { ...loaded, users, tls };
   const service = kernel
     ? await startThreadedService(kernel, entry, wanted, own, activation, emit, haste)
@@ -112,44 +102,4 @@ export async function serve(flags: RawOptions, entry: URL): Promise<number> {
   systemd.close();
   stopLog();
   return 0;
-}
-
-/** What the Linux engine needs, where that is to be used. Throws NetError where it is asked for and cannot be had. */
-function kernelFor(config: Config, found: Libc | undefined): Kernel | undefined {
-  new DescriptorReserve().check("look at the kernel", LOOK_DESCRIPTORS); // what has none to open looks as if it were refused
-  const libc = config.engine === "portable" ? undefined : found;
-  const features = libc && kernelFeatures(libc);
-  const why = whyNoEngine(features);
-  if (why) {
-    refuseSocketOptions(config);
-    if (config.engine === "linux") throw new NetError("other", `Cannot use --engine linux: ${why}`);
-    return undefined;
-  }
-  checkSocketOptions(libc!, config);
-  return { libc: libc!, features: features! };
-}
-
-/** SIGTERM and SIGINT have it drain, and end at once when they come again later; SIGHUP has it reload, SIGUSR2 hand over. */
-function listenToSignals(running: Running): void {
-  const stop = stopSignals(systemClock, () => running.drain(), () => {
-    stopLog();
-    process.exit(1); // whoever sends it again does not want to wait
-  });
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, stop);
-  if (process.platform === "win32") return; // which has none of these
-  process.on("SIGHUP", () => void running.reload());
-  process.on("SIGUSR2", () => running.handOver());
-  process.on("SIGUSR1", () => {}); // which logrotate is often told to send; the log finds a moved file by itself
-}
-
-/** Says every so often how long sessions have to end yet. Returns how to end it. */
-function countDown(running: Running, emit: Emit, clock: Clock): () => void {
-  let cancel = () => {};
-  const tellLater = () => void (cancel = clock.after(COUNT_DOWN_MS, tell));
-  const tell = () => {
-    emit({ type: "draining", sessions: running.health().sessions, deadlineMs: running.drainsForMs ?? 0 });
-    tellLater();
-  };
-  tellLater();
-  return () => cancel();
 }

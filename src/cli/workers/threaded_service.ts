@@ -23,8 +23,9 @@ import { countedUsers, type Service, type Wanted } from "../service/service.ts";
 import type { Activation } from "../systemd/activation.ts";
 import { openTlsSource, type TlsSource } from "../service/tls_source.ts";
 import { wallClock } from "../service/wall_clock.ts";
+import type { Provision } from "./provision.ts";
 import type { Listening } from "./worker_messages.ts";
-import { type Provision, WorkerPool } from "./worker_pool.ts";
+import { WorkerPool } from "./worker_pool.ts";
 
 /** Gateways on the Linux engine, one for each core or as many as are wanted; `haste` is that of the wall clock. Rejects with NetError. */
 export async function startThreadedService(

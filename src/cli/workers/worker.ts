@@ -2,37 +2,20 @@ import { receiveMessageOnPort } from "node:worker_threads";
 import { ActivityLog, isUnwanted } from "../../admin/activity.ts";
 import { Metrics } from "../../admin/metrics.ts";
 import { ThreadWatch } from "../../admin/thread_watch.ts";
-import type { Config } from "../../config/config.ts";
-import { type Ear, heardLookup } from "../../dns/asked.ts";
-import type { DnsReply } from "../../dns/servers/message.ts";
-import type { Resolver } from "../../dns/resolver.ts";
-import type { Transport } from "../../dns/servers/transport.ts";
 import type { Event } from "../../events.ts";
-import { Gateway } from "../../gateway/gateway.ts";
-import { Counters } from "../../gateway/limits/counters.ts";
-import { Failures } from "../../gateway/limits/failures.ts";
-import type { Verdict } from "../../gateway/entrance/methods.ts";
 import { PathMemory } from "../../gateway/dial/path_memory.ts";
-import { ProbeTurns } from "../../gateway/upstreams/probe_turns.ts";
-import type { Cut } from "../../net/cut.ts";
+import { Counters } from "../../gateway/limits/counters.ts";
 import { netError } from "../../net/error.ts";
 import { DescriptorOwners } from "../../net/linux/engine/descriptor_owners.ts";
 import { Engine } from "../../net/linux/engine/engine.ts";
 import { linuxNet } from "../../net/linux/linux_net.ts";
-import { addressText } from "../../protocol/address.ts";
 import { giveThreadTo, memoryCollector, openKernel } from "../../net/open.ts";
-import { Departures } from "../../net/tls/tls_socket.ts";
-import { gatewayContext } from "../service/composition.ts";
 import { parseConfigText } from "../files/load_config.ts";
-import { askingUsers } from "./asking_users.ts";
-import { systemFiles } from "../files/system_files.ts";
-import { Exchange } from "./exchange.ts";
-import { emittingEar, openNaming } from "../service/naming.ts";
 import { lostLogLines, startLog, stopLog } from "../log/log.ts";
 import { socketOptions } from "../service/socket_options.ts";
-import { tlsBy } from "../service/tls_source.ts";
-import { remoteTls } from "./tls_threads.ts";
 import { wallClock } from "../service/wall_clock.ts";
+import { Exchange } from "./exchange.ts";
+import { WorkerGateway } from "./worker_gateway.ts";
 import {
   type FromWorker,
   type Order,
@@ -42,9 +25,6 @@ import {
   type ToWorker,
   type WorkerStart,
 } from "./worker_messages.ts";
-
-/** What a worker asks, but for the configuration that it is about. */
-type Asking = Question extends infer Q ? Q extends unknown ? Omit<Q, "generation"> : never : never;
 
 /**
  * Rules of so many octets are looked for when they are not needed any more, so long (ms) after: a thread with little to do
@@ -58,7 +38,6 @@ export async function startWorker({ port, number, setup, successors, ...start }:
   const activity = new ActivityLog();
   const watch = new ThreadWatch(wallClock(start.haste).now);
   const sessions = new BigInt64Array(start.sessions);
-  const counters = new Counters(start.counters, number - 1);
   const libc = (await openKernel())!;
   const engine = new Engine(libc, {
     sockets: socketOptions(config),
@@ -67,7 +46,6 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     fault: (error) => emit({ type: "fault", error }),
   });
   const clock = engine.timers;
-  const paths = new PathMemory(clock, start.paths);
   const startedAt = clock.now();
   const busyMs = () => clock.now() - startedAt - engine.poller.waitedMs;
   const metrics = new Metrics(activity.sessions, { worker: number, busyMs, lostLogLines: () => lostLogLines() });
@@ -91,7 +69,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
       case "activity":
         return activity.activity(clock.now(), order.sessions);
       case "end-sessions":
-        return gateway.endSessions((session) => isUnwanted(order.unwanted, session));
+        return served.gateway.endSessions((session) => isUnwanted(order.unwanted, session));
       case "reload":
         return inTurn(() => reload(order.setup));
       case "drain":
@@ -101,69 +79,27 @@ export async function startWorker({ port, number, setup, successors, ...start }:
   // A reload that is given up, since another worker cannot, is followed by the one that takes it back.
   let last: Promise<unknown> = Promise.resolve();
   const inTurn = (act: () => Promise<unknown>) => last = last.catch(() => {}).then(act);
-  const ear = emittingEar(emit);
-  const net = linuxNet(engine);
-  const departures = new Departures();
-  let lastTls = 0;
-  const compose = (setup: Setup, config: Config) => {
-    const { generation, rules, asksForPasswords, otherListeners, countedUsers, probes } = setup;
-    metrics.nameUsers(countedUsers);
-    const asking = (question: Asking, memory?: ArrayBuffer[], cut?: Cut) =>
-      exchange.ask({ ...question, generation }, memory, cut);
-    const system = remoteSystem(asking, ear);
-    // Servers that want TLS are asked by the main thread, as the system is; what they say is kept here.
-    const overTls = (place: number): Transport => ({
-      name: `DNS server ${place + 1}`,
-      ask: (question, cut) => asking({ type: "dns", place, question }, [], cut) as Promise<DnsReply>,
-      close: () => {},
-    });
-    const naming = openNaming(config, { net, clock, system, files: systemFiles(), overTls, ear });
-    const users = askingUsers(
-      ({ username, password }, client, cut) =>
-        asking({ type: "verify", username, password, client }, [], cut) as Promise<Verdict>,
-      new Failures(counters, clock, config.gateway),
-    );
-    return {
-      generation,
-      large: rules.index.table.byteLength >= LARGE,
-      naming,
-      context: gatewayContext(config, {
-        net,
-        clock,
-        rules,
-        naming,
-        authenticator: asksForPasswords ? users : undefined,
-        tls: tlsBy(remoteTls(asking, () => ++lastTls), clock, departures),
-        ownListeners: () => [...gateway.addrs, ...otherListeners],
-        emit,
-        counters,
-        paths,
-        probeTurns: new ProbeTurns(probes),
-      }),
-    };
+  const ground = {
+    net: linuxNet(engine),
+    clock,
+    counters: new Counters(start.counters, number - 1),
+    paths: new PathMemory(clock, start.paths),
+    ask: exchange.ask.bind(exchange),
+    emit,
+    nameUsers: (users: Setup["countedUsers"]) => metrics.nameUsers(users),
+    nextSession: () => Number(Atomics.add(sessions, 0, 1n)) + 1,
   };
+  const served = new WorkerGateway(ground, setup, config);
   let collect = () => {};
-  let current = compose(setup, config);
-  const gateway: Gateway = new Gateway(current.context, () => Number(Atomics.add(sessions, 0, 1n)) + 1);
   const reload = async (setup: Setup) => {
     const { config } = await parseConfigText(setup.config);
-    const opening = gateway.opening();
-    try {
-      for (const { addr, ...how } of setup.listen) await opening.listen(addr, { reusePort: true, ...how });
-    } catch (error) {
-      opening.abandon();
-      throw error;
-    }
-    const former = current;
-    current = compose(setup, config);
-    opening.apply(current.context, () => {
-      former.naming.close();
-      tell({ type: "retired", generation: former.generation });
-      if (former.large) clock.after(COLLECT_MS, () => collect());
+    await served.reload(setup, config, ({ generation, rules }) => {
+      tell({ type: "retired", generation });
+      if (rules.index.table.byteLength >= LARGE) clock.after(COLLECT_MS, () => collect());
     });
   };
   const drain = async (deadlineMs: number) => {
-    const cut = await gateway.drain(deadlineMs);
+    const cut = await served.gateway.drain(deadlineMs);
     stopLog();
     return cut;
   };
@@ -173,9 +109,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     }
   });
   try {
-    for (const { addr, ...how } of setup.listen) {
-      await gateway.listen(addr, { reusePort: true, ...how, successors: successors.get(addressText(addr)) });
-    }
+    await served.listen(setup.listen, successors);
     tell({ type: "listening", wakeFd });
     const pulse = () => {
       tell({ type: "pulse", vitals: watch.vitals });
@@ -188,19 +122,4 @@ export async function startWorker({ port, number, setup, successors, ...start }:
   }
   collect = await memoryCollector();
   await giveThreadTo(engine);
-}
-
-/** The system is asked by the main thread, in turns that all workers share. */
-function remoteSystem(
-  asking: (question: Asking, memory?: ArrayBuffer[], cut?: Cut) => Promise<unknown>,
-  ear: Ear,
-): Resolver {
-  const resolve: Resolver["resolve"] = (name, cut, asker) =>
-    heardLookup(ear, async () => await asking({ type: "resolve", name, asker }, [], cut) as readonly string[]);
-  return {
-    resolve,
-    first: async (...asked) => ({ hosts: await resolve(...asked) }),
-    reverse: (address, cut, asker) =>
-      heardLookup(ear, async () => await asking({ type: "reverse", address, asker }, [], cut) as string),
-  };
 }

@@ -3,6 +3,7 @@ import type { ThreadVitals } from "../../admin/readiness.ts";
 import type { Unwanted, WantedSessions } from "../../admin/status.ts";
 import type { Question as DnsQuestion } from "../../dns/servers/message.ts";
 import type { UpstreamEvent } from "../../events.ts";
+import type { Cut } from "../../net/cut.ts";
 import type { NetErrorKind } from "../../net/error.ts";
 import type { SocketAddr, Successors } from "../../net/socket.ts";
 import type { Asker } from "../../turns/fair_queue.ts";
@@ -31,10 +32,8 @@ export interface Listening extends Purpose {
   readonly descriptor: number | undefined;
 }
 
-/** What a worker serves new clients by. */
-export interface Setup {
-  /** Of the configuration: each reload has the next. */
-  readonly generation: number;
+/** What workers serve new clients by. */
+export interface Served {
   /** But for its rules. */
   readonly config: ConfigText;
   readonly rules: PackedRules;
@@ -42,15 +41,33 @@ export interface Setup {
   readonly listen: readonly Listening[];
   /** Listeners of the program that are not the gateway's. */
   readonly otherListeners: readonly SocketAddr[];
-  readonly asksForPasswords: boolean;
   /** Which worker probes which upstream. */
   readonly probes: SharedArrayBuffer;
   /** Whom metrics call by their names. */
   readonly countedUsers?: readonly string[] | undefined;
 }
 
+/** The same, as a worker is told it. */
+export interface Setup extends Served {
+  /** Of the configuration: each reload has the next. */
+  readonly generation: number;
+  readonly asksForPasswords: boolean;
+}
+
+/** Memory that all workers have in common. */
+export interface CommonBuffers {
+  /** Which worker owns which descriptor. */
+  readonly descriptors: SharedArrayBuffer;
+  /** What is counted for limits. */
+  readonly counters: SharedArrayBuffer;
+  /** What is known of paths. */
+  readonly paths: SharedArrayBuffer;
+  /** BigInt64, since 2^31 numbers last some months: the last session's number, then each worker's sessions. */
+  readonly sessions: SharedArrayBuffer;
+}
+
 /** What a worker is started with. */
-export interface WorkerStart {
+export interface WorkerStart extends CommonBuffers {
   readonly gate46: "worker";
   readonly setup: Setup;
   /** By address, where this program takes listeners over from another. */
@@ -58,16 +75,8 @@ export interface WorkerStart {
   readonly port: MessagePort;
   /** From 1; its place in the shared memory. */
   readonly number: number;
-  /** Which worker owns which descriptor. */
-  readonly descriptors: SharedArrayBuffer;
-  /** What is counted for limits, by all workers. */
-  readonly counters: SharedArrayBuffer;
   /** Of the wall clock, which is the same in all threads. */
   readonly haste: number;
-  /** What is known of paths, by all workers. */
-  readonly paths: SharedArrayBuffer;
-  /** BigInt64, since 2^31 numbers last some months: the last session's number, then each worker's sessions. */
-  readonly sessions: SharedArrayBuffer;
 }
 
 /**
@@ -84,6 +93,15 @@ export type Question =
     | { readonly type: "verify"; readonly username: Uint8Array; readonly password: Uint8Array; readonly client: string }
     | TlsQuestion
   );
+
+/** Has the main thread answer; `memory` goes over to it. Rejects with NetError. */
+export type Ask = (question: Question, memory?: ArrayBuffer[], cut?: Cut) => Promise<unknown>;
+
+/** The same, of one configuration. */
+export type AskAbout = (question: Unnumbered<Question>, memory?: ArrayBuffer[], cut?: Cut) => Promise<unknown>;
+
+/** Each of them, but for the configuration that it is about. */
+type Unnumbered<Q> = Q extends unknown ? Omit<Q, "generation"> : never;
 
 /** What the main thread wants of a worker, and what it gets. */
 export type Order =
@@ -102,6 +120,10 @@ export type FromWorker =
   | Letter<Question>
   | { readonly type: "listening"; readonly wakeFd: number }
   | { readonly type: "not-listening"; readonly kind: NetErrorKind; readonly message: string }
+  | News;
+
+/** What a worker says unasked. */
+export type News =
   | { readonly type: "upstream"; readonly event: UpstreamEvent }
   /** Every PULSE_MS, so that one that hangs is noticed. */
   | { readonly type: "pulse"; readonly vitals: ThreadVitals }

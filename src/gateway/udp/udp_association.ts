@@ -9,33 +9,27 @@ import {
 import { type DropReason, relayType } from "../../events.ts";
 import type { Datagram, SocketAddr, UdpSocket } from "../../net/socket.ts";
 import type { Conversation } from "../commands/conversation.ts";
-import type { HeadedPayload, NestedAssociation } from "../../sockslib/chain/nested_association.ts";
+import type { NestedAssociation } from "../../sockslib/chain/nested_association.ts";
 import type { ClientEnd } from "./client_end.ts";
 import { type Destination, Destinations } from "./udp_destinations.ts";
+import { FarSide } from "./far_side.ts";
+import { Outbox } from "./outbox.ts";
+import { Sources } from "./udp_sources.ts";
 import { Links } from "./upstream_links.ts";
 
 /** RFC 1928 s7 wants at least 5 s. */
 const REASSEMBLY_MS = 10_000;
 
-const families = ["ipv4", "ipv6"] as const;
-type Family = (typeof families)[number];
-
-/**
- * One UDP association: a socket on the client's side, one on the far side for each family that is used. A datagram that
- * cannot go on costs only itself.
- */
+/** One UDP association: a socket on the client's side, and the far side. A datagram that cannot go on costs only itself. */
 export class Association {
   readonly #conversation: Conversation;
   readonly #down: UdpSocket;
   readonly #client: ClientEnd;
-  readonly #up = new Map<Family, Promise<UdpSocket | undefined>>();
+  readonly #up: FarSide;
   readonly #links: Links;
+  readonly #sources: Sources;
   readonly #destinations: Destinations;
   readonly #reassembly = new Reassembly(REASSEMBLY_MS);
-  /** Datagrams of one batch, by the socket they leave from. */
-  #outgoing: Record<Family, Datagram[]> = { ipv4: [], ipv6: [] };
-  /** The same for upstreams. */
-  #onward = new Map<NestedAssociation, HeadedPayload[]>();
   #clientFragments = false;
   #cancelSweep = () => {};
   #closed = false;
@@ -44,8 +38,15 @@ export class Association {
     this.#conversation = conversation;
     this.#down = down;
     this.#client = client;
+    this.#up = new FarSide(conversation, (socket) => void this.#pumpDown(socket), (count) => this.#drop("lost", count));
     this.#links = new Links(conversation, (link) => void this.#pumpBack(link));
-    this.#destinations = new Destinations(conversation, this.#links, (destination) => this.#sendWaiting(destination));
+    this.#sources = new Sources(conversation.settings);
+    this.#destinations = new Destinations(
+      conversation,
+      this.#links,
+      this.#sources,
+      (destination) => this.#sendWaiting(destination),
+    );
   }
 
   /** Starts relaying. */
@@ -61,14 +62,14 @@ export class Association {
     this.#down.close();
     this.#destinations.close();
     this.#links.close();
-    for (const opening of this.#up.values()) void opening.then((socket) => socket?.close());
+    this.#up.close();
   }
 
   async #pumpUp(): Promise<void> {
     for (let batch = await this.#down.receive(); batch; batch = await this.#down.receive()) {
       const now = this.#conversation.clock.now();
       for (const datagram of batch) this.#takeUp(datagram, now);
-      await this.#flush();
+      await this.#up.flush();
     }
   }
 
@@ -95,7 +96,7 @@ export class Association {
   /** Whom a stranger sent to may not answer the client, nor are the stranger's fragments the client's. */
   #hear(addr: SocketAddr, now: number): void {
     if (!this.#client.heard(addr, now)) return;
-    this.#destinations.forgetSources();
+    this.#sources.forgetAll();
     this.#reassembly.abandon();
   }
 
@@ -118,10 +119,10 @@ export class Association {
     }
     const { record, bandwidth } = this.#conversation;
     if (bandwidth?.passes("up", payload.length) === false) return this.#drop("throttled");
-    if (link) this.#queueOnward(link, { header: destination.onwardHeader, payload });
+    if (link) this.#up.addOnward(link, { header: destination.onwardHeader, payload });
     else {
-      this.#destinations.sentTo(addr, destination.known!, now);
-      this.#outgoing[addr.host.includes(":") ? "ipv6" : "ipv4"].push({ bytes: payload, addr });
+      this.#sources.sentTo(addr, destination.known!, now);
+      this.#up.add({ bytes: payload, addr });
     }
     record.relayType ??= relayType(record.client, addr);
     record.remote ??= addr;
@@ -129,56 +130,12 @@ export class Association {
     record.datagrams.up++;
   }
 
-  #queueOnward(link: NestedAssociation, headed: HeadedPayload): void {
-    const batch = this.#onward.get(link);
-    if (batch) batch.push(headed);
-    else this.#onward.set(link, [headed]);
-  }
-
   #sendWaiting(destination: Destination): void {
     const waiting = this.#destinations.takeWaiting(destination);
     if (this.#closed) return;
     const now = this.#conversation.clock.now();
     for (const payload of waiting) this.#queue(destination, payload, now);
-    void this.#flush();
-  }
-
-  /** All is taken before the first wait: what it holds are views, which go when the caller receives again. */
-  async #flush(): Promise<void> {
-    const outgoing = this.#outgoing;
-    this.#outgoing = { ipv4: [], ipv6: [] };
-    if (this.#onward.size > 0) await this.#flushOnward();
-    for (const family of families) {
-      const batch = outgoing[family];
-      if (batch.length === 0) continue;
-      const socket = await this.#upSocket(family);
-      this.#drop("lost", socket ? await socket.send(batch) : batch.length);
-    }
-  }
-
-  async #flushOnward(): Promise<void> {
-    const onward = this.#onward;
-    this.#onward = new Map();
-    for (const [link, batch] of onward) this.#drop("lost", await link.send(batch));
-  }
-
-  #upSocket(family: Family): Promise<UdpSocket | undefined> {
-    let opening = this.#up.get(family);
-    if (!opening) this.#up.set(family, opening = this.#openUp(family));
-    return opening;
-  }
-
-  async #openUp(family: Family): Promise<UdpSocket | undefined> {
-    try {
-      const { net, settings: { outgoing } } = this.#conversation;
-      const socket = await net.bindUdp({ host: outgoing[family] ?? (family === "ipv6" ? "::" : "0.0.0.0"), port: 0 });
-      if (this.#closed) socket.close();
-      void this.#pumpDown(socket);
-      return socket;
-    } catch {
-      this.#up.delete(family); // no descriptor now, which may change, or no such family here
-      return undefined;
-    }
+    void this.#up.flush();
   }
 
   async #pumpDown(socket: UdpSocket): Promise<void> {
@@ -192,9 +149,9 @@ export class Association {
   }
 
   #takeDown({ bytes, addr }: Datagram, now: number, outbox: Outbox): void {
-    const { settings, record } = this.#conversation;
+    const { record } = this.#conversation;
     const to = this.#client.addr;
-    const header = to && this.#destinations.headerFrom(addr, settings.udpFilter, now);
+    const header = to && this.#sources.headerFrom(addr, now);
     if (!header) return this.#drop("unsolicited");
     const tooLarge = header.length + bytes.length > MAX_PAYLOAD_SIZE;
     if (tooLarge && !this.#clientFragments) return this.#drop("too-large");
@@ -234,6 +191,7 @@ export class Association {
     const { clock, settings: { udpIdleMs } } = this.#conversation;
     this.#cancelSweep = clock.after(udpIdleMs / 2, () => {
       this.#destinations.forget(clock.now() - udpIdleMs);
+      this.#sources.forget(clock.now() - udpIdleMs);
       this.#sweepLater();
     });
   }
@@ -241,33 +199,6 @@ export class Association {
   #drop(reason: DropReason, count = 1): void {
     const { dropped } = this.#conversation.record;
     if (count > 0) dropped[reason] = (dropped[reason] ?? 0) + count;
-  }
-}
-
-/** Headers put in front of payloads, in memory that is used again for the next batch. */
-class Outbox {
-  #scratch = new Uint8Array(2 << 10);
-  #used = 0;
-  #batch: Datagram[] = [];
-
-  add(header: Uint8Array, payload: Uint8Array, addr: SocketAddr): void {
-    const size = header.length + payload.length;
-    if (this.#used + size > this.#scratch.length) {
-      this.#scratch = new Uint8Array(Math.max(2 * this.#scratch.length, size)); // the old one lives on in what is queued
-      this.#used = 0;
-    }
-    const bytes = this.#scratch.subarray(this.#used, this.#used += size);
-    bytes.set(header);
-    bytes.set(payload, header.length);
-    this.#batch.push({ bytes, addr });
-  }
-
-  /** What was added; it is valid until the next add(). */
-  take(): readonly Datagram[] {
-    const batch = this.#batch;
-    this.#batch = [];
-    this.#used = 0;
-    return batch;
   }
 }
 

@@ -10,7 +10,7 @@ import type { Links } from "./upstream_links.ts";
 import { Onward } from "../rules/onward.ts";
 import { Refusal } from "../rules/refusal.ts";
 import { refusal } from "../rules/ruleset.ts";
-import type { UdpFilter } from "../settings.ts";
+import type { Sources } from "./udp_sources.ts";
 import { UsageList, type Used } from "./usage_list.ts";
 
 /** A judgement and a name's address are believed for so long, however busy the destination. */
@@ -46,33 +46,28 @@ export interface Destination extends Used<Destination> {
   waitingSize: number;
 }
 
-/** One place that may answer, with the header that tells the client so. */
-interface Source extends Used<Source> {
-  readonly addr: SocketAddr;
-  header: Uint8Array;
-  /** As the client knows it. */
-  host: string;
-  answeredAt: number;
-}
-
-/** What an association knows of the far side: destinations by header, and who may answer. */
+/** Where an association sends: destinations by the header of their datagrams. */
 export class Destinations {
   readonly #conversation: Conversation;
   readonly #links: Links;
+  readonly #sources: Sources;
   readonly #resolved: (destination: Destination) => void;
   readonly #byHeader = new Map<string, Destination>();
   readonly #byUse = new UsageList<Destination>();
-  /** By host and port. */
-  readonly #sources = new Map<string, Map<number, Source>>();
-  readonly #sourcesByUse = new UsageList<Source>();
   #last: Destination | undefined;
   #waitingSize = 0;
   #looking = 0;
 
   /** `resolved` is called when a destination that datagrams wait for has its address, or will never have one. */
-  constructor(conversation: Conversation, links: Links, resolved: (destination: Destination) => void) {
+  constructor(
+    conversation: Conversation,
+    links: Links,
+    sources: Sources,
+    resolved: (destination: Destination) => void,
+  ) {
     this.#conversation = conversation;
     this.#links = links;
+    this.#sources = sources;
     this.#resolved = resolved;
   }
 
@@ -95,34 +90,9 @@ export class Destinations {
 
   /** Has `trial`, which is not over, choose where the next datagram goes. */
   aim(destination: Destination, trial: FamilyTrial, now: number): void {
-    const { known, addr } = trial.next(now, this.#answeredAt);
+    const { known, addr } = trial.next(now, this.#sources.answeredAt);
     destination.known = known;
     destination.addr = addr;
-  }
-
-  /** Notes that the client has sent to `addr`, which may answer from now on, as `known`. */
-  sentTo(addr: SocketAddr, known: Address, now: number): void {
-    const source = this.#sources.get(addr.host)?.get(addr.port);
-    if (!source) return this.#addSource(addr, known, now);
-    this.#sourcesByUse.use(source, now);
-    if (source.host === known.host) return;
-    source.host = known.host;
-    source.header = encodeHeader(known);
-  }
-
-  /** The header that tells the client whence a datagram from `addr` comes; undefined where the filter keeps it out. */
-  headerFrom(addr: SocketAddr, filter: UdpFilter, now: number): Uint8Array | undefined {
-    const ports = this.#sources.get(addr.host);
-    const known = ports?.get(addr.port);
-    if (known) {
-      known.answeredAt = now;
-      this.#sourcesByUse.use(known, now);
-      return known.header;
-    }
-    const open = filter === "endpoint-independent" || (filter === "address-dependent" && ports !== undefined);
-    if (!open) return undefined;
-    const host = ports?.values().next().value?.host ?? addr.host;
-    return encodeHeader(ipAddress(host, addr.port)!);
   }
 
   /** Keeps `payload` until the name is resolved; false where too much waits already. */
@@ -146,19 +116,13 @@ export class Destinations {
   /** Forgets what has not been used since `before`. */
   forget(before: number): void {
     for (let old = this.#byUse.oldest; old && old.usedAt < before; old = this.#byUse.oldest) this.#remove(old);
-    this.#forgetSources(before);
   }
 
   /** Keeps what was found out about paths: the last answers came behind the last datagrams. */
   close(): void {
     for (let one = this.#byUse.oldest; one; one = one.newer) {
-      if (one.trial?.over === false) one.trial.conclude(this.#answeredAt);
+      if (one.trial?.over === false) one.trial.conclude(this.#sources.answeredAt);
     }
-  }
-
-  /** Nobody may answer any more who is not sent to again. */
-  forgetSources(): void {
-    this.#forgetSources(Infinity);
   }
 
   /** `former` is what it was until it had to be judged again. */
@@ -254,7 +218,9 @@ export class Destinations {
   ): void {
     const { clock, paths } = this.#conversation;
     const now = clock.now();
-    const served = former?.addr && this.#answeredAt(former.addr) >= now - ANSWERED_MS ? former.addr.host : undefined;
+    const served = former?.addr && this.#sources.answeredAt(former.addr) >= now - ANSWERED_MS
+      ? former.addr.host
+      : undefined;
     const same = ways.find(({ addr }) => addr.host === served);
     const first = same ?? ways[0]!;
     destination.known = first.known;
@@ -267,46 +233,10 @@ export class Destinations {
     void late?.then((ways) => trial.second ??= ways.find(isOther));
   }
 
-  /** When that one answered last; a function that is made once, not for each datagram. */
-  readonly #answeredAt = ({ host, port }: SocketAddr): number =>
-    this.#sources.get(host)?.get(port)?.answeredAt ?? -Infinity;
-
   #remove(destination: Destination): void {
     this.#byUse.remove(destination);
     this.#byHeader.delete(destination.key);
     if (destination === this.#last) this.#last = undefined;
-  }
-
-  #addSource(addr: SocketAddr, { host }: Address, now: number): void {
-    let ports = this.#sources.get(addr.host);
-    if (!ports) this.#sources.set(addr.host, ports = new Map());
-    const header = encodeHeader(ipAddress(host, addr.port)!);
-    const source: Source = {
-      addr,
-      header,
-      host,
-      answeredAt: -Infinity,
-      usedAt: now,
-      newer: undefined,
-      older: undefined,
-    };
-    ports.set(addr.port, source);
-    this.#sourcesByUse.add(source, now);
-    const { maxUdpDestinations } = this.#conversation.settings;
-    if (this.#sourcesByUse.size > maxUdpDestinations) this.#removeSource(this.#sourcesByUse.oldest!);
-  }
-
-  #forgetSources(before: number): void {
-    const byUse = this.#sourcesByUse;
-    for (let old = byUse.oldest; old && old.usedAt < before; old = byUse.oldest) this.#removeSource(old);
-  }
-
-  #removeSource(source: Source): void {
-    const { host, port } = source.addr;
-    const ports = this.#sources.get(host)!;
-    ports.delete(port);
-    this.#sourcesByUse.remove(source);
-    if (ports.size === 0) this.#sources.delete(host);
   }
 }
 

@@ -14,4 +14,4 @@ console.log((await promises.resolve4("v6.test", { ttl: true }))[0].ttl, await pr
 console.log(await later("127.0.0.1"), (await later("localhost", 4)).address);
 console.log(await later("not a name").catch(({ code, syscall, hostname }) => [code, syscall, hostname].join()));
 const require = createRequire(import.meta.url);
-console.log(require("dns").lookup === dns.lookup, typeof require("../../../package.json").name);
+console.log(require("dns").lookup === dns.lookup, typeof require("../../../../package.json").name);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SAME_SIGNAL_MS, stopSignals } from "../../../src/cli/serve/stop_signals.ts";
+import { SAME_SIGNAL_MS, stopSignals } from "../../../src/cli/serve/signals.ts";
 import { TestClock } from "../../support/memory/test_clock.ts";
 
 test("a signal that comes twice within a moment drains once, and one that comes later ends at once", async () => {

@@ -1,0 +1,111 @@
+import type { Config } from "../../config/config.ts";
+import type { Emit } from "../../events.ts";
+import { Gateway } from "../../gateway/gateway.ts";
+import { Failures } from "../../gateway/limits/failures.ts";
+import type { Counters } from "../../gateway/limits/counters.ts";
+import type { Verdict } from "../../gateway/entrance/methods.ts";
+import type { PathMemory } from "../../gateway/dial/path_memory.ts";
+import { ProbeTurns } from "../../gateway/upstreams/probe_turns.ts";
+import type { Clock } from "../../net/clock.ts";
+import type { Net, Successors } from "../../net/socket.ts";
+import { Departures } from "../../net/tls/tls_socket.ts";
+import { addressText } from "../../protocol/address.ts";
+import { systemFiles } from "../files/system_files.ts";
+import { gatewayContext } from "../service/composition.ts";
+import { emittingEar, openNaming } from "../service/naming.ts";
+import { tlsBy } from "../service/tls_source.ts";
+import { askingServer, askingSystem } from "./asking_names.ts";
+import { askingUsers } from "./asking_users.ts";
+import { remoteTls } from "./tls_threads.ts";
+import type { Ask, AskAbout, Listening, Setup } from "./worker_messages.ts";
+
+/** What the gateway of a worker has whatever its configuration says. */
+export interface Ground {
+  readonly net: Net;
+  readonly clock: Clock;
+  readonly counters: Counters;
+  readonly paths: PathMemory;
+  readonly ask: Ask;
+  readonly emit: Emit;
+  /** Has metrics call these by their names. */
+  readonly nameUsers: (users: Setup["countedUsers"]) => void;
+  /** Numbers sessions across all workers. */
+  readonly nextSession: () => number;
+}
+
+/** The gateway of a worker, which is given one configuration after the other; what it cannot do itself is asked of the main thread. */
+export class WorkerGateway {
+  readonly gateway: Gateway;
+  readonly #ground: Ground;
+  readonly #departures = new Departures();
+  #lastTls = 0;
+  #current;
+
+  constructor(ground: Ground, setup: Setup, config: Config) {
+    this.#ground = ground;
+    this.#current = this.#compose(setup, config);
+    this.gateway = new Gateway(this.#current.context, ground.nextSession);
+  }
+
+  /** Rejects with NetError. */
+  async listen(listen: readonly Listening[], successors: ReadonlyMap<string, Successors>): Promise<void> {
+    for (const { addr, ...how } of listen) {
+      await this.gateway.listen(addr, { reusePort: true, ...how, successors: successors.get(addressText(addr)) });
+    }
+  }
+
+  /**
+   * New clients get what `setup`, and `config` of it, says. Calls `retired` with what they got before, once no session has that
+   * any more. Rejects with NetError, and then nothing changes.
+   */
+  async reload(setup: Setup, config: Config, retired: (former: Setup) => void): Promise<void> {
+    const opening = this.gateway.opening();
+    try {
+      for (const { addr, ...how } of setup.listen) await opening.listen(addr, { reusePort: true, ...how });
+    } catch (error) {
+      opening.abandon();
+      throw error;
+    }
+    const former = this.#current;
+    this.#current = this.#compose(setup, config);
+    opening.apply(this.#current.context, () => {
+      former.naming.close();
+      retired(former.setup);
+    });
+  }
+
+  #compose(setup: Setup, config: Config) {
+    const { net, clock, counters, paths, ask, emit } = this.#ground;
+    this.#ground.nameUsers(setup.countedUsers);
+    const { generation, rules, asksForPasswords, otherListeners, probes } = setup;
+    const asking: AskAbout = (question, memory, cut) => ask({ ...question, generation }, memory, cut);
+    const ear = emittingEar(emit);
+    const naming = openNaming(config, {
+      net,
+      clock,
+      system: askingSystem(asking, ear),
+      files: systemFiles(),
+      overTls: (place) => askingServer(asking, place),
+      ear,
+    });
+    const users = askingUsers(
+      ({ username, password }, client, cut) =>
+        asking({ type: "verify", username, password, client }, [], cut) as Promise<Verdict>,
+      new Failures(counters, clock, config.gateway),
+    );
+    const context = gatewayContext(config, {
+      net,
+      clock,
+      rules,
+      naming,
+      authenticator: asksForPasswords ? users : undefined,
+      tls: tlsBy(remoteTls(asking, () => ++this.#lastTls), clock, this.#departures),
+      ownListeners: () => [...this.gateway.addrs, ...otherListeners],
+      emit,
+      counters,
+      paths,
+      probeTurns: new ProbeTurns(probes),
+    });
+    return { setup, naming, context };
+  }
+}

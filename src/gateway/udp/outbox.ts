@@ -1,0 +1,28 @@
+import type { Datagram, SocketAddr } from "../../net/socket.ts";
+
+/** Headers put in front of payloads, in memory that is used again for the next batch. */
+export class Outbox {
+  #scratch = new Uint8Array(2 << 10);
+  #used = 0;
+  #batch: Datagram[] = [];
+
+  add(header: Uint8Array, payload: Uint8Array, addr: SocketAddr): void {
+    const size = header.length + payload.length;
+    if (this.#used + size > this.#scratch.length) {
+      this.#scratch = new Uint8Array(Math.max(2 * this.#scratch.length, size)); // the old one lives on in what is queued
+      this.#used = 0;
+    }
+    const bytes = this.#scratch.subarray(this.#used, this.#used += size);
+    bytes.set(header);
+    bytes.set(payload, header.length);
+    this.#batch.push({ bytes, addr });
+  }
+
+  /** What was added; it is valid until the next add(). */
+  take(): readonly Datagram[] {
+    const batch = this.#batch;
+    this.#batch = [];
+    this.#used = 0;
+    return batch;
+  }
+}
