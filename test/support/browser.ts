@@ -9,7 +9,7 @@ const executablePath = "/usr/bin/chromium";
 export const noBrowser: string | false = !existsSync(executablePath) && `no ${executablePath} (Debian: chromium)`;
 
 /** Chromium without a window, with a profile of its own, which asks nobody for anything by itself. */
-export function launchBrowser(): Promise<Browser> {
+export function launchBrowser(proxy: readonly string[] = ["--no-proxy-server"]): Promise<Browser> {
   return puppeteer.launch({
     executablePath,
     headless: true,
@@ -20,7 +20,7 @@ export function launchBrowser(): Promise<Browser> {
       "--disable-gpu",
       "--disable-quic",
       "--no-first-run",
-      "--no-proxy-server",
+      ...proxy,
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-sync",
