@@ -6,6 +6,7 @@ import { exposition, formats } from "./aggregate.ts";
 import type { Snapshot } from "./collected.ts";
 import { pageHeaders, statusPage } from "./page/page.ts";
 import { tools } from "./page/browser/tools.ts";
+import { proxyPac, type ProxyWays } from "./proxy_pac.ts";
 import type { Health } from "./readiness.ts";
 import type { Status, Unwanted, WantedSessions } from "./status.ts";
 
@@ -24,6 +25,8 @@ export interface AdminSource {
   reload(): Promise<readonly string[]>;
   /** Begins to drain, as SIGTERM does. */
   drain(): void;
+  /** What browsers may use; undefined as long as it starts. */
+  proxyWays(): ProxyWays | undefined;
 }
 
 /** Sessions that are told where nobody says how many. */
@@ -50,6 +53,12 @@ export function adminApp(source: AdminSource, access: AdminAccess): Hono {
   app.get("/readyz", (context) => {
     const now = source.health();
     return context.json(now, now.ready ? 200 : 503);
+  });
+  app.get("/proxy.pac", (context) => {
+    const ways = source.proxyWays();
+    if (!ways) return context.text("not started\n", 503);
+    context.header("Content-Type", "application/x-ns-proxy-autoconfig");
+    return context.body(proxyPac(ways, new URL(context.req.url).hostname.replace(/^\[|\]$/g, "")));
   });
   app.get("/metrics", readAccess(access), async (context) => {
     const snapshots = await source.metrics();

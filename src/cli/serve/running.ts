@@ -1,5 +1,6 @@
 import type { Snapshot } from "../../admin/collected.ts";
 import { expiresSoon } from "../../admin/certificates.ts";
+import type { ProxyWays } from "../../admin/proxy_pac.ts";
 import type { AdminSource } from "../../admin/app.ts";
 import { type ProgramFacts, ProgramMetrics } from "../../admin/program_metrics.ts";
 import { type Health, isAlive, noNamesFacts, readiness, type Vitals } from "../../admin/readiness.ts";
@@ -144,6 +145,18 @@ export class Running implements AdminSource {
       })),
       ...drainsForMs !== undefined && { drainsForMs },
     };
+  }
+
+  proxyWays(): ProxyWays | undefined {
+    const service = this.#service;
+    if (!service) return undefined;
+    const { listen, users, usersFile } = this.#reload!.config;
+    const ways = service.addrs.flatMap((addr) => {
+      const spec = addr.unix === undefined &&
+        listen.find((one) => one.addr.host === addr.host && (one.addr.port === 0 || one.addr.port === addr.port));
+      return spec ? [{ addr, tls: spec.tls ?? false, only: spec.only }] : [];
+    });
+    return { ways, asksForPasswords: users.length > 0 || usersFile !== undefined };
   }
 
   endSessions(unwanted: Unwanted): Promise<number> {

@@ -35,6 +35,7 @@ export function adminSource(parts: Partial<AdminSource> = {}): AdminSource {
     endSessions: () => Promise.resolve(0),
     reload: () => Promise.resolve([]),
     drain: () => {},
+    proxyWays: () => undefined,
     ...parts,
   };
 }
