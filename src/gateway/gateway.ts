@@ -1,6 +1,6 @@
 import { addressText } from "../protocol/address.ts";
 import type { SessionRecord } from "../events.ts";
-import type { Clock } from "../net/clock.ts";
+import { pause } from "../net/clock.ts";
 import { netError } from "../net/error.ts";
 import type { Listener, ListenOptions, SocketAddr } from "../net/socket.ts";
 import type { Arrival } from "./entrance/arrival.ts";
@@ -227,8 +227,4 @@ export class Gateway {
       this.#wakeDrain();
     });
   }
-}
-
-function pause(clock: Clock, ms: number): Promise<void> {
-  return new Promise((resolve) => clock.after(ms, resolve));
 }

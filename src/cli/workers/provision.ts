@@ -1,7 +1,7 @@
-import type { DnsReply, Question as DnsQuestion } from "../../dns/servers/message.ts";
-import type { Transport } from "../../dns/servers/transport.ts";
 import type { Authenticator } from "../../gateway/entrance/methods.ts";
-import { Cut } from "../../net/cut.ts";
+import { systemClock } from "../../net/clock.ts";
+import type { Cut } from "../../net/cut.ts";
+import { withDeadline } from "../../net/deadline.ts";
 import type { Naming } from "../service/naming.ts";
 import type { TlsSource } from "../service/tls_source.ts";
 import type { TlsDesk } from "./tls_threads.ts";
@@ -35,20 +35,13 @@ export function answerBy(
     case "reverse":
       return resolver.reverse(question.address, unwanted, question.asker);
     case "dns":
-      return askWithin(DNS_MS, servers[question.place]!, question.question, unwanted);
+      return withDeadline(
+        systemClock,
+        { deadlineMs: DNS_MS, cut: unwanted },
+        "ask a DNS server",
+        (over) => servers[question.place]!.ask(question.question, over),
+      );
     case "verify":
       return authenticator!.verify(question, question.client, unwanted);
-  }
-}
-
-async function askWithin(ms: number, server: Transport, question: DnsQuestion, unwanted: Cut): Promise<DnsReply> {
-  const over = new Cut();
-  const timer = setTimeout(() => over.make(), ms);
-  const release = unwanted.on(() => over.make());
-  try {
-    return await server.ask(question, over);
-  } finally {
-    clearTimeout(timer);
-    release();
   }
 }
