@@ -9,6 +9,7 @@ import { Counters } from "./limits/counters.ts";
 import { Limits } from "./limits/limits.ts";
 import { offeredMethods } from "./entrance/methods.ts";
 import { PathMemory } from "./dial/path_memory.ts";
+import type { Configured } from "./configured.ts";
 import { Session, type SessionContext } from "./session.ts";
 
 /** How long a listener rests when the system has no descriptors left. */
@@ -17,7 +18,7 @@ const ACCEPT_PAUSE_MS = 100;
 /** In a drain, how long who has come may take to ask: a conversation under way is not cut, and who says nothing not waited for. */
 const LAST_REQUEST_MS = 1_000;
 
-export interface GatewayContext extends Omit<SessionContext, "paths" | "limits"> {
+export interface GatewayContext extends Configured {
   /** Shared with other gateways, or this one's own; the next likewise. */
   readonly counters?: Counters | undefined;
   readonly paths?: PathMemory | undefined;

@@ -10,25 +10,29 @@ import type { Question, Served } from "./worker_messages.ts";
 /** A question to a DNS server is given up after so long (ms); who asks has given up before. */
 const DNS_MS = 5_000;
 
-/** What workers get, and whom they ask for what they cannot ask for themselves. */
-export interface Provision {
-  readonly setup: Served;
+/** Whom workers ask for what they cannot ask for themselves. */
+export interface Answerers {
   readonly naming: Pick<Naming, "resolver" | "servers" | "close">;
   /** Closed with `naming`. */
   readonly source: TlsSource;
   readonly authenticator: Authenticator | undefined;
 }
 
+/** What workers get, and whom they ask. */
+export interface Provision extends Answerers {
+  readonly setup: Served;
+}
+
 /** What a worker's question comes to, by the configuration that it is about; connections of TLS outlive that. */
 export function answerBy(
-  provision: Omit<Provision, "setup"> | undefined,
+  answerers: Answerers | undefined,
   question: Question,
   desk: TlsDesk,
   unwanted: Cut,
 ): Promise<unknown> {
   if (question.type === "tls") return desk.act(question.id, question.end, question.act);
-  if (question.type === "tls-open") return desk.open(question.id, question.name, question.asker, provision?.source);
-  const { naming: { resolver, servers }, authenticator } = provision!;
+  if (question.type === "tls-open") return desk.open(question.id, question.name, question.asker, answerers?.source);
+  const { naming: { resolver, servers }, authenticator } = answerers!;
   switch (question.type) {
     case "resolve":
       return resolver.resolve(question.name, unwanted, question.asker);

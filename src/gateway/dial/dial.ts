@@ -3,7 +3,7 @@ import { AddressType } from "../../protocol/codes.ts";
 import type { Clock } from "../../net/clock.ts";
 import type { Cut } from "../../net/cut.ts";
 import { withDeadline } from "../../net/deadline.ts";
-import type { Socket } from "../../net/socket.ts";
+import type { Net, Socket } from "../../net/socket.ts";
 import type { Resolver } from "../../dns/resolver.ts";
 import type { Asker } from "../../turns/fair_queue.ts";
 import { type Candidate, candidates, preferredType } from "./candidates.ts";
@@ -16,13 +16,19 @@ import { type Judge, refusal } from "../rules/ruleset.ts";
 /** How long the family that leads is waited for when the other is known (RFC 8305 s3, "Resolution Delay"). */
 const RESOLUTION_DELAY_MS = 50;
 
-export interface Dialler extends Racing {
+/** What destinations are found and reached with, whoever's they are. */
+export interface Reach {
+  readonly net: Net;
+  readonly clock: Clock;
   readonly resolver: Resolver;
+  /** Undefined where addresses are dialled as they are. */
+  readonly nat64?: Nat64 | undefined;
+}
+
+export interface Dialler extends Reach, Racing {
   readonly judge: Judge;
   /** On whose account names are asked for. */
   readonly asker: Asker;
-  /** Undefined where addresses are dialled as they are. */
-  readonly nat64?: Nat64 | undefined;
 }
 
 /** Judged addresses, in the order to try them. */
@@ -37,7 +43,7 @@ export interface Judged {
  * Refusal where none may pass, or with Onward where it goes through an upstream.
  */
 export async function judgedAddresses(
-  { resolver, judge, asker }: Pick<Dialler, "resolver" | "judge" | "asker">,
+  { resolver, judge, asker }: Dialler,
   destination: Address,
   cut?: Cut,
 ): Promise<readonly Address[]> {

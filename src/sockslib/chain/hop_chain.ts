@@ -18,7 +18,7 @@ export interface Limits extends Deadline {
 }
 
 /** What a chain of gateways is reached with. */
-export interface ChainDialler {
+export interface ChainReach {
   readonly net: Net;
   readonly clock: Clock;
   /** For the first gateway where it has a name; all other names travel on. */
@@ -27,6 +27,9 @@ export interface ChainDialler {
   readonly tls?: Tls | undefined;
   /** The local address of connections and datagrams, for each family; the system's choice where nothing is said. */
   readonly outgoing?: { readonly ipv4?: string; readonly ipv6?: string };
+}
+
+export interface ChainDialler extends ChainReach {
   /** Throws NetError where that address is no gateway to go through. */
   readonly checkHop?: (addr: SocketAddr) => void;
 }
