@@ -2,7 +2,7 @@ import { addressText } from "../protocol/address.ts";
 import { commandName, replyLabel } from "../protocol/codes.ts";
 import type { Emit, RelayType, SessionEnd, SessionRecord } from "../events.ts";
 import { fitting, type Told } from "./fitting.ts";
-import type { Activity, FailureView, RelayView, SessionView, Unwanted, WantedSessions } from "./status.ts";
+import type { Activity, Failure, FailureView, RelayView, SessionView, Unwanted, WantedSessions } from "./status.ts";
 
 /** Failures that are kept. */
 const MAX_FAILURES = 50;
@@ -106,7 +106,7 @@ export class ActivityLog {
     });
   }
 
-  #fail(failure: Omit<FailureView, "at" | "count">): void {
+  #fail(failure: Failure): void {
     this.#failed++;
     const last = this.#failures.at(-1);
     const again = last && sameFailure(last, failure);
@@ -193,7 +193,7 @@ function view(session: SessionRecord, now: number): SessionView {
   };
 }
 
-function sameFailure(a: FailureView, b: Omit<FailureView, "at" | "count">): boolean {
+function sameFailure(a: Failure, b: Failure): boolean {
   return a.client === b.client && a.end === b.end && a.destination === b.destination && a.detail === b.detail &&
     a.user === b.user;
 }

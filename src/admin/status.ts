@@ -32,11 +32,8 @@ export interface SessionView {
   readonly datagramsDown: number;
 }
 
-/** A failure, and how often the same has happened in a row. */
-export interface FailureView {
-  /** Of the last time (ms since 1970). */
-  readonly at: number;
-  readonly count: number;
+/** How a client got nothing. */
+export interface Failure {
   readonly client: string;
   readonly user?: string;
   readonly command?: string;
@@ -44,6 +41,13 @@ export interface FailureView {
   readonly end: SessionEnd | TurnedAway;
   readonly reply?: string;
   readonly detail?: string;
+}
+
+/** A failure, and how often the same has happened in a row. */
+export interface FailureView extends Failure {
+  /** Of the last time (ms since 1970). */
+  readonly at: number;
+  readonly count: number;
 }
 
 export interface RelayView {

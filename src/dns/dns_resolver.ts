@@ -1,11 +1,11 @@
-import { parseIp } from "../protocol/address.ts";
+import { foldName, parseIp } from "../protocol/address.ts";
 import type { Clock } from "../net/clock.ts";
 import type { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
 import type { Net } from "../net/socket.ts";
 import { type Asker, THE_GATEWAY } from "../turns/fair_queue.ts";
 import { few, ordered } from "./address_order.ts";
-import { fold, isAskable, type Outcome } from "./servers/answer.ts";
+import { isAskable, type Outcome } from "./servers/answer.ts";
 import type { Ear } from "./asked.ts";
 import { Cache, type Learnt } from "./cache.ts";
 import { type AskServers, Lookups } from "./lookups.ts";
@@ -72,12 +72,12 @@ export class DnsResolver implements Resolver {
   }
 
   resolve(name: string, cut?: Cut, asker: Asker = THE_GATEWAY): Promise<readonly string[]> {
-    const key = fold(name);
+    const key = foldName(name);
     return isAskable(key) ? this.#addresses.get(key, asker, cut) : Promise.reject(noSuchName(name));
   }
 
   async first(name: string, cut?: Cut, asker: Asker = THE_GATEWAY): Promise<Found> {
-    const key = fold(name);
+    const key = foldName(name);
     if (!isAskable(key)) throw noSuchName(name);
     const { value, whole } = await this.#addresses.partly(key, asker, cut);
     return whole ? { hosts: value, all: whole.catch(() => value) } : { hosts: value };

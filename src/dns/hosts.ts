@@ -1,5 +1,4 @@
-import { ipAddress } from "../protocol/address.ts";
-import { fold } from "./servers/answer.ts";
+import { foldName, ipAddress } from "../protocol/address.ts";
 
 /** Names with their addresses, and addresses with their first names. */
 export interface Hosts {
@@ -15,7 +14,7 @@ export function parseHosts(text: string): Hosts {
     const host = address && ipAddress(address, 0)?.host;
     if (!host) continue;
     for (const name of said) {
-      const key = fold(name);
+      const key = foldName(name);
       const known = addresses.get(key);
       if (!known) addresses.set(key, [host]);
       else if (!known.includes(host)) known.push(host);

@@ -1,7 +1,7 @@
+import { foldName } from "../protocol/address.ts";
 import type { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
 import type { Asker } from "../turns/fair_queue.ts";
-import { fold } from "./servers/answer.ts";
 import type { Hosts } from "./hosts.ts";
 import type { Found, Resolver } from "./resolver.ts";
 
@@ -29,13 +29,13 @@ export class Names implements Resolver {
   }
 
   resolve(name: string, cut?: Cut, asker?: Asker): Promise<readonly string[]> {
-    const key = fold(name);
+    const key = foldName(name);
     const known = this.#known(key);
     return known ? Promise.resolve(known) : this.#for(key).resolve(name, cut, asker);
   }
 
   first(name: string, cut?: Cut, asker?: Asker): Promise<Found> {
-    const key = fold(name);
+    const key = foldName(name);
     const known = this.#known(key);
     return known ? Promise.resolve({ hosts: known }) : this.#for(key).first(name, cut, asker);
   }

@@ -1,6 +1,6 @@
 import { addressText } from "../protocol/address.ts";
 import type { SessionRecord } from "../events.ts";
-import type { Clock } from "../net/clock.ts";
+import { pause } from "../net/clock.ts";
 import { netError } from "../net/error.ts";
 import type { Listener, ListenOptions, SocketAddr } from "../net/socket.ts";
 import { Admission } from "./entrance/admission.ts";
@@ -10,6 +10,7 @@ import { Counters } from "./limits/counters.ts";
 import { Limits } from "./limits/limits.ts";
 import { offeredMethods } from "./entrance/methods.ts";
 import { PathMemory } from "./dial/path_memory.ts";
+import type { Configured } from "./configured.ts";
 import { Session, type SessionContext } from "./session.ts";
 
 /** How long a listener rests when the system has no descriptors left. */
@@ -18,7 +19,7 @@ const ACCEPT_PAUSE_MS = 100;
 /** In a drain, how long who has come may take to ask: a conversation under way is not cut, and who says nothing not waited for. */
 const LAST_REQUEST_MS = 1_000;
 
-export interface GatewayContext extends Omit<SessionContext, "paths" | "limits"> {
+export interface GatewayContext extends Configured {
   /** Shared with other gateways, or this one's own; the next likewise. */
   readonly counters?: Counters | undefined;
   readonly paths?: PathMemory | undefined;
@@ -230,10 +231,6 @@ export class Gateway {
       this.#wakeDrain();
     });
   }
-}
-
-function pause(clock: Clock, ms: number): Promise<void> {
-  return new Promise((resolve) => clock.after(ms, resolve));
 }
 
 function listened({ tls = false, only }: Listening): Listened {

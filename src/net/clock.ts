@@ -1,3 +1,5 @@
+import type { Cut } from "./cut.ts";
+
 /** Time, so that tests can bring their own. */
 export interface Clock {
   /** Milliseconds that never run backwards. */
@@ -13,3 +15,18 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** Resolves after `ms`, or when the cut is made. */
+export function pause(clock: Clock, ms: number, cut?: Cut): Promise<void> {
+  return new Promise((resolve) => {
+    if (cut?.made) return resolve();
+    const cancel = clock.after(ms, () => {
+      release?.();
+      resolve();
+    });
+    const release = cut?.on(() => {
+      cancel();
+      resolve();
+    });
+  });
+}

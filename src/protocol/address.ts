@@ -131,6 +131,12 @@ export function nameAddress(name: string, port: number): Address {
   return { type: AddressType.DomainName, host: name, port };
 }
 
+/** How names are compared: without case, and without the dot that says that nothing follows. */
+export function foldName(name: string): string {
+  const folded = name.toLowerCase();
+  return folded.endsWith(".") ? folded.slice(0, -1) : folded;
+}
+
 /** ATYP, ADDR and PORT. Throws RangeError where `address` is none (our bug, or a caller's). */
 export function encodeAddress(address: Address): Uint8Array {
   const host = address.type === AddressType.DomainName ? utf8.encode(address.host) : parseIp(address.host);

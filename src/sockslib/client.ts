@@ -2,8 +2,7 @@ import { Command } from "../protocol/codes.ts";
 import { Cut } from "../net/cut.ts";
 import type { Socket, SocketAddr } from "../net/socket.ts";
 import { Association } from "./association.ts";
-import { type ChainDialler, openChain } from "./chain/hop_chain.ts";
-import type { Limits } from "./chain/deadline.ts";
+import { type ChainDialler, type ChainReach, type Limits, openChain } from "./chain/hop_chain.ts";
 import { converse } from "./chain/handshake.ts";
 import { destinationAddress } from "./chain/destination.ts";
 import { type Hop, parseHops } from "./chain/hop.ts";
@@ -13,7 +12,7 @@ import { Rendezvous } from "./chain/rendezvous.ts";
 /** How long the gateways have for their answer, and the peer of BIND to come, where nothing else is said. */
 const DEADLINE_MS = 30_000, ACCEPT_DEADLINE_MS = 180_000;
 
-export interface ClientOptions extends Omit<ChainDialler, "checkHop"> {
+export interface ClientOptions extends ChainReach {
   /** The gateways to go through, nearest first, as `socks5://[USER:PASSWORD@]HOST[:PORT]`; the last may be `http://…`. */
   readonly via: string | readonly string[];
 }

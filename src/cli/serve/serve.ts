@@ -1,7 +1,7 @@
 import process from "node:process";
 import type { RawOptions } from "../../config/source.ts";
 import { openKernel, openNet } from "../../net/open.ts";
-import { systemClock } from "../../net/clock.ts";
+import { pause, systemClock } from "../../net/clock.ts";
 import { Activation } from "../systemd/activation.ts";
 import { startAdmin } from "./admin_server.ts";
 import { chosenKernel } from "./chosen_kernel.ts";
@@ -91,7 +91,7 @@ export async function serve(flags: RawOptions, entry: URL): Promise<number> {
   await reload.end(); // which might open what is to be closed
   if (lingerMs > 0) {
     log.info(running.handedOver ? "handed over" : "told to stop", { drains_in: seconds(lingerMs) });
-    await new Promise((resolve) => setTimeout(resolve, lingerMs));
+    await pause(systemClock, lingerMs);
   }
   running.drains(drainMs);
   const uncount = countDown(running, emit, wall);

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { ConfigError } from "../../config/config_error.ts";
+import { pause, systemClock } from "../../net/clock.ts";
 import { NetError } from "../../net/error.ts";
 import { log } from "../log/log.ts";
 
@@ -57,7 +58,7 @@ export async function whenFree<T>(open: () => Promise<T>, isOver: () => boolean)
         told = true;
       }
     }
-    await new Promise((resolve) => setTimeout(resolve, told ? TRY_ON_MS : TRY_MS));
+    await pause(systemClock, told ? TRY_ON_MS : TRY_MS);
   }
   return undefined;
 }

@@ -8,7 +8,7 @@ import { NetError } from "../../net/error.ts";
 import type { Libc } from "../../net/kernel/libc/libc.ts";
 import { Exchange } from "./exchange.ts";
 import { TlsDesk } from "./tls_threads.ts";
-import type { FromWorker, News, Order, Question, ToWorker, WorkerStart } from "./worker_messages.ts";
+import type { FromWorker, News, Order, Question, ToWorker, WorkerPart, WorkerStart } from "./worker_messages.ts";
 
 /** Whoever has started a worker, to that worker's thread. */
 export interface Starter {
@@ -42,7 +42,7 @@ export class Member {
   readonly #desk = new TlsDesk();
   #wakeFd: number | undefined;
 
-  constructor({ libc, entry, clock, ...starter }: Starter, start: Omit<WorkerStart, "gate46" | "port">) {
+  constructor({ libc, entry, clock, ...starter }: Starter, part: WorkerPart) {
     const { port1, port2 } = new MessageChannel();
     this.#libc = libc;
     this.#clock = clock;
@@ -52,7 +52,7 @@ export class Member {
       (letter, memory) => this.#tell(letter, memory),
       (question, unwanted) => starter.answer(question, this.#desk, unwanted),
     );
-    const workerData: WorkerStart = { gate46: "worker", port: port2, ...start };
+    const workerData: WorkerStart = { gate46: "worker", port: port2, ...part };
     const worker = new Worker(entry as string, { workerData, transferList: [port2] });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.listening = promise;
@@ -79,7 +79,7 @@ export class Member {
     worker.once("error", (error) => cause = error);
     worker.once("exit", () => {
       starter.died(this, cause);
-      reject(cause ?? new Error(`Cannot start worker ${start.number}: it ended`));
+      reject(cause ?? new Error(`Cannot start worker ${part.number}: it ended`));
     });
   }
 

@@ -66,25 +66,29 @@ export interface CommonBuffers {
   readonly sessions: SharedArrayBuffer;
 }
 
-/** What a worker is started with. */
-export interface WorkerStart extends CommonBuffers {
-  readonly gate46: "worker";
+/** What makes a worker the one that it is. */
+export interface WorkerPart extends CommonBuffers {
   readonly setup: Setup;
   /** By address, where this program takes listeners over from another. */
   readonly successors: ReadonlyMap<string, Successors>;
-  readonly port: MessagePort;
   /** From 1; its place in the shared memory. */
   readonly number: number;
   /** Of the wall clock, which is the same in all threads. */
   readonly haste: number;
 }
 
+/** What a worker is started with. */
+export interface WorkerStart extends WorkerPart {
+  readonly gate46: "worker";
+  readonly port: MessagePort;
+}
+
 /**
- * What a worker cannot do itself, since it waits in the kernel and not for its runtime; by the configuration of `generation`,
- * on account of `asker`, which is the gateway itself where there is none.
+ * What a worker cannot do itself, since it waits in the kernel and not for its runtime; on account of `asker`, which is the
+ * gateway itself where there is none.
  */
-export type Question =
-  & { readonly generation: number; readonly asker?: Asker | undefined }
+export type Asked =
+  & { readonly asker?: Asker | undefined }
   & (
     | { readonly type: "resolve"; readonly name: string }
     | { readonly type: "reverse"; readonly address: string }
@@ -94,14 +98,14 @@ export type Question =
     | TlsQuestion
   );
 
+/** By the configuration of that generation. */
+export type Question = Asked & { readonly generation: number };
+
 /** Has the main thread answer; `memory` goes over to it. Rejects with NetError. */
 export type Ask = (question: Question, memory?: ArrayBuffer[], cut?: Cut) => Promise<unknown>;
 
 /** The same, of one configuration. */
-export type AskAbout = (question: Unnumbered<Question>, memory?: ArrayBuffer[], cut?: Cut) => Promise<unknown>;
-
-/** Each of them, but for the configuration that it is about. */
-type Unnumbered<Q> = Q extends unknown ? Omit<Q, "generation"> : never;
+export type AskAbout = (question: Asked, memory?: ArrayBuffer[], cut?: Cut) => Promise<unknown>;
 
 /** What the main thread wants of a worker, and what it gets. */
 export type Order =

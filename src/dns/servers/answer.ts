@@ -1,3 +1,4 @@
+import { foldName } from "../../protocol/address.ts";
 import { type DnsReply, type Question, Rcode } from "./message.ts";
 import type { DnsRecord } from "./records.ts";
 
@@ -24,15 +25,15 @@ export function readOutcome(question: Question, reply: DnsReply): Outcome | unde
   let { name } = question;
   let ttl = Infinity;
   const aliases = new Map<string, DnsRecord>();
-  for (const answer of answers) if (answer.type === "CNAME") aliases.set(fold(answer.name), answer);
+  for (const answer of answers) if (answer.type === "CNAME") aliases.set(foldName(answer.name), answer);
   for (let i = 0, alias = aliases.get(name); alias && i < MAX_ALIASES; alias = aliases.get(name), i++) {
     if (alias.type !== "CNAME") break;
     ttl = Math.min(ttl, alias.ttl);
-    name = fold(alias.data);
+    name = foldName(alias.data);
   }
   const data: string[] = [];
   for (const answer of answers) {
-    if (answer.type === "SOA" || answer.type !== question.type || fold(answer.name) !== name) continue;
+    if (answer.type === "SOA" || answer.type !== question.type || foldName(answer.name) !== name) continue;
     const text = answer.type === "PTR" ? hostName(answer.data) : answer.data;
     if (text === undefined) continue;
     data.push(text);
@@ -44,12 +45,6 @@ export function readOutcome(question: Question, reply: DnsReply): Outcome | unde
   if (name !== question.name && rcode === Rcode.NoError && !soa) return { data, ttlMs: ttl * 1_000, alias: name };
   if (!soa) return { data, ttlMs: undefined };
   return { data, ttlMs: Math.min(ttl, soa.ttl, soa.minimum) * 1_000 }; // RFC 2308 s5
-}
-
-/** The spelling names are compared in: small letters, no last dot. */
-export function fold(name: string): string {
-  const small = name.toLowerCase();
-  return small.endsWith(".") ? small.slice(0, -1) : small;
 }
 
 /** Whether DNS can be asked for it: labels of 1 to 63 octets, 253 in all (RFC 1035 s2.3.4). */

@@ -1,10 +1,11 @@
+import { foldName } from "../../protocol/address.ts";
 import type { Clock } from "../../net/clock.ts";
 import type { Cut } from "../../net/cut.ts";
 import { NetError } from "../../net/error.ts";
 import type { Net } from "../../net/socket.ts";
 import type { Asker } from "../../turns/fair_queue.ts";
 import { few, ordered } from "../address_order.ts";
-import { fold, isAskable } from "../servers/answer.ts";
+import { isAskable } from "../servers/answer.ts";
 import { type Ear, heardTransport } from "../asked.ts";
 import { DnsResolver } from "../dns_resolver.ts";
 import { type Hosts, parseHosts } from "../hosts.ts";
@@ -107,7 +108,7 @@ export class SystemNames implements Resolver {
   ): Promise<T> {
     const { system, net, clock } = this.#options;
     const way = this.#current();
-    const key = fold(name);
+    const key = foldName(name);
     if (!way) return await ask(system, name);
     const hosts = this.#hosts().addresses.get(key);
     if (hosts) return known(await ordered(net, few(hosts)));
@@ -139,7 +140,7 @@ export class SystemNames implements Resolver {
     if (!services || this.#ordersItself() || !conf.servers || conf.servers.length === 0) return undefined;
     if (services.resolved && !conf.servers.every(({ host }) => stubs.includes(host))) return undefined;
     if (this.#way?.conf !== conf || this.#way.services !== services) {
-      const hostname = fold(this.#options.files.hostname());
+      const hostname = foldName(this.#options.files.hostname());
       const [, domain] = /^[^.]+\.(.+)$/.exec(hostname) ?? [];
       const search = conf.search.length > 0 || domain === undefined ? conf.search : [domain];
       this.#way = { conf, services, dns: this.#dns(conf), hostname, search }; // what the former was asked ends by itself

@@ -3,10 +3,11 @@ import { AddressType, Command, Reply } from "../../protocol/codes.ts";
 import { ProtocolError } from "../../protocol/protocol_error.ts";
 import type { SessionEnd } from "../../events.ts";
 import type { Cut } from "../../net/cut.ts";
+import { withDeadline } from "../../net/deadline.ts";
 import { NetError } from "../../net/error.ts";
 import { preferredType } from "../dial/candidates.ts";
 import type { Conversation } from "./conversation.ts";
-import { judgedAddresses, withDeadline } from "../dial/dial.ts";
+import { judgedAddresses } from "../dial/dial.ts";
 import { Onward } from "../rules/onward.ts";
 import { refusal } from "../rules/ruleset.ts";
 import { resolveThrough } from "./through.ts";
@@ -61,10 +62,10 @@ async function asked(
   destination: Address,
   ask: (cut: Cut) => Promise<Address>,
 ): Promise<Address> {
-  const { clock, settings, cut } = conversation;
+  const { clock, settings: { dialMs: deadlineMs }, cut } = conversation;
   try {
     const what = `resolve ${addressText(destination)}`;
-    return await conversation.attended(() => withDeadline(clock, settings.dialMs, cut, what, ask));
+    return await conversation.attended(() => withDeadline(clock, { deadlineMs, cut }, what, ask));
   } catch (error) {
     if (error instanceof Onward) return await resolveThrough(conversation, error, command);
     const failed = error instanceof NetError && (error.kind === "name-lookup-failed" || error.kind === "timed-out");

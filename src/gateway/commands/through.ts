@@ -1,11 +1,11 @@
 import { type Address, ipAddress } from "../../protocol/address.ts";
 import { AddressType, Command } from "../../protocol/codes.ts";
 import type { SessionEnd } from "../../events.ts";
+import { closedWithDeadline } from "../../net/deadline.ts";
 import { NetError } from "../../net/error.ts";
 import { request } from "../../sockslib/chain/handshake.ts";
 import { destinationAddress } from "../../sockslib/chain/destination.ts";
 import type { HopWire } from "../../sockslib/chain/hop_wire.ts";
-import { limited } from "../../sockslib/chain/deadline.ts";
 import { Rendezvous } from "../../sockslib/chain/rendezvous.ts";
 import { relayWith } from "./session_relay.ts";
 import type { Conversation } from "./conversation.ts";
@@ -74,7 +74,8 @@ async function askThrough(conversation: Conversation, onward: Onward, command: C
           record.via = chain.text;
           const close = () => wire.socket.close();
           const answer = () => request(wire, chain.hops, command, onward.destination);
-          return { wire, chain, bound: await limited(clock, limits, `go through ${chain.text}`, close, answer) };
+          const what = `go through ${chain.text}`;
+          return { wire, chain, bound: await closedWithDeadline(clock, limits, what, close, answer) };
         },
       })
     );

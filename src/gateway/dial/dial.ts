@@ -1,28 +1,34 @@
 import { type Address, addressText } from "../../protocol/address.ts";
 import { AddressType } from "../../protocol/codes.ts";
 import type { Clock } from "../../net/clock.ts";
-import { Cut } from "../../net/cut.ts";
-import { NetError } from "../../net/error.ts";
-import type { Socket } from "../../net/socket.ts";
+import type { Cut } from "../../net/cut.ts";
+import { withDeadline } from "../../net/deadline.ts";
+import type { Net, Socket } from "../../net/socket.ts";
 import type { Resolver } from "../../dns/resolver.ts";
 import type { Asker } from "../../turns/fair_queue.ts";
 import { type Candidate, candidates, preferredType } from "./candidates.ts";
 import { type Nat64, waysTo } from "./nat64_discovery.ts";
 import { Onward } from "../rules/onward.ts";
-import { connectTo, race, type Racing } from "./dial_race.ts";
+import { connectToFirst, type Racing } from "./dial_race.ts";
 import type { Verdict } from "../rules/rule.ts";
 import { type Judge, refusal } from "../rules/ruleset.ts";
 
 /** How long the family that leads is waited for when the other is known (RFC 8305 s3, "Resolution Delay"). */
 const RESOLUTION_DELAY_MS = 50;
 
-export interface Dialler extends Racing {
+/** What destinations are found and reached with, whoever's they are. */
+export interface Reach {
+  readonly net: Net;
+  readonly clock: Clock;
   readonly resolver: Resolver;
+  /** Undefined where addresses are dialled as they are. */
+  readonly nat64?: Nat64 | undefined;
+}
+
+export interface Dialler extends Reach, Racing {
   readonly judge: Judge;
   /** On whose account names are asked for. */
   readonly asker: Asker;
-  /** Undefined where addresses are dialled as they are. */
-  readonly nat64?: Nat64 | undefined;
 }
 
 /** Judged addresses, in the order to try them. */
@@ -37,7 +43,7 @@ export interface Judged {
  * Refusal where none may pass, or with Onward where it goes through an upstream.
  */
 export async function judgedAddresses(
-  { resolver, judge, asker }: Pick<Dialler, "resolver" | "judge" | "asker">,
+  { resolver, judge, asker }: Dialler,
   destination: Address,
   cut?: Cut,
 ): Promise<readonly Address[]> {
@@ -77,40 +83,13 @@ export async function dial(
   deadlineMs: number,
   cut: Cut,
 ): Promise<Socket> {
-  return await withDeadline(dialler.clock, deadlineMs, cut, `connect to ${addressText(destination)}`, async (over) => {
+  const limits = { deadlineMs, cut };
+  return await withDeadline(dialler.clock, limits, `connect to ${addressText(destination)}`, async (over) => {
     const judged = await judgedSoon(dialler, destination, over);
     const addresses = await waysTo(dialler.nat64, judged.addresses);
     const more = judged.more?.then((late) => waysTo(dialler.nat64, late));
-    return addresses.length === 1 && !more
-      ? await connectTo(dialler, addresses[0]!, over)
-      : await race(dialler, addresses, more, over);
+    return await connectToFirst(dialler, addresses, more, over);
   });
-}
-
-/** What `work` comes to, called off after `deadlineMs` or with `cut`: then it rejects with NetError "timed-out". */
-export async function withDeadline<T>(
-  clock: Clock,
-  deadlineMs: number,
-  cut: Cut,
-  what: string,
-  work: (over: Cut) => Promise<T>,
-): Promise<T> {
-  const over = new Cut();
-  let late = false;
-  const cancel = clock.after(deadlineMs, () => {
-    late = true;
-    over.make();
-  });
-  const release = cut.on(() => over.make());
-  try {
-    return await work(over);
-  } catch (error) {
-    if (late) throw new NetError("timed-out", `Cannot ${what}: no answer within ${deadlineMs} ms`);
-    throw error;
-  } finally {
-    cancel();
-    release();
-  }
 }
 
 function isNamed({ type }: Address): boolean {

@@ -1,4 +1,4 @@
-import { parseIp } from "../../protocol/address.ts";
+import { foldName, parseIp } from "../../protocol/address.ts";
 
 /** Names that a rule is about: one, all below it, or both. */
 export interface NamePattern {
@@ -17,12 +17,6 @@ export function parseNamePattern(text: string): NamePattern | undefined {
   const name = asciiName(text.slice(front.length));
   if (name === undefined || parseIp(name)) return undefined;
   return { text: front + name, name, itself: front !== "*.", below: front !== "" };
-}
-
-/** How names are compared: without case, and without the dot that says that nothing follows. */
-export function foldName(name: string): string {
-  const folded = name.toLowerCase();
-  return folded.endsWith(".") ? folded.slice(0, -1) : folded;
 }
 
 function asciiName(text: string): string | undefined {

@@ -1,4 +1,4 @@
-import { type Address, addressText, octetsAddress, parseIp } from "../../protocol/address.ts";
+import { type Address, addressText, foldName, octetsAddress, parseIp } from "../../protocol/address.ts";
 import { Reply } from "../../protocol/codes.ts";
 import { embeddedIpv4s } from "../../protocol/ip/embedded_ipv4.ts";
 import type { Prefix } from "../../protocol/ip/prefix.ts";
@@ -7,7 +7,6 @@ import { relayType } from "../../events.ts";
 import { Refusal } from "./refusal.ts";
 import { closedKind } from "../../protocol/ip/closed_addresses.ts";
 import { isOwnListener, type OwnAddrs } from "./own_listeners.ts";
-import { foldName } from "./name_pattern.ts";
 import { Openings } from "./openings.ts";
 import { type PackedRules, packRules, ruleName } from "./packed_rules.ts";
 import type { Asker, FamilyChoice, Rule, Verdict } from "./rule.ts";

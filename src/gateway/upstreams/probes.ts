@@ -1,7 +1,7 @@
 import type { Address } from "../../protocol/address.ts";
-import type { Clock } from "../../net/clock.ts";
+import { type Clock, pause } from "../../net/clock.ts";
 import { Cut } from "../../net/cut.ts";
-import type { Limits } from "../../sockslib/chain/deadline.ts";
+import type { Limits } from "../../sockslib/chain/hop_chain.ts";
 import type { Chain } from "./chain.ts";
 import type { ProbeTurns } from "./probe_turns.ts";
 
@@ -78,19 +78,4 @@ export class Probes {
       await pause(this.#clock, waitMs, cut);
     }
   }
-}
-
-/** Resolves after `ms`, or when the cut is made. */
-function pause(clock: Clock, ms: number, cut: Cut): Promise<void> {
-  return new Promise((resolve) => {
-    if (cut.made) return resolve();
-    const cancel = clock.after(ms, () => {
-      release();
-      resolve();
-    });
-    const release = cut.on(() => {
-      cancel();
-      resolve();
-    });
-  });
 }

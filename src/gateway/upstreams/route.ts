@@ -1,7 +1,7 @@
 import { Reply } from "../../protocol/codes.ts";
 import type { Clock } from "../../net/clock.ts";
 import { NetError } from "../../net/error.ts";
-import type { Limits } from "../../sockslib/chain/deadline.ts";
+import type { Limits } from "../../sockslib/chain/hop_chain.ts";
 import { ReplyError } from "../../sockslib/chain/reply_error.ts";
 import type { Chain } from "./chain.ts";
 import type { UpstreamPolicy } from "./upstream.ts";

@@ -3,11 +3,10 @@ import { Command } from "../../protocol/codes.ts";
 import type { Emit } from "../../events.ts";
 import { NetError } from "../../net/error.ts";
 import type { SocketAddr } from "../../net/socket.ts";
-import { type ChainDialler, openChain } from "../../sockslib/chain/hop_chain.ts";
+import { type ChainDialler, type ChainReach, type Limits, openChain } from "../../sockslib/chain/hop_chain.ts";
 import { converse, passThrough } from "../../sockslib/chain/handshake.ts";
 import { hopText, parseHops } from "../../sockslib/chain/hop.ts";
 import type { HopWire } from "../../sockslib/chain/hop_wire.ts";
-import type { Limits } from "../../sockslib/chain/deadline.ts";
 import { type NestedAssociation, openAssociation } from "../../sockslib/chain/nested_association.ts";
 import { closedKind } from "../../protocol/ip/closed_addresses.ts";
 import { isOwnListener, type OwnAddrs } from "../rules/own_listeners.ts";
@@ -18,7 +17,7 @@ import { Probes, type ProbeTimes } from "./probes.ts";
 import { Route } from "./route.ts";
 import { namedUpstream, type Upstream } from "./upstream.ts";
 
-export interface UpstreamsOptions extends OwnAddrs, Omit<ChainDialler, "checkHop"> {
+export interface UpstreamsOptions extends OwnAddrs, ChainReach {
   /** Those that rules call by their names. */
   readonly upstreams: readonly Upstream[];
   readonly rules: readonly Pick<Rule, "via">[];

@@ -1,3 +1,4 @@
+import { pause, systemClock } from "../clock.ts";
 import { laterEnd } from "../tls/later_end.ts";
 import { LOOPBACK, Meeting } from "../tls/tls_loopback.ts";
 import { nodeTls } from "../tls/node_tls.ts";
@@ -62,7 +63,7 @@ async function takeAll<C extends Deno.Conn<Deno.NetAddr>>(
       meeting.came(conn.remoteAddr.port, new DenoEnd(conn));
     } catch (error) {
       if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) return; // closed
-      await new Promise((resolve) => setTimeout(resolve, 100)); // no descriptor, which may change
+      await pause(systemClock, 100); // no descriptor, which may change
     }
   }
 }

@@ -1,3 +1,4 @@
+import { pause, systemClock } from "../clock.ts";
 import { addressText } from "../../protocol/address.ts";
 import { closeSoon, type Fetch, type HttpOptions, type HttpServer } from "./http.ts";
 import type { Net, Socket, SocketAddr } from "../socket.ts";
@@ -37,7 +38,7 @@ export async function serveHttp(net: Net, addr: SocketAddr, { fetch, mode }: Htt
       const socket = await listener.accept().catch(() => undefined); // no descriptor is free
       if (socket === null) return;
       if (!socket) {
-        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+        await pause(systemClock, AGAIN_MS);
         continue;
       }
       open.set(socket, converse(socket, fetch, listener.addr).catch(() => {}).finally(() => open.delete(socket)));

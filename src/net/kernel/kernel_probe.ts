@@ -1,3 +1,4 @@
+import { pause, systemClock } from "../clock.ts";
 import { readdirSync } from "node:fs";
 import { addressText } from "../../protocol/address.ts";
 import { errnoKind, type NetErrorKind } from "../error.ts";
@@ -42,8 +43,8 @@ export async function connectFailure(libc: Libc, addr: SocketAddr, waitMs: numbe
     if (libc.connect(fd, peer, peer.length) === 0) return "refused"; // it would be accepted now: the first was refused
     const errno = libc.errno();
     if (errno !== EINPROGRESS) return kindOf(errno);
-    for (let waited = 0, pause = 1; waited <= waitMs; waited += pause, pause *= 2) {
-      await new Promise((resolve) => setTimeout(resolve, pause));
+    for (let waited = 0, ms = 1; waited <= waitMs; waited += ms, ms *= 2) {
+      await pause(systemClock, ms);
       const errno = pendingError(libc, fd);
       if (errno !== 0) return kindOf(errno);
       if (nameOf(libc.getpeername, fd)) return "refused"; // connected, see above

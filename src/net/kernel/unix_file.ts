@@ -17,14 +17,18 @@ export interface PlaceOptions {
   readonly succeeds?: boolean;
 }
 
-/** A unix socket that listens. */
-export interface PlacedSocket<T> {
-  readonly addr: SocketAddr;
+/** A socket that is bound beside its place. */
+interface BoundSocket<T> {
   readonly socket: T;
   /** Done already, unless this program succeeds another. */
   place(): void;
   /** Removes its file, unless another program has put its own there. */
   remove(): void;
+}
+
+/** A unix socket that listens. */
+export interface PlacedSocket<T> extends BoundSocket<T> {
+  readonly addr: SocketAddr;
 }
 
 /**
@@ -64,9 +68,9 @@ function bindBeside<T>(
   mode: number,
   libc: Libc | undefined,
   bind: (path: string) => T,
-): Omit<PlacedSocket<T>, "addr"> {
+): BoundSocket<T> {
   const setUmask = libc ? (mask: number) => libc.umask(mask) : (mask: number) => process.umask(mask);
-  const unplaced = `${path}~${(process.pid % 1_296).toString(36)}`; // short: config/listen.ts leaves room for it
+  const unplaced = `${path}~${(process.pid % 1_296).toString(36)}`; // short: config/values/listen.ts leaves room for it
   rmSync(unplaced, { force: true });
   const umask = setUmask(0o777 & ~mode);
   let socket;

@@ -1,17 +1,24 @@
 import { ipAddress } from "../../protocol/address.ts";
 import type { Clock } from "../../net/clock.ts";
 import type { Cut } from "../../net/cut.ts";
+import { closedWithDeadline, type Deadline } from "../../net/deadline.ts";
 import { NetError } from "../../net/error.ts";
+import { race } from "../../net/race.ts";
 import type { Net, Socket, SocketAddr } from "../../net/socket.ts";
 import type { Tls } from "../../net/tls/tls.ts";
 import type { Resolver } from "../../dns/resolver.ts";
+import type { Asker } from "../../turns/fair_queue.ts";
 import { type Hop, hopText } from "./hop.ts";
 import { HopWire } from "./hop_wire.ts";
-import { limited, type Limits } from "./deadline.ts";
-import { race } from "./chain_race.ts";
+
+/** How long a conversation with gateways may take, and what calls it off. */
+export interface Limits extends Deadline {
+  /** On whose account; the gateway's own where undefined. */
+  readonly asker?: Asker;
+}
 
 /** What a chain of gateways is reached with. */
-export interface ChainDialler {
+export interface ChainReach {
   readonly net: Net;
   readonly clock: Clock;
   /** For the first gateway where it has a name; all other names travel on. */
@@ -20,6 +27,9 @@ export interface ChainDialler {
   readonly tls?: Tls | undefined;
   /** The local address of connections and datagrams, for each family; the system's choice where nothing is said. */
   readonly outgoing?: { readonly ipv4?: string; readonly ipv6?: string };
+}
+
+export interface ChainDialler extends ChainReach {
   /** Throws NetError where that address is no gateway to go through. */
   readonly checkHop?: (addr: SocketAddr) => void;
 }
@@ -37,7 +47,8 @@ export async function openChain<T>(
   const [first] = hops as readonly [Hop];
   let wire: HopWire | undefined;
   const close = () => wire?.socket.close();
-  return await limited(dialler.clock, limits, `go through ${hopText(first)}`, close, async (over) => {
+  const what = `go through ${hopText(first)}`;
+  return await closedWithDeadline(dialler.clock, limits, what, close, async (over) => {
     wire = new HopWire(await connectTo(dialler, first, over), dialler.tls, limits.asker);
     return { wire, value: await talk(wire) };
   });
@@ -54,9 +65,9 @@ async function connectTo(dialler: ChainDialler, hop: Hop, cut: Cut): Promise<Soc
     const hosts = ipAddress(host, port) ? [host] : await dialler.resolver.resolve(host, cut);
     const addrs = hosts.map((host) => zone === undefined ? { host, port } : { host, port, zone });
     for (const addr of addrs) dialler.checkHop?.(addr);
-    return await race(dialler.clock, addrs, cut, (addr, cut) => {
-      return dialler.net.connect(addr, { cut, localAddr: outgoingTowards(dialler, addr) });
-    });
+    const connect = (addr: SocketAddr, cut: Cut) =>
+      dialler.net.connect(addr, { cut, localAddr: outgoingTowards(dialler, addr) });
+    return await race({ clock: dialler.clock, addrs, cut, connect });
   } catch (error) {
     if (!(error instanceof NetError)) throw error;
     throw new NetError(error.kind, `Cannot reach ${hopText(hop)}: ${error.message}`, { cause: error });

@@ -8,8 +8,7 @@ import { NO_ADDRESS } from "../../protocol/request.ts";
 import { Cut } from "../../net/cut.ts";
 import { NetError } from "../../net/error.ts";
 import type { Socket, SocketAddr, UdpSocket } from "../../net/socket.ts";
-import { type ChainDialler, openChain, outgoingTowards } from "./hop_chain.ts";
-import type { Limits } from "./deadline.ts";
+import { type ChainDialler, type Limits, openChain, outgoingTowards } from "./hop_chain.ts";
 import { converse } from "./handshake.ts";
 import type { Hop } from "./hop.ts";
 

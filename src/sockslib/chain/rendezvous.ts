@@ -1,10 +1,10 @@
 import { type Address, isUnspecified } from "../../protocol/address.ts";
 import type { Clock } from "../../net/clock.ts";
+import { closedWithDeadline, type Deadline } from "../../net/deadline.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { secondReply } from "./handshake.ts";
 import type { Hop } from "./hop.ts";
 import type { HopWire } from "./hop_wire.ts";
-import { limited, type Limits } from "./deadline.ts";
 
 /** BIND between its two replies (RFC 1928 s6; the reverse-channel rendezvous of RFC 3089): a gateway listens for one peer. */
 export class Rendezvous {
@@ -24,8 +24,8 @@ export class Rendezvous {
   }
 
   /** Waits for the peer, once; from then on the wire leads to it. Rejects with ReplyError or NetError, and is closed then. */
-  async accept(limits: Limits): Promise<SocketAddr> {
-    return await limited(this.#clock, limits, "accept the peer", () => this.close(), async () => {
+  async accept(deadline: Deadline): Promise<SocketAddr> {
+    return await closedWithDeadline(this.#clock, deadline, "accept the peer", () => this.close(), async () => {
       const { host, port } = await secondReply(this.wire, this.#hop);
       return { host, port };
     });

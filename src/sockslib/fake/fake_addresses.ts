@@ -1,4 +1,4 @@
-import { MAX_NAME_SIZE, parseIp } from "../../protocol/address.ts";
+import { foldName, MAX_NAME_SIZE, parseIp } from "../../protocol/address.ts";
 import { parsePrefix, type Prefix } from "../../protocol/ip/prefix.ts";
 import type { Clock } from "../../net/clock.ts";
 import { NetError } from "../../net/error.ts";
@@ -81,7 +81,7 @@ export class FakeAddresses {
    * (RFC 3089 s3), excluded, or no name at all. Throws NetError where all addresses are in use, and what the journal throws.
    */
   fake(name: string): FakePair | undefined {
-    const number = this.#numberFor(name) ?? this.#give(folded(name));
+    const number = this.#numberFor(name) ?? this.#give(foldName(name));
     return number === undefined ? undefined : this.#pairs[number];
   }
 
@@ -107,7 +107,7 @@ export class FakeAddresses {
 
   /** Keeps the addresses of `name` for it until the returned function is called: a connection is using them. */
   pin(name: string): () => void {
-    const number = this.#numbers.get(folded(name));
+    const number = this.#numbers.get(foldName(name));
     if (number === undefined) return () => {};
     this.#ring.pin(number);
     let pinned = true;
@@ -123,7 +123,7 @@ export class FakeAddresses {
 
   /** Uses the name, where it is in the table. Most come folded already, and folding costs as much as looking. */
   #numberFor(name: string): number | undefined {
-    const number = this.#numbers.get(name) ?? this.#numbers.get(folded(name));
+    const number = this.#numbers.get(name) ?? this.#numbers.get(foldName(name));
     if (number !== undefined) this.#ring.use(number, this.#clock.now());
     return number;
   }
@@ -167,7 +167,7 @@ export class FakeAddresses {
 
   #restore(entries: readonly JournalEntry[]): void {
     for (const { number, name } of entries) {
-      if (number < 1 || number > this.#max || !isName(name) || folded(name) !== name) continue;
+      if (number < 1 || number > this.#max || !isName(name) || foldName(name) !== name) continue;
       while (this.#names.length < number) this.#names.push(undefined);
       this.#put(number, name);
     }
@@ -179,11 +179,6 @@ export class FakeAddresses {
   *#entries(): Iterable<JournalEntry> {
     for (const [number, name] of this.#names.entries()) if (name !== undefined) yield { number, name };
   }
-}
-
-function folded(name: string): string {
-  const lower = name.toLowerCase();
-  return lower.endsWith(".") ? lower.slice(0, -1) : lower;
 }
 
 /** What can travel as a DOMAINNAME and is no address. */

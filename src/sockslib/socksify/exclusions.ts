@@ -1,4 +1,4 @@
-import { parseIp } from "../../protocol/address.ts";
+import { foldName, parseIp } from "../../protocol/address.ts";
 import { parsePrefix, type Prefix } from "../../protocol/ip/prefix.ts";
 
 /**
@@ -17,7 +17,7 @@ export class Exclusions {
     for (const entry of entries) {
       if (entry === "*") continue;
       const prefix = parsePrefix(entry.replace(/^\[(.*)\]/, "$1"));
-      const name = entry.toLowerCase().replace(/^\*?\./, "").replace(/\.$/, "");
+      const name = foldName(entry.replace(/^\*?\./, ""));
       if (prefix) this.#prefixes.push(prefix);
       else if (/^[^\s:/*[\]]+$/.test(name) && !/^[\d.]+$/.test(name)) this.#names.add(name);
       else throw new SyntaxError(`'${entry}' is no name, address or prefix`);
@@ -29,7 +29,7 @@ export class Exclusions {
     if (this.#all) return true;
     const octets = parseIp(host);
     if (octets) return this.#prefixes.some((prefix) => prefix.contains(octets));
-    for (let name = host.toLowerCase().replace(/\.$/, ""); name;) {
+    for (let name = foldName(host); name;) {
       if (this.#names.has(name)) return true;
       const dot = name.indexOf(".");
       if (dot < 0) break;

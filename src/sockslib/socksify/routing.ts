@@ -1,5 +1,5 @@
 import { NetError } from "../../net/error.ts";
-import { type Address, ipAddress, isUnspecified, nameAddress, parseIp } from "../../protocol/address.ts";
+import { type Address, foldName, ipAddress, isUnspecified, nameAddress, parseIp } from "../../protocol/address.ts";
 import { AddressType } from "../../protocol/codes.ts";
 import { ProtocolError } from "../../protocol/protocol_error.ts";
 import { parsePrefix } from "../../protocol/ip/prefix.ts";
@@ -46,7 +46,7 @@ export class Destinations {
 
   /** Whether `host` goes directly; without `port`, as a name to be resolved. */
   isDirect(host: string, port?: number): boolean {
-    const plain = (ipAddress(host, 0)?.host ?? host.toLowerCase()).replace(/(.)\.$/, "$1");
+    const plain = ipAddress(host, 0)?.host ?? foldName(host);
     if (plain === this.#gateway.host && (port === undefined || port === this.#gateway.port)) return true;
     if (isOwnMatter(plain)) return true;
     if (plain === "localhost" || plain.endsWith(".localhost")) return true; // RFC 6761 s6.3

@@ -1,0 +1,19 @@
+import type { Emit } from "../events.ts";
+import type { Tls } from "../net/tls/tls.ts";
+import type { Reach } from "./dial/dial.ts";
+import type { Authenticator } from "./entrance/methods.ts";
+import type { Ruleset } from "./rules/ruleset.ts";
+import type { GatewaySettings } from "./settings.ts";
+import type { Upstreams } from "./upstreams/upstreams.ts";
+
+/** What a configuration comes to: by what new clients are served, until another is applied. */
+export interface Configured extends Reach {
+  readonly ruleset: Ruleset;
+  readonly settings: GatewaySettings;
+  /** What rules with `via` go through. */
+  readonly upstreams?: Upstreams;
+  readonly authenticator: Authenticator | undefined;
+  /** Whose certificate clients of TLS are shown. */
+  readonly tls?: Tls | undefined;
+  readonly emit: Emit;
+}
