@@ -3,8 +3,12 @@ import type { Config } from "./config.ts";
 import { isLoopback } from "./values/listen.ts";
 
 /** A line for each thing in a configuration that holds, but is hardly meant so. */
-export function remarks({ admin, adminTokenFile, rules, users, usersFile }: Config): readonly string[] {
+export function remarks(config: Config): readonly string[] {
+  const { admin, adminTokenFile, allow, rules, users, usersFile } = config;
   const said: string[] = [];
+  if (config.default === "deny" && allow.length === 0 && rules.every(({ action }) => action === "deny")) {
+    said.push("--default is deny, and neither a rule nor --allow allows anything: every request is denied");
+  }
   if (admin && admin.unix === undefined && !isLoopback(admin.host) && adminTokenFile === undefined) {
     said.push(
       `--admin ${

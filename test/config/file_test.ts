@@ -512,6 +512,7 @@ const samples: Readonly<Record<Exclude<OptionKey, "config" | "takeOver" | "user"
   proxyProtocolFrom: ["127.0.0.1"],
   open: ["true", "false"],
   allow: ["127.0.0.0/8", "::1"],
+  default: ["allow"],
   socks4: ["true", "false"],
   udpFilter: ["address-dependent"],
   dns: ["192.0.2.53", "tls://192.0.2.53#dns.example"],

@@ -27,3 +27,10 @@ test("a rule for users is told of where nobody is asked who they are", () => {
   assert.deepEqual(said(`users_file = "users"\n${rules}`), []);
   assert.deepEqual(said(`${rules}[[users]]\nname = "ann"\npassword = "pw"\n`), []);
 });
+
+test("a default that denies is told of where nothing is allowed", () => {
+  const denied = "--default is deny, and neither a rule nor --allow allows anything: every request is denied";
+  assert.deepEqual(said('default = "deny"\n[[rules]]\naction = "deny"\nports = 25\n'), [denied]);
+  assert.deepEqual(said('default = "deny"\n[[rules]]\naction = "allow"\nports = 443\n'), []);
+  assert.deepEqual(said('default = "deny"\nallow = "192.168.0.0/16"\n'), []);
+});

@@ -72,10 +72,10 @@ async function whyTurnedAway(config: Config, { host }: Address, user: string | u
 }
 
 /** The ruleset as `serve` would have it; its listeners are those that are configured. */
-function rulesetOf({ rules, allow, family, listen, admin }: Config, { nat64 }: Naming): Ruleset {
+function rulesetOf({ rules, allow, family, default: otherwise, listen, admin }: Config, { nat64 }: Naming): Ruleset {
   const own = [...listen.map(({ addr }) => addr), ...admin ? [admin] : []];
   const meant = nat64 && ((ipv6: Uint8Array) => nat64.meant(ipv6));
-  return new Ruleset({ rules, allow, family, meant, ownListeners: () => own, localAddrs: interfaceAddrs });
+  return new Ruleset({ rules, allow, family, otherwise, meant, ownListeners: () => own, localAddrs: interfaceAddrs });
 }
 
 function parseCommand(text: string): Asker["command"] {

@@ -49,16 +49,17 @@ const request = fc.record({
 interface Case {
   readonly rules: readonly PlainRule[];
   readonly allow: readonly string[];
+  readonly otherwise: "allow" | "deny";
   readonly resolveCommands: boolean;
 }
 
 /** Whether the gateway itself refuses it; of UDP ASSOCIATE, a datagram to there. */
 async function isRefused(
-  { rules, allow, resolveCommands }: Case,
+  { rules, allow, otherwise, resolveCommands }: Case,
   command: Command,
   to: SocketAddr,
 ): Promise<boolean> {
-  const world = new World({ rules, allow, settings: { resolveCommands }, gateway: [GATEWAY4] });
+  const world = new World({ rules, allow, otherwise, settings: { resolveCommands }, gateway: [GATEWAY4] });
   for (const [name, found] of Object.entries(names)) world.resolver.set(name, ...[found]);
   await world.gateway.listen({ host: GATEWAY4, port: 1080 });
   const isAssociation = command === Command.UdpAssociate;
@@ -83,10 +84,12 @@ async function isRefused(
 
 test("what is explained is what the gateway does: commands, destinations and rules of all kinds", async () => {
   const allow = fc.constantFrom([], ["127.0.0.0/8"], ["0.0.0.0", "::"], ["0.0.0.0/0"]);
-  const cases = fc.record({ rules: fc.array(rule, { maxLength: 3 }), allow, resolveCommands: fc.boolean() });
+  const otherwise = fc.constantFrom("allow", "deny");
+  const cases = fc.record({ rules: fc.array(rule, { maxLength: 3 }), allow, otherwise, resolveCommands: fc.boolean() });
   const property = fc.asyncProperty(cases, request, async (one, { command, host, port }) => {
     const ruleset = new Ruleset({
       rules: rulesOf(one.rules),
+      otherwise: one.otherwise,
       allow: one.allow.map((text) => parsePrefix(text)!),
       ownListeners: () => [{ host: GATEWAY4, port: 1080 }],
       localAddrs: () => [GATEWAY4],

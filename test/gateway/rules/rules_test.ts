@@ -21,9 +21,10 @@ interface Asked extends Partial<Asker> {
   readonly name?: string;
 }
 
-function ruleset(plain: readonly PlainRule[], allow: readonly string[] = []): Ruleset {
+function ruleset(plain: readonly PlainRule[], allow: readonly string[] = [], otherwise?: "deny"): Ruleset {
   return new Ruleset({
     rules: rulesOf(plain),
+    otherwise,
     allow: allow.map((text) => parsePrefix(text)!),
     ownListeners: () => [GATEWAY],
     localAddrs: () => ["192.0.2.1", "127.0.0.1", "::1"],
@@ -440,5 +441,36 @@ describe("On random rules and requests", () => {
       }),
       { numRuns: 1_000 },
     );
+  });
+});
+
+describe("Denied by default", () => {
+  const judgeOf = (plain: readonly PlainRule[], allow?: readonly string[]) =>
+    ruleset(plain, allow, "deny").judgeFor({ client: CLIENT4, command: Command.Connect });
+
+  test("is what neither a rule nor --allow decides", () => {
+    const rules = ruleset([{ action: "allow", names: ["example.org"] }], ["192.168.0.0/16"], "deny");
+    assert.equal(said(rules, { name: "example.org" }), "allow rules[0]");
+    assert.equal(said(rules, { host: "192.168.7.1" }), "allow --allow");
+    assert.equal(said(rules, {}), "deny denied by default");
+    assert.equal(said(rules, { host: "127.0.0.1" }), "deny loopback destination 127.0.0.1");
+    assert.equal(said(ruleset([], [], "deny"), {}), "deny denied by default");
+  });
+
+  test("is told before a name is resolved where no address of it could pass", () => {
+    const denied = { allowed: false, rule: "denied by default" };
+    const named = judgeOf([{ action: "allow", names: ["example.org"] }]);
+    assert.deepEqual(named.name("example.net", 443), denied);
+    assert.equal(named.name("example.org", 443), undefined);
+    assert.equal(named.anywhere(), undefined);
+    assert.equal(judgeOf([{ action: "allow", to: ["203.0.113.0/24"] }]).name("example.net", 443), undefined);
+    assert.equal(judgeOf([], ["203.0.113.0/24"]).name("example.net", 443), undefined);
+  });
+
+  test("refuses a command with which nobody could get anywhere", () => {
+    const denied = { allowed: false, rule: "denied by default" };
+    assert.deepEqual(judgeOf([]).command(), denied);
+    assert.deepEqual(judgeOf([{ action: "allow", commands: [Command.Bind] }]).command(), denied);
+    assert.equal(judgeOf([{ action: "allow", commands: [Command.Connect] }]).command(), undefined);
   });
 });

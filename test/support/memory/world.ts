@@ -38,6 +38,7 @@ export interface WorldOptions {
   readonly authenticator?: Authenticator;
   readonly allow?: readonly string[];
   readonly rules?: readonly PlainRule[];
+  readonly otherwise?: "allow" | "deny";
   /** Addresses of the gateway. */
   readonly gateway?: readonly string[];
   /** A prefix, or `auto`. */
@@ -75,6 +76,7 @@ export class World {
       nat64,
       ruleset: new Ruleset({
         rules: rulesOf(options.rules ?? []),
+        otherwise: options.otherwise,
         meant: nat64 && ((ipv6) => nat64.meant(ipv6)),
         allow: (options.allow ?? []).map((text) => parsePrefix(text)!),
         ownListeners: () => this.gateway.addrs,
