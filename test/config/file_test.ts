@@ -318,6 +318,8 @@ describe("A file", () => {
       commands = ["bind", "udp-associate"]
       to = ["192.0.2.0/24", "::1"]
       names = [".Example.org", "*"]
+      to_file = "blocked"
+      names_file = ["ads", "lists/more"]
       ports = [443, "8000-8999"]
       relay = "A"
       family = "only-ipv6"
@@ -335,6 +337,8 @@ describe("A file", () => {
       name: "rules[0] 'all'",
       action: "allow",
       users: ["ann", "bob"],
+      toFiles: ["/etc/gate46/blocked"],
+      namesFiles: ["/etc/gate46/ads", "/etc/gate46/lists/more"],
       commands: [Command.Bind, Command.UdpAssociate],
       ports: [{ first: 443, last: 443 }, { first: 8_000, last: 8_999 }],
       relay: ["A"],

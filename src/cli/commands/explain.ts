@@ -3,6 +3,7 @@ import { ConfigError, WrongValue } from "../../config/config_error.ts";
 import type { RawOptions } from "../../config/source.ts";
 import { parseTarget } from "../../config/values/values.ts";
 import type { Asker } from "../../gateway/rules/rule.ts";
+import { type PackedRules, packRules } from "../../gateway/rules/packed_rules.ts";
 import { Ruleset } from "../../gateway/rules/ruleset.ts";
 import { interfaceAddrs } from "../../net/kernel/interfaces.ts";
 import { systemFiles } from "../files/system_files.ts";
@@ -11,6 +12,7 @@ import { systemClock } from "../../net/clock.ts";
 import { openNet } from "../../net/open.ts";
 import { type Address, addressText, ipAddress, parseIp } from "../../protocol/address.ts";
 import { Command, commandName } from "../../protocol/codes.ts";
+import { readLists } from "../files/list_files.ts";
 import { loadConfig } from "../files/load_config.ts";
 import { type Naming, openNaming } from "../service/naming.ts";
 import { print } from "../print.ts";
@@ -34,6 +36,7 @@ export async function explain(
   destinationText: string,
 ): Promise<number> {
   const { config } = await loadConfig(options);
+  const rules = packRules(config.rules, await readLists(config.rules));
   const command = parseCommand(commandText);
   const destination = parseDestination(destinationText);
   const from = ipAddress(client, 0);
@@ -54,7 +57,7 @@ export async function explain(
   });
   await naming.nat64?.discover();
   try {
-    const judge = rulesetOf(config, naming).judgeFor({ client: from, username: user, command });
+    const judge = rulesetOf(config, rules, naming).judgeFor({ client: from, username: user, command });
     return await foretell({ ...naming, judge, settings: config.gateway, say }, command, destination) ? 0 : 1;
   } finally {
     naming.close();
@@ -72,7 +75,11 @@ async function whyTurnedAway(config: Config, { host }: Address, user: string | u
 }
 
 /** The ruleset as `serve` would have it; its listeners are those that are configured. */
-function rulesetOf({ rules, allow, family, default: otherwise, listen, admin }: Config, { nat64 }: Naming): Ruleset {
+function rulesetOf(
+  { allow, family, default: otherwise, listen, admin }: Config,
+  rules: PackedRules,
+  { nat64 }: Naming,
+): Ruleset {
   const own = [...listen.map(({ addr }) => addr), ...admin ? [admin] : []];
   const meant = nat64 && ((ipv6: Uint8Array) => nat64.meant(ipv6));
   return new Ruleset({ rules, allow, family, otherwise, meant, ownListeners: () => own, localAddrs: interfaceAddrs });

@@ -22,6 +22,9 @@ export interface Rule {
   readonly to?: readonly Prefix[];
   /** Names that a client asked for; an address literal fits none. */
   readonly names?: readonly NamePattern[];
+  /** Files with more of `to`, and of `names`. */
+  readonly toFiles?: readonly string[];
+  readonly namesFiles?: readonly string[];
   readonly ports?: readonly PortRange[];
   readonly relay?: readonly RelayType[];
   /** Which family of addresses to dial, or to dial first. */

@@ -10,7 +10,7 @@ import { ipAddress, nameAddress } from "../../../src/protocol/address.ts";
 import { Command, Reply } from "../../../src/protocol/codes.ts";
 import { parsePrefix } from "../../../src/protocol/ip/prefix.ts";
 import { decodeReply } from "../../../src/protocol/request.ts";
-import { type PlainRule, rulesOf } from "../../support/memory/rules.ts";
+import { packedRulesOf, type PlainRule } from "../../support/memory/rules.ts";
 import { relayable, UdpPeer } from "../../support/memory/udp_peer.ts";
 import { CLIENT4, GATEWAY4, SERVER4, SERVER6, World } from "../../support/memory/world.ts";
 
@@ -35,6 +35,7 @@ const rule: fc.Arbitrary<PlainRule> = fc.record({
   from: some(`${CLIENT4}/32`, "2001:db8::/32"),
   to: some("0.0.0.0/0", "::/0", "127.0.0.0/8", "0.0.0.0", "::", `${SERVER4}/32`, GATEWAY4),
   names: some("*", "*.test", "both.test", "loop.test"),
+  listed: fc.boolean(),
   ports: some([80, 80] as const, [0, 1_079] as const),
   commands: some(Command.Connect, Command.Bind, Command.UdpAssociate, Command.Resolve),
   family: fc.option(fc.constantFrom("prefer-ipv4", "only-ipv4", "only-ipv6"), { nil: undefined }),
@@ -88,7 +89,7 @@ test("what is explained is what the gateway does: commands, destinations and rul
   const cases = fc.record({ rules: fc.array(rule, { maxLength: 3 }), allow, otherwise, resolveCommands: fc.boolean() });
   const property = fc.asyncProperty(cases, request, async (one, { command, host, port }) => {
     const ruleset = new Ruleset({
-      rules: rulesOf(one.rules),
+      rules: packedRulesOf(one.rules),
       otherwise: one.otherwise,
       allow: one.allow.map((text) => parsePrefix(text)!),
       ownListeners: () => [{ host: GATEWAY4, port: 1080 }],

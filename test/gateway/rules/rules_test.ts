@@ -9,7 +9,7 @@ import { ipAddress, parseIp } from "../../../src/protocol/address.ts";
 import { Command } from "../../../src/protocol/codes.ts";
 import { embeddedIpv4s } from "../../../src/protocol/ip/embedded_ipv4.ts";
 import { parsePrefix } from "../../../src/protocol/ip/prefix.ts";
-import { type PlainRule, rulesOf } from "../../support/memory/rules.ts";
+import { packedRulesOf, type PlainRule, rulesOf } from "../../support/memory/rules.ts";
 import { spellings } from "../../support/wire/spellings.ts";
 
 const CLIENT4 = { host: "198.51.100.10", port: 1024 }, CLIENT6 = { host: "2001:db8:c::10", port: 1024 };
@@ -23,7 +23,7 @@ interface Asked extends Partial<Asker> {
 
 function ruleset(plain: readonly PlainRule[], allow: readonly string[] = [], otherwise?: "deny"): Ruleset {
   return new Ruleset({
-    rules: rulesOf(plain),
+    rules: packedRulesOf(plain),
     otherwise,
     allow: allow.map((text) => parsePrefix(text)!),
     ownListeners: () => [GATEWAY],
@@ -325,6 +325,7 @@ const plainRule: fc.Arbitrary<PlainRule> = fc.record({
   names: some(pattern),
   ports: some(fc.constantFrom([80, 80] as const, [1, 1023] as const, [1080, 1080] as const)),
   relay: some(fc.constantFrom("A", "B", "C", "D")),
+  listed: fc.boolean(),
 }) as fc.Arbitrary<PlainRule>;
 const asked = fc.record({
   host,
