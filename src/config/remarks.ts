@@ -1,6 +1,6 @@
 import { addressText } from "../protocol/address.ts";
 import type { Config } from "./config.ts";
-import { isLoopback } from "./values/listen.ts";
+import { isLoopback, listenerNames } from "./values/listen.ts";
 
 /** A line for each thing in a configuration that holds, but is hardly meant so. */
 export function remarks(config: Config): readonly string[] {
@@ -16,6 +16,13 @@ export function remarks(config: Config): readonly string[] {
       } is for others too, and there is no --admin-token-file: only /healthz and /readyz ` +
         "answer; the page, /metrics and /api are refused",
     );
+  }
+  const names = listenerNames(config.listen);
+  if (!config.listen.some(({ systemd }) => systemd !== undefined)) { // whose addresses are not known yet
+    for (const { name, listeners } of rules) {
+      if (!listeners || listeners.some((one) => names.includes(one))) continue;
+      said.push(`${name} never fits: no --listen is ${listeners.join(" or ")}`);
+    }
   }
   if (users.length === 0 && usersFile === undefined) {
     for (const { name } of rules.filter(({ users }) => users)) {

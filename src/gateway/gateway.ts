@@ -3,8 +3,8 @@ import type { SessionRecord } from "../events.ts";
 import type { Clock } from "../net/clock.ts";
 import { netError } from "../net/error.ts";
 import type { Listener, ListenOptions, SocketAddr } from "../net/socket.ts";
-import type { Arrival } from "./entrance/arrival.ts";
 import { Admission } from "./entrance/admission.ts";
+import type { Arrival, Listened } from "./entrance/arrival.ts";
 import { Counters } from "./limits/counters.ts";
 import { Limits } from "./limits/limits.ts";
 import { offeredMethods } from "./entrance/methods.ts";
@@ -57,8 +57,8 @@ export class Gateway {
   #generation: Generation;
   /** By what was asked for. */
   #listeners = new Map<string, Listener>();
-  /** Those whose clients speak TLS. */
-  #tls: ReadonlySet<Listener> = new Set();
+  /** What each is for. */
+  #listened: ReadonlyMap<Listener, Listened> = new Map();
   readonly #counters: Counters;
   readonly #paths: PathMemory;
   readonly #admission = new Admission(() => this.#context, (arrival) => this.#open(arrival));
@@ -94,7 +94,7 @@ export class Gateway {
     const { net } = this.#context;
     const listener = await net.listen(addr, options);
     this.#listeners.set(addressText(addr), listener);
-    if (options.tls) this.#tls = new Set([...this.#tls, listener]);
+    this.#listened = new Map([...this.#listened, [listener, listened(addr, listener, options)]]);
     this.#serve(listener);
     return listener.addr;
   }
@@ -102,21 +102,21 @@ export class Gateway {
   /** Prepares other listeners and another context; nothing changes before they are applied. */
   opening(): Opening {
     const next = new Map<string, Listener>();
-    const tls = new Set<Listener>();
+    const purposes = new Map<Listener, Listened>();
     const isNew = ([key, listener]: [string, Listener]) => this.#listeners.get(key) !== listener;
     return {
       listen: async (addr, options = {}) => {
         const key = addressText(addr);
         const listener = this.#listeners.get(key) ?? await this.#context.net.listen(addr, options);
         next.set(key, listener);
-        if (options.tls) tls.add(listener);
+        purposes.set(listener, listened(addr, listener, options));
         return listener.addr;
       },
       apply: (context, retired) => {
         const opened = Array.from(next).filter(isNew).map(([, listener]) => listener);
         for (const [key, listener] of this.#listeners) if (!next.has(key)) listener.close();
         this.#listeners = next;
-        this.#tls = tls;
+        this.#listened = purposes;
         this.#replace(this.#newGeneration(context), retired);
         for (const listener of opened) this.#serve(listener);
       },
@@ -188,7 +188,7 @@ export class Gateway {
     emit({
       type: "listening",
       addr: listener.addr,
-      tls: this.#tls.has(listener),
+      tls: this.#listened.get(listener)!.tls,
       methods: offeredMethods(authenticator),
     });
     upstreams?.start();
@@ -205,7 +205,7 @@ export class Gateway {
         if (failures > 0) emit({ type: "accept-recovered", addr, failures });
         failures = 0;
         if (this.#draining) client.close(); // accepted just before
-        else this.#admission.take(client, this.#tls.has(listener));
+        else this.#admission.take(client, this.#listened.get(listener)!);
       } catch (error) {
         if (failures++ > 0) emit({ type: "accept-failing", addr });
         else emit({ type: "accept-failed", addr, error: netError(error, "accept on", addr.host) });
@@ -231,4 +231,10 @@ export class Gateway {
 
 function pause(clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve) => clock.after(ms, resolve));
+}
+
+/** `addr` is what was asked for. */
+function listened(addr: SocketAddr, listener: Listener, { tls = false }: Listening): Listened {
+  const isSaid = addr.unix !== undefined || addr.port !== 0;
+  return { listener: addressText(isSaid ? addr : listener.addr), tls };
 }

@@ -58,13 +58,15 @@ export class Session {
   readonly record: SessionRecord;
   readonly #context: SessionContext;
   readonly #tls: boolean;
+  readonly #listener: string;
   #client: AcceptedSocket;
   #wire: Wire;
   readonly #cut = new Cut();
   #encodeReply = encodeReply;
 
-  constructor(context: SessionContext, { socket, client, tls, early }: Arrival, id: number) {
+  constructor(context: SessionContext, { socket, client, tls, listener, early }: Arrival, id: number) {
     this.#context = context;
+    this.#listener = listener;
     this.#tls = tls;
     this.#client = socket;
     this.#wire = new Wire(socket, early);
@@ -220,7 +222,7 @@ export class Session {
     const { client, username } = this.record;
     return {
       ...this.#context,
-      judge: this.#context.ruleset.judgeFor({ client, username, command }),
+      judge: this.#context.ruleset.judgeFor({ client, username, command, listener: this.#listener }),
       asker: { client: household(client.host), user: username },
       record: this.record,
       client: this.#client,

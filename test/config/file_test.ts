@@ -314,6 +314,7 @@ describe("A file", () => {
       name = "all"
       action = "allow"
       from = "10.0.0.0/8"
+      listener = [":1081", "socks5://[::1]:1080", "unix:/run/x"]
       users = ["ann", "bob"]
       commands = ["bind", "udp-associate"]
       to = ["192.0.2.0/24", "::1"]
@@ -336,6 +337,7 @@ describe("A file", () => {
     assert.deepEqual(rest, {
       name: "rules[0] 'all'",
       action: "allow",
+      listeners: ["[::]:1081", "0.0.0.0:1081", "[::1]:1080", "unix:/run/x"],
       users: ["ann", "bob"],
       toFiles: ["/etc/gate46/blocked"],
       namesFiles: ["/etc/gate46/ads", "/etc/gate46/lists/more"],

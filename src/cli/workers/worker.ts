@@ -10,6 +10,7 @@ import type { Transport } from "../../dns/servers/transport.ts";
 import type { Event } from "../../events.ts";
 import { Gateway } from "../../gateway/gateway.ts";
 import { Counters } from "../../gateway/limits/counters.ts";
+import { packedSize } from "../../gateway/rules/packed_rules.ts";
 import { Failures } from "../../gateway/limits/failures.ts";
 import type { Verdict } from "../../gateway/entrance/methods.ts";
 import { PathMemory } from "../../gateway/dial/path_memory.ts";
@@ -125,7 +126,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     );
     return {
       generation,
-      large: rules.index.table.byteLength >= LARGE,
+      large: packedSize(rules) >= LARGE,
       naming,
       context: gatewayContext(config, {
         net,

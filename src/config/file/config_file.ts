@@ -126,11 +126,12 @@ function givenOptions(
 }
 
 function ruleOf(
-  { name, to_file: toFiles, names_file: namesFiles, ...rule }: NonNullable<FileTables["rules"]>[number],
+  { name, listener, to_file: toFiles, names_file: namesFiles, ...rule }: NonNullable<FileTables["rules"]>[number],
   i: number,
 ): Rule {
   return {
     ...rule,
+    ...listener && { listeners: listener.flat() },
     ...toFiles && { toFiles },
     ...namesFiles && { namesFiles },
     name: name === undefined ? `rules[${i}]` : `rules[${i}] '${name}'`,

@@ -5,6 +5,7 @@ import { Command, commandName } from "../../protocol/codes.ts";
 import { MAX_HOPS } from "../../sockslib/chain/hop.ts";
 import { WrongValue } from "../config_error.ts";
 import { fileKey, flagName, type OptionKey, optionKeys, optionOf } from "../options.ts";
+import { parseListener } from "../values/listen.ts";
 import { checkCredential } from "../values/user.ts";
 import { parseHopUrl, parseNameValue, parsePortOrRange, parsePrefixValue, parseTarget } from "../values/values.ts";
 
@@ -71,6 +72,7 @@ const rule = v.pipe(
     name: described(v.optional(text()), "what the log calls it"),
     action: described(oneOf(["allow", "deny"]), "what becomes of what fits"),
     from: described(v.optional(prefixes()), "clients from there"),
+    listener: described(v.optional(oneOrMore(parsed(text(), parseListener))), "clients that come there, as in listen"),
     users: described(v.optional(oneOrMore(text())), "clients with one of these names"),
     commands: described(v.optional(oneOrMore(command)), "what the client wants"),
     to: described(v.optional(prefixes()), "destinations; also what opens those that are closed by default"),

@@ -1,11 +1,17 @@
 import type { AcceptedSocket, SocketAddr } from "../../net/socket.ts";
 
+/** What a client's listener is for. */
+export interface Listened {
+  /** What rules call it: its address. */
+  readonly listener: string;
+  /** Whether its clients speak TLS. */
+  readonly tls: boolean;
+}
+
 /** A connection that may have a session; limits.leave() is told of its client when it ends. */
-export interface Arrival {
+export interface Arrival extends Listened {
   readonly socket: AcceptedSocket;
   readonly client: SocketAddr;
-  /** Whether the client speaks TLS. */
-  readonly tls: boolean;
   /** What has been read of it and is the client's. */
   readonly early: Uint8Array | undefined;
 }

@@ -20,10 +20,10 @@ export function indexOpenings(
 ): OpeningsData {
   const firsts = new Map<string, { readonly rule: Rule; readonly number: number }>();
   rules.forEach((rule, number) => {
-    const { action, from, users, commands, to, toFiles, relay, names, namesFiles, ports } = rule;
+    const { action, listeners, from, users, commands, to, toFiles, relay, names, namesFiles, ports } = rule;
     const asksFor = to ?? toFiles ?? relay ?? (unknown === "destination" ? names ?? namesFiles ?? ports : undefined);
     if (action === "deny" || !asksFor) return;
-    const relaxed = { from, users, commands, ...(unknown === "addresses" && { names, namesFiles, ports }) };
+    const relaxed = { listeners, from, users, commands, ...(unknown === "addresses" && { names, namesFiles, ports }) };
     const key = JSON.stringify(relaxed); // of those that are alike now the first is enough
     if (!firsts.has(key)) firsts.set(key, { rule: { name: rule.name, action: "allow", ...relaxed }, number });
   });

@@ -22,6 +22,12 @@ export function packRules(rules: readonly Rule[], lists?: RuleLists): PackedRule
   };
 }
 
+/** How much memory is of it, about (octets). */
+export function packedSize({ index }: PackedRules): number {
+  const lists = new Set(index.shapes.flatMap(({ lists: { names = [], to = [] } }) => [...names, ...to]));
+  return Array.from(lists).reduce((size, { values }) => size + values.byteLength, index.table.byteLength);
+}
+
 /** The name of the rule of that number among `count`. */
 export function ruleName(names: SharedArrayBuffer, count: number, number: number): string {
   const ends = new Uint32Array(names, 0, count), first = number === 0 ? 0 : ends[number - 1]!;

@@ -41,7 +41,7 @@ interface KeySet {
 }
 
 /** What rules have in common but for their names and the values that they are found by. */
-export interface Shape extends Pick<Rule, "action" | "commands" | "ports" | "relay" | "family" | "via"> {
+export interface Shape extends Pick<Rule, "action" | "listeners" | "commands" | "ports" | "relay" | "family" | "via"> {
   /** Whether it says for which destinations. */
   readonly hasTo: boolean;
   /** The matchers that the index has not asked already. */
@@ -95,7 +95,7 @@ export function indexRules(rules: readonly Rule[], lists?: RuleLists): IndexData
 }
 
 function shapeWithout(
-  { action, commands, ports, relay, family, via, ...rule }: Rule,
+  { action, listeners, commands, ports, relay, family, via, ...rule }: Rule,
   by?: Dimension,
 ): Omit<Shape, "lists"> {
   const sets: Partial<Record<Dimension, KeySet>> = {};
@@ -103,7 +103,17 @@ function shapeWithout(
     const values = rule[dimension];
     if (values && dimension !== by) sets[dimension] = keySet(dimension, values);
   }
-  return { action, commands, ports, relay, family, via, hasTo: (rule.to ?? rule.toFiles) !== undefined, sets };
+  return {
+    action,
+    listeners,
+    commands,
+    ports,
+    relay,
+    family,
+    via,
+    hasTo: (rule.to ?? rule.toFiles) !== undefined,
+    sets,
+  };
 }
 
 function listsOf({ toFiles, namesFiles }: Rule, lists?: RuleLists): Shape["lists"] {
@@ -191,7 +201,8 @@ class Matchers {
   }
 
   fit({ party, port, name, octets, relay }: Question): boolean {
-    const { shape: { commands, ports, relay: relays, sets }, lists } = this;
+    const { shape: { listeners, commands, ports, relay: relays, sets }, lists } = this;
+    if (listeners && (party.listener === undefined || !listeners.includes(party.listener))) return false;
     if (commands && !commands.includes(party.command)) return false;
     if (ports && (port === undefined || !ports.some(({ first, last }) => port >= first && port <= last))) return false;
     if (relays && (relay === undefined || !relays.includes(relay))) return false;

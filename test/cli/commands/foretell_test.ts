@@ -32,6 +32,7 @@ const some = <T>(...values: readonly T[]) =>
   fc.option(fc.uniqueArray(fc.constantFrom(...values), { minLength: 1, maxLength: 2 }), { nil: undefined });
 const rule: fc.Arbitrary<PlainRule> = fc.record({
   action: fc.constantFrom("allow", "deny"),
+  listeners: some(`${GATEWAY4}:1080`, "127.0.0.1:1081"),
   from: some(`${CLIENT4}/32`, "2001:db8::/32"),
   to: some("0.0.0.0/0", "::/0", "127.0.0.0/8", "0.0.0.0", "::", `${SERVER4}/32`, GATEWAY4),
   names: some("*", "*.test", "both.test", "loop.test"),
@@ -97,7 +98,7 @@ test("what is explained is what the gateway does: commands, destinations and rul
     });
     const world = new World();
     for (const [name, found] of Object.entries(names)) world.resolver.set(name, ...[found]);
-    const judge = ruleset.judgeFor({ client: { host: CLIENT4, port: 1 }, command });
+    const judge = ruleset.judgeFor({ client: { host: CLIENT4, port: 1 }, command, listener: `${GATEWAY4}:1080` });
     const settings = { ...defaultSettings, resolveCommands: one.resolveCommands };
     const destination = ipAddress(host, port) ?? nameAddress(host, port);
     const passes = await foretell({ judge, resolver: world.resolver, settings, say() {} }, command, destination)

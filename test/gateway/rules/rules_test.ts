@@ -33,8 +33,12 @@ function ruleset(plain: readonly PlainRule[], allow: readonly string[] = [], oth
 
 /** `allow` or `deny`, and the rule that says so. */
 function said(rules: Ruleset, asked: Asked): string {
-  const { host = "203.0.113.80", port = 443, name, client = CLIENT4, command = Command.Connect, username } = asked;
-  const { allowed, rule } = rules.judgeFor({ client, command, username }).address(ipAddress(host, port)!, name);
+  const { host = "203.0.113.80", port = 443, name, client = CLIENT4, command = Command.Connect, username, listener } =
+    asked;
+  const { allowed, rule } = rules.judgeFor({ client, command, username, listener }).address(
+    ipAddress(host, port)!,
+    name,
+  );
   return `${allowed ? "allow" : "deny"} ${rule}`;
 }
 
@@ -47,6 +51,9 @@ describe("A rule fits", () => {
     [{ from: ["192.0.2.0/24", "2001:db8:c::/48"] }, [{ client: CLIENT6 }], [{}]],
     [{ users: ["ann", "bob"] }, [{ username: "ann" }, { username: "bob" }], [{}, { username: "Ann" }, {
       username: "",
+    }]],
+    [{ listeners: ["192.0.2.1:1081", "unix:/run/x"] }, [{ listener: "unix:/run/x" }], [{}, {
+      listener: "192.0.2.1:1080",
     }]],
     [{ commands: [Command.Bind] }, [{ command: Command.Bind }], [{}, { command: Command.UdpAssociate }]],
     [{ to: ["203.0.113.0/24"] }, [{}, { name: "example.org" }], [{ host: "203.0.114.1" }, { host: "2001:db8::80" }]],
@@ -320,6 +327,7 @@ const plainRule: fc.Arbitrary<PlainRule> = fc.record({
   action: fc.constantFrom("allow", "deny"),
   from: some(fc.constantFrom("198.51.100.0/24", "2001:db8:c::/48", "0.0.0.0/0")),
   users: some(user),
+  listeners: some(fc.constantFrom("192.0.2.1:1080", "unix:/run/x")),
   commands: some(fc.constantFrom(...Object.values(Command))),
   to: some(prefixText),
   names: some(pattern),
@@ -334,16 +342,22 @@ const asked = fc.record({
   client: fc.constantFrom(CLIENT4, CLIENT6),
   username: fc.option(user, { nil: undefined }),
   command: fc.constantFrom(...Object.values(Command)),
+  listener: fc.constantFrom("192.0.2.1:1080", "192.0.2.1:1081"),
 });
 
 /** What is said of one form of the address, found by asking each rule. */
-function naive(rules: readonly Rule[], form: Uint8Array, { port, name, client, username, command }: Required<Asked>) {
+function naive(
+  rules: readonly Rule[],
+  form: Uint8Array,
+  { port, name, client, username, command, listener }: Required<Asked>,
+) {
   const four = form.length === 4;
   const closed = four ? form[0] === 127 || form[0] === 0 : String(form) === String(parseIp("::1"));
   const own = four && form.join(".") === GATEWAY.host && port === GATEWAY.port;
   const rule = rules.find((rule) =>
     (!rule.from || rule.from.some((prefix) => prefix.contains(parseIp(client.host)!))) &&
     (!rule.users || rule.users.includes(username!)) &&
+    (!rule.listeners || rule.listeners.includes(listener!)) &&
     (!rule.commands || rule.commands.includes(command)) &&
     (!rule.to || rule.to.some((prefix) => prefix.contains(form))) &&
     (!rule.names || (name !== undefined && rule.names.some((one) => naiveName(one.text, foldName(name))))) &&
