@@ -88,6 +88,9 @@ export function withUpstreamPasswords(config: Config, read: ReadPassword): Confi
 function assemble(values: Values, file: FileContent | undefined): Config {
   const { config: _, listen, user, open, drain, drainDelay, prefer, only, via, ...rest } = values;
   if (prefer && only) throw new ConfigError("Cannot have both --prefer and --only: say which");
+  if (rest.default === "deny" && via.length > 0) {
+    throw new ConfigError("Cannot have both --via and --default deny: write rules that allow, with via");
+  }
   if (rest.dnsCa !== undefined && !rest.dns.some(({ kind }) => kind === "tls" || kind === "https")) {
     throw new ConfigError("Cannot use --dns-ca: no --dns is tls:// or https://");
   }

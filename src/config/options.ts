@@ -28,6 +28,7 @@ export const logLevels = ["debug", "info", "warning", "error"] as const;
 export const logFormats = ["auto", "text", "json", "syslog"] as const;
 export const loggedSessions = ["all", "sampled", "failed", "off"] as const;
 export const loggedClients = ["full", "prefix", "none"] as const;
+export const defaultActions = ["allow", "deny"] as const;
 export const udpFilters = ["endpoint-independent", "address-dependent", "address-and-port-dependent"] as const;
 
 const where = "Where:";
@@ -134,6 +135,10 @@ export const options = {
     group: who,
     help: "open these destinations, though loopback, link-local, multicast or metadata",
   }),
+  default: choice("ACTION", defaultActions, {
+    group: who,
+    help: "what becomes of what neither a rule nor --allow decides; closed destinations stay closed",
+  }, "allow"),
   socks4: setting("socks4", toggle({ group: who, help: "serve SOCKS4 and SOCKS4A too, where nobody is asked" })),
   udpFilter: setting("udpFilter", choice("MODE", udpFilters, { group: who, help: "who may answer" }, d.udpFilter)),
 

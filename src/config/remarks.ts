@@ -1,10 +1,14 @@
 import { addressText } from "../protocol/address.ts";
 import type { Config } from "./config.ts";
-import { isLoopback } from "./values/listen.ts";
+import { isLoopback, listenerNames } from "./values/listen.ts";
 
 /** A line for each thing in a configuration that holds, but is hardly meant so. */
-export function remarks({ admin, adminTokenFile, rules, users, usersFile }: Config): readonly string[] {
+export function remarks(config: Config): readonly string[] {
+  const { admin, adminTokenFile, allow, rules, users, usersFile } = config;
   const said: string[] = [];
+  if (config.default === "deny" && allow.length === 0 && rules.every(({ action }) => action === "deny")) {
+    said.push("--default is deny, and neither a rule nor --allow allows anything: every request is denied");
+  }
   if (admin && admin.unix === undefined && !isLoopback(admin.host) && adminTokenFile === undefined) {
     said.push(
       `--admin ${
@@ -12,6 +16,13 @@ export function remarks({ admin, adminTokenFile, rules, users, usersFile }: Conf
       } is for others too, and there is no --admin-token-file: only /healthz and /readyz ` +
         "answer; the page, /metrics and /api are refused",
     );
+  }
+  const names = listenerNames(config.listen);
+  if (!config.listen.some(({ systemd }) => systemd !== undefined)) { // whose addresses are not known yet
+    for (const { name, listeners } of rules) {
+      if (!listeners || listeners.some((one) => names.includes(one))) continue;
+      said.push(`${name} never fits: no --listen is ${listeners.join(" or ")}`);
+    }
   }
   if (users.length === 0 && usersFile === undefined) {
     for (const { name } of rules.filter(({ users }) => users)) {

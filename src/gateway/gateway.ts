@@ -98,7 +98,7 @@ export class Gateway {
     const { net } = this.#context;
     const listener = await net.listen(addr, options);
     this.#listeners.set(addressText(addr), listener);
-    this.#listened = new Map([...this.#listened, [listener, listened(options)]]);
+    this.#listened = new Map([...this.#listened, [listener, listened(addr, listener, options)]]);
     this.#serve(listener);
     return listener.addr;
   }
@@ -113,7 +113,7 @@ export class Gateway {
         const key = addressText(addr);
         const listener = this.#listeners.get(key) ?? await this.#context.net.listen(addr, options);
         next.set(key, listener);
-        purposes.set(listener, listened(options));
+        purposes.set(listener, listened(addr, listener, options));
         return listener.addr;
       },
       apply: (context, retired) => {
@@ -233,6 +233,8 @@ export class Gateway {
   }
 }
 
-function listened({ tls = false, only }: Listening): Listened {
-  return { tls, only };
+/** `addr` is what was asked for. */
+function listened(addr: SocketAddr, listener: Listener, { tls = false, only }: Listening): Listened {
+  const isSaid = addr.unix !== undefined || addr.port !== 0;
+  return { listener: addressText(isSaid ? addr : listener.addr), tls, only };
 }

@@ -59,13 +59,15 @@ export class Session {
   readonly #context: SessionContext;
   readonly #tls: boolean;
   readonly #only: Speech | undefined;
+  readonly #listener: string;
   #client: AcceptedSocket;
   #wire: Wire;
   readonly #cut = new Cut();
   #answer: Answer = socks5.answer;
 
-  constructor(context: SessionContext, { socket, client, tls, only, early }: Arrival, id: number) {
+  constructor(context: SessionContext, { socket, client, tls, only, listener, early }: Arrival, id: number) {
     this.#context = context;
+    this.#listener = listener;
     this.#tls = tls;
     this.#only = only;
     this.#client = socket;
@@ -219,7 +221,7 @@ export class Session {
     const { client, username } = this.record;
     return {
       ...this.#context,
-      judge: this.#context.ruleset.judgeFor({ client, username, command }),
+      judge: this.#context.ruleset.judgeFor({ client, username, command, listener: this.#listener }),
       asker: { client: household(client.host), user: username },
       record: this.record,
       client: this.#client,

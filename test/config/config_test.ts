@@ -146,6 +146,11 @@ describe("parseConfig() complains in one line that names the flag", () => {
     [{ host: ["192.0.2.1=192.0.2.7"] }, `Cannot parse --host: '192.0.2.1=192.0.2.7' ${HOST}`],
     [{ host: ["a=192.0.2.7,x"] }, "Cannot parse --host: 'x' in 'a=192.0.2.7,x' is no address"],
     [{ prefer: "ipv5" }, "Cannot parse --prefer: 'ipv5' is not one of ipv4, ipv6"],
+    [{ default: "refuse" }, "Cannot parse --default: 'refuse' is not one of allow, deny"],
+    [
+      { default: "deny", via: ["socks5://192.0.2.1"] },
+      "Cannot have both --via and --default deny: write rules that allow, with via",
+    ],
     [{ prefer: "ipv4", only: "ipv6" }, "Cannot have both --prefer and --only: say which"],
     [{ dnsCa: "ca.pem", dns: ["192.0.2.53"] }, "Cannot use --dns-ca: no --dns is tls:// or https://"],
     [
@@ -313,6 +318,7 @@ describe("parseConfig()", () => {
       from: ["10.0.0.0/8", "2001:db8::1"],
       proxyProtocolFrom: ["127.0.0.1"],
       allow: ["127.0.0.1"],
+      default: "allow",
       admin: "off",
       announce: ["2001:db8::9", "192.0.2.9"],
       ports: "40000-40009",
@@ -407,6 +413,7 @@ describe("parseConfig()", () => {
       users: [{ name: "alice", password: "se:cret" }],
       usersFile: "users",
       allow: ["127.0.0.1/32"],
+      default: "allow",
       admin: undefined,
       drainMs: 6_000,
       drainDelayMs: 7_000,

@@ -314,10 +314,13 @@ describe("A file", () => {
       name = "all"
       action = "allow"
       from = "10.0.0.0/8"
+      listener = [":1081", "socks5://[::1]:1080", "unix:/run/x"]
       users = ["ann", "bob"]
       commands = ["bind", "udp-associate"]
       to = ["192.0.2.0/24", "::1"]
       names = [".Example.org", "*"]
+      to_file = "blocked"
+      names_file = ["ads", "lists/more"]
       ports = [443, "8000-8999"]
       relay = "A"
       family = "only-ipv6"
@@ -334,7 +337,10 @@ describe("A file", () => {
     assert.deepEqual(rest, {
       name: "rules[0] 'all'",
       action: "allow",
+      listeners: ["[::]:1081", "0.0.0.0:1081", "[::1]:1080", "unix:/run/x"],
       users: ["ann", "bob"],
+      toFiles: ["/etc/gate46/blocked"],
+      namesFiles: ["/etc/gate46/ads", "/etc/gate46/lists/more"],
       commands: [Command.Bind, Command.UdpAssociate],
       ports: [{ first: 443, last: 443 }, { first: 8_000, last: 8_999 }],
       relay: ["A"],
@@ -512,6 +518,7 @@ const samples: Readonly<Record<Exclude<OptionKey, "config" | "takeOver" | "user"
   proxyProtocolFrom: ["127.0.0.1"],
   open: ["true", "false"],
   allow: ["127.0.0.0/8", "::1"],
+  default: ["allow"],
   socks4: ["true", "false"],
   udpFilter: ["address-dependent"],
   dns: ["192.0.2.53", "tls://192.0.2.53#dns.example"],

@@ -27,3 +27,19 @@ test("a rule for users is told of where nobody is asked who they are", () => {
   assert.deepEqual(said(`users_file = "users"\n${rules}`), []);
   assert.deepEqual(said(`${rules}[[users]]\nname = "ann"\npassword = "pw"\n`), []);
 });
+
+test("a default that denies is told of where nothing is allowed", () => {
+  const denied = "--default is deny, and neither a rule nor --allow allows anything: every request is denied";
+  assert.deepEqual(said('default = "deny"\n[[rules]]\naction = "deny"\nports = 25\n'), [denied]);
+  assert.deepEqual(said('default = "deny"\n[[rules]]\naction = "allow"\nports = 443\n'), []);
+  assert.deepEqual(said('default = "deny"\nallow = "192.168.0.0/16"\n'), []);
+});
+
+test("a rule for a listener that there is not is told of, unless systemd may have it", () => {
+  const rule = '[[rules]]\naction = "deny"\nlistener = [":1081", "unix:/run/x"]\n';
+  assert.deepEqual(said(`listen = ":1080"\nopen = true\n${rule}`), [
+    "rules[0] never fits: no --listen is [::]:1081 or 0.0.0.0:1081 or unix:/run/x",
+  ]);
+  assert.deepEqual(said(`listen = [":1080", "unix:/run/x"]\nopen = true\n${rule}`), []);
+  assert.deepEqual(said(`listen = "systemd"\nopen = true\n${rule}`), []);
+});

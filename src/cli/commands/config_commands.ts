@@ -3,7 +3,7 @@ import process from "node:process";
 import { openKernel } from "../../net/open.ts";
 import type { RawOptions } from "../../config/source.ts";
 import { loadConfig, loadConfigFile } from "../files/load_config.ts";
-import { readNamedFiles } from "../files/named_files.ts";
+import { examineNamedFiles } from "../files/named_files.ts";
 import { warnings } from "../files/warnings.ts";
 import { print } from "../print.ts";
 import { checkSocketOptions, refuseSocketOptions } from "../service/socket_options.ts";
@@ -21,7 +21,7 @@ export async function checkCommand(
   const kernel = elsewhere || config.engine === "portable" ? undefined : await openKernel();
   if (config.engine === "portable") refuseSocketOptions(config);
   if (kernel) checkSocketOptions(kernel, config, ["interface"]); // who checks seldom has the service's capabilities
-  const certificates = elsewhere ? [] : (await readNamedFiles(loaded)).tls.certificates;
+  const certificates = elsewhere ? [] : (await examineNamedFiles(loaded)).tls.certificates;
   for (const warning of warnings(loaded, certificates)) process.stderr.write(`gate46: warning: ${warning}\n`);
   await print(`${path} is valid\n`);
 }

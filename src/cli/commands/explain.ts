@@ -1,8 +1,10 @@
 import type { Config } from "../../config/config.ts";
 import { ConfigError, WrongValue } from "../../config/config_error.ts";
 import type { RawOptions } from "../../config/source.ts";
+import { listenerNames, parseListener } from "../../config/values/listen.ts";
 import { parseTarget } from "../../config/values/values.ts";
 import type { Asker } from "../../gateway/rules/rule.ts";
+import { type PackedRules, packRules } from "../../gateway/rules/packed_rules.ts";
 import { Ruleset } from "../../gateway/rules/ruleset.ts";
 import { interfaceAddrs } from "../../net/kernel/interfaces.ts";
 import { systemFiles } from "../files/system_files.ts";
@@ -11,6 +13,7 @@ import { systemClock } from "../../net/clock.ts";
 import { openNet } from "../../net/open.ts";
 import { type Address, addressText, ipAddress, parseIp } from "../../protocol/address.ts";
 import { Command, commandName } from "../../protocol/codes.ts";
+import { readLists } from "../files/list_files.ts";
 import { loadConfig } from "../files/load_config.ts";
 import { type Naming, openNaming } from "../service/naming.ts";
 import { print } from "../print.ts";
@@ -21,6 +24,7 @@ import { foretell } from "./foretell.ts";
 export interface ExplainFlags {
   readonly client: string;
   readonly user?: string;
+  readonly listener?: string;
 }
 
 /**
@@ -29,15 +33,17 @@ export interface ExplainFlags {
  */
 export async function explain(
   options: RawOptions,
-  { client, user }: ExplainFlags,
+  { client, user, listener: said }: ExplainFlags,
   commandText: string,
   destinationText: string,
 ): Promise<number> {
   const { config } = await loadConfig(options);
+  const rules = packRules(config.rules, await readLists(config.rules));
   const command = parseCommand(commandText);
   const destination = parseDestination(destinationText);
   const from = ipAddress(client, 0);
   if (!from) throw new ConfigError(`Cannot parse --client: '${client}' is no address`);
+  const listener = listenerOf(config, said);
   say(
     `${commandName(command)} ${addressText(destination)} from ${from.host}${user === undefined ? "" : ` as ${user}`}`,
   );
@@ -54,11 +60,24 @@ export async function explain(
   });
   await naming.nat64?.discover();
   try {
-    const judge = rulesetOf(config, naming).judgeFor({ client: from, username: user, command });
+    const judge = rulesetOf(config, rules, naming).judgeFor({ client: from, username: user, command, listener });
     return await foretell({ ...naming, judge, settings: config.gateway, say }, command, destination) ? 0 : 1;
   } finally {
     naming.close();
   }
+}
+
+/** What rules call the listener that the client comes to. Throws ConfigError. */
+function listenerOf({ listen, rules }: Config, said: string | undefined): string | undefined {
+  const names = listenerNames(listen);
+  if (said === undefined) {
+    if (listen.length === 1 || rules.every(({ listeners }) => !listeners)) return names[0];
+    throw new ConfigError(`Cannot explain: say --listener, one of ${names.join(", ")}, since rules ask for it`);
+  }
+  const meant = parsed("--listener", () => parseListener(said));
+  const found = meant.find((name) => names.includes(name) || listen.some(({ systemd }) => systemd !== undefined));
+  if (found === undefined) throw new ConfigError(`Cannot parse --listener: no --listen is '${said}'`);
+  return found;
 }
 
 /** Why the client would not come as far as the rules. */
@@ -72,10 +91,14 @@ async function whyTurnedAway(config: Config, { host }: Address, user: string | u
 }
 
 /** The ruleset as `serve` would have it; its listeners are those that are configured. */
-function rulesetOf({ rules, allow, family, listen, admin }: Config, { nat64 }: Naming): Ruleset {
+function rulesetOf(
+  { allow, family, default: otherwise, listen, admin }: Config,
+  rules: PackedRules,
+  { nat64 }: Naming,
+): Ruleset {
   const own = [...listen.map(({ addr }) => addr), ...admin ? [admin] : []];
   const meant = nat64 && ((ipv6: Uint8Array) => nat64.meant(ipv6));
-  return new Ruleset({ rules, allow, family, meant, ownListeners: () => own, localAddrs: interfaceAddrs });
+  return new Ruleset({ rules, allow, family, otherwise, meant, ownListeners: () => own, localAddrs: interfaceAddrs });
 }
 
 function parseCommand(text: string): Asker["command"] {
@@ -88,10 +111,15 @@ function parseCommand(text: string): Asker["command"] {
 
 /** HOST:PORT, as a client could ask for it. */
 function parseDestination(text: string): Address {
+  return parsed("", () => parseTarget(text, 0));
+}
+
+function parsed<T>(flag: string, parse: () => T): T {
   try {
-    return parseTarget(text, 0);
+    return parse();
   } catch (error) {
-    if (error instanceof WrongValue) throw new ConfigError(`Cannot explain: ${error.message}`);
+    const what = flag === "" ? "explain" : `parse ${flag}`;
+    if (error instanceof WrongValue) throw new ConfigError(`Cannot ${what}: ${error.message}`);
     throw error;
   }
 }

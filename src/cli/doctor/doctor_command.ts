@@ -1,6 +1,6 @@
 import type { RawOptions } from "../../config/source.ts";
 import { loadConfig } from "../files/load_config.ts";
-import { readNamedFiles } from "../files/named_files.ts";
+import { examineNamedFiles } from "../files/named_files.ts";
 import { filesWithSecrets } from "../files/secret_files.ts";
 import { print } from "../print.ts";
 import { diagnose } from "./diagnose.ts";
@@ -20,7 +20,7 @@ export interface DoctorFlags {
 export async function doctor(options: RawOptions, { json = false, online = false }: DoctorFlags): Promise<number> {
   const loaded = await loadConfig(options);
   const { config } = loaded;
-  const { tls: { certificates } } = await readNamedFiles(loaded);
+  const { tls: { certificates } } = await examineNamedFiles(loaded);
   const host = await thisHost(config);
   try {
     const found = await diagnose(host, { config, secretFiles: filesWithSecrets(loaded), certificates, online });

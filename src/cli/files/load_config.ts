@@ -60,14 +60,15 @@ export async function parseConfigText(text: ConfigText): Promise<LoadedConfig> {
   return await parse(text, (path) => text.secrets[path]!);
 }
 
-/** For a thread that is given the rules themselves: of those in the file only the upstreams are left, which other options speak of. */
+/** For a thread that is given the rules themselves: of those in the file only the upstreams and files are left, which others speak of. */
 export function textWithoutRules({ text, file }: Pick<LoadedConfig, "text" | "file">): ConfigText {
   if (!file) return text;
-  const vias = new Map<string, unknown>();
-  for (const rule of file.plainRules as readonly { readonly via?: unknown }[]) {
-    if (rule.via !== undefined) vias.set(JSON.stringify(rule.via), rule.via);
+  const left = new Map<string, unknown>();
+  for (const { via, to_file, names_file } of file.plainRules as readonly Record<string, unknown>[]) {
+    const rule = { action: "allow", via, to_file, names_file };
+    if (via ?? to_file ?? names_file) left.set(JSON.stringify(rule), rule);
   }
-  const rules = Array.from(vias.values(), (via) => ({ action: "allow", via }));
+  const rules = [...left.values()];
   const table = { ...file.table, rules } as FileContent["table"];
   return { ...text, file: { path: text.file!.path, toml: "", table } };
 }

@@ -3,6 +3,8 @@ import { optionKeys, optionOf } from "../../config/options.ts";
 import { withoutPassword } from "../../config/values/values.ts";
 import type { PasswordHash } from "../../gateway/users/password_hash.ts";
 import { readAdminToken } from "./admin_token.ts";
+import type { RuleLists } from "../../gateway/rules/value_list.ts";
+import { listFiles, readLists } from "./list_files.ts";
 import type { LoadedConfig } from "./load_config.ts";
 import { readTlsFiles, type TlsFiles } from "./tls_files.ts";
 import { loadUsers } from "./users_file.ts";
@@ -24,6 +26,7 @@ export function namedFiles({ config, effective, text, file }: LoadedConfig): rea
   return [
     ...named(text.file?.path, holdsPassword(file)),
     ...options,
+    ...listFiles(config.rules).flatMap((path) => named(path, false)),
     ...config.users.flatMap(({ passwordFile }) => named(passwordFile, true)),
     ...Object.keys(text.secrets).flatMap((path) => named(path, true)),
   ];
@@ -73,4 +76,15 @@ export async function readNamedFiles(
   const tls = await attempt(() => readTlsFiles(config));
   if (problems.length > 0) throw new ConfigError(...problems);
   return { users: users!, tls: tls!, adminToken };
+}
+
+/** For who serves nothing: the lists of rules too. Rejects with ConfigError with all that is wrong in any file. */
+export async function examineNamedFiles(loaded: LoadedConfig): Promise<NamedContents & { readonly lists: RuleLists }> {
+  const [contents, lists] = await Promise.allSettled([readNamedFiles(loaded), readLists(loaded.config.rules)]);
+  if (contents.status === "fulfilled" && lists.status === "fulfilled") return { ...contents.value, lists: lists.value };
+  throw new ConfigError(...[contents, lists].flatMap((result) => {
+    if (result.status === "fulfilled") return [];
+    if (result.reason instanceof ConfigError) return result.reason.problems;
+    throw result.reason;
+  }));
 }

@@ -11,8 +11,8 @@ const READ_MS = 5_000;
 const LINE_END = 10;
 
 /** The content of a regular file that a person named. Rejects with ConfigError. */
-export async function readText(file: string, clock = systemClock): Promise<string> {
-  const bytes = await read(file, clock);
+export async function readText(file: string, { clock = systemClock, maxSize = MAX_SIZE } = {}): Promise<string> {
+  const bytes = await read(file, clock, maxSize);
   try {
     return utf8.decode(bytes);
   } catch {
@@ -25,11 +25,11 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 let underWay: Promise<unknown> | undefined;
 
 /** In another thread of the runtime: a file on a network that is gone keeps that, and no other reading takes one more. */
-async function read(file: string, clock: Clock): Promise<Uint8Array> {
+async function read(file: string, clock: Clock, maxSize: number): Promise<Uint8Array> {
   if (underWay) throw new ConfigError(`Cannot read ${file}: another file has not been read yet`);
   let cancel = () => {};
   const late = new Promise<"late">((resolve) => cancel = clock.after(READ_MS, () => resolve("late")));
-  const reading = readWhole(file);
+  const reading = readWhole(file, maxSize);
   try {
     const bytes = await Promise.race([reading, late]);
     if (bytes !== "late") return bytes;
@@ -42,18 +42,18 @@ async function read(file: string, clock: Clock): Promise<Uint8Array> {
 }
 
 /** Rejects with ConfigError. To open a FIFO would wait for who writes to it. */
-async function readWhole(file: string): Promise<Uint8Array> {
+async function readWhole(file: string, maxSize: number): Promise<Uint8Array> {
   let bytes: Uint8Array | undefined;
   try {
     const found = await stat(file);
     if (!found.isFile() && !found.isDirectory()) throw new ConfigError(`Cannot read ${file}: it is no regular file`);
-    if (found.size <= MAX_SIZE) bytes = await readFile(file);
+    if (found.size <= maxSize) bytes = await readFile(file);
   } catch (error) {
     if (error instanceof ConfigError) throw error;
     throw new ConfigError(`Cannot read ${file}: ${(error as { code?: string }).code ?? error}`);
   }
-  if (bytes && bytes.length <= MAX_SIZE) return bytes;
-  throw new ConfigError(`Cannot read ${file}: it is larger than 16 MiB`);
+  if (bytes && bytes.length <= maxSize) return bytes;
+  throw new ConfigError(`Cannot read ${file}: it is larger than ${maxSize >> 20} MiB`);
 }
 
 function firstWrongLine(bytes: Uint8Array): number {

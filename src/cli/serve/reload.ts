@@ -5,6 +5,7 @@ import { fileKey, type OptionKey, optionKeys, optionOf } from "../../config/opti
 import type { Emit } from "../../events.ts";
 import type { PasswordHash } from "../../gateway/users/password_hash.ts";
 import { NetError } from "../../net/error.ts";
+import { packedSize } from "../../gateway/rules/packed_rules.ts";
 import { memoryCollector } from "../../net/open.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { addressText } from "../../protocol/address.ts";
@@ -110,7 +111,7 @@ export class Reload {
 
 /** A runtime thinks of what it took to read a large file when it likes, and that is a multiple of it. */
 export async function collectAfter({ rules }: ServedConfig): Promise<void> {
-  if (rules.index.table.byteLength >= MUCH) (await memoryCollector())();
+  if (packedSize(rules) >= MUCH) (await memoryCollector())();
 }
 
 /** Has the log say what is good enough, but should be otherwise. */

@@ -33,7 +33,7 @@ export interface Parts {
 
 /** What a configuration means to a gateway. */
 export function gatewayContext(config: Config, { ownListeners, naming, rules, ...parts }: Parts): GatewayContext {
-  const { allow, family, upstreams, probeInterval: intervalMs, probeTimeout: timeoutMs } = config;
+  const { allow, family, default: otherwise, upstreams, probeInterval: intervalMs, probeTimeout: timeoutMs } = config;
   const { resolver, nat64 } = naming;
   const own = { ownListeners, localAddrs: () => parts.net.localAddrs() };
   void nat64?.discover();
@@ -41,7 +41,7 @@ export function gatewayContext(config: Config, { ownListeners, naming, rules, ..
     ...parts,
     resolver,
     nat64,
-    ruleset: new Ruleset({ ...own, rules, allow, family, meant: nat64 && ((ipv6) => nat64.meant(ipv6)) }),
+    ruleset: new Ruleset({ ...own, rules, allow, family, otherwise, meant: nat64 && ((ipv6) => nat64.meant(ipv6)) }),
     upstreams: new Upstreams({
       ...own,
       ...parts,

@@ -1,7 +1,9 @@
 import { parentPort, Worker } from "node:worker_threads";
 import { ConfigError } from "../../config/config_error.ts";
 import type { RawOptions } from "../../config/source.ts";
-import { packRules } from "../../gateway/rules/packed_rules.ts";
+import { type PackedRules, packRules } from "../../gateway/rules/packed_rules.ts";
+import type { Rule } from "../../gateway/rules/rule.ts";
+import { listFilesSize, readLists } from "../files/list_files.ts";
 import {
   type ConfigText,
   loadSaid,
@@ -14,7 +16,7 @@ import type { ServedConfig } from "../service/service.ts";
 import { checkDescriptorsFor } from "../service/thread_descriptors.ts";
 import type { ConfigThreadStart } from "./thread_start.ts";
 
-/** A file of so much (UTF-16 units) is read in a thread of its own: sessions would wait for it in this one. */
+/** A file of so much (UTF-16 units), or lists (octets), are read in a thread of its own: sessions would wait for it in this one. */
 const LARGE = 128 << 10;
 
 /** What it says: how the configuration is, or what is wrong with it. */
@@ -25,13 +27,21 @@ type Answer =
 /** What `flags`, the environment and the file make, to serve by; threads begin with the module `entry`. Rejects with ConfigError. */
 export async function loadServed(flags: RawOptions, entry: string | URL): Promise<ServedConfig> {
   const said = await readSaid(flags);
-  const answer = (said.file?.toml.length ?? 0) >= LARGE && await askThread(entry, said);
+  let size = said.file?.toml.length ?? 0;
+  const loaded = size < LARGE ? await loadSaid(said) : undefined;
+  if (loaded) size += await listFilesSize(loaded.config.rules);
+  const answer = size >= LARGE && await askThread(entry, said);
   if (!answer) {
-    const loaded = await loadSaid(said);
-    return { ...loaded, rules: packRules(loaded.config.rules) };
+    const here = loaded ?? await loadSaid(said);
+    return { ...here, rules: await packed(here.config.rules) };
   }
   if ("problems" in answer) throw new ConfigError(...answer.problems);
   return { ...await parseConfigText(answer.text), ...answer };
+}
+
+/** With what stands in files. Rejects with ConfigError. */
+async function packed(rules: readonly Rule[]): Promise<PackedRules> {
+  return packRules(rules, await readLists(rules));
 }
 
 /** Reads it and says what it is; the thread ends then, and with it all the memory that it took. */
@@ -42,7 +52,7 @@ export async function readInThread({ said }: ConfigThreadStart): Promise<void> {
 async function answerTo(said: SaidConfig): Promise<Answer> {
   try {
     const loaded = await loadSaid(said);
-    return { text: textWithoutRules(loaded), rules: packRules(loaded.config.rules), remarks: loaded.remarks };
+    return { text: textWithoutRules(loaded), rules: await packed(loaded.config.rules), remarks: loaded.remarks };
   } catch (error) {
     if (error instanceof ConfigError) return { problems: error.problems };
     throw error;

@@ -3,6 +3,7 @@ import { ActivityLog, isUnwanted } from "../../admin/activity.ts";
 import { Metrics } from "../../admin/metrics.ts";
 import { ThreadWatch } from "../../admin/thread_watch.ts";
 import type { Event } from "../../events.ts";
+import { packedSize } from "../../gateway/rules/packed_rules.ts";
 import { PathMemory } from "../../gateway/dial/path_memory.ts";
 import { Counters } from "../../gateway/limits/counters.ts";
 import { netError } from "../../net/error.ts";
@@ -95,7 +96,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     const { config } = await parseConfigText(setup.config);
     await served.reload(setup, config, ({ generation, rules }) => {
       tell({ type: "retired", generation });
-      if (rules.index.table.byteLength >= LARGE) clock.after(COLLECT_MS, () => collect());
+      if (packedSize(rules) >= LARGE) clock.after(COLLECT_MS, () => collect());
     });
   };
   const drain = async (deadlineMs: number) => {

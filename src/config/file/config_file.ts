@@ -81,14 +81,19 @@ function parseToml(toml: string, file: string): TomlTable {
   }
 }
 
-/** The table with each path in an upstream's URL as `resolve` makes it. */
+/** The table with each path in an upstream's URL, and of a rule's file, as `resolve` makes it. */
 function withPaths(table: TomlTable, resolve: (path: string) => string): TomlTable {
   const resolved = (value: unknown): unknown => {
     if (typeof value === "string") return withPasswordPath(value, resolve);
     if (Array.isArray(value)) return value.map(resolved);
     if (typeof value !== "object" || value === null || value instanceof Date) return value;
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, resolved(inner)]));
+    return Object.fromEntries(
+      Object.entries(value).map(([key, inner]) => [key, files.includes(key) ? file(inner) : resolved(inner)]),
+    );
   };
+  const files = ["to_file", "names_file"];
+  const file = (value: unknown): unknown =>
+    typeof value === "string" ? resolve(value) : Array.isArray(value) ? value.map(file) : value;
   const withUrls = Object.entries(table).filter(([key]) => ["via", "upstreams", "rules"].includes(key));
   return { ...table, ...Object.fromEntries(withUrls.map(([key, value]) => [key, resolved(value)])) as TomlTable };
 }
@@ -120,8 +125,17 @@ function givenOptions(
   return given;
 }
 
-function ruleOf({ name, ...rule }: NonNullable<FileTables["rules"]>[number], i: number): Rule {
-  return { ...rule, name: name === undefined ? `rules[${i}]` : `rules[${i}] '${name}'` };
+function ruleOf(
+  { name, listener, to_file: toFiles, names_file: namesFiles, ...rule }: NonNullable<FileTables["rules"]>[number],
+  i: number,
+): Rule {
+  return {
+    ...rule,
+    ...listener && { listeners: listener.flat() },
+    ...toFiles && { toFiles },
+    ...namesFiles && { namesFiles },
+    name: name === undefined ? `rules[${i}]` : `rules[${i}] '${name}'`,
+  };
 }
 
 function listOf(value: unknown): readonly unknown[] {

@@ -1,14 +1,13 @@
 import * as v from "valibot";
 import { familyChoices } from "../../gateway/rules/rule.ts";
-import { parseNamePattern } from "../../gateway/rules/name_pattern.ts";
 import { upstreamName, upstreamPolicies } from "../../gateway/upstreams/upstream.ts";
-import { parseIp } from "../../protocol/address.ts";
 import { Command, commandName } from "../../protocol/codes.ts";
 import { MAX_HOPS } from "../../sockslib/chain/hop.ts";
 import { WrongValue } from "../config_error.ts";
 import { fileKey, flagName, type OptionKey, optionKeys, optionOf } from "../options.ts";
+import { parseListener } from "../values/listen.ts";
 import { checkCredential } from "../values/user.ts";
-import { parseHopUrl, parsePortOrRange, parsePrefixValue, parseTarget } from "../values/values.ts";
+import { parseHopUrl, parseNameValue, parsePortOrRange, parsePrefixValue, parseTarget } from "../values/values.ts";
 
 /**
  * What may stand in the file: a key for each option, [[users]], [[upstreams]] and [[rules]]. The JSON Schema for editors is made from
@@ -73,13 +72,16 @@ const rule = v.pipe(
     name: described(v.optional(text()), "what the log calls it"),
     action: described(oneOf(["allow", "deny"]), "what becomes of what fits"),
     from: described(v.optional(prefixes()), "clients from there"),
+    listener: described(v.optional(oneOrMore(parsed(text(), parseListener))), "clients that come there, as in listen"),
     users: described(v.optional(oneOrMore(text())), "clients with one of these names"),
     commands: described(v.optional(oneOrMore(command)), "what the client wants"),
     to: described(v.optional(prefixes()), "destinations; also what opens those that are closed by default"),
     names: described(
-      v.optional(oneOrMore(parsed(text(), parseName))),
+      v.optional(oneOrMore(parsed(text(), parseNameValue))),
       "names that were asked for: example.org, *.example.org for all below it, .example.org for both, * for every name",
     ),
+    to_file: described(v.optional(oneOrMore(text())), "files with more of to, a line each, # before comments"),
+    names_file: described(v.optional(oneOrMore(text())), "files with more of names, a line each, # before comments"),
     ports: described(
       v.optional(oneOrMore(parsed(v.union([text(), v.number()], "is no port"), parsePortOrRange))),
       'ports: 443 or "8000-8999"',
@@ -173,15 +175,6 @@ function help(key: OptionKey): string {
   const { fallback } = optionOf(key);
   const more = fallback ? ` (default ${fallback.join(", ")})` : "";
   return `${optionOf(key).help}${more}; as ${flagName(key)}`;
-}
-
-function parseName(text: string) {
-  const pattern = parseNamePattern(text);
-  if (pattern) return pattern;
-  if (parseIp(text.replace(/^\[|\]$/g, ""))) {
-    throw new WrongValue(`'${text}' is an address; rules for addresses say 'to'`);
-  }
-  throw new WrongValue(`'${text}' is no name (write example.org, *.example.org or .example.org)`);
 }
 
 /** A URL, or the name of an upstream. */

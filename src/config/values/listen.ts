@@ -80,6 +80,19 @@ function parseUnix(path: string): SocketAddr {
   return unixAddr(path);
 }
 
+/** What rules call the listeners of one --listen: their addresses. Throws WrongValue. */
+export function parseListener(text: string): readonly string[] {
+  const specs = parseListen(text);
+  if (specs.some(({ addr, systemd }) => systemd !== undefined || (addr.port === 0 && addr.unix === undefined))) {
+    throw new WrongValue(`'${text}' is no address of a listener (write 127.0.0.1:1080, :1080 or unix:/run/x)`);
+  }
+  return listenerNames(specs);
+}
+
+export function listenerNames(specs: readonly ListenSpec[]): readonly string[] {
+  return specs.flatMap(({ addr, otherwise }) => [addr, ...otherwise ? [otherwise] : []].map(addressText));
+}
+
 /** The admin endpoint's address; a port alone is one of loopback, and `off` is none. Throws WrongValue. */
 export function parseAdmin(text: string): SocketAddr | undefined {
   if (text === "off") return undefined;

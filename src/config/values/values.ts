@@ -1,6 +1,7 @@
-import { type Address, ipAddress, nameAddress } from "../../protocol/address.ts";
+import { type Address, ipAddress, nameAddress, parseIp } from "../../protocol/address.ts";
 import { ProtocolError } from "../../protocol/protocol_error.ts";
 import { parsePrefix, type Prefix, prefixAround } from "../../protocol/ip/prefix.ts";
+import { type NamePattern, parseNamePattern } from "../../gateway/rules/name_pattern.ts";
 import type { PortRange, ProxySource } from "../../gateway/settings.ts";
 import { parseHop } from "../../sockslib/chain/hop.ts";
 import { WrongValue } from "../config_error.ts";
@@ -52,6 +53,16 @@ export function parsePrefixValue(text: string): Prefix {
     throw new WrongValue(`'${text}' is not a prefix${more}`);
   }
   return found;
+}
+
+/** A pattern of names. */
+export function parseNameValue(text: string): NamePattern {
+  const pattern = parseNamePattern(text);
+  if (pattern) return pattern;
+  if (parseIp(text.replace(/^\[|\]$/g, ""))) {
+    throw new WrongValue(`'${text}' is an address; rules for addresses say 'to'`);
+  }
+  throw new WrongValue(`'${text}' is no name (write example.org, *.example.org or .example.org)`);
 }
 
 export function parseProxySource(text: string): ProxySource {

@@ -3,6 +3,8 @@ import type { AcceptedSocket, SocketAddr } from "../../net/socket.ts";
 
 /** What a client's listener is for. */
 export interface Listened {
+  /** What rules call it: its address. */
+  readonly listener: string;
   /** Whether its clients speak TLS. */
   readonly tls: boolean;
   /** What they may speak in it; undefined for everything. */

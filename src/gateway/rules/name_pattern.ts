@@ -1,4 +1,4 @@
-import { foldName, parseIp } from "../../protocol/address.ts";
+import { foldName } from "../../protocol/address.ts";
 
 /** Names that a rule is about: one, all below it, or both. */
 export interface NamePattern {
@@ -15,16 +15,19 @@ export function parseNamePattern(text: string): NamePattern | undefined {
   if (text === "*") return { text, name: "", itself: false, below: true };
   const front = text.startsWith("*.") ? "*." : text.startsWith(".") ? "." : "";
   const name = asciiName(text.slice(front.length));
-  if (name === undefined || parseIp(name)) return undefined;
+  if (name === undefined) return undefined;
   return { text: front + name, name, itself: front !== "*.", below: front !== "" };
 }
 
 function asciiName(text: string): string | undefined {
   const name = /^[\x21-\x7e]*$/.test(text) ? foldName(text) : foldName(aLabels(text));
-  const labels = name.split(".");
-  const good = name.length <= 253 && labels.every((label) => /^[a-z0-9_-]{1,63}$/.test(label));
-  return good && !/^(\d+|0x[0-9a-f]*)$/.test(labels.at(-1)!) ? name : undefined;
+  return name.length <= 253 && LABELS.test(name) && !NUMBER_LAST.test(name) ? name : undefined;
 }
+
+const LABELS = /^[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*$/;
+
+/** What ends so is an IPv4 address, or no name: other programs read it as a number. */
+const NUMBER_LAST = /(?:^|\.)(?:\d+|0x[0-9a-f]*)$/;
 
 /** The runtime's URL parser knows UTS #46. Empty where the text is no name. */
 function aLabels(text: string): string {

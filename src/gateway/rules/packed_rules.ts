@@ -1,6 +1,7 @@
 import { indexOpenings, type OpeningsData } from "./openings.ts";
 import type { Rule } from "./rule.ts";
 import { type IndexData, indexRules } from "./rule_index.ts";
+import type { RuleLists } from "./value_list.ts";
 
 /** Rules as they are asked: what is large of them is in memory that threads share, so that one makes it for all. */
 export interface PackedRules {
@@ -11,13 +12,20 @@ export interface PackedRules {
   readonly names: SharedArrayBuffer;
 }
 
-export function packRules(rules: readonly Rule[]): PackedRules {
+/** `lists` are those of the files that the rules name. */
+export function packRules(rules: readonly Rule[], lists?: RuleLists): PackedRules {
   return {
-    index: indexRules(rules),
-    byAddress: indexOpenings(rules, "addresses"),
-    byDestination: indexOpenings(rules, "destination"),
+    index: indexRules(rules, lists),
+    byAddress: indexOpenings(rules, "addresses", lists),
+    byDestination: indexOpenings(rules, "destination", lists),
     names: packNames(rules),
   };
+}
+
+/** How much memory is of it, about (octets). */
+export function packedSize({ index }: PackedRules): number {
+  const lists = new Set(index.shapes.flatMap(({ lists: { names = [], to = [] } }) => [...names, ...to]));
+  return Array.from(lists).reduce((size, { values }) => size + values.byteLength, index.table.byteLength);
 }
 
 /** The name of the rule of that number among `count`. */

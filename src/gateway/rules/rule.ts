@@ -15,6 +15,8 @@ export interface Rule {
   readonly action: "allow" | "deny";
   /** Clients. */
   readonly from?: readonly Prefix[];
+  /** Where clients come to, by the addresses of listeners. */
+  readonly listeners?: readonly string[];
   /** Authenticated names. */
   readonly users?: readonly string[];
   readonly commands?: readonly Command[];
@@ -22,6 +24,9 @@ export interface Rule {
   readonly to?: readonly Prefix[];
   /** Names that a client asked for; an address literal fits none. */
   readonly names?: readonly NamePattern[];
+  /** Files with more of `to`, and of `names`. */
+  readonly toFiles?: readonly string[];
+  readonly namesFiles?: readonly string[];
   readonly ports?: readonly PortRange[];
   readonly relay?: readonly RelayType[];
   /** Which family of addresses to dial, or to dial first. */
@@ -35,6 +40,8 @@ export interface Asker {
   readonly client: SocketAddr;
   readonly username?: string | undefined;
   readonly command: Command;
+  /** The address of the listener that the client came to. */
+  readonly listener?: string | undefined;
 }
 
 /** What the ruleset says of one destination. */

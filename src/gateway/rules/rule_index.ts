@@ -14,6 +14,7 @@ import {
   visitName,
 } from "./rule_keys.ts";
 import { SharedTable, sharedTable } from "./shared_table.ts";
+import { ListedValues, type RuleLists, type ValueList } from "./value_list.ts";
 
 /** Who asks, with the octets of the client's address. */
 export interface Party extends Asker {
@@ -40,11 +41,13 @@ interface KeySet {
 }
 
 /** What rules have in common but for their names and the values that they are found by. */
-export interface Shape extends Pick<Rule, "action" | "commands" | "ports" | "relay" | "family" | "via"> {
+export interface Shape extends Pick<Rule, "action" | "listeners" | "commands" | "ports" | "relay" | "family" | "via"> {
   /** Whether it says for which destinations. */
   readonly hasTo: boolean;
   /** The matchers that the index has not asked already. */
   readonly sets: Readonly<Partial<Record<Dimension, KeySet>>>;
+  /** What files have more of two of them. */
+  readonly lists: Readonly<Partial<Record<keyof RuleLists, readonly ValueList[]>>>;
 }
 
 /** An index as threads hand it to each other. */
@@ -62,8 +65,11 @@ const REST = "*";
 /** Sets of more values are shared. */
 const MANY = 32;
 
-/** Every rule is kept under the values of one of its matchers, the one whose values it shares with the fewest other rules. */
-export function indexRules(rules: readonly Rule[]): IndexData {
+/**
+ * Every rule is kept under the values of one of its matchers, the one whose values it shares with the fewest other rules; none
+ * of which files have more.
+ */
+export function indexRules(rules: readonly Rule[], lists?: RuleLists): IndexData {
   const shared = shares(rules);
   const found = new Map<string, number[]>();
   const reach = { users: newReach(), names: newReach(), to: newReach(), from: newReach() };
@@ -79,7 +85,7 @@ export function indexRules(rules: readonly Rule[]): IndexData {
     const by = leastShared(rule, shared);
     if (by === undefined) note(REST, number);
     else for (const value of rule[by]!) for (const key of keysOf(by, value, reach[by])) note(key, number);
-    const shape = shapeWithout(rule, by);
+    const shape = { ...shapeWithout(rule, by), lists: listsOf(rule, lists) };
     const text = JSON.stringify(shape, (_, value) => value instanceof SharedArrayBuffer ? number : value);
     let same = known.get(text);
     if (same === undefined) known.set(text, same = shapes.push(shape) - 1);
@@ -88,13 +94,33 @@ export function indexRules(rules: readonly Rule[]): IndexData {
   return { table: sharedTable(found), reach, shapeOf, shapes };
 }
 
-function shapeWithout({ action, commands, ports, relay, family, via, ...rule }: Rule, by?: Dimension): Shape {
+function shapeWithout(
+  { action, listeners, commands, ports, relay, family, via, ...rule }: Rule,
+  by?: Dimension,
+): Omit<Shape, "lists"> {
   const sets: Partial<Record<Dimension, KeySet>> = {};
   for (const dimension of dimensions) {
     const values = rule[dimension];
     if (values && dimension !== by) sets[dimension] = keySet(dimension, values);
   }
-  return { action, commands, ports, relay, family, via, hasTo: rule.to !== undefined, sets };
+  return {
+    action,
+    listeners,
+    commands,
+    ports,
+    relay,
+    family,
+    via,
+    hasTo: (rule.to ?? rule.toFiles) !== undefined,
+    sets,
+  };
+}
+
+function listsOf({ toFiles, namesFiles }: Rule, lists?: RuleLists): Shape["lists"] {
+  return {
+    ...toFiles && { to: toFiles.map((file) => lists!.to.get(file)!) },
+    ...namesFiles && { names: namesFiles.map((file) => lists!.names.get(file)!) },
+  };
 }
 
 function keySet(dimension: Dimension, values: readonly (string | NamePattern | Prefix)[]): KeySet {
@@ -152,6 +178,7 @@ export class RuleIndex {
     const { opens, octets } = question;
     if (action === "deny" || !opens) return true;
     if (!hasTo || opens === "to") return hasTo;
+    if (matchers.lists.to?.some((list) => list.hasAlone(octets!))) return true;
     const alone = prefixKey("to", octets!, 8 * octets!.length);
     return matchers.names("to", alone) ?? this.#table.get(alone)?.includes(number) ?? false;
   }
@@ -160,10 +187,13 @@ export class RuleIndex {
 /** A shape with what is needed to ask it quickly. */
 class Matchers {
   readonly shape: Shape;
+  readonly lists: Readonly<Partial<Record<keyof RuleLists, readonly ListedValues[]>>>;
   readonly #sets: Partial<Record<Dimension, { has(key: string): boolean }>> = {};
 
   constructor(shape: Shape) {
     this.shape = shape;
+    const asked = (lists: readonly ValueList[] | undefined) => lists?.map((list) => new ListedValues(list));
+    this.lists = { names: asked(shape.lists.names), to: asked(shape.lists.to) };
     for (const dimension of dimensions) {
       const keys = shape.sets[dimension]?.keys;
       if (keys) this.#sets[dimension] = keys instanceof SharedArrayBuffer ? new SharedTable(keys) : new Set(keys);
@@ -171,7 +201,8 @@ class Matchers {
   }
 
   fit({ party, port, name, octets, relay }: Question): boolean {
-    const { shape: { commands, ports, relay: relays, sets } } = this;
+    const { shape: { listeners, commands, ports, relay: relays, sets }, lists } = this;
+    if (listeners && (party.listener === undefined || !listeners.includes(party.listener))) return false;
     if (commands && !commands.includes(party.command)) return false;
     if (ports && (port === undefined || !ports.some(({ first, last }) => port >= first && port <= last))) return false;
     if (relays && (relay === undefined || !relays.includes(relay))) return false;
@@ -180,8 +211,15 @@ class Matchers {
     if (from && (!party.octets || !this.#any("from", (ask) => visitAddress("from", party.octets!, from.reach, ask)))) {
       return false;
     }
-    if (names && (name === undefined || !this.#any("names", (ask) => visitName(name, names.reach, ask)))) return false;
-    return !to || (octets !== undefined && this.#any("to", (ask) => visitAddress("to", octets, to.reach, ask)));
+    if (names || lists.names) {
+      if (name === undefined) return false;
+      const listed = lists.names?.some((list) => list.hasName(name));
+      if (!listed && !(names && this.#any("names", (ask) => visitName(name, names.reach, ask)))) return false;
+    }
+    if (!to && !lists.to) return true;
+    if (octets === undefined) return false;
+    const listed = lists.to?.some((list) => list.hasAddress(octets));
+    return listed || (to !== undefined && this.#any("to", (ask) => visitAddress("to", octets, to.reach, ask)));
   }
 
   /** Whether that key is among those of the matcher; undefined where that is not asked here. */
@@ -218,7 +256,8 @@ function leastShared(rule: Rule, shared: ReturnType<typeof shares>): Dimension |
   let least: Dimension | undefined, leastCount = Infinity;
   for (const dimension of dimensions) {
     const values = rule[dimension];
-    if (!values) continue;
+    const hasMore = (dimension === "to" && rule.toFiles) || (dimension === "names" && rule.namesFiles);
+    if (!values || hasMore) continue;
     const count = values.reduce((most, value) => Math.max(most, shared[dimension].get(textOf(value))!), 0);
     if (count < leastCount) [least, leastCount] = [dimension, count];
   }

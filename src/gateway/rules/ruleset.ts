@@ -21,11 +21,13 @@ export interface RulesetOptions extends OwnAddrs {
   readonly meant?: ((ipv6: Uint8Array) => Uint8Array | undefined) | undefined;
   /** Which family of addresses to dial, where no rule says it. */
   readonly family?: FamilyChoice | undefined;
+  /** What becomes of what nothing else decides. */
+  readonly otherwise?: "allow" | "deny" | undefined;
 }
 
 /**
  * Says who may go where: the first rule that fits. Behind those that a person wrote stand what `allow` opens, what is
- * closed by default and the own listeners, and then all is open.
+ * closed by default and the own listeners, and then all is open, or denied where `otherwise` says so.
  */
 export class Ruleset {
   readonly #options: RulesetOptions;
@@ -34,7 +36,7 @@ export class Ruleset {
   readonly #openByAddress: Openings;
   readonly #openByDestination: Openings;
   readonly #allow: PrefixMap<true>;
-  readonly #open: Verdict;
+  readonly #last: Verdict;
   readonly #allowed: Verdict;
   /** Of each rule that has fitted, made once. */
   readonly #verdicts = new Map<number, Verdict>();
@@ -47,7 +49,9 @@ export class Ruleset {
     this.#openByAddress = new Openings(rules.byAddress);
     this.#openByDestination = new Openings(rules.byDestination);
     this.#allow = new PrefixMap(options.allow.map((prefix) => [prefix, true]));
-    this.#open = { allowed: true, rule: "open by default", family: options.family };
+    this.#last = options.otherwise === "deny"
+      ? { allowed: false, rule: "denied by default" }
+      : { allowed: true, rule: "open by default", family: options.family };
     this.#allowed = { allowed: true, rule: "--allow", family: options.family };
   }
 
@@ -69,15 +73,21 @@ export class Ruleset {
 
   /** What is certain of a destination of which no more is known: that it is refused, or goes on to an upstream. */
   judgeEarly(party: Party, host?: string, port?: number): Verdict | undefined {
-    if (!this.hasRules) return undefined;
+    if (!this.hasRules) return this.#lastEarly(Infinity);
     const name = host === undefined ? undefined : foldName(host);
     const question = { party, name, port, octets: undefined, relay: undefined, opens: undefined };
     const number = this.#index.firstNumber(question);
-    if (number === Infinity) return undefined;
+    const openings = name === undefined ? this.#openByDestination : this.#openByAddress;
+    if (number === Infinity) return this.#lastEarly(openings.firstNumber(question));
     const { action, via } = this.#index.shape(number);
     if (action === "allow") return via && !(name && isLocalhost(name)) ? this.#verdict(number) : undefined;
-    const openings = name === undefined ? this.#openByDestination : this.#openByAddress;
     return openings.firstNumber(question) < number ? undefined : this.#verdict(number);
+  }
+
+  /** The last verdict, where it is a refusal that neither the rule numbered `opening`, if any, nor --allow may forestall. */
+  #lastEarly(opening: number): Verdict | undefined {
+    const open = this.#last.allowed || opening < Infinity || this.#options.allow.length > 0;
+    return open ? undefined : this.#last;
   }
 
   /** Judges `octets`, which `asked` is or carries. */
@@ -101,7 +111,7 @@ export class Ruleset {
     const alone = () => this.#options.allow.some((prefix) => prefix.single && prefix.contains(octets));
     if (opened && (!own || alone())) return this.#allowed;
     if (own) return { allowed: false, rule: `own listener ${addressText(asked)}` };
-    return kind && !opened ? { allowed: false, rule: `${kind} destination ${host}` } : this.#open;
+    return kind && !opened ? { allowed: false, rule: `${kind} destination ${host}` } : this.#last;
   }
 
   #verdict(number: number): Verdict {

@@ -10,7 +10,7 @@ import { ipAddress, nameAddress } from "../../../src/protocol/address.ts";
 import { Command, Reply } from "../../../src/protocol/codes.ts";
 import { parsePrefix } from "../../../src/protocol/ip/prefix.ts";
 import { decodeReply } from "../../../src/protocol/request.ts";
-import { type PlainRule, rulesOf } from "../../support/memory/rules.ts";
+import { packedRulesOf, type PlainRule } from "../../support/memory/rules.ts";
 import { relayable, UdpPeer } from "../../support/memory/udp_peer.ts";
 import { CLIENT4, GATEWAY4, SERVER4, SERVER6, World } from "../../support/memory/world.ts";
 
@@ -32,9 +32,11 @@ const some = <T>(...values: readonly T[]) =>
   fc.option(fc.uniqueArray(fc.constantFrom(...values), { minLength: 1, maxLength: 2 }), { nil: undefined });
 const rule: fc.Arbitrary<PlainRule> = fc.record({
   action: fc.constantFrom("allow", "deny"),
+  listeners: some(`${GATEWAY4}:1080`, "127.0.0.1:1081"),
   from: some(`${CLIENT4}/32`, "2001:db8::/32"),
   to: some("0.0.0.0/0", "::/0", "127.0.0.0/8", "0.0.0.0", "::", `${SERVER4}/32`, GATEWAY4),
   names: some("*", "*.test", "both.test", "loop.test"),
+  listed: fc.boolean(),
   ports: some([80, 80] as const, [0, 1_079] as const),
   commands: some(Command.Connect, Command.Bind, Command.UdpAssociate, Command.Resolve),
   family: fc.option(fc.constantFrom("prefer-ipv4", "only-ipv4", "only-ipv6"), { nil: undefined }),
@@ -49,16 +51,17 @@ const request = fc.record({
 interface Case {
   readonly rules: readonly PlainRule[];
   readonly allow: readonly string[];
+  readonly otherwise: "allow" | "deny";
   readonly resolveCommands: boolean;
 }
 
 /** Whether the gateway itself refuses it; of UDP ASSOCIATE, a datagram to there. */
 async function isRefused(
-  { rules, allow, resolveCommands }: Case,
+  { rules, allow, otherwise, resolveCommands }: Case,
   command: Command,
   to: SocketAddr,
 ): Promise<boolean> {
-  const world = new World({ rules, allow, settings: { resolveCommands }, gateway: [GATEWAY4] });
+  const world = new World({ rules, allow, otherwise, settings: { resolveCommands }, gateway: [GATEWAY4] });
   for (const [name, found] of Object.entries(names)) world.resolver.set(name, ...[found]);
   await world.gateway.listen({ host: GATEWAY4, port: 1080 });
   const isAssociation = command === Command.UdpAssociate;
@@ -83,17 +86,19 @@ async function isRefused(
 
 test("what is explained is what the gateway does: commands, destinations and rules of all kinds", async () => {
   const allow = fc.constantFrom([], ["127.0.0.0/8"], ["0.0.0.0", "::"], ["0.0.0.0/0"]);
-  const cases = fc.record({ rules: fc.array(rule, { maxLength: 3 }), allow, resolveCommands: fc.boolean() });
+  const otherwise = fc.constantFrom("allow", "deny");
+  const cases = fc.record({ rules: fc.array(rule, { maxLength: 3 }), allow, otherwise, resolveCommands: fc.boolean() });
   const property = fc.asyncProperty(cases, request, async (one, { command, host, port }) => {
     const ruleset = new Ruleset({
-      rules: rulesOf(one.rules),
+      rules: packedRulesOf(one.rules),
+      otherwise: one.otherwise,
       allow: one.allow.map((text) => parsePrefix(text)!),
       ownListeners: () => [{ host: GATEWAY4, port: 1080 }],
       localAddrs: () => [GATEWAY4],
     });
     const world = new World();
     for (const [name, found] of Object.entries(names)) world.resolver.set(name, ...[found]);
-    const judge = ruleset.judgeFor({ client: { host: CLIENT4, port: 1 }, command });
+    const judge = ruleset.judgeFor({ client: { host: CLIENT4, port: 1 }, command, listener: `${GATEWAY4}:1080` });
     const settings = { ...defaultSettings, resolveCommands: one.resolveCommands };
     const destination = ipAddress(host, port) ?? nameAddress(host, port);
     const passes = await foretell({ judge, resolver: world.resolver, settings, say() {} }, command, destination)

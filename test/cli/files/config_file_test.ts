@@ -175,7 +175,7 @@ test("readText() reads what comes in pieces", async () => {
 test("readText() does not wait for ever, and another file is not read before", async () => {
   const file = written("slow", "text");
   const late: Clock = { now: () => 0, after: (_, then) => (then(), () => {}) };
-  await assert.rejects(readText(file, late), {
+  await assert.rejects(readText(file, { clock: late }), {
     name: "ConfigError",
     message: `Cannot read ${file}: that takes longer than 5 s`,
   });

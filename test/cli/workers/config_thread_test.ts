@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { test } from "node:test";
 import { loadServed } from "../../../src/cli/workers/config_thread.ts";
+import { Ruleset } from "../../../src/gateway/rules/ruleset.ts";
+import { Command } from "../../../src/protocol/codes.ts";
 import { ConfigError } from "../../../src/config/config_error.ts";
 import { projectRoot } from "../../support/program/runtime.ts";
 import { temporaryFolder } from "../../support/program/temporary_folder.ts";
@@ -35,6 +37,19 @@ test("what a thread reads of a large file serves as what is read of a small one"
   ]);
   assert.equal(large.rules.names.byteLength > 90 * small.rules.names.byteLength, true);
   assert.deepEqual(large.effective.maxSessions?.texts, ["77"]);
+});
+
+test("a list that is large is read in a thread too, and serves", async () => {
+  const names = Array.from({ length: 20_000 }, (_, i) => `host${i}.test`);
+  writeFileSync(join(folder, "names"), names.join("\n"));
+  const { config, rules } = await load(`[[rules]]\naction = "deny"\nnames_file = "names"\nports = 25\n`, 0);
+  assert.deepEqual(config.rules.map(({ ports }) => ports), [undefined], "of the rules only their files came over");
+  const ruleset = new Ruleset({ rules, allow: [], ownListeners: () => [], localAddrs: () => [] });
+  const judge = ruleset.judgeFor({ client: { host: "192.0.2.1", port: 1 }, command: Command.Connect });
+  assert.deepEqual(["host19999.test", "host20000.test"].map((name) => judge.name(name, 25)?.rule), [
+    "rules[0]",
+    undefined,
+  ]);
 });
 
 test("what is wrong in a large file is told by its line, and a password that is missing by its file", async () => {

@@ -7,7 +7,7 @@ import { spellings } from "../../support/wire/spellings.ts";
 import { settle } from "../../support/memory/test_clock.ts";
 import { relayable, UdpPeer } from "../../support/memory/udp_peer.ts";
 import { credentials, request as requestOf } from "../../support/wire/socks.ts";
-import { CLIENT4, replyHex, SERVER4, SERVER6, type World, worldTest } from "../../support/memory/world.ts";
+import { CLIENT4, GATEWAY4, replyHex, SERVER4, SERVER6, type World, worldTest } from "../../support/memory/world.ts";
 
 const DENIED = replyHex(Reply.NotAllowed);
 const NAME = { host: "Www.Example.Org", port: 443 };
@@ -32,6 +32,23 @@ describe("CONNECT", () => {
     const client = await world.request(Command.Connect, NAME);
     await refused(world, client, "rules[0]");
     assert.deepEqual(world.resolver.asked, []);
+  });
+
+  worldTest("is judged by the listener that the client came to", {
+    rules: [{ action: "deny", listeners: ["192.0.2.1:1081"] }],
+  }, async (world) => {
+    await world.gateway.listen({ host: GATEWAY4, port: 1081 });
+    await world.serve({ host: SERVER4, port: 80 });
+    const replyAt = async (port: number) => {
+      const client = new Peer(await world.clients[4].connect({ host: GATEWAY4, port }));
+      await client.send("05 01 00");
+      await client.send(requestOf(Command.Connect, SERVER4, 80));
+      const { reply } = decodeReply(client.heardBytes().subarray(2))!.value;
+      await client.close();
+      return reply;
+    };
+    assert.deepEqual([await replyAt(1080), await replyAt(1081)], [Reply.Succeeded, Reply.NotAllowed]);
+    assert.equal(world.records.at(-1)?.detail, "rules[0]");
   });
 
   worldTest("dials only those addresses of a name that pass (DNS rebinding)", {

@@ -9,7 +9,7 @@ import { foldName, ipAddress, parseIp } from "../../../src/protocol/address.ts";
 import { Command } from "../../../src/protocol/codes.ts";
 import { embeddedIpv4s } from "../../../src/protocol/ip/embedded_ipv4.ts";
 import { parsePrefix } from "../../../src/protocol/ip/prefix.ts";
-import { type PlainRule, rulesOf } from "../../support/memory/rules.ts";
+import { packedRulesOf, type PlainRule, rulesOf } from "../../support/memory/rules.ts";
 import { spellings } from "../../support/wire/spellings.ts";
 
 const CLIENT4 = { host: "198.51.100.10", port: 1024 }, CLIENT6 = { host: "2001:db8:c::10", port: 1024 };
@@ -21,9 +21,10 @@ interface Asked extends Partial<Asker> {
   readonly name?: string;
 }
 
-function ruleset(plain: readonly PlainRule[], allow: readonly string[] = []): Ruleset {
+function ruleset(plain: readonly PlainRule[], allow: readonly string[] = [], otherwise?: "deny"): Ruleset {
   return new Ruleset({
-    rules: rulesOf(plain),
+    rules: packedRulesOf(plain),
+    otherwise,
     allow: allow.map((text) => parsePrefix(text)!),
     ownListeners: () => [GATEWAY],
     localAddrs: () => ["192.0.2.1", "127.0.0.1", "::1"],
@@ -32,8 +33,12 @@ function ruleset(plain: readonly PlainRule[], allow: readonly string[] = []): Ru
 
 /** `allow` or `deny`, and the rule that says so. */
 function said(rules: Ruleset, asked: Asked): string {
-  const { host = "203.0.113.80", port = 443, name, client = CLIENT4, command = Command.Connect, username } = asked;
-  const { allowed, rule } = rules.judgeFor({ client, command, username }).address(ipAddress(host, port)!, name);
+  const { host = "203.0.113.80", port = 443, name, client = CLIENT4, command = Command.Connect, username, listener } =
+    asked;
+  const { allowed, rule } = rules.judgeFor({ client, command, username, listener }).address(
+    ipAddress(host, port)!,
+    name,
+  );
   return `${allowed ? "allow" : "deny"} ${rule}`;
 }
 
@@ -46,6 +51,9 @@ describe("A rule fits", () => {
     [{ from: ["192.0.2.0/24", "2001:db8:c::/48"] }, [{ client: CLIENT6 }], [{}]],
     [{ users: ["ann", "bob"] }, [{ username: "ann" }, { username: "bob" }], [{}, { username: "Ann" }, {
       username: "",
+    }]],
+    [{ listeners: ["192.0.2.1:1081", "unix:/run/x"] }, [{ listener: "unix:/run/x" }], [{}, {
+      listener: "192.0.2.1:1080",
     }]],
     [{ commands: [Command.Bind] }, [{ command: Command.Bind }], [{}, { command: Command.UdpAssociate }]],
     [{ to: ["203.0.113.0/24"] }, [{}, { name: "example.org" }], [{ host: "203.0.114.1" }, { host: "2001:db8::80" }]],
@@ -319,11 +327,13 @@ const plainRule: fc.Arbitrary<PlainRule> = fc.record({
   action: fc.constantFrom("allow", "deny"),
   from: some(fc.constantFrom("198.51.100.0/24", "2001:db8:c::/48", "0.0.0.0/0")),
   users: some(user),
+  listeners: some(fc.constantFrom("192.0.2.1:1080", "unix:/run/x")),
   commands: some(fc.constantFrom(...Object.values(Command))),
   to: some(prefixText),
   names: some(pattern),
   ports: some(fc.constantFrom([80, 80] as const, [1, 1023] as const, [1080, 1080] as const)),
   relay: some(fc.constantFrom("A", "B", "C", "D")),
+  listed: fc.boolean(),
 }) as fc.Arbitrary<PlainRule>;
 const asked = fc.record({
   host,
@@ -332,16 +342,22 @@ const asked = fc.record({
   client: fc.constantFrom(CLIENT4, CLIENT6),
   username: fc.option(user, { nil: undefined }),
   command: fc.constantFrom(...Object.values(Command)),
+  listener: fc.constantFrom("192.0.2.1:1080", "192.0.2.1:1081"),
 });
 
 /** What is said of one form of the address, found by asking each rule. */
-function naive(rules: readonly Rule[], form: Uint8Array, { port, name, client, username, command }: Required<Asked>) {
+function naive(
+  rules: readonly Rule[],
+  form: Uint8Array,
+  { port, name, client, username, command, listener }: Required<Asked>,
+) {
   const four = form.length === 4;
   const closed = four ? form[0] === 127 || form[0] === 0 : String(form) === String(parseIp("::1"));
   const own = four && form.join(".") === GATEWAY.host && port === GATEWAY.port;
   const rule = rules.find((rule) =>
     (!rule.from || rule.from.some((prefix) => prefix.contains(parseIp(client.host)!))) &&
     (!rule.users || rule.users.includes(username!)) &&
+    (!rule.listeners || rule.listeners.includes(listener!)) &&
     (!rule.commands || rule.commands.includes(command)) &&
     (!rule.to || rule.to.some((prefix) => prefix.contains(form))) &&
     (!rule.names || (name !== undefined && rule.names.some((one) => naiveName(one.text, foldName(name))))) &&
@@ -440,5 +456,36 @@ describe("On random rules and requests", () => {
       }),
       { numRuns: 1_000 },
     );
+  });
+});
+
+describe("Denied by default", () => {
+  const judgeOf = (plain: readonly PlainRule[], allow?: readonly string[]) =>
+    ruleset(plain, allow, "deny").judgeFor({ client: CLIENT4, command: Command.Connect });
+
+  test("is what neither a rule nor --allow decides", () => {
+    const rules = ruleset([{ action: "allow", names: ["example.org"] }], ["192.168.0.0/16"], "deny");
+    assert.equal(said(rules, { name: "example.org" }), "allow rules[0]");
+    assert.equal(said(rules, { host: "192.168.7.1" }), "allow --allow");
+    assert.equal(said(rules, {}), "deny denied by default");
+    assert.equal(said(rules, { host: "127.0.0.1" }), "deny loopback destination 127.0.0.1");
+    assert.equal(said(ruleset([], [], "deny"), {}), "deny denied by default");
+  });
+
+  test("is told before a name is resolved where no address of it could pass", () => {
+    const denied = { allowed: false, rule: "denied by default" };
+    const named = judgeOf([{ action: "allow", names: ["example.org"] }]);
+    assert.deepEqual(named.name("example.net", 443), denied);
+    assert.equal(named.name("example.org", 443), undefined);
+    assert.equal(named.anywhere(), undefined);
+    assert.equal(judgeOf([{ action: "allow", to: ["203.0.113.0/24"] }]).name("example.net", 443), undefined);
+    assert.equal(judgeOf([], ["203.0.113.0/24"]).name("example.net", 443), undefined);
+  });
+
+  test("refuses a command with which nobody could get anywhere", () => {
+    const denied = { allowed: false, rule: "denied by default" };
+    assert.deepEqual(judgeOf([]).command(), denied);
+    assert.deepEqual(judgeOf([{ action: "allow", commands: [Command.Bind] }]).command(), denied);
+    assert.equal(judgeOf([{ action: "allow", commands: [Command.Connect] }]).command(), undefined);
   });
 });

@@ -15,7 +15,7 @@ import { hex, joined } from "../wire/bytes.ts";
 import { Internet, type MemoryNet } from "./memory_net.ts";
 import { MemoryResolver } from "./memory_resolver.ts";
 import { Peer, Server } from "./peer.ts";
-import { type PlainRule, rulesOf } from "./rules.ts";
+import { packedRulesOf, type PlainRule } from "./rules.ts";
 import { settle, TestClock } from "./test_clock.ts";
 
 export const GATEWAY4 = "192.0.2.1";
@@ -38,6 +38,7 @@ export interface WorldOptions {
   readonly authenticator?: Authenticator;
   readonly allow?: readonly string[];
   readonly rules?: readonly PlainRule[];
+  readonly otherwise?: "allow" | "deny";
   /** Addresses of the gateway. */
   readonly gateway?: readonly string[];
   /** A prefix, or `auto`. */
@@ -74,7 +75,8 @@ export class World {
       resolver,
       nat64,
       ruleset: new Ruleset({
-        rules: rulesOf(options.rules ?? []),
+        rules: packedRulesOf(options.rules ?? []),
+        otherwise: options.otherwise,
         meant: nat64 && ((ipv6) => nat64.meant(ipv6)),
         allow: (options.allow ?? []).map((text) => parsePrefix(text)!),
         ownListeners: () => this.gateway.addrs,
