@@ -402,7 +402,7 @@ describe("parseConfig()", () => {
     assert.deepEqual({ ...config, allow: config.allow.map(String), nat64: String(config.nat64) }, {
       listen: [
         { addr: { host: "::1", port: 1 }, optional: false, only: "socks", tls: true },
-        { addr: { host: "::1", port: 2 }, optional: false },
+        { addr: { host: "::1", port: 2 }, only: "socks", optional: false },
       ],
       tlsCert: "cert",
       tlsKey: "key",
