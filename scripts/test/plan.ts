@@ -18,6 +18,7 @@ const once: readonly string[] = [
   "test/scripts/",
   "test/cli/completion_test.ts",
   "test/layers_test.ts",
+  "test/paths_test.ts",
 ];
 
 /** Every test file below `paths`, each under the runtimes that it is for. Throws where a path holds none. */

@@ -1,8 +1,8 @@
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /**
- * The calls of libc that the runtimes do not offer. `libc_deno.ts` and `libc_bun.ts` bind them. All return what the
- * C function returns; buffers must outlive the call, which a synchronous foreign call guarantees.
+ * The calls of libc that the runtimes do not offer. `net/deno/deno_libc.ts` and `net/bun/bun_libc.ts` bind them. All return
+ * what the C function returns; buffers must outlive the call, which a synchronous foreign call guarantees.
  */
 export interface Libc {
   socket(domain: number, type: number, protocol: number): number;
