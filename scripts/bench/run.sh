@@ -1,5 +1,5 @@
 #!/bin/sh
-# Measures the executables in dist/ beside microsocks, dante-server and haproxy, in one run, in a network namespace of its own:
+# Measures the executables in dist/ beside microsocks, dante-server, haproxy and tinyproxy, in one run, in a network namespace of its own:
 # sh scripts/bench/run.sh [ROUNDS]. Needs root, two cores, a C compiler, python3, and dist/ from compile.sh.
 set -eu
 cd -- "$(dirname -- "$0")"
@@ -20,4 +20,15 @@ done
 for tests in down,rate,latency,udp idle0,idle5000; do
   python3 compare.py "$@" --only "$proxies" --tests "$tests" --rounds "$rounds" --out "$results"
 done
+# HTTP CONNECT beside SOCKS, of the same program.
+set --
+names=tinyproxy
+for runtime in bun deno; do
+  program=$root/dist/gate46-$runtime
+  [ -x "$program" ] || continue
+  flags="--listen {addr} --allow 127.0.0.0/8 --admin off --max-sessions 30000 --workers 1"
+  names=$names,$runtime,$runtime-http
+  set -- "$@" --proxy "$runtime=$program $flags" --proxy "$runtime-http=$program $flags"
+done
+python3 compare.py "$@" --only "$names" --tests rate --rounds "$rounds" --label http --out "$results"
 python3 compare.py --report "$results"
