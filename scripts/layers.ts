@@ -14,21 +14,21 @@ const pure = `${silent} async await Promise Date performance setTimeout setInter
 const layers: readonly (readonly [files: string, imports: string, bans: string])[] = [
   ["src/protocol/", "src/protocol/ ipaddr.js", pure],
   ["src/turns/", "src/turns/ src/net/cut.ts src/net/error.ts", silent],
-  ["src/net/open.ts", "src/net/ src/turns/ src/protocol/address.ts node:", "console"], // the one place that asks which runtime it is
+  ["src/net/open.ts", "src/net/ src/turns/ src/protocol/address.ts src/protocol/cursor.ts node:", "console"], // the one place that asks which runtime it is
   [
     "src/net/deno/",
-    "src/net/ src/turns/ src/protocol/address.ts node:",
+    "src/net/ src/turns/ src/protocol/address.ts src/protocol/cursor.ts node:",
     "Bun console",
   ],
   [
     "src/net/bun/",
-    "src/net/ src/turns/ src/protocol/address.ts node: bun:",
+    "src/net/ src/turns/ src/protocol/address.ts src/protocol/cursor.ts node: bun:",
     "Deno console",
   ],
-  ["src/net/", "src/net/ src/turns/ src/protocol/address.ts node:", `${runtime} console`],
+  ["src/net/", "src/net/ src/turns/ src/protocol/address.ts src/protocol/cursor.ts node:", `${runtime} console`],
   [
     "src/dns/",
-    "src/dns/ src/net/socket.ts src/net/tls/tls.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/turns/ src/protocol/address.ts dns-packet node:dns node:dns/ node:tls node:https node:crypto node:buffer",
+    "src/dns/ src/net/socket.ts src/net/messages.ts src/net/tls/tls.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/turns/ src/protocol/address.ts dns-packet node:dns node:dns/ node:tls node:https node:crypto node:buffer",
     silent,
   ],
   [
@@ -38,19 +38,19 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
   ],
   [
     "src/gateway/",
-    "src/gateway/ src/protocol/ src/net/socket.ts src/net/tls/tls.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/net/deadline.ts src/net/race.ts src/turns/ " +
+    "src/gateway/ src/protocol/ src/net/socket.ts src/net/messages.ts src/net/tls/tls.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/net/deadline.ts src/net/race.ts src/turns/ " +
     "src/dns/resolver.ts src/sockslib/chain/ src/events.ts",
     silent,
   ],
   [
     "src/sockslib/socksify/",
-    "src/sockslib/ src/protocol/ src/net/socket.ts src/net/tls/tls.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/turns/ node:",
+    "src/sockslib/ src/protocol/ src/net/socket.ts src/net/messages.ts src/net/tls/tls.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/turns/ node:",
     "console",
   ],
   ["src/sockslib/fake/file_journal.ts", "src/sockslib/ node:fs", silent],
   [
     "src/sockslib/",
-    "src/sockslib/ src/protocol/ src/net/socket.ts src/net/tls/tls.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/net/deadline.ts src/net/race.ts src/turns/ " +
+    "src/sockslib/ src/protocol/ src/net/socket.ts src/net/messages.ts src/net/tls/tls.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/net/deadline.ts src/net/race.ts src/turns/ " +
     "src/dns/resolver.ts",
     silent,
   ],

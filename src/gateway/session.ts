@@ -1,12 +1,11 @@
 import { Command, commandName, Reply } from "../protocol/codes.ts";
 import { ProtocolError } from "../protocol/protocol_error.ts";
 import type { Credentials } from "../protocol/negotiation.ts";
-import type { Emit, SessionEnd, SessionRecord } from "../events.ts";
+import type { SessionEnd, SessionRecord } from "../events.ts";
 import type { Clock } from "../net/clock.ts";
 import { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
 import type { AcceptedSocket } from "../net/socket.ts";
-import type { Tls } from "../net/tls/tls.ts";
 import { HeadedSocket } from "../sockslib/chain/headed_socket.ts";
 import { ReplyError } from "../sockslib/chain/reply_error.ts";
 import { household } from "../protocol/ip/household.ts";
@@ -15,7 +14,8 @@ import { associate } from "./udp/associate.ts";
 import { bind } from "./commands/bind.ts";
 import { connect } from "./commands/connect.ts";
 import type { Conversation, Serve } from "./commands/conversation.ts";
-import type { Dialler } from "./dial/dial.ts";
+import type { Configured } from "./configured.ts";
+import type { PathMemory } from "./dial/path_memory.ts";
 import type { Limits } from "./limits/limits.ts";
 import type { Answer, Outcome, Wish } from "./entrance/entrance.ts";
 import { entranceFor, type Speech, turnedAway } from "./entrance/entrances.ts";
@@ -24,9 +24,7 @@ import { socks5 } from "./entrance/socks5.ts";
 import { Refusal } from "./rules/refusal.ts";
 import { replyFor } from "./reply.ts";
 import { resolve, resolvePtr } from "./commands/resolve.ts";
-import { refusal, type Ruleset } from "./rules/ruleset.ts";
-import type { GatewaySettings } from "./settings.ts";
-import type { Upstreams } from "./upstreams/upstreams.ts";
+import { refusal } from "./rules/ruleset.ts";
 import { ClientLeft, Wire } from "./entrance/wire.ts";
 
 const commands: Readonly<Record<Command, Serve>> = {
@@ -41,16 +39,9 @@ const commands: Readonly<Record<Command, Serve>> = {
 const FAREWELL_MS = 2_000;
 
 /** What all sessions of a gateway share. */
-export interface SessionContext extends Omit<Dialler, "judge" | "asker"> {
-  readonly ruleset: Ruleset;
-  readonly settings: GatewaySettings;
-  /** What rules with `via` go through. */
-  readonly upstreams?: Upstreams;
-  readonly authenticator: Authenticator | undefined;
+export interface SessionContext extends Configured {
   readonly limits: Limits;
-  /** Whose certificate clients of TLS are shown. */
-  readonly tls?: Tls | undefined;
-  readonly emit: Emit;
+  readonly paths: PathMemory;
 }
 
 /** One client connection: TLS where it is spoken, greeting, method, request, command, reply (RFC 1928 s3, s4, s6). */

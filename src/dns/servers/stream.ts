@@ -1,6 +1,7 @@
 import type { Clock } from "../../net/clock.ts";
 import { Cut } from "../../net/cut.ts";
 import { NetError } from "../../net/error.ts";
+import { joined } from "../../net/messages.ts";
 import type { Socket } from "../../net/socket.ts";
 import { decodeReply, type DnsReply, encodeQuery, knowsNoEdns, type Question } from "./message.ts";
 import { randomId } from "./random_id.ts";
@@ -170,11 +171,4 @@ function framed(message: Uint8Array): Uint8Array {
 /** Octets of the message at the start of `bytes`, with its length; more than there are where that is not known. */
 function messageSize(bytes: Uint8Array): number {
   return bytes.length < 2 ? Infinity : 2 + (bytes[0]! << 8 | bytes[1]!);
-}
-
-function joined(head: Uint8Array, tail: Uint8Array): Uint8Array<ArrayBuffer> {
-  const both = new Uint8Array(head.length + tail.length);
-  both.set(head);
-  both.set(tail, head.length);
-  return both;
 }

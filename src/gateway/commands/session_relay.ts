@@ -2,7 +2,7 @@ import type { Address } from "../../protocol/address.ts";
 import { relayType, type SessionEnd } from "../../events.ts";
 import type { Socket } from "../../net/socket.ts";
 import { HeadedSocket } from "../../sockslib/chain/headed_socket.ts";
-import { joined } from "../entrance/wire.ts";
+import { joined } from "../../net/messages.ts";
 import type { Conversation } from "./conversation.ts";
 
 /**
@@ -26,10 +26,9 @@ export async function relayWith(
     await conversation.succeed(bound);
     const options = { idleMs: settings.idleMs, counts: record.counts, throttle };
     const first = head && early ? joined(head, early) : head ?? early;
-    const came = ahead?.length ? ahead : undefined;
-    if (!heard) return await net.relay(client, remote, { ...options, early: first, ahead: came });
+    if (!heard) return await net.relay(client, remote, { ...options, early: first, ahead });
     // What stands between reads the destination itself, and so what has come of it already.
-    const source = heard(came ? new HeadedSocket(remote, came) : remote);
+    const source = heard(ahead ? new HeadedSocket(remote, ahead) : remote);
     return await net.relay(client, source, { ...options, early: first });
   } finally {
     release();

@@ -1,26 +1,29 @@
+import { Messages } from "../../net/messages.ts";
 import type { Socket, SocketAddr } from "../../net/socket.ts";
 import { decodeHttpResponse, encodeHttpAnswer } from "../../protocol/http_response.ts";
 import { ProtocolError } from "../../protocol/protocol_error.ts";
-import { ClientLeft, Wire } from "./wire.ts";
+
+const unanswered = () =>
+  new ProtocolError("Cannot pass an HTTP response on: the server has closed the connection first");
 
 /** A destination that answers by HTTP: the heads of its answer say that this connection ends behind it. */
 export class HttpResponseSocket implements Socket {
   readonly localAddr: SocketAddr;
   readonly remoteAddr: SocketAddr;
   readonly #socket: Socket;
-  readonly #wire: Wire;
+  readonly #messages: Messages;
   #state: "head" | "rest" | "body" | "over" = "head";
 
   constructor(socket: Socket) {
     this.#socket = socket;
-    this.#wire = new Wire(socket);
+    this.#messages = new Messages(socket, unanswered);
     this.localAddr = socket.localAddr;
     this.remoteAddr = socket.remoteAddr;
   }
 
   async read(): Promise<Uint8Array | null> {
     if (this.#state === "head") return await this.#head();
-    const rest = this.#state === "rest" ? this.#wire.rest() : undefined;
+    const rest = this.#state === "rest" ? this.#messages.rest() : undefined;
     if (this.#state === "rest") this.#state = "body";
     return rest ?? (this.#state === "over" ? null : await this.#socket.read());
   }
@@ -32,14 +35,13 @@ export class HttpResponseSocket implements Socket {
   /** Where there is none to pass on, the client is told so. */
   async #head(): Promise<Uint8Array> {
     try {
-      const { bytes, final } = await this.#wire.take(decodeHttpResponse);
+      const { bytes, final } = await this.#messages.take(decodeHttpResponse);
       if (final) this.#state = "rest";
       return bytes;
     } catch (error) {
-      if (!(error instanceof ProtocolError || error instanceof ClientLeft)) throw error;
+      if (!(error instanceof ProtocolError)) throw error;
       this.#state = "over";
-      const state = error instanceof ClientLeft ? "closed the connection without one" : "sent none of HTTP/1";
-      return encodeHttpAnswer(502, `gate46: the server was to send an answer and ${state}`);
+      return encodeHttpAnswer(502, `gate46: ${error.message}`);
     }
   }
 

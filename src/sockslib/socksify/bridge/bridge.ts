@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import net from "node:net";
+import { joined } from "../../../net/messages.ts";
 
 /** A client has so long to say where it wants to go (ms). */
 const GREETING_MS = 10_000;
@@ -106,10 +107,7 @@ export function take<T>(
     const ended = () => over(new Error("Cannot serve a client of the bridge: it has gone"));
     const read = () => {
       for (let part: Uint8Array | null; (part = client.read() as Uint8Array | null);) {
-        const longer = new Uint8Array(bytes.length + part.length);
-        longer.set(bytes);
-        longer.set(part, bytes.length);
-        bytes = longer;
+        bytes = joined(bytes, part);
         try {
           const found = decode(bytes);
           if (found) {

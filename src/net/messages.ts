@@ -1,0 +1,57 @@
+import type { Decode } from "../protocol/cursor.ts";
+import type { Socket } from "./socket.ts";
+
+const nothing = new Uint8Array(0);
+
+/** Messages that come over a socket, however they are sliced. */
+export class Messages {
+  readonly #socket: Socket;
+  readonly #ended: () => Error;
+  #unread: Uint8Array;
+
+  /** `ended` makes the error of an end within a message; `early` has been read from `socket` already. */
+  constructor(socket: Socket, ended: () => Error, early: Uint8Array = nothing) {
+    this.#socket = socket;
+    this.#ended = ended;
+    this.#unread = early;
+  }
+
+  /** The next message. Rejects with what `decode` throws, with what `ended` makes, or with NetError. */
+  async take<T>(decode: Decode<T>): Promise<T> {
+    for (;;) {
+      if (this.#unread.length > 0) {
+        const decoded = decode(this.#unread);
+        if (decoded) {
+          this.#unread = decoded.size === this.#unread.length ? nothing : this.#unread.subarray(decoded.size);
+          return decoded.value;
+        }
+      }
+      // Decoders bound their messages (2,048 octets of SOCKS, 64 KiB of HTTP), so what is kept here is that and one read.
+      const kept = this.#unread.length === 0 ? nothing : this.#unread.slice(); // the next read overwrites it
+      const chunk = await this.#socket.read();
+      if (chunk === null) throw this.#ended();
+      this.#unread = kept.length === 0 ? chunk : joined(kept, chunk);
+    }
+  }
+
+  /** Whether something came behind the last message. */
+  get hasMore(): boolean {
+    return this.#unread.length > 0;
+  }
+
+  /** What came behind the last message, once. A copy, since the socket's view goes with its next read. */
+  rest(): Uint8Array | undefined {
+    if (this.#unread.length === 0) return undefined;
+    const rest = this.#unread.slice();
+    this.#unread = nothing;
+    return rest;
+  }
+}
+
+/** Both, one behind the other. */
+export function joined(head: Uint8Array, tail: Uint8Array): Uint8Array<ArrayBuffer> {
+  const both = new Uint8Array(head.length + tail.length);
+  both.set(head);
+  both.set(tail, head.length);
+  return both;
+}
