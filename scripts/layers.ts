@@ -14,21 +14,29 @@ const pure = `${silent} async await Promise Date performance setTimeout setInter
 const layers: readonly (readonly [files: string, imports: string, bans: string])[] = [
   ["src/protocol/", "src/protocol/ ipaddr.js", pure],
   ["src/turns/", "src/turns/ src/net/cut.ts src/net/error.ts", silent],
-  ["src/net/open.ts", "src/net/ src/turns/ src/protocol/address.ts src/protocol/cursor.ts node:", "console"], // the one place that asks which runtime it is
+  [
+    "src/net/open.ts",
+    "src/net/ src/turns/ src/protocol/address.ts src/protocol/cursor.ts src/protocol/octets.ts node:",
+    "console",
+  ], // the one place that asks which runtime it is
   [
     "src/net/deno/",
-    "src/net/ src/turns/ src/protocol/address.ts src/protocol/cursor.ts node:",
+    "src/net/ src/turns/ src/protocol/address.ts src/protocol/cursor.ts src/protocol/octets.ts node:",
     "Bun console",
   ],
   [
     "src/net/bun/",
-    "src/net/ src/turns/ src/protocol/address.ts src/protocol/cursor.ts node: bun:",
+    "src/net/ src/turns/ src/protocol/address.ts src/protocol/cursor.ts src/protocol/octets.ts node: bun:",
     "Deno console",
   ],
-  ["src/net/", "src/net/ src/turns/ src/protocol/address.ts src/protocol/cursor.ts node:", `${runtime} console`],
+  [
+    "src/net/",
+    "src/net/ src/turns/ src/protocol/address.ts src/protocol/cursor.ts src/protocol/octets.ts node:",
+    `${runtime} console`,
+  ],
   [
     "src/dns/",
-    "src/dns/ src/net/socket.ts src/net/messages.ts src/net/tls/tls.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/turns/ src/protocol/address.ts dns-packet node:dns node:dns/ node:tls node:https node:crypto node:buffer",
+    "src/dns/ src/net/socket.ts src/net/messages.ts src/net/tls/tls.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/turns/ src/protocol/address.ts src/protocol/octets.ts dns-packet node:dns node:dns/ node:tls node:https node:crypto node:buffer",
     silent,
   ],
   [

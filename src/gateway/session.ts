@@ -208,7 +208,7 @@ export class Session {
     }
   }
 
-  #conversation({ command, head, heard }: Wish): Conversation {
+  #conversation({ command, head, preface }: Wish): Conversation {
     const { client, username } = this.record;
     return {
       ...this.#context,
@@ -222,7 +222,7 @@ export class Session {
       attended: (wait, staysOpen) => this.#attended(wait, staysOpen),
       succeed: (bound) => this.#reply({ reply: Reply.Succeeded, bound }),
       head,
-      heard,
+      preface,
     };
   }
 

@@ -1,4 +1,5 @@
 import type { Decode } from "../protocol/cursor.ts";
+import { joined } from "../protocol/octets.ts";
 import type { Socket } from "./socket.ts";
 
 const nothing = new Uint8Array(0);
@@ -46,12 +47,4 @@ export class Messages {
     this.#unread = nothing;
     return rest;
   }
-}
-
-/** Both, one behind the other. */
-export function joined(head: Uint8Array, tail: Uint8Array): Uint8Array<ArrayBuffer> {
-  const both = new Uint8Array(head.length + tail.length);
-  both.set(head);
-  both.set(tail, head.length);
-  return both;
 }

@@ -1,6 +1,6 @@
 import type { Clock } from "./clock.ts";
 import { NetError } from "./error.ts";
-import type { ByteCounts, RelayEnd, RelayOptions, Socket } from "./socket.ts";
+import type { ByteCounts, Preface, RelayEnd, RelayOptions, Socket } from "./socket.ts";
 
 /** A relay silent for so long has its peers probed; a short one need not pay for that. */
 const PROBE_AFTER_MS = 60_000;
@@ -9,7 +9,7 @@ const PROBE_AFTER_MS = 60_000;
 export async function relay(
   client: Socket,
   destination: Socket,
-  { idleMs, counts, early, ahead, throttle }: RelayOptions,
+  { idleMs, counts, early, ahead, preface, throttle }: RelayOptions,
   clock: Clock,
 ): Promise<RelayEnd> {
   let end: RelayEnd = "end";
@@ -36,7 +36,9 @@ export async function relay(
   });
   await Promise.all([
     pump(client, destination, counts, "up", activity, ended, clock, rest, early).catch(fail).finally(wakeAll),
-    pump(destination, client, counts, "down", activity, ended, clock, rest, ahead).catch(fail).finally(wakeAll), // both may have been closed
+    pump(destination, client, counts, "down", activity, ended, clock, rest, ahead, preface).catch(fail).finally(
+      wakeAll,
+    ), // both may have been closed
   ]);
   stopIdle();
   client.close();
@@ -98,13 +100,22 @@ async function pump(
   clock: Clock,
   rest: Rest | undefined,
   early?: Uint8Array,
+  preface?: Preface,
 ): Promise<void> {
+  const put = async (bytes: Uint8Array) => {
+    if (bytes.length > 0) await to.write(bytes);
+    counts[direction] += bytes.length;
+  };
   for (let chunk = early ?? await from.read(); chunk !== null; chunk = await from.read()) {
-    await to.write(chunk);
-    counts[direction] += chunk.length;
+    if (preface && !preface.done) await put(preface.take(chunk));
+    else {
+      await to.write(chunk);
+      counts[direction] += chunk.length;
+    }
     activity.at = clock.now();
     const resting = rest?.(direction, chunk.length);
     if (resting) await resting;
   }
+  if (preface && !preface.done) await put(preface.end());
   if (ended.count++ === 0) await to.closeWrite(); // the second end is followed by close()
 }

@@ -92,6 +92,16 @@ export interface Throttle {
   take(direction: keyof ByteCounts, bytes: number): number;
 }
 
+/** Changes what a destination says first; what comes after that goes to the client as it is. */
+export interface Preface {
+  /** Whether all that is changed has passed. */
+  readonly done: boolean;
+  /** What goes to the client for these octets and those before; it may keep them, and say nothing yet. */
+  take(chunk: Uint8Array): Uint8Array<ArrayBuffer>;
+  /** What goes to the client where the destination has said all before it was done. */
+  end(): Uint8Array<ArrayBuffer>;
+}
+
 export interface RelayOptions {
   /** Ends the relay when no byte has moved in either direction for so long (ms). */
   readonly idleMs: number;
@@ -100,6 +110,8 @@ export interface RelayOptions {
   readonly early?: Uint8Array | undefined;
   /** What the destination has sent before the relay begins; it goes to the client first. */
   readonly ahead?: Uint8Array | undefined;
+  /** For what the destination says, `ahead` among it. */
+  readonly preface?: Preface | undefined;
   /** None where undefined. */
   readonly throttle?: Throttle | undefined;
 }

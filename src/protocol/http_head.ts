@@ -34,21 +34,32 @@ export function decodeHttpHead(
   maxSize: number,
   checkStart?: (start: string) => void,
 ): { readonly value: HttpHead; readonly size: number } | undefined {
-  const lines: string[] = [];
+  let fieldsAt = 0;
   for (let start = 0;;) {
     const end = bytes.indexOf(LF, start);
     if (end < 0 ? bytes.length > maxSize : end >= maxSize) throw wrong(`its head is over ${maxSize} octets`);
     if (end < 0) return undefined;
     if (bytes[end - 1] !== CR || end === start) throw wrong("a line of its head ends in LF alone");
-    if (end - 1 === start && lines.length > 0) {
-      const [first, ...rest] = lines;
-      return { value: { start: first!, fields: rest.map(field) }, size: end + 1 };
+    if (start === 0) {
+      checkStart?.(lineText(bytes.subarray(0, end - 1)));
+      fieldsAt = end + 1;
+    } else if (end - 1 === start) {
+      const first = lineText(bytes.subarray(0, fieldsAt - 2));
+      return { value: { start: first, fields: fieldsOf(bytes.subarray(fieldsAt, start)) }, size: end + 1 };
     }
-    const line = lineText(bytes.subarray(start, end - 1));
-    if (lines.length === 0) checkStart?.(line);
-    lines.push(line);
     start = end + 1;
   }
+}
+
+/** Of whole lines. They are read once the head is whole: whoever sends it an octet at a time costs no more than that. */
+function fieldsOf(lines: Uint8Array): HttpField[] {
+  const fields: HttpField[] = [];
+  for (let start = 0; start < lines.length;) {
+    const end = lines.indexOf(LF, start);
+    fields.push(field(lineText(lines.subarray(start, end - 1))));
+    start = end + 1;
+  }
+  return fields;
 }
 
 /** The value of a field that may stand there once. Throws ProtocolError where it stands there again. */
@@ -91,11 +102,18 @@ function lineText(octets: Uint8Array): string {
   for (const octet of octets) {
     if ((octet < 0x20 && octet !== 0x09) || octet === 0x7f) throw wrong("its head has a control octet");
   }
-  return latin1.decode(octets);
+  return latin1(octets);
 }
 
-/** Not TextDecoder("latin1"), which is windows-1252 and changes some octets. */
-const latin1 = { decode: (octets: Uint8Array) => String.fromCharCode(...octets) };
+/** So many octets become text at a time: more are too many arguments for a small stack. */
+const PIECE = 1 << 10;
+
+/** As latin1, which TextDecoder does not know: what it calls so is windows-1252. */
+function latin1(octets: Uint8Array): string {
+  let text = "";
+  for (let at = 0; at < octets.length; at += PIECE) text += String.fromCharCode(...octets.subarray(at, at + PIECE));
+  return text;
+}
 
 function wrong(state: string): ProtocolError {
   return new ProtocolError(`Cannot read an HTTP message: ${state}`);

@@ -1,9 +1,10 @@
 import { Reply, replyText } from "./codes.ts";
-import { decodeHttpHead, encodeHttpHead, fieldsToForward } from "./http_head.ts";
+import { decodeHttpHead, encodeHttpHead, fieldsToForward, type HttpField } from "./http_head.ts";
+import { joined } from "./octets.ts";
 import { ProtocolError } from "./protocol_error.ts";
 
 /** The longest head of a response. */
-const MAX_HEAD_SIZE = 64 << 10;
+const MAX_HEAD_SIZE = 32 << 10;
 
 /** Statuses for replies (RFC 9110 s15): the reverse of replyOfStatus(). */
 const statuses: Readonly<Record<number, number>> = {
@@ -36,8 +37,8 @@ export const CONNECTED: Uint8Array = encodeHttpHead({ start: "HTTP/1.1 200 Conne
 export function encodeHttpAnswer(
   status: number,
   sentence: string,
-  fields: readonly (readonly [string, string])[] = [],
-) {
+  fields: readonly HttpField[] = [],
+): Uint8Array<ArrayBuffer> {
   const text = new TextEncoder().encode(`${sentence}\n`);
   const head = encodeHttpHead({
     start: `HTTP/1.1 ${status} ${reasons[status] ?? ""}`,
@@ -48,10 +49,7 @@ export function encodeHttpAnswer(
       ["Connection", "close"],
     ],
   });
-  const answer = new Uint8Array(head.length + text.length);
-  answer.set(head);
-  answer.set(text, head.length);
-  return answer;
+  return joined(head, text);
 }
 
 /** "gate46: host unreachable (04)" for a reply. */
@@ -59,8 +57,50 @@ export function replySentence(reply: number): string {
   return `gate46: ${replyText(reply)} (${reply.toString(16).padStart(2, "0")})`;
 }
 
-/** A response's head as the client is to have it. */
-export interface ForwardedHead {
+/**
+ * Changes the heads of a response, so that they say that this connection ends behind it. Where there is no response to pass on, the
+ * client is told so, and whatever comes goes no further.
+ */
+export class HttpResponseHeads {
+  #unread = new Uint8Array(0);
+  #failed = false;
+  done = false;
+
+  take(chunk: Uint8Array): Uint8Array<ArrayBuffer> {
+    if (this.#failed) return nothing;
+    this.#unread = joined(this.#unread, chunk);
+    let out = nothing;
+    try {
+      while (!this.done) {
+        const head = decodeHttpResponse(this.#unread);
+        if (!head) return out;
+        this.#unread = this.#unread.slice(head.size);
+        this.done = head.value.final;
+        out = joined(out, head.value.bytes);
+      }
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      return this.#fail(error.message);
+    }
+    return joined(out, this.#unread);
+  }
+
+  end(): Uint8Array<ArrayBuffer> {
+    return this.#failed
+      ? nothing
+      : this.#fail("Cannot pass an HTTP response on: the server has closed the connection first");
+  }
+
+  #fail(message: string): Uint8Array<ArrayBuffer> {
+    this.#failed = true;
+    return encodeHttpAnswer(502, `gate46: ${message}`);
+  }
+}
+
+const nothing = new Uint8Array(0);
+
+/** A head as the client is to have it. */
+interface ForwardedHead {
   readonly bytes: Uint8Array;
   /** Whether it is the last: an interim one (RFC 9110 s15.2) is followed by another. */
   readonly final: boolean;

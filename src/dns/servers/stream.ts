@@ -1,7 +1,7 @@
 import type { Clock } from "../../net/clock.ts";
 import { Cut } from "../../net/cut.ts";
 import { NetError } from "../../net/error.ts";
-import { joined } from "../../net/messages.ts";
+import { joined } from "../../protocol/octets.ts";
 import type { Socket } from "../../net/socket.ts";
 import { decodeReply, type DnsReply, encodeQuery, knowsNoEdns, type Question } from "./message.ts";
 import { randomId } from "./random_id.ts";

@@ -1,7 +1,7 @@
 import type { Address } from "../../protocol/address.ts";
 import type { SessionEnd, SessionRecord } from "../../events.ts";
 import type { Cut } from "../../net/cut.ts";
-import type { AcceptedSocket, Socket } from "../../net/socket.ts";
+import type { AcceptedSocket, Preface } from "../../net/socket.ts";
 import type { Dialler } from "../dial/dial.ts";
 import type { Bandwidth } from "../limits/bandwidth.ts";
 import type { GatewaySettings } from "../settings.ts";
@@ -29,8 +29,8 @@ export interface Conversation extends Dialler {
   succeed(bound: Address): Promise<void>;
   /** What the destination is sent before what comes behind the request. */
   readonly head: Uint8Array | undefined;
-  /** The destination as the client is to hear it. */
-  readonly heard: ((destination: Socket) => Socket) | undefined;
+  /** Changes what the destination says first. */
+  readonly preface: Preface | undefined;
 }
 
 /** Serves one command; what it throws becomes the reply (reply.ts) unless one has been sent. */

@@ -1,5 +1,5 @@
 import type { SessionEnd, SessionRecord } from "../../events.ts";
-import type { Socket } from "../../net/socket.ts";
+import type { Preface } from "../../net/socket.ts";
 import type { Address } from "../../protocol/address.ts";
 import type { Command } from "../../protocol/codes.ts";
 import type { Credentials } from "../../protocol/negotiation.ts";
@@ -23,8 +23,8 @@ export interface Wish {
   readonly answer?: Answer;
   /** What the destination is sent first. */
   readonly head?: Uint8Array;
-  /** The destination as the client is to hear it. */
-  readonly heard?: (destination: Socket) => Socket;
+  /** Changes what the destination says first. */
+  readonly preface?: Preface;
 }
 
 /** What an entrance works with. */

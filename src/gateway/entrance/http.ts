@@ -1,11 +1,16 @@
 import { NetError } from "../../net/error.ts";
 import { Command, Method, Reply } from "../../protocol/codes.ts";
 import { decodeHttpRequest } from "../../protocol/http_request.ts";
-import { CONNECTED, encodeHttpAnswer, replySentence, statusOfReply } from "../../protocol/http_response.ts";
+import {
+  CONNECTED,
+  encodeHttpAnswer,
+  HttpResponseHeads,
+  replySentence,
+  statusOfReply,
+} from "../../protocol/http_response.ts";
 import { usernameText } from "../../protocol/negotiation.ts";
 import { ProtocolError } from "../../protocol/protocol_error.ts";
 import type { Answer, Entrance } from "./entrance.ts";
-import { HttpResponseSocket } from "./http_response_socket.ts";
 
 /** Asks for credentials (RFC 7617). */
 const challenge = [["Proxy-Authenticate", 'Basic realm="gate46", charset="UTF-8"']] as const;
@@ -43,7 +48,7 @@ export const http: Entrance = {
       ...wish,
       head: forwarded,
       answer: (outcome) => outcome.reply === Reply.Succeeded ? nothing : answer(outcome),
-      heard: (socket) => new HttpResponseSocket(socket),
+      preface: new HttpResponseHeads(),
     };
   },
   turnAway: (sentence) => encodeHttpAnswer(400, `gate46: ${sentence}`),

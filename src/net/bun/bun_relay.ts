@@ -5,7 +5,7 @@ import { MSG_DONTWAIT } from "../kernel/libc/abi.ts";
 import { EAGAIN } from "../kernel/libc/errno.ts";
 import type { Libc } from "../kernel/libc/libc.ts";
 import { watchIdle } from "../relay.ts";
-import type { ByteCounts, RelayEnd, RelayOptions, Throttle } from "../socket.ts";
+import type { ByteCounts, Preface, RelayEnd, RelayOptions, Throttle } from "../socket.ts";
 
 /**
  * Bun reads up to half a MiB at once, all of which is held where the receiver stands still. Behind a chunk of so much the rest is
@@ -110,15 +110,18 @@ class Direction {
   /** Calls off the end of a rest; undefined where nothing rests. */
   #wake: (() => void) | undefined;
   readonly #throttle: Throttle | undefined;
+  /** Undefined once all that it changes has passed. */
+  #preface: Preface | undefined;
   finished = false;
 
   constructor(
     relay: Relay,
     from: BunSocket,
     to: BunSocket,
-    { counts, throttle }: RelayOptions,
+    { counts, throttle, preface }: RelayOptions,
     key: keyof ByteCounts,
   ) {
+    if (key === "down") this.#preface = preface;
     this.#throttle = throttle;
     this.#relay = relay;
     this.#from = from;
@@ -129,6 +132,15 @@ class Direction {
 
   push(chunk: Uint8Array): void {
     this.#relay.activity.at = systemClock.now();
+    const preface = this.#preface;
+    if (!preface) return this.#give(chunk);
+    const changed = preface.take(chunk);
+    if (preface.done) this.#preface = undefined;
+    this.#give(changed);
+  }
+
+  #give(chunk: Uint8Array): void {
+    if (chunk.length === 0) return;
     if (this.#held.length > 0) {
       this.#held.push(chunk); // what Bun had read before it was paused
       return;
@@ -144,7 +156,7 @@ class Direction {
   /** Reads on until there is no more for now, or the receiver has no room: then Bun reads again. */
   #pull(): void {
     const { libc } = this.#relay;
-    if (!libc || this.#throttle) return this.#resume();
+    if (!libc || this.#throttle || this.#preface) return this.#resume();
     for (let count = 0; count < PIECES; count++) {
       const size = libc.recv(this.#from.tcp.fd, piece, PIECE_SIZE, MSG_DONTWAIT);
       if (size < 0 && libc.errno() !== EAGAIN) return this.#relay.stop("reset"); // told once, and Bun would see an end
@@ -196,6 +208,7 @@ class Direction {
   /** The sender has said all. */
   end(): void {
     if (this.#ended) return;
+    if (this.#preface) this.#give(this.#preface.end());
     this.#ended = true;
     if (this.#held.length === 0) this.#finish();
   }

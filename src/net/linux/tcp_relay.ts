@@ -1,6 +1,6 @@
 import { NetError } from "../error.ts";
 import { watchIdle } from "../relay.ts";
-import type { ByteCounts, RelayEnd, RelayOptions, Throttle } from "../socket.ts";
+import type { ByteCounts, Preface, RelayEnd, RelayOptions, Throttle } from "../socket.ts";
 import { EPOLLERR, EPOLLOUT, SPLICE_F_MOVE, SPLICE_F_NONBLOCK } from "../kernel/libc/abi.ts";
 import type { Engine } from "./engine/engine.ts";
 import { EAGAIN, refusals } from "../kernel/libc/errno.ts";
@@ -37,7 +37,7 @@ class Relay {
     engine: Engine,
     client: LinuxSocket,
     destination: LinuxSocket,
-    { idleMs, counts, early, ahead, throttle }: RelayOptions,
+    { idleMs, counts, early, ahead, preface, throttle }: RelayOptions,
     resolve: (end: RelayEnd) => void,
   ) {
     this.engine = engine;
@@ -45,7 +45,7 @@ class Relay {
     this.#resolve = resolve;
     this.#sockets = [client, destination];
     const up = new Direction(this, client, destination, counts, "up", throttle, early);
-    const down = new Direction(this, destination, client, counts, "down", throttle, ahead);
+    const down = new Direction(this, destination, client, counts, "down", throttle, ahead, preface);
     this.#directions = [up, down];
     this.#stopIdle = watchIdle(engine.timers, idleMs, this.activity, this.#sockets, () => this.stop("idle"));
     client.divert({ ready: (events) => this.#ready(client, events, up, down) });
@@ -111,6 +111,8 @@ class Direction {
   #ended = false;
   #queued = false;
   readonly #throttle: Throttle | undefined;
+  /** Undefined once all that it changes has passed. */
+  #preface: Preface | undefined;
   /** Calls off the end of a rest; undefined where nothing rests. */
   #wake: (() => void) | undefined;
   finished = false;
@@ -123,14 +125,17 @@ class Direction {
     key: keyof ByteCounts,
     throttle: Throttle | undefined,
     early?: Uint8Array,
+    preface?: Preface,
   ) {
+    this.#preface = preface;
     this.#throttle = throttle;
     this.#relay = relay;
     this.#from = from;
     this.#to = to;
     this.#counts = counts;
     this.#key = key;
-    this.#held = early as Uint8Array<ArrayBuffer> | undefined;
+    this.#hold(early && preface ? preface.take(early) : early as Uint8Array<ArrayBuffer> | undefined);
+    if (preface?.done) this.#preface = undefined;
   }
 
   /** The receiver has room again. */
@@ -199,11 +204,23 @@ class Direction {
     const size = libc.recv(this.#from.fd, scratch, scratch.length, 0);
     if (size <= 0) return this.#nothing(size, libc.errno());
     if (size < scratch.length) this.#from.readable = this.#from.tellsLittle;
-    this.#bulkReads = size >= BULK_SIZE ? this.#bulkReads + 1 : 0;
     this.#restAfter(size);
+    if (this.#preface) return this.#change(this.#preface, size);
+    this.#bulkReads = size >= BULK_SIZE ? this.#bulkReads + 1 : 0;
     const sent = this.#blocked ? 0 : this.#send(scratch, size);
     if (sent < size) this.#held = scratch.slice(sent, size);
     return true;
+  }
+
+  /** Hands on what goes to the receiver for what was read. */
+  #change(preface: Preface, size: number): true {
+    this.#hold(preface.take(this.#relay.engine.scratch.subarray(0, size)));
+    if (preface.done) this.#preface = undefined;
+    return true;
+  }
+
+  #hold(bytes: Uint8Array<ArrayBuffer> | undefined): void {
+    this.#held = bytes && bytes.length > 0 ? bytes : undefined;
   }
 
   /** Hands on from memory what the kernel will not move from the pipe; false where the receiver has no room for it. */
@@ -243,7 +260,10 @@ class Direction {
 
   /** What a read that brought nothing means: the end (true), or no more for now (false). Throws NetError. */
   #nothing(size: number, errno: number): boolean {
-    if (size === 0) return this.#ended = true;
+    if (size === 0) {
+      this.#hold(this.#preface?.end());
+      return this.#ended = true;
+    }
     if (errno !== EAGAIN) throw this.#from.failed(errno, "read from");
     this.#from.readable = false;
     return false;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { ByteCounts, RelayEnd, Socket, Throttle } from "../../../src/net/socket.ts";
+import { joined } from "../../../src/protocol/octets.ts";
 import { until, within } from "../../support/program/until.ts";
 import { echo, ending, hash, hear, isPending, kindOf, noise, take, writeOn } from "./stream.ts";
 import { type Bench, descriptorCount, type Suite } from "./suite.ts";
@@ -68,12 +69,56 @@ export function relayContract(suite: Suite): void {
     const end = bench.net.relay(near, far, { idleMs: 30_000, counts, early: up, ahead: down });
     await client.write(HELLO);
     await server.write(HELLO);
-    assert.deepEqual(await take(server, up.length + 5), Uint8Array.of(...up, ...HELLO));
-    assert.deepEqual(await take(client, down.length + 5), Uint8Array.of(...down, ...HELLO));
+    assert.deepEqual(await take(server, up.length + 5), joined(up, HELLO));
+    assert.deepEqual(await take(client, down.length + 5), joined(down, HELLO));
     client.close();
     server.close();
     await end;
     assert.deepEqual(counts, { up: up.length + 5, down: down.length + 5 });
+  });
+
+  for (const ahead of [undefined, new TextEncoder().encode("one")]) {
+    const how = ahead ? ", among it what came before" : "";
+    suite.test(`relay() has what the destination says first changed${how}, and the rest as it is`, async (bench) => {
+      const [[client, near], [far, server]] = await Promise.all([bench.pair(), bench.pair()]);
+      // Takes the first line for itself, and says another.
+      let kept = "";
+      const preface = {
+        done: false,
+        take(chunk: Uint8Array) {
+          kept += String.fromCharCode(...chunk);
+          const at = kept.indexOf("\n");
+          if (at < 0) return new Uint8Array(0);
+          this.done = true;
+          return Uint8Array.from(`changed${kept.slice(at)}`, (letter) => letter.charCodeAt(0));
+        },
+        end: () => new TextEncoder().encode("over"),
+      };
+      const end = bench.net.relay(near, far, { idleMs: 30_000, counts: { up: 0, down: 0 }, ahead, preface });
+      await client.write(HELLO);
+      assert.deepEqual(await take(server, 5), HELLO);
+      await server.write(new TextEncoder().encode("two"));
+      await server.write(new TextEncoder().encode("\nrest"));
+      assert.deepEqual(await take(client, 12), new TextEncoder().encode("changed\nrest"));
+      assert.equal(kept.startsWith(ahead ? "onetwo" : "two"), true);
+      const size = 4 * MIB, sent = noise(size), heard = hear(client);
+      await server.write(sent);
+      await server.closeWrite();
+      assert.deepEqual(await heard, { size, hash: hash(sent) });
+      client.close();
+      await end;
+    });
+  }
+
+  suite.test("relay() has it told of an end that comes first", async (bench) => {
+    const [[client, near], [far, server]] = await Promise.all([bench.pair(), bench.pair()]);
+    const preface = { done: false, take: () => new Uint8Array(0), end: () => new TextEncoder().encode("over") };
+    const end = bench.net.relay(near, far, { idleMs: 30_000, counts: { up: 0, down: 0 }, preface });
+    await server.write(HELLO);
+    await server.closeWrite();
+    assert.deepEqual(await take(client, 4), new TextEncoder().encode("over"));
+    client.close();
+    await end;
   });
 
   suite.test("relay() of 64 MiB each way at once changes nothing", async (bench) => {

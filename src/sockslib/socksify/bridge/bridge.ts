@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import net from "node:net";
-import { joined } from "../../../net/messages.ts";
+import { joined } from "../../../protocol/octets.ts";
 
 /** A client has so long to say where it wants to go (ms). */
 const GREETING_MS = 10_000;
