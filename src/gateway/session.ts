@@ -13,6 +13,7 @@ import type { Tls } from "../net/tls/tls.ts";
 import { HeadedSocket } from "../sockslib/chain/headed_socket.ts";
 import { ReplyError } from "../sockslib/chain/reply_error.ts";
 import { household } from "../protocol/ip/household.ts";
+import { mayGoWithout } from "./entrance/access.ts";
 import type { Arrival } from "./entrance/arrival.ts";
 import { associate } from "./udp/associate.ts";
 import { bind } from "./commands/bind.ts";
@@ -83,6 +84,14 @@ export class Session {
   /** Whether the client has said what it wants. */
   get requested(): boolean {
     return this.record.command !== undefined;
+  }
+
+  /** Whether the client needs no password, though others do. */
+  get #mayGoWithout(): boolean {
+    return mayGoWithout(this.#context.settings.access, {
+      client: this.record.client.host,
+      listener: this.#listener,
+    });
   }
 
   /** Serves the client to the end. Never rejects. */
@@ -171,7 +180,7 @@ export class Session {
     const { authenticator } = this.#context;
     const negotiated = await negotiate(
       this.#wire,
-      offeredMethods(authenticator),
+      offeredMethods(authenticator, this.#mayGoWithout),
       (credentials) => this.#attended(() => this.#isGood(authenticator!, credentials)),
     );
     if (negotiated.username !== undefined) this.record.username = negotiated.username;
@@ -214,7 +223,9 @@ export class Session {
     this.#encodeReply = encodeSocks4Reply;
     const request = await this.#wire.take(decodeSocks4Request);
     this.record.userId = request.userId;
-    if (this.#context.authenticator) throw new Refusal(Reply.NotAllowed, "SOCKS4 where passwords are asked for");
+    if (this.#context.authenticator && !this.#mayGoWithout) {
+      throw new Refusal(Reply.NotAllowed, "SOCKS4 where passwords are asked for");
+    }
     return request;
   }
 

@@ -15,10 +15,23 @@ export type UdpFilter = "endpoint-independent" | "address-dependent" | "address-
 /** Whence a proxy in front connects: a prefix, or a unix socket. */
 export type ProxySource = Prefix | "unix";
 
+/** How clients come in: the first entry that fits a client counts, and fits where each matcher it has does. */
+export interface Access {
+  /** What messages call it. */
+  readonly name: string;
+  readonly from?: readonly Prefix[];
+  /** By the addresses of listeners. */
+  readonly listeners?: readonly string[];
+  /** Whether who comes so may go without a password; undefined where the entry does not say. */
+  readonly auth?: "none" | "password";
+}
+
 /** What the gateway is told. Times in ms. */
 export interface GatewaySettings {
   /** Clients that may connect; everyone where undefined. */
   readonly from: readonly Prefix[] | undefined;
+  /** How clients come in, where not all come the same way. */
+  readonly access: readonly Access[];
   /** Proxies in front: whatever they bring begins with a PROXY header, which says who the client is. */
   readonly proxies: readonly ProxySource[];
   readonly maxSessions: number;
@@ -62,6 +75,7 @@ export interface GatewaySettings {
 
 export const defaultSettings: GatewaySettings = {
   from: undefined,
+  access: [],
   proxies: [],
   maxSessions: 10_000,
   maxSessionsPerClient: undefined,

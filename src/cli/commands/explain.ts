@@ -3,6 +3,7 @@ import { ConfigError, WrongValue } from "../../config/config_error.ts";
 import type { RawOptions } from "../../config/source.ts";
 import { listenerNames, parseListener } from "../../config/values/listen.ts";
 import { parseTarget } from "../../config/values/values.ts";
+import { mayGoWithout } from "../../gateway/entrance/access.ts";
 import type { Asker } from "../../gateway/rules/rule.ts";
 import { type PackedRules, packRules } from "../../gateway/rules/packed_rules.ts";
 import { Ruleset } from "../../gateway/rules/ruleset.ts";
@@ -47,7 +48,7 @@ export async function explain(
   say(
     `${commandName(command)} ${addressText(destination)} from ${from.host}${user === undefined ? "" : ` as ${user}`}`,
   );
-  const turnedAway = await whyTurnedAway(config, from, user);
+  const turnedAway = await whyTurnedAway(config, from, user, listener);
   if (turnedAway) {
     say(`deny: ${turnedAway}`);
     return 1;
@@ -68,11 +69,13 @@ export async function explain(
 }
 
 /** What rules call the listener that the client comes to. Throws ConfigError. */
-function listenerOf({ listen, rules }: Config, said: string | undefined): string | undefined {
+function listenerOf({ listen, rules, gateway: { access } }: Config, said: string | undefined): string | undefined {
   const names = listenerNames(listen);
   if (said === undefined) {
-    if (listen.length === 1 || rules.every(({ listeners }) => !listeners)) return names[0];
-    throw new ConfigError(`Cannot explain: say --listener, one of ${names.join(", ")}, since rules ask for it`);
+    if (listen.length === 1 || [...rules, ...access].every(({ listeners }) => !listeners)) return names[0];
+    throw new ConfigError(
+      `Cannot explain: say --listener, one of ${names.join(", ")}, since rules or access ask for it`,
+    );
   }
   const meant = parsed("--listener", () => parseListener(said));
   const found = meant.find((name) => names.includes(name) || listen.some(({ systemd }) => systemd !== undefined));
@@ -81,11 +84,17 @@ function listenerOf({ listen, rules }: Config, said: string | undefined): string
 }
 
 /** Why the client would not come as far as the rules. */
-async function whyTurnedAway(config: Config, { host }: Address, user: string | undefined): Promise<string | undefined> {
-  const { from } = config.gateway;
+async function whyTurnedAway(
+  config: Config,
+  { host }: Address,
+  user: string | undefined,
+  listener: string | undefined,
+): Promise<string | undefined> {
+  const { access, from } = config.gateway;
   if (from && !from.some((prefix) => prefix.contains(parseIp(host)!))) return "the client is in no --from";
   const users = await loadUsers(config.users, config.usersFile);
   if (users.size === 0) return user === undefined ? undefined : "nobody is asked for a name here, so none is known";
+  if (user === undefined && mayGoWithout(access, { client: host, listener })) return undefined;
   if (user === undefined) return "the gateway asks for username and password; say --user";
   return users.has(user) ? undefined : "no such user";
 }

@@ -1,5 +1,6 @@
 import { parse, type TomlTable } from "smol-toml";
 import * as v from "valibot";
+import type { Access } from "../../gateway/settings.ts";
 import type { Rule } from "../../gateway/rules/rule.ts";
 import { namedUpstream, type Upstream } from "../../gateway/upstreams/upstream.ts";
 import { ConfigError } from "../config_error.ts";
@@ -15,9 +16,11 @@ import { withoutPassword } from "../values/values.ts";
 /** What a configuration file says. Loaded only where there is one, since TOML and the schema take time to load. */
 export interface FileContent extends Source {
   readonly users: readonly ConfiguredUser[];
+  readonly access: readonly Access[];
   readonly upstreams: readonly Upstream[];
   readonly rules: readonly Rule[];
-  /** Upstreams and rules as they are written, for who prints them. */
+  /** Access, upstreams and rules as they are written, for who prints them. */
+  readonly plainAccess: readonly unknown[];
   readonly plainUpstreams: readonly unknown[];
   readonly plainRules: readonly unknown[];
   /** All of it as it is written. */
@@ -54,7 +57,7 @@ export function readTable(
     .map((one) => `Cannot parse ${place(one.path)}: ${describe(one)}`);
   const wrong = new Set((checked.issues ?? []).map((issue) => String(issue.path?.[0]?.key)));
   const given = givenOptions(table, wrong, place, resolve);
-  const { users, rules, upstreams } = checked.success ? checked.output as FileTables : {};
+  const { users, access, rules, upstreams } = checked.success ? checked.output as FileTables : {};
   return {
     given,
     problems,
@@ -63,8 +66,14 @@ export function readTable(
       password,
       passwordFile: password_file === undefined ? undefined : resolve(password_file),
     })),
+    access: (access ?? []).map(({ listener, ...rest }, i) => ({
+      ...rest,
+      ...listener && { listeners: listener.flat() },
+      name: `access[${i}]`,
+    })),
     upstreams: (upstreams ?? []).map(({ probe, ...rest }) => ({ ...rest, probe })),
     rules: (rules ?? []).map(ruleOf),
+    plainAccess: listOf(table.access),
     plainUpstreams: listOf(table.upstreams),
     plainRules: listOf(table.rules),
     table,
@@ -207,12 +216,14 @@ function isSecret(path: Path): boolean {
 
 /** The keys that may stand where `path` ends. */
 function keysBeside(path: Path): string[] {
-  const schema = path[0] === "rules" || path[0] === "users" || path[0] === "upstreams" ? tableOf(path[0]) : fileSchema;
+  const schema = path[0] === "rules" || path[0] === "users" || path[0] === "access" || path[0] === "upstreams"
+    ? tableOf(path[0])
+    : fileSchema;
   return Object.keys((path.length === 1 ? fileSchema : schema).entries);
 }
 
-function tableOf(key: "rules" | "users" | "upstreams"): { readonly entries: v.ObjectEntries } {
-  if (key === "upstreams") return fileSchema.entries.upstreams.pipe[0].wrapped.item;
+function tableOf(key: "rules" | "users" | "access" | "upstreams"): { readonly entries: v.ObjectEntries } {
+  if (key === "upstreams" || key === "access") return fileSchema.entries[key].pipe[0].wrapped.item;
   const [optional] = fileSchema.entries[key].pipe;
   return optional.wrapped.item.pipe[0];
 }

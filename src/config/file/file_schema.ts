@@ -10,7 +10,7 @@ import { checkCredential } from "../values/user.ts";
 import { parseHopUrl, parseNameValue, parsePortOrRange, parsePrefixValue, parseTarget } from "../values/values.ts";
 
 /**
- * What may stand in the file: a key for each option, [[users]], [[upstreams]] and [[rules]]. The JSON Schema for editors is made from
+ * What may stand in the file: a key for each option, [[users]], [[access]], [[upstreams]] and [[rules]]. The JSON Schema for editors is made from
  * it. Options are only asked for their types here, since their texts are read as those of the flags are.
  */
 
@@ -106,6 +106,12 @@ const rule = v.pipe(
   v.check(({ action, via }) => action === "allow" || via === undefined, "via goes with allow only"),
 );
 
+const access = table({
+  from: described(v.optional(prefixes()), "clients from there"),
+  listener: described(v.optional(oneOrMore(parsed(text(), parseListener))), "clients that come there, as in listen"),
+  auth: described(oneOf(["none", "password"]), "whether they may go without a password, though there are users"),
+});
+
 const chain = v.pipe(
   oneOrMore(parsed(text(), parseHopUrl)),
   v.maxLength(MAX_HOPS, `has more than ${MAX_HOPS} gateways`),
@@ -149,11 +155,12 @@ const user = v.pipe(
 export const fileSchema = table({
   ...optionEntries(),
   users: described(v.optional(v.array(user, "is no list of tables")), "who may use it, beside users_file"),
+  access: described(v.optional(v.array(access, "is no list of tables")), "how clients come in: the first that fits"),
   upstreams: described(v.optional(v.array(upstream, "is no list of tables")), "several ways to the same places"),
   rules: described(v.optional(v.array(rule, "is no list of tables")), "who may go where: the first that fits counts"),
 });
 
-export type FileTables = Pick<v.InferOutput<typeof fileSchema>, "users" | "rules" | "upstreams">;
+export type FileTables = Pick<v.InferOutput<typeof fileSchema>, "users" | "access" | "rules" | "upstreams">;
 
 function optionEntries(): v.ObjectEntries {
   const keys = optionKeys.filter((key) => !optionOf(key).notInFile);

@@ -32,9 +32,10 @@ export type Negotiated =
   | { readonly method: Method; readonly username?: string }
   | { readonly failed: "no-acceptable-method" | "authentication-failed"; readonly username?: string };
 
-/** The methods a gateway with these users offers. With users nothing goes without credentials. */
-export function offeredMethods(authenticator: Authenticator | undefined): readonly Method[] {
-  return [authenticator ? Method.UsernamePassword : Method.NoAuthentication];
+/** The methods offered, the one to be taken first. With users nothing goes without credentials but who may `goWithout`. */
+export function offeredMethods(authenticator: Authenticator | undefined, goWithout = false): readonly Method[] {
+  if (!authenticator) return [Method.NoAuthentication];
+  return goWithout ? [Method.NoAuthentication, Method.UsernamePassword] : [Method.UsernamePassword];
 }
 
 /**
