@@ -108,13 +108,15 @@ function assemble(values: Values, file: FileContent | undefined): Config {
     ...file?.access ?? [],
     ...noAuthFrom.length > 0 ? [{ name: "--no-auth-from", from: noAuthFrom, auth: "none" } as const] : [],
   ];
-  const gateway = { ...settings(values), access };
+  const users = [...file?.users ?? [], ...user];
+  const userBudgets = new Map(users.flatMap(({ name, budget }) => budget ? [[name, budget] as const] : []));
+  const gateway = { ...settings(values), access, userBudgets };
   const closedToStrangers = user.length > 0 || (file?.users.length ?? 0) > 0 || rest.usersFile !== undefined ||
     gateway.from !== undefined;
   const config = {
     ...withoutSettings(rest),
     listen: covered(listen.flat()),
-    users: [...file?.users ?? [], ...user],
+    users,
     rules: [...file?.rules ?? [], ...via.length > 0 ? [{ name: "--via", action: "allow", via } as const] : []],
     upstreams: file?.upstreams ?? [],
     drainMs: drain,

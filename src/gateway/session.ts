@@ -13,20 +13,22 @@ import type { Tls } from "../net/tls/tls.ts";
 import { HeadedSocket } from "../sockslib/chain/headed_socket.ts";
 import { ReplyError } from "../sockslib/chain/reply_error.ts";
 import { household } from "../protocol/ip/household.ts";
-import { mayGoWithout } from "./entrance/access.ts";
+import { accessOf, mayGoWithout } from "./entrance/access.ts";
 import type { Arrival } from "./entrance/arrival.ts";
 import { associate } from "./udp/associate.ts";
 import { bind } from "./commands/bind.ts";
 import { connect } from "./commands/connect.ts";
 import type { Conversation, Serve } from "./commands/conversation.ts";
 import type { Dialler } from "./dial/dial.ts";
-import type { Limits } from "./limits/limits.ts";
+import { budgetOf, type Limits } from "./limits/limits.ts";
+import type { Shares } from "./limits/shares.ts";
 import { type Authenticator, negotiate, offeredMethods } from "./entrance/methods.ts";
 import { Refusal } from "./rules/refusal.ts";
+import type { Verdict } from "./rules/rule.ts";
 import { replyFor } from "./reply.ts";
 import { resolve, resolvePtr } from "./commands/resolve.ts";
 import { refusal, type Ruleset } from "./rules/ruleset.ts";
-import type { GatewaySettings } from "./settings.ts";
+import type { Budget, GatewaySettings } from "./settings.ts";
 import type { Upstreams } from "./upstreams/upstreams.ts";
 import { ClientLeft, Wire } from "./entrance/wire.ts";
 
@@ -145,18 +147,25 @@ export class Session {
     }
     this.record.command = request.command;
     this.record.destination = request.destination;
-    const conversation = this.#conversation(request.command);
+    const shares = this.#context.limits.shares();
+    const conversation = this.#conversation(request.command, shares);
     const refused = conversation.judge.command();
     if (refused) throw refusal(refused);
-    const { username } = this.record;
-    if (username === undefined) return await commands[request.command](conversation, request.destination);
-    const { limits } = this.#context;
-    if (!limits.enterUser(username)) throw new Refusal(Reply.NotAllowed, "too many sessions of this user");
     try {
+      this.#join(shares);
       return await commands[request.command](conversation, request.destination);
     } finally {
-      limits.leaveUser(username);
+      shares.leave();
     }
+  }
+
+  /** Takes part in what sessions of the same way in, and of the same user, have together. Throws Refusal. */
+  #join(shares: Shares): void {
+    const { settings } = this.#context;
+    const { client, username } = this.record;
+    const access = accessOf(settings.access, { client: client.host, listener: this.#listener });
+    if (access) joinOr(shares, `access ${access.name}`, access, access.name);
+    if (username !== undefined) joinOr(shares, `user ${username}`, budgetOf(settings, username), "this user");
   }
 
   /** Rejects with ClientLeft or NetError. */
@@ -229,17 +238,20 @@ export class Session {
     return request;
   }
 
-  #conversation(command: Command): Conversation {
+  #conversation(command: Command, shares: Shares): Conversation {
     const { client, username } = this.record;
+    const admit = ({ rule, budget }: Verdict) => budget && joinOr(shares, `rule ${rule}`, budget, rule);
     return {
       ...this.#context,
-      judge: this.#context.ruleset.judgeFor({ client, username, command, listener: this.#listener }),
+      judge: this.#context.ruleset.judgeFor({ client, username, command, listener: this.#listener }, admit),
       asker: { client: household(client.host), user: username },
       record: this.record,
       client: this.#client,
       wire: this.#wire,
       cut: this.#cut,
-      bandwidth: this.#context.limits.bandwidth(username),
+      get bandwidth() {
+        return shares.bandwidth; // of rules, as soon as they let something through
+      },
       attended: (wait, staysOpen) => this.#attended(wait, staysOpen),
       succeed: (bound) => this.#reply(Reply.Succeeded, bound),
     };
@@ -283,6 +295,12 @@ export class Session {
       cancel();
     }
   }
+}
+
+/** Throws Refusal where there are too many. */
+function joinOr(shares: Shares, key: string, budget: Budget, whose: string): void {
+  const state = shares.join(key, budget);
+  if (state !== undefined) throw new Refusal(Reply.NotAllowed, `${state} of ${whose}`);
 }
 
 function rest(clock: Clock, ms: number, cut: Cut): Promise<void> {

@@ -15,8 +15,17 @@ export type UdpFilter = "endpoint-independent" | "address-dependent" | "address-
 /** Whence a proxy in front connects: a prefix, or a unix socket. */
 export type ProxySource = Prefix | "unix";
 
+/** What many sessions have together; no bound where undefined. */
+export interface Budget {
+  /** Bytes a second, in each direction. */
+  readonly bandwidth?: number;
+  readonly maxSessions?: number;
+  /** New sessions a second. */
+  readonly maxRate?: number;
+}
+
 /** How clients come in: the first entry that fits a client counts, and fits where each matcher it has does. */
-export interface Access {
+export interface Access extends Budget {
   /** What messages call it. */
   readonly name: string;
   readonly from?: readonly Prefix[];
@@ -48,6 +57,8 @@ export interface GatewaySettings {
   /** Bytes a second, in each direction; no bound where undefined. */
   readonly sessionBandwidth: number | undefined;
   readonly userBandwidth: number | undefined;
+  /** What these users have in place of that. */
+  readonly userBudgets: ReadonlyMap<string, Budget>;
   /** From accept to the end of the request. */
   readonly handshakeMs: number;
   /** Resolving and connecting together. */
@@ -85,6 +96,7 @@ export const defaultSettings: GatewaySettings = {
   failuresExempt: [],
   sessionBandwidth: undefined,
   userBandwidth: undefined,
+  userBudgets: new Map(),
   handshakeMs: 10_000,
   dialMs: 15_000,
   bindMs: 180_000,

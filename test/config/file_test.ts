@@ -88,7 +88,17 @@ describe("A wrong file is told by path, line, value and what was expected", () =
       "[[users]]\nname = 'ann'\npasword = 'hunter2'\npassword = 'x'",
       "line 3: users[0].pasword is not known (did you mean password?)",
     ],
-    ["[[access]]\nfrom = '10.0.0.0/8'", "line 1: access[0].auth is missing"],
+    ["[[access]]\nfrom = '10.0.0.0/8'", "line 1: access[0]: says nothing of who comes so"],
+    [
+      "[[access]]\nmax_rates = 5",
+      "line 2: access[0].max_rates is not known (did you mean max_rate?)",
+    ],
+    ["[[access]]\nmax_rate = 0", "line 2: access[0].max_rate: '0' is no number above 0"],
+    [rule("bandwidth = 'fast'"), "line 3: rules[0].bandwidth: 'fast' is no size (write 500k, 10M or 1G)"],
+    [
+      "[[rules]]\naction = 'deny'\nmax_sessions = 5",
+      "line 1: rules[0]: bandwidth, max_sessions and max_rate go with allow only",
+    ],
     ["[[access]]\nauth = 'no'", "line 2: access[0].auth: 'no' is not one of none, password"],
     [
       "[[access]]\nauth = 'none'\nlistner = ':1081'\nlistener = ['systemd', '127.0.0.1:0']",
@@ -332,6 +342,8 @@ describe("A file", () => {
       ports = [443, "8000-8999"]
       relay = "A"
       family = "only-ipv6"
+      bandwidth = "1.5M"
+      max_sessions = 7
       via = "socks5://192.0.2.1:1080"
       [[rules]]
       action = "deny"
@@ -353,6 +365,7 @@ describe("A file", () => {
       ports: [{ first: 443, last: 443 }, { first: 8_000, last: 8_999 }],
       relay: ["A"],
       family: "only-ipv6",
+      budget: { bandwidth: 1_500_000, maxSessions: 7 },
       via: ["socks5://192.0.2.1:1080"],
     });
     assert.deepEqual(bare, { name: "rules[1]", action: "deny" });
@@ -441,6 +454,7 @@ describe("printConfig()", () => {
     [[users]]
     name = "cid"
     password_file = "cid"
+    max_rate = 5
     [[access]]
     listener = "unix:/run/x"
     auth = "none"
@@ -467,6 +481,7 @@ describe("printConfig()", () => {
         'drain = "30s" # default',
         'password_file = "cid"',
         'listener = "unix:/run/x"',
+        "max_rate = 5",
         'via = [ "socks5://ann:***@192.0.2.1:9050" ]',
       ]
     ) assert.ok(text.split("\n").includes(line), `${line} in\n${text}`);

@@ -3,9 +3,11 @@ import { ConfigError, WrongValue } from "../../config/config_error.ts";
 import type { RawOptions } from "../../config/source.ts";
 import { listenerNames, parseListener } from "../../config/values/listen.ts";
 import { parseTarget } from "../../config/values/values.ts";
-import { mayGoWithout } from "../../gateway/entrance/access.ts";
+import { accessOf, mayGoWithout } from "../../gateway/entrance/access.ts";
 import type { Asker } from "../../gateway/rules/rule.ts";
 import { type PackedRules, packRules } from "../../gateway/rules/packed_rules.ts";
+import { budgetOf } from "../../gateway/limits/limits.ts";
+import type { Budget } from "../../gateway/settings.ts";
 import { Ruleset } from "../../gateway/rules/ruleset.ts";
 import { interfaceAddrs } from "../../net/kernel/interfaces.ts";
 import { systemFiles } from "../files/system_files.ts";
@@ -19,7 +21,7 @@ import { loadConfig } from "../files/load_config.ts";
 import { type Naming, openNaming } from "../service/naming.ts";
 import { print } from "../print.ts";
 import { loadUsers } from "../files/users_file.ts";
-import { foretell } from "./foretell.ts";
+import { budgetText, foretell } from "./foretell.ts";
 
 /** What `gate46 explain` is told beside the options that are anyone's. */
 export interface ExplainFlags {
@@ -53,6 +55,10 @@ export async function explain(
     say(`deny: ${turnedAway}`);
     return 1;
   }
+  for (const [whose, budget] of budgetsOf(config, from, user, listener)) {
+    const text = budgetText(budget);
+    if (text) say(`${whose}: ${text}`);
+  }
   const naming = openNaming(config, {
     net: await openNet(),
     clock: systemClock,
@@ -66,6 +72,20 @@ export async function explain(
   } finally {
     naming.close();
   }
+}
+
+/** What the client shares with others before a rule is asked. */
+function budgetsOf(
+  { gateway }: Config,
+  { host }: Address,
+  user: string | undefined,
+  listener: string | undefined,
+): readonly (readonly [whose: string, Budget])[] {
+  const access = accessOf(gateway.access, { client: host, listener });
+  return [
+    ...access ? [[access.name, access] as const] : [],
+    ...user === undefined ? [] : [[`user ${user}`, budgetOf(gateway, user)] as const],
+  ];
 }
 
 /** What rules call the listener that the client comes to. Throws ConfigError. */

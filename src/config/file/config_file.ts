@@ -1,10 +1,10 @@
 import { parse, type TomlTable } from "smol-toml";
 import * as v from "valibot";
-import type { Access } from "../../gateway/settings.ts";
+import type { Access, Budget } from "../../gateway/settings.ts";
 import type { Rule } from "../../gateway/rules/rule.ts";
 import { namedUpstream, type Upstream } from "../../gateway/upstreams/upstream.ts";
 import { ConfigError } from "../config_error.ts";
-import { fileSchema, type FileTables, UNKNOWN } from "./file_schema.ts";
+import { type BudgetTexts, fileSchema, type FileTables, UNKNOWN } from "./file_schema.ts";
 import { withPasswordPath } from "../values/hop_password.ts";
 import { nearest } from "../nearest.ts";
 import { fileKey, type OptionKey, optionKeys, optionOf } from "../options.ts";
@@ -52,6 +52,7 @@ export function readTable(
     ...namedTwice(table, "users"),
     ...namedTwice(table, "upstreams"),
     ...unnamed(table),
+    ...passwordless(table),
   ];
   const problems = found.sort((a, b) => lineOf(a.path) - lineOf(b.path))
     .map((one) => `Cannot parse ${place(one.path)}: ${describe(one)}`);
@@ -61,13 +62,16 @@ export function readTable(
   return {
     given,
     problems,
-    users: (users ?? []).map(({ name, password, password_file }) => ({
+    users: (users ?? []).map(({ name, password, password_file, ...rest }) => ({
       name,
       password,
       passwordFile: password_file === undefined ? undefined : resolve(password_file),
+      ...budgeted(rest),
     })),
-    access: (access ?? []).map(({ listener, ...rest }, i) => ({
-      ...rest,
+    access: (access ?? []).map(({ listener, from, auth, ...rest }, i) => ({
+      ...from && { from },
+      ...auth && { auth },
+      ...budgeted(rest).budget,
       ...listener && { listeners: listener.flat() },
       name: `access[${i}]`,
     })),
@@ -135,16 +139,30 @@ function givenOptions(
 }
 
 function ruleOf(
-  { name, listener, to_file: toFiles, names_file: namesFiles, ...rule }: NonNullable<FileTables["rules"]>[number],
+  { name, listener, to_file: toFiles, names_file: namesFiles, bandwidth, max_sessions, max_rate, ...rule }: NonNullable<
+    FileTables["rules"]
+  >[number],
   i: number,
 ): Rule {
   return {
     ...rule,
+    ...budgeted({ bandwidth, max_sessions, max_rate }),
     ...listener && { listeners: listener.flat() },
     ...toFiles && { toFiles },
     ...namesFiles && { namesFiles },
     name: name === undefined ? `rules[${i}]` : `rules[${i}] '${name}'`,
   };
+}
+
+function budgeted(
+  { bandwidth, max_sessions: maxSessions, max_rate: maxRate }: BudgetTexts,
+): { readonly budget?: Budget } {
+  const budget = {
+    ...bandwidth !== undefined && { bandwidth },
+    ...maxSessions !== undefined && { maxSessions },
+    ...maxRate !== undefined && { maxRate },
+  };
+  return Object.keys(budget).length > 0 ? { budget } : {};
 }
 
 function listOf(value: unknown): readonly unknown[] {
@@ -162,6 +180,16 @@ function namedTwice(table: TomlTable, key: "users" | "upstreams"): Problem[] {
       ? [{ path: [key, i, "name"], input: name, message: "is named twice" }]
       : []
   );
+}
+
+/** Users without a password, where there is no file that has theirs. */
+function passwordless({ users, users_file }: TomlTable): Problem[] {
+  if (users_file !== undefined) return [];
+  return listOf(users).flatMap((one, i) => {
+    const { password, password_file } = Object(one) as { password?: unknown; password_file?: unknown };
+    if (typeof one !== "object" || password !== undefined || password_file !== undefined) return [];
+    return [{ path: ["users", i], input: one, message: "wants either password or password_file" }];
+  });
 }
 
 /** Rules that go through an upstream which is not there. */
@@ -223,7 +251,7 @@ function keysBeside(path: Path): string[] {
 }
 
 function tableOf(key: "rules" | "users" | "access" | "upstreams"): { readonly entries: v.ObjectEntries } {
-  if (key === "upstreams" || key === "access") return fileSchema.entries[key].pipe[0].wrapped.item;
+  if (key === "upstreams") return fileSchema.entries.upstreams.pipe[0].wrapped.item;
   const [optional] = fileSchema.entries[key].pipe;
   return optional.wrapped.item.pipe[0];
 }
