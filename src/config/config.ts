@@ -18,7 +18,7 @@ export interface Config extends
     | "config"
     | "listen"
     | "user"
-    | "noAuthFrom"
+    | "authExempt"
     | "open"
     | "drain"
     | "drainDelay"
@@ -96,7 +96,7 @@ export function withUpstreamPasswords(config: Config, read: ReadPassword): Confi
 }
 
 function assemble(values: Values, file: FileContent | undefined): Config {
-  const { config: _, listen, user, noAuthFrom, open, drain, drainDelay, prefer, only, via, ...rest } = values;
+  const { config: _, listen, user, authExempt, open, drain, drainDelay, prefer, only, via, ...rest } = values;
   if (prefer && only) throw new ConfigError("Cannot have both --prefer and --only: say which");
   if (rest.default === "deny" && via.length > 0) {
     throw new ConfigError("Cannot have both --via and --default deny: write rules that allow, with via");
@@ -106,7 +106,7 @@ function assemble(values: Values, file: FileContent | undefined): Config {
   }
   const access: readonly Access[] = [
     ...file?.access ?? [],
-    ...noAuthFrom.length > 0 ? [{ name: "--no-auth-from", from: noAuthFrom, auth: "none" } as const] : [],
+    ...authExempt.length > 0 ? [{ name: "--auth-exempt", from: authExempt, auth: "none" } as const] : [],
   ];
   const users = [...file?.users ?? [], ...user];
   const userBudgets = new Map(users.flatMap(({ name, budget }) => budget ? [[name, budget] as const] : []));

@@ -65,8 +65,8 @@ test("what changes nothing, and an entry for no listener, are told of", () => {
   ]);
 });
 
-test("--no-auth-from comes behind the entries of the file", () => {
+test("--auth-exempt comes behind the entries of the file", () => {
   const toml =
-    `no_auth_from = "10.0.0.0/8"\nusers_file = "users"\n[[access]]\nfrom = "10.1.0.0/16"\nauth = "password"\n`;
-  assert.deepEqual(read(toml).access!.map(({ name }) => name), ["access[0]", "--no-auth-from"]);
+    `auth_exempt = "10.0.0.0/8"\nusers_file = "users"\n[[access]]\nfrom = "10.1.0.0/16"\nauth = "password"\n`;
+  assert.deepEqual(read(toml).access!.map(({ name }) => name), ["access[0]", "--auth-exempt"]);
 });

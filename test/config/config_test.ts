@@ -109,8 +109,8 @@ describe("parseConfig() complains in one line that names the flag", () => {
       "Cannot take clients of a proxy: it would be an open relay; add --user, --users-file or --from, or say --open",
     ],
     [
-      { listen: ["unix:/run/s", "127.0.0.1:1080"], noAuthFrom: ["fe80::/200"], user: ["ann:pw"] },
-      "Cannot parse --no-auth-from: 'fe80::/200' is not a prefix",
+      { listen: ["unix:/run/s", "127.0.0.1:1080"], authExempt: ["fe80::/200"], user: ["ann:pw"] },
+      "Cannot parse --auth-exempt: 'fe80::/200' is not a prefix",
     ],
     [{ announce: ["gate.example"] }, "Cannot parse --announce: 'gate.example' is no address"],
     [{ announce: ["192.0.2.1:1080"] }, "Cannot parse --announce: '192.0.2.1:1080' is no address"],
@@ -308,7 +308,7 @@ describe("parseConfig()", () => {
       user: ["alice:se:cret"],
       usersFile: "users",
       from: ["10.0.0.0/8", "2001:db8::1"],
-      noAuthFrom: ["10.0.0.0/24"],
+      authExempt: ["10.0.0.0/24"],
       proxyProtocolFrom: ["127.0.0.1"],
       allow: ["127.0.0.1"],
       default: "allow",
@@ -373,7 +373,7 @@ describe("parseConfig()", () => {
     const access = gateway.access.map(({ from, ...rest }) => ({ ...rest, from: from!.map(String) }));
     assert.deepEqual({ ...gateway, ...plain, access }, {
       ...defaultSettings,
-      access: [{ name: "--no-auth-from", auth: "none", from: ["10.0.0.0/24"] }],
+      access: [{ name: "--auth-exempt", auth: "none", from: ["10.0.0.0/24"] }],
       from: ["10.0.0.0/8", "2001:db8::1/128"],
       proxies: ["127.0.0.1/32"],
       maxSessions: 7,

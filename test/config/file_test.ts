@@ -540,7 +540,7 @@ const samples: Readonly<Record<Exclude<OptionKey, "config" | "takeOver" | "user"
   ports: ["40000-40999"],
   usersFile: ["/users"],
   from: ["10.0.0.0/8", "::/0"],
-  noAuthFrom: ["192.168.0.0/16"],
+  authExempt: ["192.168.0.0/16"],
   maxFailures: ["30"],
   failuresExempt: ["127.0.0.0/8", "::1"],
   proxyProtocolFrom: ["127.0.0.1"],

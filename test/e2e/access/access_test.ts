@@ -61,6 +61,10 @@ for (const target of targets) {
       "user ann: at most 5 new sessions a second",
       "deny: denied by default, wherever it goes",
     ]);
+    assert.deepEqual(
+      (await explained("127.0.0.1:1080", "--auth-exempt=127.0.0.0/8"))[1],
+      "deny: denied by default, wherever it goes",
+    );
     assert.deepEqual(await explained("127.0.0.1:1080"), [
       1,
       "deny: the gateway asks for username and password; say --user",
