@@ -1,11 +1,11 @@
-import { defaultSettings, type GatewaySettings } from "../gateway/settings.ts";
+import { type Access, defaultSettings, type GatewaySettings } from "../gateway/settings.ts";
 import type { FamilyChoice, Rule } from "../gateway/rules/rule.ts";
 import type { SocketAddr } from "../net/socket.ts";
 import type { Upstream } from "../gateway/upstreams/upstream.ts";
 import { ConfigError } from "./config_error.ts";
 import type { FileContent } from "./file/config_file.ts";
 import { type ReadPassword, withPasswords } from "./values/hop_password.ts";
-import { contradictory, covered, isLoopback, type ListenSpec } from "./values/listen.ts";
+import { contradictory, covered, isLoopback, listenerNames, type ListenSpec } from "./values/listen.ts";
 import { type OptionKey, optionKeys, optionOf, type SettingKey, type Values } from "./options.ts";
 import { environmentSource, flagSource, type Given, type RawOptions } from "./source.ts";
 import type { ConfiguredUser } from "./values/user.ts";
@@ -14,7 +14,17 @@ import type { ConfiguredUser } from "./values/user.ts";
 export interface Config extends
   Omit<
     Values,
-    SettingKey | "config" | "listen" | "user" | "open" | "drain" | "drainDelay" | "prefer" | "only" | "via"
+    | SettingKey
+    | "config"
+    | "listen"
+    | "user"
+    | "authExempt"
+    | "open"
+    | "drain"
+    | "drainDelay"
+    | "prefer"
+    | "only"
+    | "via"
   > {
   readonly listen: readonly ListenSpec[];
   readonly users: readonly ConfiguredUser[];
@@ -86,7 +96,7 @@ export function withUpstreamPasswords(config: Config, read: ReadPassword): Confi
 }
 
 function assemble(values: Values, file: FileContent | undefined): Config {
-  const { config: _, listen, user, open, drain, drainDelay, prefer, only, via, ...rest } = values;
+  const { config: _, listen, user, authExempt, open, drain, drainDelay, prefer, only, via, ...rest } = values;
   if (prefer && only) throw new ConfigError("Cannot have both --prefer and --only: say which");
   if (rest.default === "deny" && via.length > 0) {
     throw new ConfigError("Cannot have both --via and --default deny: write rules that allow, with via");
@@ -94,13 +104,19 @@ function assemble(values: Values, file: FileContent | undefined): Config {
   if (rest.dnsCa !== undefined && !rest.dns.some(({ kind }) => kind === "tls" || kind === "https")) {
     throw new ConfigError("Cannot use --dns-ca: no --dns is tls:// or https://");
   }
-  const gateway = settings(values);
+  const access: readonly Access[] = [
+    ...file?.access ?? [],
+    ...authExempt.length > 0 ? [{ name: "--auth-exempt", from: authExempt, auth: "none" } as const] : [],
+  ];
+  const users = [...file?.users ?? [], ...user];
+  const userBudgets = new Map(users.flatMap(({ name, budget }) => budget ? [[name, budget] as const] : []));
+  const gateway = { ...settings(values), access, userBudgets };
   const closedToStrangers = user.length > 0 || (file?.users.length ?? 0) > 0 || rest.usersFile !== undefined ||
     gateway.from !== undefined;
   const config = {
     ...withoutSettings(rest),
     listen: covered(listen.flat()),
-    users: [...file?.users ?? [], ...user],
+    users,
     rules: [...file?.rules ?? [], ...via.length > 0 ? [{ name: "--via", action: "allow", via } as const] : []],
     upstreams: file?.upstreams ?? [],
     drainMs: drain,
@@ -112,7 +128,26 @@ function assemble(values: Values, file: FileContent | undefined): Config {
   checkTls(config, listen.flat());
   for (const { addr } of config.listen) refuseOpenRelay(addr, config);
   if (gateway.proxies.length > 0 && !config.mayBeExposed) throw openRelay("take clients of a proxy");
+  const asksNobody = config.users.length === 0 && rest.usersFile === undefined;
+  for (const { name, auth, from, listeners } of access) {
+    if (auth === "password" && asksNobody) {
+      throw new ConfigError(`Cannot use ${name}: there are no users to ask for a password (--user, --users-file)`);
+    }
+    if (auth !== "none" || asksNobody || from || gateway.from || open) continue;
+    const isHere = (listeners ?? listenerNames(config.listen)).every((one) => isLoopbackName(one, config.listen));
+    if (isHere && gateway.proxies.length === 0) continue; // who brings others to where only this machine comes
+    throw new ConfigError(
+      `Cannot use ${name}: without passwords it would be an open relay; ` +
+        "add from, or a listener on loopback or unix:, or say --open",
+    );
+  }
   return config;
+}
+
+/** Whether only this machine comes to a listener of that name; what systemd has opened is not known yet. */
+function isLoopbackName(name: string, listen: readonly ListenSpec[]): boolean {
+  if (listen.some(({ systemd }) => systemd !== undefined)) return false;
+  return /^(unix:|127\.|\[::1\]:)/.test(name);
 }
 
 /** Throws ConfigError where what TLS needs is missing, or not needed. */

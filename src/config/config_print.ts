@@ -26,12 +26,13 @@ export function printConfig(
       secret ? `# ${name} is hidden # ${given.from}` : `${name} = ${value(key, given.texts, resolve)} # ${given.from}`,
     );
   }
-  for (const { name, passwordFile } of users) {
+  for (const { name, password, passwordFile, budget } of users) {
     lines.push("", "[[users]]", `name = ${quoted(name)}`);
-    lines.push(
-      passwordFile === undefined ? "# password is hidden" : `password_file = ${quoted(resolve(passwordFile))}`,
-    );
+    if (passwordFile !== undefined) lines.push(`password_file = ${quoted(resolve(passwordFile))}`);
+    if (password !== undefined) lines.push("# password is hidden");
+    if (budget) lines.push(...Object.entries(budget).map(([key, value]) => `${fileKey(key)} = ${value}`));
   }
+  for (const one of file?.plainAccess ?? []) lines.push("", "[[access]]", stringify(one).trimEnd());
   for (const one of file?.plainUpstreams ?? []) lines.push("", "[[upstreams]]", stringify(hidden(one)).trimEnd());
   for (const rule of file?.plainRules ?? []) lines.push("", "[[rules]]", stringify(hidden(rule)).trimEnd());
   return `${lines.join("\n")}\n`;

@@ -123,6 +123,10 @@ export const options = {
     path: "secret",
   }),
   from: setting("from", orUndefined(many("PREFIX", parsePrefixValue, { group: who, help: "only clients from there" }))),
+  authExempt: many("PREFIX", parsePrefixValue, {
+    group: who,
+    help: "clients there need no password, though others do; those of unix: sockets are 127.0.0.1",
+  }),
   proxyProtocolFrom: setting(
     "proxies",
     many("PREFIX|unix", parseProxySource, {

@@ -19,12 +19,15 @@ export function remarks(config: Config): readonly string[] {
   }
   const names = listenerNames(config.listen);
   if (!config.listen.some(({ systemd }) => systemd !== undefined)) { // whose addresses are not known yet
-    for (const { name, listeners } of rules) {
+    for (const { name, listeners } of [...rules, ...config.gateway.access]) {
       if (!listeners || listeners.some((one) => names.includes(one))) continue;
       said.push(`${name} never fits: no --listen is ${listeners.join(" or ")}`);
     }
   }
   if (users.length === 0 && usersFile === undefined) {
+    for (const { name } of config.gateway.access.filter(({ auth }) => auth === "none")) {
+      said.push(`${name} changes nothing: nobody is asked for a password (users_file, [[users]] or --user)`);
+    }
     for (const { name } of rules.filter(({ users }) => users)) {
       said.push(`${name} never fits: it has users, and nobody is asked for a name (users_file, [[users]] or --user)`);
     }

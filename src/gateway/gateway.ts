@@ -3,12 +3,12 @@ import type { SessionRecord } from "../events.ts";
 import { pause } from "../net/clock.ts";
 import { netError } from "../net/error.ts";
 import type { Listener, ListenOptions, SocketAddr } from "../net/socket.ts";
+import { methodsAt } from "./entrance/access.ts";
 import { Admission } from "./entrance/admission.ts";
 import type { Arrival, Listened } from "./entrance/arrival.ts";
 import type { Speech } from "./entrance/entrances.ts";
 import { Counters } from "./limits/counters.ts";
 import { Limits } from "./limits/limits.ts";
-import { offeredMethods } from "./entrance/methods.ts";
 import { PathMemory } from "./dial/path_memory.ts";
 import type { Configured } from "./configured.ts";
 import { Session, type SessionContext } from "./session.ts";
@@ -188,12 +188,13 @@ export class Gateway {
   }
 
   #serve(listener: Listener): void {
-    const { emit, authenticator, upstreams } = this.#context;
+    const { emit, authenticator, settings, upstreams } = this.#context;
+    const { listener: name, tls } = this.#listened.get(listener)!;
     emit({
       type: "listening",
       addr: listener.addr,
-      tls: this.#listened.get(listener)!.tls,
-      methods: offeredMethods(authenticator),
+      tls,
+      methods: methodsAt(settings.access, name, authenticator),
     });
     upstreams?.start();
     void this.#acceptLoop(listener);

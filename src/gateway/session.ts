@@ -9,6 +9,7 @@ import type { AcceptedSocket } from "../net/socket.ts";
 import { HeadedSocket } from "../sockslib/chain/headed_socket.ts";
 import { ReplyError } from "../sockslib/chain/reply_error.ts";
 import { household } from "../protocol/ip/household.ts";
+import { accessOf, mayGoWithout } from "./entrance/access.ts";
 import type { Arrival } from "./entrance/arrival.ts";
 import { associate } from "./udp/associate.ts";
 import { bind } from "./commands/bind.ts";
@@ -16,15 +17,18 @@ import { connect } from "./commands/connect.ts";
 import type { Conversation, Serve } from "./commands/conversation.ts";
 import type { Configured } from "./configured.ts";
 import type { PathMemory } from "./dial/path_memory.ts";
-import type { Limits } from "./limits/limits.ts";
+import { budgetOf, type Limits } from "./limits/limits.ts";
+import type { Shares } from "./limits/shares.ts";
 import type { Answer, Outcome, Wish } from "./entrance/entrance.ts";
 import { entranceFor, type Speech, turnedAway } from "./entrance/entrances.ts";
 import type { Authenticator } from "./entrance/methods.ts";
 import { socks5 } from "./entrance/socks5.ts";
 import { Refusal } from "./rules/refusal.ts";
+import type { Verdict } from "./rules/rule.ts";
 import { replyFor } from "./reply.ts";
 import { resolve, resolvePtr } from "./commands/resolve.ts";
 import { refusal } from "./rules/ruleset.ts";
+import type { Budget } from "./settings.ts";
 import { ClientLeft, Wire } from "./entrance/wire.ts";
 
 const commands: Readonly<Record<Command, Serve>> = {
@@ -78,6 +82,14 @@ export class Session {
     return this.record.command !== undefined;
   }
 
+  /** Whether the client needs no password, though others do. */
+  get #mayGoWithout(): boolean {
+    return mayGoWithout(this.#context.settings.access, {
+      client: this.record.client.host,
+      listener: this.#listener,
+    });
+  }
+
   /** Serves the client to the end. Never rejects. */
   async run(): Promise<void> {
     const { clock, emit } = this.#context;
@@ -129,18 +141,25 @@ export class Session {
     }
     this.record.command = command;
     this.record.destination = destination;
-    const conversation = this.#conversation(wish);
+    const shares = this.#context.limits.shares();
+    const conversation = this.#conversation(wish, shares);
     const refused = conversation.judge.command();
     if (refused) throw refusal(refused);
-    const { username } = this.record;
-    if (username === undefined) return await commands[command](conversation, destination);
-    const { limits } = this.#context;
-    if (!limits.enterUser(username)) throw new Refusal(Reply.NotAllowed, "too many sessions of this user");
     try {
+      this.#join(shares);
       return await commands[command](conversation, destination);
     } finally {
-      limits.leaveUser(username);
+      shares.leave();
     }
+  }
+
+  /** Takes part in what sessions of the same way in, and of the same user, have together. Throws Refusal. */
+  #join(shares: Shares): void {
+    const { settings } = this.#context;
+    const { client, username } = this.record;
+    const access = accessOf(settings.access, { client: client.host, listener: this.#listener });
+    if (access) joinOr(shares, `access ${access.name}`, access, access.name);
+    if (username !== undefined) joinOr(shares, `user ${username}`, budgetOf(settings, username), "this user");
   }
 
   /** Rejects with ClientLeft or NetError. */
@@ -173,6 +192,7 @@ export class Session {
     const wish = await entrance.take({
       wire: this.#wire,
       record: this.record,
+      mayGoWithout: !authenticator || this.#mayGoWithout,
       isGood: authenticator && ((credentials) => this.#attended(() => this.#isGood(authenticator, credentials))),
     });
     if (typeof wish !== "string" && wish.answer) this.#answer = wish.answer;
@@ -208,17 +228,20 @@ export class Session {
     }
   }
 
-  #conversation({ command, head, preface }: Wish): Conversation {
+  #conversation({ command, head, preface }: Wish, shares: Shares): Conversation {
     const { client, username } = this.record;
+    const admit = ({ rule, budget }: Verdict) => budget && joinOr(shares, `rule ${rule}`, budget, rule);
     return {
       ...this.#context,
-      judge: this.#context.ruleset.judgeFor({ client, username, command, listener: this.#listener }),
+      judge: this.#context.ruleset.judgeFor({ client, username, command, listener: this.#listener }, admit),
       asker: { client: household(client.host), user: username },
       record: this.record,
       client: this.#client,
       wire: this.#wire,
       cut: this.#cut,
-      bandwidth: this.#context.limits.bandwidth(username),
+      get bandwidth() {
+        return shares.bandwidth; // of rules, as soon as they let something through
+      },
       attended: (wait, staysOpen) => this.#attended(wait, staysOpen),
       succeed: (bound) => this.#reply({ reply: Reply.Succeeded, bound }),
       head,
@@ -264,6 +287,12 @@ export class Session {
       cancel();
     }
   }
+}
+
+/** Throws Refusal where there are too many. */
+function joinOr(shares: Shares, key: string, budget: Budget, whose: string): void {
+  const state = shares.join(key, budget);
+  if (state !== undefined) throw new Refusal(Reply.NotAllowed, `${state} of ${whose}`);
 }
 
 function rest(clock: Clock, ms: number, cut: Cut): Promise<void> {

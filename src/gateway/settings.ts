@@ -15,10 +15,32 @@ export type UdpFilter = "endpoint-independent" | "address-dependent" | "address-
 /** Whence a proxy in front connects: a prefix, or a unix socket. */
 export type ProxySource = Prefix | "unix";
 
+/** What many sessions have together; no bound where undefined. */
+export interface Budget {
+  /** Bytes a second, in each direction. */
+  readonly bandwidth?: number;
+  readonly maxSessions?: number;
+  /** New sessions a second. */
+  readonly maxRate?: number;
+}
+
+/** How clients come in: the first entry that fits a client counts, and fits where each matcher it has does. */
+export interface Access extends Budget {
+  /** What messages call it. */
+  readonly name: string;
+  readonly from?: readonly Prefix[];
+  /** By the addresses of listeners. */
+  readonly listeners?: readonly string[];
+  /** Whether who comes so may go without a password; undefined where the entry does not say. */
+  readonly auth?: "none" | "password";
+}
+
 /** What the gateway is told. Times in ms. */
 export interface GatewaySettings {
   /** Clients that may connect; everyone where undefined. */
   readonly from: readonly Prefix[] | undefined;
+  /** How clients come in, where not all come the same way. */
+  readonly access: readonly Access[];
   /** Proxies in front: whatever they bring begins with a PROXY header, which says who the client is. */
   readonly proxies: readonly ProxySource[];
   readonly maxSessions: number;
@@ -35,6 +57,8 @@ export interface GatewaySettings {
   /** Bytes a second, in each direction; no bound where undefined. */
   readonly sessionBandwidth: number | undefined;
   readonly userBandwidth: number | undefined;
+  /** What these users have in place of that. */
+  readonly userBudgets: ReadonlyMap<string, Budget>;
   /** From accept to the end of the request. */
   readonly handshakeMs: number;
   /** Resolving and connecting together. */
@@ -62,6 +86,7 @@ export interface GatewaySettings {
 
 export const defaultSettings: GatewaySettings = {
   from: undefined,
+  access: [],
   proxies: [],
   maxSessions: 10_000,
   maxSessionsPerClient: undefined,
@@ -71,6 +96,7 @@ export const defaultSettings: GatewaySettings = {
   failuresExempt: [],
   sessionBandwidth: undefined,
   userBandwidth: undefined,
+  userBudgets: new Map(),
   handshakeMs: 10_000,
   dialMs: 15_000,
   bindMs: 180_000,

@@ -108,6 +108,10 @@ describe("parseConfig() complains in one line that names the flag", () => {
       { proxyProtocolFrom: ["unix"] },
       "Cannot take clients of a proxy: it would be an open relay; add --user, --users-file or --from, or say --open",
     ],
+    [
+      { listen: ["unix:/run/s", "127.0.0.1:1080"], authExempt: ["fe80::/200"], user: ["ann:pw"] },
+      "Cannot parse --auth-exempt: 'fe80::/200' is not a prefix",
+    ],
     [{ announce: ["gate.example"] }, "Cannot parse --announce: 'gate.example' is no address"],
     [{ announce: ["192.0.2.1:1080"] }, "Cannot parse --announce: '192.0.2.1:1080' is no address"],
     [{ announce: ["192.0.2.1", "192.0.2.2"] }, "Cannot parse --announce[1]: a second address of its family"],
@@ -316,6 +320,7 @@ describe("parseConfig()", () => {
       user: ["alice:se:cret"],
       usersFile: "users",
       from: ["10.0.0.0/8", "2001:db8::1"],
+      authExempt: ["10.0.0.0/24"],
       proxyProtocolFrom: ["127.0.0.1"],
       allow: ["127.0.0.1"],
       default: "allow",
@@ -376,8 +381,11 @@ describe("parseConfig()", () => {
       watch: true,
       unixMode: "0660",
     });
-    assert.deepEqual({ ...gateway, from: gateway.from!.map(String), proxies: gateway.proxies.map(String) }, {
+    const plain = { from: gateway.from!.map(String), proxies: gateway.proxies.map(String) };
+    const access = gateway.access.map(({ from, ...rest }) => ({ ...rest, from: from!.map(String) }));
+    assert.deepEqual({ ...gateway, ...plain, access }, {
       ...defaultSettings,
+      access: [{ name: "--auth-exempt", auth: "none", from: ["10.0.0.0/24"] }],
       from: ["10.0.0.0/8", "2001:db8::1/128"],
       proxies: ["127.0.0.1/32"],
       maxSessions: 7,

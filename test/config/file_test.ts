@@ -88,6 +88,24 @@ describe("A wrong file is told by path, line, value and what was expected", () =
       "[[users]]\nname = 'ann'\npasword = 'hunter2'\npassword = 'x'",
       "line 3: users[0].pasword is not known (did you mean password?)",
     ],
+    ["[[access]]\nfrom = '10.0.0.0/8'", "line 1: access[0]: says nothing of who comes so"],
+    [
+      "[[access]]\nmax_rates = 5",
+      "line 2: access[0].max_rates is not known (did you mean max_rate?)",
+    ],
+    ["[[access]]\nmax_rate = 0", "line 2: access[0].max_rate: '0' is no number above 0"],
+    [rule("bandwidth = 'fast'"), "line 3: rules[0].bandwidth: 'fast' is no size (write 500k, 10M or 1G)"],
+    [
+      "[[rules]]\naction = 'deny'\nmax_sessions = 5",
+      "line 1: rules[0]: bandwidth, max_sessions and max_rate go with allow only",
+    ],
+    ["[[access]]\nauth = 'no'", "line 2: access[0].auth: 'no' is not one of none, password"],
+    [
+      "[[access]]\nauth = 'none'\nlistner = ':1081'\nlistener = ['systemd', '127.0.0.1:0']",
+      "line 3: access[0].listner is not known (did you mean listener?)",
+      "line 4: access[0].listener[0]: 'systemd' is no address of a listener (write 127.0.0.1:1080, :1080 or unix:/run/x)",
+      "line 4: access[0].listener[1]: '127.0.0.1:0' is no address of a listener (write 127.0.0.1:1080, :1080 or unix:/run/x)",
+    ],
     ["[[rules]]", "line 1: rules[0].action is missing"],
     ["[[rules]]\naction = 'drop'", "line 2: rules[0].action: 'drop' is not one of allow, deny"],
     ["[rules]\naction = 'deny'", "line 1: rules: is no list of tables"],
@@ -324,6 +342,8 @@ describe("A file", () => {
       ports = [443, "8000-8999"]
       relay = "A"
       family = "only-ipv6"
+      bandwidth = "1.5M"
+      max_sessions = 7
       via = "socks5://192.0.2.1:1080"
       [[rules]]
       action = "deny"
@@ -345,6 +365,7 @@ describe("A file", () => {
       ports: [{ first: 443, last: 443 }, { first: 8_000, last: 8_999 }],
       relay: ["A"],
       family: "only-ipv6",
+      budget: { bandwidth: 1_500_000, maxSessions: 7 },
       via: ["socks5://192.0.2.1:1080"],
     });
     assert.deepEqual(bare, { name: "rules[1]", action: "deny" });
@@ -433,6 +454,10 @@ describe("printConfig()", () => {
     [[users]]
     name = "cid"
     password_file = "cid"
+    max_rate = 5
+    [[access]]
+    listener = "unix:/run/x"
+    auth = "none"
     [[rules]]
     action = "allow"
     names = "*.onion"
@@ -455,6 +480,8 @@ describe("printConfig()", () => {
         'listen = [":1", "[::1]:2"] # --listen',
         'drain = "30s" # default',
         'password_file = "cid"',
+        'listener = "unix:/run/x"',
+        "max_rate = 5",
         'via = [ "socks5://ann:***@192.0.2.1:9050" ]',
       ]
     ) assert.ok(text.split("\n").includes(line), `${line} in\n${text}`);
@@ -513,6 +540,7 @@ const samples: Readonly<Record<Exclude<OptionKey, "config" | "takeOver" | "user"
   ports: ["40000-40999"],
   usersFile: ["/users"],
   from: ["10.0.0.0/8", "::/0"],
+  authExempt: ["192.168.0.0/16"],
   maxFailures: ["30"],
   failuresExempt: ["127.0.0.0/8", "::1"],
   proxyProtocolFrom: ["127.0.0.1"],
@@ -639,7 +667,7 @@ describe("What is written for people and editors", () => {
     assert.deepEqual(optionKeys.filter((key) => !optionOf(key).notInFile && !written.has(fileKey(key))), []);
     const tables = example.slice(tablesAt, example.indexOf("# Rules, in their order"))
       .replace(/^# (\[\[.*|[a-z_]+ = .*)$/gm, "$1");
-    assert.deepEqual(Object.keys(parse(tables)), ["users", "upstreams", "rules"]);
+    assert.deepEqual(Object.keys(parse(tables)), ["users", "access", "upstreams", "rules"]);
     valid(tables, tables);
   });
 

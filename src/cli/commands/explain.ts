@@ -3,8 +3,11 @@ import { ConfigError, WrongValue } from "../../config/config_error.ts";
 import type { RawOptions } from "../../config/source.ts";
 import { listenerNames, parseListener } from "../../config/values/listen.ts";
 import { parseTarget } from "../../config/values/values.ts";
+import { accessOf, mayGoWithout } from "../../gateway/entrance/access.ts";
 import type { Asker } from "../../gateway/rules/rule.ts";
 import { type PackedRules, packRules } from "../../gateway/rules/packed_rules.ts";
+import { budgetOf } from "../../gateway/limits/limits.ts";
+import type { Budget } from "../../gateway/settings.ts";
 import { Ruleset } from "../../gateway/rules/ruleset.ts";
 import { interfaceAddrs } from "../../net/kernel/interfaces.ts";
 import { systemFiles } from "../files/system_files.ts";
@@ -18,7 +21,7 @@ import { loadConfig } from "../files/load_config.ts";
 import { type Naming, openNaming } from "../service/naming.ts";
 import { print } from "../print.ts";
 import { loadUsers } from "../files/users_file.ts";
-import { foretell } from "./foretell.ts";
+import { budgetText, foretell } from "./foretell.ts";
 
 /** What `gate46 explain` is told beside the options that are anyone's. */
 export interface ExplainFlags {
@@ -47,10 +50,14 @@ export async function explain(
   say(
     `${commandName(command)} ${addressText(destination)} from ${from.host}${user === undefined ? "" : ` as ${user}`}`,
   );
-  const turnedAway = await whyTurnedAway(config, from, user);
+  const turnedAway = await whyTurnedAway(config, from, user, listener);
   if (turnedAway) {
     say(`deny: ${turnedAway}`);
     return 1;
+  }
+  for (const [whose, budget] of budgetsOf(config, from, user, listener)) {
+    const text = budgetText(budget);
+    if (text) say(`${whose}: ${text}`);
   }
   const naming = openNaming(config, {
     net: await openNet(),
@@ -67,12 +74,28 @@ export async function explain(
   }
 }
 
+/** What the client shares with others before a rule is asked. */
+function budgetsOf(
+  { gateway }: Config,
+  { host }: Address,
+  user: string | undefined,
+  listener: string | undefined,
+): readonly (readonly [whose: string, Budget])[] {
+  const access = accessOf(gateway.access, { client: host, listener });
+  return [
+    ...access ? [[access.name, access] as const] : [],
+    ...user === undefined ? [] : [[`user ${user}`, budgetOf(gateway, user)] as const],
+  ];
+}
+
 /** What rules call the listener that the client comes to. Throws ConfigError. */
-function listenerOf({ listen, rules }: Config, said: string | undefined): string | undefined {
+function listenerOf({ listen, rules, gateway: { access } }: Config, said: string | undefined): string | undefined {
   const names = listenerNames(listen);
   if (said === undefined) {
-    if (listen.length === 1 || rules.every(({ listeners }) => !listeners)) return names[0];
-    throw new ConfigError(`Cannot explain: say --listener, one of ${names.join(", ")}, since rules ask for it`);
+    if (listen.length === 1 || [...rules, ...access].every(({ listeners }) => !listeners)) return names[0];
+    throw new ConfigError(
+      `Cannot explain: say --listener, one of ${names.join(", ")}, since rules or access ask for it`,
+    );
   }
   const meant = parsed("--listener", () => parseListener(said));
   const found = meant.find((name) => names.includes(name) || listen.some(({ systemd }) => systemd !== undefined));
@@ -81,11 +104,17 @@ function listenerOf({ listen, rules }: Config, said: string | undefined): string
 }
 
 /** Why the client would not come as far as the rules. */
-async function whyTurnedAway(config: Config, { host }: Address, user: string | undefined): Promise<string | undefined> {
-  const { from } = config.gateway;
+async function whyTurnedAway(
+  config: Config,
+  { host }: Address,
+  user: string | undefined,
+  listener: string | undefined,
+): Promise<string | undefined> {
+  const { access, from } = config.gateway;
   if (from && !from.some((prefix) => prefix.contains(parseIp(host)!))) return "the client is in no --from";
   const users = await loadUsers(config.users, config.usersFile);
   if (users.size === 0) return user === undefined ? undefined : "nobody is asked for a name here, so none is known";
+  if (user === undefined && mayGoWithout(access, { client: host, listener })) return undefined;
   if (user === undefined) return "the gateway asks for username and password; say --user";
   return users.has(user) ? undefined : "no such user";
 }

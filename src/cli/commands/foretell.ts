@@ -4,7 +4,7 @@ import { type Candidate, candidates } from "../../gateway/dial/candidates.ts";
 import type { Nat64 } from "../../gateway/dial/nat64_discovery.ts";
 import type { Verdict } from "../../gateway/rules/rule.ts";
 import type { Judge } from "../../gateway/rules/ruleset.ts";
-import type { GatewaySettings } from "../../gateway/settings.ts";
+import type { Budget, GatewaySettings } from "../../gateway/settings.ts";
 import { type Address, addressText, isUnspecified } from "../../protocol/address.ts";
 import { AddressType, Command } from "../../protocol/codes.ts";
 
@@ -72,6 +72,20 @@ function line({ address, verdict }: Candidate, i: number, width: number): string
   return `${place.padStart(4)} ${addressText(address).padEnd(width)}  ${said}`;
 }
 
-function reason({ rule, family, via }: Verdict): string {
-  return [rule, ...family ? [family] : [], ...via ? [`via ${via.map(withoutPassword).join(", ")}`] : []].join(", ");
+function reason({ rule, family, via, budget }: Verdict): string {
+  const more = [...family ? [family] : [], ...via ? [`via ${via.map(withoutPassword).join(", ")}`] : []];
+  return [rule, ...more, ...budget ? [budgetText(budget)] : []].join(", ");
+}
+
+/** What sessions have together; empty where that has no bound. */
+export function budgetText({ bandwidth, maxSessions, maxRate }: Budget): string {
+  return [
+    ...maxSessions === undefined ? [] : [`at most ${plural(maxSessions, "session")}`],
+    ...maxRate === undefined ? [] : [`at most ${plural(maxRate, "new session")} a second`],
+    ...bandwidth === undefined ? [] : [`at most ${bandwidth} bytes a second each way`],
+  ].join(", ");
+}
+
+function plural(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }

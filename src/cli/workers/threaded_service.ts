@@ -4,7 +4,7 @@ import { systemLookups } from "../service/system_lookups.ts";
 import type { Emit } from "../../events.ts";
 import { Counters, countersMemory } from "../../gateway/limits/counters.ts";
 import { Logins } from "../../gateway/users/logins.ts";
-import { offeredMethods } from "../../gateway/entrance/methods.ts";
+import { methodsAt } from "../../gateway/entrance/access.ts";
 import { Users } from "../../gateway/users/users.ts";
 import { ProbeTurns } from "../../gateway/upstreams/probe_turns.ts";
 import type { Kernel } from "../../net/kernel/features.ts";
@@ -81,7 +81,13 @@ export async function startThreadedService(
     }
     claim.apply();
     for (const { addr, tls } of claim.listen) {
-      if (!known.has(addr)) emit({ type: "listening", addr, tls, methods: offeredMethods(authenticator) });
+      if (known.has(addr)) continue;
+      emit({
+        type: "listening",
+        addr,
+        tls,
+        methods: methodsAt(config.gateway.access, addressText(addr), authenticator),
+      });
     }
     known = new Set(claim.listen.map(({ addr }) => addr));
   };

@@ -1,9 +1,10 @@
 import { parse, type TomlTable } from "smol-toml";
 import * as v from "valibot";
+import type { Access, Budget } from "../../gateway/settings.ts";
 import type { Rule } from "../../gateway/rules/rule.ts";
 import { namedUpstream, type Upstream } from "../../gateway/upstreams/upstream.ts";
 import { ConfigError } from "../config_error.ts";
-import { fileSchema, type FileTables, UNKNOWN } from "./file_schema.ts";
+import { type BudgetTexts, fileSchema, type FileTables, UNKNOWN } from "./file_schema.ts";
 import { withPasswordPath } from "../values/hop_password.ts";
 import { nearest } from "../nearest.ts";
 import { fileKey, type OptionKey, optionKeys, optionOf } from "../options.ts";
@@ -15,9 +16,11 @@ import { withoutPassword } from "../values/values.ts";
 /** What a configuration file says. Loaded only where there is one, since TOML and the schema take time to load. */
 export interface FileContent extends Source {
   readonly users: readonly ConfiguredUser[];
+  readonly access: readonly Access[];
   readonly upstreams: readonly Upstream[];
   readonly rules: readonly Rule[];
-  /** Upstreams and rules as they are written, for who prints them. */
+  /** Access, upstreams and rules as they are written, for who prints them. */
+  readonly plainAccess: readonly unknown[];
   readonly plainUpstreams: readonly unknown[];
   readonly plainRules: readonly unknown[];
   /** All of it as it is written. */
@@ -49,22 +52,32 @@ export function readTable(
     ...namedTwice(table, "users"),
     ...namedTwice(table, "upstreams"),
     ...unnamed(table),
+    ...passwordless(table),
   ];
   const problems = found.sort((a, b) => lineOf(a.path) - lineOf(b.path))
     .map((one) => `Cannot parse ${place(one.path)}: ${describe(one)}`);
   const wrong = new Set((checked.issues ?? []).map((issue) => String(issue.path?.[0]?.key)));
   const given = givenOptions(table, wrong, place, resolve);
-  const { users, rules, upstreams } = checked.success ? checked.output as FileTables : {};
+  const { users, access, rules, upstreams } = checked.success ? checked.output as FileTables : {};
   return {
     given,
     problems,
-    users: (users ?? []).map(({ name, password, password_file }) => ({
+    users: (users ?? []).map(({ name, password, password_file, ...rest }) => ({
       name,
       password,
       passwordFile: password_file === undefined ? undefined : resolve(password_file),
+      ...budgeted(rest),
+    })),
+    access: (access ?? []).map(({ listener, from, auth, ...rest }, i) => ({
+      ...from && { from },
+      ...auth && { auth },
+      ...budgeted(rest).budget,
+      ...listener && { listeners: listener.flat() },
+      name: `access[${i}]`,
     })),
     upstreams: (upstreams ?? []).map(({ probe, ...rest }) => ({ ...rest, probe })),
     rules: (rules ?? []).map(ruleOf),
+    plainAccess: listOf(table.access),
     plainUpstreams: listOf(table.upstreams),
     plainRules: listOf(table.rules),
     table,
@@ -126,16 +139,30 @@ function givenOptions(
 }
 
 function ruleOf(
-  { name, listener, to_file: toFiles, names_file: namesFiles, ...rule }: NonNullable<FileTables["rules"]>[number],
+  { name, listener, to_file: toFiles, names_file: namesFiles, bandwidth, max_sessions, max_rate, ...rule }: NonNullable<
+    FileTables["rules"]
+  >[number],
   i: number,
 ): Rule {
   return {
     ...rule,
+    ...budgeted({ bandwidth, max_sessions, max_rate }),
     ...listener && { listeners: listener.flat() },
     ...toFiles && { toFiles },
     ...namesFiles && { namesFiles },
     name: name === undefined ? `rules[${i}]` : `rules[${i}] '${name}'`,
   };
+}
+
+function budgeted(
+  { bandwidth, max_sessions: maxSessions, max_rate: maxRate }: BudgetTexts,
+): { readonly budget?: Budget } {
+  const budget = {
+    ...bandwidth !== undefined && { bandwidth },
+    ...maxSessions !== undefined && { maxSessions },
+    ...maxRate !== undefined && { maxRate },
+  };
+  return Object.keys(budget).length > 0 ? { budget } : {};
 }
 
 function listOf(value: unknown): readonly unknown[] {
@@ -153,6 +180,16 @@ function namedTwice(table: TomlTable, key: "users" | "upstreams"): Problem[] {
       ? [{ path: [key, i, "name"], input: name, message: "is named twice" }]
       : []
   );
+}
+
+/** Users without a password, where there is no file that has theirs. */
+function passwordless({ users, users_file }: TomlTable): Problem[] {
+  if (users_file !== undefined) return [];
+  return listOf(users).flatMap((one, i) => {
+    const { password, password_file } = Object(one) as { password?: unknown; password_file?: unknown };
+    if (typeof one !== "object" || password !== undefined || password_file !== undefined) return [];
+    return [{ path: ["users", i], input: one, message: "wants either password or password_file" }];
+  });
 }
 
 /** Rules that go through an upstream which is not there. */
@@ -207,11 +244,13 @@ function isSecret(path: Path): boolean {
 
 /** The keys that may stand where `path` ends. */
 function keysBeside(path: Path): string[] {
-  const schema = path[0] === "rules" || path[0] === "users" || path[0] === "upstreams" ? tableOf(path[0]) : fileSchema;
+  const schema = path[0] === "rules" || path[0] === "users" || path[0] === "access" || path[0] === "upstreams"
+    ? tableOf(path[0])
+    : fileSchema;
   return Object.keys((path.length === 1 ? fileSchema : schema).entries);
 }
 
-function tableOf(key: "rules" | "users" | "upstreams"): { readonly entries: v.ObjectEntries } {
+function tableOf(key: "rules" | "users" | "access" | "upstreams"): { readonly entries: v.ObjectEntries } {
   if (key === "upstreams") return fileSchema.entries.upstreams.pipe[0].wrapped.item;
   const [optional] = fileSchema.entries[key].pipe;
   return optional.wrapped.item.pipe[0];

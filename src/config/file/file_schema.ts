@@ -7,10 +7,18 @@ import { WrongValue } from "../config_error.ts";
 import { fileKey, flagName, type OptionKey, optionKeys, optionOf } from "../options.ts";
 import { parseListener } from "../values/listen.ts";
 import { checkCredential } from "../values/user.ts";
-import { parseHopUrl, parseNameValue, parsePortOrRange, parsePrefixValue, parseTarget } from "../values/values.ts";
+import {
+  parseCount,
+  parseHopUrl,
+  parseNameValue,
+  parsePortOrRange,
+  parsePrefixValue,
+  parseSize,
+  parseTarget,
+} from "../values/values.ts";
 
 /**
- * What may stand in the file: a key for each option, [[users]], [[upstreams]] and [[rules]]. The JSON Schema for editors is made from
+ * What may stand in the file: a key for each option, [[users]], [[access]], [[upstreams]] and [[rules]]. The JSON Schema for editors is made from
  * it. Options are only asked for their types here, since their texts are read as those of the flags are.
  */
 
@@ -67,6 +75,18 @@ function described<T extends v.GenericSchema>(schema: T, description: string) {
 
 const prefixes = () => oneOrMore(parsed(text(), parsePrefixValue));
 
+/** What many sessions have together. */
+const budget = () => ({
+  bandwidth: described(
+    v.optional(parsed(v.union([text(), v.number()], "is no size"), parseSize)),
+    "bytes a second, each way, of all its sessions together: 500k, 10M",
+  ),
+  max_sessions: described(v.optional(parsed(v.number("is no number"), parseCount)), "its sessions at a time"),
+  max_rate: described(v.optional(parsed(v.number("is no number"), parseCount)), "its new sessions a second"),
+});
+
+export type BudgetTexts = Partial<Record<keyof ReturnType<typeof budget>, number | undefined>>;
+
 const rule = v.pipe(
   table({
     name: described(v.optional(text()), "what the log calls it"),
@@ -101,9 +121,27 @@ const rule = v.pipe(
       ),
       "the gateways of one chain, nearest first, as socks5://192.0.2.1:1080; or the name of one of [[upstreams]]",
     ),
+    ...budget(),
   }),
+  v.check(
+    ({ action, ...rest }) => action === "allow" || !Object.keys(budget()).some((key) => key in rest),
+    "bandwidth, max_sessions and max_rate go with allow only",
+  ),
   v.check(({ action, family }) => action === "allow" || family === undefined, "family goes with allow only"),
   v.check(({ action, via }) => action === "allow" || via === undefined, "via goes with allow only"),
+);
+
+const access = v.pipe(
+  table({
+    from: described(v.optional(prefixes()), "clients from there"),
+    listener: described(v.optional(oneOrMore(parsed(text(), parseListener))), "clients that come there, as in listen"),
+    auth: described(
+      v.optional(oneOf(["none", "password"])),
+      "whether they may go without a password, though there are users",
+    ),
+    ...budget(),
+  }),
+  v.check((entry) => ["auth", ...Object.keys(budget())].some((key) => key in entry), "says nothing of who comes so"),
 );
 
 const chain = v.pipe(
@@ -138,10 +176,14 @@ const user = v.pipe(
       v.optional(parsed(v.string("is no text"), checked("password"))),
       "in clear; better password_file",
     ),
-    password_file: described(v.optional(text()), "a file with the password alone in it"),
+    password_file: described(
+      v.optional(text()),
+      "a file with the password alone in it; with neither, it is in users_file",
+    ),
+    ...budget(),
   }),
   v.check(
-    ({ password, password_file }) => (password === undefined) !== (password_file === undefined),
+    ({ password, password_file }) => password === undefined || password_file === undefined,
     "wants either password or password_file",
   ),
 );
@@ -149,11 +191,12 @@ const user = v.pipe(
 export const fileSchema = table({
   ...optionEntries(),
   users: described(v.optional(v.array(user, "is no list of tables")), "who may use it, beside users_file"),
+  access: described(v.optional(v.array(access, "is no list of tables")), "how clients come in: the first that fits"),
   upstreams: described(v.optional(v.array(upstream, "is no list of tables")), "several ways to the same places"),
   rules: described(v.optional(v.array(rule, "is no list of tables")), "who may go where: the first that fits counts"),
 });
 
-export type FileTables = Pick<v.InferOutput<typeof fileSchema>, "users" | "rules" | "upstreams">;
+export type FileTables = Pick<v.InferOutput<typeof fileSchema>, "users" | "access" | "rules" | "upstreams">;
 
 function optionEntries(): v.ObjectEntries {
   const keys = optionKeys.filter((key) => !optionOf(key).notInFile);

@@ -7,6 +7,8 @@ import { announced, clientSide } from "./announce.ts";
 import type { Conversation } from "./conversation.ts";
 import { judgedAddresses } from "../dial/dial.ts";
 import { Onward } from "../rules/onward.ts";
+import type { Verdict } from "../rules/rule.ts";
+import type { Judge } from "../rules/ruleset.ts";
 import { bindWanted } from "./ports.ts";
 import { relayWith } from "./session_relay.ts";
 import { bindThrough } from "./through.ts";
@@ -61,8 +63,9 @@ async function expectedPeers(
 ): Promise<readonly Address[] | undefined> {
   if (!isUnspecified(destination.host)) return await judgedAddresses(conversation, destination, conversation.cut);
   const verdict = conversation.judge.anywhere();
-  if (verdict?.via) throw new Onward(verdict, destination);
-  return undefined;
+  if (!verdict?.via) return undefined;
+  conversation.judge.admit(verdict);
+  throw new Onward(verdict, destination);
 }
 
 /** The gateway's address on the peer's side: towards the first peer that has one; for any peer, the one the client sees. */
@@ -103,8 +106,20 @@ async function acceptPeer(
   for (let peer = await listener.accept(); peer; peer = await listener.accept()) {
     const { host, port } = peer.remoteAddr;
     const expected = !peers || peers.some((address) => address.host === host);
-    if (expected && judge.address(ipAddress(host, port)!, name).allowed) return peer;
+    const verdict = judge.address(ipAddress(host, port)!, name);
+    if (expected && verdict.allowed) return admitted(judge, verdict, peer);
     peer.reset();
   }
   return null;
+}
+
+/** Throws Refusal, and lets the peer go, where its rule lets no more in. */
+function admitted(judge: Judge, verdict: Verdict, peer: Socket): Socket {
+  try {
+    judge.admit(verdict);
+    return peer;
+  } catch (error) {
+    peer.reset();
+    throw error;
+  }
 }

@@ -99,7 +99,10 @@ function isNamed({ type }: Address): boolean {
 /** What is certain before the name is resolved. Throws Refusal, or Onward. */
 function refuseEarly(judge: Judge, destination: Address): void {
   const early = isNamed(destination) ? judge.name(destination.host, destination.port) : undefined;
-  if (early) throw early.allowed ? new Onward(early, destination) : refusal(early);
+  if (!early) return;
+  if (!early.allowed) throw refusal(early);
+  judge.admit(early);
+  throw new Onward(early, destination);
 }
 
 /** Those of `hosts` that may be dialled; at least one. Throws Refusal, or Onward. */
@@ -107,6 +110,7 @@ function passing(judge: Judge, destination: Address, hosts: readonly string[]): 
   const all = candidates(judge, destination, hosts);
   const [first] = all;
   if (first?.verdict.allowed === false) throw refusal(first.verdict);
+  if (first) judge.admit(first.verdict);
   if (first?.verdict.via) throw new Onward(first.verdict, first.address);
   return allowed(all);
 }

@@ -32,6 +32,8 @@ export interface Door {
   readonly wire: Wire;
   /** What becomes known of the client is noted here. */
   readonly record: Pick<SessionRecord, "method" | "username" | "userId">;
+  /** Whether the client needs no credentials. */
+  readonly mayGoWithout: boolean;
   /** Whether credentials are good, once that may be told; undefined where nobody is asked for any. */
   readonly isGood: ((credentials: Credentials) => Promise<boolean>) | undefined;
 }

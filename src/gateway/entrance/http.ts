@@ -32,16 +32,17 @@ export const http: Entrance = {
   protocol: "http",
   fits: (first) => first >= 0x41 && first <= 0x5a, // a method's first letter
   answer,
-  async take({ wire, record, isGood }) {
+  async take({ wire, record, mayGoWithout, isGood }) {
     const { destination, credentials, forwarded } = await wire.take(decodeHttpRequest);
-    if (isGood) {
+    const asks = isGood && (credentials || !mayGoWithout);
+    if (asks) {
       if (credentials) record.username = usernameText(credentials) ?? "\ufffd";
       if (!credentials || !await isGood(credentials)) {
         await wire.send(encodeHttpAnswer(407, "gate46: a user name and a password are wanted", challenge));
         return credentials ? "authentication-failed" : "no-acceptable-method";
       }
     }
-    record.method = isGood ? Method.UsernamePassword : Method.NoAuthentication;
+    record.method = asks ? Method.UsernamePassword : Method.NoAuthentication;
     const wish = { command: Command.Connect, destination };
     if (!forwarded) return wish;
     return {

@@ -33,19 +33,22 @@ export type Negotiated =
   | { readonly method: Method; readonly username?: string }
   | { readonly failed: "no-acceptable-method" | "authentication-failed"; readonly username?: string };
 
-/** The methods a gateway with these users offers. With users nothing goes without credentials. */
-export function offeredMethods(authenticator: Authenticator | undefined): readonly Method[] {
-  return [authenticator ? Method.UsernamePassword : Method.NoAuthentication];
+/** The methods offered, the one to be taken first: where something `asks` for credentials, only who may `goWithout` has none. */
+export function offeredMethods(asks: unknown, goWithout = false): readonly Method[] {
+  if (!asks) return [Method.NoAuthentication];
+  return goWithout ? [Method.NoAuthentication, Method.UsernamePassword] : [Method.UsernamePassword];
 }
 
-/** Method selection (RFC 1928 s3) and, where there is an `isGood`, username and password (RFC 1929). The answer has been sent. */
-export async function negotiate(wire: Wire, isGood: Door["isGood"]): Promise<Negotiated> {
+/** Method selection (RFC 1928 s3) and, where that is chosen, username and password (RFC 1929). The answer has been sent. */
+export async function negotiate(
+  wire: Wire,
+  { mayGoWithout, isGood }: Pick<Door, "mayGoWithout" | "isGood">,
+): Promise<Negotiated> {
   const { methods } = await wire.take(decodeGreeting);
-  const method = isGood ? Method.UsernamePassword : Method.NoAuthentication;
-  const offers = methods.includes(method);
-  await wire.send(encodeMethodSelection(offers ? method : Method.NoneAcceptable));
-  if (!offers) return { failed: "no-acceptable-method" };
-  if (!isGood) return { method };
+  const method = offeredMethods(isGood, mayGoWithout).find((one) => methods.includes(one));
+  await wire.send(encodeMethodSelection(method ?? Method.NoneAcceptable));
+  if (method === undefined) return { failed: "no-acceptable-method" };
+  if (method !== Method.UsernamePassword || !isGood) return { method };
 
   const credentials = await wire.take(decodeCredentials);
   const username = usernameText(credentials) ?? "\ufffd"; // which is nobody's

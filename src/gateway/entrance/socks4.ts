@@ -8,10 +8,10 @@ export const socks4: Entrance = {
   protocol: "socks4",
   fits: (first) => first === SOCKS4_VERSION,
   answer: ({ reply, bound }) => encodeSocks4Reply(reply, bound),
-  async take({ wire, record, isGood }) {
+  async take({ wire, record, mayGoWithout }) {
     const { userId, ...wish } = await wire.take(decodeSocks4Request);
     record.userId = userId;
-    if (isGood) throw new Refusal(Reply.NotAllowed, "SOCKS4 where passwords are asked for");
+    if (!mayGoWithout) throw new Refusal(Reply.NotAllowed, "SOCKS4 where passwords are asked for");
     return wish;
   },
   turnAway: () => encodeSocks4Reply(Reply.NotAllowed),

@@ -2,8 +2,8 @@ import { household } from "../../protocol/ip/household.ts";
 import type { Clock } from "../../net/clock.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import type { TurnedAway } from "../../events.ts";
-import { Bandwidth } from "./bandwidth.ts";
-import type { GatewaySettings } from "../settings.ts";
+import { Shares } from "./shares.ts";
+import type { Budget, GatewaySettings } from "../settings.ts";
 import type { Counters } from "./counters.ts";
 
 const SECOND_MS = 1_000;
@@ -62,22 +62,20 @@ export class Limits {
     return local ? undefined : Math.max(LEAST_SHARE, Math.ceil(Math.min(maxSessions, this.#capacity) * SHARE));
   }
 
-  /** Whether `username` may have one more session, which leaveUser() is told of when it ends. */
-  enterUser(username: string): boolean {
-    const { maxSessionsPerUser } = this.#settings;
-    return maxSessionsPerUser === undefined || this.#counters.hold(`user ${username}`, maxSessionsPerUser);
+  /** Nothing yet of what a session shares with others. */
+  shares(): Shares {
+    return new Shares(this.#counters, this.#clock, this.#settings.sessionBandwidth);
   }
+}
 
-  leaveUser(username: string): void {
-    if (this.#settings.maxSessionsPerUser !== undefined) this.#counters.release(`user ${username}`);
-  }
-
-  /** Keeps a session to its rate and its user's; undefined where neither has one. */
-  bandwidth(username: string | undefined): Bandwidth | undefined {
-    const { sessionBandwidth, userBandwidth } = this.#settings;
-    const user = userBandwidth !== undefined && username !== undefined
-      ? { key: `bytes ${username}`, bandwidth: userBandwidth, counters: this.#counters }
-      : undefined;
-    return sessionBandwidth === undefined && !user ? undefined : new Bandwidth(this.#clock, sessionBandwidth, user);
-  }
+/** What all sessions of `username` have together. */
+export function budgetOf(
+  { maxSessionsPerUser: maxSessions, userBandwidth: bandwidth, userBudgets }: GatewaySettings,
+  username: string,
+): Budget {
+  return {
+    ...maxSessions !== undefined && { maxSessions },
+    ...bandwidth !== undefined && { bandwidth },
+    ...userBudgets.get(username),
+  };
 }

@@ -2,7 +2,7 @@ import type { RelayType } from "../../events.ts";
 import type { Command } from "../../protocol/codes.ts";
 import type { Prefix } from "../../protocol/ip/prefix.ts";
 import type { SocketAddr } from "../../net/socket.ts";
-import type { PortRange } from "../settings.ts";
+import type { Budget, PortRange } from "../settings.ts";
 import type { NamePattern } from "./name_pattern.ts";
 
 export const familyChoices = ["prefer-ipv4", "prefer-ipv6", "only-ipv4", "only-ipv6"] as const;
@@ -33,6 +33,8 @@ export interface Rule {
   readonly family?: FamilyChoice;
   /** Upstream gateways to go through, as URLs. */
   readonly via?: readonly string[];
+  /** What all sessions that it lets through have together. */
+  readonly budget?: Budget;
 }
 
 /** Who asks, and for what. */
@@ -51,4 +53,5 @@ export interface Verdict {
   readonly rule: string;
   readonly family?: FamilyChoice | undefined;
   readonly via?: readonly string[] | undefined;
+  readonly budget?: Budget;
 }

@@ -41,7 +41,8 @@ interface KeySet {
 }
 
 /** What rules have in common but for their names and the values that they are found by. */
-export interface Shape extends Pick<Rule, "action" | "listeners" | "commands" | "ports" | "relay" | "family" | "via"> {
+export interface Shape
+  extends Pick<Rule, "action" | "listeners" | "commands" | "ports" | "relay" | "family" | "via" | "budget"> {
   /** Whether it says for which destinations. */
   readonly hasTo: boolean;
   /** The matchers that the index has not asked already. */
@@ -95,7 +96,7 @@ export function indexRules(rules: readonly Rule[], lists?: RuleLists): IndexData
 }
 
 function shapeWithout(
-  { action, listeners, commands, ports, relay, family, via, ...rule }: Rule,
+  { action, listeners, commands, ports, relay, family, via, budget, ...rule }: Rule,
   by?: Dimension,
 ): Omit<Shape, "lists"> {
   const sets: Partial<Record<Dimension, KeySet>> = {};
@@ -111,6 +112,7 @@ function shapeWithout(
     relay,
     family,
     via,
+    budget,
     hasTo: (rule.to ?? rule.toFiles) !== undefined,
     sets,
   };

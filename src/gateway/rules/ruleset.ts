@@ -60,9 +60,9 @@ export class Ruleset {
     return this.#index.count > 0;
   }
 
-  /** The ruleset as one client meets it. */
-  judgeFor(asker: Asker): Judge {
-    return new Judge(this, asker);
+  /** The ruleset as one client meets it; `admit` throws Refusal where its rule lets no more through. */
+  judgeFor(asker: Asker, admit?: (verdict: Verdict) => void): Judge {
+    return new Judge(this, asker, admit);
   }
 
   /** The IPv4 octets that `ipv6` carries, if it does; several where it may be read so. */
@@ -117,9 +117,9 @@ export class Ruleset {
   #verdict(number: number): Verdict {
     let verdict = this.#verdicts.get(number);
     if (!verdict) {
-      const { action, family = this.#options.family, via } = this.#index.shape(number);
+      const { action, family = this.#options.family, via, budget } = this.#index.shape(number);
       const rule = ruleName(this.#names, this.#index.count, number);
-      this.#verdicts.set(number, verdict = { allowed: action === "allow", rule, family, via });
+      this.#verdicts.set(number, verdict = { allowed: action === "allow", rule, family, via, ...budget && { budget } });
     }
     return verdict;
   }
@@ -129,10 +129,17 @@ export class Ruleset {
 export class Judge {
   readonly #ruleset: Ruleset;
   readonly #party: Party;
+  readonly #admit: ((verdict: Verdict) => void) | undefined;
 
-  constructor(ruleset: Ruleset, asker: Asker) {
+  constructor(ruleset: Ruleset, asker: Asker, admit?: (verdict: Verdict) => void) {
     this.#ruleset = ruleset;
+    this.#admit = admit;
     this.#party = { ...asker, octets: ruleset.hasRules ? parseIp(asker.client.host) : undefined };
+  }
+
+  /** Has the rule of `verdict`, by which something goes out or comes in, count that. Throws Refusal where it is too much. */
+  admit(verdict: Verdict): void {
+    this.#admit?.(verdict);
   }
 
   /** The refusal of the command, where it is certain that no destination can pass. */

@@ -9,6 +9,7 @@ import { ANSWERED_MS, FamilyTrial, type Way } from "./family_trial.ts";
 import type { Links } from "./upstream_links.ts";
 import { Onward } from "../rules/onward.ts";
 import { Refusal } from "../rules/refusal.ts";
+import type { Verdict } from "../rules/rule.ts";
 import { refusal } from "../rules/ruleset.ts";
 import type { Sources } from "./udp_sources.ts";
 import { UsageList, type Used } from "./usage_list.ts";
@@ -148,7 +149,7 @@ export class Destinations {
     if (!literal) this.#find(destination, () => this.#resolve(destination, address, former));
     else {
       const verdict = this.#conversation.judge.address(literal);
-      if (literal.port === 0 || !verdict.allowed) destination.drop = "refused";
+      if (literal.port === 0 || !verdict.allowed || !this.#admits(verdict)) destination.drop = "refused";
       else if (verdict.via) this.#find(destination, () => this.#goOn(destination, new Onward(verdict, literal)));
       else if (this.#conversation.nat64) this.#find(destination, () => this.#resolve(destination, literal));
       else destination.addr = destination.known = literal;
@@ -157,6 +158,16 @@ export class Destinations {
     this.#byUse.add(destination, now);
     if (this.#byUse.size > this.#conversation.settings.maxUdpDestinations) this.#remove(this.#byUse.oldest!);
     return destination;
+  }
+
+  #admits(verdict: Verdict): boolean {
+    try {
+      this.#conversation.judge.admit(verdict);
+      return true;
+    } catch (error) {
+      if (error instanceof Refusal) return false;
+      throw error;
+    }
   }
 
   /** Has `look` find out where it goes; datagrams wait until then. */

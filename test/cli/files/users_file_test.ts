@@ -71,6 +71,15 @@ describe("A users file", () => {
 });
 
 describe("loadUsers()", () => {
+  test("takes a user whose password is in the users file, and no other without one", async () => {
+    await withFile(`ann:${HASH}\n`, async (file) => {
+      assert.deepEqual([...(await loadUsers([{ name: "ann", budget: { maxRate: 5 } }], file)).keys()], ["ann"]);
+      await assert.rejects(loadUsers([{ name: "bob" }], file), {
+        problems: ["Cannot take user 'bob': no password here, nor in users_file"],
+      });
+    });
+  });
+
   test("joins users of the flags and of the file", async () => {
     await withFile(`alice:${HASH}\n`, async (file) => {
       const users = await loadUsers([{ name: "bob", password: "secret" }], file);

@@ -28,29 +28,39 @@ describe("Bandwidth", () => {
   test("keeps a session to its rate, whatever the size of what is moved", async () => {
     for (const chunk of [100, 10_000, 500_000]) {
       const clock = new TestClock();
-      near(await moved(clock, [new Bandwidth(clock, 1_000_000, undefined)], chunk), 10_000_000);
+      near(await moved(clock, [new Bandwidth(clock, 1_000_000)], chunk), 10_000_000);
     }
   });
 
   test("keeps the sessions of a user to one rate together, in whichever threads they are", async () => {
     const clock = new TestClock();
     const memory = countersMemory(2, (size) => new SharedArrayBuffer(size));
-    const sessions = [0, 1, 0].map((thread) =>
-      new Bandwidth(clock, undefined, { key: "ann", bandwidth: 1_000_000, counters: new Counters(memory, thread) })
-    );
+    const sessions = [0, 1, 0].map((thread) => {
+      const bandwidth = new Bandwidth(clock, undefined);
+      bandwidth.share({ key: "ann", bandwidth: 1_000_000, counters: new Counters(memory, thread) });
+      return bandwidth;
+    });
     near(await moved(clock, sessions, 20_000), 10_000_000);
+  });
+
+  test("keeps to the least of several rates", async () => {
+    const clock = new TestClock();
+    const bandwidth = new Bandwidth(clock, 5_000_000), counters = new Counters();
+    bandwidth.share({ key: "ann", bandwidth: 2_000_000, counters });
+    bandwidth.share({ key: "guests", bandwidth: 1_000_000, counters });
+    near(await moved(clock, [bandwidth], 20_000), 10_000_000);
   });
 
   test("counts each direction by itself", () => {
     const clock = new TestClock();
-    const bandwidth = new Bandwidth(clock, 1_000, undefined);
+    const bandwidth = new Bandwidth(clock, 1_000);
     assert.ok(bandwidth.take("up", 10_000) > 9_000);
     assert.equal(bandwidth.take("down", 10), 0);
   });
 
   test("lets datagrams pass as long as they are within it", async () => {
     const clock = new TestClock();
-    const bandwidth = new Bandwidth(clock, 100_000, undefined);
+    const bandwidth = new Bandwidth(clock, 100_000);
     const until = clock.now() + 5_000;
     let passed = 0;
     for (; clock.now() < until; await clock.advance(1)) if (bandwidth.passes("up", 500)) passed += 500;

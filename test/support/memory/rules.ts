@@ -5,7 +5,8 @@ import { ListBuilder, type ValueList } from "../../../src/gateway/rules/value_li
 import { parsePrefix } from "../../../src/protocol/ip/prefix.ts";
 
 /** A rule as a person writes it, but for its name. */
-export interface PlainRule extends Pick<Rule, "listeners" | "users" | "commands" | "relay" | "family" | "via"> {
+export interface PlainRule
+  extends Pick<Rule, "listeners" | "users" | "commands" | "relay" | "family" | "via" | "budget"> {
   readonly action: Rule["action"];
   readonly from?: readonly string[];
   readonly to?: readonly string[];
