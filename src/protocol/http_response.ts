@@ -1,5 +1,6 @@
 import { Reply, replyText } from "./codes.ts";
-import { decodeHttpHead, encodeHttpHead, fieldsToForward } from "./http_head.ts";
+import type { Decode } from "./cursor.ts";
+import { encodeHttpHead, fieldsToForward, type HttpHead, httpHeadDecoder } from "./http_head.ts";
 import { ProtocolError } from "./protocol_error.ts";
 
 /** The longest head of a response. */
@@ -66,13 +67,16 @@ export interface ForwardedHead {
   readonly final: boolean;
 }
 
-/** The next head of a response; undefined where it is not whole. Throws ProtocolError where it cannot be passed on. */
-export function decodeHttpResponse(
-  bytes: Uint8Array,
-): { readonly value: ForwardedHead; readonly size: number } | undefined {
-  const head = decodeHttpHead(bytes, MAX_HEAD_SIZE);
-  if (!head) return undefined;
-  const { start, fields } = head.value;
+/** Decodes the next head of a response, as httpHeadDecoder() does. Throws ProtocolError where it cannot be passed on. */
+export function httpResponseDecoder(): Decode<ForwardedHead> {
+  const decodeHead = httpHeadDecoder(MAX_HEAD_SIZE);
+  return (bytes) => {
+    const head = decodeHead(bytes);
+    return head && { value: headToForward(head.value), size: head.size };
+  };
+}
+
+function headToForward({ start, fields }: HttpHead): ForwardedHead {
   const [, version, status] = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: .*)?$/.exec(start) ?? [];
   if (status === undefined || status === "101") {
     throw new ProtocolError("Cannot pass an HTTP response on: no status line");
@@ -80,5 +84,5 @@ export function decodeHttpResponse(
   const final = !status.startsWith("1");
   const forwarded = [...fieldsToForward(fields), ["Via", `1.${version} gate46`] as const];
   if (final) forwarded.push(["Connection", "close"]);
-  return { value: { bytes: encodeHttpHead({ start, fields: forwarded }), final }, size: head.size };
+  return { bytes: encodeHttpHead({ start, fields: forwarded }), final };
 }

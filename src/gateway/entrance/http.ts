@@ -1,6 +1,6 @@
 import { NetError } from "../../net/error.ts";
 import { Command, Method, Reply } from "../../protocol/codes.ts";
-import { decodeHttpRequest } from "../../protocol/http_request.ts";
+import { httpRequestDecoder } from "../../protocol/http_request.ts";
 import { CONNECTED, encodeHttpAnswer, replySentence, statusOfReply } from "../../protocol/http_response.ts";
 import { usernameText } from "../../protocol/negotiation.ts";
 import { ProtocolError } from "../../protocol/protocol_error.ts";
@@ -28,7 +28,7 @@ export const http: Entrance = {
   fits: (first) => first >= 0x41 && first <= 0x5a, // a method's first letter
   answer,
   async take({ wire, record, isGood }) {
-    const { destination, credentials, forwarded } = await wire.take(decodeHttpRequest);
+    const { destination, credentials, forwarded } = await wire.take(httpRequestDecoder());
     if (isGood) {
       if (credentials) record.username = usernameText(credentials) ?? "\ufffd";
       if (!credentials || !await isGood(credentials)) {

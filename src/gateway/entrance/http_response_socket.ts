@@ -1,6 +1,6 @@
 import { Messages } from "../../net/messages.ts";
 import type { Socket, SocketAddr } from "../../net/socket.ts";
-import { decodeHttpResponse, encodeHttpAnswer } from "../../protocol/http_response.ts";
+import { encodeHttpAnswer, httpResponseDecoder } from "../../protocol/http_response.ts";
 import { ProtocolError } from "../../protocol/protocol_error.ts";
 
 const unanswered = () =>
@@ -35,7 +35,7 @@ export class HttpResponseSocket implements Socket {
   /** Where there is none to pass on, the client is told so. */
   async #head(): Promise<Uint8Array> {
     try {
-      const { bytes, final } = await this.#messages.take(decodeHttpResponse);
+      const { bytes, final } = await this.#messages.take(httpResponseDecoder());
       if (final) this.#state = "rest";
       return bytes;
     } catch (error) {
