@@ -1,3 +1,4 @@
+import { Reply } from "./codes.ts";
 import type { Decode } from "./cursor.ts";
 import { ProtocolError } from "./protocol_error.ts";
 
@@ -112,5 +113,5 @@ function lineText(octets: Uint8Array): string {
 const latin1 = { decode: (octets: Uint8Array) => String.fromCharCode(...octets) };
 
 function wrong(state: string): ProtocolError {
-  return new ProtocolError(`Cannot read an HTTP message: ${state}`);
+  return new ProtocolError(`Cannot read an HTTP message: ${state}`, Reply.GeneralFailure); // HTTP has an answer for it
 }
