@@ -31,7 +31,7 @@ export function proxyPac({ ways, asksForPasswords }: ProxyWays, host: string): s
   return `function FindProxyForURL(url, host) {
   host = host.toLowerCase().replace(/^\\[|\\]$/g, "");
   if (isPlainHostName(host) && host.indexOf(":") < 0 || dnsDomainIs(host, ".localhost") || dnsDomainIs(host, ".local") ||
-    /^(127|169\\.254)\\./.test(host) || /^(::1$|fe[89ab])/.test(host)) return "DIRECT";
+    /^(127|169\\.254)\\.[0-9.]+$/.test(host) || /^(::1$|fe[89ab][0-9a-f]:)/.test(host)) return "DIRECT";
   return ${JSON.stringify(proxies.length > 0 ? proxies.join("; ") : "DIRECT")};
 }
 `;

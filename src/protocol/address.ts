@@ -118,6 +118,9 @@ export function readAddress(cursor: Cursor, otherwise?: Address): Address {
 /** The address a DOMAINNAME means: the literal in it, else the name. Throws ProtocolError where it can be neither. */
 export function nameAddress(name: string, port: number): Address {
   if (name === "") throw new ProtocolError("Cannot read an address: the name is empty", Reply.GeneralFailure);
+  if (name.length > MAX_NAME_SIZE) {
+    throw new ProtocolError(`Cannot read an address: the name is over ${MAX_NAME_SIZE} octets`, Reply.GeneralFailure);
+  }
   const literal = ipAddress(/^\[.*:.*\]$/.test(name) ? name.slice(1, -1) : name, port);
   if (literal) return literal;
   // Control octets and blanks forge log lines, ':' and '%' spell addresses with zones, and what has only digits or

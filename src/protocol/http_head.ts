@@ -1,3 +1,5 @@
+import { Reply } from "./codes.ts";
+import type { Decode } from "./cursor.ts";
 import { ProtocolError } from "./protocol_error.ts";
 
 /** The start line and the fields of an HTTP/1 message (RFC 9112 s2 to s5), of octets as latin1 text. */
@@ -26,40 +28,30 @@ const kept: ReadonlySet<string> = new Set(["content-length", "transfer-encoding"
 const CR = 0x0d, LF = 0x0a;
 
 /**
- * The head that `bytes` begin with, and its size; undefined where it is not whole. Strict: no bare CR or LF, no folded line, no
- * control octet. Throws ProtocolError, also beyond `maxSize` octets; and what `checkStart` throws of the first line, at once.
+ * Decodes one head. Asked again with more of the same octets it goes on where it was: whoever sends them one by one would have each
+ * read as often as there are others behind it. Strict: no bare CR or LF, no folded line, no control octet. Throws ProtocolError,
+ * also beyond `maxSize` octets; and what `checkStart` throws of the first line, at once.
  */
-export function decodeHttpHead(
-  bytes: Uint8Array,
-  maxSize: number,
-  checkStart?: (start: string) => void,
-): { readonly value: HttpHead; readonly size: number } | undefined {
-  let fieldsAt = 0;
-  for (let start = 0;;) {
-    const end = bytes.indexOf(LF, start);
-    if (end < 0 ? bytes.length > maxSize : end >= maxSize) throw wrong(`its head is over ${maxSize} octets`);
-    if (end < 0) return undefined;
-    if (bytes[end - 1] !== CR || end === start) throw wrong("a line of its head ends in LF alone");
-    if (start === 0) {
-      checkStart?.(lineText(bytes.subarray(0, end - 1)));
-      fieldsAt = end + 1;
-    } else if (end - 1 === start) {
-      const first = lineText(bytes.subarray(0, fieldsAt - 2));
-      return { value: { start: first, fields: fieldsOf(bytes.subarray(fieldsAt, start)) }, size: end + 1 };
+export function httpHeadDecoder(maxSize: number, checkStart?: (start: string) => void): Decode<HttpHead> {
+  const lines: string[] = [];
+  let start = 0, searched = 0;
+  return (bytes) => {
+    for (;;) {
+      const end = bytes.indexOf(LF, searched);
+      if (end < 0 ? bytes.length > maxSize : end >= maxSize) throw wrong(`its head is over ${maxSize} octets`);
+      searched = end < 0 ? bytes.length : end + 1;
+      if (end < 0) return undefined;
+      if (bytes[end - 1] !== CR || end === start) throw wrong("a line of its head ends in LF alone");
+      if (end - 1 === start && lines.length > 0) {
+        const [first, ...rest] = lines;
+        return { value: { start: first!, fields: rest.map(field) }, size: end + 1 };
+      }
+      const line = lineText(bytes.subarray(start, end - 1));
+      if (lines.length === 0) checkStart?.(line);
+      lines.push(line);
+      start = end + 1;
     }
-    start = end + 1;
-  }
-}
-
-/** Of whole lines. They are read once the head is whole: whoever sends it an octet at a time costs no more than that. */
-function fieldsOf(lines: Uint8Array): HttpField[] {
-  const fields: HttpField[] = [];
-  for (let start = 0; start < lines.length;) {
-    const end = lines.indexOf(LF, start);
-    fields.push(field(lineText(lines.subarray(start, end - 1))));
-    start = end + 1;
-  }
-  return fields;
+  };
 }
 
 /** The value of a field that may stand there once. Throws ProtocolError where it stands there again. */
@@ -93,9 +85,21 @@ export function encodeHttpHead({ start, fields }: HttpHead): Uint8Array {
 }
 
 function field(line: string): HttpField {
-  const [, name, value] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[\t ]*(.*?)[\t ]*$/.exec(line) ?? [];
+  const [, name, value] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):(.*)$/.exec(line) ?? [];
   if (name === undefined) throw wrong("a line of its head is no field");
-  return [name, value!];
+  return [name, withoutBlanks(value!)];
+}
+
+/** By hand: an expression tries each run of blanks from each of its blanks on, and trim() knows more blanks than HTTP does. */
+function withoutBlanks(text: string): string {
+  let start = 0, end = text.length;
+  while (start < end && isBlank(text[start]!)) start++;
+  while (end > start && isBlank(text[end - 1]!)) end--;
+  return text.slice(start, end);
+}
+
+function isBlank(letter: string): boolean {
+  return letter === " " || letter === "\t";
 }
 
 function lineText(octets: Uint8Array): string {
@@ -116,5 +120,5 @@ function latin1(octets: Uint8Array): string {
 }
 
 function wrong(state: string): ProtocolError {
-  return new ProtocolError(`Cannot read an HTTP message: ${state}`);
+  return new ProtocolError(`Cannot read an HTTP message: ${state}`, Reply.GeneralFailure); // HTTP has an answer for it
 }

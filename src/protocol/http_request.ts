@@ -1,6 +1,7 @@
 import { type Address, addressText, nameAddress } from "./address.ts";
 import { Reply } from "./codes.ts";
-import { decodeHttpHead, encodeHttpHead, fieldsToForward, type HttpHead, onlyField } from "./http_head.ts";
+import type { Decode } from "./cursor.ts";
+import { encodeHttpHead, fieldsToForward, type HttpHead, httpHeadDecoder, onlyField } from "./http_head.ts";
 import type { Credentials } from "./negotiation.ts";
 import { ProtocolError } from "./protocol_error.ts";
 
@@ -16,12 +17,13 @@ export interface HttpRequest {
   readonly forwarded: Uint8Array | undefined;
 }
 
-/** Throws ProtocolError, whose message is for the client too. */
-export function decodeHttpRequest(
-  bytes: Uint8Array,
-): { readonly value: HttpRequest; readonly size: number } | undefined {
-  const head = decodeHttpHead(bytes, MAX_HEAD_SIZE, startOf); // who speaks another protocol waits for an answer
-  return head && { value: requestOf(head.value), size: head.size };
+/** Decodes one request, as httpHeadDecoder() does. Throws ProtocolError, whose message is for the client too. */
+export function httpRequestDecoder(): Decode<HttpRequest> {
+  const decodeHead = httpHeadDecoder(MAX_HEAD_SIZE, startOf); // who speaks another protocol waits for an answer
+  return (bytes) => {
+    const head = decodeHead(bytes);
+    return head && { value: requestOf(head.value), size: head.size };
+  };
 }
 
 function requestOf({ start, fields }: HttpHead): HttpRequest {

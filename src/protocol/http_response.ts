@@ -1,5 +1,6 @@
 import { Reply, replyText } from "./codes.ts";
-import { decodeHttpHead, encodeHttpHead, fieldsToForward, type HttpField } from "./http_head.ts";
+import type { Decode } from "./cursor.ts";
+import { encodeHttpHead, fieldsToForward, type HttpField, type HttpHead, httpHeadDecoder } from "./http_head.ts";
 import { joined } from "./octets.ts";
 import { ProtocolError } from "./protocol_error.ts";
 
@@ -63,6 +64,7 @@ export function replySentence(reply: number): string {
  */
 export class HttpResponseHeads {
   #unread = new Uint8Array(0);
+  #decode = httpResponseDecoder();
   #failed = false;
   done = false;
 
@@ -72,8 +74,9 @@ export class HttpResponseHeads {
     let out = nothing;
     try {
       while (!this.done) {
-        const head = decodeHttpResponse(this.#unread);
+        const head = this.#decode(this.#unread);
         if (!head) return out;
+        this.#decode = httpResponseDecoder();
         this.#unread = this.#unread.slice(head.size);
         this.done = head.value.final;
         out = joined(out, head.value.bytes);
@@ -106,13 +109,16 @@ interface ForwardedHead {
   readonly final: boolean;
 }
 
-/** The next head of a response; undefined where it is not whole. Throws ProtocolError where it cannot be passed on. */
-export function decodeHttpResponse(
-  bytes: Uint8Array,
-): { readonly value: ForwardedHead; readonly size: number } | undefined {
-  const head = decodeHttpHead(bytes, MAX_HEAD_SIZE);
-  if (!head) return undefined;
-  const { start, fields } = head.value;
+/** Decodes the next head of a response, as httpHeadDecoder() does. Throws ProtocolError where it cannot be passed on. */
+export function httpResponseDecoder(): Decode<ForwardedHead> {
+  const decodeHead = httpHeadDecoder(MAX_HEAD_SIZE);
+  return (bytes) => {
+    const head = decodeHead(bytes);
+    return head && { value: headToForward(head.value), size: head.size };
+  };
+}
+
+function headToForward({ start, fields }: HttpHead): ForwardedHead {
   const [, version, status] = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: .*)?$/.exec(start) ?? [];
   if (status === undefined || status === "101") {
     throw new ProtocolError("Cannot pass an HTTP response on: no status line");
@@ -120,5 +126,5 @@ export function decodeHttpResponse(
   const final = !status.startsWith("1");
   const forwarded = [...fieldsToForward(fields), ["Via", `1.${version} gate46`] as const];
   if (final) forwarded.push(["Connection", "close"]);
-  return { value: { bytes: encodeHttpHead({ start, fields: forwarded }), final }, size: head.size };
+  return { bytes: encodeHttpHead({ start, fields: forwarded }), final };
 }

@@ -38,7 +38,18 @@ test("This machine and its link are reached directly, all else by the gateway", 
   ) {
     assert.equal(found(ways, host), "DIRECT", host);
   }
-  for (const host of ["example.org", "10.0.0.1", "2001:db8::2", "1270.test"]) {
+  for (
+    const host of [
+      "example.org",
+      "10.0.0.1",
+      "2001:db8::2",
+      "1270.test",
+      "feature.test",
+      "feb.test",
+      "127.0.0.test",
+      "169.254.test",
+    ]
+  ) {
     assert.equal(found(ways, host), "PROXY [2001:db8::1]:2", host);
   }
 });

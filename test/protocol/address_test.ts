@@ -75,6 +75,7 @@ test("a name that carries a literal is that address; one that inet_aton() would 
   for (
     const name of [
       "",
+      "a".repeat(256),
       "127.1",
       "0x7f000001",
       "1.2.3.4.",

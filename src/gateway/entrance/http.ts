@@ -1,6 +1,6 @@
 import { NetError } from "../../net/error.ts";
 import { Command, Method, Reply } from "../../protocol/codes.ts";
-import { decodeHttpRequest } from "../../protocol/http_request.ts";
+import { httpRequestDecoder } from "../../protocol/http_request.ts";
 import {
   CONNECTED,
   encodeHttpAnswer,
@@ -33,7 +33,7 @@ export const http: Entrance = {
   fits: (first) => first >= 0x41 && first <= 0x5a, // a method's first letter
   answer,
   async take({ wire, record, mayGoWithout, isGood }) {
-    const { destination, credentials, forwarded } = await wire.take(decodeHttpRequest);
+    const { destination, credentials, forwarded } = await wire.take(httpRequestDecoder());
     const asks = isGood && (credentials || !mayGoWithout);
     if (asks) {
       if (credentials) record.username = usernameText(credentials) ?? "\ufffd";

@@ -124,6 +124,11 @@ describe("HTTP", () => {
     const wrong = await asks(world, ["GET / HTTP/1.1", "Host: here"]);
     assert.match(wrong.heardText(), /^HTTP\/1\.1 400 Bad Request\r\n[^]*: this port is a proxy for SOCKS5 and HTTP/);
     await wrong.close();
+    for (const field of ["Transfer-Encoding : chunked", "Content-Length: +1", "X: \x01", "no field"]) {
+      const client = await asks(world, ["POST http://a.test/ HTTP/1.1", field]);
+      assert.match(client.heardText(), /^HTTP\/1\.1 400 Bad Request\r\n[^]*Cannot read an HTTP message: /, field);
+      await client.close();
+    }
     assert.equal(world.records.at(-1)!.end, "protocol-error");
   });
 
