@@ -1,3 +1,4 @@
+import { Reply } from "./codes.ts";
 import { ProtocolError } from "./protocol_error.ts";
 
 /** The start line and the fields of an HTTP/1 message (RFC 9112 s2 to s5), of octets as latin1 text. */
@@ -98,5 +99,5 @@ function lineText(octets: Uint8Array): string {
 const latin1 = { decode: (octets: Uint8Array) => String.fromCharCode(...octets) };
 
 function wrong(state: string): ProtocolError {
-  return new ProtocolError(`Cannot read an HTTP message: ${state}`);
+  return new ProtocolError(`Cannot read an HTTP message: ${state}`, Reply.GeneralFailure);
 }

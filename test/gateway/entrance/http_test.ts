@@ -125,6 +125,9 @@ describe("HTTP", () => {
     assert.match(wrong.heardText(), /^HTTP\/1\.1 400 Bad Request\r\n[^]*: this port is a proxy for SOCKS5 and HTTP/);
     await wrong.close();
     assert.equal(world.records.at(-1)!.end, "protocol-error");
+    const twice = await asks(world, [...connect(`${SERVER4}:80`), "Host: other.test"]);
+    assert.match(twice.heardText(), /^HTTP\/1\.1 400 Bad Request\r\n[^]*: it has host more than once/);
+    await twice.close();
   });
 
   worldTest("credentials are Basic ones, of the users of SOCKS", { authenticator: ann }, async (world) => {
