@@ -1,6 +1,5 @@
-import { defaultSettings, type GatewaySettings } from "../gateway/settings.ts";
+import { defaultSettings, type GatewaySettings, isByName } from "../gateway/settings.ts";
 import type { FamilyChoice, Rule } from "../gateway/rules/rule.ts";
-import type { SocketAddr } from "../net/socket.ts";
 import type { Upstream } from "../gateway/upstreams/upstream.ts";
 import { ConfigError } from "./config_error.ts";
 import type { FileContent } from "./file/config_file.ts";
@@ -107,7 +106,8 @@ function assemble(values: Values, file: FileContent | undefined): Config {
     gateway,
   };
   checkTls(config, listen.flat());
-  for (const { addr } of config.listen) refuseOpenRelay(addr, config);
+  checkNames(config, gateway.from !== undefined || open);
+  for (const spec of config.listen) refuseOpenRelay(spec, config);
   if (gateway.proxies.length > 0 && !config.mayBeExposed) throw openRelay("take clients of a proxy");
   return config;
 }
@@ -139,9 +139,29 @@ function checkTls({ rules, upstreams, ...config }: Config, listen: readonly List
   }
 }
 
-/** Throws ConfigError where everybody could come to `addr`, and nobody has said that they may. */
-export function refuseOpenRelay({ host }: SocketAddr, { mayBeExposed }: Pick<Config, "mayBeExposed">): void {
-  if (!isLoopback(host) && !mayBeExposed) throw openRelay(`listen on ${host}`);
+/** Throws ConfigError where visitors go by name and no rule says by which, or where strangers may by any. */
+function checkNames({ listen, rules }: Pick<Config, "listen" | "rules">, strangersMay: boolean): void {
+  const byName = listen.filter(({ only }) => isByName(only));
+  if (byName.length === 0) return;
+  const names = rules.flatMap(({ action, names }) => action === "allow" ? names ?? [] : []);
+  if (names.length === 0) {
+    throw new ConfigError("Cannot listen for sni:// or host://: no rule with names allows where they may go");
+  }
+  const exposed = byName.find(({ addr }) => !isLoopback(addr.host));
+  if (exposed && !strangersMay && names.some(({ text }) => text === "*")) {
+    throw new ConfigError(
+      `Cannot listen on ${exposed.addr.host} by name: a rule allows every name, so it would be an open relay; ` +
+        "say which names, add --from, or say --open",
+    );
+  }
+}
+
+/** Throws ConfigError where everybody could come to a listener and go anywhere, and nobody has said that they may. */
+export function refuseOpenRelay(
+  { addr: { host }, only }: Pick<ListenSpec, "addr" | "only">,
+  { mayBeExposed }: Pick<Config, "mayBeExposed">,
+): void {
+  if (!isLoopback(host) && !mayBeExposed && !isByName(only)) throw openRelay(`listen on ${host}`);
 }
 
 function openRelay(what: string): ConfigError {

@@ -58,7 +58,8 @@ export const options = {
     group: where,
     help:
       "listen there for SOCKS5 and HTTP: :1080, unix:/run/gate46/socks.sock, systemd, systemd:NAME; for one alone " +
-      "socks5://ADDR or http://ADDR, with TLS socks5s://, https:// or, for both, tls://",
+      "socks5://ADDR or http://ADDR, with TLS socks5s://, https:// or, for both, tls://; by the name that visitors of " +
+      "servers ask for (TLS, HTTP) sni://ADDR and host://ADDR",
   }, "localhost:1080"),
   tlsCert: one("FILE", asIs, {
     group: where,

@@ -5,12 +5,12 @@ import { netError } from "../net/error.ts";
 import type { Listener, ListenOptions, SocketAddr } from "../net/socket.ts";
 import { Admission } from "./entrance/admission.ts";
 import type { Arrival, Listened } from "./entrance/arrival.ts";
-import type { Speech } from "./entrance/entrances.ts";
 import { Counters } from "./limits/counters.ts";
 import { Limits } from "./limits/limits.ts";
 import { offeredMethods } from "./entrance/methods.ts";
 import { PathMemory } from "./dial/path_memory.ts";
 import { Session, type SessionContext } from "./session.ts";
+import type { Speech } from "./settings.ts";
 
 /** How long a listener rests when the system has no descriptors left. */
 const ACCEPT_PAUSE_MS = 100;
@@ -188,12 +188,8 @@ export class Gateway {
 
   #serve(listener: Listener): void {
     const { emit, authenticator, upstreams } = this.#context;
-    emit({
-      type: "listening",
-      addr: listener.addr,
-      tls: this.#listened.get(listener)!.tls,
-      methods: offeredMethods(authenticator),
-    });
+    const { tls, only } = this.#listened.get(listener)!;
+    emit({ type: "listening", addr: listener.addr, tls, methods: offeredMethods(authenticator, only) });
     upstreams?.start();
     void this.#acceptLoop(listener);
   }

@@ -18,14 +18,14 @@ import type { Conversation, Serve } from "./commands/conversation.ts";
 import type { Dialler } from "./dial/dial.ts";
 import type { Limits } from "./limits/limits.ts";
 import type { Answer, Outcome, Wish } from "./entrance/entrance.ts";
-import { entranceFor, type Speech, turnedAway } from "./entrance/entrances.ts";
+import { entranceFor, turnedAway } from "./entrance/entrances.ts";
 import type { Authenticator } from "./entrance/methods.ts";
 import { socks5 } from "./entrance/socks5.ts";
 import { Refusal } from "./rules/refusal.ts";
 import { replyFor } from "./reply.ts";
 import { resolve, resolvePtr } from "./commands/resolve.ts";
 import { refusal, type Ruleset } from "./rules/ruleset.ts";
-import type { GatewaySettings } from "./settings.ts";
+import type { GatewaySettings, Speech } from "./settings.ts";
 import type { Upstreams } from "./upstreams/upstreams.ts";
 import { ClientLeft, Wire } from "./entrance/wire.ts";
 
@@ -168,7 +168,7 @@ export class Session {
 
   async #takeWish(): Promise<Wish | SessionEnd> {
     const { authenticator, settings } = this.#context;
-    const entrance = entranceFor(await this.#wire.peek(), settings);
+    const entrance = entranceFor(await this.#wire.peek(), this.#only, settings);
     this.#answer = entrance.answer;
     this.record.protocol = entrance.protocol;
     const sentence = turnedAway(entrance, this.#only);
@@ -179,6 +179,7 @@ export class Session {
     }
     const wish = await entrance.take({
       wire: this.#wire,
+      here: this.#client.localAddr,
       record: this.record,
       isGood: authenticator && ((credentials) => this.#attended(() => this.#isGood(authenticator, credentials))),
     });
@@ -215,11 +216,11 @@ export class Session {
     }
   }
 
-  #conversation({ command, head, heard }: Wish): Conversation {
+  #conversation({ command, byName, head, heard }: Wish): Conversation {
     const { client, username } = this.record;
     return {
       ...this.#context,
-      judge: this.#context.ruleset.judgeFor({ client, username, command }),
+      judge: this.#context.ruleset.judgeFor({ client, username, command, byName }),
       asker: { client: household(client.host), user: username },
       record: this.record,
       client: this.#client,

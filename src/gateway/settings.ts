@@ -15,6 +15,21 @@ export type UdpFilter = "endpoint-independent" | "address-dependent" | "address-
 /** Whence a proxy in front connects: a prefix, or a unix socket. */
 export type ProxySource = Prefix | "unix";
 
+/** What the clients of a listener may speak, where that is not everything. */
+export type Speech = "socks" | "http" | ByName;
+
+/** The name that a client asks for decides where it goes: TLS's server name, or HTTP's Host. */
+export interface ByName {
+  readonly by: "sni" | "host";
+  /** Of the destination; that of the listener where undefined. */
+  readonly port?: number;
+}
+
+/** Whether clients are served by the name that they ask for. */
+export function isByName(only: Speech | undefined): only is ByName {
+  return typeof only === "object";
+}
+
 /** What the gateway is told. Times in ms. */
 export interface GatewaySettings {
   /** Clients that may connect; everyone where undefined. */

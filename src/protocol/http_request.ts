@@ -24,6 +24,19 @@ export function decodeHttpRequest(
   return head && { value: requestOf(head.value), size: head.size };
 }
 
+/** Which host a request is for whose reader is that host itself (RFC 9112 s3.2, s3.2.1), and the port, where it says one. */
+export function decodeHttpHost(
+  bytes: Uint8Array,
+): { readonly name: string; readonly port: number | undefined } | undefined {
+  const head = decodeHttpHead(bytes, MAX_HEAD_SIZE, startOf);
+  if (!head) return undefined;
+  const { start, fields } = head.value;
+  if (!/^(\/|\*$)/.test(startOf(start).target)) throw wrong("its target is no path, as a server is asked for one");
+  const [, name, port] = /^(\[[^\]]*\]|[^:]+)(?::(\d{1,5}))?$/.exec(onlyField(fields, "host") ?? "") ?? [];
+  if (name === undefined) throw wrong("it has no Host, or none that is a host");
+  return { name, port: port === undefined ? undefined : Number(port) };
+}
+
 function requestOf({ start, fields }: HttpHead): HttpRequest {
   const { method, target, version } = startOf(start);
   onlyField(fields, "host");

@@ -150,7 +150,8 @@ describe("parseConfig() complains in one line that names the flag", () => {
     [{ dnsCa: "ca.pem", dns: ["192.0.2.53"] }, "Cannot use --dns-ca: no --dns is tls:// or https://"],
     [
       { listen: ["ftp://[::1]:1"] },
-      "Cannot parse --listen: 'ftp://[::1]:1' is of the scheme 'ftp:', which is none of socks5, socks5s, http, https, tls",
+      "Cannot parse --listen: 'ftp://[::1]:1' is of the scheme 'ftp:', which is none of socks5, socks5s, http, https, tls, " +
+      "sni, host",
     ],
     [
       { listen: ["socks5s://[::1]:1"] },
@@ -187,6 +188,24 @@ describe("parseConfig() complains in one line that names the flag", () => {
     [
       { viaCert: "c", via: ["socks5s://192.0.2.1"] },
       "Cannot use one of --via-cert and --via-key without the other",
+    ],
+    [
+      { listen: ["sni://[::1]:443"], via: ["socks5://192.0.2.1"] },
+      "Cannot listen for sni:// or host://: no rule with names allows where they may go",
+    ],
+    [
+      { listen: ["host://[::1]:80"] },
+      "Cannot listen for sni:// or host://: no rule with names allows where they may go",
+    ],
+    ...["sni://:1?port=0", "sni://:1?port=65536", "sni://:1?port=", "host://:1?path=2", "http://:1?port=2"].map((
+      text,
+    ): readonly [RawOptions, string] => [
+      { listen: [text] },
+      `Cannot parse --listen: '${text}' ends in what is not understood (only sni://ADDR and host://ADDR may have ?port=N)`,
+    ]),
+    [
+      { listen: ["sni://[::1]:1", "host://[::1]:1"] },
+      "Cannot listen on ::1 port 1: it is given twice, for different protocols",
     ],
     [{ admin: "socks5s://127.0.0.1:1" }, `Cannot parse --admin: 'socks5s://127.0.0.1:1' ${ADDRESS}`],
     [{ outgoing: ["192.0.2.1", "192.0.2.2"] }, "Cannot parse --outgoing[1]: a second address of its family"],

@@ -60,14 +60,18 @@ export async function parseConfigText(text: ConfigText): Promise<LoadedConfig> {
   return await parse(text, (path) => text.secrets[path]!);
 }
 
-/** For a thread that is given the rules themselves: of those in the file only the upstreams are left, which other options speak of. */
+/** For a thread that is given the rules themselves: of those in the file only what other options speak of is left, upstreams and whether any allows names. */
 export function textWithoutRules({ text, file }: Pick<LoadedConfig, "text" | "file">): ConfigText {
   if (!file) return text;
   const vias = new Map<string, unknown>();
   for (const rule of file.plainRules as readonly { readonly via?: unknown }[]) {
     if (rule.via !== undefined) vias.set(JSON.stringify(rule.via), rule.via);
   }
-  const rules = Array.from(vias.values(), (via) => ({ action: "allow", via }));
+  const named = file.rules.some(({ action, names }) => action === "allow" && names);
+  const rules = [
+    ...Array.from(vias.values(), (via) => ({ action: "allow", via })),
+    ...named ? [{ action: "allow", names: "names.invalid" }] : [],
+  ];
   const table = { ...file.table, rules } as FileContent["table"];
   return { ...text, file: { path: text.file!.path, toml: "", table } };
 }

@@ -52,7 +52,7 @@ export class ClaimedPorts {
           });
         } else {
           for (const inherited of this.#inherited(spec.systemd)) {
-            refuseOpenRelay(inherited.addr, config);
+            refuseOpenRelay({ addr: inherited.addr, only: spec.only }, config);
             const key = addressText(inherited.addr);
             next.set(key, this.#claimed.get(key) ?? inherited);
             note(key);

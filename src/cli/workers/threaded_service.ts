@@ -79,8 +79,8 @@ export async function startThreadedService(
       throw error;
     }
     claim.apply();
-    for (const { addr, tls } of claim.listen) {
-      if (!known.has(addr)) emit({ type: "listening", addr, tls, methods: offeredMethods(authenticator) });
+    for (const { addr, tls, only } of claim.listen) {
+      if (!known.has(addr)) emit({ type: "listening", addr, tls, methods: offeredMethods(authenticator, only) });
     }
     known = new Set(claim.listen.map(({ addr }) => addr));
   };

@@ -8,6 +8,7 @@ import {
   usernameText,
 } from "../../protocol/negotiation.ts";
 import type { Cut } from "../../net/cut.ts";
+import { isByName, type Speech } from "../settings.ts";
 import type { Door } from "./entrance.ts";
 import type { Wire } from "./wire.ts";
 
@@ -33,8 +34,9 @@ export type Negotiated =
   | { readonly method: Method; readonly username?: string }
   | { readonly failed: "no-acceptable-method" | "authentication-failed"; readonly username?: string };
 
-/** The methods a gateway with these users offers. With users nothing goes without credentials. */
-export function offeredMethods(authenticator: Authenticator | undefined): readonly Method[] {
+/** The methods a listener of a gateway with these users offers; none where it asks nobody who they are. */
+export function offeredMethods(authenticator: Authenticator | undefined, only?: Speech): readonly Method[] {
+  if (isByName(only)) return [];
   return [authenticator ? Method.UsernamePassword : Method.NoAuthentication];
 }
 

@@ -35,6 +35,8 @@ export interface Asker {
   readonly client: SocketAddr;
   readonly username?: string | undefined;
   readonly command: Command;
+  /** Only rules with `names` let it pass. */
+  readonly byName?: true | undefined;
 }
 
 /** What the ruleset says of one destination. */

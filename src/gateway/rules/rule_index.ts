@@ -43,6 +43,8 @@ interface KeySet {
 export interface Shape extends Pick<Rule, "action" | "commands" | "ports" | "relay" | "family" | "via"> {
   /** Whether it says for which destinations. */
   readonly hasTo: boolean;
+  /** Whether it says for which names. */
+  readonly hasNames: boolean;
   /** The matchers that the index has not asked already. */
   readonly sets: Readonly<Partial<Record<Dimension, KeySet>>>;
 }
@@ -94,7 +96,8 @@ function shapeWithout({ action, commands, ports, relay, family, via, ...rule }: 
     const values = rule[dimension];
     if (values && dimension !== by) sets[dimension] = keySet(dimension, values);
   }
-  return { action, commands, ports, relay, family, via, hasTo: rule.to !== undefined, sets };
+  const has = { hasTo: rule.to !== undefined, hasNames: rule.names !== undefined };
+  return { action, commands, ports, relay, family, via, ...has, sets };
 }
 
 function keySet(dimension: Dimension, values: readonly (string | NamePattern | Prefix)[]): KeySet {
@@ -147,10 +150,12 @@ export class RuleIndex {
 
   #fits(number: number, question: Question): boolean {
     const matchers = this.#matchers[this.#shapeOf[number]!]!;
-    const { action, hasTo } = matchers.shape;
+    const { action, hasTo, hasNames } = matchers.shape;
     if (!matchers.fit(question)) return false;
-    const { opens, octets } = question;
-    if (action === "deny" || !opens) return true;
+    const { party, name, opens, octets } = question;
+    if (action === "deny") return true;
+    if (party.byName && name !== undefined && !hasNames) return false;
+    if (!opens) return true;
     if (!hasTo || opens === "to") return hasTo;
     const alone = prefixKey("to", octets!, 8 * octets!.length);
     return matchers.names("to", alone) ?? this.#table.get(alone)?.includes(number) ?? false;

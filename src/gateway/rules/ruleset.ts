@@ -24,6 +24,9 @@ export interface RulesetOptions extends OwnAddrs {
   readonly family?: FamilyChoice | undefined;
 }
 
+/** What no rule with `names` allows to who goes by name. */
+const notByName: Verdict = { allowed: false, rule: "no rule allows this name" };
+
 /**
  * Says who may go where: the first rule that fits. Behind those that a person wrote stand what `allow` opens, what is
  * closed by default and the own listeners, and then all is open.
@@ -70,11 +73,14 @@ export class Ruleset {
 
   /** What is certain of a destination of which no more is known: that it is refused, or goes on to an upstream. */
   judgeEarly(party: Party, host?: string, port?: number): Verdict | undefined {
-    if (!this.hasRules) return undefined;
+    if (!this.hasRules) return party.byName ? notByName : undefined;
     const name = host === undefined ? undefined : foldName(host);
     const question = { party, name, port, octets: undefined, relay: undefined, opens: undefined };
     const number = this.#index.firstNumber(question);
-    if (number === Infinity) return undefined;
+    if (number === Infinity) {
+      if (!party.byName || name === undefined) return undefined;
+      return this.#openByAddress.firstNumber(question) < Infinity ? undefined : notByName;
+    }
     const { action, via } = this.#index.shape(number);
     if (action === "allow") return via && !(name && isLocalhost(name)) ? this.#verdict(number) : undefined;
     const openings = name === undefined ? this.#openByDestination : this.#openByAddress;
@@ -87,6 +93,11 @@ export class Ruleset {
     const four = octets.length === 4;
     const kind = closedKind(octets);
     const own = isOwnListener(this.#options, four === host.includes(":") ? octetsAddress(octets, port) : asked);
+    const closed = (): Verdict => ({
+      allowed: false,
+      rule: own ? `own listener ${addressText(asked)}` : `${kind} destination ${host}`,
+    });
+    if (party.byName && own) return closed(); // it would come back here, and go round
     if (this.hasRules) {
       const number = this.#index.firstNumber({
         party,
@@ -98,11 +109,11 @@ export class Ruleset {
       });
       if (number < Infinity) return this.#verdict(number);
     }
+    if (party.byName) return kind ? closed() : notByName;
     const opened = this.#allow.find(octets) !== undefined;
     const alone = () => this.#options.allow.some((prefix) => prefix.single && prefix.contains(octets));
     if (opened && (!own || alone())) return this.#allowed;
-    if (own) return { allowed: false, rule: `own listener ${addressText(asked)}` };
-    return kind && !opened ? { allowed: false, rule: `${kind} destination ${host}` } : this.#open;
+    return own || (kind && !opened) ? closed() : this.#open;
   }
 
   #verdict(number: number): Verdict {
