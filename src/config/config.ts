@@ -1,9 +1,10 @@
-import { defaultSettings, type GatewaySettings, isByName } from "../gateway/settings.ts";
+import { defaultSettings, type GatewaySettings, isByName, isForward } from "../gateway/settings.ts";
 import type { FamilyChoice, Rule } from "../gateway/rules/rule.ts";
 import type { Upstream } from "../gateway/upstreams/upstream.ts";
 import { ConfigError } from "./config_error.ts";
 import type { FileContent } from "./file/config_file.ts";
 import { type ReadPassword, withPasswords } from "./values/hop_password.ts";
+import { forwardRules } from "./values/forward.ts";
 import { contradictory, covered, isLoopback, type ListenSpec } from "./values/listen.ts";
 import { type OptionKey, optionKeys, optionOf, type SettingKey, type Values } from "./options.ts";
 import { environmentSource, flagSource, type Given, type RawOptions } from "./source.ts";
@@ -13,7 +14,7 @@ import type { ConfiguredUser } from "./values/user.ts";
 export interface Config extends
   Omit<
     Values,
-    SettingKey | "config" | "listen" | "user" | "open" | "drain" | "drainDelay" | "prefer" | "only" | "via"
+    SettingKey | "config" | "listen" | "forward" | "user" | "open" | "drain" | "drainDelay" | "prefer" | "only" | "via"
   > {
   readonly listen: readonly ListenSpec[];
   readonly users: readonly ConfiguredUser[];
@@ -85,7 +86,7 @@ export function withUpstreamPasswords(config: Config, read: ReadPassword): Confi
 }
 
 function assemble(values: Values, file: FileContent | undefined): Config {
-  const { config: _, listen, user, open, drain, drainDelay, prefer, only, via, ...rest } = values;
+  const { config: _, listen, forward, user, open, drain, drainDelay, prefer, only, via, ...rest } = values;
   if (prefer && only) throw new ConfigError("Cannot have both --prefer and --only: say which");
   if (rest.dnsCa !== undefined && !rest.dns.some(({ kind }) => kind === "tls" || kind === "https")) {
     throw new ConfigError("Cannot use --dns-ca: no --dns is tls:// or https://");
@@ -93,11 +94,17 @@ function assemble(values: Values, file: FileContent | undefined): Config {
   const gateway = settings(values);
   const closedToStrangers = user.length > 0 || (file?.users.length ?? 0) > 0 || rest.usersFile !== undefined ||
     gateway.from !== undefined;
+  const forwards = [...file?.forwards ?? [], ...forward];
+  const listeners = [...listen.flat(), ...forwards.flatMap(({ listen }) => listen)];
   const config = {
     ...withoutSettings(rest),
-    listen: covered(listen.flat()),
+    listen: covered(listeners),
     users: [...file?.users ?? [], ...user],
-    rules: [...file?.rules ?? [], ...via.length > 0 ? [{ name: "--via", action: "allow", via } as const] : []],
+    rules: [
+      ...file?.rules ?? [],
+      ...forwardRules(forwards, via),
+      ...via.length > 0 ? [{ name: "--via", action: "allow", via } as const] : [],
+    ],
     upstreams: file?.upstreams ?? [],
     drainMs: drain,
     drainDelayMs: drainDelay,
@@ -105,8 +112,8 @@ function assemble(values: Values, file: FileContent | undefined): Config {
     mayBeExposed: closedToStrangers || open,
     gateway,
   };
-  checkTls(config, listen.flat());
-  checkNames(config, gateway.from !== undefined || open);
+  checkTls(config, listeners);
+  checkNames({ listen: config.listen, rules: file?.rules ?? [] }, gateway.from !== undefined || open);
   for (const spec of config.listen) refuseOpenRelay(spec, config);
   if (gateway.proxies.length > 0 && !config.mayBeExposed) throw openRelay("take clients of a proxy");
   return config;
@@ -161,7 +168,7 @@ export function refuseOpenRelay(
   { addr: { host }, only }: Pick<ListenSpec, "addr" | "only">,
   { mayBeExposed }: Pick<Config, "mayBeExposed">,
 ): void {
-  if (!isLoopback(host) && !mayBeExposed && !isByName(only)) throw openRelay(`listen on ${host}`);
+  if (!isLoopback(host) && !mayBeExposed && !isByName(only) && !isForward(only)) throw openRelay(`listen on ${host}`);
 }
 
 function openRelay(what: string): ConfigError {

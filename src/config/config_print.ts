@@ -32,6 +32,7 @@ export function printConfig(
       passwordFile === undefined ? "# password is hidden" : `password_file = ${quoted(resolve(passwordFile))}`,
     );
   }
+  for (const one of file?.plainForwards ?? []) lines.push("", "[[forwards]]", stringify(hidden(one)).trimEnd());
   for (const one of file?.plainUpstreams ?? []) lines.push("", "[[upstreams]]", stringify(hidden(one)).trimEnd());
   for (const rule of file?.plainRules ?? []) lines.push("", "[[rules]]", stringify(hidden(rule)).trimEnd());
   return `${lines.join("\n")}\n`;

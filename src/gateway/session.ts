@@ -18,7 +18,7 @@ import type { Conversation, Serve } from "./commands/conversation.ts";
 import type { Dialler } from "./dial/dial.ts";
 import type { Limits } from "./limits/limits.ts";
 import type { Answer, Outcome, Wish } from "./entrance/entrance.ts";
-import { entranceFor, turnedAway } from "./entrance/entrances.ts";
+import { entranceFor, silentEntrance, turnedAway } from "./entrance/entrances.ts";
 import type { Authenticator } from "./entrance/methods.ts";
 import { socks5 } from "./entrance/socks5.ts";
 import { Refusal } from "./rules/refusal.ts";
@@ -35,6 +35,7 @@ const commands: Readonly<Record<Command, Serve>> = {
   [Command.UdpAssociate]: associate,
   [Command.Resolve]: resolve,
   [Command.ResolvePtr]: resolvePtr,
+  [Command.Forward]: connect,
 };
 
 /** After a failure the client has so long to close first; RFC 1928 s6 allows 10 s at most. */
@@ -168,7 +169,7 @@ export class Session {
 
   async #takeWish(): Promise<Wish | SessionEnd> {
     const { authenticator, settings } = this.#context;
-    const entrance = entranceFor(await this.#wire.peek(), this.#only, settings);
+    const entrance = silentEntrance(this.#only) ?? entranceFor(await this.#wire.peek(), this.#only, settings);
     this.#answer = entrance.answer;
     this.record.protocol = entrance.protocol;
     const sentence = turnedAway(entrance, this.#only);
@@ -216,8 +217,9 @@ export class Session {
     }
   }
 
-  #conversation({ command, byName, head, heard }: Wish): Conversation {
+  #conversation({ command, byName, head, heard, idleMs }: Wish): Conversation {
     const { client, username } = this.record;
+    const { settings } = this.#context;
     return {
       ...this.#context,
       judge: this.#context.ruleset.judgeFor({ client, username, command, byName }),
@@ -231,6 +233,7 @@ export class Session {
       succeed: (bound) => this.#reply({ reply: Reply.Succeeded, bound }),
       head,
       heard,
+      settings: idleMs === undefined ? settings : { ...settings, idleMs },
     };
   }
 

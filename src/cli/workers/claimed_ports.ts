@@ -9,7 +9,7 @@ import { claimUnix, closeOnExec, inheritedListener } from "../../net/linux/unix_
 import type { SocketAddr } from "../../net/socket.ts";
 import { overlaps } from "../../net/socket_addr.ts";
 import type { Activation } from "../systemd/activation.ts";
-import { listenAs } from "../service/listening.ts";
+import { flagOf, listenAs } from "../service/listening.ts";
 import type { Listening, Purpose } from "./worker_messages.ts";
 
 /** Ports and unix sockets that workers share, by what was asked for. */
@@ -46,7 +46,7 @@ export class ClaimedPorts {
       for (const spec of config.listen) {
         const note = (key: string) => void purposes.set(key, { tls: spec.tls ?? false, only: spec.only });
         if (spec.systemd === undefined) {
-          await listenAs("--listen", spec, async (addr) => {
+          await listenAs(flagOf(spec), spec, async (addr) => {
             await claimOne(addr);
             note(addressText(addr));
           });

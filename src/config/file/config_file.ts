@@ -9,15 +9,18 @@ import { nearest } from "../nearest.ts";
 import { fileKey, type OptionKey, optionKeys, optionOf } from "../options.ts";
 import type { Given, Source } from "../source.ts";
 import { type Path, pathText, tomlLines } from "./toml_lines.ts";
+import { type ConfiguredForward, forwardOf } from "../values/forward.ts";
 import type { ConfiguredUser } from "../values/user.ts";
 import { withoutPassword } from "../values/values.ts";
 
 /** What a configuration file says. Loaded only where there is one, since TOML and the schema take time to load. */
 export interface FileContent extends Source {
   readonly users: readonly ConfiguredUser[];
+  readonly forwards: readonly ConfiguredForward[];
   readonly upstreams: readonly Upstream[];
   readonly rules: readonly Rule[];
-  /** Upstreams and rules as they are written, for who prints them. */
+  /** Forwards, upstreams and rules as they are written, for who prints them. */
+  readonly plainForwards: readonly unknown[];
   readonly plainUpstreams: readonly unknown[];
   readonly plainRules: readonly unknown[];
   /** All of it as it is written. */
@@ -54,7 +57,7 @@ export function readTable(
     .map((one) => `Cannot parse ${place(one.path)}: ${describe(one)}`);
   const wrong = new Set((checked.issues ?? []).map((issue) => String(issue.path?.[0]?.key)));
   const given = givenOptions(table, wrong, place, resolve);
-  const { users, rules, upstreams } = checked.success ? checked.output as FileTables : {};
+  const { users, forwards, rules, upstreams } = checked.success ? checked.output as FileTables : {};
   return {
     given,
     problems,
@@ -63,8 +66,13 @@ export function readTable(
       password,
       passwordFile: password_file === undefined ? undefined : resolve(password_file),
     })),
+    forwards: (forwards ?? []).map(({ listen, via, to, proxy_protocol: proxyProtocol, idle_timeout: idleMs }) => ({
+      ...forwardOf(listen, { to, proxyProtocol, idleMs }),
+      via,
+    })),
     upstreams: (upstreams ?? []).map(({ probe, ...rest }) => ({ ...rest, probe })),
     rules: (rules ?? []).map(ruleOf),
+    plainForwards: listOf(table.forwards),
     plainUpstreams: listOf(table.upstreams),
     plainRules: listOf(table.rules),
     table,
@@ -89,7 +97,7 @@ function withPaths(table: TomlTable, resolve: (path: string) => string): TomlTab
     if (typeof value !== "object" || value === null || value instanceof Date) return value;
     return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, resolved(inner)]));
   };
-  const withUrls = Object.entries(table).filter(([key]) => ["via", "upstreams", "rules"].includes(key));
+  const withUrls = Object.entries(table).filter(([key]) => ["via", "forwards", "upstreams", "rules"].includes(key));
   return { ...table, ...Object.fromEntries(withUrls.map(([key, value]) => [key, resolved(value)])) as TomlTable };
 }
 
@@ -193,12 +201,14 @@ function isSecret(path: Path): boolean {
 
 /** The keys that may stand where `path` ends. */
 function keysBeside(path: Path): string[] {
-  const schema = path[0] === "rules" || path[0] === "users" || path[0] === "upstreams" ? tableOf(path[0]) : fileSchema;
+  const schema = path[0] === "rules" || path[0] === "users" || path[0] === "upstreams" || path[0] === "forwards"
+    ? tableOf(path[0])
+    : fileSchema;
   return Object.keys((path.length === 1 ? fileSchema : schema).entries);
 }
 
-function tableOf(key: "rules" | "users" | "upstreams"): { readonly entries: v.ObjectEntries } {
-  if (key === "upstreams") return fileSchema.entries.upstreams.pipe[0].wrapped.item;
+function tableOf(key: "rules" | "users" | "upstreams" | "forwards"): { readonly entries: v.ObjectEntries } {
+  if (key === "upstreams" || key === "forwards") return fileSchema.entries[key].pipe[0].wrapped.item;
   const [optional] = fileSchema.entries[key].pipe;
   return optional.wrapped.item.pipe[0];
 }

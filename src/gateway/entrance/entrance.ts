@@ -23,8 +23,10 @@ export interface Wish {
   readonly byName?: true;
   /** How this one is answered, where that is not how others of the entrance are. */
   readonly answer?: Answer;
+  /** As settings have it, where it is another here. */
+  readonly idleMs?: number | undefined;
   /** What the destination is sent first. */
-  readonly head?: Uint8Array;
+  readonly head?: Uint8Array | undefined;
   /** The destination as the client is to hear it. */
   readonly heard?: (destination: Socket) => Socket;
 }
@@ -35,7 +37,7 @@ export interface Door {
   /** Where the client came to. */
   readonly here: SocketAddr;
   /** What becomes known of the client is noted here. */
-  readonly record: Pick<SessionRecord, "method" | "username" | "userId">;
+  readonly record: Pick<SessionRecord, "client" | "method" | "username" | "userId">;
   /** Whether credentials are good, once that may be told; undefined where nobody is asked for any. */
   readonly isGood: ((credentials: Credentials) => Promise<boolean>) | undefined;
 }

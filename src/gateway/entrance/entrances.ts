@@ -1,6 +1,7 @@
-import { type GatewaySettings, isByName, type Speech } from "../settings.ts";
+import { type GatewaySettings, isByName, isForward, type Speech } from "../settings.ts";
 import * as byName from "./by_name.ts";
 import type { Entrance } from "./entrance.ts";
+import { forwardTo } from "./forward.ts";
 import { http } from "./http.ts";
 import { socks4 } from "./socks4.ts";
 import { socks5 } from "./socks5.ts";
@@ -13,6 +14,11 @@ const speeches = {
   host: { said: "HTTP by host", others: "HTTP", protocols: ["host"] },
 } as const;
 
+/** The entrance that a listener for `only` is for, whatever its clients say. */
+export function silentEntrance(only: Speech | undefined): Entrance | undefined {
+  return isForward(only) ? forwardTo(only) : undefined;
+}
+
 /** The entrance for a conversation that begins with this octet, at a listener for `only`. */
 export function entranceFor(first: number, only: Speech | undefined, settings: GatewaySettings): Entrance {
   const wanted = isByName(only) && byName[only.by](only);
@@ -23,7 +29,7 @@ export function entranceFor(first: number, only: Speech | undefined, settings: G
 
 /** Why an entrance is none of a listener for `only`; undefined where it is. */
 export function turnedAway({ protocol }: Entrance, only: Speech | undefined): string | undefined {
-  if (only === undefined) return undefined;
+  if (only === undefined || isForward(only)) return undefined;
   const { said, protocols } = speeches[isByName(only) ? only.by : only];
   if ((protocols as readonly string[]).includes(protocol)) return undefined;
   const other = Object.values(speeches).find((one) => (one.protocols as readonly string[]).includes(protocol))!.others;

@@ -8,7 +8,7 @@ import {
   usernameText,
 } from "../../protocol/negotiation.ts";
 import type { Cut } from "../../net/cut.ts";
-import { isByName, type Speech } from "../settings.ts";
+import { isByName, isForward, type Speech } from "../settings.ts";
 import type { Door } from "./entrance.ts";
 import type { Wire } from "./wire.ts";
 
@@ -36,7 +36,7 @@ export type Negotiated =
 
 /** The methods a listener of a gateway with these users offers; none where it asks nobody who they are. */
 export function offeredMethods(authenticator: Authenticator | undefined, only?: Speech): readonly Method[] {
-  if (isByName(only)) return [];
+  if (isByName(only) || isForward(only)) return [];
   return [authenticator ? Method.UsernamePassword : Method.NoAuthentication];
 }
 

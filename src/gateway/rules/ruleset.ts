@@ -1,5 +1,5 @@
 import { type Address, addressText, octetsAddress, parseIp } from "../../protocol/address.ts";
-import { Reply } from "../../protocol/codes.ts";
+import { Command, Reply } from "../../protocol/codes.ts";
 import { embeddedIpv4s } from "../../protocol/ip/embedded_ipv4.ts";
 import type { Prefix } from "../../protocol/ip/prefix.ts";
 import { PrefixMap } from "../../protocol/ip/prefix_map.ts";
@@ -97,7 +97,8 @@ export class Ruleset {
       allowed: false,
       rule: own ? `own listener ${addressText(asked)}` : `${kind} destination ${host}`,
     });
-    if (party.byName && own) return closed(); // it would come back here, and go round
+    // Who does not say where to would come back here, and go round.
+    if (own && (party.byName || party.command === Command.Forward)) return closed();
     if (this.hasRules) {
       const number = this.#index.firstNumber({
         party,

@@ -339,6 +339,7 @@ function naive(rules: readonly Rule[], form: Uint8Array, { port, name, client, u
   const four = form.length === 4;
   const closed = four ? form[0] === 127 || form[0] === 0 : String(form) === String(parseIp("::1"));
   const own = four && form.join(".") === GATEWAY.host && port === GATEWAY.port;
+  if (own && command === Command.Forward) return "deny";
   const rule = rules.find((rule) =>
     (!rule.from || rule.from.some((prefix) => prefix.contains(parseIp(client.host)!))) &&
     (!rule.users || rule.users.includes(username!)) &&
