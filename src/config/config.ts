@@ -1,10 +1,10 @@
-import { type Access, defaultSettings, type GatewaySettings } from "../gateway/settings.ts";
+import { type Access, defaultSettings, type GatewaySettings, isByName, isForward } from "../gateway/settings.ts";
 import type { FamilyChoice, Rule } from "../gateway/rules/rule.ts";
-import type { SocketAddr } from "../net/socket.ts";
 import type { Upstream } from "../gateway/upstreams/upstream.ts";
 import { ConfigError } from "./config_error.ts";
 import type { FileContent } from "./file/config_file.ts";
 import { type ReadPassword, withPasswords } from "./values/hop_password.ts";
+import { forwardRules } from "./values/forward.ts";
 import { contradictory, covered, isLoopback, listenerNames, type ListenSpec } from "./values/listen.ts";
 import { type OptionKey, optionKeys, optionOf, type SettingKey, type Values } from "./options.ts";
 import { environmentSource, flagSource, type Given, type RawOptions } from "./source.ts";
@@ -17,6 +17,7 @@ export interface Config extends
     | SettingKey
     | "config"
     | "listen"
+    | "forward"
     | "user"
     | "authExempt"
     | "open"
@@ -96,7 +97,7 @@ export function withUpstreamPasswords(config: Config, read: ReadPassword): Confi
 }
 
 function assemble(values: Values, file: FileContent | undefined): Config {
-  const { config: _, listen, user, authExempt, open, drain, drainDelay, prefer, only, via, ...rest } = values;
+  const { config: _, listen, forward, user, authExempt, open, drain, drainDelay, prefer, only, via, ...rest } = values;
   if (prefer && only) throw new ConfigError("Cannot have both --prefer and --only: say which");
   if (rest.default === "deny" && via.length > 0) {
     throw new ConfigError("Cannot have both --via and --default deny: write rules that allow, with via");
@@ -113,11 +114,17 @@ function assemble(values: Values, file: FileContent | undefined): Config {
   const gateway = { ...settings(values), access, userBudgets };
   const closedToStrangers = user.length > 0 || (file?.users.length ?? 0) > 0 || rest.usersFile !== undefined ||
     gateway.from !== undefined;
+  const forwards = [...file?.forwards ?? [], ...forward];
+  const listeners = [...listen.flat(), ...forwards.flatMap(({ listen }) => listen)];
   const config = {
     ...withoutSettings(rest),
-    listen: covered(listen.flat()),
+    listen: covered(listeners),
     users,
-    rules: [...file?.rules ?? [], ...via.length > 0 ? [{ name: "--via", action: "allow", via } as const] : []],
+    rules: [
+      ...file?.rules ?? [],
+      ...forwardRules(forwards, via),
+      ...via.length > 0 ? [{ name: "--via", action: "allow", via } as const] : [],
+    ],
     upstreams: file?.upstreams ?? [],
     drainMs: drain,
     drainDelayMs: drainDelay,
@@ -125,8 +132,9 @@ function assemble(values: Values, file: FileContent | undefined): Config {
     mayBeExposed: closedToStrangers || open,
     gateway,
   };
-  checkTls(config, listen.flat());
-  for (const { addr } of config.listen) refuseOpenRelay(addr, config);
+  checkTls(config, listeners);
+  checkNames({ listen: config.listen, rules: file?.rules ?? [] }, gateway.from !== undefined || open);
+  for (const spec of config.listen) refuseOpenRelay(spec, config);
   if (gateway.proxies.length > 0 && !config.mayBeExposed) throw openRelay("take clients of a proxy");
   const asksNobody = config.users.length === 0 && rest.usersFile === undefined;
   for (const { name, auth, from, listeners } of access) {
@@ -177,9 +185,29 @@ function checkTls({ rules, upstreams, ...config }: Config, listen: readonly List
   }
 }
 
-/** Throws ConfigError where everybody could come to `addr`, and nobody has said that they may. */
-export function refuseOpenRelay({ host }: SocketAddr, { mayBeExposed }: Pick<Config, "mayBeExposed">): void {
-  if (!isLoopback(host) && !mayBeExposed) throw openRelay(`listen on ${host}`);
+/** Throws ConfigError where visitors go by name and no rule says by which, or where strangers may by any. */
+function checkNames({ listen, rules }: Pick<Config, "listen" | "rules">, strangersMay: boolean): void {
+  const byName = listen.filter(({ only }) => isByName(only));
+  if (byName.length === 0) return;
+  const names = rules.flatMap(({ action, names }) => action === "allow" ? names ?? [] : []);
+  if (names.length === 0) {
+    throw new ConfigError("Cannot listen for sni:// or host://: no rule with names allows where they may go");
+  }
+  const exposed = byName.find(({ addr }) => !isLoopback(addr.host));
+  if (exposed && !strangersMay && names.some(({ text }) => text === "*")) {
+    throw new ConfigError(
+      `Cannot listen on ${exposed.addr.host} by name: a rule allows every name, so it would be an open relay; ` +
+        "say which names, add --from, or say --open",
+    );
+  }
+}
+
+/** Throws ConfigError where everybody could come to a listener and go anywhere, and nobody has said that they may. */
+export function refuseOpenRelay(
+  { addr: { host }, only }: Pick<ListenSpec, "addr" | "only">,
+  { mayBeExposed }: Pick<Config, "mayBeExposed">,
+): void {
+  if (!isLoopback(host) && !mayBeExposed && !isByName(only) && !isForward(only)) throw openRelay(`listen on ${host}`);
 }
 
 function openRelay(what: string): ConfigError {

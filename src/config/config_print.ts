@@ -33,6 +33,7 @@ export function printConfig(
     if (budget) lines.push(...Object.entries(budget).map(([key, value]) => `${fileKey(key)} = ${value}`));
   }
   for (const one of file?.plainAccess ?? []) lines.push("", "[[access]]", stringify(one).trimEnd());
+  for (const one of file?.plainForwards ?? []) lines.push("", "[[forwards]]", stringify(hidden(one)).trimEnd());
   for (const one of file?.plainUpstreams ?? []) lines.push("", "[[upstreams]]", stringify(hidden(one)).trimEnd());
   for (const rule of file?.plainRules ?? []) lines.push("", "[[rules]]", stringify(hidden(rule)).trimEnd());
   return `${lines.join("\n")}\n`;

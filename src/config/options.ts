@@ -2,6 +2,7 @@ import { defaultSettings, type GatewaySettings } from "../gateway/settings.ts";
 import type { Prefix } from "../protocol/ip/prefix.ts";
 import { parseDnsServer, parseFamily, parseHostEntry, parseNat64 } from "./values/dns.ts";
 import { MAX_HOPS } from "../sockslib/chain/hop.ts";
+import { parseForward } from "./values/forward.ts";
 import { parseAdmin, parseListen } from "./values/listen.ts";
 import { type About, choice, count, many, one, type Option, setting, time, toggle } from "./option.ts";
 import { parseUser } from "./values/user.ts";
@@ -59,8 +60,15 @@ export const options = {
     group: where,
     help:
       "listen there for SOCKS5 and HTTP: :1080, unix:/run/gate46/socks.sock, systemd, systemd:NAME; for one alone " +
-      "socks5://ADDR or http://ADDR, with TLS socks5s://, https:// or, for both, tls://",
+      "socks5://ADDR or http://ADDR, with TLS socks5s://, https:// or, for both, tls://; by the name that visitors of " +
+      "servers ask for (TLS, HTTP) sni://ADDR and host://ADDR",
   }, "localhost:1080"),
+  forward: many("ADDR=HOST:PORT", parseForward, {
+    group: where,
+    help:
+      "who connects to ADDR goes on to HOST:PORT, as [::]:2222=server.example:22; with ?proxy-protocol=2 that is told " +
+      "who it is; ?idle-timeout=1h",
+  }),
   tlsCert: one("FILE", asIs, {
     group: where,
     help: "the certificate (PEM) that listeners with TLS show",

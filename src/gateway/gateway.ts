@@ -6,12 +6,12 @@ import type { Listener, ListenOptions, SocketAddr } from "../net/socket.ts";
 import { methodsAt } from "./entrance/access.ts";
 import { Admission } from "./entrance/admission.ts";
 import type { Arrival, Listened } from "./entrance/arrival.ts";
-import type { Speech } from "./entrance/entrances.ts";
 import { Counters } from "./limits/counters.ts";
 import { Limits } from "./limits/limits.ts";
 import { PathMemory } from "./dial/path_memory.ts";
 import type { Configured } from "./configured.ts";
 import { Session, type SessionContext } from "./session.ts";
+import type { Speech } from "./settings.ts";
 
 /** How long a listener rests when the system has no descriptors left. */
 const ACCEPT_PAUSE_MS = 100;
@@ -189,12 +189,12 @@ export class Gateway {
 
   #serve(listener: Listener): void {
     const { emit, authenticator, settings, upstreams } = this.#context;
-    const { listener: name, tls } = this.#listened.get(listener)!;
+    const { tls, ...at } = this.#listened.get(listener)!;
     emit({
       type: "listening",
       addr: listener.addr,
       tls,
-      methods: methodsAt(settings.access, name, authenticator),
+      methods: methodsAt(settings.access, at, authenticator),
     });
     upstreams?.start();
     void this.#acceptLoop(listener);

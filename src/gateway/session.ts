@@ -20,7 +20,7 @@ import type { PathMemory } from "./dial/path_memory.ts";
 import { budgetOf, type Limits } from "./limits/limits.ts";
 import type { Shares } from "./limits/shares.ts";
 import type { Answer, Outcome, Wish } from "./entrance/entrance.ts";
-import { entranceFor, type Speech, turnedAway } from "./entrance/entrances.ts";
+import { entranceFor, silentEntrance, turnedAway } from "./entrance/entrances.ts";
 import type { Authenticator } from "./entrance/methods.ts";
 import { socks5 } from "./entrance/socks5.ts";
 import { Refusal } from "./rules/refusal.ts";
@@ -28,7 +28,7 @@ import type { Verdict } from "./rules/rule.ts";
 import { replyFor } from "./reply.ts";
 import { resolve, resolvePtr } from "./commands/resolve.ts";
 import { refusal } from "./rules/ruleset.ts";
-import type { Budget } from "./settings.ts";
+import type { Budget, Speech } from "./settings.ts";
 import { ClientLeft, Wire } from "./entrance/wire.ts";
 
 const commands: Readonly<Record<Command, Serve>> = {
@@ -37,6 +37,7 @@ const commands: Readonly<Record<Command, Serve>> = {
   [Command.UdpAssociate]: associate,
   [Command.Resolve]: resolve,
   [Command.ResolvePtr]: resolvePtr,
+  [Command.Forward]: connect,
 };
 
 /** After a failure the client has so long to close first; RFC 1928 s6 allows 10 s at most. */
@@ -180,7 +181,7 @@ export class Session {
 
   async #takeWish(): Promise<Wish | SessionEnd> {
     const { authenticator, settings } = this.#context;
-    const entrance = entranceFor(await this.#wire.peek(), settings);
+    const entrance = silentEntrance(this.#only) ?? entranceFor(await this.#wire.peek(), this.#only, settings);
     this.#answer = entrance.answer;
     this.record.protocol = entrance.protocol;
     const sentence = turnedAway(entrance, this.#only);
@@ -191,6 +192,7 @@ export class Session {
     }
     const wish = await entrance.take({
       wire: this.#wire,
+      here: this.#client.localAddr,
       record: this.record,
       mayGoWithout: !authenticator || this.#mayGoWithout,
       isGood: authenticator && ((credentials) => this.#attended(() => this.#isGood(authenticator, credentials))),
@@ -228,12 +230,13 @@ export class Session {
     }
   }
 
-  #conversation({ command, head, preface }: Wish, shares: Shares): Conversation {
+  #conversation({ command, byName, head, preface, idleMs }: Wish, shares: Shares): Conversation {
     const { client, username } = this.record;
+    const { settings } = this.#context;
     const admit = ({ rule, budget }: Verdict) => budget && joinOr(shares, `rule ${rule}`, budget, rule);
     return {
       ...this.#context,
-      judge: this.#context.ruleset.judgeFor({ client, username, command, listener: this.#listener }, admit),
+      judge: this.#context.ruleset.judgeFor({ client, username, command, byName, listener: this.#listener }, admit),
       asker: { client: household(client.host), user: username },
       record: this.record,
       client: this.#client,
@@ -246,6 +249,7 @@ export class Session {
       succeed: (bound) => this.#reply({ reply: Reply.Succeeded, bound }),
       head,
       preface,
+      settings: idleMs === undefined ? settings : { ...settings, idleMs },
     };
   }
 

@@ -1,3 +1,4 @@
+import type { Address } from "../protocol/address.ts";
 import type { Prefix } from "../protocol/ip/prefix.ts";
 
 /** Ports to choose from, both ends included. */
@@ -33,6 +34,34 @@ export interface Access extends Budget {
   readonly listeners?: readonly string[];
   /** Whether who comes so may go without a password; undefined where the entry does not say. */
   readonly auth?: "none" | "password";
+}
+
+/** What the clients of a listener may speak, where that is not everything. */
+export type Speech = "socks" | "http" | ByName | Forward;
+
+/** The name that a client asks for decides where it goes: TLS's server name, or HTTP's Host. */
+export interface ByName {
+  readonly by: "sni" | "host";
+  /** Of the destination; that of the listener where undefined. */
+  readonly port?: number;
+}
+
+/** All clients of a listener go to one destination, and speak with that alone. */
+export interface Forward {
+  readonly to: Address;
+  /** The PROXY protocol that tells the destination whose connection it is; none where undefined. */
+  readonly proxyProtocol?: 1 | 2 | undefined;
+  /** As idleMs below, which holds where undefined. */
+  readonly idleMs?: number | undefined;
+}
+
+/** Whether clients are served by the name that they ask for. */
+export function isByName(only: Speech | undefined): only is ByName {
+  return typeof only === "object" && "by" in only;
+}
+
+export function isForward(only: Speech | undefined): only is Forward {
+  return typeof only === "object" && "to" in only;
 }
 
 /** What the gateway is told. Times in ms. */

@@ -12,8 +12,18 @@ export const Method = {
 } as const;
 export type Method = (typeof Method)[keyof typeof Method];
 
-/** CMD of a request (RFC 1928 s4), and the two that Tor's socks-extensions add. */
-export const Command = { Connect: 0x01, Bind: 0x02, UdpAssociate: 0x03, Resolve: 0xf0, ResolvePtr: 0xf1 } as const;
+/**
+ * CMD of a request (RFC 1928 s4), the two that Tor's socks-extensions add, and what no client asks for, so that no octet says it: to
+ * go where its listener leads.
+ */
+export const Command = {
+  Connect: 0x01,
+  Bind: 0x02,
+  UdpAssociate: 0x03,
+  Resolve: 0xf0,
+  ResolvePtr: 0xf1,
+  Forward: 0x100,
+} as const;
 export type Command = (typeof Command)[keyof typeof Command];
 
 /** ATYP of an address (RFC 1928 s5). */
@@ -46,6 +56,7 @@ const commandNames: Readonly<Record<number, string>> = {
   0x03: "udp-associate",
   0xf0: "resolve",
   0xf1: "resolve-ptr",
+  0x100: "forward",
 };
 const replyTexts: readonly string[] = [
   "succeeded",

@@ -26,6 +26,28 @@ export function httpRequestDecoder(): Decode<HttpRequest> {
   };
 }
 
+/** A host, as a request says it that is meant for that host itself. */
+export interface HttpHost {
+  readonly name: string;
+  readonly port: number | undefined;
+}
+
+/** Decodes which host a request is for (RFC 9112 s3.2, s3.2.1), as httpHeadDecoder() does. */
+export function httpHostDecoder(): Decode<HttpHost> {
+  const decodeHead = httpHeadDecoder(MAX_HEAD_SIZE, startOf);
+  return (bytes) => {
+    const head = decodeHead(bytes);
+    return head && { value: hostOf(head.value), size: head.size };
+  };
+}
+
+function hostOf({ start, fields }: HttpHead): HttpHost {
+  if (!/^(\/|\*$)/.test(startOf(start).target)) throw wrong("its target is no path, as a server is asked for one");
+  const [, name, port] = /^(\[[^\]]*\]|[^:]+)(?::(\d{1,5}))?$/.exec(onlyField(fields, "host") ?? "") ?? [];
+  if (name === undefined) throw wrong("it has no Host, or none that is a host");
+  return { name, port: port === undefined ? undefined : Number(port) };
+}
+
 function requestOf({ start, fields }: HttpHead): HttpRequest {
   const { method, target, version } = startOf(start);
   onlyField(fields, "host");

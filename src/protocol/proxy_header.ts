@@ -14,7 +14,10 @@ const MAX_LINE_SIZE = 107;
 /** Octets of version 2 before the addresses, and of all of it: 232 are the longest addresses, the rest is for extensions. */
 const FIXED_SIZE = 16, MAX_SIZE = 2_048;
 
-const line = new TextEncoder().encode("PROXY ");
+const utf8 = new TextEncoder();
+const nothing = new Uint8Array(0);
+
+const line = utf8.encode("PROXY ");
 const signature = Uint8Array.of(0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a);
 
 const LOCAL = 0x20, PROXY = 0x21;
@@ -26,6 +29,40 @@ const TCP4 = 0x11, TCP6 = 0x21;
 const CRC32C = 0x03;
 
 const ascii = new TextDecoder("latin1");
+
+/** Who connected to this proxy, and where to. */
+export interface ProxiedConnection {
+  readonly client: Pick<Address, "host" | "port">;
+  readonly here: Pick<Address, "host" | "port">;
+}
+
+/** A header of that version; undefined is a connection of which nothing can be said. */
+export function encodeProxyHeader(version: 1 | 2, of: ProxiedConnection | undefined): Uint8Array {
+  if (!of) return version === 1 ? utf8.encode("PROXY UNKNOWN\r\n") : block(LOCAL, 0, nothing);
+  const ends = [of.client, of.here];
+  const octets = ends.map(({ host }) => parseIp(host)!);
+  const six = octets.some(({ length }) => length === 16); // a balancer in front may be of the other family than its client
+  if (version === 1) {
+    const hosts = ends.map(({ host }) => six && !host.includes(":") ? `::ffff:${host}` : host);
+    return utf8.encode(`PROXY TCP${six ? 6 : 4} ${hosts.join(" ")} ${of.client.port} ${of.here.port}\r\n`);
+  }
+  const size = six ? 16 : 4;
+  const body = new Uint8Array(2 * size + 4);
+  octets.forEach((address, i) => {
+    if (address.length < size) body.set([0xff, 0xff], i * size + 10);
+    body.set(address, (i + 1) * size - address.length);
+    body.set([ends[i]!.port >> 8, ends[i]!.port & 0xff], 2 * size + 2 * i);
+  });
+  return block(PROXY, six ? TCP6 : TCP4, body);
+}
+
+function block(command: number, transport: number, body: Uint8Array): Uint8Array {
+  const header = new Uint8Array(FIXED_SIZE + body.length);
+  header.set(signature);
+  header.set([command, transport, body.length >> 8, body.length & 0xff], signature.length);
+  header.set(body, FIXED_SIZE);
+  return header;
+}
 
 /** Either version. Throws ProtocolError: a connection that has to begin with a header and does not is no other connection. */
 export const decodeProxyHeader: Decode<ProxyHeader> = (bytes) => {

@@ -159,7 +159,8 @@ describe("parseConfig() complains in one line that names the flag", () => {
     [{ dnsCa: "ca.pem", dns: ["192.0.2.53"] }, "Cannot use --dns-ca: no --dns is tls:// or https://"],
     [
       { listen: ["ftp://[::1]:1"] },
-      "Cannot parse --listen: 'ftp://[::1]:1' is of the scheme 'ftp:', which is none of socks5, socks5s, http, https, tls",
+      "Cannot parse --listen: 'ftp://[::1]:1' is of the scheme 'ftp:', which is none of socks5, socks5s, http, https, tls, " +
+      "sni, host",
     ],
     [
       { listen: ["socks5s://[::1]:1"] },
@@ -196,6 +197,55 @@ describe("parseConfig() complains in one line that names the flag", () => {
     [
       { viaCert: "c", via: ["socks5s://192.0.2.1"] },
       "Cannot use one of --via-cert and --via-key without the other",
+    ],
+    [
+      { listen: ["sni://[::1]:443"], via: ["socks5://192.0.2.1"] },
+      "Cannot listen for sni:// or host://: no rule with names allows where they may go",
+    ],
+    [
+      { listen: ["host://[::1]:80"] },
+      "Cannot listen for sni:// or host://: no rule with names allows where they may go",
+    ],
+    ...["sni://:1?port=0", "sni://:1?port=65536", "sni://:1?port=", "host://:1?path=2", "http://:1?port=2"].map((
+      text,
+    ): readonly [RawOptions, string] => [
+      { listen: [text] },
+      `Cannot parse --listen: '${text}' ends in what is not understood (only sni://ADDR and host://ADDR may have ?port=N)`,
+    ]),
+    [
+      { listen: ["sni://[::1]:1", "host://[::1]:1"] },
+      "Cannot listen on ::1 port 1: it is given twice, for different protocols",
+    ],
+    ...[
+      ["[::1]:1", "is no forward (write [::]:2222=server.example:22)"],
+      ["[::1]:1=x:2?via=y", "has 'via=y' behind it (there may be proxy-protocol=1|2 and idle-timeout=TIME)"],
+      [
+        "[::1]:1=x:2?idle-timeout=1s&idle-timeout=2s",
+        "has 'idle-timeout=2s' behind it (there may be proxy-protocol=1|2 and idle-timeout=TIME)",
+      ],
+    ].map(([text, state]): readonly [RawOptions, string] => [
+      { forward: [text!] },
+      `Cannot parse --forward: '${text}' ${state}`,
+    ]),
+    [
+      { forward: ["[::1]:1=x:2?proxy-protocol=3"] },
+      "Cannot parse --forward: '3' is no version of the PROXY protocol (write 1 or 2)",
+    ],
+    [
+      { forward: ["[::1]:1=x"] },
+      "Cannot parse --forward: 'x' is no destination (write example.org:443 or [2001:db8::1]:443)",
+    ],
+    ...["[::1]", "2222", "http://[::1]:1"].map((text): readonly [RawOptions, string] => [
+      { forward: [`${text}=x:1`] },
+      `Cannot parse --forward: '${text}' is nowhere to forward from (write [::]:2222, :2222 or unix:/run/x.sock)`,
+    ]),
+    [
+      { forward: ["[::1]:1=x:1", "[::1]:1=x:2"] },
+      "Cannot listen on ::1 port 1: it is given twice, for different protocols",
+    ],
+    [
+      { listen: ["[::1]:1"], forward: ["[::1]:1=x:1"] },
+      "Cannot listen on ::1 port 1: it is given twice, for different protocols",
     ],
     [{ admin: "socks5s://127.0.0.1:1" }, `Cannot parse --admin: 'socks5s://127.0.0.1:1' ${ADDRESS}`],
     [{ outgoing: ["192.0.2.1", "192.0.2.2"] }, "Cannot parse --outgoing[1]: a second address of its family"],
@@ -297,6 +347,43 @@ describe("parseConfig()", () => {
       { host: "fe80::53", port: 53, zone: "wg0" },
       { host: "fe80::53", port: 5353, zone: "2" },
       { host: "fe80::53", port: 853, zone: "eth0" },
+    ]);
+  });
+
+  test("forwards lead on from their listeners, and a rule behind those of a person allows each", () => {
+    const { listen, rules } = parseConfig({
+      listen: ["[::1]:1080"],
+      forward: [":2222=server.example:22?proxy-protocol=2&idle-timeout=1h", "unix:/run/x.sock=[2001:db8::53]:53"],
+      via: ["socks5://192.0.2.5"],
+    });
+    const ssh = { type: 3, host: "server.example", port: 22 }, dns = { type: 4, host: "2001:db8::53", port: 53 };
+    assert.deepEqual(listen.slice(1).map(({ addr, only }) => [addr.unix ?? addr.port, only]), [
+      [2222, { to: ssh, proxyProtocol: 2, idleMs: 3_600_000 }],
+      ["/run/x.sock", { to: dns, proxyProtocol: undefined, idleMs: undefined }],
+    ]);
+    const via = ["socks5://192.0.2.5"];
+    const plain = ({ names, to, ...rest }: (typeof rules)[number]) => ({
+      ...rest,
+      to: (names?.map(({ text }) => text) ?? to)?.map(String),
+    });
+    assert.deepEqual(rules.map(plain), [
+      {
+        name: "forward to server.example:22",
+        action: "allow",
+        commands: [0x100],
+        to: ["server.example"],
+        ports: [{ first: 22, last: 22 }],
+        via,
+      },
+      {
+        name: "forward to [2001:db8::53]:53",
+        action: "allow",
+        commands: [0x100],
+        to: ["2001:db8::53/128"],
+        ports: [{ first: 53, last: 53 }],
+        via,
+      },
+      { name: "--via", action: "allow", to: undefined, via },
     ]);
   });
 

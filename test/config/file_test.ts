@@ -119,7 +119,7 @@ describe("A wrong file is told by path, line, value and what was expected", () =
     [rule("users = [1]"), "line 3: rules[0].users[0]: '1' is no text"],
     [
       rule("commands = 'udp'"),
-      "line 3: rules[0].commands: 'udp' is not one of connect, bind, udp-associate, resolve, resolve-ptr",
+      "line 3: rules[0].commands: 'udp' is not one of connect, bind, udp-associate, resolve, resolve-ptr, forward",
     ],
     [rule("names = '192.0.2.1'"), "line 3: rules[0].names: '192.0.2.1' is an address; rules for addresses say 'to'"],
     [
@@ -174,6 +174,13 @@ describe("A wrong file is told by path, line, value and what was expected", () =
     [
       "[[upstreams]]\nname = 'a'\nchains = ['http://a']\n[[upstreams]]\nname = 'a'\nchains = ['http://a']",
       "line 5: upstreams[1].name: 'a' is named twice",
+    ],
+    [
+      "[[forwards]]\nlissten = ':1'\nto = 'a'\nproxy_protocol = 3",
+      "line 1: forwards[0].listen is missing",
+      "line 2: forwards[0].lissten is not known (did you mean listen?)",
+      "line 3: forwards[0].to: 'a' is no destination (write example.org:443 or [2001:db8::1]:443)",
+      "line 4: forwards[0].proxy_protocol: '3' is no version of the PROXY protocol (write 1 or 2)",
     ],
     ["rules = [{ action = 'deny' }, 5]", "line 1: rules[1]: '5' is no table"],
     ["listen = ':99999'", "line 1: listen: ':99999' has a port above 65535"],
@@ -379,6 +386,11 @@ describe("A file", () => {
   });
 });
 
+test("Two forwards to one destination go one way", () => {
+  const toml = "[[forwards]]\nlisten = ':1'\nto = 'a:1'\n[[forwards]]\nlisten = ':2'\nto = 'a:1'\nvia = 'http://b'";
+  assert.throws(() => read(toml), { problems: ["Cannot forward to a:1 by two ways: give both the same via"] });
+});
+
 describe("What is said in several places", () => {
   const file = readFile(
     "drain = '1s'\nfrom = '10.0.0.0/8'\nlog_level = 'error'\nadmin = 'off'",
@@ -532,6 +544,7 @@ type Said = Readonly<Partial<Record<OptionKey, { place: Place; texts: readonly s
 /** What each option may be. */
 const samples: Readonly<Record<Exclude<OptionKey, "config" | "takeOver" | "user">, readonly string[]>> = {
   listen: [":1080", "[::1]:1", "localhost:2", "192.0.2.1"],
+  forward: ["[::1]:2223=b.test:22", "127.0.0.1:2224=[2001:db8::1]:22?proxy-protocol=2&idle-timeout=1h"],
   admin: ["off", "9091", "[::1]:9"],
   unixMode: ["0660"],
   adminTokenFile: ["/token"],
@@ -629,7 +642,8 @@ const configurations = fc.record({
     }, { requiredKeys: ["action"] })),
   }).map(({ users, rules }) => {
     const upstreams = [{ name: "far", chains: ["http://a", ["socks5://u@b?password-file=pw", "socks5://c"]] }];
-    return stringify({ users: users.map((name) => ({ name, password_file: name })), upstreams, rules });
+    const forwards = [{ listen: ":2222", to: "a.test:22", via: "socks5://u@b?password-file=pw", idle_timeout: "1h" }];
+    return stringify({ forwards, users: users.map((name) => ({ name, password_file: name })), upstreams, rules });
   }),
 });
 
@@ -667,7 +681,7 @@ describe("What is written for people and editors", () => {
     assert.deepEqual(optionKeys.filter((key) => !optionOf(key).notInFile && !written.has(fileKey(key))), []);
     const tables = example.slice(tablesAt, example.indexOf("# Rules, in their order"))
       .replace(/^# (\[\[.*|[a-z_]+ = .*)$/gm, "$1");
-    assert.deepEqual(Object.keys(parse(tables)), ["users", "access", "upstreams", "rules"]);
+    assert.deepEqual(Object.keys(parse(tables)), ["users", "access", "forwards", "upstreams", "rules"]);
     valid(tables, tables);
   });
 

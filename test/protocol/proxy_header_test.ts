@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { ProtocolError } from "../../src/protocol/protocol_error.ts";
-import { decodeProxyHeader } from "../../src/protocol/proxy_header.ts";
+import { decodeProxyHeader, encodeProxyHeader } from "../../src/protocol/proxy_header.ts";
 import { bytes, joined } from "../support/wire/bytes.ts";
 import {
   blockHeader,
@@ -164,5 +164,44 @@ describe("decodeProxyHeader()", () => {
       }),
       { numRuns: 2_000 },
     );
+  });
+});
+
+describe("encodeProxyHeader()", () => {
+  const client4 = { host: "192.0.2.7", port: 40_000 }, here4 = { host: "198.51.100.1", port: 1080 };
+  const client6 = { host: "2001:db8::7", port: 40_000 }, here6 = { host: "2001:db8::1", port: 1080 };
+  const line = (header: Uint8Array) => new TextDecoder().decode(header);
+
+  test("says in either version who connected, and where to", () => {
+    assert.equal(
+      line(encodeProxyHeader(1, { client: client4, here: here4 })),
+      "PROXY TCP4 192.0.2.7 198.51.100.1 40000 1080\r\n",
+    );
+    assert.equal(
+      line(encodeProxyHeader(1, { client: client6, here: here6 })),
+      "PROXY TCP6 2001:db8::7 2001:db8::1 40000 1080\r\n",
+    );
+    assert.deepEqual(encodeProxyHeader(2, { client: client4, here: here4 }), blockHeader(PROXY, TCP4, block4));
+    assert.deepEqual(encodeProxyHeader(2, { client: client6, here: here6 }), blockHeader(PROXY, TCP6, block6));
+  });
+
+  test("of what it cannot say anything it says that", () => {
+    assert.equal(line(encodeProxyHeader(1, undefined)), "PROXY UNKNOWN\r\n");
+    assert.deepEqual(encodeProxyHeader(2, undefined), blockHeader(LOCAL, UNSPEC));
+  });
+
+  test("is read again, also where a balancer's client is of the other family", () => {
+    for (const version of [1, 2] as const) {
+      for (
+        const [client, here, read] of [[client4, here4, ipv4], [client4, here6, ipv4], [client6, here4, ipv6], [
+          client6,
+          here6,
+          ipv6,
+        ]] as const
+      ) {
+        const header = encodeProxyHeader(version, { client, here });
+        assert.deepEqual(decodeProxyHeader(header), { value: { client: read }, size: header.length });
+      }
+    }
   });
 });

@@ -60,7 +60,7 @@ export async function parseConfigText(text: ConfigText): Promise<LoadedConfig> {
   return await parse(text, (path) => text.secrets[path]!);
 }
 
-/** For a thread that is given the rules themselves: of those in the file only the upstreams and files are left, which others speak of. */
+/** For a thread that is given the rules themselves: of those in the file only what other options speak of is left: upstreams, files, and whether any allows names. */
 export function textWithoutRules({ text, file }: Pick<LoadedConfig, "text" | "file">): ConfigText {
   if (!file) return text;
   const left = new Map<string, unknown>();
@@ -68,7 +68,8 @@ export function textWithoutRules({ text, file }: Pick<LoadedConfig, "text" | "fi
     const rule = { action: "allow", via, to_file, names_file };
     if (via ?? to_file ?? names_file) left.set(JSON.stringify(rule), rule);
   }
-  const rules = [...left.values()];
+  const named = file.rules.some(({ action, names, namesFiles }) => action === "allow" && (names ?? namesFiles));
+  const rules = [...left.values(), ...named ? [{ action: "allow", names: "names.invalid" }] : []];
   const table = { ...file.table, rules } as FileContent["table"];
   return { ...text, file: { path: text.file!.path, toml: "", table } };
 }

@@ -122,7 +122,7 @@ function eventLog(
     switch (event.type) {
       case "listening":
         log.info(`listening on ${addressText(event.addr)}`, {
-          methods: event.methods.map(methodName).join(","),
+          ...event.methods.length > 0 && { methods: event.methods.map(methodName).join(",") },
           ...event.tls && { tls: true },
         });
         break;

@@ -154,7 +154,8 @@ export class Running implements AdminSource {
     const ways = service.addrs.flatMap((addr) => {
       const spec = addr.unix === undefined &&
         listen.find((one) => one.addr.host === addr.host && (one.addr.port === 0 || one.addr.port === addr.port));
-      return spec ? [{ addr, tls: spec.tls ?? false, only: spec.only }] : [];
+      const only = spec && spec.only;
+      return spec && (only === undefined || typeof only === "string") ? [{ addr, tls: spec.tls ?? false, only }] : [];
     });
     return { ways, asksForPasswords: users.length > 0 || usersFile !== undefined };
   }

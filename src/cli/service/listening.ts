@@ -1,11 +1,16 @@
 import type { ListenSpec } from "../../config/values/listen.ts";
+import { isForward } from "../../gateway/settings.ts";
 import { NetError, type NetErrorKind } from "../../net/error.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { addressText } from "../../protocol/address.ts";
 import { log } from "../log/log.ts";
 
 /** What has the program listen, for who reads why it cannot. */
-export type ListeningFlag = "--listen" | "--admin";
+export type ListeningFlag = "--listen" | "--forward" | "--admin";
+
+export function flagOf({ only }: Pick<ListenSpec, "only">): ListeningFlag {
+  return isForward(only) ? "--forward" : "--listen";
+}
 
 /** Listens as `spec` of `flag` wants it by `listen`; undefined where it may be left out. Rejects with NetError. */
 export async function listenAs<T>(

@@ -14,7 +14,7 @@ import type { SocketAddr } from "../../net/socket.ts";
 import { Departures } from "../../net/tls/tls_socket.ts";
 import { gatewayContext } from "./composition.ts";
 import { hashThreads } from "./hash_threads.ts";
-import { listenAs } from "./listening.ts";
+import { flagOf, listenAs } from "./listening.ts";
 import { checkOutgoing } from "./outgoing.ts";
 import { refuseSystemd } from "./socket_options.ts";
 import { emittingEar, openNaming } from "./naming.ts";
@@ -130,7 +130,7 @@ async function listenAll(config: Config, gateway: Pick<Opening, "listen">): Prom
   const { listen, unixMode: mode } = config;
   const heard = new Set<string>();
   for (const spec of listen) {
-    await listenAs("--listen", spec, async (addr) => {
+    await listenAs(flagOf(spec), spec, async (addr) => {
       const text = addr.port === 0 ? "" : addressText(addr);
       if (heard.has(text)) return; // written twice
       await gateway.listen(addr, { mode, tls: spec.tls, only: spec.only });

@@ -9,7 +9,7 @@ import { claimUnix, closeOnExec, inheritedListener } from "../../net/linux/unix_
 import type { SocketAddr } from "../../net/socket.ts";
 import { overlaps } from "../../net/socket_addr.ts";
 import type { Activation } from "../systemd/activation.ts";
-import { listenAs } from "../service/listening.ts";
+import { flagOf, listenAs } from "../service/listening.ts";
 import type { Listening, Purpose } from "./worker_messages.ts";
 
 /** Ports and unix sockets that workers share, by what was asked for. */
@@ -46,13 +46,13 @@ export class ClaimedPorts {
       for (const spec of config.listen) {
         const note = (key: string) => void purposes.set(key, { tls: spec.tls ?? false, only: spec.only });
         if (spec.systemd === undefined) {
-          await listenAs("--listen", spec, async (addr) => {
+          await listenAs(flagOf(spec), spec, async (addr) => {
             await claimOne(addr);
             note(addressText(addr));
           });
         } else {
           for (const inherited of this.#inherited(spec.systemd)) {
-            refuseOpenRelay(inherited.addr, config);
+            refuseOpenRelay({ addr: inherited.addr, only: spec.only }, config);
             const key = addressText(inherited.addr);
             next.set(key, this.#claimed.get(key) ?? inherited);
             note(key);

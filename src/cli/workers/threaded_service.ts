@@ -80,13 +80,13 @@ export async function startThreadedService(
       throw error;
     }
     claim.apply();
-    for (const { addr, tls } of claim.listen) {
+    for (const { addr, tls, only } of claim.listen) {
       if (known.has(addr)) continue;
       emit({
         type: "listening",
         addr,
         tls,
-        methods: methodsAt(config.gateway.access, addressText(addr), authenticator),
+        methods: methodsAt(config.gateway.access, { listener: addressText(addr), only }, authenticator),
       });
     }
     known = new Set(claim.listen.map(({ addr }) => addr));

@@ -8,6 +8,7 @@ import type { NetErrorKind } from "../../net/error.ts";
 import type { SocketAddr, Successors } from "../../net/socket.ts";
 import type { Asker } from "../../turns/fair_queue.ts";
 import type { PackedRules } from "../../gateway/rules/packed_rules.ts";
+import type { Speech } from "../../gateway/settings.ts";
 import type { ConfigText } from "../files/load_config.ts";
 import type { Letter } from "./exchange.ts";
 import type { TlsQuestion } from "./tls_threads.ts";
@@ -22,7 +23,7 @@ export interface Purpose {
   /** Whether its clients speak TLS. */
   readonly tls: boolean;
   /** What they may speak in it; undefined for everything. */
-  readonly only: "socks" | "http" | undefined;
+  readonly only: Speech | undefined;
 }
 
 /** Where workers listen. */

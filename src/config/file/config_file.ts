@@ -10,6 +10,7 @@ import { nearest } from "../nearest.ts";
 import { fileKey, type OptionKey, optionKeys, optionOf } from "../options.ts";
 import type { Given, Source } from "../source.ts";
 import { type Path, pathText, tomlLines } from "./toml_lines.ts";
+import { type ConfiguredForward, forwardOf } from "../values/forward.ts";
 import type { ConfiguredUser } from "../values/user.ts";
 import { withoutPassword } from "../values/values.ts";
 
@@ -17,10 +18,12 @@ import { withoutPassword } from "../values/values.ts";
 export interface FileContent extends Source {
   readonly users: readonly ConfiguredUser[];
   readonly access: readonly Access[];
+  readonly forwards: readonly ConfiguredForward[];
   readonly upstreams: readonly Upstream[];
   readonly rules: readonly Rule[];
-  /** Access, upstreams and rules as they are written, for who prints them. */
+  /** Access, forwards, upstreams and rules as they are written, for who prints them. */
   readonly plainAccess: readonly unknown[];
+  readonly plainForwards: readonly unknown[];
   readonly plainUpstreams: readonly unknown[];
   readonly plainRules: readonly unknown[];
   /** All of it as it is written. */
@@ -58,7 +61,7 @@ export function readTable(
     .map((one) => `Cannot parse ${place(one.path)}: ${describe(one)}`);
   const wrong = new Set((checked.issues ?? []).map((issue) => String(issue.path?.[0]?.key)));
   const given = givenOptions(table, wrong, place, resolve);
-  const { users, access, rules, upstreams } = checked.success ? checked.output as FileTables : {};
+  const { users, access, forwards, rules, upstreams } = checked.success ? checked.output as FileTables : {};
   return {
     given,
     problems,
@@ -75,9 +78,14 @@ export function readTable(
       ...listener && { listeners: listener.flat() },
       name: `access[${i}]`,
     })),
+    forwards: (forwards ?? []).map(({ listen, via, to, proxy_protocol: proxyProtocol, idle_timeout: idleMs }) => ({
+      ...forwardOf(listen, { to, proxyProtocol, idleMs }),
+      via,
+    })),
     upstreams: (upstreams ?? []).map(({ probe, ...rest }) => ({ ...rest, probe })),
     rules: (rules ?? []).map(ruleOf),
     plainAccess: listOf(table.access),
+    plainForwards: listOf(table.forwards),
     plainUpstreams: listOf(table.upstreams),
     plainRules: listOf(table.rules),
     table,
@@ -107,7 +115,7 @@ function withPaths(table: TomlTable, resolve: (path: string) => string): TomlTab
   const files = ["to_file", "names_file"];
   const file = (value: unknown): unknown =>
     typeof value === "string" ? resolve(value) : Array.isArray(value) ? value.map(file) : value;
-  const withUrls = Object.entries(table).filter(([key]) => ["via", "upstreams", "rules"].includes(key));
+  const withUrls = Object.entries(table).filter(([key]) => ["via", "forwards", "upstreams", "rules"].includes(key));
   return { ...table, ...Object.fromEntries(withUrls.map(([key, value]) => [key, resolved(value)])) as TomlTable };
 }
 
@@ -244,14 +252,15 @@ function isSecret(path: Path): boolean {
 
 /** The keys that may stand where `path` ends. */
 function keysBeside(path: Path): string[] {
-  const schema = path[0] === "rules" || path[0] === "users" || path[0] === "access" || path[0] === "upstreams"
-    ? tableOf(path[0])
-    : fileSchema;
+  const [first] = path;
+  const isTable = first === "rules" || first === "users" || first === "access" || first === "upstreams" ||
+    first === "forwards";
+  const schema = isTable ? tableOf(first) : fileSchema;
   return Object.keys((path.length === 1 ? fileSchema : schema).entries);
 }
 
-function tableOf(key: "rules" | "users" | "access" | "upstreams"): { readonly entries: v.ObjectEntries } {
-  if (key === "upstreams") return fileSchema.entries.upstreams.pipe[0].wrapped.item;
+function tableOf(key: "rules" | "users" | "access" | "upstreams" | "forwards"): { readonly entries: v.ObjectEntries } {
+  if (key === "upstreams" || key === "forwards") return fileSchema.entries[key].pipe[0].wrapped.item;
   const [optional] = fileSchema.entries[key].pipe;
   return optional.wrapped.item.pipe[0];
 }

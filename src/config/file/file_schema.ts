@@ -7,6 +7,7 @@ import { WrongValue } from "../config_error.ts";
 import { fileKey, flagName, type OptionKey, optionKeys, optionOf } from "../options.ts";
 import { parseListener } from "../values/listen.ts";
 import { checkCredential } from "../values/user.ts";
+import { parseForwardListen, parseProxyProtocol } from "../values/forward.ts";
 import {
   parseCount,
   parseHopUrl,
@@ -15,10 +16,11 @@ import {
   parsePrefixValue,
   parseSize,
   parseTarget,
+  parseTime,
 } from "../values/values.ts";
 
 /**
- * What may stand in the file: a key for each option, [[users]], [[access]], [[upstreams]] and [[rules]]. The JSON Schema for editors is made from
+ * What may stand in the file: a key for each option, [[users]], [[access]], [[forwards]], [[upstreams]] and [[rules]]. The JSON Schema for editors is made from
  * it. Options are only asked for their types here, since their texts are read as those of the flags are.
  */
 
@@ -188,15 +190,36 @@ const user = v.pipe(
   ),
 );
 
+const forward = table({
+  listen: described(parsed(text(), parseForwardListen), "who connects there goes on"),
+  to: described(parsed(text(), (text) => parseTarget(text)), "to there, as server.example:22"),
+  via: described(v.optional(chain), "the gateways of one chain to go through, nearest first, as a rule has them"),
+  proxy_protocol: described(
+    v.optional(parsed(v.union([text(), v.number()], "is no number"), parseProxyProtocol)),
+    "of the PROXY protocol, by which the destination is told who it is: 1 or 2",
+  ),
+  idle_timeout: described(
+    v.optional(parsed(v.union([text(), v.number()], "is no time"), (text) => parseTime(text))),
+    "as idle_timeout, which holds where this is not said",
+  ),
+});
+
 export const fileSchema = table({
   ...optionEntries(),
+  forwards: described(
+    v.optional(v.array(forward, "is no list of tables")),
+    "ports that lead elsewhere, beside forward",
+  ),
   users: described(v.optional(v.array(user, "is no list of tables")), "who may use it, beside users_file"),
   access: described(v.optional(v.array(access, "is no list of tables")), "how clients come in: the first that fits"),
   upstreams: described(v.optional(v.array(upstream, "is no list of tables")), "several ways to the same places"),
   rules: described(v.optional(v.array(rule, "is no list of tables")), "who may go where: the first that fits counts"),
 });
 
-export type FileTables = Pick<v.InferOutput<typeof fileSchema>, "users" | "access" | "rules" | "upstreams">;
+export type FileTables = Pick<
+  v.InferOutput<typeof fileSchema>,
+  "users" | "access" | "rules" | "upstreams" | "forwards"
+>;
 
 function optionEntries(): v.ObjectEntries {
   const keys = optionKeys.filter((key) => !optionOf(key).notInFile);

@@ -1,5 +1,6 @@
 import { addressText } from "../../protocol/address.ts";
 import { type SocketAddr, unixAddr } from "../../net/socket.ts";
+import { isByName, type Speech } from "../../gateway/settings.ts";
 import { WrongValue } from "../config_error.ts";
 import { parseZoned } from "./zone_value.ts";
 
@@ -13,7 +14,7 @@ export interface ListenSpec {
   /** Its clients speak TLS. */
   readonly tls?: true;
   /** What they may speak in it, where that is not everything. */
-  readonly only?: "socks" | "http";
+  readonly only?: Speech;
   /** Sockets of this name that systemd has opened, or all for *: they have their addresses, and `addr` says nothing. */
   readonly systemd?: string;
 }
@@ -30,6 +31,8 @@ const purposes: Readonly<Record<string, Pick<ListenSpec, "tls" | "only">>> = {
   http: { only: "http" },
   https: { only: "http", tls: true },
   tls: { tls: true },
+  sni: { only: { by: "sni" } },
+  host: { only: { by: "host" } },
 };
 
 /** `ADDR`, or `SCHEME://ADDR` for one protocol or for TLS. Throws WrongValue. */
@@ -38,8 +41,20 @@ export function parseListen(text: string): readonly ListenSpec[] {
   if (addr === undefined) return parseAddr(text);
   if (scheme!.toLowerCase() === "unix") return parseAddr(text); // unix://path, which is no scheme
   const purpose = Object.hasOwn(purposes, scheme!.toLowerCase()) && purposes[scheme!.toLowerCase()];
-  if (purpose) return parseAddr(addr).map((spec) => ({ ...spec, ...purpose }));
+  if (purpose) {
+    const [, where, query] = /^([^?]*)(?:\?(.*))?$/.exec(addr)!;
+    const only = withPort(purpose.only, query, text);
+    return parseAddr(where!).map((spec) => ({ ...spec, ...purpose, ...only && { only } }));
+  }
   throw new WrongValue(`'${text}' is of the scheme '${scheme}:', which is none of ${Object.keys(purposes).join(", ")}`);
+}
+
+/** `port=443` says to which port of a destination, where names decide which. Throws WrongValue. */
+function withPort(only: Speech | undefined, query: string | undefined, text: string): Speech | undefined {
+  if (query === undefined) return only;
+  const port = Number(/^port=(\d{1,5})$/.exec(query)?.[1]);
+  if (isByName(only) && port >= 1 && port <= 65_535) return { ...only, port };
+  throw new WrongValue(`'${text}' ends in what is not understood (only sni://ADDR and host://ADDR may have ?port=N)`);
 }
 
 /**
@@ -115,7 +130,8 @@ export function covered(specs: readonly ListenSpec[]): readonly ListenSpec[] {
 /** An address that is written twice for different clients, if there is one; `[::]` is every address. */
 export function contradictory(specs: readonly ListenSpec[]): SocketAddr | undefined {
   const clashes = (a: ListenSpec, b: ListenSpec) =>
-    a.addr.port === b.addr.port && (a.addr.port !== 0 || a.addr.unix) && (a.tls !== b.tls || a.only !== b.only) &&
+    a.addr.port === b.addr.port && (a.addr.port !== 0 || a.addr.unix) &&
+    (a.tls !== b.tls || JSON.stringify(a.only) !== JSON.stringify(b.only)) &&
     (addressText(a.addr) === addressText(b.addr) || (a.addr.host === "::" && b.addr.host === "0.0.0.0"));
   return specs.find((spec) => specs.some((other) => clashes(spec, other)))?.addr;
 }

@@ -1,6 +1,7 @@
 import type { Method } from "../../protocol/codes.ts";
 import { parseIp } from "../../protocol/address.ts";
-import type { Access } from "../settings.ts";
+import { type Access, isByName, isForward } from "../settings.ts";
+import type { Listened } from "./arrival.ts";
 import { type Authenticator, offeredMethods } from "./methods.ts";
 
 /** Where a client comes from, and to. */
@@ -24,12 +25,13 @@ export function mayGoWithout(all: readonly Access[], coming: Coming): boolean {
   return accessOf(all, coming)?.auth === "none";
 }
 
-/** The methods that some client at `listener` is offered. */
+/** The methods that some client at a listener is offered. */
 export function methodsAt(
   all: readonly Access[],
-  listener: string,
+  { listener, only }: Pick<Listened, "listener" | "only">,
   authenticator: Authenticator | undefined,
 ): readonly Method[] {
+  if (isByName(only) || isForward(only)) return []; // which asks nobody who they are
   const there = all.filter(({ listeners }) => !listeners || listeners.includes(listener));
   const last = there.findIndex(({ from }) => !from); // what is behind an entry for all is nobody's
   const met = last < 0 ? there : there.slice(0, last + 1);

@@ -1,5 +1,5 @@
-import type { Speech } from "./entrances.ts";
 import type { AcceptedSocket, SocketAddr } from "../../net/socket.ts";
+import type { Speech } from "../settings.ts";
 
 /** What a client's listener is for. */
 export interface Listened {

@@ -1,5 +1,5 @@
 import type { SessionEnd, SessionRecord } from "../../events.ts";
-import type { Preface } from "../../net/socket.ts";
+import type { Preface, SocketAddr } from "../../net/socket.ts";
 import type { Address } from "../../protocol/address.ts";
 import type { Command } from "../../protocol/codes.ts";
 import type { Credentials } from "../../protocol/negotiation.ts";
@@ -19,10 +19,14 @@ export type Answer = (outcome: Outcome) => Uint8Array;
 export interface Wish {
   readonly command: Command;
   readonly destination: Address;
+  /** Only rules with `names` let it pass: nobody asked the gateway for it but by its name. */
+  readonly byName?: true;
   /** How this one is answered, where that is not how others of the entrance are. */
   readonly answer?: Answer;
+  /** As settings have it, where it is another here. */
+  readonly idleMs?: number | undefined;
   /** What the destination is sent first. */
-  readonly head?: Uint8Array;
+  readonly head?: Uint8Array | undefined;
   /** Changes what the destination says first. */
   readonly preface?: Preface;
 }
@@ -30,8 +34,10 @@ export interface Wish {
 /** What an entrance works with. */
 export interface Door {
   readonly wire: Wire;
+  /** Where the client came to. */
+  readonly here: SocketAddr;
   /** What becomes known of the client is noted here. */
-  readonly record: Pick<SessionRecord, "method" | "username" | "userId">;
+  readonly record: Pick<SessionRecord, "client" | "method" | "username" | "userId">;
   /** Whether the client needs no credentials. */
   readonly mayGoWithout: boolean;
   /** Whether credentials are good, once that may be told; undefined where nobody is asked for any. */

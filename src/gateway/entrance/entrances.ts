@@ -1,20 +1,37 @@
-import type { GatewaySettings } from "../settings.ts";
+import { type GatewaySettings, isByName, isForward, type Speech } from "../settings.ts";
+import * as byName from "./by_name.ts";
 import type { Entrance } from "./entrance.ts";
+import { forwardTo } from "./forward.ts";
 import { http } from "./http.ts";
 import { socks4 } from "./socks4.ts";
 import { socks5 } from "./socks5.ts";
 
-/** What the clients of a listener may speak, where that is not everything. */
-export type Speech = "socks" | "http";
+/** What a listener is for, what it is called where a listener is for another, and the entrances it has. */
+const speeches = {
+  socks: { said: "SOCKS5", others: "SOCKS", protocols: ["socks5", "socks4"] },
+  http: { said: "HTTP", others: "HTTP", protocols: ["http"] },
+  sni: { said: "TLS by server name", others: "TLS", protocols: ["sni"] },
+  host: { said: "HTTP by host", others: "HTTP", protocols: ["host"] },
+} as const;
 
-/** The entrance for a conversation that begins with this octet. */
-export function entranceFor(first: number, settings: GatewaySettings): Entrance {
+/** The entrance that a listener for `only` is for, whatever its clients say. */
+export function silentEntrance(only: Speech | undefined): Entrance | undefined {
+  return isForward(only) ? forwardTo(only) : undefined;
+}
+
+/** The entrance for a conversation that begins with this octet, at a listener for `only`. */
+export function entranceFor(first: number, only: Speech | undefined, settings: GatewaySettings): Entrance {
+  const wanted = isByName(only) && byName[only.by](only);
+  if (wanted && wanted.fits(first)) return wanted;
   if (http.fits(first)) return http;
   return settings.socks4 && socks4.fits(first) ? socks4 : socks5;
 }
 
 /** Why an entrance is none of a listener for `only`; undefined where it is. */
 export function turnedAway({ protocol }: Entrance, only: Speech | undefined): string | undefined {
-  if (only === undefined || (protocol === "http") === (only === "http")) return undefined;
-  return only === "http" ? "this port is for HTTP, not for SOCKS" : "this port is for SOCKS5, not for HTTP";
+  if (only === undefined || isForward(only)) return undefined;
+  const { said, protocols } = speeches[isByName(only) ? only.by : only];
+  if ((protocols as readonly string[]).includes(protocol)) return undefined;
+  const other = Object.values(speeches).find((one) => (one.protocols as readonly string[]).includes(protocol))!.others;
+  return `this port is for ${said}, not for ${other}`;
 }

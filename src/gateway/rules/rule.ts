@@ -44,6 +44,8 @@ export interface Asker {
   readonly command: Command;
   /** The address of the listener that the client came to. */
   readonly listener?: string | undefined;
+  /** Only rules with `names` let it pass. */
+  readonly byName?: true | undefined;
 }
 
 /** What the ruleset says of one destination. */

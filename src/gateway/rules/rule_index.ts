@@ -45,6 +45,8 @@ export interface Shape
   extends Pick<Rule, "action" | "listeners" | "commands" | "ports" | "relay" | "family" | "via" | "budget"> {
   /** Whether it says for which destinations. */
   readonly hasTo: boolean;
+  /** Whether it says for which names. */
+  readonly hasNames: boolean;
   /** The matchers that the index has not asked already. */
   readonly sets: Readonly<Partial<Record<Dimension, KeySet>>>;
   /** What files have more of two of them. */
@@ -114,6 +116,7 @@ function shapeWithout(
     via,
     budget,
     hasTo: (rule.to ?? rule.toFiles) !== undefined,
+    hasNames: (rule.names ?? rule.namesFiles) !== undefined,
     sets,
   };
 }
@@ -175,10 +178,12 @@ export class RuleIndex {
 
   #fits(number: number, question: Question): boolean {
     const matchers = this.#matchers[this.#shapeOf[number]!]!;
-    const { action, hasTo } = matchers.shape;
+    const { action, hasTo, hasNames } = matchers.shape;
     if (!matchers.fit(question)) return false;
-    const { opens, octets } = question;
-    if (action === "deny" || !opens) return true;
+    const { party, name, opens, octets } = question;
+    if (action === "deny") return true;
+    if (party.byName && name !== undefined && !hasNames) return false;
+    if (!opens) return true;
     if (!hasTo || opens === "to") return hasTo;
     if (matchers.lists.to?.some((list) => list.hasAlone(octets!))) return true;
     const alone = prefixKey("to", octets!, 8 * octets!.length);

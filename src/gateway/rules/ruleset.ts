@@ -1,5 +1,5 @@
 import { type Address, addressText, foldName, octetsAddress, parseIp } from "../../protocol/address.ts";
-import { Reply } from "../../protocol/codes.ts";
+import { Command, Reply } from "../../protocol/codes.ts";
 import { embeddedIpv4s } from "../../protocol/ip/embedded_ipv4.ts";
 import type { Prefix } from "../../protocol/ip/prefix.ts";
 import { PrefixMap } from "../../protocol/ip/prefix_map.ts";
@@ -24,6 +24,9 @@ export interface RulesetOptions extends OwnAddrs {
   /** What becomes of what nothing else decides. */
   readonly otherwise?: "allow" | "deny" | undefined;
 }
+
+/** What no rule with `names` allows to who goes by name. */
+const notByName: Verdict = { allowed: false, rule: "no rule allows this name" };
 
 /**
  * Says who may go where: the first rule that fits. Behind those that a person wrote stand what `allow` opens, what is
@@ -73,12 +76,16 @@ export class Ruleset {
 
   /** What is certain of a destination of which no more is known: that it is refused, or goes on to an upstream. */
   judgeEarly(party: Party, host?: string, port?: number): Verdict | undefined {
-    if (!this.hasRules) return this.#lastEarly(Infinity);
+    if (!this.hasRules) return party.byName ? notByName : this.#lastEarly(Infinity);
     const name = host === undefined ? undefined : foldName(host);
     const question = { party, name, port, octets: undefined, relay: undefined, opens: undefined };
     const number = this.#index.firstNumber(question);
     const openings = name === undefined ? this.#openByDestination : this.#openByAddress;
-    if (number === Infinity) return this.#lastEarly(openings.firstNumber(question));
+    if (number === Infinity) {
+      const opening = openings.firstNumber(question);
+      if (party.byName) return name === undefined || opening < Infinity ? undefined : notByName;
+      return this.#lastEarly(opening);
+    }
     const { action, via } = this.#index.shape(number);
     if (action === "allow") return via && !(name && isLocalhost(name)) ? this.#verdict(number) : undefined;
     return openings.firstNumber(question) < number ? undefined : this.#verdict(number);
@@ -96,6 +103,12 @@ export class Ruleset {
     const four = octets.length === 4;
     const kind = closedKind(octets);
     const own = isOwnListener(this.#options, four === host.includes(":") ? octetsAddress(octets, port) : asked);
+    const closed = (): Verdict => ({
+      allowed: false,
+      rule: own ? `own listener ${addressText(asked)}` : `${kind} destination ${host}`,
+    });
+    // Who does not say where to would come back here, and go round.
+    if (own && (party.byName || party.command === Command.Forward)) return closed();
     if (this.hasRules) {
       const number = this.#index.firstNumber({
         party,
@@ -107,11 +120,11 @@ export class Ruleset {
       });
       if (number < Infinity) return this.#verdict(number);
     }
+    if (party.byName) return kind ? closed() : notByName;
     const opened = this.#allow.find(octets) !== undefined;
     const alone = () => this.#options.allow.some((prefix) => prefix.single && prefix.contains(octets));
     if (opened && (!own || alone())) return this.#allowed;
-    if (own) return { allowed: false, rule: `own listener ${addressText(asked)}` };
-    return kind && !opened ? { allowed: false, rule: `${kind} destination ${host}` } : this.#last;
+    return own || (kind && !opened) ? closed() : this.#last;
   }
 
   #verdict(number: number): Verdict {

@@ -79,6 +79,7 @@ const verbs: Readonly<Record<Command, (destination: Address) => string>> = {
   [Command.UdpAssociate]: () => "associate",
   [Command.Resolve]: (destination) => `resolve ${destination.host}`,
   [Command.ResolvePtr]: (destination) => `resolve ${destination.host}`,
+  [Command.Forward]: (destination) => `connect to ${addressText(destination)}`,
 };
 
 async function askHttp(wire: HopWire, hop: Hop, command: Command, destination: Address): Promise<RequestReply> {

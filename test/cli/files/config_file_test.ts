@@ -137,6 +137,23 @@ test("What a worker parses has no rule in it, but the upstreams that they speak 
   assert.deepEqual(again.config.rules.map(({ via }) => via), [["socks5s://u:hunter2@192.0.2.1"]]);
 });
 
+test("What a worker parses listens by name where a rule allows names", async () => {
+  const rule = '[[rules]]\naction = "allow"\nnames = "*.shop.test"\n';
+  const loaded = await loadConfigFile(
+    written("shop.toml", `listen = ["sni://[::1]:443", "host://:80?port=8080"]\n${rule}`),
+  );
+  const again = await parseConfigText(structuredClone(textWithoutRules(loaded)));
+  assert.deepEqual(again.config.listen, loaded.config.listen);
+  assert.deepEqual(again.config.listen.map(({ only }) => only), [{ by: "sni" }, { by: "host", port: 8080 }]);
+  const every = written("every.toml", `listen = "sni://:443"\n${rule.replace("*.shop.test", "*")}`);
+  await assert.rejects(
+    loadConfigFile(every),
+    /Cannot listen on :: by name: a rule allows every name, so it would be an open relay/,
+  );
+  const denied = written("denied.toml", `listen = "sni://:443"\n${rule.replace("allow", "deny")}`);
+  await assert.rejects(loadConfigFile(denied), /no rule with names allows where they may go/);
+});
+
 const windows = process.platform === "win32" && "modes mean nothing on Windows";
 describe("Files with secrets that others can read are told of:", { skip: skipped("modes", windows) }, () => {
   const names = ["token", "users", "ann.password", "up.password"];

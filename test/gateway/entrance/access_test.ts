@@ -86,13 +86,15 @@ worldTest("A listener may need no password, and the first entry that fits counts
   assert.deepEqual(told, [asked, asked, either, either]);
 });
 
+const there = { listener: "unix:/run/x", only: undefined };
+
 test("What a listener is said to offer is what some client there is offered", () => {
   const without = [Method.NoAuthentication, Method.UsernamePassword], asked = [Method.UsernamePassword];
-  const at = (...all: readonly Entry[]) => methodsAt(access(...all), "unix:/run/x", authenticator);
+  const at = (...all: readonly Entry[]) => methodsAt(access(...all), there, authenticator);
   assert.deepEqual(at(), asked);
   assert.deepEqual(at({ auth: "none" }), without);
   assert.deepEqual(at({ listeners: ["unix:/run/y"], auth: "none" }), asked);
   assert.deepEqual(at({ auth: "password" }, { auth: "none" }), asked);
   assert.deepEqual(at({ from: "10.0.0.0/8", auth: "password" }, { auth: "none" }), without);
-  assert.deepEqual(methodsAt(access({ auth: "none" }), "unix:/run/x", undefined), [Method.NoAuthentication]);
+  assert.deepEqual(methodsAt(access({ auth: "none" }), there, undefined), [Method.NoAuthentication]);
 });

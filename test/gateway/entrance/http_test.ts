@@ -130,6 +130,9 @@ describe("HTTP", () => {
       await client.close();
     }
     assert.equal(world.records.at(-1)!.end, "protocol-error");
+    const twice = await asks(world, [...connect(`${SERVER4}:80`), "Host: other.test"]);
+    assert.match(twice.heardText(), /^HTTP\/1\.1 400 Bad Request\r\n[^]*: it has host more than once/);
+    await twice.close();
   });
 
   worldTest("credentials are Basic ones, of the users of SOCKS", { authenticator: ann }, async (world) => {

@@ -354,6 +354,7 @@ function naive(
   const four = form.length === 4;
   const closed = four ? form[0] === 127 || form[0] === 0 : String(form) === String(parseIp("::1"));
   const own = four && form.join(".") === GATEWAY.host && port === GATEWAY.port;
+  if (own && command === Command.Forward) return "deny";
   const rule = rules.find((rule) =>
     (!rule.from || rule.from.some((prefix) => prefix.contains(parseIp(client.host)!))) &&
     (!rule.users || rule.users.includes(username!)) &&

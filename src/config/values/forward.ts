@@ -1,0 +1,86 @@
+import type { Forward } from "../../gateway/settings.ts";
+import { parseNamePattern } from "../../gateway/rules/name_pattern.ts";
+import type { Rule } from "../../gateway/rules/rule.ts";
+import { type Address, addressText } from "../../protocol/address.ts";
+import { AddressType, Command } from "../../protocol/codes.ts";
+import { parsePrefix } from "../../protocol/ip/prefix.ts";
+import { ConfigError, WrongValue } from "../config_error.ts";
+import { type ListenSpec, parseListen } from "./listen.ts";
+import { parseTarget, parseTime } from "./values.ts";
+
+/** Where a forward listens, and how its clients go on. */
+export interface ConfiguredForward {
+  readonly listen: readonly ListenSpec[];
+  readonly to: Address;
+  /** Upstream gateways to go through, as a rule has them. */
+  readonly via?: readonly string[] | undefined;
+}
+
+/** `LISTEN=TO`, as `[::]:2222=server.example:22`, with `?proxy-protocol=2&idle-timeout=1h` behind it. Throws WrongValue. */
+export function parseForward(text: string): ConfiguredForward {
+  const [, listen, to, query = ""] = /^(.+?)=([^=?]+)(?:\?(.*))?$/.exec(text) ?? [];
+  if (to === undefined) {
+    throw new WrongValue(`'${text}' is no forward (write [::]:2222=server.example:22)`);
+  }
+  const said = new Map<string, string>();
+  for (const pair of query.split("&").filter(Boolean)) {
+    const [, key, value] = /^(proxy-protocol|idle-timeout)=(.+)$/.exec(pair) ?? [];
+    if (key === undefined || said.has(key)) {
+      throw new WrongValue(`'${text}' has '${pair}' behind it (there may be proxy-protocol=1|2 and idle-timeout=TIME)`);
+    }
+    said.set(key, value!);
+  }
+  const version = said.get("proxy-protocol"), idle = said.get("idle-timeout");
+  return forwardOf(parseForwardListen(listen!), {
+    to: parseTarget(to),
+    proxyProtocol: version === undefined ? undefined : parseProxyProtocol(version),
+    idleMs: idle === undefined ? undefined : parseTime(idle),
+  });
+}
+
+export function forwardOf(listen: readonly ListenSpec[], forward: Forward): ConfiguredForward {
+  return { listen: listen.map((spec) => ({ ...spec, only: forward })), to: forward.to };
+}
+
+/** As --listen has it, without a scheme and with a port. Throws WrongValue. */
+export function parseForwardListen(text: string): readonly ListenSpec[] {
+  if (!/:\d+$|^(unix|systemd):/.test(text) || /^(?!unix:)[a-z0-9+.-]+:\/\//i.test(text)) {
+    throw new WrongValue(`'${text}' is nowhere to forward from (write [::]:2222, :2222 or unix:/run/x.sock)`);
+  }
+  return parseListen(text);
+}
+
+/** Throws WrongValue. */
+export function parseProxyProtocol(text: string): 1 | 2 {
+  if (text === "1" || text === "2") return Number(text) as 1 | 2;
+  throw new WrongValue(`'${text}' is no version of the PROXY protocol (write 1 or 2)`);
+}
+
+/**
+ * What rules behind those of a person say of forwards: each is allowed, by its own way, whatever is so by default. An address that
+ * it names is open to it; those of a name are judged as for anyone. Throws ConfigError where there are two ways to one destination.
+ */
+export function forwardRules(forwards: readonly ConfiguredForward[], otherwise: readonly string[]): readonly Rule[] {
+  const ways = new Map<string, string>();
+  return forwards.map(({ to, via = otherwise.length > 0 ? otherwise : undefined }) => {
+    const destination = addressText(to), way = JSON.stringify(via);
+    if (ways.has(destination) && ways.get(destination) !== way) {
+      throw new ConfigError(`Cannot forward to ${destination} by two ways: give both the same via`);
+    }
+    ways.set(destination, way);
+    return {
+      name: `forward to ${destination}`,
+      action: "allow",
+      commands: [Command.Forward],
+      ...to.type === AddressType.DomainName ? { names: [patternOf(to.host)] } : { to: [parsePrefix(to.host)!] },
+      ports: [{ first: to.port, last: to.port }],
+      ...via && { via },
+    };
+  });
+}
+
+function patternOf(host: string) {
+  const pattern = parseNamePattern(host);
+  if (!pattern) throw new ConfigError(`Cannot forward to '${host}': it is no name`);
+  return pattern;
+}

@@ -1,0 +1,83 @@
+import { nameAddress } from "../../protocol/address.ts";
+import { decodeClientHello, encodeTlsAlert, TLS_HANDSHAKE, TlsAlert } from "../../protocol/client_hello.ts";
+import { AddressType, Command, Reply } from "../../protocol/codes.ts";
+import { httpHostDecoder } from "../../protocol/http_request.ts";
+import { encodeHttpAnswer } from "../../protocol/http_response.ts";
+import { ProtocolError } from "../../protocol/protocol_error.ts";
+import type { Decode } from "../../protocol/cursor.ts";
+import type { SocketAddr } from "../../net/socket.ts";
+import type { ByName } from "../settings.ts";
+import type { Entrance, Wish } from "./entrance.ts";
+import { http } from "./http.ts";
+
+/**
+ * Entrances for clients that know of no proxy: they connect here as if this were the server, and where they go is the name that
+ * they ask that server for. What they said goes on as it came, and only rules with `names` let it.
+ */
+
+const nothing = new Uint8Array(0);
+
+/** TLS, by the server name of the ClientHello; nothing is decrypted. */
+export function sni({ port }: Pick<ByName, "port">): Entrance {
+  return {
+    protocol: "sni",
+    fits: (first) => first === TLS_HANDSHAKE,
+    answer: ({ reply, error }) => {
+      if (reply === Reply.Succeeded) return nothing;
+      const unknown = reply === Reply.NotAllowed || error instanceof ProtocolError;
+      return encodeTlsAlert(unknown ? TlsAlert.UnrecognizedName : TlsAlert.InternalError);
+    },
+    async take({ wire, here }) {
+      const { serverName } = await wire.take(looked(decodeClientHello));
+      if (serverName === undefined) throw wrong("the ClientHello names no server");
+      return wishFor(serverName, port ?? ownPort(here, 443));
+    },
+    turnAway: () => encodeTlsAlert(TlsAlert.UnrecognizedName),
+  };
+}
+
+/** HTTP/1, by the Host field of the first request: all of the connection goes to that host. */
+export function host({ port }: Pick<ByName, "port">): Entrance {
+  return {
+    protocol: "host",
+    fits: http.fits,
+    answer: (outcome) => {
+      if (outcome.reply === Reply.Succeeded) return nothing;
+      if (outcome.reply !== Reply.NotAllowed) return http.answer(outcome);
+      return encodeHttpAnswer(421, "gate46: this is none of the hosts that are served here");
+    },
+    async take({ wire, here }) {
+      const decode = httpHostDecoder();
+      const { name, port: said } = await wire.take(looked((bytes) => decode(bytes)?.value));
+      const wish = wishFor(name, port ?? ownPort(here, 80));
+      // Who came to another port than 80 says so; which one is meant is not for the visitor to say.
+      if (said === undefined || said === here.port || said === wish.destination.port) return wish;
+      throw wrong(`the request is for port ${said}`);
+    },
+    turnAway: http.turnAway,
+  };
+}
+
+/** A message that stays where it is, for whom it is meant for. */
+function looked<T>(decode: (bytes: Uint8Array) => T | undefined): Decode<T> {
+  return (bytes) => {
+    const value = decode(bytes);
+    return value && { value, size: 0 };
+  };
+}
+
+/** The port that the client came to, where it came to one. */
+function ownPort({ unix, port }: SocketAddr, otherwise: number): number {
+  return unix === undefined ? port : otherwise;
+}
+
+/** Throws ProtocolError where the client asks for what is no name. */
+function wishFor(name: string, port: number): Wish {
+  const destination = nameAddress(name, port);
+  if (destination.type !== AddressType.DomainName) throw wrong("the client asks for an address, not for a name");
+  return { command: Command.Connect, destination, byName: true };
+}
+
+function wrong(state: string): ProtocolError {
+  return new ProtocolError(`Cannot go by name: ${state}`, Reply.GeneralFailure);
+}

@@ -1,0 +1,30 @@
+import { Command } from "../../protocol/codes.ts";
+import { encodeProxyHeader } from "../../protocol/proxy_header.ts";
+import type { SocketAddr } from "../../net/socket.ts";
+import type { Forward } from "../settings.ts";
+import type { Entrance } from "./entrance.ts";
+
+const nothing = new Uint8Array(0);
+
+/** Clients of a forward say nothing to the gateway and are told nothing by it: where they go is known when they come. */
+export function forwardTo({ to, proxyProtocol, idleMs }: Forward): Entrance {
+  return {
+    protocol: "forward",
+    fits: () => true, // it is taken without an octet
+    answer: () => nothing,
+    take: ({ record: { client }, here }) =>
+      Promise.resolve({
+        command: Command.Forward,
+        destination: to,
+        idleMs,
+        head: proxyProtocol &&
+          encodeProxyHeader(proxyProtocol, isOfUnix(client) || isOfUnix(here) ? undefined : { client, here }),
+      }),
+    turnAway: () => nothing,
+  };
+}
+
+/** Of a unix socket, whose addresses say nothing. */
+function isOfUnix({ unix }: SocketAddr): boolean {
+  return unix !== undefined;
+}

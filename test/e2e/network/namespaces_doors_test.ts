@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { address, buildNetwork, type Host, whyNot } from "../../support/network/namespaces.ts";
+import { type Program, shell, start, targets } from "../../support/program/program.ts";
+import { skipped } from "../../support/program/skipped.ts";
+import { until } from "../../support/program/until.ts";
+import { certificatesFor, hasOpenssl } from "../../support/tls/certificates.ts";
+
+const skip = skipped("namespaces_doors_test.ts", whyNot() || (!hasOpenssl && "openssl is missing"));
+const folder = mkdtempSync(join(tmpdir(), "gate46-"));
+const path = (name: string) => join(folder, name);
+const network = skip ? undefined : buildNetwork();
+const servers: ChildProcess[] = [];
+after(() => {
+  for (const server of servers) server.kill("SIGKILL");
+  network?.remove();
+  rmSync(folder, { recursive: true });
+});
+
+/** Says whom the PROXY header names, before whom it serves has said anything. */
+const greeter = (host: string) => `
+import socket, socketserver
+class Greeter(socketserver.StreamRequestHandler):
+    def handle(self):
+        said = self.rfile.readline().decode().split()
+        self.wfile.write(f"you are {said[2]}\\n".encode())
+class Server(socketserver.ThreadingTCPServer):
+    address_family = socket.AF_INET6 if ":" in "${host}" else socket.AF_INET
+    allow_reuse_address = True
+Server(("${host}", 2000), Greeter).serve_forever()
+`;
+
+/** A web server of one family, with and without TLS. */
+const web = (host: string) => `
+import http.server, os, socket, ssl, threading
+os.chdir("${folder}")
+class Server(http.server.ThreadingHTTPServer):
+    address_family = socket.AF_INET6 if ":" in "${host}" else socket.AF_INET
+plain, secure = (Server(("${host}", port), http.server.SimpleHTTPRequestHandler) for port in (80, 443))
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain("cert.pem", "key.pem")
+secure.socket = context.wrap_socket(secure.socket, server_side=True)
+threading.Thread(target=secure.serve_forever, daemon=True).start()
+plain.serve_forever()
+`;
+
+function within(host: Host, ...command: string[]) {
+  return shell([...network!.in(host), ...command]);
+}
+
+const rules = `[[rules]]\naction = "allow"\nnames = ["v4.test", "v6.test"]\n
+[[forwards]]\nlisten = ":2004"\nto = "v4.test:2000"\nproxy_protocol = 1
+[[forwards]]\nlisten = ":2006"\nto = "[${address.s6}]:2000"\nproxy_protocol = 1\nidle_timeout = "1m"\n`;
+
+const curl = ["curl", "-sS", "--max-time", "20", "--cacert", path("ca.pem")];
+
+if (network) {
+  const { ca, cert, key } = certificatesFor("DNS:v4.test", "DNS:v6.test", "DNS:dual.test");
+  for (const [name, text] of Object.entries({ ca, cert, key })) writeFileSync(path(`${name}.pem`), text);
+  writeFileSync(path("hello"), "hello");
+  writeFileSync(path("rules.toml"), rules);
+  for (const host of ["s4", "s6"] as const) {
+    for (const code of [web(address[host]), greeter(address[host])]) {
+      const [file, ...args] = [...network.in(host), "python3", "-c", code];
+      servers.push(spawn(file!, args, { stdio: "ignore" }));
+    }
+    const literal = host === "s6" ? `[${address.s6}]` : address.s4;
+    await until(`${host} answers`, async () => (await within(host, ...curl, `http://${literal}/hello`)).code === 0);
+  }
+}
+
+for (const target of targets) {
+  let gateway: Program | undefined;
+  const name = (what: string) => `doors, ${target.name}: ${what}`;
+  const run = (what: string, body: (gateway: Program) => Promise<void>) =>
+    test(name(what), { skip }, async () => {
+      const forwards = ["--forward=:8004=v4.test:80", "--forward=:8006=v6.test:80"];
+      const flags = [
+        ...forwards,
+        "--listen=sni://:443",
+        "--listen=host://:80",
+        `--config=${path("rules.toml")}`,
+        "--admin=off",
+      ];
+      gateway ??= await start(target, flags, network!.in("gw"));
+      await body(gateway);
+    });
+  const visit = (client: "c4" | "c6", url: string) => {
+    const gate = client === "c4" ? address.gwC4 : `[${address.gwC6}]`;
+    return within(client, ...curl, "--connect-to", `::${gate}:`, url);
+  };
+
+  for (
+    const [type, client, server] of [["A", "c4", "v4"], ["B", "c4", "v6"], ["C", "c6", "v4"], [
+      "D",
+      "c6",
+      "v6",
+    ]] as const
+  ) {
+    run(`curl, relay type ${type}: by server name and by host, with the server's own certificate`, async () => {
+      for (const scheme of ["https", "http"]) {
+        const { stdout, stderr } = await visit(client, `${scheme}://${server}.test/hello`);
+        assert.equal(stdout, "hello", stderr);
+      }
+    });
+  }
+
+  for (const [type, client, server] of [["A", "c4", 4], ["B", "c4", 6], ["C", "c6", 4], ["D", "c6", 6]] as const) {
+    const gate = client === "c4" ? address.gwC4 : address.gwC6, at = client === "c4" ? gate : `[${gate}]`;
+
+    run(
+      `a forward of relay type ${type} leads there, and PROXY protocol says whose connection it is`,
+      async (gateway) => {
+        const { stdout, stderr } = await within(client, ...curl, `http://${at}:800${server}/hello`);
+        assert.equal(stdout, "hello", stderr);
+        const nc = await within(
+          client,
+          "python3",
+          "-c",
+          `import socket; print(socket.create_connection(("${gate}", 200${server}), 10).makefile().read())`,
+        );
+        assert.equal(
+          nc.stdout.trim(),
+          `you are ${client === "c4" && server === 6 ? address.c4 : address[client]}`,
+          nc.stderr,
+        );
+        await until(
+          "the log has it",
+          () => new RegExp(`protocol=forward command=forward destination=\\S+ .*relay=${type} `).test(gateway.output()),
+        );
+      },
+    );
+  }
+
+  run("a name that no rule allows is told so, and in the log, by its rule", async (gateway) => {
+    const secure = await visit("c4", "https://dual.test/hello"), plain = await visit("c4", "http://dual.test/hello");
+    assert.match(secure.stderr, /unrecognized.name/i);
+    assert.equal(plain.stdout, "gate46: this is none of the hosts that are served here\n");
+    const literal = await visit("c4", `https://${address.s4}/`);
+    assert.match(literal.stderr, /unrecognized.name/i);
+    await until("the log has it", () => (gateway.output().match(/no rule allows this name/g) ?? []).length >= 2);
+    await until("the log has the other", () => /protocol=sni .*detail="Cannot go by name: /.test(gateway.output()));
+  });
+
+  run("a reload opens and closes forwards", async (gateway) => {
+    const asked = (port: number) => within("c4", ...curl, `http://${address.gwC4}:${port}/hello`);
+    writeFileSync(path("rules.toml"), `${rules}[[forwards]]\nlisten = ":8007"\nto = "v6.test:80"\n`);
+    gateway.signal("SIGHUP");
+    await until("the other one is open", async () => (await asked(8007)).stdout === "hello");
+    writeFileSync(path("rules.toml"), rules);
+    gateway.signal("SIGHUP");
+    await until("it is closed", async () => (await asked(8007)).code === 7);
+    assert.equal((await asked(8006)).stdout, "hello");
+  });
+
+  test(name("ends"), { skip }, async () => {
+    assert.equal(await gateway!.stop(), 0);
+  });
+}
