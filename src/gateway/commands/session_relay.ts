@@ -19,7 +19,8 @@ export async function relayWith(
   early?: Uint8Array,
   ahead?: Uint8Array,
 ): Promise<SessionEnd> {
-  const { net, record, settings, cut, bandwidth: throttle } = conversation;
+  const { net, record, settings, cut } = conversation;
+  const throttle = conversation.bandwidth();
   const close = () => remote.close();
   const release = cut.on(close);
   try {
