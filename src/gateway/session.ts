@@ -242,9 +242,7 @@ export class Session {
       client: this.#client,
       wire: this.#wire,
       cut: this.#cut,
-      get bandwidth() {
-        return shares.bandwidth; // of rules, as soon as they let something through
-      },
+      bandwidth: () => shares.bandwidth,
       attended: (wait, staysOpen) => this.#attended(wait, staysOpen),
       succeed: (bound) => this.#reply({ reply: Reply.Succeeded, bound }),
       head,

@@ -18,8 +18,8 @@ export interface Conversation extends Dialler {
   readonly wire: Wire;
   /** Made when the session is cut from outside: whatever the command holds open is to be closed then. */
   readonly cut: Cut;
-  /** Undefined where nothing bounds it. */
-  readonly bandwidth: Bandwidth | undefined;
+  /** Undefined where nothing bounds it yet: rules that let something through may. */
+  bandwidth(): Bandwidth | undefined;
   /**
    * What `wait` comes to, which the cut has to end: it is made when the client leaves meanwhile. Who finishes, with something to
    * relay behind the request, may wait for what comes back, unless it `staysOpen`.

@@ -16,7 +16,8 @@ export async function relayWith(
   early?: Uint8Array,
   ahead?: Uint8Array,
 ): Promise<SessionEnd> {
-  const { net, record, settings, cut, bandwidth: throttle, head, preface } = conversation;
+  const { net, record, settings, cut, head, preface } = conversation;
+  const throttle = conversation.bandwidth();
   const close = () => remote.close();
   const release = cut.on(close);
   try {

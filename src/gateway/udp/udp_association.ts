@@ -117,8 +117,8 @@ export class Association {
       if (!this.#destinations.wait(destination, payload)) this.#drop("lost");
       return;
     }
-    const { record, bandwidth } = this.#conversation;
-    if (bandwidth?.passes("up", payload.length) === false) return this.#drop("throttled");
+    const { record } = this.#conversation;
+    if (this.#conversation.bandwidth()?.passes("up", payload.length) === false) return this.#drop("throttled");
     if (link) this.#up.addOnward(link, { header: destination.onwardHeader, payload });
     else {
       this.#sources.sentTo(addr, destination.known!, now);
@@ -155,7 +155,7 @@ export class Association {
     if (!header) return this.#drop("unsolicited");
     const tooLarge = header.length + bytes.length > MAX_PAYLOAD_SIZE;
     if (tooLarge && !this.#clientFragments) return this.#drop("too-large");
-    if (this.#conversation.bandwidth?.passes("down", bytes.length) === false) return this.#drop("throttled");
+    if (this.#conversation.bandwidth()?.passes("down", bytes.length) === false) return this.#drop("throttled");
     record.counts.down += bytes.length;
     record.datagrams.down++;
     if (!tooLarge) return outbox.add(header, bytes, to);
