@@ -11,7 +11,7 @@ import { temporaryFolder } from "../../support/program/temporary_folder.ts";
 const RULES = 20_000;
 
 /** Of the same in a list. */
-const NAMES = 200_000;
+const NAMES = 100_000;
 
 /** A file whose reading keeps a thread busy for some tenths of a second. */
 function toml(name: string): string {
