@@ -57,8 +57,10 @@ export function adminApp(source: AdminSource, access: AdminAccess): Hono {
   app.get("/proxy.pac", (context) => {
     const ways = source.proxyWays();
     if (!ways) return context.text("not started\n", 503);
+    const host = calledHost(context.req.url);
+    if (!host) return context.text("Cannot tell a browser where to go: its Host is no name\n", 400);
     context.header("Content-Type", "application/x-ns-proxy-autoconfig");
-    return context.body(proxyPac(ways, new URL(context.req.url).hostname.replace(/^\[|\]$/g, "")));
+    return context.body(proxyPac(ways, host));
   });
   app.get("/metrics", readAccess(access), async (context) => {
     const snapshots = await source.metrics();
@@ -114,6 +116,12 @@ export function adminApp(source: AdminSource, access: AdminAccess): Hono {
     return context.json({ error: `Cannot ${method} ${path}: it takes ${allowed.join(" and ")}` }, 405);
   });
   return app;
+}
+
+/** How a browser calls this machine; undefined where no URL could say so, or where it would say more than that. */
+function calledHost(url: string): string | undefined {
+  const host = URL.canParse(url) ? new URL(url).hostname.replace(/^\[|\]$/g, "") : "";
+  return /^[0-9a-z_.:-]+$/i.test(host) ? host : undefined;
 }
 
 function serves(app: Hono, method: string, path: string): boolean {

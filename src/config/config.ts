@@ -1,5 +1,6 @@
 import { type Access, defaultSettings, type GatewaySettings, isByName, isForward } from "../gateway/settings.ts";
 import type { FamilyChoice, Rule } from "../gateway/rules/rule.ts";
+import { addressText } from "../protocol/address.ts";
 import type { Upstream } from "../gateway/upstreams/upstream.ts";
 import { ConfigError } from "./config_error.ts";
 import type { FileContent } from "./file/config_file.ts";
@@ -164,7 +165,7 @@ function checkTls({ rules, upstreams, ...config }: Config, listen: readonly List
   const both = contradictory(listen);
   if (both) {
     throw new ConfigError(
-      `Cannot listen on ${both.host} port ${both.port}: it is given twice, for different protocols`,
+      `Cannot listen on ${addressText(both)}: it is given twice, for different protocols`,
     );
   }
   if (listen.some(({ tls }) => tls)) {

@@ -8,6 +8,9 @@ import { ProtocolError } from "./protocol_error.ts";
 /** The longest head of a request: cookies of 8 kB and the rest. */
 const MAX_HEAD_SIZE = 16 << 10;
 
+/** The longest user name and password that users have (RFC 1929 s2). */
+const MAX_WORD_SIZE = 255;
+
 /** What an HTTP client asks a proxy for (RFC 9110 s7.3, s9.3.6). */
 export interface HttpRequest {
   readonly method: string;
@@ -113,7 +116,9 @@ function credentialsOf(value: string | undefined): Credentials | undefined {
   try {
     const octets = Uint8Array.from(atob(token), (letter) => letter.charCodeAt(0));
     const colon = octets.indexOf(0x3a);
-    return colon < 0 ? undefined : { username: octets.subarray(0, colon), password: octets.subarray(colon + 1) };
+    const username = octets.subarray(0, colon), password = octets.subarray(colon + 1);
+    const fits = colon >= 0 && username.length <= MAX_WORD_SIZE && password.length <= MAX_WORD_SIZE;
+    return fits ? { username, password } : undefined;
   } catch {
     return undefined;
   }

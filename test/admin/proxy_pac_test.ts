@@ -61,6 +61,10 @@ test("/proxy.pac is for everybody, since no browser can say who it is there", as
   );
   assert.equal(response.headers.get("Content-Type"), "application/x-ns-proxy-autoconfig");
   assert.match(await response.text(), /"PROXY \[2001:db8::9\]:1080; SOCKS5 \[2001:db8::9\]:1080"/);
+  for (const url of ["http://a;direct/proxy.pac", 'http://a"b/proxy.pac', "http://a,b/proxy.pac"]) {
+    const strange = await adminApp(source, { exposed: true, token: "x" }).request(url);
+    assert.equal(strange.status, 400, "of a Host that says more than a name");
+  }
   const starting = await adminApp(adminSource(), { exposed: false }).request("/proxy.pac");
   assert.equal(starting.status, 503);
 });

@@ -180,11 +180,15 @@ describe("parseConfig() complains in one line that names the flag", () => {
     ],
     [
       { listen: ["socks5s://[::1]:1", "[::1]:1"], tlsCert: "c", tlsKey: "k" },
-      "Cannot listen on ::1 port 1: it is given twice, for different protocols",
+      "Cannot listen on [::1]:1: it is given twice, for different protocols",
+    ],
+    [
+      { listen: ["http://unix:/run/x", "unix:/run/x"] },
+      "Cannot listen on unix:/run/x: it is given twice, for different protocols",
     ],
     [
       { listen: ["socks5s://:1", "0.0.0.0:1"], tlsCert: "c", tlsKey: "k" },
-      "Cannot listen on :: port 1: it is given twice, for different protocols",
+      "Cannot listen on [::]:1: it is given twice, for different protocols",
     ],
     [
       { listen: ["socks5s://:1"], tlsCert: "c", tlsKey: "k" },

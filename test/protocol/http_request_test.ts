@@ -52,6 +52,14 @@ describe("An HTTP request", () => {
     assert.deepEqual(start("OPTIONS http://[::1]:80 HTTP/1.1"), ["OPTIONS * HTTP/1.1", "Host: [::1]"]);
   });
 
+  test("has credentials as long as those of SOCKS, and no longer", () => {
+    const basic = (text: string) =>
+      request(`CONNECT a.test:1 HTTP/1.1\nProxy-Authorization: Basic ${btoa(text)}\n\n`)!.value.credentials;
+    const long = "x".repeat(255);
+    assert.deepEqual(basic(`${long}:${long}`), { username: octets(long), password: octets(long) });
+    for (const text of [`${long}x:pw`, `ann:${long}x`, "ann"]) assert.equal(basic(text), undefined);
+  });
+
   test("that two servers could read in two ways is refused", () => {
     const fields = (lines: string) => `POST http://a.test/ HTTP/1.1\n${lines}\n\n`;
     for (
@@ -141,15 +149,15 @@ describe("An HTTP request", () => {
     assert.deepEqual([" \t a \t b\t ", "", " \t", "\u00a0a\u00a0"].map(value), ["a \t b", "", "", "\u00a0a\u00a0"]);
     const cost = (filling: string) => {
       const head = octets(`GET http://a.test/ HTTP/1.1\r\nX: a${filling.repeat(16_000)}b\r\n\r\n`);
-      const startedAt = performance.now();
-      for (let i = 0; i < 20; i++) decodeHttpRequest(head);
-      return performance.now() - startedAt;
+      const once = () => {
+        const startedAt = performance.now();
+        decodeHttpRequest(head);
+        return performance.now() - startedAt;
+      };
+      return Math.min(...Array.from({ length: 10 }, once)); // which no other program has interrupted
     };
-    cost("x");
-    assert.ok(
-      cost(" ") < 50 * cost("x"),
-      "it is no matter of how fast the machine is: by 16,000 blanks it would be 500",
-    );
+    // However fast the machine is: where each run of blanks is tried from each of its blanks, it is hundreds of times as much.
+    assert.ok(cost(" ") < 50 * cost("x"));
   });
 });
 

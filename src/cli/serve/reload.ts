@@ -19,6 +19,8 @@ import type { Systemd } from "../systemd/systemd.ts";
 /** What is read of a file of so much (letters) is worth looking for. */
 const MUCH = 256 << 10;
 
+const ending = "Cannot reload: the program is ending";
+
 /** What the program goes by: the configuration, and who may move it by the admin endpoint. A reload changes both at once. */
 export interface Holding {
   loaded: ServedConfig;
@@ -38,6 +40,7 @@ export class Reload {
   /** One that has not begun yet: whoever wants another means this one. */
   #next: Promise<readonly string[]> | undefined;
   #ending = false;
+  readonly #givenUp = Promise.withResolvers<undefined>();
 
   constructor(
     service: Service,
@@ -63,9 +66,13 @@ export class Reload {
     return this.#holds.certificates;
   }
 
-  /** The program is ending: nothing is reloaded any more. Resolves when what is under way is over. */
+  /**
+   * The program is ending: nothing is reloaded any more. Resolves when what is under way is over; a configuration that is still
+   * being read is not waited for.
+   */
   async end(): Promise<void> {
     this.#ending = true;
+    this.#givenUp.resolve(undefined);
     await this.#last;
   }
 
@@ -80,11 +87,12 @@ export class Reload {
   }
 
   async #run(): Promise<readonly string[]> {
-    if (this.#ending) return this.#refused(["Cannot reload: the program is ending"]);
+    if (this.#ending) return this.#refused([ending]);
     const before = this.#service.addrs;
     this.#systemd.reloading();
     try {
-      const loaded = await this.#load();
+      const loaded = await Promise.race([this.#load(), this.#givenUp.promise]);
+      if (!loaded) throw new ConfigError(ending);
       refuseEmptied(this.#holds.loaded, loaded);
       refuseFixed(this.#holds.loaded, loaded);
       const { users, tls, adminToken } = await readNamedFiles(loaded, this.#holds.users);
