@@ -76,7 +76,9 @@ function within(host: Host, ...command: string[]) {
 
 const rules = `[[rules]]\naction = "allow"\nnames = ["v4.test", "v6.test"]\n
 [[forwards]]\nlisten = ":2004"\nto = "v4.test:2000"\nproxy_protocol = 1
-[[forwards]]\nlisten = ":2006"\nto = "[${address.s6}]:2000"\nproxy_protocol = 1\nidle_timeout = "1m"\n`;
+[[forwards]]\nlisten = ":2006"\nto = "[${address.s6}]:2000"\nproxy_protocol = 1\nidle_timeout = "1m"\n
+[[forwards]]\nlisten = ":2014"\nto = "[${address.s6}]:80"\nvia = "socks5://127.0.0.1:1081"
+[[forwards]]\nlisten = "udp://:2014"\nto = "[${address.s6}]:5353"\nvia = "socks5://127.0.0.1:1081"\n`;
 
 const curl = ["curl", "-sS", "--max-time", "20", "--cacert", path("ca.pem")];
 
@@ -182,6 +184,16 @@ for (const target of targets) {
   run("answers of UDP leave from the address that was asked, also where another is nearer", async () => {
     const { stdout, stderr } = await within("gw", "python3", "-c", ask(address.gwS4, 8006, address.gwC4));
     assert.equal(stdout, "answered\n", stderr);
+  });
+
+  run("connections and datagrams go through the chain that a forward has", async (gateway) => {
+    const next = await start(target, ["--listen=127.0.0.1:1081", "--admin=off"], network!.in("gw"));
+    assert.equal((await within("c4", ...curl, `http://${address.gwC4}:2014/hello`)).stdout, "hello");
+    assert.equal((await within("c4", "python3", "-c", ask(address.gwC4, 2014))).stdout, "answered\n", "by UDP");
+    await until("the log has it", () => /protocol=forward .*via=socks5:\/\/127\.0\.0\.1:1081 /.test(gateway.output()));
+    await until("and so has the other's", () => /command=connect .*relay=B /.test(next.output()));
+    next.signal("SIGKILL");
+    await next.exited;
   });
 
   run("a flow that rests ends, and is in the log", async (gateway) => {
