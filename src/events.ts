@@ -11,6 +11,8 @@ export type Event =
     readonly type: "listening";
     readonly addr: SocketAddr;
     readonly tls: boolean;
+    /** Whether datagrams come there, and no connections. */
+    readonly udp?: boolean;
     readonly methods: readonly Method[];
   }
   | { readonly type: "session-opened"; readonly session: SessionRecord }

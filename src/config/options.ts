@@ -66,7 +66,7 @@ export const options = {
   forward: many("ADDR=HOST:PORT", parseForward, {
     group: where,
     help:
-      "who connects to ADDR goes on to HOST:PORT, as [::]:2222=server.example:22; with ?proxy-protocol=2 that is told " +
+      "who connects to ADDR goes on to HOST:PORT, as [::]:2222=server.example:22; udp://:5353=… for datagrams; with ?proxy-protocol=2 that is told " +
       "who it is; ?idle-timeout=1h",
   }),
   tlsCert: one("FILE", asIs, {

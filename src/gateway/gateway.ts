@@ -11,7 +11,8 @@ import { Limits } from "./limits/limits.ts";
 import { PathMemory } from "./dial/path_memory.ts";
 import type { Configured } from "./configured.ts";
 import { Session, type SessionContext } from "./session.ts";
-import type { Speech } from "./settings.ts";
+import { isUdp, type Speech } from "./settings.ts";
+import { DatagramListener } from "./udp/datagram_listener.ts";
 
 /** How long a listener rests when the system has no descriptors left. */
 const ACCEPT_PAUSE_MS = 100;
@@ -95,9 +96,8 @@ export class Gateway {
 
   /** Rejects with NetError. */
   async listen(addr: SocketAddr, options: Listening = {}): Promise<SocketAddr> {
-    const { net } = this.#context;
-    const listener = await net.listen(addr, options);
-    this.#listeners.set(addressText(addr), listener);
+    const listener = await openListener(this.#context, addr, options);
+    this.#listeners.set(listenerKey(addr, options.only), listener);
     this.#listened = new Map([...this.#listened, [listener, listened(addr, listener, options)]]);
     this.#serve(listener);
     return listener.addr;
@@ -110,8 +110,8 @@ export class Gateway {
     const isNew = ([key, listener]: [string, Listener]) => this.#listeners.get(key) !== listener;
     return {
       listen: async (addr, options = {}) => {
-        const key = addressText(addr);
-        const listener = this.#listeners.get(key) ?? await this.#context.net.listen(addr, options);
+        const key = listenerKey(addr, options.only);
+        const listener = this.#listeners.get(key) ?? await openListener(this.#context, addr, options);
         next.set(key, listener);
         purposes.set(listener, listened(addr, listener, options));
         return listener.addr;
@@ -194,6 +194,7 @@ export class Gateway {
       type: "listening",
       addr: listener.addr,
       tls,
+      udp: isUdp(at.only),
       methods: methodsAt(settings.access, at, authenticator),
     });
     upstreams?.start();
@@ -232,6 +233,18 @@ export class Gateway {
       this.#wakeDrain();
     });
   }
+}
+
+/** What tells listeners of one program apart: datagrams have ports of their own. */
+export function listenerKey(addr: SocketAddr, only: Speech | undefined): string {
+  return `${isUdp(only) ? "udp://" : ""}${addressText(addr)}`;
+}
+
+/** Rejects with NetError. */
+function openListener(context: SessionContext, addr: SocketAddr, options: Listening): Promise<Listener> {
+  return isUdp(options.only)
+    ? DatagramListener.open(context, addr, options.reusePort)
+    : context.net.listen(addr, options);
 }
 
 /** `addr` is what was asked for. */

@@ -12,6 +12,7 @@ import { household } from "../protocol/ip/household.ts";
 import { accessOf, mayGoWithout } from "./entrance/access.ts";
 import type { Arrival } from "./entrance/arrival.ts";
 import { associate } from "./udp/associate.ts";
+import { forward } from "./udp/forward.ts";
 import { bind } from "./commands/bind.ts";
 import { connect } from "./commands/connect.ts";
 import type { Conversation, Serve } from "./commands/conversation.ts";
@@ -37,7 +38,7 @@ const commands: Readonly<Record<Command, Serve>> = {
   [Command.UdpAssociate]: associate,
   [Command.Resolve]: resolve,
   [Command.ResolvePtr]: resolvePtr,
-  [Command.Forward]: connect,
+  [Command.Forward]: forward,
 };
 
 /** After a failure the client has so long to close first; RFC 1928 s6 allows 10 s at most. */

@@ -49,15 +49,22 @@ export interface ByName {
 /** All clients of a listener go to one destination, and speak with that alone. */
 export interface Forward {
   readonly to: Address;
+  /** Whether its clients send datagrams. */
+  readonly udp?: true | undefined;
   /** The PROXY protocol that tells the destination whose connection it is; none where undefined. */
   readonly proxyProtocol?: 1 | 2 | undefined;
-  /** As idleMs below, which holds where undefined. */
+  /** Without an octet for so long it ends; undefined is as idleMs below, or 60 s of datagrams. */
   readonly idleMs?: number | undefined;
 }
 
 /** Whether clients are served by the name that they ask for. */
 export function isByName(only: Speech | undefined): only is ByName {
   return typeof only === "object" && "by" in only;
+}
+
+/** Whether clients of a listener send datagrams. */
+export function isUdp(only: Speech | undefined): boolean {
+  return isForward(only) && only.udp === true;
 }
 
 export function isForward(only: Speech | undefined): only is Forward {

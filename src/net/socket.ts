@@ -147,7 +147,7 @@ export interface Net {
   readonly bindsConnections: boolean;
   listen(addr: SocketAddr, options?: ListenOptions): Promise<Listener>;
   connect(addr: SocketAddr, options?: ConnectOptions): Promise<Socket>;
-  bindUdp(addr: SocketAddr): Promise<UdpSocket>;
+  bindUdp(addr: SocketAddr, options?: Pick<ListenOptions, "reusePort">): Promise<UdpSocket>;
   /** Moves bytes both ways until it ends; both sockets are closed when it resolves. Never rejects. */
   relay(client: Socket, destination: Socket, options: RelayOptions): Promise<RelayEnd>;
   /** The local address the kernel would use towards `host`; undefined where it has no way there. */

@@ -239,9 +239,11 @@ describe("parseConfig() complains in one line that names the flag", () => {
       { forward: ["[::1]:1=x"] },
       "Cannot parse --forward: 'x' is no destination (write example.org:443 or [2001:db8::1]:443)",
     ],
-    ...["[::1]", "2222", "http://[::1]:1"].map((text): readonly [RawOptions, string] => [
+    ...["[::1]", "2222", "http://[::1]:1", "udp://[::1]", "udp://unix:/x:1", "udp://http://[::1]:1"].map((
+      text,
+    ): readonly [RawOptions, string] => [
       { forward: [`${text}=x:1`] },
-      `Cannot parse --forward: '${text}' is nowhere to forward from (write [::]:2222, :2222 or unix:/run/x.sock)`,
+      `Cannot parse --forward: '${text}' is nowhere to forward from (write [::]:2222, :2222, udp://:5353 or unix:/run/x.sock)`,
     ]),
     [
       { forward: ["[::1]:1=x:1", "[::1]:1=x:2"] },
@@ -250,6 +252,10 @@ describe("parseConfig() complains in one line that names the flag", () => {
     [
       { listen: ["[::1]:1"], forward: ["[::1]:1=x:1"] },
       "Cannot listen on ::1 port 1: it is given twice, for different protocols",
+    ],
+    [
+      { forward: ["udp://:1=x:2?proxy-protocol=2"] },
+      "Cannot parse --forward: 'udp://:1=x:2?proxy-protocol=2' cannot be: the PROXY protocol is for connections, not for udp://",
     ],
     [{ admin: "socks5s://127.0.0.1:1" }, `Cannot parse --admin: 'socks5s://127.0.0.1:1' ${ADDRESS}`],
     [{ outgoing: ["192.0.2.1", "192.0.2.2"] }, "Cannot parse --outgoing[1]: a second address of its family"],
@@ -388,6 +394,17 @@ describe("parseConfig()", () => {
         via,
       },
       { name: "--via", action: "allow", to: undefined, via },
+    ]);
+  });
+
+  test("one port may lead connections and datagrams elsewhere", () => {
+    const { listen } = parseConfig({
+      listen: ["[::1]:1080"],
+      forward: [":53=a.test:53", "udp://0.0.0.0:53=b.test:53"],
+    });
+    assert.deepEqual(listen.slice(1).map(({ addr, only }) => [addr.host, typeof only === "object" && "udp" in only]), [
+      ["::", false],
+      ["0.0.0.0", true],
     ]);
   });
 

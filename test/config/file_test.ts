@@ -386,6 +386,13 @@ describe("A file", () => {
   });
 });
 
+test("A forward of datagrams has no PROXY protocol", () => {
+  const toml = "[[forwards]]\nlisten = 'udp://:1'\nto = 'a:1'\nproxy_protocol = 2";
+  assert.deepEqual(complaints(toml), [
+    "Cannot parse gate46.toml line 1: forwards[0]: the PROXY protocol is for connections, not for udp://",
+  ]);
+});
+
 test("Two forwards to one destination go one way", () => {
   const toml = "[[forwards]]\nlisten = ':1'\nto = 'a:1'\n[[forwards]]\nlisten = ':2'\nto = 'a:1'\nvia = 'http://b'";
   assert.throws(() => read(toml), { problems: ["Cannot forward to a:1 by two ways: give both the same via"] });
@@ -544,7 +551,11 @@ type Said = Readonly<Partial<Record<OptionKey, { place: Place; texts: readonly s
 /** What each option may be. */
 const samples: Readonly<Record<Exclude<OptionKey, "config" | "takeOver" | "user">, readonly string[]>> = {
   listen: [":1080", "[::1]:1", "localhost:2", "192.0.2.1"],
-  forward: ["[::1]:2223=b.test:22", "127.0.0.1:2224=[2001:db8::1]:22?proxy-protocol=2&idle-timeout=1h"],
+  forward: [
+    "[::1]:2223=b.test:22",
+    "udp://:53=b.test:53",
+    "127.0.0.1:2224=[2001:db8::1]:22?proxy-protocol=2&idle-timeout=1h",
+  ],
   admin: ["off", "9091", "[::1]:9"],
   unixMode: ["0660"],
   adminTokenFile: ["/token"],

@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import { dirname } from "node:path";
 import type { Config } from "../../config/config.ts";
 import { isLoopback, type ListenSpec } from "../../config/values/listen.ts";
+import { isUdp } from "../../gateway/settings.ts";
 import type { NetErrorKind } from "../../net/error.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { addressText, isUnspecified } from "../../protocol/address.ts";
@@ -23,6 +24,7 @@ async function check(host: HostView, config: Config, spec: ListenSpec, about: Fi
   if (systemd !== undefined) {
     return about.note("what systemd opens is not looked at: it passes that when it starts gate46");
   }
+  if (isUdp(spec.only)) return about.note(`${addressText(addr)} of UDP is not looked at`);
   if (addr.unix !== undefined) return checkUnix(host, addr.unix, about);
   const where = addressText(addr);
   const failure = await host.cannotListen(addr);

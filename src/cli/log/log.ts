@@ -124,6 +124,7 @@ function eventLog(
         log.info(`listening on ${addressText(event.addr)}`, {
           ...event.methods.length > 0 && { methods: event.methods.map(methodName).join(",") },
           ...event.tls && { tls: true },
+          ...event.udp && { udp: true },
         });
         break;
       case "session-closed":

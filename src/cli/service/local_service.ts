@@ -5,7 +5,7 @@ import { systemFiles } from "../files/system_files.ts";
 import { systemLookups } from "./system_lookups.ts";
 import type { Emit, Event } from "../../events.ts";
 import type { Config } from "../../config/config.ts";
-import { Gateway, type Opening } from "../../gateway/gateway.ts";
+import { Gateway, listenerKey, type Opening } from "../../gateway/gateway.ts";
 import { Logins } from "../../gateway/users/logins.ts";
 import { Users } from "../../gateway/users/users.ts";
 import { type Clock, systemClock } from "../../net/clock.ts";
@@ -20,7 +20,6 @@ import { refuseSystemd } from "./socket_options.ts";
 import { emittingEar, openNaming } from "./naming.ts";
 import { countedUsers, type Service, type Wanted } from "./service.ts";
 import { openTlsSource, tlsBy } from "./tls_source.ts";
-import { addressText } from "../../protocol/address.ts";
 import { UpstreamStates } from "./upstream_states.ts";
 
 /** The gateway in this thread, on the runtime's own sockets; it tells by `wall` how it is. Rejects with NetError. */
@@ -131,7 +130,7 @@ async function listenAll(config: Config, gateway: Pick<Opening, "listen">): Prom
   const heard = new Set<string>();
   for (const spec of listen) {
     await listenAs(flagOf(spec), spec, async (addr) => {
-      const text = addr.port === 0 ? "" : addressText(addr);
+      const text = addr.port === 0 ? "" : listenerKey(addr, spec.only);
       if (heard.has(text)) return; // written twice
       await gateway.listen(addr, { mode, tls: spec.tls, only: spec.only });
       if (text) heard.add(text);

@@ -1,10 +1,13 @@
 import { type Config, refuseOpenRelay } from "../../config/config.ts";
 import type { ListenSpec } from "../../config/values/listen.ts";
+import { listenerKey } from "../../gateway/gateway.ts";
+import { isUdp } from "../../gateway/settings.ts";
 import { NetError } from "../../net/error.ts";
 import { addressText } from "../../protocol/address.ts";
 import type { Libc } from "../../net/kernel/libc/libc.ts";
 import type { SocketOptions } from "../../net/linux/engine/engine.ts";
 import { type ClaimedPort, claimPort } from "../../net/linux/tcp_listener.ts";
+import { claimUdp } from "../../net/linux/udp_claim.ts";
 import { claimUnix, closeOnExec, inheritedListener } from "../../net/linux/unix_listener.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { overlaps } from "../../net/socket_addr.ts";
@@ -37,18 +40,18 @@ export class ClaimedPorts {
       for (const [key, port] of ports) if (unlike.get(key) !== port) port.release();
     };
     const abandon = () => release(this.#claimed, next);
-    const claimOne = async (addr: SocketAddr) => {
-      const key = addressText(addr);
+    const claimOne = async (addr: SocketAddr, key: string, udp: boolean) => {
       const claimed = this.#claimed.get(key) ?? next.get(key);
-      next.set(key, claimed ?? await this.#open(addr, config.unixMode, shared));
+      next.set(key, claimed ?? await this.#open(addr, config.unixMode, shared, udp));
     };
     try {
       for (const spec of config.listen) {
         const note = (key: string) => void purposes.set(key, { tls: spec.tls ?? false, only: spec.only });
         if (spec.systemd === undefined) {
           await listenAs(flagOf(spec), spec, async (addr) => {
-            await claimOne(addr);
-            note(addressText(addr));
+            const key = listenerKey(addr, spec.only);
+            await claimOne(addr, key, isUdp(spec.only));
+            note(key);
           });
         } else {
           for (const inherited of this.#inherited(spec.systemd)) {
@@ -81,11 +84,13 @@ export class ClaimedPorts {
     this.#claimed.clear();
   }
 
-  async #open(addr: SocketAddr, mode: number, shared: boolean): Promise<ClaimedPort> {
+  async #open(addr: SocketAddr, mode: number, shared: boolean, udp: boolean): Promise<ClaimedPort> {
     if (addr.unix !== undefined) return await claimUnix(this.#libc, addr.unix, { mode, succeeds: shared });
     // Where workers listen at a part of it already, or it is a part of that, only who shares may join them.
     const joins = Array.from(this.#claimed.values()).some((own) => overlaps(own.addr, addr));
-    return claimPort(this.#libc, this.#options, addr, shared || joins);
+    return udp
+      ? claimUdp(this.#libc, addr, shared || joins)
+      : claimPort(this.#libc, this.#options, addr, shared || joins);
   }
 
   /** Throws NetError where systemd has given none of that name. */

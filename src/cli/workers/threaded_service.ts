@@ -4,6 +4,7 @@ import { systemLookups } from "../service/system_lookups.ts";
 import type { Emit } from "../../events.ts";
 import { Counters, countersMemory } from "../../gateway/limits/counters.ts";
 import { Logins } from "../../gateway/users/logins.ts";
+import { isUdp } from "../../gateway/settings.ts";
 import { methodsAt } from "../../gateway/entrance/access.ts";
 import { Users } from "../../gateway/users/users.ts";
 import { ProbeTurns } from "../../gateway/upstreams/probe_turns.ts";
@@ -86,6 +87,7 @@ export async function startThreadedService(
         type: "listening",
         addr,
         tls,
+        udp: isUdp(only),
         methods: methodsAt(config.gateway.access, { listener: addressText(addr), only }, authenticator),
       });
     }
@@ -135,7 +137,7 @@ export function loginsBeside(workers: number, memory: SharedArrayBuffer): Logins
 
 /** Where others listen already, `workers` will in their place. */
 function successorsAt(listen: readonly Listening[], workers: number): ReadonlyMap<string, Successors> {
-  const counted = listen.filter(({ descriptor }) => descriptor === undefined)
+  const counted = listen.filter(({ descriptor, only }) => descriptor === undefined && !isUdp(only))
     .map(({ addr }) => [addressText(addr), { past: countListeners(addr), among: workers }] as const);
   return new Map(counted.filter(([, { past }]) => past > 0));
 }

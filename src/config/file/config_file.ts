@@ -260,7 +260,7 @@ function keysBeside(path: Path): string[] {
 }
 
 function tableOf(key: "rules" | "users" | "access" | "upstreams" | "forwards"): { readonly entries: v.ObjectEntries } {
-  if (key === "upstreams" || key === "forwards") return fileSchema.entries[key].pipe[0].wrapped.item;
+  if (key === "upstreams") return fileSchema.entries.upstreams.pipe[0].wrapped.item;
   const [optional] = fileSchema.entries[key].pipe;
   return optional.wrapped.item.pipe[0];
 }

@@ -7,7 +7,7 @@ import { WrongValue } from "../config_error.ts";
 import { fileKey, flagName, type OptionKey, optionKeys, optionOf } from "../options.ts";
 import { parseListener } from "../values/listen.ts";
 import { checkCredential } from "../values/user.ts";
-import { parseForwardListen, parseProxyProtocol } from "../values/forward.ts";
+import { NO_PROXY_PROTOCOL, parseForwardListen, parseProxyProtocol } from "../values/forward.ts";
 import {
   parseCount,
   parseHopUrl,
@@ -190,19 +190,22 @@ const user = v.pipe(
   ),
 );
 
-const forward = table({
-  listen: described(parsed(text(), parseForwardListen), "who connects there goes on"),
-  to: described(parsed(text(), (text) => parseTarget(text)), "to there, as server.example:22"),
-  via: described(v.optional(chain), "the gateways of one chain to go through, nearest first, as a rule has them"),
-  proxy_protocol: described(
-    v.optional(parsed(v.union([text(), v.number()], "is no number"), parseProxyProtocol)),
-    "of the PROXY protocol, by which the destination is told who it is: 1 or 2",
-  ),
-  idle_timeout: described(
-    v.optional(parsed(v.union([text(), v.number()], "is no time"), (text) => parseTime(text))),
-    "as idle_timeout, which holds where this is not said",
-  ),
-});
+const forward = v.pipe(
+  table({
+    listen: described(parsed(text(), parseForwardListen), "who connects there goes on"),
+    to: described(parsed(text(), (text) => parseTarget(text)), "to there, as server.example:22"),
+    via: described(v.optional(chain), "the gateways of one chain to go through, nearest first, as a rule has them"),
+    proxy_protocol: described(
+      v.optional(parsed(v.union([text(), v.number()], "is no number"), parseProxyProtocol)),
+      "of the PROXY protocol, by which the destination is told who it is: 1 or 2",
+    ),
+    idle_timeout: described(
+      v.optional(parsed(v.union([text(), v.number()], "is no time"), (text) => parseTime(text))),
+      "as idle_timeout, which holds where this is not said",
+    ),
+  }),
+  v.check(({ listen, proxy_protocol }) => !listen.udp || proxy_protocol === undefined, NO_PROXY_PROTOCOL),
+);
 
 export const fileSchema = table({
   ...optionEntries(),

@@ -16,7 +16,13 @@ export interface ConfiguredForward {
   readonly via?: readonly string[] | undefined;
 }
 
-/** `LISTEN=TO`, as `[::]:2222=server.example:22`, with `?proxy-protocol=2&idle-timeout=1h` behind it. Throws WrongValue. */
+/** Where a forward listens, for connections or for datagrams. */
+export interface ForwardListen {
+  readonly specs: readonly ListenSpec[];
+  readonly udp: true | undefined;
+}
+
+/** `LISTEN=TO`, as `[::]:2222=server.example:22` or `udp://:5353=[2001:db8::53]:53`, with `?proxy-protocol=2&idle-timeout=1h` behind it. Throws WrongValue. */
 export function parseForward(text: string): ConfiguredForward {
   const [, listen, to, query = ""] = /^(.+?)=([^=?]+)(?:\?(.*))?$/.exec(text) ?? [];
   if (to === undefined) {
@@ -31,23 +37,32 @@ export function parseForward(text: string): ConfiguredForward {
     said.set(key, value!);
   }
   const version = said.get("proxy-protocol"), idle = said.get("idle-timeout");
-  return forwardOf(parseForwardListen(listen!), {
+  const from = parseForwardListen(listen!);
+  if (from.udp && version !== undefined) throw new WrongValue(`'${text}' cannot be: ${NO_PROXY_PROTOCOL}`);
+  return forwardOf(from, {
     to: parseTarget(to),
     proxyProtocol: version === undefined ? undefined : parseProxyProtocol(version),
     idleMs: idle === undefined ? undefined : parseTime(idle),
   });
 }
 
-export function forwardOf(listen: readonly ListenSpec[], forward: Forward): ConfiguredForward {
-  return { listen: listen.map((spec) => ({ ...spec, only: forward })), to: forward.to };
+export const NO_PROXY_PROTOCOL = "the PROXY protocol is for connections, not for udp://";
+
+export function forwardOf({ specs, udp }: ForwardListen, forward: Omit<Forward, "udp">): ConfiguredForward {
+  const only = udp ? { ...forward, udp } : forward;
+  return { listen: specs.map((spec) => ({ ...spec, only })), to: forward.to };
 }
 
-/** As --listen has it, without a scheme and with a port. Throws WrongValue. */
-export function parseForwardListen(text: string): readonly ListenSpec[] {
-  if (!/:\d+$|^(unix|systemd):/.test(text) || /^(?!unix:)[a-z0-9+.-]+:\/\//i.test(text)) {
-    throw new WrongValue(`'${text}' is nowhere to forward from (write [::]:2222, :2222 or unix:/run/x.sock)`);
+/** As --listen has it, with a port, and with udp:// for datagrams. Throws WrongValue. */
+export function parseForwardListen(text: string): ForwardListen {
+  const [, udp, addr] = /^(udp:\/\/)?(.*)$/.exec(text)!;
+  const isAddr = udp ? /:\d+$/.test(addr!) && !/^(unix|systemd):/.test(addr!) : /:\d+$|^(unix|systemd):/.test(addr!);
+  if (!isAddr || /^(?!unix:)[a-z0-9+.-]+:\/\//i.test(addr!)) {
+    throw new WrongValue(
+      `'${text}' is nowhere to forward from (write [::]:2222, :2222, udp://:5353 or unix:/run/x.sock)`,
+    );
   }
-  return parseListen(text);
+  return { specs: parseListen(addr!), udp: udp === undefined ? undefined : true };
 }
 
 /** Throws WrongValue. */

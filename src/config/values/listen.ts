@@ -1,6 +1,6 @@
 import { addressText } from "../../protocol/address.ts";
 import { type SocketAddr, unixAddr } from "../../net/socket.ts";
-import { isByName, type Speech } from "../../gateway/settings.ts";
+import { isByName, isUdp, type Speech } from "../../gateway/settings.ts";
 import { WrongValue } from "../config_error.ts";
 import { parseZoned } from "./zone_value.ts";
 
@@ -123,14 +123,15 @@ export function isLoopback(host: string): boolean {
 
 /** [::] takes IPv4 too, so 0.0.0.0 on the same port beside it would only be in its way. */
 export function covered(specs: readonly ListenSpec[]): readonly ListenSpec[] {
-  const dual = new Set(specs.filter(({ addr }) => addr.host === "::" && addr.port !== 0).map(({ addr }) => addr.port));
-  return specs.filter(({ addr }) => addr.host !== "0.0.0.0" || !dual.has(addr.port));
+  const portOf = ({ addr, only }: ListenSpec) => `${isUdp(only) ? "udp " : ""}${addr.port}`;
+  const dual = new Set(specs.filter(({ addr }) => addr.host === "::" && addr.port !== 0).map(portOf));
+  return specs.filter((spec) => spec.addr.host !== "0.0.0.0" || !dual.has(portOf(spec)));
 }
 
 /** An address that is written twice for different clients, if there is one; `[::]` is every address. */
 export function contradictory(specs: readonly ListenSpec[]): SocketAddr | undefined {
   const clashes = (a: ListenSpec, b: ListenSpec) =>
-    a.addr.port === b.addr.port && (a.addr.port !== 0 || a.addr.unix) &&
+    a.addr.port === b.addr.port && isUdp(a.only) === isUdp(b.only) && (a.addr.port !== 0 || a.addr.unix) &&
     (a.tls !== b.tls || JSON.stringify(a.only) !== JSON.stringify(b.only)) &&
     (addressText(a.addr) === addressText(b.addr) || (a.addr.host === "::" && b.addr.host === "0.0.0.0"));
   return specs.find((spec) => specs.some((other) => clashes(spec, other)))?.addr;

@@ -5,7 +5,7 @@ import type { Clock } from "../../net/clock.ts";
 import type { AcceptedSocket, Socket, SocketAddr } from "../../net/socket.ts";
 import type { Arrival, Listened } from "./arrival.ts";
 import type { Limits } from "../limits/limits.ts";
-import type { GatewaySettings, ProxySource } from "../settings.ts";
+import { type GatewaySettings, isUdp, type ProxySource } from "../settings.ts";
 import { Wire } from "./wire.ts";
 
 /** A PROXY header has to be there within so long: time for one retransmission, as its specification wants. */
@@ -34,8 +34,9 @@ export class Admission {
   /** Takes a connection that was just accepted, or closes it. */
   take(socket: AcceptedSocket, at: Listened): void {
     const { proxies } = this.#context().settings;
-    if (proxies.length > 0 && isOneOf(proxies, socket.remoteAddr)) void this.#takeFromProxy(socket, at);
-    else this.#admit({ ...at, socket, client: socket.remoteAddr, early: undefined });
+    if (proxies.length > 0 && !isUdp(at.only) && isOneOf(proxies, socket.remoteAddr)) {
+      void this.#takeFromProxy(socket, at);
+    } else this.#admit({ ...at, socket, client: socket.remoteAddr, early: undefined });
   }
 
   /** Closes what is still on its way in. */

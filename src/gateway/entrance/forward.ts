@@ -4,10 +4,13 @@ import type { SocketAddr } from "../../net/socket.ts";
 import type { Forward } from "../settings.ts";
 import type { Entrance } from "./entrance.ts";
 
+/** Of UDP nothing tells that a client is gone. */
+const UDP_IDLE_MS = 60_000;
+
 const nothing = new Uint8Array(0);
 
 /** Clients of a forward say nothing to the gateway and are told nothing by it: where they go is known when they come. */
-export function forwardTo({ to, proxyProtocol, idleMs }: Forward): Entrance {
+export function forwardTo({ to, udp, proxyProtocol, idleMs = udp && UDP_IDLE_MS }: Forward): Entrance {
   return {
     protocol: "forward",
     fits: () => true, // it is taken without an octet

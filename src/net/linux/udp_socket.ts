@@ -1,6 +1,6 @@
 import { noDescriptors } from "../kernel/descriptor_reserve.ts";
 import { addressText } from "../../protocol/address.ts";
-import type { Datagram, SocketAddr, UdpSocket } from "../socket.ts";
+import type { Datagram, ListenOptions, SocketAddr, UdpSocket } from "../socket.ts";
 import {
   EPOLLET,
   EPOLLIN,
@@ -10,6 +10,7 @@ import {
   IPV6_V6ONLY,
   SO_RCVBUF,
   SO_RCVBUFFORCE,
+  SO_REUSEPORT,
   SO_SNDBUF,
   SO_SNDBUFFORCE,
   SOCK_CLOEXEC,
@@ -52,7 +53,7 @@ export class LinuxUdpSocket implements UdpSocket, Watcher {
   #closed = false;
 
   /** Throws NetError. */
-  constructor(engine: Engine, addr: SocketAddr) {
+  constructor(engine: Engine, addr: SocketAddr, { reusePort }: Pick<ListenOptions, "reusePort"> = {}) {
     const { libc } = engine;
     const fd = libc.socket(family(addr.host), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) throw errnoError(libc.errno(), "bind UDP", addressText(addr));
@@ -69,6 +70,7 @@ export class LinuxUdpSocket implements UdpSocket, Watcher {
         if (!setOption(libc, fd, SOL_SOCKET, force, BUFFER_SIZE)) setOption(libc, fd, SOL_SOCKET, plain, BUFFER_SIZE);
       }
       setOption(libc, fd, IPPROTO_UDP, UDP_GRO, 1); // Linux 5.0
+      if (reusePort) setOption(libc, fd, SOL_SOCKET, SO_REUSEPORT, 1);
       const name = encodeSockaddr(addr);
       if (libc.bind(fd, name, name.length) < 0) throw errnoError(libc.errno(), "bind UDP", addressText(addr));
       const unset = setOutgoing(engine, fd);

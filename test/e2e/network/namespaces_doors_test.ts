@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { address, buildNetwork, type Host, whyNot } from "../../support/network/namespaces.ts";
-import { type Program, shell, start, targets } from "../../support/program/program.ts";
+import { type Program, shell, start, targets, workers } from "../../support/program/program.ts";
 import { skipped } from "../../support/program/skipped.ts";
 import { until } from "../../support/program/until.ts";
 import { certificatesFor, hasOpenssl } from "../../support/tls/certificates.ts";
@@ -34,6 +34,28 @@ class Server(socketserver.ThreadingTCPServer):
 Server(("${host}", 2000), Greeter).serve_forever()
 `;
 
+/** Says what it was asked. */
+const udpEcho = (host: string) => `
+import socket
+s = socket.socket(socket.AF_INET6 if ":" in "${host}" else socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("${host}", 5353))
+while True: s.sendto(*s.recvfrom(65536))
+`;
+
+/** Asks `at`, from `own` if it says so, and prints what comes from there and nowhere else. */
+const ask = (at: string, port: number, own = "") => `
+import socket
+for i in range(8):
+    s = socket.socket(socket.AF_INET6 if ":" in "${at}" else socket.AF_INET, socket.SOCK_DGRAM)
+    s.settimeout(10)
+    if "${own}": s.bind(("${own}", 0))
+    s.connect(("${at}", ${port}))
+    for text in (b"one", b"", b"x" * 1200):
+        s.send(text)
+        assert s.recv(65536) == text
+print("answered")
+`;
+
 /** A web server of one family, with and without TLS. */
 const web = (host: string) => `
 import http.server, os, socket, ssl, threading
@@ -54,7 +76,9 @@ function within(host: Host, ...command: string[]) {
 
 const rules = `[[rules]]\naction = "allow"\nnames = ["v4.test", "v6.test"]\n
 [[forwards]]\nlisten = ":2004"\nto = "v4.test:2000"\nproxy_protocol = 1
-[[forwards]]\nlisten = ":2006"\nto = "[${address.s6}]:2000"\nproxy_protocol = 1\nidle_timeout = "1m"\n`;
+[[forwards]]\nlisten = ":2006"\nto = "[${address.s6}]:2000"\nproxy_protocol = 1\nidle_timeout = "1m"\n
+[[forwards]]\nlisten = ":2014"\nto = "[${address.s6}]:80"\nvia = "socks5://127.0.0.1:1081"
+[[forwards]]\nlisten = "udp://:2014"\nto = "[${address.s6}]:5353"\nvia = "socks5://127.0.0.1:1081"\n`;
 
 const curl = ["curl", "-sS", "--max-time", "20", "--cacert", path("ca.pem")];
 
@@ -64,7 +88,7 @@ if (network) {
   writeFileSync(path("hello"), "hello");
   writeFileSync(path("rules.toml"), rules);
   for (const host of ["s4", "s6"] as const) {
-    for (const code of [web(address[host]), greeter(address[host])]) {
+    for (const code of [web(address[host]), greeter(address[host]), udpEcho(address[host])]) {
       const [file, ...args] = [...network.in(host), "python3", "-c", code];
       servers.push(spawn(file!, args, { stdio: "ignore" }));
     }
@@ -78,13 +102,19 @@ for (const target of targets) {
   const name = (what: string) => `doors, ${target.name}: ${what}`;
   const run = (what: string, body: (gateway: Program) => Promise<void>) =>
     test(name(what), { skip }, async () => {
-      const forwards = ["--forward=:8004=v4.test:80", "--forward=:8006=v6.test:80"];
+      const forwards = [
+        "--forward=:8004=v4.test:80",
+        "--forward=:8006=v6.test:80",
+        "--forward=udp://:8004=v4.test:5353",
+        "--forward=udp://:8006=v6.test:5353?idle-timeout=2s",
+      ];
       const flags = [
         ...forwards,
         "--listen=sni://:443",
         "--listen=host://:80",
         `--config=${path("rules.toml")}`,
         "--admin=off",
+        ...workers(target, 2),
       ];
       gateway ??= await start(target, flags, network!.in("gw"));
       await body(gateway);
@@ -117,6 +147,11 @@ for (const target of targets) {
       async (gateway) => {
         const { stdout, stderr } = await within(client, ...curl, `http://${at}:800${server}/hello`);
         assert.equal(stdout, "hello", stderr);
+        assert.equal(
+          (await within(client, "python3", "-c", ask(gate, Number(`800${server}`)))).stdout,
+          "answered\n",
+          "by UDP",
+        );
         const nc = await within(
           client,
           "python3",
@@ -144,6 +179,27 @@ for (const target of targets) {
     assert.match(literal.stderr, /unrecognized.name/i);
     await until("the log has it", () => (gateway.output().match(/no rule allows this name/g) ?? []).length >= 2);
     await until("the log has the other", () => /protocol=sni .*detail="Cannot go by name: /.test(gateway.output()));
+  });
+
+  run("answers of UDP leave from the address that was asked, also where another is nearer", async () => {
+    const { stdout, stderr } = await within("gw", "python3", "-c", ask(address.gwS4, 8006, address.gwC4));
+    assert.equal(stdout, "answered\n", stderr);
+  });
+
+  run("connections and datagrams go through the chain that a forward has", async (gateway) => {
+    const next = await start(target, ["--listen=127.0.0.1:1081", "--admin=off"], network!.in("gw"));
+    assert.equal((await within("c4", ...curl, `http://${address.gwC4}:2014/hello`)).stdout, "hello");
+    assert.equal((await within("c4", "python3", "-c", ask(address.gwC4, 2014))).stdout, "answered\n", "by UDP");
+    await until("the log has it", () => /protocol=forward .*via=socks5:\/\/127\.0\.0\.1:1081 /.test(gateway.output()));
+    await until("and so has the other's", () => /command=connect .*relay=B /.test(next.output()));
+    next.signal("SIGKILL");
+    await next.exited;
+  });
+
+  run("a flow that rests ends, and is in the log", async (gateway) => {
+    const line =
+      /protocol=forward command=forward destination=v6\.test:5353 .*relay=B .*datagrams_up=3 datagrams_down=3 .*end=idle/;
+    await until("the log has it", () => line.test(gateway.output()));
   });
 
   run("a reload opens and closes forwards", async (gateway) => {
