@@ -93,10 +93,13 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
     .argument("<destination>", "as example.org:443")
     .requiredOption("--client <IP>", "who asks")
     .option("--user <NAME>", "as whom")
-    .action(async (what: string, destination: string, { client, user, ...flags }: ExplainFlags & RawOptions) => {
-      const { explain } = await import("./commands/explain.ts");
-      ended(await explain({ ...root.opts<RawOptions>(), ...flags }, { client, user }, what, destination));
-    });
+    .option("--listener <ADDR>", "where it comes, as --listen has it")
+    .action(
+      async (what: string, destination: string, { client, user, listener, ...flags }: ExplainFlags & RawOptions) => {
+        const { explain } = await import("./commands/explain.ts");
+        ended(await explain({ ...root.opts<RawOptions>(), ...flags }, { client, user, listener }, what, destination));
+      },
+    );
   addFlags(explained, optionKeys.filter((key) => key !== "user"));
   command("completion", "print what completes this command line in a shell")
     .argument("<shell>", "bash, zsh or fish")

@@ -91,13 +91,14 @@ function assemble(values: Values, file: FileContent | undefined): Config {
   if (rest.dnsCa !== undefined && !rest.dns.some(({ kind }) => kind === "tls" || kind === "https")) {
     throw new ConfigError("Cannot use --dns-ca: no --dns is tls:// or https://");
   }
-  const gateway = settings(values);
-  const closedToStrangers = user.length > 0 || (file?.users.length ?? 0) > 0 || rest.usersFile !== undefined ||
+  const users = [...file?.users ?? [], ...user];
+  const gateway = { ...settings(values), usersWaysOut: waysOutOf(users) };
+  const closedToStrangers = users.length > 0 || rest.usersFile !== undefined ||
     gateway.from !== undefined;
   const config = {
     ...withoutSettings(rest),
     listen: covered(listen.flat()),
-    users: [...file?.users ?? [], ...user],
+    users,
     rules: [...file?.rules ?? [], ...via.length > 0 ? [{ name: "--via", action: "allow", via } as const] : []],
     upstreams: file?.upstreams ?? [],
     drainMs: drain,
@@ -142,6 +143,10 @@ function openRelay(what: string): ConfigError {
   return new ConfigError(
     `Cannot ${what}: it would be an open relay; add --user, --users-file or --from, or say --open`,
   );
+}
+
+function waysOutOf(users: readonly ConfiguredUser[]): GatewaySettings["usersWaysOut"] {
+  return new Map(users.flatMap(({ name, wayOut }) => wayOut ? [[name, wayOut] as const] : []));
 }
 
 function settings(values: Values): GatewaySettings {

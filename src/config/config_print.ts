@@ -3,6 +3,7 @@ import type { Effective } from "./config.ts";
 import type { FileContent } from "./file/config_file.ts";
 import { withPasswordPath } from "./values/hop_password.ts";
 import { fileKey, type OptionKey, optionKeys, optionOf } from "./options.ts";
+import { wayOutTexts } from "./values/way_out_value.ts";
 import type { ConfiguredUser } from "./values/user.ts";
 import { withoutPassword } from "./values/values.ts";
 
@@ -26,11 +27,11 @@ export function printConfig(
       secret ? `# ${name} is hidden # ${given.from}` : `${name} = ${value(key, given.texts, resolve)} # ${given.from}`,
     );
   }
-  for (const { name, passwordFile } of users) {
+  for (const { name, password, passwordFile, wayOut } of users) {
     lines.push("", "[[users]]", `name = ${quoted(name)}`);
-    lines.push(
-      passwordFile === undefined ? "# password is hidden" : `password_file = ${quoted(resolve(passwordFile))}`,
-    );
+    if (passwordFile !== undefined) lines.push(`password_file = ${quoted(resolve(passwordFile))}`);
+    if (password !== undefined) lines.push("# password is hidden");
+    if (wayOut) lines.push(stringify(wayOutTexts(wayOut)).trimEnd());
   }
   for (const one of file?.plainUpstreams ?? []) lines.push("", "[[upstreams]]", stringify(hidden(one)).trimEnd());
   for (const rule of file?.plainRules ?? []) lines.push("", "[[rules]]", stringify(hidden(rule)).trimEnd());

@@ -5,6 +5,8 @@ import { MAX_HOPS } from "../sockslib/chain/hop.ts";
 import { parseAdmin, parseListen } from "./values/listen.ts";
 import { type About, choice, count, many, one, type Option, setting, time, toggle } from "./option.ts";
 import { parseUser } from "./values/user.ts";
+import { byFamily, parseOutgoing } from "./values/way_out_value.ts";
+import { outgoingPers } from "../gateway/way_out.ts";
 import {
   parseCount,
   parseHopUrl,
@@ -56,7 +58,8 @@ export const options = {
   }),
   listen: many("ADDR", parseListen, {
     group: where,
-    help: "listen there: :1080, unix:/run/gate46/socks.sock, systemd, systemd:NAME; socks5s://ADDR for TLS",
+    help:
+      "listen there: :1080, unix:/run/gate46/socks.sock, systemd, systemd:NAME; socks5s://ADDR for TLS; ADDR?outgoing=IP, &interface=NAME, &mark=N",
   }, "localhost:1080"),
   tlsCert: one("FILE", asIs, { group: where, help: "the certificate (PEM) that socks5s:// shows", path: "plain" }),
   tlsKey: one("FILE", asIs, { group: where, help: "its key (PEM)", path: "secret" }),
@@ -95,7 +98,7 @@ export const options = {
   watch: toggle({ group: where, help: "reload when a file of the configuration has changed, as SIGHUP does" }),
   announce: setting(
     "announce",
-    byFamily(
+    oneOfEach(
       many("IP", parseHost, { group: where, help: "tell clients this address for BIND and UDP, one for each family" }),
     ),
   ),
@@ -146,7 +149,16 @@ export const options = {
   only: one("FAMILY", parseFamily, { group: names, help: "dial ipv4 or ipv6 alone, where no rule says otherwise" }),
   outgoing: setting(
     "outgoing",
-    byFamily(many("IP", parseHost, { group: names, help: "connect from this address, one for each family" })),
+    oneOfEach(
+      many("IP|PREFIX", parseOutgoing, {
+        group: names,
+        help: "connect from this address, or from one of 2001:db8:1::/64 a session; one for each family",
+      }),
+    ),
+  ),
+  outgoingPer: setting(
+    "outgoingPer",
+    choice("WHOM", outgoingPers, { group: names, help: "who has one address of a prefix" }, d.outgoingPer),
   ),
   nat64: one("PREFIX|auto", parseNat64, {
     group: names,
@@ -363,18 +375,6 @@ function bounded<T>(most: number, option: Option<readonly T[]>): Option<readonly
 }
 
 /** One address of each family. */
-function byFamily(hosts: Option<readonly string[]>): Option<GatewaySettings["announce"]> {
-  return {
-    ...hosts,
-    read: (texts, wrong) => {
-      const announce: { ipv4?: string; ipv6?: string } = {};
-      hosts.read(texts, wrong).forEach((host, i) => {
-        if (host === undefined) return; // which has been told
-        const family = host.includes(":") ? "ipv6" : "ipv4";
-        if (announce[family]) wrong("a second address of its family", i);
-        announce[family] = host;
-      });
-      return announce;
-    },
-  };
+function oneOfEach(hosts: Option<readonly string[]>): Option<GatewaySettings["announce"]> {
+  return { ...hosts, read: (texts, wrong) => byFamily(hosts.read(texts, wrong), wrong) };
 }

@@ -3,12 +3,14 @@ import type { SessionRecord } from "../events.ts";
 import type { Clock } from "../net/clock.ts";
 import { netError } from "../net/error.ts";
 import type { Listener, ListenOptions, SocketAddr } from "../net/socket.ts";
-import type { Arrival } from "./entrance/arrival.ts";
+import type { Arrival, AtListener } from "./entrance/arrival.ts";
 import { Admission } from "./entrance/admission.ts";
 import { Counters } from "./limits/counters.ts";
 import { Limits } from "./limits/limits.ts";
 import { offeredMethods } from "./entrance/methods.ts";
 import { PathMemory } from "./dial/path_memory.ts";
+import { Exits } from "./dial/exits.ts";
+import type { WayOut } from "./way_out.ts";
 import { Session, type SessionContext } from "./session.ts";
 
 /** How long a listener rests when the system has no descriptors left. */
@@ -17,10 +19,12 @@ const ACCEPT_PAUSE_MS = 100;
 /** In a drain, how long who has come may take to ask: a conversation under way is not cut, and who says nothing not waited for. */
 const LAST_REQUEST_MS = 1_000;
 
-export interface GatewayContext extends Omit<SessionContext, "paths" | "limits"> {
+export interface GatewayContext extends Omit<SessionContext, "paths" | "limits" | "waysOut"> {
   /** Shared with other gateways, or this one's own; the next likewise. */
   readonly counters?: Counters | undefined;
   readonly paths?: PathMemory | undefined;
+  /** By which users and clients keep their addresses; that of the paths where undefined. */
+  readonly exitKey?: string | undefined;
   /** How many sessions the system has descriptors for. */
   readonly capacity?: number;
 }
@@ -37,6 +41,8 @@ interface Generation {
 export interface Listening extends ListenOptions {
   /** Whether its clients speak TLS. */
   readonly tls?: boolean | undefined;
+  /** By what its clients leave. */
+  readonly wayOut?: WayOut | undefined;
 }
 
 /** Other listeners, which take no clients yet. */
@@ -57,8 +63,8 @@ export class Gateway {
   #generation: Generation;
   /** By what was asked for. */
   #listeners = new Map<string, Listener>();
-  /** Those whose clients speak TLS. */
-  #tls: ReadonlySet<Listener> = new Set();
+  /** What each says of its clients. */
+  #said: ReadonlyMap<Listener, AtListener> = new Map();
   readonly #counters: Counters;
   readonly #paths: PathMemory;
   readonly #admission = new Admission(() => this.#context, (arrival) => this.#open(arrival));
@@ -94,7 +100,7 @@ export class Gateway {
     const { net } = this.#context;
     const listener = await net.listen(addr, options);
     this.#listeners.set(addressText(addr), listener);
-    if (options.tls) this.#tls = new Set([...this.#tls, listener]);
+    this.#said = new Map([...this.#said, [listener, said(options)]]);
     this.#serve(listener);
     return listener.addr;
   }
@@ -102,21 +108,21 @@ export class Gateway {
   /** Prepares other listeners and another context; nothing changes before they are applied. */
   opening(): Opening {
     const next = new Map<string, Listener>();
-    const tls = new Set<Listener>();
+    const says = new Map<Listener, AtListener>();
     const isNew = ([key, listener]: [string, Listener]) => this.#listeners.get(key) !== listener;
     return {
       listen: async (addr, options = {}) => {
         const key = addressText(addr);
         const listener = this.#listeners.get(key) ?? await this.#context.net.listen(addr, options);
         next.set(key, listener);
-        if (options.tls) tls.add(listener);
+        says.set(listener, said(options));
         return listener.addr;
       },
       apply: (context, retired) => {
         const opened = Array.from(next).filter(isNew).map(([, listener]) => listener);
         for (const [key, listener] of this.#listeners) if (!next.has(key)) listener.close();
         this.#listeners = next;
-        this.#tls = tls;
+        this.#said = says;
         this.#replace(this.#newGeneration(context), retired);
         for (const listener of opened) this.#serve(listener);
       },
@@ -170,7 +176,10 @@ export class Gateway {
 
   #newGeneration(context: GatewayContext): Generation {
     const limits = new Limits(this.#counters, context.settings, context.clock, context.capacity);
-    return { context: { ...context, paths: this.#paths, limits }, sessions: 0, retired: undefined };
+    const { settings, ruleset, upstreams, exitKey: key = this.#paths.secret } = context;
+    const others = ruleset.saysWaysOut || upstreams?.saysWaysOut === true;
+    const waysOut = new Exits({ settings, others, key });
+    return { context: { ...context, paths: this.#paths, limits, waysOut }, sessions: 0, retired: undefined };
   }
 
   #replace(next: Generation, retired: () => void): void {
@@ -188,7 +197,7 @@ export class Gateway {
     emit({
       type: "listening",
       addr: listener.addr,
-      tls: this.#tls.has(listener),
+      tls: this.#said.get(listener)!.tls,
       methods: offeredMethods(authenticator),
     });
     upstreams?.start();
@@ -205,7 +214,7 @@ export class Gateway {
         if (failures > 0) emit({ type: "accept-recovered", addr, failures });
         failures = 0;
         if (this.#draining) client.close(); // accepted just before
-        else this.#admission.take(client, this.#tls.has(listener));
+        else this.#admission.take(client, this.#said.get(listener) ?? said({}));
       } catch (error) {
         if (failures++ > 0) emit({ type: "accept-failing", addr });
         else emit({ type: "accept-failed", addr, error: netError(error, "accept on", addr.host) });
@@ -227,6 +236,10 @@ export class Gateway {
       this.#wakeDrain();
     });
   }
+}
+
+function said({ tls = false, wayOut }: Listening): AtListener {
+  return { tls, wayOut };
 }
 
 function pause(clock: Clock, ms: number): Promise<void> {

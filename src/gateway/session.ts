@@ -19,6 +19,7 @@ import { bind } from "./commands/bind.ts";
 import { connect } from "./commands/connect.ts";
 import type { Conversation, Serve } from "./commands/conversation.ts";
 import type { Dialler } from "./dial/dial.ts";
+import type { Exits } from "./dial/exits.ts";
 import type { Limits } from "./limits/limits.ts";
 import { type Authenticator, negotiate, offeredMethods } from "./entrance/methods.ts";
 import { Refusal } from "./rules/refusal.ts";
@@ -27,6 +28,7 @@ import { resolve, resolvePtr } from "./commands/resolve.ts";
 import { refusal, type Ruleset } from "./rules/ruleset.ts";
 import type { GatewaySettings } from "./settings.ts";
 import type { Upstreams } from "./upstreams/upstreams.ts";
+import type { WayOut } from "./way_out.ts";
 import { ClientLeft, Wire } from "./entrance/wire.ts";
 
 const commands: Readonly<Record<Command, Serve>> = {
@@ -41,7 +43,8 @@ const commands: Readonly<Record<Command, Serve>> = {
 const FAREWELL_MS = 2_000;
 
 /** What all sessions of a gateway share. */
-export interface SessionContext extends Omit<Dialler, "judge" | "asker"> {
+export interface SessionContext extends Omit<Dialler, "judge" | "asker" | "exits"> {
+  readonly waysOut: Exits;
   readonly ruleset: Ruleset;
   readonly settings: GatewaySettings;
   /** What rules with `via` go through. */
@@ -58,14 +61,16 @@ export class Session {
   readonly record: SessionRecord;
   readonly #context: SessionContext;
   readonly #tls: boolean;
+  readonly #wayOut: WayOut | undefined;
   #client: AcceptedSocket;
   #wire: Wire;
   readonly #cut = new Cut();
   #encodeReply = encodeReply;
 
-  constructor(context: SessionContext, { socket, client, tls, early }: Arrival, id: number) {
+  constructor(context: SessionContext, { socket, client, tls, wayOut, early }: Arrival, id: number) {
     this.#context = context;
     this.#tls = tls;
+    this.#wayOut = wayOut;
     this.#client = socket;
     this.#wire = new Wire(socket, early);
     this.record = {
@@ -222,6 +227,7 @@ export class Session {
       ...this.#context,
       judge: this.#context.ruleset.judgeFor({ client, username, command }),
       asker: { client: household(client.host), user: username },
+      exits: this.#context.waysOut.of(this.record, this.#wayOut),
       record: this.record,
       client: this.#client,
       wire: this.#wire,

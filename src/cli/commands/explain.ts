@@ -2,6 +2,9 @@ import type { Config } from "../../config/config.ts";
 import { ConfigError, WrongValue } from "../../config/config_error.ts";
 import type { RawOptions } from "../../config/source.ts";
 import { parseTarget } from "../../config/values/values.ts";
+import { type ListenSpec, parseListen } from "../../config/values/listen.ts";
+import { Exits, type SessionExits } from "../../gateway/dial/exits.ts";
+import type { Leaver } from "../../gateway/dial/prefix_address.ts";
 import type { Asker } from "../../gateway/rules/rule.ts";
 import { Ruleset } from "../../gateway/rules/ruleset.ts";
 import { interfaceAddrs } from "../../net/kernel/interfaces.ts";
@@ -12,6 +15,7 @@ import { openNet } from "../../net/open.ts";
 import { type Address, addressText, ipAddress, parseIp } from "../../protocol/address.ts";
 import { Command, commandName } from "../../protocol/codes.ts";
 import { loadConfig } from "../files/load_config.ts";
+import { machineKey } from "../service/machine_key.ts";
 import { type Naming, openNaming } from "../service/naming.ts";
 import { print } from "../print.ts";
 import { loadUsers } from "../files/users_file.ts";
@@ -21,6 +25,7 @@ import { foretell } from "./foretell.ts";
 export interface ExplainFlags {
   readonly client: string;
   readonly user?: string;
+  readonly listener?: string;
 }
 
 /**
@@ -29,7 +34,7 @@ export interface ExplainFlags {
  */
 export async function explain(
   options: RawOptions,
-  { client, user }: ExplainFlags,
+  { client, user, listener }: ExplainFlags,
   commandText: string,
   destinationText: string,
 ): Promise<number> {
@@ -55,10 +60,31 @@ export async function explain(
   await naming.nat64?.discover();
   try {
     const judge = rulesetOf(config, naming).judgeFor({ client: from, username: user, command });
-    return await foretell({ ...naming, judge, settings: config.gateway, say }, command, destination) ? 0 : 1;
+    const exits = exitsOf(config, { client: from, username: user }, listener);
+    return await foretell({ ...naming, judge, settings: config.gateway, exits, say }, command, destination) ? 0 : 1;
   } finally {
     naming.close();
   }
+}
+
+/** By what `serve` would have it leave. Throws ConfigError. */
+function exitsOf(config: Config, leaver: Leaver, listener: string | undefined): SessionExits | undefined {
+  const others = config.rules.some(({ wayOut }) => wayOut);
+  const exits = new Exits({ settings: config.gateway, others, key: machineKey() ?? "" });
+  return exits.of(leaver, listener === undefined ? undefined : listenerAt(config, listener).wayOut);
+}
+
+/** Throws ConfigError. */
+function listenerAt({ listen }: Config, text: string): ListenSpec {
+  try {
+    const [wanted] = parseListen(text);
+    const found = listen.find(({ addr }) => addressText(addr) === addressText(wanted!.addr));
+    if (found) return found;
+  } catch (error) {
+    if (!(error instanceof WrongValue)) throw error;
+  }
+  const all = listen.map(({ addr }) => addressText(addr)).join(", ");
+  throw new ConfigError(`Cannot parse --listener: '${text}' is none of ${all}`);
 }
 
 /** Why the client would not come as far as the rules. */

@@ -30,6 +30,9 @@ export async function loadUsers(
   const users = file === undefined ? undefined : await attempt(async () => parseUsersFile(await readText(file), file));
   const all = new Map<string, PasswordHash>(users);
   for (const { name, password, passwordFile } of configured) {
+    const elsewhere = passwordFile === undefined && password === undefined;
+    if (elsewhere && !all.has(name)) problems.push(`Cannot take user '${name}': no password here, nor in users_file`);
+    if (elsewhere) continue;
     if (all.has(name)) problems.push(`Cannot take --user '${name}': named twice`);
     const text = passwordFile === undefined ? password : await attempt(() => readPasswordFile(passwordFile));
     if (text !== undefined) all.set(name, await hashOf(new TextEncoder().encode(text), former?.get(name)));

@@ -32,7 +32,7 @@ export class ClaimedPorts {
    */
   async claim(config: Pick<Config, "listen" | "unixMode" | "mayBeExposed">, shared = false): Promise<Claim> {
     const next = new Map<string, ClaimedPort>();
-    const tls = new Set<string>();
+    const said = new Map<string, ListenSpec>();
     const release = (unlike: ReadonlyMap<string, ClaimedPort>, ports: ReadonlyMap<string, ClaimedPort>) => {
       for (const [key, port] of ports) if (unlike.get(key) !== port) port.release();
     };
@@ -44,18 +44,18 @@ export class ClaimedPorts {
     };
     try {
       for (const spec of config.listen) {
-        const secures = (key: string) => void (spec.tls && tls.add(key));
+        const says = (key: string) => void said.set(key, spec);
         if (spec.systemd === undefined) {
           await listenAs("--listen", spec, async (addr) => {
             await claimOne(addr);
-            secures(addressText(addr));
+            says(addressText(addr));
           });
         } else {
           for (const inherited of this.#inherited(spec.systemd)) {
             refuseOpenRelay(inherited.addr, config);
             const key = addressText(inherited.addr);
             next.set(key, this.#claimed.get(key) ?? inherited);
-            secures(key);
+            says(key);
           }
         }
       }
@@ -64,7 +64,10 @@ export class ClaimedPorts {
       throw error;
     }
     return {
-      listen: Array.from(next, ([key, { addr, descriptor }]) => ({ addr, descriptor, tls: tls.has(key) })),
+      listen: Array.from(next, ([key, { addr, descriptor }]) => {
+        const { tls = false, wayOut } = said.get(key)!;
+        return { addr, descriptor, tls, wayOut };
+      }),
       apply: () => {
         const former = this.#claimed;
         this.#claimed = next;

@@ -6,6 +6,7 @@ import type { UpstreamEvent } from "../../events.ts";
 import type { NetErrorKind } from "../../net/error.ts";
 import type { SocketAddr, Successors } from "../../net/socket.ts";
 import type { Asker } from "../../turns/fair_queue.ts";
+import type { WayOut } from "../../gateway/way_out.ts";
 import type { PackedRules } from "../../gateway/rules/packed_rules.ts";
 import type { ConfigText } from "../files/load_config.ts";
 import type { Letter } from "./exchange.ts";
@@ -23,6 +24,8 @@ export interface Listening {
   readonly descriptor: number | undefined;
   /** Whether its clients speak TLS. */
   readonly tls: boolean;
+  /** By what they leave. */
+  readonly wayOut?: WayOut | undefined;
 }
 
 /** What a worker serves new clients by. */

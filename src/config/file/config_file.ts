@@ -5,6 +5,8 @@ import { namedUpstream, type Upstream } from "../../gateway/upstreams/upstream.t
 import { ConfigError } from "../config_error.ts";
 import { fileSchema, type FileTables, UNKNOWN } from "./file_schema.ts";
 import { withPasswordPath } from "../values/hop_password.ts";
+import type { WayOut } from "../../gateway/way_out.ts";
+import { wayOutOf, type WayOutTexts } from "../values/way_out_value.ts";
 import { nearest } from "../nearest.ts";
 import { fileKey, type OptionKey, optionKeys, optionOf } from "../options.ts";
 import type { Given, Source } from "../source.ts";
@@ -49,6 +51,7 @@ export function readTable(
     ...namedTwice(table, "users"),
     ...namedTwice(table, "upstreams"),
     ...unnamed(table),
+    ...passwordless(table),
   ];
   const problems = found.sort((a, b) => lineOf(a.path) - lineOf(b.path))
     .map((one) => `Cannot parse ${place(one.path)}: ${describe(one)}`);
@@ -58,12 +61,19 @@ export function readTable(
   return {
     given,
     problems,
-    users: (users ?? []).map(({ name, password, password_file }) => ({
+    users: (users ?? []).map(({ name, password, password_file, ...way }) => ({
       name,
       password,
       passwordFile: password_file === undefined ? undefined : resolve(password_file),
+      ...leaving(way),
     })),
-    upstreams: (upstreams ?? []).map(({ probe, ...rest }) => ({ ...rest, probe })),
+    upstreams: (upstreams ?? []).map(({ name, chains, policy, probe, ...way }) => ({
+      name,
+      chains,
+      policy,
+      probe,
+      ...leaving(way),
+    })),
     rules: (rules ?? []).map(ruleOf),
     plainUpstreams: listOf(table.upstreams),
     plainRules: listOf(table.rules),
@@ -120,8 +130,20 @@ function givenOptions(
   return given;
 }
 
-function ruleOf({ name, ...rule }: NonNullable<FileTables["rules"]>[number], i: number): Rule {
-  return { ...rule, name: name === undefined ? `rules[${i}]` : `rules[${i}] '${name}'` };
+function ruleOf(
+  { name, outgoing, outgoing_per, interface: device, mark, ...rule }: NonNullable<FileTables["rules"]>[number],
+  i: number,
+): Rule {
+  return {
+    ...rule,
+    ...leaving({ outgoing, outgoing_per, interface: device, mark }),
+    name: name === undefined ? `rules[${i}]` : `rules[${i}] '${name}'`,
+  };
+}
+
+function leaving(texts: WayOutTexts): { readonly wayOut?: WayOut } {
+  const wayOut = wayOutOf(texts);
+  return wayOut ? { wayOut } : {};
 }
 
 function listOf(value: unknown): readonly unknown[] {
@@ -139,6 +161,16 @@ function namedTwice(table: TomlTable, key: "users" | "upstreams"): Problem[] {
       ? [{ path: [key, i, "name"], input: name, message: "is named twice" }]
       : []
   );
+}
+
+/** Users without a password, where there is no file that has theirs. */
+function passwordless({ users, users_file }: TomlTable): Problem[] {
+  if (users_file !== undefined) return [];
+  return listOf(users).flatMap((one, i) => {
+    const { password, password_file } = Object(one) as { password?: unknown; password_file?: unknown };
+    if (typeof one !== "object" || password !== undefined || password_file !== undefined) return [];
+    return [{ path: ["users", i], input: one, message: "wants either password or password_file" }];
+  });
 }
 
 /** Rules that go through an upstream which is not there. */

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { familyChoices } from "../../gateway/rules/rule.ts";
+import { outgoingPers } from "../../gateway/way_out.ts";
 import { parseNamePattern } from "../../gateway/rules/name_pattern.ts";
 import { upstreamName, upstreamPolicies } from "../../gateway/upstreams/upstream.ts";
 import { parseIp } from "../../protocol/address.ts";
@@ -8,7 +9,15 @@ import { MAX_HOPS } from "../../sockslib/chain/hop.ts";
 import { WrongValue } from "../config_error.ts";
 import { fileKey, flagName, type OptionKey, optionKeys, optionOf } from "../options.ts";
 import { checkCredential } from "../values/user.ts";
-import { parseHopUrl, parsePortOrRange, parsePrefixValue, parseTarget } from "../values/values.ts";
+import {
+  parseCount,
+  parseHopUrl,
+  parseInterface,
+  parsePortOrRange,
+  parsePrefixValue,
+  parseTarget,
+} from "../values/values.ts";
+import { byFamily, parseOutgoing } from "../values/way_out_value.ts";
 
 /**
  * What may stand in the file: a key for each option, [[users]], [[upstreams]] and [[rules]]. The JSON Schema for editors is made from
@@ -68,6 +77,29 @@ function described<T extends v.GenericSchema>(schema: T, description: string) {
 
 const prefixes = () => oneOrMore(parsed(text(), parsePrefixValue));
 
+/** By what to leave. */
+const wayOut = () => ({
+  outgoing: described(
+    v.optional(
+      v.pipe(
+        oneOrMore(parsed(text(), parseOutgoing)),
+        v.check((hosts) => {
+          let twice = false;
+          byFamily(hosts, () => void (twice = true));
+          return !twice;
+        }, "has two of one family"),
+      ),
+    ),
+    "leave from this address, or from one of this prefix (2001:db8:1::/64); one for each family",
+  ),
+  outgoing_per: described(v.optional(oneOf(outgoingPers)), "who has one address of a prefix (default session)"),
+  interface: described(v.optional(parsed(text(), parseInterface)), "leave by this interface; Linux engine"),
+  mark: described(
+    v.optional(parsed(v.number("is no number"), parseCount)),
+    "mark it, for policy routing; Linux engine",
+  ),
+});
+
 const rule = v.pipe(
   table({
     name: described(v.optional(text()), "what the log calls it"),
@@ -99,7 +131,12 @@ const rule = v.pipe(
       ),
       "the gateways of one chain, nearest first, as socks5://192.0.2.1:1080; or the name of one of [[upstreams]]",
     ),
+    ...wayOut(),
   }),
+  v.check(
+    ({ action, ...way }) => action === "allow" || !Object.keys(wayOut()).some((key) => key in way),
+    "outgoing, outgoing_per, interface and mark go with allow only",
+  ),
   v.check(({ action, family }) => action === "allow" || family === undefined, "family goes with allow only"),
   v.check(({ action, via }) => action === "allow" || via === undefined, "via goes with allow only"),
 );
@@ -127,6 +164,7 @@ const upstream = table({
     v.optional(parsed(text(), parseTarget)),
     "a destination that probes connect to, as example.org:443; without one they go to the last gateway of the chain",
   ),
+  ...wayOut(),
 });
 
 const user = v.pipe(
@@ -136,10 +174,14 @@ const user = v.pipe(
       v.optional(parsed(v.string("is no text"), checked("password"))),
       "in clear; better password_file",
     ),
-    password_file: described(v.optional(text()), "a file with the password alone in it"),
+    password_file: described(
+      v.optional(text()),
+      "a file with the password alone in it; with neither, it is in users_file",
+    ),
+    ...wayOut(),
   }),
   v.check(
-    ({ password, password_file }) => (password === undefined) !== (password_file === undefined),
+    ({ password, password_file }) => password === undefined || password_file === undefined,
     "wants either password or password_file",
   ),
 );

@@ -1,6 +1,8 @@
 import { addressText } from "../../protocol/address.ts";
 import { type SocketAddr, unixAddr } from "../../net/socket.ts";
+import type { WayOut } from "../../gateway/way_out.ts";
 import { WrongValue } from "../config_error.ts";
+import { parseWayOutQuery } from "./way_out_value.ts";
 import { parseZoned } from "./zone_value.ts";
 
 /** Where to listen. */
@@ -12,6 +14,8 @@ export interface ListenSpec {
   readonly optional: boolean;
   /** Its clients speak TLS. */
   readonly tls?: true;
+  /** By what its clients leave. */
+  readonly wayOut?: WayOut;
   /** Sockets of this name that systemd has opened, or all for *: they have their addresses, and `addr` says nothing. */
   readonly systemd?: string;
 }
@@ -21,8 +25,15 @@ const DEFAULT_PORT = 1080;
 /** Octets of a path: a unix socket takes 103 or more as the system is, and another name stands behind it for a moment. */
 const MAX_PATH_SIZE = 100;
 
-/** `ADDR`, which is `socks5://ADDR`, or `socks5s://ADDR` for TLS. Throws WrongValue. */
+/** `[SCHEME://]ADDR[?…]`: behind ? stands by what clients of this listener leave. Throws WrongValue. */
 export function parseListen(text: string): readonly ListenSpec[] {
+  const [, where, query] = /^([^?]*)(?:\?(.*))?$/.exec(text)!;
+  const wayOut = query === undefined ? undefined : parseWayOutQuery(query);
+  return parseScheme(where!).map((spec) => wayOut ? { ...spec, wayOut } : spec);
+}
+
+/** `ADDR`, which is `socks5://ADDR`, or `socks5s://ADDR` for TLS. Throws WrongValue. */
+function parseScheme(text: string): readonly ListenSpec[] {
   const [, scheme, addr] = /^([a-z0-9+.-]+):\/\/(.*)$/i.exec(text) ?? [];
   if (addr === undefined) return parseAddr(text);
   switch (scheme!.toLowerCase()) {

@@ -1,10 +1,13 @@
+import type { WayOut } from "../../gateway/way_out.ts";
 import { WrongValue } from "../config_error.ts";
 
-/** A user that is not in the users file; the password stands here or alone in a file. */
+/** A user; the password stands here, or alone in a file, or in the users file. */
 export interface ConfiguredUser {
   readonly name: string;
   readonly password?: string;
   readonly passwordFile?: string;
+  /** By what the user's sessions leave. */
+  readonly wayOut?: WayOut | undefined;
 }
 
 /** NAME:PASSWORD. It may hold a password, so no error repeats it. Throws WrongValue. */

@@ -2,14 +2,19 @@ import type { Address } from "../../protocol/address.ts";
 import { AddressType } from "../../protocol/codes.ts";
 import type { Clock } from "../../net/clock.ts";
 import { Cut } from "../../net/cut.ts";
+import { NetError, type NetErrorKind } from "../../net/error.ts";
 import type { Net, Socket } from "../../net/socket.ts";
 import { alternating } from "./candidates.ts";
 import type { PathMemory } from "./path_memory.ts";
 import { mostSpecific } from "../reply.ts";
-import type { GatewaySettings } from "../settings.ts";
+import type { WayOut } from "../way_out.ts";
+import type { SessionExits } from "./exits.ts";
 
 /** How long an attempt has a head start over the next (RFC 8305 s5, "Connection Attempt Delay"). */
 const ATTEMPT_DELAY_MS = 250;
+
+/** Failures that say nothing of an address where a way out was chosen: that cannot be gone. */
+const ofExits: ReadonlySet<NetErrorKind> = new Set(["address-not-available", "permission-denied"]);
 
 /** Addresses of one destination that are tried: each is a connection that somebody else pays for. */
 const MAX_ATTEMPTS = 32;
@@ -18,18 +23,25 @@ export interface Racing {
   readonly net: Net;
   readonly clock: Clock;
   readonly paths: PathMemory;
-  readonly settings: Pick<GatewaySettings, "outgoing">;
+  /** Undefined where the system chooses by what to leave. */
+  readonly exits?: SessionExits | undefined;
+}
+
+/** An address that may be dialled, and by what its rule wants that. */
+export interface DialAddress extends Address {
+  readonly wayOut?: WayOut | undefined;
 }
 
 /** Connects to one address, and remembers what became of it. */
-export async function connectTo(racing: Racing, address: Address, cut: Cut): Promise<Socket> {
-  const { net, clock, paths } = racing;
+export async function connectTo({ net, clock, paths, exits }: Racing, address: DialAddress, cut: Cut): Promise<Socket> {
   const startedAt = clock.now();
+  const exit = exits?.towards(address.host, address.wayOut);
   try {
-    const socket = await net.connect(address, { cut, localAddr: localAddr(racing, address) });
+    const socket = await net.connect(address, exit ? { ...exit, cut } : { cut });
     paths.works(address);
     return socket;
   } catch (error) {
+    if (exit && error instanceof NetError && ofExits.has(error.kind)) throw error;
     paths.failed(address, cut.made && clock.now() - startedAt > 4 * ATTEMPT_DELAY_MS ? undefined : error);
     throw error;
   }
@@ -41,8 +53,8 @@ export async function connectTo(racing: Racing, address: Address, cut: Cut): Pro
  */
 export function race(
   racing: Racing,
-  addresses: readonly Address[],
-  more: Promise<readonly Address[]> | undefined,
+  addresses: readonly DialAddress[],
+  more: Promise<readonly DialAddress[]> | undefined,
   cut: Cut,
 ): Promise<Socket> {
   const { clock, paths } = racing;
@@ -50,7 +62,7 @@ export function race(
     const losers = new Cut();
     const errors: unknown[] = [];
     /** When each began. */
-    const running = new Map<Address, number>();
+    const running = new Map<DialAddress, number>();
     let begun = 0;
     let waiting = paths.order(addresses).slice(0, MAX_ATTEMPTS);
     let lead: AddressType | undefined;
@@ -85,7 +97,7 @@ export function race(
     };
     const attempt = () => {
       cancelNext();
-      const [address, ...others] = waiting as [Address, ...Address[]];
+      const [address, ...others] = waiting as [DialAddress, ...DialAddress[]];
       waiting = others;
       begun++;
       lead = address.type === AddressType.IPv4 ? AddressType.IPv6 : AddressType.IPv4;
@@ -112,8 +124,4 @@ export function race(
     });
     attempt();
   });
-}
-
-function localAddr({ settings: { outgoing } }: Racing, { type }: Address): string | undefined {
-  return type === AddressType.IPv4 ? outgoing.ipv4 : outgoing.ipv6;
 }

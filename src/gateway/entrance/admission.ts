@@ -3,7 +3,7 @@ import { decodeProxyHeader } from "../../protocol/proxy_header.ts";
 import type { Emit, TurnedAway } from "../../events.ts";
 import type { Clock } from "../../net/clock.ts";
 import type { AcceptedSocket, Socket, SocketAddr } from "../../net/socket.ts";
-import type { Arrival } from "./arrival.ts";
+import type { Arrival, AtListener } from "./arrival.ts";
 import type { Limits } from "../limits/limits.ts";
 import type { GatewaySettings, ProxySource } from "../settings.ts";
 import { Wire } from "./wire.ts";
@@ -31,11 +31,11 @@ export class Admission {
     this.#enter = enter;
   }
 
-  /** Takes a connection that was just accepted, or closes it; `tls`: at a listener whose clients speak that. */
-  take(socket: AcceptedSocket, tls: boolean): void {
+  /** Takes a connection that was just accepted, or closes it; `listener` says what is so of all who come to that one. */
+  take(socket: AcceptedSocket, listener: AtListener): void {
     const { proxies } = this.#context().settings;
-    if (proxies.length > 0 && isOneOf(proxies, socket.remoteAddr)) void this.#takeFromProxy(socket, tls);
-    else this.#admit({ socket, client: socket.remoteAddr, tls, early: undefined });
+    if (proxies.length > 0 && isOneOf(proxies, socket.remoteAddr)) void this.#takeFromProxy(socket, listener);
+    else this.#admit({ ...listener, socket, client: socket.remoteAddr, early: undefined });
   }
 
   /** Closes what is still on its way in. */
@@ -53,7 +53,7 @@ export class Admission {
   }
 
   /** Never rejects. */
-  async #takeFromProxy(socket: AcceptedSocket, tls: boolean): Promise<void> {
+  async #takeFromProxy(socket: AcceptedSocket, listener: AtListener): Promise<void> {
     const context = this.#context();
     const { limits, settings, clock } = context;
     const proxy = socket.remoteAddr;
@@ -73,7 +73,7 @@ export class Admission {
       reason = undefined;
       // Its own connection: it may say that it does not know, that it is its own, or, by version 1, its own address.
       if (client.host === proxy.host && client.port === proxy.port) await wire.peek();
-      arrival = { socket, client, tls, early: wire.rest() };
+      arrival = { ...listener, socket, client, early: wire.rest() };
     } catch {
       // A proxy that only looks whether somebody is here says nothing, or nothing behind a header of its own: no harm is done.
     }

@@ -3,6 +3,7 @@ import type { Command } from "../../protocol/codes.ts";
 import type { Prefix } from "../../protocol/ip/prefix.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import type { PortRange } from "../settings.ts";
+import type { WayOut } from "../way_out.ts";
 import type { NamePattern } from "./name_pattern.ts";
 
 export const familyChoices = ["prefer-ipv4", "prefer-ipv6", "only-ipv4", "only-ipv6"] as const;
@@ -28,6 +29,8 @@ export interface Rule {
   readonly family?: FamilyChoice;
   /** Upstream gateways to go through, as URLs. */
   readonly via?: readonly string[];
+  /** By what to leave. */
+  readonly wayOut?: WayOut;
 }
 
 /** Who asks, and for what. */
@@ -44,4 +47,5 @@ export interface Verdict {
   readonly rule: string;
   readonly family?: FamilyChoice | undefined;
   readonly via?: readonly string[] | undefined;
+  readonly wayOut?: WayOut | undefined;
 }

@@ -40,7 +40,7 @@ interface KeySet {
 }
 
 /** What rules have in common but for their names and the values that they are found by. */
-export interface Shape extends Pick<Rule, "action" | "commands" | "ports" | "relay" | "family" | "via"> {
+export interface Shape extends Pick<Rule, "action" | "commands" | "ports" | "relay" | "family" | "via" | "wayOut"> {
   /** Whether it says for which destinations. */
   readonly hasTo: boolean;
   /** The matchers that the index has not asked already. */
@@ -88,13 +88,13 @@ export function indexRules(rules: readonly Rule[]): IndexData {
   return { table: sharedTable(found), reach, shapeOf, shapes };
 }
 
-function shapeWithout({ action, commands, ports, relay, family, via, ...rule }: Rule, by?: Dimension): Shape {
+function shapeWithout({ action, commands, ports, relay, family, via, wayOut, ...rule }: Rule, by?: Dimension): Shape {
   const sets: Partial<Record<Dimension, KeySet>> = {};
   for (const dimension of dimensions) {
     const values = rule[dimension];
     if (values && dimension !== by) sets[dimension] = keySet(dimension, values);
   }
-  return { action, commands, ports, relay, family, via, hasTo: rule.to !== undefined, sets };
+  return { action, commands, ports, relay, family, via, wayOut, hasTo: rule.to !== undefined, sets };
 }
 
 function keySet(dimension: Dimension, values: readonly (string | NamePattern | Prefix)[]): KeySet {
@@ -119,6 +119,10 @@ export class RuleIndex {
 
   get count(): number {
     return this.#shapeOf.length;
+  }
+
+  get saysWaysOut(): boolean {
+    return this.#data.shapes.some(({ wayOut }) => wayOut);
   }
 
   /** What the rule of that number is, but for its name. */

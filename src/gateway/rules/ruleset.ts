@@ -57,6 +57,11 @@ export class Ruleset {
     return this.#index.count > 0;
   }
 
+  /** Whether any says by what to leave. */
+  get saysWaysOut(): boolean {
+    return this.#index.saysWaysOut;
+  }
+
   /** The ruleset as one client meets it. */
   judgeFor(asker: Asker): Judge {
     return new Judge(this, asker);
@@ -108,9 +113,9 @@ export class Ruleset {
   #verdict(number: number): Verdict {
     let verdict = this.#verdicts.get(number);
     if (!verdict) {
-      const { action, family = this.#options.family, via } = this.#index.shape(number);
+      const { action, family = this.#options.family, via, wayOut } = this.#index.shape(number);
       const rule = ruleName(this.#names, this.#index.count, number);
-      this.#verdicts.set(number, verdict = { allowed: action === "allow", rule, family, via });
+      this.#verdicts.set(number, verdict = { allowed: action === "allow", rule, family, via, wayOut });
     }
     return verdict;
   }

@@ -7,18 +7,21 @@ import {
   type RelayedDatagram,
 } from "../../protocol/datagram.ts";
 import { type DropReason, relayType } from "../../events.ts";
-import type { Datagram, SocketAddr, UdpSocket } from "../../net/socket.ts";
+import type { Datagram, Exit, SocketAddr, UdpSocket } from "../../net/socket.ts";
 import type { Conversation } from "../commands/conversation.ts";
 import type { HeadedPayload, NestedAssociation } from "../../sockslib/chain/nested_association.ts";
 import type { ClientEnd } from "./client_end.ts";
 import { type Destination, Destinations } from "./udp_destinations.ts";
+import type { WayOut } from "../way_out.ts";
 import { Links } from "./upstream_links.ts";
 
 /** RFC 1928 s7 wants at least 5 s. */
 const REASSEMBLY_MS = 10_000;
 
-const families = ["ipv4", "ipv6"] as const;
-type Family = (typeof families)[number];
+type Family = "ipv4" | "ipv6";
+
+/** Towards destinations. */
+const MAX_SOCKETS = 16;
 
 /**
  * One UDP association: a socket on the client's side, one on the far side for each family that is used. A datagram that
@@ -28,12 +31,13 @@ export class Association {
   readonly #conversation: Conversation;
   readonly #down: UdpSocket;
   readonly #client: ClientEnd;
-  readonly #up = new Map<Family, Promise<UdpSocket | undefined>>();
+  /** By the family, or by what datagrams leave where that was chosen. */
+  readonly #up = new Map<Family | Exit, Promise<UdpSocket | undefined>>();
   readonly #links: Links;
   readonly #destinations: Destinations;
   readonly #reassembly = new Reassembly(REASSEMBLY_MS);
   /** Datagrams of one batch, by the socket they leave from. */
-  #outgoing: Record<Family, Datagram[]> = { ipv4: [], ipv6: [] };
+  #outgoing = new Map<Family | Exit, Datagram[]>();
   /** The same for upstreams. */
   #onward = new Map<NestedAssociation, HeadedPayload[]>();
   #clientFragments = false;
@@ -121,7 +125,7 @@ export class Association {
     if (link) this.#queueOnward(link, { header: destination.onwardHeader, payload });
     else {
       this.#destinations.sentTo(addr, destination.known!, now);
-      this.#outgoing[addr.host.includes(":") ? "ipv6" : "ipv4"].push({ bytes: payload, addr });
+      this.#queueOut(destination.known!.wayOut, { bytes: payload, addr });
     }
     record.relayType ??= relayType(record.client, addr);
     record.remote ??= addr;
@@ -135,6 +139,14 @@ export class Association {
     else this.#onward.set(link, [headed]);
   }
 
+  #queueOut(wayOut: WayOut | undefined, datagram: Datagram): void {
+    const { addr: { host } } = datagram;
+    const by = this.#conversation.exits?.towards(host, wayOut) ?? (host.includes(":") ? "ipv6" : "ipv4");
+    const batch = this.#outgoing.get(by);
+    if (batch) batch.push(datagram);
+    else this.#outgoing.set(by, [datagram]);
+  }
+
   #sendWaiting(destination: Destination): void {
     const waiting = this.#destinations.takeWaiting(destination);
     if (this.#closed) return;
@@ -146,12 +158,10 @@ export class Association {
   /** All is taken before the first wait: what it holds are views, which go when the caller receives again. */
   async #flush(): Promise<void> {
     const outgoing = this.#outgoing;
-    this.#outgoing = { ipv4: [], ipv6: [] };
+    this.#outgoing = new Map();
     if (this.#onward.size > 0) await this.#flushOnward();
-    for (const family of families) {
-      const batch = outgoing[family];
-      if (batch.length === 0) continue;
-      const socket = await this.#upSocket(family);
+    for (const [by, batch] of outgoing) {
+      const socket = await this.#upSocket(by, batch[0]!.addr);
       this.#drop("lost", socket ? await socket.send(batch) : batch.length);
     }
   }
@@ -162,21 +172,32 @@ export class Association {
     for (const [link, batch] of onward) this.#drop("lost", await link.send(batch));
   }
 
-  #upSocket(family: Family): Promise<UdpSocket | undefined> {
-    let opening = this.#up.get(family);
-    if (!opening) this.#up.set(family, opening = this.#openUp(family));
+  #upSocket(by: Family | Exit, towards: SocketAddr): Promise<UdpSocket | undefined> {
+    let opening = this.#up.get(by);
+    if (!opening) {
+      if (this.#up.size >= MAX_SOCKETS) this.#closeEldest();
+      this.#up.set(by, opening = this.#openUp(by, towards));
+    }
     return opening;
   }
 
-  async #openUp(family: Family): Promise<UdpSocket | undefined> {
+  /** Of those of rules with ways out of their own there may be any number. */
+  #closeEldest(): void {
+    const [[by, opening]] = this.#up as unknown as [[Family | Exit, Promise<UdpSocket | undefined>]];
+    this.#up.delete(by);
+    void opening.then((socket) => socket?.close());
+  }
+
+  async #openUp(by: Family | Exit, { host }: SocketAddr): Promise<UdpSocket | undefined> {
+    const exit = typeof by === "object" ? by : undefined;
     try {
-      const { net, settings: { outgoing } } = this.#conversation;
-      const socket = await net.bindUdp({ host: outgoing[family] ?? (family === "ipv6" ? "::" : "0.0.0.0"), port: 0 });
+      const any = host.includes(":") ? "::" : "0.0.0.0";
+      const socket = await this.#conversation.net.bindUdp({ host: exit?.localAddr ?? any, port: 0 }, exit);
       if (this.#closed) socket.close();
       void this.#pumpDown(socket);
       return socket;
     } catch {
-      this.#up.delete(family); // no descriptor now, which may change, or no such family here
+      this.#up.delete(by); // no descriptor now, which may change, or no such family here
       return undefined;
     }
   }

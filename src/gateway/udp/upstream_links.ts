@@ -3,6 +3,7 @@ import type { NestedAssociation } from "../../sockslib/chain/nested_association.
 import type { Conversation } from "../commands/conversation.ts";
 import type { Onward } from "../rules/onward.ts";
 import { upstreamsOf } from "../commands/through.ts";
+import type { WayOut } from "../way_out.ts";
 import type { Route } from "../upstreams/route.ts";
 
 /** The associations that one of ours has with upstreams, one for each route it uses (RFC 3089 s4). */
@@ -19,11 +20,11 @@ export class Links {
   }
 
   /** The link to where `onward` leads; a new one where the last has ended. Rejects with ReplyError or NetError. */
-  get({ via }: Onward): Promise<NestedAssociation> {
+  get({ via, wayOut }: Onward): Promise<NestedAssociation> {
     const route = upstreamsOf(this.#conversation).route(via);
     let link = this.#byRoute.get(route);
     if (!link) {
-      this.#byRoute.set(route, link = this.#open(route));
+      this.#byRoute.set(route, link = this.#open(route, wayOut));
       const forget = () => void (this.#byRoute.get(route) === link && this.#byRoute.delete(route));
       link.then(({ ended }) => ended).then(forget, forget);
     }
@@ -35,11 +36,11 @@ export class Links {
     for (const link of this.#byRoute.values()) link.then((link) => link.close(), () => {});
   }
 
-  async #open(route: Route): Promise<NestedAssociation> {
-    const { settings, record, asker } = this.#conversation;
+  async #open(route: Route, wayOut: WayOut | undefined): Promise<NestedAssociation> {
+    const { settings, record, asker, exits } = this.#conversation;
     const upstreams = upstreamsOf(this.#conversation);
     const link = await route.through({ deadlineMs: settings.dialMs, cut: this.#over, asker }, {
-      reach: (chain, limits) => upstreams.associate(chain, limits),
+      reach: (chain, limits) => upstreams.associate(chain, limits, { exits, wayOut }),
       ask: (link, chain) => {
         record.via ??= chain.text;
         return Promise.resolve(link);

@@ -45,8 +45,8 @@ export async function openAssociation(
     const [relay, ...others] = relays as [Address, ...Address[]];
     const { zone } = hops[0]!;
     const first = zone !== undefined && isLinkLocal(relay.host) ? { ...relay, zone } : relay;
-    const host = outgoingTowards(dialler, first) ?? zerosLike(first.host).host;
-    const udp = await dialler.net.bindUdp({ host, port: 0 });
+    const exit = outgoingTowards(dialler, first);
+    const udp = await dialler.net.bindUdp({ host: exit?.localAddr ?? zerosLike(first.host).host, port: 0 }, exit);
     return new NestedAssociation(udp, first, others, controls);
   } catch (error) {
     over.make();

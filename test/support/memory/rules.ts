@@ -3,7 +3,7 @@ import type { Rule } from "../../../src/gateway/rules/rule.ts";
 import { parsePrefix } from "../../../src/protocol/ip/prefix.ts";
 
 /** A rule as a person writes it, but for its name. */
-export interface PlainRule extends Pick<Rule, "users" | "commands" | "relay" | "family" | "via"> {
+export interface PlainRule extends Pick<Rule, "users" | "commands" | "relay" | "family" | "via" | "wayOut"> {
   readonly action: Rule["action"];
   readonly from?: readonly string[];
   readonly to?: readonly string[];
