@@ -132,6 +132,10 @@ export const options = {
     help: "open these destinations, though loopback, link-local, multicast or metadata",
   }),
   socks4: setting("socks4", toggle({ group: who, help: "serve SOCKS4 and SOCKS4A too, where nobody is asked" })),
+  udpInTcp: setting(
+    "udpInTcp",
+    toggle({ group: who, help: "serve UDP inside of the TCP connection too: command 05 of hev-socks5-server" }),
+  ),
   udpFilter: setting("udpFilter", choice("MODE", udpFilters, { group: who, help: "who may answer" }, d.udpFilter)),
 
   dns: many("ADDR", parseDnsServer, {

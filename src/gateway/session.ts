@@ -15,6 +15,7 @@ import { ReplyError } from "../sockslib/chain/reply_error.ts";
 import { household } from "../protocol/ip/household.ts";
 import type { Arrival } from "./entrance/arrival.ts";
 import { associate } from "./udp/associate.ts";
+import { associateInTcp } from "./udp/associate_in_tcp.ts";
 import { bind } from "./commands/bind.ts";
 import { connect } from "./commands/connect.ts";
 import type { Conversation, Serve } from "./commands/conversation.ts";
@@ -35,6 +36,7 @@ const commands: Readonly<Record<Command, Serve>> = {
   [Command.Connect]: connect,
   [Command.Bind]: bind,
   [Command.UdpAssociate]: associate,
+  [Command.UdpInTcp]: associateInTcp,
   [Command.Resolve]: resolve,
   [Command.ResolvePtr]: resolvePtr,
 };
@@ -130,10 +132,10 @@ export class Session {
       await this.#farewell();
       return request;
     }
-    if (!settings.resolveCommands && (request.command === Command.Resolve || request.command === Command.ResolvePtr)) {
-      const { command } = request;
+    const flag = flagOf(request.command, settings);
+    if (flag) {
       throw new ProtocolError(
-        `Cannot serve command ${commandName(command)}: not without --resolve-commands`,
+        `Cannot serve command ${commandName(request.command)}: not without ${flag}`,
         Reply.CommandNotSupported,
       );
     }
@@ -225,7 +227,7 @@ export class Session {
     const { client, username } = this.record;
     return {
       ...this.#context,
-      judge: this.#context.ruleset.judgeFor({ client, username, command }),
+      judge: this.#context.ruleset.judgeFor({ client, username, command: ruledAs(command) }),
       asker: { client: household(client.host), user: username },
       exits: this.#context.waysOut.of(this.record, this.#wayOut),
       record: this.record,
@@ -276,6 +278,18 @@ export class Session {
       cancel();
     }
   }
+}
+
+/** The flag that a command is not served without. */
+function flagOf(command: Command, { resolveCommands, udpInTcp }: GatewaySettings): string | undefined {
+  if (command === Command.UdpInTcp) return udpInTcp ? undefined : "--udp-in-tcp";
+  const resolves = command === Command.Resolve || command === Command.ResolvePtr;
+  return resolves && !resolveCommands ? "--resolve-commands" : undefined;
+}
+
+/** What rules call it. */
+function ruledAs(command: Command): Command {
+  return command === Command.UdpInTcp ? Command.UdpAssociate : command;
 }
 
 function rest(clock: Clock, ms: number, cut: Cut): Promise<void> {

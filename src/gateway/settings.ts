@@ -59,6 +59,8 @@ export interface GatewaySettings {
   readonly usersWaysOut: ReadonlyMap<string, WayOut>;
   /** Whether SOCKS4 and SOCKS4A are served. */
   readonly socks4: boolean;
+  /** Whether UDP inside of the TCP connection is served (command 05 of hev-socks5-server). */
+  readonly udpInTcp: boolean;
   /** Whether RESOLVE and RESOLVE_PTR are served (Tor's socks-extensions). */
   readonly resolveCommands: boolean;
   /** For the ports of BIND and UDP ASSOCIATE; any where undefined. */
@@ -88,6 +90,7 @@ export const defaultSettings: GatewaySettings = {
   outgoingPer: "session",
   usersWaysOut: new Map(),
   socks4: false,
+  udpInTcp: false,
   resolveCommands: false,
   ports: undefined,
 };

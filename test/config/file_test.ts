@@ -536,6 +536,7 @@ const samples: Readonly<Record<Exclude<OptionKey, "config" | "takeOver" | "user"
   outgoingPer: ["user"],
   nat64: ["auto", "64:ff9b::/96"],
   resolveCommands: ["true", "false"],
+  udpInTcp: ["true", "false"],
   via: ["socks5://192.0.2.1", "http://ann@g.example?password-file=/pw"],
   probeInterval: ["0", "20s"],
   probeTimeout: ["1.5"],

@@ -105,7 +105,7 @@ function rulesetOf({ rules, allow, family, listen, admin }: Config, { nat64 }: N
 }
 
 function parseCommand(text: string): Asker["command"] {
-  const all = Object.values(Command);
+  const all = Object.values(Command).filter((one) => one !== Command.UdpInTcp); // which is udp-associate to rules
   const found = all.find((one) => commandName(one) === text) ??
     all.find((one) => commandName(one).startsWith(`${text}-`));
   if (!found) throw new ConfigError(`Cannot explain '${text}': not one of ${all.map(commandName).join(", ")}`);

@@ -35,7 +35,7 @@ const oneOf = <const T extends string>(choices: readonly T[]) =>
 
 /** A command by its name. */
 const command = v.pipe(
-  oneOf(Object.values(Command).map(commandName)),
+  oneOf(Object.values(Command).filter((one) => one !== Command.UdpInTcp).map(commandName)), // which is udp-associate to rules
   v.transform((name) => Object.values(Command).find((one) => commandName(one) === name)!),
 );
 

@@ -9,7 +9,7 @@ import {
 import { type DropReason, relayType } from "../../events.ts";
 import type { Datagram, Exit, SocketAddr, UdpSocket } from "../../net/socket.ts";
 import type { Conversation } from "../commands/conversation.ts";
-import type { HeadedPayload, NestedAssociation } from "../../sockslib/chain/nested_association.ts";
+import type { HeadedPayload, OnwardAssociation } from "../../sockslib/chain/onward_association.ts";
 import type { ClientEnd } from "./client_end.ts";
 import { type Destination, Destinations } from "./udp_destinations.ts";
 import type { WayOut } from "../way_out.ts";
@@ -39,7 +39,7 @@ export class Association {
   /** Datagrams of one batch, by the socket they leave from. */
   #outgoing = new Map<Family | Exit, Datagram[]>();
   /** The same for upstreams. */
-  #onward = new Map<NestedAssociation, HeadedPayload[]>();
+  #onward = new Map<OnwardAssociation, HeadedPayload[]>();
   #clientFragments = false;
   #cancelSweep = () => {};
   #closed = false;
@@ -133,7 +133,7 @@ export class Association {
     record.datagrams.up++;
   }
 
-  #queueOnward(link: NestedAssociation, headed: HeadedPayload): void {
+  #queueOnward(link: OnwardAssociation, headed: HeadedPayload): void {
     const batch = this.#onward.get(link);
     if (batch) batch.push(headed);
     else this.#onward.set(link, [headed]);
@@ -229,7 +229,7 @@ export class Association {
   }
 
   /** What comes from an upstream has a header already, and has passed that one's filter. */
-  async #pumpBack(link: NestedAssociation): Promise<void> {
+  async #pumpBack(link: OnwardAssociation): Promise<void> {
     for (let batch = await link.receive(); batch; batch = await link.receive()) {
       const to = this.#client.addr;
       const taken = to ? batch.filter((bytes) => this.#takeBack(bytes)) : [];

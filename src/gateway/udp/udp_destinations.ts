@@ -3,7 +3,7 @@ import { decodeDatagram, encodeHeader } from "../../protocol/datagram.ts";
 import type { DropReason } from "../../events.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import type { Conversation } from "../commands/conversation.ts";
-import type { NestedAssociation } from "../../sockslib/chain/nested_association.ts";
+import type { OnwardAssociation } from "../../sockslib/chain/onward_association.ts";
 import { dialled, judgedSoon } from "../dial/dial.ts";
 import type { DialAddress } from "../dial/dial_race.ts";
 import { ANSWERED_MS, FamilyTrial, type Way } from "./family_trial.ts";
@@ -35,7 +35,7 @@ export interface Destination extends Used<Destination> {
   /** The judged address; undefined while its name is being resolved, or where there is none to send to. */
   addr: SocketAddr | undefined;
   /** The upstream it goes on through instead, and the header that tells that one where to. */
-  link: NestedAssociation | undefined;
+  link: OnwardAssociation | undefined;
   onwardHeader: Uint8Array;
   /** Of a name: which family answers. */
   trial: FamilyTrial | undefined;

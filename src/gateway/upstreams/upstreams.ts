@@ -8,7 +8,8 @@ import { converse, passThrough } from "../../sockslib/chain/handshake.ts";
 import { hopText, parseHops } from "../../sockslib/chain/hop.ts";
 import type { HopWire } from "../../sockslib/chain/hop_wire.ts";
 import type { Limits } from "../../sockslib/chain/deadline.ts";
-import { type NestedAssociation, openAssociation } from "../../sockslib/chain/nested_association.ts";
+import { openAssociation } from "../../sockslib/chain/nested_association.ts";
+import type { OnwardAssociation } from "../../sockslib/chain/onward_association.ts";
 import { closedKind } from "../../protocol/ip/closed_addresses.ts";
 import { isOwnListener, type OwnAddrs } from "../rules/own_listeners.ts";
 import type { SessionExits } from "../dial/exits.ts";
@@ -99,7 +100,7 @@ export class Upstreams {
   }
 
   /** One association through all gateways of the chain. Rejects with ReplyError or NetError. */
-  async associate(chain: Chain, limits: Limits, leaving: Leaving): Promise<NestedAssociation> {
+  async associate(chain: Chain, limits: Limits, leaving: Leaving): Promise<OnwardAssociation> {
     this.#checkHops(chain);
     return await openAssociation(this.#diallerOf(chain, leaving), chain.hops, limits);
   }
