@@ -188,6 +188,7 @@ describe("parseConfig() complains in one line that names the flag", () => {
       { listen: [":1?outgoing=192.0.2.1&outgoing=192.0.2.2"] },
       "Cannot parse --listen: '192.0.2.2' is a second address of its family",
     ],
+    [{ listen: [":1?outgoing-per=user"] }, "Cannot parse --listen: outgoing-per is said of no outgoing"],
     [{ listen: [":1?via=x"] }, "Cannot parse --listen: 'via' is none of outgoing, outgoing-per, interface and mark"],
     [{ nat64: "auto4" }, "Cannot parse --nat64: 'auto4' is not a prefix"],
     [{ nat64: "192.0.2.0/24" }, `Cannot parse --nat64: '192.0.2.0/24' ${NAT64}`],

@@ -75,6 +75,7 @@ describe("A wrong file is told by path, line, value and what was expected", () =
     ["[[users]]\nname = 'ann'", "line 1: users[0]: wants either password or password_file"],
     [rule("outgoing = ['192.0.2.1', '192.0.2.2']"), "line 3: rules[0].outgoing: has two of one family"],
     [rule("outgoing = 'x'"), "line 3: rules[0].outgoing: 'x' is no address"],
+    [rule("outgoing_per = 'user'"), "line 3: rules[0].outgoing_per: 'user' is said of no outgoing"],
     [rule("mark = 0"), "line 3: rules[0].mark: '0' is no number above 0"],
     [
       "[[rules]]\naction = 'deny'\nmark = 1",

@@ -52,6 +52,7 @@ export function readTable(
     ...namedTwice(table, "upstreams"),
     ...unnamed(table),
     ...passwordless(table),
+    ...sharedOfNothing(table),
   ];
   const problems = found.sort((a, b) => lineOf(a.path) - lineOf(b.path))
     .map((one) => `Cannot parse ${place(one.path)}: ${describe(one)}`);
@@ -160,6 +161,17 @@ function namedTwice(table: TomlTable, key: "users" | "upstreams"): Problem[] {
     typeof name === "string" && names.indexOf(name) < i
       ? [{ path: [key, i, "name"], input: name, message: "is named twice" }]
       : []
+  );
+}
+
+/** Tables that say who keeps an address, but none to keep. */
+function sharedOfNothing(table: TomlTable): Problem[] {
+  return (["users", "upstreams", "rules"] as const).flatMap((key) =>
+    listOf(table[key]).flatMap((one, i) => {
+      const { outgoing, outgoing_per: input } = Object(one) as { outgoing?: unknown; outgoing_per?: unknown };
+      if (input === undefined || outgoing !== undefined) return [];
+      return [{ path: [key, i, "outgoing_per"], input, message: "is said of no outgoing" }];
+    })
   );
 }
 

@@ -68,6 +68,7 @@ export function parseWayOutQuery(query: string): WayOut | undefined {
     else if (key === "mark") said.mark = parseCount(value);
     else throw new WrongValue(`'${key}' is none of outgoing, outgoing-per, interface and mark`);
   }
+  if (said.outgoing_per && outgoing.length === 0) throw new WrongValue("outgoing-per is said of no outgoing");
   byFamily(outgoing, (state, i) => {
     throw new WrongValue(`'${outgoing[i]}' is ${state}`);
   });

@@ -191,6 +191,7 @@ export class Association {
   async #openUp(by: Family | Exit, { host }: SocketAddr): Promise<UdpSocket | undefined> {
     const exit = typeof by === "object" ? by : undefined;
     try {
+      if (exit?.localAddr !== undefined) this.#conversation.record.outgoing ??= exit.localAddr;
       const any = host.includes(":") ? "::" : "0.0.0.0";
       const socket = await this.#conversation.net.bindUdp({ host: exit?.localAddr ?? any, port: 0 }, exit);
       if (this.#closed) socket.close();

@@ -189,6 +189,27 @@ describe("CONNECT leaves by", () => {
     await client.close();
     await server.peer.close();
     server.close();
+    assert.deepEqual(world.records.map(({ outgoing }) => outgoing), [undefined, "192.0.2.9"]);
+  });
+
+  worldTest("what its listener says when it comes, which a reload may change", { gateway: GATEWAY }, async (world) => {
+    const at = { host: GATEWAY4, port: 1081 }, to = { host: SERVER4, port: 80 };
+    await world.gateway.listen(at, { wayOut: { ipv4: "192.0.2.9" } });
+    const server = await world.serve(to);
+    const seen: string[] = [];
+    for (const next of ["192.0.2.8", undefined]) {
+      const client = new Peer(await world.clients[4].connect(at));
+      await client.send("05 01 00");
+      await client.send(request(Command.Connect, to));
+      seen.push(server.peer.socket.remoteAddr.host);
+      await client.close();
+      await server.peer.close();
+      const opening = world.gateway.opening();
+      await opening.listen(at, { wayOut: next === undefined ? undefined : { ipv4: next } });
+      opening.apply(world.context, () => {});
+    }
+    assert.deepEqual(seen, ["192.0.2.9", "192.0.2.8"]);
+    server.close();
   });
 
   worldTest("no other address than the one that is said, though that is gone", {
