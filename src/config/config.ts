@@ -117,7 +117,7 @@ function assemble(values: Values, file: FileContent | undefined): Config {
 function checkTls({ rules, upstreams, ...config }: Config, listen: readonly ListenSpec[]): void {
   const { tlsCert, tlsKey, tlsClientCa, viaCa, viaCert, viaKey } = config;
   const both = contradictory(listen);
-  if (both) throw new ConfigError(`Cannot listen on ${both.host} port ${both.port}: both with TLS and without`);
+  if (both) throw new ConfigError(`Cannot listen on ${both.addr.host} port ${both.addr.port}: ${both.state}`);
   if (listen.some(({ tls }) => tls)) {
     if (tlsCert === undefined || tlsKey === undefined) {
       throw new ConfigError("Cannot listen on socks5s://: it needs --tls-cert and --tls-key");

@@ -189,6 +189,10 @@ describe("parseConfig() complains in one line that names the flag", () => {
       "Cannot parse --listen: '192.0.2.2' is a second address of its family",
     ],
     [{ listen: [":1?outgoing-per=user"] }, "Cannot parse --listen: outgoing-per is said of no outgoing"],
+    [
+      { listen: [":1?mark=1", "0.0.0.0:1"], open: true },
+      "Cannot listen on :: port 1: its clients are to leave by two ways",
+    ],
     [{ listen: [":1?via=x"] }, "Cannot parse --listen: 'via' is none of outgoing, outgoing-per, interface and mark"],
     [{ nat64: "auto4" }, "Cannot parse --nat64: 'auto4' is not a prefix"],
     [{ nat64: "192.0.2.0/24" }, `Cannot parse --nat64: '192.0.2.0/24' ${NAT64}`],

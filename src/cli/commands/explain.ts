@@ -61,7 +61,13 @@ export async function explain(
   try {
     const judge = rulesetOf(config, naming).judgeFor({ client: from, username: user, command });
     const exits = exitsOf(config, { client: from, username: user }, listener);
-    return await foretell({ ...naming, judge, settings: config.gateway, exits, say }, command, destination) ? 0 : 1;
+    return await foretell(
+        { ...naming, judge, settings: config.gateway, exits, lasting: machineKey() !== undefined, say },
+        command,
+        destination,
+      )
+      ? 0
+      : 1;
   } finally {
     naming.close();
   }

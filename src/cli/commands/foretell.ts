@@ -18,6 +18,8 @@ export interface Foreteller {
   readonly settings: Pick<GatewaySettings, "resolveCommands">;
   /** By what it would leave. */
   readonly exits?: SessionExits | undefined;
+  /** Whether it is the same address of a prefix that another process would choose for a user or client. */
+  readonly lasting?: boolean;
   say(line: string): void;
 }
 
@@ -26,7 +28,7 @@ export interface Foreteller {
  * It is the judgement of gateway/, in its order, and a test holds the two against each other. Rejects with NetError.
  */
 export async function foretell(
-  { judge, resolver, nat64, settings, exits, say }: Foreteller,
+  { judge, resolver, nat64, settings, exits, lasting, say }: Foreteller,
   command: Command,
   destination: Address,
 ): Promise<boolean> {
@@ -59,7 +61,7 @@ export async function foretell(
   const widest = Math.max(...all.map(({ address }) => addressText(address).length));
   for (const [i, one] of all.entries()) {
     const way = one.verdict.allowed && nat64 ? await nat64.way(one.address) : one.address;
-    const leaves = one.verdict.allowed && !one.verdict.via ? leaving(exits, way, one.verdict) : "";
+    const leaves = one.verdict.allowed && !one.verdict.via ? leaving(exits, lasting === true, way, one.verdict) : "";
     say(line(one, i, widest) + (way.host === one.address.host ? "" : `, by ${addressText(way)}`) + leaves);
   }
   return all.some(({ verdict }) => verdict.allowed);
@@ -77,12 +79,12 @@ function line({ address, verdict }: Candidate, i: number, width: number): string
   return `${place.padStart(4)} ${addressText(address).padEnd(width)}  ${said}`;
 }
 
-/** Of a prefix that each session has one address of, only that. */
-function leaving(exits: SessionExits | undefined, { host }: Address, { wayOut }: Verdict): string {
+/** Of a prefix that each session has one address of, or until a restart, only that. */
+function leaving(exits: SessionExits | undefined, lasting: boolean, { host }: Address, { wayOut }: Verdict): string {
   if (!exits) return "";
   const six = host.includes(":"), said = exits.said(wayOut);
   const source = six ? said.ipv6 : said.ipv4;
-  const from = source && isPrefix(source.text) && source.per === "session"
+  const from = source && isPrefix(source.text) && (source.per === "session" || !lasting)
     ? `one of ${source.text}`
     : exits.towards(host, wayOut)?.localAddr;
   return [

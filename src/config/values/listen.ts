@@ -104,10 +104,22 @@ export function covered(specs: readonly ListenSpec[]): readonly ListenSpec[] {
   return specs.filter(({ addr }) => addr.host !== "0.0.0.0" || !dual.has(addr.port));
 }
 
-/** An address whose clients are to speak TLS and not to, if there is one; `[::]` is every address. */
-export function contradictory(specs: readonly ListenSpec[]): SocketAddr | undefined {
-  const clashes = (a: ListenSpec, b: ListenSpec) =>
-    a.addr.port === b.addr.port && (a.addr.port !== 0 || a.addr.unix) && a.tls !== b.tls &&
-    (addressText(a.addr) === addressText(b.addr) || (a.addr.host === "::" && b.addr.host === "0.0.0.0"));
-  return specs.find((spec) => specs.some((other) => clashes(spec, other)))?.addr;
+/** An address of whose clients two things are said, if there is one, and which; `[::]` is every address. */
+export function contradictory(
+  specs: readonly ListenSpec[],
+): { readonly addr: SocketAddr; readonly state: string } | undefined {
+  for (const spec of specs) {
+    for (const other of specs) {
+      if (!overlap(spec.addr, other.addr)) continue;
+      if (spec.tls !== other.tls) return { addr: spec.addr, state: "both with TLS and without" };
+      if (JSON.stringify(spec.wayOut) === JSON.stringify(other.wayOut)) continue;
+      return { addr: spec.addr, state: "its clients are to leave by two ways" };
+    }
+  }
+  return undefined;
+}
+
+function overlap(a: SocketAddr, b: SocketAddr): boolean {
+  return a.port === b.port && (a.port !== 0 || a.unix !== undefined) &&
+    (addressText(a) === addressText(b) || (a.host === "::" && b.host === "0.0.0.0"));
 }
