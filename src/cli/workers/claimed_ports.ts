@@ -44,7 +44,8 @@ export class ClaimedPorts {
     };
     try {
       for (const spec of config.listen) {
-        const note = (key: string) => void purposes.set(key, { tls: spec.tls ?? false, only: spec.only });
+        const { tls = false, only, wayOut } = spec;
+        const note = (key: string) => void purposes.set(key, { tls, only, wayOut });
         if (spec.systemd === undefined) {
           await listenAs("--listen", spec, async (addr) => {
             await claimOne(addr);

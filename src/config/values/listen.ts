@@ -1,6 +1,8 @@
 import { addressText } from "../../protocol/address.ts";
 import { type SocketAddr, unixAddr } from "../../net/socket.ts";
+import type { WayOut } from "../../gateway/way_out.ts";
 import { WrongValue } from "../config_error.ts";
+import { parseWayOutQuery } from "./way_out_value.ts";
 import { parseZoned } from "./zone_value.ts";
 
 /** Where to listen. */
@@ -14,6 +16,8 @@ export interface ListenSpec {
   readonly tls?: true;
   /** What they may speak in it, where that is not everything. */
   readonly only?: "socks" | "http";
+  /** By what its clients leave. */
+  readonly wayOut?: WayOut;
   /** Sockets of this name that systemd has opened, or all for *: they have their addresses, and `addr` says nothing. */
   readonly systemd?: string;
 }
@@ -32,8 +36,15 @@ const purposes: Readonly<Record<string, Pick<ListenSpec, "tls" | "only">>> = {
   tls: { tls: true },
 };
 
-/** `ADDR`, or `SCHEME://ADDR` for one protocol or for TLS. Throws WrongValue. */
+/** `[SCHEME://]ADDR[?…]`: behind ? stands by what clients of this listener leave. Throws WrongValue. */
 export function parseListen(text: string): readonly ListenSpec[] {
+  const [, where, query] = /^([^?]*)(?:\?(.*))?$/.exec(text)!;
+  const wayOut = query === undefined ? undefined : parseWayOutQuery(query);
+  return parseScheme(where!).map((spec) => wayOut ? { ...spec, wayOut } : spec);
+}
+
+/** `ADDR`, or `SCHEME://ADDR` for one protocol or for TLS. Throws WrongValue. */
+function parseScheme(text: string): readonly ListenSpec[] {
   const [, scheme, addr] = /^([a-z0-9+.-]+):\/\/(.*)$/i.exec(text) ?? [];
   if (addr === undefined) return parseAddr(text);
   if (scheme!.toLowerCase() === "unix") return parseAddr(text); // unix://path, which is no scheme
@@ -112,10 +123,24 @@ export function covered(specs: readonly ListenSpec[]): readonly ListenSpec[] {
   return specs.filter(({ addr }) => addr.host !== "0.0.0.0" || !dual.has(addr.port));
 }
 
-/** An address that is written twice for different clients, if there is one; `[::]` is every address. */
-export function contradictory(specs: readonly ListenSpec[]): SocketAddr | undefined {
-  const clashes = (a: ListenSpec, b: ListenSpec) =>
-    a.addr.port === b.addr.port && (a.addr.port !== 0 || a.addr.unix) && (a.tls !== b.tls || a.only !== b.only) &&
-    (addressText(a.addr) === addressText(b.addr) || (a.addr.host === "::" && b.addr.host === "0.0.0.0"));
-  return specs.find((spec) => specs.some((other) => clashes(spec, other)))?.addr;
+/** An address of whose clients two things are said, if there is one, and which; `[::]` is every address. */
+export function contradictory(
+  specs: readonly ListenSpec[],
+): { readonly addr: SocketAddr; readonly state: string } | undefined {
+  for (const spec of specs) {
+    for (const other of specs) {
+      if (!overlap(spec.addr, other.addr)) continue;
+      if (spec.tls !== other.tls || spec.only !== other.only) {
+        return { addr: spec.addr, state: "it is given twice, for different protocols" };
+      }
+      if (JSON.stringify(spec.wayOut) === JSON.stringify(other.wayOut)) continue;
+      return { addr: spec.addr, state: "its clients are to leave by two ways" };
+    }
+  }
+  return undefined;
+}
+
+function overlap(a: SocketAddr, b: SocketAddr): boolean {
+  return a.port === b.port && (a.port !== 0 || a.unix !== undefined) &&
+    (addressText(a) === addressText(b) || (a.host === "::" && b.host === "0.0.0.0"));
 }

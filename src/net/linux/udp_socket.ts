@@ -1,6 +1,6 @@
 import { noDescriptors } from "../kernel/descriptor_reserve.ts";
 import { addressText } from "../../protocol/address.ts";
-import type { Datagram, SocketAddr, UdpSocket } from "../socket.ts";
+import type { Datagram, Exit, SocketAddr, UdpSocket } from "../socket.ts";
 import {
   EPOLLET,
   EPOLLIN,
@@ -52,7 +52,7 @@ export class LinuxUdpSocket implements UdpSocket, Watcher {
   #closed = false;
 
   /** Throws NetError. */
-  constructor(engine: Engine, addr: SocketAddr) {
+  constructor(engine: Engine, addr: SocketAddr, exit?: Exit) {
     const { libc } = engine;
     const fd = libc.socket(family(addr.host), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) throw errnoError(libc.errno(), "bind UDP", addressText(addr));
@@ -69,10 +69,10 @@ export class LinuxUdpSocket implements UdpSocket, Watcher {
         if (!setOption(libc, fd, SOL_SOCKET, force, BUFFER_SIZE)) setOption(libc, fd, SOL_SOCKET, plain, BUFFER_SIZE);
       }
       setOption(libc, fd, IPPROTO_UDP, UDP_GRO, 1); // Linux 5.0
+      const unset = setOutgoing(engine, fd, exit);
+      if (unset) throw errnoError(unset, "bind UDP", addressText(addr));
       const name = encodeSockaddr(addr);
       if (libc.bind(fd, name, name.length) < 0) throw errnoError(libc.errno(), "bind UDP", addressText(addr));
-      const unset = setOutgoing(engine, fd);
-      if (unset) throw errnoError(unset, "bind UDP", addressText(addr));
       this.addr = nameOf(libc.getsockname, fd)!;
       engine.poller.watch(fd, this, EPOLLIN | EPOLLOUT | EPOLLET);
     } catch (error) {
