@@ -40,8 +40,9 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
     silent,
   ],
   [
-    "src/gateway/users/users.ts src/gateway/users/known_passwords.ts src/gateway/users/password_hash.ts",
-    "src/gateway/ src/protocol/ src/net/error.ts src/net/cut.ts node:crypto node:buffer",
+    "src/gateway/users/users.ts src/gateway/users/known_passwords.ts src/gateway/users/password_hash.ts " +
+    "src/gateway/dial/prefix_address.ts",
+    "src/gateway/ src/protocol/ src/net/socket.ts src/net/error.ts src/net/cut.ts node:crypto node:buffer",
     silent,
   ],
   [
@@ -70,7 +71,7 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
   ["src/events.ts", "src/protocol/ src/net/socket.ts src/dns/asked.ts", silent],
   [
     "src/config/",
-    "src/config/ src/protocol/ src/net/socket.ts src/gateway/settings.ts src/gateway/rules/ src/gateway/upstreams/upstream.ts " +
+    "src/config/ src/protocol/ src/net/socket.ts src/gateway/settings.ts src/gateway/way_out.ts src/gateway/rules/ src/gateway/upstreams/upstream.ts " +
     "src/dns/servers/server.ts src/sockslib/chain/hop.ts smol-toml valibot",
     silent,
   ],

@@ -101,6 +101,8 @@ export interface SessionRecord {
   destination?: Address;
   /** The address dialled or accepted, where it is known; of an upstream, its first gateway's. */
   remote?: SocketAddr;
+  /** The address that it left from, where something is said of that; of an association the first. */
+  outgoing?: string;
   /** The gateways it went through, nearest first, without credentials. */
   via?: string;
   relayType?: RelayType;

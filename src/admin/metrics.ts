@@ -284,7 +284,7 @@ export class Metrics {
 
 /** Whether a session under way has got its last reply; BIND has two. */
 function isAnswered({ command, relayType }: SessionRecord): boolean {
-  return relayType !== undefined || command === Command.UdpAssociate;
+  return relayType !== undefined || command === Command.UdpAssociate || command === Command.UdpInTcp;
 }
 
 function addReply(add: Add, { command, reply }: SessionRecord): void {

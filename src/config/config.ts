@@ -112,7 +112,7 @@ function assemble(values: Values, file: FileContent | undefined): Config {
   ];
   const users = [...file?.users ?? [], ...user];
   const userBudgets = new Map(users.flatMap(({ name, budget }) => budget ? [[name, budget] as const] : []));
-  const gateway = { ...settings(values), access, userBudgets };
+  const gateway = { ...settings(values), access, userBudgets, usersWaysOut: waysOutOf(users) };
   const closedToStrangers = user.length > 0 || (file?.users.length ?? 0) > 0 || rest.usersFile !== undefined ||
     gateway.from !== undefined;
   const forwards = [...file?.forwards ?? [], ...forward];
@@ -163,11 +163,7 @@ function isLoopbackName(name: string, listen: readonly ListenSpec[]): boolean {
 function checkTls({ rules, upstreams, ...config }: Config, listen: readonly ListenSpec[]): void {
   const { tlsCert, tlsKey, tlsClientCa, viaCa, viaCert, viaKey } = config;
   const both = contradictory(listen);
-  if (both) {
-    throw new ConfigError(
-      `Cannot listen on ${addressText(both)}: it is given twice, for different protocols`,
-    );
-  }
+  if (both) throw new ConfigError(`Cannot listen on ${addressText(both.addr)}: ${both.state}`);
   if (listen.some(({ tls }) => tls)) {
     if (tlsCert === undefined || tlsKey === undefined) {
       throw new ConfigError("Cannot listen for TLS (socks5s://, https://, tls://): it needs --tls-cert and --tls-key");
@@ -215,6 +211,10 @@ function openRelay(what: string): ConfigError {
   return new ConfigError(
     `Cannot ${what}: it would be an open relay; add --user, --users-file or --from, or say --open`,
   );
+}
+
+function waysOutOf(users: readonly ConfiguredUser[]): GatewaySettings["usersWaysOut"] {
+  return new Map(users.flatMap(({ name, wayOut }) => wayOut ? [[name, wayOut] as const] : []));
 }
 
 function settings(values: Values): GatewaySettings {

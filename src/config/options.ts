@@ -6,6 +6,8 @@ import { parseForward } from "./values/forward.ts";
 import { parseAdmin, parseListen } from "./values/listen.ts";
 import { type About, choice, count, many, one, type Option, setting, time, toggle } from "./option.ts";
 import { parseUser } from "./values/user.ts";
+import { byFamily, parseOutgoing } from "./values/way_out_value.ts";
+import { outgoingPers } from "../gateway/way_out.ts";
 import {
   parseCount,
   parseHopUrl,
@@ -61,7 +63,7 @@ export const options = {
     help:
       "listen there for SOCKS5 and HTTP: :1080, unix:/run/gate46/socks.sock, systemd, systemd:NAME; for one alone " +
       "socks5://ADDR or http://ADDR, with TLS socks5s://, https:// or, for both, tls://; by the name that visitors of " +
-      "servers ask for (TLS, HTTP) sni://ADDR and host://ADDR",
+      "servers ask for (TLS, HTTP) sni://ADDR and host://ADDR; ADDR?outgoing=IP, &interface=NAME, &mark=N",
   }, "localhost:1080"),
   forward: many("ADDR=HOST:PORT", parseForward, {
     group: where,
@@ -110,7 +112,7 @@ export const options = {
   watch: toggle({ group: where, help: "reload when a file of the configuration has changed, as SIGHUP does" }),
   announce: setting(
     "announce",
-    byFamily(
+    oneOfEach(
       many("IP", parseHost, { group: where, help: "tell clients this address for BIND and UDP, one for each family" }),
     ),
   ),
@@ -152,6 +154,10 @@ export const options = {
     help: "what becomes of what neither a rule nor --allow decides; closed destinations stay closed",
   }, "allow"),
   socks4: setting("socks4", toggle({ group: who, help: "serve SOCKS4 and SOCKS4A too, where nobody is asked" })),
+  udpInTcp: setting(
+    "udpInTcp",
+    toggle({ group: who, help: "serve UDP inside of the TCP connection too: command 05 of hev-socks5-server" }),
+  ),
   udpFilter: setting("udpFilter", choice("MODE", udpFilters, { group: who, help: "who may answer" }, d.udpFilter)),
 
   dns: many("ADDR", parseDnsServer, {
@@ -169,7 +175,16 @@ export const options = {
   only: one("FAMILY", parseFamily, { group: names, help: "dial ipv4 or ipv6 alone, where no rule says otherwise" }),
   outgoing: setting(
     "outgoing",
-    byFamily(many("IP", parseHost, { group: names, help: "connect from this address, one for each family" })),
+    oneOfEach(
+      many("IP|PREFIX", parseOutgoing, {
+        group: names,
+        help: "connect from this address, or from one of 2001:db8:1::/64 a session; one for each family",
+      }),
+    ),
+  ),
+  outgoingPer: setting(
+    "outgoingPer",
+    choice("WHOM", outgoingPers, { group: names, help: "who has one address of a prefix" }, d.outgoingPer),
   ),
   nat64: one("PREFIX|auto", parseNat64, {
     group: names,
@@ -386,18 +401,6 @@ function bounded<T>(most: number, option: Option<readonly T[]>): Option<readonly
 }
 
 /** One address of each family. */
-function byFamily(hosts: Option<readonly string[]>): Option<GatewaySettings["announce"]> {
-  return {
-    ...hosts,
-    read: (texts, wrong) => {
-      const announce: { ipv4?: string; ipv6?: string } = {};
-      hosts.read(texts, wrong).forEach((host, i) => {
-        if (host === undefined) return; // which has been told
-        const family = host.includes(":") ? "ipv6" : "ipv4";
-        if (announce[family]) wrong("a second address of its family", i);
-        announce[family] = host;
-      });
-      return announce;
-    },
-  };
+function oneOfEach(hosts: Option<readonly string[]>): Option<GatewaySettings["announce"]> {
+  return { ...hosts, read: (texts, wrong) => byFamily(hosts.read(texts, wrong), wrong) };
 }

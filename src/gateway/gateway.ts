@@ -10,6 +10,8 @@ import { Counters } from "./limits/counters.ts";
 import { Limits } from "./limits/limits.ts";
 import { PathMemory } from "./dial/path_memory.ts";
 import type { Configured } from "./configured.ts";
+import { Exits } from "./dial/exits.ts";
+import type { WayOut } from "./way_out.ts";
 import { Session, type SessionContext } from "./session.ts";
 import { isUdp, type Speech } from "./settings.ts";
 import { DatagramListener } from "./udp/datagram_listener.ts";
@@ -24,6 +26,8 @@ export interface GatewayContext extends Configured {
   /** Shared with other gateways, or this one's own; the next likewise. */
   readonly counters?: Counters | undefined;
   readonly paths?: PathMemory | undefined;
+  /** By which users and clients keep their addresses; that of the paths where undefined. */
+  readonly exitKey?: string | undefined;
   /** How many sessions the system has descriptors for. */
   readonly capacity?: number;
 }
@@ -42,6 +46,8 @@ export interface Listening extends ListenOptions {
   readonly tls?: boolean | undefined;
   /** What they may speak in it; undefined for everything. */
   readonly only?: Speech | undefined;
+  /** By what its clients leave. */
+  readonly wayOut?: WayOut | undefined;
 }
 
 /** Other listeners, which take no clients yet. */
@@ -174,7 +180,10 @@ export class Gateway {
 
   #newGeneration(context: GatewayContext): Generation {
     const limits = new Limits(this.#counters, context.settings, context.clock, context.capacity);
-    return { context: { ...context, paths: this.#paths, limits }, sessions: 0, retired: undefined };
+    const { settings, ruleset, upstreams, exitKey: key = this.#paths.secret } = context;
+    const others = ruleset.saysWaysOut || upstreams?.saysWaysOut === true;
+    const waysOut = new Exits({ settings, others, key });
+    return { context: { ...context, paths: this.#paths, limits, waysOut }, sessions: 0, retired: undefined };
   }
 
   #replace(next: Generation, retired: () => void): void {
@@ -248,7 +257,7 @@ function openListener(context: SessionContext, addr: SocketAddr, options: Listen
 }
 
 /** `addr` is what was asked for. */
-function listened(addr: SocketAddr, listener: Listener, { tls = false, only }: Listening): Listened {
+function listened(addr: SocketAddr, listener: Listener, { tls = false, only, wayOut }: Listening): Listened {
   const isSaid = addr.unix !== undefined || addr.port !== 0;
-  return { listener: addressText(isSaid ? addr : listener.addr), tls, only };
+  return { listener: addressText(isSaid ? addr : listener.addr), tls, only, wayOut };
 }

@@ -13,10 +13,12 @@ import { accessOf, mayGoWithout } from "./entrance/access.ts";
 import type { Arrival } from "./entrance/arrival.ts";
 import { associate } from "./udp/associate.ts";
 import { forward } from "./udp/forward.ts";
+import { associateInTcp } from "./udp/associate_in_tcp.ts";
 import { bind } from "./commands/bind.ts";
 import { connect } from "./commands/connect.ts";
 import type { Conversation, Serve } from "./commands/conversation.ts";
 import type { Configured } from "./configured.ts";
+import type { Exits } from "./dial/exits.ts";
 import type { PathMemory } from "./dial/path_memory.ts";
 import { budgetOf, type Limits } from "./limits/limits.ts";
 import type { Shares } from "./limits/shares.ts";
@@ -29,13 +31,15 @@ import type { Verdict } from "./rules/rule.ts";
 import { replyFor } from "./reply.ts";
 import { resolve, resolvePtr } from "./commands/resolve.ts";
 import { refusal } from "./rules/ruleset.ts";
-import type { Budget, Speech } from "./settings.ts";
+import type { Budget, GatewaySettings, Speech } from "./settings.ts";
+import type { WayOut } from "./way_out.ts";
 import { ClientLeft, Wire } from "./entrance/wire.ts";
 
 const commands: Readonly<Record<Command, Serve>> = {
   [Command.Connect]: connect,
   [Command.Bind]: bind,
   [Command.UdpAssociate]: associate,
+  [Command.UdpInTcp]: associateInTcp,
   [Command.Resolve]: resolve,
   [Command.ResolvePtr]: resolvePtr,
   [Command.Forward]: forward,
@@ -46,6 +50,7 @@ const FAREWELL_MS = 2_000;
 
 /** What all sessions of a gateway share. */
 export interface SessionContext extends Configured {
+  readonly waysOut: Exits;
   readonly limits: Limits;
   readonly paths: PathMemory;
 }
@@ -57,16 +62,18 @@ export class Session {
   readonly #tls: boolean;
   readonly #only: Speech | undefined;
   readonly #listener: string;
+  readonly #wayOut: WayOut | undefined;
   #client: AcceptedSocket;
   #wire: Wire;
   readonly #cut = new Cut();
   #answer: Answer = socks5.answer;
 
-  constructor(context: SessionContext, { socket, client, tls, only, listener, early }: Arrival, id: number) {
+  constructor(context: SessionContext, { socket, client, tls, only, listener, wayOut, early }: Arrival, id: number) {
     this.#context = context;
     this.#listener = listener;
     this.#tls = tls;
     this.#only = only;
+    this.#wayOut = wayOut;
     this.#client = socket;
     this.#wire = new Wire(socket, early);
     this.record = {
@@ -135,9 +142,10 @@ export class Session {
       return wish;
     }
     const { command, destination } = wish;
-    if (!settings.resolveCommands && (command === Command.Resolve || command === Command.ResolvePtr)) {
+    const flag = flagOf(command, settings);
+    if (flag) {
       throw new ProtocolError(
-        `Cannot serve command ${commandName(command)}: not without --resolve-commands`,
+        `Cannot serve command ${commandName(command)}: not without ${flag}`,
         Reply.CommandNotSupported,
       );
     }
@@ -237,8 +245,12 @@ export class Session {
     const admit = ({ rule, budget }: Verdict) => budget && joinOr(shares, `rule ${rule}`, budget, rule);
     return {
       ...this.#context,
-      judge: this.#context.ruleset.judgeFor({ client, username, command, byName, listener: this.#listener }, admit),
+      judge: this.#context.ruleset.judgeFor(
+        { client, username, command: ruledAs(command), byName, listener: this.#listener },
+        admit,
+      ),
       asker: { client: household(client.host), user: username },
+      exits: this.#context.waysOut.of(this.record, this.#wayOut),
       record: this.record,
       client: this.#client,
       wire: this.#wire,
@@ -296,6 +308,18 @@ export class Session {
 function joinOr(shares: Shares, key: string, budget: Budget, whose: string): void {
   const state = shares.join(key, budget);
   if (state !== undefined) throw new Refusal(Reply.NotAllowed, `${state} of ${whose}`);
+}
+
+/** The flag that a command is not served without. */
+function flagOf(command: Command, { resolveCommands, udpInTcp }: GatewaySettings): string | undefined {
+  if (command === Command.UdpInTcp) return udpInTcp ? undefined : "--udp-in-tcp";
+  const resolves = command === Command.Resolve || command === Command.ResolvePtr;
+  return resolves && !resolveCommands ? "--resolve-commands" : undefined;
+}
+
+/** What rules call it. */
+function ruledAs(command: Command): Command {
+  return command === Command.UdpInTcp ? Command.UdpAssociate : command;
 }
 
 function rest(clock: Clock, ms: number, cut: Cut): Promise<void> {

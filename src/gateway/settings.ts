@@ -1,5 +1,6 @@
 import type { Address } from "../protocol/address.ts";
 import type { Prefix } from "../protocol/ip/prefix.ts";
+import type { OutgoingPer, WayOut } from "./way_out.ts";
 
 /** Ports to choose from, both ends included. */
 export interface PortRange {
@@ -110,10 +111,16 @@ export interface GatewaySettings {
   readonly maxUdpDestinations: number;
   /** For BND of BIND and UDP ASSOCIATE, where clients and peers see another address than the gateway has. */
   readonly announce: { readonly ipv4?: string; readonly ipv6?: string };
-  /** Local addresses that connections and datagrams to destinations leave from; the system chooses where undefined. */
-  readonly outgoing: { readonly ipv4?: string; readonly ipv6?: string };
+  /** Local addresses, or prefixes of them, that connections and datagrams to destinations leave from; the system chooses where undefined. */
+  readonly outgoing: Pick<WayOut, "ipv4" | "ipv6">;
+  /** Who keeps an address of a prefix there. */
+  readonly outgoingPer: OutgoingPer;
+  /** By what sessions of these users leave. */
+  readonly usersWaysOut: ReadonlyMap<string, WayOut>;
   /** Whether SOCKS4 and SOCKS4A are served. */
   readonly socks4: boolean;
+  /** Whether UDP inside of the TCP connection is served (command 05 of hev-socks5-server). */
+  readonly udpInTcp: boolean;
   /** Whether RESOLVE and RESOLVE_PTR are served (Tor's socks-extensions). */
   readonly resolveCommands: boolean;
   /** For the ports of BIND and UDP ASSOCIATE; any where undefined. */
@@ -142,7 +149,10 @@ export const defaultSettings: GatewaySettings = {
   maxUdpDestinations: 1_024,
   announce: {},
   outgoing: {},
+  outgoingPer: "session",
+  usersWaysOut: new Map(),
   socks4: false,
+  udpInTcp: false,
   resolveCommands: false,
   ports: undefined,
 };

@@ -116,10 +116,20 @@ export interface RelayOptions {
   readonly throttle?: Throttle | undefined;
 }
 
-export interface ConnectOptions {
-  readonly cut?: Cut | undefined;
-  /** An address of this machine to connect from. */
+/** By what a socket leaves this machine, where not the system chooses. */
+export interface Exit {
+  /** An address of this machine to leave from. */
   readonly localAddr?: string | undefined;
+  /** That is on no interface, but a route leads it here (IP_FREEBIND): Linux engine, and connections on Bun. */
+  readonly freeBind?: boolean | undefined;
+  /** SO_BINDTODEVICE; Linux engine only, as below, and in place of what the engine has for all. */
+  readonly device?: string | undefined;
+  /** SO_MARK. */
+  readonly mark?: number | undefined;
+}
+
+export interface ConnectOptions extends Exit {
+  readonly cut?: Cut | undefined;
 }
 
 export interface ListenOptions {
@@ -133,6 +143,8 @@ export interface ListenOptions {
   /** Of a unix socket's file: who may connect. */
   readonly mode?: number | undefined;
   readonly successors?: Successors | undefined;
+  /** By what those who come here are answered; `addr` says from where. */
+  readonly exit?: Exit | undefined;
 }
 
 /** Listeners that take an address over: new connections go to those that joined `past` so many (Linux engine only). */
@@ -147,7 +159,8 @@ export interface Net {
   readonly bindsConnections: boolean;
   listen(addr: SocketAddr, options?: ListenOptions): Promise<Listener>;
   connect(addr: SocketAddr, options?: ConnectOptions): Promise<Socket>;
-  bindUdp(addr: SocketAddr, options?: Pick<ListenOptions, "reusePort">): Promise<UdpSocket>;
+  /** `addr` says from where it leaves, and `exit` the rest. */
+  bindUdp(addr: SocketAddr, exit?: Exit, options?: Pick<ListenOptions, "reusePort">): Promise<UdpSocket>;
   /** Moves bytes both ways until it ends; both sockets are closed when it resolves. Never rejects. */
   relay(client: Socket, destination: Socket, options: RelayOptions): Promise<RelayEnd>;
   /** The local address the kernel would use towards `host`; undefined where it has no way there. */

@@ -13,13 +13,14 @@ export const Method = {
 export type Method = (typeof Method)[keyof typeof Method];
 
 /**
- * CMD of a request (RFC 1928 s4), the two that Tor's socks-extensions add, and what no client asks for, so that no octet says it: to
- * go where its listener leads.
+ * CMD of a request (RFC 1928 s4), what hev-socks5-server adds, the two that Tor's socks-extensions do, and what no client asks for,
+ * so that no octet says it: to go where its listener leads.
  */
 export const Command = {
   Connect: 0x01,
   Bind: 0x02,
   UdpAssociate: 0x03,
+  UdpInTcp: 0x05,
   Resolve: 0xf0,
   ResolvePtr: 0xf1,
   Forward: 0x100,
@@ -54,6 +55,7 @@ const commandNames: Readonly<Record<number, string>> = {
   0x01: "connect",
   0x02: "bind",
   0x03: "udp-associate",
+  0x05: "udp-in-tcp",
   0xf0: "resolve",
   0xf1: "resolve-ptr",
   0x100: "forward",

@@ -30,7 +30,8 @@ export const decodeRequest = decoder<Request>((cursor) => {
   const command = cursor.u8();
   skipReserved(cursor);
   // Some clients name "0" where RFC 1928 s4 wants zeros; for an association it means nothing either way.
-  const destination = readAddress(cursor, command === Command.UdpAssociate ? NO_ADDRESS : undefined);
+  const forUdp = command === Command.UdpAssociate || command === Command.UdpInTcp;
+  const destination = readAddress(cursor, forUdp ? NO_ADDRESS : undefined);
   if (!commands.has(command)) {
     throw new ProtocolError(`Cannot serve command 0x${command.toString(16)}`, Reply.CommandNotSupported);
   }

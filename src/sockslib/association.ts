@@ -3,7 +3,7 @@ import { decodeDatagram, encodeHeader } from "../protocol/datagram.ts";
 import { NetError } from "../net/error.ts";
 import type { SocketAddr } from "../net/socket.ts";
 import { destinationAddress } from "./chain/destination.ts";
-import type { NestedAssociation } from "./chain/nested_association.ts";
+import type { OnwardAssociation } from "./chain/onward_association.ts";
 
 /** A datagram and the host it came from, as the last gateway says. */
 export interface ReceivedDatagram {
@@ -13,10 +13,10 @@ export interface ReceivedDatagram {
 
 /** UDP ASSOCIATE as an application uses it. It ends when the connection to one of the gateways does (RFC 1928 s7). */
 export class Association {
-  readonly #nested: NestedAssociation;
+  readonly #nested: OnwardAssociation;
   #received: ReceivedDatagram[] = [];
 
-  constructor(nested: NestedAssociation) {
+  constructor(nested: OnwardAssociation) {
     this.#nested = nested;
   }
 

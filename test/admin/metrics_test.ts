@@ -42,6 +42,7 @@ describe("Metrics", () => {
       'requests_total{command="connect"}',
       'requests_total{command="bind"}',
       'requests_total{command="udp-associate"}',
+      'requests_total{command="udp-in-tcp"}',
       'requests_total{command="resolve"}',
       'requests_total{command="resolve-ptr"}',
       'requests_total{command="forward"}',

@@ -259,6 +259,22 @@ describe("parseConfig() complains in one line that names the flag", () => {
     ],
     [{ admin: "socks5s://127.0.0.1:1" }, `Cannot parse --admin: 'socks5s://127.0.0.1:1' ${ADDRESS}`],
     [{ outgoing: ["192.0.2.1", "192.0.2.2"] }, "Cannot parse --outgoing[1]: a second address of its family"],
+    [
+      { outgoing: "2001:db8::1/64" },
+      "Cannot parse --outgoing: '2001:db8::1/64' is not a prefix: it has bits behind its length (did you mean 2001:db8::/64?)",
+    ],
+    [{ outgoingPer: "day" }, "Cannot parse --outgoing-per: 'day' is not one of session, user, client"],
+    [{ listen: [":1?outgoing=x"] }, "Cannot parse --listen: 'x' is no address"],
+    [
+      { listen: [":1?outgoing=192.0.2.1&outgoing=192.0.2.2"] },
+      "Cannot parse --listen: '192.0.2.2' is a second address of its family",
+    ],
+    [{ listen: [":1?outgoing-per=user"] }, "Cannot parse --listen: outgoing-per is said of no outgoing"],
+    [
+      { listen: [":1?mark=1", "0.0.0.0:1"], open: true },
+      "Cannot listen on :: port 1: its clients are to leave by two ways",
+    ],
+    [{ listen: [":1?via=x"] }, "Cannot parse --listen: 'via' is none of outgoing, outgoing-per, interface and mark"],
     [{ nat64: "auto4" }, "Cannot parse --nat64: 'auto4' is not a prefix"],
     [{ nat64: "192.0.2.0/24" }, `Cannot parse --nat64: '192.0.2.0/24' ${NAT64}`],
     [{ nat64: "2001:db8::/63" }, `Cannot parse --nat64: '2001:db8::/63' ${NAT64}`],

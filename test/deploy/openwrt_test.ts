@@ -139,6 +139,8 @@ config rule
 config rule
 	option action 'allow'
 	option via 'abroad'
+	list outgoing '127.0.0.1'
+	option mark '46'
 `.replace("\\\\", "\\"),
     );
     assert.equal(stderr, "");
@@ -148,6 +150,7 @@ config rule
     assert.equal(gateway.socks4, true);
     assert.equal(gateway.idleMs, 300_000);
     assert.deepEqual(rules.map(({ action }) => action), ["deny", "allow"]);
+    assert.deepEqual(rules[1]!.wayOut, { ipv4: "127.0.0.1", mark: 46 });
     assert.deepEqual(upstreams.map(({ name }) => name), ["abroad"]);
     assert.deepEqual(users.map(({ name }) => name), ['a"n\\n']);
     assert.equal(statSync(file()).mode & 0o77, 0);

@@ -1,12 +1,13 @@
 import { resolve } from "node:path";
 import process from "node:process";
-import { openKernel } from "../../net/open.ts";
+import { openKernel, openNet } from "../../net/open.ts";
 import type { RawOptions } from "../../config/source.ts";
 import { loadConfig, loadConfigFile } from "../files/load_config.ts";
 import { examineNamedFiles } from "../files/named_files.ts";
 import { warnings } from "../files/warnings.ts";
 import { print } from "../print.ts";
 import { checkSocketOptions, refuseSocketOptions } from "../service/socket_options.ts";
+import { checkWaysOut, waysOutOf } from "../service/ways_out.ts";
 
 /**
  * `gate46 check CONFIG`: the file alone, without environment and flags, and what it names of this host, unless it is for
@@ -21,6 +22,9 @@ export async function checkCommand(
   const kernel = elsewhere || config.engine === "portable" ? undefined : await openKernel();
   if (config.engine === "portable") refuseSocketOptions(config);
   if (kernel) checkSocketOptions(kernel, config, ["interface"]); // who checks seldom has the service's capabilities
+  if (!elsewhere && (kernel || config.engine === "portable")) {
+    await checkWaysOut({ net: await openNet(), libc: kernel, hasRights: false }, waysOutOf(config));
+  }
   const certificates = elsewhere ? [] : (await examineNamedFiles(loaded)).tls.certificates;
   for (const warning of warnings(loaded, certificates)) process.stderr.write(`gate46: warning: ${warning}\n`);
   await print(`${path} is valid\n`);

@@ -4,6 +4,8 @@ import type { RawOptions } from "../../config/source.ts";
 import { listenerNames, parseListener } from "../../config/values/listen.ts";
 import { parseTarget } from "../../config/values/values.ts";
 import { accessOf, mayGoWithout } from "../../gateway/entrance/access.ts";
+import { Exits, type SessionExits } from "../../gateway/dial/exits.ts";
+import type { Leaver } from "../../gateway/dial/prefix_address.ts";
 import type { Asker } from "../../gateway/rules/rule.ts";
 import { type PackedRules, packRules } from "../../gateway/rules/packed_rules.ts";
 import { budgetOf } from "../../gateway/limits/limits.ts";
@@ -18,6 +20,7 @@ import { type Address, addressText, ipAddress, parseIp } from "../../protocol/ad
 import { Command, commandName } from "../../protocol/codes.ts";
 import { readLists } from "../files/list_files.ts";
 import { loadConfig } from "../files/load_config.ts";
+import { machineKey } from "../service/machine_key.ts";
 import { type Naming, openNaming } from "../service/naming.ts";
 import { print } from "../print.ts";
 import { loadUsers } from "../files/users_file.ts";
@@ -68,7 +71,14 @@ export async function explain(
   await naming.nat64?.discover();
   try {
     const judge = rulesetOf(config, rules, naming).judgeFor({ client: from, username: user, command, listener });
-    return await foretell({ ...naming, judge, settings: config.gateway, say }, command, destination) ? 0 : 1;
+    const exits = exitsOf(config, { client: from, username: user }, listener);
+    return await foretell(
+        { ...naming, judge, settings: config.gateway, exits, lasting: machineKey() !== undefined, say },
+        command,
+        destination,
+      )
+      ? 0
+      : 1;
   } finally {
     naming.close();
   }
@@ -92,15 +102,27 @@ function budgetsOf(
 function listenerOf({ listen, rules, gateway: { access } }: Config, said: string | undefined): string | undefined {
   const names = listenerNames(listen);
   if (said === undefined) {
-    if (listen.length === 1 || [...rules, ...access].every(({ listeners }) => !listeners)) return names[0];
-    throw new ConfigError(
-      `Cannot explain: say --listener, one of ${names.join(", ")}, since rules or access ask for it`,
-    );
+    const asksForIt = new Set(listen.map(({ wayOut }) => JSON.stringify(wayOut))).size > 1
+      ? "they have ways out of their own"
+      : [...rules, ...access].some(({ listeners }) => listeners)
+      ? "rules or access ask for it"
+      : undefined;
+    if (listen.length === 1 || asksForIt === undefined) return names[0];
+    throw new ConfigError(`Cannot explain: say --listener, one of ${names.join(", ")}, since ${asksForIt}`);
   }
   const meant = parsed("--listener", () => parseListener(said));
   const found = meant.find((name) => names.includes(name) || listen.some(({ systemd }) => systemd !== undefined));
   if (found === undefined) throw new ConfigError(`Cannot parse --listener: no --listen is '${said}'`);
   return found;
+}
+
+/** By what `serve` would have it leave. */
+function exitsOf(config: Config, leaver: Leaver, listener: string | undefined): SessionExits | undefined {
+  const { listen, rules, gateway: settings } = config;
+  const exits = new Exits({ settings, others: rules.some(({ wayOut }) => wayOut), key: machineKey() ?? "" });
+  const said = listen.find((one) => listener !== undefined && listenerNames([one]).includes(listener)) ??
+    listen.find(({ systemd }) => systemd !== undefined);
+  return exits.of(leaver, said?.wayOut);
 }
 
 /** Why the client would not come as far as the rules. */
@@ -131,7 +153,7 @@ function rulesetOf(
 }
 
 function parseCommand(text: string): Asker["command"] {
-  const all = Object.values(Command);
+  const all = Object.values(Command).filter((one) => one !== Command.UdpInTcp); // which is udp-associate to rules
   const found = all.find((one) => commandName(one) === text) ??
     all.find((one) => commandName(one).startsWith(`${text}-`));
   if (!found) throw new ConfigError(`Cannot explain '${text}': not one of ${all.map(commandName).join(", ")}`);

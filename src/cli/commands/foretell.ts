@@ -2,6 +2,8 @@ import { withoutPassword } from "../../config/values/values.ts";
 import type { Resolver } from "../../dns/resolver.ts";
 import { type Candidate, candidates } from "../../gateway/dial/candidates.ts";
 import type { Nat64 } from "../../gateway/dial/nat64_discovery.ts";
+import type { SessionExits } from "../../gateway/dial/exits.ts";
+import { isPrefix } from "../../gateway/way_out.ts";
 import type { Verdict } from "../../gateway/rules/rule.ts";
 import type { Judge } from "../../gateway/rules/ruleset.ts";
 import type { Budget, GatewaySettings } from "../../gateway/settings.ts";
@@ -14,6 +16,10 @@ export interface Foreteller {
   readonly resolver: Resolver;
   readonly nat64?: Nat64 | undefined;
   readonly settings: Pick<GatewaySettings, "resolveCommands">;
+  /** By what it would leave. */
+  readonly exits?: SessionExits | undefined;
+  /** Whether it is the same address of a prefix that another process would choose for a user or client. */
+  readonly lasting?: boolean;
   say(line: string): void;
 }
 
@@ -22,7 +28,7 @@ export interface Foreteller {
  * It is the judgement of gateway/, in its order, and a test holds the two against each other. Rejects with NetError.
  */
 export async function foretell(
-  { judge, resolver, nat64, settings, say }: Foreteller,
+  { judge, resolver, nat64, settings, exits, lasting, say }: Foreteller,
   command: Command,
   destination: Address,
 ): Promise<boolean> {
@@ -55,7 +61,8 @@ export async function foretell(
   const widest = Math.max(...all.map(({ address }) => addressText(address).length));
   for (const [i, one] of all.entries()) {
     const way = one.verdict.allowed && nat64 ? await nat64.way(one.address) : one.address;
-    say(line(one, i, widest) + (way.host === one.address.host ? "" : `, by ${addressText(way)}`));
+    const leaves = one.verdict.allowed && !one.verdict.via ? leaving(exits, lasting === true, way, one.verdict) : "";
+    say(line(one, i, widest) + (way.host === one.address.host ? "" : `, by ${addressText(way)}`) + leaves);
   }
   return all.some(({ verdict }) => verdict.allowed);
 }
@@ -70,6 +77,21 @@ function line({ address, verdict }: Candidate, i: number, width: number): string
   const place = verdict.allowed ? `${i + 1}.` : "-";
   const said = verdict.allowed ? `allow: ${reason(verdict)}` : `deny: ${verdict.rule}`;
   return `${place.padStart(4)} ${addressText(address).padEnd(width)}  ${said}`;
+}
+
+/** Of a prefix that each session has one address of, or until a restart, only that. */
+function leaving(exits: SessionExits | undefined, lasting: boolean, { host }: Address, { wayOut }: Verdict): string {
+  if (!exits) return "";
+  const six = host.includes(":"), said = exits.said(wayOut);
+  const source = six ? said.ipv6 : said.ipv4;
+  const from = source && isPrefix(source.text) && (source.per === "session" || !lasting)
+    ? `one of ${source.text}`
+    : exits.towards(host, wayOut)?.localAddr;
+  return [
+    ...from === undefined ? [] : [`from ${from}`],
+    ...said.device === undefined ? [] : [`through ${said.device}`],
+    ...said.mark === undefined ? [] : [`marked ${said.mark}`],
+  ].map((text) => `, ${text}`).join("");
 }
 
 function reason({ rule, family, via, budget }: Verdict): string {

@@ -1,7 +1,41 @@
 import type { Config } from "../../config/config.ts";
+import { isPrefix } from "../../gateway/way_out.ts";
+import { isLocalSix, localRouteCommand } from "../../net/kernel/local_routes.ts";
+import { parseIp } from "../../protocol/address.ts";
+import { sampleOf, waysOutOf } from "../service/ways_out.ts";
 import { far, isNear } from "../service/egress.ts";
 import { type Finding, findings } from "./finding.ts";
 import type { HostView } from "./host_view.ts";
+
+/** Whether this host has the addresses that sockets are to leave from. */
+async function checkOutgoing(host: HostView, config: Config): Promise<readonly Finding[]> {
+  const { ok, problem } = findings("families");
+  const found: Finding[] = [];
+  for (const { place, ipv4, ipv6 } of waysOutOf(config)) {
+    for (const text of [ipv4, ipv6]) {
+      if (text === undefined) continue;
+      const what = place === "--outgoing" ? `${place} ${text}` : `outgoing ${text} of ${place}`;
+      if (!isPrefix(text)) {
+        if (!host.addrs.includes(text)) {
+          found.push(problem(`${what} is no address of this host`, "one of those that it has"));
+        }
+      } else {
+        const there = await leadsHere(host, sampleOf(text));
+        found.push(
+          there
+            ? ok(`${what}: its addresses are this host's`)
+            : problem(`${what}: no answer to its addresses would come here`, localRouteCommand(text)),
+        );
+      }
+    }
+  }
+  return found;
+}
+
+async function leadsHere(host: HostView, addr: string): Promise<boolean> {
+  if (!addr.includes(":")) return await host.cannotListen({ host: addr, port: 0 }) === undefined;
+  return isLocalSix(host.read("/proc/net/ipv6_route") ?? "", parseIp(addr)!);
+}
 
 const families = [
   { name: "IPv4", is: (addr: string) => !addr.includes(":"), far: far.ipv4 },
@@ -50,10 +84,5 @@ export async function checkFamilies(host: HostView, config: Config, online: bool
   if (answering.length > 0 && !answering.includes(true)) {
     found.push(problem("nothing on the Internet answers", "routes, or a firewall between here and there"));
   }
-  for (const addr of Object.values(config.gateway.outgoing)) {
-    if (!host.addrs.includes(addr)) {
-      found.push(problem(`--outgoing ${addr} is no address of this host`, "one of those that it has"));
-    }
-  }
-  return found;
+  return [...found, ...await checkOutgoing(host, config)];
 }

@@ -1,4 +1,5 @@
 import type { Config } from "../../config/config.ts";
+import { waysOutOf } from "../service/ways_out.ts";
 import { type Finding, findings } from "./finding.ts";
 import type { HostView } from "./host_view.ts";
 
@@ -8,20 +9,27 @@ const CAP_NET_ADMIN = 12, CAP_NET_RAW = 13;
 /** What --mark, --interface and secrets in files need. */
 export function checkRights(host: HostView, config: Config, secretFiles: readonly string[]): readonly Finding[] {
   const found: Finding[] = [];
-  const { problem } = findings("rights");
-  if (config.mark !== undefined && !has(host, CAP_NET_ADMIN)) {
-    found.push(problem("--mark needs CAP_NET_ADMIN", "AmbientCapabilities=CAP_NET_ADMIN in the unit"));
+  const { note, problem } = findings("rights");
+  const ways = waysOutOf(config);
+  const marks = [
+    ...config.mark === undefined ? [] : ["--mark"],
+    ...ways.filter(({ mark }) => mark !== undefined).map(({ place, mark }) => `mark ${mark} of ${place}`),
+  ];
+  for (const what of has(host, CAP_NET_ADMIN) ? [] : marks) {
+    found.push(problem(`${what} needs CAP_NET_ADMIN`, "AmbientCapabilities=CAP_NET_ADMIN in the unit"));
   }
-  if (config.interface !== undefined) {
-    if (!host.exists(`/sys/class/net/${config.interface}`)) {
-      found.push(problem(`--interface ${config.interface}: there is none of that name`, "one that ip link lists"));
+  const devices = [
+    ...config.interface === undefined ? [] : [{ what: "--interface", device: config.interface }],
+    ...ways.flatMap(({ place, device }) =>
+      device === undefined ? [] : [{ what: `interface ${device} of ${place}`, device }]
+    ),
+  ];
+  for (const { what, device } of devices) {
+    if (!host.exists(`/sys/class/net/${device}`)) {
+      const named = what === "--interface" ? `${what} ${device}` : what;
+      found.push(problem(`${named}: there is none of that name`, "one that ip link lists"));
     } else if (!has(host, CAP_NET_RAW)) {
-      found.push(
-        findings("rights").note(
-          "--interface needs CAP_NET_RAW before Linux 5.7",
-          "AmbientCapabilities=CAP_NET_RAW in the unit",
-        ),
-      );
+      found.push(note(`${what} needs CAP_NET_RAW before Linux 5.7`, "AmbientCapabilities=CAP_NET_RAW in the unit"));
     }
   }
   return [...found, ...secrets(host, secretFiles)];

@@ -193,6 +193,7 @@ function sessionFields(session: SessionRecord, naming: ClientNaming): Record<str
   if (destination) fields.destination = addressText(destination);
   if (session.via) fields.via = session.via;
   if (remote) fields.remote = addressText(remote);
+  if (session.outgoing !== undefined) fields.outgoing = session.outgoing;
   if (session.relayType) fields.relay = session.relayType;
   if (reply !== undefined) fields.reply = replyLabel(reply);
   fields.up = counts.up;

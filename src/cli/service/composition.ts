@@ -1,6 +1,7 @@
 import type { Config } from "../../config/config.ts";
 import type { Emit } from "../../events.ts";
 import type { GatewayContext } from "../../gateway/gateway.ts";
+import { Exits } from "../../gateway/dial/exits.ts";
 import type { Counters } from "../../gateway/limits/counters.ts";
 import type { Authenticator } from "../../gateway/entrance/methods.ts";
 import type { PathMemory } from "../../gateway/dial/path_memory.ts";
@@ -12,6 +13,7 @@ import type { Clock } from "../../net/clock.ts";
 import { sessionCapacity } from "../../net/kernel/descriptor_reserve.ts";
 import type { Net, SocketAddr } from "../../net/socket.ts";
 import type { Tls } from "../../net/tls/tls.ts";
+import { machineKey } from "./machine_key.ts";
 import type { Naming } from "./naming.ts";
 
 /** What differs between a gateway in the main thread and one in a worker. */
@@ -33,8 +35,10 @@ export interface Parts {
 
 /** What a configuration means to a gateway. */
 export function gatewayContext(config: Config, { ownListeners, naming, rules, ...parts }: Parts): GatewayContext {
-  const { allow, family, default: otherwise, upstreams, probeInterval: intervalMs, probeTimeout: timeoutMs } = config;
+  const { allow, family, default: otherwise, upstreams, gateway: settings } = config;
+  const { probeInterval: intervalMs, probeTimeout: timeoutMs } = config;
   const { resolver, nat64 } = naming;
+  const key = machineKey() ?? parts.paths?.secret ?? "";
   const own = { ownListeners, localAddrs: () => parts.net.localAddrs() };
   void nat64?.discover();
   return {
@@ -45,13 +49,17 @@ export function gatewayContext(config: Config, { ownListeners, naming, rules, ..
     upstreams: new Upstreams({
       ...own,
       ...parts,
-      outgoing: config.gateway.outgoing,
+      exits: new Exits({ settings, others: upstreams.some(({ wayOut }) => wayOut), key }).of(
+        { client: { host: "" } },
+        undefined,
+      ),
       resolver,
       rules: rules.index.shapes,
       upstreams,
       probes: { intervalMs, timeoutMs },
     }),
-    settings: config.gateway,
+    settings,
+    exitKey: key,
     capacity: sessionCapacity(),
   };
 }

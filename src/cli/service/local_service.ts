@@ -15,7 +15,7 @@ import { Departures } from "../../net/tls/tls_socket.ts";
 import { gatewayContext } from "./composition.ts";
 import { hashThreads } from "./hash_threads.ts";
 import { flagOf, listenAs } from "./listening.ts";
-import { checkOutgoing } from "./outgoing.ts";
+import { checkWaysOut, waysOutOf } from "./ways_out.ts";
 import { refuseSystemd } from "./socket_options.ts";
 import { emittingEar, openNaming } from "./naming.ts";
 import { countedUsers, type Service, type Wanted } from "./service.ts";
@@ -46,7 +46,7 @@ export async function startLocalService(
   const departures = new Departures();
   const logins = new Logins({ check: hashThreads() });
   const compose = async ({ config, rules, users, tls: files }: Wanted) => {
-    await checkOutgoing(net, config.gateway);
+    await checkWaysOut({ net, libc: undefined, hasRights: true }, waysOutOf(config, rules.index.shapes));
     const naming = openNaming(config, {
       net,
       clock: systemClock,
@@ -132,7 +132,7 @@ async function listenAll(config: Config, gateway: Pick<Opening, "listen">): Prom
     await listenAs(flagOf(spec), spec, async (addr) => {
       const text = addr.port === 0 ? "" : listenerKey(addr, spec.only);
       if (heard.has(text)) return; // written twice
-      await gateway.listen(addr, { mode, tls: spec.tls, only: spec.only });
+      await gateway.listen(addr, { mode, tls: spec.tls, only: spec.only, wayOut: spec.wayOut });
       if (text) heard.add(text);
     });
   }

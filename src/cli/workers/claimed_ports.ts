@@ -46,7 +46,8 @@ export class ClaimedPorts {
     };
     try {
       for (const spec of config.listen) {
-        const note = (key: string) => void purposes.set(key, { tls: spec.tls ?? false, only: spec.only });
+        const { tls = false, only, wayOut } = spec;
+        const note = (key: string) => void purposes.set(key, { tls, only, wayOut });
         if (spec.systemd === undefined) {
           await listenAs(flagOf(spec), spec, async (addr) => {
             const key = listenerKey(addr, spec.only);

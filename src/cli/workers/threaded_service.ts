@@ -17,7 +17,7 @@ import { addressText } from "../../protocol/address.ts";
 import { countListeners } from "../../net/kernel/reuseport.ts";
 import { log } from "../log/log.ts";
 import { socketOptions } from "../service/socket_options.ts";
-import { checkOutgoing } from "../service/outgoing.ts";
+import { checkWaysOut, waysOutOf } from "../service/ways_out.ts";
 import { hashThreads } from "../service/hash_threads.ts";
 import { openNaming } from "../service/naming.ts";
 import { countedUsers, type Service, type Wanted } from "../service/service.ts";
@@ -38,7 +38,7 @@ export async function startThreadedService(
   emit: Emit,
   haste: number,
 ): Promise<Service> {
-  const net = { ...await openNet(), bindsConnections: true };
+  const net = await openNet();
   const ports = new ClaimedPorts(libc, socketOptions(wanted.config), activation);
   const count = wanted.config.workers ?? availableParallelism();
   const memory = countersMemory(count + 1, (size) => new SharedArrayBuffer(size));
@@ -51,7 +51,7 @@ export async function startThreadedService(
     shared = false,
   ) => {
     const { config, rules, users, tls } = wanted;
-    await checkOutgoing(net, config.gateway);
+    await checkWaysOut({ net, libc, hasRights: true }, waysOutOf(config, rules.index.shapes));
     const naming = openNaming(config, { net, clock: systemClock, dnsCa: tls.dnsCa, system: systemLookups() });
     const authenticator = users.size > 0 ? new Users(users, { settings: config.gateway, logins }) : undefined;
     let source: TlsSource | undefined, claim: Claim | undefined;

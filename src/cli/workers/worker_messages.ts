@@ -7,6 +7,7 @@ import type { Cut } from "../../net/cut.ts";
 import type { NetErrorKind } from "../../net/error.ts";
 import type { SocketAddr, Successors } from "../../net/socket.ts";
 import type { Asker } from "../../turns/fair_queue.ts";
+import type { WayOut } from "../../gateway/way_out.ts";
 import type { PackedRules } from "../../gateway/rules/packed_rules.ts";
 import type { Speech } from "../../gateway/settings.ts";
 import type { ConfigText } from "../files/load_config.ts";
@@ -24,6 +25,8 @@ export interface Purpose {
   readonly tls: boolean;
   /** What they may speak in it; undefined for everything. */
   readonly only: Speech | undefined;
+  /** By what they leave. */
+  readonly wayOut?: WayOut | undefined;
 }
 
 /** Where workers listen. */

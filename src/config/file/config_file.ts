@@ -6,6 +6,8 @@ import { namedUpstream, type Upstream } from "../../gateway/upstreams/upstream.t
 import { ConfigError } from "../config_error.ts";
 import { type BudgetTexts, fileSchema, type FileTables, UNKNOWN } from "./file_schema.ts";
 import { withPasswordPath } from "../values/hop_password.ts";
+import type { WayOut } from "../../gateway/way_out.ts";
+import { wayOutOf, type WayOutTexts } from "../values/way_out_value.ts";
 import { nearest } from "../nearest.ts";
 import { fileKey, type OptionKey, optionKeys, optionOf } from "../options.ts";
 import type { Given, Source } from "../source.ts";
@@ -56,6 +58,7 @@ export function readTable(
     ...namedTwice(table, "upstreams"),
     ...unnamed(table),
     ...passwordless(table),
+    ...sharedOfNothing(table),
   ];
   const problems = found.sort((a, b) => lineOf(a.path) - lineOf(b.path))
     .map((one) => `Cannot parse ${place(one.path)}: ${describe(one)}`);
@@ -70,6 +73,7 @@ export function readTable(
       password,
       passwordFile: password_file === undefined ? undefined : resolve(password_file),
       ...budgeted(rest),
+      ...leaving(rest),
     })),
     access: (access ?? []).map(({ listener, from, auth, ...rest }, i) => ({
       ...from && { from },
@@ -82,7 +86,13 @@ export function readTable(
       ...forwardOf(listen, { to, proxyProtocol, idleMs }),
       via,
     })),
-    upstreams: (upstreams ?? []).map(({ probe, ...rest }) => ({ ...rest, probe })),
+    upstreams: (upstreams ?? []).map(({ name, chains, policy, probe, ...way }) => ({
+      name,
+      chains,
+      policy,
+      probe,
+      ...leaving(way),
+    })),
     rules: (rules ?? []).map(ruleOf),
     plainAccess: listOf(table.access),
     plainForwards: listOf(table.forwards),
@@ -147,9 +157,20 @@ function givenOptions(
 }
 
 function ruleOf(
-  { name, listener, to_file: toFiles, names_file: namesFiles, bandwidth, max_sessions, max_rate, ...rule }: NonNullable<
-    FileTables["rules"]
-  >[number],
+  {
+    name,
+    listener,
+    to_file: toFiles,
+    names_file: namesFiles,
+    bandwidth,
+    max_sessions,
+    max_rate,
+    outgoing,
+    outgoing_per,
+    interface: device,
+    mark,
+    ...rule
+  }: NonNullable<FileTables["rules"]>[number],
   i: number,
 ): Rule {
   return {
@@ -158,6 +179,7 @@ function ruleOf(
     ...listener && { listeners: listener.flat() },
     ...toFiles && { toFiles },
     ...namesFiles && { namesFiles },
+    ...leaving({ outgoing, outgoing_per, interface: device, mark }),
     name: name === undefined ? `rules[${i}]` : `rules[${i}] '${name}'`,
   };
 }
@@ -171,6 +193,11 @@ function budgeted(
     ...maxRate !== undefined && { maxRate },
   };
   return Object.keys(budget).length > 0 ? { budget } : {};
+}
+
+function leaving(texts: WayOutTexts): { readonly wayOut?: WayOut } {
+  const wayOut = wayOutOf(texts);
+  return wayOut ? { wayOut } : {};
 }
 
 function listOf(value: unknown): readonly unknown[] {
@@ -187,6 +214,17 @@ function namedTwice(table: TomlTable, key: "users" | "upstreams"): Problem[] {
     typeof name === "string" && names.indexOf(name) < i
       ? [{ path: [key, i, "name"], input: name, message: "is named twice" }]
       : []
+  );
+}
+
+/** Tables that say who keeps an address, but none to keep. */
+function sharedOfNothing(table: TomlTable): Problem[] {
+  return (["users", "upstreams", "rules"] as const).flatMap((key) =>
+    listOf(table[key]).flatMap((one, i) => {
+      const { outgoing, outgoing_per: input } = Object(one) as { outgoing?: unknown; outgoing_per?: unknown };
+      if (input === undefined || outgoing !== undefined) return [];
+      return [{ path: [key, i, "outgoing_per"], input, message: "is said of no outgoing" }];
+    })
   );
 }
 

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { familyChoices } from "../../gateway/rules/rule.ts";
+import { outgoingPers } from "../../gateway/way_out.ts";
 import { upstreamName, upstreamPolicies } from "../../gateway/upstreams/upstream.ts";
 import { Command, commandName } from "../../protocol/codes.ts";
 import { MAX_HOPS } from "../../sockslib/chain/hop.ts";
@@ -11,6 +12,7 @@ import { NO_PROXY_PROTOCOL, parseForwardListen, parseProxyProtocol } from "../va
 import {
   parseCount,
   parseHopUrl,
+  parseInterface,
   parseNameValue,
   parsePortOrRange,
   parsePrefixValue,
@@ -18,6 +20,7 @@ import {
   parseTarget,
   parseTime,
 } from "../values/values.ts";
+import { byFamily, parseOutgoing } from "../values/way_out_value.ts";
 
 /**
  * What may stand in the file: a key for each option, [[users]], [[access]], [[forwards]], [[upstreams]] and [[rules]]. The JSON Schema for editors is made from
@@ -35,7 +38,7 @@ const oneOf = <const T extends string>(choices: readonly T[]) =>
 
 /** A command by its name. */
 const command = v.pipe(
-  oneOf(Object.values(Command).map(commandName)),
+  oneOf(Object.values(Command).filter((one) => one !== Command.UdpInTcp).map(commandName)), // which is udp-associate to rules
   v.transform((name) => Object.values(Command).find((one) => commandName(one) === name)!),
 );
 
@@ -89,6 +92,29 @@ const budget = () => ({
 
 export type BudgetTexts = Partial<Record<keyof ReturnType<typeof budget>, number | undefined>>;
 
+/** By what to leave. */
+const wayOut = () => ({
+  outgoing: described(
+    v.optional(
+      v.pipe(
+        oneOrMore(parsed(text(), parseOutgoing)),
+        v.check((hosts) => {
+          let twice = false;
+          byFamily(hosts, () => void (twice = true));
+          return !twice;
+        }, "has two of one family"),
+      ),
+    ),
+    "leave from this address, or from one of this prefix (2001:db8:1::/64); one for each family",
+  ),
+  outgoing_per: described(v.optional(oneOf(outgoingPers)), "who has one address of a prefix (default session)"),
+  interface: described(v.optional(parsed(text(), parseInterface)), "leave by this interface; Linux engine"),
+  mark: described(
+    v.optional(parsed(v.number("is no number"), parseCount)),
+    "mark it, for policy routing; Linux engine",
+  ),
+});
+
 const rule = v.pipe(
   table({
     name: described(v.optional(text()), "what the log calls it"),
@@ -124,10 +150,15 @@ const rule = v.pipe(
       "the gateways of one chain, nearest first, as socks5://192.0.2.1:1080; or the name of one of [[upstreams]]",
     ),
     ...budget(),
+    ...wayOut(),
   }),
   v.check(
     ({ action, ...rest }) => action === "allow" || !Object.keys(budget()).some((key) => key in rest),
     "bandwidth, max_sessions and max_rate go with allow only",
+  ),
+  v.check(
+    ({ action, ...way }) => action === "allow" || !Object.keys(wayOut()).some((key) => key in way),
+    "outgoing, outgoing_per, interface and mark go with allow only",
   ),
   v.check(({ action, family }) => action === "allow" || family === undefined, "family goes with allow only"),
   v.check(({ action, via }) => action === "allow" || via === undefined, "via goes with allow only"),
@@ -169,6 +200,7 @@ const upstream = table({
     v.optional(parsed(text(), parseTarget)),
     "a destination that probes connect to, as example.org:443; without one they go to the last gateway of the chain",
   ),
+  ...wayOut(),
 });
 
 const user = v.pipe(
@@ -183,6 +215,7 @@ const user = v.pipe(
       "a file with the password alone in it; with neither, it is in users_file",
     ),
     ...budget(),
+    ...wayOut(),
   }),
   v.check(
     ({ password, password_file }) => password === undefined || password_file === undefined,

@@ -1,16 +1,16 @@
 import { ConfigError, WrongValue } from "../config_error.ts";
 
-/** `socks5://USER@HOST?password-file=FILE`: the password of an upstream stands alone in a file, as users' may. */
+/** `socks5://USER@HOST?password-file=FILE`, or `?udp=tcp&password-file=FILE`: the password of an upstream stands alone in a file, as users' may. */
 
-const KEY = "?password-file=";
+const KEY = /[?&]password-file=/;
 
 /** Reads that file, once for each path. Throws ConfigError. */
 export type ReadPassword = (path: string) => string;
 
 /** `url` with the path in it as `resolve` makes it. */
 export function withPasswordPath(url: string, resolve: (path: string) => string): string {
-  const [bare, path] = parts(url);
-  return path === undefined ? url : `${bare}${KEY}${resolve(path)}`;
+  const [bare, path, key] = parts(url);
+  return path === undefined ? url : `${bare}${key}${resolve(path)}`;
 }
 
 /** `url` with the password itself. Throws WrongValue where it does not say whose, or has one already. */
@@ -35,7 +35,9 @@ export function withPasswords(urls: readonly string[], read: ReadPassword, probl
   });
 }
 
-function parts(url: string): [bare: string, path?: string] {
-  const at = url.indexOf(KEY);
-  return at < 0 ? [url] : [url.slice(0, at), url.slice(at + KEY.length)];
+function parts(url: string): [bare: string, path?: string, key?: string] {
+  const found = KEY.exec(url);
+  if (!found) return [url];
+  const [key] = found;
+  return [url.slice(0, found.index), url.slice(found.index + key.length), key];
 }

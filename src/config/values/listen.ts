@@ -1,7 +1,9 @@
 import { addressText } from "../../protocol/address.ts";
 import { type SocketAddr, unixAddr } from "../../net/socket.ts";
 import { isByName, isUdp, type Speech } from "../../gateway/settings.ts";
+import type { WayOut } from "../../gateway/way_out.ts";
 import { WrongValue } from "../config_error.ts";
+import { parseWayOutQuery } from "./way_out_value.ts";
 import { parseZoned } from "./zone_value.ts";
 
 /** Where to listen. */
@@ -15,6 +17,8 @@ export interface ListenSpec {
   readonly tls?: true;
   /** What they may speak in it, where that is not everything. */
   readonly only?: Speech;
+  /** By what its clients leave. */
+  readonly wayOut?: WayOut;
   /** Sockets of this name that systemd has opened, or all for *: they have their addresses, and `addr` says nothing. */
   readonly systemd?: string;
 }
@@ -35,24 +39,34 @@ const purposes: Readonly<Record<string, Pick<ListenSpec, "tls" | "only">>> = {
   host: { only: { by: "host" } },
 };
 
-/** `ADDR`, or `SCHEME://ADDR` for one protocol or for TLS. Throws WrongValue. */
+/** `[SCHEME://]ADDR[?…]`: behind ? stands by what clients of this listener leave. Throws WrongValue. */
 export function parseListen(text: string): readonly ListenSpec[] {
+  const [, where, query] = /^([^?]*)(?:\?(.*))?$/.exec(text)!;
+  const said = query?.split("&") ?? [];
+  const isPort = (one: string) => one.startsWith("port=");
+  const port = said.find(isPort), ways = said.filter((one) => one !== port);
+  const wayOut = ways.length > 0 ? parseWayOutQuery(ways.join("&")) : undefined;
+  return parseScheme(where!, port, text).map((spec) => wayOut ? { ...spec, wayOut } : spec);
+}
+
+/** `ADDR`, or `SCHEME://ADDR` for one protocol or for TLS. Throws WrongValue. */
+function parseScheme(text: string, port: string | undefined, whole: string): readonly ListenSpec[] {
   const [, scheme, addr] = /^([a-z0-9+.-]+):\/\/(.*)$/i.exec(text) ?? [];
-  if (addr === undefined) return parseAddr(text);
-  if (scheme!.toLowerCase() === "unix") return parseAddr(text); // unix://path, which is no scheme
-  const purpose = Object.hasOwn(purposes, scheme!.toLowerCase()) && purposes[scheme!.toLowerCase()];
-  if (purpose) {
-    const [, where, query] = /^([^?]*)(?:\?(.*))?$/.exec(addr)!;
-    const only = withPort(purpose.only, query, text);
-    return parseAddr(where!).map((spec) => ({ ...spec, ...purpose, ...only && { only } }));
+  const known = addr === undefined || scheme!.toLowerCase() === "unix" // unix://path, which is no scheme
+    ? {}
+    : Object.hasOwn(purposes, scheme!.toLowerCase()) && purposes[scheme!.toLowerCase()];
+  if (known) {
+    const only = withPort(known.only, port, whole);
+    const where = Object.values(purposes).includes(known) ? addr! : text;
+    return parseAddr(where).map((spec) => ({ ...spec, ...known, ...only && { only } }));
   }
   throw new WrongValue(`'${text}' is of the scheme '${scheme}:', which is none of ${Object.keys(purposes).join(", ")}`);
 }
 
 /** `port=443` says to which port of a destination, where names decide which. Throws WrongValue. */
-function withPort(only: Speech | undefined, query: string | undefined, text: string): Speech | undefined {
-  if (query === undefined) return only;
-  const port = Number(/^port=(\d{1,5})$/.exec(query)?.[1]);
+function withPort(only: Speech | undefined, said: string | undefined, text: string): Speech | undefined {
+  if (said === undefined) return only;
+  const port = Number(/^port=(\d{1,5})$/.exec(said)?.[1]);
   if (isByName(only) && port >= 1 && port <= 65_535) return { ...only, port };
   throw new WrongValue(`'${text}' ends in what is not understood (only sni://ADDR and host://ADDR may have ?port=N)`);
 }
@@ -128,11 +142,24 @@ export function covered(specs: readonly ListenSpec[]): readonly ListenSpec[] {
   return specs.filter((spec) => spec.addr.host !== "0.0.0.0" || !dual.has(portOf(spec)));
 }
 
-/** An address that is written twice for different clients, if there is one; `[::]` is every address. */
-export function contradictory(specs: readonly ListenSpec[]): SocketAddr | undefined {
-  const clashes = (a: ListenSpec, b: ListenSpec) =>
-    a.addr.port === b.addr.port && isUdp(a.only) === isUdp(b.only) && (a.addr.port !== 0 || a.addr.unix) &&
-    (a.tls !== b.tls || JSON.stringify(a.only) !== JSON.stringify(b.only)) &&
-    (addressText(a.addr) === addressText(b.addr) || (a.addr.host === "::" && b.addr.host === "0.0.0.0"));
-  return specs.find((spec) => specs.some((other) => clashes(spec, other)))?.addr;
+/** An address of whose clients two things are said, if there is one, and which; `[::]` is every address. */
+export function contradictory(
+  specs: readonly ListenSpec[],
+): { readonly addr: SocketAddr; readonly state: string } | undefined {
+  for (const spec of specs) {
+    for (const other of specs) {
+      if (!overlap(spec, other)) continue;
+      if (spec.tls !== other.tls || JSON.stringify(spec.only) !== JSON.stringify(other.only)) {
+        return { addr: spec.addr, state: "it is given twice, for different protocols" };
+      }
+      if (JSON.stringify(spec.wayOut) === JSON.stringify(other.wayOut)) continue;
+      return { addr: spec.addr, state: "its clients are to leave by two ways" };
+    }
+  }
+  return undefined;
+}
+
+function overlap({ addr: a, only }: ListenSpec, { addr: b, only: other }: ListenSpec): boolean {
+  return a.port === b.port && isUdp(only) === isUdp(other) && (a.port !== 0 || a.unix !== undefined) &&
+    (addressText(a) === addressText(b) || (a.host === "::" && b.host === "0.0.0.0"));
 }

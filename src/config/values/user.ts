@@ -1,4 +1,5 @@
 import type { Budget } from "../../gateway/settings.ts";
+import type { WayOut } from "../../gateway/way_out.ts";
 import { WrongValue } from "../config_error.ts";
 
 /** A user; the password stands here, or alone in a file, or in the users file. */
@@ -8,6 +9,8 @@ export interface ConfiguredUser {
   readonly passwordFile?: string;
   /** What the user's sessions have together. */
   readonly budget?: Budget | undefined;
+  /** By what the user's sessions leave. */
+  readonly wayOut?: WayOut | undefined;
 }
 
 /** NAME:PASSWORD. It may hold a password, so no error repeats it. Throws WrongValue. */

@@ -141,5 +141,5 @@ const HIDDEN = "***";
 /** What stands for `text` where it may be a URL with a password in it. */
 export function withoutPassword(text: string): string {
   return text.replace(/(\/\/[^/@:]*|^(?!\w+:\/\/)[^/@:]*):.*@/, `$1:${HIDDEN}@`)
-    .replace(/\/\/[^/@:]+@(?!.*\?password-file=.)/, `//${HIDDEN}@`); // a password without a name, as likely as the reverse
+    .replace(/\/\/[^/@:]+@(?!.*[?&]password-file=.)/, `//${HIDDEN}@`); // a password without a name, as likely as the reverse
 }

@@ -2,10 +2,11 @@ import { type Address, ipAddress, isUnspecified } from "../../protocol/address.t
 import { AddressType } from "../../protocol/codes.ts";
 import type { SessionEnd } from "../../events.ts";
 import { NetError } from "../../net/error.ts";
-import type { Listener, Socket, SocketAddr } from "../../net/socket.ts";
+import type { Exit, Listener, Socket, SocketAddr } from "../../net/socket.ts";
 import { announced, clientSide } from "./announce.ts";
 import type { Conversation } from "./conversation.ts";
 import { judgedAddresses } from "../dial/dial.ts";
+import type { DialAddress } from "../dial/dial_race.ts";
 import { Onward } from "../rules/onward.ts";
 import type { Verdict } from "../rules/rule.ts";
 import type { Judge } from "../rules/ruleset.ts";
@@ -19,7 +20,7 @@ import { bindThrough } from "./through.ts";
  * clients of dante ask for it so, and fail where they get another.
  */
 export async function bind(conversation: Conversation, destination: Address): Promise<SessionEnd> {
-  let peers: readonly Address[] | undefined;
+  let peers: readonly DialAddress[] | undefined;
   try {
     peers = await conversation.attended(() => expectedPeers(conversation, destination));
   } catch (error) {
@@ -27,8 +28,8 @@ export async function bind(conversation: Conversation, destination: Address): Pr
     throw error;
   }
   const { net, settings, client, wire, clock, cut } = conversation;
-  const here = await listeningHost(conversation, destination, peers);
-  const listen = (port: number) => net.listen({ ...here, port });
+  const { exit, ...here } = await listeningHost(conversation, destination, peers);
+  const listen = (port: number) => net.listen({ ...here, port }, { exit });
   const listener = await bindWanted(destination.port, settings.ports, listen);
   const close = () => listener.close();
   const release = cut.on(close);
@@ -60,7 +61,7 @@ export async function bind(conversation: Conversation, destination: Address): Pr
 async function expectedPeers(
   conversation: Conversation,
   destination: Address,
-): Promise<readonly Address[] | undefined> {
+): Promise<readonly DialAddress[] | undefined> {
   if (!isUnspecified(destination.host)) return await judgedAddresses(conversation, destination, conversation.cut);
   const verdict = conversation.judge.anywhere();
   if (!verdict?.via) return undefined;
@@ -68,16 +69,20 @@ async function expectedPeers(
   throw new Onward(verdict, destination);
 }
 
-/** The gateway's address on the peer's side: towards the first peer that has one; for any peer, the one the client sees. */
+/**
+ * The gateway's address on the peer's side: the one that connections to the first peer leave from, for that is whom a peer
+ * expects; for any peer, the one the client sees.
+ */
 async function listeningHost(
   conversation: Conversation,
   destination: Address,
-  peers: readonly Address[] | undefined,
-): Promise<Pick<SocketAddr, "host" | "zone">> {
-  const { net } = conversation;
+  peers: readonly DialAddress[] | undefined,
+): Promise<Pick<SocketAddr, "host" | "zone"> & { readonly exit?: Exit | undefined }> {
+  const { net, exits } = conversation;
   for (const peer of peers ?? []) {
-    const host = await net.localAddrFor(peer.host);
-    if (host !== undefined) return { host };
+    const exit = exits?.towards(peer.host, peer.wayOut);
+    const host = exit?.localAddr ?? await net.localAddrFor(peer.host);
+    if (host !== undefined) return { host, exit };
   }
   if (peers) throw new NetError("network-unreachable", `Cannot listen for ${destination.host}: no way there`);
   const here = await clientSide(conversation);

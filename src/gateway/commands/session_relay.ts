@@ -22,6 +22,7 @@ export async function relayWith(
   const release = cut.on(close);
   try {
     record.remote = remote.remoteAddr;
+    if (conversation.exits) record.outgoing = remote.localAddr.host;
     record.relayType = relayType(record.client, remote.remoteAddr);
     await conversation.succeed(bound);
     const first = head && early ? joined(head, early) : head ?? early;

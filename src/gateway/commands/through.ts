@@ -63,13 +63,13 @@ export async function resolveThrough(conversation: Conversation, onward: Onward,
 
 /** Has one chain of the route answer the request. Rejects with ReplyError or NetError. */
 async function askThrough(conversation: Conversation, onward: Onward, command: Command): Promise<Answered> {
-  const { clock, record, settings, cut, asker } = conversation;
+  const { clock, record, settings, cut, asker, exits } = conversation;
   const upstreams = upstreamsOf(conversation);
   const startedAt = clock.now();
   try {
     return await conversation.attended(() =>
       upstreams.route(onward.via).through({ deadlineMs: settings.dialMs, cut, asker }, {
-        reach: (chain, limits) => upstreams.reach(chain, limits),
+        reach: (chain, limits) => upstreams.reach(chain, limits, { exits, wayOut: onward.wayOut }),
         ask: async (wire, chain, limits) => {
           record.via = chain.text;
           const close = () => wire.socket.close();

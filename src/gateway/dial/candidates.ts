@@ -32,7 +32,7 @@ export function preferredType(family: FamilyChoice | undefined): AddressType | u
 }
 
 /** The families take turns; the one that is preferred leads, else that of the first. */
-export function alternating(all: readonly Address[], preferred?: AddressType): readonly Address[];
+export function alternating<T extends Address>(all: readonly T[], preferred?: AddressType): readonly T[];
 export function alternating<T>(
   all: readonly T[],
   preferred: AddressType | undefined,

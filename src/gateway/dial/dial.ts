@@ -9,7 +9,7 @@ import type { Asker } from "../../turns/fair_queue.ts";
 import { type Candidate, candidates, preferredType } from "./candidates.ts";
 import { type Nat64, waysTo } from "./nat64_discovery.ts";
 import { Onward } from "../rules/onward.ts";
-import { connectToFirst, type Racing } from "./dial_race.ts";
+import { connectToFirst, type DialAddress, type Racing } from "./dial_race.ts";
 import type { Verdict } from "../rules/rule.ts";
 import { type Judge, refusal } from "../rules/ruleset.ts";
 
@@ -33,9 +33,9 @@ export interface Dialler extends Reach, Racing {
 
 /** Judged addresses, in the order to try them. */
 export interface Judged {
-  readonly addresses: readonly Address[];
+  readonly addresses: readonly DialAddress[];
   /** Those that are still being asked for. */
-  readonly more?: Promise<readonly Address[]>;
+  readonly more?: Promise<readonly DialAddress[]>;
 }
 
 /**
@@ -46,7 +46,7 @@ export async function judgedAddresses(
   { resolver, judge, asker }: Dialler,
   destination: Address,
   cut?: Cut,
-): Promise<readonly Address[]> {
+): Promise<readonly DialAddress[]> {
   refuseEarly(judge, destination);
   return passing(
     judge,
@@ -106,7 +106,7 @@ function refuseEarly(judge: Judge, destination: Address): void {
 }
 
 /** Those of `hosts` that may be dialled; at least one. Throws Refusal, or Onward. */
-function passing(judge: Judge, destination: Address, hosts: readonly string[]): readonly Address[] {
+function passing(judge: Judge, destination: Address, hosts: readonly string[]): readonly DialAddress[] {
   const all = candidates(judge, destination, hosts);
   const [first] = all;
   if (first?.verdict.allowed === false) throw refusal(first.verdict);
@@ -116,8 +116,13 @@ function passing(judge: Judge, destination: Address, hosts: readonly string[]): 
 }
 
 /** Those to dial from here. */
-function allowed(all: readonly Candidate[]): readonly Address[] {
-  return all.filter(({ verdict }) => verdict.allowed && !verdict.via).map(({ address }) => address);
+function allowed(all: readonly Candidate[]): readonly DialAddress[] {
+  return all.filter(({ verdict }) => verdict.allowed && !verdict.via).map(dialled);
+}
+
+/** Itself where its rule says nothing of how to leave. */
+export function dialled({ address, verdict: { wayOut } }: Candidate): DialAddress {
+  return wayOut ? { ...address, wayOut } : address;
 }
 
 /** The family that leads: what the rule prefers, else IPv6 (RFC 8305 s3), unless it failed lately. */

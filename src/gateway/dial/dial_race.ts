@@ -2,12 +2,17 @@ import type { Address } from "../../protocol/address.ts";
 import { AddressType } from "../../protocol/codes.ts";
 import type { Clock } from "../../net/clock.ts";
 import type { Cut } from "../../net/cut.ts";
+import { NetError, type NetErrorKind } from "../../net/error.ts";
 import { ATTEMPT_DELAY_MS, race } from "../../net/race.ts";
 import type { Net, Socket } from "../../net/socket.ts";
 import { alternating } from "./candidates.ts";
 import type { PathMemory } from "./path_memory.ts";
 import { mostSpecific } from "../reply.ts";
-import type { GatewaySettings } from "../settings.ts";
+import type { WayOut } from "../way_out.ts";
+import type { SessionExits } from "./exits.ts";
+
+/** Failures that say nothing of an address where a way out was chosen: that cannot be gone. */
+const ofExits: ReadonlySet<NetErrorKind> = new Set(["address-not-available", "permission-denied"]);
 
 /** Addresses of one destination that are tried: each is a connection that somebody else pays for. */
 const MAX_ATTEMPTS = 32;
@@ -16,18 +21,25 @@ export interface Racing {
   readonly net: Net;
   readonly clock: Clock;
   readonly paths: PathMemory;
-  readonly settings: Pick<GatewaySettings, "outgoing">;
+  /** Undefined where the system chooses by what to leave. */
+  readonly exits?: SessionExits | undefined;
+}
+
+/** An address that may be dialled, and by what its rule wants that. */
+export interface DialAddress extends Address {
+  readonly wayOut?: WayOut | undefined;
 }
 
 /** Connects to one address, and remembers what became of it. */
-async function connectTo(racing: Racing, address: Address, cut: Cut): Promise<Socket> {
-  const { net, clock, paths } = racing;
+async function connectTo({ net, clock, paths, exits }: Racing, address: DialAddress, cut: Cut): Promise<Socket> {
   const startedAt = clock.now();
+  const exit = exits?.towards(address.host, address.wayOut);
   try {
-    const socket = await net.connect(address, { cut, localAddr: localAddr(racing, address) });
+    const socket = await net.connect(address, exit ? { ...exit, cut } : { cut });
     paths.works(address);
     return socket;
   } catch (error) {
+    if (exit && error instanceof NetError && ofExits.has(error.kind)) throw error;
     paths.failed(address, cut.made && clock.now() - startedAt > 4 * ATTEMPT_DELAY_MS ? undefined : error);
     throw error;
   }
@@ -36,8 +48,8 @@ async function connectTo(racing: Racing, address: Address, cut: Cut): Promise<So
 /** Connects to the first of `addresses` that answers. `more` are addresses that are still being asked for. */
 export function connectToFirst(
   racing: Racing,
-  addresses: readonly Address[],
-  more: Promise<readonly Address[]> | undefined,
+  addresses: readonly DialAddress[],
+  more: Promise<readonly DialAddress[]> | undefined,
   cut: Cut,
 ): Promise<Socket> {
   const { clock, paths } = racing;
@@ -58,8 +70,4 @@ export function connectToFirst(
 
 function otherThan(address: Address | undefined): AddressType | undefined {
   return address && (address.type === AddressType.IPv4 ? AddressType.IPv6 : AddressType.IPv4);
-}
-
-function localAddr({ settings: { outgoing } }: Racing, { type }: Address): string | undefined {
-  return type === AddressType.IPv4 ? outgoing.ipv4 : outgoing.ipv6;
 }

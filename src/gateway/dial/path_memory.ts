@@ -55,6 +55,11 @@ export class PathMemory {
     this.#words = new Float64Array(memory);
   }
 
+  /** A secret that all who share the memory have. */
+  get secret(): string {
+    return `${this.#words[SEED]} ${this.#words[SEED + 1]}`;
+  }
+
   /** A connection was made to `address`, or an answer came from it. */
   works({ type, host }: Pick<Address, "type" | "host">): void {
     const words = this.#words, family = familyOf(type);
@@ -83,7 +88,7 @@ export class PathMemory {
   }
 
   /** `addresses` with what failed lately behind the others. */
-  order(addresses: readonly Address[]): readonly Address[] {
+  order<T extends Address>(addresses: readonly T[]): readonly T[] {
     if (this.#words[ANY] === 0 || addresses.length < 2) return addresses;
     const now = this.#clock.now();
     const bad = addresses.filter(({ host }) => this.#isBad(host, now));
@@ -92,7 +97,7 @@ export class PathMemory {
   }
 
   /** Led by the other family where its own is down. */
-  #led(addresses: readonly Address[]): readonly Address[] {
+  #led<T extends Address>(addresses: readonly T[]): readonly T[] {
     const [first] = addresses;
     if (!first || !this.isDown(first.type)) return addresses;
     return alternating(addresses, first.type === AddressType.IPv4 ? AddressType.IPv6 : AddressType.IPv4);

@@ -1,3 +1,4 @@
+import type { WayOut } from "../way_out.ts";
 import type { AcceptedSocket, SocketAddr } from "../../net/socket.ts";
 import type { Speech } from "../settings.ts";
 
@@ -9,6 +10,8 @@ export interface Listened {
   readonly tls: boolean;
   /** What they may speak in it; undefined for everything. */
   readonly only: Speech | undefined;
+  /** By what they leave, where it says so. */
+  readonly wayOut: WayOut | undefined;
 }
 
 /** A connection that may have a session; limits.leave() is told of its client when it ends. */

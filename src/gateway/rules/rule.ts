@@ -3,6 +3,7 @@ import type { Command } from "../../protocol/codes.ts";
 import type { Prefix } from "../../protocol/ip/prefix.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import type { Budget, PortRange } from "../settings.ts";
+import type { WayOut } from "../way_out.ts";
 import type { NamePattern } from "./name_pattern.ts";
 
 export const familyChoices = ["prefer-ipv4", "prefer-ipv6", "only-ipv4", "only-ipv6"] as const;
@@ -35,6 +36,8 @@ export interface Rule {
   readonly via?: readonly string[];
   /** What all sessions that it lets through have together. */
   readonly budget?: Budget;
+  /** By what to leave. */
+  readonly wayOut?: WayOut;
 }
 
 /** Who asks, and for what. */
@@ -56,4 +59,5 @@ export interface Verdict {
   readonly family?: FamilyChoice | undefined;
   readonly via?: readonly string[] | undefined;
   readonly budget?: Budget;
+  readonly wayOut?: WayOut | undefined;
 }

@@ -42,7 +42,7 @@ interface KeySet {
 
 /** What rules have in common but for their names and the values that they are found by. */
 export interface Shape
-  extends Pick<Rule, "action" | "listeners" | "commands" | "ports" | "relay" | "family" | "via" | "budget"> {
+  extends Pick<Rule, "action" | "listeners" | "commands" | "ports" | "relay" | "family" | "via" | "budget" | "wayOut"> {
   /** Whether it says for which destinations. */
   readonly hasTo: boolean;
   /** Whether it says for which names. */
@@ -98,7 +98,7 @@ export function indexRules(rules: readonly Rule[], lists?: RuleLists): IndexData
 }
 
 function shapeWithout(
-  { action, listeners, commands, ports, relay, family, via, budget, ...rule }: Rule,
+  { action, listeners, commands, ports, relay, family, via, budget, wayOut, ...rule }: Rule,
   by?: Dimension,
 ): Omit<Shape, "lists"> {
   const sets: Partial<Record<Dimension, KeySet>> = {};
@@ -115,6 +115,7 @@ function shapeWithout(
     family,
     via,
     budget,
+    wayOut,
     hasTo: (rule.to ?? rule.toFiles) !== undefined,
     hasNames: (rule.names ?? rule.namesFiles) !== undefined,
     sets,
@@ -150,6 +151,10 @@ export class RuleIndex {
 
   get count(): number {
     return this.#shapeOf.length;
+  }
+
+  get saysWaysOut(): boolean {
+    return this.#data.shapes.some(({ wayOut }) => wayOut);
   }
 
   /** What the rule of that number is, but for its name. */

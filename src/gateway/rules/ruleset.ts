@@ -63,6 +63,11 @@ export class Ruleset {
     return this.#index.count > 0;
   }
 
+  /** Whether any says by what to leave. */
+  get saysWaysOut(): boolean {
+    return this.#index.saysWaysOut;
+  }
+
   /** The ruleset as one client meets it; `admit` throws Refusal where its rule lets no more through. */
   judgeFor(asker: Asker, admit?: (verdict: Verdict) => void): Judge {
     return new Judge(this, asker, admit);
@@ -130,9 +135,10 @@ export class Ruleset {
   #verdict(number: number): Verdict {
     let verdict = this.#verdicts.get(number);
     if (!verdict) {
-      const { action, family = this.#options.family, via, budget } = this.#index.shape(number);
+      const { action, family = this.#options.family, via, budget, wayOut } = this.#index.shape(number);
       const rule = ruleName(this.#names, this.#index.count, number);
-      this.#verdicts.set(number, verdict = { allowed: action === "allow", rule, family, via, ...budget && { budget } });
+      verdict = { allowed: action === "allow", rule, family, via, wayOut, ...budget && { budget } };
+      this.#verdicts.set(number, verdict);
     }
     return verdict;
   }

@@ -106,7 +106,7 @@ export class DatagramListener implements Listener {
   }
 
   async #bind(addr: SocketAddr): Promise<void> {
-    const socket = await this.#needs.net.bindUdp(addr, { reusePort: this.#reusePort });
+    const socket = await this.#needs.net.bindUdp(addr, undefined, { reusePort: this.#reusePort });
     if (this.#closed) return socket.close();
     if (this.#addr.port === 0) this.#addr = { ...this.#addr, port: socket.addr.port };
     this.#sockets.set(addr.host, socket);

@@ -1,4 +1,5 @@
 import type { Address } from "../../protocol/address.ts";
+import type { DialAddress } from "../dial/dial_race.ts";
 import type { PathMemory } from "../dial/path_memory.ts";
 
 /** So many datagrams, and so long, without an answer speak for the other family (ms). */
@@ -12,7 +13,7 @@ export const ANSWERED_MS = 60_000;
 
 /** An address of a name, and where its datagrams go: elsewhere, where a NAT64 is the way there. */
 export interface Way {
-  readonly known: Address;
+  readonly known: DialAddress;
   readonly addr: Address;
 }
 

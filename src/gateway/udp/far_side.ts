@@ -1,20 +1,24 @@
-import type { Datagram, UdpSocket } from "../../net/socket.ts";
-import type { HeadedPayload, NestedAssociation } from "../../sockslib/chain/nested_association.ts";
+import type { Datagram, Exit, SocketAddr, UdpSocket } from "../../net/socket.ts";
+import type { HeadedPayload, OnwardAssociation } from "../../sockslib/chain/onward_association.ts";
 import type { Conversation } from "../commands/conversation.ts";
+import type { WayOut } from "../way_out.ts";
 
-const families = ["ipv4", "ipv6"] as const;
-type Family = (typeof families)[number];
+type Family = "ipv4" | "ipv6";
 
-/** Where datagrams leave from, in batches: a socket for each family that is used, and upstreams. */
+/** Towards destinations. */
+const MAX_SOCKETS = 16;
+
+/** Where datagrams leave from, in batches: a socket for each family or way out that is used, and upstreams. */
 export class FarSide {
   readonly #conversation: Conversation;
   readonly #opened: (socket: UdpSocket) => void;
   readonly #lost: (count: number) => void;
-  readonly #sockets = new Map<Family, Promise<UdpSocket | undefined>>();
+  /** By the family, or by what datagrams leave where that was chosen. */
+  readonly #sockets = new Map<Family | Exit, Promise<UdpSocket | undefined>>();
   /** Datagrams of one batch, by the socket they leave from. */
-  #outgoing: Record<Family, Datagram[]> = { ipv4: [], ipv6: [] };
+  #outgoing = new Map<Family | Exit, Datagram[]>();
   /** The same for upstreams. */
-  #onward = new Map<NestedAssociation, HeadedPayload[]>();
+  #onward = new Map<OnwardAssociation, HeadedPayload[]>();
   #closed = false;
 
   /** `opened` is given each socket, to receive from; `lost` is told how many datagrams could not be sent. */
@@ -24,11 +28,16 @@ export class FarSide {
     this.#lost = lost;
   }
 
-  add(datagram: Datagram): void {
-    this.#outgoing[datagram.addr.host.includes(":") ? "ipv6" : "ipv4"].push(datagram);
+  /** `wayOut` is what its rule says. */
+  add(datagram: Datagram, wayOut: WayOut | undefined): void {
+    const { addr: { host } } = datagram;
+    const by = this.#conversation.exits?.towards(host, wayOut) ?? (host.includes(":") ? "ipv6" : "ipv4");
+    const batch = this.#outgoing.get(by);
+    if (batch) batch.push(datagram);
+    else this.#outgoing.set(by, [datagram]);
   }
 
-  addOnward(link: NestedAssociation, headed: HeadedPayload): void {
+  addOnward(link: OnwardAssociation, headed: HeadedPayload): void {
     const batch = this.#onward.get(link);
     if (batch) batch.push(headed);
     else this.#onward.set(link, [headed]);
@@ -37,12 +46,10 @@ export class FarSide {
   /** Sends what was added. All is taken before the first wait: what it holds are views, which go when the caller receives again. */
   async flush(): Promise<void> {
     const outgoing = this.#outgoing;
-    this.#outgoing = { ipv4: [], ipv6: [] };
+    this.#outgoing = new Map();
     if (this.#onward.size > 0) await this.#flushOnward();
-    for (const family of families) {
-      const batch = outgoing[family];
-      if (batch.length === 0) continue;
-      const socket = await this.#socket(family);
+    for (const [by, batch] of outgoing) {
+      const socket = await this.#socket(by, batch[0]!.addr);
       this.#lost(socket ? await socket.send(batch) : batch.length);
     }
   }
@@ -58,21 +65,33 @@ export class FarSide {
     for (const [link, batch] of onward) this.#lost(await link.send(batch));
   }
 
-  #socket(family: Family): Promise<UdpSocket | undefined> {
-    let opening = this.#sockets.get(family);
-    if (!opening) this.#sockets.set(family, opening = this.#open(family));
+  #socket(by: Family | Exit, towards: SocketAddr): Promise<UdpSocket | undefined> {
+    let opening = this.#sockets.get(by);
+    if (!opening) {
+      if (this.#sockets.size >= MAX_SOCKETS) this.#closeEldest();
+      this.#sockets.set(by, opening = this.#open(by, towards));
+    }
     return opening;
   }
 
-  async #open(family: Family): Promise<UdpSocket | undefined> {
+  /** Of those of rules with ways out of their own there may be any number. */
+  #closeEldest(): void {
+    const [[by, opening]] = this.#sockets as unknown as [[Family | Exit, Promise<UdpSocket | undefined>]];
+    this.#sockets.delete(by);
+    void opening.then((socket) => socket?.close());
+  }
+
+  async #open(by: Family | Exit, { host }: SocketAddr): Promise<UdpSocket | undefined> {
+    const exit = typeof by === "object" ? by : undefined;
     try {
-      const { net, settings: { outgoing } } = this.#conversation;
-      const socket = await net.bindUdp({ host: outgoing[family] ?? (family === "ipv6" ? "::" : "0.0.0.0"), port: 0 });
+      if (exit?.localAddr !== undefined) this.#conversation.record.outgoing ??= exit.localAddr;
+      const any = host.includes(":") ? "::" : "0.0.0.0";
+      const socket = await this.#conversation.net.bindUdp({ host: exit?.localAddr ?? any, port: 0 }, exit);
       if (this.#closed) socket.close();
       this.#opened(socket);
       return socket;
     } catch {
-      this.#sockets.delete(family); // no descriptor now, which may change, or no such family here
+      this.#sockets.delete(by); // no descriptor now, which may change, or no such family here
       return undefined;
     }
   }

@@ -9,7 +9,7 @@ import {
 import { type DropReason, relayType } from "../../events.ts";
 import type { Datagram, SocketAddr, UdpSocket } from "../../net/socket.ts";
 import type { Conversation } from "../commands/conversation.ts";
-import type { NestedAssociation } from "../../sockslib/chain/nested_association.ts";
+import type { OnwardAssociation } from "../../sockslib/chain/onward_association.ts";
 import type { ClientEnd } from "./client_end.ts";
 import { type Destination, Destinations } from "./udp_destinations.ts";
 import { FarSide } from "./far_side.ts";
@@ -122,7 +122,7 @@ export class Association {
     if (link) this.#up.addOnward(link, { header: destination.onwardHeader, payload });
     else {
       this.#sources.sentTo(addr, destination.known!, now);
-      this.#up.add({ bytes: payload, addr });
+      this.#up.add({ bytes: payload, addr }, destination.known!.wayOut);
     }
     record.relayType ??= relayType(record.client, addr);
     record.remote ??= addr;
@@ -165,7 +165,7 @@ export class Association {
   }
 
   /** What comes from an upstream has a header already, and has passed that one's filter. */
-  async #pumpBack(link: NestedAssociation): Promise<void> {
+  async #pumpBack(link: OnwardAssociation): Promise<void> {
     for (let batch = await link.receive(); batch; batch = await link.receive()) {
       const to = this.#client.addr;
       const taken = to ? batch.filter((bytes) => this.#takeBack(bytes)) : [];

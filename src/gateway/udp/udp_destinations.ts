@@ -3,8 +3,9 @@ import { decodeDatagram, encodeHeader } from "../../protocol/datagram.ts";
 import type { DropReason } from "../../events.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import type { Conversation } from "../commands/conversation.ts";
-import type { NestedAssociation } from "../../sockslib/chain/nested_association.ts";
-import { judgedSoon } from "../dial/dial.ts";
+import type { OnwardAssociation } from "../../sockslib/chain/onward_association.ts";
+import { dialled, judgedSoon } from "../dial/dial.ts";
+import type { DialAddress } from "../dial/dial_race.ts";
 import { ANSWERED_MS, FamilyTrial, type Way } from "./family_trial.ts";
 import type { Links } from "./upstream_links.ts";
 import { Onward } from "../rules/onward.ts";
@@ -35,14 +36,14 @@ export interface Destination extends Used<Destination> {
   /** The judged address; undefined while its name is being resolved, or where there is none to send to. */
   addr: SocketAddr | undefined;
   /** The upstream it goes on through instead, and the header that tells that one where to. */
-  link: NestedAssociation | undefined;
+  link: OnwardAssociation | undefined;
   onwardHeader: Uint8Array;
   /** Of a name: which family answers. */
   trial: FamilyTrial | undefined;
   /** Why nothing is sent to it. */
   drop: DropReason | undefined;
   /** Whom the client knows as the sender of answers: the address that was asked for, though another was sent to. */
-  known: Address | undefined;
+  known: DialAddress | undefined;
   waiting: Uint8Array[];
   waitingSize: number;
 }
@@ -152,7 +153,10 @@ export class Destinations {
       if (literal.port === 0 || !verdict.allowed || !this.#admits(verdict)) destination.drop = "refused";
       else if (verdict.via) this.#find(destination, () => this.#goOn(destination, new Onward(verdict, literal)));
       else if (this.#conversation.nat64) this.#find(destination, () => this.#resolve(destination, literal));
-      else destination.addr = destination.known = literal;
+      else {
+        destination.addr = literal;
+        destination.known = dialled({ address: literal, verdict });
+      }
     }
     this.#byHeader.set(key, destination);
     this.#byUse.add(destination, now);
@@ -210,12 +214,14 @@ export class Destinations {
   }
 
   /** Those of `addresses` that there is a way to, what failed lately behind the others. */
-  async #ways(addresses: readonly Address[]): Promise<Way[]> {
-    const { net, nat64, paths } = this.#conversation;
+  async #ways(addresses: readonly DialAddress[]): Promise<Way[]> {
+    const { net, nat64, paths, exits } = this.#conversation;
     const ways = new Map<Address, Way>();
     for (const known of addresses) {
       const addr = nat64 ? await nat64.way(known) : known;
-      if (await net.localAddrFor(addr.host) !== undefined) ways.set(addr, { known, addr });
+      const exit = exits?.towards(addr.host, known.wayOut);
+      const ownRoute = (exit?.device ?? exit?.mark) !== undefined; // which other tables than ours say
+      if (ownRoute || await net.localAddrFor(addr.host) !== undefined) ways.set(addr, { known, addr });
     }
     return paths.order([...ways.keys()]).map((addr) => ways.get(addr)!);
   }

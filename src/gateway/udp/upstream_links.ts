@@ -1,29 +1,30 @@
 import { Cut } from "../../net/cut.ts";
-import type { NestedAssociation } from "../../sockslib/chain/nested_association.ts";
+import type { OnwardAssociation } from "../../sockslib/chain/onward_association.ts";
 import type { Conversation } from "../commands/conversation.ts";
 import type { Onward } from "../rules/onward.ts";
 import { upstreamsOf } from "../commands/through.ts";
+import type { WayOut } from "../way_out.ts";
 import type { Route } from "../upstreams/route.ts";
 
 /** The associations that one of ours has with upstreams, one for each route it uses (RFC 3089 s4). */
 export class Links {
   readonly #conversation: Conversation;
-  readonly #opened: (link: NestedAssociation) => void;
-  readonly #byRoute = new Map<Route, Promise<NestedAssociation>>();
+  readonly #opened: (link: OnwardAssociation) => void;
+  readonly #byRoute = new Map<Route, Promise<OnwardAssociation>>();
   readonly #over = new Cut();
 
   /** `opened` is called with each that stands. */
-  constructor(conversation: Conversation, opened: (link: NestedAssociation) => void) {
+  constructor(conversation: Conversation, opened: (link: OnwardAssociation) => void) {
     this.#conversation = conversation;
     this.#opened = opened;
   }
 
   /** The link to where `onward` leads; a new one where the last has ended. Rejects with ReplyError or NetError. */
-  get({ via }: Onward): Promise<NestedAssociation> {
+  get({ via, wayOut }: Onward): Promise<OnwardAssociation> {
     const route = upstreamsOf(this.#conversation).route(via);
     let link = this.#byRoute.get(route);
     if (!link) {
-      this.#byRoute.set(route, link = this.#open(route));
+      this.#byRoute.set(route, link = this.#open(route, wayOut));
       const forget = () => void (this.#byRoute.get(route) === link && this.#byRoute.delete(route));
       link.then(({ ended }) => ended).then(forget, forget);
     }
@@ -35,11 +36,11 @@ export class Links {
     for (const link of this.#byRoute.values()) link.then((link) => link.close(), () => {});
   }
 
-  async #open(route: Route): Promise<NestedAssociation> {
-    const { settings, record, asker } = this.#conversation;
+  async #open(route: Route, wayOut: WayOut | undefined): Promise<OnwardAssociation> {
+    const { settings, record, asker, exits } = this.#conversation;
     const upstreams = upstreamsOf(this.#conversation);
     const link = await route.through({ deadlineMs: settings.dialMs, cut: this.#over, asker }, {
-      reach: (chain, limits) => upstreams.associate(chain, limits),
+      reach: (chain, limits) => upstreams.associate(chain, limits, { exits, wayOut }),
       ask: (link, chain) => {
         record.via ??= chain.text;
         return Promise.resolve(link);

@@ -1,3 +1,4 @@
+import type { WayOut } from "../way_out.ts";
 import type { Address } from "../../protocol/address.ts";
 
 export const upstreamPolicies = ["in-order", "round-robin", "lowest-latency"] as const;
@@ -11,6 +12,8 @@ export interface Upstream {
   readonly chains: readonly (readonly string[])[];
   /** What probes connect to through each chain; undefined: to its last gateway and no further. */
   readonly probe: Address | undefined;
+  /** By what its first gateways are gone to. */
+  readonly wayOut?: WayOut | undefined;
 }
 
 /** What an upstream may be called, so that it can be told from a URL. */

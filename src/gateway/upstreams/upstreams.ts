@@ -7,9 +7,12 @@ import { type ChainDialler, type ChainReach, type Limits, openChain } from "../.
 import { converse, passThrough } from "../../sockslib/chain/handshake.ts";
 import { hopText, parseHops } from "../../sockslib/chain/hop.ts";
 import type { HopWire } from "../../sockslib/chain/hop_wire.ts";
-import { type NestedAssociation, openAssociation } from "../../sockslib/chain/nested_association.ts";
+import { openAssociation } from "../../sockslib/chain/nested_association.ts";
+import type { OnwardAssociation } from "../../sockslib/chain/onward_association.ts";
 import { closedKind } from "../../protocol/ip/closed_addresses.ts";
 import { isOwnListener, type OwnAddrs } from "../rules/own_listeners.ts";
+import type { SessionExits } from "../dial/exits.ts";
+import type { WayOut } from "../way_out.ts";
 import type { Rule } from "../rules/rule.ts";
 import { Chain, type ChainChange } from "./chain.ts";
 import type { ProbeTurns } from "./probe_turns.ts";
@@ -17,7 +20,7 @@ import { Probes, type ProbeTimes } from "./probes.ts";
 import { Route } from "./route.ts";
 import { namedUpstream, type Upstream } from "./upstream.ts";
 
-export interface UpstreamsOptions extends OwnAddrs, ChainReach {
+export interface UpstreamsOptions extends OwnAddrs, Omit<ChainReach, "outgoing"> {
   /** Those that rules call by their names. */
   readonly upstreams: readonly Upstream[];
   readonly rules: readonly Pick<Rule, "via">[];
@@ -25,6 +28,14 @@ export interface UpstreamsOptions extends OwnAddrs, ChainReach {
   /** Where other threads have the same upstreams. */
   readonly probeTurns?: ProbeTurns | undefined;
   readonly emit: Emit;
+  /** By what it leaves itself, to look after them. */
+  readonly exits?: SessionExits | undefined;
+}
+
+/** By what a session leaves for an upstream: its own, and what the rule says. */
+export interface Leaving {
+  readonly exits?: SessionExits | undefined;
+  readonly wayOut?: WayOut | undefined;
 }
 
 /** The upstream gateways that the rules speak of: which chain is taken, and how each is. */
@@ -34,13 +45,15 @@ export class Upstreams {
   /** By the very list that the rule has. */
   readonly #routes = new Map<readonly string[], Route>();
   readonly #probes: Probes;
+  /** Of the chains of those that say it. */
+  readonly #waysOut = new Map<Chain, WayOut>();
   #stopped = false;
 
   /** Throws RangeError where a rule goes through what is none. */
   constructor(options: UpstreamsOptions) {
     this.#options = options;
-    const { net, clock, resolver, outgoing, tls, rules, upstreams } = options;
-    this.#dialler = { net, clock, resolver, outgoing, tls, checkHop: (addr) => this.#checkHop(addr) };
+    const { net, clock, resolver, tls, rules, upstreams } = options;
+    this.#dialler = { net, clock, resolver, tls, checkHop: (addr) => this.#checkHop(addr) };
     this.#probes = new Probes(
       clock,
       options.probes,
@@ -62,6 +75,10 @@ export class Upstreams {
     }
   }
 
+  get saysWaysOut(): boolean {
+    return this.#waysOut.size > 0;
+  }
+
   /** The route that a rule's `via` means. */
   route(via: readonly string[]): Route {
     const route = this.#routes.get(via);
@@ -70,15 +87,21 @@ export class Upstreams {
   }
 
   /** Connects to the first gateway of the chain and passes through all to the last. Rejects with ReplyError or NetError. */
-  async reach(chain: Chain, limits: Limits): Promise<HopWire> {
+  async reach(chain: Chain, limits: Limits, leaving: Leaving): Promise<HopWire> {
     this.#checkHops(chain);
-    return (await openChain(this.#dialler, chain.hops, limits, (wire) => passThrough(wire, chain.hops))).wire;
+    const { wire } = await openChain(
+      this.#diallerOf(chain, leaving),
+      chain.hops,
+      limits,
+      (wire) => passThrough(wire, chain.hops),
+    );
+    return wire;
   }
 
   /** One association through all gateways of the chain. Rejects with ReplyError or NetError. */
-  async associate(chain: Chain, limits: Limits): Promise<NestedAssociation> {
+  async associate(chain: Chain, limits: Limits, leaving: Leaving): Promise<OnwardAssociation> {
     this.#checkHops(chain);
-    return await openAssociation(this.#dialler, chain.hops, limits);
+    return await openAssociation(this.#diallerOf(chain, leaving), chain.hops, limits);
   }
 
   /** Has the chains probed from now on. */
@@ -92,13 +115,20 @@ export class Upstreams {
     this.#probes.stop();
   }
 
-  #route({ name, policy, chains, probe }: Upstream): Route {
+  #diallerOf(chain: Chain, { exits, wayOut }: Leaving): ChainDialler {
+    return exits ? { ...this.#dialler, outgoing: exits.pair(wayOut, this.#waysOut.get(chain)) } : this.#dialler;
+  }
+
+  #route({ name, policy, chains, probe, wayOut }: Upstream): Route {
     const { clock, emit } = this.#options;
     const told = (change: ChainChange) => {
       if (!this.#stopped) emit({ type: "upstream", upstream: name, ...change });
     };
     const all = chains.map((urls) => new Chain(parseHops(urls), told));
-    for (const chain of all) this.#probes.add(chain, probe);
+    for (const chain of all) {
+      this.#probes.add(chain, probe);
+      if (wayOut) this.#waysOut.set(chain, wayOut);
+    }
     return new Route(name, policy, all, clock);
   }
 
@@ -106,7 +136,7 @@ export class Upstreams {
     this.#checkHops(chain);
     const { hops } = chain;
     const { wire } = await openChain(
-      this.#dialler,
+      this.#diallerOf(chain, this.#options),
       hops,
       limits,
       (wire): Promise<unknown> => target ? converse(wire, hops, Command.Connect, target) : passThrough(wire, hops),

@@ -92,7 +92,7 @@ async function listen(addr: SocketAddr, { mode }: ListenOptions = {}): Promise<L
   return listener;
 }
 
-async function connect(addr: SocketAddr, { cut, localAddr }: ConnectOptions = {}): Promise<Socket> {
+async function connect(addr: SocketAddr, { cut, localAddr, freeBind }: ConnectOptions = {}): Promise<Socket> {
   const givenUp = () => new NetError("aborted", `Cannot connect to ${addressText(addr)}: given up`);
   const libc = await kernel();
   if (cut?.made) throw givenUp();
@@ -113,7 +113,7 @@ async function connect(addr: SocketAddr, { cut, localAddr }: ConnectOptions = {}
         else resolve(socket);
       };
       if (libc && localAddr !== undefined) {
-        callOff = connectFrom(libc, localAddr, addr, opened, reject);
+        callOff = connectFrom(libc, { localAddr, freeBind }, addr, opened, reject);
         return;
       }
       const opening: Opening = { remoteAddr: addr, opened };

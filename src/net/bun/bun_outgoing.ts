@@ -4,6 +4,7 @@ import { bunHandlers, type BunSocket, type Opening } from "./bun_socket.ts";
 import { type NetError, netError } from "../error.ts";
 import {
   IP_BIND_ADDRESS_NO_PORT,
+  IP_FREEBIND,
   IPPROTO_IP,
   IPPROTO_TCP,
   SOCK_CLOEXEC,
@@ -16,16 +17,16 @@ import type { Libc } from "../kernel/libc/libc.ts";
 import { nameOf, pendingError } from "../kernel/kernel_probe.ts";
 import { encodeSockaddr, family } from "../kernel/libc/sockaddr.ts";
 import { setOption } from "../kernel/socket_option.ts";
-import type { SocketAddr } from "../socket.ts";
+import type { Exit, SocketAddr } from "../socket.ts";
 
 /**
- * Begins to connect from `localAddr` by libc and leaves the rest to Bun: bound by Bun, all destinations would share the ports of
+ * Begins to connect from `localAddr` of `exit` by libc and leaves the rest to Bun: bound by Bun, all destinations would share the ports of
  * that address (IP_BIND_ADDRESS_NO_PORT, ip(7)). `made` and `failed` are told how it ends; the returned function calls it off.
  * Throws NetError.
  */
 export function connectFrom(
   libc: Libc,
-  localAddr: string,
+  { localAddr, freeBind }: Exit & { readonly localAddr: string },
   addr: SocketAddr,
   made: (socket: BunSocket) => void,
   failed: (error: NetError) => void,
@@ -35,6 +36,7 @@ export function connectFrom(
   if (fd < 0) throw errnoError(libc.errno(), "connect to", what);
   setOption(libc, fd, IPPROTO_TCP, TCP_NODELAY, 1);
   setOption(libc, fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+  if (freeBind) setOption(libc, fd, IPPROTO_IP, IP_FREEBIND, 1);
   const local = encodeSockaddr({ host: localAddr, port: 0 }), peer = encodeSockaddr(addr);
   const errno = libc.bind(fd, local, local.length) < 0 || libc.connect(fd, peer, peer.length) < 0 ? libc.errno() : 0;
   if (errno !== 0 && errno !== EINPROGRESS) {

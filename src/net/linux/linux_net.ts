@@ -15,7 +15,7 @@ export function linuxNet(engine: Engine): Net {
     bindsConnections: true,
     listen: (addr, options = {}) => Promise.resolve().then(() => new LinuxListener(engine, addr, options)),
     connect: (addr, options) => dialTcp(engine, addr, options),
-    bindUdp: (addr, options) => Promise.resolve().then(() => new LinuxUdpSocket(engine, addr, options)),
+    bindUdp: (addr, exit, options) => Promise.resolve().then(() => new LinuxUdpSocket(engine, addr, exit, options)),
     relay: (client, destination, options) =>
       client instanceof LinuxSocket && destination instanceof LinuxSocket
         ? linuxRelay(engine, client, destination, options)

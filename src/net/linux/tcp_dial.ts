@@ -1,12 +1,13 @@
 import { noDescriptors } from "../kernel/descriptor_reserve.ts";
 import { addressText } from "../../protocol/address.ts";
 import { NetError } from "../error.ts";
-import type { ConnectOptions, SocketAddr } from "../socket.ts";
+import type { ConnectOptions, Exit, SocketAddr } from "../socket.ts";
 import {
   EPOLLERR,
   EPOLLHUP,
   EPOLLOUT,
   IP_BIND_ADDRESS_NO_PORT,
+  IP_FREEBIND,
   IPPROTO_IP,
   IPPROTO_TCP,
   SO_BINDTODEVICE,
@@ -30,8 +31,9 @@ import { LinuxSocket } from "./tcp_socket.ts";
 export function dialTcp(
   engine: Engine,
   addr: SocketAddr,
-  { cut, localAddr }: ConnectOptions = {},
+  options: ConnectOptions = {},
 ): Promise<LinuxSocket> {
+  const { cut, localAddr } = options;
   const what = addressText(addr);
   const givenUp = () => new NetError("aborted", `Cannot connect to ${what}: given up`);
   if (cut?.made) return Promise.reject(givenUp());
@@ -50,7 +52,7 @@ export function dialTcp(
     };
     setOption(libc, fd, IPPROTO_TCP, TCP_NODELAY, 1);
     keepUrgent(libc, fd);
-    const refused = setOutgoing(engine, fd);
+    const refused = setOutgoing(engine, fd, options);
     if (refused) return fail(refused);
     if (localAddr !== undefined) {
       setOption(libc, fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1); // else its ports are shared by all destinations
@@ -86,9 +88,15 @@ export function dialTcp(
   });
 }
 
-/** Sets what the administrator wants of sockets that leave this machine; the errno where the kernel refuses. */
-export function setOutgoing({ libc, options }: Pick<Engine, "libc" | "options">, fd: number): number | undefined {
-  const { mark, device, userTimeoutMs } = options;
+/** Sets what the administrator wants of sockets that leave this machine, `exit` of this one; the errno where the kernel refuses. */
+export function setOutgoing(
+  { libc, options }: Pick<Engine, "libc" | "options">,
+  fd: number,
+  exit?: Exit,
+): number | undefined {
+  const { userTimeoutMs } = options;
+  const mark = exit?.mark ?? options.mark, device = exit?.device ?? options.device;
+  if (exit?.freeBind) setOption(libc, fd, IPPROTO_IP, IP_FREEBIND, 1); // of both families
   if (mark !== undefined && !setOption(libc, fd, SOL_SOCKET, SO_MARK, mark)) return libc.errno();
   if (device !== undefined) {
     const name = new TextEncoder().encode(`${device}\0`);

@@ -29,6 +29,7 @@ import { countListeners, steerNoMore, steerPast } from "../kernel/reuseport.ts";
 import { decodeSockaddr, encodeSockaddr, family, SOCKADDR_SIZE } from "../kernel/libc/sockaddr.ts";
 import { setOption } from "../kernel/socket_option.ts";
 import { keepUrgent } from "../kernel/tcp_options.ts";
+import { setOutgoing } from "./tcp_dial.ts";
 import { LinuxSocket } from "./tcp_socket.ts";
 
 export const BACKLOG = 4_096;
@@ -51,7 +52,7 @@ interface Waiting {
 export function bindTcp(
   { libc, options }: Pick<Engine, "libc" | "options">,
   addr: SocketAddr,
-  { reusePort }: ListenOptions,
+  { reusePort, exit }: ListenOptions,
 ): number {
   const what = addressText(addr);
   const fd = libc.socket(family(addr.host), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -64,9 +65,10 @@ export function bindTcp(
   setOption(libc, fd, IPPROTO_TCP, TCP_NODELAY, 1);
   keepUrgent(libc, fd);
   if (options.userTimeoutMs !== undefined) setOption(libc, fd, IPPROTO_TCP, TCP_USER_TIMEOUT, options.userTimeoutMs);
+  const unset = exit && setOutgoing({ libc, options: {} }, fd, exit);
   const name = encodeSockaddr(addr);
-  if (libc.bind(fd, name, name.length) < 0) {
-    const error = errnoError(libc.errno(), "listen on", what);
+  if (unset || libc.bind(fd, name, name.length) < 0) {
+    const error = errnoError(unset ?? libc.errno(), "listen on", what);
     libc.close(fd);
     throw error;
   }

@@ -1,6 +1,6 @@
 import { noDescriptors } from "../kernel/descriptor_reserve.ts";
 import { addressText } from "../../protocol/address.ts";
-import type { Datagram, ListenOptions, SocketAddr, UdpSocket } from "../socket.ts";
+import type { Datagram, Exit, ListenOptions, SocketAddr, UdpSocket } from "../socket.ts";
 import {
   EPOLLET,
   EPOLLIN,
@@ -53,7 +53,7 @@ export class LinuxUdpSocket implements UdpSocket, Watcher {
   #closed = false;
 
   /** Throws NetError. */
-  constructor(engine: Engine, addr: SocketAddr, { reusePort }: Pick<ListenOptions, "reusePort"> = {}) {
+  constructor(engine: Engine, addr: SocketAddr, exit?: Exit, { reusePort }: Pick<ListenOptions, "reusePort"> = {}) {
     const { libc } = engine;
     const fd = libc.socket(family(addr.host), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) throw errnoError(libc.errno(), "bind UDP", addressText(addr));
@@ -71,10 +71,10 @@ export class LinuxUdpSocket implements UdpSocket, Watcher {
       }
       setOption(libc, fd, IPPROTO_UDP, UDP_GRO, 1); // Linux 5.0
       if (reusePort) setOption(libc, fd, SOL_SOCKET, SO_REUSEPORT, 1);
+      const unset = setOutgoing(engine, fd, exit);
+      if (unset) throw errnoError(unset, "bind UDP", addressText(addr));
       const name = encodeSockaddr(addr);
       if (libc.bind(fd, name, name.length) < 0) throw errnoError(libc.errno(), "bind UDP", addressText(addr));
-      const unset = setOutgoing(engine, fd);
-      if (unset) throw errnoError(unset, "bind UDP", addressText(addr));
       this.addr = nameOf(libc.getsockname, fd)!;
       engine.poller.watch(fd, this, EPOLLIN | EPOLLOUT | EPOLLET);
     } catch (error) {

@@ -77,6 +77,7 @@ const verbs: Readonly<Record<Command, (destination: Address) => string>> = {
   [Command.Connect]: (destination) => `connect to ${addressText(destination)}`,
   [Command.Bind]: (destination) => `listen for ${addressText(destination)}`,
   [Command.UdpAssociate]: () => "associate",
+  [Command.UdpInTcp]: () => "associate on its connection",
   [Command.Resolve]: (destination) => `resolve ${destination.host}`,
   [Command.ResolvePtr]: (destination) => `resolve ${destination.host}`,
   [Command.Forward]: (destination) => `connect to ${addressText(destination)}`,

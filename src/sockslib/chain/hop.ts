@@ -11,6 +11,9 @@ const schemes: Readonly<Record<string, Pick<Hop, "protocol" | "tls"> & { readonl
   "https:": { protocol: "http", tls: true, port: 443 },
 };
 
+/** Behind the URL of a gateway. */
+const UDP_IN_TCP = "udp=tcp";
+
 /** One gateway on the way to a destination. */
 export interface Hop {
   /** What it speaks; an HTTP proxy serves CONNECT only (RFC 9110 s9.3.6). */
@@ -20,6 +23,8 @@ export interface Hop {
   readonly address: Address;
   /** Of a link-local `address`: the interface it is on. Such a hop can only be the first. */
   readonly zone?: string;
+  /** Whether its UDP is inside of the connection (command 05 of hev-socks5-server), so that only the last of a chain has to know UDP. */
+  readonly udpInTcp?: true;
   /** Method 02 is offered only where they are given. Never to be logged. */
   readonly credentials?: Credentials;
 }
@@ -29,17 +34,23 @@ export const MAX_HOPS = 8;
 
 /**
  * Reads `socks5://[USER:PASSWORD@]HOST[:PORT]`, `http://…`, or the same over TLS, `socks5s://…` and `https://…`; `%` escapes
- * octets of the credentials. Throws SyntaxError, whose message never repeats credentials.
+ * octets of the credentials. Behind those of SOCKS `?udp=tcp` may stand. Throws SyntaxError, whose message never repeats credentials.
  */
 export function parseHop(text: string): Hop {
-  const [, scheme, userinfo, host, port] =
-    /^([a-z0-9+.-]+:)\/\/(?:([^/\s]*)@)?(\[[^\]\s]*\]|[^:/@[\]\s]+)(?::(\d{1,5}))?\/?$/i.exec(text) ?? [];
+  const [, scheme, userinfo, host, port, query] =
+    /^([a-z0-9+.-]+:)\/\/(?:([^/\s]*)@)?(\[[^\]\s]*\]|[^:/?@[\]\s]+)(?::(\d{1,5}))?\/?(?:\?(.*))?$/i.exec(text) ?? [];
   if (!host) throw new SyntaxError("is no upstream (write socks5://192.0.2.1:1080)");
   const known = schemes[scheme!.toLowerCase()];
   if (!known) {
     throw new SyntaxError(`is of the scheme '${scheme}', which is none of socks5:, socks5s:, http: and https:`);
   }
   const { protocol, tls } = known;
+  if (query !== undefined && query !== UDP_IN_TCP) {
+    throw new SyntaxError(`has '?${query}' behind it, not ?${UDP_IN_TCP}`);
+  }
+  if (query !== undefined && protocol !== "socks5") {
+    throw new SyntaxError(`has ?${UDP_IN_TCP}, and is no SOCKS gateway`);
+  }
   const number = port === undefined ? known.port : Number(port);
   if (number < 1 || number > 65_535) throw new SyntaxError(`has the port ${port}, which is not 1 to 65535`);
   const { zone, ...address } = hostAddress(host, number);
@@ -48,6 +59,7 @@ export function parseHop(text: string): Hop {
     tls,
     address,
     ...zone !== undefined && { zone },
+    ...query !== undefined && { udpInTcp: true },
     ...userinfo !== undefined && { credentials: parseCredentials(userinfo) },
   };
 }
@@ -62,6 +74,9 @@ export function parseHops(via: readonly string[]): readonly Hop[] {
       if (i > 0 && hop.zone !== undefined) {
         throw new SyntaxError("has a zone, which the gateway before it does not know");
       }
+      if (hop.udpInTcp && i + 1 < via.length) {
+        throw new SyntaxError(`has ?${UDP_IN_TCP}, which is for the last: the others only connect`);
+      }
       return hop;
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error;
@@ -71,8 +86,9 @@ export function parseHops(via: readonly string[]): readonly Hop[] {
 }
 
 /** The hop as it may be shown: without credentials. */
-export function hopText({ protocol, tls, address, zone }: Hop): string {
-  return `${protocol}${tls ? "s" : ""}://${addressText(zone === undefined ? address : { ...address, zone })}`;
+export function hopText({ protocol, tls, address, zone, udpInTcp }: Hop): string {
+  const query = udpInTcp ? `?${UDP_IN_TCP}` : "";
+  return `${protocol}${tls ? "s" : ""}://${addressText(zone === undefined ? address : { ...address, zone })}${query}`;
 }
 
 function hostAddress(host: string, port: number): ZonedAddress {

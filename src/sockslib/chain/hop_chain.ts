@@ -4,7 +4,7 @@ import type { Cut } from "../../net/cut.ts";
 import { closedWithDeadline, type Deadline } from "../../net/deadline.ts";
 import { NetError } from "../../net/error.ts";
 import { race } from "../../net/race.ts";
-import type { Net, Socket, SocketAddr } from "../../net/socket.ts";
+import type { Exit, Net, Socket, SocketAddr } from "../../net/socket.ts";
 import type { Tls } from "../../net/tls/tls.ts";
 import type { Resolver } from "../../dns/resolver.ts";
 import type { Asker } from "../../turns/fair_queue.ts";
@@ -25,8 +25,8 @@ export interface ChainReach {
   readonly resolver: Pick<Resolver, "resolve">;
   /** For gateways over TLS. */
   readonly tls?: Tls | undefined;
-  /** The local address of connections and datagrams, for each family; the system's choice where nothing is said. */
-  readonly outgoing?: { readonly ipv4?: string; readonly ipv6?: string };
+  /** The local address of connections and datagrams, or all by what they leave, for each family; the system's choice where nothing is said. */
+  readonly outgoing?: { readonly ipv4?: string | Exit | undefined; readonly ipv6?: string | Exit | undefined };
 }
 
 export interface ChainDialler extends ChainReach {
@@ -54,9 +54,10 @@ export async function openChain<T>(
   });
 }
 
-/** The local address of what goes to `host`, if one was chosen. */
-export function outgoingTowards({ outgoing }: ChainDialler, { host }: SocketAddr): string | undefined {
-  return outgoing?.[host.includes(":") ? "ipv6" : "ipv4"];
+/** By what that leaves which goes to `host`, if it was chosen. */
+export function outgoingTowards({ outgoing }: ChainDialler, { host }: SocketAddr): Exit | undefined {
+  const chosen = outgoing?.[host.includes(":") ? "ipv6" : "ipv4"];
+  return typeof chosen === "string" ? { localAddr: chosen } : chosen;
 }
 
 async function connectTo(dialler: ChainDialler, hop: Hop, cut: Cut): Promise<Socket> {
@@ -66,7 +67,7 @@ async function connectTo(dialler: ChainDialler, hop: Hop, cut: Cut): Promise<Soc
     const addrs = hosts.map((host) => zone === undefined ? { host, port } : { host, port, zone });
     for (const addr of addrs) dialler.checkHop?.(addr);
     const connect = (addr: SocketAddr, cut: Cut) =>
-      dialler.net.connect(addr, { cut, localAddr: outgoingTowards(dialler, addr) });
+      dialler.net.connect(addr, { ...outgoingTowards(dialler, addr), cut });
     return await race({ clock: dialler.clock, addrs, cut, connect });
   } catch (error) {
     if (!(error instanceof NetError)) throw error;

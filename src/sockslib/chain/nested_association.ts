@@ -10,13 +10,9 @@ import { NetError } from "../../net/error.ts";
 import type { Socket, SocketAddr, UdpSocket } from "../../net/socket.ts";
 import { type ChainDialler, type Limits, openChain, outgoingTowards } from "./hop_chain.ts";
 import { converse } from "./handshake.ts";
+import { openFramedAssociation } from "./framed_association.ts";
 import type { Hop } from "./hop.ts";
-
-/** A payload and the header that says where it goes (RFC 1928 s7). */
-export interface HeadedPayload {
-  readonly header: Uint8Array;
-  readonly payload: Uint8Array;
-}
+import type { HeadedPayload, OnwardAssociation } from "./onward_association.ts";
 
 /**
  * One UDP association through all of `hops`: an association at each, whose control connection goes through those before
@@ -25,8 +21,10 @@ export interface HeadedPayload {
 export async function openAssociation(
   dialler: ChainDialler,
   hops: readonly Hop[],
-  { cut, ...limits }: Limits,
-): Promise<NestedAssociation> {
+  limits: Limits,
+): Promise<OnwardAssociation> {
+  if (hops.at(-1)!.udpInTcp) return await openFramedAssociation(dialler, hops, limits);
+  const { cut } = limits;
   const over = new Cut(); // one that fails calls the others off
   const release = cut.on(() => over.make());
   const controls: Socket[] = [];
@@ -44,8 +42,8 @@ export async function openAssociation(
     const [relay, ...others] = relays as [Address, ...Address[]];
     const { zone } = hops[0]!;
     const first = zone !== undefined && isLinkLocal(relay.host) ? { ...relay, zone } : relay;
-    const host = outgoingTowards(dialler, first) ?? zerosLike(first.host).host;
-    const udp = await dialler.net.bindUdp({ host, port: 0 });
+    const exit = outgoingTowards(dialler, first);
+    const udp = await dialler.net.bindUdp({ host: exit?.localAddr ?? zerosLike(first.host).host, port: 0 }, exit);
     return new NestedAssociation(udp, first, others, controls);
   } catch (error) {
     over.make();
@@ -86,7 +84,7 @@ function knownAddress({ remoteAddr: { host, port } }: Socket, hop: Hop, i: numbe
 }
 
 /** A UDP association that stands. It ends when the control connection of any of its hops does. */
-export class NestedAssociation {
+class NestedAssociation implements OnwardAssociation {
   /** Resolves when it has ended. */
   readonly ended: Promise<void>;
   readonly #udp: UdpSocket;

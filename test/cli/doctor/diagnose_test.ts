@@ -116,6 +116,28 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "problem families: --outgoing 192.0.2.99 is no address of this host -> one of those that it has",
   ],
   [
+    "prefixes, of which one is not this host's",
+    {
+      flags: { outgoing: ["2001:db8:1::/64"], listen: ["127.0.0.1:1080?outgoing=2001:db8:2::/64"] },
+      host: {
+        files: {
+          "/proc/net/ipv6_route": "20010db8000100000000000000000000 40 00000000000000000000000000000000 00 " +
+            "00000000000000000000000000000000 00000400 00000001 00000000 80200001       lo\n",
+        },
+      },
+    },
+    "ok families: --outgoing 2001:db8:1::/64: its addresses are this host's",
+    "problem families: outgoing 2001:db8:2::/64 of --listen 127.0.0.1:1080: no answer to its addresses would come here " +
+    "-> ip -6 route add local 2001:db8:2::/64 dev lo",
+  ],
+  [
+    "a listener's mark and interface without the right to",
+    { flags: { listen: ["127.0.0.1:1080?mark=3&interface=wan7"] } },
+    "problem rights: mark 3 of --listen 127.0.0.1:1080 needs CAP_NET_ADMIN -> " +
+    "AmbientCapabilities=CAP_NET_ADMIN in the unit",
+    "problem rights: interface wan7 of --listen 127.0.0.1:1080: there is none of that name -> one that ip link lists",
+  ],
+  [
     "--online, and both families answer",
     { online: true, host: { cannotConnect: () => Promise.resolve(undefined) } },
     "ok IPv4: 193.0.14.129 answers, a root name server",

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Cut } from "../../../src/net/cut.ts";
 import { dial, judgedAddresses } from "../../../src/gateway/dial/dial.ts";
+import { SessionExits } from "../../../src/gateway/dial/exits.ts";
 import { PathMemory, pathsMemory } from "../../../src/gateway/dial/path_memory.ts";
 import { Refusal } from "../../../src/gateway/rules/refusal.ts";
 import type { FamilyChoice } from "../../../src/gateway/rules/rule.ts";
@@ -35,7 +36,7 @@ class Dialling {
   readonly cut = new Cut();
   readonly outcome: Outcome = {};
   readonly paths = new PathMemory(this.clock);
-  readonly settings: { outgoing: { ipv4?: string; ipv6?: string } } = { outgoing: {} };
+  exits: SessionExits | undefined;
   /** Of --prefer and --only. */
   family: FamilyChoice | undefined;
   #listening = false;
@@ -546,7 +547,7 @@ describe("--prefer, --only and --outgoing", () => {
   });
 
   dialTest("each family has its own local address", async (dialling) => {
-    dialling.settings.outgoing = { ipv4: "192.0.2.7", ipv6: "2001:db8::7" };
+    dialling.exits = new SessionExits([{ ipv4: "192.0.2.7", ipv6: "2001:db8::7" }], { client: { host: "" } }, "");
     for (const [to, from] of [[A4, "192.0.2.7"], [A6, "2001:db8::7"]] as const) {
       await dialling.start(ipAddress(to, 80)!);
       assert.equal(dialling.outcome.socket?.localAddr.host, from);

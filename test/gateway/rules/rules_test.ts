@@ -200,6 +200,7 @@ describe("A rule with a family", () => {
         rule: "rules[0]",
         family: "prefer-ipv6",
         via: ["socks5://192.0.2.9"],
+        wayOut: undefined,
       },
     );
   });

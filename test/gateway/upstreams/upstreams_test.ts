@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Event } from "../../../src/events.ts";
+import { SessionExits } from "../../../src/gateway/dial/exits.ts";
 import { Upstreams } from "../../../src/gateway/upstreams/upstreams.ts";
+import { Cut } from "../../../src/net/cut.ts";
 import { ChainWorld } from "../../support/network/chain.ts";
 import { MemoryResolver } from "../../support/memory/memory_resolver.ts";
 import { rulesOf } from "../../support/memory/rules.ts";
+import { GATEWAY4, SERVER4, worldTest } from "../../support/memory/world.ts";
 
 test("Upstreams that others stand in the place of are told of no more, though a session still finds out how they are", () => {
   const world = new ChainWorld();
@@ -14,7 +17,6 @@ test("Upstreams that others stand in the place of are told of no more, though a 
     net: world.server,
     clock: world.clock,
     resolver: new MemoryResolver(),
-    outgoing: {},
     tls: undefined,
     rules: rulesOf([{ action: "allow", via }]),
     upstreams: [],
@@ -28,4 +30,44 @@ test("Upstreams that others stand in the place of are told of no more, though a 
   upstreams.stop();
   chain!.failed(world.clock.now(), "refused");
   assert.deepEqual(events, [{ type: "upstream", upstream: via[0], chain: via[0], up: true }]);
+});
+
+worldTest("its first gateway is gone to by its own way out, else by the rule's, else by the session's", {
+  gateway: [GATEWAY4, "192.0.2.7", "192.0.2.8", "192.0.2.9"],
+}, async ({ net, clock, servers }) => {
+  const listener = await servers[4].listen({ host: SERVER4, port: 3128 });
+  const url = `http://${SERVER4}:3128`, own = ["own"], inline = [url];
+  const session = new SessionExits([{ ipv4: "192.0.2.7" }], { client: { host: "" } }, "");
+  const upstreams = new Upstreams({
+    net,
+    clock,
+    resolver: new MemoryResolver(),
+    rules: rulesOf([{ action: "allow", via: own }, { action: "allow", via: inline }]),
+    upstreams: [{
+      name: "own",
+      policy: "in-order",
+      chains: [[url]],
+      probe: undefined,
+      wayOut: { ipv4: "192.0.2.9" },
+    }],
+    probes: { intervalMs: 0, timeoutMs: 1 },
+    ownListeners: () => [],
+    localAddrs: () => [],
+    emit: () => {},
+  });
+  const limits = { deadlineMs: 1_000, cut: new Cut() }, wayOut = { ipv4: "192.0.2.8" };
+  for (
+    const [via, leaving, from] of [
+      [own, { exits: session, wayOut }, "192.0.2.9"],
+      [inline, { exits: session, wayOut }, "192.0.2.8"],
+      [inline, { exits: session }, "192.0.2.7"],
+      [inline, {}, GATEWAY4],
+    ] as const
+  ) {
+    const wire = await upstreams.reach(upstreams.route(via).chains[0]!, limits, leaving);
+    assert.equal(wire.socket.localAddr.host, from);
+    wire.socket.close();
+    (await listener.accept())!.close();
+  }
+  listener.close();
 });

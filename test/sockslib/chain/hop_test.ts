@@ -22,3 +22,16 @@ test("parseHops() takes a zone of the first gateway only: no other knows our int
   assert.equal(parseHops([near, far])[0]!.zone, "eth0");
   assert.throws(() => parseHops([far, near]), /gateway 2: it has a zone, which the gateway before it does not know/);
 });
+
+test("parseHop() takes ?udp=tcp of SOCKS gateways, and nothing else behind the address", () => {
+  const hop = parseHop("socks5s://ann:pw@192.0.2.1?udp=tcp");
+  assert.equal(hop.udpInTcp, true);
+  assert.equal(hopText(hop), "socks5s://192.0.2.1:1080?udp=tcp");
+  assert.equal(parseHop("socks5://192.0.2.1/").udpInTcp, undefined);
+  assert.throws(() => parseHop("http://192.0.2.1?udp=tcp"), /has \?udp=tcp, and is no SOCKS gateway/);
+  assert.throws(() => parseHop("socks5://192.0.2.1?udp=udp"), /has '\?udp=udp' behind it, not \?udp=tcp/);
+  assert.throws(
+    () => parseHops(["socks5://192.0.2.1?udp=tcp", "socks5://192.0.2.2"]),
+    /gateway 1: it has \?udp=tcp, which is for the last/,
+  );
+});

@@ -6,6 +6,8 @@ import { relay } from "../../../src/net/relay.ts";
 import type {
   ConnectOptions,
   Datagram,
+  Exit,
+  ListenOptions,
   Net,
   RelayEnd,
   RelayOptions,
@@ -50,7 +52,7 @@ export class Internet {
   }
 
   owner(addr: string, from: MemoryNet): MemoryNet | undefined {
-    return isLoopback(addr) ? from : this.#hosts.find((host) => host.addrs.includes(addr));
+    return isLoopback(addr) ? from : this.#hosts.find((host) => host.addrs.includes(addr) || host.routed.has(addr));
   }
 
   nextPort(): number {
@@ -64,6 +66,10 @@ export class MemoryNet implements Net {
   readonly addrs: readonly string[];
   /** Every address that connect() was called with. */
   readonly dialled: SocketAddr[] = [];
+  /** Addresses that are on no interface, but were bound (IP_FREEBIND): routes lead them here. */
+  readonly routed = new Set<string>();
+  /** By what sockets left, where that was said. */
+  readonly exits: Exit[] = [];
   /** Every socket that came or went. */
   readonly sockets: MemorySocket[] = [];
   /** Bytes that one direction of a connection to this host holds. */
@@ -92,8 +98,9 @@ export class MemoryNet implements Net {
     assert.deepEqual(this.open, []);
   }
 
-  listen(addr: SocketAddr): Promise<MemoryListener> {
+  listen(addr: SocketAddr, { exit }: ListenOptions = {}): Promise<MemoryListener> {
     return later(() => {
+      this.#note(exit, addr.host);
       const bound = this.#bind("listen on", addr, this.#listeners);
       const listener = new MemoryListener(bound, this.#open);
       this.#listeners.add(listener);
@@ -101,11 +108,13 @@ export class MemoryNet implements Net {
     });
   }
 
-  async connect(addr: SocketAddr, { cut, localAddr }: ConnectOptions = {}): Promise<MemorySocket> {
+  async connect(addr: SocketAddr, { cut, ...exit }: ConnectOptions = {}): Promise<MemorySocket> {
     this.dialled.push({ host: addr.host, port: addr.port });
+    const { localAddr } = exit;
+    this.#note(exit, localAddr);
     await this.#reach(addr, cut);
     const cannot = (kind: NetErrorKind) => new NetError(kind, `Cannot connect to ${addr.host}: ${kind}`);
-    if (localAddr !== undefined && !isLoopback(localAddr) && !this.addrs.includes(localAddr)) {
+    if (localAddr !== undefined && !this.#has(localAddr)) {
       throw cannot("address-not-available");
     }
     const localHost = localAddr ?? this.#sourceFor(addr.host);
@@ -122,8 +131,9 @@ export class MemoryNet implements Net {
     return near.openedIn(this.#open);
   }
 
-  bindUdp(addr: SocketAddr): Promise<MemoryUdpSocket> {
+  bindUdp(addr: SocketAddr, exit?: Exit): Promise<MemoryUdpSocket> {
     return later(() => {
+      this.#note(exit, addr.host);
       const bound = this.#bind("bind UDP", addr, this.#udpSockets);
       const carry = (from: MemoryUdpSocket, datagram: Datagram) => this.#carry(from, datagram);
       const socket = new MemoryUdpSocket(bound, this.#open, carry, () => this.#gate);
@@ -189,9 +199,7 @@ export class MemoryNet implements Net {
   ): SocketAddr {
     const cannot = (kind: NetErrorKind) => new NetError(kind, `Cannot ${verb} ${host}: ${kind}`);
     const six = host.includes(":");
-    const known = isAny(host)
-      ? this.addrs.some((addr) => addr.includes(":") === six)
-      : this.localAddrs().includes(host);
+    const known = isAny(host) ? this.addrs.some((addr) => addr.includes(":") === six) : this.#has(host);
     if (zone !== zoneOf(host).zone) throw cannot("other"); // EINVAL
     if (!known) throw cannot(isAny(host) ? "family-not-supported" : "address-not-available");
     if (port === 0) return { host, port: this.#internet.nextPort(), ...zoneOf(host) };
@@ -200,6 +208,16 @@ export class MemoryNet implements Net {
     );
     if (clash) throw cannot("address-in-use");
     return { host, port, ...zoneOf(host) };
+  }
+
+  #has(host: string): boolean {
+    return isLoopback(host) || this.addrs.includes(host) || this.routed.has(host);
+  }
+
+  #note(exit: Exit | undefined, host: string | undefined): void {
+    if (!exit || Object.values(exit).every((said) => said === undefined)) return;
+    this.exits.push(exit);
+    if (exit.freeBind && host !== undefined) this.routed.add(host);
   }
 
   /** The local address nearest to `host`. */

@@ -6,7 +6,7 @@ import { parsePrefix } from "../../../src/protocol/ip/prefix.ts";
 
 /** A rule as a person writes it, but for its name. */
 export interface PlainRule
-  extends Pick<Rule, "listeners" | "users" | "commands" | "relay" | "family" | "via" | "budget"> {
+  extends Pick<Rule, "listeners" | "users" | "commands" | "relay" | "family" | "via" | "budget" | "wayOut"> {
   readonly action: Rule["action"];
   readonly from?: readonly string[];
   readonly to?: readonly string[];

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Event, SessionRecord } from "../../../src/events.ts";
-import { Gateway } from "../../../src/gateway/gateway.ts";
+import { Gateway, type GatewayContext } from "../../../src/gateway/gateway.ts";
 import type { Authenticator } from "../../../src/gateway/entrance/methods.ts";
 import { Nat64 } from "../../../src/gateway/dial/nat64_discovery.ts";
 import { Ruleset } from "../../../src/gateway/rules/ruleset.ts";
@@ -57,6 +57,8 @@ export class World {
   readonly net: MemoryNet;
   readonly clients: Readonly<Record<4 | 6, MemoryNet>>;
   readonly servers: Readonly<Record<4 | 6, MemoryNet>>;
+  /** What the gateway began with. */
+  readonly context: GatewayContext;
   readonly gateway: Gateway;
   readonly nat64: Nat64 | undefined;
 
@@ -69,7 +71,7 @@ export class World {
     const { net, clock, resolver } = this;
     const prefix = options.nat64 === "auto" ? "auto" : options.nat64 && parsePrefix(options.nat64);
     const nat64 = this.nat64 = prefix ? new Nat64({ net, clock, resolver, prefix }) : undefined;
-    this.gateway = new Gateway({
+    this.context = {
       net,
       clock,
       resolver,
@@ -85,7 +87,8 @@ export class World {
       authenticator: options.authenticator,
       settings: { ...defaultSettings, ...options.settings },
       emit: (event) => this.events.push(event),
-    });
+    };
+    this.gateway = new Gateway(this.context);
   }
 
   /** Records of the sessions that have ended. */

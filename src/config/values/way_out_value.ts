@@ -1,0 +1,76 @@
+import { isPrefix, type OutgoingPer, outgoingPers, saysSomething, type WayOut } from "../../gateway/way_out.ts";
+import { WrongValue } from "../config_error.ts";
+import { parseChoice, parseCount, parseHost, parseInterface, parsePrefixValue } from "./values.ts";
+
+/** By what to leave, as a person writes it. */
+export interface WayOutTexts {
+  readonly outgoing?: readonly string[] | undefined;
+  readonly outgoing_per?: OutgoingPer | undefined;
+  readonly interface?: string | undefined;
+  readonly mark?: number | undefined;
+}
+
+/** An address, or a prefix of several, in its canonical text. Throws WrongValue. */
+export function parseOutgoing(text: string): string {
+  if (!isPrefix(text)) return parseHost(text);
+  const prefix = parsePrefixValue(text);
+  return prefix.single ? parseHost(text.replace(/\/.*$/, "")) : String(prefix);
+}
+
+/** One of each family; `wrong` is told of the others. */
+export function byFamily(
+  hosts: readonly (string | undefined)[],
+  wrong: (state: string, index: number) => void,
+): Pick<WayOut, "ipv4" | "ipv6"> {
+  const found: { ipv4?: string; ipv6?: string } = {};
+  hosts.forEach((host, i) => {
+    if (host === undefined) return; // which has been told
+    const family = host.includes(":") ? "ipv6" : "ipv4";
+    if (found[family]) wrong("a second address of its family", i);
+    found[family] = host;
+  });
+  return found;
+}
+
+/** What such texts, which are checked, come to; undefined where they say nothing. */
+export function wayOutOf(
+  { outgoing = [], outgoing_per: per, interface: device, mark }: WayOutTexts,
+): WayOut | undefined {
+  const way: WayOut = {
+    ...byFamily(outgoing, () => {}),
+    ...per !== undefined && { per },
+    ...device !== undefined && { device },
+    ...mark !== undefined && { mark },
+  };
+  return saysSomething(way) ? way : undefined;
+}
+
+/** As it is written, but for what is not said. */
+export function wayOutTexts({ ipv4, ipv6, per, device, mark }: WayOut): WayOutTexts {
+  const outgoing = [ipv4, ipv6].filter((host) => host !== undefined);
+  return {
+    ...outgoing.length > 0 && { outgoing },
+    ...per !== undefined && { outgoing_per: per },
+    ...device !== undefined && { interface: device },
+    ...mark !== undefined && { mark },
+  };
+}
+
+/** Behind the address of a listener: `outgoing=IP|PREFIX&outgoing-per=user&interface=NAME&mark=N`. Throws WrongValue. */
+export function parseWayOutQuery(query: string): WayOut | undefined {
+  const outgoing: string[] = [];
+  const said: { -readonly [K in keyof WayOutTexts]: WayOutTexts[K] } = {};
+  for (const part of query.split("&")) {
+    const [, key, value = ""] = /^([^=]*)(?:=(.*))?$/.exec(part)!;
+    if (key === "outgoing") outgoing.push(parseOutgoing(value));
+    else if (key === "outgoing-per") said.outgoing_per = parseChoice(value, outgoingPers);
+    else if (key === "interface") said.interface = parseInterface(value);
+    else if (key === "mark") said.mark = parseCount(value);
+    else throw new WrongValue(`'${key}' is none of outgoing, outgoing-per, interface and mark`);
+  }
+  if (said.outgoing_per && outgoing.length === 0) throw new WrongValue("outgoing-per is said of no outgoing");
+  byFamily(outgoing, (state, i) => {
+    throw new WrongValue(`'${outgoing[i]}' is ${state}`);
+  });
+  return wayOutOf({ ...said, outgoing });
+}

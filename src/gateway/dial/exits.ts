@@ -1,0 +1,98 @@
+import type { Exit } from "../../net/socket.ts";
+import type { GatewaySettings } from "../settings.ts";
+import { addressFor, type Leaver } from "./prefix_address.ts";
+import { isPrefix, merged, type SaidWay, saysSomething, type Source, type WayOut } from "../way_out.ts";
+
+/** Of each family; undefined where the system chooses. */
+export interface ExitPair {
+  readonly ipv4: Exit | undefined;
+  readonly ipv6: Exit | undefined;
+}
+
+export interface ExitsOptions {
+  readonly settings: Pick<GatewaySettings, "outgoing" | "outgoingPer" | "usersWaysOut">;
+  /** Whether rules or upstreams say something. */
+  readonly others: boolean;
+  /** Keeps others from finding out by its address who somebody is; one that lasts keeps the addresses too. */
+  readonly key: string;
+}
+
+/** By what sessions leave: what the rule says, else the user, else the listener, else what is said for all. */
+export class Exits {
+  readonly #options: ExitsOptions;
+  readonly #common: WayOut | undefined;
+
+  constructor(options: ExitsOptions) {
+    const { outgoing, outgoingPer: per } = options.settings;
+    this.#options = options;
+    this.#common = saysSomething(outgoing) ? { ...outgoing, per } : undefined;
+  }
+
+  /** Those of one session; undefined where nobody has said anything, so that dialling costs nothing. */
+  of(leaver: Leaver, listener: WayOut | undefined): SessionExits | undefined {
+    const { others, key, settings: { usersWaysOut } } = this.#options;
+    const user = leaver.username === undefined ? undefined : usersWaysOut.get(leaver.username);
+    if (!others && !this.#common && !user && !listener) return undefined;
+    return new SessionExits([user, listener, this.#common], leaver, key);
+  }
+}
+
+/** By what one session leaves: the same as long as it lasts. */
+export class SessionExits {
+  readonly #places: readonly (WayOut | undefined)[];
+  readonly #leaver: Leaver;
+  readonly #key: string;
+  readonly #pairs = new Map<WayOut | undefined, Map<WayOut | undefined, ExitPair>>();
+  /** By their text, so that what is the same is one. */
+  readonly #exits = new Map<string, Exit>();
+  /** Of each prefix. */
+  readonly #taken = new Map<string, string>();
+
+  /** `places` are those behind the rule, nearest first. */
+  constructor(places: readonly (WayOut | undefined)[], leaver: Leaver, key: string) {
+    this.#places = places;
+    this.#leaver = leaver;
+    this.#key = key;
+  }
+
+  /** What is said of what goes by that rule; `upstream` counts before it, on the way to its first gateway. */
+  said(rule: WayOut | undefined, upstream?: WayOut): SaidWay {
+    return merged([upstream, rule, ...this.#places]);
+  }
+
+  pair(rule: WayOut | undefined, upstream?: WayOut): ExitPair {
+    let byUpstream = this.#pairs.get(rule);
+    if (!byUpstream) this.#pairs.set(rule, byUpstream = new Map());
+    let pair = byUpstream.get(upstream);
+    if (!pair) {
+      const said = this.said(rule, upstream);
+      byUpstream.set(upstream, pair = { ipv4: this.#exit(said, "ipv4"), ipv6: this.#exit(said, "ipv6") });
+    }
+    return pair;
+  }
+
+  /** Towards `host`, an address. */
+  towards(host: string, rule: WayOut | undefined): Exit | undefined {
+    const { ipv4, ipv6 } = this.pair(rule);
+    return host.includes(":") ? ipv6 : ipv4;
+  }
+
+  #exit({ device, mark, ...sources }: SaidWay, family: keyof ExitPair): Exit | undefined {
+    const source = sources[family];
+    if (!source && device === undefined && mark === undefined) return undefined;
+    const freeBind = source && isPrefix(source.text) || undefined;
+    const localAddr = source && this.#address(source);
+    const key = [family, localAddr, freeBind, device, mark].join(" ");
+    let exit = this.#exits.get(key);
+    if (!exit) this.#exits.set(key, exit = { localAddr, freeBind, device, mark });
+    return exit;
+  }
+
+  #address(source: Source): string {
+    if (!isPrefix(source.text)) return source.text;
+    const key = `${source.per} ${source.text}`;
+    let address = this.#taken.get(key);
+    if (address === undefined) this.#taken.set(key, address = addressFor(source, this.#leaver, this.#key));
+    return address;
+  }
+}

@@ -1,0 +1,53 @@
+export const outgoingPers = ["session", "user", "client"] as const;
+
+/** Who keeps an address of a prefix: each session has its own, or all sessions of a user or of a client have one. */
+export type OutgoingPer = (typeof outgoingPers)[number];
+
+/** By what sockets leave, as one place of the configuration says it; the next place says what this one does not. Plain data. */
+export interface WayOut {
+  /** An address, or a prefix (ADDRESS/BITS) to take one of. */
+  readonly ipv4?: string;
+  readonly ipv6?: string;
+  /** "session" where undefined; of this place's prefixes. */
+  readonly per?: OutgoingPer;
+  /** SO_BINDTODEVICE. */
+  readonly device?: string;
+  /** SO_MARK. */
+  readonly mark?: number;
+}
+
+export function saysSomething({ ipv4, ipv6, device, mark }: WayOut): boolean {
+  return (ipv4 ?? ipv6 ?? device ?? mark) !== undefined;
+}
+
+/** Where a family's sockets leave from. */
+export interface Source {
+  readonly text: string;
+  readonly per: OutgoingPer;
+}
+
+/** What several places come to. */
+export interface SaidWay {
+  readonly ipv4?: Source;
+  readonly ipv6?: Source;
+  readonly device?: string;
+  readonly mark?: number;
+}
+
+/** Of each thing what the first of `places` says that says it. */
+export function merged(places: readonly (WayOut | undefined)[]): SaidWay {
+  const said: { -readonly [K in keyof SaidWay]: SaidWay[K] } = {};
+  for (const place of places) {
+    if (!place) continue;
+    const { ipv4, ipv6, per = "session", device, mark } = place;
+    if (ipv4 !== undefined) said.ipv4 ??= { text: ipv4, per };
+    if (ipv6 !== undefined) said.ipv6 ??= { text: ipv6, per };
+    if (device !== undefined) said.device ??= device;
+    if (mark !== undefined) said.mark ??= mark;
+  }
+  return said;
+}
+
+export function isPrefix(text: string): boolean {
+  return text.includes("/");
+}
