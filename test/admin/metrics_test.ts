@@ -26,7 +26,7 @@ describe("Metrics", () => {
   test("name every reply, command and relay type before the first one", async () => {
     const metrics = counted();
     const replies = Object.entries(await samples(metrics, "replies_total"));
-    assert.equal(replies.length, 6 * 9);
+    assert.equal(replies.length, 7 * 9);
     assert.deepEqual(replies.filter(([name]) => name.includes('"bind"')), [
       ['replies_total{command="bind",reply="00 succeeded"}', 0],
       ['replies_total{command="bind",reply="01 general SOCKS server failure"}', 0],
@@ -183,7 +183,7 @@ describe("Metrics", () => {
     for (const reply of [9, 91, 255]) ran(metrics, { command: 1, reply });
     const all = await samples(metrics, "replies_total");
     assert.equal(all['replies_total{command="connect",reply="unassigned"}'], 3);
-    assert.equal(Object.keys(all).length, 6 * 9 + 1);
+    assert.equal(Object.keys(all).length, 7 * 9 + 1);
   });
 
   test("count handshakes that failed, and questions for names", async () => {

@@ -214,11 +214,11 @@ describe("parseConfig() complains in one line that names the flag", () => {
       text,
     ): readonly [RawOptions, string] => [
       { listen: [text] },
-      `Cannot parse --listen: '${text}' ends in what is not understood (only sni://ADDR and host://ADDR may have ?port=N)`,
+      `Cannot parse --listen: 'path' is none of outgoing, outgoing-per, interface and mark`,
     ]),
     [
       { listen: ["sni://[::1]:1", "host://[::1]:1"] },
-      "Cannot listen on ::1 port 1: it is given twice, for different protocols",
+      "Cannot listen on [::1]:1: it is given twice, for different protocols",
     ],
     ...[
       ["[::1]:1", "is no forward (write [::]:2222=server.example:22)"],
@@ -247,11 +247,11 @@ describe("parseConfig() complains in one line that names the flag", () => {
     ]),
     [
       { forward: ["[::1]:1=x:1", "[::1]:1=x:2"] },
-      "Cannot listen on ::1 port 1: it is given twice, for different protocols",
+      "Cannot listen on [::1]:1: it is given twice, for different protocols",
     ],
     [
       { listen: ["[::1]:1"], forward: ["[::1]:1=x:1"] },
-      "Cannot listen on ::1 port 1: it is given twice, for different protocols",
+      "Cannot listen on [::1]:1: it is given twice, for different protocols",
     ],
     [
       { forward: ["udp://:1=x:2?proxy-protocol=2"] },
@@ -272,7 +272,7 @@ describe("parseConfig() complains in one line that names the flag", () => {
     [{ listen: [":1?outgoing-per=user"] }, "Cannot parse --listen: outgoing-per is said of no outgoing"],
     [
       { listen: [":1?mark=1", "0.0.0.0:1"], open: true },
-      "Cannot listen on :: port 1: its clients are to leave by two ways",
+      "Cannot listen on [::]:1: its clients are to leave by two ways",
     ],
     [{ listen: [":1?via=x"] }, "Cannot parse --listen: 'via' is none of outgoing, outgoing-per, interface and mark"],
     [{ nat64: "auto4" }, "Cannot parse --nat64: 'auto4' is not a prefix"],
