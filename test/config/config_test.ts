@@ -210,12 +210,16 @@ describe("parseConfig() complains in one line that names the flag", () => {
       { listen: ["host://[::1]:80"] },
       "Cannot listen for sni:// or host://: no rule with names allows where they may go",
     ],
-    ...["sni://:1?port=0", "sni://:1?port=65536", "sni://:1?port=", "host://:1?path=2", "http://:1?port=2"].map((
+    ...["sni://:1?port=0", "sni://:1?port=65536", "sni://:1?port=", "http://:1?port=2"].map((
       text,
     ): readonly [RawOptions, string] => [
       { listen: [text] },
-      `Cannot parse --listen: 'path' is none of outgoing, outgoing-per, interface and mark`,
+      `Cannot parse --listen: '${text}' ends in what is not understood (only sni://ADDR and host://ADDR may have ?port=N)`,
     ]),
+    [
+      { listen: ["host://:1?path=2"] },
+      "Cannot parse --listen: 'path' is none of outgoing, outgoing-per, interface and mark",
+    ],
     [
       { listen: ["sni://[::1]:1", "host://[::1]:1"] },
       "Cannot listen on [::1]:1: it is given twice, for different protocols",
