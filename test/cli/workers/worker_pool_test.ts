@@ -112,6 +112,9 @@ test(
     const events: Event[] = [];
     const echo = await echoServer("127.0.0.1");
     const { pool, addr, clock } = await startPool(3, events);
+    // What workers open when their first clients come is no leak.
+    for (let i = 0; i < 30; i++) (await echoing(addr, echo.addr)).close();
+    await until("none is left of these", () => pool.sessionCount === 0);
     const settled = descriptors();
     const sessions = await Promise.all(Array.from({ length: 30 }, () => echoing(addr, echo.addr)));
     assert.equal(pool.sessionCount, 30);
