@@ -143,6 +143,8 @@ export interface ListenOptions {
   /** Of a unix socket's file: who may connect. */
   readonly mode?: number | undefined;
   readonly successors?: Successors | undefined;
+  /** Whether who comes here may have descriptors that are kept from clients: whoever looks after the program. */
+  readonly spare?: boolean;
   /** By what those who come here are answered; `addr` says from where. */
   readonly exit?: Exit | undefined;
 }

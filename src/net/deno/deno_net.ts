@@ -79,22 +79,22 @@ function reserve(): DescriptorReserve {
   return kept ??= new DescriptorReserve();
 }
 
-async function listen(addr: SocketAddr, { mode }: ListenOptions = {}): Promise<Listener> {
+async function listen(addr: SocketAddr, { mode, spare = false }: ListenOptions = {}): Promise<Listener> {
   try {
     if (addr.unix === undefined) {
-      const listener = listenTcp(addr);
-      return addr.host === "::" && takesSixOnly() ? joinFour(listener) : listener;
+      const listener = listenTcp(addr, spare);
+      return addr.host === "::" && takesSixOnly() ? joinFour(listener, spare) : listener;
     }
     const bind = (path: string) => Deno.listen({ transport: "unix", path });
     const { socket, remove } = await placeSocket(addr.unix, { mode }, kernel()?.libc, bind);
-    return new DenoListener(socket, addr, remove);
+    return new DenoListener(socket, addr, spare, remove);
   } catch (error) {
     throw denoError(error, "listen on", addressText(addr));
   }
 }
 
 /** Throws what Deno does. */
-function listenTcp(addr: SocketAddr): Listener {
+function listenTcp(addr: SocketAddr, spare: boolean): Listener {
   const access = kernel();
   const bind = (reusePort: boolean) => Deno.listen({ hostname: runtimeHost(addr), port: addr.port, reusePort });
   const addrOf = (listener: Deno.TcpListener) => ({
@@ -103,13 +103,13 @@ function listenTcp(addr: SocketAddr): Listener {
   });
   if (!access) {
     const listener = bind(false);
-    return new DenoListener(listener, addrOf(listener));
+    return new DenoListener(listener, addrOf(listener), spare);
   }
   const { libc, listeners } = access;
   return listeners.open(addr, (shared) => {
     const [listener, fd] = bindWithDescriptor(libc, () => bind(shared), addrOf);
     const forget = () => void (fd !== undefined && listeners.forget(fd));
-    return [new DenoListener(listener, addrOf(listener), forget), fd];
+    return [new DenoListener(listener, addrOf(listener), spare, forget), fd];
   })[0];
 }
 
@@ -123,9 +123,9 @@ function takesSixOnly(): boolean {
 }
 
 /** Throws what Deno does. */
-function joinFour(listener: Listener): Listener {
+function joinFour(listener: Listener, spare: boolean): Listener {
   try {
-    return joinListeners(listener, listenTcp({ host: "0.0.0.0", port: listener.addr.port }));
+    return joinListeners(listener, listenTcp({ host: "0.0.0.0", port: listener.addr.port }, spare));
   } catch (error) {
     listener.close();
     throw error;
@@ -163,12 +163,14 @@ function denoAddr(addr: Deno.Addr): SocketAddr | undefined {
 class DenoListener implements Listener {
   readonly addr: SocketAddr;
   readonly #listener: Deno.Listener;
+  readonly #spare: boolean;
   readonly #remove: () => void;
   #closed = false;
 
   /** `remove` removes what is left of it. */
-  constructor(listener: Deno.Listener, addr: SocketAddr, remove = () => {}) {
+  constructor(listener: Deno.Listener, addr: SocketAddr, spare: boolean, remove = () => {}) {
     this.#listener = listener;
+    this.#spare = spare;
     this.addr = addr;
     this.#remove = remove;
   }
@@ -177,7 +179,8 @@ class DenoListener implements Listener {
     for (let gone = 0; !this.#closed; gone++) {
       try {
         const conn = await this.#listener.accept();
-        if (!isOneTooMany((lowest) => reserve().refusesClient(lowest))) return new DenoSocket(conn, this.addr);
+        const refuses = (fd: number) => this.#spare ? reserve().refuses(fd) : reserve().refusesClient(fd);
+        if (!isOneTooMany(refuses)) return new DenoSocket(conn, this.addr);
         conn.close();
         throw noDescriptors(`accept on ${addressText(this.addr)}`);
       } catch (error) {

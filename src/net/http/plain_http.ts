@@ -27,7 +27,7 @@ type Head = { readonly method: string; readonly url: string; readonly headers: [
  * s2.2, s3.2, s6.3); and of a unix socket they close the descriptor twice. One request a connection, whose body is left unread. Rejects with NetError.
  */
 export async function serveHttp(net: Net, addr: SocketAddr, { fetch, mode }: HttpOptions): Promise<HttpServer> {
-  const listener = await net.listen(addr, { mode });
+  const listener = await net.listen(addr, { mode, spare: true });
   const open = new Map<Socket, Promise<void>>();
   let closed = false;
   const cut = () => {
