@@ -25,7 +25,7 @@ process.noDeprecation = true; // what the runtime thinks of its own libraries is
 // Each thread loads what it needs itself: clients wait for that.
 const start = threadStart();
 if (start?.gate46 === "worker") await (await import("./src/cli/workers/worker.ts")).startWorker(start);
-else if (start) await (await import("./src/cli/workers/config_thread.ts")).readInThread(start);
+else if (start) await (await import("./src/cli/serve/config_thread.ts")).readInThread(start);
 else if (import.meta.main) {
   const { main } = await import("./src/cli/main.ts");
   process.exit(await main(process.argv.slice(2), new URL(import.meta.url)));

@@ -2,7 +2,7 @@ import { Command, commandName, Reply } from "../protocol/codes.ts";
 import { ProtocolError } from "../protocol/protocol_error.ts";
 import type { Credentials } from "../protocol/negotiation.ts";
 import type { SessionEnd, SessionRecord } from "../events.ts";
-import type { Clock } from "../net/clock.ts";
+import { pause } from "../net/clock.ts";
 import { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
 import type { AcceptedSocket } from "../net/socket.ts";
@@ -219,7 +219,7 @@ export class Session {
       this.record.detail = "too many wrong passwords from there";
       emit({ type: "client-turned-away", client, reason: "too-many-failures" });
     }
-    if (waitMs > 0) await rest(clock, waitMs, this.#cut);
+    if (waitMs > 0) await pause(clock, waitMs, this.#cut);
     return good;
   }
 
@@ -320,19 +320,6 @@ function flagOf(command: Command, { resolveCommands, udpInTcp }: GatewaySettings
 /** What rules call it. */
 function ruledAs(command: Command): Command {
   return command === Command.UdpInTcp ? Command.UdpAssociate : command;
-}
-
-function rest(clock: Clock, ms: number, cut: Cut): Promise<void> {
-  return new Promise((resolve) => {
-    let release = () => {};
-    const over = () => {
-      cancel();
-      release();
-      resolve();
-    };
-    const cancel = clock.after(ms, over);
-    release = cut.on(over);
-  });
 }
 
 function isForeseen(error: unknown): error is Error {

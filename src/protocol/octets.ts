@@ -1,7 +1,15 @@
 /** Both, one behind the other. */
 export function joined(head: Uint8Array, tail: Uint8Array): Uint8Array<ArrayBuffer> {
-  const both = new Uint8Array(head.length + tail.length);
-  both.set(head);
-  both.set(tail, head.length);
-  return both;
+  return joinedAll([head, tail]);
+}
+
+/** All of them, one behind the other. */
+export function joinedAll(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(parts.reduce((size, { length }) => size + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }

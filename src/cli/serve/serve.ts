@@ -18,7 +18,7 @@ import { Running } from "./running.ts";
 import { listenToSignals } from "./signals.ts";
 import { Systemd } from "../systemd/systemd.ts";
 import { hasteOf, wallClock } from "../service/wall_clock.ts";
-import { loadServed } from "../workers/config_thread.ts";
+import { loadServed } from "./config_thread.ts";
 import { startThreadedService } from "../workers/threaded_service.ts";
 
 /** By then whoever began to connect before a successor listened has come in. */

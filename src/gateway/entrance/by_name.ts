@@ -1,8 +1,8 @@
 import { nameAddress } from "../../protocol/address.ts";
 import { decodeClientHello, encodeTlsAlert, TLS_HANDSHAKE, TlsAlert } from "../../protocol/client_hello.ts";
 import { AddressType, Command, Reply } from "../../protocol/codes.ts";
-import { httpHostDecoder } from "../../protocol/http_request.ts";
-import { encodeHttpAnswer } from "../../protocol/http_response.ts";
+import { httpHostDecoder } from "../../protocol/http/http_request.ts";
+import { encodeHttpAnswer } from "../../protocol/http/http_response.ts";
 import { ProtocolError } from "../../protocol/protocol_error.ts";
 import type { Decode } from "../../protocol/cursor.ts";
 import type { SocketAddr } from "../../net/socket.ts";

@@ -1,13 +1,13 @@
 import { NetError } from "../../net/error.ts";
 import { Command, Method, Reply } from "../../protocol/codes.ts";
-import { httpRequestDecoder } from "../../protocol/http_request.ts";
+import { httpRequestDecoder } from "../../protocol/http/http_request.ts";
 import {
   CONNECTED,
   encodeHttpAnswer,
   HttpResponseHeads,
   replySentence,
   statusOfReply,
-} from "../../protocol/http_response.ts";
+} from "../../protocol/http/http_response.ts";
 import { usernameText } from "../../protocol/negotiation.ts";
 import { ProtocolError } from "../../protocol/protocol_error.ts";
 import type { Answer, Entrance } from "./entrance.ts";

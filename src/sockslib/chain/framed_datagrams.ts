@@ -3,6 +3,7 @@ import type { Socket } from "../../net/socket.ts";
 import { ProtocolError } from "../../protocol/protocol_error.ts";
 import { encodeFrame, fitsFrame, frameSize, unframe } from "../../protocol/udp_frame.ts";
 import type { HeadedPayload } from "./onward_association.ts";
+import { joined, joinedAll } from "../../protocol/octets.ts";
 
 /** What may wait for a peer that takes nothing; what comes then is lost, as UDP may. */
 const MAX_QUEUED_SIZE = 256 << 10;
@@ -45,7 +46,7 @@ export class FramedDatagrams {
         const kept = this.#unread.slice(); // the next read overwrites it
         const chunk = await this.#socket.read();
         if (chunk === null) this.#finish("end");
-        else this.#unread = kept.length === 0 ? chunk : joined([kept, chunk]);
+        else this.#unread = kept.length === 0 ? chunk : joined(kept, chunk);
       }
     } catch (error) {
       if (error instanceof ProtocolError) this.#finish("malformed");
@@ -91,7 +92,7 @@ export class FramedDatagrams {
       while (this.#queue.length > 0 && !this.#closed) {
         const queue = this.#queue;
         this.#queue = [];
-        const bytes = joined(queue);
+        const bytes = queue.length === 1 ? queue[0]! : joinedAll(queue);
         await this.#socket.write(bytes);
         this.#queued -= bytes.length + DATAGRAM_COST * queue.length;
       }
@@ -114,15 +115,4 @@ export class FramedDatagrams {
     this.#socket.close();
     this.#end(how);
   }
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  if (parts.length === 1) return parts[0]!;
-  const out = new Uint8Array(parts.reduce((size, { length }) => size + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
 }

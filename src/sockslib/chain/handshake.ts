@@ -12,7 +12,7 @@ import {
   encodeHttpConnect,
   PROXY_AUTHENTICATION_REQUIRED,
   replyOfStatus,
-} from "../../protocol/http_connect.ts";
+} from "../../protocol/http/http_connect.ts";
 import { ReplyError } from "./reply_error.ts";
 
 /**

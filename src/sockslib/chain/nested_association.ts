@@ -13,6 +13,7 @@ import { converse } from "./handshake.ts";
 import { openFramedAssociation } from "./framed_association.ts";
 import type { Hop } from "./hop.ts";
 import type { HeadedPayload, OnwardAssociation } from "./onward_association.ts";
+import { joinedAll } from "../../protocol/octets.ts";
 
 /**
  * One UDP association through all of `hops`: an association at each, whose control connection goes through those before
@@ -101,7 +102,7 @@ class NestedAssociation implements OnwardAssociation {
     this.#udp = udp;
     this.#first = first;
     this.#others = others;
-    this.#way = joined(others.map((relay) => encodeHeader(relay)));
+    this.#way = joinedAll(others.map((relay) => encodeHeader(relay)));
     this.#controls = controls;
     this.ended = new Promise((resolve) => this.#end = resolve);
     for (const control of controls) {
@@ -122,7 +123,7 @@ class NestedAssociation implements OnwardAssociation {
   /** Sends what has a header for its destination; resolves with the number lost. */
   send(batch: readonly HeadedPayload[]): Promise<number> {
     const way = this.#way, addr = this.#first;
-    return this.#udp.send(batch.map(({ header, payload }) => ({ bytes: joined([way, header, payload]), addr })));
+    return this.#udp.send(batch.map(({ header, payload }) => ({ bytes: joinedAll([way, header, payload]), addr })));
   }
 
   /** What has come, each with the header of where from, or null at the end. The views are valid until the next receive(). */
@@ -170,14 +171,4 @@ class NestedAssociation implements OnwardAssociation {
       this.close();
     }
   }
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((size, { length }) => size + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
 }

@@ -1,9 +1,9 @@
-import { type Address, addressText, nameAddress } from "./address.ts";
-import { Reply } from "./codes.ts";
-import type { Decode } from "./cursor.ts";
+import { type Address, addressText, nameAddress } from "../address.ts";
+import { Reply } from "../codes.ts";
+import type { Decode } from "../cursor.ts";
 import { encodeHttpHead, fieldsToForward, type HttpHead, httpHeadDecoder, onlyField } from "./http_head.ts";
-import type { Credentials } from "./negotiation.ts";
-import { ProtocolError } from "./protocol_error.ts";
+import type { Credentials } from "../negotiation.ts";
+import { ProtocolError } from "../protocol_error.ts";
 
 /** The longest head of a request: cookies of 8 kB and the rest. */
 const MAX_HEAD_SIZE = 16 << 10;

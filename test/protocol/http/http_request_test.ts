@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { httpRequestDecoder } from "../../src/protocol/http_request.ts";
-import { httpResponseDecoder } from "../../src/protocol/http_response.ts";
-import { ProtocolError } from "../../src/protocol/protocol_error.ts";
-import { skipped, tooSlow } from "../support/program/skipped.ts";
+import { httpRequestDecoder } from "../../../src/protocol/http/http_request.ts";
+import { httpResponseDecoder } from "../../../src/protocol/http/http_response.ts";
+import { ProtocolError } from "../../../src/protocol/protocol_error.ts";
+import { skipped, tooSlow } from "../../support/program/skipped.ts";
 
 const octets = (text: string) => Uint8Array.from(text, (letter) => letter.charCodeAt(0));
 const text = (bytes: Uint8Array) => String.fromCharCode(...bytes);

@@ -14,7 +14,7 @@ import {
 } from "../files/load_config.ts";
 import type { ServedConfig } from "../service/service.ts";
 import { checkDescriptorsFor } from "../service/thread_descriptors.ts";
-import type { ConfigThreadStart } from "./thread_start.ts";
+import type { ConfigThreadStart } from "../workers/thread_start.ts";
 
 /** A file of so much (UTF-16 units), or lists (octets), are read in a thread of its own: sessions would wait for it in this one. */
 const LARGE = 128 << 10;

@@ -1,8 +1,8 @@
-import { Reply, replyText } from "./codes.ts";
-import type { Decode } from "./cursor.ts";
+import { Reply, replyText } from "../codes.ts";
+import type { Decode } from "../cursor.ts";
 import { encodeHttpHead, fieldsToForward, type HttpField, type HttpHead, httpHeadDecoder } from "./http_head.ts";
-import { joined } from "./octets.ts";
-import { ProtocolError } from "./protocol_error.ts";
+import { joined } from "../octets.ts";
+import { ProtocolError } from "../protocol_error.ts";
 
 /** The longest head of a response. */
 const MAX_HEAD_SIZE = 32 << 10;

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { test } from "node:test";
-import { loadServed } from "../../../src/cli/workers/config_thread.ts";
+import { loadServed } from "../../../src/cli/serve/config_thread.ts";
 import { Ruleset } from "../../../src/gateway/rules/ruleset.ts";
 import { Command } from "../../../src/protocol/codes.ts";
 import { ConfigError } from "../../../src/config/config_error.ts";

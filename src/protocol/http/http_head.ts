@@ -1,6 +1,6 @@
-import { Reply } from "./codes.ts";
-import type { Decode } from "./cursor.ts";
-import { ProtocolError } from "./protocol_error.ts";
+import { Reply } from "../codes.ts";
+import type { Decode } from "../cursor.ts";
+import { ProtocolError } from "../protocol_error.ts";
 
 /** The start line and the fields of an HTTP/1 message (RFC 9112 s2 to s5), of octets as latin1 text. */
 export interface HttpHead {

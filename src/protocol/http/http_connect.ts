@@ -1,8 +1,8 @@
-import { type Address, addressText } from "./address.ts";
-import { Reply } from "./codes.ts";
-import type { Decode } from "./cursor.ts";
-import { ProtocolError } from "./protocol_error.ts";
-import type { Credentials } from "./negotiation.ts";
+import { type Address, addressText } from "../address.ts";
+import { Reply } from "../codes.ts";
+import type { Decode } from "../cursor.ts";
+import { ProtocolError } from "../protocol_error.ts";
+import type { Credentials } from "../negotiation.ts";
 
 /** The longest head that an HTTP proxy may answer with. */
 const MAX_HEAD_SIZE = 8 << 10;
