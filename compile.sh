@@ -1,9 +1,10 @@
 #!/bin/sh
 # Makes executables of gate46 in dist/, or in DIST: gate46-bun and gate46-deno for this machine, gate46-bun-TARGET for another;
-# or gate46-preload.mjs, which socksifies programs of Deno, Bun and Node.js.
+# or gate46.js, the whole program in one file for either runtime (`bun gate46.js`, `deno run -A gate46.js`); or
+# gate46-preload.mjs, which socksifies programs of Deno, Bun and Node.js.
 #
 #   sh compile.sh [bun|deno|all] [TARGET...]
-#   sh compile.sh preload
+#   sh compile.sh js|preload
 #
 # Without a runtime, whichever is present. TARGET: linux-x64 linux-arm64 linux-x64-musl linux-arm64-musl darwin-x64
 # darwin-arm64 windows-x64. `deno compile` downloads a denort: for this machine, DENORT_BIN can name one that is here
@@ -122,18 +123,25 @@ preload() {
   echo "$made, $(($(wc -c <"$made") / 1000)) kB"
 }
 
+script() {
+  rm -f "$dist/gate46.js"
+  bundle
+  mv "$work/gate46.js" "$dist/gate46.js"
+  echo "$dist/gate46.js, $(($(wc -c <"$dist/gate46.js") / 1000)) kB"
+}
+
 runtimes=
 case ${1:-} in
   bun | deno) runtimes=$1 && shift ;;
   all) runtimes="bun deno" && shift ;;
-  preload) runtimes=preload && shift ;;
+  js | preload) runtimes=$1 && shift ;;
 esac
 known=$(echo "$targets" | cut -d ' ' -f 1 | tr -s '\n' ' ')
 for target in "$@"; do
   case "$known" in
     *" $target "*) ;;
     *)
-      echo "compile.sh: Cannot make '$target': it takes preload, or [bun|deno|all] [TARGET...], TARGET one of$known" >&2
+      echo "compile.sh: Cannot make '$target': it takes js, preload, or [bun|deno|all] [TARGET...], TARGET one of$known" >&2
       exit 2
       ;;
   esac
@@ -146,9 +154,13 @@ if [ -z "$runtimes" ]; then
   has bun && runtimes=bun
   has "$deno" && runtimes="$runtimes deno"
 fi
-if [ "$runtimes" = preload ]; then has bun || has deno || fetch_runtimes; fi
+case $runtimes in
+  js | preload) has bun || has deno || fetch_runtimes ;;
+esac
 for runtime in $runtimes; do
-  [ "$runtime" = preload ] && continue
+  case $runtime in
+    js | preload) continue ;;
+  esac
   [ "$runtime" = deno ] && runtime=$deno
   has "$runtime" || fetch_runtimes
   has "$runtime" || fail "Cannot find $runtime"
@@ -158,7 +170,10 @@ fetch_packages
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$dist"
-if [ "$runtimes" = preload ]; then preload; exit; fi
+case $runtimes in
+  js) script; exit ;;
+  preload) preload; exit ;;
+esac
 status=0
 for runtime in $runtimes; do
   for target in "$@"; do

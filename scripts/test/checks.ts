@@ -8,8 +8,9 @@ export interface Check {
 
 const manual = "--node-modules-dir=manual";
 
-/** What makes the executables, which tests wait for. */
+/** What makes the program in one file and the executables, which tests wait for. */
 export const compilers: readonly Check[] = [
+  { name: "bundle", command: ["sh", "compile.sh", "js"] },
   { name: "compile with bun", command: ["sh", "compile.sh", "bun"] },
   { name: "compile with deno", command: ["sh", "compile.sh", "deno"] },
 ];
@@ -25,7 +26,7 @@ export const checks: readonly Check[] = [
   { name: "layers", command: ["deno", "run", "-A", manual, "scripts/layers.ts"] },
 ];
 
-/** Where the executables are once they have been made. */
-export function executables(root: string): readonly string[] {
-  return ["bun", "deno"].map((runtime) => join(root, "dist", `gate46-${runtime}`));
+/** Where that is once it has been made. */
+export function compiled(root: string): readonly string[] {
+  return ["gate46.js", "gate46-bun", "gate46-deno"].map((name) => join(root, "dist", name));
 }

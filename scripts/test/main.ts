@@ -4,7 +4,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { checks, compilers, executables } from "./checks.ts";
+import { checks, compiled, compilers } from "./checks.ts";
 import { nameOf, plan, type Run, type Runtime } from "./plan.ts";
 import { eachAtATime } from "./queue.ts";
 import { Runner } from "./runner.ts";
@@ -89,9 +89,9 @@ async function main(paths: readonly string[], options: Options): Promise<number>
   const total = making.length + checking.length + order.length;
   const limitMs = options.limit && 1_000 * options.limit;
   const runner = new Runner(root, times, total, interrupt.signal, limitMs);
-  if (startProgram) executables(root).forEach((file) => rmSync(file, { force: true }));
+  if (startProgram) compiled(root).forEach((file) => rmSync(file, { force: true }));
   await eachAtATime(making, options.jobs, interrupt.signal, (check) => runner.check(check));
-  const made = executables(root).filter((file) => existsSync(file));
+  const made = compiled(root).filter((file) => existsSync(file));
   const serve = (run: Run) => {
     const told = slow.told(run, elapsedMs());
     return runner.test(run, told, told === "1" && slow.isIn(run) ? nameWithSlow(run) : nameOf(run), made);

@@ -51,14 +51,14 @@ export class Runner {
   }
 
   /**
-   * `slow` is what its slow cases are told, `timed` what Times knows it by, and `executables` are what the program was
-   * compiled to.
+   * `slow` is what its slow cases are told, `timed` what Times knows it by, and `compiled` are the files that the
+   * program was compiled to.
    */
-  async test(run: Run, slow: string, timed: string, executables: readonly string[]): Promise<void> {
+  async test(run: Run, slow: string, timed: string, compiled: readonly string[]): Promise<void> {
     const name = nameOf(run);
     const report = join(this.#place, `report-${++this.#count}.xml`);
     const command = testCommand(this.#executable(run.runtime), run, report);
-    const ended = await this.#run(name, command, { GATE46_BINS: executables.join(" "), GATE46_SLOW: slow }, timed);
+    const ended = await this.#run(name, command, { GATE46_BINS: compiled.join(" "), GATE46_SLOW: slow }, timed);
     const verdict = judgeTests(ended, report);
     if (verdict.failed === 0) this.#times.note(timed, ended.wallMs);
     this.#tell(name, verdict, ended);

@@ -1,11 +1,18 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
+import { basename } from "node:path";
 import process from "node:process";
 import { type SocketAddr, unixAddr } from "../../../src/net/socket.ts";
 import { afterwards } from "./afterwards.ts";
 import { kill } from "./kill.ts";
 import { runtime, scriptCommand } from "./runtime.ts";
 import { until } from "./until.ts";
+
+/** What the runner has compiled the program to: one file for either runtime, and executables. */
+const compiled = (process.env.GATE46_BINS ?? "").split(" ").filter(Boolean);
+
+/** mod.ts, or all of it in one file, which starts in two thirds of the time. */
+const script = compiled.find((path) => path.endsWith(".js")) ?? "mod.ts";
 
 /** A way to run the program: from source on the runtime that runs the test, or a compiled executable. */
 export interface Target {
@@ -16,8 +23,8 @@ export interface Target {
 }
 
 export const source: Target = {
-  name: `${runtime} mod.ts`,
-  command: scriptCommand("mod.ts"),
+  name: `${runtime} ${basename(script)}`,
+  command: scriptCommand(script),
   threaded: process.platform === "linux",
 };
 
@@ -30,13 +37,9 @@ export const portable: Target = {
 /** Flags after which it says itself how many workers it has. */
 const ofWorkers = /^--(workers|engine)=/;
 
-/** All that GATE46_BINS names, for what is no test of a runtime. */
-export const allExecutables: readonly Target[] = (process.env.GATE46_BINS ?? "").split(" ").filter(Boolean)
-  .map((path) => ({
-    name: path.slice(path.lastIndexOf("/") + 1),
-    command: [path],
-    threaded: process.platform === "linux",
-  }));
+/** For what is no test of a runtime. */
+export const allExecutables: readonly Target[] = compiled.filter((path) => path !== script)
+  .map((path) => ({ name: basename(path), command: [path], threaded: process.platform === "linux" }));
 
 /** That of the runtime that runs the test: the other has a run of its own. */
 export const executables: readonly Target[] = allExecutables.filter(({ name }) => name === `gate46-${runtime}`);

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import process from "node:process";
 
 /** The folder that holds src/ and test/. */
@@ -9,7 +9,7 @@ export const runtime: "bun" | "deno" = "Bun" in globalThis ? "bun" : "deno";
 
 /** The command that runs a file of this project on the runtime that runs the tests. */
 export function scriptCommand(path: string): readonly string[] {
-  const file = join(projectRoot, path);
+  const file = resolve(projectRoot, path);
   return runtime === "bun" ? [process.execPath, file] : [
     process.execPath,
     "run",
