@@ -32,27 +32,25 @@ export interface LoadedConfig extends ReadConfig {
   readonly remarks: readonly string[];
 }
 
-/** The text of a configuration, before the password files that it names are read. */
-export type SaidConfig = Omit<ConfigText, "secrets">;
+/** The text of a configuration, before the password files that it names are read; of a file the path may be all. */
+export type SaidConfig = Omit<ConfigText, "secrets" | "file"> & {
+  readonly file?: Pick<TomlText, "path"> & Partial<TomlText>;
+};
 
 /** The configuration of the file that a flag or a variable names, the environment and the flags. Rejects with ConfigError. */
 export async function loadConfig(flags: RawOptions): Promise<LoadedConfig> {
-  return await loadSaid(await readSaid(flags));
+  return await loadSaid(said(flags));
 }
 
 /** The configuration of that file alone. Rejects with ConfigError. */
 export async function loadConfigFile(path: string, readPassword?: ReadPassword): Promise<LoadedConfig> {
-  return await loadSaid({ file: await readToml(path), environment: {}, flags: {} }, readPassword);
+  return await loadSaid({ file: { path }, environment: {}, flags: {} }, readPassword);
 }
 
-/** The text of the configuration that `flags` and the environment make. Rejects with ConfigError. */
-export async function readSaid(flags: RawOptions): Promise<SaidConfig> {
+/** What `flags` and the environment say; of a file its path. */
+export function said(flags: RawOptions): SaidConfig {
   const path = flags.config ?? process.env[variableName("config")];
-  return { ...path && { file: await readToml(String(path)) }, environment: { ...process.env }, flags };
-}
-
-async function readToml(path: string): Promise<TomlText> {
-  return { path, toml: await readText(path) };
+  return { ...path && { file: { path: String(path) } }, environment: { ...process.env }, flags };
 }
 
 /** The configuration that `text` holds; nothing is read from anywhere else. Rejects with ConfigError. */
@@ -79,7 +77,8 @@ export async function loadSaid(
   said: SaidConfig,
   readPassword: (path: string) => string | Promise<string> = readPasswordFile,
 ): Promise<LoadedConfig> {
-  const read = await parse({ ...said, secrets: {} });
+  const file = said.file && { ...said.file, toml: said.file.toml ?? await readText(said.file.path) };
+  const read = await parse({ ...said, file, secrets: {} });
   const secrets: Record<string, string> = {};
   const paths = new Set<string>(), failures = new Map<string, unknown>();
   withUpstreamPasswords(read.config, (path) => {

@@ -13,6 +13,17 @@ const LINE_END = 10;
 /** The content of a regular file that a person named. Rejects with ConfigError. */
 export async function readText(file: string, { clock = systemClock, maxSize = MAX_SIZE } = {}): Promise<string> {
   const bytes = await read(file, clock, maxSize);
+  if (bytes) return decoded(bytes, file);
+  throw new ConfigError(`Cannot read ${file}: it is larger than ${maxSize >> 20} MiB`);
+}
+
+/** The same, where it has at most `maxSize` octets; else undefined. Rejects with ConfigError. */
+export async function readShortText(file: string, maxSize: number): Promise<string | undefined> {
+  const bytes = await read(file, systemClock, maxSize);
+  return bytes && decoded(bytes, file);
+}
+
+function decoded(bytes: Uint8Array, file: string): string {
   try {
     return utf8.decode(bytes);
   } catch {
@@ -24,8 +35,8 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 let underWay: Promise<unknown> | undefined;
 
-/** In another thread of the runtime: a file on a network that is gone keeps that, and no other reading takes one more. */
-async function read(file: string, clock: Clock, maxSize: number): Promise<Uint8Array> {
+/** Undefined where it is larger. In another thread of the runtime: a file on a network that is gone keeps that, and no other reading takes one more. */
+async function read(file: string, clock: Clock, maxSize: number): Promise<Uint8Array | undefined> {
   if (underWay) throw new ConfigError(`Cannot read ${file}: another file has not been read yet`);
   let cancel = () => {};
   const late = new Promise<"late">((resolve) => cancel = clock.after(READ_MS, () => resolve("late")));
@@ -42,18 +53,17 @@ async function read(file: string, clock: Clock, maxSize: number): Promise<Uint8A
 }
 
 /** Rejects with ConfigError. To open a FIFO would wait for who writes to it. */
-async function readWhole(file: string, maxSize: number): Promise<Uint8Array> {
-  let bytes: Uint8Array | undefined;
+async function readWhole(file: string, maxSize: number): Promise<Uint8Array | undefined> {
   try {
     const found = await stat(file);
     if (!found.isFile() && !found.isDirectory()) throw new ConfigError(`Cannot read ${file}: it is no regular file`);
-    if (found.size <= maxSize) bytes = await readFile(file);
+    if (found.size > maxSize) return undefined;
+    const bytes = await readFile(file);
+    return bytes.length <= maxSize ? bytes : undefined; // it may have grown
   } catch (error) {
     if (error instanceof ConfigError) throw error;
     throw new ConfigError(`Cannot read ${file}: ${(error as { code?: string }).code ?? error}`);
   }
-  if (bytes && bytes.length <= maxSize) return bytes;
-  throw new ConfigError(`Cannot read ${file}: it is larger than ${maxSize >> 20} MiB`);
 }
 
 function firstWrongLine(bytes: Uint8Array): number {

@@ -8,15 +8,17 @@ import {
   type ConfigText,
   loadSaid,
   parseConfigText,
-  readSaid,
+  said as saidBy,
   type SaidConfig,
   textWithoutRules,
 } from "../files/load_config.ts";
 import type { ServedConfig } from "../service/service.ts";
+import { memoryCollector } from "../../net/open.ts";
+import { readShortText } from "../files/text_file.ts";
 import { checkDescriptorsFor } from "../service/thread_descriptors.ts";
 import type { ConfigThreadStart } from "../workers/thread_start.ts";
 
-/** A file of so much (UTF-16 units), or lists (octets), are read in a thread of its own: sessions would wait for it in this one. */
+/** A file of more octets, or with lists of so many, is read in a thread of its own: sessions would wait for it in this one. */
 const LARGE = 128 << 10;
 
 /** What it says: how the configuration is, or what is wrong with it. */
@@ -26,17 +28,23 @@ type Answer =
 
 /** What `flags`, the environment and the file make, to serve by; threads begin with the module `entry`. Rejects with ConfigError. */
 export async function loadServed(flags: RawOptions, entry: string | URL): Promise<ServedConfig> {
-  const said = await readSaid(flags);
-  let size = said.file?.toml.length ?? 0;
-  const loaded = size < LARGE ? await loadSaid(said) : undefined;
-  if (loaded) size += await listFilesSize(loaded.config.rules);
-  const answer = size >= LARGE && await askThread(entry, said);
+  const said = await shortRead(saidBy(flags));
+  const isShort = !said.file || said.file.toml !== undefined;
+  const loaded = isShort ? await loadSaid(said) : undefined;
+  const isLarge = !loaded || await listFilesSize(loaded.config.rules) > LARGE;
+  const answer = isLarge && await askThread(entry, said);
   if (!answer) {
     const here = loaded ?? await loadSaid(said);
     return { ...here, rules: await packed(here.config.rules) };
   }
   if ("problems" in answer) throw new ConfigError(...answer.problems);
   return { ...await parseConfigText(answer.text), ...answer };
+}
+
+/** With the text of its file, where that is short. Rejects with ConfigError. */
+async function shortRead(said: SaidConfig): Promise<SaidConfig> {
+  if (!said.file) return said;
+  return { ...said, file: { ...said.file, toml: await readShortText(said.file.path, LARGE) } };
 }
 
 /** With what stands in files. Rejects with ConfigError. */
@@ -46,7 +54,9 @@ async function packed(rules: readonly Rule[]): Promise<PackedRules> {
 
 /** Reads it and says what it is; the thread ends then, and with it all the memory that it took. */
 export async function readInThread({ said }: ConfigThreadStart): Promise<void> {
-  parentPort!.postMessage(await answerTo(said));
+  const answer = await answerTo(said);
+  (await memoryCollector())(); // of what an ended thread has not collected, Bun gives nothing back
+  parentPort!.postMessage(answer);
 }
 
 async function answerTo(said: SaidConfig): Promise<Answer> {

@@ -40,7 +40,7 @@ export class Reload {
   /** One that has not begun yet: whoever wants another means this one. */
   #next: Promise<readonly string[]> | undefined;
   #ending = false;
-  readonly #givenUp = Promise.withResolvers<undefined>();
+  #giveUp = () => {};
 
   constructor(
     service: Service,
@@ -72,7 +72,7 @@ export class Reload {
    */
   async end(): Promise<void> {
     this.#ending = true;
-    this.#givenUp.resolve(undefined);
+    this.#giveUp();
     await this.#last;
   }
 
@@ -91,7 +91,9 @@ export class Reload {
     const before = this.#service.addrs;
     this.#systemd.reloading();
     try {
-      const loaded = await Promise.race([this.#load(), this.#givenUp.promise]);
+      // Of each reload its own: a promise that lives on keeps all that was ever raced against it.
+      const givenUp = new Promise<undefined>((resolve) => this.#giveUp = () => resolve(undefined));
+      const loaded = await Promise.race([this.#load(), givenUp]);
       if (!loaded) throw new ConfigError(ending);
       refuseEmptied(this.#holds.loaded, loaded);
       refuseFixed(this.#holds.loaded, loaded);

@@ -12,6 +12,8 @@ import { filesOfReload, readNamedFiles } from "../files/named_files.ts";
 import { checkPredecessor, takeOverFrom, unlessTaken, whenFree } from "./take_over.ts";
 import { HostWatch } from "./host_watch.ts";
 import { startLocalService } from "../service/local_service.ts";
+import type { ServedConfig, Wanted } from "../service/service.ts";
+import type { TlsFiles } from "../files/tls_files.ts";
 import { log, seconds, startLog, stopLog } from "../log/log.ts";
 import { collectAfter, type Holding, Reload, warnOf } from "./reload.ts";
 import { Running } from "./running.ts";
@@ -33,10 +35,8 @@ export async function serve(flags: RawOptions, entry: URL): Promise<number> {
   const running = new Running(wall);
   listenToSignals(running); // before clients can take all descriptors, which Deno's first signal listener needs too
   const load = () => loadServed(flags, entry);
-  const loaded = await load();
-  const { config } = loaded;
-  const { users, tls, adminToken } = await readNamedFiles(loaded);
-  const holds: Holding = { loaded, adminToken, certificates: tls.certificates, users };
+  const { holds, tls } = await firstHolding(load);
+  const { config } = holds.loaded;
   const watched = () => holds.loaded.config.watch ? filesOfReload(holds.loaded) : [];
   const unwatch = watchFiles(watched, () => void running.reload(), wall); // what changes while it starts is not missed
   const libc = await openKernel();
@@ -63,7 +63,7 @@ export async function serve(flags: RawOptions, entry: URL): Promise<number> {
   let admin = await openAdminIfFree();
   const own = admin ? [admin.addr] : config.admin ? [config.admin] : [];
   const kernel = chosenKernel(config, libc);
-  const wanted = { ...loaded, users, tls };
+  const wanted = (): Wanted => ({ ...holds.loaded, users: holds.users, tls });
   const service = kernel
     ? await startThreadedService(kernel, entry, wanted, own, activation, emit, haste)
     : await startLocalService(wanted, () => own, emit, wall);
@@ -78,7 +78,7 @@ export async function serve(flags: RawOptions, entry: URL): Promise<number> {
     takeOverFrom(takeOver);
     void whenFree(async () => admin ??= await openAdmin(), () => running.stopped);
   }
-  void collectAfter(loaded);
+  void collectAfter(holds.loaded);
   await running.stopping;
   unwatch();
   const { drainMs, drainDelayMs } = reload.config;
@@ -102,4 +102,11 @@ export async function serve(flags: RawOptions, entry: URL): Promise<number> {
   systemd.close();
   stopLog();
   return 0;
+}
+
+/** What holds at the start; nothing else keeps its rules once a reload has replaced them. */
+async function firstHolding(load: () => Promise<ServedConfig>): Promise<{ holds: Holding; tls: TlsFiles }> {
+  const loaded = await load();
+  const { users, tls, adminToken } = await readNamedFiles(loaded);
+  return { holds: { loaded, adminToken, certificates: tls.certificates, users }, tls };
 }

@@ -22,9 +22,12 @@ import { countedUsers, type Service, type Wanted } from "./service.ts";
 import { openTlsSource, tlsBy } from "./tls_source.ts";
 import { UpstreamStates } from "./upstream_states.ts";
 
-/** The gateway in this thread, on the runtime's own sockets; it tells by `wall` how it is. Rejects with NetError. */
+/**
+ * The gateway in this thread, on the runtime's own sockets; it tells by `wall` how it is. `first` gives what it begins with: a
+ * parameter would be kept for good, and with it rules that a reload has replaced. Rejects with NetError.
+ */
 export async function startLocalService(
-  wanted: Wanted,
+  first: () => Wanted,
   otherListeners: () => readonly SocketAddr[],
   log: Emit,
   wall: Clock,
@@ -80,10 +83,10 @@ export async function startLocalService(
       },
     };
   };
-  let current = await compose(wanted);
-  metrics.nameUsers(countedUsers(wanted));
+  let current = await compose(first());
+  metrics.nameUsers(countedUsers(first()));
   const gateway: Gateway = new Gateway(current.context);
-  await listenAll(wanted.config, gateway);
+  await listenAll(first().config, gateway);
   return {
     engine: "portable",
     workers: 1,

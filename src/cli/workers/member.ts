@@ -52,6 +52,7 @@ export class Member {
       (letter, memory) => this.#tell(letter, memory),
       (question, unwanted) => starter.answer(question, this.#desk, unwanted),
     );
+    const { number } = part; // listeners that named `part` would keep the rules it was started with
     const workerData: WorkerStart = { gate46: "worker", port: port2, ...part };
     const worker = new Worker(entry as string, { workerData, transferList: [port2] });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -79,7 +80,7 @@ export class Member {
     worker.once("error", (error) => cause = error);
     worker.once("exit", () => {
       starter.died(this, cause);
-      reject(cause ?? new Error(`Cannot start worker ${part.number}: it ended`));
+      reject(cause ?? new Error(`Cannot start worker ${number}: it ended`));
     });
   }
 

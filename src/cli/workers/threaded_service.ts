@@ -28,19 +28,22 @@ import type { Provision } from "./provision.ts";
 import type { Listening } from "./worker_messages.ts";
 import { WorkerPool } from "./worker_pool.ts";
 
-/** Gateways on the Linux engine, one for each core or as many as are wanted; `haste` is that of the wall clock. Rejects with NetError. */
+/**
+ * Gateways on the Linux engine, one for each core or as many as are wanted; `haste` is that of the wall clock. `first` gives what
+ * they begin with: a parameter would be kept for good, and with it rules that a reload has replaced. Rejects with NetError.
+ */
 export async function startThreadedService(
   { libc, features }: Kernel,
   entry: URL,
-  wanted: Wanted,
+  first: () => Wanted,
   otherListeners: readonly SocketAddr[],
   activation: Activation,
   emit: Emit,
   haste: number,
 ): Promise<Service> {
   const net = await openNet();
-  const ports = new ClaimedPorts(libc, socketOptions(wanted.config), activation);
-  const count = wanted.config.workers ?? availableParallelism();
+  const ports = new ClaimedPorts(libc, socketOptions(first().config), activation);
+  const count = first().config.workers ?? availableParallelism();
   const memory = countersMemory(count + 1, (size) => new SharedArrayBuffer(size));
   const logins = loginsBeside(count, memory);
 
@@ -94,10 +97,10 @@ export async function startThreadedService(
     known = new Set(claim.listen.map(({ addr }) => addr));
   };
 
-  const takesOver = wanted.config.takeOver !== undefined;
+  const takesOver = first().config.takeOver !== undefined;
   let known: ReadonlySet<SocketAddr> = new Set();
   let pool!: WorkerPool;
-  await provide(wanted, async (provision) => {
+  await provide(first(), async (provision) => {
     const successors = takesOver ? successorsAt(provision.setup.listen, count) : undefined;
     const clock = { ...systemClock, now: wallClock(haste).now }; // whoever is slow is not believed to hang any sooner
     pool = await WorkerPool.start({ libc, entry, count, counters: memory, emit, clock, haste }, provision, successors);
