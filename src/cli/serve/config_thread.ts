@@ -55,7 +55,7 @@ async function packed(rules: readonly Rule[]): Promise<PackedRules> {
 /** Reads it and says what it is; the thread ends then, and with it all the memory that it took. */
 export async function readInThread({ said }: ConfigThreadStart): Promise<void> {
   const answer = await answerTo(said);
-  (await memoryCollector())(); // of what an ended thread has not collected, Bun gives nothing back
+  (await memoryCollector())(); // V8 keeps the pages of a heap that ends with much in it
   parentPort!.postMessage(answer);
 }
 

@@ -1,18 +1,24 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
-/** So many octets that belong to no heap have V8 look for what is not needed, on Deno 2.4. */
-const PRESSURE = 8, PRESSURE_SIZE = 64 << 20;
-
 /** Collects what is not needed any more, now: that takes some ten milliseconds. */
 export function collect(): void {
+  (gc ??= collector())();
+  (trim ??= trimmer())();
+}
+
+let gc: (() => void) | undefined;
+
+/** Executables are made with --expose-gc. Deno 2.4 takes that flag at its start alone, and does without where it was not given. */
+function collector(): () => void {
+  const { gc } = globalThis as { gc?: () => void };
+  if (gc) return gc;
   try {
     setFlagsFromString("--expose-gc");
-    (runInNewContext("gc") as () => void)();
+    return runInNewContext("gc") as () => void;
   } catch {
-    for (let i = 0; i < PRESSURE; i++) new ArrayBuffer(PRESSURE_SIZE); // which is never written to, and so takes none
+    return () => {};
   }
-  (trim ??= trimmer())();
 }
 
 let trim: (() => void) | undefined;
