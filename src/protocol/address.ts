@@ -95,8 +95,10 @@ export function isUnspecified(host: string): boolean {
 export function readAddress(cursor: Cursor, otherwise?: Address): Address {
   const type = cursor.u8();
   switch (type) {
-    case AddressType.IPv4:
-      return octetsAddress(cursor.view(4), cursor.u16());
+    case AddressType.IPv4: {
+      const host = `${cursor.u8()}.${cursor.u8()}.${cursor.u8()}.${cursor.u8()}`;
+      return { type, host, port: cursor.u16() };
+    }
     case AddressType.IPv6:
       return octetsAddress(cursor.view(16), cursor.u16());
     case AddressType.DomainName: {
@@ -140,19 +142,20 @@ export function foldName(name: string): string {
   return folded.endsWith(".") ? folded.slice(0, -1) : folded;
 }
 
-/** ATYP, ADDR and PORT. Throws RangeError where `address` is none (our bug, or a caller's). */
-export function encodeAddress(address: Address): Uint8Array {
+/** ATYP, ADDR and PORT, behind `room` octets for the caller. Throws RangeError where `address` is none (our bug, or a caller's). */
+export function encodeAddress(address: Address, room = 0): Uint8Array {
   const host = address.type === AddressType.DomainName ? utf8.encode(address.host) : parseIp(address.host);
   if (!host || host.length === 0 || host.length > MAX_NAME_SIZE) {
     throw new RangeError(`Cannot encode address '${address.host}': not one of type ${address.type}`);
   }
-  const head = address.type === AddressType.DomainName ? 2 : 1;
-  const out = new Uint8Array(head + host.length + 2);
-  out[0] = address.type;
-  if (head === 2) out[1] = host.length;
-  out.set(host, head);
-  out[head + host.length] = address.port >> 8;
-  out[head + host.length + 1] = address.port & 0xff;
+  const named = address.type === AddressType.DomainName;
+  const start = room + (named ? 2 : 1), end = start + host.length;
+  const out = new Uint8Array(end + 2);
+  out[room] = address.type;
+  if (named) out[room + 1] = host.length;
+  for (let i = 0; i < host.length; i++) out[start + i] = host[i]!;
+  out[end] = address.port >> 8;
+  out[end + 1] = address.port & 0xff;
   return out;
 }
 
