@@ -201,7 +201,7 @@ export class Session {
     }
     const wish = await entrance.take({
       wire: this.#wire,
-      here: this.#client.localAddr,
+      here: () => this.#client.localAddr,
       record: this.record,
       mayGoWithout: !authenticator || this.#mayGoWithout,
       isGood: authenticator && ((credentials) => this.#attended(() => this.#isGood(authenticator, credentials))),
@@ -242,7 +242,9 @@ export class Session {
   #conversation({ command, byName, head, preface, idleMs }: Wish, shares: Shares): Conversation {
     const { client, username } = this.record;
     const { net, clock, resolver, nat64, paths, upstreams, ruleset, waysOut, settings } = this.#context;
-    const admit = ({ rule, budget }: Verdict) => budget && joinOr(shares, `rule ${rule}`, budget, rule);
+    const admit = ruleset.hasRules
+      ? ({ rule, budget }: Verdict) => budget && joinOr(shares, `rule ${rule}`, budget, rule)
+      : undefined;
     // Named one by one: spread, and then added to, it is slow to make and to ask (0.7 kB more on V8, which may make a hash table of 10).
     return {
       net,
