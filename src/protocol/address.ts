@@ -19,8 +19,15 @@ export const MAX_NAME_SIZE = 255;
 const ascii = new TextDecoder("latin1");
 const utf8 = new TextEncoder();
 
-/** What was parsed before: every connection's addresses are, several times, and IPv6 takes long. */
-const parsed = new Map<string, Uint8Array>();
+/** An IP literal that was read. */
+interface Parsed {
+  readonly octets: Uint8Array;
+  /** What it names, with port 0; undefined until somebody asks. */
+  address: Address | undefined;
+}
+
+/** What was parsed before: every connection's addresses are, several times, and IPv6 takes long, to read and to write. */
+const parsed = new Map<string, Parsed>();
 const MAX_PARSED = 4_096;
 
 /**
@@ -28,13 +35,18 @@ const MAX_PARSED = 4_096;
  * shared, so not to be written to.
  */
 export function parseIp(text: string): Uint8Array | undefined {
+  return parse(text)?.octets;
+}
+
+function parse(text: string): Parsed | undefined {
   const known = parsed.get(text);
   if (known) return known;
   const octets = readIp(text);
   if (!octets) return undefined;
   if (parsed.size >= MAX_PARSED) parsed.clear();
-  parsed.set(text, octets);
-  return octets;
+  const read: Parsed = { octets, address: undefined };
+  parsed.set(text, read);
+  return read;
 }
 
 function readIp(text: string): Uint8Array | undefined {
@@ -63,8 +75,10 @@ export function formatIp(octets: Uint8Array): string {
 
 /** The address that an IP literal names; IPv4-mapped IPv6 is the IPv4 address. Undefined where `host` is no literal. */
 export function ipAddress(host: string, port: number): Address | undefined {
-  const octets = parseIp(host);
-  return octets && octetsAddress(octets, port);
+  const literal = parse(host);
+  if (!literal) return undefined;
+  const named = literal.address ??= octetsAddress(literal.octets, 0);
+  return { type: named.type, host: named.host, port };
 }
 
 /** The address of 4 or 16 octets; IPv4-mapped IPv6 (RFC 4291 s2.5.5.2) is the IPv4 address. */
