@@ -24,10 +24,13 @@ import type { Engine } from "./engine/engine.ts";
 import type { Watcher } from "./engine/poller.ts";
 import { EINPROGRESS, errnoError } from "../kernel/libc/errno.ts";
 import { pendingError } from "../kernel/kernel_probe.ts";
-import { encodeSockaddr, family } from "../kernel/libc/sockaddr.ts";
+import { encodeSockaddr, family, SOCKADDR_SIZE, writeSockaddr } from "../kernel/libc/sockaddr.ts";
 import { setOption } from "../kernel/socket_option.ts";
 import { keepUrgent } from "../kernel/tcp_options.ts";
 import { LinuxSocket } from "./tcp_socket.ts";
+
+/** Whoever is connected to; a call of connect(2) is over before the next. */
+const peer = new Uint8Array(SOCKADDR_SIZE);
 
 /** Connects without blocking. Rejects with NetError, whose kind is the kernel's own errno. */
 export function dialTcp(
@@ -65,8 +68,7 @@ function begin(engine: Engine, addr: SocketAddr, options: ConnectOptions): Linux
     if (libc.bind(fd, local, local.length) < 0) errno = libc.errno();
   }
   if (!errno) {
-    const peer = encodeSockaddr(addr);
-    if (libc.connect(fd, peer, peer.length) < 0) errno = libc.errno();
+    if (libc.connect(fd, peer, writeSockaddr(addr, peer)) < 0) errno = libc.errno();
   }
   if (errno && errno !== EINPROGRESS) {
     engine.close(fd);

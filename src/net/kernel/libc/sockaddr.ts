@@ -19,18 +19,27 @@ export function family(host: string): number {
 }
 
 /** struct sockaddr_in or sockaddr_in6 (ip(7), ipv6(7)) of an IP literal. */
-export function encodeSockaddr({ host, port, zone }: SocketAddr): Uint8Array<ArrayBuffer> {
+export function encodeSockaddr(addr: SocketAddr): Uint8Array<ArrayBuffer> {
+  const out = new Uint8Array(SOCKADDR_SIZE);
+  return out.subarray(0, writeSockaddr(addr, out));
+}
+
+/**
+ * The same into `out`, which has SOCKADDR_SIZE octets; how many it takes. For who calls often: of memory that is new and
+ * small, a foreign call on Deno makes memory of its own by malloc(3), which costs more than many a call.
+ */
+export function writeSockaddr({ host, port, zone }: SocketAddr, out: Uint8Array<ArrayBuffer>): number {
   const octets = parseIp(host);
   if (!octets) throw new RangeError(`Cannot encode '${host}': not an IP address`);
   const ipv4 = octets.length === 4;
-  const out = new Uint8Array(ipv4 ? 16 : SOCKADDR_SIZE);
+  out.fill(0);
   const at = ipv4 ? 4 : 8;
   out[0] = ipv4 ? AF_INET : AF_INET6; // sa_family is in host order, as it is read below: of x64 and arm64
   out[2] = port >> 8;
   out[3] = port & 0xff;
   for (let i = 0; i < octets.length; i++) out[at + i] = octets[i]!;
   if (zone !== undefined && !ipv4) new Uint32Array(out.buffer, SCOPE, 1)[0] = zoneNumber(zone) ?? NO_ZONE;
-  return out;
+  return ipv4 ? 16 : SOCKADDR_SIZE;
 }
 
 export function decodeSockaddr(bytes: Uint8Array<ArrayBuffer>): SocketAddr | undefined {
