@@ -37,14 +37,28 @@ export class Distribution {
 
   readonly observe: Observe = (value, ...values) => this.#observeIn(this.#observed, value, values);
 
+  /** Observes for the labels with these values; for who does it often. */
+  of(...values: readonly string[]): (value: number) => void {
+    const observed = this.#in(this.#observed, values);
+    return (value) => this.#note(observed, value);
+  }
+
   #observeIn(all: Map<string, Observed>, value: number, values: readonly string[]): void {
-    const { buckets } = this.#options;
+    this.#note(this.#in(all, values), value);
+  }
+
+  #in(all: Map<string, Observed>, values: readonly string[]): Observed {
     const key = keyOf(values);
     let observed = all.get(key);
     if (!observed) {
-      observed = { values, counts: new Array(buckets.length + 1).fill(0), count: 0, sum: 0 };
+      observed = { values, counts: new Array(this.#options.buckets.length + 1).fill(0), count: 0, sum: 0 };
       all.set(key, observed);
     }
+    return observed;
+  }
+
+  #note(observed: Observed, value: number): void {
+    const { buckets } = this.#options;
     let at = 0;
     while (at < buckets.length && value > buckets[at]!) at++;
     observed.counts[at]!++;

@@ -1,9 +1,17 @@
 import { AddressType, Command, commandName, Reply, replyLabel } from "../protocol/codes.ts";
-import { type DropReason, type Emit, type Event, relayType, type SessionEnd, type SessionRecord } from "../events.ts";
+import {
+  type DropReason,
+  type Emit,
+  type Event,
+  type RelayType,
+  relayType,
+  type SessionEnd,
+  type SessionRecord,
+} from "../events.ts";
 import type { ByteCounts } from "../net/socket.ts";
 import { Collection, keyOf, type Sample, type Snapshot } from "./collected.ts";
 import { Distribution, type DistributionOptions, type Observe } from "./distribution.ts";
-import { type Add, Tally, type TallyOptions } from "./tally.ts";
+import { type Add, type Cell, Tally, type TallyOptions } from "./tally.ts";
 
 const relayTypes = ["A", "B", "C", "D"], directions = ["up", "down"] as const;
 
@@ -27,6 +35,18 @@ const dialOutcomes: Readonly<Record<number, string>> = {
   [Reply.ConnectionRefused]: "refused",
   [Reply.TtlExpired]: "timed-out",
 };
+
+/** Where a CONNECT that relayed to its end counts. */
+interface Ordinary {
+  readonly session: Cell;
+  readonly request: Cell;
+  readonly reply: Cell;
+  readonly relay: Cell;
+  readonly up: Cell;
+  readonly down: Cell;
+  dialled(seconds: number): void;
+  lasted(seconds: number): void;
+}
 
 /** Counts of a thread that are not events. */
 export interface ThreadCounts {
@@ -121,6 +141,7 @@ export class Metrics {
     buckets: [0.1, 1, 10, 60, 600, 3_600, 86_400],
   });
   readonly #upstreams = new Map<string, Sample>();
+  readonly #ordinary: Partial<Record<RelayType, Ordinary>> = {};
 
   /** `live` are the sessions under way; one that ends is no longer among them when that is told here. */
   constructor(live: ReadonlySet<SessionRecord>, thread?: ThreadCounts) {
@@ -217,6 +238,7 @@ export class Metrics {
 
   #close(session: SessionRecord): void {
     const { relayType: relay, command, end, counts, datagrams } = session;
+    if (relay && isOrdinary(session) && !this.#users) return this.#closeOrdinary(relay, session);
     this.#sessions.add(1, end!);
     if (command) this.#requests.add(1, commandName(command));
     else if (handshakeFailures.has(end!)) this.#handshakes.add(1, end!);
@@ -233,6 +255,28 @@ export class Metrics {
       this.#datagrams.add(datagrams[direction], relay, direction);
       if (user !== undefined) this.#userBytes.add(counts[direction], user, direction);
     }
+  }
+
+  /** As #close() does, which finds each cell anew by the text of its labels: 1.5 instead of 5 us of a session's 45 on Bun. */
+  #closeOrdinary(type: RelayType, { counts, dialMs, startedAt, endedAt }: SessionRecord): void {
+    const { session, request, reply, relay, up, down, dialled, lasted } = this.#ordinary[type] ??= {
+      session: this.#sessions.cell("end"),
+      request: this.#requests.cell(commandName(Command.Connect)),
+      reply: this.#replies.cell(commandName(Command.Connect), replyLabel(Reply.Succeeded)),
+      relay: this.#relays.cell(type),
+      up: this.#bytes.cell(type, "up"),
+      down: this.#bytes.cell(type, "down"),
+      dialled: this.#dial.of(type, outcomeOf(Reply.Succeeded)),
+      lasted: this.#duration.of(type),
+    };
+    session.count++;
+    request.count++;
+    reply.count++;
+    relay.count++;
+    up.count += counts.up;
+    down.count += counts.down;
+    dialled(dialMs! / 1_000);
+    lasted((endedAt! - startedAt) / 1_000);
   }
 
   /** Whom a session counts for; undefined where users are not counted, or nobody was asked. */
@@ -280,6 +324,10 @@ export class Metrics {
   #histogram(options: DistributionOptions): Distribution {
     return new Distribution(this.#collection, { ...options, name: `gate46_${options.name}` });
   }
+}
+
+function isOrdinary({ command, end, reply, dialMs }: SessionRecord): boolean {
+  return command === Command.Connect && end === "end" && reply === Reply.Succeeded && dialMs !== undefined;
 }
 
 /** Whether a session under way has got its last reply; BIND has two. */

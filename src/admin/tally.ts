@@ -13,7 +13,13 @@ export interface TallyOptions {
   readonly now?: (add: Add) => void;
 }
 
-type Counts = Map<string, { readonly values: readonly string[]; count: number }>;
+/** What one combination of labels counts. */
+export interface Cell {
+  readonly values: readonly string[];
+  count: number;
+}
+
+type Counts = Map<string, Cell>;
 
 /** Counts by labels. */
 export class Tally {
@@ -27,7 +33,7 @@ export class Tally {
       samples: () => {
         const all: Counts = new Map();
         for (const { values, count } of this.#counts.values()) addTo(all, count, values);
-        now?.((count, ...values) => addTo(all, count, values));
+        now?.((count, ...values) => void addTo(all, count, values));
         return Array.from(
           all.values(),
           ({ values, count }): Sample => ({ labels: labelled(labels, values), value: count }),
@@ -36,7 +42,12 @@ export class Tally {
     });
   }
 
-  readonly add: Add = (count, ...values) => addTo(this.#counts, count, values);
+  readonly add: Add = (count, ...values) => void addTo(this.#counts, count, values);
+
+  /** Where the labels with these values are counted, for who counts them often; not for a tally that is cleared. */
+  cell(...values: readonly string[]): Cell {
+    return addTo(this.#counts, 0, values);
+  }
 
   /** Nothing was added yet. */
   clear(): void {
@@ -44,9 +55,10 @@ export class Tally {
   }
 }
 
-function addTo(counts: Counts, count: number, values: readonly string[]): void {
+function addTo(counts: Counts, count: number, values: readonly string[]): Cell {
   const key = keyOf(values);
-  const known = counts.get(key);
-  if (known) known.count += count;
-  else counts.set(key, { values, count });
+  let cell = counts.get(key);
+  if (!cell) counts.set(key, cell = { values, count: 0 });
+  cell.count += count;
+  return cell;
 }

@@ -1,6 +1,6 @@
 import type { Emit } from "../events.ts";
 import type { Tls } from "../net/tls/tls.ts";
-import type { Reach } from "./dial/dial.ts";
+import type { Reach } from "./dial/plan.ts";
 import type { Authenticator } from "./entrance/methods.ts";
 import type { Ruleset } from "./rules/ruleset.ts";
 import type { GatewaySettings } from "./settings.ts";

@@ -235,7 +235,7 @@ export class Gateway {
     const session = new Session(context, arrival, this.#nextId());
     this.#sessions.add(session);
     generation.sessions++;
-    void session.run().finally(() => {
+    void session.run().then(() => {
       this.#sessions.delete(session);
       context.limits.leave(arrival.client);
       if (--generation.sessions === 0) generation.retired?.();

@@ -1,7 +1,9 @@
 /** Something called off from outside: a session, a dial. AbortSignal says the same for ten times the time and memory. */
 export class Cut {
   #made = false;
-  #closers: Set<() => void> | undefined;
+  /** Most have one at a time, for which a Set would be as large as the rest of a dial. */
+  #first: (() => void) | undefined;
+  #others: Set<() => void> | undefined;
   #controller: AbortController | undefined;
 
   get made(): boolean {
@@ -23,14 +25,20 @@ export class Cut {
       close();
       return () => {};
     }
-    const closers = this.#closers ??= new Set();
-    closers.add(close);
-    return () => void closers.delete(close);
+    if (!this.#first && !this.#others?.size) this.#first = close;
+    else (this.#others ??= new Set()).add(close);
+    return () => {
+      if (this.#first === close) this.#first = undefined;
+      else this.#others?.delete(close);
+    };
   }
 
   make(): void {
     this.#made = true;
-    for (const close of this.#closers ?? []) close();
-    this.#closers = undefined;
+    const first = this.#first;
+    this.#first = undefined;
+    first?.();
+    for (const close of this.#others ?? []) close();
+    this.#others = undefined;
   }
 }

@@ -8,28 +8,50 @@ export interface Deadline {
   readonly cut: Cut;
 }
 
+/** Calls something off after `deadlineMs` or with `cut`, until it is released. */
+export class Expiry {
+  /** For whatever is to be called off. */
+  readonly over = new Cut();
+  readonly #deadlineMs: number;
+  readonly #release: () => void;
+  readonly #cancel: () => void;
+  #late = false;
+
+  constructor(clock: Clock, { deadlineMs, cut }: Deadline) {
+    this.#deadlineMs = deadlineMs;
+    this.#release = cut.on(() => this.over.make());
+    this.#cancel = clock.after(deadlineMs, () => {
+      this.#late = !this.over.made;
+      this.over.make();
+    });
+  }
+
+  release(): void {
+    this.#cancel();
+    this.#release();
+  }
+
+  /** What to tell of a failure: after the deadline NetError "timed-out", that one could not do `what`. */
+  told(error: unknown, what: () => string): unknown {
+    if (!this.#late) return error;
+    return new NetError("timed-out", `Cannot ${what()}: no answer within ${Math.round(this.#deadlineMs)} ms`);
+  }
+}
+
 /** What `work` comes to, called off after `deadlineMs` or with `cut`: after the deadline it rejects with NetError "timed-out". */
 export async function withDeadline<T>(
   clock: Clock,
-  { deadlineMs, cut }: Deadline,
+  deadline: Deadline,
   what: string,
   work: (over: Cut) => Promise<T>,
 ): Promise<T> {
-  const over = new Cut();
-  let late = false;
-  const release = cut.on(() => over.make());
-  const cancel = clock.after(deadlineMs, () => {
-    late = !over.made;
-    over.make();
-  });
+  const expiry = new Expiry(clock, deadline);
   try {
-    return await work(over);
+    return await work(expiry.over);
   } catch (error) {
-    if (late) throw new NetError("timed-out", `Cannot ${what}: no answer within ${Math.round(deadlineMs)} ms`);
-    throw error;
+    throw expiry.told(error, () => what);
   } finally {
-    cancel();
-    release();
+    expiry.release();
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Decode } from "../protocol/cursor.ts";
+import type { Decode, Decoded } from "../protocol/cursor.ts";
 import { joined } from "../protocol/octets.ts";
 import type { Socket } from "./socket.ts";
 
@@ -18,20 +18,32 @@ export class Messages {
   }
 
   /** The next message. Rejects with what `decode` throws, with what `ended` makes, or with NetError. */
-  async take<T>(decode: Decode<T>): Promise<T> {
+  take<T>(decode: Decode<T>): Promise<T> {
+    try {
+      const decoded = this.#decoded(decode);
+      return decoded ? Promise.resolve(decoded.value) : this.#takeLater(decode);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Of what is there. Throws what `decode` does. */
+  #decoded<T>(decode: Decode<T>): Decoded<T> | undefined {
+    const unread = this.#unread;
+    const decoded = unread.length > 0 ? decode(unread) : undefined;
+    if (decoded) this.#unread = decoded.size === unread.length ? nothing : unread.subarray(decoded.size);
+    return decoded;
+  }
+
+  async #takeLater<T>(decode: Decode<T>): Promise<T> {
     for (;;) {
-      if (this.#unread.length > 0) {
-        const decoded = decode(this.#unread);
-        if (decoded) {
-          this.#unread = decoded.size === this.#unread.length ? nothing : this.#unread.subarray(decoded.size);
-          return decoded.value;
-        }
-      }
       // Decoders bound their messages (2,048 octets of SOCKS, 64 KiB of HTTP), so what is kept here is that and one read.
       const kept = this.#unread.length === 0 ? nothing : this.#unread.slice(); // the next read overwrites it
       const chunk = await this.#socket.read();
       if (chunk === null) throw this.#ended();
       this.#unread = kept.length === 0 ? chunk : joined(kept, chunk);
+      const decoded = this.#decoded(decode);
+      if (decoded) return decoded.value;
     }
   }
 

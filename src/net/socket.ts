@@ -16,6 +16,9 @@ export function unixAddr(path: string): SocketAddr {
   return { host: "127.0.0.1", port: 0, unix: path };
 }
 
+/** What write() gives where the system has taken all at once, as it nearly always does: nobody need wait for it. */
+export const accepted: Promise<void> = Promise.resolve();
+
 /** A connected TCP socket. One read() and one write() may be under way at a time. */
 export interface Socket {
   readonly localAddr: SocketAddr;

@@ -19,8 +19,15 @@ export const MAX_NAME_SIZE = 255;
 const ascii = new TextDecoder("latin1");
 const utf8 = new TextEncoder();
 
-/** What was parsed before: every connection's addresses are, several times, and IPv6 takes long. */
-const parsed = new Map<string, Uint8Array>();
+/** An IP literal that was read. */
+interface Parsed {
+  readonly octets: Uint8Array;
+  /** What it names, with port 0; undefined until somebody asks. */
+  address: Address | undefined;
+}
+
+/** What was parsed before: every connection's addresses are, several times, and IPv6 takes long, to read and to write. */
+const parsed = new Map<string, Parsed>();
 const MAX_PARSED = 4_096;
 
 /**
@@ -28,13 +35,18 @@ const MAX_PARSED = 4_096;
  * shared, so not to be written to.
  */
 export function parseIp(text: string): Uint8Array | undefined {
+  return parse(text)?.octets;
+}
+
+function parse(text: string): Parsed | undefined {
   const known = parsed.get(text);
   if (known) return known;
   const octets = readIp(text);
   if (!octets) return undefined;
   if (parsed.size >= MAX_PARSED) parsed.clear();
-  parsed.set(text, octets);
-  return octets;
+  const read: Parsed = { octets, address: undefined };
+  parsed.set(text, read);
+  return read;
 }
 
 function readIp(text: string): Uint8Array | undefined {
@@ -63,8 +75,10 @@ export function formatIp(octets: Uint8Array): string {
 
 /** The address that an IP literal names; IPv4-mapped IPv6 is the IPv4 address. Undefined where `host` is no literal. */
 export function ipAddress(host: string, port: number): Address | undefined {
-  const octets = parseIp(host);
-  return octets && octetsAddress(octets, port);
+  const literal = parse(host);
+  if (!literal) return undefined;
+  const named = literal.address ??= octetsAddress(literal.octets, 0);
+  return { type: named.type, host: named.host, port };
 }
 
 /** The address of 4 or 16 octets; IPv4-mapped IPv6 (RFC 4291 s2.5.5.2) is the IPv4 address. */
@@ -95,8 +109,10 @@ export function isUnspecified(host: string): boolean {
 export function readAddress(cursor: Cursor, otherwise?: Address): Address {
   const type = cursor.u8();
   switch (type) {
-    case AddressType.IPv4:
-      return octetsAddress(cursor.view(4), cursor.u16());
+    case AddressType.IPv4: {
+      const host = `${cursor.u8()}.${cursor.u8()}.${cursor.u8()}.${cursor.u8()}`;
+      return { type, host, port: cursor.u16() };
+    }
     case AddressType.IPv6:
       return octetsAddress(cursor.view(16), cursor.u16());
     case AddressType.DomainName: {
@@ -140,19 +156,20 @@ export function foldName(name: string): string {
   return folded.endsWith(".") ? folded.slice(0, -1) : folded;
 }
 
-/** ATYP, ADDR and PORT. Throws RangeError where `address` is none (our bug, or a caller's). */
-export function encodeAddress(address: Address): Uint8Array {
+/** ATYP, ADDR and PORT, behind `room` octets for the caller. Throws RangeError where `address` is none (our bug, or a caller's). */
+export function encodeAddress(address: Address, room = 0): Uint8Array {
   const host = address.type === AddressType.DomainName ? utf8.encode(address.host) : parseIp(address.host);
   if (!host || host.length === 0 || host.length > MAX_NAME_SIZE) {
     throw new RangeError(`Cannot encode address '${address.host}': not one of type ${address.type}`);
   }
-  const head = address.type === AddressType.DomainName ? 2 : 1;
-  const out = new Uint8Array(head + host.length + 2);
-  out[0] = address.type;
-  if (head === 2) out[1] = host.length;
-  out.set(host, head);
-  out[head + host.length] = address.port >> 8;
-  out[head + host.length + 1] = address.port & 0xff;
+  const named = address.type === AddressType.DomainName;
+  const start = room + (named ? 2 : 1), end = start + host.length;
+  const out = new Uint8Array(end + 2);
+  out[room] = address.type;
+  if (named) out[room + 1] = host.length;
+  for (let i = 0; i < host.length; i++) out[start + i] = host[i]!;
+  out[end] = address.port >> 8;
+  out[end + 1] = address.port & 0xff;
   return out;
 }
 

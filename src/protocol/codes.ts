@@ -87,5 +87,8 @@ export function replyText(reply: number): string {
 
 /** The code and the RFC's text, as logs and metrics show it: "05 connection refused". */
 export function replyLabel(reply: number): string {
-  return `${reply < 16 ? "0" : ""}${reply.toString(16)} ${replyText(reply)}`;
+  return replyLabels[reply] ??= `${reply < 16 ? "0" : ""}${reply.toString(16)} ${replyText(reply)}`;
 }
+
+/** Those that were asked for, of 256 there can be. */
+const replyLabels: string[] = [];

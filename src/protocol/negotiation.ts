@@ -30,7 +30,9 @@ const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 export const decodeGreeting = decoder<Greeting>((cursor) => {
   expectVersion(cursor.u8());
-  return { methods: Array.from(cursor.view(cursor.u8())) };
+  const methods: number[] = [];
+  for (let left = cursor.u8(); left > 0; left--) methods.push(cursor.u8());
+  return { methods };
 });
 
 /** Throws RangeError beyond 255 methods. */
@@ -44,9 +46,12 @@ export const decodeMethodSelection = decoder<number>((cursor) => {
   return cursor.u8();
 });
 
+/** The same octets each time, so not to be written to. */
 export function encodeMethodSelection(method: Method): Uint8Array {
-  return Uint8Array.of(SOCKS_VERSION, method);
+  return selections[method] ??= Uint8Array.of(SOCKS_VERSION, method);
 }
+
+const selections: Uint8Array[] = [];
 
 export const decodeCredentials = decoder<Credentials>((cursor) => {
   expectSubnegotiation(cursor.u8());

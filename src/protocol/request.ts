@@ -56,11 +56,9 @@ export function encodeReply(reply: number, bound: Address = NO_ADDRESS): Uint8Ar
 }
 
 function message(code: number, address: Address): Uint8Array {
-  const tail = encodeAddress(address);
-  const out = new Uint8Array(3 + tail.length);
+  const out = encodeAddress(address, 3);
   out[0] = SOCKS_VERSION;
   out[1] = code;
-  out.set(tail, 3);
   return out;
 }
 

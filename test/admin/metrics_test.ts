@@ -81,6 +81,19 @@ describe("Metrics", () => {
     assert.ok(Math.abs(dial['dial_seconds_sum{relay="B",outcome="connected"}']! - 3.02) < 1e-9);
   });
 
+  test("count the most ordinary sessions as they count those that take the long way, where users are counted too", async () => {
+    const quick = counted(), thorough = counted();
+    thorough.nameUsers([]);
+    const sessions = ["A", "D", "A"].map((relayType, i) => ({
+      ...{ end: "end", command: 1, reply: 0, relayType, dialMs: 7 ** i, startedAt: 1, endedAt: 90 ** i },
+      counts: { up: i, down: 1_000 * i },
+    } as Partial<SessionRecord>));
+    for (const metrics of [quick, thorough]) for (const session of sessions) ran(metrics, session);
+    const told = async (metrics: Counted) => (await exposition([metrics.snapshot()], formats[0])).split("\n").sort();
+    assert.deepEqual(await told(quick), await told(thorough));
+    assert.equal((await samples(quick, "bytes_total"))['bytes_total{relay="A",direction="down"}'], 2_000);
+  });
+
   test("count bytes and datagrams of sessions under way, and never backwards", async () => {
     const metrics = counted();
     const session = sessionRecord({ relayType: "C" });

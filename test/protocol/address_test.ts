@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import { test } from "node:test";
 import fc from "fast-check";
 import { encodeAddress, formatIp, ipAddress, nameAddress, octetsAddress, parseIp } from "../../src/protocol/address.ts";
+import { AddressType } from "../../src/protocol/codes.ts";
 import { embeddedIpv4s } from "../../src/protocol/ip/embedded_ipv4.ts";
 import { ProtocolError } from "../../src/protocol/protocol_error.ts";
 import { parsePrefix } from "../../src/protocol/ip/prefix.ts";
@@ -37,6 +38,19 @@ test("formatIp() is canonical: what it says parses to the same octets and says t
     ], ["2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1"]]
   ) {
     assert.equal(formatIp(parseIp(text!)!), canonical);
+  }
+});
+
+test("an address that was read before is canonical too, and has the port that is asked for", () => {
+  for (
+    const [text, type, host] of [
+      ["2001:DB8:0:0:1:0:0:1", AddressType.IPv6, "2001:db8::1:0:0:1"],
+      ["::ffff:192.0.2.1", AddressType.IPv4, "192.0.2.1"],
+      ["192.0.2.1", AddressType.IPv4, "192.0.2.1"],
+    ] as const
+  ) {
+    for (const port of [443, 80, 0]) assert.deepEqual(ipAddress(text, port), { type, host, port });
+    assert.equal(parseIp(text)!.length, text.includes(":") ? 16 : 4);
   }
 });
 

@@ -1,6 +1,6 @@
 import { withoutPassword } from "../../config/values/values.ts";
 import type { Resolver } from "../../dns/resolver.ts";
-import { type Candidate, candidates } from "../../gateway/dial/candidates.ts";
+import { type Candidate, candidates } from "../../gateway/dial/plan.ts";
 import type { Nat64 } from "../../gateway/dial/nat64_discovery.ts";
 import type { SessionExits } from "../../gateway/dial/exits.ts";
 import { isPrefix } from "../../gateway/way_out.ts";

@@ -2,7 +2,7 @@ import { fstatSync } from "node:fs";
 import { isatty } from "node:tty";
 import { getJsonLinesFormatter, type LogRecord } from "@logtape/logtape";
 import type { Config } from "../../config/config.ts";
-import { colouredLogfmt, logfmt, prefixedLogfmt } from "./logfmt.ts";
+import { colouredLogfmt, logfmt, prefixedLogfmt, TextLine } from "./logfmt.ts";
 import { printable } from "./printable.ts";
 
 /** Makes one line, with its end. */
@@ -31,6 +31,12 @@ export function lineFormat(format: Config["logFormat"], to: Destination, environ
     case "text":
       return wantsColours(to, environment) ? colouredLogfmt : logfmt;
   }
+}
+
+/** What writes lines of that form and kind field by field, where something does. */
+export function textLine(format: LineFormat, level: LogRecord["level"], message: string): TextLine | undefined {
+  if (format === logfmt) return new TextLine(false, level, message);
+  return format === prefixedLogfmt ? new TextLine(true, level, message) : undefined;
 }
 
 /** What a descriptor of this process leads to. */

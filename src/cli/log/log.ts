@@ -12,7 +12,8 @@ import { commandName, methodName, Reply, replyLabel } from "../../protocol/codes
 import { type ClientNaming, clientNaming } from "./clients.ts";
 import { ofLibc, ofRuntime } from "./descriptors.ts";
 import { LogFile } from "./log_file.ts";
-import { type Destination, destinationOf, lineFormat } from "./format.ts";
+import { type Destination, destinationOf, lineFormat, textLine } from "./format.ts";
+import type { Fields } from "./logfmt.ts";
 import { LogOutput, type Outlet } from "./output.ts";
 import { LogSampling } from "./sampling.ts";
 import { sharedOutlet } from "./stderr.ts";
@@ -40,7 +41,13 @@ export async function startLog(config: LogConfig, clock: Clock, libc: Libc | und
     });
   const output = new LogOutput(clock, outlet, (lost, error) => line("warning", "log lines lost", { lost, error }));
   // A busy gateway makes thousands of these a second, and half of what one costs is the way through LogTape.
-  const say = (fields: Record<string, unknown>) => output.add(line("info", "session", fields));
+  const text = textLine(format, "info", "session");
+  const say = (session: SessionRecord, naming: ClientNaming) => {
+    if (!text) return output.add(line("info", "session", sessionProperties(session, naming)));
+    text.begin();
+    tellSession(session, naming, text);
+    output.add(text.end());
+  };
   const saysInfo = config.logLevel === "debug" || config.logLevel === "info";
   lostLogLines = () => output.lostInAll;
   const { listener, end } = eventLog(config, clock, saysInfo ? say : undefined);
@@ -93,7 +100,7 @@ interface Kind {
 function eventLog(
   { logSessions, logSample, logClients }: LogConfig,
   clock: Clock,
-  saySession: ((fields: Record<string, unknown>) => void) | undefined,
+  saySession: ((session: SessionRecord, naming: ClientNaming) => void) | undefined,
 ): { listener: Emit; end(): void } {
   const naming = clientNaming(logClients);
   const sampling = new LogSampling<Kind>(clock, logSample, ({ level, message, fields }, more, withinMs, client) => {
@@ -108,7 +115,7 @@ function eventLog(
     return sampling.takes(kind, client ? household(client.host) : "");
   };
   const sessionClosed = (session: SessionRecord) => {
-    if (isProbe(session)) return log.debug("probe", sessionFields(session, naming));
+    if (isProbe(session)) return log.debug("probe", sessionProperties(session, naming));
     if (!saySession || logSessions === "off") return;
     const ordinary = session.reply === Reply.Succeeded;
     if (ordinary && logSessions === "failed") return;
@@ -116,7 +123,7 @@ function eventLog(
       const { end, reply, client } = session;
       if (!takes("info", "session", { end, ...reply !== undefined && { reply: replyLabel(reply) } }, client)) return;
     }
-    saySession(sessionFields(session, naming));
+    saySession(session, naming);
   };
   const listener: Emit = (event) => {
     switch (event.type) {
@@ -181,32 +188,39 @@ function isProbe({ method, command, end }: SessionRecord): boolean {
 }
 
 /** Written for speed: a busy gateway makes thousands of these a second. */
-function sessionFields(session: SessionRecord, naming: ClientNaming): Record<string, unknown> {
+function tellSession(session: SessionRecord, naming: ClientNaming, fields: Fields): void {
   const { command, destination, remote, reply, counts, datagrams } = session;
-  const fields: Record<string, unknown> = { id: session.id };
+  fields.known("id", session.id);
   const client = naming.one(session.client);
-  if (client !== undefined) fields.client = client;
-  if (session.protocol !== undefined && session.protocol !== "socks5") fields.protocol = session.protocol;
-  if (session.username !== undefined) fields.user = session.username;
-  if (session.userId !== undefined) fields.userid = session.userId;
-  if (command) fields.command = commandName(command);
-  if (destination) fields.destination = addressText(destination);
-  if (session.via) fields.via = session.via;
-  if (remote) fields.remote = addressText(remote);
-  if (session.outgoing !== undefined) fields.outgoing = session.outgoing;
-  if (session.relayType) fields.relay = session.relayType;
-  if (reply !== undefined) fields.reply = replyLabel(reply);
-  fields.up = counts.up;
-  fields.down = counts.down;
+  if (client !== undefined) fields.said("client", client);
+  if (session.protocol !== undefined && session.protocol !== "socks5") fields.known("protocol", session.protocol);
+  if (session.username !== undefined) fields.said("user", session.username);
+  if (session.userId !== undefined) fields.said("userid", session.userId);
+  if (command) fields.known("command", commandName(command));
+  if (destination) fields.said("destination", addressText(destination));
+  if (session.via) fields.said("via", session.via);
+  if (remote) fields.said("remote", addressText(remote));
+  if (session.outgoing !== undefined) fields.said("outgoing", session.outgoing);
+  if (session.relayType) fields.known("relay", session.relayType);
+  if (reply !== undefined) fields.said("reply", replyLabel(reply));
+  fields.known("up", counts.up);
+  fields.known("down", counts.down);
   if (datagrams.up + datagrams.down > 0) {
-    fields.datagrams_up = datagrams.up;
-    fields.datagrams_down = datagrams.down;
+    fields.known("datagrams_up", datagrams.up);
+    fields.known("datagrams_down", datagrams.down);
   }
-  for (const reason in session.dropped) fields[`dropped_${reason}`] = session.dropped[reason as DropReason];
-  fields.duration = seconds((session.endedAt ?? session.startedAt) - session.startedAt);
-  fields.end = session.end;
-  if (session.detail) fields.detail = session.detail;
-  return fields;
+  for (const reason in session.dropped) fields.known(`dropped_${reason}`, session.dropped[reason as DropReason]!);
+  fields.known("duration", seconds((session.endedAt ?? session.startedAt) - session.startedAt));
+  fields.known("end", session.end!);
+  if (session.detail) fields.said("detail", session.detail);
+}
+
+/** The same for forms that want all of it together. */
+function sessionProperties(session: SessionRecord, naming: ClientNaming): Record<string, unknown> {
+  const properties: Record<string, unknown> = {};
+  const put = (key: string, value: string | number) => void (properties[key] = value);
+  tellSession(session, naming, { known: put, said: put });
+  return properties;
 }
 
 function errorText(error: unknown): string {
@@ -214,5 +228,6 @@ function errorText(error: unknown): string {
 }
 
 export function seconds(ms: number): string {
-  return `${(ms / 1_000).toFixed(3)}s`;
+  const whole = Math.round(ms), rest = whole % 1_000; // toFixed(3) takes eight times as long
+  return `${(whole - rest) / 1_000}.${String(rest).padStart(3, "0")}s`;
 }

@@ -48,7 +48,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
   });
   const clock = engine.timers;
   const startedAt = clock.now();
-  const busyMs = () => clock.now() - startedAt - engine.poller.waitedMs;
+  const busyMs = () => clock.now() - startedAt - engine.waitedMs;
   const metrics = new Metrics(activity.sessions, { worker: number, busyMs, lostLogLines: () => lostLogLines() });
   const log = await startLog(config, clock, libc);
   const tell = (message: FromWorker, memory: ArrayBuffer[] = []) => port.postMessage(message, memory);

@@ -5,8 +5,7 @@ import { NetError } from "../../net/error.ts";
 import type { Exit, Listener, Socket, SocketAddr } from "../../net/socket.ts";
 import { announced, clientSide } from "./announce.ts";
 import type { Conversation } from "./conversation.ts";
-import { judgedAddresses } from "../dial/dial.ts";
-import type { DialAddress } from "../dial/dial_race.ts";
+import { type DialAddress, judgedAddresses } from "../dial/plan.ts";
 import { Onward } from "../rules/onward.ts";
 import type { Verdict } from "../rules/rule.ts";
 import type { Judge } from "../rules/ruleset.ts";
@@ -20,13 +19,8 @@ import { bindThrough } from "./through.ts";
  * clients of dante ask for it so, and fail where they get another.
  */
 export async function bind(conversation: Conversation, destination: Address): Promise<SessionEnd> {
-  let peers: readonly DialAddress[] | undefined;
-  try {
-    peers = await conversation.attended(() => expectedPeers(conversation, destination));
-  } catch (error) {
-    if (error instanceof Onward) return await bindThrough(conversation, error);
-    throw error;
-  }
+  const peers = await conversation.attended(() => expectedPeers(conversation, destination));
+  if (peers instanceof Onward) return await bindThrough(conversation, peers);
   const { net, settings, client, wire, clock, cut } = conversation;
   const { exit, ...here } = await listeningHost(conversation, destination, peers);
   const listen = (port: number) => net.listen({ ...here, port }, { exit });
@@ -61,12 +55,12 @@ export async function bind(conversation: Conversation, destination: Address): Pr
 async function expectedPeers(
   conversation: Conversation,
   destination: Address,
-): Promise<readonly DialAddress[] | undefined> {
+): Promise<readonly DialAddress[] | Onward | undefined> {
   if (!isUnspecified(destination.host)) return await judgedAddresses(conversation, destination, conversation.cut);
   const verdict = conversation.judge.anywhere();
   if (!verdict?.via) return undefined;
   conversation.judge.admit(verdict);
-  throw new Onward(verdict, destination);
+  return new Onward(verdict, destination);
 }
 
 /**

@@ -2,7 +2,7 @@ import { type Address, ipAddress } from "../../protocol/address.ts";
 import type { SessionEnd } from "../../events.ts";
 import type { Socket } from "../../net/socket.ts";
 import type { Conversation } from "./conversation.ts";
-import { dial } from "../dial/dial.ts";
+import { dial } from "../dial/dial_race.ts";
 import { Onward } from "../rules/onward.ts";
 import { relayWith } from "./session_relay.ts";
 import { connectThrough } from "./through.ts";
@@ -11,15 +11,15 @@ import { connectThrough } from "./through.ts";
 export async function connect(conversation: Conversation, destination: Address): Promise<SessionEnd> {
   const { clock, record, settings, cut } = conversation;
   const startedAt = clock.now();
-  let remote: Socket;
+  let reached: Socket | Onward;
   try {
-    remote = await conversation.attended(() => dial(conversation, destination, settings.dialMs, cut));
-    record.dialMs = clock.now() - startedAt;
+    reached = await conversation.attended(() => dial(conversation, destination, settings.dialMs, cut));
   } catch (error) {
-    if (error instanceof Onward) return await connectThrough(conversation, error);
     record.dialMs = clock.now() - startedAt;
     throw error;
   }
-  const { host, port } = remote.localAddr;
-  return await relayWith(conversation, remote, conversation.client, ipAddress(host, port)!, conversation.wire.rest());
+  if (reached instanceof Onward) return await connectThrough(conversation, reached);
+  record.dialMs = clock.now() - startedAt;
+  const { host, port } = reached.localAddr;
+  return await relayWith(conversation, reached, conversation.client, ipAddress(host, port)!, conversation.wire.rest());
 }

@@ -2,7 +2,7 @@ import type { Address } from "../../protocol/address.ts";
 import type { SessionEnd, SessionRecord } from "../../events.ts";
 import type { Cut } from "../../net/cut.ts";
 import type { AcceptedSocket, Preface } from "../../net/socket.ts";
-import type { Dialler } from "../dial/dial.ts";
+import type { Dialler } from "../dial/dial_race.ts";
 import type { Bandwidth } from "../limits/bandwidth.ts";
 import type { GatewaySettings } from "../settings.ts";
 import type { Upstreams } from "../upstreams/upstreams.ts";

@@ -5,9 +5,9 @@ import type { SessionEnd } from "../../events.ts";
 import type { Cut } from "../../net/cut.ts";
 import { withDeadline } from "../../net/deadline.ts";
 import { NetError } from "../../net/error.ts";
-import { preferredType } from "../dial/candidates.ts";
+import { preferredType } from "../dial/family_order.ts";
 import type { Conversation } from "./conversation.ts";
-import { judgedAddresses } from "../dial/dial.ts";
+import { judgedAddresses } from "../dial/plan.ts";
 import { Onward } from "../rules/onward.ts";
 import { refusal } from "../rules/ruleset.ts";
 import { resolveThrough } from "./through.ts";
@@ -21,6 +21,7 @@ export async function resolve(conversation: Conversation, destination: Address):
   const name = destination.type === AddressType.DomainName ? destination.host : undefined;
   const address = await asked(conversation, Command.Resolve, destination, async (cut) => {
     const addresses = await judgedAddresses(conversation, destination, cut);
+    if (addresses instanceof Onward) return addresses;
     const [first] = addresses as [Address];
     const wanted = preferredType(judge.address(first, name).family) ?? AddressType.IPv4;
     return addresses.find(({ type }) => type === wanted) ?? first;
@@ -42,7 +43,7 @@ export async function resolvePtr(conversation: Conversation, destination: Addres
   const verdict = judge.address(destination);
   if (!verdict.allowed) throw refusal(verdict);
   const name = await asked(conversation, Command.ResolvePtr, destination, async (cut) => {
-    if (verdict.via) throw new Onward(verdict, destination);
+    if (verdict.via) return new Onward(verdict, destination);
     return { type: AddressType.DomainName, host: await resolver.reverse(host, cut, asker), port };
   });
   if (name.type !== AddressType.DomainName) throw noAnswer(destination, "the upstream told no name");
@@ -60,17 +61,18 @@ async function asked(
   conversation: Conversation,
   command: Command,
   destination: Address,
-  ask: (cut: Cut) => Promise<Address>,
+  ask: (cut: Cut) => Promise<Address | Onward>,
 ): Promise<Address> {
   const { clock, settings: { dialMs: deadlineMs }, cut } = conversation;
+  let told: Address | Onward;
   try {
     const what = `resolve ${addressText(destination)}`;
-    return await conversation.attended(() => withDeadline(clock, { deadlineMs, cut }, what, ask));
+    told = await conversation.attended(() => withDeadline(clock, { deadlineMs, cut }, what, ask));
   } catch (error) {
-    if (error instanceof Onward) return await resolveThrough(conversation, error, command);
     const failed = error instanceof NetError && (error.kind === "name-lookup-failed" || error.kind === "timed-out");
     throw failed ? new NetError("other", error.message, { cause: error }) : error;
   }
+  return told instanceof Onward ? await resolveThrough(conversation, told, command) : told;
 }
 
 function noAnswer(destination: Address, state: string): NetError {

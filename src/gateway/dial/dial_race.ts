@@ -1,14 +1,17 @@
-import type { Address } from "../../protocol/address.ts";
+import { type Address, addressText } from "../../protocol/address.ts";
 import { AddressType } from "../../protocol/codes.ts";
 import type { Clock } from "../../net/clock.ts";
 import type { Cut } from "../../net/cut.ts";
+import { Expiry } from "../../net/deadline.ts";
 import { NetError, type NetErrorKind } from "../../net/error.ts";
 import { ATTEMPT_DELAY_MS, race } from "../../net/race.ts";
 import type { Net, Socket } from "../../net/socket.ts";
-import { alternating } from "./candidates.ts";
+import { alternating } from "./family_order.ts";
+import { waysTo } from "./nat64_discovery.ts";
 import type { PathMemory } from "./path_memory.ts";
+import { type DialAddress, judgedSoon, type Planner } from "./plan.ts";
 import { mostSpecific } from "../reply.ts";
-import type { WayOut } from "../way_out.ts";
+import { Onward } from "../rules/onward.ts";
 import type { SessionExits } from "./exits.ts";
 
 /** Failures that say nothing of an address where a way out was chosen: that cannot be gone. */
@@ -25,9 +28,34 @@ export interface Racing {
   readonly exits?: SessionExits | undefined;
 }
 
-/** An address that may be dialled, and by what its rule wants that. */
-export interface DialAddress extends Address {
-  readonly wayOut?: WayOut | undefined;
+export interface Dialler extends Planner, Racing {}
+
+/**
+ * Connects to the first of `destination`'s addresses that answers, all within `deadlineMs`; or tells where it goes on to. Rejects
+ * with NetError, or with Refusal where none may pass.
+ */
+export async function dial(
+  dialler: Dialler,
+  destination: Address,
+  deadlineMs: number,
+  cut: Cut,
+): Promise<Socket | Onward> {
+  const { clock, nat64 } = dialler;
+  const expiry = new Expiry(clock, { deadlineMs, cut });
+  const { over } = expiry;
+  try {
+    const soon = judgedSoon(dialler, destination, over);
+    const judged = soon instanceof Promise ? await soon : soon;
+    if (judged instanceof Onward) return judged;
+    const { addresses, more } = judged;
+    if (!nat64) return await connectToFirst(dialler, addresses, more, over);
+    const ways = await waysTo(nat64, addresses);
+    return await connectToFirst(dialler, ways, more?.then((late) => waysTo(nat64, late)), over);
+  } catch (error) {
+    throw expiry.told(error, () => `connect to ${addressText(destination)}`);
+  } finally {
+    expiry.release();
+  }
 }
 
 /** Connects to one address, and remembers what became of it. */
@@ -46,12 +74,13 @@ async function connectTo({ net, clock, paths, exits }: Racing, address: DialAddr
 }
 
 /** Connects to the first of `addresses` that answers. `more` are addresses that are still being asked for. */
-export function connectToFirst(
+function connectToFirst(
   racing: Racing,
   addresses: readonly DialAddress[],
   more: Promise<readonly DialAddress[]> | undefined,
   cut: Cut,
 ): Promise<Socket> {
+  if (addresses.length === 1 && !more) return connectTo(racing, addresses[0]!, cut);
   const { clock, paths } = racing;
   return race({
     clock,

@@ -108,11 +108,7 @@ function prefixesOf(hosts: readonly string[]): readonly Prefix[] {
 }
 
 /** The ways to `addresses`, each once. */
-export async function waysTo<T extends Address>(
-  nat64: Nat64 | undefined,
-  addresses: readonly T[],
-): Promise<readonly T[]> {
-  if (!nat64) return addresses;
+export async function waysTo<T extends Address>(nat64: Nat64, addresses: readonly T[]): Promise<readonly T[]> {
   const ways = await Promise.all(addresses.map(async (address) => ({ ...address, ...await nat64.way(address) })));
   return ways.filter(({ host }, i) => ways.findIndex((other) => other.host === host) === i);
 }

@@ -2,7 +2,7 @@ import type { Address } from "../../protocol/address.ts";
 import { AddressType } from "../../protocol/codes.ts";
 import type { Clock } from "../../net/clock.ts";
 import { NetError, type NetErrorKind } from "../../net/error.ts";
-import { alternating } from "./candidates.ts";
+import { alternating } from "./family_order.ts";
 import { keyedHash } from "../limits/keyed_hash.ts";
 
 /** A failure is remembered for so long, each time twice as long. */

@@ -36,7 +36,10 @@ export class Admission {
     const { proxies } = this.#context().settings;
     if (proxies.length > 0 && !isUdp(at.only) && isOneOf(proxies, socket.remoteAddr)) {
       void this.#takeFromProxy(socket, at);
-    } else this.#admit({ ...at, socket, client: socket.remoteAddr, early: undefined });
+    } else {
+      const { listener, tls, only, wayOut } = at; // spread, it takes twice as long
+      this.#admit({ listener, tls, only, wayOut, socket, client: socket.remoteAddr, early: undefined });
+    }
   }
 
   /** Closes what is still on its way in. */

@@ -30,7 +30,7 @@ export function sni({ port }: Pick<ByName, "port">): Entrance {
     async take({ wire, here }) {
       const { serverName } = await wire.take(looked(decodeClientHello));
       if (serverName === undefined) throw wrong("the ClientHello names no server");
-      return wishFor(serverName, port ?? ownPort(here, 443));
+      return wishFor(serverName, port ?? ownPort(here(), 443));
     },
     turnAway: () => encodeTlsAlert(TlsAlert.UnrecognizedName),
   };
@@ -49,9 +49,9 @@ export function host({ port }: Pick<ByName, "port">): Entrance {
     async take({ wire, here }) {
       const decode = httpHostDecoder();
       const { name, port: said } = await wire.take(looked((bytes) => decode(bytes)?.value));
-      const wish = wishFor(name, port ?? ownPort(here, 80));
+      const wish = wishFor(name, port ?? ownPort(here(), 80));
       // Who came to another port than 80 says so; which one is meant is not for the visitor to say.
-      if (said === undefined || said === here.port || said === wish.destination.port) return wish;
+      if (said === undefined || said === here().port || said === wish.destination.port) return wish;
       throw wrong(`the request is for port ${said}`);
     },
     turnAway: http.turnAway,

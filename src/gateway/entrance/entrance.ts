@@ -34,8 +34,8 @@ export interface Wish {
 /** What an entrance works with. */
 export interface Door {
   readonly wire: Wire;
-  /** Where the client came to. */
-  readonly here: SocketAddr;
+  /** Where the client came to; the kernel is asked for it. */
+  here(): SocketAddr;
   /** What becomes known of the client is noted here. */
   readonly record: Pick<SessionRecord, "client" | "method" | "username" | "userId">;
   /** Whether the client needs no credentials. */

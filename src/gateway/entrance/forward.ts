@@ -21,7 +21,7 @@ export function forwardTo({ to, udp, proxyProtocol, idleMs = udp && UDP_IDLE_MS 
         destination: to,
         idleMs,
         head: proxyProtocol &&
-          encodeProxyHeader(proxyProtocol, isOfUnix(client) || isOfUnix(here) ? undefined : { client, here }),
+          encodeProxyHeader(proxyProtocol, isOfUnix(client) || isOfUnix(here()) ? undefined : { client, here: here() }),
       }),
     turnAway: () => nothing,
   };

@@ -35,9 +35,16 @@ export type Negotiated =
 
 /** The methods offered, the one to be taken first: where something `asks` for credentials, only who may `goWithout` has none. */
 export function offeredMethods(asks: unknown, goWithout = false): readonly Method[] {
-  if (!asks) return [Method.NoAuthentication];
-  return goWithout ? [Method.NoAuthentication, Method.UsernamePassword] : [Method.UsernamePassword];
+  if (!asks) return offers.nothing;
+  return goWithout ? offers.either : offers.password;
 }
+
+/** Made once: every client is offered one of them. */
+const offers = {
+  nothing: [Method.NoAuthentication],
+  either: [Method.NoAuthentication, Method.UsernamePassword],
+  password: [Method.UsernamePassword],
+} as const;
 
 /** Method selection (RFC 1928 s3) and, where that is chosen, username and password (RFC 1929). The answer has been sent. */
 export async function negotiate(

@@ -9,8 +9,9 @@ export const socks5: Entrance = {
   protocol: "socks5",
   fits: (first) => first === SOCKS_VERSION,
   answer: ({ reply, bound }) => encodeReply(reply, bound),
-  async take({ wire, record, ...asking }) {
-    const negotiated = await negotiate(wire, asking);
+  async take(door) {
+    const { wire, record } = door;
+    const negotiated = await negotiate(wire, door);
     if (negotiated.username !== undefined) record.username = negotiated.username;
     if ("failed" in negotiated) return negotiated.failed;
     record.method = negotiated.method;

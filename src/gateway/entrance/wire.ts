@@ -1,5 +1,6 @@
 import { Messages } from "../../net/messages.ts";
-import type { Socket } from "../../net/socket.ts";
+import { accepted, type Socket } from "../../net/socket.ts";
+import type { Decode } from "../../protocol/cursor.ts";
 
 /** The client left in the middle of the conversation. */
 export class ClientLeft extends Error {
@@ -7,6 +8,12 @@ export class ClientLeft extends Error {
 }
 
 const left = () => new ClientLeft("The client left in the middle of a message");
+
+const noAnswer = (error: unknown) => {
+  throw new ClientLeft("The client left before its answer", { cause: error });
+};
+
+const firstOctet: Decode<number> = (bytes) => ({ value: bytes[0]!, size: 0 });
 
 /** Messages over the socket of a client; take() rejects with ClientLeft where it leaves. */
 export class Wire extends Messages {
@@ -19,17 +26,14 @@ export class Wire extends Messages {
   }
 
   /** The first octet of the next message, which is not taken. Rejects with ClientLeft or NetError. */
-  async peek(): Promise<number> {
-    return await this.take((bytes) => ({ value: bytes[0]!, size: 0 }));
+  peek(): Promise<number> {
+    return this.take(firstOctet);
   }
 
   /** Rejects with ClientLeft: whatever kept the client from taking its answer, it is gone. */
-  async send(bytes: Uint8Array): Promise<void> {
-    if (bytes.length === 0) return;
-    try {
-      await this.#socket.write(bytes);
-    } catch (error) {
-      throw new ClientLeft("The client left before its answer", { cause: error });
-    }
+  send(bytes: Uint8Array): Promise<void> {
+    if (bytes.length === 0) return accepted;
+    const written = this.#socket.write(bytes);
+    return written === accepted ? accepted : written.catch(noAnswer);
   }
 }

@@ -9,8 +9,9 @@ const SECOND_MS = 1_000;
 export class Shares {
   readonly #counters: Counters;
   readonly #clock: Clock;
-  readonly #joined = new Set<string>();
-  readonly #held: string[] = [];
+  /** Made when there is something: most sessions share nothing. */
+  #joined: Set<string> | undefined;
+  #held: string[] | undefined;
   #bandwidth: Bandwidth | undefined;
 
   /** `own` is the rate of the session by itself. */
@@ -27,16 +28,16 @@ export class Shares {
 
   /** Takes part, once, in what sessions under `key` have together; or says why not. */
   join(key: string, { bandwidth, maxSessions, maxRate }: Budget): string | undefined {
-    if (this.#joined.has(key)) return undefined;
+    if (this.#joined?.has(key)) return undefined;
     const counters = this.#counters;
     if (maxRate !== undefined && counters.tally(`rate ${key}`, SECOND_MS, this.#clock.now()) > maxRate) {
       return "too many new sessions";
     }
     if (maxSessions !== undefined) {
       if (!counters.hold(key, maxSessions)) return "too many sessions";
-      this.#held.push(key);
+      (this.#held ??= []).push(key);
     }
-    this.#joined.add(key);
+    (this.#joined ??= new Set()).add(key);
     if (bandwidth !== undefined) {
       this.#bandwidth ??= new Bandwidth(this.#clock, undefined);
       this.#bandwidth.share({ key: `bytes ${key}`, bandwidth, counters });
@@ -46,7 +47,7 @@ export class Shares {
 
   /** Gives all back: the session is over. */
   leave(): void {
-    for (const key of this.#held) this.#counters.release(key);
-    this.#held.length = 0;
+    for (const key of this.#held ?? []) this.#counters.release(key);
+    this.#held = undefined;
   }
 }

@@ -153,7 +153,9 @@ export class Judge {
   constructor(ruleset: Ruleset, asker: Asker, admit?: (verdict: Verdict) => void) {
     this.#ruleset = ruleset;
     this.#admit = admit;
-    this.#party = { ...asker, octets: ruleset.hasRules ? parseIp(asker.client.host) : undefined };
+    const { client, username, command, listener, byName } = asker;
+    const octets = ruleset.hasRules ? parseIp(client.host) : undefined;
+    this.#party = { client, username, command, listener, byName, octets };
   }
 
   /** Has the rule of `verdict`, by which something goes out or comes in, count that. Throws Refusal where it is too much. */

@@ -1,5 +1,5 @@
 import type { Address } from "../../protocol/address.ts";
-import type { DialAddress } from "../dial/dial_race.ts";
+import type { DialAddress } from "../dial/plan.ts";
 import type { PathMemory } from "../dial/path_memory.ts";
 
 /** So many datagrams, and so long, without an answer speak for the other family (ms). */

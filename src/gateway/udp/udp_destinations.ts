@@ -4,8 +4,7 @@ import type { DropReason } from "../../events.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import type { Conversation } from "../commands/conversation.ts";
 import type { OnwardAssociation } from "../../sockslib/chain/onward_association.ts";
-import { dialled, judgedSoon } from "../dial/dial.ts";
-import type { DialAddress } from "../dial/dial_race.ts";
+import { type DialAddress, dialled, judgedSoon } from "../dial/plan.ts";
 import { ANSWERED_MS, FamilyTrial, type Way } from "./family_trial.ts";
 import type { Links } from "./upstream_links.ts";
 import { Onward } from "../rules/onward.ts";
@@ -198,19 +197,14 @@ export class Destinations {
   }
 
   async #resolve(destination: Destination, asked: Address, former?: Destination): Promise<void> {
-    const { cut } = this.#conversation;
-    try {
-      const { addresses, more } = await judgedSoon(this.#conversation, asked, cut);
-      if (asked.port === 0) throw refusal({ allowed: false, rule: "port 0" });
-      const ways = await this.#ways(addresses);
-      const late = more?.then((addresses) => this.#ways(addresses));
-      if (ways.length === 0 && late) ways.push(...await late);
-      if (ways.length === 0) destination.drop = "unresolved";
-      else this.#choose(destination, ways, former, late);
-    } catch (error) {
-      if (!(error instanceof Onward)) throw error;
-      await this.#goOn(destination, error);
-    }
+    const judged = await judgedSoon(this.#conversation, asked, this.#conversation.cut);
+    if (judged instanceof Onward) return await this.#goOn(destination, judged);
+    if (asked.port === 0) throw refusal({ allowed: false, rule: "port 0" });
+    const ways = await this.#ways(judged.addresses);
+    const late = judged.more?.then((addresses) => this.#ways(addresses));
+    if (ways.length === 0 && late) ways.push(...await late);
+    if (ways.length === 0) destination.drop = "unresolved";
+    else this.#choose(destination, ways, former, late);
   }
 
   /** Those of `addresses` that there is a way to, what failed lately behind the others. */

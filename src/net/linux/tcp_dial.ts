@@ -2,6 +2,7 @@ import { noDescriptors } from "../kernel/descriptor_reserve.ts";
 import { addressText } from "../../protocol/address.ts";
 import { NetError } from "../error.ts";
 import type { ConnectOptions, Exit, SocketAddr } from "../socket.ts";
+import type { Cut } from "../cut.ts";
 import {
   EPOLLERR,
   EPOLLHUP,
@@ -20,12 +21,16 @@ import {
   TCP_USER_TIMEOUT,
 } from "../kernel/libc/abi.ts";
 import type { Engine } from "./engine/engine.ts";
+import type { Watcher } from "./engine/poller.ts";
 import { EINPROGRESS, errnoError } from "../kernel/libc/errno.ts";
 import { pendingError } from "../kernel/kernel_probe.ts";
-import { encodeSockaddr, family } from "../kernel/libc/sockaddr.ts";
+import { encodeSockaddr, family, SOCKADDR_SIZE, writeSockaddr } from "../kernel/libc/sockaddr.ts";
 import { setOption } from "../kernel/socket_option.ts";
 import { keepUrgent } from "../kernel/tcp_options.ts";
 import { LinuxSocket } from "./tcp_socket.ts";
+
+/** Whoever is connected to; a call of connect(2) is over before the next. */
+const peer = new Uint8Array(SOCKADDR_SIZE);
 
 /** Connects without blocking. Rejects with NetError, whose kind is the kernel's own errno. */
 export function dialTcp(
@@ -33,59 +38,98 @@ export function dialTcp(
   addr: SocketAddr,
   options: ConnectOptions = {},
 ): Promise<LinuxSocket> {
-  const { cut, localAddr } = options;
-  const what = addressText(addr);
-  const givenUp = () => new NetError("aborted", `Cannot connect to ${what}: given up`);
-  if (cut?.made) return Promise.reject(givenUp());
-  return new Promise((resolve, reject) => {
-    const { libc } = engine;
-    const fd = libc.socket(family(addr.host), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) return reject(errnoError(libc.errno(), "connect to", what));
-    if (engine.reserve.refuses(fd)) {
-      libc.close(fd);
-      return reject(noDescriptors(`connect to ${what}`));
-    }
-    engine.own(fd);
-    const fail = (errno: number) => {
-      engine.close(fd);
-      reject(errnoError(errno, "connect to", what));
-    };
-    setOption(libc, fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    keepUrgent(libc, fd);
-    const refused = setOutgoing(engine, fd, options);
-    if (refused) return fail(refused);
-    if (localAddr !== undefined) {
-      setOption(libc, fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1); // else its ports are shared by all destinations
-      const local = encodeSockaddr({ host: localAddr, port: 0 });
-      if (libc.bind(fd, local, local.length) < 0) return fail(libc.errno());
-    }
-    const peer = encodeSockaddr(addr);
-    if (libc.connect(fd, peer, peer.length) < 0) {
-      const errno = libc.errno();
-      if (errno !== EINPROGRESS) return fail(errno);
-    }
-    const socket = new LinuxSocket(engine, fd, addr, true);
-    const release = cut?.on(() => {
+  const { cut } = options;
+  if (cut?.made) return Promise.reject(givenUp(addr));
+  try {
+    const socket = begin(engine, addr, options);
+    return new Promise((resolve, reject) => socket.divert(new Dialling(engine, socket, cut, resolve, reject)));
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+/** A socket that connects. Throws NetError. */
+function begin(engine: Engine, addr: SocketAddr, options: ConnectOptions): LinuxSocket {
+  const { libc } = engine;
+  const { localAddr } = options;
+  const fd = libc.socket(family(addr.host), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) throw failure(libc.errno(), addr);
+  if (engine.reserve.refuses(fd)) {
+    libc.close(fd);
+    throw noDescriptors(`connect to ${addressText(addr)}`);
+  }
+  engine.own(fd);
+  setOption(libc, fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  keepUrgent(libc, fd);
+  let errno = setOutgoing(engine, fd, options);
+  if (!errno && localAddr !== undefined) {
+    setOption(libc, fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1); // else its ports are shared by all destinations
+    const local = encodeSockaddr({ host: localAddr, port: 0 });
+    if (libc.bind(fd, local, local.length) < 0) errno = libc.errno();
+  }
+  if (!errno) {
+    if (libc.connect(fd, peer, writeSockaddr(addr, peer)) < 0) errno = libc.errno();
+  }
+  if (errno && errno !== EINPROGRESS) {
+    engine.close(fd);
+    throw failure(errno, addr);
+  }
+  try {
+    return new LinuxSocket(engine, fd, addr, true);
+  } catch (error) {
+    engine.close(fd);
+    throw error;
+  }
+}
+
+/** Waits for the end of a connect(2), or for the cut. */
+class Dialling implements Watcher {
+  readonly #engine: Engine;
+  readonly #socket: LinuxSocket;
+  readonly #release: (() => void) | undefined;
+  readonly #resolve: (socket: LinuxSocket) => void;
+  readonly #reject: (error: NetError) => void;
+
+  constructor(
+    engine: Engine,
+    socket: LinuxSocket,
+    cut: Cut | undefined,
+    resolve: (socket: LinuxSocket) => void,
+    reject: (error: NetError) => void,
+  ) {
+    this.#engine = engine;
+    this.#socket = socket;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#release = cut?.on(() => {
       socket.close();
-      reject(givenUp());
+      reject(givenUp(socket.remoteAddr));
     });
-    socket.divert({
-      ready(events) {
-        if (socket.closed) return;
-        if (events & (EPOLLERR | EPOLLHUP)) {
-          release?.();
-          const errno = pendingError(libc, fd);
-          if (errno !== 0) {
-            socket.close();
-            return reject(errnoError(errno, "connect to", what));
-          }
-        } else if (!(events & EPOLLOUT)) return;
-        release?.();
-        socket.divert(undefined);
-        resolve(socket);
-      },
-    });
-  });
+  }
+
+  ready(events: number): void {
+    const socket = this.#socket;
+    if (socket.closed) return;
+    if (events & (EPOLLERR | EPOLLHUP)) {
+      const errno = pendingError(this.#engine.libc, socket.fd);
+      if (errno !== 0) {
+        this.#release?.();
+        socket.close();
+        return this.#reject(failure(errno, socket.remoteAddr));
+      }
+    } else if (!(events & EPOLLOUT)) return;
+    this.#release?.();
+    socket.divert(undefined);
+    this.#resolve(socket);
+  }
+}
+
+function failure(errno: number, addr: SocketAddr): NetError {
+  return errnoError(errno, "connect to", addressText(addr));
+}
+
+function givenUp(addr: SocketAddr): NetError {
+  return new NetError("aborted", `Cannot connect to ${addressText(addr)}: given up`);
 }
 
 /** Sets what the administrator wants of sockets that leave this machine, `exit` of this one; the errno where the kernel refuses. */

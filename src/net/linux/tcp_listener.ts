@@ -149,11 +149,14 @@ export class LinuxListener implements Listener, Watcher {
   }
 
   accept(): Promise<AcceptedSocket | null> {
-    return new Promise((resolve, reject) => {
-      this.#accepter = { resolve, reject };
-      if (this.#closed) this.#take()?.resolve(null);
-      else if (this.#readable) this.#accept();
-    });
+    if (this.#closed) return Promise.resolve(null);
+    try {
+      const socket = this.#readable && this.#next();
+      if (socket) return Promise.resolve(socket);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return new Promise((resolve, reject) => this.#accepter = { resolve, reject });
   }
 
   close(): void {
@@ -167,7 +170,13 @@ export class LinuxListener implements Listener, Watcher {
   ready(): void {
     this.#readable = true;
     this.#burst = 0;
-    if (this.#accepter) this.#accept();
+    if (!this.#accepter) return;
+    try {
+      const socket = this.#next();
+      if (socket) this.#take()?.resolve(socket);
+    } catch (error) {
+      this.#take()?.reject(error);
+    }
   }
 
   /** Until there are no more listeners than `among`. */
@@ -179,36 +188,40 @@ export class LinuxListener implements Listener, Watcher {
     });
   }
 
-  #accept(): void {
-    if (++this.#burst > MAX_BURST) return this.#engine.later(() => this.ready());
+  /** The next connection; undefined where there is none now, or others are to have their turn before. Throws NetError. */
+  #next(): AcceptedSocket | undefined {
+    if (++this.#burst > MAX_BURST) {
+      this.#engine.later(() => this.ready());
+      return undefined;
+    }
     const { libc } = this.#engine;
     for (;;) {
       this.#nameSize[0] = SOCKADDR_SIZE;
       const fd = libc.accept4(this.#fd, this.#name, this.#nameSize, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd >= 0 && this.#engine.reserve.refusesClient(fd)) {
         libc.close(fd);
-        return this.#take()?.reject(noDescriptors(`accept on ${addressText(this.addr)}`));
+        throw noDescriptors(`accept on ${addressText(this.addr)}`);
       }
       if (fd >= 0) return this.#open(fd);
       const errno = libc.errno();
       if (errno === EAGAIN) {
         this.#readable = false;
-        return;
+        return undefined;
       }
       if (ofOneConnection.has(errno) && ++this.#burst <= MAX_BURST) continue;
-      return this.#take()?.reject(errnoError(errno, "accept on", addressText(this.addr)));
+      throw errnoError(errno, "accept on", addressText(this.addr));
     }
   }
 
-  #open(fd: number): void {
+  /** Throws NetError. */
+  #open(fd: number): AcceptedSocket {
     this.#engine.own(fd);
     try {
       const remote = this.addr.unix === undefined ? decodeSockaddr(this.#name)! : this.addr;
-      const socket = new LinuxSocket(this.#engine, fd, remote, false);
-      this.#take()?.resolve(socket);
+      return new LinuxSocket(this.#engine, fd, remote, false);
     } catch (error) {
       this.#engine.close(fd);
-      this.#take()?.reject(error);
+      throw error;
     }
   }
 

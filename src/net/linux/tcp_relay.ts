@@ -56,7 +56,7 @@ class Relay {
 
   /** Both have said all, so closing says the rest. */
   get finished(): boolean {
-    return this.#directions.every(({ finished }) => finished);
+    return this.#directions[0].finished && this.#directions[1].finished;
   }
 
   pump(direction: Direction): void {
@@ -202,7 +202,7 @@ class Direction {
   #copy(): boolean {
     const { libc, scratch } = this.#relay.engine;
     const size = libc.recv(this.#from.fd, scratch, scratch.length, 0);
-    if (size <= 0) return this.#nothing(size, libc.errno());
+    if (size <= 0) return this.#nothing(size, size < 0 ? libc.errno() : 0);
     if (size < scratch.length) this.#from.readable = this.#from.tellsLittle;
     this.#restAfter(size);
     if (this.#preface) return this.#change(this.#preface, size);

@@ -1,6 +1,6 @@
 import { addressText } from "../../protocol/address.ts";
 import { NetError } from "../error.ts";
-import type { AcceptedSocket, Leaving, SocketAddr } from "../socket.ts";
+import { accepted, type AcceptedSocket, type Leaving, type SocketAddr } from "../socket.ts";
 import {
   EPOLLERR,
   EPOLLET,
@@ -31,8 +31,22 @@ interface Waiting<T> {
   reject(error: unknown): void;
 }
 
-const done = Promise.resolve();
 const noLinger = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0); // struct linger { l_onoff, l_linger }
+
+/** What a handshake says is short: of so few octets slice() takes 335 ns on Deno, copying them one by one 40. */
+const SHORT_SIZE = 64;
+
+function copied(bytes: Uint8Array<ArrayBuffer>, size: number): Uint8Array<ArrayBuffer> {
+  return size > SHORT_SIZE ? bytes.slice(0, size) : copy(bytes, size, new Uint8Array(size));
+}
+
+function copy(from: Uint8Array, size: number, to: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  for (let i = 0; i < size; i++) to[i] = from[i]!;
+  return to;
+}
+
+/** Short answers are sent from here: of memory that is new and small, a foreign call on Deno makes some of its own by malloc(3). */
+const short = new Uint8Array(SHORT_SIZE);
 
 /** A TCP socket, or a unix socket, that this program owns by its descriptor. */
 export class LinuxSocket implements AcceptedSocket, Watcher {
@@ -95,8 +109,10 @@ export class LinuxSocket implements AcceptedSocket, Watcher {
   write(bytes: Uint8Array): Promise<void> {
     if (this.#closed) return Promise.reject(new NetError("closed", "Cannot write: closed"));
     try {
-      const taken = this.send(bytes as Uint8Array<ArrayBuffer>);
-      if (taken === bytes.length) return done;
+      const { length } = bytes;
+      const whole = length > SHORT_SIZE ? bytes as Uint8Array<ArrayBuffer> : copy(bytes, length, short);
+      const taken = this.send(whole, length);
+      if (taken === length) return accepted;
       return new Promise((resolve, reject) => this.#writer = { resolve, reject, rest: bytes.subarray(taken) });
     } catch (error) {
       return Promise.reject(error);
@@ -105,7 +121,7 @@ export class LinuxSocket implements AcceptedSocket, Watcher {
 
   closeWrite(): Promise<void> {
     this.shutDown();
-    return done;
+    return accepted;
   }
 
   /** Sends FIN. */
@@ -212,7 +228,7 @@ export class LinuxSocket implements AcceptedSocket, Watcher {
     const size = libc.recv(this.fd, scratch, READ_SIZE, 0);
     if (size > 0) {
       if (size < READ_SIZE) this.readable = this.tellsLittle;
-      return scratch.slice(0, size);
+      return copied(scratch, size);
     }
     if (size === 0) {
       if (this.#failure) throw this.#failure; // the kernel tells of it only once, and a write was told

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { LogRecord } from "@logtape/logtape";
 import fc from "fast-check";
-import { destinationOf, lineFormat } from "../../../src/cli/log/format.ts";
+import { destinationOf, lineFormat, textLine } from "../../../src/cli/log/format.ts";
 import { logFormats } from "../../../src/config/options.ts";
 import { fstatSync } from "node:fs";
 
@@ -43,6 +43,24 @@ describe("A line", () => {
       5,
       'a "b"',
     ]);
+  });
+
+  test("is the same when its fields come one by one, whatever they say", () => {
+    for (const form of ["text", "syslog"] as const) {
+      const format = lineFormat(form, nowhere, {}), line = textLine(format, "info", "session")!;
+      fc.assert(
+        fc.property(fc.dictionary(fc.stringMatching(/^[a-z]+$/), fc.string({ unit: "binary" })), (properties) => {
+          line.begin();
+          for (const key in properties) line.said(key, properties[key]!);
+          line.known("up", 5);
+          const timeless = (text: string) => text.replace(/^\d\S+Z /, "");
+          assert.equal(timeless(line.end()), timeless(format(record({ ...properties, up: 5 }))));
+        }),
+      );
+    }
+    for (const form of ["json", "auto"] as const) {
+      assert.equal(textLine(lineFormat(form, terminal, {}), "info", "x"), undefined);
+    }
   });
 
   for (

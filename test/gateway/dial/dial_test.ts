@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Cut } from "../../../src/net/cut.ts";
-import { dial, judgedAddresses } from "../../../src/gateway/dial/dial.ts";
+import { dial } from "../../../src/gateway/dial/dial_race.ts";
 import { SessionExits } from "../../../src/gateway/dial/exits.ts";
 import { PathMemory, pathsMemory } from "../../../src/gateway/dial/path_memory.ts";
+import { judgedAddresses } from "../../../src/gateway/dial/plan.ts";
 import { Refusal } from "../../../src/gateway/rules/refusal.ts";
 import type { FamilyChoice } from "../../../src/gateway/rules/rule.ts";
 import { type Judge, Ruleset } from "../../../src/gateway/rules/ruleset.ts";
@@ -39,12 +40,20 @@ class Dialling {
   exits: SessionExits | undefined;
   /** Of --prefer and --only. */
   family: FamilyChoice | undefined;
+  /** Addresses that the ruleset was asked about. */
+  readonly judged: string[] = [];
   #listening = false;
 
   get judge(): Judge {
     const { family } = this;
-    return new Ruleset({ allow: [], family, ownListeners: () => [], localAddrs: () => this.net.localAddrs() })
+    const judge = new Ruleset({ allow: [], family, ownListeners: () => [], localAddrs: () => this.net.localAddrs() })
       .judgeFor({ client: { host: "198.51.100.10", port: 1024 }, command: Command.Connect });
+    const address = judge.address.bind(judge);
+    judge.address = (one, name) => {
+      this.judged.push(one.host);
+      return address(one, name);
+    };
+    return judge;
   }
 
   async start(destination: Address, addresses?: readonly string[], deadlineMs = 15_000): Promise<void> {
@@ -494,6 +503,15 @@ describe("Families that come one after the other (RFC 8305 s3)", () => {
     await dialling.clock.advance(100);
     assert.deepEqual(dialling.hosts, [A6]);
     assert.equal(dialling.errorKind, "refused");
+  });
+
+  dialTest("each address is judged once", async (dialling) => {
+    dialling.internet.route(A6, { fault: "refused" });
+    later(dialling, "server.test", [A6, A4], 100);
+    await dialling.start(NAME, [A6]);
+    await dialling.clock.advance(100);
+    assert.equal(dialling.outcome.socket?.remoteAddr.host, A4);
+    assert.deepEqual(dialling.judged, [A6, A4]);
   });
 
   dialTest("a name that began closed waits for the rest", async (dialling) => {

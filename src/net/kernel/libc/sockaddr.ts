@@ -19,25 +19,36 @@ export function family(host: string): number {
 }
 
 /** struct sockaddr_in or sockaddr_in6 (ip(7), ipv6(7)) of an IP literal. */
-export function encodeSockaddr({ host, port, zone }: SocketAddr): Uint8Array<ArrayBuffer> {
+export function encodeSockaddr(addr: SocketAddr): Uint8Array<ArrayBuffer> {
+  const out = new Uint8Array(SOCKADDR_SIZE);
+  return out.subarray(0, writeSockaddr(addr, out));
+}
+
+/**
+ * The same into `out`, which has SOCKADDR_SIZE octets; how many it takes. For who calls often: of memory that is new and
+ * small, a foreign call on Deno makes memory of its own by malloc(3), which costs more than many a call.
+ */
+export function writeSockaddr({ host, port, zone }: SocketAddr, out: Uint8Array<ArrayBuffer>): number {
   const octets = parseIp(host);
   if (!octets) throw new RangeError(`Cannot encode '${host}': not an IP address`);
   const ipv4 = octets.length === 4;
-  const out = new Uint8Array(ipv4 ? 16 : SOCKADDR_SIZE);
-  new Uint16Array(out.buffer, 0, 1)[0] = ipv4 ? AF_INET : AF_INET6; // sa_family is in host order
+  out.fill(0);
+  const at = ipv4 ? 4 : 8;
+  out[0] = ipv4 ? AF_INET : AF_INET6; // sa_family is in host order, as it is read below: of x64 and arm64
   out[2] = port >> 8;
   out[3] = port & 0xff;
-  out.set(octets, ipv4 ? 4 : 8);
+  for (let i = 0; i < octets.length; i++) out[at + i] = octets[i]!;
   if (zone !== undefined && !ipv4) new Uint32Array(out.buffer, SCOPE, 1)[0] = zoneNumber(zone) ?? NO_ZONE;
-  return out;
+  return ipv4 ? 16 : SOCKADDR_SIZE;
 }
 
 export function decodeSockaddr(bytes: Uint8Array<ArrayBuffer>): SocketAddr | undefined {
   const family = bytes[0]! | (bytes[1]! << 8);
   if (family !== AF_INET && family !== AF_INET6) return undefined;
-  const octets = family === AF_INET ? bytes.subarray(4, 8) : bytes.subarray(8, 24);
-  const { host, port } = octetsAddress(octets, (bytes[2]! << 8) | bytes[3]!);
-  const hasZone = family === AF_INET6 && bytes[SCOPE]! + bytes[SCOPE + 1]! + bytes[SCOPE + 2]! + bytes[SCOPE + 3]! > 0;
+  const port = (bytes[2]! << 8) | bytes[3]!;
+  if (family === AF_INET) return { host: `${bytes[4]}.${bytes[5]}.${bytes[6]}.${bytes[7]}`, port };
+  const { host } = octetsAddress(bytes.subarray(8, 24), port);
+  const hasZone = bytes[SCOPE]! + bytes[SCOPE + 1]! + bytes[SCOPE + 2]! + bytes[SCOPE + 3]! > 0;
   return hasZone ? { host, port, zone: scopeOf(bytes) } : { host, port };
 }
 

@@ -39,9 +39,6 @@ export class Poller {
     return this.#epoll;
   }
 
-  /** How long it has waited, in all. */
-  waitedMs = 0;
-
   /** Throws NetError. The watch ends with unwatch(), which has to come before the descriptor is closed. */
   watch(fd: number, watcher: Watcher, events: number): void {
     this.#generations[fd] = this.#generation = (this.#generation + 1) | 0;
@@ -64,16 +61,18 @@ export class Poller {
     this.#watchers[fd] = undefined;
   }
 
-  /** Waits for at most `timeoutMs` (-1: without end) and tells the watchers; whether there was something to tell. Throws NetError. */
-  poll(timeoutMs: number): boolean {
+  /** Waits for at most `timeoutMs` (-1: without end); how many events there are for tell(). Throws NetError. */
+  fetch(timeoutMs: number): number {
+    const count = this.#libc.epoll_wait(this.#epoll, this.#events, MAX_EVENTS, timeoutMs);
+    if (count >= 0) return count;
+    const errno = this.#libc.errno();
+    if (errno !== EINTR) throw errnoError(errno, "wait on", "epoll"); // a thread that cannot wait would spin
+    return 0;
+  }
+
+  /** Tells the watchers of the events that were fetched. */
+  tell(count: number): void {
     const events = this.#events;
-    const startedAt = timeoutMs === 0 ? 0 : performance.now();
-    const count = this.#libc.epoll_wait(this.#epoll, events, MAX_EVENTS, timeoutMs);
-    if (timeoutMs !== 0) this.waitedMs += performance.now() - startedAt;
-    if (count < 0) {
-      const errno = this.#libc.errno();
-      if (errno !== EINTR) throw errnoError(errno, "wait on", "epoll"); // a thread that cannot wait would spin
-    }
     for (let i = 0; i < count; i++) {
       const at = i * STRIDE, fd = events[at + DATA]!;
       if (this.#generations[fd] !== events[at + DATA + 1]) continue;
@@ -83,7 +82,6 @@ export class Poller {
         this.#fault(error);
       }
     }
-    return count > 0;
   }
 
   close(): void {

@@ -5,11 +5,41 @@ const SLOTS = 64;
 /** Ticks of a slot, level by level; the last level reaches beyond 24 days, the longest time there is. */
 const SPANS = [1, SLOTS, SLOTS ** 2, SLOTS ** 3, SLOTS ** 4, SLOTS ** 5];
 
-interface Timer {
+/** In a ring with the others of its slot: a Set of them cost as much as all else that a timer does. */
+class Timer {
   /** The tick it is due in. */
   readonly at: number;
   readonly then: () => void;
-  slot: Set<Timer> | undefined;
+  /** Itself where it stands alone: in no slot, or at the head of one that is empty. */
+  #before: Timer = this;
+  #behind: Timer = this;
+
+  constructor(at: number, then: () => void) {
+    this.at = at;
+    this.then = then;
+  }
+
+  get alone(): boolean {
+    return this.#behind === this;
+  }
+
+  get behind(): Timer {
+    return this.#behind;
+  }
+
+  /** Puts it at the end of the slot that begins with `head`. */
+  join(head: Timer): void {
+    const last = head.#before;
+    this.#before = last;
+    this.#behind = head;
+    last.#behind = head.#before = this;
+  }
+
+  leave(): void {
+    this.#before.#behind = this.#behind;
+    this.#behind.#before = this.#before;
+    this.#before = this.#behind = this;
+  }
 }
 
 /**
@@ -20,7 +50,8 @@ export class Timers implements Clock {
   readonly #fault: (error: unknown) => void;
   readonly #now: () => number;
   readonly #origin: number;
-  readonly #levels = SPANS.map(() => Array.from({ length: SLOTS }, () => new Set<Timer>()));
+  /** The heads of slots. */
+  readonly #levels = SPANS.map(() => Array.from({ length: SLOTS }, () => new Timer(0, () => {})));
   #tick = 0;
   /** No timer is due, and no slot has to be spread, before this tick. */
   #next = Infinity;
@@ -37,12 +68,9 @@ export class Timers implements Clock {
   }
 
   after(ms: number, then: () => void): () => void {
-    const timer: Timer = { at: Math.ceil(this.#elapsed() + ms), then, slot: undefined };
+    const timer = new Timer(Math.ceil(this.#elapsed() + ms), then);
     this.#insert(timer);
-    return () => {
-      timer.slot?.delete(timer);
-      timer.slot = undefined;
-    };
+    return () => timer.leave();
   }
 
   /** How long to wait for the next timer (ms), -1 where there is none. */
@@ -56,9 +84,10 @@ export class Timers implements Clock {
     const now = Math.floor(this.#elapsed());
     while (this.#next <= now) {
       this.#tick = this.#next;
-      const due = this.#spread();
+      const due = new Timer(this.#tick, () => {});
+      this.#spread(due);
       this.#next = this.#following();
-      for (const timer of due) this.#run(timer);
+      while (!due.alone) this.#run(due.behind); // one that is due may call off another
     }
     this.#tick = Math.max(this.#tick, now);
   }
@@ -74,25 +103,23 @@ export class Timers implements Clock {
     const span = SPANS[level]!, index = Math.floor(timer.at / span);
     // A timer that is late already is due in the next tick: the present one has been.
     const slot = wait > 0 ? index : this.#tick + 1;
-    timer.slot = this.#levels[level]![slot % SLOTS]!;
-    timer.slot.add(timer);
+    timer.join(this.#levels[level]![slot % SLOTS]!);
     this.#next = Math.min(this.#next, slot * span);
   }
 
-  /** Takes what is due in this tick; what stands in wider slots that begin with it moves to narrower ones. */
-  #spread(): Timer[] {
-    const due: Timer[] = [];
+  /** Moves what is due in this tick behind `due`, and what stands in wider slots that begin with it to narrower ones. */
+  #spread(due: Timer): void {
     for (let level = SPANS.length - 1; level >= 0; level--) {
       const span = SPANS[level]!;
       if (this.#tick % span !== 0) continue;
       const slot = this.#levels[level]![(this.#tick / span) % SLOTS]!;
-      for (const timer of slot) {
-        slot.delete(timer);
-        if (timer.at <= this.#tick || level === 0) due.push(timer);
+      while (!slot.alone) {
+        const timer = slot.behind;
+        timer.leave();
+        if (timer.at <= this.#tick || level === 0) timer.join(due);
         else this.#insert(timer);
       }
     }
-    return due;
   }
 
   #following(): number {
@@ -100,15 +127,14 @@ export class Timers implements Clock {
     SPANS.forEach((span, level) => {
       const slots = this.#levels[level]!, base = Math.floor(this.#tick / span);
       for (let i = 1; i <= SLOTS && (base + i) * span < next; i++) {
-        if (slots[(base + i) % SLOTS]!.size > 0) next = (base + i) * span;
+        if (!slots[(base + i) % SLOTS]!.alone) next = (base + i) * span;
       }
     });
     return next;
   }
 
   #run(timer: Timer): void {
-    if (!timer.slot) return; // called off by one that was due with it
-    timer.slot = undefined;
+    timer.leave();
     try {
       timer.then();
     } catch (error) {

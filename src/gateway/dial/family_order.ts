@@ -1,0 +1,28 @@
+import type { Address } from "../../protocol/address.ts";
+import { AddressType } from "../../protocol/codes.ts";
+import type { FamilyChoice } from "../rules/rule.ts";
+
+/** The address type that leads by a rule's choice. */
+export function preferredType(family: FamilyChoice | undefined): AddressType | undefined {
+  if (family === "prefer-ipv4") return AddressType.IPv4;
+  return family === "prefer-ipv6" ? AddressType.IPv6 : undefined;
+}
+
+/** The families take turns; the one that is preferred leads, else that of the first. */
+export function alternating<T extends Address>(all: readonly T[], preferred?: AddressType): readonly T[];
+export function alternating<T>(
+  all: readonly T[],
+  preferred: AddressType | undefined,
+  typeOf: (one: T) => AddressType,
+): readonly T[];
+export function alternating<T>(
+  all: readonly T[],
+  preferred?: AddressType,
+  typeOf: (one: T) => AddressType = (one) => (one as Address).type,
+): readonly T[] {
+  if (all.length < 2) return all;
+  const lead = preferred ?? typeOf(all[0]!);
+  const first = all.filter((one) => typeOf(one) === lead);
+  const second = all.filter((one) => typeOf(one) !== lead);
+  return first.flatMap((one, i) => i < second.length ? [one, second[i]!] : [one]).concat(second.slice(first.length));
+}
