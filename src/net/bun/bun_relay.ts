@@ -121,7 +121,7 @@ class Direction {
     { counts, throttle, preface }: RelayOptions,
     key: keyof ByteCounts,
   ) {
-    if (key === "down") this.#preface = preface;
+    this.#preface = preface?.[key];
     this.#throttle = throttle;
     this.#relay = relay;
     this.#from = from;

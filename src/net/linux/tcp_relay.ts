@@ -44,8 +44,8 @@ class Relay {
     this.activity = { at: engine.timers.now() };
     this.#resolve = resolve;
     this.#sockets = [client, destination];
-    const up = new Direction(this, client, destination, counts, "up", throttle, early);
-    const down = new Direction(this, destination, client, counts, "down", throttle, ahead, preface);
+    const up = new Direction(this, client, destination, counts, "up", throttle, early, preface?.up);
+    const down = new Direction(this, destination, client, counts, "down", throttle, ahead, preface?.down);
     this.#directions = [up, down];
     this.#stopIdle = watchIdle(engine.timers, idleMs, this.activity, this.#sockets, () => this.stop("idle"));
     client.divert({ ready: (events) => this.#ready(client, events, up, down) });

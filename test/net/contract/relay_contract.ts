@@ -94,7 +94,12 @@ export function relayContract(suite: Suite): void {
         },
         end: () => new TextEncoder().encode("over"),
       };
-      const end = bench.net.relay(near, far, { idleMs: 30_000, counts: { up: 0, down: 0 }, ahead, preface });
+      const end = bench.net.relay(near, far, {
+        idleMs: 30_000,
+        counts: { up: 0, down: 0 },
+        ahead,
+        preface: { down: preface },
+      });
       await client.write(HELLO);
       assert.deepEqual(await take(server, 5), HELLO);
       await server.write(new TextEncoder().encode("two"));
@@ -113,12 +118,39 @@ export function relayContract(suite: Suite): void {
   suite.test("relay() has it told of an end that comes first", async (bench) => {
     const [[client, near], [far, server]] = await Promise.all([bench.pair(), bench.pair()]);
     const preface = { done: false, take: () => new Uint8Array(0), end: () => new TextEncoder().encode("over") };
-    const end = bench.net.relay(near, far, { idleMs: 30_000, counts: { up: 0, down: 0 }, preface });
+    const end = bench.net.relay(near, far, { idleMs: 30_000, counts: { up: 0, down: 0 }, preface: { down: preface } });
     await server.write(HELLO);
     await server.closeWrite();
     assert.deepEqual(await take(client, 4), new TextEncoder().encode("over"));
     client.close();
     await end;
+  });
+
+  suite.test("relay() leaves out what the client says beyond what is taken of it, and goes on both ways", async (bench) => {
+    const [[client, near], [far, server]] = await Promise.all([bench.pair(), bench.pair()]);
+    const counts = { up: 0, down: 0 }, early = noise(1_000, 1), more = noise(300_000, 2);
+    let left = early.length + 200_000;
+    const up = {
+      done: false,
+      take(chunk: Uint8Array) {
+        const taken = chunk.slice(0, left);
+        left -= taken.length;
+        return taken;
+      },
+      end: () => new Uint8Array(0),
+    };
+    const end = bench.net.relay(near, far, { idleMs: 30_000, counts, early, preface: { up } });
+    const wanted = joined(early, more.subarray(0, 200_000)), heard = hear(server);
+    await client.write(more);
+    await server.write(HELLO);
+    assert.deepEqual(await take(client, 5), HELLO);
+    await client.write(more);
+    await client.closeWrite();
+    assert.deepEqual(await heard, { size: wanted.length, hash: hash(wanted) });
+    assert.equal(await isPending(end, 20), true);
+    server.close();
+    assert.equal(await end, "end");
+    assert.deepEqual(counts, { up: wanted.length, down: 5 });
   });
 
   suite.test("relay() of 64 MiB each way at once changes nothing", async (bench) => {
