@@ -33,10 +33,16 @@ const allow = "--allow=127.0.0.0/8";
 
 for (const target of targets) {
   test(`${target.name}: one port speaks SOCKS5 and HTTP, with the same users`, { skip: noCurl }, async () => {
-    const gateway = await start(target, ["--listen=127.0.0.1:0", "--admin=off", "--user=ann:pw", allow]);
+    const gateway = await start(target, [
+      ...["--listen=127.0.0.1:0", "--listen=http://127.0.0.1:0", "--admin=off", "--user=ann:pw", allow],
+    ]);
+    assert.match(gateway.output(), /listening on 127\.0\.0\.1:\d+ methods=username\/password for=http$/m);
+    const other = `http://ann:pw@127.0.0.1:${gateway.addrs[1]!.port}`;
+    assert.notEqual(gateway.addrs[0]!.port, gateway.addrs[1]!.port);
     const at = `127.0.0.1:${gateway.addrs[0]!.port}`;
     const curl = (...args: readonly string[]) => shell(["curl", "-sS", "--max-time", "20", ...args]);
     assert.equal((await curl("-x", `http://ann:pw@${at}`, `${origin}/a`)).stdout, "<p>GET </p>");
+    assert.equal((await curl("-x", other, `${origin}/a`)).stdout, "<p>GET </p>");
     assert.equal((await curl("-px", `http://ann:pw@${at}`, "-d", "body", `${origin}/b`)).stdout, "<p>POST body</p>");
     assert.equal((await curl("-x", `socks5h://ann:pw@${at}`, `${origin}/c`)).stdout, "<p>GET </p>");
     const large = "x".repeat(300_000); // for which curl waits for 100 Continue
