@@ -119,5 +119,5 @@ async function pump(
     if (resting) await resting;
   }
   if (preface && !preface.done) await put(preface.end());
-  if (ended.count++ === 0) await to.closeWrite(); // the second end is followed by close()
+  if (ended.count++ === 0 && !preface?.holdsEnd) await to.closeWrite(); // the second end is followed by close()
 }

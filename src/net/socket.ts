@@ -96,6 +96,8 @@ export interface Throttle {
 export interface Preface {
   /** Whether all that is changed has passed. */
   readonly done: boolean;
+  /** Whether the other is not told, while this is not done, that this side has said all. */
+  readonly holdsEnd?: boolean;
   /** What goes to the other for these octets and those before; it may keep them, and say nothing yet. */
   take(chunk: Uint8Array): Uint8Array<ArrayBuffer>;
   /** What goes to the other where this side has said all before it was done. */

@@ -235,7 +235,7 @@ class Direction {
 
   #finish(): void {
     this.finished = true;
-    void this.#to.closeWrite();
+    if (!this.#preface?.holdsEnd) void this.#to.closeWrite();
   }
 
   #write(chunk: Uint8Array): number {

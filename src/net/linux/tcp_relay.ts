@@ -151,7 +151,7 @@ class Direction {
       if (!this.#deliver()) return;
       if (this.#ended) {
         this.finished = true;
-        if (!this.#relay.finished) this.#to.shutDown();
+        if (!this.#relay.finished && !this.#preface?.holdsEnd) this.#to.shutDown();
       } else if (
         this.#wake || !this.#from.readable ||
         !(this.#splices && this.#bulkReads >= BULK_READS ? this.#splice() : this.#copy())

@@ -5,6 +5,8 @@
 export interface RequestBody {
   /** Always false: what is beyond the end never goes on. */
   readonly done: false;
+  /** Whether all of the request has passed: many servers take an end of the connection behind it for one who left. */
+  readonly holdsEnd: boolean;
   /** What of these octets goes on: a copy. */
   take(chunk: Uint8Array): Uint8Array<ArrayBuffer>;
   end(): Uint8Array<ArrayBuffer>;
@@ -18,6 +20,9 @@ export function requestBody(headSize: number, size: number | "chunked"): Request
   const chunks = size === "chunked" ? new Chunks() : undefined;
   return {
     done: false,
+    get holdsEnd() {
+      return head === 0 && chunks?.over !== false;
+    },
     take(chunk) {
       const front = Math.min(head, chunk.length);
       head -= front;
@@ -35,13 +40,18 @@ const LF = 0x0a;
 /** Chunks as they come by. Of lines that servers read in different ways none goes on, and nothing behind them. */
 class Chunks {
   /** A line is awaited, or so many octets of a chunk and the end of its line. */
-  #state: "size" | "data" | "data-end" | "trailer" | "over" = "size";
+  #state: "size" | "data" | "data-end" | "trailer" | "over" | "malformed" = "size";
   #left = 0;
   #line = "";
 
+  /** Whether all of them have come by. */
+  get over(): boolean {
+    return this.#state === "over";
+  }
+
   /** Up to where `bytes`, from `at` on, go on. */
   endIn(bytes: Uint8Array, at: number): number {
-    while (at < bytes.length && this.#state !== "over") {
+    while (at < bytes.length && this.#state !== "over" && this.#state !== "malformed") {
       if (this.#state === "data") {
         const size = Math.min(this.#left, bytes.length - at);
         at += size;
@@ -84,7 +94,7 @@ class Chunks {
   }
 
   #malformed(at: number): number {
-    this.#state = "over";
+    this.#state = "malformed";
     return at;
   }
 }

@@ -5,6 +5,7 @@ import { launchBrowser, noBrowser } from "../../support/browser.ts";
 import { shell, source, start, targets } from "../../support/program/program.ts";
 import { skipped } from "../../support/program/skipped.ts";
 import { type Certificates, hasOpenssl, issue } from "../../support/tls/certificates.ts";
+import { Tcp } from "../../support/wire/tcp.ts";
 import { TlsPlace } from "../../support/tls/tls_place.ts";
 
 const curlIsHere = await shell(["curl", "--version"]).then(({ code }) => code === 0, () => false);
@@ -51,6 +52,13 @@ for (const target of targets) {
       large,
     );
     assert.equal(stdout, `<p>POST ${large}</p>`);
+    // Who has said all, and a request more, is answered once, though it finishes before its password is looked at.
+    const hasty = await Tcp.to(gateway.addrs[0]!);
+    const head = (path: string) =>
+      `GET ${origin}${path} HTTP/1.1\r\nHost: x\r\nProxy-Authorization: Basic ${btoa("ann:pw")}\r\n\r\n`;
+    hasty.socket.end(head("/e") + head("/never"));
+    assert.match(new TextDecoder().decode(await hasty.rest()), /^HTTP\/1\.1 200 [^]*<p>GET <\/p>$/);
+    assert.ok(!asked.some((one) => one.includes("/never")));
     const status = async (...args: readonly string[]) =>
       (await curl("-o", "/dev/null", "-w", "%{http_code}", ...args)).stdout;
     assert.equal(await status("-x", `http://ann:no@${at}`, origin), "407");

@@ -153,6 +153,29 @@ export function relayContract(suite: Suite): void {
     assert.deepEqual(counts, { up: wanted.length, down: 5 });
   });
 
+  suite.test("relay() does not pass on the end of what is whole without it", async (bench) => {
+    const [[client, near], [far, server]] = await Promise.all([bench.pair(), bench.pair()]);
+    const up = {
+      done: false,
+      holdsEnd: true,
+      take: (chunk: Uint8Array) => chunk.slice(),
+      end: () => new Uint8Array(0),
+    };
+    const end = bench.net.relay(near, far, { idleMs: 30_000, counts: { up: 0, down: 0 }, preface: { up } });
+    await client.write(HELLO);
+    await client.closeWrite();
+    assert.deepEqual(await take(server, 5), HELLO);
+    const more = server.read();
+    assert.equal(await isPending(more, 50), true);
+    await server.write(HELLO);
+    assert.deepEqual(await take(client, 5), HELLO);
+    await server.closeWrite();
+    assert.equal(await more, null);
+    assert.equal(await end, "end");
+    server.close();
+    client.close();
+  });
+
   suite.test("relay() of 64 MiB each way at once changes nothing", async (bench) => {
     const { client, server, counts, end } = await relayed(bench);
     const size = 64 * MIB, sent = noise(size);

@@ -7,10 +7,15 @@ import { bytes } from "../../support/wire/bytes.ts";
 
 /** What goes on of `said`, which comes in pieces of so many octets. */
 function passing(said: Uint8Array, headSize: number, size: number | "chunked", piece: number): Uint8Array {
+  return passed(said, headSize, size, piece).bytes;
+}
+
+/** That, and whether it is all. */
+function passed(said: Uint8Array, headSize: number, size: number | "chunked", piece: number) {
   const body = requestBody(headSize, size);
   const parts: Uint8Array[] = [];
   for (let at = 0; at < said.length; at += piece) parts.push(body.take(said.subarray(at, at + piece)));
-  return joinedAll(parts);
+  return { bytes: joinedAll(parts), whole: body.holdsEnd };
 }
 
 const behind = bytes("'GET / HTTP/1.1'");
@@ -43,6 +48,15 @@ test("a body of chunks ends behind its last line, however it comes", () => {
     const said = joinedAll([bytes("'head'"), body]);
     assert.deepEqual(passing(joinedAll([said, behind]), 4, "chunked", piece), said);
   }));
+});
+
+test("whether all of it has passed is known, for its end to say nothing more", () => {
+  for (const [text, size] of [["'headbody'", 4], ["'head' '1' 0d0a 'x' 0d0a '0' 0d0a 0d0a", "chunked"]] as const) {
+    const said = bytes(text);
+    assert.equal(passed(said, 4, size, 1).whole, true);
+    for (let end = 0; end < said.length; end++) assert.equal(passed(said.subarray(0, end), 4, size, 3).whole, false);
+  }
+  assert.equal(passed(bytes("'head' 'x' 0d0a"), 4, "chunked", 9).whole, false);
 });
 
 test("of chunks that servers may read in two ways nothing goes on from there", () => {
