@@ -66,7 +66,7 @@ export async function resolveThrough(conversation: Conversation, onward: Onward,
 async function askThrough(conversation: Conversation, onward: Onward, command: Command): Promise<Answered> {
   const { clock, record, settings, cut, asker, exits } = conversation;
   const upstreams = upstreamsOf(conversation);
-  const client = proxied(record.client, conversation.client.localAddr);
+  const client = () => proxied(record.client, conversation.client.localAddr);
   const startedAt = clock.now();
   try {
     return await conversation.attended(() =>

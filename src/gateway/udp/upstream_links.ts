@@ -38,10 +38,14 @@ export class Links {
   }
 
   async #open(route: Route, wayOut: WayOut | undefined): Promise<OnwardAssociation> {
-    const { settings, record, asker, exits } = this.#conversation;
-    const client = proxied(record.client, this.#conversation.client.localAddr);
+    const { settings, record, asker, exits, client } = this.#conversation;
     const upstreams = upstreamsOf(this.#conversation);
-    const link = await route.through({ deadlineMs: settings.dialMs, cut: this.#over, asker, client }, {
+    const link = await route.through({
+      deadlineMs: settings.dialMs,
+      cut: this.#over,
+      asker,
+      client: () => proxied(record.client, client.localAddr),
+    }, {
       reach: (chain, limits) => upstreams.associate(chain, limits, { exits, wayOut }),
       ask: (link, chain) => {
         record.via ??= chain.text;

@@ -17,7 +17,7 @@ export interface Limits extends Deadline {
   /** On whose account; the gateway's own where undefined. */
   readonly asker?: Asker;
   /** Whose connection it is, for gateways that are told; its own where undefined. */
-  readonly client?: ProxiedConnection | undefined;
+  readonly client?: (() => ProxiedConnection | undefined) | undefined;
 }
 
 /** What a chain of gateways is reached with. */

@@ -12,7 +12,7 @@ const hungUp = () => new NetError("closed", "it has hung up");
 /** On whose account gateways are talked to, and what they may be told of it. */
 export interface Behalf {
   readonly asker?: Asker;
-  readonly client?: ProxiedConnection | undefined;
+  readonly client?: (() => ProxiedConnection | undefined) | undefined;
 }
 
 /** Messages of the gateways of a chain over one socket, however they are sliced. */
@@ -36,7 +36,7 @@ export class HopWire {
 
   /** Says whose connection it is, by that version of the PROXY protocol. Rejects with NetError. */
   introduce(version: 1 | 2): Promise<void> {
-    return this.send(encodeProxyHeader(version, this.#behalf.client));
+    return this.send(encodeProxyHeader(version, this.#behalf.client?.()));
   }
 
   /** Speaks TLS from now on, with who has to be `name`. Rejects with NetError. */

@@ -84,3 +84,17 @@ test("of chunks that servers may read in two ways nothing goes on from there", (
   const endless = joinedAll([bytes("'1;'"), new Uint8Array(10_000).fill(0x61)]);
   assert.ok(passing(endless, 0, "chunked", 100).length <= 8 << 10);
 });
+
+test("whatever a client says, what goes on is how it begins", () => {
+  const octets = fc.uint8Array({ maxLength: 60 }).map((some) =>
+    some.map((octet) => octet % 7 === 0 ? 0x0d : octet % 5 ? octet : 0x0a)
+  );
+  const size = fc.oneof(fc.nat({ max: 80 }), fc.constant("chunked" as const));
+  fc.assert(
+    fc.property(octets, fc.nat({ max: 20 }), size, fc.integer({ min: 1, max: 70 }), (said, head, size, piece) => {
+      const gone = passing(said, head, size, piece);
+      assert.deepEqual(gone, said.subarray(0, gone.length));
+      assert.ok(gone.length >= Math.min(head, said.length));
+    }),
+  );
+});
