@@ -98,6 +98,9 @@ export interface Preface {
   readonly done: boolean;
   /** Whether the other is not told, while this is not done, that this side has said all. */
   readonly holdsEnd?: boolean;
+  /** So many octets that come next go on as they are: whoever moves them without a look says so by passed(). None where undefined. */
+  readonly room?: number;
+  passed?(size: number): void;
   /** What goes to the other for these octets and those before; it may keep them, and say nothing yet. */
   take(chunk: Uint8Array): Uint8Array<ArrayBuffer>;
   /** What goes to the other where this side has said all before it was done. */

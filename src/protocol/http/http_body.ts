@@ -7,6 +7,9 @@ export interface RequestBody {
   readonly done: false;
   /** Whether all of the request has passed: many servers take an end of the connection behind it for one who left. */
   readonly holdsEnd: boolean;
+  /** So many octets that come next go on; passed() is told of those that take() is not. */
+  readonly room: number;
+  passed(size: number): void;
   /** What of these octets goes on: a copy. */
   take(chunk: Uint8Array): Uint8Array<ArrayBuffer>;
   end(): Uint8Array<ArrayBuffer>;
@@ -22,6 +25,13 @@ export function requestBody(headSize: number, size: number | "chunked"): Request
     done: false,
     get holdsEnd() {
       return head === 0 && chunks?.over !== false;
+    },
+    get room() {
+      return head > 0 || !chunks ? head : chunks.room;
+    },
+    passed(size) {
+      if (head > 0 || !chunks) head -= size;
+      else chunks.passed(size);
     },
     take(chunk) {
       const front = Math.min(head, chunk.length);
@@ -49,14 +59,24 @@ class Chunks {
     return this.#state === "over";
   }
 
+  /** Octets that are left of a chunk that has begun. */
+  get room(): number {
+    return this.#state === "data" ? this.#left : 0;
+  }
+
+  /** So many of those have come by. */
+  passed(size: number): void {
+    this.#left -= size;
+    if (this.#left === 0) this.#state = "data-end";
+  }
+
   /** Up to where `bytes`, from `at` on, go on. */
   endIn(bytes: Uint8Array, at: number): number {
     while (at < bytes.length && this.#state !== "over" && this.#state !== "malformed") {
       if (this.#state === "data") {
         const size = Math.min(this.#left, bytes.length - at);
         at += size;
-        this.#left -= size;
-        if (this.#left === 0) this.#state = "data-end";
+        this.passed(size);
       } else at = this.#takeLine(bytes, at);
     }
     return at;
