@@ -13,6 +13,8 @@ export type Event =
     readonly tls: boolean;
     /** Whether datagrams come there, and no connections. */
     readonly udp?: boolean;
+    /** What it is for, where that is not everything: the scheme of a protocol, or where a forward leads. */
+    readonly purpose?: string | undefined;
     readonly methods: readonly Method[];
   }
   | { readonly type: "session-opened"; readonly session: SessionRecord }

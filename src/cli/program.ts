@@ -89,8 +89,8 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
     );
   addFlags(sessions, ofAdmin);
   const explained = command("explain", "say what would become of a request, by which rule, and in which order")
-    .argument("<command>", "connect, bind or udp")
-    .argument("<destination>", "as example.org:443")
+    .argument("<command>", "connect, bind, udp or forward; sni or host for who goes by name")
+    .argument("<destination>", "as example.org:443; of sni and host the name")
     .requiredOption("--client <IP>", "who asks")
     .option("--user <NAME>", "as whom")
     .option("--listener <ADDR>", "where the client comes to, where there are several")

@@ -13,7 +13,7 @@ import type { Configured } from "./configured.ts";
 import { Exits } from "./dial/exits.ts";
 import type { WayOut } from "./way_out.ts";
 import { Session, type SessionContext } from "./session.ts";
-import { isUdp, type Speech } from "./settings.ts";
+import { isUdp, purposeOf, type Speech } from "./settings.ts";
 import { DatagramListener } from "./udp/datagram_listener.ts";
 
 /** How long a listener rests when the system has no descriptors left. */
@@ -103,7 +103,7 @@ export class Gateway {
   /** Rejects with NetError. */
   async listen(addr: SocketAddr, options: Listening = {}): Promise<SocketAddr> {
     const listener = await openListener(this.#context, addr, options);
-    this.#listeners.set(listenerKey(addr, options.only), listener);
+    this.#listeners.set(listenerKey(addr, options.only, this.#listeners), listener);
     this.#listened = new Map([...this.#listened, [listener, listened(addr, listener, options)]]);
     this.#serve(listener);
     return listener.addr;
@@ -116,7 +116,7 @@ export class Gateway {
     const isNew = ([key, listener]: [string, Listener]) => this.#listeners.get(key) !== listener;
     return {
       listen: async (addr, options = {}) => {
-        const key = listenerKey(addr, options.only);
+        const key = listenerKey(addr, options.only, next);
         const listener = this.#listeners.get(key) ?? await openListener(this.#context, addr, options);
         next.set(key, listener);
         purposes.set(listener, listened(addr, listener, options));
@@ -204,6 +204,7 @@ export class Gateway {
       addr: listener.addr,
       tls,
       udp: isUdp(at.only),
+      purpose: purposeOf(at.only),
       methods: methodsAt(settings.access, at, authenticator),
     });
     upstreams?.start();
@@ -244,9 +245,19 @@ export class Gateway {
   }
 }
 
-/** What tells listeners of one program apart: datagrams have ports of their own. */
-export function listenerKey(addr: SocketAddr, only: Speech | undefined): string {
-  return `${isUdp(only) ? "udp://" : ""}${addressText(addr)}`;
+/**
+ * What tells listeners of one program apart: datagrams have ports of their own, and so has whoever leaves the port to the system
+ * beside those that are `taken`.
+ */
+export function listenerKey(
+  addr: SocketAddr,
+  only: Speech | undefined,
+  taken?: { has(key: string): boolean },
+): string {
+  const key = `${isUdp(only) ? "udp://" : ""}${addressText(addr)}`;
+  let own = key;
+  if (addr.port === 0 && addr.unix === undefined) { for (let n = 2; taken?.has(own); n++) own = `${key} (${n})`; }
+  return own;
 }
 
 /** Rejects with NetError. */

@@ -204,7 +204,9 @@ export class Session {
       here: () => this.#client.localAddr,
       record: this.record,
       mayGoWithout: !authenticator || this.#mayGoWithout,
-      isGood: authenticator && ((credentials) => this.#attended(() => this.#isGood(authenticator, credentials))),
+      isGood: authenticator &&
+        ((credentials, hasSaidAll) =>
+          this.#attended(() => this.#isGood(authenticator, credentials), false, hasSaidAll)),
     });
     if (typeof wish !== "string" && wish.answer) this.#answer = wish.answer;
     return wish;
@@ -224,9 +226,9 @@ export class Session {
   }
 
   /** As a Conversation has it. */
-  async #attended<T>(wait: () => Promise<T>, staysOpen = false): Promise<T> {
+  async #attended<T>(wait: () => Promise<T>, staysOpen = false, hasSaidAll = false): Promise<T> {
     const stop = this.#client.onLeft((how) => {
-      const mayWait = how === "half-close" || (how === "end" && this.#wire.hasMore);
+      const mayWait = how === "half-close" || (how === "end" && (hasSaidAll || this.#wire.hasMore));
       if (mayWait && !staysOpen) return;
       // Closed with something unread, the connection would be reset.
       if (how === "half-close") this.#client.read().catch(() => {});
@@ -262,7 +264,7 @@ export class Session {
       wire: this.#wire,
       cut: this.#cut,
       bandwidth: () => shares.bandwidth,
-      attended: (wait, staysOpen) => this.#attended(wait, staysOpen),
+      attended: (wait, staysOpen) => this.#attended(wait, staysOpen, preface?.up !== undefined),
       succeed: (bound) => this.#reply({ reply: Reply.Succeeded, bound }),
       head,
       preface,

@@ -1,4 +1,4 @@
-import type { Address } from "../protocol/address.ts";
+import { type Address, addressText } from "../protocol/address.ts";
 import type { Prefix } from "../protocol/ip/prefix.ts";
 import type { OutgoingPer, WayOut } from "./way_out.ts";
 
@@ -70,6 +70,12 @@ export function isUdp(only: Speech | undefined): boolean {
 
 export function isForward(only: Speech | undefined): only is Forward {
   return typeof only === "object" && "to" in only;
+}
+
+/** What a listener is for, as --listen says it or, of a forward, where it leads; undefined where that is everything. */
+export function purposeOf(only: Speech | undefined): string | undefined {
+  if (isForward(only)) return addressText(only.to);
+  return only === "socks" ? "socks5" : isByName(only) ? only.by : only;
 }
 
 /** What the gateway is told. Times in ms. */

@@ -35,8 +35,10 @@ export async function relay(
     return ms === 0 ? undefined : pause(clock, ms, resting).then(() => void (activity.at = clock.now()));
   });
   await Promise.all([
-    pump(client, destination, counts, "up", activity, ended, clock, rest, early).catch(fail).finally(wakeAll),
-    pump(destination, client, counts, "down", activity, ended, clock, rest, ahead, preface).catch(fail).finally(
+    pump(client, destination, counts, "up", activity, ended, clock, rest, early, preface?.up).catch(fail).finally(
+      wakeAll,
+    ),
+    pump(destination, client, counts, "down", activity, ended, clock, rest, ahead, preface?.down).catch(fail).finally(
       wakeAll,
     ), // both may have been closed
   ]);
@@ -117,5 +119,5 @@ async function pump(
     if (resting) await resting;
   }
   if (preface && !preface.done) await put(preface.end());
-  if (ended.count++ === 0) await to.closeWrite(); // the second end is followed by close()
+  if (ended.count++ === 0 && !preface?.holdsEnd) await to.closeWrite(); // the second end is followed by close()
 }

@@ -95,15 +95,23 @@ export interface Throttle {
   take(direction: keyof ByteCounts, bytes: number): number;
 }
 
-/** Changes what a destination says first; what comes after that goes to the client as it is. */
+/** Changes what one side says first; what comes after that goes to the other as it is. */
 export interface Preface {
   /** Whether all that is changed has passed. */
   readonly done: boolean;
-  /** What goes to the client for these octets and those before; it may keep them, and say nothing yet. */
+  /** Whether the other is not told, while this is not done, that this side has said all. */
+  readonly holdsEnd?: boolean;
+  /** So many octets that come next go on as they are: whoever moves them without a look says so by passed(). None where undefined. */
+  readonly room?: number;
+  passed?(size: number): void;
+  /** What goes to the other for these octets and those before; it may keep them, and say nothing yet. */
   take(chunk: Uint8Array): Uint8Array<ArrayBuffer>;
-  /** What goes to the client where the destination has said all before it was done. */
+  /** What goes to the other where this side has said all before it was done. */
   end(): Uint8Array<ArrayBuffer>;
 }
+
+/** For what the client says, and for what the destination does. */
+export type Prefaces = { readonly [K in keyof ByteCounts]?: Preface | undefined };
 
 export interface RelayOptions {
   /** Ends the relay when no byte has moved in either direction for so long (ms). */
@@ -113,8 +121,8 @@ export interface RelayOptions {
   readonly early?: Uint8Array | undefined;
   /** What the destination has sent before the relay begins; it goes to the client first. */
   readonly ahead?: Uint8Array | undefined;
-  /** For what the destination says, `ahead` among it. */
-  readonly preface?: Preface | undefined;
+  /** `early` and `ahead` are among what it changes. */
+  readonly preface?: Prefaces | undefined;
   /** None where undefined. */
   readonly throttle?: Throttle | undefined;
 }

@@ -7,6 +7,7 @@ import { beforeEach, describe, test } from "node:test";
 import { readFile } from "../../src/config/file/config_file.ts";
 import { readConfig } from "../../src/config/config.ts";
 import { fileKey, flagName, optionKeys, optionOf } from "../../src/config/options.ts";
+import { configSchema } from "../../scripts/config_schema.ts";
 import { Command } from "../../src/protocol/codes.ts";
 import { source, start } from "../support/program/program.ts";
 import { ask } from "../support/wire/socks.ts";
@@ -48,6 +49,34 @@ test("the init script knows every key of the file, by its type, and which only a
   assert.deepEqual([...words("FLAG_SWITCHES")].sort(), those(fixed, isSwitch));
   assert.deepEqual([...words("FLAGS")].sort(), those(fixed, (option) => !isSwitch(option)));
   for (const key of fixed) assert.equal(flagName(key), `--${fileKey(key).replaceAll("_", "-")}`);
+});
+
+/** The type that UCI gives a key of a table: whatever may be text is quoted. */
+function kindOf({ type, anyOf = [] }: Entry): "LISTS" | "TEXTS" | "NUMBERS" {
+  const types = [type, ...anyOf.map((one) => one.type)];
+  return types.includes("array") ? "LISTS" : types.includes("string") ? "TEXTS" : "NUMBERS";
+}
+
+interface Entry {
+  readonly type?: string;
+  readonly anyOf?: readonly Entry[];
+  readonly items?: { readonly properties?: Readonly<Record<string, Entry>> };
+}
+
+test("the init script knows every table of the file, with every key by its type", () => {
+  const { properties } = JSON.parse(configSchema()) as { properties: Readonly<Record<string, Entry>> };
+  const tables = Object.entries(properties).flatMap(([name, { items }]) =>
+    items?.properties ? [{ name, keys: items.properties }] : []
+  );
+  assert.ok(tables.length >= 5);
+  for (const { name, keys } of tables) {
+    const section = name === "access" ? name : name.slice(0, -1); // of one
+    assert.match(init, new RegExp(`config_foreach put_${section} ${section}$`, "m"));
+    for (const kind of ["LISTS", "TEXTS", "NUMBERS"]) {
+      const wanted = Object.keys(keys).filter((key) => key !== "chains" && kindOf(keys[key]!) === kind);
+      assert.deepEqual(words(`${section.toUpperCase()}_${kind}`).filter(Boolean).sort(), wanted.sort(), name);
+    }
+  }
 });
 
 test("shellcheck finds nothing wrong in the init script", {
@@ -113,7 +142,8 @@ describe("the init script under busybox", { skip: skipped("openwrt_test.ts, busy
     assert.deepEqual(call("triggers", uci).lines, [["reload when gate46 changes"]]);
   });
 
-  test("users, upstreams and rules become tables, in their order, for the gateway's eyes only", () => {
+  test("other sections become tables, in their order, for the gateway's eyes only", () => {
+    writeFileSync(join(folder, "names"), "example.org\n");
     const { stderr } = call(
       "start",
       `
@@ -136,21 +166,44 @@ config rule
 	list names '*.ads.example'
 	list ports '80'
 	list ports '8000-8999'
+config access
+	list from '192.168.1.0/24'
+	list listener ':1080'
+	option auth 'none'
+	option bandwidth '1M'
+config forward
+	option listen '127.0.0.1:2222'
+	option to 'server.example:22'
+	option proxy_protocol '2'
 config rule
 	option action 'allow'
 	option via 'abroad'
+	list names_file '${folder}/names'
+	list listener '127.0.0.1:1080'
+	option max_rate '5'
+	option interface 'lo'
 	list outgoing '127.0.0.1'
 	option mark '46'
 `.replace("\\\\", "\\"),
     );
     assert.equal(stderr, "");
-    const { listen, gateway, rules, upstreams, users } = read();
-    assert.deepEqual(listen.map(({ addr }) => addr.port), [1080]);
+    const { listen, gateway, rules: [first, second], upstreams, users } = read();
+    assert.deepEqual(listen.map(({ addr }) => addr.port), [1080, 2222]);
+    const { name: _, from, ...access } = gateway.access[0]!;
+    assert.deepEqual(from!.map(String), ["192.168.1.0/24"]);
+    assert.deepEqual(access, { auth: "none", bandwidth: 1_000_000, listeners: ["[::]:1080", "0.0.0.0:1080"] });
     assert.equal(gateway.maxSessions, 50);
     assert.equal(gateway.socks4, true);
     assert.equal(gateway.idleMs, 300_000);
-    assert.deepEqual(rules.map(({ action }) => action), ["deny", "allow"]);
-    assert.deepEqual(rules[1]!.wayOut, { ipv4: "127.0.0.1", mark: 46 });
+    assert.equal(first!.action, "deny");
+    const { wayOut, namesFiles, listeners, budget, via } = second!;
+    assert.deepEqual({ wayOut, namesFiles, listeners, budget, via }, {
+      wayOut: { ipv4: "127.0.0.1", device: "lo", mark: 46 },
+      namesFiles: [`${folder}/names`],
+      listeners: ["127.0.0.1:1080"],
+      budget: { maxRate: 5 },
+      via: ["abroad"],
+    });
     assert.deepEqual(upstreams.map(({ name }) => name), ["abroad"]);
     assert.deepEqual(users.map(({ name }) => name), ['a"n\\n']);
     assert.equal(statSync(file()).mode & 0o77, 0);

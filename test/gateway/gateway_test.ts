@@ -48,6 +48,23 @@ describe("A listener", () => {
     });
   }
 
+  test("on a port that the system chooses is one of its own, and stays so by a reload", async () => {
+    const world = new World();
+    const here = { host: GATEWAY4, port: 0 };
+    await world.gateway.listen(here);
+    await world.gateway.listen(here, { only: "http" });
+    const { addrs } = world.gateway;
+    assert.equal(new Set(addrs.map(({ port }) => port)).size, 2);
+    assert.deepEqual(
+      world.events.flatMap((event) => event.type === "listening" ? [event.purpose] : []),
+      [undefined, "http"],
+    );
+    const opening = world.gateway.opening();
+    assert.deepEqual([await opening.listen(here), await opening.listen(here, { only: "http" })], addrs);
+    opening.abandon();
+    await world.end();
+  });
+
   test("on :: takes both families and knows its clients as they are", async () => {
     const world = new World();
     await world.gateway.listen({ host: "::", port: 1080 });

@@ -3,6 +3,7 @@ import process from "node:process";
 import { openKernel, openNet } from "../../net/open.ts";
 import type { RawOptions } from "../../config/source.ts";
 import { loadConfig, loadConfigFile } from "../files/load_config.ts";
+import { emptyLists } from "../files/list_files.ts";
 import { examineNamedFiles } from "../files/named_files.ts";
 import { warnings } from "../files/warnings.ts";
 import { print } from "../print.ts";
@@ -25,8 +26,9 @@ export async function checkCommand(
   if (!elsewhere && (kernel || config.engine === "portable")) {
     await checkWaysOut({ net: await openNet(), libc: kernel, hasRights: false }, waysOutOf(config));
   }
-  const certificates = elsewhere ? [] : (await examineNamedFiles(loaded)).tls.certificates;
-  for (const warning of warnings(loaded, certificates)) process.stderr.write(`gate46: warning: ${warning}\n`);
+  const named = elsewhere ? undefined : await examineNamedFiles(loaded);
+  const said = [...warnings(loaded, named?.tls.certificates ?? []), ...named ? emptyLists(named.lists) : []];
+  for (const warning of said) process.stderr.write(`gate46: warning: ${warning}\n`);
   await print(`${path} is valid\n`);
 }
 

@@ -1,12 +1,10 @@
 import type { Config } from "../../config/config.ts";
-import { ConfigError, WrongValue } from "../../config/config_error.ts";
+import { ConfigError } from "../../config/config_error.ts";
 import type { RawOptions } from "../../config/source.ts";
-import { listenerNames, parseListener } from "../../config/values/listen.ts";
-import { parseTarget } from "../../config/values/values.ts";
+import type { ListenSpec } from "../../config/values/listen.ts";
 import { accessOf, mayGoWithout } from "../../gateway/entrance/access.ts";
 import { Exits, type SessionExits } from "../../gateway/dial/exits.ts";
 import type { Leaver } from "../../gateway/dial/prefix_address.ts";
-import type { Asker } from "../../gateway/rules/rule.ts";
 import { type PackedRules, packRules } from "../../gateway/rules/packed_rules.ts";
 import { budgetOf } from "../../gateway/limits/limits.ts";
 import type { Budget } from "../../gateway/settings.ts";
@@ -16,8 +14,8 @@ import { systemFiles } from "../files/system_files.ts";
 import { systemLookups } from "../service/system_lookups.ts";
 import { systemClock } from "../../net/clock.ts";
 import { openNet } from "../../net/open.ts";
-import { type Address, addressText, ipAddress, parseIp } from "../../protocol/address.ts";
-import { Command, commandName } from "../../protocol/codes.ts";
+import { type Address, ipAddress, parseIp } from "../../protocol/address.ts";
+import { ProtocolError } from "../../protocol/protocol_error.ts";
 import { readLists } from "../files/list_files.ts";
 import { loadConfig } from "../files/load_config.ts";
 import { machineKey } from "../service/machine_key.ts";
@@ -25,6 +23,7 @@ import { type Naming, openNaming } from "../service/naming.ts";
 import { print } from "../print.ts";
 import { loadUsers } from "../files/users_file.ts";
 import { budgetText, foretell } from "./foretell.ts";
+import { imagine, type Imagined, placeOf } from "./imagined.ts";
 
 /** What `gate46 explain` is told beside the options that are anyone's. */
 export interface ExplainFlags {
@@ -45,19 +44,20 @@ export async function explain(
 ): Promise<number> {
   const { config } = await loadConfig(options);
   const rules = packRules(config.rules, await readLists(config.rules));
-  const command = parseCommand(commandText);
-  const destination = parseDestination(destinationText);
+  const imagined = imagine(commandText, destinationText);
+  const { command, anonymous } = imagined;
   const from = ipAddress(client, 0);
   if (!from) throw new ConfigError(`Cannot parse --client: '${client}' is no address`);
-  const listener = listenerOf(config, said);
-  say(
-    `${commandName(command)} ${addressText(destination)} from ${from.host}${user === undefined ? "" : ` as ${user}`}`,
-  );
-  const turnedAway = await whyTurnedAway(config, from, user, listener);
-  if (turnedAway) {
-    say(`deny: ${turnedAway}`);
+  const { name: listener, spec } = placeOf(config, said, imagined);
+  const as = user === undefined ? "" : ` as ${user}`;
+  say(`${imagined.text} from ${from.host}${as}${anonymous ? ` at ${listener}` : ""}`);
+  const turnedAway = await whyTurnedAway(config, from, user, anonymous ? undefined : { listener });
+  const wish = turnedAway ?? wishAt(imagined, spec);
+  if (typeof wish === "string") {
+    say(`deny: ${wish}`);
     return 1;
   }
+  const { destination, byName } = wish;
   for (const [whose, budget] of budgetsOf(config, from, user, listener)) {
     const text = budgetText(budget);
     if (text) say(`${whose}: ${text}`);
@@ -70,8 +70,14 @@ export async function explain(
   });
   await naming.nat64?.discover();
   try {
-    const judge = rulesetOf(config, rules, naming).judgeFor({ client: from, username: user, command, listener });
-    const exits = exitsOf(config, { client: from, username: user }, listener);
+    const judge = rulesetOf(config, rules, naming).judgeFor({
+      client: from,
+      username: user,
+      command,
+      byName,
+      listener,
+    });
+    const exits = exitsOf(config, { client: from, username: user }, spec);
     return await foretell(
         { ...naming, judge, settings: config.gateway, exits, lasting: machineKey() !== undefined, say },
         command,
@@ -89,7 +95,7 @@ function budgetsOf(
   { gateway }: Config,
   { host }: Address,
   user: string | undefined,
-  listener: string | undefined,
+  listener: string,
 ): readonly (readonly [whose: string, Budget])[] {
   const access = accessOf(gateway.access, { client: host, listener });
   return [
@@ -98,45 +104,40 @@ function budgetsOf(
   ];
 }
 
-/** What rules call the listener that the client comes to. Throws ConfigError. */
-function listenerOf({ listen, rules, gateway: { access } }: Config, said: string | undefined): string | undefined {
-  const names = listenerNames(listen);
-  if (said === undefined) {
-    const asksForIt = new Set(listen.map(({ wayOut }) => JSON.stringify(wayOut))).size > 1
-      ? "they have ways out of their own"
-      : [...rules, ...access].some(({ listeners }) => listeners)
-      ? "rules or access ask for it"
-      : undefined;
-    if (listen.length === 1 || asksForIt === undefined) return names[0];
-    throw new ConfigError(`Cannot explain: say --listener, one of ${names.join(", ")}, since ${asksForIt}`);
+/** What the gateway makes of it, or why it makes nothing of it. */
+function wishAt(imagined: Imagined, spec: ListenSpec): ReturnType<Imagined["wishAt"]> | string {
+  try {
+    return imagined.wishAt(spec);
+  } catch (error) {
+    if (error instanceof ProtocolError) return error.message;
+    throw error;
   }
-  const meant = parsed("--listener", () => parseListener(said));
-  const found = meant.find((name) => names.includes(name) || listen.some(({ systemd }) => systemd !== undefined));
-  if (found === undefined) throw new ConfigError(`Cannot parse --listener: no --listen is '${said}'`);
-  return found;
 }
 
 /** By what `serve` would have it leave. */
-function exitsOf(config: Config, leaver: Leaver, listener: string | undefined): SessionExits | undefined {
-  const { listen, rules, gateway: settings } = config;
+function exitsOf(
+  { rules, gateway: settings }: Config,
+  leaver: Leaver,
+  spec: ListenSpec,
+): SessionExits | undefined {
   const exits = new Exits({ settings, others: rules.some(({ wayOut }) => wayOut), key: machineKey() ?? "" });
-  const said = listen.find((one) => listener !== undefined && listenerNames([one]).includes(listener)) ??
-    listen.find(({ systemd }) => systemd !== undefined);
-  return exits.of(leaver, said?.wayOut);
+  return exits.of(leaver, spec.wayOut);
 }
 
-/** Why the client would not come as far as the rules. */
+/** Why the client would not come as far as the rules; `asked` is where it is asked who it is, if it is. */
 async function whyTurnedAway(
   config: Config,
   { host }: Address,
   user: string | undefined,
-  listener: string | undefined,
+  asked: { readonly listener: string } | undefined,
 ): Promise<string | undefined> {
   const { access, from } = config.gateway;
   if (from && !from.some((prefix) => prefix.contains(parseIp(host)!))) return "the client is in no --from";
-  const users = await loadUsers(config.users, config.usersFile);
-  if (users.size === 0) return user === undefined ? undefined : "nobody is asked for a name here, so none is known";
-  if (user === undefined && mayGoWithout(access, { client: host, listener })) return undefined;
+  const users = asked && await loadUsers(config.users, config.usersFile);
+  if (!users || users.size === 0) {
+    return user === undefined ? undefined : "nobody is asked for a name here, so none is known";
+  }
+  if (user === undefined && mayGoWithout(access, { client: host, ...asked })) return undefined;
   if (user === undefined) return "the gateway asks for username and password; say --user";
   return users.has(user) ? undefined : "no such user";
 }
@@ -150,29 +151,6 @@ function rulesetOf(
   const own = [...listen.map(({ addr }) => addr), ...admin ? [admin] : []];
   const meant = nat64 && ((ipv6: Uint8Array) => nat64.meant(ipv6));
   return new Ruleset({ rules, allow, family, otherwise, meant, ownListeners: () => own, localAddrs: interfaceAddrs });
-}
-
-function parseCommand(text: string): Asker["command"] {
-  const all = Object.values(Command).filter((one) => one !== Command.UdpInTcp); // which is udp-associate to rules
-  const found = all.find((one) => commandName(one) === text) ??
-    all.find((one) => commandName(one).startsWith(`${text}-`));
-  if (!found) throw new ConfigError(`Cannot explain '${text}': not one of ${all.map(commandName).join(", ")}`);
-  return found;
-}
-
-/** HOST:PORT, as a client could ask for it. */
-function parseDestination(text: string): Address {
-  return parsed("", () => parseTarget(text, 0));
-}
-
-function parsed<T>(flag: string, parse: () => T): T {
-  try {
-    return parse();
-  } catch (error) {
-    const what = flag === "" ? "explain" : `parse ${flag}`;
-    if (error instanceof WrongValue) throw new ConfigError(`Cannot ${what}: ${error.message}`);
-    throw error;
-  }
 }
 
 function say(line: string): void {

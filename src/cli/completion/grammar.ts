@@ -50,7 +50,7 @@ const ofOptions: Partial<Record<OptionKey, Candidates>> = {
 const ofArguments: Readonly<Record<string, Candidates>> = {
   "check config": "files",
   "completion shell": shells,
-  "explain command": ["connect", "bind", "udp"],
+  "explain command": ["connect", "bind", "udp", "forward", "sni", "host"],
   "sessions end": ["end"],
   "sessions which": ["user", "client"],
 };

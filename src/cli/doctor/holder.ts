@@ -2,9 +2,13 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import type { SocketAddr } from "../../net/socket.ts";
 import type { Holder } from "./host_view.ts";
 
+/** The state in which sockets of each kind wait for whoever comes (Linux, tcp_states.h). */
+const waiting = { tcp: "0A", udp: "07" } as const;
+
 /** Who listens on that port, whatever the address; undefined where that is another user's secret (proc(5)). */
-export function portHolder({ port }: SocketAddr): Holder | undefined {
-  const inodes = new Set(["/proc/net/tcp", "/proc/net/tcp6"].flatMap((table) => listening(table, port)));
+export function portHolder({ port }: SocketAddr, udp = false): Holder | undefined {
+  const kind = udp ? "udp" : "tcp";
+  const inodes = new Set([kind, `${kind}6`].flatMap((table) => listening(`/proc/net/${table}`, waiting[kind], port)));
   if (inodes.size === 0) return undefined;
   for (const pid of list("/proc").filter((name) => /^\d+$/.test(name))) {
     for (const fd of list(`/proc/${pid}/fd`)) {
@@ -16,11 +20,11 @@ export function portHolder({ port }: SocketAddr): Holder | undefined {
 }
 
 /** Inodes of the sockets that listen on `port`. */
-function listening(table: string, port: number): readonly string[] {
-  const LISTEN = "0A", wanted = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+function listening(table: string, state: string, port: number): readonly string[] {
+  const wanted = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
   return read(table).split("\n").flatMap((line) => {
     const fields = line.trim().split(/\s+/);
-    return fields[3] === LISTEN && fields[1]?.endsWith(wanted) ? [fields[9]!] : [];
+    return fields[3] === state && fields[1]?.endsWith(wanted) ? [fields[9]!] : [];
   });
 }
 

@@ -46,9 +46,9 @@ export async function thisHost(config: Config): Promise<HostView & { close(): vo
     wayTo: (host) => net.localAddrFor(host),
     resolve: (name) => timed((cut) => resolver.resolve(name, cut)),
     servers: servers.map((server) => ({ name: server.name, probe: () => probe(server, systemClock) })),
-    async cannotListen(addr) {
+    async cannotListen(addr, udp) {
       try {
-        (await net.listen(addr)).close();
+        (udp ? await net.bindUdp(addr) : await net.listen(addr)).close();
         return undefined;
       } catch (error) {
         return error instanceof NetError ? error.kind : "other";

@@ -41,10 +41,10 @@ export interface HostView {
   resolve(name: string): Promise<NameAnswer>;
   /** The DNS servers that are configured. */
   readonly servers: readonly { readonly name: string; probe(): Promise<ServerState> }[];
-  /** Why nobody could listen there now; undefined where one could. */
-  cannotListen(addr: SocketAddr): Promise<NetErrorKind | undefined>;
+  /** Why nobody could listen there now, for datagrams where it is of `udp`; undefined where one could. */
+  cannotListen(addr: SocketAddr, udp?: boolean): Promise<NetErrorKind | undefined>;
   /** Undefined where it is not to be found out. */
-  holder(addr: SocketAddr): Holder | undefined;
+  holder(addr: SocketAddr, udp?: boolean): Holder | undefined;
   /** Why it cannot be connected to, undefined where it can; only where somebody asked for that. */
   cannotConnect(addr: SocketAddr): Promise<string | undefined>;
 }

@@ -24,19 +24,21 @@ async function check(host: HostView, config: Config, spec: ListenSpec, about: Fi
   if (systemd !== undefined) {
     return about.note("what systemd opens is not looked at: it passes that when it starts gate46");
   }
-  if (isUdp(spec.only)) return about.note(`${addressText(addr)} of UDP is not looked at`);
   if (addr.unix !== undefined) return checkUnix(host, addr.unix, about);
-  const where = addressText(addr);
-  const failure = await host.cannotListen(addr);
+  const udp = isUdp(spec.only);
+  const where = `${udp ? "udp://" : ""}${addressText(addr)}`;
+  const failure = await host.cannotListen(addr, udp);
   if (failure === undefined && !isOwn(host, addr)) {
     return about.note(`${where} is free, but no address of this host: net.ipv4.ip_nonlocal_bind lets it listen there`);
   }
   if (failure === undefined) return about.ok(`${where} is free`);
-  if (isMissing(failure) && otherwise) return await check(host, config, { addr: otherwise, optional: false }, about);
+  if (isMissing(failure) && otherwise) {
+    return await check(host, config, { ...spec, addr: otherwise, otherwise: undefined, optional: false }, about);
+  }
   if (isMissing(failure) && optional) return about.note(`${where} is left out: this host has no such address`);
   switch (failure) {
     case "address-in-use":
-      return inUse(host, config, spec, about);
+      return inUse(host, config, spec, where, about);
     case "address-not-available":
     case "family-not-supported":
       if (config.freeBind) return about.note(`${where} is no address of this host yet, and --free-bind listens there`);
@@ -65,10 +67,18 @@ function checkUnix(host: HostView, path: string, about: Findings): Finding {
   return about.problem(`${where} is there, and no socket`, "another path, or remove it");
 }
 
-function inUse(host: HostView, { takeOver }: Config, { addr }: ListenSpec, about: Findings): Finding {
-  const where = addressText(addr);
-  const holder = host.holder(addr);
-  if (!holder) return about.problem(`${where} is in use`, "another port, or end who has it (ss -ltnp)");
+function inUse(
+  host: HostView,
+  { takeOver }: Config,
+  { addr, only }: ListenSpec,
+  where: string,
+  about: Findings,
+): Finding {
+  const udp = isUdp(only);
+  const holder = host.holder(addr, udp);
+  if (!holder) {
+    return about.problem(`${where} is in use`, `another port, or end who has it (ss -l${udp ? "u" : "t"}np)`);
+  }
   const who = `${holder.name}, process ${holder.pid}`;
   if (holder.pid === takeOver) return about.ok(`${where} is taken over from process ${holder.pid}`);
   if (/gate46/.test(holder.name)) {

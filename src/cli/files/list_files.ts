@@ -53,6 +53,13 @@ export async function readLists(rules: readonly NamesFiles[]): Promise<RuleLists
   return lists;
 }
 
+/** A line for each list that says nothing. */
+export function emptyLists({ names, to }: RuleLists): readonly string[] {
+  const told = (lists: RuleLists["names"], what: string) =>
+    Array.from(lists).flatMap(([file, { isEmpty }]) => isEmpty ? [`${file} lists nothing: no ${what} fits by it`] : []);
+  return [...told(names, "name"), ...told(to, "destination")];
+}
+
 /** A value each line; what is behind # means nothing. Throws ConfigError. */
 function parseList(text: string, file: string, take: Take): ValueList {
   const builder = new ListBuilder();

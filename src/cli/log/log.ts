@@ -132,6 +132,7 @@ function eventLog(
           ...event.methods.length > 0 && { methods: event.methods.map(methodName).join(",") },
           ...event.tls && { tls: true },
           ...event.udp && { udp: true },
+          ...event.purpose !== undefined && { for: event.purpose },
         });
         break;
       case "session-closed":

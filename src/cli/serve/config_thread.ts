@@ -1,11 +1,11 @@
 import { parentPort, Worker } from "node:worker_threads";
 import { ConfigError } from "../../config/config_error.ts";
 import type { RawOptions } from "../../config/source.ts";
-import { type PackedRules, packRules } from "../../gateway/rules/packed_rules.ts";
-import type { Rule } from "../../gateway/rules/rule.ts";
-import { listFilesSize, readLists } from "../files/list_files.ts";
+import { packRules } from "../../gateway/rules/packed_rules.ts";
+import { emptyLists, listFilesSize, readLists } from "../files/list_files.ts";
 import {
   type ConfigText,
+  type LoadedConfig,
   loadSaid,
   parseConfigText,
   said as saidBy,
@@ -35,7 +35,7 @@ export async function loadServed(flags: RawOptions, entry: string | URL): Promis
   const answer = isLarge && await askThread(entry, said);
   if (!answer) {
     const here = loaded ?? await loadSaid(said);
-    return { ...here, rules: await packed(here.config.rules) };
+    return { ...here, ...await packed(here) };
   }
   if ("problems" in answer) throw new ConfigError(...answer.problems);
   return { ...await parseConfigText(answer.text), ...answer };
@@ -48,8 +48,9 @@ async function shortRead(said: SaidConfig): Promise<SaidConfig> {
 }
 
 /** With what stands in files. Rejects with ConfigError. */
-async function packed(rules: readonly Rule[]): Promise<PackedRules> {
-  return packRules(rules, await readLists(rules));
+async function packed({ config: { rules }, remarks }: LoadedConfig): Promise<Pick<ServedConfig, "rules" | "remarks">> {
+  const lists = await readLists(rules);
+  return { rules: packRules(rules, lists), remarks: [...remarks, ...emptyLists(lists)] };
 }
 
 /** Reads it and says what it is; the thread ends then, and with it all the memory that it took. */
@@ -62,7 +63,7 @@ export async function readInThread({ said }: ConfigThreadStart): Promise<void> {
 async function answerTo(said: SaidConfig): Promise<Answer> {
   try {
     const loaded = await loadSaid(said);
-    return { text: textWithoutRules(loaded), rules: await packed(loaded.config.rules), remarks: loaded.remarks };
+    return { text: textWithoutRules(loaded), ...await packed(loaded) };
   } catch (error) {
     if (error instanceof ConfigError) return { problems: error.problems };
     throw error;

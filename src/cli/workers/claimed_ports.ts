@@ -50,7 +50,7 @@ export class ClaimedPorts {
         const note = (key: string) => void purposes.set(key, { tls, only, wayOut });
         if (spec.systemd === undefined) {
           await listenAs(flagOf(spec), spec, async (addr) => {
-            const key = listenerKey(addr, spec.only);
+            const key = listenerKey(addr, spec.only, purposes);
             await claimOne(addr, key, isUdp(spec.only));
             note(key);
           });

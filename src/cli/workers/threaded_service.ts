@@ -4,7 +4,7 @@ import { systemLookups } from "../service/system_lookups.ts";
 import type { Emit } from "../../events.ts";
 import { Counters, countersMemory } from "../../gateway/limits/counters.ts";
 import { Logins } from "../../gateway/users/logins.ts";
-import { isUdp } from "../../gateway/settings.ts";
+import { isUdp, purposeOf } from "../../gateway/settings.ts";
 import { methodsAt } from "../../gateway/entrance/access.ts";
 import { Users } from "../../gateway/users/users.ts";
 import { ProbeTurns } from "../../gateway/upstreams/probe_turns.ts";
@@ -91,6 +91,7 @@ export async function startThreadedService(
         addr,
         tls,
         udp: isUdp(only),
+        purpose: purposeOf(only),
         methods: methodsAt(config.gateway.access, { listener: addressText(addr), only }, authenticator),
       });
     }

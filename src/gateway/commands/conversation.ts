@@ -1,7 +1,7 @@
 import type { Address } from "../../protocol/address.ts";
 import type { SessionEnd, SessionRecord } from "../../events.ts";
 import type { Cut } from "../../net/cut.ts";
-import type { AcceptedSocket, Preface } from "../../net/socket.ts";
+import type { AcceptedSocket, Prefaces } from "../../net/socket.ts";
 import type { Dialler } from "../dial/dial_race.ts";
 import type { Bandwidth } from "../limits/bandwidth.ts";
 import type { GatewaySettings } from "../settings.ts";
@@ -21,16 +21,16 @@ export interface Conversation extends Dialler {
   /** Undefined where nothing bounds it yet: rules that let something through may. */
   bandwidth(): Bandwidth | undefined;
   /**
-   * What `wait` comes to, which the cut has to end: it is made when the client leaves meanwhile. Who finishes, with something to
-   * relay behind the request, may wait for what comes back, unless it `staysOpen`.
+   * What `wait` comes to, which the cut has to end: it is made when the client leaves meanwhile. Who finishes, with a
+   * request that is whole or something to relay behind it, may wait for what comes back, unless it `staysOpen`.
    */
   attended<T>(wait: () => Promise<T>, staysOpen?: boolean): Promise<T>;
   /** Sends the reply 00, "succeeded". */
   succeed(bound: Address): Promise<void>;
   /** What the destination is sent before what comes behind the request. */
   readonly head: Uint8Array | undefined;
-  /** Changes what the destination says first. */
-  readonly preface: Preface | undefined;
+  /** Changes what the client, with `head`, and the destination say first. */
+  readonly preface: Prefaces | undefined;
 }
 
 /** Serves one command; what it throws becomes the reply (reply.ts) unless one has been sent. */

@@ -8,6 +8,7 @@ import { destinationAddress } from "../../sockslib/chain/destination.ts";
 import type { HopWire } from "../../sockslib/chain/hop_wire.ts";
 import { Rendezvous } from "../../sockslib/chain/rendezvous.ts";
 import { relayWith } from "./session_relay.ts";
+import { proxied } from "../entrance/proxied.ts";
 import type { Conversation } from "./conversation.ts";
 import type { Onward } from "../rules/onward.ts";
 import { refusal } from "../rules/ruleset.ts";
@@ -65,10 +66,11 @@ export async function resolveThrough(conversation: Conversation, onward: Onward,
 async function askThrough(conversation: Conversation, onward: Onward, command: Command): Promise<Answered> {
   const { clock, record, settings, cut, asker, exits } = conversation;
   const upstreams = upstreamsOf(conversation);
+  const client = () => proxied(record.client, conversation.client.localAddr);
   const startedAt = clock.now();
   try {
     return await conversation.attended(() =>
-      upstreams.route(onward.via).through({ deadlineMs: settings.dialMs, cut, asker }, {
+      upstreams.route(onward.via).through({ deadlineMs: settings.dialMs, cut, asker, client }, {
         reach: (chain, limits) => upstreams.reach(chain, limits, { exits, wayOut: onward.wayOut }),
         ask: async (wire, chain, limits) => {
           record.via = chain.text;

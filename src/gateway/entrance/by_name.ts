@@ -1,7 +1,7 @@
 import { nameAddress } from "../../protocol/address.ts";
 import { decodeClientHello, encodeTlsAlert, TLS_HANDSHAKE, TlsAlert } from "../../protocol/client_hello.ts";
 import { AddressType, Command, Reply } from "../../protocol/codes.ts";
-import { httpHostDecoder } from "../../protocol/http/http_request.ts";
+import { type HttpHost, httpHostDecoder } from "../../protocol/http/http_request.ts";
 import { encodeHttpAnswer } from "../../protocol/http/http_response.ts";
 import { ProtocolError } from "../../protocol/protocol_error.ts";
 import type { Decode } from "../../protocol/cursor.ts";
@@ -30,7 +30,7 @@ export function sni({ port }: Pick<ByName, "port">): Entrance {
     async take({ wire, here }) {
       const { serverName } = await wire.take(looked(decodeClientHello));
       if (serverName === undefined) throw wrong("the ClientHello names no server");
-      return wishFor(serverName, port ?? ownPort(here(), 443));
+      return sniWish({ port }, here(), serverName);
     },
     turnAway: () => encodeTlsAlert(TlsAlert.UnrecognizedName),
   };
@@ -48,14 +48,23 @@ export function host({ port }: Pick<ByName, "port">): Entrance {
     },
     async take({ wire, here }) {
       const decode = httpHostDecoder();
-      const { name, port: said } = await wire.take(looked((bytes) => decode(bytes)?.value));
-      const wish = wishFor(name, port ?? ownPort(here(), 80));
-      // Who came to another port than 80 says so; which one is meant is not for the visitor to say.
-      if (said === undefined || said === here().port || said === wish.destination.port) return wish;
-      throw wrong(`the request is for port ${said}`);
+      return hostWish({ port }, here(), await wire.take(looked((bytes) => decode(bytes)?.value)));
     },
     turnAway: http.turnAway,
   };
+}
+
+/** Where a visitor of that server goes who came to `here`. Throws ProtocolError. */
+export function sniWish({ port }: Pick<ByName, "port">, here: SocketAddr, serverName: string): Wish {
+  return wishFor(serverName, port ?? ownPort(here, 443));
+}
+
+/** The same for one of that host. */
+export function hostWish({ port }: Pick<ByName, "port">, here: SocketAddr, { name, port: said }: HttpHost): Wish {
+  const wish = wishFor(name, port ?? ownPort(here, 80));
+  // Who came to another port than 80 says so; which one is meant is not for the visitor to say.
+  if (said === undefined || said === here.port || said === wish.destination.port) return wish;
+  throw wrong(`the request is for port ${said}`);
 }
 
 /** A message that stays where it is, for whom it is meant for. */

@@ -1,5 +1,5 @@
 import type { SessionEnd, SessionRecord } from "../../events.ts";
-import type { Preface, SocketAddr } from "../../net/socket.ts";
+import type { Prefaces, SocketAddr } from "../../net/socket.ts";
 import type { Address } from "../../protocol/address.ts";
 import type { Command } from "../../protocol/codes.ts";
 import type { Credentials } from "../../protocol/negotiation.ts";
@@ -27,8 +27,8 @@ export interface Wish {
   readonly idleMs?: number | undefined;
   /** What the destination is sent first. */
   readonly head?: Uint8Array | undefined;
-  /** Changes what the destination says first. */
-  readonly preface?: Preface;
+  /** Changes what the client, with `head`, and the destination say first. */
+  readonly preface?: Prefaces;
 }
 
 /** What an entrance works with. */
@@ -40,8 +40,11 @@ export interface Door {
   readonly record: Pick<SessionRecord, "client" | "method" | "username" | "userId">;
   /** Whether the client needs no credentials. */
   readonly mayGoWithout: boolean;
-  /** Whether credentials are good, once that may be told; undefined where nobody is asked for any. */
-  readonly isGood: ((credentials: Credentials) => Promise<boolean>) | undefined;
+  /**
+   * Whether credentials are good, once that may be told; undefined where nobody is asked for any. The client leaves by finishing
+   * meanwhile, but where it `hasSaidAll`.
+   */
+  readonly isGood: ((credentials: Credentials, hasSaidAll?: boolean) => Promise<boolean>) | undefined;
 }
 
 /** A protocol that clients may speak: from its first octet to what the client wants. */

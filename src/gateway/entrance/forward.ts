@@ -1,8 +1,8 @@
 import { Command } from "../../protocol/codes.ts";
 import { encodeProxyHeader } from "../../protocol/proxy_header.ts";
-import type { SocketAddr } from "../../net/socket.ts";
 import type { Forward } from "../settings.ts";
 import type { Entrance } from "./entrance.ts";
+import { proxied } from "./proxied.ts";
 
 /** Of UDP nothing tells that a client is gone. */
 const UDP_IDLE_MS = 60_000;
@@ -20,14 +20,8 @@ export function forwardTo({ to, udp, proxyProtocol, idleMs = udp && UDP_IDLE_MS 
         command: Command.Forward,
         destination: to,
         idleMs,
-        head: proxyProtocol &&
-          encodeProxyHeader(proxyProtocol, isOfUnix(client) || isOfUnix(here()) ? undefined : { client, here: here() }),
+        head: proxyProtocol && encodeProxyHeader(proxyProtocol, proxied(client, here())),
       }),
     turnAway: () => nothing,
   };
-}
-
-/** Of a unix socket, whose addresses say nothing. */
-function isOfUnix({ unix }: SocketAddr): boolean {
-  return unix !== undefined;
 }

@@ -8,6 +8,7 @@ import {
   replySentence,
   statusOfReply,
 } from "../../protocol/http/http_response.ts";
+import { requestBody } from "../../protocol/http/http_body.ts";
 import { usernameText } from "../../protocol/negotiation.ts";
 import { ProtocolError } from "../../protocol/protocol_error.ts";
 import type { Answer, Entrance } from "./entrance.ts";
@@ -25,19 +26,19 @@ const answer: Answer = ({ reply, error }) => {
 };
 
 /**
- * HTTP: CONNECT, and requests for http:// URLs, one a connection, whose body nobody here reads (RFC 9110 s7, RFC 9112 s3.2). Basic
- * credentials where somebody is asked for any.
+ * HTTP: CONNECT, and requests for http:// URLs, one a connection, whose body goes on as it came, and nothing behind it (RFC 9110 s7,
+ * RFC 9112 s3.2). Basic credentials where somebody is asked for any.
  */
 export const http: Entrance = {
   protocol: "http",
   fits: (first) => first >= 0x41 && first <= 0x5a, // a method's first letter
   answer,
   async take({ wire, record, mayGoWithout, isGood }) {
-    const { destination, credentials, forwarded } = await wire.take(httpRequestDecoder());
+    const { destination, credentials, forwarded, bodySize } = await wire.take(httpRequestDecoder());
     const asks = isGood && (credentials || !mayGoWithout);
     if (asks) {
       if (credentials) record.username = usernameText(credentials) ?? "\ufffd";
-      if (!credentials || !await isGood(credentials)) {
+      if (!credentials || !await isGood(credentials, forwarded !== undefined)) {
         await wire.send(encodeHttpAnswer(407, "gate46: a user name and a password are wanted", challenge));
         return credentials ? "authentication-failed" : "no-acceptable-method";
       }
@@ -49,7 +50,7 @@ export const http: Entrance = {
       ...wish,
       head: forwarded,
       answer: (outcome) => outcome.reply === Reply.Succeeded ? nothing : answer(outcome),
-      preface: new HttpResponseHeads(),
+      preface: { up: requestBody(forwarded.length, bodySize), down: new HttpResponseHeads() },
     };
   },
   turnAway: (sentence) => encodeHttpAnswer(400, `gate46: ${sentence}`),

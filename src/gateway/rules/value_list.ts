@@ -5,6 +5,7 @@ import { keysOf, newReach, prefixKey, type Reach, visitAddress } from "./rule_ke
 
 /** The values of a file that a rule names, as threads hand them to each other. */
 export interface ValueList {
+  readonly isEmpty: boolean;
   readonly values: SharedArrayBuffer;
   /** How long its prefixes are. */
   readonly reach: Reach;
@@ -22,17 +23,20 @@ const ITSELF = 1, BELOW = 2;
 export class ListBuilder {
   readonly #set = new OctetSetBuilder();
   readonly #reach = newReach();
+  #isEmpty = true;
 
   addName({ name, itself, below }: NamePattern): void {
     this.#set.add(name, (itself ? ITSELF : 0) | (below ? BELOW : 0));
+    this.#isEmpty = false;
   }
 
   addPrefix(prefix: Prefix): void {
     for (const key of keysOf("to", prefix, this.#reach)) this.#set.add(key, ITSELF);
+    this.#isEmpty = false;
   }
 
   list(): ValueList {
-    return { values: this.#set.memory(), reach: this.#reach };
+    return { isEmpty: this.#isEmpty, values: this.#set.memory(), reach: this.#reach };
   }
 }
 

@@ -1,6 +1,7 @@
 import { Cut } from "../../net/cut.ts";
 import type { OnwardAssociation } from "../../sockslib/chain/onward_association.ts";
 import type { Conversation } from "../commands/conversation.ts";
+import { proxied } from "../entrance/proxied.ts";
 import type { Onward } from "../rules/onward.ts";
 import { upstreamsOf } from "../commands/through.ts";
 import type { WayOut } from "../way_out.ts";
@@ -37,9 +38,14 @@ export class Links {
   }
 
   async #open(route: Route, wayOut: WayOut | undefined): Promise<OnwardAssociation> {
-    const { settings, record, asker, exits } = this.#conversation;
+    const { settings, record, asker, exits, client } = this.#conversation;
     const upstreams = upstreamsOf(this.#conversation);
-    const link = await route.through({ deadlineMs: settings.dialMs, cut: this.#over, asker }, {
+    const link = await route.through({
+      deadlineMs: settings.dialMs,
+      cut: this.#over,
+      asker,
+      client: () => proxied(record.client, client.localAddr),
+    }, {
       reach: (chain, limits) => upstreams.associate(chain, limits, { exits, wayOut }),
       ask: (link, chain) => {
         record.via ??= chain.text;

@@ -121,7 +121,7 @@ class Direction {
     { counts, throttle, preface }: RelayOptions,
     key: keyof ByteCounts,
   ) {
-    if (key === "down") this.#preface = preface;
+    this.#preface = preface?.[key];
     this.#throttle = throttle;
     this.#relay = relay;
     this.#from = from;
@@ -235,7 +235,7 @@ class Direction {
 
   #finish(): void {
     this.finished = true;
-    void this.#to.closeWrite();
+    if (!this.#preface?.holdsEnd) void this.#to.closeWrite();
   }
 
   #write(chunk: Uint8Array): number {

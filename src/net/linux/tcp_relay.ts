@@ -44,8 +44,8 @@ class Relay {
     this.activity = { at: engine.timers.now() };
     this.#resolve = resolve;
     this.#sockets = [client, destination];
-    const up = new Direction(this, client, destination, counts, "up", throttle, early);
-    const down = new Direction(this, destination, client, counts, "down", throttle, ahead, preface);
+    const up = new Direction(this, client, destination, counts, "up", throttle, early, preface?.up);
+    const down = new Direction(this, destination, client, counts, "down", throttle, ahead, preface?.down);
     this.#directions = [up, down];
     this.#stopIdle = watchIdle(engine.timers, idleMs, this.activity, this.#sockets, () => this.stop("idle"));
     client.divert({ ready: (events) => this.#ready(client, events, up, down) });
@@ -151,12 +151,18 @@ class Direction {
       if (!this.#deliver()) return;
       if (this.#ended) {
         this.finished = true;
-        if (!this.#relay.finished) this.#to.shutDown();
+        if (!this.#relay.finished && !this.#preface?.holdsEnd) this.#to.shutDown();
       } else if (
         this.#wake || !this.#from.readable ||
-        !(this.#splices && this.#bulkReads >= BULK_READS ? this.#splice() : this.#copy())
+        !(this.#isBulk ? this.#splice() : this.#copy())
       ) return;
     }
+  }
+
+  /** Whether the kernel is to move what comes next. */
+  get #isBulk(): boolean {
+    return this.#splices && this.#bulkReads >= BULK_READS &&
+      (this.#preface === undefined || (this.#preface.room ?? 0) >= BULK_FLOOR);
   }
 
   /** Gives back the pipe, with what is in it. */
@@ -205,8 +211,8 @@ class Direction {
     if (size <= 0) return this.#nothing(size, size < 0 ? libc.errno() : 0);
     if (size < scratch.length) this.#from.readable = this.#from.tellsLittle;
     this.#restAfter(size);
-    if (this.#preface) return this.#change(this.#preface, size);
     this.#bulkReads = size >= BULK_SIZE ? this.#bulkReads + 1 : 0;
+    if (this.#preface) return this.#change(this.#preface, size);
     const sent = this.#blocked ? 0 : this.#send(scratch, size);
     if (sent < size) this.#held = scratch.slice(sent, size);
     return true;
@@ -241,7 +247,8 @@ class Direction {
     const pipe = pipes.take();
     if (!pipe) return this.#copy();
     const flags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
-    const size = libc.splice(this.#from.fd, null, pipe.writeEnd, null, pipe.size, flags);
+    const wanted = Math.min(pipe.size, this.#preface?.room ?? pipe.size);
+    const size = libc.splice(this.#from.fd, null, pipe.writeEnd, null, wanted, flags);
     if (size <= 0) {
       const errno = size < 0 ? libc.errno() : 0;
       pipes.giveBack(pipe);
@@ -251,6 +258,7 @@ class Direction {
       this.#splices = false;
       return this.#copy();
     }
+    this.#preface?.passed?.(size);
     if (size < BULK_FLOOR) this.#bulkReads = 0;
     this.#restAfter(size);
     this.#pipe = pipe;

@@ -18,6 +18,8 @@ export interface HttpRequest {
   readonly credentials: Credentials | undefined;
   /** What the destination is sent in place of the head, with the body behind it; undefined of CONNECT. */
   readonly forwarded: Uint8Array | undefined;
+  /** Octets of that body; "chunked" where it tells them as it goes. */
+  readonly bodySize: number | "chunked";
 }
 
 /** Decodes one request, as httpHeadDecoder() does. Throws ProtocolError, whose message is for the client too. */
@@ -57,7 +59,7 @@ function requestOf({ start, fields }: HttpHead): HttpRequest {
   const credentials = credentialsOf(onlyField(fields, "proxy-authorization"));
   if (method === "CONNECT") {
     const { host, port } = authority(target, undefined);
-    return { method, destination: nameAddress(host, port), credentials, forwarded: undefined };
+    return { method, destination: nameAddress(host, port), credentials, forwarded: undefined, bodySize: 0 };
   }
   const [, where, path] = /^http:\/\/([^/?#]+)([^#]*)$/i.exec(target) ?? [];
   if (where === undefined) {
@@ -67,13 +69,13 @@ function requestOf({ start, fields }: HttpHead): HttpRequest {
   const { host, port } = authority(where, 80);
   const destination = nameAddress(host, port);
   const forwarded = fieldsToForward(fields).filter(([name]) => name.toLowerCase() !== "host");
-  if (version === "0" && fields.some(([name]) => name.toLowerCase() === "transfer-encoding")) {
-    throw wrong("HTTP/1.0 has no Transfer-Encoding");
-  }
+  const isChunked = onlyField(fields, "transfer-encoding") !== undefined;
+  if (version === "0" && isChunked) throw wrong("HTTP/1.0 has no Transfer-Encoding");
   return {
     method,
     destination,
     credentials,
+    bodySize: isChunked ? "chunked" : Number(onlyField(fields, "content-length") ?? 0), // none where neither says it (RFC 9112 s6.3)
     // The version is the client's: the answer has to be one that it can read.
     forwarded: encodeHttpHead({
       start: `${method} ${

@@ -43,6 +43,8 @@ export async function request(
 /** The part of it before the last gateway is asked for anything: all others have connected, and it lets us in. */
 export async function passThrough(wire: HopWire, hops: readonly Hop[]): Promise<void> {
   for (const [i, hop] of hops.entries()) {
+    const { proxyProtocol } = hop;
+    if (proxyProtocol) await telling(hop, () => wire.introduce(proxyProtocol));
     if (hop.tls) await telling(hop, () => wire.secure(hop.address.host));
     if (hop.protocol === "socks5") await negotiate(wire, hop);
     if (i + 1 < hops.length) await ask(wire, hop, Command.Connect, hops[i + 1]!.address, false);

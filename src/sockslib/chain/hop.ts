@@ -11,8 +11,8 @@ const schemes: Readonly<Record<string, Pick<Hop, "protocol" | "tls"> & { readonl
   "https:": { protocol: "http", tls: true, port: 443 },
 };
 
-/** Behind the URL of a gateway. */
-const UDP_IN_TCP = "udp=tcp";
+/** What may stand behind the URL of a gateway, each once. */
+const UDP_IN_TCP = "udp=tcp", PROXY_PROTOCOL = "proxy-protocol";
 
 /** One gateway on the way to a destination. */
 export interface Hop {
@@ -25,6 +25,8 @@ export interface Hop {
   readonly zone?: string;
   /** Whether its UDP is inside of the connection (command 05 of hev-socks5-server), so that only the last of a chain has to know UDP. */
   readonly udpInTcp?: true;
+  /** The PROXY protocol that tells it whose connection it is, before TLS and all else. */
+  readonly proxyProtocol?: 1 | 2;
   /** Method 02 is offered only where they are given. Never to be logged. */
   readonly credentials?: Credentials;
 }
@@ -34,7 +36,8 @@ export const MAX_HOPS = 8;
 
 /**
  * Reads `socks5://[USER:PASSWORD@]HOST[:PORT]`, `http://…`, or the same over TLS, `socks5s://…` and `https://…`; `%` escapes
- * octets of the credentials. Behind those of SOCKS `?udp=tcp` may stand. Throws SyntaxError, whose message never repeats credentials.
+ * octets of the credentials. Behind it may stand `?proxy-protocol=1` or `2` and, of SOCKS, `udp=tcp`, with `&` between them. Throws
+ * SyntaxError, whose message never repeats credentials.
  */
 export function parseHop(text: string): Hop {
   const [, scheme, userinfo, host, port, query] =
@@ -45,10 +48,8 @@ export function parseHop(text: string): Hop {
     throw new SyntaxError(`is of the scheme '${scheme}', which is none of socks5:, socks5s:, http: and https:`);
   }
   const { protocol, tls } = known;
-  if (query !== undefined && query !== UDP_IN_TCP) {
-    throw new SyntaxError(`has '?${query}' behind it, not ?${UDP_IN_TCP}`);
-  }
-  if (query !== undefined && protocol !== "socks5") {
+  const asked = parseQuery(query);
+  if (asked.udpInTcp && protocol !== "socks5") {
     throw new SyntaxError(`has ?${UDP_IN_TCP}, and is no SOCKS gateway`);
   }
   const number = port === undefined ? known.port : Number(port);
@@ -59,7 +60,7 @@ export function parseHop(text: string): Hop {
     tls,
     address,
     ...zone !== undefined && { zone },
-    ...query !== undefined && { udpInTcp: true },
+    ...asked,
     ...userinfo !== undefined && { credentials: parseCredentials(userinfo) },
   };
 }
@@ -86,9 +87,25 @@ export function parseHops(via: readonly string[]): readonly Hop[] {
 }
 
 /** The hop as it may be shown: without credentials. */
-export function hopText({ protocol, tls, address, zone, udpInTcp }: Hop): string {
-  const query = udpInTcp ? `?${UDP_IN_TCP}` : "";
+export function hopText({ protocol, tls, address, zone, udpInTcp, proxyProtocol }: Hop): string {
+  const asked = [
+    ...udpInTcp ? [UDP_IN_TCP] : [],
+    ...proxyProtocol ? [`${PROXY_PROTOCOL}=${proxyProtocol}`] : [],
+  ].join("&");
+  const query = asked && `?${asked}`;
   return `${protocol}${tls ? "s" : ""}://${addressText(zone === undefined ? address : { ...address, zone })}${query}`;
+}
+
+function parseQuery(query: string | undefined): Pick<Hop, "udpInTcp" | "proxyProtocol"> {
+  if (query === undefined) return {};
+  const found: { udpInTcp?: true; proxyProtocol?: 1 | 2 } = {};
+  for (const part of query.split("&")) {
+    const [, version] = /^proxy-protocol=([12])$/.exec(part) ?? [];
+    if (part === UDP_IN_TCP && !found.udpInTcp) found.udpInTcp = true;
+    else if (version !== undefined && !found.proxyProtocol) found.proxyProtocol = Number(version) as 1 | 2;
+    else throw new SyntaxError(`has '?${query}' behind it (there may be ${UDP_IN_TCP} and ${PROXY_PROTOCOL}=1|2)`);
+  }
+  return found;
 }
 
 function hostAddress(host: string, port: number): ZonedAddress {

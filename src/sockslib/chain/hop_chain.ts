@@ -1,4 +1,5 @@
 import { ipAddress } from "../../protocol/address.ts";
+import type { ProxiedConnection } from "../../protocol/proxy_header.ts";
 import type { Clock } from "../../net/clock.ts";
 import type { Cut } from "../../net/cut.ts";
 import { closedWithDeadline, type Deadline } from "../../net/deadline.ts";
@@ -15,6 +16,8 @@ import { HopWire } from "./hop_wire.ts";
 export interface Limits extends Deadline {
   /** On whose account; the gateway's own where undefined. */
   readonly asker?: Asker;
+  /** Whose connection it is, for gateways that are told; its own where undefined. */
+  readonly client?: (() => ProxiedConnection | undefined) | undefined;
 }
 
 /** What a chain of gateways is reached with. */
@@ -49,7 +52,7 @@ export async function openChain<T>(
   const close = () => wire?.socket.close();
   const what = `go through ${hopText(first)}`;
   return await closedWithDeadline(dialler.clock, limits, what, close, async (over) => {
-    wire = new HopWire(await connectTo(dialler, first, over), dialler.tls, limits.asker);
+    wire = new HopWire(await connectTo(dialler, first, over), dialler.tls, limits);
     return { wire, value: await talk(wire) };
   });
 }

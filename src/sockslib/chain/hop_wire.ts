@@ -1,4 +1,5 @@
 import type { Decode } from "../../protocol/cursor.ts";
+import { encodeProxyHeader, type ProxiedConnection } from "../../protocol/proxy_header.ts";
 import { NetError } from "../../net/error.ts";
 import { Messages } from "../../net/messages.ts";
 import type { Socket } from "../../net/socket.ts";
@@ -8,18 +9,24 @@ import { HeadedSocket } from "./headed_socket.ts";
 
 const hungUp = () => new NetError("closed", "it has hung up");
 
+/** On whose account gateways are talked to, and what they may be told of it. */
+export interface Behalf {
+  readonly asker?: Asker;
+  readonly client?: (() => ProxiedConnection | undefined) | undefined;
+}
+
 /** Messages of the gateways of a chain over one socket, however they are sliced. */
 export class HopWire {
   readonly #tls: Tls | undefined;
-  readonly #asker: Asker;
+  readonly #behalf: Behalf;
   #socket: Socket;
   #messages: Messages;
 
-  constructor(socket: Socket, tls?: Tls, asker: Asker = { client: "" }) {
+  constructor(socket: Socket, tls: Tls | undefined, behalf: Behalf) {
     this.#socket = socket;
     this.#messages = new Messages(socket, hungUp);
     this.#tls = tls;
-    this.#asker = asker;
+    this.#behalf = behalf;
   }
 
   /** The way to the gateway that is talked to. */
@@ -27,10 +34,15 @@ export class HopWire {
     return this.#socket;
   }
 
+  /** Says whose connection it is, by that version of the PROXY protocol. Rejects with NetError. */
+  introduce(version: 1 | 2): Promise<void> {
+    return this.send(encodeProxyHeader(version, this.#behalf.client?.()));
+  }
+
   /** Speaks TLS from now on, with who has to be `name`. Rejects with NetError. */
   async secure(name: string): Promise<void> {
     if (!this.#tls) throw new NetError("other", "there is no TLS here");
-    this.#socket = await this.#tls.connect(this.way(), name, this.#asker);
+    this.#socket = await this.#tls.connect(this.way(), name, this.#behalf.asker ?? { client: "" });
     this.#messages = new Messages(this.#socket, hungUp);
   }
 

@@ -32,7 +32,9 @@ export async function openAssociation(
   try {
     const relays = await Promise.all(hops.map(async (hop, i) => {
       const way = hops.slice(0, i + 1);
-      const { wire: { socket }, value } = await openChain(dialler, way, { ...limits, cut: over }, (wire) => {
+      // Told of a client, a gateway would take that one's datagrams and not ours.
+      const own = { ...limits, cut: over, client: undefined };
+      const { wire: { socket }, value } = await openChain(dialler, way, own, (wire) => {
         return converse(wire, way, Command.UdpAssociate, zerosLike(knownAddress(wire.socket, hop, i).host));
       });
       controls.push(socket);

@@ -292,6 +292,22 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "problem admin: 127.0.0.1:10846 is in use -> another port, or end who has it (ss -ltnp)",
   ],
   [
+    "a port of datagrams that another program has",
+    {
+      host: {
+        cannotListen: (_, udp) => Promise.resolve(udp ? "address-in-use" : undefined),
+        holder: (_, udp) => udp ? { pid: 7, name: "dnsmasq" } : undefined,
+      },
+      flags: { forward: ["udp://127.0.0.1:53=[2001:db8::53]:53"] },
+    },
+    "problem listen: udp://127.0.0.1:53 is in use by dnsmasq, process 7 -> another port, or end that program",
+  ],
+  [
+    "a port of datagrams that is free",
+    { flags: { forward: ["udp://127.0.0.1:53=[2001:db8::53]:53"] } },
+    "ok listen: udp://127.0.0.1:53 is free",
+  ],
+  [
     "a gateway that runs already",
     {
       flags: { admin: "off", listen: ["127.0.0.1:1080"] },

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { loadConfigFile, parseConfigText, textWithoutRules } from "../../../src/cli/files/load_config.ts";
-import { listFiles, readLists } from "../../../src/cli/files/list_files.ts";
+import { emptyLists, listFiles, readLists } from "../../../src/cli/files/list_files.ts";
 import { examineNamedFiles, filesOfReload, namedFiles } from "../../../src/cli/files/named_files.ts";
 import { packRules } from "../../../src/gateway/rules/packed_rules.ts";
 import { Ruleset } from "../../../src/gateway/rules/ruleset.ts";
@@ -43,6 +43,16 @@ test("A list has a value each line: comments, blanks, Windows' line ends and let
   }
   for (const host of ["192.0.2.9", "2001:db8::1", "203.0.113.9"]) assert.equal(said(host), "rules[1]", host);
   assert.equal(said("10.0.0.1"), "open by default");
+});
+
+test("A list of nothing is told of, for it is hardly meant so", async () => {
+  const rules = [{ namesFiles: [written("no-names", "# none\n\n")], toFiles: [written("no-to", "")] }, {
+    namesFiles: [written("names", "ads.test\n")],
+  }];
+  assert.deepEqual(emptyLists(await readLists(rules)), [
+    `${rules[0]!.namesFiles[0]} lists nothing: no name fits by it`,
+    `${rules[0]!.toFiles![0]} lists nothing: no destination fits by it`,
+  ]);
 });
 
 test("What a list of `to` has is opened as by `to`: a prefix, and an own listener by its address alone", async () => {

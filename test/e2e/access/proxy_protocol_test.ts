@@ -19,6 +19,7 @@ const skip = skipped(
   "proxy_protocol_test.ts, HAProxy",
   spawnSync("haproxy", ["-v"]).status !== 0 ? "haproxy is not here" : hasOpenssl ? false : "openssl is not here",
 );
+const skipTls = skipped("proxy_protocol_test.ts, TLS", hasOpenssl ? false : "openssl is not here");
 const nginxStream = "/usr/lib/nginx/modules/ngx_stream_module.so";
 const skipNginx = skipped(
   "proxy_protocol_test.ts, nginx",
@@ -31,6 +32,7 @@ const PROXY = "127.0.0.46";
 const folder = temporaryFolder("proxy");
 const { ca, cert, key } = hasOpenssl ? certificatesFor("IP:127.0.0.1", "IP:::1") : { ca: "", cert: "", key: "" };
 writeFileSync(join(folder, "pem"), cert + key);
+writeFileSync(join(folder, "ca"), ca);
 const echo = await echoServer("127.0.0.1");
 after(() => echo.close());
 
@@ -132,6 +134,32 @@ for (const target of targets) {
     for (let i = 0; i < 2; i++) await speakAs(gateway, await overTls(front.addr, ca), "127.0.0.1", "A");
     await front.stop();
   });
+
+  for (const version of [1, 2]) {
+    test(`${target.name} tells an upstream by version ${version}, before TLS, who its clients are`, {
+      skip: skipTls,
+    }, async () => {
+      const far = await start(target, [
+        "--listen=socks5s://127.0.0.1:0",
+        ...[`--tls-cert=${pem}`, `--tls-key=${pem}`, "--admin=off", "--allow=127.0.0.1"],
+        ...["--from=127.0.0.1", "--from=::1", "--proxy-protocol-from=127.0.0.1"],
+      ]);
+      const via = `socks5s://127.0.0.1:${portOf(far, 0)}?proxy-protocol=${version}`;
+      writeFileSync(
+        join(folder, "near.toml"),
+        `via_ca = "ca"\n[[rules]]\naction = "allow"\nto = "127.0.0.1"\nvia = "${via}"\n`,
+      );
+      const near = await start(target, [
+        `--config=${join(folder, "near.toml")}`,
+        ...["--listen=127.0.0.1:0", "--listen=[::1]:0", "--admin=off"],
+      ]);
+      for (const [addr, type] of [[near.addrs[0]!, "A"], [near.addrs[1]!, "C"]] as const) {
+        await speakAs(far, await Tcp.to(addr), addr.host, type);
+      }
+      assert.equal(await near.stop(), 0);
+      assert.equal(await far.stop(), 0);
+    });
+  }
 
   test(`${target.name} takes nginx' proxy_protocol`, { skip: skipNginx }, async () => {
     const gateway = await gatewayRunning();

@@ -202,6 +202,46 @@ for (const target of programs) {
     assert.equal((await ask("--user=ann", "bind", "0.0.0.0:0")).code, 0);
     assert.equal((await ask("--user=eve", "connect", "192.0.2.1:1")).code, 1);
     assert.equal((await ask("--user=ann", "--from=10.0.0.0/8", "connect", "192.0.2.1:1")).code, 1);
+    const doors = join(folder, "doors.toml");
+    writeFileSync(
+      doors,
+      `listen = ["127.0.0.1:1080", "sni://127.0.0.1:443", "host://127.0.0.1:80"]
+forward = "127.0.0.1:2222=192.0.2.9:22"
+[[users]]
+name = "ann"
+password = "${SECRET}"
+[[rules]]
+name = "the shop"
+action = "allow"
+names = ".shop.test"
+via = "socks5://192.0.2.1"
+`,
+    );
+    const enter = async (...args: readonly string[]) => {
+      const { code, stdout } = await commandOf(target, ["explain", "--config", doors, "--client=192.0.2.7", ...args]);
+      return [code, ...stdout.trim().split("\n").map((line) => line.trim())];
+    };
+    const shop = "allow: rules[0] 'the shop', via socks5://192.0.2.1, where the name is resolved";
+    assert.deepEqual(await enter("sni", "www.shop.test"), [
+      0,
+      "sni www.shop.test from 192.0.2.7 at 127.0.0.1:443",
+      shop,
+    ]);
+    assert.deepEqual(await enter("host", "other.test"), [
+      1,
+      "host other.test from 192.0.2.7 at 127.0.0.1:80",
+      "deny: no rule allows this name, before the name is resolved",
+    ]);
+    assert.deepEqual(await enter("sni", "192.0.2.1"), [
+      1,
+      "sni 192.0.2.1 from 192.0.2.7 at 127.0.0.1:443",
+      "deny: Cannot go by name: the client asks for an address, not for a name",
+    ]);
+    assert.deepEqual(await enter("forward", "192.0.2.9:22"), [
+      0,
+      "forward 192.0.2.9:22 from 192.0.2.7 at 127.0.0.1:2222",
+      "1. 192.0.2.9:22  allow: forward to 192.0.2.9:22",
+    ]);
     for (const args of [["conect", "192.0.2.1:1"], ["connect", "192.0.2.1"], ["connect", "127.1:80"]]) {
       const { code, stderr } = await ask("--user=ann", ...args);
       assert.equal(code, 2);

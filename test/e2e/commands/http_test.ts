@@ -5,6 +5,7 @@ import { launchBrowser, noBrowser } from "../../support/browser.ts";
 import { shell, source, start, targets } from "../../support/program/program.ts";
 import { skipped } from "../../support/program/skipped.ts";
 import { type Certificates, hasOpenssl, issue } from "../../support/tls/certificates.ts";
+import { Tcp } from "../../support/wire/tcp.ts";
 import { TlsPlace } from "../../support/tls/tls_place.ts";
 
 const curlIsHere = await shell(["curl", "--version"]).then(({ code }) => code === 0, () => false);
@@ -33,10 +34,16 @@ const allow = "--allow=127.0.0.0/8";
 
 for (const target of targets) {
   test(`${target.name}: one port speaks SOCKS5 and HTTP, with the same users`, { skip: noCurl }, async () => {
-    const gateway = await start(target, ["--listen=127.0.0.1:0", "--admin=off", "--user=ann:pw", allow]);
+    const gateway = await start(target, [
+      ...["--listen=127.0.0.1:0", "--listen=http://127.0.0.1:0", "--admin=off", "--user=ann:pw", allow],
+    ]);
+    assert.match(gateway.output(), /listening on 127\.0\.0\.1:\d+ methods=username\/password for=http$/m);
+    const other = `http://ann:pw@127.0.0.1:${gateway.addrs[1]!.port}`;
+    assert.notEqual(gateway.addrs[0]!.port, gateway.addrs[1]!.port);
     const at = `127.0.0.1:${gateway.addrs[0]!.port}`;
     const curl = (...args: readonly string[]) => shell(["curl", "-sS", "--max-time", "20", ...args]);
     assert.equal((await curl("-x", `http://ann:pw@${at}`, `${origin}/a`)).stdout, "<p>GET </p>");
+    assert.equal((await curl("-x", other, `${origin}/a`)).stdout, "<p>GET </p>");
     assert.equal((await curl("-px", `http://ann:pw@${at}`, "-d", "body", `${origin}/b`)).stdout, "<p>POST body</p>");
     assert.equal((await curl("-x", `socks5h://ann:pw@${at}`, `${origin}/c`)).stdout, "<p>GET </p>");
     const large = "x".repeat(300_000); // for which curl waits for 100 Continue
@@ -45,6 +52,13 @@ for (const target of targets) {
       large,
     );
     assert.equal(stdout, `<p>POST ${large}</p>`);
+    // Who has said all, and a request more, is answered once, though it finishes before its password is looked at.
+    const hasty = await Tcp.to(gateway.addrs[0]!);
+    const head = (path: string) =>
+      `GET ${origin}${path} HTTP/1.1\r\nHost: x\r\nProxy-Authorization: Basic ${btoa("ann:pw")}\r\n\r\n`;
+    hasty.socket.end(head("/e") + head("/never"));
+    assert.match(new TextDecoder().decode(await hasty.rest()), /^HTTP\/1\.1 200 [^]*<p>GET <\/p>$/);
+    assert.ok(!asked.some((one) => one.includes("/never")));
     const status = async (...args: readonly string[]) =>
       (await curl("-o", "/dev/null", "-w", "%{http_code}", ...args)).stdout;
     assert.equal(await status("-x", `http://ann:no@${at}`, origin), "407");

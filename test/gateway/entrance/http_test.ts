@@ -13,6 +13,10 @@ const ann: Authenticator = {
     }),
 };
 
+const slowly: Authenticator = {
+  verify: async (...asked) => ({ ...await ann.verify(...asked), waitMs: 50 }),
+};
+
 /** As bytes() wants it: text between quotes, lines ended. */
 const lines = (...all: readonly string[]) => all.map((line) => `'${line}' 0d 0a`).join(" ");
 
@@ -80,6 +84,54 @@ describe("HTTP", () => {
         "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nVia: 1.1 gate46\r\nConnection: close\r\n\r\nok",
     );
     assert.equal(client.ended, "end");
+    await client.close();
+  });
+
+  const secret = "Proxy-Authorization: Basic YW5uOnA6dw==";
+  const bodies: readonly (readonly [what: string, fields: readonly string[], body: string])[] = [
+    ["without a body", [], ""],
+    ["with no octet of a body", ["Content-Length: 0"], ""],
+    ["with a body of a length", ["Content-Length: 4"], "'body'"],
+    ["with chunks", ["Transfer-Encoding: chunked"], "'4' 0d0a 'body' 0d0a '0;x=y' 0d0a 'A: b' 0d0a 0d0a"],
+  ];
+  for (const [what, fields, body] of bodies) {
+    const title = `what comes behind a request ${what} reaches no server, with the credentials that are in it`;
+    worldTest(title, { authenticator: ann }, async (world) => {
+      const { peers } = await world.serve({ host: SERVER4, port: 80 });
+      for (const apart of [false, true]) {
+        const first = lines(`POST http://${SERVER4}/a HTTP/1.1`, secret, ...fields, "");
+        const second = lines(`GET http://${SERVER4}/b HTTP/1.1`, secret, "");
+        const client = await world.client(4);
+        if (!apart) await client.send(`${first} ${body} ${second}`);
+        else for (const part of [first, body, second, second]) await client.send(part);
+        const server = peers.at(-1)!;
+        const heard = server.heardBytes();
+        const text = new TextDecoder().decode(heard);
+        assert.ok(text.endsWith(`Connection: close\r\n\r\n${new TextDecoder().decode(bytes(body))}`), text);
+        assert.doesNotMatch(text, /Proxy-Auth|\/b/);
+        await server.send(`${lines("HTTP/1.1 200 OK", "Content-Length: 2", "")} 'ok'`);
+        await server.finish();
+        assert.match(client.heardText(), /^HTTP\/1.1 200 [^]*\r\n\r\nok$/);
+        assert.equal(client.ended, "end");
+        await client.close();
+      }
+      assert.equal(peers.length, 2);
+    });
+  }
+
+  worldTest("who finishes right behind a request is served", { authenticator: slowly }, async (world) => {
+    const { peers } = await world.serve({ host: SERVER4, port: 80 });
+    world.internet.route(SERVER4, { afterMs: 100 });
+    const client = await asks(world, [`GET http://${SERVER4}/ HTTP/1.1`, secret]);
+    await client.finish();
+    await world.clock.advance(50);
+    await world.clock.advance(100);
+    const server = peers[0]!;
+    assert.match(server.heardText(), /^GET \/ /);
+    await server.send(`${lines("HTTP/1.1 200 OK", "")} 'ok'`);
+    await server.close();
+    assert.match(client.heardText(), /^HTTP\/1.1 200 OK[^]*ok$/);
+    assert.equal(world.record.end, "end");
     await client.close();
   });
 

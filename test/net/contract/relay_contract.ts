@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { ByteCounts, RelayEnd, Socket, Throttle } from "../../../src/net/socket.ts";
-import { joined } from "../../../src/protocol/octets.ts";
+import { requestBody } from "../../../src/protocol/http/http_body.ts";
+import { joined, joinedAll } from "../../../src/protocol/octets.ts";
 import { until, within } from "../../support/program/until.ts";
 import { echo, ending, hash, hear, isPending, kindOf, noise, take, writeOn } from "./stream.ts";
 import { type Bench, descriptorCount, type Suite } from "./suite.ts";
@@ -94,7 +95,12 @@ export function relayContract(suite: Suite): void {
         },
         end: () => new TextEncoder().encode("over"),
       };
-      const end = bench.net.relay(near, far, { idleMs: 30_000, counts: { up: 0, down: 0 }, ahead, preface });
+      const end = bench.net.relay(near, far, {
+        idleMs: 30_000,
+        counts: { up: 0, down: 0 },
+        ahead,
+        preface: { down: preface },
+      });
       await client.write(HELLO);
       assert.deepEqual(await take(server, 5), HELLO);
       await server.write(new TextEncoder().encode("two"));
@@ -113,12 +119,62 @@ export function relayContract(suite: Suite): void {
   suite.test("relay() has it told of an end that comes first", async (bench) => {
     const [[client, near], [far, server]] = await Promise.all([bench.pair(), bench.pair()]);
     const preface = { done: false, take: () => new Uint8Array(0), end: () => new TextEncoder().encode("over") };
-    const end = bench.net.relay(near, far, { idleMs: 30_000, counts: { up: 0, down: 0 }, preface });
+    const end = bench.net.relay(near, far, { idleMs: 30_000, counts: { up: 0, down: 0 }, preface: { down: preface } });
     await server.write(HELLO);
     await server.closeWrite();
     assert.deepEqual(await take(client, 4), new TextEncoder().encode("over"));
     client.close();
     await end;
+  });
+
+  for (const kind of ["a length", "chunks"] as const) {
+    suite.test(`relay() leaves out what a client says behind a request of ${kind}, and goes on both ways`, async (bench) => {
+      const [[client, near], [far, server]] = await Promise.all([bench.pair(), bench.pair()]);
+      const counts = { up: 0, down: 0 }, early = noise(1_000, 1), behind = noise(2 * MIB, 2);
+      const chunk = (size: number) =>
+        joined(new TextEncoder().encode(`${size.toString(16)}\r\n`), noise(size + 2).fill(13, size));
+      const chunks = [chunk(5 * MIB), ...Array.from({ length: 20 }, () => chunk(70_000)), chunk(0)]
+        .map((one) => (one[one.length - 1] = 10, one));
+      const body = kind === "chunks" ? joinedAll(chunks) : noise(6 * MIB + 7, 3);
+      const up = requestBody(early.length, kind === "chunks" ? "chunked" : body.length);
+      const end = bench.net.relay(near, far, { idleMs: 30_000, counts, early, preface: { up } });
+      const wanted = joined(early, body), heard = take(server, wanted.length);
+      await client.write(joined(body, behind));
+      await server.write(HELLO);
+      assert.deepEqual(await take(client, 5), HELLO);
+      await client.write(behind);
+      await client.closeWrite();
+      assert.equal(hash(await heard), hash(wanted));
+      await server.closeWrite();
+      assert.equal(await end, "end");
+      assert.equal(await server.read(), null);
+      assert.deepEqual(counts, { up: wanted.length, down: 5 });
+      server.close();
+      client.close();
+    });
+  }
+
+  suite.test("relay() does not pass on the end of what is whole without it", async (bench) => {
+    const [[client, near], [far, server]] = await Promise.all([bench.pair(), bench.pair()]);
+    const up = {
+      done: false,
+      holdsEnd: true,
+      take: (chunk: Uint8Array) => chunk.slice(),
+      end: () => new Uint8Array(0),
+    };
+    const end = bench.net.relay(near, far, { idleMs: 30_000, counts: { up: 0, down: 0 }, preface: { up } });
+    await client.write(HELLO);
+    await client.closeWrite();
+    assert.deepEqual(await take(server, 5), HELLO);
+    const more = server.read();
+    assert.equal(await isPending(more, 50), true);
+    await server.write(HELLO);
+    assert.deepEqual(await take(client, 5), HELLO);
+    await server.closeWrite();
+    assert.equal(await more, null);
+    assert.equal(await end, "end");
+    server.close();
+    client.close();
   });
 
   suite.test("relay() of 64 MiB each way at once changes nothing", async (bench) => {

@@ -23,13 +23,29 @@ test("parseHops() takes a zone of the first gateway only: no other knows our int
   assert.throws(() => parseHops([far, near]), /gateway 2: it has a zone, which the gateway before it does not know/);
 });
 
-test("parseHop() takes ?udp=tcp of SOCKS gateways, and nothing else behind the address", () => {
+test("parseHop() takes ?udp=tcp of SOCKS gateways, and of any the PROXY protocol, and nothing else", () => {
   const hop = parseHop("socks5s://ann:pw@192.0.2.1?udp=tcp");
   assert.equal(hop.udpInTcp, true);
   assert.equal(hopText(hop), "socks5s://192.0.2.1:1080?udp=tcp");
   assert.equal(parseHop("socks5://192.0.2.1/").udpInTcp, undefined);
   assert.throws(() => parseHop("http://192.0.2.1?udp=tcp"), /has \?udp=tcp, and is no SOCKS gateway/);
-  assert.throws(() => parseHop("socks5://192.0.2.1?udp=udp"), /has '\?udp=udp' behind it, not \?udp=tcp/);
+  assert.throws(
+    () => parseHop("socks5://192.0.2.1?udp=udp"),
+    /has '\?udp=udp' behind it \(there may be udp=tcp and proxy-protocol=1\|2\)/,
+  );
+  for (
+    const [query, rest] of [["?proxy-protocol=1"], ["?proxy-protocol=2&udp=tcp", "?udp=tcp&proxy-protocol=2"]] as const
+  ) {
+    const both = parseHop(`socks5://192.0.2.1${query}`);
+    assert.equal(both.proxyProtocol, Number(/=([12])/.exec(query)![1]));
+    assert.equal(hopText(both), `socks5://192.0.2.1:1080${rest ?? query}`);
+  }
+  assert.equal(parseHop("https://192.0.2.1?proxy-protocol=2").proxyProtocol, 2);
+  for (
+    const query of ["", "proxy-protocol=3", "proxy-protocol", "udp=tcp&udp=tcp", "proxy-protocol=1&proxy-protocol=2"]
+  ) {
+    assert.throws(() => parseHop(`socks5://192.0.2.1?${query}`), /behind it/);
+  }
   assert.throws(
     () => parseHops(["socks5://192.0.2.1?udp=tcp", "socks5://192.0.2.2"]),
     /gateway 1: it has \?udp=tcp, which is for the last/,

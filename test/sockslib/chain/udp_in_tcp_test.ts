@@ -62,6 +62,21 @@ chainTest("a gateway goes on by ?udp=tcp with what its own clients send by UDP, 
   ]);
 });
 
+chainTest(
+  "an HTTP proxy, which only connects, is gone through to one that has UDP inside of the connection",
+  async (world) => {
+    const first = await world.add([HOP1], { others: ["2001:db8:2::11"] });
+    const last = await world.add([HOP2], { others: ["192.0.2.12", "203.0.113.12"], ...served });
+    await crosses(world, world.via(`http://${HOP1}:1080`, `socks5://[${HOP2}]?udp=tcp`));
+    assert.deepEqual(world.records(first).map(({ protocol, command }) => ({ protocol, command })), [
+      { protocol: "http", command: Command.Connect },
+    ]);
+    assert.deepEqual(world.records(last).map(({ command, datagrams }) => ({ command, datagrams })), [
+      { command: Command.UdpInTcp, datagrams: { up: 6, down: 6 } },
+    ]);
+  },
+);
+
 chainTest("a gateway that does not serve it says 07", async (world) => {
   await world.add([HOP1]);
   await assert.rejects(world.via(`socks5://${HOP1}?udp=tcp`).associate(), (error) => {

@@ -1,0 +1,133 @@
+import type { Config } from "../../config/config.ts";
+import { ConfigError, WrongValue } from "../../config/config_error.ts";
+import { listenerNames, type ListenSpec, parseListener } from "../../config/values/listen.ts";
+import { parseTarget } from "../../config/values/values.ts";
+import { hostWish, sniWish } from "../../gateway/entrance/by_name.ts";
+import type { Wish } from "../../gateway/entrance/entrance.ts";
+import type { Asker } from "../../gateway/rules/rule.ts";
+import { isByName, isForward, type Speech } from "../../gateway/settings.ts";
+import { type Address, addressText } from "../../protocol/address.ts";
+import { Command, commandName } from "../../protocol/codes.ts";
+import { httpHostDecoder } from "../../protocol/http/http_request.ts";
+
+/** What a client would say, and to which listeners. */
+export interface Imagined {
+  /** For people. */
+  readonly text: string;
+  readonly command: Asker["command"];
+  /** Whether nobody is asked who they are who say it. */
+  readonly anonymous: boolean;
+  isFor(only: Speech | undefined): boolean;
+  /** Why there is no listener for it. */
+  readonly nowhere: string;
+  /** What the gateway makes of it at that listener. Throws ProtocolError. */
+  wishAt(listener: ListenSpec): Pick<Wish, "destination" | "byName">;
+}
+
+/** A listener and what rules call it. */
+export interface Place {
+  readonly name: string;
+  readonly spec: ListenSpec;
+}
+
+/** `sni` and `host` with a name, or a command with HOST:PORT. Throws ConfigError. */
+export function imagine(what: string, destination: string): Imagined {
+  return what === "sni" || what === "host" ? byName(what, destination) : request(what, destination);
+}
+
+function byName(by: "sni" | "host", name: string): Imagined {
+  return {
+    text: `${by} ${name}`,
+    command: Command.Connect,
+    anonymous: true,
+    isFor: (only) => isByName(only) && only.by === by,
+    nowhere: `no --listen is ${by}://`,
+    wishAt({ addr, only }) {
+      if (!isByName(only)) throw new TypeError("Cannot go by name: the listener is for another");
+      if (by === "sni") return sniWish(only, addr, name);
+      return hostWish(
+        only,
+        addr,
+        httpHostDecoder()(new TextEncoder().encode(`GET / HTTP/1.1\r\nHost: ${name}\r\n\r\n`))!.value,
+      );
+    },
+  };
+}
+
+function request(what: string, said: string): Imagined {
+  const command = parseCommand(what);
+  const destination = parsed("explain", () => parseTarget(said, 0));
+  const isForwarded = command === Command.Forward;
+  const text = `${commandName(command)} ${addressText(destination)}`;
+  return {
+    text,
+    command,
+    anonymous: isForwarded,
+    isFor: (only) =>
+      isForwarded
+        ? isForward(only) && isSame(only.to, destination)
+        : only === undefined || only === "socks" || (only === "http" && command === Command.Connect),
+    nowhere: isForwarded
+      ? `no --forward leads to ${addressText(destination)}`
+      : `no --listen takes ${commandName(command)}`,
+    wishAt: () => ({ destination }),
+  };
+}
+
+function isSame(one: Address, other: Address): boolean {
+  return addressText(one).toLowerCase() === addressText(other).toLowerCase();
+}
+
+function parseCommand(text: string): Asker["command"] {
+  const all = Object.values(Command).filter((one) => one !== Command.UdpInTcp); // which is udp-associate to rules
+  const found = all.find((one) => commandName(one) === text) ??
+    all.find((one) => commandName(one).startsWith(`${text}-`));
+  const known = [...all.map(commandName), "sni", "host"];
+  if (!found) throw new ConfigError(`Cannot explain '${text}': not one of ${known.join(", ")}`);
+  return found;
+}
+
+/** Where the client comes to. Throws ConfigError where there is no such listener, or several that are not alike to it. */
+export function placeOf(
+  { listen, rules, gateway: { access } }: Pick<Config, "listen" | "rules" | "gateway">,
+  said: string | undefined,
+  { isFor, nowhere }: Imagined,
+): Place {
+  const specs = listen.filter(({ only }) => isFor(only));
+  if (specs.length === 0) throw new ConfigError(`Cannot explain: ${nowhere}`);
+  const places = specs.flatMap((spec) => listenerNames([spec]).map((name) => ({ name, spec })));
+  if (said === undefined) {
+    const alike = (part: (spec: ListenSpec) => unknown) =>
+      new Set(specs.map((spec) => JSON.stringify(part(spec)))).size === 1;
+    const asksForIt = !alike(({ wayOut }) => wayOut)
+      ? "they have ways out of their own"
+      : [...rules, ...access].some(({ listeners }) => listeners)
+      ? "rules or access ask for it"
+      : specs.some(({ only }) => isByName(only)) && !alike(({ addr, only }) => [addr.port, only])
+      ? "they lead to ports of their own"
+      : undefined;
+    if (specs.length === 1 || asksForIt === undefined) return places[0]!;
+    const names = places.map(({ name }) => name).join(", ");
+    throw new ConfigError(`Cannot explain: say --listener, one of ${names}, since ${asksForIt}`);
+  }
+  const meant = parsed("parse --listener", () => parseListener(said));
+  const found = places.find(({ name }) => meant.includes(name));
+  if (found) return found;
+  const opened = specs.find(({ systemd }) => systemd !== undefined);
+  if (opened) return { name: meant[0]!, spec: opened };
+  const other = meant.some((name) => listenerNames(listen).includes(name));
+  throw new ConfigError(
+    other
+      ? `Cannot explain: the listener '${said}' is for other clients`
+      : `Cannot parse --listener: no --listen is '${said}'`,
+  );
+}
+
+function parsed<T>(what: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof WrongValue) throw new ConfigError(`Cannot ${what}: ${error.message}`);
+    throw error;
+  }
+}
