@@ -10,7 +10,7 @@ import { HeadedSocket } from "../sockslib/chain/headed_socket.ts";
 import { ReplyError } from "../sockslib/chain/reply_error.ts";
 import { household } from "../protocol/ip/household.ts";
 import { accessOf, mayGoWithout } from "./entrance/access.ts";
-import type { Arrival } from "./entrance/arrival.ts";
+import type { Arrival, Listened } from "./entrance/arrival.ts";
 import { associate } from "./udp/associate.ts";
 import { forward } from "./udp/forward.ts";
 import { associateInTcp } from "./udp/associate_in_tcp.ts";
@@ -31,8 +31,7 @@ import type { Verdict } from "./rules/rule.ts";
 import { replyFor } from "./reply.ts";
 import { resolve, resolvePtr } from "./commands/resolve.ts";
 import { refusal } from "./rules/ruleset.ts";
-import type { Budget, GatewaySettings, Speech } from "./settings.ts";
-import type { WayOut } from "./way_out.ts";
+import type { Budget, GatewaySettings } from "./settings.ts";
 import { ClientLeft, Wire } from "./entrance/wire.ts";
 
 const commands: Readonly<Record<Command, Serve>> = {
@@ -59,21 +58,15 @@ export interface SessionContext extends Configured {
 export class Session {
   readonly record: SessionRecord;
   readonly #context: SessionContext;
-  readonly #tls: boolean;
-  readonly #only: Speech | undefined;
-  readonly #listener: string;
-  readonly #wayOut: WayOut | undefined;
+  readonly #at: Listened;
   #client: AcceptedSocket;
   #wire: Wire;
   readonly #cut = new Cut();
   #answer: Answer = socks5.answer;
 
-  constructor(context: SessionContext, { socket, client, tls, only, listener, wayOut, early }: Arrival, id: number) {
+  constructor(context: SessionContext, { at, socket, client, early }: Arrival, id: number) {
     this.#context = context;
-    this.#listener = listener;
-    this.#tls = tls;
-    this.#only = only;
-    this.#wayOut = wayOut;
+    this.#at = at;
     this.#client = socket;
     this.#wire = new Wire(socket, early);
     this.record = {
@@ -95,7 +88,7 @@ export class Session {
   get #mayGoWithout(): boolean {
     return mayGoWithout(this.#context.settings.access, {
       client: this.record.client.host,
-      listener: this.#listener,
+      listener: this.#at.listener,
     });
   }
 
@@ -131,7 +124,7 @@ export class Session {
     const cancel = clock.after(settings.handshakeMs, () => this.cut("handshake-timeout"));
     let wish;
     try {
-      if (this.#tls) await this.#secure();
+      if (this.#at.tls) await this.#secure();
       wish = await this.#takeWish();
     } finally {
       cancel();
@@ -167,7 +160,7 @@ export class Session {
   #join(shares: Shares): void {
     const { settings } = this.#context;
     const { client, username } = this.record;
-    const access = accessOf(settings.access, { client: client.host, listener: this.#listener });
+    const access = accessOf(settings.access, { client: client.host, listener: this.#at.listener });
     if (access) joinOr(shares, `access ${access.name}`, access, access.name);
     if (username !== undefined) joinOr(shares, `user ${username}`, budgetOf(settings, username), "this user");
   }
@@ -190,10 +183,10 @@ export class Session {
 
   async #takeWish(): Promise<Wish | SessionEnd> {
     const { authenticator, settings } = this.#context;
-    const entrance = silentEntrance(this.#only) ?? entranceFor(await this.#wire.peek(), this.#only, settings);
+    const entrance = silentEntrance(this.#at.only) ?? entranceFor(await this.#wire.peek(), this.#at.only, settings);
     this.#answer = entrance.answer;
     this.record.protocol = entrance.protocol;
-    const sentence = turnedAway(entrance, this.#only);
+    const sentence = turnedAway(entrance, this.#at.only);
     if (sentence !== undefined) {
       await this.#wire.send(entrance.turnAway(sentence));
       this.record.detail = sentence;
@@ -256,9 +249,12 @@ export class Session {
       paths,
       upstreams,
       settings: idleMs === undefined ? settings : { ...settings, idleMs },
-      judge: ruleset.judgeFor({ client, username, command: ruledAs(command), byName, listener: this.#listener }, admit),
+      judge: ruleset.judgeFor(
+        { client, username, command: ruledAs(command), byName, listener: this.#at.listener },
+        admit,
+      ),
       asker: { client: household(client.host), user: username },
-      exits: waysOut.of(this.record, this.#wayOut),
+      exits: waysOut.of(this.record, this.#at.wayOut),
       record: this.record,
       client: this.#client,
       wire: this.#wire,

@@ -15,7 +15,8 @@ export interface Listened {
 }
 
 /** A connection that may have a session; limits.leave() is told of its client when it ends. */
-export interface Arrival extends Listened {
+export interface Arrival {
+  readonly at: Listened;
   readonly socket: AcceptedSocket;
   readonly client: SocketAddr;
   /** What has been read of it and is the client's. */
