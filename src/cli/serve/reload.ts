@@ -7,6 +7,7 @@ import type { PasswordHash } from "../../gateway/users/password_hash.ts";
 import { NetError } from "../../net/error.ts";
 import { packedSize } from "../../gateway/rules/packed_rules.ts";
 import { memoryCollector } from "../../net/open.ts";
+import { systemClock } from "../../net/clock.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { addressText } from "../../protocol/address.ts";
 import type { LoadedConfig, TomlText } from "../files/load_config.ts";
@@ -18,6 +19,8 @@ import type { Systemd } from "../systemd/systemd.ts";
 
 /** What is read of a file of so much (letters) is worth looking for. */
 const MUCH = 256 << 10;
+
+const AGAIN_MS = 1_000;
 
 const ending = "Cannot reload: the program is ending";
 
@@ -119,9 +122,15 @@ export class Reload {
   }
 }
 
-/** A runtime thinks of what it took to read a large file when it likes, and that is a multiple of it. */
+/**
+ * A runtime thinks of what it took to read a large file when it likes, and that is a multiple of it. Collects at once, and when
+ * workers have let the former rules go.
+ */
 export async function collectAfter({ rules }: ServedConfig): Promise<void> {
-  if (packedSize(rules) >= MUCH) (await memoryCollector())();
+  if (packedSize(rules) < MUCH) return;
+  const collect = await memoryCollector();
+  collect();
+  systemClock.after(AGAIN_MS, collect);
 }
 
 /** Has the log say what is good enough, but should be otherwise. */
