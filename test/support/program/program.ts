@@ -44,11 +44,14 @@ export const allExecutables: readonly Target[] = compiled.filter((path) => path 
 /** That of the runtime that runs the test: the other has a run of its own. */
 export const executables: readonly Target[] = allExecutables.filter(({ name }) => name === `gate46-${runtime}`);
 
+/** An executable of Bun holds the very Bun that runs the tests; that of Deno may be of another version. */
+const plain: readonly Target[] = runtime === "bun" && executables.length > 0 ? [] : [source];
+
 /** Every way to run the program for which this runtime stands, for what sockets and threads have to do with. */
-export const targets: readonly Target[] = [source, portable, ...executables];
+export const targets: readonly Target[] = [...plain, portable, ...executables];
 
 /** The same for what no engine has to do with, as files, commands, the log and the admin endpoint. */
-export const programs: readonly Target[] = [source, ...executables];
+export const programs: readonly Target[] = [...plain, ...executables];
 
 /** Those with workers. */
 export const threadedTargets: readonly Target[] = targets.filter((target) => target.threaded);
