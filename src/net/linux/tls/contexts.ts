@@ -16,9 +16,6 @@ const SSL_VERIFY_PEER = 1, SSL_VERIFY_FAIL_IF_NO_PEER_CERT = 2;
 const X509_V_FLAG_PARTIAL_CHAIN = 0x80000;
 const TLS1_2_VERSION = 0x0303;
 
-/** So many octets of a connection are read at a time: some records. Held only while there is something in them. */
-const READ_SIZE = 64 << 10;
-
 /** Octets of what tickets are sealed with (SSL_CTX_set_tlsext_ticket_keys). */
 export const TICKET_KEYS_SIZE = 80;
 
@@ -69,7 +66,6 @@ function opened(libssl: Libssl, method: Pointer, set: (context: Pointer) => void
     libssl.SSL_CTX_ctrl(pointer, SSL_CTRL_MODE, modes, null);
     libssl.SSL_CTX_ctrl(pointer, SSL_CTRL_SET_READ_AHEAD, 1, null);
     libssl.SSL_CTX_ctrl(pointer, SSL_CTRL_SET_SESS_CACHE_MODE, 0, null);
-    libssl.SSL_CTX_set_default_read_buffer_len(pointer, READ_SIZE);
     libssl.SSL_CTX_set_options(pointer, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
     if (libssl.SSL_CTX_ctrl(pointer, SSL_CTRL_SET_MIN_PROTO_VERSION, TLS1_2_VERSION, null) !== 1) {
       throw new Error(takeReason(libssl) ?? "no TLS 1.2");

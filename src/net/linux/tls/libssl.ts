@@ -8,7 +8,6 @@ export interface Libssl {
   SSL_CTX_free(context: Pointer): void;
   SSL_CTX_ctrl(context: Pointer, command: number, number: number, pointer: Pointer | null): number;
   SSL_CTX_set_options(context: Pointer, options: number): number;
-  SSL_CTX_set_default_read_buffer_len(context: Pointer, size: number): void;
   SSL_CTX_set_num_tickets(context: Pointer, count: number): number;
   SSL_CTX_set_session_id_context(context: Pointer, id: Bytes, size: number): number;
   SSL_CTX_set_verify(context: Pointer, mode: number, callback: null): void;
@@ -70,7 +69,6 @@ const signatures: Readonly<Record<Exclude<keyof Libssl, "pointerTo" | "textAt">,
   SSL_CTX_free: "o:v",
   SSL_CTX_ctrl: "oiio:i",
   SSL_CTX_set_options: "ou:u",
-  SSL_CTX_set_default_read_buffer_len: "ou:v",
   SSL_CTX_set_num_tickets: "ou:i",
   SSL_CTX_set_session_id_context: "opu:i",
   SSL_CTX_set_verify: "oio:v",
