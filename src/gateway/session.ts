@@ -6,7 +6,6 @@ import { pause } from "../net/clock.ts";
 import { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
 import type { AcceptedSocket } from "../net/socket.ts";
-import { HeadedSocket } from "../sockslib/chain/headed_socket.ts";
 import { ReplyError } from "../sockslib/chain/reply_error.ts";
 import { household } from "../protocol/ip/household.ts";
 import { accessOf, mayGoWithout } from "./entrance/access.ts";
@@ -169,10 +168,9 @@ export class Session {
   async #secure(): Promise<void> {
     const { tls } = this.#context;
     if (!tls) throw new NetError("other", "Cannot speak TLS: no certificate");
-    const early = this.#wire.rest();
-    const socket = early ? new HeadedSocket(this.#client, early) : this.#client;
+    const asker = { client: household(this.record.client.host) };
     try {
-      this.#client = await tls.accept(socket, { client: household(this.record.client.host) });
+      this.#client = await tls.accept(this.#client, asker, this.#wire.rest());
     } catch (error) {
       if (!(error instanceof NetError && error.kind === "closed")) throw error;
       throw new ClientLeft("The client left before TLS was agreed on", { cause: error });

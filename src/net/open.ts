@@ -2,6 +2,7 @@ import type { ServeHttp } from "./http/http.ts";
 import type { Engine } from "./linux/engine/engine.ts";
 import { proven, runEngine } from "./linux/engine/engine_loop.ts";
 import type { Libc } from "./kernel/libc/libc.ts";
+import type { OpenLibrary } from "./kernel/libc/library.ts";
 import type { Net } from "./socket.ts";
 import type { TlsRuntime } from "./tls/tls.ts";
 
@@ -28,6 +29,13 @@ export async function openTls(): Promise<TlsRuntime> {
 export async function openKernel(): Promise<Libc | undefined> {
   const { openLibc } = onBun() ? await import("./bun/bun_libc.ts") : await import("./deno/deno_libc.ts");
   return await openLibc();
+}
+
+/** What opens libraries of C, also in a thread that an engine has. */
+export async function libraryOpener(): Promise<OpenLibrary> {
+  return onBun()
+    ? await (await import("./bun/bun_library.ts")).libraryOpener()
+    : (await import("./deno/deno_library.ts")).openLibrary;
 }
 
 /** What collects all that this thread does not need any more, now. */

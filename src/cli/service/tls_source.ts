@@ -1,9 +1,14 @@
+import type { Config } from "../../config/config.ts";
 import { ConfigError } from "../../config/config_error.ts";
+import type { Rule } from "../../gateway/rules/rule.ts";
 import type { Clock } from "../../net/clock.ts";
 import { openTls } from "../../net/open.ts";
-import type { Tls, TlsEnds } from "../../net/tls/tls.ts";
+import { NetError } from "../../net/error.ts";
+import type { Socket } from "../../net/socket.ts";
+import type { Tls, TlsAcceptor, TlsEnds } from "../../net/tls/tls.ts";
 import type { Asker } from "../../turns/fair_queue.ts";
 import { type Departures, secure } from "../../net/tls/tls_socket.ts";
+import { HeadedSocket } from "../../sockslib/chain/headed_socket.ts";
 import type { TlsFiles } from "../files/tls_files.ts";
 
 /** Where TLS is spoken, by one configuration. */
@@ -14,34 +19,56 @@ export interface TlsSource {
   close(): void;
 }
 
-/** TLS of this thread. Rejects with ConfigError. */
-export async function openTlsSource({ server, ca, identity }: TlsFiles): Promise<TlsSource> {
+/**
+ * TLS of this thread's runtime. Where `seldom`, most is spoken elsewhere: what the runtime cannot do is refused only to who wants
+ * it. Rejects with ConfigError.
+ */
+export async function openTlsSource({ server, ca, identity }: TlsFiles, seldom = false): Promise<TlsSource> {
   const runtime = await openTls();
-  if (server?.clientCa !== undefined && !runtime.asksForCertificates) {
-    throw new ConfigError("Cannot use --tls-client-ca: Deno before 2.9 does not ask clients for certificates");
-  }
-  if (identity && !runtime.showsCertificates) {
-    throw new ConfigError("Cannot use --via-cert: Deno before 2.9 shows no certificate to gateways");
-  }
-  let acceptor;
-  try {
-    acceptor = server && runtime.acceptor(server);
-  } catch (error) {
-    throw new ConfigError(`Cannot use the certificate of --tls-cert: ${(error as Error).message}`);
+  const asking = server?.clientCa !== undefined && !runtime.asksForCertificates &&
+    "Cannot use --tls-client-ca: Deno before 2.9 does not ask clients for certificates without OpenSSL";
+  const showing = identity && !runtime.showsCertificates &&
+    "Cannot use --via-cert: Deno before 2.9 shows no certificate to gateways without OpenSSL";
+  let acceptor: TlsAcceptor | undefined;
+  if (!seldom) {
+    const refused = asking || showing;
+    if (refused) throw new ConfigError(refused);
+    try {
+      acceptor = server && runtime.acceptor(server);
+    } catch (error) {
+      throw new ConfigError(`Cannot use the certificate of --tls-cert: ${(error as Error).message}`);
+    }
   }
   return {
-    open: (name, asker) =>
-      name === undefined ? acceptor!.accept(asker) : runtime.connect({ name, ca, identity }, asker),
+    open(name, asker) {
+      const refused = name === undefined ? asking : showing;
+      if (refused) throw new NetError("other", refused);
+      if (name !== undefined) return runtime.connect({ name, ca, identity }, asker);
+      return (acceptor ??= runtime.acceptor(server!)).accept(asker);
+    },
     close: () => acceptor?.close(),
   };
+}
+
+/** Whether a gateway by that configuration speaks TLS with clients or with other gateways. */
+export function speaksTls(
+  { listen, upstreams }: Pick<Config, "listen" | "upstreams">,
+  rules: readonly Pick<Rule, "via">[],
+): boolean {
+  const ways = [...rules.map(({ via }) => via ?? []), ...upstreams.flatMap(({ chains }) => chains)];
+  return listen.some(({ tls }) => tls) || ways.some((way) => way.some((url) => /^(socks5s|https):/i.test(url)));
 }
 
 /** TLS over the sockets of a gateway, spoken where `open` leads. */
 export function tlsBy(open: TlsSource["open"], clock: Clock, departures: Departures): Tls {
   const over = { clock, departures };
   return {
-    accept: (socket, asker) => secure(socket, open(undefined, asker), over),
-    connect: (socket, name, asker) => secure(socket, open(name, asker), over),
+    accept: (socket, asker, early) => secure(headed(socket, early), open(undefined, asker), over),
+    connect: (socket, name, asker, early) => secure(headed(socket, early), open(name, asker), over),
     left: () => departures.over(),
   };
+}
+
+function headed(socket: Socket, early: Uint8Array | undefined): Socket {
+  return early ? new HeadedSocket(socket, early) : socket;
 }

@@ -10,7 +10,8 @@ import { Users } from "../../gateway/users/users.ts";
 import { ProbeTurns } from "../../gateway/upstreams/probe_turns.ts";
 import type { Kernel } from "../../net/kernel/features.ts";
 import { systemClock } from "../../net/clock.ts";
-import { openNet } from "../../net/open.ts";
+import { findLibssl, type FoundLibssl } from "../../net/linux/tls/libssl.ts";
+import { libraryOpener, openNet } from "../../net/open.ts";
 import type { SocketAddr, Successors } from "../../net/socket.ts";
 import { type Claim, ClaimedPorts } from "./claimed_ports.ts";
 import { addressText } from "../../protocol/address.ts";
@@ -22,7 +23,9 @@ import { hashThreads } from "../service/hash_threads.ts";
 import { openNaming } from "../service/naming.ts";
 import { countedUsers, type Service, type Wanted } from "../service/service.ts";
 import type { Activation } from "../systemd/activation.ts";
-import { openTlsSource, type TlsSource } from "../service/tls_source.ts";
+import { openTlsSource, speaksTls, type TlsSource } from "../service/tls_source.ts";
+import { runtime } from "../version.ts";
+import { sealedOptions } from "../service/sealed_options.ts";
 import { wallClock } from "../service/wall_clock.ts";
 import type { Provision } from "./provision.ts";
 import type { Listening } from "./worker_messages.ts";
@@ -46,6 +49,8 @@ export async function startThreadedService(
   const count = first().config.workers ?? availableParallelism();
   const memory = countersMemory(count + 1, (size) => new SharedArrayBuffer(size));
   const logins = loginsBeside(count, memory);
+  const open = await libraryOpener();
+  let found: FoundLibssl | undefined;
 
   /** Gives `use` what workers need for it; what was made for that is given back where `use` fails. */
   const provide = async (
@@ -63,7 +68,10 @@ export async function startThreadedService(
       source?.close();
     };
     try {
-      source = await openTlsSource(tls);
+      const { shapes } = rules.index;
+      if (speaksTls(config, shapes)) found ??= findLibssl(open);
+      const sealed = found && sealedOptions(found.libssl, tls);
+      source = await openTlsSource(tls, sealed !== undefined);
       claim = await ports.claim(config, shared);
       await use({
         setup: {
@@ -72,6 +80,7 @@ export async function startThreadedService(
           listen: claim.listen,
           otherListeners,
           countedUsers: countedUsers(wanted),
+          tls: sealed,
           probes: ProbeTurns.memory(),
         },
         naming: { ...naming, close },
@@ -106,7 +115,9 @@ export async function startThreadedService(
     const clock = { ...systemClock, now: wallClock(haste).now }; // whoever is slow is not believed to hang any sooner
     pool = await WorkerPool.start({ libc, entry, count, counters: memory, emit, clock, haste }, provision, successors);
     const without = Object.entries(features).flatMap(([feature, there]) => there ? [] : feature).join(",");
-    log.info("engine linux", { workers: count, ...without && { without } });
+    const { tls } = provision.setup;
+    const spoken = tls ? found!.name : speaksTls(first().config, first().rules.index.shapes) && runtime;
+    log.info("engine linux", { workers: count, ...without && { without }, ...spoken && { tls: spoken } });
   }, takesOver);
   return {
     engine: "linux",

@@ -10,7 +10,10 @@ import { netError } from "../../net/error.ts";
 import { DescriptorOwners } from "../../net/linux/engine/descriptor_owners.ts";
 import { Engine } from "../../net/linux/engine/engine.ts";
 import { linuxNet } from "../../net/linux/linux_net.ts";
-import { giveThreadTo, memoryCollector, openKernel } from "../../net/open.ts";
+import { findLibssl } from "../../net/linux/tls/libssl.ts";
+import { sealedGround } from "../../net/linux/tls/sealed_tls.ts";
+import type { Departures } from "../../net/tls/tls_socket.ts";
+import { giveThreadTo, libraryOpener, memoryCollector, openKernel } from "../../net/open.ts";
 import { parseConfigText } from "../files/load_config.ts";
 import { lostLogLines, startLog, stopLog } from "../log/log.ts";
 import { socketOptions } from "../service/socket_options.ts";
@@ -40,6 +43,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
   const watch = new ThreadWatch(wallClock(start.haste).now);
   const sessions = new BigInt64Array(start.sessions);
   const libc = (await openKernel())!;
+  const open = await libraryOpener();
   const engine = new Engine(libc, {
     sockets: socketOptions(config),
     busyPollMs: config.busyPoll,
@@ -82,6 +86,10 @@ export async function startWorker({ port, number, setup, successors, ...start }:
   const inTurn = (act: () => Promise<unknown>) => last = last.catch(() => {}).then(act);
   const ground = {
     net: linuxNet(engine),
+    sealing: (departures: Departures) => {
+      const found = findLibssl(open);
+      return found && sealedGround(engine, found.libssl, departures);
+    },
     clock,
     counters: new Counters(start.counters, number - 1),
     paths: new PathMemory(clock, start.paths),

@@ -8,6 +8,9 @@ import type { PathMemory } from "../../gateway/dial/path_memory.ts";
 import { ProbeTurns } from "../../gateway/upstreams/probe_turns.ts";
 import type { Clock } from "../../net/clock.ts";
 import type { Net, Successors } from "../../net/socket.ts";
+import type { SealedGround } from "../../net/linux/tls/sealed_socket.ts";
+import { type SealedOptions, SealedTls } from "../../net/linux/tls/sealed_tls.ts";
+import type { Tls } from "../../net/tls/tls.ts";
 import { Departures } from "../../net/tls/tls_socket.ts";
 import { addressText } from "../../protocol/address.ts";
 import { systemFiles } from "../files/system_files.ts";
@@ -22,6 +25,8 @@ import type { Ask, AskAbout, Listening, Setup } from "./worker_messages.ts";
 /** What the gateway of a worker has whatever its configuration says. */
 export interface Ground {
   readonly net: Net;
+  /** What TLS is spoken with in this thread; undefined where there is no libssl. */
+  readonly sealing: (departures: Departures) => SealedGround | undefined;
   readonly clock: Clock;
   readonly counters: Counters;
   readonly paths: PathMemory;
@@ -39,6 +44,7 @@ export class WorkerGateway {
   readonly #ground: Ground;
   readonly #departures = new Departures();
   #lastTls = 0;
+  #sealed: SealedGround | undefined;
   #current;
 
   constructor(ground: Ground, setup: Setup, config: Config) {
@@ -70,6 +76,7 @@ export class WorkerGateway {
     this.#current = this.#compose(setup, config);
     opening.apply(this.#current.context, () => {
       former.naming.close();
+      former.sealed?.close();
       retired(former.setup);
     });
   }
@@ -93,19 +100,27 @@ export class WorkerGateway {
         asking({ type: "verify", username, password, client }, [], cut) as Promise<Verdict>,
       new Failures(counters, clock, config.gateway),
     );
+    const remote = tlsBy(remoteTls(asking, () => ++this.#lastTls), clock, this.#departures);
+    const sealed = setup.tls && this.#sealedTls(setup.tls, remote);
     const context = gatewayContext(config, {
       net,
       clock,
       rules,
       naming,
       authenticator: asksForPasswords ? users : undefined,
-      tls: tlsBy(remoteTls(asking, () => ++this.#lastTls), clock, this.#departures),
+      tls: sealed ?? remote,
       ownListeners: () => [...this.gateway.addrs, ...otherListeners],
       emit,
       counters,
       paths,
       probeTurns: new ProbeTurns(probes),
     });
-    return { setup, naming, context };
+    return { setup, naming, sealed, context };
+  }
+
+  /** In this thread, but for what it cannot do; undefined where it can do nothing. */
+  #sealedTls(options: SealedOptions, otherwise: Tls): SealedTls | undefined {
+    const ground = this.#sealed ??= this.#ground.sealing(this.#departures);
+    return ground && new SealedTls(ground, options, otherwise);
   }
 }

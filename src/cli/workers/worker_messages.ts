@@ -5,6 +5,7 @@ import type { Question as DnsQuestion } from "../../dns/servers/message.ts";
 import type { UpstreamEvent } from "../../events.ts";
 import type { Cut } from "../../net/cut.ts";
 import type { NetErrorKind } from "../../net/error.ts";
+import type { SealedOptions } from "../../net/linux/tls/sealed_tls.ts";
 import type { SocketAddr, Successors } from "../../net/socket.ts";
 import type { Asker } from "../../turns/fair_queue.ts";
 import type { WayOut } from "../../gateway/way_out.ts";
@@ -45,6 +46,8 @@ export interface Served {
   readonly listen: readonly Listening[];
   /** Listeners of the program that are not the gateway's. */
   readonly otherListeners: readonly SocketAddr[];
+  /** What workers speak TLS by themselves with; undefined where the main thread does for them. Never to be logged. */
+  readonly tls?: SealedOptions | undefined;
   /** Which worker probes which upstream. */
   readonly probes: SharedArrayBuffer;
   /** Whom metrics call by their names. */

@@ -1,12 +1,13 @@
 import { interfaceAddrs } from "../kernel/interfaces.ts";
 import { relay } from "../relay.ts";
-import type { Net } from "../socket.ts";
+import type { Net, Socket } from "../socket.ts";
 import type { Engine } from "./engine/engine.ts";
 import { routedLocalAddr } from "../kernel/kernel_probe.ts";
 import { dialTcp } from "./tcp_dial.ts";
 import { LinuxListener } from "./tcp_listener.ts";
-import { linuxRelay } from "./tcp_relay.ts";
+import { linuxRelay, type Relayed } from "./tcp_relay.ts";
 import { LinuxSocket } from "./tcp_socket.ts";
+import { SealedSocket } from "./tls/sealed_socket.ts";
 import { LinuxUdpSocket } from "./udp_socket.ts";
 
 /** The adapter that owns its sockets through libc. They live only while someone turns the engine. */
@@ -17,10 +18,14 @@ export function linuxNet(engine: Engine): Net {
     connect: (addr, options) => dialTcp(engine, addr, options),
     bindUdp: (addr, exit, options) => Promise.resolve().then(() => new LinuxUdpSocket(engine, addr, exit, options)),
     relay: (client, destination, options) =>
-      client instanceof LinuxSocket && destination instanceof LinuxSocket
+      isOurs(client) && isOurs(destination)
         ? linuxRelay(engine, client, destination, options)
         : relay(client, destination, options, engine.timers),
     localAddrFor: (host) => Promise.resolve(routedLocalAddr(engine.libc, host)),
     localAddrs: interfaceAddrs,
   };
+}
+
+function isOurs(socket: Socket): socket is Relayed {
+  return socket instanceof LinuxSocket || socket instanceof SealedSocket;
 }

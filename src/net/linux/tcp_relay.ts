@@ -7,6 +7,7 @@ import { EAGAIN, refusals } from "../kernel/libc/errno.ts";
 import type { Pipe } from "./engine/pipes.ts";
 import { pendingError } from "../kernel/kernel_probe.ts";
 import type { LinuxSocket } from "./tcp_socket.ts";
+import type { SealedSocket } from "./tls/sealed_socket.ts";
 
 /** A read of so much is bulk; after so many in a row the kernel moves the bytes, until one moves less than the floor. */
 const BULK_SIZE = 32 << 10, BULK_READS = 2, BULK_FLOOR = 16 << 10;
@@ -14,11 +15,14 @@ const BULK_SIZE = 32 << 10, BULK_READS = 2, BULK_FLOOR = 16 << 10;
 /** So much is moved before the others have their turn. */
 const MAX_ROUNDS = 8;
 
+/** What it relays between. */
+export type Relayed = LinuxSocket | SealedSocket;
+
 /** Relays by epoll: small transfers through one shared buffer, large ones by splice(2), which copies nothing. */
 export function linuxRelay(
   engine: Engine,
-  client: LinuxSocket,
-  destination: LinuxSocket,
+  client: Relayed,
+  destination: Relayed,
   options: RelayOptions,
 ): Promise<RelayEnd> {
   return new Promise((resolve) => new Relay(engine, client, destination, options, resolve));
@@ -27,7 +31,7 @@ export function linuxRelay(
 class Relay {
   readonly engine: Engine;
   readonly activity: { at: number };
-  readonly #sockets: readonly [LinuxSocket, LinuxSocket];
+  readonly #sockets: readonly [Relayed, Relayed];
   readonly #directions: readonly [Direction, Direction];
   readonly #resolve: (end: RelayEnd) => void;
   readonly #stopIdle: () => void;
@@ -35,8 +39,8 @@ class Relay {
 
   constructor(
     engine: Engine,
-    client: LinuxSocket,
-    destination: LinuxSocket,
+    client: Relayed,
+    destination: Relayed,
     { idleMs, counts, early, ahead, preface, throttle }: RelayOptions,
     resolve: (end: RelayEnd) => void,
   ) {
@@ -80,7 +84,7 @@ class Relay {
   }
 
   /** `socket` has something to say: to `out`, which reads from it, and to `into`, which writes to it. */
-  #ready(socket: LinuxSocket, events: number, out: Direction, into: Direction): void {
+  #ready(socket: Relayed, events: number, out: Direction, into: Direction): void {
     if (this.#over) return;
     if (socket.closed) return this.stop("end"); // from outside
     if (events & EPOLLERR) return this.#fail(socket.failed(pendingError(this.engine.libc, socket.fd), "relay from"));
@@ -96,8 +100,8 @@ class Relay {
 /** Bytes from one socket to the other. At most one of `#held` and `#pipe` holds something. */
 class Direction {
   readonly #relay: Relay;
-  readonly #from: LinuxSocket;
-  readonly #to: LinuxSocket;
+  readonly #from: Relayed;
+  readonly #to: Relayed;
   readonly #counts: ByteCounts;
   readonly #key: keyof ByteCounts;
   /** What the receiver has not taken yet: nothing more is read while there is any. */
@@ -107,7 +111,7 @@ class Direction {
   #blocked = false;
   #bulkReads = 0;
   /** Whether the kernel moves bytes between these two. */
-  #splices = true;
+  #splices: boolean;
   #ended = false;
   #queued = false;
   readonly #throttle: Throttle | undefined;
@@ -119,8 +123,8 @@ class Direction {
 
   constructor(
     relay: Relay,
-    from: LinuxSocket,
-    to: LinuxSocket,
+    from: Relayed,
+    to: Relayed,
     counts: ByteCounts,
     key: keyof ByteCounts,
     throttle: Throttle | undefined,
@@ -132,6 +136,7 @@ class Direction {
     this.#relay = relay;
     this.#from = from;
     this.#to = to;
+    this.#splices = from.spliceable && to.spliceable;
     this.#counts = counts;
     this.#key = key;
     this.#hold(early && preface ? preface.take(early) : early as Uint8Array<ArrayBuffer> | undefined);
@@ -206,10 +211,9 @@ class Direction {
 
   /** Reads into the shared buffer and sends from it; false where there was nothing to read. Throws NetError. */
   #copy(): boolean {
-    const { libc, scratch } = this.#relay.engine;
-    const size = libc.recv(this.#from.fd, scratch, scratch.length, 0);
-    if (size <= 0) return this.#nothing(size, size < 0 ? libc.errno() : 0);
-    if (size < scratch.length) this.#from.readable = this.#from.tellsLittle;
+    const { scratch } = this.#relay.engine;
+    const size = this.#from.take(scratch, Math.min(scratch.length, this.#to.portion));
+    if (size <= 0) return size === 0 && this.#end();
     this.#restAfter(size);
     this.#bulkReads = size >= BULK_SIZE ? this.#bulkReads + 1 : 0;
     if (this.#preface) return this.#change(this.#preface, size);
@@ -253,8 +257,11 @@ class Direction {
       const errno = size < 0 ? libc.errno() : 0;
       pipes.giveBack(pipe);
       // It stops before urgent bytes, and calls that the end where the peer has finished behind them.
-      if (errno === 0 || (errno === EAGAIN && this.#from.tellsLittle)) return this.#copy();
-      if (!refusals.has(errno)) return this.#nothing(size, errno);
+      if (errno === 0 || (errno === EAGAIN && (this.#from as LinuxSocket).tellsLittle)) return this.#copy();
+      if (!refusals.has(errno)) {
+        if (errno !== EAGAIN) throw this.#from.failed(errno, "read from");
+        return this.#from.readable = false;
+      }
       this.#splices = false;
       return this.#copy();
     }
@@ -266,15 +273,10 @@ class Direction {
     return true;
   }
 
-  /** What a read that brought nothing means: the end (true), or no more for now (false). Throws NetError. */
-  #nothing(size: number, errno: number): boolean {
-    if (size === 0) {
-      this.#hold(this.#preface?.end());
-      return this.#ended = true;
-    }
-    if (errno !== EAGAIN) throw this.#from.failed(errno, "read from");
-    this.#from.readable = false;
-    return false;
+  /** All has been read. */
+  #end(): true {
+    this.#hold(this.#preface?.end());
+    return this.#ended = true;
   }
 
   #send(bytes: Uint8Array<ArrayBuffer>, size: number): number {

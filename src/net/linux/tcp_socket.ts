@@ -93,6 +93,16 @@ export class LinuxSocket implements AcceptedSocket, Watcher {
     return this.#closed;
   }
 
+  /** Whether the kernel moves what comes and goes. */
+  get spliceable(): boolean {
+    return true;
+  }
+
+  /** So much is read for it at a time. */
+  get portion(): number {
+    return Infinity;
+  }
+
   read(): Promise<Uint8Array | null> {
     if (this.#closed) return Promise.resolve(null);
     if (this.readable || this.#failure) {
@@ -161,6 +171,18 @@ export class LinuxSocket implements AcceptedSocket, Watcher {
     this.#flow = flow;
   }
 
+  /** Reads into `bytes`: how many octets, 0 at the end, -1 where there are none now. Throws NetError. */
+  take(bytes: Uint8Array<ArrayBuffer>, size: number): number {
+    const { libc } = this.#engine;
+    const got = libc.recv(this.fd, bytes, size, 0);
+    if (got < 0) {
+      const errno = libc.errno();
+      if (errno !== EAGAIN) throw this.failed(errno, "read from");
+      this.readable = false;
+    } else if (got < size && got > 0) this.readable = this.tellsLittle;
+    return got;
+  }
+
   /** What the kernel takes of `bytes` now. Where that is not all, the socket is told when there is room again. Throws NetError. */
   send(bytes: Uint8Array<ArrayBuffer>, size = bytes.length): number {
     const sent = size === 0 ? 0 : this.#engine.libc.send(this.fd, bytes, size, MSG_NOSIGNAL);
@@ -224,20 +246,12 @@ export class LinuxSocket implements AcceptedSocket, Watcher {
 
   /** The next bytes, null at the end, undefined where there are none now. Throws NetError. */
   #receive(): Uint8Array | null | undefined {
-    const { libc, scratch } = this.#engine;
-    const size = libc.recv(this.fd, scratch, READ_SIZE, 0);
-    if (size > 0) {
-      if (size < READ_SIZE) this.readable = this.tellsLittle;
-      return copied(scratch, size);
-    }
-    if (size === 0) {
-      if (this.#failure) throw this.#failure; // the kernel tells of it only once, and a write was told
-      return null;
-    }
-    const errno = libc.errno();
-    if (errno !== EAGAIN) throw this.failed(errno, "read from");
-    this.readable = false;
-    return undefined;
+    const { scratch } = this.#engine;
+    const size = this.take(scratch, READ_SIZE);
+    if (size > 0) return copied(scratch, size);
+    if (size < 0) return undefined;
+    if (this.#failure) throw this.#failure; // the kernel tells of it only once, and a write was told
+    return null;
   }
 
   #takeReader(): Waiting<Uint8Array | null> | undefined {

@@ -55,10 +55,10 @@ export interface TlsRuntime {
 
 /** TLS over sockets, on the account of `asker`. Both reject with NetError, and close the socket then. */
 export interface Tls {
-  /** With a client that has connected. */
-  accept(socket: Socket, asker: Asker): Promise<AcceptedSocket>;
+  /** With a client that has connected; `early` is what it has said already. */
+  accept(socket: Socket, asker: Asker, early?: Uint8Array): Promise<AcceptedSocket>;
   /** With a server that has to be `name`. */
-  connect(socket: Socket, name: string, asker: Asker): Promise<Socket>;
+  connect(socket: Socket, name: string, asker: Asker, early?: Uint8Array): Promise<Socket>;
   /** Resolves when all that was written to sockets which are closed has left, or cannot. */
   left(): Promise<void>;
 }

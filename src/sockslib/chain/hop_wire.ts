@@ -42,7 +42,7 @@ export class HopWire {
   /** Speaks TLS from now on, with who has to be `name`. Rejects with NetError. */
   async secure(name: string): Promise<void> {
     if (!this.#tls) throw new NetError("other", "there is no TLS here");
-    this.#socket = await this.#tls.connect(this.way(), name, this.#behalf.asker ?? { client: "" });
+    this.#socket = await this.#tls.connect(this.#socket, name, this.#behalf.asker ?? { client: "" }, this.rest());
     this.#messages = new Messages(this.#socket, hungUp);
   }
 

@@ -12,7 +12,7 @@ import { Load } from "../../support/program/load.ts";
 import { type Program, programs, targets, threadedTargets, workers } from "../../support/program/program.ts";
 import { ask, greeting, readReply, request } from "../../support/wire/socks.ts";
 import { echoServer, listenTcp, type Tcp } from "../../support/wire/tcp.ts";
-import { overTls, tlsTest } from "../../support/tls/tls_place.ts";
+import { overTls, tlsTest, withoutLibssl } from "../../support/tls/tls_place.ts";
 import { until } from "../../support/program/until.ts";
 
 const names = ["IP:127.0.0.1"] as const;
@@ -43,7 +43,7 @@ function load(gateway: SocketAddr, ca: string, to: SocketAddr): Load {
 
 const times = (gateway: Program, what: string) => gateway.output().split(what).length - 1;
 
-for (const target of targets) {
+for (const target of [...targets, ...withoutLibssl]) {
   tlsTest(target, "a unix socket, and at the end who is late is cut", async (place) => {
     const echo = await echoServer("127.0.0.1");
     const [own] = issue([{ names }]) as [Certificates];

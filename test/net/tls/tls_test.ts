@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { systemClock } from "../../../src/net/clock.ts";
-import { openNet, openTls } from "../../../src/net/open.ts";
-import type { Socket } from "../../../src/net/socket.ts";
-import type { TlsAcceptor, TlsClientOptions, TlsEnds } from "../../../src/net/tls/tls.ts";
-import { Departures, secure as secureWith } from "../../../src/net/tls/tls_socket.ts";
+import type { Listener, Socket } from "../../../src/net/socket.ts";
+import type { TlsClientOptions } from "../../../src/net/tls/tls.ts";
 import { type Certificates, hasOpenssl, issue } from "../../support/tls/certificates.ts";
+import { type Accepting, libsslWay, runtimeWay, type TlsWay } from "../../support/tls/tls_ways.ts";
 import { skipped } from "../../support/program/skipped.ts";
 import { within } from "../../support/program/until.ts";
 
@@ -23,46 +21,55 @@ const [stranger] = hasOpenssl ? issue([{ names: ["DNS:gw.test"] }]) as [Certific
 const closed = { kind: "closed", message: /^Cannot speak TLS: / };
 const saying = (state: RegExp) => ({ name: "NetError", message: new RegExp(`^Cannot speak TLS: ${state.source}$`) });
 
-const anyone = { client: "192.0.2.1" };
-const tls = await openTls();
-const departures = new Departures();
-const secure = (socket: Socket, ends: TlsEnds) => secureWith(socket, ends, { clock: systemClock, departures });
-const net = await openNet();
+const ways = [await runtimeWay(), await libsslWay()];
 
-function tlsTest(title: string, body: (bench: Bench) => Promise<void>, lacking: string | false = false): void {
-  const full = `TLS: ${title}`;
-  test(full, { skip: skipped(full, hasOpenssl ? lacking : "no openssl"), timeout: 30_000 }, async () => {
-    const bench = await Bench.open();
-    try {
-      await within(title, body(bench), 100_000);
-    } finally {
-      bench.close();
-    }
-  });
+function tlsTest(
+  title: string,
+  body: (bench: Bench) => Promise<void>,
+  lacking: (way: TlsWay) => string | false = () => false,
+): void {
+  for (const way of ways) {
+    const full = `TLS by ${way.name}: ${title}`;
+    const missing = hasOpenssl ? way.missing || lacking(way) : "no openssl";
+    test(full, { skip: skipped(full, missing), timeout: 30_000 }, async () => {
+      const bench = await Bench.open(way);
+      try {
+        await within(title, body(bench), 100_000);
+      } finally {
+        bench.close();
+      }
+    });
+  }
 }
 
 class Bench {
-  readonly #listener;
+  readonly way: TlsWay;
+  readonly #listener: Listener;
   readonly #closing: { close(): void }[] = [];
 
-  private constructor(listener: Awaited<ReturnType<typeof net.listen>>) {
+  private constructor(way: TlsWay, listener: Listener) {
+    this.way = way;
     this.#listener = listener;
     this.#closing.push(listener);
   }
 
-  static async open(): Promise<Bench> {
-    return new Bench(await net.listen({ host: "127.0.0.1", port: 0 }));
+  static async open(way: TlsWay): Promise<Bench> {
+    return new Bench(way, await way.net.listen({ host: "127.0.0.1", port: 0 }));
   }
 
-  acceptor(certificates = good, clientCa?: string): TlsAcceptor {
-    const acceptor = tls.acceptor({ ...certificates, clientCa });
+  acceptor(certificates = good, clientCa?: string): Accepting {
+    const acceptor = this.way.acceptor({ ...certificates, clientCa });
     this.#closing.push(acceptor);
     return acceptor;
   }
 
+  connect(socket: Socket, options: Partial<TlsClientOptions> = {}): Promise<Socket> {
+    return this.way.connect(socket, { name: "gw.test", ca: good.ca, ...options });
+  }
+
   /** A connection: what was accepted, and what connected. */
   async connection(): Promise<[Socket, Socket]> {
-    const [server, client] = await Promise.all([this.#listener.accept(), net.connect(this.#listener.addr)]);
+    const [server, client] = await Promise.all([this.#listener.accept(), this.way.net.connect(this.#listener.addr)]);
     this.#closing.push(server!, client);
     return [server!, client];
   }
@@ -70,9 +77,7 @@ class Bench {
   /** Both sides of a handshake. */
   async handshake(acceptor = this.acceptor(), options: Partial<TlsClientOptions> = {}) {
     const [server, client] = await this.connection();
-    const wanted = { name: "gw.test", ca: good.ca, ...options };
-    const accepted = secure(server, acceptor.accept(anyone));
-    const connected = secure(client, tls.connect(wanted, anyone));
+    const accepted = acceptor.accept(server), connected = this.connect(client, options);
     for (const side of [accepted, connected]) side.then((socket) => this.#closing.push(socket), () => {});
     return { accepted, connected };
   }
@@ -139,8 +144,8 @@ tlsTest("a connection that ends without a word of TLS is a reset, a client's as 
   for (const whose of ["client", "server"]) {
     const [server, client] = await bench.connection();
     const ends = await Promise.all([
-      secure(server, bench.acceptor().accept(anyone)),
-      secure(client, tls.connect({ name: "gw.test", ca: good.ca }, anyone)),
+      bench.acceptor().accept(server),
+      bench.connect(client),
     ]);
     const [reader, writer] = whose === "client" ? ends : ends.reverse() as typeof ends;
     await writer.write(bytes("question"));
@@ -154,8 +159,8 @@ tlsTest("a connection that ends without a word of TLS is a reset, a client's as 
 tlsTest("a connection that ends within a record is a reset", async (bench) => {
   const [server, client] = await bench.connection();
   const [reader, writer] = await Promise.all([
-    secure(server, bench.acceptor().accept(anyone)),
-    secure(client, tls.connect({ name: "gw.test", ca: good.ca }, anyone)),
+    bench.acceptor().accept(server),
+    bench.connect(client),
   ]);
   await writer.write(bytes("question"));
   assert.equal(text((await reader.read())!), "question");
@@ -168,8 +173,8 @@ tlsTest("a connection that ends within a record is a reset", async (bench) => {
 tlsTest("departures are over when what was written before close() has left", async (bench) => {
   const [server, client] = await bench.connection();
   const [reader, writer] = await Promise.all([
-    secure(server, bench.acceptor().accept(anyone)),
-    secure(client, tls.connect({ name: "gw.test", ca: good.ca }, anyone)),
+    bench.acceptor().accept(server),
+    bench.connect(client),
   ]);
   let left = 0, ended = false;
   const { write, closeWrite } = client;
@@ -184,8 +189,8 @@ tlsTest("departures are over when what was written before close() has left", asy
   const reading = all(reader);
   await writer.write(new Uint8Array(300_000));
   writer.close();
-  await departures.over();
-  assert.ok(ended && left > 300_000, `${left} octets`);
+  await bench.way.departures.over();
+  if (bench.way.pumps) assert.ok(ended && left > 300_000, `${left} octets`);
   assert.equal((await reading).length, 300_000);
 });
 
@@ -214,10 +219,10 @@ tlsTest(
     const [server, client] = await bench.connection();
     const [near, far] = await bench.connection();
     const [secured] = await Promise.all([
-      secure(server, bench.acceptor().accept(anyone)),
-      secure(client, tls.connect({ name: "gw.test", ca: good.ca }, anyone)),
+      bench.acceptor().accept(server),
+      bench.connect(client),
     ]);
-    const relayed = net.relay(secured, near, { idleMs: 60_000, counts: { up: 0, down: 0 } });
+    const relayed = bench.way.net.relay(secured, near, { idleMs: 60_000, counts: { up: 0, down: 0 } });
     const heard = assert.rejects(all(far), { kind: "reset" });
     await client.write(Uint8Array.of(0x17, 3, 3, 0, 32, ...new Uint8Array(32)));
     await heard;
@@ -230,8 +235,8 @@ tlsTest("who come all at once are all let in", async (bench) => {
   const connections = [];
   while (connections.length < 300) connections.push(await bench.connection());
   const secured = connections.flatMap(([server, client]) => [
-    secure(server, acceptor.accept(anyone)),
-    secure(client, tls.connect({ name: "gw.test", ca: good.ca }, anyone)),
+    acceptor.accept(server),
+    bench.connect(client),
   ]);
   for (const socket of await Promise.all(secured)) socket.reset();
 });
@@ -265,7 +270,8 @@ tlsTest("an expired certificate is told as that", async (bench) => {
   ]);
 });
 
-const noClientCertificates = tls.asksForCertificates ? false : "this Deno asks clients for no certificate";
+const noClientCertificates = ({ asksForCertificates }: TlsWay) =>
+  asksForCertificates ? false : "this Deno asks clients for no certificate";
 
 tlsTest("a client with a certificate of the authority is let in", async (bench) => {
   const { accepted, connected } = await bench.handshake(bench.acceptor(good, good.ca), { identity: ann });
@@ -284,19 +290,19 @@ for (const [who, identity] of [["without a certificate", undefined], ["of anothe
 tlsTest("who speaks no TLS is refused", async (bench) => {
   const [server, client] = await bench.connection();
   await client.write(bytes("\x05\x01\x00 and more than a record's head"));
-  await assert.rejects(secure(server, bench.acceptor().accept(anyone)), saying(/that is no TLS/));
+  await assert.rejects(bench.acceptor().accept(server), saying(/that is no TLS/));
 });
 
 tlsTest("a server that speaks no TLS is told as that", async (bench) => {
   const [server, client] = await bench.connection();
   await server.write(bytes("HTTP/1.1 400 Bad Request\r\n\r\n"));
-  await assert.rejects(secure(client, tls.connect({ name: "gw.test" }, anyone)), saying(/that is no TLS/));
+  await assert.rejects(bench.connect(client), saying(/that is no TLS/));
 });
 
 for (const said of ["", "\x16\x03\x01"]) {
   tlsTest(`a client that leaves after ${said.length} octets ends its handshake`, async (bench) => {
     const [server, client] = await bench.connection();
-    const securing = secure(server, bench.acceptor().accept(anyone));
+    const securing = bench.acceptor().accept(server);
     await client.write(bytes(said));
     client.close();
     await assert.rejects(securing, closed);
@@ -305,7 +311,7 @@ for (const said of ["", "\x16\x03\x01"]) {
 
 tlsTest("a handshake ends with its socket", async (bench) => {
   const [server] = await bench.connection();
-  const securing = secure(server, bench.acceptor().accept(anyone));
+  const securing = bench.acceptor().accept(server);
   server.close();
   await assert.rejects(securing, closed);
 });

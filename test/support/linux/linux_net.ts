@@ -14,15 +14,29 @@ export async function openLibc(): Promise<Libc | undefined> {
   return await openLibc();
 }
 
-let opened: Promise<Net> | undefined;
+/** The engine in the thread of the tests, and the adapter on it. */
+export interface LinuxThread {
+  readonly engine: Engine;
+  readonly net: Net;
+}
 
-/** The Linux adapter in the thread of the tests, which has other things to do: it turns between them, and never waits. */
-export function openLinuxNet(): Promise<Net> {
-  return opened ??= openLibc().then((libc) => netOn(libc!));
+let opened: Promise<LinuxThread | undefined> | undefined;
+
+/** In the thread of the tests, which has other things to do: it turns between them, and never waits. */
+export function linuxThread(): Promise<LinuxThread | undefined> {
+  return opened ??= openLibc().then((libc) => libc && threadOn(libc));
+}
+
+export async function openLinuxNet(): Promise<Net> {
+  return (await linuxThread())!.net;
 }
 
 /** The adapter on that libc, turned by the thread of the tests. */
 export function netOn(libc: Libc): Net {
+  return threadOn(libc).net;
+}
+
+function threadOn(libc: Libc): LinuxThread {
   const engine = new Engine(libc, {
     fault(error) {
       throw error;
@@ -33,5 +47,5 @@ export function netOn(libc: Libc): Net {
     setTimeout(turn, 0).unref();
   };
   turn();
-  return linuxNet(engine);
+  return { engine, net: linuxNet(engine) };
 }

@@ -1,10 +1,12 @@
-import { writeFileSync } from "node:fs";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { test } from "node:test";
 import { connect, type ConnectionOptions } from "node:tls";
 import type { SocketAddr } from "../../../src/net/socket.ts";
 import { type Certificates, hasOpenssl } from "./certificates.ts";
-import { type Program, start, type Target } from "../program/program.ts";
+import { libraryNames } from "../../../src/net/linux/tls/libssl.ts";
+import { type Program, source, start, type Target } from "../program/program.ts";
 import { skipped } from "../program/skipped.ts";
 import { Tcp } from "../wire/tcp.ts";
 import { temporaryFolder } from "../program/temporary_folder.ts";
@@ -59,6 +61,19 @@ export function tlsTest(
       await place.stop();
     }
   });
+}
+
+/** The program where there is no libssl to be found: instead of it, there is a library without its functions. */
+export const withoutLibssl: readonly Target[] = hideLibssl();
+
+function hideLibssl(): readonly Target[] {
+  if (process.platform !== "linux") return [];
+  const another = /\S*\/libm\.so\S*/.exec(readFileSync("/proc/self/maps", "utf8"))?.[0];
+  if (!another) return [];
+  const folder = temporaryFolder("no-libssl");
+  for (const name of libraryNames) copyFileSync(another, join(folder, name));
+  const command = ["env", `LD_LIBRARY_PATH=${folder}`, ...source.command];
+  return [{ ...source, name: `${source.name}, no libssl`, command }];
 }
 
 /** A client that speaks TLS, to who shows a certificate of `ca` for 127.0.0.1. */

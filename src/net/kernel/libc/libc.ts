@@ -64,10 +64,7 @@ export interface Libc {
   addressOf(buffer: ArrayBuffer): number;
 }
 
-/**
- * Parameters and result of each function: i int, u unsigned, p pointer. Sizes pass as unsigned where C has size_t: they are
- * small, both runtimes clear the rest of the register, and 64-bit numbers cost either of them ten times as much.
- */
+/** As OpenLibrary takes them. */
 export const signatures = {
   socket: "iii:i",
   connect: "ipu:i",
@@ -103,7 +100,7 @@ export const signatures = {
   poll: "pui:i",
   umask: "i:i",
   close: "i:i",
-  __errno_location: ":p",
+  __errno_location: ":o",
 } as const;
 
 /** Where libc is found: glibc, then musl. */

@@ -1,0 +1,29 @@
+import type { Library, OpenLibrary, Pointer } from "../kernel/libc/library.ts";
+
+const types: Record<string, Deno.NativeResultType> = { i: "i32", u: "u32", p: "buffer", o: "pointer", v: "void" };
+
+/** By Deno.dlopen, where that is allowed. */
+export const openLibrary: OpenLibrary = (names, signatures) => {
+  const symbols: Record<string, Deno.ForeignFunction> = {};
+  for (const [name, signature] of Object.entries(signatures)) {
+    const [parameters, result] = signature.split(":") as [string, string];
+    symbols[name] = {
+      parameters: Array.from(parameters, (letter) => types[letter] as Deno.NativeType),
+      result: types[result]!,
+    };
+  }
+  for (const name of names) {
+    try {
+      const { symbols: functions } = Deno.dlopen(name, symbols as Deno.ForeignLibraryInterface);
+      return {
+        name,
+        functions: functions as Library["functions"],
+        pointerTo: (bytes) => Deno.UnsafePointer.of(bytes) as unknown as Pointer,
+        textAt: (pointer) => Deno.UnsafePointerView.getCString(pointer as unknown as Deno.PointerObject),
+      };
+    } catch {
+      continue; // not this library, or not allowed: the callers have a way without
+    }
+  }
+  return undefined;
+};

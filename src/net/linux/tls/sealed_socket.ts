@@ -1,0 +1,477 @@
+import { Cut } from "../../cut.ts";
+import { NetError } from "../../error.ts";
+import { EPOLLERR, EPOLLHUP, EPOLLOUT } from "../../kernel/libc/abi.ts";
+import type { Pointer } from "../../kernel/libc/library.ts";
+import type { AcceptedSocket, Leaving, SocketAddr } from "../../socket.ts";
+import { hungUp, tlsError } from "../../tls/tls.ts";
+import type { Departures } from "../../tls/tls_socket.ts";
+import type { Asker, FairQueue } from "../../../turns/fair_queue.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Watcher } from "../engine/poller.ts";
+import type { LinuxSocket } from "../tcp_socket.ts";
+import {
+  type Libssl,
+  SSL_ERROR_SSL,
+  SSL_ERROR_SYSCALL,
+  SSL_ERROR_WANT_READ,
+  SSL_ERROR_WANT_WRITE,
+  SSL_ERROR_ZERO_RETURN,
+  takeReason,
+} from "./libssl.ts";
+
+/** The most octets of one record (RFC 8446 s5.1). */
+const RECORD_SIZE = 16 << 10;
+
+/** What read() lends at most. */
+const READ_SIZE = 64 << 10;
+
+/** A socket that is closed waits so long (ms) for what was written to leave, or for the reason of a handshake that failed. */
+const LINGER_MS = 5_000, FAREWELL_MS = 250;
+
+interface Waiting<T> {
+  resolve(value: T): void;
+  reject(error: unknown): void;
+}
+
+/** What all sockets with TLS of one thread share. */
+export interface SealedGround {
+  readonly engine: Engine;
+  readonly libssl: Libssl;
+  readonly departures: Departures;
+  /** A handshake is much work: so many steps of some are done before the others have their turn. */
+  readonly turns: FairQueue;
+  /** The engine's scratch from each multiple of RECORD_SIZE on. */
+  readonly places: readonly Uint8Array<ArrayBuffer>[];
+}
+
+/** Where in the engine's scratch records begin. */
+export function placesIn(scratch: Uint8Array<ArrayBuffer>): readonly Uint8Array<ArrayBuffer>[] {
+  return Array.from({ length: scratch.length / RECORD_SIZE }, (_, i) => scratch.subarray(i * RECORD_SIZE));
+}
+
+const done = Promise.resolve();
+
+/** TLS on a socket's own descriptor: libssl reads and writes that. */
+export class SealedSocket implements AcceptedSocket, Watcher {
+  /** Whether take() may bring something. */
+  readable: boolean;
+  readonly #ground: SealedGround;
+  readonly #socket: LinuxSocket;
+  /** Undefined once it is let go: it may not be touched any more. */
+  #ssl: Pointer | undefined;
+  readonly #gone = new Cut();
+  #flow: Watcher | undefined;
+  #reader: Waiting<Uint8Array | null> | undefined;
+  #writer: (Waiting<void> & { rest: Uint8Array<ArrayBuffer> }) | undefined;
+  #left: ((how: Leaving) => void) | undefined;
+  /** Wakes the handshake. */
+  #stir: (() => void) | undefined;
+  #failure: NetError | undefined;
+  /** The peer has said that no more will come. */
+  #ended = false;
+  /** Whether libssl has a record that only the same octets again may follow. */
+  #half = false;
+  #farewell: "unsaid" | "wanted" | "said" = "unsaid";
+  /** Nothing can come or leave. */
+  #broken = false;
+  #resets = false;
+  #closed = false;
+  #stopLingering: (() => void) | undefined;
+  /** Tells that all has left that was written before close(), or cannot. */
+  #departed: (() => void) | undefined;
+
+  /** Takes `ssl`, which reads and writes the descriptor of `socket`, and that. `early`: it has something to read before that. */
+  constructor(ground: SealedGround, socket: LinuxSocket, ssl: Pointer, early: boolean) {
+    this.#ground = ground;
+    this.#socket = socket;
+    this.#ssl = ssl;
+    this.readable = early || socket.readable;
+    socket.divert(this);
+  }
+
+  /** The kernel cannot move what libssl has to seal. */
+  get spliceable(): boolean {
+    return false;
+  }
+
+  /** So much is read for it at a time: what it has no room for has to be kept. */
+  get portion(): number {
+    return RECORD_SIZE;
+  }
+
+  get fd(): number {
+    return this.#socket.fd;
+  }
+
+  get localAddr(): SocketAddr {
+    return this.#socket.localAddr;
+  }
+
+  get remoteAddr(): SocketAddr {
+    return this.#socket.remoteAddr;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /**
+   * The handshake, on account of `asker`; `isGood` looks at what came of it. Rejects with NetError where there is none, "busy" where
+   * too many wait, and closes the socket then. A server waits for its client to speak first.
+   */
+  async shake(asker: Asker, speaksFirst: boolean, isGood: (ssl: Pointer) => boolean): Promise<void> {
+    const { engine, turns } = this.#ground;
+    try {
+      if (!speaksFirst) await this.#stirred();
+      for (;;) {
+        const end = await turns.turn(asker, this.#gone);
+        let over;
+        try {
+          over = this.#step(isGood);
+        } finally {
+          engine.later(end);
+        }
+        if (over) break;
+        await this.#stirred();
+      }
+      this.readable = true; // something may have come with the last of it
+    } catch (error) {
+      if (this.#ssl === undefined) throw hungUp();
+      this.#failure ??= error as NetError;
+      this.#closed = true;
+      this.#leave(FAREWELL_MS);
+      throw error;
+    }
+  }
+
+  read(): Promise<Uint8Array | null> {
+    if (this.#closed) return Promise.resolve(null);
+    if (this.readable || this.#failure) {
+      try {
+        const bytes = this.#receive();
+        if (bytes !== undefined) return Promise.resolve(bytes);
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    }
+    return new Promise((resolve, reject) => this.#reader = { resolve, reject });
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    try {
+      const sent = this.send(bytes as Uint8Array<ArrayBuffer>);
+      if (sent === bytes.length) return done;
+      const rest = (bytes as Uint8Array<ArrayBuffer>).subarray(sent);
+      return new Promise((resolve, reject) => this.#writer = { resolve, reject, rest });
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  closeWrite(): Promise<void> {
+    this.shutDown();
+    return done;
+  }
+
+  /** Says that no more will come, in TLS and then by FIN. */
+  shutDown(): void {
+    if (this.#farewell !== "unsaid") return;
+    this.#farewell = "wanted";
+    this.#sayFarewell();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#reader?.resolve(null);
+    this.#writer?.reject(new NetError("closed", "Cannot write: closed"));
+    this.#reader = this.#writer = this.#left = undefined;
+    this.#leave(LINGER_MS);
+    this.#flow?.ready(0);
+    this.#flow = undefined;
+  }
+
+  reset(): void {
+    if (this.#closed) return;
+    this.#resets = true;
+    this.close();
+  }
+
+  keepAlive(): void {
+    this.#socket.keepAlive();
+  }
+
+  onLeft(left: (how: Leaving) => void): () => void {
+    this.#left = left;
+    this.#tellLeft();
+    return () => {
+      if (this.#left === left) this.#left = undefined;
+    };
+  }
+
+  /** As LinuxSocket has it. */
+  divert(flow: Watcher | undefined): void {
+    this.#flow = flow;
+  }
+
+  failed(errno: number, verb: string): NetError {
+    return this.#failure ??= this.#socket.failed(errno, verb);
+  }
+
+  watchWriting(): void {
+    this.#socket.watchWriting();
+  }
+
+  /** Reads into `bytes`: how many octets, 0 at the end, -1 where there are none now. Throws NetError. */
+  take(bytes: Uint8Array<ArrayBuffer>, size: number): number {
+    const { libssl, engine: { scratch }, places } = this.#ground;
+    const most = bytes === scratch ? size : Math.min(size, RECORD_SIZE);
+    let at = 0;
+    while (at < most && this.#ssl !== undefined && !this.#failure && !this.#ended) {
+      const room = Math.min(RECORD_SIZE, most - at);
+      const got = libssl.SSL_read(this.#ssl, at === 0 ? bytes : places[at / RECORD_SIZE]!, room);
+      if (got <= 0) {
+        this.#nothing(this.#ssl, got, "read from");
+        break;
+      }
+      at += got;
+      if (got < RECORD_SIZE) break; // the next place is behind a whole record
+    }
+    if (at > 0) return at;
+    if (this.#failure) throw this.#failure;
+    return this.#ended || this.#ssl === undefined ? 0 : -1;
+  }
+
+  /** What is taken of `bytes` now. Where that is not all, they have to come again, with what follows or not. Throws NetError. */
+  send(bytes: Uint8Array<ArrayBuffer>, size = bytes.length): number {
+    if (this.#failure && !this.#closed) throw this.#failure;
+    const ssl = this.#ssl;
+    if (this.#closed || ssl === undefined || this.#farewell !== "unsaid") {
+      throw new NetError("closed", "Cannot write: closed");
+    }
+    const { libssl, engine: { scratch }, places } = this.#ground;
+    let at = 0;
+    while (at < size) {
+      const isPlace = bytes === scratch && at % RECORD_SIZE === 0;
+      const from = at === 0 ? bytes : isPlace ? places[at / RECORD_SIZE]! : bytes.subarray(at);
+      const sent = libssl.SSL_write(ssl, from, Math.min(RECORD_SIZE, size - at));
+      this.#half = sent <= 0;
+      if (sent <= 0) {
+        this.#nothing(ssl, sent, "write to");
+        if (this.#failure) throw this.#failure;
+        this.watchWriting();
+        break;
+      }
+      at += sent;
+    }
+    return at;
+  }
+
+  ready(events: number): void {
+    if (this.#ssl === undefined) return;
+    if (this.#socket.closed) return this.#letGo(); // from outside
+    if (events & (EPOLLHUP | EPOLLERR)) this.#broken = true;
+    if (events & ~EPOLLOUT) this.readable = true;
+    if (this.#farewell === "wanted") this.#sayFarewell();
+    if (this.#closed) return this.#linger();
+    if (this.#stir) return this.#stir();
+    if (this.#flow) return this.#flow.ready(events);
+    if (this.readable && this.#reader) this.#wakeReader();
+    if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP) && this.#writer) this.#writeOn(this.#writer);
+    if (this.#left) this.#tellLeft();
+  }
+
+  /** Goes on with the handshake as far as that goes now; whether it is over. Throws NetError. */
+  #step(isGood: (ssl: Pointer) => boolean): boolean {
+    const ssl = this.#ssl;
+    if (ssl === undefined) throw hungUp();
+    const { libssl, engine: { libc } } = this.#ground;
+    libssl.ERR_clear_error();
+    this.readable = false;
+    const result = libssl.SSL_do_handshake(ssl);
+    if (result === 1) {
+      libssl.ERR_clear_error();
+      if (isGood(ssl)) return true;
+      throw tlsError({ code: "CERT_HAS_EXPIRED" });
+    }
+    const errno = libc.errno(), why = libssl.SSL_get_error(ssl, result);
+    if (why === SSL_ERROR_WANT_READ) return false;
+    if (why === SSL_ERROR_WANT_WRITE) {
+      this.watchWriting();
+      return false;
+    }
+    const reason = why === SSL_ERROR_SSL ? takeReason(libssl) : undefined;
+    if (why === SSL_ERROR_ZERO_RETURN || (why === SSL_ERROR_SYSCALL && errno === 0) || isCut(reason)) throw hungUp();
+    if (why === SSL_ERROR_SYSCALL) throw tlsError({ code: "ECONNRESET" });
+    const verified = libssl.SSL_get_verify_result(ssl);
+    throw tlsError({ code: reason?.includes("VERIFY_FAILED") ? verifyErrors[verified] ?? reason : reason });
+  }
+
+  /** Resolves when something has come, or room. Rejects with NetError where the socket is gone. */
+  #stirred(): Promise<void> {
+    if (this.#ssl === undefined) return Promise.reject(hungUp());
+    if (this.readable) return done;
+    return new Promise((resolve, reject) => {
+      this.#stir = () => {
+        this.#stir = undefined;
+        this.#ssl === undefined ? reject(hungUp()) : resolve();
+      };
+    });
+  }
+
+  /** Notes what a call means that has brought nothing. */
+  #nothing(ssl: Pointer, result: number, verb: string): void {
+    const { libssl, engine: { libc } } = this.#ground;
+    const errno = libc.errno(), why = libssl.SSL_get_error(ssl, result);
+    switch (why) {
+      case SSL_ERROR_WANT_READ:
+        this.readable = false;
+        return;
+      case SSL_ERROR_WANT_WRITE: // of a read too: the answer to a new key
+        this.readable = verb === "write to" && this.readable;
+        return this.watchWriting();
+      case SSL_ERROR_ZERO_RETURN:
+        this.#ended = true;
+        return;
+    }
+    const reason = why === SSL_ERROR_SSL ? takeReason(libssl) : undefined;
+    if (why === SSL_ERROR_SYSCALL && errno !== 0) this.failed(errno, verb);
+    // An end has to be said in TLS (RFC 8446 s6.1): whoever is between could end the connection.
+    else if (why === SSL_ERROR_SYSCALL || isCut(reason)) {
+      this.#failure ??= new NetError("reset", "Cannot read: the connection was cut within TLS");
+    } else this.#failure ??= tlsError({ code: reason });
+  }
+
+  /** The next octets, null at the end, undefined where there are none now. Throws NetError. */
+  #receive(): Uint8Array | null | undefined {
+    const { scratch } = this.#ground.engine;
+    const size = this.take(scratch, READ_SIZE);
+    return size > 0 ? scratch.slice(0, size) : size === 0 ? null : undefined;
+  }
+
+  #wakeReader(): void {
+    const reader = this.#reader!;
+    try {
+      const bytes = this.#receive();
+      if (bytes === undefined) return;
+      this.#reader = undefined;
+      reader.resolve(bytes);
+    } catch (error) {
+      this.#reader = undefined;
+      reader.reject(error);
+    }
+  }
+
+  #writeOn(writer: Waiting<void> & { rest: Uint8Array<ArrayBuffer> }): void {
+    try {
+      writer.rest = writer.rest.subarray(this.send(writer.rest));
+      if (writer.rest.length > 0) return;
+      this.#writer = undefined;
+      writer.resolve();
+    } catch (error) {
+      this.#writer = undefined;
+      writer.reject(error);
+    }
+  }
+
+  /** What a look without a read says of the peer. */
+  #tellLeft(): void {
+    const ssl = this.#ssl;
+    if (ssl === undefined) return;
+    if (this.readable && !this.#ended && !this.#failure) {
+      const seen = this.#ground.libssl.SSL_peek(ssl, octet, 1);
+      if (seen > 0) {
+        if (this.#socket.hungUp) this.#left?.("half-close");
+        return;
+      }
+      this.#nothing(ssl, seen, "read from");
+    }
+    if (this.#failure || this.#broken) this.#left?.("reset");
+    else if (this.#ended) this.#left?.("end");
+  }
+
+  #sayFarewell(): void {
+    const ssl = this.#ssl;
+    if (ssl === undefined) return;
+    const { libssl, engine: { libc } } = this.#ground;
+    if (!this.#broken && !this.#failure && !this.#half) {
+      const result = libssl.SSL_shutdown(ssl);
+      if (result < 0) {
+        const errno = libc.errno(), why = libssl.SSL_get_error(ssl, result);
+        if (why === SSL_ERROR_WANT_WRITE) return this.watchWriting();
+        if (why === SSL_ERROR_SYSCALL && errno !== 0) this.failed(errno, "write to");
+        libssl.ERR_clear_error();
+      }
+    }
+    this.#farewell = "said";
+    this.#socket.shutDown();
+    this.#departed?.();
+  }
+
+  /**
+   * Closes the socket when the peer has ended too, or nothing has moved for so long: the kernel resets a connection that is closed
+   * with something unread, and what was sent is lost.
+   */
+  #leave(withinMs: number): void {
+    if (this.#ssl === undefined) return;
+    const { engine, departures } = this.#ground;
+    if (this.#resets) return this.#letGo();
+    this.shutDown();
+    const kind = this.#failure?.kind;
+    const isOver = this.#ended || kind === "reset" || kind === "closed";
+    if (this.#broken || (isOver && this.#farewell === "said")) return this.#letGo();
+    this.#stopLingering = engine.timers.after(withinMs, () => this.#letGo());
+    if (this.#farewell !== "said") departures.add(new Promise((resolve) => this.#departed = resolve));
+    this.#linger();
+  }
+
+  /** What comes yet is of no use to anybody. */
+  #linger(): void {
+    if (this.#ssl === undefined) return;
+    if (this.#broken) return this.#letGo();
+    if (!this.readable || this.#farewell !== "said") return;
+    const { engine } = this.#ground, { libc, scratch } = engine;
+    const size = libc.recv(this.fd, scratch, scratch.length, 0);
+    if (size > 0) return engine.later(() => this.#linger());
+    this.readable = false;
+    if (size === 0 || this.#socket.hungUp) this.#letGo();
+  }
+
+  /** Once, and for all. */
+  #letGo(): void {
+    const ssl = this.#ssl;
+    if (ssl === undefined) return;
+    this.#ssl = undefined;
+    this.#ground.libssl.SSL_free(ssl);
+    this.#socket.divert(undefined);
+    this.#resets ? this.#socket.reset() : this.#socket.close();
+    this.#gone.make();
+    this.#stopLingering?.();
+    this.#departed?.();
+    this.#stir?.();
+    if (!this.#closed) this.close();
+  }
+}
+
+/** For a look. */
+const octet = new Uint8Array(1);
+
+/** OpenSSL 3 says so, 1.1 says nothing. */
+function isCut(reason: string | undefined): boolean {
+  return reason !== undefined && /UNEXPECTED_EOF/.test(reason);
+}
+
+/** What X509_verify_cert_error_string(3) has in other words than the runtimes. */
+const verifyErrors: Readonly<Record<number, string>> = {
+  2: "UNABLE_TO_GET_ISSUER_CERT",
+  7: "CERT_SIGNATURE_FAILURE",
+  9: "CERT_NOT_YET_VALID",
+  10: "CERT_HAS_EXPIRED",
+  18: "DEPTH_ZERO_SELF_SIGNED_CERT",
+  19: "SELF_SIGNED_CERT_IN_CHAIN",
+  20: "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  21: "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  27: "CERT_UNTRUSTED",
+  62: "HOSTNAME_MISMATCH",
+  64: "HOSTNAME_MISMATCH",
+};
