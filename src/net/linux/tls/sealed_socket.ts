@@ -1,6 +1,7 @@
 import { Cut } from "../../cut.ts";
 import { NetError } from "../../error.ts";
-import { EPOLLERR, EPOLLHUP, EPOLLOUT } from "../../kernel/libc/abi.ts";
+import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT } from "../../kernel/libc/abi.ts";
+import { EAGAIN } from "../../kernel/libc/errno.ts";
 import type { Pointer } from "../../kernel/libc/library.ts";
 import type { AcceptedSocket, Leaving, SocketAddr } from "../../socket.ts";
 import { hungUp, tlsError } from "../../tls/tls.ts";
@@ -321,11 +322,13 @@ export class SealedSocket implements AcceptedSocket, Watcher {
 
   /** Notes what a call means that has brought nothing. */
   #nothing(ssl: Pointer, result: number, verb: string): void {
-    const { libssl, engine: { libc } } = this.#ground;
-    const errno = libc.errno(), why = libssl.SSL_get_error(ssl, result);
+    const { libssl, engine } = this.#ground;
+    const errno = engine.libc.errno(), why = libssl.SSL_get_error(ssl, result);
     switch (why) {
       case SSL_ERROR_WANT_READ:
-        this.readable = false;
+        // It comes back from what was no data, too; then it was not the kernel that had nothing.
+        this.readable = errno !== EAGAIN;
+        if (this.readable) engine.later(() => this.ready(EPOLLIN));
         return;
       case SSL_ERROR_WANT_WRITE: // of a read too: the answer to a new key
         this.readable = verb === "write to" && this.readable;
