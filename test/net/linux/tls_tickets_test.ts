@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import type { LinuxSocket } from "../../../src/net/linux/tcp_socket.ts";
 import { skipped } from "../../support/program/skipped.ts";
 import { temporaryFolder } from "../../support/program/temporary_folder.ts";
 import { within } from "../../support/program/until.ts";
@@ -51,3 +52,20 @@ for (const version of ["-tls1_2", "-tls1_3"]) {
     await place.close();
   });
 }
+
+test("TLS by libssl: who is refused is told why, whatever it has said by then", {
+  skip: skipped("TLS by libssl: told why", noSealedPlace),
+  timeout: 60_000,
+}, async () => {
+  const place = await sealedPlace({ clientCa: certificatesFor("DNS:ann").ca });
+  const [server, client] = await place.connection();
+  const accepted = place.tls.accept(server, { client: "" }).finally(() => {
+    assert.ok((server as LinuxSocket).closed, "its alert may be lost to whoever closes it now");
+  });
+  const connected = await place.tls.connect(client, "gw.test", { client: "" }); // TLS 1.3 lets it believe that it is in
+  await connected.write(new Uint8Array(100_000));
+  await assert.rejects(accepted, { message: "Cannot speak TLS: no certificate was shown" });
+  await assert.rejects(connected.read(), { message: "Cannot speak TLS: it wants a certificate" });
+  connected.close();
+  await place.close();
+});
