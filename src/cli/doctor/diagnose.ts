@@ -3,7 +3,7 @@ import { remarks } from "../../config/remarks.ts";
 import type { Certificate } from "../../admin/certificates.ts";
 import { checkCertificates } from "./certificate_findings.ts";
 import { checkClock } from "./clock_findings.ts";
-import { checkEngine } from "./engine_findings.ts";
+import { checkEngine, checkTls } from "./engine_findings.ts";
 import { checkFamilies } from "./families.ts";
 import { type Finding, findings } from "./finding.ts";
 import type { HostView } from "./host_view.ts";
@@ -36,6 +36,7 @@ export async function diagnose(
     ...checkLimits(host, config),
     ...checkKernel(host, config),
     ...checkRights(host, config, secretFiles),
+    ...checkTls(host, config),
     ...checkCertificates(host, certificates),
     ...checkClock(host),
     ...remarks(config).map((says) => findings("sense").note(says)),

@@ -1,5 +1,6 @@
 import type { Config } from "../../config/config.ts";
 import { type KernelFeatures, whyNoEngine } from "../../net/kernel/features.ts";
+import { speaksTls } from "../service/tls_source.ts";
 import { type Finding, findings } from "./finding.ts";
 import type { HostView } from "./host_view.ts";
 
@@ -34,5 +35,20 @@ export function checkEngine({ platform, kernel, read, runtime }: HostView, confi
   return [
     ok(`linux, on ${runtime}${release === undefined ? "" : ` and Linux ${release}`}`),
     ...missing.map(([, loss]) => note(`without ${loss}`)),
+  ];
+}
+
+const PACKAGES = "install libssl3 (Debian, Alpine), openssl-libs (Fedora) or libopenssl3 (OpenWrt)";
+
+/** What TLS will be spoken with, where it is. */
+export function checkTls({ kernel, libssl, runtime }: HostView, config: Config): readonly Finding[] {
+  if (!speaksTls(config, config.rules)) return [];
+  const { ok, note } = findings("TLS");
+  if (libssl !== undefined && config.engine !== "portable" && !whyNoEngine(kernel)) return [ok(`by ${libssl}`)];
+  const lost = libssl === undefined && kernel && config.engine !== "portable";
+  return [
+    lost
+      ? note(`by ${runtime}, in one thread and at several times the processor: there is no OpenSSL 3 or 1.1`, PACKAGES)
+      : ok(`by ${runtime}`),
   ];
 }

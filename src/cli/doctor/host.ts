@@ -8,7 +8,8 @@ import { systemClock } from "../../net/clock.ts";
 import { Cut } from "../../net/cut.ts";
 import { NetError } from "../../net/error.ts";
 import { kernelFeatures } from "../../net/kernel/features.ts";
-import { openKernel, openNet } from "../../net/open.ts";
+import { findLibssl } from "../../net/linux/tls/libssl.ts";
+import { libraryOpener, openKernel, openNet } from "../../net/open.ts";
 import { openNaming } from "../service/naming.ts";
 import { runtime } from "../version.ts";
 import { portHolder } from "./holder.ts";
@@ -34,6 +35,7 @@ export async function thisHost(config: Config): Promise<HostView & { close(): vo
     root: process.getuid?.() === 0,
     addrs: net.localAddrs(),
     kernel: libc && kernelFeatures(libc),
+    libssl: libc && findLibssl(await libraryOpener())?.name,
     read(path) {
       try {
         return readFileSync(path, "utf8");

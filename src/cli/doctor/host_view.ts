@@ -30,6 +30,8 @@ export interface HostView {
   readonly addrs: readonly string[];
   /** Undefined where libc cannot be called. */
   readonly kernel: KernelFeatures | undefined;
+  /** The OpenSSL that TLS can be spoken with, as "libssl.so.3 (OpenSSL 3.0.17)"; undefined where none can be called. */
+  readonly libssl: string | undefined;
   /** The text of a file; undefined where it cannot be read. */
   read(path: string): string | undefined;
   exists(path: string): boolean;

@@ -35,6 +35,7 @@ const limits = (descriptors: string) => ({
   "/proc/self/limits": `Max open files    ${descriptors}    ${descriptors}   files\n`,
 });
 const kernel = hostView().kernel!;
+const overTls = { listen: ["socks5s://127.0.0.1:1080"], tlsCert: "cert.pem", tlsKey: "key.pem" };
 /** Of a year, or as long as is said, with so many days yet. */
 const certificate = (option: string, days: number, life = 365) => {
   const until = hostView().now + days * 86_400_000;
@@ -77,6 +78,23 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "problem TLS: --via-ca expired at 2027-01-01T00:00:00.000Z -> a new one, and a reload",
     "note TLS: --tls-cert expires at 2027-01-14T00:00:00.000Z -> a new one, and a reload",
     "note TLS: --dns-ca expires at 2027-01-01T04:48:00.000Z -> a new one, and a reload",
+  ],
+  [
+    "TLS by OpenSSL",
+    { flags: overTls },
+    "ok TLS: by libssl.so.3 (OpenSSL 3.0.17 1 Jul 2025)",
+  ],
+  [
+    "TLS to an upstream, and no OpenSSL",
+    { flags: { via: ["https://192.0.2.9"] }, host: { libssl: undefined } },
+    "note TLS: by bun 1.4.5, in one thread and at several times the processor: there is no OpenSSL 3 or 1.1 -> " +
+    "install libssl3 (Debian, Alpine), openssl-libs (Fedora) or libopenssl3 (OpenWrt)",
+  ],
+  [
+    "TLS on the portable engine",
+    { flags: { ...overTls, engine: "portable" } },
+    "ok engine: portable, as --engine says, on bun 1.4.5",
+    "ok TLS: by bun 1.4.5",
   ],
   [
     "no IPv6 at all",

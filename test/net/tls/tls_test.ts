@@ -35,6 +35,7 @@ function tlsTest(
       const bench = await Bench.open(way);
       try {
         await within(title, body(bench), 100_000);
+        assert.deepEqual(way.faults, []);
       } finally {
         bench.close();
       }

@@ -43,6 +43,7 @@ export function hostView({ files, from, ...changes }: HostChanges = {}): HostVie
       sharedPorts: true,
       steering: true,
     },
+    libssl: "libssl.so.3 (OpenSSL 3.0.17 1 Jul 2025)",
     read: (path) => all[path],
     exists: (path) => path === "/sys/class/net/eth0",
     mode: () => 0o100600,

@@ -6,6 +6,7 @@ import { libraryOpener, openNet, openTls } from "../../../src/net/open.ts";
 import type { AcceptedSocket, Net, Socket } from "../../../src/net/socket.ts";
 import type { Tls, TlsClientOptions, TlsServerOptions } from "../../../src/net/tls/tls.ts";
 import { Departures, secure } from "../../../src/net/tls/tls_socket.ts";
+import { watchedLibssl } from "./watched_libssl.ts";
 import { linuxThread } from "../linux/linux_net.ts";
 
 /** A server's side, of one certificate. */
@@ -22,6 +23,8 @@ export interface TlsWay {
   readonly net: Net;
   readonly departures: Departures;
   readonly asksForCertificates: boolean;
+  /** What was done with what is freed. */
+  readonly faults: readonly string[];
   /** Whether octets go through the socket's own write(). */
   readonly pumps: boolean;
   acceptor(options: TlsServerOptions): Accepting;
@@ -39,6 +42,7 @@ export async function runtimeWay(): Promise<TlsWay> {
     net: await openNet(),
     departures,
     asksForCertificates: tls.asksForCertificates,
+    faults: [],
     pumps: true,
     acceptor(options) {
       const acceptor = tls.acceptor(options);
@@ -51,7 +55,8 @@ export async function runtimeWay(): Promise<TlsWay> {
   };
 }
 
-const nobody: Tls = {
+/** For sockets that are not the engine's own. */
+export const nobody: Tls = {
   accept: () => Promise.reject(new Error("no socket of the engine")),
   connect: () => Promise.reject(new Error("no socket of the engine")),
   left: () => Promise.resolve(),
@@ -65,7 +70,8 @@ export async function openLibssl(): Promise<FoundLibssl | undefined> {
 /** libssl's, on the Linux engine. */
 export async function libsslWay(): Promise<TlsWay> {
   const thread = await linuxThread(), found = thread && await openLibssl(), departures = new Departures();
-  const ground = found && sealedGround(thread.engine, found.libssl, departures);
+  const watched = found && watchedLibssl(found.libssl);
+  const ground = watched && sealedGround(thread!.engine, watched.libssl, departures);
   const none = { server: undefined, ca: undefined, identity: undefined };
   const opened = (options: Partial<ConstructorParameters<typeof SealedTls>[1]>) =>
     new SealedTls(ground!, { ...none, ticketKeys: new Uint8Array(TICKET_KEYS_SIZE), ...options }, nobody);
@@ -75,6 +81,7 @@ export async function libsslWay(): Promise<TlsWay> {
     net: thread?.net ?? await openNet(),
     departures,
     asksForCertificates: true,
+    faults: watched?.faults ?? [],
     pumps: false,
     acceptor(server) {
       const tls = opened({ server, ticketKeys: crypto.getRandomValues(new Uint8Array(TICKET_KEYS_SIZE)) });

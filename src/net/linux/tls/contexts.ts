@@ -8,9 +8,13 @@ const SSL_CTRL_MODE = 33,
   SSL_CTRL_SET_READ_AHEAD = 41,
   SSL_CTRL_SET_SESS_CACHE_MODE = 44,
   SSL_CTRL_SET_TICKET_KEYS = 59,
+  SSL_CTRL_CLEAR_MODE = 78,
   SSL_CTRL_CHAIN_CERT = 89,
   SSL_CTRL_SET_MIN_PROTO_VERSION = 123;
-const SSL_MODE_ENABLE_PARTIAL_WRITE = 1, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER = 2, SSL_MODE_RELEASE_BUFFERS = 0x10;
+const SSL_MODE_ENABLE_PARTIAL_WRITE = 1,
+  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER = 2,
+  SSL_MODE_AUTO_RETRY = 4,
+  SSL_MODE_RELEASE_BUFFERS = 0x10;
 const SSL_OP_NO_COMPRESSION = 0x20000, SSL_OP_NO_RENEGOTIATION = 0x40000000;
 const SSL_VERIFY_PEER = 1, SSL_VERIFY_FAIL_IF_NO_PEER_CERT = 2;
 const X509_V_FLAG_PARTIAL_CHAIN = 0x80000;
@@ -64,6 +68,8 @@ function opened(libssl: Libssl, method: Pointer, set: (context: Pointer) => void
   const modes = SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS;
   try {
     libssl.SSL_CTX_ctrl(pointer, SSL_CTRL_MODE, modes, null);
+    // Else a read goes on for as long as keys are changed, and nobody else has a turn.
+    libssl.SSL_CTX_ctrl(pointer, SSL_CTRL_CLEAR_MODE, SSL_MODE_AUTO_RETRY, null);
     libssl.SSL_CTX_ctrl(pointer, SSL_CTRL_SET_READ_AHEAD, 1, null);
     libssl.SSL_CTX_ctrl(pointer, SSL_CTRL_SET_SESS_CACHE_MODE, 0, null);
     libssl.SSL_CTX_set_options(pointer, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);

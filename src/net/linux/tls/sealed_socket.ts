@@ -1,6 +1,7 @@
 import { Cut } from "../../cut.ts";
 import { NetError } from "../../error.ts";
-import { EPOLLERR, EPOLLHUP, EPOLLOUT } from "../../kernel/libc/abi.ts";
+import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT } from "../../kernel/libc/abi.ts";
+import { EAGAIN } from "../../kernel/libc/errno.ts";
 import type { Pointer } from "../../kernel/libc/library.ts";
 import type { AcceptedSocket, Leaving, SocketAddr } from "../../socket.ts";
 import { hungUp, tlsError } from "../../tls/tls.ts";
@@ -71,6 +72,8 @@ export class SealedSocket implements AcceptedSocket, Watcher {
   #ended = false;
   /** Whether libssl has a record that only the same octets again may follow. */
   #half = false;
+  /** Whether a read waits for room to write. */
+  #readsWithRoom = false;
   #farewell: "unsaid" | "wanted" | "said" = "unsaid";
   /** Nothing can come or leave. */
   #broken = false;
@@ -140,6 +143,7 @@ export class SealedSocket implements AcceptedSocket, Watcher {
       this.#failure ??= error as NetError;
       this.#closed = true;
       this.#leave(FAREWELL_MS);
+      await new Promise<void>((resolve) => this.#gone.on(resolve)); // who is told closes the socket
       throw error;
     }
   }
@@ -271,7 +275,10 @@ export class SealedSocket implements AcceptedSocket, Watcher {
     if (this.#ssl === undefined) return;
     if (this.#socket.closed) return this.#letGo(); // from outside
     if (events & (EPOLLHUP | EPOLLERR)) this.#broken = true;
-    if (events & ~EPOLLOUT) this.readable = true;
+    if (events & ~EPOLLOUT || this.#readsWithRoom) {
+      this.readable = true;
+      this.#readsWithRoom = false;
+    }
     if (this.#farewell === "wanted") this.#sayFarewell();
     if (this.#closed) return this.#linger();
     if (this.#stir) return this.#stir();
@@ -321,14 +328,19 @@ export class SealedSocket implements AcceptedSocket, Watcher {
 
   /** Notes what a call means that has brought nothing. */
   #nothing(ssl: Pointer, result: number, verb: string): void {
-    const { libssl, engine: { libc } } = this.#ground;
-    const errno = libc.errno(), why = libssl.SSL_get_error(ssl, result);
+    const { libssl, engine } = this.#ground;
+    const errno = engine.libc.errno(), why = libssl.SSL_get_error(ssl, result);
     switch (why) {
       case SSL_ERROR_WANT_READ:
-        this.readable = false;
+        // It comes back from what was no data, too; then it was not the kernel that had nothing.
+        this.readable = errno !== EAGAIN;
+        if (this.readable) engine.later(() => this.ready(EPOLLIN));
         return;
-      case SSL_ERROR_WANT_WRITE: // of a read too: the answer to a new key
-        this.readable = verb === "write to" && this.readable;
+      case SSL_ERROR_WANT_WRITE:
+        if (verb === "read from") { // it answers to a new key
+          this.#readsWithRoom = true;
+          this.readable = false;
+        }
         return this.watchWriting();
       case SSL_ERROR_ZERO_RETURN:
         this.#ended = true;

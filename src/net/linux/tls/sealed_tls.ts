@@ -96,7 +96,7 @@ export class SealedTls implements Tls {
     try {
       if (!ssl || !attach(libssl, ssl, socket.fd, early)) throw hungUp();
       set(ssl);
-      return new SealedSocket(this.#ground, socket, ssl, early !== undefined);
+      return new SealedSocket(this.#ground, socket, ssl, Boolean(early?.length));
     } catch (error) {
       if (ssl) libssl.SSL_free(ssl);
       socket.close();
@@ -118,7 +118,7 @@ export class SealedTls implements Tls {
 function attach(libssl: Libssl, ssl: Pointer, fd: number, early: Uint8Array | undefined): boolean {
   const writes = libssl.BIO_new_socket(fd, 0);
   let reads = libssl.BIO_new_socket(fd, 0);
-  if (reads && writes && early) {
+  if (reads && writes && early?.length) {
     const bytes = new Uint8Array(early), buffer = libssl.BIO_new(libssl.BIO_f_buffer());
     if (buffer) {
       libssl.BIO_ctrl(buffer, BIO_C_SET_BUFF_READ_DATA, bytes.length, libssl.pointerTo(bytes));
