@@ -2,7 +2,7 @@ import { NetError } from "../error.ts";
 import { watchIdle } from "../relay.ts";
 import type { ByteCounts, Preface, RelayEnd, RelayOptions, Throttle } from "../socket.ts";
 import { EPOLLERR, EPOLLOUT, SPLICE_F_MOVE, SPLICE_F_NONBLOCK } from "../kernel/libc/abi.ts";
-import type { Engine } from "./engine/engine.ts";
+import type { Engine, Long } from "./engine/engine.ts";
 import { EAGAIN, refusals } from "../kernel/libc/errno.ts";
 import type { Pipe } from "./engine/pipes.ts";
 import { pendingError } from "../kernel/kernel_probe.ts";
@@ -12,7 +12,7 @@ import type { SealedSocket } from "./tls/sealed_socket.ts";
 /** A read of so much is bulk; after so many in a row the kernel moves the bytes, until one moves less than the floor. */
 const BULK_SIZE = 32 << 10, BULK_READS = 2, BULK_FLOOR = 16 << 10;
 
-/** So much is moved before the others have their turn. */
+/** So many short reads are passed on before the others have their turn; of bulk it is one. */
 const MAX_ROUNDS = 8;
 
 /** What it relays between. */
@@ -63,10 +63,10 @@ class Relay {
     return this.#directions[0].finished && this.#directions[1].finished;
   }
 
-  pump(direction: Direction): void {
+  pump(direction: Direction, atLeisure = false): void {
     if (this.#over) return;
     try {
-      direction.pump();
+      direction.pump(atLeisure);
     } catch (error) {
       return this.#fail(error);
     }
@@ -98,7 +98,7 @@ class Relay {
 }
 
 /** Bytes from one socket to the other. At most one of `#held` and `#pipe` holds something. */
-class Direction {
+class Direction implements Long {
   readonly #relay: Relay;
   readonly #from: Relayed;
   readonly #to: Relayed;
@@ -114,6 +114,8 @@ class Direction {
   #splices: boolean;
   #ended = false;
   #queued = false;
+  /** Whether a step left something. */
+  #hasMore = false;
   readonly #throttle: Throttle | undefined;
   /** Undefined once all that it changes has passed. */
   #preface: Preface | undefined;
@@ -149,25 +151,29 @@ class Direction {
     return this;
   }
 
-  /** Moves what there is until one side can do no more, or the others are to have their turn. Throws NetError. */
-  pump(): void {
+  /**
+   * Moves what there is until one side can do no more, or the others are to have their turn; bulk is moved `atLeisure` only, one
+   * step at a time. Throws NetError.
+   */
+  pump(atLeisure: boolean): void {
     for (let round = 0; !this.finished; round++) {
-      if (round === MAX_ROUNDS) return this.#goOnLater();
+      if (this.#isBulk && !atLeisure) return this.#blocked ? undefined : this.#goOnLater();
       if (!this.#deliver()) return;
       if (this.#ended) {
         this.finished = true;
         if (!this.#relay.finished && !this.#preface?.holdsEnd) this.#to.shutDown();
-      } else if (
-        this.#wake || !this.#from.readable ||
-        !(this.#isBulk ? this.#splice() : this.#copy())
-      ) return;
+      } else {
+        if (this.#wake || !this.#from.readable) return;
+        if (round >= (this.#isBulk ? 1 : MAX_ROUNDS)) return this.#goOnLater();
+        if (!(this.#isForKernel ? this.#splice() : this.#copy())) return;
+      }
     }
   }
 
-  /** Whether the kernel is to move what comes next. */
-  get #isBulk(): boolean {
-    return this.#splices && this.#bulkReads >= BULK_READS &&
-      (this.#preface === undefined || (this.#preface.room ?? 0) >= BULK_FLOOR);
+  step(): boolean {
+    this.#hasMore = false;
+    this.#relay.pump(this, true);
+    return this.#queued = this.#hasMore;
   }
 
   /** Gives back the pipe, with what is in it. */
@@ -177,6 +183,15 @@ class Direction {
     this.#wake?.();
     if (this.#pipe) this.#relay.engine.pipes.discard(this.#pipe);
     this.#pipe = undefined;
+  }
+
+  get #isBulk(): boolean {
+    return this.#bulkReads >= BULK_READS;
+  }
+
+  /** Whether the kernel is to move what comes next. */
+  get #isForKernel(): boolean {
+    return this.#splices && this.#isBulk && (this.#preface === undefined || (this.#preface.room ?? 0) >= BULK_FLOOR);
   }
 
   /** Hands on what is held; false where the receiver has no room for it. */
@@ -303,9 +318,12 @@ class Direction {
   }
 
   #goOnLater(): void {
+    this.#hasMore = true;
     if (this.#queued) return;
     this.#queued = true;
-    this.#relay.engine.later(() => {
+    const { engine } = this.#relay;
+    if (this.#isBulk) return engine.atLeisure(this);
+    engine.later(() => {
       this.#queued = false;
       this.#relay.pump(this);
     });

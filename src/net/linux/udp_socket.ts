@@ -37,6 +37,9 @@ const SMALL_SIZE = 4 << 10;
 /** So many errors in a row are told of earlier datagrams, by ICMP; of more the cause may last, so it rests before it asks again (ms). */
 const MAX_ERRORS = 64, REST_MS = 10;
 
+/** So many batches in a row are received before the others have their turn: of a flood there is always one more. */
+const MAX_BATCHES = 2;
+
 /** A UDP socket with many datagrams to a call (recvmmsg(2), sendmmsg(2)), and joined ones where the kernel can (UDP_GRO). */
 export class LinuxUdpSocket implements UdpSocket, Watcher {
   readonly addr: SocketAddr;
@@ -48,6 +51,9 @@ export class LinuxUdpSocket implements UdpSocket, Watcher {
   #arena: UdpArena | undefined;
   #readable = false;
   #rests = false;
+  #batches = 0;
+  /** Whether whoever receives is put off to the next turn. */
+  #putOff = false;
   #receiver: ((batch: readonly Datagram[] | null) => void) | undefined;
   #whenWritable: (() => void)[] = [];
   #closed = false;
@@ -87,8 +93,16 @@ export class LinuxUdpSocket implements UdpSocket, Watcher {
     if (this.#arena) this.#engine.arenas.giveBack(this.#arena);
     this.#arena = undefined;
     if (this.#closed) return Promise.resolve(null);
-    const batch = this.#readable ? this.#receive() : undefined;
-    if (batch) return Promise.resolve(batch);
+    if (this.#readable && this.#batches >= MAX_BATCHES) {
+      this.#putOff = true;
+      this.#engine.later(() => {
+        this.#putOff = false;
+        this.#goOn();
+      });
+    } else {
+      const batch = this.#readable ? this.#receive() : undefined;
+      if (batch) return Promise.resolve(batch);
+    }
     return new Promise((resolve) => this.#receiver = resolve);
   }
 
@@ -116,6 +130,13 @@ export class LinuxUdpSocket implements UdpSocket, Watcher {
     if (events & EPOLLOUT) this.#wakeSenders();
     if (!(events & EPOLLIN)) return;
     this.#readable = true;
+    if (!this.#putOff) this.#goOn();
+  }
+
+  /** Has whoever waits receive in a turn of its own. */
+  #goOn(): void {
+    this.#batches = 0;
+    if (this.#closed || !this.#readable) return;
     const receiver = this.#receiver;
     const batch = receiver && this.#receive();
     if (!batch) return;
@@ -133,6 +154,7 @@ export class LinuxUdpSocket implements UdpSocket, Watcher {
   }
 
   #receive(): readonly Datagram[] | undefined {
+    this.#batches++;
     const { arenas, libc } = this.#engine;
     const arena = arenas.take();
     for (let errors = 0;; errors++) {

@@ -33,6 +33,15 @@ export interface EngineOptions {
   readonly busyPollMs?: number | undefined;
 }
 
+/** What takes its time, and may be put off after each step of it. */
+export interface Long {
+  /** Does one; whether there are more. */
+  step(): boolean;
+}
+
+/** So many steps of the same come one after the other where there are several: where each is of another, four downloads cost half as much again. */
+const MAX_STEPS = 8;
+
 /** Received bytes stay here until they are copied or sent on, which is before anything else is received. */
 const SCRATCH_SIZE = 256 << 10;
 
@@ -58,6 +67,10 @@ export class Engine {
   readonly #segments: boolean;
   #sender: UdpSender | undefined;
   #later: (() => void)[] = [];
+  /** What takes its time, in turn. */
+  readonly #long: Long[] = [];
+  /** How long the first of them has had its turn. */
+  #steps = 0;
 
   /** Throws NetError. */
   constructor(libc: Libc, { sockets = {}, owners, fault, busyPollMs = 0 }: EngineOptions) {
@@ -97,6 +110,11 @@ export class Engine {
     this.#later.push(then);
   }
 
+  /** Has `long` go on a step at a time, with a look in between for what is short. */
+  atLeisure(long: Long): void {
+    this.#long.push(long);
+  }
+
   /** An eventfd(2): another thread that writes to it ends a wait and has `woken` called. Throws NetError. */
   wakeFd(woken: () => void): number {
     const fd = this.libc.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -115,19 +133,36 @@ export class Engine {
   /** Waits for at most `maxWaitMs` (-1: without end) and does what there is to do. Promises it settles are left to the caller. */
   turn(maxWaitMs: number): void {
     this.turnAt = look();
-    const timeoutMs = this.#later.length > 0 ? 0 : sooner(this.timers.waitMs(), maxWaitMs);
+    const hasWork = this.#later.length > 0 || this.#long.length > 0;
+    const timeoutMs = hasWork ? 0 : sooner(this.timers.waitMs(), maxWaitMs);
     if (timeoutMs === 0 || !this.#busyPoll()) this.#poll(timeoutMs);
     this.timers.expire();
     const later = this.#later;
-    if (later.length === 0) return;
-    this.#later = [];
-    for (const then of later) {
-      try {
-        then();
-      } catch (error) {
-        this.#fault(error);
+    if (later.length > 0) {
+      this.#later = [];
+      for (const then of later) {
+        try {
+          then();
+        } catch (error) {
+          this.#fault(error);
+        }
       }
     }
+    const long = this.#long[0];
+    if (long) this.#step(long);
+  }
+
+  #step(long: Long): void {
+    let more = false;
+    try {
+      more = long.step();
+    } catch (error) {
+      this.#fault(error);
+    }
+    if (more && ++this.#steps < MAX_STEPS) return;
+    this.#steps = 0;
+    this.#long.shift();
+    if (more) this.#long.push(long);
   }
 
   /** Whether something came. */
