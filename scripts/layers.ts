@@ -47,8 +47,8 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
   ],
   [
     "src/gateway/",
-    "src/gateway/ src/protocol/ src/net/socket.ts src/net/messages.ts src/net/tls/tls.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/net/deadline.ts src/net/race.ts src/turns/ " +
-    "src/dns/resolver.ts src/sockslib/chain/ src/events.ts",
+    "src/gateway/ src/protocol/ src/net/socket.ts src/net/messages.ts src/net/tls/tls.ts src/net/gss/gss.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/net/deadline.ts src/net/race.ts src/turns/ " +
+    "src/dns/resolver.ts src/sockslib/chain/ src/sockslib/gssapi/ src/events.ts",
     silent,
   ],
   [
@@ -59,7 +59,7 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
   ["src/sockslib/fake/file_journal.ts", "src/sockslib/ node:fs", silent],
   [
     "src/sockslib/",
-    "src/sockslib/ src/protocol/ src/net/socket.ts src/net/messages.ts src/net/tls/tls.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/net/deadline.ts src/net/race.ts src/turns/ " +
+    "src/sockslib/ src/protocol/ src/net/socket.ts src/net/messages.ts src/net/tls/tls.ts src/net/gss/gss.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/net/deadline.ts src/net/race.ts src/turns/ " +
     "src/dns/resolver.ts",
     silent,
   ],

@@ -71,7 +71,9 @@ export async function readNamedFiles(
       problems.push(...error.problems);
     }
   };
-  const users = await attempt(() => loadUsers(config.users, config.usersFile, former));
+  const users = await attempt(() =>
+    loadUsers(config.users, config.usersFile, former, config.gssapiKeytab !== undefined)
+  );
   const adminToken = await attempt(() => readAdminToken(config.adminTokenFile));
   const tls = await attempt(() => readTlsFiles(config));
   if (problems.length > 0) throw new ConfigError(...problems);

@@ -9,11 +9,12 @@ import { Gateway, listenerKey, type Opening } from "../../gateway/gateway.ts";
 import { Logins } from "../../gateway/users/logins.ts";
 import { Users } from "../../gateway/users/users.ts";
 import { type Clock, systemClock } from "../../net/clock.ts";
-import { openNet } from "../../net/open.ts";
+import { gssLoader, openNet } from "../../net/open.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { Departures } from "../../net/tls/tls_socket.ts";
 import { gatewayContext } from "./composition.ts";
 import { hashThreads } from "./hash_threads.ts";
+import { acceptorOf, checkAcceptor } from "./gss_source.ts";
 import { flagOf, listenAs } from "./listening.ts";
 import { checkWaysOut, waysOutOf } from "./ways_out.ts";
 import { refuseSystemd } from "./socket_options.ts";
@@ -45,6 +46,7 @@ export async function startLocalService(
   const ear = emittingEar(emit);
   const departures = new Departures();
   const logins = new Logins({ check: hashThreads() });
+  const openGss = await gssLoader();
   const compose = async ({ config, rules, users, tls: files }: Wanted) => {
     await checkWaysOut({ net, libc: undefined, hasRights: true }, waysOutOf(config, rules.index.shapes));
     const naming = openNaming(config, {
@@ -59,6 +61,18 @@ export async function startLocalService(
       naming.close();
       throw error;
     });
+    const gssapi = acceptorOf(config, openGss);
+    const close = () => {
+      naming.close();
+      source.close();
+      gssapi?.close();
+    };
+    try {
+      checkAcceptor(gssapi);
+    } catch (error) {
+      close();
+      throw error;
+    }
     const tls = tlsBy(source.open, systemClock, departures);
     const authenticator = users.size > 0 ? new Users(users, { settings: config.gateway, logins }) : undefined;
     const ownListeners = () => [...gateway.addrs, ...otherListeners()];
@@ -70,14 +84,12 @@ export async function startLocalService(
         rules,
         naming,
         authenticator,
+        gssapi,
         tls,
         ownListeners,
         emit,
       }),
-      close: () => {
-        naming.close();
-        source.close();
-      },
+      close,
     };
   };
   let current = await compose(wanted);

@@ -10,7 +10,7 @@ import { Users } from "../../gateway/users/users.ts";
 import { ProbeTurns } from "../../gateway/upstreams/probe_turns.ts";
 import type { Kernel } from "../../net/kernel/features.ts";
 import { systemClock } from "../../net/clock.ts";
-import { openNet } from "../../net/open.ts";
+import { gssLoader, openNet } from "../../net/open.ts";
 import type { SocketAddr, Successors } from "../../net/socket.ts";
 import { type Claim, ClaimedPorts } from "./claimed_ports.ts";
 import { addressText } from "../../protocol/address.ts";
@@ -19,6 +19,7 @@ import { log } from "../log/log.ts";
 import { socketOptions } from "../service/socket_options.ts";
 import { checkWaysOut, waysOutOf } from "../service/ways_out.ts";
 import { hashThreads } from "../service/hash_threads.ts";
+import { acceptorOf, checkAcceptor } from "../service/gss_source.ts";
 import { openNaming } from "../service/naming.ts";
 import { countedUsers, type Service, type Wanted } from "../service/service.ts";
 import type { Activation } from "../systemd/activation.ts";
@@ -43,6 +44,7 @@ export async function startThreadedService(
   const count = wanted.config.workers ?? availableParallelism();
   const memory = countersMemory(count + 1, (size) => new SharedArrayBuffer(size));
   const logins = loginsBeside(count, memory);
+  const openGss = await gssLoader();
 
   /** Gives `use` what workers need for it; what was made for that is given back where `use` fails. */
   const provide = async (
@@ -60,6 +62,9 @@ export async function startThreadedService(
       source?.close();
     };
     try {
+      const acceptor = acceptorOf(config, openGss); // workers have their own, which would find the same
+      checkAcceptor(acceptor);
+      acceptor?.close();
       source = await openTlsSource(tls);
       claim = await ports.claim(config, shared);
       await use({
@@ -88,7 +93,11 @@ export async function startThreadedService(
         addr,
         tls,
         udp: isUdp(only),
-        methods: methodsAt(config.gateway.access, { listener: addressText(addr), only }, authenticator),
+        methods: methodsAt(config.gateway.access, { listener: addressText(addr), only }, {
+          password: authenticator !== undefined,
+          gssapi: config.gssapiKeytab !== undefined,
+          gssapiFirst: config.gateway.gssapiFirst,
+        }),
       });
     }
     known = new Set(claim.listen.map(({ addr }) => addr));

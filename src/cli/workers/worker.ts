@@ -10,7 +10,7 @@ import { netError } from "../../net/error.ts";
 import { DescriptorOwners } from "../../net/linux/engine/descriptor_owners.ts";
 import { Engine } from "../../net/linux/engine/engine.ts";
 import { linuxNet } from "../../net/linux/linux_net.ts";
-import { giveThreadTo, memoryCollector, openKernel } from "../../net/open.ts";
+import { giveThreadTo, gssLoader, memoryCollector, openKernel } from "../../net/open.ts";
 import { parseConfigText } from "../files/load_config.ts";
 import { lostLogLines, startLog, stopLog } from "../log/log.ts";
 import { socketOptions } from "../service/socket_options.ts";
@@ -85,6 +85,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     clock,
     counters: new Counters(start.counters, number - 1),
     paths: new PathMemory(clock, start.paths),
+    openGss: await gssLoader(), // nothing can be loaded any more once the engine has the thread
     ask: exchange.ask.bind(exchange),
     emit,
     nameUsers: (users: Setup["countedUsers"]) => metrics.nameUsers(users),

@@ -3,6 +3,8 @@ import type { Preface, SocketAddr } from "../../net/socket.ts";
 import type { Address } from "../../protocol/address.ts";
 import type { Command } from "../../protocol/codes.ts";
 import type { Credentials } from "../../protocol/negotiation.ts";
+import type { Encapsulation } from "../../sockslib/gssapi/encapsulation.ts";
+import type { GssapiDoor } from "./gssapi_negotiation.ts";
 import type { Wire } from "./wire.ts";
 
 /** What is told of how a request ended: the reply as in RFC 1928 s6, with the address that stands in it, or why it is not 00. */
@@ -37,11 +39,15 @@ export interface Door {
   /** Where the client came to. */
   readonly here: SocketAddr;
   /** What becomes known of the client is noted here. */
-  readonly record: Pick<SessionRecord, "client" | "method" | "username" | "userId">;
+  readonly record: Pick<SessionRecord, "client" | "method" | "protection" | "username" | "userId" | "detail">;
   /** Whether the client needs no credentials. */
   readonly mayGoWithout: boolean;
   /** Whether credentials are good, once that may be told; undefined where nobody is asked for any. */
   readonly isGood: ((credentials: Credentials) => Promise<boolean>) | undefined;
+  /** Undefined where GSSAPI is not spoken. */
+  readonly gssapi: GssapiDoor | undefined;
+  /** Has all that is said from now on travel so; what is to be used in place of `wire`. */
+  encapsulate(encapsulation: Encapsulation): Wire;
 }
 
 /** A protocol that clients may speak: from its first octet to what the client wants. */

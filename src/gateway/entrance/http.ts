@@ -34,10 +34,10 @@ export const http: Entrance = {
   answer,
   async take({ wire, record, mayGoWithout, isGood }) {
     const { destination, credentials, forwarded } = await wire.take(httpRequestDecoder());
-    const asks = isGood && (credentials || !mayGoWithout);
+    const asks = !mayGoWithout || (isGood && credentials);
     if (asks) {
       if (credentials) record.username = usernameText(credentials) ?? "\ufffd";
-      if (!credentials || !await isGood(credentials)) {
+      if (!credentials || !isGood || !await isGood(credentials)) {
         await wire.send(encodeHttpAnswer(407, "gate46: a user name and a password are wanted", challenge));
         return credentials ? "authentication-failed" : "no-acceptable-method";
       }
