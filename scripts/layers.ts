@@ -65,7 +65,7 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
   ],
   [
     "src/admin/",
-    "src/admin/ src/events.ts src/dns/asked.ts src/protocol/codes.ts src/protocol/address.ts src/net/socket.ts hono hono/accepts hono/basic-auth hono/bearer-auth hono/combine hono/html hono/utils/buffer prom-client",
+    "src/admin/ src/events.ts src/dns/asked.ts src/protocol/codes.ts src/protocol/gssapi.ts src/protocol/address.ts src/net/socket.ts hono hono/accepts hono/basic-auth hono/bearer-auth hono/combine hono/html hono/utils/buffer prom-client",
     silent,
   ],
   ["src/events.ts", "src/protocol/ src/net/socket.ts src/dns/asked.ts", silent],

@@ -11,13 +11,26 @@ const READ_MS = 5_000;
 const LINE_END = 10;
 
 /** The content of a regular file that a person named. Rejects with ConfigError. */
-export async function readText(file: string, { clock = systemClock, maxSize = MAX_SIZE } = {}): Promise<string> {
-  const bytes = await read(file, clock, maxSize);
+export async function readText(file: string, options: Reading = {}): Promise<string> {
+  const bytes = await readBytes(file, options);
   try {
     return utf8.decode(bytes);
   } catch {
     throw new ConfigError(`Cannot read ${file} line ${firstWrongLine(bytes)}: it is not UTF-8`);
   }
+}
+
+export interface Reading {
+  readonly clock?: Clock;
+  readonly maxSize?: number;
+}
+
+/** The same, where it is no text. */
+export function readBytes(
+  file: string,
+  { clock = systemClock, maxSize = MAX_SIZE }: Reading = {},
+): Promise<Uint8Array> {
+  return read(file, clock, maxSize);
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

@@ -8,7 +8,7 @@ import type { Libc } from "../../net/kernel/libc/libc.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { addressText } from "../../protocol/address.ts";
 import { household } from "../../protocol/ip/household.ts";
-import { commandName, methodName, Reply, replyLabel } from "../../protocol/codes.ts";
+import { commandName, Method, methodName, Reply, replyLabel } from "../../protocol/codes.ts";
 import { type ClientNaming, clientNaming } from "./clients.ts";
 import { ofLibc, ofRuntime } from "./descriptors.ts";
 import { LogFile } from "./log_file.ts";
@@ -188,6 +188,8 @@ function sessionFields(session: SessionRecord, naming: ClientNaming): Record<str
   if (client !== undefined) fields.client = client;
   if (session.protocol !== undefined && session.protocol !== "socks5") fields.protocol = session.protocol;
   if (session.username !== undefined) fields.user = session.username;
+  if (session.method === Method.Gssapi) fields.method = methodName(session.method);
+  if (session.protection !== undefined) fields.protection = session.protection;
   if (session.userId !== undefined) fields.userid = session.userId;
   if (command) fields.command = commandName(command);
   if (destination) fields.destination = addressText(destination);
