@@ -10,10 +10,12 @@ import { Logins } from "../../gateway/users/logins.ts";
 import { Users } from "../../gateway/users/users.ts";
 import { type Clock, systemClock } from "../../net/clock.ts";
 import { gssLoader, openNet } from "../../net/open.ts";
+import { initiatorBy } from "../../net/gss/gss_initiator.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { Departures } from "../../net/tls/tls_socket.ts";
 import { gatewayContext } from "./composition.ts";
 import { hashThreads } from "./hash_threads.ts";
+import { askingThreads, checkInitiator } from "./gss_asking.ts";
 import { acceptorOf, checkAcceptor } from "./gss_source.ts";
 import { flagOf, listenAs } from "./listening.ts";
 import { checkWaysOut, waysOutOf } from "./ways_out.ts";
@@ -23,8 +25,9 @@ import { countedUsers, type Service, type Wanted } from "./service.ts";
 import { openTlsSource, tlsBy } from "./tls_source.ts";
 import { UpstreamStates } from "./upstream_states.ts";
 
-/** The gateway in this thread, on the runtime's own sockets; it tells by `wall` how it is. Rejects with NetError. */
+/** The gateway in this thread, on the runtime's own sockets; other threads begin with the module `entry`, and it tells by `wall` how it is. Rejects with NetError. */
 export async function startLocalService(
+  entry: URL,
   wanted: Wanted,
   otherListeners: () => readonly SocketAddr[],
   log: Emit,
@@ -47,6 +50,7 @@ export async function startLocalService(
   const departures = new Departures();
   const logins = new Logins({ check: hashThreads() });
   const openGss = await gssLoader();
+  const gss = initiatorBy(askingThreads(entry, openGss), openGss);
   const compose = async ({ config, rules, users, tls: files }: Wanted) => {
     await checkWaysOut({ net, libc: undefined, hasRights: true }, waysOutOf(config, rules.index.shapes));
     const naming = openNaming(config, {
@@ -69,6 +73,7 @@ export async function startLocalService(
     };
     try {
       checkAcceptor(gssapi);
+      checkInitiator(config, rules.index.shapes.flatMap(({ via }) => via ? [via] : []), openGss);
     } catch (error) {
       close();
       throw error;
@@ -85,6 +90,7 @@ export async function startLocalService(
         naming,
         authenticator,
         gssapi,
+        gss,
         tls,
         ownListeners,
         emit,

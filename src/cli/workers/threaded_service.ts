@@ -19,6 +19,7 @@ import { log } from "../log/log.ts";
 import { socketOptions } from "../service/socket_options.ts";
 import { checkWaysOut, waysOutOf } from "../service/ways_out.ts";
 import { hashThreads } from "../service/hash_threads.ts";
+import { askingThreads, checkInitiator } from "../service/gss_asking.ts";
 import { acceptorOf, checkAcceptor } from "../service/gss_source.ts";
 import { openNaming } from "../service/naming.ts";
 import { countedUsers, type Service, type Wanted } from "../service/service.ts";
@@ -45,6 +46,7 @@ export async function startThreadedService(
   const memory = countersMemory(count + 1, (size) => new SharedArrayBuffer(size));
   const logins = loginsBeside(count, memory);
   const openGss = await gssLoader();
+  const takeStep = askingThreads(entry, openGss);
 
   /** Gives `use` what workers need for it; what was made for that is given back where `use` fails. */
   const provide = async (
@@ -65,6 +67,7 @@ export async function startThreadedService(
       const acceptor = acceptorOf(config, openGss); // workers have their own, which would find the same
       checkAcceptor(acceptor);
       acceptor?.close();
+      checkInitiator(config, rules.index.shapes.flatMap(({ via }) => via ? [via] : []), openGss);
       source = await openTlsSource(tls);
       claim = await ports.claim(config, shared);
       await use({
@@ -79,6 +82,7 @@ export async function startThreadedService(
         naming: { ...naming, close },
         source,
         authenticator,
+        takeStep,
       });
     } catch (error) {
       claim?.abandon();

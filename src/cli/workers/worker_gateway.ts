@@ -7,6 +7,7 @@ import type { Verdict } from "../../gateway/entrance/methods.ts";
 import type { PathMemory } from "../../gateway/dial/path_memory.ts";
 import { ProbeTurns } from "../../gateway/upstreams/probe_turns.ts";
 import type { Clock } from "../../net/clock.ts";
+import { initiatorBy, type InitiatorStepped, type TakeStep } from "../../net/gss/gss_initiator.ts";
 import type { GssCalls } from "../../net/gss/gss_calls.ts";
 import type { Net, Successors } from "../../net/socket.ts";
 import { Departures } from "../../net/tls/tls_socket.ts";
@@ -99,6 +100,8 @@ export class WorkerGateway {
       new Failures(counters, clock, config.gateway),
     );
     const gssapi = acceptorOf(config, openGss);
+    const takeStep: TakeStep = (step, asker, cut) =>
+      asking({ type: "gss-step", ...step, asker }, [], cut) as Promise<InitiatorStepped>;
     const context = gatewayContext(config, {
       net,
       clock,
@@ -106,6 +109,7 @@ export class WorkerGateway {
       naming,
       authenticator: asksForPasswords ? users : undefined,
       gssapi,
+      gss: initiatorBy(takeStep, openGss),
       tls: tlsBy(remoteTls(asking, () => ++this.#lastTls), clock, this.#departures),
       ownListeners: () => [...this.gateway.addrs, ...otherListeners],
       emit,

@@ -1,3 +1,6 @@
+import type { Asker } from "../../turns/fair_queue.ts";
+import type { Cut } from "../cut.ts";
+
 /** GSSAPI (RFC 2743) of Kerberos, by the system's library. Every failure is a NetError in the library's words. */
 
 /** What another side has wrapped. */
@@ -38,5 +41,21 @@ export interface GssAcceptor {
    */
   accept(negotiating?: boolean): GssContext;
   /** Contexts live on. Idempotent. */
+  close(): void;
+}
+
+/** The side that goes to others, with what the system has: a credential cache, or a client keytab. */
+export interface GssInitiator {
+  /** A context with `target`: service@host, or a principal where it has a slash. */
+  initiate(target: string): GssInitiation;
+}
+
+/** A context that is begun here. Whoever knows no ticket is asked for one elsewhere, which may take its time. */
+export interface GssInitiation {
+  /** Once established. */
+  readonly context: GssContext | undefined;
+  /** Takes the other side's token, none at first; resolves with what it is to get, which may be empty. Rejects with NetError. */
+  step(token: Uint8Array, asker: Asker, cut?: Cut): Promise<Uint8Array>;
+  /** Closes what is not established. */
   close(): void;
 }

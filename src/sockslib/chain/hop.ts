@@ -1,5 +1,6 @@
 import { type Address, addressText, MAX_NAME_SIZE, nameAddress } from "../../protocol/address.ts";
 import { type ZonedAddress, zonedAddress } from "../../protocol/ip/zone.ts";
+import { type Protection, protections } from "../../protocol/gssapi.ts";
 import type { Credentials } from "../../protocol/negotiation.ts";
 
 /** What a scheme speaks, whether over TLS, and on which port where none is said. */
@@ -12,7 +13,15 @@ const schemes: Readonly<Record<string, Pick<Hop, "protocol" | "tls"> & { readonl
 };
 
 /** Behind the URL of a gateway. */
-const UDP_IN_TCP = "udp=tcp";
+const UDP_IN_TCP = "udp=tcp", GSSAPI = "gssapi=", PROTECTION = "protection=";
+
+/** A ticket of Kerberos for a service there. */
+export interface HopGssapi {
+  /** As "rcmd"; a whole principal where it has a slash. */
+  readonly service: string;
+  /** How octets have to travel at least. */
+  readonly least: Protection;
+}
 
 /** One gateway on the way to a destination. */
 export interface Hop {
@@ -25,6 +34,8 @@ export interface Hop {
   readonly zone?: string;
   /** Whether its UDP is inside of the connection (command 05 of hev-socks5-server), so that only the last of a chain has to know UDP. */
   readonly udpInTcp?: true;
+  /** Method 01, and no other, is offered where it is given. */
+  readonly gssapi?: HopGssapi;
   /** Method 02 is offered only where they are given. Never to be logged. */
   readonly credentials?: Credentials;
 }
@@ -34,7 +45,7 @@ export const MAX_HOPS = 8;
 
 /**
  * Reads `socks5://[USER:PASSWORD@]HOST[:PORT]`, `http://…`, or the same over TLS, `socks5s://…` and `https://…`; `%` escapes
- * octets of the credentials. Behind those of SOCKS `?udp=tcp` may stand. Throws SyntaxError, whose message never repeats credentials.
+ * octets of the credentials. Behind those of SOCKS `?udp=tcp` and `?gssapi=SERVICE&protection=LEVEL` may stand. Throws SyntaxError, whose message never repeats credentials.
  */
 export function parseHop(text: string): Hop {
   const [, scheme, userinfo, host, port, query] =
@@ -45,12 +56,9 @@ export function parseHop(text: string): Hop {
     throw new SyntaxError(`is of the scheme '${scheme}', which is none of socks5:, socks5s:, http: and https:`);
   }
   const { protocol, tls } = known;
-  if (query !== undefined && query !== UDP_IN_TCP) {
-    throw new SyntaxError(`has '?${query}' behind it, not ?${UDP_IN_TCP}`);
-  }
-  if (query !== undefined && protocol !== "socks5") {
-    throw new SyntaxError(`has ?${UDP_IN_TCP}, and is no SOCKS gateway`);
-  }
+  const { udpInTcp, gssapi } = parseQuery(query);
+  if (query !== undefined && protocol !== "socks5") throw new SyntaxError(`has ?${query}, and is no SOCKS gateway`);
+  if (gssapi && userinfo !== undefined) throw new SyntaxError(`has both credentials and ?${GSSAPI}: say which`);
   const number = port === undefined ? known.port : Number(port);
   if (number < 1 || number > 65_535) throw new SyntaxError(`has the port ${port}, which is not 1 to 65535`);
   const { zone, ...address } = hostAddress(host, number);
@@ -59,7 +67,8 @@ export function parseHop(text: string): Hop {
     tls,
     address,
     ...zone !== undefined && { zone },
-    ...query !== undefined && { udpInTcp: true },
+    ...udpInTcp && { udpInTcp },
+    ...gssapi && { gssapi },
     ...userinfo !== undefined && { credentials: parseCredentials(userinfo) },
   };
 }
@@ -86,9 +95,32 @@ export function parseHops(via: readonly string[]): readonly Hop[] {
 }
 
 /** The hop as it may be shown: without credentials. */
-export function hopText({ protocol, tls, address, zone, udpInTcp }: Hop): string {
-  const query = udpInTcp ? `?${UDP_IN_TCP}` : "";
+export function hopText({ protocol, tls, address, zone, udpInTcp, gssapi }: Hop): string {
+  const said = [...udpInTcp ? [UDP_IN_TCP] : [], ...gssapi ? [`${GSSAPI}${gssapi.service}`] : []].join("&");
+  const query = said && `?${said}`;
   return `${protocol}${tls ? "s" : ""}://${addressText(zone === undefined ? address : { ...address, zone })}${query}`;
+}
+
+/** What stands behind a URL, each at most once. Throws SyntaxError. */
+function parseQuery(query: string | undefined): Pick<Hop, "udpInTcp" | "gssapi"> {
+  let udpInTcp = false, service: string | undefined, least: Protection | undefined;
+  for (const part of query?.split("&") ?? []) {
+    const value = part.slice(part.indexOf("=") + 1);
+    const wrong = () => new SyntaxError(`has '?${query}' behind it, not ?${UDP_IN_TCP}, nor ?${GSSAPI}SERVICE`);
+    if (part === UDP_IN_TCP && !udpInTcp) udpInTcp = true;
+    else if (part.startsWith(GSSAPI) && service === undefined) {
+      if (!/^[\w./@-]{1,255}$/.test(value)) throw wrong();
+      service = value;
+    } else if (part.startsWith(PROTECTION) && least === undefined) {
+      least = protections.find((one) => one === value);
+      if (!least) throw new SyntaxError(`has '${part}' behind it, not one of ${protections.join(", ")}`);
+    } else throw wrong();
+  }
+  if (least && service === undefined) throw new SyntaxError(`has ?${PROTECTION}${least} without ?${GSSAPI}SERVICE`);
+  return {
+    ...udpInTcp && { udpInTcp },
+    ...service !== undefined && { gssapi: { service, least: least ?? "integrity" } },
+  };
 }
 
 function hostAddress(host: string, port: number): ZonedAddress {

@@ -1,6 +1,5 @@
 import { NetError } from "../../net/error.ts";
 import type { Datagram, SocketAddr, UdpSocket } from "../../net/socket.ts";
-import { decodeGssMessage, GssMessageType } from "../../protocol/gssapi.ts";
 import { ProtocolError } from "../../protocol/protocol_error.ts";
 import type { Encapsulation } from "./encapsulation.ts";
 
@@ -40,11 +39,7 @@ export class EncapsulatedUdp implements UdpSocket {
 
   /** What is in a datagram; nothing, which is no datagram of SOCKS, where it is none of ours. */
   #open(bytes: Uint8Array): Uint8Array {
-    return quietly(() => {
-      const message = decodeGssMessage(bytes);
-      const whole = message && message.size === bytes.length && message.value.type === GssMessageType.Data;
-      return whole ? this.#encapsulation.unwrap(message.value.token) : nothing;
-    }) ?? nothing;
+    return quietly(() => this.#encapsulation.unwrapMessage(bytes)) ?? nothing;
   }
 
   #closed(bytes: Uint8Array, addr: SocketAddr): readonly Datagram[] {

@@ -1,6 +1,7 @@
 import { NetError } from "../../net/error.ts";
 import type { GssContext } from "../../net/gss/gss.ts";
 import {
+  decodeGssMessage,
   GSS_MESSAGE_HEADER_SIZE,
   GssMessageType,
   MAX_TOKEN_SIZE,
@@ -36,6 +37,9 @@ export class Encapsulation {
 
   /** A whole message. Throws NetError. */
   wrap(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+    if (bytes.length > this.capacity) {
+      throw new NetError("other", `Cannot wrap ${bytes.length} octets: too many for a token`);
+    }
     const message = this.#context.wrap(bytes, this.#sealed, GSS_MESSAGE_HEADER_SIZE);
     writeGssHeader(message, GssMessageType.Data);
     return message;
@@ -50,6 +54,14 @@ export class Encapsulation {
     const inOrder = this.#scattered ? this.#order.isNew(header.sequence) : this.#order.isNext(header.sequence);
     if (!inOrder) throw refused("it has come before, or not in its turn");
     return bytes;
+  }
+
+  /** What is in a message that has to be whole, as a datagram is. Throws NetError or ProtocolError. */
+  unwrapMessage(message: Uint8Array): Uint8Array {
+    const decoded = decodeGssMessage(message);
+    const isWhole = decoded?.size === message.length && decoded.value.type === GssMessageType.Data;
+    if (!isWhole) throw refused("it is no whole message");
+    return this.unwrap(decoded.value.token);
   }
 
   close(): void {

@@ -23,6 +23,27 @@ test("parseHops() takes a zone of the first gateway only: no other knows our int
   assert.throws(() => parseHops([far, near]), /gateway 2: it has a zone, which the gateway before it does not know/);
 });
 
+test("parseHop() takes a service for GSSAPI, and how its octets have to travel at least", () => {
+  const hop = parseHop("socks5://gw.test?gssapi=rcmd");
+  assert.deepEqual(hop.gssapi, { service: "rcmd", least: "integrity" });
+  assert.equal(hopText(hop), "socks5://gw.test:1080?gssapi=rcmd");
+  const both = parseHop("socks5s://192.0.2.1?udp=tcp&gssapi=host/gw.test@EXAMPLE.ORG&protection=confidentiality");
+  assert.deepEqual([both.udpInTcp, both.gssapi], [true, {
+    service: "host/gw.test@EXAMPLE.ORG",
+    least: "confidentiality",
+  }]);
+  for (
+    const [url, state] of [
+      ["http://gw.test?gssapi=HTTP", /no SOCKS gateway/],
+      ["socks5://ann:pw@gw.test?gssapi=rcmd", /both credentials and \?gssapi=/],
+      ["socks5://gw.test?gssapi=", /not \?udp=tcp, nor \?gssapi=SERVICE/],
+      ["socks5://gw.test?gssapi=a&gssapi=b", /nor \?gssapi=SERVICE/],
+      ["socks5://gw.test?protection=none", /\?protection=none without \?gssapi=SERVICE/],
+      ["socks5://gw.test?gssapi=a&protection=some", /not one of none, integrity, confidentiality/],
+    ] as const
+  ) assert.throws(() => parseHop(url), state, url);
+});
+
 test("parseHop() takes ?udp=tcp of SOCKS gateways, and nothing else behind the address", () => {
   const hop = parseHop("socks5s://ann:pw@192.0.2.1?udp=tcp");
   assert.equal(hop.udpInTcp, true);

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
 import { afterwards } from "../program/afterwards.ts";
+import { kill } from "../program/kill.ts";
 import { temporaryFolder } from "../program/temporary_folder.ts";
 import { until } from "../program/until.ts";
 
@@ -28,11 +29,13 @@ export class Kdc {
   readonly environment: Readonly<Record<string, string>>;
   readonly folder: string;
   readonly #child: ChildProcess;
+  readonly #port: number;
 
-  private constructor(folder: string, environment: Kdc["environment"], child: ChildProcess) {
+  private constructor(folder: string, port: number, environment: Kdc["environment"], child: ChildProcess) {
     this.folder = folder;
     this.environment = environment;
     this.#child = child;
+    this.#port = port;
     afterwards(() => child.kill("SIGKILL"));
   }
 
@@ -82,7 +85,7 @@ export class Kdc {
     const env = { ...process.env, ...environment };
     done(spawnSync("kdb5_util", ["create", "-s", "-r", REALM, "-P", "master"], { env }));
     const child = spawn("krb5kdc", ["-n"], { env, stdio: "ignore" });
-    const kdc = new Kdc(folder, environment, child);
+    const kdc = new Kdc(folder, port, environment, child);
     await until("the KDC listens", () => reachable(port));
     return kdc;
   }
@@ -111,6 +114,28 @@ export class Kdc {
 
   admin(command: string): string {
     return this.#run("kadmin.local", ["-q", command]);
+  }
+
+  /** It takes connections from now on, and says nothing. */
+  pause(): void {
+    kill(this.#child.pid!, "SIGSTOP");
+  }
+
+  resume(): void {
+    kill(this.#child.pid!, "SIGCONT");
+  }
+
+  /** Whether somebody is connected to it. */
+  isAsked(): boolean {
+    const port = this.#port.toString(16).padStart(4, "0").toUpperCase();
+    return readFileSync("/proc/net/tcp", "utf8").includes(` 0100007F:${port} 01 `);
+  }
+
+  /** A file in its folder; the path. */
+  write(name: string, content: string): string {
+    const path = join(this.folder, name);
+    writeFileSync(path, content);
+    return path;
   }
 
   stop(): void {

@@ -1,5 +1,5 @@
 import { NetError } from "../../../src/net/error.ts";
-import type { GssAcceptor, GssContext, Unwrapped } from "../../../src/net/gss/gss.ts";
+import type { GssAcceptor, GssContext, GssInitiation, GssInitiator, Unwrapped } from "../../../src/net/gss/gss.ts";
 
 /** Octets of a token around what it holds. */
 export const OVERHEAD = 16;
@@ -76,4 +76,29 @@ export class PlainAcceptor implements GssAcceptor {
   }
 
   close(): void {}
+}
+
+/** Says a name to whoever it goes to, and notes to whom. */
+export class PlainInitiator implements GssInitiator {
+  readonly targets: string[] = [];
+  readonly contexts: PlainContext[] = [];
+  name = "alice@A";
+  /** What new contexts are. */
+  made: Partial<PlainContext> = {};
+
+  initiate(target: string): GssInitiation {
+    this.targets.push(target);
+    const { name, made, contexts } = this;
+    return {
+      context: undefined,
+      step(token) {
+        if (token.length === 0) return Promise.resolve(new TextEncoder().encode(name));
+        const context = Object.assign(new PlainContext(), made);
+        contexts.push(context);
+        Object.assign(this, { context });
+        return Promise.resolve(new Uint8Array(0));
+      },
+      close: () => {},
+    };
+  }
 }
