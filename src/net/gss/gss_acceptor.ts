@@ -37,7 +37,9 @@ function acquire(
   negotiating: boolean,
 ): Slot {
   const rcache = replayCache === undefined ? (negotiating ? "dfl:" : "none:") : `file2:${replayCache}`;
-  const name = service === undefined ? undefined : calls.importName(service);
+  // HTTP has its own (RFC 4559 s4.1).
+  const said = negotiating ? service?.replace(/^[^@]*/, "HTTP") : service;
+  const name = said === undefined ? undefined : calls.importName(said);
   try {
     return calls.credentials(GSS_C_ACCEPT, { keytab: `FILE:${keytab}`, rcache }, name, negotiating);
   } finally {
