@@ -15,10 +15,10 @@ for line in sys.stdin:
             ccache, target, flags = words
             kind = gssapi.NameType.kerberos_principal if "/" in target else gssapi.NameType.hostbased_service
             credentials = gssapi.Credentials(base=acquire_cred_from({b"ccache": ccache.encode()}, usage="initiate").creds)
-            wanted = [getattr(gssapi.RequirementFlag, flag) for flag in flags.split(",") if flag != "none"]
+            wanted = [getattr(gssapi.RequirementFlag, flag) for flag in flags.split(",") if flag not in ("none", "spnego")]
             contexts.append(gssapi.SecurityContext(
                 name=gssapi.Name(target, kind), creds=credentials, flags=wanted, usage="initiate",
-                mech=gssapi.MechType.kerberos,
+                mech=gssapi.OID.from_int_seq("1.3.6.1.5.5.2") if "spnego" in flags else gssapi.MechType.kerberos,
             ))
             answer = str(len(contexts) - 1)
         else:
