@@ -16,6 +16,7 @@ export const gssSignatures = {
   gss_delete_sec_context: "ppp:u",
   gss_wrap_iov: "phiuppi:u",
   gss_wrap_iov_length: "phiuppi:u",
+  gss_unwrap: "phpppp:u",
   gss_unwrap_iov: "phpppi:u",
   gss_display_status: "puippp:u",
 } as const;

@@ -88,6 +88,7 @@ if (!skip) {
           const client = await Udp.bind("127.0.0.1"), server = await Udp.bind("127.0.0.1");
           const address = ipAddress(server.addr.host, server.addr.port)!;
           const datagram = encodeDatagram({ fragment: 0, address, payload: pattern(900) });
+          await peer.sealed(datagram); // which is lost
           const wrapped = await peer.sealed(datagram);
           if (level > 0) await client.send(datagram, bound); // in the clear, it is none
           await client.send(wrapped, bound);
