@@ -1,6 +1,7 @@
 import { NetError } from "../../net/error.ts";
 import type { AcceptedSocket, Leaving, Socket, SocketAddr } from "../../net/socket.ts";
-import { decodeGssMessage, GssMessageType } from "../../protocol/gssapi.ts";
+import type { Decoded } from "../../protocol/cursor.ts";
+import { decodeGssMessage, GSS_MESSAGE_HEADER_SIZE, type GssMessage, GssMessageType } from "../../protocol/gssapi.ts";
 import { joined } from "../../protocol/octets.ts";
 import { ProtocolError } from "../../protocol/protocol_error.ts";
 import type { Encapsulation } from "./encapsulation.ts";
@@ -12,6 +13,7 @@ export class EncapsulatedSocket implements Socket {
   readonly #socket: Socket;
   readonly #encapsulation: Encapsulation;
   #unread: Uint8Array;
+  #partial: Partial | undefined;
 
   /** `early` has been read from `socket` already. */
   constructor(socket: Socket, encapsulation: Encapsulation, early: Uint8Array = nothing) {
@@ -30,7 +32,7 @@ export class EncapsulatedSocket implements Socket {
 
   /** Whether something has come that nobody has read. */
   get hasMore(): boolean {
-    return this.#unread.length > 0;
+    return this.#unread.length > 0 || this.#partial !== undefined;
   }
 
   /** The octets of one token: whoever reads on lets others have their turn between two. */
@@ -40,11 +42,10 @@ export class EncapsulatedSocket implements Socket {
       const bytes = token && this.#encapsulation.unwrap(token);
       if (bytes && bytes.length > 0) return bytes;
       if (bytes) continue;
-      const kept = this.#unread.slice(); // the next read overwrites it
       const chunk = await this.#socket.read();
-      if (chunk === null && kept.length > 0) throw new NetError("reset", "Cannot read: cut within a token");
+      if (chunk === null && this.hasMore) throw new NetError("reset", "Cannot read: cut within a token");
       if (chunk === null) return null;
-      this.#unread = kept.length === 0 ? chunk : joined(kept, chunk);
+      this.#unread = this.#unread.length === 0 ? chunk : joined(this.#unread, chunk);
     }
   }
 
@@ -75,26 +76,58 @@ export class EncapsulatedSocket implements Socket {
 
   #end(): void {
     this.#unread = nothing;
+    this.#partial = undefined;
     this.#encapsulation.close();
   }
 
-  /** Undefined where it has not come whole yet. Throws NetError. */
+  /** Undefined where it has not come whole yet; then no more of what was read is left than a part of a header. Throws NetError. */
   #takeToken(): Uint8Array | undefined {
     if (this.#unread.length === 0) return undefined;
-    let message;
-    try {
-      message = decodeGssMessage(this.#unread);
-    } catch (error) {
-      throw error instanceof ProtocolError ? new NetError("other", error.message) : error;
+    if (this.#partial) return this.#fill(this.#partial);
+    const message = decoded(this.#unread);
+    if (message) {
+      this.#unread = this.#unread.subarray(message.size);
+      return tokenOf(message.value);
     }
-    if (!message) return undefined;
-    const { size, value: { type, token } } = message;
-    if (type !== GssMessageType.Data) {
-      throw new NetError("other", `Cannot read: a message of type ${type}, not a token`);
-    }
-    this.#unread = this.#unread.subarray(size);
-    return token;
+    const [, , high, low] = this.#unread;
+    if (low === undefined) this.#unread = this.#unread.slice(); // the next read overwrites it
+    else {return this.#fill(
+        this.#partial = { bytes: new Uint8Array(GSS_MESSAGE_HEADER_SIZE + high! * 256 + low), size: 0 },
+      );}
+    return undefined;
   }
+
+  /** Each octet of a message is copied once, in however many parts it comes. */
+  #fill(partial: Partial): Uint8Array | undefined {
+    const part = this.#unread.subarray(0, partial.bytes.length - partial.size);
+    partial.bytes.set(part, partial.size);
+    partial.size += part.length;
+    this.#unread = this.#unread.subarray(part.length);
+    if (partial.size < partial.bytes.length) return undefined;
+    this.#partial = undefined;
+    return tokenOf(decoded(partial.bytes)!.value);
+  }
+}
+
+/** A message that has come in part. */
+interface Partial {
+  readonly bytes: Uint8Array;
+  size: number;
+}
+
+/** Throws NetError. */
+function decoded(bytes: Uint8Array): Decoded<GssMessage> | undefined {
+  try {
+    return decodeGssMessage(bytes);
+  } catch (error) {
+    throw error instanceof ProtocolError ? new NetError("other", error.message) : error;
+  }
+}
+
+/** Throws NetError. */
+function tokenOf({ type, token }: GssMessage): Uint8Array {
+  if (type === GssMessageType.Data) return token;
+  throw new NetError("other", `Cannot read: a message of type ${type}, not a token`);
 }
 
 /** The same of a client that has connected. */
