@@ -200,7 +200,7 @@ export class Session {
   }
 
   async #takeWish(): Promise<Wish | SessionEnd> {
-    const { authenticator, gssapi, settings } = this.#context;
+    const { authenticator, clock, gssapi, settings } = this.#context;
     const entrance = silentEntrance(this.#only) ?? entranceFor(await this.#wire.peek(), this.#only, settings);
     this.#answer = entrance.answer;
     this.record.protocol = entrance.protocol;
@@ -216,7 +216,7 @@ export class Session {
       record: this.record,
       mayGoWithout: !(authenticator || gssapi) || this.#mayGoWithout,
       isGood: authenticator && ((credentials) => this.#attended(() => this.#isGood(authenticator, credentials))),
-      gssapi: gssapi && { acceptor: gssapi, settings },
+      gssapi: gssapi && { acceptor: gssapi, settings, clock },
       encapsulate: (encapsulation) => this.#encapsulate(encapsulation),
     });
     if (typeof wish !== "string" && wish.answer) this.#answer = wish.answer;

@@ -1,3 +1,4 @@
+import type { Clock } from "../../net/clock.ts";
 import { NetError } from "../../net/error.ts";
 import type { GssAcceptor, GssContext } from "../../net/gss/gss.ts";
 import {
@@ -22,6 +23,7 @@ const MAX_ROUNDS = 4;
 
 /** How GSSAPI is spoken here. */
 export interface GssapiDoor {
+  readonly clock: Clock;
   readonly acceptor: GssAcceptor;
   readonly settings: Pick<GatewaySettings, "gssapiProtection" | "gssapiNec" | "gssapiUser" | "gssapiFirst">;
 }
@@ -38,7 +40,7 @@ class GssRefusal extends Error {}
  * RFC 1961 s3 and s4: context tokens, then the level of protection. The answers have been sent, a refusal as 01 FF. A ticket counts
  * when its context is made: sessions outlive it, as they do certificates. Rejects as Wire does.
  */
-export async function negotiateGssapi(wire: Wire, { acceptor, settings }: GssapiDoor): Promise<GssapiOutcome> {
+export async function negotiateGssapi(wire: Wire, { acceptor, settings, clock }: GssapiDoor): Promise<GssapiOutcome> {
   let context: GssContext | undefined, username: string | undefined, kept = false;
   try {
     context = tried(() => acceptor.accept());
@@ -47,7 +49,7 @@ export async function negotiateGssapi(wire: Wire, { acceptor, settings }: Gssapi
     if (username === undefined) throw new GssRefusal(`no local name for ${context.peer}`);
     const { protection, last } = await agree(wire, context, settings);
     if (protection === "none") return { username, protection, encapsulation: undefined };
-    const encapsulation = new Encapsulation(context, protection === "confidentiality", last);
+    const encapsulation = new Encapsulation(context, protection === "confidentiality", last, clock);
     kept = true;
     return { username, protection, encapsulation };
   } catch (error) {

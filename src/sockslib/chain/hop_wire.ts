@@ -1,4 +1,5 @@
 import type { Decode } from "../../protocol/cursor.ts";
+import type { Clock } from "../../net/clock.ts";
 import type { Cut } from "../../net/cut.ts";
 import { NetError } from "../../net/error.ts";
 import { Messages } from "../../net/messages.ts";
@@ -15,6 +16,7 @@ const hungUp = () => new NetError("closed", "it has hung up");
 
 /** What a conversation with gateways may need, beside the connection. */
 export interface HopMeans {
+  readonly clock: Clock;
   readonly tls?: Tls | undefined;
   /** For gateways that want a ticket. */
   readonly gss?: GssInitiator | undefined;
@@ -32,7 +34,7 @@ export class HopWire {
   /** How octets to and from the gateway that is talked to travel; its datagrams do so too. */
   encapsulation: Encapsulation | undefined;
 
-  constructor(socket: Socket, means: HopMeans = {}, asker: Asker = { client: "" }) {
+  constructor(socket: Socket, means: HopMeans, asker: Asker = { client: "" }) {
     this.#socket = socket;
     this.#messages = new Messages(socket, hungUp);
     this.#means = means;
@@ -54,9 +56,9 @@ export class HopWire {
 
   /** Shows a ticket, once the gateway has chosen that. Rejects with LoginRefused, NetError and ProtocolError. */
   async logIn(wish: GssapiWish): Promise<void> {
-    const { gss, cut } = this.#means;
+    const { clock, gss, cut } = this.#means;
     if (!gss) throw new NetError("other", "there is no GSSAPI here");
-    const encapsulation = await logInByGssapi(this, gss, wish, this.#asker, cut);
+    const encapsulation = await logInByGssapi(this, gss, wish, { clock, asker: this.#asker, cut });
     this.encapsulation = encapsulation;
     if (!encapsulation) return;
     this.#socket = new EncapsulatedSocket(this.#socket, encapsulation, this.rest());

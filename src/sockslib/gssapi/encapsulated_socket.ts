@@ -40,8 +40,12 @@ export class EncapsulatedSocket implements Socket {
     for (;;) {
       const token = this.#takeToken();
       const bytes = token && this.#encapsulation.unwrap(token);
-      if (bytes && bytes.length > 0) return bytes;
-      if (bytes) continue;
+      if (bytes) {
+        const turn = this.#encapsulation.turn(bytes.length);
+        if (turn) await turn;
+        if (bytes.length > 0) return bytes;
+        continue;
+      }
       const chunk = await this.#socket.read();
       if (chunk === null && this.hasMore) throw new NetError("reset", "Cannot read: cut within a token");
       if (chunk === null) return null;
@@ -52,7 +56,10 @@ export class EncapsulatedSocket implements Socket {
   async write(bytes: Uint8Array): Promise<void> {
     const { capacity } = this.#encapsulation;
     for (let at = 0; at < bytes.length; at += capacity) {
-      await this.#socket.write(this.#encapsulation.wrap(bytes.subarray(at, at + capacity)));
+      const piece = bytes.subarray(at, at + capacity);
+      const turn = this.#encapsulation.turn(piece.length);
+      if (turn) await turn;
+      await this.#socket.write(this.#encapsulation.wrap(piece));
     }
   }
 

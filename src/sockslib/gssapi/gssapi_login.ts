@@ -1,3 +1,4 @@
+import type { Clock } from "../../net/clock.ts";
 import type { Cut } from "../../net/cut.ts";
 import type { GssContext, GssInitiator } from "../../net/gss/gss.ts";
 import type { Decode } from "../../protocol/cursor.ts";
@@ -23,6 +24,14 @@ export interface GssapiWish {
   readonly least: Protection;
 }
 
+export interface GssapiMeans {
+  readonly clock: Clock;
+  /** On whose account tickets are asked for. */
+  readonly asker: Asker;
+  /** Made when nobody wants to log in any more. */
+  readonly cut?: Cut | undefined;
+}
+
 /** Messages over the connection to a gateway. */
 export interface GssapiWire {
   take<T>(decode: Decode<T>): Promise<T>;
@@ -42,8 +51,7 @@ export async function logInByGssapi(
   wire: GssapiWire,
   initiator: GssInitiator,
   { target, least }: GssapiWish,
-  asker: Asker,
-  cut?: Cut,
+  { clock, asker, cut }: GssapiMeans,
 ): Promise<Encapsulation | undefined> {
   const initiation = initiator.initiate(target);
   let kept = false;
@@ -59,7 +67,7 @@ export async function logInByGssapi(
     if (!context.mutual) throw new LoginRefused("does not show who it is");
     const { protection, last } = await agree(wire, context, least);
     if (protection === "none") return undefined;
-    const encapsulation = new Encapsulation(context, protection === "confidentiality", last);
+    const encapsulation = new Encapsulation(context, protection === "confidentiality", last, clock);
     kept = true;
     return encapsulation;
   } finally {
