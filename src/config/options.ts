@@ -183,7 +183,7 @@ export const options = {
       help: "a proxy there says in a PROXY header who its client is, and has to",
     }),
   ),
-  open: toggle({ group: who, help: "listen beyond loopback with neither users nor --from" }),
+  open: toggle({ group: who, help: "listen beyond loopback with neither users, keytab nor --from" }),
   allow: many("PREFIX", parsePrefixValue, {
     group: who,
     help: "open these destinations, though loopback, link-local, multicast or metadata",
