@@ -10,7 +10,7 @@ import { Users } from "../../gateway/users/users.ts";
 import { ProbeTurns } from "../../gateway/upstreams/probe_turns.ts";
 import type { Kernel } from "../../net/kernel/features.ts";
 import { systemClock } from "../../net/clock.ts";
-import { openNet } from "../../net/open.ts";
+import { gssLoader, openNet } from "../../net/open.ts";
 import type { SocketAddr, Successors } from "../../net/socket.ts";
 import { type Claim, ClaimedPorts } from "./claimed_ports.ts";
 import { addressText } from "../../protocol/address.ts";
@@ -19,6 +19,8 @@ import { log } from "../log/log.ts";
 import { socketOptions } from "../service/socket_options.ts";
 import { checkWaysOut, waysOutOf } from "../service/ways_out.ts";
 import { hashThreads } from "../service/hash_threads.ts";
+import { askingThreads, checkInitiator } from "../service/gss_asking.ts";
+import { acceptorOf, checkAcceptor } from "../service/gss_source.ts";
 import { openNaming } from "../service/naming.ts";
 import { countedUsers, type Service, type Wanted } from "../service/service.ts";
 import type { Activation } from "../systemd/activation.ts";
@@ -46,6 +48,8 @@ export async function startThreadedService(
   const count = first().config.workers ?? availableParallelism();
   const memory = countersMemory(count + 1, (size) => new SharedArrayBuffer(size));
   const logins = loginsBeside(count, memory);
+  const openGss = await gssLoader();
+  const takeStep = askingThreads(entry, openGss);
 
   /** Gives `use` what workers need for it; what was made for that is given back where `use` fails. */
   const provide = async (
@@ -63,6 +67,10 @@ export async function startThreadedService(
       source?.close();
     };
     try {
+      const acceptor = acceptorOf(config, openGss); // workers have their own, which would find the same
+      checkAcceptor(acceptor);
+      acceptor?.close();
+      checkInitiator(config, rules.index.shapes.flatMap(({ via }) => via ? [via] : []), openGss);
       source = await openTlsSource(tls);
       claim = await ports.claim(config, shared);
       await use({
@@ -77,6 +85,7 @@ export async function startThreadedService(
         naming: { ...naming, close },
         source,
         authenticator,
+        takeStep,
       });
     } catch (error) {
       claim?.abandon();
@@ -92,7 +101,11 @@ export async function startThreadedService(
         tls,
         udp: isUdp(only),
         purpose: purposeOf(only),
-        methods: methodsAt(config.gateway.access, { listener: addressText(addr), only }, authenticator),
+        methods: methodsAt(config.gateway.access, { listener: addressText(addr), only }, {
+          password: authenticator !== undefined,
+          gssapi: config.gssapiKeytab !== undefined,
+          gssapiFirst: config.gateway.gssapiFirst,
+        }),
       });
     }
     known = new Set(claim.listen.map(({ addr }) => addr));

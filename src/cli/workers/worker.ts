@@ -7,10 +7,11 @@ import { packedSize } from "../../gateway/rules/packed_rules.ts";
 import { PathMemory } from "../../gateway/dial/path_memory.ts";
 import { Counters } from "../../gateway/limits/counters.ts";
 import { netError } from "../../net/error.ts";
+import { discardStepped, isStepped } from "../../net/gss/gss_initiator.ts";
 import { DescriptorOwners } from "../../net/linux/engine/descriptor_owners.ts";
 import { Engine } from "../../net/linux/engine/engine.ts";
 import { linuxNet } from "../../net/linux/linux_net.ts";
-import { giveThreadTo, memoryCollector, openKernel } from "../../net/open.ts";
+import { giveThreadTo, gssLoader, memoryCollector, openKernel } from "../../net/open.ts";
 import { parseConfigText } from "../files/load_config.ts";
 import { lostLogLines, startLog, stopLog } from "../log/log.ts";
 import { socketOptions } from "../service/socket_options.ts";
@@ -63,6 +64,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     if (event.type === "session-opened") Atomics.add(sessions, number, 1n);
     if (event.type === "session-closed") Atomics.sub(sessions, number, 1n);
   };
+  const openGss = await gssLoader(); // nothing can be loaded any more once the engine has the thread
   const exchange: Exchange<Question, Order> = new Exchange(tell, (order) => {
     switch (order.type) {
       case "metrics":
@@ -76,7 +78,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
       case "drain":
         return inTurn(() => drain(order.deadlineMs));
     }
-  });
+  }, (value) => isStepped(value) && discardStepped(openGss(), value));
   // A reload that is given up, since another worker cannot, is followed by the one that takes it back.
   let last: Promise<unknown> = Promise.resolve();
   const inTurn = (act: () => Promise<unknown>) => last = last.catch(() => {}).then(act);
@@ -85,6 +87,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     clock,
     counters: new Counters(start.counters, number - 1),
     paths: new PathMemory(clock, start.paths),
+    openGss,
     ask: exchange.ask.bind(exchange),
     emit,
     nameUsers: (users: Setup["countedUsers"]) => metrics.nameUsers(users),

@@ -7,11 +7,14 @@ import type { Verdict } from "../../gateway/entrance/methods.ts";
 import type { PathMemory } from "../../gateway/dial/path_memory.ts";
 import { ProbeTurns } from "../../gateway/upstreams/probe_turns.ts";
 import type { Clock } from "../../net/clock.ts";
+import { initiatorBy, type InitiatorStepped, type TakeStep } from "../../net/gss/gss_initiator.ts";
+import type { GssCalls } from "../../net/gss/gss_calls.ts";
 import type { Net, Successors } from "../../net/socket.ts";
 import { Departures } from "../../net/tls/tls_socket.ts";
 import { addressText } from "../../protocol/address.ts";
 import { systemFiles } from "../files/system_files.ts";
 import { gatewayContext } from "../service/composition.ts";
+import { acceptorOf } from "../service/gss_source.ts";
 import { emittingEar, openNaming } from "../service/naming.ts";
 import { tlsBy } from "../service/tls_source.ts";
 import { askingServer, askingSystem } from "./asking_names.ts";
@@ -25,6 +28,8 @@ export interface Ground {
   readonly clock: Clock;
   readonly counters: Counters;
   readonly paths: PathMemory;
+  /** Opens GSSAPI's library. */
+  readonly openGss: () => GssCalls;
   readonly ask: Ask;
   readonly emit: Emit;
   /** Has metrics call these by their names. */
@@ -70,12 +75,13 @@ export class WorkerGateway {
     this.#current = this.#compose(setup, config);
     opening.apply(this.#current.context, () => {
       former.naming.close();
+      former.gssapi?.close();
       retired(former.setup);
     });
   }
 
   #compose(setup: Setup, config: Config) {
-    const { net, clock, counters, paths, ask, emit } = this.#ground;
+    const { net, clock, counters, paths, openGss, ask, emit } = this.#ground;
     this.#ground.nameUsers(setup.countedUsers);
     const { generation, rules, asksForPasswords, otherListeners, probes } = setup;
     const asking: AskAbout = (question, memory, cut) => ask({ ...question, generation }, memory, cut);
@@ -93,12 +99,17 @@ export class WorkerGateway {
         asking({ type: "verify", username, password, client }, [], cut) as Promise<Verdict>,
       new Failures(counters, clock, config.gateway),
     );
+    const gssapi = acceptorOf(config, openGss);
+    const takeStep: TakeStep = (step, asker, cut) =>
+      asking({ type: "gss-step", ...step, asker }, [], cut) as Promise<InitiatorStepped>;
     const context = gatewayContext(config, {
       net,
       clock,
       rules,
       naming,
       authenticator: asksForPasswords ? users : undefined,
+      gssapi,
+      gss: initiatorBy(takeStep, openGss),
       tls: tlsBy(remoteTls(asking, () => ++this.#lastTls), clock, this.#departures),
       ownListeners: () => [...this.gateway.addrs, ...otherListeners],
       emit,
@@ -106,6 +117,6 @@ export class WorkerGateway {
       paths,
       probeTurns: new ProbeTurns(probes),
     });
-    return { setup, naming, context };
+    return { setup, naming, gssapi, context };
   }
 }
