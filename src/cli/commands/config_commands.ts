@@ -1,14 +1,13 @@
 import { resolve } from "node:path";
 import process from "node:process";
-import { openKernel, openNet } from "../../net/open.ts";
-import type { Config } from "../../config/config.ts";
-import { ConfigError } from "../../config/config_error.ts";
+import { gssLoader, openKernel, openNet } from "../../net/open.ts";
 import type { RawOptions } from "../../config/source.ts";
+import { keyTexts } from "../files/keytab.ts";
 import { loadConfig, loadConfigFile } from "../files/load_config.ts";
 import { examineNamedFiles } from "../files/named_files.ts";
 import { warnings } from "../files/warnings.ts";
 import { print } from "../print.ts";
-import { cannotAccept, cannotWrite } from "../service/gss_source.ts";
+import { checkAcceptor } from "../service/gss_source.ts";
 import { checkSocketOptions, refuseSocketOptions } from "../service/socket_options.ts";
 import { checkWaysOut, waysOutOf } from "../service/ways_out.ts";
 
@@ -28,19 +27,12 @@ export async function checkCommand(
   if (!elsewhere && (kernel || config.engine === "portable")) {
     await checkWaysOut({ net: await openNet(), libc: kernel, hasRights: false }, waysOutOf(config));
   }
-  const certificates = elsewhere ? [] : (await examineNamedFiles(loaded)).tls.certificates;
-  if (!elsewhere) await checkGssHere(config);
+  const contents = elsewhere ? undefined : await examineNamedFiles(loaded);
+  if (!elsewhere) checkAcceptor(config, await gssLoader());
+  const certificates = contents?.tls.certificates ?? [];
   for (const warning of warnings(loaded, certificates)) process.stderr.write(`gate46: warning: ${warning}\n`);
+  for (const says of keyTexts(contents?.keys ?? [])) await print(`key of GSSAPI: ${says}\n`);
   await print(`${path} is valid\n`);
-}
-
-/** Rejects with ConfigError where nobody could come by GSSAPI on this host. */
-async function checkGssHere(config: Config): Promise<void> {
-  const { gssapiReplayCache: cache } = config;
-  const state = cache === undefined ? undefined : cannotWrite(cache), refused = await cannotAccept(config);
-  const unwritable = state === undefined ? [] : [`Cannot use --gssapi-replay-cache ${cache}: ${state}`];
-  const problems = [...refused === undefined ? [] : [refused], ...unwritable];
-  if (problems.length > 0) throw new ConfigError(...problems);
 }
 
 /** `gate46 config`: what holds, and who says so. Rejects with ConfigError. */
