@@ -1,5 +1,5 @@
 import type { Config } from "../../config/config.ts";
-import { enctypeName, type KeytabKey } from "../files/keytab.ts";
+import { type KeytabKey, keyTexts } from "../files/keytab.ts";
 import { type Finding, findings } from "./finding.ts";
 import type { HostView } from "./host_view.ts";
 
@@ -8,14 +8,13 @@ export function checkGss(host: HostView, config: Config, keys: readonly KeytabKe
   if (!keys) return [];
   const { ok, problem, note } = findings("GSSAPI");
   const refused = host.cannotAccept();
-  const kinds = Map.groupBy(keys, ({ principal, kvno }) => `${principal}, kvno ${kvno}`);
   const { gssapiReplayCache: cache } = config;
   const unwritable = cache === undefined ? undefined : host.cannotWrite(cache);
   return [
     refused === undefined
       ? ok("the library lets clients in by the keytab")
       : problem(refused, "apt-get install libgssapi-krb5-2 (Debian), apk add krb5-libs (Alpine), or the keytab"),
-    ...Array.from(kinds, ([key, all]) => ok(`${key}: ${all.map(({ enctype }) => enctypeName(enctype)).join(", ")}`)),
+    ...keyTexts(keys).map((says) => ok(says)),
     ...cache === undefined ? [] : [
       unwritable === undefined
         ? ok(`the replay cache ${cache} can be written`)

@@ -8,7 +8,7 @@ import { systemClock } from "../../net/clock.ts";
 import { Cut } from "../../net/cut.ts";
 import { NetError } from "../../net/error.ts";
 import { kernelFeatures } from "../../net/kernel/features.ts";
-import { openKernel, openNet } from "../../net/open.ts";
+import { gssLoader, openKernel, openNet } from "../../net/open.ts";
 import { cannotAccept, cannotWrite } from "../service/gss_source.ts";
 import { openNaming } from "../service/naming.ts";
 import { runtime } from "../version.ts";
@@ -28,7 +28,7 @@ export async function thisHost(config: Config): Promise<HostView & { close(): vo
     system: systemLookups(),
     files: systemFiles(),
   });
-  const refused = await cannotAccept(config);
+  const refused = cannotAccept(config, await gssLoader());
   return {
     platform: process.platform,
     runtime,

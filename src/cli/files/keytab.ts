@@ -29,6 +29,12 @@ export function enctypeName(enctype: number): string {
   return enctypeNames[enctype] ?? `enctype ${enctype}`;
 }
 
+/** Whose keys there are, by which numbers and of which kinds; a line for each number. */
+export function keyTexts(keys: readonly KeytabKey[]): readonly string[] {
+  const kinds = Map.groupBy(keys, ({ principal, kvno }) => `${principal}, kvno ${kvno}`);
+  return Array.from(kinds, ([key, all]) => `${key}: ${all.map(({ enctype }) => enctypeName(enctype)).join(", ")}`);
+}
+
 /** The keys in the file for a service, as rcmd or rcmd@host, or for any. Rejects with ConfigError where no client could come by one. */
 export async function readKeytab(file: string, service?: string): Promise<readonly KeytabKey[]> {
   const keys = parseKeytab(await readBytes(file), file);

@@ -4,39 +4,34 @@ import { ConfigError } from "../../config/config_error.ts";
 import { NetError } from "../../net/error.ts";
 import type { GssAcceptor } from "../../net/gss/gss.ts";
 import { acceptorBy } from "../../net/gss/gss_acceptor.ts";
-import { gssLoader } from "../../net/open.ts";
 import type { GssCalls } from "../../net/gss/gss_calls.ts";
 
 /** Who lets clients in by GSSAPI, where the configuration has a keytab; only then, and when one comes, `open` opens the library. */
 export function acceptorOf(config: GssConfig, open: () => GssCalls): GssAcceptor | undefined {
   const { gssapiKeytab: keytab, gssapiService: service, gssapiReplayCache: replayCache } = config;
   if (keytab === undefined) return undefined;
-  return acceptorBy(open, { keytab, service, replayCache });
+  return acceptorBy(open, { keytab, service, replayCache, locally: config.gateway.gssapiUser === "local" });
 }
 
-/** Throws ConfigError where it could let nobody in. */
-export function checkAcceptor(acceptor: GssAcceptor | undefined): void {
-  try {
-    acceptor?.check();
-  } catch (error) {
-    throw error instanceof NetError ? new ConfigError(`Cannot use --gssapi-keytab: ${stateOf(error)}`) : error;
-  }
+/** Throws ConfigError where that could let nobody in. */
+export function checkAcceptor(config: GssConfig, open: () => GssCalls): void {
+  const refused = cannotAccept(config, open);
+  if (refused !== undefined) throw new ConfigError(refused);
+  const { gssapiKeytab, gssapiReplayCache: cache } = config;
+  const unwritable = gssapiKeytab === undefined || cache === undefined ? undefined : cannotWrite(cache);
+  if (unwritable !== undefined) throw new ConfigError(`Cannot use --gssapi-replay-cache ${cache}: ${unwritable}`);
 }
 
-export type GssConfig = Pick<Config, "gssapiKeytab" | "gssapiService" | "gssapiReplayCache">;
-
-function stateOf({ message }: NetError): string {
-  return message.replace(/^Cannot [^:]*: /, "");
-}
+export type GssConfig = Pick<Config, "gssapiKeytab" | "gssapiService" | "gssapiReplayCache" | "gateway">;
 
 /** Why nobody could be let in; undefined where they can, and where there is no keytab. */
-export async function cannotAccept(config: GssConfig): Promise<string | undefined> {
-  const acceptor = acceptorOf(config, await gssLoader());
+export function cannotAccept(config: GssConfig, open: () => GssCalls): string | undefined {
+  const acceptor = acceptorOf(config, open);
   try {
-    checkAcceptor(acceptor);
+    acceptor?.check();
     return undefined;
   } catch (error) {
-    if (error instanceof ConfigError) return error.message;
+    if (error instanceof NetError) return `Cannot use --gssapi-keytab: ${error.message.replace(/^Cannot [^:]*: /, "")}`;
     throw error;
   } finally {
     acceptor?.close();

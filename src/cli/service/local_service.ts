@@ -76,7 +76,7 @@ export async function startLocalService(
       gssapi?.close();
     };
     try {
-      checkAcceptor(gssapi);
+      checkAcceptor(config, openGss);
       checkInitiator(config, rules.index.shapes.flatMap(({ via }) => via ? [via] : []), openGss);
     } catch (error) {
       close();

@@ -20,7 +20,7 @@ import { socketOptions } from "../service/socket_options.ts";
 import { checkWaysOut, waysOutOf } from "../service/ways_out.ts";
 import { hashThreads } from "../service/hash_threads.ts";
 import { askingThreads, checkInitiator } from "../service/gss_asking.ts";
-import { acceptorOf, checkAcceptor } from "../service/gss_source.ts";
+import { checkAcceptor } from "../service/gss_source.ts";
 import { openNaming } from "../service/naming.ts";
 import { countedUsers, type Service, type Wanted } from "../service/service.ts";
 import type { Activation } from "../systemd/activation.ts";
@@ -67,9 +67,7 @@ export async function startThreadedService(
       source?.close();
     };
     try {
-      const acceptor = acceptorOf(config, openGss); // workers have their own, which would find the same
-      checkAcceptor(acceptor);
-      acceptor?.close();
+      checkAcceptor(config, openGss); // workers would find the same
       checkInitiator(config, rules.index.shapes.flatMap(({ via }) => via ? [via] : []), openGss);
       source = await openTlsSource(tls);
       claim = await ports.claim(config, shared);

@@ -17,7 +17,7 @@ export interface GssContext {
   readonly mutual: boolean;
   /** Who the other side is, as alice@EXAMPLE.ORG; known of whoever began the context. */
   readonly peer: string | undefined;
-  /** What this machine calls it (auth_to_local); undefined where it has no name for it. */
+  /** What this machine calls it (auth_to_local); undefined where it has no name for it, and where that is not wanted. */
   readonly peerLocally: string | undefined;
   /** Takes the other side's token; resolves with what it is to get, which may be empty. Throws NetError. */
   step(token: Uint8Array): Uint8Array;

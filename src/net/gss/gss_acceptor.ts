@@ -10,6 +10,8 @@ export interface AcceptorOptions {
   readonly service?: string | undefined;
   /** The file that keeps what clients have shown, so that nobody shows it again; see accept() where undefined. */
   readonly replayCache?: string | undefined;
+  /** Whether this machine is asked what it calls clients: it may ask others. */
+  readonly locally?: boolean;
 }
 
 /** Lets clients in by the keys of a keytab; the library is opened and asked when the first comes. */
@@ -22,7 +24,7 @@ export function acceptorBy(open: () => GssCalls, options: AcceptorOptions): GssA
   };
   return {
     check: () => void credentialsFor(false),
-    accept: (negotiating = false) => accept(open(), credentialsFor(negotiating)),
+    accept: (negotiating = false) => accept(open(), credentialsFor(negotiating), options.locally === true),
     close: () => {
       for (const slot of credentials.values()) open().releaseCredentials(slot);
       credentials.clear();
@@ -47,14 +49,14 @@ function acquire(
   }
 }
 
-function accept(calls: GssCalls, credentials: Slot): GssContext {
+function accept(calls: GssCalls, credentials: Slot, locally: boolean): GssContext {
   const context: LibraryContext = new LibraryContext(calls, (slot, token) => {
     const peer = new Slot(calls.library);
     try {
       const step = calls.accept(slot, credentials, token, peer);
       if (!peer.isEmpty) {
         context.peer = calls.displayName(peer.handle);
-        context.peerLocally = calls.localName(peer.handle);
+        if (locally) context.peerLocally = calls.localName(peer.handle);
       }
       return step;
     } finally {

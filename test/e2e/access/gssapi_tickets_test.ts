@@ -236,7 +236,9 @@ ports = ${server.addr.port}
 
       test("check and doctor know the keys and the replay cache", async () => {
         const good = `gssapi_keytab = "${keytab}"\ngssapi_replay_cache = "${kdc.folder}/new"\n`;
-        assert.equal((await told("check", good)).code, 0);
+        const checked = await told("check", good);
+        assert.equal(checked.code, 0);
+        assert.match(checked.stdout, /^key of GSSAPI: rcmd\/localhost@GATE46.TEST, kvno 2: aes256-[^]* is valid\n$/);
         const { stdout } = await told("doctor", good);
         assert.match(stdout, /ok +GSSAPI +rcmd\/localhost@GATE46.TEST, kvno 2: aes256-cts-hmac-sha1-96, aes128/);
         assert.match(stdout, /ok +GSSAPI +the library lets clients in/);

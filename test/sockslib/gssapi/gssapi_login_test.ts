@@ -84,6 +84,17 @@ chainTest("UDP through them: a datagram is in the token of each gateway on its w
   assert.ok(world.gss.contexts.every(({ closed }) => closed));
 });
 
+chainTest("UDP inside of a connection is in its tokens", async (world) => {
+  await world.add([HOP1], { others: ["203.0.113.11"], gssapi: new PlainAcceptor(), settings: { udpInTcp: true } });
+  const udp = new UdpPeer(await world.server.bindUdp({ host: SERVER4, port: 53 }));
+  const association = await world.via(`socks5://${HOP1}?gssapi=rcmd&udp=tcp`).associate();
+  await association.send(new Uint8Array(60_000).fill(7), { host: SERVER4, port: 53 });
+  await settle();
+  assert.deepEqual(udp.heard().map(({ bytes }) => bytes.length), [60_000]);
+  association.close();
+  udp.close();
+});
+
 chainTest("a gateway goes on to one that wants a ticket", async (world) => {
   const via = [`socks5://[${HOP2}]?gssapi=rcmd&protection=confidentiality`];
   const first = await world.add([HOP1], { others: ["2001:db8:2::11"], rules: [{ action: "allow", via }] });
