@@ -2,6 +2,7 @@
  * gate46: a dual-stack SOCKSv5 gateway (RFC 1928, RFC 1929, RFC 3089) on Deno and on Bun. Run it, or import its parts.
  */
 import process from "node:process";
+import type { GssInitiator } from "./src/net/gss/gss.ts";
 import { threadStart } from "./src/cli/workers/thread_start.ts";
 
 export { Gateway } from "./src/gateway/gateway.ts";
@@ -20,12 +21,17 @@ export { ReplyError } from "./src/sockslib/chain/reply_error.ts";
 export { NetError } from "./src/net/error.ts";
 export type { Event, SessionRecord } from "./src/events.ts";
 
+/** What a Client with `?gssapi=SERVICE` in `via` is given as `gss`. Rejects with NetError where GSSAPI's library is not here. */
+export const openGssInitiator = async (): Promise<GssInitiator> =>
+  await (await import("./src/cli/service/gss_asking.ts")).openInitiator(new URL(import.meta.url));
+
 process.noDeprecation = true; // what the runtime thinks of its own libraries is no line of the log
 
 // Each thread loads what it needs itself: clients wait for that.
 const start = threadStart();
 if (start?.gate46 === "worker") await (await import("./src/cli/workers/worker.ts")).startWorker(start);
-else if (start) await (await import("./src/cli/serve/config_thread.ts")).readInThread(start);
+else if (start?.gate46 === "config") await (await import("./src/cli/serve/config_thread.ts")).readInThread(start);
+else if (start) await (await import("./src/cli/service/gss_asking.ts")).serveSteps();
 else if (import.meta.main) {
   const { main } = await import("./src/cli/main.ts");
   process.exit(await main(process.argv.slice(2), new URL(import.meta.url)));

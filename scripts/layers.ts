@@ -47,8 +47,8 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
   ],
   [
     "src/gateway/",
-    "src/gateway/ src/protocol/ src/net/socket.ts src/net/messages.ts src/net/tls/tls.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/net/deadline.ts src/net/race.ts src/turns/ " +
-    "src/dns/resolver.ts src/sockslib/chain/ src/events.ts",
+    "src/gateway/ src/protocol/ src/net/socket.ts src/net/messages.ts src/net/tls/tls.ts src/net/gss/gss.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/net/deadline.ts src/net/race.ts src/turns/ " +
+    "src/dns/resolver.ts src/sockslib/chain/ src/sockslib/gssapi/ src/events.ts",
     silent,
   ],
   [
@@ -59,13 +59,13 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
   ["src/sockslib/fake/file_journal.ts", "src/sockslib/ node:fs", silent],
   [
     "src/sockslib/",
-    "src/sockslib/ src/protocol/ src/net/socket.ts src/net/messages.ts src/net/tls/tls.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/net/deadline.ts src/net/race.ts src/turns/ " +
+    "src/sockslib/ src/protocol/ src/net/socket.ts src/net/messages.ts src/net/tls/tls.ts src/net/gss/gss.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/net/deadline.ts src/net/race.ts src/turns/ " +
     "src/dns/resolver.ts",
     silent,
   ],
   [
     "src/admin/",
-    "src/admin/ src/events.ts src/dns/asked.ts src/protocol/codes.ts src/protocol/address.ts src/net/socket.ts hono hono/accepts hono/basic-auth hono/bearer-auth hono/combine hono/html hono/utils/buffer prom-client",
+    "src/admin/ src/events.ts src/dns/asked.ts src/protocol/codes.ts src/protocol/gssapi.ts src/protocol/address.ts src/net/socket.ts hono hono/accepts hono/basic-auth hono/bearer-auth hono/combine hono/html hono/utils/buffer prom-client",
     silent,
   ],
   ["src/events.ts", "src/protocol/ src/net/socket.ts src/dns/asked.ts", silent],

@@ -1,6 +1,7 @@
 import type { Asked, CacheOutcome } from "./dns/asked.ts";
 import type { Address } from "./protocol/address.ts";
 import type { Command, Method } from "./protocol/codes.ts";
+import type { Protection } from "./protocol/gssapi.ts";
 import type { ByteCounts, SocketAddr } from "./net/socket.ts";
 
 /** What the gateway tells the world. It gets one function, Emit; log and metrics are listeners. */
@@ -96,6 +97,8 @@ export interface SessionRecord {
   /** What the client speaks. */
   protocol?: "socks5" | "socks4" | "http" | "sni" | "host" | "forward";
   method?: Method;
+  /** Of GSSAPI: how its octets travel. */
+  protection?: Protection;
   username?: string;
   /** Of a SOCKS4 client: what it calls its user, which nothing vouches for. */
   userId?: string;

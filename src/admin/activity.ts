@@ -1,5 +1,5 @@
 import { addressText } from "../protocol/address.ts";
-import { commandName, replyLabel } from "../protocol/codes.ts";
+import { commandName, Method, methodName, replyLabel } from "../protocol/codes.ts";
 import type { Emit, RelayType, SessionEnd, SessionRecord } from "../events.ts";
 import { fitting, type Told } from "./fitting.ts";
 import type { Activity, Failure, FailureView, RelayView, SessionView, Unwanted, WantedSessions } from "./status.ts";
@@ -180,6 +180,7 @@ function view(session: SessionRecord, now: number): SessionView {
     id: session.id,
     client: addressText(session.client),
     ...username !== undefined && { user: username },
+    ...session.protection !== undefined && { method: methodName(Method.Gssapi), protection: session.protection },
     ...command && { command: commandName(command) },
     ...destination && { destination: addressText(destination) },
     ...remote && { remote: addressText(remote) },

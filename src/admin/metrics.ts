@@ -1,4 +1,5 @@
-import { AddressType, Command, commandName, Reply, replyLabel } from "../protocol/codes.ts";
+import { AddressType, Command, commandName, Method, Reply, replyLabel } from "../protocol/codes.ts";
+import { protections } from "../protocol/gssapi.ts";
 import {
   type DropReason,
   type Emit,
@@ -75,6 +76,22 @@ export class Metrics {
     "Sessions that ended before their request was there, and not by the client",
     ["reason"],
   );
+  readonly #gssHandshakes = this.#tally({
+    name: "gssapi_handshakes_total",
+    help: "Clients that came by GSSAPI, and whether they were let in",
+    labels: ["result"],
+    now: (add) => {
+      for (const { protection } of this.#live) if (protection !== undefined) add(1, "ok");
+    },
+  });
+  readonly #gssSessions = this.#tally({
+    name: "gssapi_sessions_total",
+    help: "Sessions by GSSAPI, by level of protection (RFC 1961)",
+    labels: ["protection"],
+    now: (add) => {
+      for (const { protection } of this.#live) if (protection !== undefined) add(1, protection);
+    },
+  });
   readonly #requests = this.#tally({
     name: "requests_total",
     help: "Requests, by command",
@@ -188,6 +205,8 @@ export class Metrics {
       }
     }
     for (const reason of handshakeFailures) this.#handshakes.add(0, reason);
+    for (const result of ["ok", "refused"]) this.#gssHandshakes.add(0, result);
+    for (const protection of protections) this.#gssSessions.add(0, protection);
     for (const total of [this.#faults, this.#acceptFailures]) total.add(0);
   }
 
@@ -242,6 +261,10 @@ export class Metrics {
     this.#sessions.add(1, end!);
     if (command) this.#requests.add(1, commandName(command));
     else if (handshakeFailures.has(end!)) this.#handshakes.add(1, end!);
+    if (session.protection !== undefined) {
+      this.#gssHandshakes.add(1, "ok");
+      this.#gssSessions.add(1, session.protection);
+    } else if (session.method === Method.Gssapi) this.#gssHandshakes.add(1, "refused");
     addReply(this.#replies.add, session);
     observeDial(this.#dial.observe, session);
     for (const reason in session.dropped) this.#dropped.add(session.dropped[reason as DropReason]!, reason);

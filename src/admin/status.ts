@@ -18,6 +18,9 @@ export interface SessionView {
   readonly id: number;
   readonly client: string;
   readonly user?: string;
+  /** How it was let in, where that was by GSSAPI; and how its octets travel. */
+  readonly method?: string;
+  readonly protection?: string;
   readonly command?: string;
   readonly destination?: string;
   /** What was dialled or accepted. */

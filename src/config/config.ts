@@ -114,7 +114,7 @@ function assemble(values: Values, file: FileContent | undefined): Config {
   const userBudgets = new Map(users.flatMap(({ name, budget }) => budget ? [[name, budget] as const] : []));
   const gateway = { ...settings(values), access, userBudgets, usersWaysOut: waysOutOf(users) };
   const closedToStrangers = user.length > 0 || (file?.users.length ?? 0) > 0 || rest.usersFile !== undefined ||
-    gateway.from !== undefined;
+    rest.gssapiKeytab !== undefined || gateway.from !== undefined;
   const forwards = [...file?.forwards ?? [], ...forward];
   const listeners = [...listen.flat(), ...forwards.flatMap(({ listen }) => listen)];
   const config = {
@@ -134,10 +134,11 @@ function assemble(values: Values, file: FileContent | undefined): Config {
     gateway,
   };
   checkTls(config, listeners);
+  checkGssapi(config);
   checkNames({ listen: config.listen, rules: file?.rules ?? [] }, gateway.from !== undefined || open);
   for (const spec of config.listen) refuseOpenRelay(spec, config);
   if (gateway.proxies.length > 0 && !config.mayBeExposed) throw openRelay("take clients of a proxy");
-  const asksNobody = config.users.length === 0 && rest.usersFile === undefined;
+  const asksNobody = !asksClients(config);
   for (const { name, auth, from, listeners } of access) {
     if (auth === "password" && asksNobody) {
       throw new ConfigError(`Cannot use ${name}: there are no users to ask for a password (--user, --users-file)`);
@@ -151,6 +152,19 @@ function assemble(values: Values, file: FileContent | undefined): Config {
     );
   }
   return config;
+}
+
+/** Whether clients are asked who they are. */
+export function asksClients(
+  { users, usersFile, gssapiKeytab }: Pick<Config, "users" | "usersFile" | "gssapiKeytab">,
+): boolean {
+  return users.length > 0 || usersFile !== undefined || gssapiKeytab !== undefined;
+}
+
+/** Throws ConfigError where whoever listens could show what a client has shown, and be let in for it. */
+function checkGssapi({ gssapiKeytab, gssapiReplayCache, gateway: { gssapiNec } }: Config): void {
+  if (gssapiKeytab === undefined || !gssapiNec || gssapiReplayCache !== undefined) return;
+  throw new ConfigError("Cannot use --gssapi-nec: it needs --gssapi-replay-cache");
 }
 
 /** Whether only this machine comes to a listener of that name; what systemd has opened is not known yet. */

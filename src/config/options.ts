@@ -1,4 +1,5 @@
 import { defaultSettings, type GatewaySettings } from "../gateway/settings.ts";
+import { protections } from "../protocol/gssapi.ts";
 import type { Prefix } from "../protocol/ip/prefix.ts";
 import { parseDnsServer, parseFamily, parseHostEntry, parseNat64 } from "./values/dns.ts";
 import { MAX_HOPS } from "../sockslib/chain/hop.ts";
@@ -31,6 +32,7 @@ export const logLevels = ["debug", "info", "warning", "error"] as const;
 export const logFormats = ["auto", "text", "json", "syslog"] as const;
 export const loggedSessions = ["all", "sampled", "failed", "off"] as const;
 export const loggedClients = ["full", "prefix", "none"] as const;
+export const gssapiUsers = ["principal", "local"] as const;
 export const defaultActions = ["allow", "deny"] as const;
 export const udpFilters = ["endpoint-independent", "address-dependent", "address-and-port-dependent"] as const;
 
@@ -137,6 +139,43 @@ export const options = {
     group: who,
     help: "clients there need no password, though others do; those of unix: sockets are 127.0.0.1",
   }),
+  gssapiKeytab: one("FILE", asIs, {
+    group: who,
+    help: "let in by GSSAPI (Kerberos) who has a ticket for a key in this file, also by Negotiate in HTTP",
+    path: "secret",
+  }),
+  gssapiService: one("NAME", asIs, {
+    group: who,
+    help: "only tickets for this service, as rcmd or rcmd@host (default: for every key in the file)",
+  }),
+  gssapiProtection: setting(
+    "gssapiProtection",
+    choice("LEVEL", protections, {
+      group: who,
+      help: "the least by which the octets of GSSAPI clients are protected",
+    }, d.gssapiProtection),
+  ),
+  gssapiUser: setting(
+    "gssapiUser",
+    choice("HOW", gssapiUsers, {
+      group: who,
+      help: "what a GSSAPI client is called: alice@EXAMPLE.ORG, or what this machine calls that (auth_to_local)",
+    }, d.gssapiUser),
+  ),
+  gssapiFirst: setting(
+    "gssapiFirst",
+    toggle({ group: who, help: "take GSSAPI before a password where a client offers both" }),
+  ),
+  gssapiNec: setting(
+    "gssapiNec",
+    toggle({ group: who, help: "take NEC's variant of GSSAPI too, which wants --gssapi-replay-cache" }),
+  ),
+  gssapiReplayCache: one("FILE", asIs, {
+    group: who,
+    help: "keep what GSSAPI clients have shown in this file, so that nobody shows it again",
+    path: "plain",
+    fixed: true,
+  }),
   proxyProtocolFrom: setting(
     "proxies",
     many("PREFIX|unix", parseProxySource, {
@@ -144,7 +183,7 @@ export const options = {
       help: "a proxy there says in a PROXY header who its client is, and has to",
     }),
   ),
-  open: toggle({ group: who, help: "listen beyond loopback with neither users nor --from" }),
+  open: toggle({ group: who, help: "listen beyond loopback with neither users, keytab nor --from" }),
   allow: many("PREFIX", parsePrefixValue, {
     group: who,
     help: "open these destinations, though loopback, link-local, multicast or metadata",

@@ -1,10 +1,10 @@
 import { addressText } from "../protocol/address.ts";
-import type { Config } from "./config.ts";
+import { asksClients, type Config } from "./config.ts";
 import { isLoopback, listenerNames } from "./values/listen.ts";
 
 /** A line for each thing in a configuration that holds, but is hardly meant so. */
 export function remarks(config: Config): readonly string[] {
-  const { admin, adminTokenFile, allow, rules, users, usersFile } = config;
+  const { admin, adminTokenFile, allow, rules } = config;
   const said: string[] = [];
   if (config.default === "deny" && allow.length === 0 && rules.every(({ action }) => action === "deny")) {
     said.push("--default is deny, and neither a rule nor --allow allows anything: every request is denied");
@@ -24,13 +24,19 @@ export function remarks(config: Config): readonly string[] {
       said.push(`${name} never fits: no --listen is ${listeners.join(" or ")}`);
     }
   }
-  if (users.length === 0 && usersFile === undefined) {
+  if (!asksClients(config)) {
     for (const { name } of config.gateway.access.filter(({ auth }) => auth === "none")) {
       said.push(`${name} changes nothing: nobody is asked for a password (users_file, [[users]] or --user)`);
     }
     for (const { name } of rules.filter(({ users }) => users)) {
       said.push(`${name} never fits: it has users, and nobody is asked for a name (users_file, [[users]] or --user)`);
     }
+  }
+  const { gssapiKeytab, gssapiService, gssapiReplayCache, gateway: { gssapiNec, gssapiFirst } } = config;
+  if (gssapiKeytab === undefined && (gssapiService ?? gssapiReplayCache ?? (gssapiNec || gssapiFirst || undefined))) {
+    said.push(
+      "--gssapi-service, --gssapi-replay-cache, --gssapi-nec and --gssapi-first change nothing: no --gssapi-keytab",
+    );
   }
   return said;
 }

@@ -1,7 +1,8 @@
 import type { Emit } from "../events.ts";
+import type { GssAcceptor } from "../net/gss/gss.ts";
 import type { Tls } from "../net/tls/tls.ts";
 import type { Reach } from "./dial/plan.ts";
-import type { Authenticator } from "./entrance/methods.ts";
+import type { Asking, Authenticator } from "./entrance/methods.ts";
 import type { Ruleset } from "./rules/ruleset.ts";
 import type { GatewaySettings } from "./settings.ts";
 import type { Upstreams } from "./upstreams/upstreams.ts";
@@ -13,7 +14,17 @@ export interface Configured extends Reach {
   /** What rules with `via` go through. */
   readonly upstreams?: Upstreams;
   readonly authenticator: Authenticator | undefined;
+  /** Who lets clients in by GSSAPI, where there is a keytab. */
+  readonly gssapi?: GssAcceptor | undefined;
   /** Whose certificate clients of TLS are shown. */
   readonly tls?: Tls | undefined;
   readonly emit: Emit;
+}
+
+export function askingOf({ authenticator, gssapi, settings }: Configured): Asking {
+  return {
+    password: authenticator !== undefined,
+    gssapi: gssapi !== undefined,
+    gssapiFirst: settings.gssapiFirst,
+  };
 }

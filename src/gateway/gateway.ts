@@ -9,7 +9,7 @@ import type { Arrival, Listened } from "./entrance/arrival.ts";
 import { Counters } from "./limits/counters.ts";
 import { Limits } from "./limits/limits.ts";
 import { PathMemory } from "./dial/path_memory.ts";
-import type { Configured } from "./configured.ts";
+import { askingOf, type Configured } from "./configured.ts";
 import { Exits } from "./dial/exits.ts";
 import type { WayOut } from "./way_out.ts";
 import { Session, type SessionContext } from "./session.ts";
@@ -197,7 +197,7 @@ export class Gateway {
   }
 
   #serve(listener: Listener): void {
-    const { emit, authenticator, settings, upstreams } = this.#context;
+    const { emit, settings, upstreams } = this.#context;
     const { tls, ...at } = this.#listened.get(listener)!;
     emit({
       type: "listening",
@@ -205,7 +205,7 @@ export class Gateway {
       tls,
       udp: isUdp(at.only),
       purpose: purposeOf(at.only),
-      methods: methodsAt(settings.access, at, authenticator),
+      methods: methodsAt(settings.access, at, askingOf(this.#context)),
     });
     upstreams?.start();
     void this.#acceptLoop(listener);

@@ -6,6 +6,8 @@ import { pause } from "../net/clock.ts";
 import { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
 import type { AcceptedSocket } from "../net/socket.ts";
+import { AcceptedEncapsulatedSocket } from "../sockslib/gssapi/encapsulated_socket.ts";
+import type { Encapsulation } from "../sockslib/gssapi/encapsulation.ts";
 import { ReplyError } from "../sockslib/chain/reply_error.ts";
 import { household } from "../protocol/ip/household.ts";
 import { accessOf, mayGoWithout } from "./entrance/access.ts";
@@ -62,6 +64,7 @@ export class Session {
   #wire: Wire;
   readonly #cut = new Cut();
   #answer: Answer = socks5.answer;
+  #encapsulation: Encapsulation | undefined;
 
   constructor(context: SessionContext, { at, socket, client, early }: Arrival, id: number) {
     this.#context = context;
@@ -179,8 +182,16 @@ export class Session {
     this.#wire = new Wire(this.#client);
   }
 
+  /** All that is said from now on travels so. */
+  #encapsulate(encapsulation: Encapsulation): Wire {
+    this.#encapsulation = encapsulation;
+    this.#client = new AcceptedEncapsulatedSocket(this.#client, encapsulation, this.#wire.rest());
+    if (this.#cut.made) this.#client.close();
+    return this.#wire = new Wire(this.#client);
+  }
+
   async #takeWish(): Promise<Wish | SessionEnd> {
-    const { authenticator, settings } = this.#context;
+    const { authenticator, clock, gssapi, settings } = this.#context;
     const entrance = silentEntrance(this.#at.only) ?? entranceFor(await this.#wire.peek(), this.#at.only, settings);
     this.#answer = entrance.answer;
     this.record.protocol = entrance.protocol;
@@ -194,10 +205,12 @@ export class Session {
       wire: this.#wire,
       here: () => this.#client.localAddr,
       record: this.record,
-      mayGoWithout: !authenticator || this.#mayGoWithout,
+      mayGoWithout: !(authenticator || gssapi) || this.#mayGoWithout,
       isGood: authenticator &&
         ((credentials, hasSaidAll) =>
           this.#attended(() => this.#isGood(authenticator, credentials), false, hasSaidAll)),
+      gssapi: gssapi && { acceptor: gssapi, settings, clock },
+      encapsulate: gssapi && ((encapsulation) => this.#encapsulate(encapsulation)),
     });
     if (typeof wish !== "string" && wish.answer) this.#answer = wish.answer;
     return wish;
@@ -256,6 +269,7 @@ export class Session {
       record: this.record,
       client: this.#client,
       wire: this.#wire,
+      encapsulation: this.#encapsulation,
       cut: this.#cut,
       bandwidth: () => shares.bandwidth,
       attended: (wait, staysOpen) => this.#attended(wait, staysOpen, preface?.up !== undefined),

@@ -1,4 +1,5 @@
 import { type Address, addressText } from "../protocol/address.ts";
+import type { Protection } from "../protocol/gssapi.ts";
 import type { Prefix } from "../protocol/ip/prefix.ts";
 import type { OutgoingPer, WayOut } from "./way_out.ts";
 
@@ -13,6 +14,9 @@ export interface PortRange {
  * to; only the very addresses and ports it has sent to.
  */
 export type UdpFilter = "endpoint-independent" | "address-dependent" | "address-and-port-dependent";
+
+/** What a client that GSSAPI vouches for is called: its principal (alice@EXAMPLE.ORG), or what this machine calls that (auth_to_local). */
+export type GssapiUser = "principal" | "local";
 
 /** Whence a proxy in front connects: a prefix, or a unix socket. */
 export type ProxySource = Prefix | "unix";
@@ -129,6 +133,13 @@ export interface GatewaySettings {
   readonly udpInTcp: boolean;
   /** Whether RESOLVE and RESOLVE_PTR are served (Tor's socks-extensions). */
   readonly resolveCommands: boolean;
+  /** With GSSAPI, the least that octets are protected by; a client that asks for more gets that. */
+  readonly gssapiProtection: Protection;
+  /** Whether a level that is asked for without protection is taken, as NEC's implementation does. */
+  readonly gssapiNec: boolean;
+  readonly gssapiUser: GssapiUser;
+  /** Whether GSSAPI comes before a password where a client offers both. */
+  readonly gssapiFirst: boolean;
   /** For the ports of BIND and UDP ASSOCIATE; any where undefined. */
   readonly ports: PortRange | undefined;
 }
@@ -160,5 +171,9 @@ export const defaultSettings: GatewaySettings = {
   socks4: false,
   udpInTcp: false,
   resolveCommands: false,
+  gssapiProtection: "integrity",
+  gssapiNec: false,
+  gssapiUser: "principal",
+  gssapiFirst: false,
   ports: undefined,
 };

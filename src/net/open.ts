@@ -1,3 +1,5 @@
+import { NetError } from "./error.ts";
+import type { GssCalls } from "./gss/gss_calls.ts";
 import type { ServeHttp } from "./http/http.ts";
 import type { Engine } from "./linux/engine/engine.ts";
 import { proven, runEngine } from "./linux/engine/engine_loop.ts";
@@ -36,6 +38,22 @@ export async function libraryOpener(): Promise<OpenLibrary> {
   return onBun()
     ? await (await import("./bun/bun_library.ts")).libraryOpener()
     : (await import("./deno/deno_library.ts")).openLibrary;
+}
+
+/** What opens GSSAPI's library in this thread, which throws NetError where there is none; nothing is loaded any more by then. */
+export async function gssLoader(): Promise<() => GssCalls> {
+  const { gssOpener } = onBun() ? await import("./bun/bun_gss.ts") : await import("./deno/deno_gss.ts");
+  const { GssCalls: Calls } = await import("./gss/gss_calls.ts");
+  const open = await gssOpener();
+  let calls: GssCalls | undefined;
+  return () => {
+    try {
+      return calls ??= new Calls(open());
+    } catch (cause) {
+      const state = "libgssapi_krb5.so.2 is not here (Debian's package libgssapi-krb5-2 has it)";
+      throw new NetError("other", `Cannot use GSSAPI: ${state}`, { cause });
+    }
+  };
 }
 
 /** What collects all that this thread does not need any more, now. */

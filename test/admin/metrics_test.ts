@@ -218,6 +218,21 @@ describe("Metrics", () => {
     assert.deepEqual(await samples(metrics, "dns_cache"), { 'dns_cache_lookups_total{outcome="hit"}': 1 });
   });
 
+  test("count who came by GSSAPI, and how what they say travels, under way or over", async () => {
+    const metrics = counted();
+    ran(metrics, { method: 1, protection: "integrity", command: 1, reply: 0, relayType: "A" });
+    ran(metrics, { method: 1, end: "authentication-failed" });
+    ran(metrics, { method: 2, end: "authentication-failed" });
+    metrics.listen({ type: "session-opened", session: sessionRecord({ method: 1, protection: "confidentiality" }) });
+    assert.deepEqual(await samples(metrics, "gssapi_"), {
+      'gssapi_handshakes_total{result="ok"}': 2,
+      'gssapi_handshakes_total{result="refused"}': 1,
+      'gssapi_sessions_total{protection="none"}': 0,
+      'gssapi_sessions_total{protection="integrity"}': 1,
+      'gssapi_sessions_total{protection="confidentiality"}': 1,
+    });
+  });
+
   test("count users who are to have counts of their own, and all others as one", async () => {
     const metrics = counted();
     ran(metrics, { username: "ann", relayType: "A", counts: { up: 1, down: 2 } });

@@ -508,6 +508,13 @@ describe("parseConfig()", () => {
       adminTokenFile: "token",
       watch: true,
       unixMode: "0660",
+      gssapiKeytab: "keytab",
+      gssapiService: "rcmd",
+      gssapiProtection: "confidentiality",
+      gssapiUser: "local",
+      gssapiFirst: true,
+      gssapiNec: true,
+      gssapiReplayCache: "replay",
     });
     const plain = { from: gateway.from!.map(String), proxies: gateway.proxies.map(String) };
     const access = gateway.access.map(({ from, ...rest }) => ({ ...rest, from: from!.map(String) }));
@@ -533,6 +540,10 @@ describe("parseConfig()", () => {
       announce: { ipv4: "192.0.2.9", ipv6: "2001:db8::9" },
       outgoing: { ipv4: "192.0.2.8", ipv6: "2001:db8::8" },
       resolveCommands: true,
+      gssapiProtection: "confidentiality",
+      gssapiUser: "local",
+      gssapiFirst: true,
+      gssapiNec: true,
       ports: { first: 40_000, last: 40_009 },
     });
     assert.deepEqual({ ...config, allow: config.allow.map(String), nat64: String(config.nat64) }, {
@@ -548,6 +559,9 @@ describe("parseConfig()", () => {
       viaKey: "own.key",
       users: [{ name: "alice", password: "se:cret" }],
       usersFile: "users",
+      gssapiKeytab: "keytab",
+      gssapiService: "rcmd",
+      gssapiReplayCache: "replay",
       allow: ["127.0.0.1/32"],
       default: "allow",
       admin: undefined,
@@ -605,6 +619,17 @@ describe("parseConfig()", () => {
     assert.deepEqual(hosts(["0.0.0.0:1080", "[::]:1080"]), ["::"]);
     assert.deepEqual(hosts(["0.0.0.0:1081", "[::]:1080"]), ["0.0.0.0", "::"]);
     assert.deepEqual(hosts(["0.0.0.0:0", "[::]:0"]), ["0.0.0.0", "::"]);
+  });
+
+  test("a keytab counts as a question for who somebody is: it opens listeners beyond loopback", () => {
+    assert.throws(() => parseConfig({ listen: [":1080"] }), /open relay/);
+    assert.ok(parseConfig({ listen: [":1080"], gssapiKeytab: "keytab" }).mayBeExposed);
+  });
+
+  test("NEC's variant of GSSAPI wants a replay cache: its level of protection is not protected", () => {
+    const nec = { gssapiKeytab: "keytab", gssapiNec: true };
+    assert.throws(() => parseConfig(nec), /Cannot use --gssapi-nec: it needs --gssapi-replay-cache/);
+    assert.ok(parseConfig({ ...nec, gssapiReplayCache: "replay" }).gateway.gssapiNec);
   });
 
   test("reads --admin as an address or a port", () => {

@@ -571,6 +571,13 @@ const samples: Readonly<Record<Exclude<OptionKey, "config" | "takeOver" | "user"
   announce: ["192.0.2.9", "2001:db8::9"],
   ports: ["40000-40999"],
   usersFile: ["/users"],
+  gssapiKeytab: ["/keytab"],
+  gssapiService: ["rcmd@gw.test"],
+  gssapiProtection: ["none", "confidentiality"],
+  gssapiUser: ["local"],
+  gssapiFirst: ["true", "false"],
+  gssapiNec: ["false"], // which is nothing without a cache
+  gssapiReplayCache: ["/replay"],
   from: ["10.0.0.0/8", "::/0"],
   authExempt: ["192.168.0.0/16"],
   maxFailures: ["30"],

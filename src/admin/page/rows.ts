@@ -30,7 +30,7 @@ export const sessionColumns = ["id", "client", "destination", "type", "age", "up
 export type SessionColumn = typeof sessionColumns[number];
 
 export function sessionRow(session: SessionView, rate: Rate | undefined, words: Words): Row {
-  const { id, client, user, command, destination, remote, via, relay, ageMs, up, down } = session;
+  const { id, client, user, protection, command, destination, remote, via, relay, ageMs, up, down } = session;
   const { ageText, bytesText, countText } = words;
   const total = rate ? rate.up + rate.down : 0;
   const udp = command === "udp-associate";
@@ -40,7 +40,7 @@ export function sessionRow(session: SessionView, rate: Rate | undefined, words: 
     key: String(id),
     cells: [
       { text: String(id), by: id },
-      { text: client, note: user ?? "" },
+      { text: client, note: [user, protection && `gssapi, ${protection}`].filter(Boolean).join(" · ") },
       {
         text: destination ?? "",
         note: [command, met, via === undefined ? "" : `via ${via}`].filter(Boolean).join(" · "),

@@ -1,12 +1,14 @@
 import { resolve } from "node:path";
 import process from "node:process";
-import { openKernel, openNet } from "../../net/open.ts";
+import { gssLoader, openKernel, openNet } from "../../net/open.ts";
 import type { RawOptions } from "../../config/source.ts";
+import { keyTexts } from "../files/keytab.ts";
 import { loadConfig, loadConfigFile } from "../files/load_config.ts";
 import { emptyLists } from "../files/list_files.ts";
 import { examineNamedFiles } from "../files/named_files.ts";
 import { warnings } from "../files/warnings.ts";
 import { print } from "../print.ts";
+import { checkAcceptor } from "../service/gss_source.ts";
 import { checkSocketOptions, refuseSocketOptions } from "../service/socket_options.ts";
 import { checkWaysOut, waysOutOf } from "../service/ways_out.ts";
 
@@ -27,8 +29,16 @@ export async function checkCommand(
     await checkWaysOut({ net: await openNet(), libc: kernel, hasRights: false }, waysOutOf(config));
   }
   const named = elsewhere ? undefined : await examineNamedFiles(loaded);
+  if (!elsewhere) checkAcceptor(config, await gssLoader());
   const said = [...warnings(loaded, named?.tls.certificates ?? []), ...named ? emptyLists(named.lists) : []];
-  for (const warning of said) process.stderr.write(`gate46: warning: ${warning}\n`);
+  for (const warning of said) {
+    process.stderr.write(`gate46: warning: ${warning}
+`);
+  }
+  for (const says of keyTexts(named?.keys ?? [])) {
+    await print(`key of GSSAPI: ${says}
+`);
+  }
   await print(`${path} is valid\n`);
 }
 

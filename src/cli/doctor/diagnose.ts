@@ -1,10 +1,12 @@
 import type { Config } from "../../config/config.ts";
+import type { KeytabKey } from "../files/keytab.ts";
 import { remarks } from "../../config/remarks.ts";
 import type { Certificate } from "../../admin/certificates.ts";
 import { checkCertificates } from "./certificate_findings.ts";
 import { checkClock } from "./clock_findings.ts";
 import { checkEngine, checkTls } from "./engine_findings.ts";
 import { checkFamilies } from "./families.ts";
+import { checkGss } from "./gss_findings.ts";
 import { type Finding, findings } from "./finding.ts";
 import type { HostView } from "./host_view.ts";
 import { checkKernel } from "./kernel.ts";
@@ -19,6 +21,8 @@ export interface Question {
   readonly secretFiles: readonly string[];
   /** Those that it names. */
   readonly certificates: readonly Certificate[];
+  /** Those of the keytab, where there is one. */
+  readonly keys?: readonly KeytabKey[] | undefined;
   /** Whether strangers may be connected to. */
   readonly online: boolean;
 }
@@ -26,7 +30,7 @@ export interface Question {
 /** What this host can do with that configuration, and what to change. */
 export async function diagnose(
   host: HostView,
-  { config, secretFiles, certificates, online }: Question,
+  { config, secretFiles, certificates, keys, online }: Question,
 ): Promise<readonly Finding[]> {
   return [
     ...await checkFamilies(host, config, online),
@@ -38,6 +42,7 @@ export async function diagnose(
     ...checkRights(host, config, secretFiles),
     ...checkTls(host, config),
     ...checkCertificates(host, certificates),
+    ...checkGss(host, config, keys),
     ...checkClock(host),
     ...remarks(config).map((says) => findings("sense").note(says)),
   ];

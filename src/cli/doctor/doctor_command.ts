@@ -20,10 +20,10 @@ export interface DoctorFlags {
 export async function doctor(options: RawOptions, { json = false, online = false }: DoctorFlags): Promise<number> {
   const loaded = await loadConfig(options);
   const { config } = loaded;
-  const { tls: { certificates } } = await examineNamedFiles(loaded);
+  const { tls: { certificates }, keys } = await examineNamedFiles(loaded);
   const host = await thisHost(config);
   try {
-    const found = await diagnose(host, { config, secretFiles: filesWithSecrets(loaded), certificates, online });
+    const found = await diagnose(host, { config, secretFiles: filesWithSecrets(loaded), certificates, keys, online });
     const good = found.every(({ level }) => level !== "problem");
     await print(json ? `${JSON.stringify({ ok: good, findings: found })}\n` : found.map(lines).join(""));
     return good ? 0 : 1;

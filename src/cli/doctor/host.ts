@@ -9,7 +9,8 @@ import { Cut } from "../../net/cut.ts";
 import { NetError } from "../../net/error.ts";
 import { kernelFeatures } from "../../net/kernel/features.ts";
 import { findLibssl } from "../../net/linux/tls/libssl.ts";
-import { libraryOpener, openKernel, openNet } from "../../net/open.ts";
+import { gssLoader, libraryOpener, openKernel, openNet } from "../../net/open.ts";
+import { cannotAccept, cannotWrite } from "../service/gss_source.ts";
 import { openNaming } from "../service/naming.ts";
 import { runtime } from "../version.ts";
 import { portHolder } from "./holder.ts";
@@ -28,6 +29,7 @@ export async function thisHost(config: Config): Promise<HostView & { close(): vo
     system: systemLookups(),
     files: systemFiles(),
   });
+  const refused = cannotAccept(config, await gssLoader());
   return {
     platform: process.platform,
     runtime,
@@ -45,6 +47,8 @@ export async function thisHost(config: Config): Promise<HostView & { close(): vo
     },
     exists: existsSync,
     mode: (path) => statSync(path, { throwIfNoEntry: false })?.mode,
+    cannotAccept: () => refused,
+    cannotWrite,
     wayTo: (host) => net.localAddrFor(host),
     resolve: (name) => timed((cut) => resolver.resolve(name, cut)),
     servers: servers.map((server) => ({ name: server.name, probe: () => probe(server, systemClock) })),

@@ -37,6 +37,10 @@ export interface HostView {
   exists(path: string): boolean;
   /** Permissions, as 0o644; undefined where there are none. */
   mode(path: string): number | undefined;
+  /** Why nobody could be let in by GSSAPI; undefined where they can. */
+  cannotAccept(): string | undefined;
+  /** Why a file cannot be written; undefined where it can. */
+  cannotWrite(path: string): string | undefined;
   /** The local address that routing gives towards `host`; nothing is sent. */
   wayTo(host: string): Promise<string | undefined>;
   /** Asks whoever resolves names by the configuration. */

@@ -4,6 +4,7 @@ import { withoutPassword } from "../../config/values/values.ts";
 import type { PasswordHash } from "../../gateway/users/password_hash.ts";
 import { readAdminToken } from "./admin_token.ts";
 import type { RuleLists } from "../../gateway/rules/value_list.ts";
+import { type KeytabKey, readKeytab } from "./keytab.ts";
 import { listFiles, readLists } from "./list_files.ts";
 import type { LoadedConfig } from "./load_config.ts";
 import { readTlsFiles, type TlsFiles } from "./tls_files.ts";
@@ -52,6 +53,8 @@ export interface NamedContents {
   readonly users: ReadonlyMap<string, PasswordHash>;
   readonly tls: TlsFiles;
   readonly adminToken: string | undefined;
+  /** The keys by which GSSAPI clients come, where there is a keytab. */
+  readonly keys: readonly KeytabKey[] | undefined;
 }
 
 /**
@@ -71,11 +74,15 @@ export async function readNamedFiles(
       problems.push(...error.problems);
     }
   };
-  const users = await attempt(() => loadUsers(config.users, config.usersFile, former));
+  const users = await attempt(() =>
+    loadUsers(config.users, config.usersFile, former, config.gssapiKeytab !== undefined)
+  );
   const adminToken = await attempt(() => readAdminToken(config.adminTokenFile));
   const tls = await attempt(() => readTlsFiles(config));
+  const { gssapiKeytab, gssapiService } = config;
+  const keys = gssapiKeytab === undefined ? undefined : await attempt(() => readKeytab(gssapiKeytab, gssapiService));
   if (problems.length > 0) throw new ConfigError(...problems);
-  return { users: users!, tls: tls!, adminToken };
+  return { users: users!, tls: tls!, adminToken, keys };
 }
 
 /** For who serves nothing: the lists of rules too. Rejects with ConfigError with all that is wrong in any file. */

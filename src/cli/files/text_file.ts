@@ -11,10 +11,8 @@ const READ_MS = 5_000;
 const LINE_END = 10;
 
 /** The content of a regular file that a person named. Rejects with ConfigError. */
-export async function readText(file: string, { clock = systemClock, maxSize = MAX_SIZE } = {}): Promise<string> {
-  const bytes = await read(file, clock, maxSize);
-  if (bytes) return decoded(bytes, file);
-  throw new ConfigError(`Cannot read ${file}: it is larger than ${maxSize >> 20} MiB`);
+export async function readText(file: string, options: Reading = {}): Promise<string> {
+  return decoded(await readBytes(file, options), file);
 }
 
 /** The same, where it has at most `maxSize` octets; else undefined. Rejects with ConfigError. */
@@ -29,6 +27,21 @@ function decoded(bytes: Uint8Array, file: string): string {
   } catch {
     throw new ConfigError(`Cannot read ${file} line ${firstWrongLine(bytes)}: it is not UTF-8`);
   }
+}
+
+export interface Reading {
+  readonly clock?: Clock;
+  readonly maxSize?: number;
+}
+
+/** The same, where it is no text. */
+export async function readBytes(
+  file: string,
+  { clock = systemClock, maxSize = MAX_SIZE }: Reading = {},
+): Promise<Uint8Array> {
+  const bytes = await read(file, clock, maxSize);
+  if (bytes) return bytes;
+  throw new ConfigError(`Cannot read ${file}: it is larger than ${maxSize >> 20} MiB`);
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

@@ -10,13 +10,14 @@ import {
 import { readText } from "./text_file.ts";
 
 /**
- * Users by name and password, and of the users file; `former` ones, whose passwords are the same, keep their hashes. Rejects with ConfigError with all that is wrong, which never repeats a line:
+ * Users by name and password, and of the users file; `former` ones, whose passwords are the same, keep their hashes; `others` may be known without a password. Rejects with ConfigError with all that is wrong, which never repeats a line:
  * it may hold a password.
  */
 export async function loadUsers(
   configured: readonly ConfiguredUser[],
   file: string | undefined,
   former?: ReadonlyMap<string, PasswordHash>,
+  others = false,
 ): Promise<ReadonlyMap<string, PasswordHash>> {
   const problems: string[] = [];
   const attempt = async <T>(read: () => Promise<T>): Promise<T | undefined> => {
@@ -31,7 +32,9 @@ export async function loadUsers(
   const all = new Map<string, PasswordHash>(users);
   for (const { name, password, passwordFile } of configured) {
     const elsewhere = passwordFile === undefined && password === undefined;
-    if (elsewhere && !all.has(name)) problems.push(`Cannot take user '${name}': no password here, nor in users_file`);
+    if (elsewhere && !others && !all.has(name)) {
+      problems.push(`Cannot take user '${name}': no password here, nor in users_file`);
+    }
     if (elsewhere) continue;
     if (all.has(name)) problems.push(`Cannot take --user '${name}': named twice`);
     const text = passwordFile === undefined ? password : await attempt(() => readPasswordFile(passwordFile));

@@ -8,7 +8,7 @@ import type { Libc } from "../../net/kernel/libc/libc.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { addressText } from "../../protocol/address.ts";
 import { household } from "../../protocol/ip/household.ts";
-import { commandName, methodName, Reply, replyLabel } from "../../protocol/codes.ts";
+import { commandName, Method, methodName, Reply, replyLabel } from "../../protocol/codes.ts";
 import { type ClientNaming, clientNaming } from "./clients.ts";
 import { ofLibc, ofRuntime } from "./descriptors.ts";
 import { LogFile } from "./log_file.ts";
@@ -196,6 +196,8 @@ function tellSession(session: SessionRecord, naming: ClientNaming, fields: Field
   if (client !== undefined) fields.said("client", client);
   if (session.protocol !== undefined && session.protocol !== "socks5") fields.known("protocol", session.protocol);
   if (session.username !== undefined) fields.said("user", session.username);
+  if (session.method === Method.Gssapi) fields.known("method", methodName(session.method));
+  if (session.protection !== undefined) fields.known("protection", session.protection);
   if (session.userId !== undefined) fields.said("userid", session.userId);
   if (command) fields.known("command", commandName(command));
   if (destination) fields.said("destination", addressText(destination));

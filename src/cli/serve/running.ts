@@ -1,3 +1,4 @@
+import { asksClients } from "../../config/config.ts";
 import type { Snapshot } from "../../admin/collected.ts";
 import { expiresSoon } from "../../admin/certificates.ts";
 import type { ProxyWays } from "../../admin/proxy_pac.ts";
@@ -150,14 +151,15 @@ export class Running implements AdminSource {
   proxyWays(): ProxyWays | undefined {
     const service = this.#service;
     if (!service) return undefined;
-    const { listen, users, usersFile } = this.#reload!.config;
+    const { config } = this.#reload!;
+    const { listen } = config;
     const ways = service.addrs.flatMap((addr) => {
       const spec = addr.unix === undefined &&
         listen.find((one) => one.addr.host === addr.host && (one.addr.port === 0 || one.addr.port === addr.port));
       const only = spec && spec.only;
       return spec && (only === undefined || typeof only === "string") ? [{ addr, tls: spec.tls ?? false, only }] : [];
     });
-    return { ways, asksForPasswords: users.length > 0 || usersFile !== undefined };
+    return { ways, asksForPasswords: asksClients(config) };
   }
 
   endSessions(unwanted: Unwanted): Promise<number> {

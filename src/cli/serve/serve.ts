@@ -66,7 +66,7 @@ export async function serve(flags: RawOptions, entry: URL): Promise<number> {
   const wanted = (): Wanted => ({ ...holds.loaded, users: holds.users, tls });
   const service = kernel
     ? await startThreadedService(kernel, entry, wanted, own, activation, emit, haste)
-    : await startLocalService(wanted, () => own, emit, wall);
+    : await startLocalService(entry, wanted, () => own, emit, wall);
   const reload = new Reload(service, holds, load, emit, systemd);
   const host = config.admin && new HostWatch(await openNet(), service, wall);
   await host?.look();

@@ -11,6 +11,7 @@ import type { ProbeTurns } from "../../gateway/upstreams/probe_turns.ts";
 import { Upstreams } from "../../gateway/upstreams/upstreams.ts";
 import type { Clock } from "../../net/clock.ts";
 import { sessionCapacity } from "../../net/kernel/descriptor_reserve.ts";
+import type { GssAcceptor, GssInitiator } from "../../net/gss/gss.ts";
 import type { Net, SocketAddr } from "../../net/socket.ts";
 import type { Tls } from "../../net/tls/tls.ts";
 import { machineKey } from "./machine_key.ts";
@@ -24,6 +25,9 @@ export interface Parts {
   readonly rules: PackedRules;
   readonly naming: Pick<Naming, "resolver" | "nat64">;
   readonly authenticator: Authenticator | undefined;
+  readonly gssapi: GssAcceptor | undefined;
+  /** For upstreams that want a ticket. */
+  readonly gss: GssInitiator;
   readonly tls: Tls;
   /** Every listener of this program. */
   readonly ownListeners: () => readonly SocketAddr[];

@@ -9,11 +9,14 @@ import { Gateway, listenerKey, type Opening } from "../../gateway/gateway.ts";
 import { Logins } from "../../gateway/users/logins.ts";
 import { Users } from "../../gateway/users/users.ts";
 import { type Clock, systemClock } from "../../net/clock.ts";
-import { openNet } from "../../net/open.ts";
+import { gssLoader, openNet } from "../../net/open.ts";
+import { initiatorBy } from "../../net/gss/gss_initiator.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { Departures } from "../../net/tls/tls_socket.ts";
 import { gatewayContext } from "./composition.ts";
 import { hashThreads } from "./hash_threads.ts";
+import { askingThreads, checkInitiator } from "./gss_asking.ts";
+import { acceptorOf, checkAcceptor } from "./gss_source.ts";
 import { flagOf, listenAs } from "./listening.ts";
 import { checkWaysOut, waysOutOf } from "./ways_out.ts";
 import { refuseSystemd } from "./socket_options.ts";
@@ -23,10 +26,12 @@ import { openTlsSource, tlsBy } from "./tls_source.ts";
 import { UpstreamStates } from "./upstream_states.ts";
 
 /**
- * The gateway in this thread, on the runtime's own sockets; it tells by `wall` how it is. `first` gives what it begins with: a
- * parameter would be kept for good, and with it rules that a reload has replaced. Rejects with NetError.
+ * The gateway in this thread, on the runtime's own sockets; other threads begin with the module `entry`, and it tells by `wall` how
+ * it is. `first` gives what it begins with: a parameter would be kept for good, and with it rules that a reload has replaced.
+ * Rejects with NetError.
  */
 export async function startLocalService(
+  entry: URL,
   first: () => Wanted,
   otherListeners: () => readonly SocketAddr[],
   log: Emit,
@@ -48,6 +53,8 @@ export async function startLocalService(
   const ear = emittingEar(emit);
   const departures = new Departures();
   const logins = new Logins({ check: hashThreads() });
+  const openGss = await gssLoader();
+  const gss = initiatorBy(askingThreads(entry, openGss), openGss);
   const compose = async ({ config, rules, users, tls: files }: Wanted) => {
     await checkWaysOut({ net, libc: undefined, hasRights: true }, waysOutOf(config, rules.index.shapes));
     const naming = openNaming(config, {
@@ -62,6 +69,19 @@ export async function startLocalService(
       naming.close();
       throw error;
     });
+    const gssapi = acceptorOf(config, openGss);
+    const close = () => {
+      naming.close();
+      source.close();
+      gssapi?.close();
+    };
+    try {
+      checkAcceptor(config, openGss);
+      checkInitiator(config, rules.index.shapes.flatMap(({ via }) => via ? [via] : []), openGss);
+    } catch (error) {
+      close();
+      throw error;
+    }
     const tls = tlsBy(source.open, systemClock, departures);
     const authenticator = users.size > 0 ? new Users(users, { settings: config.gateway, logins }) : undefined;
     const ownListeners = () => [...gateway.addrs, ...otherListeners()];
@@ -73,14 +93,13 @@ export async function startLocalService(
         rules,
         naming,
         authenticator,
+        gssapi,
+        gss,
         tls,
         ownListeners,
         emit,
       }),
-      close: () => {
-        naming.close();
-        source.close();
-      },
+      close,
     };
   };
   let current = await compose(first());

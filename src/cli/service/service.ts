@@ -54,5 +54,7 @@ const MAX_COUNTED_USERS = 100;
 
 /** Whom metrics call by their names; undefined where they do not speak of users. */
 export function countedUsers({ config, users }: Wanted): readonly string[] | undefined {
-  return config.metricsPerUser ? [...users.keys()].sort().slice(0, MAX_COUNTED_USERS) : undefined;
+  return config.metricsPerUser
+    ? [...new Set([...users.keys(), ...config.users.map(({ name }) => name)])].sort().slice(0, MAX_COUNTED_USERS)
+    : undefined;
 }

@@ -28,11 +28,13 @@ export class Exchange<Asked, Answered extends { readonly type: string }> {
   /** Questions of the other thread that are being answered. */
   readonly #underWay = new Map<number, Cut>();
   #lastId = 0;
+  readonly #unclaimed: (value: unknown) => void;
 
-  /** What `answer` throws becomes the refusal. */
-  constructor(send: SendLetter<Asked>, answer: Answer<Answered>) {
+  /** What `answer` throws becomes the refusal; `unclaimed` gets answers to questions that were called off too late. */
+  constructor(send: SendLetter<Asked>, answer: Answer<Answered>, unclaimed: (value: unknown) => void = () => {}) {
     this.#send = send;
     this.#answer = answer;
+    this.#unclaimed = unclaimed;
   }
 
   /** Rejects with NetError; with "aborted" once `cut` is made, which calls the question off. */
@@ -65,7 +67,7 @@ export class Exchange<Asked, Answered extends { readonly type: string }> {
     if (letter.type === "called-off") return this.#underWay.get(letter.id)?.make();
     const waiting = this.#open.get(letter.id);
     this.#open.delete(letter.id);
-    if (letter.type === "answer") waiting?.resolve(letter.value);
+    if (letter.type === "answer") waiting ? waiting.resolve(letter.value) : this.#unclaimed(letter.value);
     else waiting?.reject(new NetError(letter.kind, letter.message));
   }
 

@@ -1,5 +1,7 @@
 import type { Authenticator } from "../../gateway/entrance/methods.ts";
 import { systemClock } from "../../net/clock.ts";
+import type { TakeStep } from "../../net/gss/gss_initiator.ts";
+import { THE_GATEWAY } from "../../turns/fair_queue.ts";
 import type { Cut } from "../../net/cut.ts";
 import { withDeadline } from "../../net/deadline.ts";
 import type { Naming } from "../service/naming.ts";
@@ -16,6 +18,8 @@ export interface Answerers {
   /** Closed with `naming`. */
   readonly source: TlsSource;
   readonly authenticator: Authenticator | undefined;
+  /** Asks KDCs. */
+  readonly takeStep: TakeStep;
 }
 
 /** What workers get, and whom they ask. */
@@ -32,7 +36,7 @@ export function answerBy(
 ): Promise<unknown> {
   if (question.type === "tls") return desk.act(question.id, question.end, question.act);
   if (question.type === "tls-open") return desk.open(question.id, question.name, question.asker, answerers?.source);
-  const { naming: { resolver, servers }, authenticator } = answerers!;
+  const { naming: { resolver, servers }, authenticator, takeStep } = answerers!;
   switch (question.type) {
     case "resolve":
       return resolver.resolve(question.name, unwanted, question.asker);
@@ -45,6 +49,8 @@ export function answerBy(
         "ask a DNS server",
         (over) => servers[question.place]!.ask(question.question, over),
       );
+    case "gss-step":
+      return takeStep(question, question.asker ?? THE_GATEWAY, unwanted);
     case "verify":
       return authenticator!.verify(question, question.client, unwanted);
   }

@@ -11,7 +11,7 @@ import { ProbeTurns } from "../../gateway/upstreams/probe_turns.ts";
 import type { Kernel } from "../../net/kernel/features.ts";
 import { systemClock } from "../../net/clock.ts";
 import { findLibssl, type FoundLibssl } from "../../net/linux/tls/libssl.ts";
-import { libraryOpener, openNet } from "../../net/open.ts";
+import { gssLoader, libraryOpener, openNet } from "../../net/open.ts";
 import type { SocketAddr, Successors } from "../../net/socket.ts";
 import { type Claim, ClaimedPorts } from "./claimed_ports.ts";
 import { addressText } from "../../protocol/address.ts";
@@ -20,6 +20,8 @@ import { log } from "../log/log.ts";
 import { socketOptions } from "../service/socket_options.ts";
 import { checkWaysOut, waysOutOf } from "../service/ways_out.ts";
 import { hashThreads } from "../service/hash_threads.ts";
+import { askingThreads, checkInitiator } from "../service/gss_asking.ts";
+import { checkAcceptor } from "../service/gss_source.ts";
 import { openNaming } from "../service/naming.ts";
 import { countedUsers, type Service, type Wanted } from "../service/service.ts";
 import type { Activation } from "../systemd/activation.ts";
@@ -51,6 +53,8 @@ export async function startThreadedService(
   const logins = loginsBeside(count, memory);
   const open = await libraryOpener();
   let found: FoundLibssl | undefined;
+  const openGss = await gssLoader();
+  const takeStep = askingThreads(entry, openGss);
 
   /** Gives `use` what workers need for it; what was made for that is given back where `use` fails. */
   const provide = async (
@@ -68,6 +72,8 @@ export async function startThreadedService(
       source?.close();
     };
     try {
+      checkAcceptor(config, openGss); // workers would find the same
+      checkInitiator(config, rules.index.shapes.flatMap(({ via }) => via ? [via] : []), openGss);
       const { shapes } = rules.index;
       if (speaksTls(config, shapes)) found ??= findLibssl(open);
       const sealed = found && sealedOptions(found.libssl, tls);
@@ -86,6 +92,7 @@ export async function startThreadedService(
         naming: { ...naming, close },
         source,
         authenticator,
+        takeStep,
       });
     } catch (error) {
       claim?.abandon();
@@ -101,7 +108,11 @@ export async function startThreadedService(
         tls,
         udp: isUdp(only),
         purpose: purposeOf(only),
-        methods: methodsAt(config.gateway.access, { listener: addressText(addr), only }, authenticator),
+        methods: methodsAt(config.gateway.access, { listener: addressText(addr), only }, {
+          password: authenticator !== undefined,
+          gssapi: config.gssapiKeytab !== undefined,
+          gssapiFirst: config.gateway.gssapiFirst,
+        }),
       });
     }
     known = new Set(claim.listen.map(({ addr }) => addr));

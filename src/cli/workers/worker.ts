@@ -7,13 +7,14 @@ import { packedSize } from "../../gateway/rules/packed_rules.ts";
 import { PathMemory } from "../../gateway/dial/path_memory.ts";
 import { Counters } from "../../gateway/limits/counters.ts";
 import { netError } from "../../net/error.ts";
+import { discardStepped, isStepped } from "../../net/gss/gss_initiator.ts";
 import { DescriptorOwners } from "../../net/linux/engine/descriptor_owners.ts";
 import { Engine } from "../../net/linux/engine/engine.ts";
 import { linuxNet } from "../../net/linux/linux_net.ts";
 import { findLibssl } from "../../net/linux/tls/libssl.ts";
 import { sealedGround } from "../../net/linux/tls/sealed_tls.ts";
 import type { Departures } from "../../net/tls/tls_socket.ts";
-import { giveThreadTo, libraryOpener, memoryCollector, openKernel } from "../../net/open.ts";
+import { giveThreadTo, gssLoader, libraryOpener, memoryCollector, openKernel } from "../../net/open.ts";
 import { parseConfigText } from "../files/load_config.ts";
 import { lostLogLines, startLog, stopLog } from "../log/log.ts";
 import { socketOptions } from "../service/socket_options.ts";
@@ -67,6 +68,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     if (event.type === "session-opened") Atomics.add(sessions, number, 1n);
     if (event.type === "session-closed") Atomics.sub(sessions, number, 1n);
   };
+  const openGss = await gssLoader(); // nothing can be loaded any more once the engine has the thread
   const exchange: Exchange<Question, Order> = new Exchange(tell, (order) => {
     switch (order.type) {
       case "metrics":
@@ -80,7 +82,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
       case "drain":
         return inTurn(() => drain(order.deadlineMs));
     }
-  });
+  }, (value) => isStepped(value) && discardStepped(openGss(), value));
   // A reload that is given up, since another worker cannot, is followed by the one that takes it back.
   let last: Promise<unknown> = Promise.resolve();
   const inTurn = (act: () => Promise<unknown>) => last = last.catch(() => {}).then(act);
@@ -93,6 +95,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     clock,
     counters: new Counters(start.counters, number - 1),
     paths: new PathMemory(clock, start.paths),
+    openGss,
     ask: exchange.ask.bind(exchange),
     emit,
     nameUsers: (users: Setup["countedUsers"]) => metrics.nameUsers(users),

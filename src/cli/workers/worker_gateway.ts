@@ -7,6 +7,8 @@ import type { Verdict } from "../../gateway/entrance/methods.ts";
 import type { PathMemory } from "../../gateway/dial/path_memory.ts";
 import { ProbeTurns } from "../../gateway/upstreams/probe_turns.ts";
 import type { Clock } from "../../net/clock.ts";
+import { initiatorBy, type InitiatorStepped, type TakeStep } from "../../net/gss/gss_initiator.ts";
+import type { GssCalls } from "../../net/gss/gss_calls.ts";
 import type { Net, Successors } from "../../net/socket.ts";
 import type { SealedGround } from "../../net/linux/tls/sealed_socket.ts";
 import { type SealedOptions, SealedTls } from "../../net/linux/tls/sealed_tls.ts";
@@ -15,6 +17,7 @@ import { Departures } from "../../net/tls/tls_socket.ts";
 import { addressText } from "../../protocol/address.ts";
 import { systemFiles } from "../files/system_files.ts";
 import { gatewayContext } from "../service/composition.ts";
+import { acceptorOf } from "../service/gss_source.ts";
 import { emittingEar, openNaming } from "../service/naming.ts";
 import { tlsBy } from "../service/tls_source.ts";
 import { askingServer, askingSystem } from "./asking_names.ts";
@@ -30,6 +33,8 @@ export interface Ground {
   readonly clock: Clock;
   readonly counters: Counters;
   readonly paths: PathMemory;
+  /** Opens GSSAPI's library. */
+  readonly openGss: () => GssCalls;
   readonly ask: Ask;
   readonly emit: Emit;
   /** Has metrics call these by their names. */
@@ -77,12 +82,13 @@ export class WorkerGateway {
     opening.apply(this.#current.context, () => {
       former.naming.close();
       former.sealed?.close();
+      former.gssapi?.close();
       retired(former.setup);
     });
   }
 
   #compose(setup: Setup, config: Config) {
-    const { net, clock, counters, paths, ask, emit } = this.#ground;
+    const { net, clock, counters, paths, openGss, ask, emit } = this.#ground;
     this.#ground.nameUsers(setup.countedUsers);
     const { generation, rules, asksForPasswords, otherListeners, probes } = setup;
     const asking: AskAbout = (question, memory, cut) => ask({ ...question, generation }, memory, cut);
@@ -102,6 +108,9 @@ export class WorkerGateway {
     );
     const remote = tlsBy(remoteTls(asking, () => ++this.#lastTls), clock, this.#departures);
     const sealed = setup.tls && this.#sealedTls(setup.tls, remote);
+    const gssapi = acceptorOf(config, openGss);
+    const takeStep: TakeStep = (step, asker, cut) =>
+      asking({ type: "gss-step", ...step, asker }, [], cut) as Promise<InitiatorStepped>;
     const context = gatewayContext(config, {
       net,
       clock,
@@ -109,13 +118,15 @@ export class WorkerGateway {
       naming,
       authenticator: asksForPasswords ? users : undefined,
       tls: sealed ?? remote,
+      gssapi,
+      gss: initiatorBy(takeStep, openGss),
       ownListeners: () => [...this.gateway.addrs, ...otherListeners],
       emit,
       counters,
       paths,
       probeTurns: new ProbeTurns(probes),
     });
-    return { setup, naming, sealed, context };
+    return { setup, naming, gssapi, sealed, context };
   }
 
   /** In this thread, but for what it cannot do; undefined where it can do nothing. */

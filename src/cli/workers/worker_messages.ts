@@ -4,6 +4,7 @@ import type { Unwanted, WantedSessions } from "../../admin/status.ts";
 import type { Question as DnsQuestion } from "../../dns/servers/message.ts";
 import type { UpstreamEvent } from "../../events.ts";
 import type { Cut } from "../../net/cut.ts";
+import type { InitiatorStep } from "../../net/gss/gss_initiator.ts";
 import type { NetErrorKind } from "../../net/error.ts";
 import type { SealedOptions } from "../../net/linux/tls/sealed_tls.ts";
 import type { SocketAddr, Successors } from "../../net/socket.ts";
@@ -102,6 +103,8 @@ export type Asked =
     /** `place` is that of a DNS server in the configuration. */
     | { readonly type: "dns"; readonly place: number; readonly question: DnsQuestion }
     | { readonly type: "verify"; readonly username: Uint8Array; readonly password: Uint8Array; readonly client: string }
+    /** An InitiatorStepped. */
+    | ({ readonly type: "gss-step" } & InitiatorStep)
     | TlsQuestion
   );
 

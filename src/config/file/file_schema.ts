@@ -205,14 +205,14 @@ const upstream = table({
 
 const user = v.pipe(
   table({
-    name: described(parsed(text(), checked("name")), "as the client says it"),
+    name: described(parsed(text(), checked("name")), "as the client says it, or its principal (alice@EXAMPLE.ORG)"),
     password: described(
       v.optional(parsed(v.string("is no text"), checked("password"))),
       "in clear; better password_file",
     ),
     password_file: described(
       v.optional(text()),
-      "a file with the password alone in it; with neither, it is in users_file",
+      "a file with the password alone in it; with neither, it is in users_file, or there is gssapi_keytab",
     ),
     ...budget(),
     ...wayOut(),

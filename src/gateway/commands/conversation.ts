@@ -6,6 +6,7 @@ import type { Dialler } from "../dial/dial_race.ts";
 import type { Bandwidth } from "../limits/bandwidth.ts";
 import type { GatewaySettings } from "../settings.ts";
 import type { Upstreams } from "../upstreams/upstreams.ts";
+import type { Encapsulation } from "../../sockslib/gssapi/encapsulation.ts";
 import type { Wire } from "../entrance/wire.ts";
 
 /** What a command has to work with once its request has been read. */
@@ -16,6 +17,8 @@ export interface Conversation extends Dialler {
   readonly record: SessionRecord;
   readonly client: AcceptedSocket;
   readonly wire: Wire;
+  /** In which all that `client` says and hears travels, datagrams too; undefined where it goes as it is. */
+  readonly encapsulation: Encapsulation | undefined;
   /** Made when the session is cut from outside: whatever the command holds open is to be closed then. */
   readonly cut: Cut;
   /** Undefined where nothing bounds it yet: rules that let something through may. */

@@ -2,7 +2,7 @@ import type { Method } from "../../protocol/codes.ts";
 import { parseIp } from "../../protocol/address.ts";
 import { type Access, isByName, isForward } from "../settings.ts";
 import type { Listened } from "./arrival.ts";
-import { type Authenticator, offeredMethods } from "./methods.ts";
+import { type Asking, offeredMethods } from "./methods.ts";
 
 /** Where a client comes from, and to. */
 export interface Coming {
@@ -29,11 +29,11 @@ export function mayGoWithout(all: readonly Access[], coming: Coming): boolean {
 export function methodsAt(
   all: readonly Access[],
   { listener, only }: Pick<Listened, "listener" | "only">,
-  authenticator: Authenticator | undefined,
+  asking: Asking,
 ): readonly Method[] {
   if (isByName(only) || isForward(only)) return []; // which asks nobody who they are
   const there = all.filter(({ listeners }) => !listeners || listeners.includes(listener));
   const last = there.findIndex(({ from }) => !from); // what is behind an entry for all is nobody's
   const met = last < 0 ? there : there.slice(0, last + 1);
-  return offeredMethods(authenticator, met.some(({ auth }) => auth === "none"));
+  return offeredMethods(asking, met.some(({ auth }) => auth === "none"));
 }

@@ -3,6 +3,8 @@ import type { Prefaces, SocketAddr } from "../../net/socket.ts";
 import type { Address } from "../../protocol/address.ts";
 import type { Command } from "../../protocol/codes.ts";
 import type { Credentials } from "../../protocol/negotiation.ts";
+import type { Encapsulation } from "../../sockslib/gssapi/encapsulation.ts";
+import type { GssapiDoor } from "./gssapi_negotiation.ts";
 import type { Wire } from "./wire.ts";
 
 /** What is told of how a request ended: the reply as in RFC 1928 s6, with the address that stands in it, or why it is not 00. */
@@ -37,7 +39,7 @@ export interface Door {
   /** Where the client came to; the kernel is asked for it. */
   here(): SocketAddr;
   /** What becomes known of the client is noted here. */
-  readonly record: Pick<SessionRecord, "client" | "method" | "username" | "userId">;
+  readonly record: Pick<SessionRecord, "client" | "method" | "protection" | "username" | "userId" | "detail">;
   /** Whether the client needs no credentials. */
   readonly mayGoWithout: boolean;
   /**
@@ -45,6 +47,10 @@ export interface Door {
    * meanwhile, but where it `hasSaidAll`.
    */
   readonly isGood: ((credentials: Credentials, hasSaidAll?: boolean) => Promise<boolean>) | undefined;
+  /** Undefined where GSSAPI is not spoken, as is the next. */
+  readonly gssapi: GssapiDoor | undefined;
+  /** Has all that is said from now on travel so; what is to be used in place of `wire`. */
+  readonly encapsulate: ((encapsulation: Encapsulation) => Wire) | undefined;
 }
 
 /** A protocol that clients may speak: from its first octet to what the client wants. */

@@ -1,6 +1,6 @@
 import { NetError } from "../../net/error.ts";
 import { Command, Method, Reply } from "../../protocol/codes.ts";
-import { httpRequestDecoder } from "../../protocol/http/http_request.ts";
+import { type HttpRequest, httpRequestDecoder } from "../../protocol/http/http_request.ts";
 import {
   CONNECTED,
   encodeHttpAnswer,
@@ -11,10 +11,12 @@ import {
 import { requestBody } from "../../protocol/http/http_body.ts";
 import { usernameText } from "../../protocol/negotiation.ts";
 import { ProtocolError } from "../../protocol/protocol_error.ts";
-import type { Answer, Entrance } from "./entrance.ts";
+import { acceptTicket } from "./http_ticket.ts";
+import type { Answer, Door, Entrance } from "./entrance.ts";
 
-/** Asks for credentials (RFC 7617). */
-const challenge = [["Proxy-Authenticate", 'Basic realm="gate46", charset="UTF-8"']] as const;
+/** Ask for credentials (RFC 7617), and for a ticket (RFC 4559). */
+const basic = ["Proxy-Authenticate", 'Basic realm="gate46", charset="UTF-8"'] as const;
+const negotiate = ["Proxy-Authenticate", "Negotiate"] as const;
 
 const nothing = new Uint8Array(0);
 
@@ -27,23 +29,26 @@ const answer: Answer = ({ reply, error }) => {
 
 /**
  * HTTP: CONNECT, and requests for http:// URLs, one a connection, whose body goes on as it came, and nothing behind it (RFC 9110 s7,
- * RFC 9112 s3.2). Basic credentials where somebody is asked for any.
+ * RFC 9112 s3.2). Basic credentials, or a ticket, where somebody is asked for any.
  */
 export const http: Entrance = {
   protocol: "http",
   fits: (first) => first >= 0x41 && first <= 0x5a, // a method's first letter
   answer,
-  async take({ wire, record, mayGoWithout, isGood }) {
-    const { destination, credentials, forwarded, bodySize } = await wire.take(httpRequestDecoder());
-    const asks = isGood && (credentials || !mayGoWithout);
-    if (asks) {
-      if (credentials) record.username = usernameText(credentials) ?? "\ufffd";
-      if (!credentials || !await isGood(credentials, forwarded !== undefined)) {
-        await wire.send(encodeHttpAnswer(407, "gate46: a user name and a password are wanted", challenge));
-        return credentials ? "authentication-failed" : "no-acceptable-method";
-      }
+  async take(door) {
+    const { wire, record, isGood, gssapi } = door;
+    const request = await wire.take(httpRequestDecoder(gssapi !== undefined));
+    const { destination, forwarded, bodySize } = request;
+    const end = isGood || gssapi ? await letIn(door, request) : undefined;
+    if (end) {
+      const wanted = isGood
+        ? gssapi ? "a ticket, or a user name and a password," : "a user name and a password"
+        : "a ticket";
+      const challenges = [...gssapi ? [negotiate] : [], ...isGood ? [basic] : []];
+      await wire.send(encodeHttpAnswer(407, `gate46: ${wanted} ${isGood ? "are" : "is"} wanted`, challenges));
+      return end;
     }
-    record.method = asks ? Method.UsernamePassword : Method.NoAuthentication;
+    record.method ??= Method.NoAuthentication;
     const wish = { command: Command.Connect, destination };
     if (!forwarded) return wish;
     return {
@@ -55,3 +60,24 @@ export const http: Entrance = {
   },
   turnAway: (sentence) => encodeHttpAnswer(400, `gate46: ${sentence}`),
 };
+
+/** Undefined where the client may come in; how the session ends where it may not. */
+async function letIn(
+  { record, mayGoWithout, isGood, gssapi }: Door,
+  { credentials, ticket, forwarded }: HttpRequest,
+): Promise<"authentication-failed" | "no-acceptable-method" | undefined> {
+  if (gssapi && ticket) {
+    const outcome = acceptTicket(gssapi, ticket);
+    record.method = Method.Gssapi;
+    if ("refused" in outcome) record.detail = outcome.refused;
+    else [record.username, record.protection] = [outcome.username, "none"];
+    return "refused" in outcome ? "authentication-failed" : undefined;
+  }
+  if (isGood && credentials) {
+    record.username = usernameText(credentials) ?? "\ufffd";
+    if (!await isGood(credentials, forwarded !== undefined)) return "authentication-failed";
+    record.method = Method.UsernamePassword;
+    return undefined;
+  }
+  return mayGoWithout ? undefined : "no-acceptable-method";
+}

@@ -4,7 +4,7 @@ import { decodeRequest, encodeReply } from "../../protocol/request.ts";
 import type { Entrance } from "./entrance.ts";
 import { negotiate } from "./methods.ts";
 
-/** SOCKS5 with username and password, or without (RFC 1928, RFC 1929). Whatever is no other protocol is taken for it. */
+/** SOCKS5 with username and password, by GSSAPI, or without (RFC 1928, RFC 1929, RFC 1961). Whatever is no other protocol is taken for it. */
 export const socks5: Entrance = {
   protocol: "socks5",
   fits: (first) => first === SOCKS_VERSION,
@@ -12,10 +12,14 @@ export const socks5: Entrance = {
   async take(door) {
     const { wire, record } = door;
     const negotiated = await negotiate(wire, door);
-    if (negotiated.username !== undefined) record.username = negotiated.username;
-    if ("failed" in negotiated) return negotiated.failed;
-    record.method = negotiated.method;
-    return await wire.take(decodeRequest);
+    const { method, username, detail } = negotiated;
+    if (method !== undefined) record.method = method;
+    if (username !== undefined) record.username = username;
+    if (detail !== undefined) record.detail = detail;
+    if (negotiated.failed) return negotiated.failed;
+    const { protection, encapsulation } = negotiated;
+    if (protection !== undefined) record.protection = protection;
+    return await (encapsulation ? door.encapsulate!(encapsulation) : wire).take(decodeRequest);
   },
   turnAway: () => encodeMethodSelection(Method.NoneAcceptable),
 };

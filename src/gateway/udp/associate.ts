@@ -3,6 +3,7 @@ import type { SessionEnd } from "../../events.ts";
 import { NetError } from "../../net/error.ts";
 import type { Socket } from "../../net/socket.ts";
 import { announced, clientSide } from "../commands/announce.ts";
+import { EncapsulatedUdp } from "../../sockslib/gssapi/encapsulated_datagrams.ts";
 import { Association } from "./udp_association.ts";
 import { ClientEnd } from "./client_end.ts";
 import type { Conversation } from "../commands/conversation.ts";
@@ -13,10 +14,11 @@ import { bindInRange } from "../commands/ports.ts";
  * no reason to refuse. The association lives exactly as long as its TCP connection.
  */
 export async function associate(conversation: Conversation, destination: Address): Promise<SessionEnd> {
-  const { net, client, record, settings, cut } = conversation;
+  const { net, client, record, settings, cut, encapsulation } = conversation;
   const here = await clientSide(conversation);
   const socket = await bindInRange(settings.ports, (port) => net.bindUdp({ ...here, port }));
-  const association = new Association(conversation, socket, new ClientEnd(record.client, destination));
+  const clear = encapsulation ? new EncapsulatedUdp(socket, encapsulation, record.client.host) : socket;
+  const association = new Association(conversation, clear, new ClientEnd(record.client, destination));
   const close = () => association.close();
   const release = cut.on(close);
   try {

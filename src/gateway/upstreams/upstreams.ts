@@ -52,8 +52,8 @@ export class Upstreams {
   /** Throws RangeError where a rule goes through what is none. */
   constructor(options: UpstreamsOptions) {
     this.#options = options;
-    const { net, clock, resolver, tls, rules, upstreams } = options;
-    this.#dialler = { net, clock, resolver, tls, checkHop: (addr) => this.#checkHop(addr) };
+    const { net, clock, resolver, tls, gss, rules, upstreams } = options;
+    this.#dialler = { net, clock, resolver, tls, gss, checkHop: (addr) => this.#checkHop(addr) };
     this.#probes = new Probes(
       clock,
       options.probes,

@@ -8,6 +8,9 @@ import { ProtocolError } from "../protocol_error.ts";
 /** The longest head of a request: cookies of 8 kB and the rest. */
 const MAX_HEAD_SIZE = 16 << 10;
 
+/** The same with a ticket of Kerberos, which has groups of its user in it. */
+const MAX_HEAD_SIZE_WITH_TICKET = 64 << 10;
+
 /** The longest user name and password that users have (RFC 1929 s2). */
 const MAX_WORD_SIZE = 255;
 
@@ -16,15 +19,17 @@ export interface HttpRequest {
   readonly method: string;
   readonly destination: Address;
   readonly credentials: Credentials | undefined;
+  /** A token of GSSAPI (Negotiate, RFC 4559). */
+  readonly ticket: Uint8Array | undefined;
   /** What the destination is sent in place of the head, with the body behind it; undefined of CONNECT. */
   readonly forwarded: Uint8Array | undefined;
   /** Octets of that body; "chunked" where it tells them as it goes. */
   readonly bodySize: number | "chunked";
 }
 
-/** Decodes one request, as httpHeadDecoder() does. Throws ProtocolError, whose message is for the client too. */
-export function httpRequestDecoder(): Decode<HttpRequest> {
-  const decodeHead = httpHeadDecoder(MAX_HEAD_SIZE, startOf); // who speaks another protocol waits for an answer
+/** Decodes one request, where tickets are taken one with a ticket too, as httpHeadDecoder() does. Throws ProtocolError, whose message is for the client too. */
+export function httpRequestDecoder(takesTickets = false): Decode<HttpRequest> {
+  const decodeHead = httpHeadDecoder(takesTickets ? MAX_HEAD_SIZE_WITH_TICKET : MAX_HEAD_SIZE, startOf); // who speaks another protocol waits for an answer
   return (bytes) => {
     const head = decodeHead(bytes);
     return head && { value: requestOf(head.value), size: head.size };
@@ -56,10 +61,11 @@ function hostOf({ start, fields }: HttpHead): HttpHost {
 function requestOf({ start, fields }: HttpHead): HttpRequest {
   const { method, target, version } = startOf(start);
   onlyField(fields, "host");
-  const credentials = credentialsOf(onlyField(fields, "proxy-authorization"));
+  const authorization = onlyField(fields, "proxy-authorization");
+  const credentials = credentialsOf(authorization), ticket = schemeOctets(authorization, "negotiate");
   if (method === "CONNECT") {
     const { host, port } = authority(target, undefined);
-    return { method, destination: nameAddress(host, port), credentials, forwarded: undefined, bodySize: 0 };
+    return { method, destination: nameAddress(host, port), credentials, ticket, forwarded: undefined, bodySize: 0 };
   }
   const [, where, path] = /^http:\/\/([^/?#]+)([^#]*)$/i.exec(target) ?? [];
   if (where === undefined) {
@@ -75,6 +81,7 @@ function requestOf({ start, fields }: HttpHead): HttpRequest {
     method,
     destination,
     credentials,
+    ticket,
     bodySize: isChunked ? "chunked" : Number(onlyField(fields, "content-length") ?? 0), // none where neither says it (RFC 9112 s6.3)
     // The version is the client's: the answer has to be one that it can read.
     forwarded: encodeHttpHead({
@@ -113,14 +120,21 @@ function authority(text: string, defaultPort: number | undefined): { readonly ho
 
 /** Basic credentials (RFC 7617); undefined of another scheme, and of what is none. */
 function credentialsOf(value: string | undefined): Credentials | undefined {
-  const token = /^basic +([A-Za-z0-9+/]+={0,2})$/i.exec(value ?? "")?.[1];
-  if (token === undefined) return undefined;
+  const octets = schemeOctets(value, "basic");
+  if (!octets) return undefined;
+  const colon = octets.indexOf(0x3a);
+  const username = octets.subarray(0, colon), password = octets.subarray(colon + 1);
+  const fits = colon >= 0 && username.length <= MAX_WORD_SIZE && password.length <= MAX_WORD_SIZE;
+  return fits ? { username, password } : undefined;
+}
+
+/** What stands behind a scheme, in Base64; undefined of another scheme, and of what is none. */
+function schemeOctets(value: string | undefined, wanted: "basic" | "negotiate"): Uint8Array | undefined {
+  if (value === undefined) return undefined;
+  const [, scheme, token] = /^([a-z]+) +([A-Za-z0-9+/]+={0,2})$/i.exec(value) ?? [];
+  if (scheme?.toLowerCase() !== wanted) return undefined;
   try {
-    const octets = Uint8Array.from(atob(token), (letter) => letter.charCodeAt(0));
-    const colon = octets.indexOf(0x3a);
-    const username = octets.subarray(0, colon), password = octets.subarray(colon + 1);
-    const fits = colon >= 0 && username.length <= MAX_WORD_SIZE && password.length <= MAX_WORD_SIZE;
-    return fits ? { username, password } : undefined;
+    return Uint8Array.from(atob(token!), (letter) => letter.charCodeAt(0));
   } catch {
     return undefined;
   }

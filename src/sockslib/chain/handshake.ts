@@ -5,7 +5,8 @@ import { ProtocolError } from "../../protocol/protocol_error.ts";
 import { decodeMethodSelection, decodeStatus, encodeCredentials, encodeGreeting } from "../../protocol/negotiation.ts";
 import { decodeReply, encodeRequest, NO_ADDRESS, type RequestReply } from "../../protocol/request.ts";
 import { NetError } from "../../net/error.ts";
-import { type Hop, hopText } from "./hop.ts";
+import { LoginRefused } from "../gssapi/gssapi_login.ts";
+import { type Hop, type HopGssapi, hopText } from "./hop.ts";
 import type { HopWire } from "./hop_wire.ts";
 import {
   decodeHttpStatus,
@@ -103,7 +104,9 @@ async function negotiate(wire: HopWire, hop: Hop): Promise<void> {
 }
 
 /** Method selection and what it comes to; resolves with what is in the way. */
-async function logIn(wire: HopWire, { credentials }: Hop): Promise<string | undefined> {
+async function logIn(wire: HopWire, { credentials, gssapi, address }: Hop): Promise<string | undefined> {
+  wire.encapsulation = undefined; // which was that of the gateway before
+  if (gssapi) return await showTicket(wire, gssapi, address.host);
   const methods = credentials ? [Method.NoAuthentication, Method.UsernamePassword] : [Method.NoAuthentication];
   await wire.send(encodeGreeting({ methods }));
   const method = await wire.take(decodeMethodSelection);
@@ -112,6 +115,21 @@ async function logIn(wire: HopWire, { credentials }: Hop): Promise<string | unde
   if (method !== Method.UsernamePassword || !credentials) return `chose ${methodName(method as Method)} unasked`;
   await wire.send(encodeCredentials(credentials));
   return await wire.take(decodeStatus) === 0 ? undefined : "takes other credentials";
+}
+
+/** Offers GSSAPI and nothing less. */
+async function showTicket(wire: HopWire, { service, least }: HopGssapi, host: string): Promise<string | undefined> {
+  await wire.send(encodeGreeting({ methods: [Method.Gssapi] }));
+  const method = await wire.take(decodeMethodSelection);
+  if (method === Method.NoneAcceptable) return "takes no ticket (GSSAPI)";
+  if (method !== Method.Gssapi) return `chose ${methodName(method as Method)} unasked`;
+  try {
+    await wire.logIn({ target: /[/@]/.test(service) ? service : `${service}@${host}`, least });
+    return undefined;
+  } catch (error) {
+    if (error instanceof LoginRefused) return error.message;
+    throw error;
+  }
 }
 
 function refused(hop: Hop, state: string): NetError {

@@ -1,5 +1,6 @@
 import { type Address, addressText, MAX_NAME_SIZE, nameAddress } from "../../protocol/address.ts";
 import { type ZonedAddress, zonedAddress } from "../../protocol/ip/zone.ts";
+import { type Protection, protections } from "../../protocol/gssapi.ts";
 import type { Credentials } from "../../protocol/negotiation.ts";
 
 /** What a scheme speaks, whether over TLS, and on which port where none is said. */
@@ -12,7 +13,15 @@ const schemes: Readonly<Record<string, Pick<Hop, "protocol" | "tls"> & { readonl
 };
 
 /** What may stand behind the URL of a gateway, each once. */
-const UDP_IN_TCP = "udp=tcp", PROXY_PROTOCOL = "proxy-protocol";
+const UDP_IN_TCP = "udp=tcp", PROXY_PROTOCOL = "proxy-protocol=", GSSAPI = "gssapi=", PROTECTION = "protection=";
+
+/** A ticket of Kerberos for a service there. */
+export interface HopGssapi {
+  /** As "rcmd"; a whole principal where it has a slash. */
+  readonly service: string;
+  /** How octets have to travel at least. */
+  readonly least: Protection;
+}
 
 /** One gateway on the way to a destination. */
 export interface Hop {
@@ -27,6 +36,8 @@ export interface Hop {
   readonly udpInTcp?: true;
   /** The PROXY protocol that tells it whose connection it is, before TLS and all else. */
   readonly proxyProtocol?: 1 | 2;
+  /** Method 01, and no other, is offered where it is given. */
+  readonly gssapi?: HopGssapi;
   /** Method 02 is offered only where they are given. Never to be logged. */
   readonly credentials?: Credentials;
 }
@@ -36,8 +47,8 @@ export const MAX_HOPS = 8;
 
 /**
  * Reads `socks5://[USER:PASSWORD@]HOST[:PORT]`, `http://…`, or the same over TLS, `socks5s://…` and `https://…`; `%` escapes
- * octets of the credentials. Behind it may stand `?proxy-protocol=1` or `2` and, of SOCKS, `udp=tcp`, with `&` between them. Throws
- * SyntaxError, whose message never repeats credentials.
+ * octets of the credentials. Behind it may stand `?proxy-protocol=1` or `2` and, of SOCKS, `udp=tcp`, `gssapi=SERVICE` and
+ * `protection=LEVEL`, with `&` between them. Throws SyntaxError, whose message never repeats credentials.
  */
 export function parseHop(text: string): Hop {
   const [, scheme, userinfo, host, port, query] =
@@ -49,9 +60,9 @@ export function parseHop(text: string): Hop {
   }
   const { protocol, tls } = known;
   const asked = parseQuery(query);
-  if (asked.udpInTcp && protocol !== "socks5") {
-    throw new SyntaxError(`has ?${UDP_IN_TCP}, and is no SOCKS gateway`);
-  }
+  const ofSocks = asked.udpInTcp ? UDP_IN_TCP : asked.gssapi && GSSAPI;
+  if (ofSocks && protocol !== "socks5") throw new SyntaxError(`has ?${ofSocks}, and is no SOCKS gateway`);
+  if (asked.gssapi && userinfo !== undefined) throw new SyntaxError(`has both credentials and ?${GSSAPI}: say which`);
   const number = port === undefined ? known.port : Number(port);
   if (number < 1 || number > 65_535) throw new SyntaxError(`has the port ${port}, which is not 1 to 65535`);
   const { zone, ...address } = hostAddress(host, number);
@@ -87,25 +98,37 @@ export function parseHops(via: readonly string[]): readonly Hop[] {
 }
 
 /** The hop as it may be shown: without credentials. */
-export function hopText({ protocol, tls, address, zone, udpInTcp, proxyProtocol }: Hop): string {
+export function hopText({ protocol, tls, address, zone, udpInTcp, proxyProtocol, gssapi }: Hop): string {
   const asked = [
     ...udpInTcp ? [UDP_IN_TCP] : [],
-    ...proxyProtocol ? [`${PROXY_PROTOCOL}=${proxyProtocol}`] : [],
+    ...proxyProtocol ? [`${PROXY_PROTOCOL}${proxyProtocol}`] : [],
+    ...gssapi ? [`${GSSAPI}${gssapi.service}`] : [],
   ].join("&");
   const query = asked && `?${asked}`;
   return `${protocol}${tls ? "s" : ""}://${addressText(zone === undefined ? address : { ...address, zone })}${query}`;
 }
 
-function parseQuery(query: string | undefined): Pick<Hop, "udpInTcp" | "proxyProtocol"> {
-  if (query === undefined) return {};
-  const found: { udpInTcp?: true; proxyProtocol?: 1 | 2 } = {};
-  for (const part of query.split("&")) {
-    const [, version] = /^proxy-protocol=([12])$/.exec(part) ?? [];
-    if (part === UDP_IN_TCP && !found.udpInTcp) found.udpInTcp = true;
-    else if (version !== undefined && !found.proxyProtocol) found.proxyProtocol = Number(version) as 1 | 2;
-    else throw new SyntaxError(`has '?${query}' behind it (there may be ${UDP_IN_TCP} and ${PROXY_PROTOCOL}=1|2)`);
+/** What stands behind a URL, each at most once. Throws SyntaxError. */
+function parseQuery(query: string | undefined): Pick<Hop, "udpInTcp" | "proxyProtocol" | "gssapi"> {
+  let udpInTcp = false, proxyProtocol: 1 | 2 | undefined, service: string | undefined, least: Protection | undefined;
+  for (const part of query?.split("&") ?? []) {
+    const [, key, value] = /^([a-z-]+=)(.*)$/.exec(part) ?? [];
+    if (part === UDP_IN_TCP && !udpInTcp) udpInTcp = true;
+    else if (key === PROXY_PROTOCOL && !proxyProtocol && /^[12]$/.test(value!)) proxyProtocol = Number(value) as 1 | 2;
+    else if (key === GSSAPI && service === undefined && /^[\w./@-]{1,255}$/.test(value!)) service = value;
+    else if (key === PROTECTION && least === undefined) {
+      least = protections.find((one) => one === value);
+      if (!least) throw new SyntaxError(`has '${part}' behind it, not one of ${protections.join(", ")}`);
+    } else {throw new SyntaxError(
+        `has '?${query}' behind it (there may be ${UDP_IN_TCP}, ${PROXY_PROTOCOL}1|2, ${GSSAPI}SERVICE and ${PROTECTION}LEVEL)`,
+      );}
   }
-  return found;
+  if (least && service === undefined) throw new SyntaxError(`has ?${PROTECTION}${least} without ?${GSSAPI}SERVICE`);
+  return {
+    ...udpInTcp && { udpInTcp },
+    ...proxyProtocol && { proxyProtocol },
+    ...service !== undefined && { gssapi: { service, least: least ?? "integrity" } },
+  };
 }
 
 function hostAddress(host: string, port: number): ZonedAddress {

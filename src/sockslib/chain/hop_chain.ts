@@ -6,6 +6,7 @@ import { closedWithDeadline, type Deadline } from "../../net/deadline.ts";
 import { NetError } from "../../net/error.ts";
 import { race } from "../../net/race.ts";
 import type { Exit, Net, Socket, SocketAddr } from "../../net/socket.ts";
+import type { GssInitiator } from "../../net/gss/gss.ts";
 import type { Tls } from "../../net/tls/tls.ts";
 import type { Resolver } from "../../dns/resolver.ts";
 import type { Asker } from "../../turns/fair_queue.ts";
@@ -28,6 +29,8 @@ export interface ChainReach {
   readonly resolver: Pick<Resolver, "resolve">;
   /** For gateways over TLS. */
   readonly tls?: Tls | undefined;
+  /** For gateways that want a ticket. */
+  readonly gss?: GssInitiator | undefined;
   /** The local address of connections and datagrams, or all by what they leave, for each family; the system's choice where nothing is said. */
   readonly outgoing?: { readonly ipv4?: string | Exit | undefined; readonly ipv6?: string | Exit | undefined };
 }
@@ -52,7 +55,7 @@ export async function openChain<T>(
   const close = () => wire?.socket.close();
   const what = `go through ${hopText(first)}`;
   return await closedWithDeadline(dialler.clock, limits, what, close, async (over) => {
-    wire = new HopWire(await connectTo(dialler, first, over), dialler.tls, limits);
+    wire = new HopWire(await connectTo(dialler, first, over), dialler, limits, over);
     return { wire, value: await talk(wire) };
   });
 }

@@ -13,6 +13,7 @@ import { converse } from "./handshake.ts";
 import { openFramedAssociation } from "./framed_association.ts";
 import type { Hop } from "./hop.ts";
 import type { HeadedPayload, OnwardAssociation } from "./onward_association.ts";
+import type { Encapsulation } from "../gssapi/encapsulation.ts";
 import { joinedAll } from "../../protocol/octets.ts";
 
 /**
@@ -29,15 +30,18 @@ export async function openAssociation(
   const over = new Cut(); // one that fails calls the others off
   const release = cut.on(() => over.make());
   const controls: Socket[] = [];
+  const encapsulations: (Encapsulation | undefined)[] = [];
   try {
     const relays = await Promise.all(hops.map(async (hop, i) => {
       const way = hops.slice(0, i + 1);
       // Told of a client, a gateway would take that one's datagrams and not ours.
       const own = { ...limits, cut: over, client: undefined };
-      const { wire: { socket }, value } = await openChain(dialler, way, own, (wire) => {
+      const { wire: { socket, encapsulation }, value } = await openChain(dialler, way, own, (wire) => {
         return converse(wire, way, Command.UdpAssociate, zerosLike(knownAddress(wire.socket, hop, i).host));
       });
       controls.push(socket);
+      encapsulations[i] = encapsulation;
+      encapsulation?.scatter();
       if (over.made) socket.close();
       const at = knownAddress(socket, hop, i);
       return isRelay(value, at, i) ? value : { ...at, port: value.port };
@@ -47,7 +51,7 @@ export async function openAssociation(
     const first = zone !== undefined && isLinkLocal(relay.host) ? { ...relay, zone } : relay;
     const exit = outgoingTowards(dialler, first);
     const udp = await dialler.net.bindUdp({ host: exit?.localAddr ?? zerosLike(first.host).host, port: 0 }, exit);
-    return new NestedAssociation(udp, first, others, controls);
+    return new NestedAssociation(udp, first, others, controls, encapsulations);
   } catch (error) {
     over.make();
     for (const control of controls) control.close();
@@ -94,17 +98,28 @@ class NestedAssociation implements OnwardAssociation {
   /** The relay of the first hop. */
   readonly #first: SocketAddr;
   readonly #others: readonly Address[];
-  /** The headers that lead to the relays of the others. */
+  /** The headers that lead to the relays of the others, all in one where nothing is encapsulated. */
+  readonly #headers: readonly Uint8Array[];
   readonly #way: Uint8Array;
+  /** How datagrams to and from each hop travel. */
+  readonly #encapsulations: readonly (Encapsulation | undefined)[];
   readonly #controls: readonly Socket[];
   #closed = false;
   #end = () => {};
 
-  constructor(udp: UdpSocket, first: SocketAddr, others: readonly Address[], controls: readonly Socket[]) {
+  constructor(
+    udp: UdpSocket,
+    first: SocketAddr,
+    others: readonly Address[],
+    controls: readonly Socket[],
+    encapsulations: readonly (Encapsulation | undefined)[],
+  ) {
     this.#udp = udp;
     this.#first = first;
     this.#others = others;
-    this.#way = joinedAll(others.map((relay) => encodeHeader(relay)));
+    this.#headers = others.map((relay) => encodeHeader(relay));
+    this.#way = joinedAll(this.#headers);
+    this.#encapsulations = encapsulations.some(Boolean) ? encapsulations : [];
     this.#controls = controls;
     this.ended = new Promise((resolve) => this.#end = resolve);
     for (const control of controls) {
@@ -124,6 +139,7 @@ class NestedAssociation implements OnwardAssociation {
 
   /** Sends what has a header for its destination; resolves with the number lost. */
   send(batch: readonly HeadedPayload[]): Promise<number> {
+    if (this.#encapsulations.length > 0) return this.#sendWrapped(batch);
     const way = this.#way, addr = this.#first;
     return this.#udp.send(batch.map(({ header, payload }) => ({ bytes: joinedAll([way, header, payload]), addr })));
   }
@@ -149,19 +165,50 @@ class NestedAssociation implements OnwardAssociation {
     this.#end();
   }
 
+  async #sendWrapped(batch: readonly HeadedPayload[]): Promise<number> {
+    const addr = this.#first;
+    const datagrams = batch.flatMap((one) => {
+      const bytes = this.#wrap(one);
+      return bytes ? [{ bytes, addr }] : [];
+    });
+    return batch.length - datagrams.length + await this.#udp.send(datagrams);
+  }
+
+  /** With the headers that lead to all relays, each in the token of its hop; undefined where it is too large for that. */
+  #wrap({ header, payload }: HeadedPayload): Uint8Array | undefined {
+    let bytes: Uint8Array = joinedAll([header, payload]);
+    try {
+      for (let i = this.#headers.length; i >= 0; i--) {
+        bytes = this.#encapsulations[i]?.wrap(bytes) ?? bytes;
+        if (i > 0) bytes = joinedAll([this.#headers[i - 1]!, bytes]);
+      }
+      return bytes;
+    } catch (error) {
+      if (error instanceof NetError) return undefined;
+      throw error;
+    }
+  }
+
   /** What is inside of the headers of all relays; undefined where it comes from elsewhere. */
   #unwrap(bytes: Uint8Array): Uint8Array | undefined {
     try {
+      bytes = this.#open(0, bytes);
+      let hop = 0;
       for (const relay of this.#others) {
         const { fragment, address, payload } = decodeDatagram(bytes);
         const expected = address.port === relay.port && (address.host === relay.host || !ipAddress(relay.host, 0));
         if (fragment !== 0 || !expected) return undefined;
-        bytes = payload;
+        bytes = this.#open(++hop, payload);
       }
       return bytes;
     } catch {
       return undefined; // it costs only itself
     }
+  }
+
+  /** What a hop sends. Throws NetError or ProtocolError. */
+  #open(hop: number, bytes: Uint8Array): Uint8Array {
+    return this.#encapsulations[hop]?.unwrapMessage(bytes) ?? bytes;
   }
 
   async #watch(control: Socket): Promise<void> {

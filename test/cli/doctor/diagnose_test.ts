@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import type { Certificate } from "../../../src/admin/certificates.ts";
 import { diagnose } from "../../../src/cli/doctor/diagnose.ts";
 import type { Finding } from "../../../src/cli/doctor/finding.ts";
+import type { KeytabKey } from "../../../src/cli/files/keytab.ts";
 import { parseConfig } from "../../../src/config/config.ts";
 import type { RawOptions } from "../../../src/config/source.ts";
 import type { ServerState } from "../../../src/dns/servers/dns_probe.ts";
@@ -14,13 +15,14 @@ interface Case {
   readonly online?: boolean;
   readonly secretFiles?: readonly string[];
   readonly certificates?: readonly Certificate[];
+  readonly keys?: readonly KeytabKey[];
 }
 
 /** Each finding as one text. */
 async function found(
-  { host, flags = {}, online = false, secretFiles = [], certificates = [] }: Case,
+  { host, flags = {}, online = false, secretFiles = [], certificates = [], keys }: Case,
 ): Promise<readonly string[]> {
-  const question = { config: parseConfig(flags), secretFiles, certificates, online };
+  const question = { config: parseConfig(flags), secretFiles, certificates, keys, online };
   return (await diagnose(hostView(host), question)).map(text);
 }
 
@@ -57,6 +59,10 @@ test("doctor: a host where all is well", async () => {
     "ok clock: 2027-01-01T00:00:00.000Z",
   ]);
 });
+
+const keys = [18, 17].map((enctype) => ({ principal: "rcmd/gw@A", kvno: 2, enctype }));
+const clock = "note GSSAPI: tickets are taken within 5 minutes of this clock, which says 2027-01-01T00:00:00.000Z -> " +
+  "the same time as the KDC's, by NTP";
 
 /** What is otherwise, and what is found that would not be found where all is well. */
 const table: readonly (readonly [name: string, otherwise: Case, ...expected: string[]])[] = [
@@ -499,6 +505,27 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "secrets that are kept",
     { secretFiles: ["/etc/users"] },
     "ok secrets: no file of them is for everyone to read",
+  ],
+  [
+    "a keytab",
+    { keys, flags: { gssapiKeytab: "keytab", gssapiReplayCache: "/replay" } },
+    "ok GSSAPI: the library lets clients in by the keytab",
+    "ok GSSAPI: rcmd/gw@A, kvno 2: aes256-cts-hmac-sha1-96, aes128-cts-hmac-sha1-96",
+    "ok GSSAPI: the replay cache /replay can be written",
+    clock,
+  ],
+  [
+    "a keytab without a library, and a replay cache that nobody can write",
+    {
+      keys: keys.slice(0, 1),
+      flags: { gssapiKeytab: "keytab", gssapiReplayCache: "/replay" },
+      host: { cannotAccept: () => "Cannot use --gssapi-keytab: it is not here", cannotWrite: () => "EACCES" },
+    },
+    "problem GSSAPI: Cannot use --gssapi-keytab: it is not here -> " +
+    "apt-get install libgssapi-krb5-2 (Debian), apk add krb5-libs (Alpine), or the keytab",
+    "ok GSSAPI: rcmd/gw@A, kvno 2: aes256-cts-hmac-sha1-96",
+    "problem GSSAPI: the replay cache /replay cannot be written: EACCES -> a file in a folder of this user",
+    clock,
   ],
   [
     "a clock that has lost the time",

@@ -24,7 +24,7 @@ const systemd = { reloading() {}, ready() {} } as unknown as Systemd;
 /** Starts a service by `first`. */
 type Start = (first: () => Wanted) => Promise<Service>;
 
-const local: Start = (first) => startLocalService(first, () => [], () => {}, systemClock);
+const local: Start = (first) => startLocalService(entry, first, () => [], () => {}, systemClock);
 
 const threaded: Start = (first) => {
   const kernel = chosenKernel(first().config, libc)!;

@@ -70,6 +70,7 @@ function provision(
     naming: { resolver, servers: [{ name: "memory", ask, close: () => {} }], close: () => {} },
     source: { open: () => assert.fail("no TLS here"), close: () => {} },
     authenticator: undefined,
+    takeStep: () => assert.fail("no GSSAPI here"),
   };
 }
 

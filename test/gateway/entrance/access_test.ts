@@ -90,11 +90,14 @@ const there = { listener: "unix:/run/x", only: undefined };
 
 test("What a listener is said to offer is what some client there is offered", () => {
   const without = [Method.NoAuthentication, Method.UsernamePassword], asked = [Method.UsernamePassword];
-  const at = (...all: readonly Entry[]) => methodsAt(access(...all), there, authenticator);
+  const byPassword = { password: true, gssapi: false, gssapiFirst: false };
+  const at = (...all: readonly Entry[]) => methodsAt(access(...all), there, byPassword);
   assert.deepEqual(at(), asked);
   assert.deepEqual(at({ auth: "none" }), without);
   assert.deepEqual(at({ listeners: ["unix:/run/y"], auth: "none" }), asked);
   assert.deepEqual(at({ auth: "password" }, { auth: "none" }), asked);
   assert.deepEqual(at({ from: "10.0.0.0/8", auth: "password" }, { auth: "none" }), without);
-  assert.deepEqual(methodsAt(access({ auth: "none" }), there, undefined), [Method.NoAuthentication]);
+  assert.deepEqual(methodsAt(access({ auth: "none" }), there, { ...byPassword, password: false }), [
+    Method.NoAuthentication,
+  ]);
 });

@@ -23,6 +23,30 @@ test("parseHops() takes a zone of the first gateway only: no other knows our int
   assert.throws(() => parseHops([far, near]), /gateway 2: it has a zone, which the gateway before it does not know/);
 });
 
+test("parseHop() takes a service for GSSAPI, and how its octets have to travel at least", () => {
+  const hop = parseHop("socks5://gw.test?gssapi=rcmd");
+  assert.deepEqual(hop.gssapi, { service: "rcmd", least: "integrity" });
+  assert.equal(hopText(hop), "socks5://gw.test:1080?gssapi=rcmd");
+  const both = parseHop("socks5s://192.0.2.1?udp=tcp&gssapi=host/gw.test@EXAMPLE.ORG&protection=confidentiality");
+  assert.deepEqual([both.udpInTcp, both.gssapi], [true, {
+    service: "host/gw.test@EXAMPLE.ORG",
+    least: "confidentiality",
+  }]);
+  const told = parseHop("socks5://gw.test?gssapi=rcmd&proxy-protocol=2&protection=none&udp=tcp");
+  assert.deepEqual([told.udpInTcp, told.proxyProtocol, told.gssapi], [true, 2, { service: "rcmd", least: "none" }]);
+  assert.equal(hopText(told), "socks5://gw.test:1080?udp=tcp&proxy-protocol=2&gssapi=rcmd");
+  for (
+    const [url, state] of [
+      ["http://gw.test?gssapi=HTTP", /no SOCKS gateway/],
+      ["socks5://ann:pw@gw.test?gssapi=rcmd", /both credentials and \?gssapi=/],
+      ["socks5://gw.test?gssapi=", /there may be .*, gssapi=SERVICE and/],
+      ["socks5://gw.test?gssapi=a&gssapi=b", /there may be .*, gssapi=SERVICE and/],
+      ["socks5://gw.test?protection=none", /\?protection=none without \?gssapi=SERVICE/],
+      ["socks5://gw.test?gssapi=a&protection=some", /not one of none, integrity, confidentiality/],
+    ] as const
+  ) assert.throws(() => parseHop(url), state, url);
+});
+
 test("parseHop() takes ?udp=tcp of SOCKS gateways, and of any the PROXY protocol, and nothing else", () => {
   const hop = parseHop("socks5s://ann:pw@192.0.2.1?udp=tcp");
   assert.equal(hop.udpInTcp, true);
@@ -31,7 +55,7 @@ test("parseHop() takes ?udp=tcp of SOCKS gateways, and of any the PROXY protocol
   assert.throws(() => parseHop("http://192.0.2.1?udp=tcp"), /has \?udp=tcp, and is no SOCKS gateway/);
   assert.throws(
     () => parseHop("socks5://192.0.2.1?udp=udp"),
-    /has '\?udp=udp' behind it \(there may be udp=tcp and proxy-protocol=1\|2\)/,
+    /has '\?udp=udp' behind it \(there may be udp=tcp, proxy-protocol=1\|2, gssapi=SERVICE and protection=LEVEL\)/,
   );
   for (
     const [query, rest] of [["?proxy-protocol=1"], ["?proxy-protocol=2&udp=tcp", "?udp=tcp&proxy-protocol=2"]] as const

@@ -47,6 +47,8 @@ export function hostView({ files, from, ...changes }: HostChanges = {}): HostVie
     read: (path) => all[path],
     exists: (path) => path === "/sys/class/net/eth0",
     mode: () => 0o100600,
+    cannotAccept: () => undefined,
+    cannotWrite: () => undefined,
     wayTo: (host) => Promise.resolve(host.includes(":") ? ways.ipv6 : ways.ipv4),
     resolve: () => Promise.resolve({ ms: 3, hosts: ["192.0.0.170", "192.0.0.171"] }),
     servers: [],

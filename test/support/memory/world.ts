@@ -6,6 +6,7 @@ import type { Authenticator } from "../../../src/gateway/entrance/methods.ts";
 import { Nat64 } from "../../../src/gateway/dial/nat64_discovery.ts";
 import { Ruleset } from "../../../src/gateway/rules/ruleset.ts";
 import { defaultSettings, type GatewaySettings } from "../../../src/gateway/settings.ts";
+import type { GssAcceptor } from "../../../src/net/gss/gss.ts";
 import type { SocketAddr } from "../../../src/net/socket.ts";
 import { ipAddress, nameAddress } from "../../../src/protocol/address.ts";
 import { Command } from "../../../src/protocol/codes.ts";
@@ -36,6 +37,7 @@ export const relayTypes = [
 export interface WorldOptions {
   readonly settings?: Partial<GatewaySettings>;
   readonly authenticator?: Authenticator;
+  readonly gssapi?: GssAcceptor;
   readonly allow?: readonly string[];
   readonly rules?: readonly PlainRule[];
   readonly otherwise?: "allow" | "deny";
@@ -85,6 +87,7 @@ export class World {
         localAddrs: () => this.net.localAddrs(),
       }),
       authenticator: options.authenticator,
+      gssapi: options.gssapi,
       settings: { ...defaultSettings, ...options.settings },
       emit: (event) => this.events.push(event),
     };

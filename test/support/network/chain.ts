@@ -5,10 +5,12 @@ import { Gateway } from "../../../src/gateway/gateway.ts";
 import type { Authenticator } from "../../../src/gateway/entrance/methods.ts";
 import { Ruleset } from "../../../src/gateway/rules/ruleset.ts";
 import { defaultSettings, type GatewaySettings } from "../../../src/gateway/settings.ts";
+import type { GssAcceptor } from "../../../src/net/gss/gss.ts";
 import type { Upstream } from "../../../src/gateway/upstreams/upstream.ts";
 import { Upstreams } from "../../../src/gateway/upstreams/upstreams.ts";
 import { Client } from "../../../src/sockslib/client.ts";
 import { Internet, type MemoryNet } from "../memory/memory_net.ts";
+import { PlainInitiator } from "../memory/plain_gss.ts";
 import { MemoryResolver } from "../memory/memory_resolver.ts";
 import { type PlainRule, rulesOf } from "../memory/rules.ts";
 import { settle, TestClock } from "../memory/test_clock.ts";
@@ -21,6 +23,7 @@ export interface LinkOptions {
   /** Addresses that it has beside those it listens on. */
   readonly others?: readonly string[];
   readonly authenticator?: Authenticator;
+  readonly gssapi?: GssAcceptor;
   readonly settings?: Partial<GatewaySettings>;
   readonly rules?: readonly PlainRule[];
   readonly upstreams?: readonly Upstream[];
@@ -44,6 +47,8 @@ export class ChainWorld {
   readonly server = this.internet.host(SERVER4, SERVER6);
   readonly resolver = new MemoryResolver();
   readonly links: Link[] = [];
+  /** Of all who go through gateways. */
+  readonly gss = new PlainInitiator();
 
   /** A gateway that listens at `addrs`, and may have others. */
   async add(addrs: readonly string[], options: LinkOptions = {}): Promise<Link> {
@@ -65,12 +70,14 @@ export class ChainWorld {
         net,
         clock,
         resolver,
+        gss: this.gss,
         upstreams: options.upstreams ?? [],
         rules,
         probes,
         emit,
       }),
       authenticator: options.authenticator,
+      gssapi: options.gssapi,
       settings: { ...defaultSettings, ...options.settings },
       emit,
     });
@@ -88,7 +95,7 @@ export class ChainWorld {
   }
 
   via(...via: readonly string[]): Client {
-    return new Client({ net: this.client, clock: this.clock, resolver: this.resolver, via });
+    return new Client({ net: this.client, clock: this.clock, resolver: this.resolver, gss: this.gss, via });
   }
 
   /** Records of the sessions that have ended at one of them. */

@@ -1,0 +1,152 @@
+import { NetError } from "../../net/error.ts";
+import type { AcceptedSocket, Leaving, Socket, SocketAddr } from "../../net/socket.ts";
+import type { Decoded } from "../../protocol/cursor.ts";
+import { decodeGssMessage, GSS_MESSAGE_HEADER_SIZE, type GssMessage, GssMessageType } from "../../protocol/gssapi.ts";
+import { joined } from "../../protocol/octets.ts";
+import { ProtocolError } from "../../protocol/protocol_error.ts";
+import type { Encapsulation } from "./encapsulation.ts";
+
+const nothing = new Uint8Array(0);
+
+/** A socket whose octets travel in the tokens of a context, which ends with it. */
+export class EncapsulatedSocket implements Socket {
+  readonly #socket: Socket;
+  readonly #encapsulation: Encapsulation;
+  #unread: Uint8Array;
+  #partial: Partial | undefined;
+
+  /** `early` has been read from `socket` already. */
+  constructor(socket: Socket, encapsulation: Encapsulation, early: Uint8Array = nothing) {
+    this.#socket = socket;
+    this.#encapsulation = encapsulation;
+    this.#unread = early;
+  }
+
+  get localAddr(): SocketAddr {
+    return this.#socket.localAddr;
+  }
+
+  get remoteAddr(): SocketAddr {
+    return this.#socket.remoteAddr;
+  }
+
+  /** Whether something has come that nobody has read. */
+  get hasMore(): boolean {
+    return this.#unread.length > 0 || this.#partial !== undefined;
+  }
+
+  /** The octets of one token: whoever reads on lets others have their turn between two. */
+  async read(): Promise<Uint8Array | null> {
+    for (;;) {
+      const token = this.#takeToken();
+      const bytes = token && this.#encapsulation.unwrap(token);
+      if (bytes) {
+        const turn = this.#encapsulation.turn(bytes.length);
+        if (turn) await turn;
+        if (bytes.length > 0) return bytes;
+        continue;
+      }
+      const chunk = await this.#socket.read();
+      if (chunk === null && this.hasMore) throw new NetError("reset", "Cannot read: cut within a token");
+      if (chunk === null) return null;
+      this.#unread = this.#unread.length === 0 ? chunk : joined(this.#unread, chunk);
+    }
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    const { capacity } = this.#encapsulation;
+    for (let at = 0; at < bytes.length; at += capacity) {
+      const piece = bytes.subarray(at, at + capacity);
+      const turn = this.#encapsulation.turn(piece.length);
+      if (turn) await turn;
+      await this.#socket.write(this.#encapsulation.wrap(piece));
+    }
+  }
+
+  closeWrite(): Promise<void> {
+    return this.#socket.closeWrite();
+  }
+
+  close(): void {
+    this.#socket.close();
+    this.#end();
+  }
+
+  reset(): void {
+    this.#socket.reset();
+    this.#end();
+  }
+
+  keepAlive(): void {
+    this.#socket.keepAlive();
+  }
+
+  #end(): void {
+    this.#unread = nothing;
+    this.#partial = undefined;
+    this.#encapsulation.close();
+  }
+
+  /** Undefined where it has not come whole yet; then no more of what was read is left than a part of a header. Throws NetError. */
+  #takeToken(): Uint8Array | undefined {
+    if (this.#unread.length === 0) return undefined;
+    if (this.#partial) return this.#fill(this.#partial);
+    const message = decoded(this.#unread);
+    if (message) {
+      this.#unread = this.#unread.subarray(message.size);
+      return tokenOf(message.value);
+    }
+    const [, , high, low] = this.#unread;
+    if (low === undefined) this.#unread = this.#unread.slice(); // the next read overwrites it
+    else {return this.#fill(
+        this.#partial = { bytes: new Uint8Array(GSS_MESSAGE_HEADER_SIZE + high! * 256 + low), size: 0 },
+      );}
+    return undefined;
+  }
+
+  /** Each octet of a message is copied once, in however many parts it comes. */
+  #fill(partial: Partial): Uint8Array | undefined {
+    const part = this.#unread.subarray(0, partial.bytes.length - partial.size);
+    partial.bytes.set(part, partial.size);
+    partial.size += part.length;
+    this.#unread = this.#unread.subarray(part.length);
+    if (partial.size < partial.bytes.length) return undefined;
+    this.#partial = undefined;
+    return tokenOf(decoded(partial.bytes)!.value);
+  }
+}
+
+/** A message that has come in part. */
+interface Partial {
+  readonly bytes: Uint8Array;
+  size: number;
+}
+
+/** Throws NetError. */
+function decoded(bytes: Uint8Array): Decoded<GssMessage> | undefined {
+  try {
+    return decodeGssMessage(bytes);
+  } catch (error) {
+    throw error instanceof ProtocolError ? new NetError("other", error.message) : error;
+  }
+}
+
+/** Throws NetError. */
+function tokenOf({ type, token }: GssMessage): Uint8Array {
+  if (type === GssMessageType.Data) return token;
+  throw new NetError("other", `Cannot read: a message of type ${type}, not a token`);
+}
+
+/** The same of a client that has connected. */
+export class AcceptedEncapsulatedSocket extends EncapsulatedSocket implements AcceptedSocket {
+  readonly #accepted: AcceptedSocket;
+
+  constructor(socket: AcceptedSocket, encapsulation: Encapsulation, early?: Uint8Array) {
+    super(socket, encapsulation, early);
+    this.#accepted = socket;
+  }
+
+  onLeft(left: (how: Leaving) => void): () => void {
+    return this.#accepted.onLeft((how) => left(how === "end" && this.hasMore ? "half-close" : how));
+  }
+}
