@@ -21,10 +21,10 @@ export interface GssContext {
   readonly peerLocally: string | undefined;
   /** Takes the other side's token; resolves with what it is to get, which may be empty. Throws NetError. */
   step(token: Uint8Array): Uint8Array;
-  /** `room` octets are free in front of the token. Throws NetError. */
-  wrap(bytes: Uint8Array, sealed: boolean, room: number): Uint8Array<ArrayBuffer>;
-  /** Throws NetError. */
-  unwrap(token: Uint8Array): Unwrapped;
+  /** `room` octets are free in front of the token, which is put `into` that, where it is given. Throws NetError. */
+  wrap(bytes: Uint8Array, sealed: boolean, room: number, into?: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>;
+  /** What is in it is put `into` that, where it is given. Throws NetError. */
+  unwrap(token: Uint8Array, into?: Uint8Array): Unwrapped;
   /** How many octets may be wrapped for a token of at most `size`. Throws NetError. */
   capacity(sealed: boolean, size: number): number;
   /** Idempotent; whatever is asked of it afterwards throws NetError. */

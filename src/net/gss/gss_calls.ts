@@ -205,6 +205,7 @@ export class GssCalls {
     { header, trailer }: Overhead,
     bytes: Uint8Array,
     room: number,
+    into?: Uint8Array<ArrayBuffer>,
   ): Uint8Array<ArrayBuffer> {
     const size = bytes.length;
     if (header + size + trailer > MAX_TOKEN_SIZE) throw failed("wrap", `${size} octets are too many`);
@@ -217,11 +218,15 @@ export class GssCalls {
     if (Number(this.#iov[1]) !== header || (sealed && this.#state[0] !== 1)) {
       throw failed("wrap", "it is not as asked for");
     }
-    return this.#memory.slice(ROOM - header - room, ROOM + size + Number(this.#iov[10]));
+    return this.#copy(ROOM - header - room, ROOM + size + Number(this.#iov[10]), into);
   }
 
   /** What is in a token, and whether it was encrypted. */
-  unwrap(context: GssHandle, token: Uint8Array): { readonly bytes: Uint8Array; readonly sealed: boolean } {
+  unwrap(
+    context: GssHandle,
+    token: Uint8Array,
+    into?: Uint8Array,
+  ): { readonly bytes: Uint8Array; readonly sealed: boolean } {
     if (token.length > MAX_TOKEN_SIZE) throw failed("unwrap", `a token of ${token.length} octets`);
     this.#memory.set(token, ROOM);
     this.#part(0, IOV_STREAM, token.length, this.#at);
@@ -230,7 +235,14 @@ export class GssCalls {
     this.#check("unwrap", major);
     if (major !== 0) return this.#unwrapAgain(context, token);
     const from = Number(this.#iov[5]! - this.#at) + ROOM;
-    return { bytes: this.#memory.slice(from, from + Number(this.#iov[4])), sealed: this.#state[0] === 1 };
+    return { bytes: this.#copy(from, from + Number(this.#iov[4]), into), sealed: this.#state[0] === 1 };
+  }
+
+  /** Of the memory, which the next call overwrites. */
+  #copy<T extends Uint8Array>(from: number, to: number, into?: T): T | Uint8Array<ArrayBuffer> {
+    if (!into) return this.#memory.slice(from, to);
+    into.set(this.#memory.subarray(from, to));
+    return into.subarray(0, to - from) as T;
   }
 
   /** Of a token that has come before, late or early the library tells only that; but to this call, which takes more time, all. */

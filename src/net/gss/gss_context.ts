@@ -37,14 +37,14 @@ export class LibraryContext implements GssContext {
     this.mutual = (flags & GSS_C_MUTUAL_FLAG) !== 0;
   }
 
-  wrap(bytes: Uint8Array, sealed: boolean, room: number): Uint8Array<ArrayBuffer> {
+  wrap(bytes: Uint8Array, sealed: boolean, room: number, into?: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
     this.#checkOpen();
-    return this.#calls.wrap(this.#slot.handle, sealed, this.#overhead(sealed), bytes, room);
+    return this.#calls.wrap(this.#slot.handle, sealed, this.#overhead(sealed), bytes, room, into);
   }
 
-  unwrap(token: Uint8Array): Unwrapped {
+  unwrap(token: Uint8Array, into?: Uint8Array): Unwrapped {
     this.#checkOpen();
-    return this.#calls.unwrap(this.#slot.handle, token);
+    return this.#calls.unwrap(this.#slot.handle, token, into);
   }
 
   capacity(sealed: boolean, size: number): number {

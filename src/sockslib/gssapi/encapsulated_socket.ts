@@ -5,8 +5,12 @@ import { decodeGssMessage, GSS_MESSAGE_HEADER_SIZE, type GssMessage, GssMessageT
 import { joined } from "../../protocol/octets.ts";
 import { ProtocolError } from "../../protocol/protocol_error.ts";
 import type { Encapsulation } from "./encapsulation.ts";
+import { giveBack, lendBuffer } from "./token_buffers.ts";
 
 const nothing = new Uint8Array(0);
+
+/** Tokens of so many octets have memory of their own: it is not worth lending any. */
+const SMALL = 8 << 10;
 
 /** A socket whose octets travel in the tokens of a context, which ends with it. */
 export class EncapsulatedSocket implements Socket {
@@ -14,6 +18,8 @@ export class EncapsulatedSocket implements Socket {
   readonly #encapsulation: Encapsulation;
   #unread: Uint8Array;
   #partial: Partial | undefined;
+  /** What the last read lent. */
+  #lent: Uint8Array<ArrayBuffer> | undefined;
 
   /** `early` has been read from `socket` already. */
   constructor(socket: Socket, encapsulation: Encapsulation, early: Uint8Array = nothing) {
@@ -37,10 +43,14 @@ export class EncapsulatedSocket implements Socket {
 
   /** The octets of one token: whoever reads on lets others have their turn between two. */
   async read(): Promise<Uint8Array | null> {
+    if (this.#lent) giveBack(this.#lent);
+    this.#lent = undefined;
     for (;;) {
       const token = this.#takeToken();
-      const bytes = token && this.#encapsulation.unwrap(token);
-      if (bytes) {
+      if (token) {
+        if (token.length > SMALL) this.#lent ??= lendBuffer();
+        const bytes = this.#encapsulation.unwrap(token, this.#lent);
+        this.#forget();
         const turn = this.#encapsulation.turn(bytes.length);
         if (turn) await turn;
         if (bytes.length > 0) return bytes;
@@ -59,7 +69,9 @@ export class EncapsulatedSocket implements Socket {
       const piece = bytes.subarray(at, at + capacity);
       const turn = this.#encapsulation.turn(piece.length);
       if (turn) await turn;
-      await this.#socket.write(this.#encapsulation.wrap(piece));
+      const buffer = piece.length > SMALL ? lendBuffer() : undefined;
+      await this.#socket.write(this.#encapsulation.wrap(piece, buffer));
+      if (buffer) giveBack(buffer); // not where it fails: then nobody knows who looks at it yet
     }
   }
 
@@ -98,10 +110,14 @@ export class EncapsulatedSocket implements Socket {
     }
     const [, , high, low] = this.#unread;
     if (low === undefined) this.#unread = this.#unread.slice(); // the next read overwrites it
-    else {return this.#fill(
-        this.#partial = { bytes: new Uint8Array(GSS_MESSAGE_HEADER_SIZE + high! * 256 + low), size: 0 },
-      );}
+    else return this.#fill(this.#partial = partialOf(GSS_MESSAGE_HEADER_SIZE + high! * 256 + low));
     return undefined;
+  }
+
+  /** A token that came in parts has been looked at. */
+  #forget(): void {
+    if (this.#partial?.buffer) giveBack(this.#partial.buffer);
+    this.#partial = undefined;
   }
 
   /** Each octet of a message is copied once, in however many parts it comes. */
@@ -111,15 +127,21 @@ export class EncapsulatedSocket implements Socket {
     partial.size += part.length;
     this.#unread = this.#unread.subarray(part.length);
     if (partial.size < partial.bytes.length) return undefined;
-    this.#partial = undefined;
     return tokenOf(decoded(partial.bytes)!.value);
   }
 }
 
 /** A message that has come in part. */
 interface Partial {
+  /** Which `bytes` are of, where that is lent. */
+  readonly buffer: Uint8Array<ArrayBuffer> | undefined;
   readonly bytes: Uint8Array;
   size: number;
+}
+
+function partialOf(length: number): Partial {
+  const buffer = length > SMALL ? lendBuffer() : undefined;
+  return { buffer, bytes: buffer?.subarray(0, length) ?? new Uint8Array(length), size: 0 };
 }
 
 /** Throws NetError. */

@@ -53,21 +53,21 @@ export class Encapsulation {
     return pause(this.#clock, 0);
   }
 
-  /** A whole message. Throws NetError. */
-  wrap(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  /** A whole message, put `into` that where it is given. Throws NetError. */
+  wrap(bytes: Uint8Array, into?: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
     if (bytes.length > this.capacity) {
       throw new NetError("other", `Cannot wrap ${bytes.length} octets: too many for a token`);
     }
-    const message = this.#context.wrap(bytes, this.#sealed, GSS_MESSAGE_HEADER_SIZE);
+    const message = this.#context.wrap(bytes, this.#sealed, GSS_MESSAGE_HEADER_SIZE, into);
     writeGssHeader(message, GssMessageType.Data);
     return message;
   }
 
   /** What is in a token. Throws NetError. */
-  unwrap(token: Uint8Array): Uint8Array {
+  unwrap(token: Uint8Array, into?: Uint8Array): Uint8Array {
     const header = wrapHeader(token);
     if (!header?.byAcceptorKey) throw refused("it is not by the key of this context");
-    const { bytes, sealed } = this.#context.unwrap(token);
+    const { bytes, sealed } = this.#context.unwrap(token, into);
     if (this.#sealed && !sealed) throw refused("it is not encrypted, though that was agreed on");
     const inOrder = this.#scattered ? this.#order.isNew(header.sequence) : this.#order.isNext(header.sequence);
     if (!inOrder) throw refused("it has come before, or not in its turn");
