@@ -9,12 +9,16 @@ import type { TlsFiles } from "../files/tls_files.ts";
  * What workers speak TLS with by libssl. Each call makes other ticket keys: a ticket is worth something to workers of one
  * configuration, and nothing after a reload. Undefined where libssl will not have what the runtime may take, as a short key.
  */
-export function sealedOptions(libssl: Libssl, { server, ca, identity }: TlsFiles): SealedOptions | undefined {
+export function sealedOptions(
+  libssl: Libssl,
+  { server, ca, identity }: TlsFiles,
+  connects: boolean,
+): SealedOptions | undefined {
   const ticketKeys = randomFillSync(new Uint8Array(TICKET_KEYS_SIZE));
   try {
     if (server) serverContext(libssl, server, ticketKeys).close();
     if (ca !== undefined || identity) clientContext(libssl, { ca, identity }).close();
-    return { server, ca, identity, ticketKeys };
+    return { server, connects, ca, identity, ticketKeys };
   } catch (error) {
     log.warning("TLS by the runtime, which takes more time: libssl does not take a certificate", {
       reason: (error as Error).message,

@@ -51,12 +51,14 @@ export async function openTlsSource({ server, ca, identity }: TlsFiles, seldom =
 }
 
 /** Whether a gateway by that configuration speaks TLS with clients or with other gateways. */
-export function speaksTls(
-  { listen, upstreams }: Pick<Config, "listen" | "upstreams">,
-  rules: readonly Pick<Rule, "via">[],
-): boolean {
+export function speaksTls(config: Pick<Config, "listen" | "upstreams">, rules: readonly Pick<Rule, "via">[]): boolean {
+  return config.listen.some(({ tls }) => tls) || connectsByTls(config, rules);
+}
+
+/** Whether it does with other gateways. */
+export function connectsByTls({ upstreams }: Pick<Config, "upstreams">, rules: readonly Pick<Rule, "via">[]): boolean {
   const ways = [...rules.map(({ via }) => via ?? []), ...upstreams.flatMap(({ chains }) => chains)];
-  return listen.some(({ tls }) => tls) || ways.some((way) => way.some((url) => /^(socks5s|https):/i.test(url)));
+  return ways.some((way) => way.some((url) => /^(socks5s|https):/i.test(url)));
 }
 
 /** TLS over the sockets of a gateway, spoken where `open` leads. */

@@ -25,7 +25,7 @@ import { checkAcceptor } from "../service/gss_source.ts";
 import { openNaming } from "../service/naming.ts";
 import { countedUsers, type Service, type Wanted } from "../service/service.ts";
 import type { Activation } from "../systemd/activation.ts";
-import { openTlsSource, speaksTls, type TlsSource } from "../service/tls_source.ts";
+import { connectsByTls, openTlsSource, speaksTls, type TlsSource } from "../service/tls_source.ts";
 import { runtime } from "../version.ts";
 import { sealedOptions } from "../service/sealed_options.ts";
 import { wallClock } from "../service/wall_clock.ts";
@@ -76,7 +76,7 @@ export async function startThreadedService(
       checkInitiator(config, rules.index.shapes.flatMap(({ via }) => via ? [via] : []), openGss);
       const { shapes } = rules.index;
       if (speaksTls(config, shapes)) found ??= findLibssl(open);
-      const sealed = found && sealedOptions(found.libssl, tls);
+      const sealed = found && sealedOptions(found.libssl, tls, connectsByTls(config, shapes));
       source = await openTlsSource(tls, sealed !== undefined);
       claim = await ports.claim(config, shared);
       await use({

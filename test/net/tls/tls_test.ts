@@ -316,3 +316,11 @@ tlsTest("a handshake ends with its socket", async (bench) => {
   server.close();
   await assert.rejects(securing, closed);
 });
+
+tlsTest("a server of an authority that nobody has named is told as unknown", async (bench) => {
+  const { accepted, connected } = await bench.handshake(undefined, { ca: undefined });
+  await Promise.all([
+    assert.rejects(connected, saying(/the certificate is of an authority that is not known here/)),
+    assert.rejects(accepted, { name: "NetError" }),
+  ]);
+});

@@ -39,7 +39,7 @@ export async function sealedPlace({ clientCa, changes = {} }: PlaceOptions = {})
   const watched = watchedLibssl({ ...found!.libssl, ...changes });
   const ground = sealedGround(engine, watched.libssl, new Departures());
   const { ca, cert, key } = certificatesFor("DNS:gw.test", "IP:127.0.0.1");
-  const own = { server: { cert, key, clientCa }, ca, identity: undefined };
+  const own = { server: { cert, key, clientCa }, connects: true, ca, identity: undefined };
   const tls = new SealedTls(ground, { ...own, ticketKeys: new Uint8Array(TICKET_KEYS_SIZE) }, nobody);
   const net = linuxNet(engine);
   const listener = await net.listen({ host: "127.0.0.1", port: 0 });

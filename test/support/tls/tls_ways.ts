@@ -72,7 +72,7 @@ export async function libsslWay(): Promise<TlsWay> {
   const thread = await linuxThread(), found = thread && await openLibssl(), departures = new Departures();
   const watched = found && watchedLibssl(found.libssl);
   const ground = watched && sealedGround(thread!.engine, watched.libssl, departures);
-  const none = { server: undefined, ca: undefined, identity: undefined };
+  const none = { server: undefined, connects: false, ca: undefined, identity: undefined };
   const opened = (options: Partial<ConstructorParameters<typeof SealedTls>[1]>) =>
     new SealedTls(ground!, { ...none, ticketKeys: new Uint8Array(TICKET_KEYS_SIZE), ...options }, nobody);
   return {

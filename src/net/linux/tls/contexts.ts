@@ -10,6 +10,7 @@ const SSL_CTRL_MODE = 33,
   SSL_CTRL_SET_TICKET_KEYS = 59,
   SSL_CTRL_CLEAR_MODE = 78,
   SSL_CTRL_CHAIN_CERT = 89,
+  SSL_CTRL_SET_VERIFY_CERT_STORE = 106,
   SSL_CTRL_SET_MIN_PROTO_VERSION = 123;
 const SSL_MODE_ENABLE_PARTIAL_WRITE = 1,
   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER = 2,
@@ -45,7 +46,8 @@ export function serverContext(
     if (clientCa === undefined) return;
     const id = ticketKeys.slice(0, 16); // a name of that key, no secret
     libssl.SSL_CTX_set_session_id_context(context, id, id.length);
-    trust(libssl, context, clientCa, (authority) => libssl.SSL_CTX_add_client_CA(context, authority));
+    const store = libssl.SSL_CTX_get_cert_store(context);
+    trust(libssl, store, clientCa, (authority) => libssl.SSL_CTX_add_client_CA(context, authority));
     libssl.SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, null);
   });
 }
@@ -53,11 +55,12 @@ export function serverContext(
 /** The client's side. Throws Error, whose message has nothing of the key. */
 export function clientContext(
   libssl: Libssl,
-  { ca = rootCertificates.join("\n"), identity }: Omit<TlsClientOptions, "name">,
+  { ca, identity }: Omit<TlsClientOptions, "name">,
 ): TlsContext {
   return opened(libssl, libssl.TLS_client_method(), (context) => {
     if (identity) show(libssl, context, identity);
-    trust(libssl, context, ca);
+    if (ca === undefined) libssl.SSL_CTX_ctrl(context, SSL_CTRL_SET_VERIFY_CERT_STORE, 1, rootStore(libssl));
+    else trust(libssl, libssl.SSL_CTX_get_cert_store(context), ca);
     libssl.SSL_CTX_set_verify(context, SSL_VERIFY_PEER, null);
   });
 }
@@ -115,13 +118,23 @@ function show(libssl: Libssl, context: Pointer, { cert, key }: TlsIdentity): voi
 }
 
 /** Whoever has a certificate of those in `ca`, whether they have others above them or not. */
-function trust(libssl: Libssl, context: Pointer, ca: string, also = (_authority: Pointer): unknown => undefined): void {
-  const store = libssl.SSL_CTX_get_cert_store(context);
+function trust(libssl: Libssl, store: Pointer, ca: string, also = (_authority: Pointer): unknown => undefined): void {
   libssl.X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
   for (const authority of certificatesIn(libssl, ca)) {
     libssl.X509_STORE_add_cert(store, authority);
     also(authority);
   }
+}
+
+let roots: Pointer | undefined;
+
+/** The runtime's own list. To read it takes a twentieth of a second: once in a thread. */
+function rootStore(libssl: Libssl): Pointer {
+  if (roots) return roots;
+  const store = libssl.X509_STORE_new();
+  if (!store) throw new Error("no memory");
+  trust(libssl, store, rootCertificates.join("\n"));
+  return roots = store;
 }
 
 /** Each is good until the next is asked for. */

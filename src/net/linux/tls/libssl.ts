@@ -39,6 +39,7 @@ export interface Libssl {
   SSL_SESSION_get0_peer(session: Pointer): Pointer | null;
   X509_get0_notAfter(certificate: Pointer): Pointer;
   X509_cmp_current_time(time: Pointer): number;
+  X509_STORE_new(): Pointer | null;
   X509_STORE_add_cert(store: Pointer, certificate: Pointer): number;
   X509_STORE_set_flags(store: Pointer, flags: number): number;
   X509_VERIFY_PARAM_set1_ip_asc(parameters: Pointer, address: Bytes): number;
@@ -100,6 +101,7 @@ const signatures: Readonly<Record<Exclude<keyof Libssl, "pointerTo" | "textAt">,
   SSL_SESSION_get0_peer: "o:o",
   X509_get0_notAfter: "o:o",
   X509_cmp_current_time: "o:i",
+  X509_STORE_new: ":o",
   X509_STORE_add_cert: "oo:i",
   X509_STORE_set_flags: "ou:i",
   X509_VERIFY_PARAM_set1_ip_asc: "op:i",

@@ -31,6 +31,8 @@ export function sealedGround(engine: Engine, libssl: Libssl, departures: Departu
 /** What TLS is spoken by. */
 export interface SealedOptions {
   readonly server: TlsServerOptions | undefined;
+  /** Whether it connects to servers. What that takes is made at once then: it holds up who has the thread. */
+  readonly connects: boolean;
   /** For servers that are connected to. */
   readonly ca: string | undefined;
   readonly identity: TlsIdentity | undefined;
@@ -52,6 +54,7 @@ export class SealedTls implements Tls {
     this.#otherwise = otherwise;
     this.#options = options;
     this.#server = options.server && serverContext(ground.libssl, options.server, options.ticketKeys);
+    if (options.connects) this.#clientContext();
   }
 
   async accept(socket: Socket, asker: Asker, early?: Uint8Array): Promise<AcceptedSocket> {
@@ -64,9 +67,8 @@ export class SealedTls implements Tls {
 
   async connect(socket: Socket, name: string, asker: Asker, early?: Uint8Array): Promise<Socket> {
     if (!(socket instanceof LinuxSocket)) return await this.#otherwise.connect(socket, name, asker, early);
-    const { libssl } = this.#ground, { ca, identity } = this.#options;
-    this.#client ??= clientContext(libssl, { ca, identity });
-    const sealed = this.#seal(this.#client, socket, early, (ssl) => {
+    const { libssl } = this.#ground;
+    const sealed = this.#seal(this.#clientContext(), socket, early, (ssl) => {
       libssl.SSL_set_connect_state(ssl);
       if (!wants(libssl, ssl, name.replace(/\.$/, ""))) throw hungUp(); // no memory
     });
@@ -82,6 +84,11 @@ export class SealedTls implements Tls {
   close(): void {
     this.#server?.close();
     this.#client?.close();
+  }
+
+  #clientContext(): TlsContext {
+    const { ca, identity } = this.#options;
+    return this.#client ??= clientContext(this.#ground.libssl, { ca, identity });
   }
 
   /** Throws NetError, and closes the socket then. */
