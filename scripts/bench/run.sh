@@ -17,7 +17,7 @@ for runtime in bun deno; do
   proxies=$proxies,$runtime,$runtime-portable
   set -- "$@" --proxy "$runtime=$program $flags --workers 1" --proxy "$runtime-portable=$program $flags --engine portable"
 done
-for tests in down,rate,latency,udp idle0,idle5000; do
+for tests in down,rate,latency,udp beside4,beside64,beside512,beside-udp,beside-rate idle0,idle5000; do
   python3 compare.py "$@" --only "$proxies" --tests "$tests" --rounds "$rounds" --out "$results"
 done
 # HTTP CONNECT beside SOCKS, of the same program.

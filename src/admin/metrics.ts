@@ -280,7 +280,7 @@ export class Metrics {
     }
   }
 
-  /** As #close() does, which finds each cell anew by the text of its labels: 1.5 instead of 5 us of a session's 45 on Bun. */
+  /** As #close() does, which finds each cell anew by the text of its labels: 0.1 instead of 0.9 us a session on Bun, and of 1.4 on Deno. */
   #closeOrdinary(type: RelayType, { counts, dialMs, startedAt, endedAt }: SessionRecord): void {
     const { session, request, reply, relay, up, down, dialled, lasted } = this.#ordinary[type] ??= {
       session: this.#sessions.cell("end"),

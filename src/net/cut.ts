@@ -1,7 +1,7 @@
 /** Something called off from outside: a session, a dial. AbortSignal says the same for ten times the time and memory. */
 export class Cut {
   #made = false;
-  /** Most have one at a time, for which a Set would be as large as the rest of a dial. */
+  /** Most have one at a time, which needs no Set. */
   #first: (() => void) | undefined;
   #others: Set<() => void> | undefined;
   #controller: AbortController | undefined;

@@ -231,6 +231,6 @@ function errorText(error: unknown): string {
 }
 
 export function seconds(ms: number): string {
-  const whole = Math.round(ms), rest = whole % 1_000; // toFixed(3) takes eight times as long
+  const whole = Math.round(ms), rest = whole % 1_000; // cheaper than toFixed(3)
   return `${(whole - rest) / 1_000}.${String(rest).padStart(3, "0")}s`;
 }

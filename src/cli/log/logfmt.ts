@@ -33,8 +33,8 @@ export interface Fields {
 }
 
 /**
- * Lines like those of logfmt() and prefixedLogfmt() from fields that come one by one: half as much CPU as by way of a record (3.6
- * instead of 8 us of a session's 45 on Bun), and a quarter of the memory.
+ * Lines like those of logfmt() and prefixedLogfmt() from fields that come one by one, without a record: a session's takes 1.6
+ * instead of 3.1 us on Bun, 1.5 instead of 3.4 on Deno, and 1.5 kB less.
  */
 export class TextLine implements Fields {
   readonly #prefixed: boolean;

@@ -37,7 +37,7 @@ export const BACKLOG = 4_096;
 /** How often a listener that succeeds others looks whether they are gone (ms). */
 const STEER_LOOK_MS = 1_000;
 
-/** So many clients in a row are let in before those that are in have their turn: each costs them some 60 us. */
+/** So many clients in a row are let in before those that are in have their turn. */
 const MAX_BURST = 16;
 
 /** What befell one connection, not the listener (accept(2)): the next may be well. */

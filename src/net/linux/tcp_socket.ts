@@ -33,7 +33,7 @@ interface Waiting<T> {
 
 const noLinger = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0); // struct linger { l_onoff, l_linger }
 
-/** What a handshake says is short: of so few octets slice() takes 335 ns on Deno, copying them one by one 40. */
+/** What a handshake says is short; so few octets are copied one by one, since slice() of them takes 335 ns on Deno. */
 const SHORT_SIZE = 64;
 
 function copied(bytes: Uint8Array<ArrayBuffer>, size: number): Uint8Array<ArrayBuffer> {

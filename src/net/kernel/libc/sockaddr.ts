@@ -26,7 +26,7 @@ export function encodeSockaddr(addr: SocketAddr): Uint8Array<ArrayBuffer> {
 
 /**
  * The same into `out`, which has SOCKADDR_SIZE octets; how many it takes. For who calls often: of memory that is new and
- * small, a foreign call on Deno makes memory of its own by malloc(3), which costs more than many a call.
+ * small, a foreign call on Deno makes memory of its own by malloc(3), which the collector has to give back.
  */
 export function writeSockaddr({ host, port, zone }: SocketAddr, out: Uint8Array<ArrayBuffer>): number {
   const octets = parseIp(host);
