@@ -1,4 +1,5 @@
 import { NetError } from "./error.ts";
+import { gssLibraryNames, gssSignatures } from "./gss/gss_library.ts";
 import type { GssCalls } from "./gss/gss_calls.ts";
 import type { ServeHttp } from "./http/http.ts";
 import type { Engine } from "./linux/engine/engine.ts";
@@ -42,17 +43,15 @@ export async function libraryOpener(): Promise<OpenLibrary> {
 
 /** What opens GSSAPI's library in this thread, which throws NetError where there is none; nothing is loaded any more by then. */
 export async function gssLoader(): Promise<() => GssCalls> {
-  const { gssOpener } = onBun() ? await import("./bun/bun_gss.ts") : await import("./deno/deno_gss.ts");
   const { GssCalls: Calls } = await import("./gss/gss_calls.ts");
-  const open = await gssOpener();
+  const open = await libraryOpener();
   let calls: GssCalls | undefined;
   return () => {
-    try {
-      return calls ??= new Calls(open());
-    } catch (cause) {
-      const state = "libgssapi_krb5.so.2 is not here (Debian's package libgssapi-krb5-2 has it)";
-      throw new NetError("other", `Cannot use GSSAPI: ${state}`, { cause });
-    }
+    const library = calls ? undefined : open(gssLibraryNames, gssSignatures);
+    if (library) calls = new Calls(library);
+    if (calls) return calls;
+    const state = "libgssapi_krb5.so.2 is not here (Debian's package libgssapi-krb5-2 has it)";
+    throw new NetError("other", `Cannot use GSSAPI: ${state}`);
   };
 }
 

@@ -5,7 +5,7 @@ const types: Record<string, string> = { i: "i32", u: "u32", p: "ptr", o: "ptr", 
 
 /** By bun:ffi, which has to be loaded before. */
 export async function libraryOpener(): Promise<OpenLibrary> {
-  const { CString, dlopen, ptr } = await import("bun:ffi");
+  const { CString, dlopen, ptr, toArrayBuffer } = await import("bun:ffi");
   return (names, signatures) => {
     const symbols: Record<string, { args: string[]; returns: string }> = {};
     for (const [name, signature] of Object.entries(signatures)) {
@@ -20,6 +20,12 @@ export async function libraryOpener(): Promise<OpenLibrary> {
           functions: functions as unknown as Library["functions"],
           pointerTo: (bytes) => ptr(bytes) as unknown as Pointer,
           textAt: (pointer) => new CString(pointer as unknown as ReturnType<typeof ptr>).toString(),
+          addressOf: (buffer) => Number(ptr(buffer)),
+          pointerAt: (address) => address === 0n ? null : Number(address) as unknown as Pointer,
+          copy: (address, size) =>
+            size === 0
+              ? new Uint8Array(0)
+              : new Uint8Array(toArrayBuffer(Number(address) as ReturnType<typeof ptr>, 0, size)).slice(),
         };
       } catch {
         continue; // not this library: the callers have a way without

@@ -20,6 +20,12 @@ export const openLibrary: OpenLibrary = (names, signatures) => {
         functions: functions as Library["functions"],
         pointerTo: (bytes) => Deno.UnsafePointer.of(bytes) as unknown as Pointer,
         textAt: (pointer) => Deno.UnsafePointerView.getCString(pointer as unknown as Deno.PointerObject),
+        addressOf: (buffer) => Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(buffer))),
+        pointerAt: (address) => Deno.UnsafePointer.create(address) as unknown as Pointer | null,
+        copy: (address, size) => {
+          const at = size === 0 ? null : Deno.UnsafePointer.create(address);
+          return at ? new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(at, size)).slice() : new Uint8Array(0);
+        },
       };
     } catch {
       continue; // not this library, or not allowed: the callers have a way without

@@ -1,5 +1,6 @@
 import { NetError } from "../error.ts";
-import type { GssCall, GssHandle, GssLibrary } from "./gss_library.ts";
+import type { Library } from "../kernel/libc/library.ts";
+import type { GssCall, GssHandle } from "./gss_library.ts";
 import { type Held, keyValueWords, oidSetWords, oidWords, Slot } from "./gss_memory.ts";
 
 type Words = BigUint64Array<ArrayBuffer>;
@@ -52,7 +53,7 @@ export interface Step {
 
 /** The library in one thread, and memory for what it takes and brings: one call after the other. Failures are NetErrors. */
 export class GssCalls {
-  readonly library: GssLibrary;
+  readonly library: Library;
   readonly #minor = new Uint32Array(1);
   readonly #in: Words = new BigUint64Array(2);
   readonly #out: Words = new BigUint64Array(2);
@@ -69,7 +70,7 @@ export class GssCalls {
   readonly #krb5Only: Words;
   readonly #negotiating: Words;
 
-  constructor(library: GssLibrary) {
+  constructor(library: Library) {
     this.library = library;
     this.#at = BigInt(library.addressOf(this.#memory.buffer)) + BigInt(ROOM);
     const oid = (octets: readonly number[]) => oidWords(library, octets, this.#held);
@@ -252,7 +253,7 @@ export class GssCalls {
   }
 
   #call(name: GssCall, ...parameters: readonly unknown[]): number {
-    return this.library.calls[name](this.#minor, ...parameters) >>> 0;
+    return (this.library.functions[name]!(this.#minor, ...parameters) as number) >>> 0;
   }
 
   #part(index: number, type: number, size: number, address: bigint): void {

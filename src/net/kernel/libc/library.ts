@@ -15,6 +15,12 @@ export interface Library {
   pointerTo(bytes: Uint8Array<ArrayBuffer>): Pointer;
   /** The text at `pointer`, which ends with a zero octet. */
   textAt(pointer: Pointer): string;
+  /** As Libc has it. */
+  addressOf(buffer: ArrayBuffer): number;
+  /** What is at an address that the library has told; null at 0. */
+  pointerAt(address: bigint): Pointer | null;
+  /** A copy of the library's memory. */
+  copy(address: bigint, size: number): Uint8Array<ArrayBuffer>;
 }
 
 /** An address of C, as the runtime has it. A null pointer is null. */
