@@ -92,7 +92,7 @@ export interface SessionRecord {
   readonly client: SocketAddr;
   readonly startedAt: number;
   /** What the client speaks. */
-  protocol?: "socks5" | "socks4" | "http" | "sni" | "host" | "forward";
+  protocol?: "socks5" | "socks4" | "http" | "sni" | "host" | "forward" | "transparent";
   method?: Method;
   username?: string;
   /** Of a SOCKS4 client: what it calls its user, which nothing vouches for. */
