@@ -12,6 +12,7 @@ import { checkLimits } from "./limit_findings.ts";
 import { checkListeners } from "./listeners.ts";
 import { checkNames } from "./name_findings.ts";
 import { checkRights } from "./rights.ts";
+import { checkRun } from "./run_findings.ts";
 
 export interface Question {
   readonly config: Config;
@@ -36,6 +37,7 @@ export async function diagnose(
     ...checkLimits(host, config),
     ...checkKernel(host, config),
     ...checkRights(host, config, secretFiles),
+    ...checkRun(host),
     ...checkCertificates(host, certificates),
     ...checkClock(host),
     ...remarks(config).map((says) => findings("sense").note(says)),

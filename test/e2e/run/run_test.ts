@@ -189,6 +189,21 @@ open("${out}", "w").write(r)
       assert.equal(readFileSync(out, "utf8"), "nowhere");
     });
 
+    test("where namespaces are refused it is one line that says why and what to change", async () => {
+      const refusing =
+        'echo 0 >/proc/sys/user/max_user_namespaces; exec setpriv --bounding-set=-all --inh-caps=-all "$@"';
+      const { stderr, stdout, code } = await shell([
+        ...asNobodyInParticular,
+        ...["unshare", "-Ur", "sh", "-c", refusing, "sh", ...target.command, "run", "--", "echo", "ran"],
+      ]);
+      assert.deepEqual([stderr, stdout, code], [
+        "gate46: Cannot have a network for a program: there may be no user namespaces; " +
+        "sysctl -w user.max_user_namespaces=10000\n",
+        "",
+        1,
+      ]);
+    });
+
     test("the session log says what it asked for", async () => {
       const { stderr } = await inRun(target, ["curl", "-s", `http://six.test:${tcp}/`], [...names, "--verbose"]);
       assert.match(

@@ -28,6 +28,7 @@ import { AF_NETLINK, NETLINK_NETFILTER, NETLINK_ROUTE } from "../netlink/netlink
 import { BACKLOG } from "../tcp_listener.ts";
 import { CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWUSER, cString, cStrings, startChild, type Step } from "./child.ts";
 import { passingMessage, receiveDescriptors } from "./fd_passing.ts";
+import { mayMakeNetworks, whyNoNamespaces } from "./namespace_rights.ts";
 
 /** What a program is started by. */
 export interface ProgramStart {
@@ -128,9 +129,14 @@ export function startInOwnNetwork(libc: Libc, child: ChildCalls, program: Progra
     [calls.execve, cString(program.path), cStrings(libc, program.args), cStrings(libc, environment)],
     [calls.exit_group, NOT_EXECUTED],
   ];
-  const ownUsers = !mayMakeNetworks();
+  const ownUsers = !mayMakeNetworks(readIfThere("/proc/self/status") ?? "");
   const flags = CLONE_NEWNET | (ownUsers ? CLONE_NEWUSER : 0) | (program.covers.length > 0 ? CLONE_NEWNS : 0);
-  const pid = startChild(libc, child, flags, steps);
+  let pid;
+  try {
+    pid = startChild(libc, child, flags, steps);
+  } catch (error) {
+    throw refused(error as NetError);
+  }
   const go = () => void libc.write(gate[1], octet, 1);
   try {
     if (ownUsers) mapUser(pid);
@@ -139,10 +145,7 @@ export function startInOwnNetwork(libc: Libc, child: ChildCalls, program: Progra
     const got = receiveDescriptors(libc, passing[0]);
     libc.close(passing[0]);
     if (got.length !== wanted.length) {
-      throw new NetError(
-        "permission-denied",
-        "Cannot have a network for a program: this host gives it no capabilities in one",
-      );
+      throw refused(new NetError("permission-denied", "this host gives it no capabilities in one"));
     }
     const sockets = Object.fromEntries(wanted.map(([name], i) => [name, got[i]!])) as unknown as NetworkSockets;
     listen(libc, sockets);
@@ -156,11 +159,20 @@ export function startInOwnNetwork(libc: Libc, child: ChildCalls, program: Progra
   }
 }
 
-/** Whether CAP_SYS_ADMIN is there, so that no user namespace is needed. */
-function mayMakeNetworks(): boolean {
-  const CAP_SYS_ADMIN = 21n;
-  const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync("/proc/self/status", "latin1"))?.[1] ?? "0";
-  return (BigInt(`0x${effective}`) >> CAP_SYS_ADMIN & 1n) === 1n;
+/** That with what this host says of it, where it does. */
+function refused(error: NetError): NetError {
+  const why = whyNoNamespaces(readIfThere);
+  const front = "Cannot have a network for a program";
+  if (why) return new NetError(error.kind, `${front}: ${why.state}; ${why.change}`, { cause: error });
+  return new NetError(error.kind, `${front}: ${error.message}; gate46 doctor looks why`, { cause: error });
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, "latin1");
+  } catch {
+    return undefined;
+  }
 }
 
 /** Who it was (user_namespaces(7)). */

@@ -92,7 +92,7 @@ export function answers(octets: Uint8Array<ArrayBuffer>): number[] {
     const size = view.getUint32(at, true);
     if (size < HEADER_SIZE || at + size > octets.length) break;
     const isAnswer = view.getUint16(at + 4, true) === NLMSG_ERROR && size >= HEADER_SIZE + 4;
-    if (isAnswer) found.push(-view.getInt32(at + HEADER_SIZE, true));
+    if (isAnswer) found.push(0 - view.getInt32(at + HEADER_SIZE, true));
     at += Math.ceil(size / 4) * 4;
   }
   return found;
