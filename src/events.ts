@@ -95,7 +95,7 @@ export interface SessionRecord {
   readonly client: SocketAddr;
   readonly startedAt: number;
   /** What the client speaks. */
-  protocol?: "socks5" | "socks4" | "http" | "sni" | "host" | "forward";
+  protocol?: "socks5" | "socks4" | "http" | "sni" | "host" | "forward" | "transparent";
   method?: Method;
   /** Of GSSAPI: how its octets travel. */
   protection?: Protection;

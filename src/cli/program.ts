@@ -1,6 +1,7 @@
 import { Command, Option } from "commander";
 import { flagName, type OptionKey, optionKeys, optionOf } from "../config/options.ts";
 import type { RawOptions } from "../config/source.ts";
+import type { RunFlags } from "./run/run.ts";
 import type { DoctorFlags } from "./doctor/doctor_command.ts";
 import type { ExplainFlags } from "./commands/explain.ts";
 import { print } from "./print.ts";
@@ -18,6 +19,43 @@ Examples:
 A time is 500ms, 10s, 5m or 1h; a number alone is seconds. A size is 500k, 10M or 1G.
 Each flag can also be a variable (GATE46_LOG_LEVEL) or a key of the file (log_level); flags override variables, and
 variables the file.
+`;
+
+/** What says how a program goes out; not who may come in, and where. */
+const ofRun: readonly OptionKey[] = [
+  "config",
+  "allow",
+  "default",
+  "dns",
+  "dnsCa",
+  "host",
+  "prefer",
+  "only",
+  "outgoing",
+  "nat64",
+  "via",
+  "viaCa",
+  "viaCert",
+  "viaKey",
+  "dialTimeout",
+  "idleTimeout",
+  "sessionBandwidth",
+  "mark",
+  "interface",
+  "logLevel",
+  "logFormat",
+  "logFile",
+  "logSessions",
+];
+
+/** Shown by `run --help`. */
+const runExamples = `
+Examples:
+  gate46 run -- curl http://ipv6only.example/                       a program that knows no IPv6 reaches it all the same
+  gate46 run --via socks5://192.0.2.1:1080 -- git clone https://…   by another gateway, which has IPv6
+  gate46 run                                                        a shell, for all that is started in it
+
+Without --via the gateway is this process. Nothing else on this host is changed, and no rights are needed.
 `;
 
 /** What is wrong is told by main.ts, in one line. */
@@ -107,6 +145,17 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
       const { completionCommand } = await import("./completion/completion_command.ts");
       await completionCommand(root, shell);
     });
+  const ran = command("run", "run a program whose connections, datagrams and names go through a gateway")
+    .usage("[flags] [--] [COMMAND [ARG…]]")
+    .argument("[command...]", "the program, and what it is told; your shell where none is said")
+    .passThroughOptions()
+    .option("--verbose", "say how it runs, and a line for each session")
+    .addHelpText("after", runExamples)
+    .action(async (command: string[], { verbose, ...flags }: RunFlags & RawOptions) => {
+      const { run } = await import("./run/run.ts");
+      ended(await run(flags, { verbose }, command));
+    });
+  addFlags(ran, ofRun);
   const examined = command("doctor", "say what this host can do with that configuration, and what to change")
     .option("--json", "for machines")
     .option("--online", "connect to a root name server too")

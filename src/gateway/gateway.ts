@@ -46,6 +46,8 @@ export interface Listening extends ListenOptions {
   readonly tls?: boolean | undefined;
   /** What they may speak in it; undefined for everything. */
   readonly only?: Speech | undefined;
+  /** What there is already to accept from, in place of an own one. */
+  readonly listener?: Listener | undefined;
   /** By what its clients leave. */
   readonly wayOut?: WayOut | undefined;
 }
@@ -262,6 +264,7 @@ export function listenerKey(
 
 /** Rejects with NetError. */
 function openListener(context: SessionContext, addr: SocketAddr, options: Listening): Promise<Listener> {
+  if (options.listener) return Promise.resolve(options.listener);
   return isUdp(options.only)
     ? DatagramListener.open(context, addr, options.reusePort)
     : context.net.listen(addr, options);

@@ -1,5 +1,6 @@
 import { type Address, addressText } from "../protocol/address.ts";
 import type { Protection } from "../protocol/gssapi.ts";
+import type { SocketAddr } from "../net/socket.ts";
 import type { Prefix } from "../protocol/ip/prefix.ts";
 import type { OutgoingPer, WayOut } from "./way_out.ts";
 
@@ -42,7 +43,7 @@ export interface Access extends Budget {
 }
 
 /** What the clients of a listener may speak, where that is not everything. */
-export type Speech = "socks" | "http" | ByName | Forward;
+export type Speech = "socks" | "http" | ByName | Forward | Transparent;
 
 /** The name that a client asks for decides where it goes: TLS's server name, or HTTP's Host. */
 export interface ByName {
@@ -62,6 +63,16 @@ export interface Forward {
   readonly idleMs?: number | undefined;
 }
 
+/** Clients speak with whom they think they have connected to. */
+export interface Transparent {
+  /** Where who came to that address goes: that, or the name that it stands for; undefined where it leads nowhere. */
+  readonly destinationOf: (here: SocketAddr) => Address | undefined;
+  /** Whether its clients send datagrams. */
+  readonly udp?: true | undefined;
+  /** Whether its connections wait for the reply (HeldSocket). */
+  readonly held?: true | undefined;
+}
+
 /** Whether clients are served by the name that they ask for. */
 export function isByName(only: Speech | undefined): only is ByName {
   return typeof only === "object" && "by" in only;
@@ -69,7 +80,11 @@ export function isByName(only: Speech | undefined): only is ByName {
 
 /** Whether clients of a listener send datagrams. */
 export function isUdp(only: Speech | undefined): boolean {
-  return isForward(only) && only.udp === true;
+  return (isForward(only) || isTransparent(only)) && only.udp === true;
+}
+
+export function isTransparent(only: Speech | undefined): only is Transparent {
+  return typeof only === "object" && "destinationOf" in only;
 }
 
 export function isForward(only: Speech | undefined): only is Forward {

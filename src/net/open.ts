@@ -2,8 +2,9 @@ import { NetError } from "./error.ts";
 import { gssLibraryNames, gssSignatures } from "./gss/gss_library.ts";
 import type { GssCalls } from "./gss/gss_calls.ts";
 import type { ServeHttp } from "./http/http.ts";
+import type { ChildCalls } from "./kernel/libc/child_calls.ts";
 import type { Engine } from "./linux/engine/engine.ts";
-import { proven, runEngine } from "./linux/engine/engine_loop.ts";
+import { proven, runEngine, type RuntimeTurns } from "./linux/engine/engine_loop.ts";
 import type { Libc } from "./kernel/libc/libc.ts";
 import type { OpenLibrary } from "./kernel/libc/library.ts";
 import type { Net } from "./socket.ts";
@@ -55,17 +56,23 @@ export async function gssLoader(): Promise<() => GssCalls> {
   };
 }
 
+/** What makes children that are no program of a runtime; undefined where openKernel() is, and on musl. */
+export async function openChildCalls(): Promise<ChildCalls | undefined> {
+  const { openChildCalls } = onBun() ? await import("./bun/bun_libc.ts") : await import("./deno/deno_libc.ts");
+  return await openChildCalls();
+}
+
 /** What collects all that this thread does not need any more, now. */
 export async function memoryCollector(): Promise<() => void> {
   return (onBun() ? await import("./bun/bun_memory.ts") : await import("./deno/deno_memory.ts")).collect;
 }
 
-/** Gives this thread to `engine`, for good. */
-export async function giveThreadTo(engine: Engine): Promise<void> {
+/** Gives this thread to `engine`, for good; the runtime's own loop has turns as `turns` says. */
+export async function giveThreadTo(engine: Engine, turns?: RuntimeTurns): Promise<void> {
   const { microtaskDrain } = onBun()
     ? await import("./bun/bun_microtasks.ts")
     : await import("./deno/deno_microtasks.ts");
-  runEngine(engine, await proven(await microtaskDrain()));
+  runEngine(engine, await proven(await microtaskDrain()), turns);
 }
 
 function onBun(): boolean {

@@ -50,6 +50,7 @@ const ofOptions: Partial<Record<OptionKey, Candidates>> = {
 const ofArguments: Readonly<Record<string, Candidates>> = {
   "check config": "files",
   "completion shell": shells,
+  "run command": "files",
   "explain command": ["connect", "bind", "udp", "forward", "sni", "host"],
   "sessions end": ["end"],
   "sessions which": ["user", "client"],

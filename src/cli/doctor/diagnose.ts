@@ -14,6 +14,7 @@ import { checkLimits } from "./limit_findings.ts";
 import { checkListeners } from "./listeners.ts";
 import { checkNames } from "./name_findings.ts";
 import { checkRights } from "./rights.ts";
+import { checkRun } from "./run_findings.ts";
 
 export interface Question {
   readonly config: Config;
@@ -41,6 +42,7 @@ export async function diagnose(
     ...checkKernel(host, config),
     ...checkRights(host, config, secretFiles),
     ...checkTls(host, config),
+    ...checkRun(host),
     ...checkCertificates(host, certificates),
     ...checkGss(host, config, keys),
     ...checkClock(host),

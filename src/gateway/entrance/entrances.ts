@@ -1,10 +1,11 @@
-import { type GatewaySettings, isByName, isForward, type Speech } from "../settings.ts";
+import { type GatewaySettings, isByName, isForward, isTransparent, type Speech } from "../settings.ts";
 import * as byName from "./by_name.ts";
 import type { Entrance } from "./entrance.ts";
 import { forwardTo } from "./forward.ts";
 import { http } from "./http.ts";
 import { socks4 } from "./socks4.ts";
 import { socks5 } from "./socks5.ts";
+import { transparentTo } from "./transparent.ts";
 
 /** What a listener is for, what it is called where a listener is for another, and the entrances it has. */
 const speeches = {
@@ -16,6 +17,7 @@ const speeches = {
 
 /** The entrance that a listener for `only` is for, whatever its clients say. */
 export function silentEntrance(only: Speech | undefined): Entrance | undefined {
+  if (isTransparent(only)) return transparentTo(only);
   return isForward(only) ? forwardTo(only) : undefined;
 }
 
@@ -29,7 +31,7 @@ export function entranceFor(first: number, only: Speech | undefined, settings: G
 
 /** Why an entrance is none of a listener for `only`; undefined where it is. */
 export function turnedAway({ protocol }: Entrance, only: Speech | undefined): string | undefined {
-  if (only === undefined || isForward(only)) return undefined;
+  if (only === undefined || isForward(only) || isTransparent(only)) return undefined;
   const { said, protocols } = speeches[isByName(only) ? only.by : only];
   if ((protocols as readonly string[]).includes(protocol)) return undefined;
   const other = Object.values(speeches).find((one) => (one.protocols as readonly string[]).includes(protocol))!.others;

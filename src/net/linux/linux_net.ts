@@ -8,6 +8,7 @@ import { LinuxListener } from "./tcp_listener.ts";
 import { linuxRelay, type Relayed } from "./tcp_relay.ts";
 import { LinuxSocket } from "./tcp_socket.ts";
 import { SealedSocket } from "./tls/sealed_socket.ts";
+import { HeldSocket } from "./transparent/held_socket.ts";
 import { LinuxUdpSocket } from "./udp_socket.ts";
 
 /** The adapter that owns its sockets through libc. They live only while someone turns the engine. */
@@ -17,10 +18,12 @@ export function linuxNet(engine: Engine): Net {
     listen: (addr, options = {}) => Promise.resolve().then(() => new LinuxListener(engine, addr, options)),
     connect: (addr, options) => dialTcp(engine, addr, options),
     bindUdp: (addr, exit, options) => Promise.resolve().then(() => new LinuxUdpSocket(engine, addr, exit, options)),
-    relay: (client, destination, options) =>
-      isOurs(client) && isOurs(destination)
+    relay: (asked, destination, options) => {
+      const client = asked instanceof HeldSocket ? asked.opened ?? asked : asked;
+      return isOurs(client) && isOurs(destination)
         ? linuxRelay(engine, client, destination, options)
-        : relay(client, destination, options, engine.timers),
+        : relay(client, destination, options, engine.timers);
+    },
     localAddrFor: (host) => Promise.resolve(routedLocalAddr(engine.libc, host)),
     localAddrs: interfaceAddrs,
   };

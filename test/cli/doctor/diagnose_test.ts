@@ -56,6 +56,7 @@ test("doctor: a host where all is well", async () => {
     "ok descriptors: 1048576 may be open: enough for 10000 sessions",
     "ok memory: 7813 MiB of this host: enough for 10000 sessions",
     "ok sysctl: nothing that is too low",
+    "ok run: gate46 run can start programs",
     "ok clock: 2027-01-01T00:00:00.000Z",
   ]);
 });
@@ -491,6 +492,34 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "--interface without the right to",
     { flags: { interface: "eth0" } },
     "note rights: --interface needs CAP_NET_RAW before Linux 5.7 -> AmbientCapabilities=CAP_NET_RAW in the unit",
+  ],
+  [
+    "users that may have no namespaces",
+    { host: { files: { "/proc/sys/kernel/unprivileged_userns_clone": "0\n" } } },
+    "note run: gate46 run may be refused: users may have no namespaces -> sysctl -w kernel.unprivileged_userns_clone=1",
+  ],
+  [
+    "no namespaces, which root needs none of",
+    {
+      host: {
+        files: {
+          "/proc/sys/user/max_user_namespaces": "0\n",
+          "/proc/self/status": "CapEff:\t000001ffffffffff\nSeccomp:\t2\n",
+        },
+      },
+    },
+  ],
+  [
+    "AppArmor that gives no capabilities in namespaces",
+    { host: { files: { "/proc/sys/kernel/apparmor_restrict_unprivileged_userns": "1\n" } } },
+    "note run: gate46 run may be refused: AppArmor gives users no capabilities in namespaces -> sysctl -w " +
+    "kernel.apparmor_restrict_unprivileged_userns=0, or a profile for gate46 that has userns",
+  ],
+  [
+    "a container's filter",
+    { host: { files: { "/proc/self/status": "CapEff:\t0000000000000000\nSeccomp:\t2\n" } } },
+    "note run: gate46 run may be refused: a filter of system calls is around this process, as a container's -> start the " +
+    "container with --security-opt seccomp=unconfined, or with --cap-add SYS_ADMIN",
   ],
   [
     "secrets that everyone can read",

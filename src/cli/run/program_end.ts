@@ -1,0 +1,62 @@
+import process from "node:process";
+import { EPOLLIN } from "../../net/kernel/libc/abi.ts";
+import type { ChildCalls } from "../../net/kernel/libc/child_calls.ts";
+import { errnoError } from "../../net/kernel/libc/errno.ts";
+import { systemCalls } from "../../net/kernel/libc/system_calls.ts";
+import type { Engine } from "../../net/linux/engine/engine.ts";
+
+const PR_SET_CHILD_SUBREAPER = 36, WNOHANG = 1;
+
+/** How often it looks whether what the program left behind has ended (ms). */
+const LOOK_MS = 100;
+
+/** What this process passes on to the program; the terminal tells it of the others itself. */
+const passedOn = { SIGTERM: 15, SIGHUP: 1, SIGUSR1: 10, SIGUSR2: 12 } as const;
+const ofTerminal = ["SIGINT", "SIGQUIT"] as const;
+
+/** How a program ended: by exit(3), or by a signal. */
+export type ProgramEnd = { readonly code: number } | { readonly signal: number };
+
+/** Signals go to the program from now on; those of the terminal reach it anyway. */
+export function passSignalsTo(pid: number, calls: ChildCalls): void {
+  for (const name of ofTerminal) process.on(name, () => {});
+  for (const [name, signal] of Object.entries(passedOn)) process.on(name, () => void calls.kill(pid, signal));
+}
+
+/**
+ * Resolves with how the program ended, once nothing is left that it has started either: it would have no network any more. Rejects with
+ * NetError.
+ */
+export function programEnd(engine: Engine, calls: ChildCalls, pid: number): Promise<ProgramEnd> {
+  calls.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  const pidfd = calls.syscall(systemCalls.pidfd_open, pid, 0, 0, 0, 0);
+  if (pidfd < 0) throw errnoError(engine.libc.errno(), "watch", "a program");
+  const status = new Int32Array(1);
+  return new Promise((resolve) => {
+    const untilAlone = (end: ProgramEnd) => {
+      let gone;
+      do gone = calls.waitpid(-1, new Int32Array(1), WNOHANG); while (gone > 0);
+      if (gone < 0) resolve(end);
+      else engine.timers.after(LOOK_MS, () => untilAlone(end));
+    };
+    engine.own(pidfd);
+    engine.poller.watch(pidfd, {
+      ready() {
+        if (calls.waitpid(pid, status, WNOHANG) !== pid) return;
+        engine.poller.forget(pidfd);
+        engine.close(pidfd);
+        const signal = status[0]! & 0x7f;
+        untilAlone(signal === 0 ? { code: status[0]! >> 8 & 0xff } : { signal });
+      },
+    }, EPOLLIN);
+  });
+}
+
+/** Ends as the program did: whoever waits sees the same. Returns the exit code that a shell would make of a signal, where it did not end by it. */
+export function endAs(end: ProgramEnd, calls: ChildCalls): number {
+  if ("code" in end) return end.code;
+  const { signal } = end;
+  for (const name of [...ofTerminal, ...Object.keys(passedOn)]) process.removeAllListeners(name);
+  calls.kill(process.pid, signal);
+  return 128 + signal;
+}

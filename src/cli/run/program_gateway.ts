@@ -1,0 +1,161 @@
+import { answerStream } from "../../dns/mapped/mapped_stream.ts";
+import { type Answering, mappedAnswer } from "../../dns/mapped/mapped_answer.ts";
+import type { Resolver } from "../../dns/resolver.ts";
+import type { Event, SessionRecord } from "../../events.ts";
+import { Gateway } from "../../gateway/gateway.ts";
+import { InterceptedListener } from "../../gateway/udp/intercepted_listener.ts";
+import { pause } from "../../net/clock.ts";
+import { NetError } from "../../net/error.ts";
+import type { SocketAddr } from "../../net/socket.ts";
+import { DNS_PORT, OWN_ADDRESSES } from "../../net/linux/child/all_traffic.ts";
+import type { NetworkSockets } from "../../net/linux/child/own_network.ts";
+import type { Engine } from "../../net/linux/engine/engine.ts";
+import { linuxNet } from "../../net/linux/linux_net.ts";
+import { RawDatagrams, TransparentDatagrams } from "../../net/linux/transparent/transparent_datagrams.ts";
+import { TransparentListener } from "../../net/linux/transparent/transparent_listener.ts";
+import { Departures } from "../../net/tls/tls_socket.ts";
+import { Command } from "../../protocol/codes.ts";
+import { FakeAddresses } from "../../sockslib/fake/fake_addresses.ts";
+import { MappedDestinations } from "../../sockslib/transparent/mapped_destinations.ts";
+import { systemFiles } from "../files/system_files.ts";
+import { log } from "../log/log.ts";
+import { gatewayContext } from "../service/composition.ts";
+import { openNaming } from "../service/naming.ts";
+import type { ServedConfig } from "../service/service.ts";
+import { systemLookups } from "../service/system_lookups.ts";
+import { openTlsSource, tlsBy } from "../service/tls_source.ts";
+import type { TlsFiles } from "../files/tls_files.ts";
+
+/** How long a fake address may be kept by who asked (s), and how long the table keeps one that nobody uses (ms). */
+const TTL_S = 60, EXPIRY_MS = 600_000;
+
+/** Addresses and ports that a program may send datagrams between at a time. */
+const MOST_FLOWS = { max: 4_096, maxOfClient: 4_096 };
+
+/** Once the program has ended: connections have a turn to end too, and longer while octets move (ms). */
+const LAST_TURN_MS = 1, SETTLE_MS = 500;
+
+/** Somebody waits for what the runtime's own loop brings: it has turns so often then, and else (ms). */
+const BUSY_TURN_MS = 1, IDLE_TURN_MS = 100;
+
+export interface ProgramGateway {
+  /** How long this thread may wait in the kernel. */
+  maxWaitMs(): number;
+  /** Resolves when what the program has sent is where it is to go, or does not get on. */
+  settled(): Promise<void>;
+}
+
+/**
+ * The gateway of one program, in this thread: whatever it connects or sends to is a session, by name where it asked for one, and its
+ * DNS is answered from the mapping table. `emit` hears of sessions. Rejects with NetError and ConfigError.
+ */
+export async function serveProgram(
+  engine: Engine,
+  { config, rules }: ServedConfig,
+  files: TlsFiles,
+  sockets: NetworkSockets,
+  emit: (event: Event) => void,
+): Promise<ProgramGateway> {
+  const net = linuxNet(engine), clock = engine.timers;
+  const names = new FakeAddresses({ clock, expiryMs: EXPIRY_MS });
+  const destinations = new MappedDestinations(names);
+  const { resolver: system, waiting } = counted(systemLookups());
+  const sessions = new Set<SessionRecord>();
+  const naming = openNaming(config, { net, clock, dnsCa: files.dnsCa, system, files: systemFiles() });
+  const source = await openTlsSource(files);
+  const settings = { ...config.gateway, maxSessionsPerClient: config.gateway.maxSessions };
+  const context = gatewayContext({ ...config, gateway: settings }, {
+    net,
+    clock,
+    rules,
+    naming,
+    authenticator: undefined,
+    tls: tlsBy(source.open, clock, new Departures()),
+    ownListeners: () => [],
+    emit: (event) => {
+      if (event.type === "session-opened") sessions.add(event.session);
+      if (event.type === "session-closed") {
+        sessions.delete(event.session);
+        if (event.session.destination) destinations.left(event.session.destination);
+      }
+      if (event.type !== "listening") emit(event);
+    },
+  });
+  const gateway = new Gateway(context);
+  const goesOn = config.rules.some(({ via }) => via !== undefined);
+  const answering: Answering = { names, exists: goesOn ? existsBehind : existsHere(naming.resolver), ttlS: TTL_S };
+  const isOwn = ({ host, port }: SocketAddr) =>
+    port === DNS_PORT || host === OWN_ADDRESSES.ipv4 || host === OWN_ADDRESSES.ipv6;
+  const { tcp4, tcp6, udp4, udp6, raw4, raw6, packet } = sockets;
+  const connections = new TransparentListener(engine, {
+    descriptors: [tcp4, tcp6],
+    gate: { packet, raw4, raw6 },
+    isOther: isOwn,
+    other: (socket) => socket.localAddr.port === DNS_PORT ? void answerStream(socket, answering) : socket.reset(),
+  });
+  const replies = new RawDatagrams(engine.libc, raw4, raw6);
+  const datagrams = new InterceptedListener(clock, MOST_FLOWS, (addr) => replies.from(addr));
+  const take = (bytes: Uint8Array, from: SocketAddr, to: SocketAddr) => {
+    if (to.port !== DNS_PORT) return datagrams.take(bytes, from, to);
+    mappedAnswer(bytes.slice(), answering).then((answer) => {
+      if (answer) void replies.from(to).send([{ bytes: answer, addr: from }]);
+    }, (error) => log.error("fault", { error: String(error) }));
+  };
+  for (const [fd, six] of [[udp4, false], [udp6, true]] as const) new TransparentDatagrams(engine, fd, six, take);
+  const destinationOf = (here: SocketAddr) => destinations.of(here);
+  await gateway.listen(connections.addr, { listener: connections, only: { destinationOf, held: true } });
+  await gateway.listen(datagrams.addr, { listener: datagrams, only: { destinationOf, udp: true } });
+  const overTls = config.dns.some(({ kind }) => kind === "tls" || kind === "https") ||
+    config.rules.some(({ via }) => via?.some((url) => /^(socks5|http)s:/i.test(url))) || config.upstreams.length > 0;
+  return {
+    maxWaitMs: () => overTls || waiting() ? BUSY_TURN_MS : IDLE_TURN_MS,
+    async settled() {
+      const open = () => Array.from(sessions).filter(({ command }) => command === Command.Connect);
+      const moved = () => open().reduce((sum, { counts }) => sum + counts.up, 0);
+      await pause(clock, LAST_TURN_MS);
+      for (let before = -1, now = moved(); open().length > 0 && now > before; now = moved()) {
+        before = now;
+        await pause(clock, SETTLE_MS);
+      }
+    },
+  };
+}
+
+/** Names travel to other gateways as they are, and only they know; but for what is no name of the DNS (RFC 6762 s3, RFC 7686 s2). */
+function existsBehind(name: string): Promise<boolean> {
+  return Promise.resolve(!/(^|\.)(local|internal|invalid)$/.test(name));
+}
+
+/** Rejects with NetError where the name cannot be asked for. */
+function existsHere(resolver: Resolver): (name: string) => Promise<boolean> {
+  return async (name) => {
+    try {
+      await resolver.first(name);
+      return true;
+    } catch (error) {
+      if (error instanceof NetError && error.kind === "no-such-name") return false;
+      throw error;
+    }
+  };
+}
+
+/** A resolver of the runtime, and whether anybody waits for it. */
+function counted(resolver: Resolver): { readonly resolver: Resolver; waiting(): boolean } {
+  let waiting = 0;
+  const count = async <T>(answer: Promise<T>) => {
+    waiting++;
+    try {
+      return await answer;
+    } finally {
+      waiting--;
+    }
+  };
+  return {
+    resolver: {
+      resolve: (name, cut, asker) => count(resolver.resolve(name, cut, asker)),
+      first: (name, cut, asker) => count(resolver.first(name, cut, asker)),
+      reverse: (address, cut, asker) => count(resolver.reverse(address, cut, asker)),
+    },
+    waiting: () => waiting > 0,
+  };
+}

@@ -1,0 +1,118 @@
+import process from "node:process";
+import type { OptionKey } from "../../config/options.ts";
+import type { RawOptions } from "../../config/source.ts";
+import { parsePrefix } from "../../protocol/ip/prefix.ts";
+import { packRules } from "../../gateway/rules/packed_rules.ts";
+import type { Rule } from "../../gateway/rules/rule.ts";
+import { systemClock } from "../../net/clock.ts";
+import { NetError } from "../../net/error.ts";
+import { takeAllTraffic } from "../../net/linux/child/all_traffic.ts";
+import { startInOwnNetwork } from "../../net/linux/child/own_network.ts";
+import { Engine } from "../../net/linux/engine/engine.ts";
+import { giveThreadTo, openChildCalls, openKernel } from "../../net/open.ts";
+import { readLists } from "../files/list_files.ts";
+import { loadConfig, type LoadedConfig } from "../files/load_config.ts";
+import { readNamedFiles } from "../files/named_files.ts";
+import { log, startLog, stopLog } from "../log/log.ts";
+import type { ServedConfig } from "../service/service.ts";
+import { socketOptions } from "../service/socket_options.ts";
+import { runtime } from "../version.ts";
+import { descriptorLimit, inheritedDescriptors } from "./inheritance.ts";
+import { nameCovers } from "./name_covers.ts";
+import { endAs, passSignalsTo, programEnd } from "./program_end.ts";
+import { programFile } from "./program_file.ts";
+import { serveProgram } from "./program_gateway.ts";
+
+/** What `run` has beside the gateway's own flags. */
+export interface RunFlags {
+  readonly verbose?: boolean | undefined;
+}
+
+/** As long as a program may be silent where nobody says it: a week. */
+const IDLE_MS = 604_800_000;
+
+const everywhere = ["0.0.0.0/0", "::/0"].map((text) => parsePrefix(text)!);
+const loopback = ["127.0.0.0/8", "::1"].map((text) => parsePrefix(text)!);
+
+/**
+ * `gate46 run`: runs a program, or a shell where none is said, whose connections, datagrams and names go through a gateway in this process. Resolves with its exit code.
+ * Rejects with NetError and ConfigError.
+ */
+export async function run(
+  flags: RawOptions,
+  { verbose = false }: RunFlags,
+  command: readonly string[],
+): Promise<number> {
+  const libc = await openKernel(), calls = libc && await openChildCalls();
+  if (!libc) throw new NetError("other", "Cannot run a program: it takes Linux, and a runtime that calls libc");
+  if (!calls) {
+    throw new NetError("other", "Cannot run a program: this system's libc has no makecontext (musl); use glibc");
+  }
+  const inherited = inheritedDescriptors(libc, runtime.startsWith("bun"));
+  const wanted = command.length > 0 ? command : [process.env.SHELL || "/bin/sh"];
+  const file = programFile(wanted, process.env.PATH);
+  if ("code" in file) {
+    process.stderr.write(`gate46: Cannot run ${wanted[0]}: ${file.state}\n`);
+    return file.code;
+  }
+  const loaded = await forProgram(await loadConfig(flags), verbose);
+  const { tls } = await readNamedFiles(loaded);
+  const emit = await startLog(loaded.config, systemClock, libc);
+  const { covers, remove } = nameCovers();
+  try {
+    const engine = new Engine(libc, {
+      sockets: socketOptions(loaded.config),
+      fault: (error) => emit({ type: "fault", error }),
+    });
+    const { pid, sockets, begin } = startInOwnNetwork(libc, calls, {
+      ...file,
+      environment: process.env,
+      inherited,
+      descriptors: descriptorLimit(),
+      covers,
+    });
+    passSignalsTo(pid, calls);
+    takeAllTraffic(libc, sockets);
+    const gateway = await serveProgram(engine, loaded, tls, sockets, emit);
+    if (verbose) log.info("runs in a network of its own", { pid, program: file.path });
+    const ended = programEnd(engine, calls, pid);
+    begin();
+    await giveThreadTo(engine, gateway);
+    const end = await ended;
+    await gateway.settled();
+    stopLog();
+    return endAs(end, calls);
+  } finally {
+    remove();
+  }
+}
+
+/**
+ * What the configuration means to one program of this user's: it may go wherever this user may, loopback is this host's own, and who
+ * may come is no question. Rejects with ConfigError.
+ */
+async function forProgram(loaded: LoadedConfig, verbose: boolean): Promise<ServedConfig> {
+  const { config, effective } = loaded;
+  const isSaid = (key: OptionKey) => effective[key] !== undefined && effective[key].from !== "default";
+  const own: Rule = { name: "loopback", action: "allow", to: loopback };
+  const first = config.rules.findIndex(({ name }) => name === "--via");
+  const rules = first < 0 ? config.rules : [...config.rules.slice(0, first), own, ...config.rules.slice(first)];
+  return {
+    ...loaded,
+    rules: packRules(rules, await readLists(rules)),
+    config: {
+      ...config,
+      rules,
+      allow: [...config.allow, ...everywhere],
+      ...!isSaid("logLevel") && { logLevel: verbose ? "info" : "error" },
+      gateway: {
+        ...config.gateway,
+        from: undefined,
+        access: [],
+        proxies: [],
+        maxRate: undefined,
+        ...!isSaid("idleTimeout") && { idleMs: IDLE_MS },
+      },
+    },
+  };
+}

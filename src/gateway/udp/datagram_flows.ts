@@ -1,0 +1,111 @@
+import { household } from "../../protocol/ip/household.ts";
+import type { Clock } from "../../net/clock.ts";
+import type { SocketAddr, UdpSocket } from "../../net/socket.ts";
+import { DatagramFlow } from "./datagram_flow.ts";
+import { UsageList } from "./usage_list.ts";
+
+/** How many there may be, and of one client (an IPv4 address or an IPv6 /64) among them; of more the one that rested longest ends. */
+export interface MostFlows {
+  readonly max: number;
+  readonly maxOfClient: number;
+}
+
+/**
+ * Once it is closed: without a datagram for so long a flow ends, and all end after so long (ms). New clients of the same port are
+ * another's, and the kernel would go on to give a part of them to these sockets.
+ */
+const LAST_IDLE_MS = 1_000, LAST_MS = 5_000;
+
+/** The flows of one listener: each address and port of a client has one to each address that it sends to, accepted as a connection is. */
+export class DatagramFlows {
+  readonly #clock: Clock;
+  readonly #most: MostFlows;
+  /** By the address and port of the client, and those it sent to. */
+  readonly #flows = new Map<string, DatagramFlow>();
+  readonly #byUse = new UsageList<DatagramFlow>();
+  readonly #ofClient = new Map<string, number>();
+  #accepted: DatagramFlow[] = [];
+  #waiting: ((flow: DatagramFlow | null) => void) | undefined;
+  #cancelLast = () => {};
+  #closed: (() => void) | undefined;
+
+  constructor(clock: Clock, most: MostFlows) {
+    this.#clock = clock;
+    this.#most = most;
+  }
+
+  accept(): Promise<DatagramFlow | null> {
+    const flow = this.#accepted.shift();
+    if (flow) return Promise.resolve(flow);
+    if (this.#closed) return Promise.resolve(null);
+    return new Promise((resolve) => this.#waiting = resolve);
+  }
+
+  /** Flows that there are go on for a moment; then `ended` is called. */
+  close(ended: () => void): void {
+    this.#closed = ended;
+    for (const flow of this.#accepted.splice(0)) flow.close();
+    this.#waiting?.(null);
+    this.#waiting = undefined;
+    const flows = [...this.#flows.values()];
+    this.#cancelLast = this.#clock.after(LAST_MS, () => flows.forEach((flow) => flow.close()));
+    for (const flow of flows) flow.hurry(LAST_IDLE_MS);
+    this.#endIfIdle();
+  }
+
+  /** Ends those of a socket. */
+  endOf(socket: UdpSocket): void {
+    for (const flow of [...this.#flows.values()]) if (flow.localAddr === socket.addr) flow.close();
+  }
+
+  /** That of a client which sends to `socket`, or to what a socket is made for; a new one where it has none, and these are not closed. */
+  of(
+    socket: UdpSocket | { readonly addr: SocketAddr; open(): UdpSocket },
+    client: SocketAddr,
+  ): DatagramFlow | undefined {
+    const key = keyOf(socket.addr, client);
+    const known = this.#flows.get(key);
+    const now = this.#clock.now();
+    if (known) this.#byUse.use(known, now);
+    if (known || this.#closed) return known;
+    const home = household(client.host);
+    if ((this.#ofClient.get(home) ?? 0) >= this.#most.maxOfClient) this.#oldestOf(home)?.close();
+    else if (this.#byUse.size >= this.#most.max) this.#byUse.oldest!.close();
+    const ended = (flow: DatagramFlow) => this.#remove(key, home, flow);
+    const of = { clock: this.#clock, socket: "open" in socket ? socket.open() : socket, client, ended };
+    const flow = new DatagramFlow(of);
+    this.#flows.set(key, flow);
+    this.#byUse.add(flow, now);
+    this.#ofClient.set(home, (this.#ofClient.get(home) ?? 0) + 1);
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    if (waiting) waiting(flow);
+    else this.#accepted.push(flow);
+    return flow;
+  }
+
+  #oldestOf(home: string): DatagramFlow | undefined {
+    let flow = this.#byUse.oldest;
+    while (flow && household(flow.remoteAddr.host) !== home) flow = flow.newer;
+    return flow;
+  }
+
+  #remove(key: string, home: string, flow: DatagramFlow): void {
+    this.#flows.delete(key);
+    this.#byUse.remove(flow);
+    const left = this.#ofClient.get(home)! - 1;
+    if (left > 0) this.#ofClient.set(home, left);
+    else this.#ofClient.delete(home);
+    this.#endIfIdle();
+  }
+
+  #endIfIdle(): void {
+    if (!this.#closed || this.#flows.size > 0) return;
+    this.#cancelLast();
+    this.#closed();
+  }
+}
+
+function keyOf(own: SocketAddr, { host, port, zone }: SocketAddr): string {
+  return `${own.host} ${own.port} ${host} ${port} ${zone ?? ""}`;
+}

@@ -1,0 +1,27 @@
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** The calls of libc by which a child is made and looked after; musl has no makecontext(3). All return what the C function returns. */
+export interface ChildCalls {
+  dlsym(library: number, name: Bytes): number;
+  clone(start: number, stack: number, flags: number, argument: number, a: number, b: number, c: number): number;
+  getcontext(context: Bytes): number;
+  makecontext(context: Bytes, start: number, count: number, ...values: number[]): void;
+  waitpid(pid: number, status: Int32Array<ArrayBuffer>, options: number): number;
+  kill(pid: number, signal: number): number;
+  prctl(option: number, a: number, b: number, c: number, d: number): number;
+  syscall(number: number, a: number, b: number, c: number, d: number, e: number): number;
+  getrlimit(resource: number, limits: BigUint64Array<ArrayBuffer>): number;
+}
+
+/** As `signatures` of libc.ts has them; l is a long or an address, which fits a number, and v nothing. */
+export const childSignatures = {
+  dlsym: "lp:l",
+  clone: "llillll:i",
+  getcontext: "p:i",
+  makecontext: "plillllll:v",
+  waitpid: "ipi:i",
+  kill: "ii:i",
+  prctl: "illll:i",
+  syscall: "llllll:l",
+  getrlimit: "ip:i",
+} as const;

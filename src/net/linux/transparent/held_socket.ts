@@ -1,0 +1,91 @@
+import { NetError } from "../../error.ts";
+import type { AcceptedSocket, SocketAddr } from "../../socket.ts";
+import type { LinuxSocket } from "../tcp_socket.ts";
+
+/** Who holds the request for a connection back. */
+export interface Holder {
+  /** Lets it come in; rejects where it does not. */
+  open(): Promise<LinuxSocket>;
+  /** Refuses it, as a reply of SOCKS says (RFC 1928 s6). */
+  refuse(reply: number): void;
+}
+
+/** RFC 1928 s6. */
+const SUCCEEDED = 0, GENERAL_FAILURE = 1;
+
+/**
+ * A connection that is asked for and waits for the answer. The first octet that is written to it is a reply as in RFC 1928 s6: 00 lets it
+ * come in, and any other has connect(2) fail as it would have without a gateway.
+ */
+export class HeldSocket implements AcceptedSocket {
+  readonly localAddr: SocketAddr;
+  readonly remoteAddr: SocketAddr;
+  readonly #holder: Holder;
+  #answered = false;
+  #opened: LinuxSocket | undefined;
+  #closed = false;
+  #readers: (() => void)[] = [];
+
+  constructor(from: SocketAddr, to: SocketAddr, holder: Holder) {
+    this.localAddr = to;
+    this.remoteAddr = from;
+    this.#holder = holder;
+  }
+
+  /** The connection, once it has come in. */
+  get opened(): LinuxSocket | undefined {
+    return this.#opened;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    if (this.#opened) return await this.#opened.write(bytes);
+    if (this.#answered || bytes.length === 0) return;
+    this.#answered = true;
+    const reply = bytes[0]!;
+    if (reply !== SUCCEEDED) return this.#holder.refuse(reply);
+    const opened = await this.#holder.open();
+    if (this.#closed) {
+      opened.close();
+      throw new NetError("closed", "Cannot open a connection: closed");
+    }
+    this.#opened = opened;
+  }
+
+  read(): Promise<Uint8Array | null> {
+    if (this.#opened) return this.#opened.read();
+    if (this.#closed || this.#answered) return Promise.resolve(null);
+    return new Promise((resolve) => this.#readers.push(() => resolve(null)));
+  }
+
+  async closeWrite(): Promise<void> {
+    await this.#opened?.closeWrite();
+  }
+
+  close(): void {
+    this.#end();
+    this.#opened?.close();
+  }
+
+  reset(): void {
+    this.#end();
+    this.#opened?.reset();
+  }
+
+  keepAlive(): void {
+    this.#opened?.keepAlive();
+  }
+
+  /** It is not told of before it has come in. */
+  onLeft(): () => void {
+    return () => {};
+  }
+
+  #end(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const tell of this.#readers.splice(0)) tell();
+    if (this.#answered) return;
+    this.#answered = true;
+    this.#holder.refuse(GENERAL_FAILURE);
+  }
+}

@@ -1,0 +1,73 @@
+import type { AcceptedSocket, Listener, SocketAddr } from "../../socket.ts";
+import type { Engine } from "../engine/engine.ts";
+import { LinuxListener } from "../tcp_listener.ts";
+import type { LinuxSocket } from "../tcp_socket.ts";
+import { type GateSockets, SynGate } from "./syn_gate.ts";
+
+export interface TransparentOptions {
+  /** Sockets that listen, with IP_TRANSPARENT: connections for any address come to them. */
+  readonly descriptors: readonly number[];
+  /** By what requests are held back until they are answered; undefined where all come in at once. */
+  readonly gate?: GateSockets | undefined;
+  /** Whether what is sent there is served at once, by `other`. */
+  readonly isOther: (to: SocketAddr) => boolean;
+  readonly other: (socket: AcceptedSocket) => void;
+}
+
+const BEGIN = { host: "0.0.0.0", port: 1 };
+
+/** Accepts connections whose localAddr is where they were sent to, whatever that is. */
+export class TransparentListener implements Listener {
+  readonly addr = BEGIN;
+  readonly #listeners: readonly LinuxListener[];
+  readonly #options: TransparentOptions;
+  #gate: SynGate | undefined;
+  #arrived: AcceptedSocket[] = [];
+  #waiting: ((socket: AcceptedSocket | null) => void) | undefined;
+  #closed = false;
+
+  /** Throws NetError. */
+  constructor(engine: Engine, options: TransparentOptions) {
+    this.#options = options;
+    const { gate, isOther } = options;
+    this.#gate = gate && new SynGate(engine, gate, (to) => !isOther(to), (socket) => this.#arrive(socket));
+    this.#listeners = options.descriptors.map((descriptor) => new LinuxListener(engine, BEGIN, { descriptor }));
+    for (const listener of this.#listeners) void this.#pump(listener);
+  }
+
+  accept(): Promise<AcceptedSocket | null> {
+    const socket = this.#arrived.shift();
+    if (socket) return Promise.resolve(socket);
+    if (this.#closed) return Promise.resolve(null);
+    return new Promise((resolve) => this.#waiting = resolve);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const listener of this.#listeners) listener.close();
+    for (const socket of this.#arrived.splice(0)) socket.close();
+    this.#waiting?.(null);
+  }
+
+  async #pump(listener: LinuxListener): Promise<void> {
+    while (!this.#closed) {
+      try {
+        const socket = await listener.accept() as LinuxSocket | null;
+        if (!socket) return;
+        if (this.#options.isOther(socket.localAddr)) this.#options.other(socket);
+        else if (!this.#gate?.take(socket)) this.#arrive(socket);
+      } catch {
+        // No descriptors are left, or that one connection is broken: the next event tries again.
+      }
+    }
+  }
+
+  #arrive(socket: AcceptedSocket): void {
+    if (this.#closed) return socket.close();
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    if (waiting) waiting(socket);
+    else this.#arrived.push(socket);
+  }
+}

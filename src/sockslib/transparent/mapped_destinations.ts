@@ -1,0 +1,33 @@
+import { type Address, ipAddress, nameAddress } from "../../protocol/address.ts";
+import type { SocketAddr } from "../../net/socket.ts";
+import type { FakeAddresses } from "../fake/fake_addresses.ts";
+
+/** Where whoever connects to an address goes: a fake one stands for a name (RFC 3089 s2), which it keeps while it is in use. */
+export class MappedDestinations {
+  readonly #names: FakeAddresses;
+  /** By name, one for each that is in use. */
+  readonly #pins = new Map<string, (() => void)[]>();
+
+  constructor(names: FakeAddresses) {
+    this.#names = names;
+  }
+
+  /** Undefined for a fake address that stands for no name. */
+  of({ host, port }: SocketAddr): Address | undefined {
+    const name = this.#names.nameOf(host);
+    if (name === undefined) {
+      return this.#names.covers(host) ? undefined : ipAddress(host, port);
+    }
+    const pins = this.#pins.get(name) ?? [];
+    pins.push(this.#names.pin(name));
+    this.#pins.set(name, pins);
+    return nameAddress(name, port);
+  }
+
+  /** One that went there has ended. */
+  left({ host }: SocketAddr): void {
+    const pins = this.#pins.get(host);
+    pins?.pop()?.();
+    if (pins?.length === 0) this.#pins.delete(host);
+  }
+}
