@@ -94,6 +94,7 @@ export function isForward(only: Speech | undefined): only is Forward {
 /** What a listener is for, as --listen says it or, of a forward, where it leads; undefined where that is everything. */
 export function purposeOf(only: Speech | undefined): string | undefined {
   if (isForward(only)) return addressText(only.to);
+  if (isTransparent(only)) return "transparent";
   return only === "socks" ? "socks5" : isByName(only) ? only.by : only;
 }
 

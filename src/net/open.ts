@@ -2,7 +2,6 @@ import { NetError } from "./error.ts";
 import { gssLibraryNames, gssSignatures } from "./gss/gss_library.ts";
 import type { GssCalls } from "./gss/gss_calls.ts";
 import type { ServeHttp } from "./http/http.ts";
-import type { ChildCalls } from "./kernel/libc/child_calls.ts";
 import type { Engine } from "./linux/engine/engine.ts";
 import { proven, runEngine, type RuntimeTurns } from "./linux/engine/engine_loop.ts";
 import type { Libc } from "./kernel/libc/libc.ts";
@@ -54,12 +53,6 @@ export async function gssLoader(): Promise<() => GssCalls> {
     const state = "libgssapi_krb5.so.2 is not here (Debian's package libgssapi-krb5-2 has it)";
     throw new NetError("other", `Cannot use GSSAPI: ${state}`);
   };
-}
-
-/** What makes children that are no program of a runtime; undefined where openKernel() is, and on musl. */
-export async function openChildCalls(): Promise<ChildCalls | undefined> {
-  const { openChildCalls } = onBun() ? await import("./bun/bun_libc.ts") : await import("./deno/deno_libc.ts");
-  return await openChildCalls();
 }
 
 /** What collects all that this thread does not need any more, now. */

@@ -10,6 +10,8 @@ import type { SocketAddr } from "../../net/socket.ts";
 import { DNS_PORT, OWN_ADDRESSES } from "../../net/linux/child/all_traffic.ts";
 import type { NetworkSockets } from "../../net/linux/child/own_network.ts";
 import type { Engine } from "../../net/linux/engine/engine.ts";
+import { initiatorBy, takeStep } from "../../net/gss/gss_initiator.ts";
+import { gssLoader } from "../../net/open.ts";
 import { linuxNet } from "../../net/linux/linux_net.ts";
 import { RawDatagrams, TransparentDatagrams } from "../../net/linux/transparent/transparent_datagrams.ts";
 import { TransparentListener } from "../../net/linux/transparent/transparent_listener.ts";
@@ -63,6 +65,7 @@ export async function serveProgram(
   const sessions = new Set<SessionRecord>();
   const naming = openNaming(config, { net, clock, dnsCa: files.dnsCa, system, files: systemFiles() });
   const source = await openTlsSource(files);
+  const openGss = await gssLoader();
   const settings = { ...config.gateway, maxSessionsPerClient: config.gateway.maxSessions };
   const context = gatewayContext({ ...config, gateway: settings }, {
     net,
@@ -70,6 +73,8 @@ export async function serveProgram(
     rules,
     naming,
     authenticator: undefined,
+    gssapi: undefined,
+    gss: initiatorBy((step) => Promise.resolve().then(() => takeStep(openGss(), step)), openGss), // the program alone waits for its KDC
     tls: tlsBy(source.open, clock, new Departures()),
     ownListeners: () => [],
     emit: (event) => {

@@ -9,7 +9,8 @@ import { NetError } from "../../net/error.ts";
 import { takeAllTraffic } from "../../net/linux/child/all_traffic.ts";
 import { startInOwnNetwork } from "../../net/linux/child/own_network.ts";
 import { Engine } from "../../net/linux/engine/engine.ts";
-import { giveThreadTo, openChildCalls, openKernel } from "../../net/open.ts";
+import { openChildCalls } from "../../net/kernel/libc/child_calls.ts";
+import { giveThreadTo, libraryOpener, openKernel } from "../../net/open.ts";
 import { readLists } from "../files/list_files.ts";
 import { loadConfig, type LoadedConfig } from "../files/load_config.ts";
 import { readNamedFiles } from "../files/named_files.ts";
@@ -43,7 +44,7 @@ export async function run(
   { verbose = false }: RunFlags,
   command: readonly string[],
 ): Promise<number> {
-  const libc = await openKernel(), calls = libc && await openChildCalls();
+  const libc = await openKernel(), calls = libc && openChildCalls(await libraryOpener());
   if (!libc) throw new NetError("other", "Cannot run a program: it takes Linux, and a runtime that calls libc");
   if (!calls) {
     throw new NetError("other", "Cannot run a program: this system's libc has no makecontext (musl); use glibc");

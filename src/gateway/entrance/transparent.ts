@@ -15,7 +15,7 @@ export function transparentTo({ destinationOf, udp, held }: Transparent): Entran
     fits: () => true, // it is taken without an octet
     answer: ({ reply }) => held ? Uint8Array.of(reply) : nothing,
     take({ here }) {
-      const destination = destinationOf(here);
+      const destination = destinationOf(here());
       if (!destination) return Promise.reject(new Refusal(Reply.HostUnreachable, "an address that stands for no name"));
       return Promise.resolve({ command: udp ? Command.Forward : Command.Connect, destination });
     },

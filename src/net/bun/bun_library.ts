@@ -1,7 +1,7 @@
 /// <reference types="bun-types" />
 import type { Library, OpenLibrary, Pointer } from "../kernel/libc/library.ts";
 
-const types: Record<string, string> = { i: "i32", u: "u32", p: "ptr", o: "ptr", v: "void" };
+const types: Record<string, string> = { i: "i32", u: "u32", p: "ptr", o: "ptr", l: "i64_fast", v: "void" };
 
 /** By bun:ffi, which has to be loaded before. */
 export async function libraryOpener(): Promise<OpenLibrary> {

@@ -1,6 +1,13 @@
 import type { Library, OpenLibrary, Pointer } from "../kernel/libc/library.ts";
 
-const types: Record<string, Deno.NativeResultType> = { i: "i32", u: "u32", p: "buffer", o: "pointer", v: "void" };
+const types: Record<string, Deno.NativeResultType> = {
+  i: "i32",
+  u: "u32",
+  p: "buffer",
+  o: "pointer",
+  l: "i64",
+  v: "void",
+};
 
 /** By Deno.dlopen, where that is allowed. */
 export const openLibrary: OpenLibrary = (names, signatures) => {

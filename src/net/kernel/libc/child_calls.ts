@@ -1,3 +1,6 @@
+import { libraryNames } from "./libc.ts";
+import type { OpenLibrary } from "./library.ts";
+
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** The calls of libc by which a child is made and looked after; musl has no makecontext(3). All return what the C function returns. */
@@ -13,8 +16,7 @@ export interface ChildCalls {
   getrlimit(resource: number, limits: BigUint64Array<ArrayBuffer>): number;
 }
 
-/** As `signatures` of libc.ts has them; l is a long or an address, which fits a number, and v nothing. */
-export const childSignatures = {
+const childSignatures = {
   dlsym: "lp:l",
   clone: "llillll:i",
   getcontext: "p:i",
@@ -25,3 +27,12 @@ export const childSignatures = {
   syscall: "llllll:l",
   getrlimit: "ip:i",
 } as const;
+
+/** What makes children; undefined where libc has it not. What is a long fits a number. */
+export function openChildCalls(open: OpenLibrary): ChildCalls | undefined {
+  const library = open(libraryNames, childSignatures);
+  if (!library) return undefined;
+  const { dlsym, syscall, ...rest } = library.functions;
+  const asNumber = (call: (...args: unknown[]) => unknown) => (...args: unknown[]) => Number(call(...args));
+  return { ...rest, dlsym: asNumber(dlsym!), syscall: asNumber(syscall!) } as unknown as ChildCalls;
+}

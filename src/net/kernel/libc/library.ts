@@ -1,6 +1,6 @@
 /**
  * A library of C, by its name. Parameters and result of each function are written as letters: i int, u unsigned, p memory of
- * ours, o a pointer of theirs, v nothing. What is larger in C passes as unsigned: it is small, both runtimes clear the rest
+ * ours, o a pointer of theirs, l a long or an address, v nothing. What is larger in C passes as unsigned: it is small, both runtimes clear the rest
  * of the register, and 64-bit numbers cost either of them ten times as much. Undefined where none of the names can be opened.
  */
 export type OpenLibrary = (
