@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { renameSync } from "node:fs";
 import { after, describe, test } from "node:test";
+import { connect as connectTls } from "node:tls";
 import { Command, Reply } from "../../../src/protocol/codes.ts";
 import { decodeReply } from "../../../src/protocol/request.ts";
 import { GssClient, gssMessage } from "../../support/kerberos/gss_client.ts";
@@ -10,6 +12,7 @@ import { commandOf } from "../../support/program/command.ts";
 import { executables, type Program, programs, run, shell, source, start } from "../../support/program/program.ts";
 import { skipped } from "../../support/program/skipped.ts";
 import { until } from "../../support/program/until.ts";
+import { certificatesFor, hasOpenssl } from "../../support/tls/certificates.ts";
 import { credentials, request } from "../../support/wire/socks.ts";
 import { echoServer, Tcp } from "../../support/wire/tcp.ts";
 
@@ -198,6 +201,22 @@ ports = ${server.addr.port}
       client.close();
     }
     await until("the log says so", () => /replay/i.test(program.output()));
+    await program.stop();
+  });
+
+  test("inside of TLS it is as outside", { skip: !hasOpenssl && "no openssl" }, async () => {
+    const { cert, key, ca } = certificatesFor("DNS:localhost");
+    const [certFile, keyFile] = [kdc.write("cert.pem", cert), kdc.write("key.pem", key)];
+    const program = await gateway("--listen=socks5s://[::1]:0", `--tls-cert=${certFile}`, `--tls-key=${keyFile}`);
+    const { host, port } = program.addrs[1]!;
+    const socket = connectTls({ host, port, ca, servername: "localhost" });
+    const tcp = new Tcp(socket);
+    await once(socket, "secureConnect");
+    const client = await GssClient.open(tcp, await begin(), 2);
+    assert.equal(await connect(client), Reply.Succeeded);
+    await client.send(Uint8Array.of(1, 2));
+    assert.deepEqual(await client.receive(2), Uint8Array.of(1, 2));
+    client.close();
     await program.stop();
   });
 

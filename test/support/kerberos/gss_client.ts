@@ -23,8 +23,8 @@ export class GssClient {
   }
 
   /** Up to the level of protection. Rejects where the gateway refuses. */
-  static async open(gateway: SocketAddr, initiator: Initiator, level: number): Promise<GssClient> {
-    const client = new GssClient(await Tcp.to(gateway), initiator);
+  static async open(gateway: SocketAddr | Tcp, initiator: Initiator, level: number): Promise<GssClient> {
+    const client = new GssClient(gateway instanceof Tcp ? gateway : await Tcp.to(gateway), initiator);
     try {
       await client.greet();
       await client.agree(level);
