@@ -49,7 +49,7 @@ describe("A line", () => {
     for (const form of ["text", "syslog"] as const) {
       const format = lineFormat(form, nowhere, {}), line = textLine(format, "info", "session")!;
       fc.assert(
-        fc.property(fc.dictionary(fc.stringMatching(/^[a-z]+$/), fc.string({ unit: "binary" })), (properties) => {
+        fc.property(fc.dictionary(fc.stringMatching(/^x[a-z]+$/), fc.string({ unit: "binary" })), (properties) => {
           line.begin();
           for (const key in properties) line.said(key, properties[key]!);
           line.known("up", 5);
