@@ -5,7 +5,7 @@ import { NetError } from "../../net/error.ts";
 import type { GssCalls } from "../../net/gss/gss_calls.ts";
 import type { GssInitiator } from "../../net/gss/gss.ts";
 import { initiatorBy, type TakeStep } from "../../net/gss/gss_initiator.ts";
-import { gssThreads, stepInThread } from "../../net/gss/gss_threads.ts";
+import { gssThreads, stepInThread } from "./gss_threads.ts";
 import { gssLoader } from "../../net/open.ts";
 import { parseHops } from "../../sockslib/chain/hop.ts";
 import { namedUpstream } from "../../gateway/upstreams/upstream.ts";
