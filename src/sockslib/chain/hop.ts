@@ -14,6 +14,7 @@ const schemes: Readonly<Record<string, Pick<Hop, "protocol" | "tls"> & { readonl
 
 /** What may stand behind the URL of a gateway, each once. */
 const UDP_IN_TCP = "udp=tcp", PROXY_PROTOCOL = "proxy-protocol=", GSSAPI = "gssapi=", PROTECTION = "protection=";
+const KNOWN_PARTS = `${UDP_IN_TCP}, ${PROXY_PROTOCOL}1|2, ${GSSAPI}SERVICE and ${PROTECTION}LEVEL`;
 
 /** A ticket of Kerberos for a service there. */
 export interface HopGssapi {
@@ -119,9 +120,7 @@ function parseQuery(query: string | undefined): Pick<Hop, "udpInTcp" | "proxyPro
     else if (key === PROTECTION && least === undefined) {
       least = protections.find((one) => one === value);
       if (!least) throw new SyntaxError(`has '${part}' behind it, not one of ${protections.join(", ")}`);
-    } else {throw new SyntaxError(
-        `has '?${query}' behind it (there may be ${UDP_IN_TCP}, ${PROXY_PROTOCOL}1|2, ${GSSAPI}SERVICE and ${PROTECTION}LEVEL)`,
-      );}
+    } else throw new SyntaxError(`has '?${query}' behind it (there may be ${KNOWN_PARTS})`);
   }
   if (least && service === undefined) throw new SyntaxError(`has ?${PROTECTION}${least} without ?${GSSAPI}SERVICE`);
   return {
