@@ -7,7 +7,7 @@ import { Server } from "../../support/memory/peer.ts";
 import { settle } from "../../support/memory/test_clock.ts";
 import { UdpPeer } from "../../support/memory/udp_peer.ts";
 import { SERVER4, SERVER6 } from "../../support/memory/world.ts";
-import { chainTest, type ChainWorld, HOP1, HOP2, HOP3 } from "../../support/network/chain.ts";
+import { chainTest, type ChainWorld, crosses, HOP1, HOP2, HOP3 } from "../../support/network/chain.ts";
 
 const destination = { host: SERVER4, port: 80 };
 
@@ -63,21 +63,7 @@ chainTest("a chain of gateways that each want a ticket: CONNECT and BIND", async
 chainTest("UDP through them: a datagram is in the token of each gateway on its way", async (world) => {
   await addThree(world);
   const association = await viaThree(world).associate();
-  for (const host of [SERVER4, SERVER6]) {
-    const udp = new UdpPeer(await world.server.bindUdp({ host, port: 53 }));
-    for (const size of [0, 5, 60_000]) {
-      await association.send(new Uint8Array(size).fill(7), { host, port: 53 });
-      await settle();
-      const [{ from, bytes }] = udp.heard() as [{ from: string; bytes: Uint8Array }];
-      assert.equal(bytes.length, size);
-      const at = from.lastIndexOf(":");
-      await udp.send({ host: from.slice(0, at).replace(/[[\]]/g, ""), port: Number(from.slice(at + 1)) }, bytes);
-      const received = await association.receive();
-      assert.equal(received?.payload.length, size);
-      assert.equal(received.source.host, host);
-    }
-    udp.close();
-  }
+  for (const host of [SERVER4, SERVER6]) await crosses(world, association, host);
   await assert.rejects(association.send(new Uint8Array(65_500), { host: SERVER4, port: 53 }), /too large/);
   association.close();
   await settle();

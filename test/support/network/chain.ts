@@ -8,12 +8,14 @@ import { defaultSettings, type GatewaySettings } from "../../../src/gateway/sett
 import type { GssAcceptor } from "../../../src/net/gss/gss.ts";
 import type { Upstream } from "../../../src/gateway/upstreams/upstream.ts";
 import { Upstreams } from "../../../src/gateway/upstreams/upstreams.ts";
+import type { Association } from "../../../src/sockslib/association.ts";
 import { Client } from "../../../src/sockslib/client.ts";
 import { Internet, type MemoryNet } from "../memory/memory_net.ts";
 import { PlainInitiator } from "../memory/plain_gss.ts";
 import { MemoryResolver } from "../memory/memory_resolver.ts";
 import { type PlainRule, rulesOf } from "../memory/rules.ts";
 import { settle, TestClock } from "../memory/test_clock.ts";
+import { UdpPeer } from "../memory/udp_peer.ts";
 import { CLIENT4, SERVER4, SERVER6 } from "../memory/world.ts";
 
 /** Addresses of the gateways of a chain in which each hop has one family only: 4 → 6 → 4 → 6. */
@@ -128,4 +130,21 @@ export function chainTest(name: string, body: (world: ChainWorld) => Promise<voi
     await body(world);
     await world.end();
   });
+}
+
+/** Datagrams of several sizes go by `association` to a server at `host`, and are answered. */
+export async function crosses(world: ChainWorld, association: Association, host: string): Promise<void> {
+  const udp = new UdpPeer(await world.server.bindUdp({ host, port: 53 }));
+  for (const size of [0, 5, 60_000]) {
+    await association.send(new Uint8Array(size).fill(7), { host, port: 53 });
+    await settle();
+    const [{ from, bytes }] = udp.heard() as [{ from: string; bytes: Uint8Array }];
+    assert.equal(bytes.length, size);
+    const at = from.lastIndexOf(":");
+    await udp.send({ host: from.slice(0, at).replace(/[[\]]/g, ""), port: Number(from.slice(at + 1)) }, bytes);
+    const received = await association.receive();
+    assert.equal(received?.payload.length, size);
+    assert.equal(received.source.host, host);
+  }
+  udp.close();
 }
