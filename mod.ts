@@ -23,7 +23,7 @@ export type { Event, SessionRecord } from "./src/events.ts";
 
 /** What a Client with `?gssapi=SERVICE` in `via` is given as `gss`. Rejects with NetError where GSSAPI's library is not here. */
 export const openGssInitiator = async (): Promise<GssInitiator> =>
-  await (await import("./src/cli/service/gss_asking.ts")).openInitiator(new URL(import.meta.url));
+  await (await import("./src/cli/service/threads/gss_asking.ts")).openInitiator(new URL(import.meta.url));
 
 process.noDeprecation = true; // what the runtime thinks of its own libraries is no line of the log
 
@@ -31,7 +31,7 @@ process.noDeprecation = true; // what the runtime thinks of its own libraries is
 const start = threadStart();
 if (start?.gate46 === "worker") await (await import("./src/cli/workers/worker.ts")).startWorker(start);
 else if (start?.gate46 === "config") await (await import("./src/cli/serve/config_thread.ts")).readInThread(start);
-else if (start) await (await import("./src/cli/service/gss_asking.ts")).serveSteps();
+else if (start) await (await import("./src/cli/service/threads/gss_asking.ts")).serveSteps();
 else if (import.meta.main) {
   const { main } = await import("./src/cli/main.ts");
   process.exit(await main(process.argv.slice(2), new URL(import.meta.url)));

@@ -14,7 +14,7 @@ import { Exits } from "./dial/exits.ts";
 import type { WayOut } from "./way_out.ts";
 import { Session, type SessionContext } from "./session.ts";
 import { isUdp, purposeOf, type Speech } from "./settings.ts";
-import { DatagramListener } from "./udp/datagram_listener.ts";
+import { DatagramListener } from "./udp/flows/datagram_listener.ts";
 
 /** How long a listener rests when the system has no descriptors left. */
 const ACCEPT_PAUSE_MS = 100;

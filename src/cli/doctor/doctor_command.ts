@@ -4,7 +4,7 @@ import { examineNamedFiles } from "../files/named_files.ts";
 import { filesWithSecrets } from "../files/secret_files.ts";
 import { print } from "../print.ts";
 import { diagnose } from "./diagnose.ts";
-import type { Finding } from "./finding.ts";
+import type { Finding } from "./findings/finding.ts";
 import { thisHost } from "./host.ts";
 
 /** What `gate46 doctor` is told beside the options that are anyone's. */

@@ -3,7 +3,7 @@ import { type Answering, mappedAnswer } from "../../dns/mapped/mapped_answer.ts"
 import type { Resolver } from "../../dns/resolver.ts";
 import type { Event, SessionRecord } from "../../events.ts";
 import { Gateway } from "../../gateway/gateway.ts";
-import { InterceptedListener } from "../../gateway/udp/intercepted_listener.ts";
+import { InterceptedListener } from "../../gateway/udp/flows/intercepted_listener.ts";
 import { pause } from "../../net/clock.ts";
 import { NetError } from "../../net/error.ts";
 import type { SocketAddr } from "../../net/socket.ts";
@@ -25,7 +25,7 @@ import { gatewayContext } from "../service/composition.ts";
 import { openNaming } from "../service/naming.ts";
 import type { ServedConfig } from "../service/service.ts";
 import { systemLookups } from "../service/system_lookups.ts";
-import { openTlsSource, tlsBy } from "../service/tls_source.ts";
+import { openTlsSource, tlsBy } from "../service/tls/tls_source.ts";
 import type { TlsFiles } from "../files/tls_files.ts";
 
 /** How long a fake address may be kept by who asked (s), and how long the table keeps one that nobody uses (ms). */

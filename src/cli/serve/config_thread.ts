@@ -15,7 +15,7 @@ import {
 import type { ServedConfig } from "../service/service.ts";
 import { memoryCollector } from "../../net/open.ts";
 import { readShortText } from "../files/text_file.ts";
-import { checkDescriptorsFor } from "../service/thread_descriptors.ts";
+import { checkDescriptorsFor } from "../service/threads/thread_descriptors.ts";
 import type { ConfigThreadStart } from "../workers/thread_start.ts";
 
 /** A file of more octets, or with lists of so many, is read in a thread of its own: sessions would wait for it in this one. */

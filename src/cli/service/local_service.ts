@@ -14,15 +14,15 @@ import { initiatorBy } from "../../net/gss/gss_initiator.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { Departures } from "../../net/tls/tls_socket.ts";
 import { gatewayContext } from "./composition.ts";
-import { hashThreads } from "./hash_threads.ts";
-import { askingThreads, checkInitiator } from "./gss_asking.ts";
+import { hashThreads } from "./threads/hash_threads.ts";
+import { askingThreads, checkInitiator } from "./threads/gss_asking.ts";
 import { acceptorOf, checkAcceptor } from "./gss_source.ts";
 import { flagOf, listenAs } from "./listening.ts";
 import { checkWaysOut, waysOutOf } from "./ways_out.ts";
 import { refuseSystemd } from "./socket_options.ts";
 import { emittingEar, openNaming } from "./naming.ts";
 import { countedUsers, type Service, type Wanted } from "./service.ts";
-import { openTlsSource, tlsBy } from "./tls_source.ts";
+import { openTlsSource, tlsBy } from "./tls/tls_source.ts";
 import { UpstreamStates } from "./upstream_states.ts";
 
 /**

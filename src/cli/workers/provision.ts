@@ -5,7 +5,7 @@ import { THE_GATEWAY } from "../../turns/fair_queue.ts";
 import type { Cut } from "../../net/cut.ts";
 import { withDeadline } from "../../net/deadline.ts";
 import type { Naming } from "../service/naming.ts";
-import type { TlsSource } from "../service/tls_source.ts";
+import type { TlsSource } from "../service/tls/tls_source.ts";
 import type { TlsDesk } from "./tls_threads.ts";
 import type { Question, Served } from "./worker_messages.ts";
 

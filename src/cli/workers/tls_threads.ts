@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers";
 import { NetError } from "../../net/error.ts";
 import type { TlsEnd } from "../../net/tls/tls.ts";
-import type { TlsSource } from "../service/tls_source.ts";
+import type { TlsSource } from "../service/tls/tls_source.ts";
 import type { Asker } from "../../turns/fair_queue.ts";
 
 /** What a worker asks about TLS, which the main thread speaks for it: octets go there and back, the connection stays. */

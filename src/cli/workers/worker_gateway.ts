@@ -19,7 +19,7 @@ import { systemFiles } from "../files/system_files.ts";
 import { gatewayContext } from "../service/composition.ts";
 import { acceptorOf } from "../service/gss_source.ts";
 import { emittingEar, openNaming } from "../service/naming.ts";
-import { tlsBy } from "../service/tls_source.ts";
+import { tlsBy } from "../service/tls/tls_source.ts";
 import { askingServer, askingSystem } from "./asking_names.ts";
 import { askingUsers } from "./asking_users.ts";
 import { remoteTls } from "./tls_threads.ts";

@@ -9,7 +9,7 @@ import type { Clock } from "../../net/clock.ts";
 import { NetError, type NetErrorKind } from "../../net/error.ts";
 import type { Libc } from "../../net/kernel/libc/libc.ts";
 import type { SocketAddr, Successors } from "../../net/socket.ts";
-import { checkDescriptorsFor } from "../service/thread_descriptors.ts";
+import { checkDescriptorsFor } from "../service/threads/thread_descriptors.ts";
 import { UpstreamStates } from "../service/upstream_states.ts";
 import { CommonMemory } from "./common_memory.ts";
 import { type Generation, Generations } from "./generations.ts";

@@ -4,7 +4,7 @@ import type { Address } from "../../protocol/address.ts";
 import type { Command } from "../../protocol/codes.ts";
 import type { Credentials } from "../../protocol/negotiation.ts";
 import type { Encapsulation } from "../../sockslib/gssapi/encapsulation.ts";
-import type { GssapiDoor } from "./gssapi_negotiation.ts";
+import type { GssapiDoor } from "./gssapi/gssapi_negotiation.ts";
 import type { Wire } from "./wire.ts";
 
 /** What is told of how a request ended: the reply as in RFC 1928 s6, with the address that stands in it, or why it is not 00. */

@@ -11,7 +11,7 @@ import {
 import { requestBody } from "../../protocol/http/http_body.ts";
 import { usernameText } from "../../protocol/negotiation.ts";
 import { ProtocolError } from "../../protocol/protocol_error.ts";
-import { acceptTicket } from "./http_ticket.ts";
+import { acceptTicket } from "./gssapi/http_ticket.ts";
 import type { Answer, Door, Entrance } from "./entrance.ts";
 
 /** Ask for credentials (RFC 7617), and for a ticket (RFC 4559). */

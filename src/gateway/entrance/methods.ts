@@ -11,7 +11,7 @@ import type { Protection } from "../../protocol/gssapi.ts";
 import type { Encapsulation } from "../../sockslib/gssapi/encapsulation.ts";
 import type { Cut } from "../../net/cut.ts";
 import type { Door } from "./entrance.ts";
-import { negotiateGssapi } from "./gssapi_negotiation.ts";
+import { negotiateGssapi } from "./gssapi/gssapi_negotiation.ts";
 import type { Wire } from "./wire.ts";
 
 /** What credentials came to. */

@@ -4,7 +4,7 @@ import type { SessionEnd } from "../../events.ts";
 import { connect } from "../commands/connect.ts";
 import type { Conversation } from "../commands/conversation.ts";
 import { ClientEnd } from "./client_end.ts";
-import { DatagramFlow } from "./datagram_flow.ts";
+import { DatagramFlow } from "./flows/datagram_flow.ts";
 import { Association } from "./udp_association.ts";
 
 /** To where the listener leads: a connection by another, datagrams by an association of their own. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Certificate } from "../../../src/admin/certificates.ts";
 import { diagnose } from "../../../src/cli/doctor/diagnose.ts";
-import type { Finding } from "../../../src/cli/doctor/finding.ts";
+import type { Finding } from "../../../src/cli/doctor/findings/finding.ts";
 import type { KeytabKey } from "../../../src/cli/files/keytab.ts";
 import { parseConfig } from "../../../src/config/config.ts";
 import type { RawOptions } from "../../../src/config/source.ts";

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import type { Finding } from "../../../src/cli/doctor/finding.ts";
+import type { Finding } from "../../../src/cli/doctor/findings/finding.ts";
 import { Command, Reply } from "../../../src/protocol/codes.ts";
 import { executables, run, source, start } from "../../support/program/program.ts";
 import { hasPython } from "../../support/python/python.ts";

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import type { Health } from "../../../src/admin/readiness.ts";
-import type { Finding } from "../../../src/cli/doctor/finding.ts";
+import type { Finding } from "../../../src/cli/doctor/findings/finding.ts";
 import { whyNot } from "../../support/network/namespaces.ts";
 import { type Program, programs, shell, source, start } from "../../support/program/program.ts";
 import { skipped } from "../../support/program/skipped.ts";

@@ -3,7 +3,7 @@ import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import type { Finding } from "../../../src/cli/doctor/finding.ts";
+import type { Finding } from "../../../src/cli/doctor/findings/finding.ts";
 import { programs, run } from "../../support/program/program.ts";
 import { echoServer, unusedPort } from "../../support/wire/tcp.ts";
 import { temporaryFolder } from "../../support/program/temporary_folder.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe } from "node:test";
 import type { Forward } from "../../../src/gateway/settings.ts";
-import { MAX_FLOWS_OF_CLIENT } from "../../../src/gateway/udp/datagram_listener.ts";
+import { MAX_FLOWS_OF_CLIENT } from "../../../src/gateway/udp/flows/datagram_listener.ts";
 import { ipAddress, nameAddress } from "../../../src/protocol/address.ts";
 import { Command } from "../../../src/protocol/codes.ts";
 import type { MemoryNet } from "../../support/memory/memory_net.ts";

@@ -1,7 +1,7 @@
-import { addressText, isUnspecified } from "../../protocol/address.ts";
-import type { Clock } from "../../net/clock.ts";
-import { NetError } from "../../net/error.ts";
-import type { Listener, Net, SocketAddr, UdpSocket } from "../../net/socket.ts";
+import { addressText, isUnspecified } from "../../../protocol/address.ts";
+import type { Clock } from "../../../net/clock.ts";
+import { NetError } from "../../../net/error.ts";
+import type { Listener, Net, SocketAddr, UdpSocket } from "../../../net/socket.ts";
 import type { DatagramFlow } from "./datagram_flow.ts";
 import { DatagramFlows } from "./datagram_flows.ts";
 

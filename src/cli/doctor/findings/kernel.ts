@@ -1,6 +1,6 @@
-import type { Config } from "../../config/config.ts";
+import type { Config } from "../../../config/config.ts";
 import { type Finding, findings } from "./finding.ts";
-import type { HostView } from "./host_view.ts";
+import type { HostView } from "../host_view.ts";
 
 interface Knob {
   readonly name: string;

@@ -1,9 +1,9 @@
-import { encodeHeader, headerSize } from "../../protocol/datagram.ts";
-import type { Address } from "../../protocol/address.ts";
-import type { Clock } from "../../net/clock.ts";
-import type { AcceptedSocket, Datagram, SocketAddr, UdpSocket } from "../../net/socket.ts";
-import { joined } from "../../protocol/octets.ts";
-import type { Used } from "./usage_list.ts";
+import { encodeHeader, headerSize } from "../../../protocol/datagram.ts";
+import type { Address } from "../../../protocol/address.ts";
+import type { Clock } from "../../../net/clock.ts";
+import type { AcceptedSocket, Datagram, SocketAddr, UdpSocket } from "../../../net/socket.ts";
+import { joined } from "../../../protocol/octets.ts";
+import type { Used } from "../usage_list.ts";
 
 const nothing = new Uint8Array(0);
 

@@ -1,5 +1,5 @@
-import type { Clock } from "../../net/clock.ts";
-import type { Listener, SocketAddr, UdpSocket } from "../../net/socket.ts";
+import type { Clock } from "../../../net/clock.ts";
+import type { Listener, SocketAddr, UdpSocket } from "../../../net/socket.ts";
 import type { DatagramFlow } from "./datagram_flow.ts";
 import { DatagramFlows, type MostFlows } from "./datagram_flows.ts";
 

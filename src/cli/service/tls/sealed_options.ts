@@ -1,9 +1,9 @@
 import { randomFillSync } from "node:crypto";
-import { clientContext, serverContext, TICKET_KEYS_SIZE } from "../../net/linux/tls/contexts.ts";
-import type { Libssl } from "../../net/linux/tls/libssl.ts";
-import type { SealedOptions } from "../../net/linux/tls/sealed_tls.ts";
-import { log } from "../log/log.ts";
-import type { TlsFiles } from "../files/tls_files.ts";
+import { clientContext, serverContext, TICKET_KEYS_SIZE } from "../../../net/linux/tls/contexts.ts";
+import type { Libssl } from "../../../net/linux/tls/libssl.ts";
+import type { SealedOptions } from "../../../net/linux/tls/sealed_tls.ts";
+import { log } from "../../log/log.ts";
+import type { TlsFiles } from "../../files/tls_files.ts";
 
 /**
  * What workers speak TLS with by libssl. Each call makes other ticket keys: a ticket is worth something to workers of one

@@ -1,16 +1,16 @@
 import { parentPort, type Worker } from "node:worker_threads";
-import { type Bounds, FairQueue } from "../../turns/fair_queue.ts";
-import type { Cut } from "../../net/cut.ts";
-import { NetError } from "../../net/error.ts";
+import { type Bounds, FairQueue } from "../../../turns/fair_queue.ts";
+import type { Cut } from "../../../net/cut.ts";
+import { NetError } from "../../../net/error.ts";
 import { answerOf, RestingThreads } from "./resting_threads.ts";
-import type { GssCalls } from "../../net/gss/gss_calls.ts";
+import type { GssCalls } from "../../../net/gss/gss_calls.ts";
 import {
   discardStepped,
   type InitiatorStep,
   type InitiatorStepped,
   type TakeStep,
   takeStep,
-} from "../../net/gss/gss_initiator.ts";
+} from "../../../net/gss/gss_initiator.ts";
 
 /** Steps at one time, each in a thread of its own: one may wait for a KDC that does not answer. */
 const STEPS: Bounds = { all: 4, client: 2, user: 2 };

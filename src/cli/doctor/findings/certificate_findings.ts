@@ -1,6 +1,6 @@
-import { type Certificate, expiresSoon, hasExpired } from "../../admin/certificates.ts";
+import { type Certificate, expiresSoon, hasExpired } from "../../../admin/certificates.ts";
 import { type Finding, findings } from "./finding.ts";
-import type { HostView } from "./host_view.ts";
+import type { HostView } from "../host_view.ts";
 
 /** Whether those that the configuration names still hold, and will. */
 export function checkCertificates({ now }: HostView, certificates: readonly Certificate[]): readonly Finding[] {

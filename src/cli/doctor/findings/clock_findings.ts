@@ -1,5 +1,5 @@
 import { type Finding, findings } from "./finding.ts";
-import type { HostView } from "./host_view.ts";
+import type { HostView } from "../host_view.ts";
 
 /** This program was not there before. */
 const BUILT_AT = Date.UTC(2026, 0, 1);

@@ -1,13 +1,13 @@
 import { constants } from "node:fs";
 import { dirname } from "node:path";
-import type { Config } from "../../config/config.ts";
-import { isLoopback, type ListenSpec } from "../../config/values/listen.ts";
-import { isUdp } from "../../gateway/settings.ts";
-import type { NetErrorKind } from "../../net/error.ts";
-import type { SocketAddr } from "../../net/socket.ts";
-import { addressText, isUnspecified } from "../../protocol/address.ts";
+import type { Config } from "../../../config/config.ts";
+import { isLoopback, type ListenSpec } from "../../../config/values/listen.ts";
+import { isUdp } from "../../../gateway/settings.ts";
+import type { NetErrorKind } from "../../../net/error.ts";
+import type { SocketAddr } from "../../../net/socket.ts";
+import { addressText, isUnspecified } from "../../../protocol/address.ts";
 import { type Finding, type Findings, findings } from "./finding.ts";
-import type { HostView } from "./host_view.ts";
+import type { HostView } from "../host_view.ts";
 
 /** Whether the program could listen where it is to. */
 export async function checkListeners(host: HostView, config: Config): Promise<readonly Finding[]> {

@@ -1,8 +1,8 @@
-import { household } from "../../protocol/ip/household.ts";
-import type { Clock } from "../../net/clock.ts";
-import type { SocketAddr, UdpSocket } from "../../net/socket.ts";
+import { household } from "../../../protocol/ip/household.ts";
+import type { Clock } from "../../../net/clock.ts";
+import type { SocketAddr, UdpSocket } from "../../../net/socket.ts";
 import { DatagramFlow } from "./datagram_flow.ts";
-import { UsageList } from "./usage_list.ts";
+import { UsageList } from "../usage_list.ts";
 
 /** How many there may be, and of one client (an IPv4 address or an IPv6 /64) among them; of more the one that rested longest ends. */
 export interface MostFlows {

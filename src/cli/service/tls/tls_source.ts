@@ -1,15 +1,15 @@
-import type { Config } from "../../config/config.ts";
-import { ConfigError } from "../../config/config_error.ts";
-import type { Rule } from "../../gateway/rules/rule.ts";
-import type { Clock } from "../../net/clock.ts";
-import { openTls } from "../../net/open.ts";
-import { NetError } from "../../net/error.ts";
-import type { Socket } from "../../net/socket.ts";
-import type { Tls, TlsAcceptor, TlsEnds } from "../../net/tls/tls.ts";
-import type { Asker } from "../../turns/fair_queue.ts";
-import { type Departures, secure } from "../../net/tls/tls_socket.ts";
-import { HeadedSocket } from "../../sockslib/chain/headed_socket.ts";
-import type { TlsFiles } from "../files/tls_files.ts";
+import type { Config } from "../../../config/config.ts";
+import { ConfigError } from "../../../config/config_error.ts";
+import type { Rule } from "../../../gateway/rules/rule.ts";
+import type { Clock } from "../../../net/clock.ts";
+import { openTls } from "../../../net/open.ts";
+import { NetError } from "../../../net/error.ts";
+import type { Socket } from "../../../net/socket.ts";
+import type { Tls, TlsAcceptor, TlsEnds } from "../../../net/tls/tls.ts";
+import type { Asker } from "../../../turns/fair_queue.ts";
+import { type Departures, secure } from "../../../net/tls/tls_socket.ts";
+import { HeadedSocket } from "../../../sockslib/chain/headed_socket.ts";
+import type { TlsFiles } from "../../files/tls_files.ts";
 
 /** Where TLS is spoken, by one configuration. */
 export interface TlsSource {

@@ -1,7 +1,7 @@
-import type { Config } from "../../config/config.ts";
-import { waysOutOf } from "../service/ways_out.ts";
+import type { Config } from "../../../config/config.ts";
+import { waysOutOf } from "../../service/ways_out.ts";
 import { type Finding, findings } from "./finding.ts";
-import type { HostView } from "./host_view.ts";
+import type { HostView } from "../host_view.ts";
 
 /** Numbers of capabilities (capabilities(7)). */
 const CAP_NET_ADMIN = 12, CAP_NET_RAW = 13;

@@ -1,7 +1,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { Worker } from "node:worker_threads";
-import type { CheckPassword } from "../../gateway/users/logins.ts";
-import { scryptOptions, verifyPassword } from "../../gateway/users/password_hash.ts";
+import type { CheckPassword } from "../../../gateway/users/logins.ts";
+import { scryptOptions, verifyPassword } from "../../../gateway/users/password_hash.ts";
 import { RestingThreads } from "./resting_threads.ts";
 import { checkDescriptorsFor } from "./thread_descriptors.ts";
 

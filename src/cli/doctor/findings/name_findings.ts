@@ -1,9 +1,9 @@
-import type { Config } from "../../config/config.ts";
-import { parseNameServices } from "../../dns/system/name_services.ts";
-import { parseIp } from "../../protocol/address.ts";
-import { discoverPrefix, WELL_KNOWN_NAME } from "../../protocol/ip/nat64.ts";
+import type { Config } from "../../../config/config.ts";
+import { parseNameServices } from "../../../dns/system/name_services.ts";
+import { parseIp } from "../../../protocol/address.ts";
+import { discoverPrefix, WELL_KNOWN_NAME } from "../../../protocol/ip/nat64.ts";
 import { type Finding, findings } from "./finding.ts";
-import type { HostView, NameAnswer } from "./host_view.ts";
+import type { HostView, NameAnswer } from "../host_view.ts";
 
 /** Who resolves names should not take longer (ms). */
 const SLOW_MS = 500;

@@ -1,6 +1,6 @@
-import type { Config } from "../../config/config.ts";
+import type { Config } from "../../../config/config.ts";
 import { type Finding, findings } from "./finding.ts";
-import type { HostView } from "./host_view.ts";
+import type { HostView } from "../host_view.ts";
 
 /** Descriptors of a session: its two connections; where the kernel moves the bytes, up to two pipes more. */
 const LEAST_PER_SESSION = 2, MOST_PER_SESSION = 6;

@@ -1,11 +1,11 @@
-import type { Config } from "../../config/config.ts";
-import { isPrefix } from "../../gateway/way_out.ts";
-import { isLocalSix, localRouteCommand } from "../../net/kernel/local_routes.ts";
-import { parseIp } from "../../protocol/address.ts";
-import { sampleOf, waysOutOf } from "../service/ways_out.ts";
-import { far, isNear } from "../service/egress.ts";
+import type { Config } from "../../../config/config.ts";
+import { isPrefix } from "../../../gateway/way_out.ts";
+import { isLocalSix, localRouteCommand } from "../../../net/kernel/local_routes.ts";
+import { parseIp } from "../../../protocol/address.ts";
+import { sampleOf, waysOutOf } from "../../service/ways_out.ts";
+import { far, isNear } from "../../service/egress.ts";
 import { type Finding, findings } from "./finding.ts";
-import type { HostView } from "./host_view.ts";
+import type { HostView } from "../host_view.ts";
 
 /** Whether this host has the addresses that sockets are to leave from. */
 async function checkOutgoing(host: HostView, config: Config): Promise<readonly Finding[]> {

@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
-import { hashThreads } from "../../../src/cli/service/hash_threads.ts";
-import { parseHash, type PasswordHash } from "../../../src/gateway/users/password_hash.ts";
+import { hashThreads } from "../../../../src/cli/service/threads/hash_threads.ts";
+import { parseHash, type PasswordHash } from "../../../../src/gateway/users/password_hash.ts";
 
 const octets = (text: string) => new TextEncoder().encode(text);
 

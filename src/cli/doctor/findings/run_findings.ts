@@ -1,6 +1,6 @@
-import { whyNoNamespaces } from "../../net/linux/child/namespace_rights.ts";
+import { whyNoNamespaces } from "../../../net/linux/child/namespace_rights.ts";
 import { type Finding, findings } from "./finding.ts";
-import type { HostView } from "./host_view.ts";
+import type { HostView } from "../host_view.ts";
 
 /** Whether `gate46 run` can give programs a network of their own. */
 export function checkRun({ platform, read }: HostView): readonly Finding[] {

@@ -1,7 +1,7 @@
-import type { Config } from "../../config/config.ts";
-import { type KeytabKey, keyTexts } from "../files/keytab.ts";
+import type { Config } from "../../../config/config.ts";
+import { type KeytabKey, keyTexts } from "../../files/keytab.ts";
 import { type Finding, findings } from "./finding.ts";
-import type { HostView } from "./host_view.ts";
+import type { HostView } from "../host_view.ts";
 
 /** Whether clients can be let in by GSSAPI; `keys` are those of the keytab that count. */
 export function checkGss(host: HostView, config: Config, keys: readonly KeytabKey[] | undefined): readonly Finding[] {

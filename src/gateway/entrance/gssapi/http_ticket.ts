@@ -1,5 +1,5 @@
-import { NetError } from "../../net/error.ts";
-import type { GssContext } from "../../net/gss/gss.ts";
+import { NetError } from "../../../net/error.ts";
+import type { GssContext } from "../../../net/gss/gss.ts";
 import type { GssapiDoor } from "./gssapi_negotiation.ts";
 
 /** What a ticket in a request comes to: who the client is, or why it is not let in, in words for the log. */

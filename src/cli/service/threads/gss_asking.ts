@@ -1,14 +1,14 @@
 import { Worker } from "node:worker_threads";
-import type { Config } from "../../config/config.ts";
-import { ConfigError } from "../../config/config_error.ts";
-import { NetError } from "../../net/error.ts";
-import type { GssCalls } from "../../net/gss/gss_calls.ts";
-import type { GssInitiator } from "../../net/gss/gss.ts";
-import { initiatorBy, type TakeStep } from "../../net/gss/gss_initiator.ts";
+import type { Config } from "../../../config/config.ts";
+import { ConfigError } from "../../../config/config_error.ts";
+import { NetError } from "../../../net/error.ts";
+import type { GssCalls } from "../../../net/gss/gss_calls.ts";
+import type { GssInitiator } from "../../../net/gss/gss.ts";
+import { initiatorBy, type TakeStep } from "../../../net/gss/gss_initiator.ts";
 import { gssThreads, stepInThread } from "./gss_threads.ts";
-import { gssLoader } from "../../net/open.ts";
-import { parseHops } from "../../sockslib/chain/hop.ts";
-import { namedUpstream } from "../../gateway/upstreams/upstream.ts";
+import { gssLoader } from "../../../net/open.ts";
+import { parseHops } from "../../../sockslib/chain/hop.ts";
+import { namedUpstream } from "../../../gateway/upstreams/upstream.ts";
 import { checkDescriptorsFor } from "./thread_descriptors.ts";
 
 /** What a thread is started with that is to ask KDCs. */

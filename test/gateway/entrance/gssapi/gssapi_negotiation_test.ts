@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { offeredMethods } from "../../../src/gateway/entrance/methods.ts";
-import type { Authenticator } from "../../../src/gateway/entrance/methods.ts";
-import { Command, Method } from "../../../src/protocol/codes.ts";
-import { GssMessageType } from "../../../src/protocol/gssapi.ts";
-import type { Peer } from "../../support/memory/peer.ts";
-import { PlainAcceptor, PlainContext } from "../../support/memory/plain_gss.ts";
-import { request, SERVER4, type World, worldTest } from "../../support/memory/world.ts";
-import { bytes, hex, joined } from "../../support/wire/bytes.ts";
+import { offeredMethods } from "../../../../src/gateway/entrance/methods.ts";
+import type { Authenticator } from "../../../../src/gateway/entrance/methods.ts";
+import { Command, Method } from "../../../../src/protocol/codes.ts";
+import { GssMessageType } from "../../../../src/protocol/gssapi.ts";
+import type { Peer } from "../../../support/memory/peer.ts";
+import { PlainAcceptor, PlainContext } from "../../../support/memory/plain_gss.ts";
+import { request, SERVER4, type World, worldTest } from "../../../support/memory/world.ts";
+import { bytes, hex, joined } from "../../../support/wire/bytes.ts";
 
 const destination = { host: SERVER4, port: 80 };
 const authenticator: Authenticator = { verify: () => Promise.resolve({ good: true }) };

@@ -1,8 +1,8 @@
-import type { Config } from "../../config/config.ts";
-import { type KernelFeatures, whyNoEngine } from "../../net/kernel/features.ts";
-import { speaksTls } from "../service/tls_source.ts";
+import type { Config } from "../../../config/config.ts";
+import { type KernelFeatures, whyNoEngine } from "../../../net/kernel/features.ts";
+import { speaksTls } from "../../service/tls/tls_source.ts";
 import { type Finding, findings } from "./finding.ts";
-import type { HostView } from "./host_view.ts";
+import type { HostView } from "../host_view.ts";
 
 /** What is lost without each. */
 const losses: Readonly<Record<Exclude<keyof KernelFeatures, "epoll">, string>> = {

@@ -1,6 +1,6 @@
-import type { Clock } from "../../net/clock.ts";
-import { NetError } from "../../net/error.ts";
-import type { GssAcceptor, GssContext } from "../../net/gss/gss.ts";
+import type { Clock } from "../../../net/clock.ts";
+import { NetError } from "../../../net/error.ts";
+import type { GssAcceptor, GssContext } from "../../../net/gss/gss.ts";
 import {
   decodeGssMessage,
   encodeGssMessage,
@@ -12,11 +12,11 @@ import {
   protectionOctet,
   protectionOf,
   wrapHeader,
-} from "../../protocol/gssapi.ts";
-import { ProtocolError } from "../../protocol/protocol_error.ts";
-import { Encapsulation } from "../../sockslib/gssapi/encapsulation.ts";
-import type { GatewaySettings } from "../settings.ts";
-import type { Wire } from "./wire.ts";
+} from "../../../protocol/gssapi.ts";
+import { ProtocolError } from "../../../protocol/protocol_error.ts";
+import { Encapsulation } from "../../../sockslib/gssapi/encapsulation.ts";
+import type { GatewaySettings } from "../../settings.ts";
+import type { Wire } from "../wire.ts";
 
 /** Context tokens of one client: Kerberos needs one, or two. */
 const MAX_ROUNDS = 4;
