@@ -37,7 +37,7 @@ export class Distribution {
 
   readonly observe: Observe = (value, ...values) => this.#observeIn(this.#observed, value, values);
 
-  /** Observes for the labels with these values; for who does it often. */
+  /** Observes for the labels with these values; for callers that do it often. */
   of(...values: readonly string[]): (value: number) => void {
     const observed = this.#in(this.#observed, values);
     return (value) => this.#note(observed, value);

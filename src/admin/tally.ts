@@ -44,7 +44,7 @@ export class Tally {
 
   readonly add: Add = (count, ...values) => void addTo(this.#counts, count, values);
 
-  /** Where the labels with these values are counted, for who counts them often; not for a tally that is cleared. */
+  /** Where the labels with these values are counted, for callers that count them often; not for a tally that is cleared. */
   cell(...values: readonly string[]): Cell {
     return addTo(this.#counts, 0, values);
   }

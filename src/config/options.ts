@@ -141,25 +141,25 @@ export const options = {
   }),
   gssapiKeytab: one("FILE", asIs, {
     group: who,
-    help: "let in by GSSAPI (Kerberos) who has a ticket for a key in this file, also by Negotiate in HTTP",
+    help: "accept Kerberos tickets for the keys in this file: GSSAPI in SOCKS, Negotiate in HTTP",
     path: "secret",
   }),
   gssapiService: one("NAME", asIs, {
     group: who,
-    help: "only tickets for this service, as rcmd or rcmd@host (default: for every key in the file)",
+    help: "accept tickets for this service only, as rcmd or rcmd@host (default: every key in the file)",
   }),
   gssapiProtection: setting(
     "gssapiProtection",
     choice("LEVEL", protections, {
       group: who,
-      help: "the least by which the octets of GSSAPI clients are protected",
+      help: "the least protection of the traffic of GSSAPI clients",
     }, d.gssapiProtection),
   ),
   gssapiUser: setting(
     "gssapiUser",
     choice("HOW", gssapiUsers, {
       group: who,
-      help: "what a GSSAPI client is called: alice@EXAMPLE.ORG, or what this machine calls that (auth_to_local)",
+      help: "the user name of a GSSAPI client: its principal (alice@EXAMPLE.ORG), or its local name (auth_to_local)",
     }, d.gssapiUser),
   ),
   gssapiFirst: setting(
@@ -168,11 +168,11 @@ export const options = {
   ),
   gssapiNec: setting(
     "gssapiNec",
-    toggle({ group: who, help: "take NEC's variant of GSSAPI too, which wants --gssapi-replay-cache" }),
+    toggle({ group: who, help: "accept NEC's variant of GSSAPI too; it needs --gssapi-replay-cache" }),
   ),
   gssapiReplayCache: one("FILE", asIs, {
     group: who,
-    help: "keep what GSSAPI clients have shown in this file, so that nobody shows it again",
+    help: "replay cache: refuse a GSSAPI token that was used before; the file keeps those tokens",
     path: "plain",
     fixed: true,
   }),

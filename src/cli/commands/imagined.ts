@@ -18,7 +18,7 @@ export interface Imagined {
   /** Whether nobody is asked who they are who say it. */
   readonly anonymous: boolean;
   isFor(only: Speech | undefined): boolean;
-  /** Why there is no listener for it. */
+  /** The reason why no listener serves the request. */
   readonly nowhere: string;
   /** What the gateway makes of it at that listener. Throws ProtocolError. */
   wishAt(listener: ListenSpec): Pick<Wish, "destination" | "byName">;
@@ -87,7 +87,7 @@ function parseCommand(text: string): Asker["command"] {
   return found;
 }
 
-/** Where the client comes to. Throws ConfigError where there is no such listener, or several that are not alike to it. */
+/** The listener that the client connects to. Throws ConfigError where there is none, or several that would serve it differently. */
 export function placeOf(
   { listen, rules, gateway: { access } }: Pick<Config, "listen" | "rules" | "gateway">,
   said: string | undefined,

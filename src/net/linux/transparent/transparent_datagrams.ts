@@ -9,7 +9,7 @@ import type { Engine } from "../engine/engine.ts";
 import type { Watcher } from "../engine/poller.ts";
 import { datagramPacket } from "./ip_packet.ts";
 
-/** Who is told of each datagram; the view is valid during the call. */
+/** Takes each datagram; the view of its octets is valid during the call. */
 export type TakeDatagram = (bytes: Uint8Array, from: SocketAddr, to: SocketAddr) => void;
 
 const MESSAGES = 32, MAX_SIZE = 64 << 10, NAME_SIZE = 32, CONTROL_SIZE = 64, MAX_ROUNDS = 8;
