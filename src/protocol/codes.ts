@@ -13,8 +13,8 @@ export const Method = {
 export type Method = (typeof Method)[keyof typeof Method];
 
 /**
- * CMD of a request (RFC 1928 s4), what hev-socks5-server adds, the two that Tor's socks-extensions do, and what no client asks for,
- * so that no octet says it: to go where its listener leads.
+ * CMD of a request (RFC 1928 s4), the one that hev-socks5-server adds, the two of Tor's socks-extensions, and forwarding, which
+ * no client requests and no octet stands for: the listener has a fixed destination.
  */
 export const Command = {
   Connect: 0x01,
@@ -80,7 +80,7 @@ export function commandName(command: Command): string {
   return commandNames[command] ?? `command 0x${(command as number).toString(16)}`;
 }
 
-/** The RFC's text for a reply code; never throws, whatever octet a peer sent. */
+/** The RFC's text for a reply code. Never throws, since a peer may send any octet. */
 export function replyText(reply: number): string {
   return replyTexts[reply] ?? `unassigned reply 0x${reply.toString(16).padStart(2, "0")}`;
 }
@@ -90,5 +90,5 @@ export function replyLabel(reply: number): string {
   return replyLabels[reply] ??= `${reply < 16 ? "0" : ""}${reply.toString(16)} ${replyText(reply)}`;
 }
 
-/** Those that were asked for, of 256 there can be. */
+/** Labels made so far, of at most 256. */
 const replyLabels: string[] = [];

@@ -10,7 +10,7 @@ export class Prefix {
     this.bits = bits;
   }
 
-  /** Whether it names one address only. */
+  /** True if it holds a single address. */
   get single(): boolean {
     return this.bits === this.octets.length * 8;
   }
@@ -28,15 +28,15 @@ export class Prefix {
 }
 
 /**
- * Reads `ADDRESS/BITS`, or `ADDRESS` for that one alone. Undefined where it is no prefix, or has bits set behind its length,
- * which is more often a slip than meant. One of IPv4-mapped IPv6 is that of the IPv4 addresses: no address is judged as the former.
+ * Reads `ADDRESS/BITS`, or `ADDRESS` for a single address. Undefined if it is not a prefix or has host bits set, which is more
+ * often a mistake than intended. A prefix of IPv4-mapped IPv6 becomes the IPv4 prefix, since addresses are judged as IPv4.
  */
 export function parsePrefix(text: string): Prefix | undefined {
   const [octets, bits] = addressAndBits(text);
   return octets && !hasHostBits(octets, bits) ? prefixOf(octets, bits) : undefined;
 }
 
-/** The prefix that the address of `text` is in, where bits behind its length are all that is wrong with it. */
+/** The prefix around the address in `text`, if host bits are its only mistake. */
 export function prefixAround(text: string): Prefix | undefined {
   const [octets, bits] = addressAndBits(text);
   if (!octets || !hasHostBits(octets, bits)) return undefined;
