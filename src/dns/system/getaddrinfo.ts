@@ -12,23 +12,23 @@ import type { Resolver } from "../resolver.ts";
 const WAITING = { all: 8_192, client: 4_096, user: 4_096 };
 
 /**
- * Turns at the threads of a runtime that call getaddrinfo, of which there are `threads`. A lookup keeps its thread until it
- * ends, also where nobody wants it any more; so no client has all of them, where there are several.
+ * Turns at the runtime's `threads` threads that call getaddrinfo. A lookup keeps its thread until it ends, even after its
+ * callers have left; so with several threads, no client gets all of them.
  */
 export function lookupTurns(threads: number): FairQueue {
   const client = Math.max(1, Math.min(threads - 1, threads >> 1));
   return new FairQueue("resolve names", { all: threads, client, user: client }, WAITING);
 }
 
-/** Threads of a runtime that nobody has counted. */
+/** Threads of a runtime whose number is unknown. */
 const SOME_THREADS = 4;
 
-/** getaddrinfo: its order (RFC 6724), /etc/hosts, search domains. `ear` hears of each lookup that is made. */
+/** getaddrinfo: its order (RFC 6724), /etc/hosts, search domains. Each lookup is reported to `ear`. */
 export function systemResolver(ear?: Ear, turns: FairQueue = lookupTurns(SOME_THREADS)): Resolver {
   return resolveByLookup(look, lookBack, turns, ear);
 }
 
-/** A resolver that asks `lookup`, and `lookupBack` for an address, in turns; those who ask for one name at one time share an answer. */
+/** A resolver that asks `lookup`, and `lookupBack` for an address, in turns; simultaneous requests for one name share an answer. */
 export function resolveByLookup(
   lookup: (name: string) => Promise<readonly string[]>,
   lookupBack: (address: string) => Promise<string>,
