@@ -234,16 +234,17 @@ export class Gateway {
 
   #open(arrival: Arrival): void {
     const generation = this.#generation;
-    const { context } = generation;
-    const session = new Session(context, arrival, this.#nextId());
+    const session = new Session(generation.context, arrival, this.#nextId());
     this.#sessions.add(session);
     generation.sessions++;
-    void session.run().then(() => {
-      this.#sessions.delete(session);
-      context.limits.leave(arrival.client);
-      if (--generation.sessions === 0) generation.retired?.();
-      this.#wakeDrain();
-    });
+    void session.run().then(() => this.#over(session, generation));
+  }
+
+  #over(session: Session, generation: Generation): void {
+    this.#sessions.delete(session);
+    generation.context.limits.leave(session.record.client);
+    if (--generation.sessions === 0) generation.retired?.();
+    this.#wakeDrain();
   }
 }
 
