@@ -54,8 +54,12 @@ Examples:
   gate46 run -- curl http://ipv6only.example/                       a program that knows no IPv6 reaches it all the same
   gate46 run --via socks5://192.0.2.1:1080 -- git clone https://…   by another gateway, which has IPv6
   gate46 run                                                        a shell, for all that is started in it
+  gate46 run --via … --direct .corp.example,10.0.0.0/8 -- ./program
+  gate46 run --dns-log --log-file log -- ./program                  what it asks for, in a file
 
 Without --via the gateway is this process. Nothing else on this host is changed, and no rights are needed.
+127.0.0.1 and ::1 are the program's own where it listens there; else they are this host's, never the gateway's.
+Errors alone are told on standard error where no --log-… flag says more.
 `;
 
 /** What is wrong is told by main.ts, in one line. */
@@ -149,11 +153,18 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
     .usage("[flags] [--] [COMMAND [ARG…]]")
     .argument("[command...]", "the program, and what it is told; your shell where none is said")
     .passThroughOptions()
-    .option("--verbose", "say how it runs, and a line for each session")
+    .option("--verbose", "say how it runs, and a line for each session, as --log-level info does")
+    .option("--shell", "run your shell ($SHELL, else /bin/sh), as where no program is said")
+    .option("--dns-log", "a line for each name that it asks for, with the addresses that it is given")
+    .option(
+      "--direct <NAME|PREFIX>",
+      "these go from this host directly, not by --via, names with all below them; repeatable, or by commas",
+      (value: string, previous: string[] = []) => [...previous, value],
+    )
     .addHelpText("after", runExamples)
-    .action(async (command: string[], { verbose, ...flags }: RunFlags & RawOptions) => {
+    .action(async (command: string[], { verbose, shell, dnsLog, direct, ...flags }: RunFlags & RawOptions) => {
       const { run } = await import("./run/run.ts");
-      ended(await run(flags, { verbose }, command));
+      ended(await run(flags, { verbose, shell, dnsLog, direct }, command));
     });
   addFlags(ran, ofRun);
   const examined = command("doctor", "say what this host can do with that configuration, and what to change")

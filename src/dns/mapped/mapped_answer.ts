@@ -17,6 +17,8 @@ export interface Answering {
   readonly exists: (name: string) => Promise<boolean>;
   /** No longer than the table keeps a name (s). */
   readonly ttlS: number;
+  /** Hears of each query and its answer. */
+  readonly told?: ((query: Uint8Array, answer: Uint8Array) => void) | undefined;
 }
 
 const HEADER_SIZE = 12,
@@ -46,6 +48,12 @@ interface Asked {
  * that exists is empty. Undefined for what is no query, which nobody waits for an answer to. Never rejects.
  */
 export async function mappedAnswer(query: Uint8Array, answering: Answering): Promise<Uint8Array | undefined> {
+  const answer = await answerTo(query, answering);
+  if (answer) answering.told?.(query, answer);
+  return answer;
+}
+
+async function answerTo(query: Uint8Array, answering: Answering): Promise<Uint8Array | undefined> {
   if (query.length < HEADER_SIZE || query[2]! & RESPONSE) return undefined;
   const count = (at: number) => (query[at]! << 8) | query[at + 1]!;
   const asked = count(4) === 1 ? readQuestion(query, count(6) + count(8) === 0 && count(10) > 0) : undefined;
