@@ -46,8 +46,8 @@ export interface Listening extends ListenOptions {
   readonly tls?: boolean | undefined;
   /** What they may speak in it; undefined for everything. */
   readonly only?: Speech | undefined;
-  /** What there is already to accept from, in place of an own one. */
-  readonly listener?: Listener | undefined;
+  /** What to accept from, in place of an own one: what there is already, or what it makes, which may throw NetError. */
+  readonly listener?: Listener | (() => Listener) | undefined;
   /** By what its clients leave. */
   readonly wayOut?: WayOut | undefined;
 }
@@ -265,7 +265,9 @@ export function listenerKey(
 
 /** Rejects with NetError. */
 function openListener(context: SessionContext, addr: SocketAddr, options: Listening): Promise<Listener> {
-  if (options.listener) return Promise.resolve(options.listener);
+  const { listener } = options;
+  if (typeof listener === "function") return Promise.resolve().then(listener);
+  if (listener) return Promise.resolve(listener);
   return isUdp(options.only)
     ? DatagramListener.open(context, addr, options.reusePort)
     : context.net.listen(addr, options);

@@ -43,7 +43,7 @@ export interface Access extends Budget {
 }
 
 /** What the clients of a listener may speak, where that is not everything. */
-export type Speech = "socks" | "http" | ByName | Forward | Transparent;
+export type Speech = "socks" | "http" | ByName | Forward | Routed | Transparent;
 
 /** The name that a client asks for decides where it goes: TLS's server name, or HTTP's Host. */
 export interface ByName {
@@ -63,6 +63,13 @@ export interface Forward {
   readonly idleMs?: number | undefined;
 }
 
+/** Clients know of no gateway: routes lead here what they send to anybody. Who opens such a listener makes it a Transparent one. */
+export interface Routed {
+  readonly routed: true;
+  /** Whether its clients send datagrams. */
+  readonly udp?: true | undefined;
+}
+
 /** Clients speak with whom they think they have connected to. */
 export interface Transparent {
   /** Where who came to that address goes: that, or the name that it stands for; undefined where it leads nowhere. */
@@ -80,7 +87,11 @@ export function isByName(only: Speech | undefined): only is ByName {
 
 /** Whether clients of a listener send datagrams. */
 export function isUdp(only: Speech | undefined): boolean {
-  return (isForward(only) || isTransparent(only)) && only.udp === true;
+  return (isForward(only) || isRouted(only) || isTransparent(only)) && only.udp === true;
+}
+
+export function isRouted(only: Speech | undefined): only is Routed {
+  return typeof only === "object" && "routed" in only;
 }
 
 export function isTransparent(only: Speech | undefined): only is Transparent {
@@ -94,7 +105,7 @@ export function isForward(only: Speech | undefined): only is Forward {
 /** What a listener is for, as --listen says it or, of a forward, where it leads; undefined where that is everything. */
 export function purposeOf(only: Speech | undefined): string | undefined {
   if (isForward(only)) return addressText(only.to);
-  if (isTransparent(only)) return "transparent";
+  if (isRouted(only) || isTransparent(only)) return "transparent";
   return only === "socks" ? "socks5" : isByName(only) ? only.by : only;
 }
 

@@ -19,7 +19,9 @@ import { parseConfigText } from "../files/load_config.ts";
 import { lostLogLines, startLog, stopLog } from "../log/log.ts";
 import { socketOptions } from "../service/socket_options.ts";
 import { wallClock } from "../service/wall_clock.ts";
+import { routedDestinations } from "../router/name_table.ts";
 import { Exchange } from "./exchange.ts";
+import { routing } from "./routing.ts";
 import { WorkerGateway } from "./worker_gateway.ts";
 import {
   type FromWorker,
@@ -63,12 +65,14 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     activity.listen(event);
     metrics.listen(event);
     watch.listen(event);
+    routed.listen(event);
     if (event.type === "upstream") return tell({ type: "upstream", event });
     log(event);
     if (event.type === "session-opened") Atomics.add(sessions, number, 1n);
     if (event.type === "session-closed") Atomics.sub(sessions, number, 1n);
   };
   const openGss = await gssLoader(); // nothing can be loaded any more once the engine has the thread
+  const routed = routing(engine, routedDestinations(start.names, config, { number, workers: start.workers }));
   const exchange: Exchange<Question, Order> = new Exchange(tell, (order) => {
     switch (order.type) {
       case "metrics":
@@ -93,6 +97,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
       return found && sealedGround(engine, found.libssl, departures);
     },
     clock,
+    routed,
     counters: new Counters(start.counters, number - 1),
     paths: new PathMemory(clock, start.paths),
     openGss,

@@ -70,6 +70,8 @@ export interface CommonBuffers {
   readonly counters: SharedArrayBuffer;
   /** What is known of paths. */
   readonly paths: SharedArrayBuffer;
+  /** The table of fake addresses, where there is one. */
+  readonly names?: SharedArrayBuffer | undefined;
   /** BigInt64, since 2^31 numbers last some months: the last session's number, then each worker's sessions. */
   readonly sessions: SharedArrayBuffer;
 }
@@ -81,6 +83,8 @@ export interface WorkerPart extends CommonBuffers {
   readonly successors: ReadonlyMap<string, Successors>;
   /** From 1; its place in the shared memory. */
   readonly number: number;
+  /** How many there are. */
+  readonly workers: number;
   /** Of the wall clock, which is the same in all threads. */
   readonly haste: number;
 }

@@ -33,7 +33,7 @@ const MAX_LABEL = 63, MAX_NAME = 255;
 /** What we take by UDP, as we tell who asks with EDNS(0) (RFC 6891). */
 const UDP_SIZE = 1_232, BAD_VERSION = 1;
 
-interface Asked {
+export interface Asked {
   readonly name: string;
   readonly type: number;
   readonly class: number;
@@ -128,6 +128,12 @@ function record(type: number, ttlS: number, data: Uint8Array): Uint8Array {
   view.setUint16(10, data.length);
   out.set(data, 12);
   return out;
+}
+
+/** The question of a query that has one; undefined for what is no query, or is not well formed. */
+export function questionOf(query: Uint8Array): Asked | undefined {
+  const isQuery = query.length >= HEADER_SIZE && !(query[2]! & (RESPONSE | OPCODE));
+  return isQuery && ((query[4]! << 8) | query[5]!) === 1 ? readQuestion(query, false) : undefined;
 }
 
 /** Undefined where it is cut off, or compressed, which a question is not. */
