@@ -17,6 +17,7 @@ export const GSS_MESSAGE_HEADER_SIZE = 4;
 
 /** How every later octet is protected (RFC 1961 s4): not at all, against changes, against readers too. By its number. */
 export const protections = ["none", "integrity", "confidentiality"] as const;
+/** How octets travel with GSSAPI, the weakest first. */
 export type Protection = (typeof protections)[number];
 
 /** The level that leaves it to the other side, of 1 and 2 (RFC 1961 s4). */

@@ -5,6 +5,7 @@ import { NetError } from "../net/error.ts";
 export interface Asker {
   /** A household(); the empty text stands for the gateway itself. */
   readonly client: string;
+  /** Of that client. */
   readonly user?: string | undefined;
 }
 
@@ -58,6 +59,7 @@ class Share {
  * Turns at something that all sessions share. Clients take turns, and so do the users of a client, so that however much one
  * of them asks for, another waits for one turn of each. What waits is bounded: beyond the bound, whoever has the most
  * waiting loses the last of it. Nothing is kept for an asker that has nothing under way and nothing waiting.
+ * @internal
  */
 export class FairQueue {
   readonly #what: string;
