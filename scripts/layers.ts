@@ -80,7 +80,7 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
     "src/ package.json node: @logtape/logtape commander",
     runtime,
   ],
-  ["mod.ts", "src/ node:process", runtime],
+  ["mod.ts", "src/ node:fs node:process node:url", runtime],
 ];
 
 const statement =

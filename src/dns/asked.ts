@@ -10,9 +10,11 @@ export type AskedBy = "system" | "udp" | "tcp" | "tls" | "https";
 
 /** One question to a resolver or a name server, and its result. The question itself is not in it. */
 export interface Asked {
+  /** How it was asked. */
   readonly by: AskedBy;
   /** "none" is an answer too: no such name. "called-off" says nothing about the server. */
   readonly outcome: "found" | "none" | "failed" | "called-off";
+  /** How long the answer took. */
   readonly ms: number;
 }
 
@@ -21,7 +23,9 @@ export type CacheOutcome = "hit" | "miss" | "stale";
 
 /** Listener for the results of lookups. */
 export interface Ear {
+  /** Somebody was asked. */
   asked(asked: Asked): void;
+  /** What was kept was looked up. */
   cached(outcome: CacheOutcome): void;
 }
 

@@ -22,9 +22,17 @@ const ACCEPT_PAUSE_MS = 100;
 /** In a drain, how long who has come may take to ask: a conversation under way is not cut, and who says nothing not waited for. */
 const LAST_REQUEST_MS = 1_000;
 
+/** What a gateway is made of. */
 export interface GatewayContext extends Configured {
-  /** Shared with other gateways, or this one's own; the next likewise. */
+  /**
+   * Shared with other gateways, or this one's own; the next likewise.
+   * @internal
+   */
   readonly counters?: Counters | undefined;
+  /**
+   * Which addresses answered lately.
+   * @internal
+   */
   readonly paths?: PathMemory | undefined;
   /** By which users and clients keep their addresses; that of the paths where undefined. */
   readonly exitKey?: string | undefined;
@@ -89,10 +97,12 @@ export class Gateway {
     this.#nextId = nextId ?? (() => ++this.#lastId);
   }
 
+  /** How many sessions there are now. */
   get sessionCount(): number {
     return this.#sessions.size;
   }
 
+  /** Whether it takes no more clients, and waits for the last session. */
   get draining(): boolean {
     return this.#draining;
   }

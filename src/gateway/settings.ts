@@ -6,7 +6,9 @@ import type { OutgoingPer, WayOut } from "./way_out.ts";
 
 /** Ports to choose from, both ends included. */
 export interface PortRange {
+  /** The lowest. */
   readonly first: number;
+  /** The highest. */
   readonly last: number;
 }
 
@@ -26,6 +28,7 @@ export type ProxySource = Prefix | "unix";
 export interface Budget {
   /** Bytes a second, in each direction. */
   readonly bandwidth?: number;
+  /** Sessions at one time. */
   readonly maxSessions?: number;
   /** New sessions a second. */
   readonly maxRate?: number;
@@ -35,6 +38,7 @@ export interface Budget {
 export interface Access extends Budget {
   /** What messages call it. */
   readonly name: string;
+  /** By the addresses of clients. */
   readonly from?: readonly Prefix[];
   /** By the addresses of listeners. */
   readonly listeners?: readonly string[];
@@ -47,6 +51,7 @@ export type Speech = "socks" | "http" | ByName | Forward | Routed | Transparent;
 
 /** The name that a client asks for decides where it goes: TLS's server name, or HTTP's Host. */
 export interface ByName {
+  /** Which of them. */
   readonly by: "sni" | "host";
   /** Of the destination; that of the listener where undefined. */
   readonly port?: number;
@@ -54,6 +59,7 @@ export interface ByName {
 
 /** All clients of a listener go to one destination, and speak with that alone. */
 export interface Forward {
+  /** The destination. */
   readonly to: Address;
   /** Whether its clients send datagrams. */
   readonly udp?: true | undefined;
@@ -117,6 +123,7 @@ export interface GatewaySettings {
   readonly access: readonly Access[];
   /** Proxies in front: whatever they bring begins with a PROXY header, which says who the client is. */
   readonly proxies: readonly ProxySource[];
+  /** Sessions of all clients at one time. */
   readonly maxSessions: number;
   /** Of one IPv4 address or IPv6 /64; a share of all where undefined, but for clients of this machine. */
   readonly maxSessionsPerClient: number | undefined;
@@ -130,6 +137,7 @@ export interface GatewaySettings {
   readonly failuresExempt: readonly Prefix[];
   /** Bytes a second, in each direction; no bound where undefined. */
   readonly sessionBandwidth: number | undefined;
+  /** The same for all sessions of one user. */
   readonly userBandwidth: number | undefined;
   /** What these users have in place of that. */
   readonly userBudgets: ReadonlyMap<string, Budget>;
@@ -143,6 +151,7 @@ export interface GatewaySettings {
   readonly idleMs: number;
   /** A UDP destination that was silent for so long is forgotten. */
   readonly udpIdleMs: number;
+  /** Who may answer a client's datagrams. */
   readonly udpFilter: UdpFilter;
   /** Destinations one association may have at a time. */
   readonly maxUdpDestinations: number;
@@ -164,6 +173,7 @@ export interface GatewaySettings {
   readonly gssapiProtection: Protection;
   /** Whether a level that is asked for without protection is taken, as NEC's implementation does. */
   readonly gssapiNec: boolean;
+  /** What a client with a ticket is called. */
   readonly gssapiUser: GssapiUser;
   /** Whether GSSAPI comes before a password where a client offers both. */
   readonly gssapiFirst: boolean;
@@ -171,6 +181,7 @@ export interface GatewaySettings {
   readonly ports: PortRange | undefined;
 }
 
+/** What holds where nothing else is said. */
 export const defaultSettings: GatewaySettings = {
   from: undefined,
   access: [],

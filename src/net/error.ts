@@ -19,9 +19,12 @@ export type NetErrorKind =
 
 /** The network said no. */
 export class NetError extends Error {
+  /** For people. */
   override readonly name = "NetError";
+  /** Why. */
   readonly kind: NetErrorKind;
 
+  /** `message` reads "Cannot <verb> <what>: <state>". */
   constructor(kind: NetErrorKind, message: string, options?: ErrorOptions) {
     super(message, options);
     this.kind = kind;

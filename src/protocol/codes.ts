@@ -10,6 +10,7 @@ export const Method = {
   UsernamePassword: 0x02,
   NoneAcceptable: 0xff,
 } as const;
+/** One of them. */
 export type Method = (typeof Method)[keyof typeof Method];
 
 /**
@@ -25,10 +26,12 @@ export const Command = {
   ResolvePtr: 0xf1,
   Forward: 0x100,
 } as const;
+/** One of them. */
 export type Command = (typeof Command)[keyof typeof Command];
 
 /** ATYP of an address (RFC 1928 s5). */
 export const AddressType = { IPv4: 0x01, DomainName: 0x03, IPv6: 0x04 } as const;
+/** One of them. */
 export type AddressType = (typeof AddressType)[keyof typeof AddressType];
 
 /** REP of a reply (RFC 1928 s6). */
@@ -43,6 +46,7 @@ export const Reply = {
   CommandNotSupported: 0x07,
   AddressTypeNotSupported: 0x08,
 } as const;
+/** One of them. */
 export type Reply = (typeof Reply)[keyof typeof Reply];
 
 const methodNames: Readonly<Record<number, string>> = {

@@ -17,6 +17,7 @@ export const GSS_MESSAGE_HEADER_SIZE = 4;
 
 /** Protection level of all later octets (RFC 1961 s4): none, integrity, integrity and confidentiality. By number. */
 export const protections = ["none", "integrity", "confidentiality"] as const;
+/** How octets travel with GSSAPI, the weakest first. */
 export type Protection = (typeof protections)[number];
 
 /** The level that leaves the choice between 1 and 2 to the peer (RFC 1961 s4). */

@@ -13,7 +13,9 @@ export interface Greeting {
 
 /** Credentials of RFC 1929 s2. Octets, since neither field has a charset; never to be logged. */
 export interface Credentials {
+  /** 1 to 255 octets; `usernameText()` reads them. */
   readonly username: Uint8Array;
+  /** 1 to 255 octets. */
   readonly password: Uint8Array;
 }
 

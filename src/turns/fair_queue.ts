@@ -5,6 +5,7 @@ import { NetError } from "../net/error.ts";
 export interface Asker {
   /** A household(); the empty text stands for the gateway itself. */
   readonly client: string;
+  /** Of that client. */
   readonly user?: string | undefined;
 }
 
@@ -58,6 +59,7 @@ class Share {
  * Turns at work that all sessions share. Clients take turns, and so do the users of a client: however much one of them asks
  * for, another waits for at most one turn of each. The queue is bounded: beyond the bound, the client with the most
  * waiting turns loses its last one. A client without running or waiting turns takes no memory.
+ * @internal
  */
 export class FairQueue {
   readonly #what: string;

@@ -3,7 +3,10 @@ import type { Rule } from "./rule.ts";
 import { type IndexData, indexRules } from "./rule_index.ts";
 import type { RuleLists } from "./value_list.ts";
 
-/** Rules as they are asked: what is large of them is in memory that threads share, so that one makes it for all. */
+/**
+ * Rules as they are asked: what is large of them is in memory that threads share, so that one makes it for all.
+ * @internal
+ */
 export interface PackedRules {
   readonly index: IndexData;
   readonly byAddress: OpeningsData;

@@ -12,6 +12,7 @@ import { type PackedRules, packRules, ruleName } from "./packed_rules.ts";
 import type { Asker, FamilyChoice, Rule, Verdict } from "./rule.ts";
 import { type Party, RuleIndex } from "./rule_index.ts";
 
+/** What a ruleset is made of. */
 export interface RulesetOptions extends OwnAddrs {
   /** In their order; behind the last stand the built-in ones. */
   readonly rules?: readonly Rule[] | PackedRules;
@@ -44,6 +45,7 @@ export class Ruleset {
   /** Of each rule that has fitted, made once. */
   readonly #verdicts = new Map<number, Verdict>();
 
+  /** Rules are compiled here, once. */
   constructor(options: RulesetOptions) {
     this.#options = options;
     const rules = options.rules && "index" in options.rules ? options.rules : packRules(options.rules ?? []);
@@ -68,18 +70,27 @@ export class Ruleset {
     return this.#index.saysWaysOut;
   }
 
-  /** The ruleset as one client meets it; `admit` throws Refusal where its rule lets no more through. */
+  /**
+   * The ruleset as one client meets it; `admit` throws Refusal where its rule lets no more through.
+   * @internal
+   */
   judgeFor(asker: Asker, admit?: (verdict: Verdict) => void): Judge {
     return new Judge(this, asker, admit);
   }
 
-  /** The IPv4 octets that `ipv6` carries, if it does; several where it may be read so. */
+  /**
+   * The IPv4 octets that `ipv6` carries, if it does; several where it may be read so.
+   * @internal
+   */
   carried(ipv6: Uint8Array): readonly Uint8Array[] {
     const meant = this.#options.meant?.(ipv6);
     return meant ? [meant] : embeddedIpv4s(ipv6);
   }
 
-  /** What is certain of a destination of which no more is known: that it is refused, or goes on to an upstream. */
+  /**
+   * What is certain of a destination of which no more is known: that it is refused, or goes on to an upstream.
+   * @internal
+   */
   judgeEarly(party: Party, host?: string, port?: number): Verdict | undefined {
     if (!this.hasRules) return party.byName ? notByName : this.#lastEarly(Infinity);
     const name = host === undefined ? undefined : foldName(host);
@@ -102,7 +113,10 @@ export class Ruleset {
     return open ? undefined : this.#last;
   }
 
-  /** Judges `octets`, which `asked` is or carries. */
+  /**
+   * Judges `octets`, which `asked` is or carries.
+   * @internal
+   */
   judgeForm(party: Party, name: string | undefined, octets: Uint8Array, asked: Address): Verdict {
     const { host, port } = asked;
     const four = octets.length === 4;

@@ -2,9 +2,12 @@ import { formatIp, parseIp, unmapped } from "../address.ts";
 
 /** A block of addresses, e.g. 192.0.2.0/24 or 2001:db8::/32 (RFC 4632 s3.1, RFC 4291 s2.3). */
 export class Prefix {
+  /** The address: 4 or 16. */
   readonly octets: Uint8Array;
+  /** How many of its first bits count. */
   readonly bits: number;
 
+  /** Of 4 or 16 octets; parsePrefix() makes one of text. */
   constructor(octets: Uint8Array, bits: number) {
     this.octets = octets;
     this.bits = bits;
@@ -15,6 +18,7 @@ export class Prefix {
     return this.bits === this.octets.length * 8;
   }
 
+  /** Whether an address of 4 or 16 octets is in it. */
   contains(octets: Uint8Array): boolean {
     if (octets.length !== this.octets.length) return false;
     const whole = this.bits >> 3, rest = this.bits & 7;
@@ -22,6 +26,7 @@ export class Prefix {
     return rest === 0 || (octets[whole]! ^ this.octets[whole]!) >> (8 - rest) === 0;
   }
 
+  /** As 192.0.2.0/24. */
   toString(): string {
     return `${formatIp(this.octets)}/${this.bits}`;
   }

@@ -10,7 +10,9 @@ import { UsageRing } from "./usage_ring.ts";
 
 /** The addresses that stand for a name, one of each pool; canonical text. */
 export interface FakePair {
+  /** Of the IPv4 prefix. */
   readonly ipv4: string;
+  /** Of the IPv6 prefix. */
   readonly ipv6: string;
 }
 
