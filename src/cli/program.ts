@@ -4,6 +4,7 @@ import type { RawOptions } from "../config/source.ts";
 import type { RunFlags } from "./run/run.ts";
 import type { DoctorFlags } from "./doctor/doctor_command.ts";
 import type { ExplainFlags } from "./commands/explain.ts";
+import type { UsersFlags } from "./users/users_command.ts";
 import { print } from "./print.ts";
 import { version } from "./version.ts";
 
@@ -84,11 +85,20 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
       .configureHelp({ helpWidth: 100 });
   command("hash-password", "read a password from standard input and print the line for --users-file")
     .argument("<name>", "the user's name")
-    .option("--into <FILE>", "append the line to that file, which only you may read where it is new")
+    .option("--into <FILE>", "add the line to that file, which only you may read where it is new")
     .action(async (name: string, { into }: { readonly into?: string }) => {
-      const { hashPasswordCommand } = await import("./commands/hash_password.ts");
+      const { hashPasswordCommand } = await import("./users/hash_password.ts");
       await hashPasswordCommand(name, into);
     });
+  const users = command("users", "add, change, remove and list the users of --users-file")
+    .argument("<action>", "add, passwd, remove or list")
+    .argument("[name]", "the user's name")
+    .option("--stdin", "read the password from standard input, one line, and ask nobody")
+    .action(async (action: string, name: string | undefined, { stdin, ...flags }: UsersFlags & RawOptions) => {
+      const { usersCommand } = await import("./users/users_command.ts");
+      await usersCommand({ ...root.opts<RawOptions>(), ...flags }, { stdin }, action, name);
+    });
+  addFlags(users, ["config", "usersFile"]);
   command("check", "say whether a configuration file is valid, and all that is wrong in it")
     .argument("<config>", "the file")
     .option("--elsewhere", "it is for another host: the files and the interface that it names are not looked for here")

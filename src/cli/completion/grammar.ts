@@ -54,6 +54,7 @@ const ofArguments: Readonly<Record<string, Candidates>> = {
   "explain command": ["connect", "bind", "udp", "forward", "sni", "host"],
   "sessions end": ["end"],
   "sessions which": ["user", "client"],
+  "users action": ["add", "passwd", "remove", "list"],
 };
 
 /** Without a command the program serves; it may be said. */
