@@ -7,6 +7,12 @@ const wrong: readonly (readonly [string[], string])[] = [
   [["config", "--lisen", ":1"], "unknown option '--lisen' (Did you mean --listen?)"],
   [["servee"], "Cannot do 'servee': no such command (did you mean serve?)"],
   [["192.0.2.1"], "Cannot do '192.0.2.1': no such command"],
+  [["help", "expln"], "Cannot help with 'expln': no such command (did you mean explain?)"],
+  [["help", "nothing"], "Cannot help with 'nothing': no such command"],
+  [
+    ["top", "--sort=x"],
+    "option '--sort <BY>' argument 'x' is invalid. Allowed choices are rate, bytes, age, client, user, destination.",
+  ],
   [["config", "now"], "too many arguments for 'config'. Expected 0 arguments but got 1: now."],
   [
     ["config", "--listen", "nowhere:1"],
@@ -42,6 +48,15 @@ test("--version and --help answer and exit 0", async () => {
   for (const flag of ["--listen", "--users-file", "--from", "--open", "--allow", "hash-password"]) {
     assert.ok(stdout.includes(flag), flag);
   }
+});
+
+test("help prints what --help of a command does, and version what it runs on", async () => {
+  for (const name of ["explain", "users", "top"]) {
+    assert.equal((await command(["help", name])).stdout, (await command([name, "--help"])).stdout);
+  }
+  const all = (await command(["--help"])).stdout;
+  for (const args of [["help"], ["help", "serve"]]) assert.equal((await command(args)).stdout, all);
+  assert.match((await command(["version"])).stdout, /^gate46 \d+\.\d+\.\d+, on (bun|deno) \d+\.\d+\.\d+\n$/);
 });
 
 test("each wrong flag is one clear line and exit code 2", async () => {

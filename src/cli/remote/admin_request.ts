@@ -12,8 +12,18 @@ export interface Answer {
   readonly text: string;
 }
 
+interface Asking {
+  readonly token: string | undefined;
+  readonly patienceMs?: number | undefined;
+}
+
 /** Asks the admin endpoint at `addr`; by node:http, since neither runtime's fetch() takes what the other's does for a unix socket. Rejects with NetError. */
-export function askAdmin(addr: SocketAddr, method: string, path: string, token: string | undefined): Promise<Answer> {
+export function askAdmin(
+  addr: SocketAddr,
+  method: string,
+  path: string,
+  { token, patienceMs = PATIENCE_MS }: Asking,
+): Promise<Answer> {
   const { host, port, unix } = addr;
   const to = unix === undefined ? { host, port } : { socketPath: unix.replace(/^@/, "\0") };
   return new Promise((resolve, reject) => {
@@ -21,7 +31,7 @@ export function askAdmin(addr: SocketAddr, method: string, path: string, token: 
     const late = setTimeout(() => {
       fail("no answer");
       asking.destroy();
-    }, PATIENCE_MS);
+    }, patienceMs);
     const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
     const asking = request({ ...to, method, path, headers, agent: false }, (answer) => {
       const chunks: Buffer[] = [];
