@@ -31,7 +31,11 @@ const exitCodes: readonly (readonly [string, string])[] = [
 ];
 
 const files: readonly (readonly [string, string])[] = [
-  ["/etc/gate46/gate46.toml", "the configuration of the service, where a package or a unit starts it"],
+  [
+    "/etc/gate46/gate46.toml",
+    "the configuration of the service, where a package or a unit starts it; commands about a gateway read it where neither a flag nor a variable names another",
+  ],
+  ["$XDG_CONFIG_HOME/gate46/gate46.toml", "the same of one user, which comes first (~/.config/gate46/gate46.toml)"],
   ["/etc/hosts", "names that are known before any server is asked"],
 ];
 

@@ -104,9 +104,9 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
     });
   addFlags(users, ["config", "usersFile"]);
   command("check", "say whether a configuration file is valid, and all that is wrong in it")
-    .argument("<config>", "the file")
+    .argument("[config]", "the file; where none is said, the user's or the system's")
     .option("--elsewhere", "it is for another host: the files and the interface that it names are not looked for here")
-    .action(async (file: string, flags: { readonly elsewhere?: boolean }) => {
+    .action(async (file: string | undefined, flags: { readonly elsewhere?: boolean }) => {
       const { checkCommand } = await import("./commands/config_commands.ts");
       await checkCommand(file, flags);
     });
@@ -169,15 +169,21 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
     });
   addFlags(drain, ofAdmin);
   const explained = command("explain", "say what would become of a request, by which rule, and in which order")
-    .argument("<command>", "connect, bind, udp or forward; sni or host for who goes by name")
-    .argument("<destination>", "as example.org:443; of sni and host the name")
-    .requiredOption("--client <IP>", "who asks")
+    .usage("[flags] [command] <destination>")
+    .argument("<command>", "connect, which need not be said, bind, udp or forward; sni or host for who goes by name")
+    .argument("[destination]", "as example.org:443 or https://example.org/; of sni and host the name")
+    .option("--client <IP>", "who asks (default: this machine, 127.0.0.1)")
     .option("--user <NAME>", "as whom")
     .option("--listener <ADDR>", "where the client comes to, where there are several")
     .action(
-      async (what: string, destination: string, { client, user, listener, ...flags }: ExplainFlags & RawOptions) => {
+      async (
+        what: string,
+        destination: string | undefined,
+        { client, user, listener, ...flags }: ExplainFlags & RawOptions,
+      ) => {
         const { explain } = await import("./commands/explain.ts");
-        ended(await explain({ ...root.opts<RawOptions>(), ...flags }, { client, user, listener }, what, destination));
+        const [command, to] = destination === undefined ? ["connect", what] : [what, destination];
+        ended(await explain({ ...root.opts<RawOptions>(), ...flags }, { client, user, listener }, command, to));
       },
     );
   addFlags(explained, optionKeys.filter((key) => key !== "user"));

@@ -2,7 +2,7 @@ import { ConfigError } from "../../config/config_error.ts";
 import type { RawOptions } from "../../config/source.ts";
 import { NetError } from "../../net/error.ts";
 import { readAdminToken } from "../files/admin_token.ts";
-import { loadConfig } from "../files/load_config.ts";
+import { loadConfigHere } from "../files/standard_config.ts";
 import { type Answer, askAdmin } from "./admin_request.ts";
 
 const wantsToken = "it wants the token; say --admin-token-file, as the gateway was told";
@@ -17,7 +17,7 @@ export interface GatewayHere {
 
 /** Rejects with ConfigError where the configuration is wrong or has no admin endpoint. */
 export async function gatewayHere(flags: RawOptions): Promise<GatewayHere> {
-  const { config: { admin, adminTokenFile } } = await loadConfig(flags);
+  const { config: { admin, adminTokenFile } } = await loadConfigHere(flags, ["config", "admin"]);
   if (!admin) throw new ConfigError("Cannot ask: --admin is off");
   const token = await readAdminToken(adminTokenFile);
   const ask = async (method: string, path: string, patienceMs?: number) => {

@@ -5,7 +5,7 @@ import { flagName, variableName } from "../../config/options.ts";
 import { nearest } from "../../config/nearest.ts";
 import type { RawOptions } from "../../config/source.ts";
 import { systemClock } from "../../net/clock.ts";
-import { loadConfig } from "../files/load_config.ts";
+import { loadConfigHere } from "../files/standard_config.ts";
 import { readText } from "../files/text_file.ts";
 import { parseUserLines, usersFileLine } from "../files/users_file.ts";
 import { printable } from "../log/printable.ts";
@@ -78,7 +78,7 @@ function mayRead(stdin: boolean): boolean {
 /** The file that a flag or a variable names, else that of the configuration. Rejects with ConfigError. */
 async function usersFileOf(flags: RawOptions): Promise<string> {
   const said = flags.usersFile ?? process.env[variableName("usersFile")];
-  const file = said ? String(said) : (await loadConfig(flags)).config.usersFile;
+  const file = said ? String(said) : (await loadConfigHere(flags)).config.usersFile;
   if (file !== undefined) return file;
   throw new ConfigError(
     `Cannot find the users: no file is named; say ${flagName("usersFile")} FILE, or users_file in the configuration`,
