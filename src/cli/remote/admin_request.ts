@@ -3,6 +3,7 @@ import { request } from "node:http";
 import { NetError } from "../../net/error.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { addressText } from "../../protocol/address.ts";
+import { codeText } from "../../net/error_words.ts";
 
 /** How long the program may take to answer (ms). */
 const PATIENCE_MS = 3_000;
@@ -45,7 +46,7 @@ export function askAdmin(
     asking.on("error", (error) => {
       clearTimeout(late);
       const { code } = error as { code?: string };
-      fail(code === "EACCES" ? "EACCES" : "nobody answers there");
+      fail(code === "EACCES" ? codeText(code) : "nobody answers there");
     });
     asking.end();
   });

@@ -14,6 +14,7 @@ import { dirname } from "node:path";
 import { ConfigError } from "../../config/config_error.ts";
 import { type Clock, pause } from "../../net/clock.ts";
 import { readText } from "../files/text_file.ts";
+import { stateOf } from "../../net/error_words.ts";
 
 /** A file of secrets that is new: only its owner may read it. */
 const OWNER_ONLY = 0o600;
@@ -105,7 +106,7 @@ function syncFolder(folder: string): void {
 }
 
 function cannotChange(file: string, error: unknown): ConfigError {
-  return new ConfigError(`Cannot change ${file}: ${codeOf(error) ?? error}`);
+  return new ConfigError(`Cannot change ${file}: ${stateOf(error)}`);
 }
 
 function codeOf(error: unknown): string | undefined {

@@ -113,7 +113,9 @@ describe("loadUsers()", () => {
 
   test("says why a file cannot be read", async () => {
     await withFile("", async (file) => {
-      await assert.rejects(loadUsers([], `${file}.gone`), { message: `Cannot read ${file}.gone: ENOENT` });
+      await assert.rejects(loadUsers([], `${file}.gone`), {
+        message: `Cannot read ${file}.gone: it is not there (ENOENT)`,
+      });
     });
   });
 });
