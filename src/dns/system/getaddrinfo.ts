@@ -7,6 +7,7 @@ import { SharedWork } from "../../turns/shared_work.ts";
 import { few } from "../address_order.ts";
 import { type Ear, heardLookup } from "../asked.ts";
 import type { Resolver } from "../resolver.ts";
+import { stateOf } from "../../net/error_words.ts";
 
 /** Lookups that wait for a thread. */
 const WAITING = { all: 8_192, client: 4_096, user: 4_096 };
@@ -78,5 +79,5 @@ async function lookBack(address: string): Promise<string> {
 function failure(what: string, error: unknown): NetError {
   const { code } = error as { code?: string };
   const kind = code === "ENOTFOUND" || code === "ENODATA" ? "no-such-name" : "name-lookup-failed";
-  return new NetError(kind, `Cannot resolve '${what}': ${code ?? error}`, { cause: error });
+  return new NetError(kind, `Cannot resolve '${what}': ${stateOf(error)}`, { cause: error });
 }
