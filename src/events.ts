@@ -36,6 +36,8 @@ export type Event =
   | { readonly type: "draining"; readonly sessions: number; readonly deadlineMs: number }
   | { readonly type: "drained"; readonly cut: number }
   | { readonly type: "worker-died"; readonly worker: number; readonly sessions: number; readonly error: unknown }
+  /** What a thread did in the last `ms`, as `admin/history/series.ts` names it. */
+  | { readonly type: "thread-counted"; readonly counts: Float64Array; readonly ms: number }
   | { readonly type: "fault"; readonly error: unknown };
 
 /** It became known how a chain of upstream gateways is, or that has changed. No credentials. */

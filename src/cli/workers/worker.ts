@@ -1,5 +1,6 @@
 import { receiveMessageOnPort } from "node:worker_threads";
 import { ActivityLog, isUnwanted } from "../../admin/activity.ts";
+import { ThreadCounts } from "../../admin/history/thread_counts.ts";
 import { Metrics } from "../../admin/metrics.ts";
 import { ThreadWatch } from "../../admin/thread_watch.ts";
 import type { Event } from "../../events.ts";
@@ -42,7 +43,6 @@ const LARGE = 256 << 10, COLLECT_MS = 100;
 /** Runs a gateway on the Linux engine in this thread, which from then on waits in the kernel only. */
 export async function startWorker({ port, number, setup, successors, ...start }: WorkerStart): Promise<void> {
   const { config } = await parseConfigText(setup.config);
-  const activity = new ActivityLog();
   const watch = new ThreadWatch(wallClock(start.haste).now);
   const sessions = new BigInt64Array(start.sessions);
   const libc = (await openKernel())!;
@@ -54,6 +54,8 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     fault: (error) => emit({ type: "fault", error }),
   });
   const clock = engine.timers;
+  const activity = new ActivityLog(() => clock.now());
+  const counts = new ThreadCounts(activity.sessions);
   const startedAt = clock.now();
   const busyMs = () => clock.now() - startedAt - engine.waitedMs;
   const metrics = new Metrics(activity.sessions, { worker: number, busyMs, lostLogLines: () => lostLogLines() });
@@ -66,6 +68,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     metrics.listen(event);
     watch.listen(event);
     routed.listen(event);
+    counts.listen(event);
     if (event.type === "upstream") return tell({ type: "upstream", event });
     log(event);
     if (event.type === "session-opened") Atomics.add(sessions, number, 1n);
@@ -129,7 +132,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     await served.listen(setup.listen, successors);
     tell({ type: "listening", wakeFd });
     const pulse = () => {
-      tell({ type: "pulse", vitals: watch.vitals });
+      tell({ type: "pulse", vitals: watch.vitals, counts: counts.take() });
       clock.after(PULSE_MS / start.haste, pulse);
     };
     pulse();

@@ -143,8 +143,8 @@ export type FromWorker =
 /** What a worker says unasked. */
 export type News =
   | { readonly type: "upstream"; readonly event: UpstreamEvent }
-  /** Every PULSE_MS, so that one that hangs is noticed. */
-  | { readonly type: "pulse"; readonly vitals: ThreadVitals }
+  /** Every PULSE_MS, so that one that hangs is noticed; and what it did since the last. */
+  | { readonly type: "pulse"; readonly vitals: ThreadVitals; readonly counts: Float64Array }
   /** The last session of a former generation has ended. */
   | { readonly type: "retired"; readonly generation: number };
 

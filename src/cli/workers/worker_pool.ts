@@ -210,7 +210,7 @@ export class WorkerPool {
         return this.upstreams.note(news.event);
       case "pulse":
         this.#heardAt = member.heardAt;
-        return;
+        return this.#options.emit({ type: "thread-counted", counts: news.counts, ms: member.pulseMs });
       case "retired": {
         const generation = this.#generations.get(news.generation);
         return generation && this.#generations.retire(generation, member);

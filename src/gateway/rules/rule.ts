@@ -67,4 +67,6 @@ export interface Verdict {
   readonly via?: readonly string[] | undefined;
   readonly budget?: Budget;
   readonly wayOut?: WayOut | undefined;
+  /** Has that rule count that it decided. */
+  readonly hit?: () => void;
 }

@@ -10,6 +10,7 @@ import { isOwnListener, type OwnAddrs } from "./own_listeners.ts";
 import { Openings } from "./openings.ts";
 import { type PackedRules, packRules, ruleName } from "./packed_rules.ts";
 import type { Asker, FamilyChoice, Rule, Verdict } from "./rule.ts";
+import { RuleHits } from "./rule_hits.ts";
 import { type Party, RuleIndex } from "./rule_index.ts";
 
 /** What a ruleset is made of. */
@@ -36,6 +37,7 @@ const notByName: Verdict = { allowed: false, rule: "no rule allows this name" };
 export class Ruleset {
   readonly #options: RulesetOptions;
   readonly #names: SharedArrayBuffer;
+  readonly #hits: RuleHits;
   readonly #index: RuleIndex;
   readonly #openByAddress: Openings;
   readonly #openByDestination: Openings;
@@ -50,6 +52,7 @@ export class Ruleset {
     this.#options = options;
     const rules = options.rules && "index" in options.rules ? options.rules : packRules(options.rules ?? []);
     this.#names = rules.names;
+    this.#hits = new RuleHits(rules.hits);
     this.#index = new RuleIndex(rules.index);
     this.#openByAddress = new Openings(rules.byAddress);
     this.#openByDestination = new Openings(rules.byDestination);
@@ -151,7 +154,8 @@ export class Ruleset {
     if (!verdict) {
       const { action, family = this.#options.family, via, budget, wayOut } = this.#index.shape(number);
       const rule = ruleName(this.#names, this.#index.count, number);
-      verdict = { allowed: action === "allow", rule, family, via, wayOut, ...budget && { budget } };
+      const hit = () => this.#hits.add(number);
+      verdict = { allowed: action === "allow", rule, family, via, wayOut, hit, ...budget && { budget } };
       this.#verdicts.set(number, verdict);
     }
     return verdict;
@@ -174,6 +178,7 @@ export class Judge {
 
   /** Has the rule of `verdict`, by which something goes out or comes in, count that. Throws Refusal where it is too much. */
   admit(verdict: Verdict): void {
+    verdict.hit?.();
     this.#admit?.(verdict);
   }
 
@@ -210,8 +215,9 @@ export class Judge {
   }
 }
 
-/** The refusal that a verdict which lets nothing pass comes to. */
-export function refusal({ rule }: Verdict): Refusal {
+/** The refusal that a verdict which lets nothing pass comes to; its rule counts that. */
+export function refusal({ rule, hit }: Verdict): Refusal {
+  hit?.();
   return new Refusal(Reply.NotAllowed, rule);
 }
 
