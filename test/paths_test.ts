@@ -31,14 +31,16 @@ function missing(file: string, bases: readonly string[], text = readFileSync(joi
   return named(file, text, bases).filter(({ isThere }) => !isThere).map(({ path }) => `${file}: ${path}`);
 }
 
-test("paths: each that a README names is there", () => {
-  const rooms = below("src", "README.md").filter((file) => file !== "src/README.md");
-  assert.ok(rooms.length >= 6);
+test("paths: each that a document names is there", () => {
+  const documents = below("docs", ".md");
+  assert.ok(documents.length >= 30);
   assert.deepEqual([
     ...missing("src/README.md", ["src", ""]),
-    ...rooms.flatMap((file) => missing(file, [dirname(file), "src"])),
+    ...documents.flatMap((file) => missing(file, ["", "src"])),
     ...missing("README.md", ["", "src", "test"]),
     ...missing("CONTRIBUTING.md", [""]),
+    ...missing("SECURITY.md", [""]),
+    ...missing("CODE_OF_CONDUCT.md", [""]),
   ], []);
 });
 

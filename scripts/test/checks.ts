@@ -17,11 +17,21 @@ export const compilers: readonly Check[] = [
 
 /** What is checked besides tests. None of them may install packages, as Deno does by deno.json: others read them meanwhile. */
 export const checks: readonly Check[] = [
-  { name: "types", command: ["deno", "check", manual, "mod.ts", "src", "test", "scripts"] },
+  { name: "types", command: ["deno", "check", manual, "mod.ts", "src", "test", "scripts", "examples"] },
   { name: "format", command: ["deno", "fmt", "--check"] },
   {
     name: "lint",
-    command: ["deno", "lint", "--no-config", "--ignore=scripts/toolchain", "mod.ts", "src", "test", "scripts"],
+    command: [
+      "deno",
+      "lint",
+      "--no-config",
+      "--ignore=scripts/toolchain",
+      "mod.ts",
+      "src",
+      "test",
+      "scripts",
+      "examples",
+    ],
   },
   { name: "layers", command: ["deno", "run", "-A", manual, "scripts/layers.ts"] },
 ];

@@ -11,11 +11,12 @@ export interface Run {
   readonly file: string;
 }
 
-/** Files that say the same whichever runtime runs them: packaging, deployment files, the project's own scripts. */
+/** Files that say the same whichever runtime runs them: packaging, deployment files, documents, the project's own scripts. */
 const once: readonly string[] = [
   "test/package/",
   "test/deploy/",
   "test/scripts/",
+  "test/docs/",
   "test/cli/completion_test.ts",
   "test/layers_test.ts",
   "test/paths_test.ts",

@@ -8,9 +8,9 @@ import { pathToFileURL } from "node:url";
 import { type Program, shell, source, start } from "../../support/program/program.ts";
 import { projectRoot, scriptCommand } from "../../support/program/runtime.ts";
 
-test("the example of the client in its README goes through two gateways", { timeout: 60_000 }, async () => {
+test("the example of the client in its page goes through two gateways", { timeout: 60_000 }, async () => {
   const [, example] = /^```ts\n([^]*?)^```$/m.exec(
-    readFileSync(join(projectRoot, "src/sockslib/README.md"), "utf8"),
+    readFileSync(join(projectRoot, "docs/reference/client.md"), "utf8"),
   )!;
   const folder = mkdtempSync(join(tmpdir(), "gate46-"));
   const server = createServer((_request, response) => response.end("hello"));
