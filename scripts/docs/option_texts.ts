@@ -217,6 +217,42 @@ export const optionTexts: Readonly<Record<OptionKey, OptionText>> = {
     cost: "Clients can use the gateway as a resolver. The rules judge it.",
     example: "--resolve-commands",
   },
+  fakeDns: {
+    when: "Hosts without client software reach the other family by name, through this router.",
+    cost: "Every name gets a fake address of each family: the table is bounded, a quarter of it per client.",
+    example: "--listen transparent://:1081 --fake-dns 127.0.0.1:5353 --from 192.168.1.0/24",
+  },
+  fakeDnsCheck: {
+    when: "Programs on the LAN must see that a name does not exist.",
+    cost: "A query to the real DNS for each new name.",
+    example: "--listen transparent://:1081 --fake-dns 127.0.0.1:5353 --fake-dns-check --from 192.168.1.0/24",
+  },
+  fakeDnsExclude: {
+    when: "Names of your own network keep their real addresses.",
+    cost: "Connections to these names do not pass the gateway by name.",
+    example:
+      "--listen transparent://:1081 --fake-dns 127.0.0.1:5353 --fake-dns-exclude .home.arpa --from 192.168.1.0/24",
+  },
+  fakeIpv4: {
+    when: "198.18.0.0/15 is in use in your network.",
+    cost: "A smaller prefix holds fewer names.",
+    example: "--listen transparent://:1081 --fake-dns 127.0.0.1:5353 --fake-ipv4 10.99.0.0/16 --from 192.168.1.0/24",
+  },
+  fakeIpv6: {
+    when: "fd46:198:18::/64 is in use in your network.",
+    cost: nothing,
+    example: "--listen transparent://:1081 --fake-dns 127.0.0.1:5353 --fake-ipv6 fd00:99::/64 --from 192.168.1.0/24",
+  },
+  fakeJournal: {
+    when: "Names keep their fake addresses over a restart, so that clients with cached answers reach the right host.",
+    cost: "A line in the file for each new name.",
+    example: "--listen transparent://:1081 --fake-dns 127.0.0.1:5353 --fake-journal fake.journal --from 192.168.1.0/24",
+  },
+  installRules: {
+    when: "gate46 sets up the routes and the nf_tables table of the router itself.",
+    cost: "It needs CAP_NET_ADMIN. Rules stay after `kill -9`; the next start takes them over.",
+    example: "--listen transparent://:1081 --fake-dns 127.0.0.1:5353 --install-rules --from 192.168.1.0/24",
+  },
   via: {
     when: "All traffic goes through another gateway.",
     cost: "One handshake more for each hop. Use a rule's `via` to send only some destinations.",
