@@ -2,6 +2,7 @@ import { Command, Option } from "commander";
 import { flagName, type OptionKey, optionKeys, optionOf } from "../config/options.ts";
 import type { RawOptions } from "../config/source.ts";
 import type { RunFlags } from "./run/run.ts";
+import { modes } from "./run/ways/mode.ts";
 import type { DoctorFlags } from "./doctor/doctor_command.ts";
 import type { ExplainFlags } from "./commands/explain.ts";
 import { print } from "./print.ts";
@@ -149,11 +150,15 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
     .usage("[flags] [--] [COMMAND [ARG…]]")
     .argument("[command...]", "the program, and what it is told; your shell where none is said")
     .passThroughOptions()
+    .addOption(
+      new Option("--mode <mode>", "how: by a network of its own, by its system calls, or by the first that works here")
+        .choices(modes),
+    )
     .option("--verbose", "say how it runs, and a line for each session")
     .addHelpText("after", runExamples)
-    .action(async (command: string[], { verbose, ...flags }: RunFlags & RawOptions) => {
+    .action(async (command: string[], { verbose, mode, ...flags }: RunFlags & RawOptions) => {
       const { run } = await import("./run/run.ts");
-      ended(await run(flags, { verbose }, command));
+      ended(await run(flags, { verbose, mode }, command));
     });
   addFlags(ran, ofRun);
   const examined = command("doctor", "say what this host can do with that configuration, and what to change")
