@@ -8,6 +8,7 @@ import type { Rule } from "../../gateway/rules/rule.ts";
 import { systemClock } from "../../net/clock.ts";
 import { NetError } from "../../net/error.ts";
 import { takeAllTraffic } from "../../net/linux/child/all_traffic.ts";
+import { InnerSockets } from "../../net/linux/child/inner_sockets.ts";
 import { startInOwnNetwork } from "../../net/linux/child/own_network.ts";
 import { Engine } from "../../net/linux/engine/engine.ts";
 import { openChildCalls } from "../../net/kernel/libc/child_calls.ts";
@@ -25,7 +26,8 @@ import { nameCovers } from "./name_covers.ts";
 import { endAs, passSignalsTo, programEnd } from "./program_end.ts";
 import { stopWith } from "./program_stop.ts";
 import { programFile } from "./program_file.ts";
-import { serveProgram } from "./program_gateway.ts";
+import { parsePublish } from "./published.ts";
+import { type ProgramGateway, serveProgram } from "./program_gateway.ts";
 
 /** What `run` has beside the gateway's own flags. */
 export interface RunFlags {
@@ -33,10 +35,13 @@ export interface RunFlags {
   readonly shell?: boolean | undefined;
   readonly dnsLog?: boolean | undefined;
   readonly direct?: readonly string[] | undefined;
+  readonly publish?: readonly string[] | undefined;
 }
 
 /** As long as a program may be silent where nobody says it: a week. */
 const IDLE_MS = 604_800_000;
+
+const SIGKILL = 9;
 
 const everywhere = ["0.0.0.0/0", "::/0"].map((text) => parsePrefix(text)!);
 const loopback = ["127.0.0.0/8", "::1"].map((text) => parsePrefix(text)!);
@@ -47,11 +52,11 @@ const loopback = ["127.0.0.0/8", "::1"].map((text) => parsePrefix(text)!);
  */
 export async function run(
   flags: RawOptions,
-  { verbose = false, shell = false, dnsLog = false, direct: directly = [] }: RunFlags,
+  { verbose = false, shell = false, dnsLog = false, direct: directly = [], publish = [] }: RunFlags,
   command: readonly string[],
 ): Promise<number> {
   if (shell && command.length > 0) throw new ConfigError("Cannot run a shell and a program: say --shell or a command");
-  const direct = parseDirect(directly);
+  const direct = parseDirect(directly), ports = publish.map(parsePublish);
   const libc = await openKernel(), calls = libc && openChildCalls(await libraryOpener());
   if (!libc) throw new NetError("other", "Cannot run a program: it takes Linux, and a runtime that calls libc");
   if (!calls) {
@@ -69,10 +74,6 @@ export async function run(
   const emit = await startLog(loaded.config, systemClock, libc);
   const { covers, remove } = nameCovers();
   try {
-    const engine = new Engine(libc, {
-      sockets: socketOptions(loaded.config),
-      fault: (error) => emit({ type: "fault", error }),
-    });
     const { pid, sockets, begin } = startInOwnNetwork(libc, calls, {
       ...file,
       environment: process.env,
@@ -80,10 +81,22 @@ export async function run(
       descriptors: descriptorLimit(),
       covers,
     });
-    passSignalsTo(pid, calls);
-    stopWith(engine, calls, pid);
-    takeAllTraffic(libc, sockets);
-    const gateway = await serveProgram(engine, loaded, tls, sockets, { emit, direct, dnsLog });
+    let engine: Engine, gateway: ProgramGateway;
+    try {
+      const inner = ports.length > 0 ? new InnerSockets(libc, calls, pid) : undefined;
+      engine = new Engine(inner?.libc ?? libc, {
+        sockets: socketOptions(loaded.config),
+        fault: (error) => emit({ type: "fault", error }),
+      });
+      passSignalsTo(pid, calls);
+      stopWith(engine, calls, pid);
+      takeAllTraffic(libc, sockets);
+      const publishing = inner && { ports, inner };
+      gateway = await serveProgram(engine, loaded, tls, sockets, { emit, direct, dnsLog, publishing });
+    } catch (error) {
+      calls.kill(pid, SIGKILL); // it waits to begin, and would when this process is gone
+      throw error;
+    }
     if (verbose) log.info("runs in a network of its own", { pid, program: file.path });
     const ended = programEnd(engine, calls, pid);
     begin();
