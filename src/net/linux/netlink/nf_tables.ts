@@ -110,6 +110,10 @@ export const asksToConnect: readonly Expression[] = [
   compared(Uint8Array.of(2)),
 ];
 
+export function withMark(mark: number): Expression[] {
+  return [meta(META_MARK), compared(u32(mark))];
+}
+
 export function withoutMark(mark: number): Expression[] {
   return [meta(META_MARK), compared(u32(mark), true)];
 }
