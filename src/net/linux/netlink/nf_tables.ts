@@ -118,10 +118,6 @@ export function withoutMark(mark: number): Expression[] {
   return [meta(META_MARK), compared(u32(mark), true)];
 }
 
-export function withMark(mark: number): Expression[] {
-  return [meta(META_MARK), compared(u32(mark))];
-}
-
 /** Marks a packet, for rules of routing (ip-rule(8)). */
 export function mark(mark: number): Expression[] {
   return [
