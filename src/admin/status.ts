@@ -84,6 +84,15 @@ export interface CertificateView {
   readonly good: boolean;
 }
 
+/** How much of its quota a user has used, in octets. */
+export interface QuotaView {
+  readonly user: string;
+  readonly bytes: number;
+  readonly used: number;
+  /** When it begins anew. */
+  readonly until: string;
+}
+
 export interface Status extends Activity {
   readonly version: string;
   readonly engine: "linux" | "portable";
@@ -95,6 +104,8 @@ export interface Status extends Activity {
   /** What clients depend on, as /readyz tells it. */
   readonly parts: Parts;
   readonly certificates: readonly CertificateView[];
+  /** Of the first 100 users that have one. */
+  readonly quotas?: readonly QuotaView[];
   /** How long sessions have to end, once it drains. */
   readonly drainsForMs?: number;
 }

@@ -110,7 +110,7 @@ export class Session {
   }
 
   /** Ends it at once, whatever it waits for. */
-  cut(end: "drained" | "ended-by-operator" | "handshake-timeout" | "client-left"): void {
+  cut(end: "drained" | "ended-by-operator" | "handshake-timeout" | "client-left" | "quota-reached"): void {
     this.#end(end);
     this.#cut.make();
     this.#client.close();
@@ -150,10 +150,13 @@ export class Session {
     const conversation = this.#conversation(wish, shares);
     const refused = conversation.judge.command();
     if (refused) throw refusal(refused);
+    let stopCounting: (() => void) | undefined;
     try {
       this.#join(shares);
+      stopCounting = this.#countQuota();
       return await commands[command](conversation, destination);
     } finally {
+      stopCounting?.();
       shares.leave();
     }
   }
@@ -165,6 +168,16 @@ export class Session {
     const access = accessOf(settings.access, { client: client.host, listener: this.#at.listener });
     if (access) joinOr(shares, `access ${access.name}`, access, access.name);
     if (username !== undefined) joinOr(shares, `user ${username}`, budgetOf(settings, username), "this user");
+  }
+
+  /** Counts it towards the quota of its user, if there is one. Throws Refusal where that is used up. */
+  #countQuota(): (() => void) | undefined {
+    const { settings, quotas } = this.#context;
+    const { username } = this.record;
+    if (!quotas || username === undefined || !settings.userQuotas.has(username)) return undefined;
+    const until = quotas.usedUpUntil(username);
+    if (until !== undefined) throw new Refusal(Reply.NotAllowed, `the quota of this user is used up until ${until}`);
+    return quotas.count(this.record);
   }
 
   /** Rejects with ClientLeft or NetError. */

@@ -5,7 +5,7 @@ import type { ProxyWays } from "../../admin/proxy_pac.ts";
 import type { AdminSource } from "../../admin/app.ts";
 import { type ProgramFacts, ProgramMetrics } from "../../admin/program_metrics.ts";
 import { type Health, isAlive, noNamesFacts, readiness, type Vitals } from "../../admin/readiness.ts";
-import type { Status, Unwanted, WantedSessions } from "../../admin/status.ts";
+import type { QuotaView, Status, Unwanted, WantedSessions } from "../../admin/status.ts";
 import type { Emit } from "../../events.ts";
 import type { Clock } from "../../net/clock.ts";
 import { addressText } from "../../protocol/address.ts";
@@ -13,6 +13,7 @@ import { ProcessFigures } from "./process_figures.ts";
 import type { HostWatch } from "./host_watch.ts";
 import { lostLogLines } from "../log/log.ts";
 import type { Reload } from "./reload.ts";
+import type { QuotaLedger } from "../quotas/quota_ledger.ts";
 import type { Service } from "../service/service.ts";
 import { runtime, version } from "../version.ts";
 
@@ -24,6 +25,9 @@ const notStarted: Vitals = {
   names: noNamesFacts,
   accept: undefined,
 };
+
+/** So many users' quotas are told of. */
+const MAX_QUOTAS = 100;
 
 /** The program while it runs: what the admin endpoint, signals and the log ask it, and may have it do. */
 export class Running implements AdminSource {
@@ -39,6 +43,7 @@ export class Running implements AdminSource {
   #drainsUntil: number | undefined;
   #reload: Reload | undefined;
   #host: HostWatch | undefined;
+  #quotas: QuotaLedger | undefined;
   readonly #figures = new ProcessFigures();
   readonly #metrics = new ProgramMetrics(() => this.#facts());
 
@@ -49,10 +54,11 @@ export class Running implements AdminSource {
   }
 
   /** It serves; `host` where somebody may ask how it is. */
-  started(service: Service, reload: Reload, host: HostWatch | undefined): void {
+  started(service: Service, reload: Reload, host: HostWatch | undefined, quotas: QuotaLedger): void {
     this.#service = service;
     this.#reload = reload;
     this.#host = host;
+    this.#quotas = quotas;
     this.#figures.start();
     this.#ready.resolve(reload);
   }
@@ -144,6 +150,7 @@ export class Running implements AdminSource {
         until: new Date(one.until).toISOString(),
         good: !expiresSoon(one, Date.now()),
       })),
+      ...this.#quotaViews.length > 0 && { quotas: this.#quotaViews },
       ...drainsForMs !== undefined && { drainsForMs },
     };
   }
@@ -189,7 +196,12 @@ export class Running implements AdminSource {
       certificates: this.#reload!.certificates,
       lostLogLines: lostLogLines(),
       figures: this.#figures.now(),
+      quotas: this.#quotaViews,
     };
+  }
+
+  get #quotaViews(): readonly QuotaView[] {
+    return this.#quotas?.views.slice(0, MAX_QUOTAS) ?? [];
   }
 
   #stop(): void {

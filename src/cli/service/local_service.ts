@@ -7,10 +7,12 @@ import type { Emit, Event } from "../../events.ts";
 import type { Config } from "../../config/config.ts";
 import { Gateway, listenerKey, type Opening } from "../../gateway/gateway.ts";
 import { Logins } from "../../gateway/users/logins.ts";
+import { QuotaMeter } from "../../gateway/quotas/quota_meter.ts";
 import { Users } from "../../gateway/users/users.ts";
 import { type Clock, systemClock } from "../../net/clock.ts";
 import { gssLoader, openNet } from "../../net/open.ts";
 import { initiatorBy } from "../../net/gss/gss_initiator.ts";
+import type { QuotaLedger } from "../quotas/quota_ledger.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { Departures } from "../../net/tls/tls_socket.ts";
 import { gatewayContext } from "./composition.ts";
@@ -36,6 +38,7 @@ export async function startLocalService(
   otherListeners: () => readonly SocketAddr[],
   log: Emit,
   wall: Clock,
+  quotas?: QuotaLedger,
 ): Promise<Service> {
   const net = await openNet();
   const activity = new ActivityLog();
@@ -52,6 +55,8 @@ export async function startLocalService(
   };
   const ear = emittingEar(emit);
   const departures = new Departures();
+  const meter = new QuotaMeter();
+  if (quotas) meter.usedUp = quotas.usedUp;
   const logins = new Logins({ check: hashThreads() });
   const openGss = await gssLoader();
   const gss = initiatorBy(askingThreads(entry, openGss), openGss);
@@ -98,6 +103,7 @@ export async function startLocalService(
         tls,
         ownListeners,
         emit,
+        quotas: meter,
       }),
       close,
     };
@@ -106,6 +112,16 @@ export async function startLocalService(
   metrics.nameUsers(countedUsers(first()));
   const gateway: Gateway = new Gateway(current.context);
   await listenAll(first().config, gateway);
+  quotas?.onChange((usedUp) => {
+    meter.usedUp = usedUp;
+    gateway.endSpentSessions();
+  });
+  let stopCounting = () => {};
+  const count = () => {
+    quotas?.add(meter.take());
+    stopCounting = wall.after(PULSE_MS, count);
+  };
+  count();
   return {
     engine: "portable",
     workers: 1,
@@ -137,13 +153,19 @@ export async function startLocalService(
       current = next;
       metrics.nameUsers(countedUsers(wanted));
       opening.apply(next.context, () => former.close());
+      quotas?.configure(wanted.config.gateway.userQuotas);
     },
     async drain(deadlineMs) {
       await gateway.drain(deadlineMs);
+      stopCounting();
+      quotas?.add(meter.take());
       current.close();
     },
   };
 }
+
+/** How often what users with a quota have moved is added up (ms). */
+const PULSE_MS = 2_000;
 
 /** Rejects with NetError and ConfigError. */
 async function listenAll(config: Config, gateway: Pick<Opening, "listen">): Promise<void> {

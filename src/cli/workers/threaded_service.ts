@@ -24,6 +24,7 @@ import { askingThreads, checkInitiator } from "../service/threads/gss_asking.ts"
 import { checkAcceptor } from "../service/gss_source.ts";
 import { openNaming } from "../service/naming.ts";
 import { countedUsers, type Service, type Wanted } from "../service/service.ts";
+import type { QuotaLedger } from "../quotas/quota_ledger.ts";
 import type { Activation } from "../systemd/activation.ts";
 import { connectsByTls, openTlsSource, speaksTls, type TlsSource } from "../service/tls/tls_source.ts";
 import { runtime } from "../version.ts";
@@ -45,6 +46,7 @@ export async function startThreadedService(
   activation: Activation,
   emit: Emit,
   haste: number,
+  quotas?: QuotaLedger,
 ): Promise<Service> {
   const net = await openNet();
   const ports = new ClaimedPorts(libc, socketOptions(first().config), activation);
@@ -124,12 +126,17 @@ export async function startThreadedService(
   await provide(first(), async (provision) => {
     const successors = takesOver ? successorsAt(provision.setup.listen, count) : undefined;
     const clock = { ...systemClock, now: wallClock(haste).now }; // whoever is slow is not believed to hang any sooner
-    pool = await WorkerPool.start({ libc, entry, count, counters: memory, emit, clock, haste }, provision, successors);
+    pool = await WorkerPool.start(
+      { libc, entry, count, counters: memory, emit, quotas, clock, haste },
+      provision,
+      successors,
+    );
     const without = Object.entries(features).flatMap(([feature, there]) => there ? [] : feature).join(",");
     const { tls } = provision.setup;
     const spoken = tls ? found!.name : speaksTls(first().config, first().rules.index.shapes) && runtime;
     log.info("engine linux", { workers: count, ...without && { without }, ...spoken && { tls: spoken } });
   }, takesOver);
+  quotas?.onChange((usedUp) => void pool.tellQuotas(usedUp));
   return {
     engine: "linux",
     workers: count,
@@ -147,7 +154,10 @@ export async function startThreadedService(
     metrics: () => pool.metrics(),
     activity: (sessions) => pool.activity(sessions),
     endSessions: (unwanted) => pool.endSessions(unwanted),
-    reload: (wanted) => provide(wanted, (provision) => pool.reload(provision)),
+    async reload(wanted) {
+      await provide(wanted, (provision) => pool.reload(provision));
+      quotas?.configure(wanted.config.gateway.userQuotas);
+    },
     drain: (deadlineMs) => {
       const drained = pool.drain(deadlineMs);
       ports.release();

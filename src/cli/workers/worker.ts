@@ -6,6 +6,7 @@ import type { Event } from "../../events.ts";
 import { packedSize } from "../../gateway/rules/packed_rules.ts";
 import { PathMemory } from "../../gateway/dial/path_memory.ts";
 import { Counters } from "../../gateway/limits/counters.ts";
+import { QuotaMeter } from "../../gateway/quotas/quota_meter.ts";
 import { netError } from "../../net/error.ts";
 import { discardStepped, isStepped } from "../../net/gss/gss_initiator.ts";
 import { DescriptorOwners } from "../../net/linux/engine/descriptor_owners.ts";
@@ -53,6 +54,8 @@ export async function startWorker({ port, number, setup, successors, ...start }:
   });
   const clock = engine.timers;
   const startedAt = clock.now();
+  const quotas = new QuotaMeter();
+  quotas.usedUp = start.usedUp;
   const busyMs = () => clock.now() - startedAt - engine.waitedMs;
   const metrics = new Metrics(activity.sessions, { worker: number, busyMs, lostLogLines: () => lostLogLines() });
   const log = await startLog(config, clock, libc);
@@ -77,6 +80,9 @@ export async function startWorker({ port, number, setup, successors, ...start }:
         return activity.activity(clock.now(), order.sessions);
       case "end-sessions":
         return served.gateway.endSessions((session) => isUnwanted(order.unwanted, session));
+      case "quotas":
+        quotas.usedUp = order.usedUp;
+        return served.gateway.endSpentSessions();
       case "reload":
         return inTurn(() => reload(order.setup));
       case "drain":
@@ -93,6 +99,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
       return found && sealedGround(engine, found.libssl, departures);
     },
     clock,
+    quotas,
     counters: new Counters(start.counters, number - 1),
     paths: new PathMemory(clock, start.paths),
     openGss,
@@ -110,8 +117,10 @@ export async function startWorker({ port, number, setup, successors, ...start }:
       if (packedSize(rules) >= LARGE) clock.after(COLLECT_MS, () => collect());
     });
   };
+  const sayHow = () => tell({ type: "pulse", vitals: watch.vitals, usage: quotas.take() });
   const drain = async (deadlineMs: number) => {
     const cut = await served.gateway.drain(deadlineMs);
+    sayHow(); // and what the last sessions have moved
     stopLog();
     return cut;
   };
@@ -124,7 +133,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     await served.listen(setup.listen, successors);
     tell({ type: "listening", wakeFd });
     const pulse = () => {
-      tell({ type: "pulse", vitals: watch.vitals });
+      sayHow();
       clock.after(PULSE_MS / start.haste, pulse);
     };
     pulse();

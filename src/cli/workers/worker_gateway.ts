@@ -6,6 +6,7 @@ import type { Counters } from "../../gateway/limits/counters.ts";
 import type { Verdict } from "../../gateway/entrance/methods.ts";
 import type { PathMemory } from "../../gateway/dial/path_memory.ts";
 import { ProbeTurns } from "../../gateway/upstreams/probe_turns.ts";
+import type { QuotaMeter } from "../../gateway/quotas/quota_meter.ts";
 import type { Clock } from "../../net/clock.ts";
 import { initiatorBy, type InitiatorStepped, type TakeStep } from "../../net/gss/gss_initiator.ts";
 import type { GssCalls } from "../../net/gss/gss_calls.ts";
@@ -33,6 +34,7 @@ export interface Ground {
   readonly clock: Clock;
   readonly counters: Counters;
   readonly paths: PathMemory;
+  readonly quotas: QuotaMeter;
   /** Opens GSSAPI's library. */
   readonly openGss: () => GssCalls;
   readonly ask: Ask;
@@ -88,7 +90,7 @@ export class WorkerGateway {
   }
 
   #compose(setup: Setup, config: Config) {
-    const { net, clock, counters, paths, openGss, ask, emit } = this.#ground;
+    const { net, clock, counters, paths, quotas, openGss, ask, emit } = this.#ground;
     this.#ground.nameUsers(setup.countedUsers);
     const { generation, rules, asksForPasswords, otherListeners, probes } = setup;
     const asking: AskAbout = (question, memory, cut) => ask({ ...question, generation }, memory, cut);
@@ -124,6 +126,7 @@ export class WorkerGateway {
       emit,
       counters,
       paths,
+      quotas,
       probeTurns: new ProbeTurns(probes),
     });
     return { setup, naming, gssapi, sealed, context };
