@@ -2,10 +2,13 @@ import type { SessionRecord } from "../../events.ts";
 
 /** What a user's sessions have relayed since that was last asked for, in octets. */
 export interface Usage {
+  /** As the client's method vouches for it. */
   readonly user: string;
+  /** Of payload, in both directions. */
   readonly bytes: number;
 }
 
+/** @internal */
 type Metered = Pick<SessionRecord, "username" | "counts">;
 
 /** Counts in one thread what users with a quota have relayed; whoever keeps the sum says whose quota is used up. */
