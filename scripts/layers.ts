@@ -36,7 +36,7 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
   ],
   [
     "src/dns/",
-    "src/dns/ src/net/socket.ts src/net/messages.ts src/net/tls/tls.ts src/net/error.ts src/net/clock.ts src/net/cut.ts src/turns/ src/protocol/address.ts src/protocol/octets.ts dns-packet node:dns node:dns/ node:tls node:https node:crypto node:buffer",
+    "src/dns/ src/net/socket.ts src/net/messages.ts src/net/tls/tls.ts src/net/error.ts src/net/error_words.ts src/net/clock.ts src/net/cut.ts src/turns/ src/protocol/address.ts src/protocol/octets.ts dns-packet node:dns node:dns/ node:tls node:https node:crypto node:buffer",
     silent,
   ],
   [
@@ -80,7 +80,7 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
     "src/ package.json node: @logtape/logtape commander",
     runtime,
   ],
-  ["mod.ts", "src/ node:process", runtime],
+  ["mod.ts", "src/ node:fs node:process node:url", runtime],
 ];
 
 const statement =

@@ -66,6 +66,7 @@ done
 sh compile.sh preload >/dev/null
 cp "$DIST/gate46-preload.mjs" LICENSE scripts/gate46.example.toml scripts/gate46.schema.json "$folder"
 sh scripts/package/documents.sh "$folder"
+sh scripts/package/npm/build.sh "$folder" "$folder" >/dev/null
 
 runtimes=bun@$(bun --version)
 if ls "$folder"/gate46-deno-* >/dev/null 2>&1; then

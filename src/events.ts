@@ -7,6 +7,7 @@ import type { ByteCounts, SocketAddr } from "./net/socket.ts";
 /** What the gateway tells the world. It gets one function, Emit; log and metrics are listeners. */
 export type Emit = (event: Event) => void;
 
+/** What has happened. */
 export type Event =
   | {
     readonly type: "listening";
@@ -35,14 +36,19 @@ export type Event =
   | { readonly type: "draining"; readonly sessions: number; readonly deadlineMs: number }
   | { readonly type: "drained"; readonly cut: number }
   | { readonly type: "worker-died"; readonly worker: number; readonly sessions: number; readonly error: unknown }
+  /** What a thread did in the last `ms`, as `admin/history/series.ts` names it. */
+  | { readonly type: "thread-counted"; readonly counts: Float64Array; readonly ms: number }
   | { readonly type: "fault"; readonly error: unknown };
 
 /** It became known how a chain of upstream gateways is, or that has changed. No credentials. */
 export interface UpstreamEvent {
+  /** Which event it is. */
   readonly type: "upstream";
+  /** Its name, or its gateways where it has none. */
   readonly upstream: string;
   /** Its gateways, nearest first. */
   readonly chain: string;
+  /** Whether it answers. */
   readonly up: boolean;
   /** Why it is down. */
   readonly detail?: string;
@@ -91,18 +97,25 @@ export type DropReason =
 
 /** One client connection. It lives and changes until "session-closed". Times in ms of the gateway's clock. */
 export interface SessionRecord {
+  /** Counts from 1. */
   readonly id: number;
+  /** Whose connection it is. */
   readonly client: SocketAddr;
+  /** When it came. */
   readonly startedAt: number;
   /** What the client speaks. */
   protocol?: "socks5" | "socks4" | "http" | "sni" | "host" | "forward" | "transparent";
+  /** By which the client has said who it is. */
   method?: Method;
   /** Of GSSAPI: how its octets travel. */
   protection?: Protection;
+  /** Who the client is, as its method vouches for. */
   username?: string;
   /** Of a SOCKS4 client: what it calls its user, which nothing vouches for. */
   userId?: string;
+  /** What the client asks for. */
   command?: Command;
+  /** Where the client wants to go. */
   destination?: Address;
   /** The address dialled or accepted, where it is known; of an upstream, its first gateway's. */
   remote?: SocketAddr;
@@ -110,14 +123,21 @@ export interface SessionRecord {
   outgoing?: string;
   /** The gateways it went through, nearest first, without credentials. */
   via?: string;
+  /** Known once the destination's family is. */
   relayType?: RelayType;
+  /** What the client was answered (RFC 1928 s6). */
   reply?: number;
   /** From the request until the destination was connected, or not. */
   dialMs?: number;
+  /** Octets relayed so far. */
   readonly counts: ByteCounts;
+  /** Datagrams relayed so far. */
   readonly datagrams: ByteCounts;
+  /** Datagrams that went no further, by reason. */
   readonly dropped: Partial<Record<DropReason, number>>;
+  /** Why it ended, once it has. */
   end?: SessionEnd;
+  /** When it ended. */
   endedAt?: number;
   /** More about a refusal or a failure, for people. */
   detail?: string;

@@ -24,7 +24,11 @@ const exitCodes: readonly (readonly [string, string])[] = [
 ];
 
 const files: readonly (readonly [string, string])[] = [
-  ["/etc/gate46/gate46.toml", "the configuration of the service, where a package or a unit starts it"],
+  [
+    "/etc/gate46/gate46.toml",
+    "the configuration of the service, where a package or a unit starts it; commands about a gateway read it where neither a flag nor a variable names another",
+  ],
+  ["$XDG_CONFIG_HOME/gate46/gate46.toml", "the same of one user, which comes first (~/.config/gate46/gate46.toml)"],
   ["/etc/hosts", "names that are known before any server is asked"],
 ];
 
@@ -53,7 +57,7 @@ export function manPage(day: Date): string {
         "CONNECT, BIND and UDP ASSOCIATE of RFC 1928, and username and password of RFC 1929. The gateway resolves the names.",
       ),
     ),
-    section("COMMANDS", ...root.commands.flatMap(commandEntry)),
+    section("COMMANDS", ...root.commands.flatMap((command) => commandEntry(root, command))),
     section("OPTIONS", ...flagGroups(root)),
     section("ENVIRONMENT", text(`${variables} A list is separated by commas or blanks, a switch is true or false.`)),
     section("CONFIGURATION FILE", text(keys)),
@@ -69,16 +73,17 @@ function synopsis(command: Command): string {
   return `${command.name()} ${command.usage()}`;
 }
 
-function commandEntry(command: Command): readonly string[] {
-  const shared = new Set<string>(optionKeys);
-  const own = command.options.filter((option) => !shared.has(option.attributeName()) || option.mandatory);
+function commandEntry(root: Command, command: Command): readonly string[] {
+  const shared = (option: Option) =>
+    root.options.some(({ flags, description }) => flags === option.flags && description === option.description);
+  const own = command.options.filter((option) => !shared(option));
   const takes = command.options.length > own.length
     ? "; takes the flags of OPTIONS that say where it is or what holds"
     : "";
   const places = command.registeredArguments.map((place) => `${place.name()}: ${place.description}`);
   return [
     entry(bold(synopsis(command)), `${[command.description(), ...places].join("; ")}${takes}`),
-    ...own.length > 0 ? [".RS", ...own.map(flagEntry), ".RE"] : [],
+    ...own.length > 0 ? [".RS", ...own.map(ownFlagEntry), ".RE"] : [],
   ];
 }
 
@@ -90,12 +95,18 @@ function flagGroups(root: Command): readonly string[] {
   ]);
 }
 
+/** Of a flag that only one command has. */
+function ownFlagEntry({ flags, description, argChoices }: Option): string {
+  const [, names, arg] = /^(.*?)(?: <(.*)>)?$/.exec(flags)!;
+  const choices = argChoices ? `: ${argChoices.join(", ")}` : "";
+  return entry(`${bold(names!)}${arg ? ` ${italic(arg)}` : ""}`, description + choices);
+}
+
 function flagEntry(option: Option): string {
-  const [, names, arg] = /^(.*?)(?: <(.*)>)?$/.exec(option.flags)!;
   const key = optionKeys.find((key) => key === option.attributeName());
   const elsewhere = key && [variableName(key), ...optionOf(key).notInFile ? [] : [`${fileKey(key)} in the file`]];
-  const also = elsewhere && !option.mandatory ? `\n.br\n${text(`Also ${elsewhere.join(", ")}.`)}` : "";
-  return entry(`${bold(names!)}${arg ? ` ${italic(arg)}` : ""}`, option.description) + also;
+  const also = elsewhere ? `\n.br\n${text(`Also ${elsewhere.join(", ")}.`)}` : "";
+  return ownFlagEntry(option) + also;
 }
 
 function exampleLines(): readonly string[] {

@@ -1,4 +1,4 @@
-import type { MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import { basicAuth } from "hono/basic-auth";
 import { bearerAuth } from "hono/bearer-auth";
 import { some } from "hono/combine";
@@ -26,7 +26,23 @@ export function pageAccess({ token, exposed, unix }: AdminAccess): MiddlewareHan
 
 /** What changes something wants the token, and not as a password: a browser adds that to what other sites make it send. */
 export function changeAccess({ token }: AdminAccess): MiddlewareHandler {
-  return token === undefined ? refused : bearerAuth({ token });
+  if (token === undefined) return refused;
+  const withToken = bearerAuth({ token });
+  return (context, next) => isOfOtherSite(context.req) ? otherSite(context, next) : withToken(context, next);
+}
+
+/** Whether whoever asks has the token, and not as a password. */
+export async function mayChange(access: AdminAccess, context: Context): Promise<boolean> {
+  let may = false;
+  await Promise.resolve(changeAccess(access)(context, () => Promise.resolve(void (may = true)))).catch(() => {});
+  return may;
+}
+
+/** A browser says where a request comes from: only this endpoint's own page may change something. */
+function isOfOtherSite(request: Context["req"]): boolean {
+  const site = request.header("sec-fetch-site"), origin = request.header("origin");
+  if (site !== undefined && site !== "same-origin" && site !== "none") return true;
+  return origin !== undefined && !(URL.canParse(origin) && new URL(origin).host === new URL(request.url).host);
 }
 
 function unasked(exposed: boolean, unix: boolean | undefined): MiddlewareHandler {
@@ -46,6 +62,9 @@ const open: MiddlewareHandler = (_, next) => next();
 
 const refused: MiddlewareHandler = (context) =>
   Promise.resolve(context.json({ error: "Cannot do that: --admin-token-file is not set" }, 403));
+
+const otherSite: MiddlewareHandler = (context) =>
+  Promise.resolve(context.json({ error: "Cannot do that: a page of another site asks for it" }, 403));
 
 /** A page of some other site in a browser here can name this address, but not as its own (DNS rebinding). */
 const local: MiddlewareHandler = async (context, next) => {

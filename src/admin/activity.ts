@@ -1,21 +1,13 @@
 import { addressText } from "../protocol/address.ts";
 import { commandName, Method, methodName, replyLabel } from "../protocol/codes.ts";
-import type { Emit, RelayType, SessionEnd, SessionRecord } from "../events.ts";
+import type { Emit, RelayType, SessionRecord } from "../events.ts";
+import { type FailureKind, failureKind, failureKinds } from "./failure_kind.ts";
 import { fitting, type Told } from "./fitting.ts";
+import { mostOfAll, Usage } from "./usage/usage.ts";
 import type { Activity, Failure, FailureView, RelayView, SessionView, Unwanted, WantedSessions } from "./status.ts";
 
 /** Failures that are kept. */
 const MAX_FAILURES = 50;
-
-const failed: ReadonlySet<SessionEnd> = new Set<SessionEnd>([
-  "error",
-  "refused",
-  "no-acceptable-method",
-  "authentication-failed",
-  "protocol-error",
-  "handshake-timeout",
-  "fault",
-]);
 
 const relayTypes: readonly RelayType[] = ["A", "B", "C", "D"];
 
@@ -26,15 +18,18 @@ export class ActivityLog {
   readonly #live = new Set<SessionRecord>();
   readonly #failures: FailureView[] = [];
   #clients = 0;
-  #failed = 0;
+  readonly #failed = noFailures();
+  readonly #usage: Usage;
   /** Of sessions that have ended. */
   readonly #ended = Object.fromEntries(relayTypes.map((type) => [type, { total: 0, up: 0, down: 0 }])) as Record<
     RelayType,
     { total: number; up: number; down: number }
   >;
 
-  constructor() {
+  /** `now` is of the clock that sessions have their times from. */
+  constructor(now: () => number = () => performance.now()) {
     this.sessions = this.#live;
+    this.#usage = new Usage(now);
   }
 
   readonly listen: Emit = (event) => {
@@ -45,10 +40,11 @@ export class ActivityLog {
         break;
       case "session-closed":
         this.#close(event.session);
+        this.#usage.listen(event);
         break;
       case "client-turned-away":
         this.#clients++;
-        this.#fail({ client: event.client.host, end: event.reason });
+        this.#fail({ client: event.client.host, end: event.reason, kind: "turned-away" });
         break;
     }
   };
@@ -81,7 +77,9 @@ export class ActivityLog {
       failures: this.#failures.toReversed(),
       relays,
       clients: this.#clients,
-      failed: this.#failed,
+      failed: sumOf(this.#failed),
+      failedBy: { ...this.#failed },
+      most: this.#usage.most(this.#live),
     };
   }
 
@@ -93,7 +91,8 @@ export class ActivityLog {
       ended.up += session.counts.up;
       ended.down += session.counts.down;
     }
-    if (!failed.has(session.end!)) return;
+    const kind = failureKind(session);
+    if (!kind) return;
     const { username, command, destination, reply, detail } = session;
     this.#fail({
       client: session.client.host,
@@ -103,11 +102,12 @@ export class ActivityLog {
       ...reply !== undefined && { reply: replyLabel(reply) },
       ...detail && { detail },
       end: session.end!,
+      kind,
     });
   }
 
   #fail(failure: Failure): void {
-    this.#failed++;
+    this.#failed[failure.kind]++;
     const last = this.#failures.at(-1);
     const again = last && sameFailure(last, failure);
     if (again) this.#failures.pop();
@@ -134,13 +134,18 @@ export function allActivity(threads: readonly Activity[], most: number): Activit
     relays,
     clients: all("clients"),
     failed: all("failed"),
+    failedBy: Object.fromEntries(
+      failureKinds.map((kind) => [kind, threads.reduce((sum, { failedBy }) => sum + failedBy[kind], 0)]),
+    ) as Record<FailureKind, number>,
+    most: mostOfAll(threads.map(({ most }) => most)),
   };
 }
 
 /** What stays of a thread that has died. */
 export function lastActivity({ relays, ...activity }: Activity): Activity {
   const ended = Object.fromEntries(relayTypes.map((type) => [type, { ...relays[type], sessions: 0 }]));
-  return { ...activity, sessionCount: 0, matchCount: 0, sessions: [], relays: ended as Activity["relays"] };
+  const most = mostOfAll([]); // what it is told of lately is not kept for good
+  return { ...activity, sessionCount: 0, matchCount: 0, sessions: [], most, relays: ended as Activity["relays"] };
 }
 
 /** Of more than `most` the youngest half and, of the others, those that moved the most; in their order. */
@@ -197,4 +202,12 @@ function view(session: SessionRecord, now: number): SessionView {
 function sameFailure(a: Failure, b: Failure): boolean {
   return a.client === b.client && a.end === b.end && a.destination === b.destination && a.detail === b.detail &&
     a.user === b.user;
+}
+
+function noFailures(): Record<FailureKind, number> {
+  return { refused: 0, password: 0, unreachable: 0, broken: 0, "turned-away": 0 };
+}
+
+function sumOf(counts: Readonly<Record<FailureKind, number>>): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }

@@ -1,9 +1,10 @@
 import { type Context, Hono } from "hono";
 import { accepts } from "hono/accepts";
 import { ipAddress } from "../protocol/address.ts";
-import { type AdminAccess, changeAccess, pageAccess, readAccess } from "./access.ts";
+import { type AdminAccess, changeAccess, mayChange, pageAccess, readAccess } from "./access.ts";
 import { exposition, formats } from "./aggregate.ts";
 import type { Snapshot } from "./collected.ts";
+import type { Past, Span } from "./history/history.ts";
 import { pageHeaders, statusPage } from "./page/page.ts";
 import { tools } from "./page/browser/tools.ts";
 import { proxyPac, type ProxyWays } from "./proxy_pac.ts";
@@ -19,6 +20,8 @@ export interface AdminSource {
   metrics(): Promise<readonly Snapshot[] | undefined>;
   /** Undefined as long as it starts. */
   status(sessions: WantedSessions): Promise<Status | undefined>;
+  /** What the program did before. */
+  history(span: Span): Past;
   /** Ends sessions at once; how many. */
   endSessions(unwanted: Unwanted): Promise<number>;
   /** What was wrong, where something was; then all is as before. */
@@ -27,7 +30,23 @@ export interface AdminSource {
   drain(): void;
   /** What browsers may use; undefined as long as it starts. */
   proxyWays(): ProxyWays | undefined;
+  /** Is told what an operator has done. */
+  acted(act: Act): void;
 }
+
+/** What an operator had the program do. */
+export interface Act {
+  /** The address that it was asked from; "unix" where that was the unix socket. */
+  readonly by: string;
+  /** As `end session 7`. */
+  readonly what: string;
+  readonly result: string;
+}
+
+/** What comes with a request beside itself. */
+type Beside = { Bindings: { readonly from?: string | undefined } };
+
+export type AdminApp = Hono<Beside>;
 
 /** Sessions that are told where nobody says how many. */
 const MAX_SESSIONS = 1_000;
@@ -40,8 +59,8 @@ const headersOfAll = {
 } as const;
 
 /** The admin endpoint: for probes, Prometheus and `gate46 sessions`. */
-export function adminApp(source: AdminSource, access: AdminAccess): Hono {
-  const app = new Hono();
+export function adminApp(source: AdminSource, access: AdminAccess): AdminApp {
+  const app: AdminApp = new Hono();
   app.use(async (context, next) => {
     for (const [name, value] of Object.entries(headersOfAll)) context.header(name, value); // later it costs the length
     await next();
@@ -76,20 +95,32 @@ export function adminApp(source: AdminSource, access: AdminAccess): Hono {
     const filter = filterOf(context);
     const status = await source.status({ most: tools.maxSessions, filter });
     if (!status) return context.text("not started\n", 503);
+    const view = { sort, filter, past: source.history("minute"), access };
     for (const [name, value] of Object.entries(await pageHeaders())) context.header(name, value);
-    return context.html(await statusPage(status, { sort, filter }));
+    return context.html(await statusPage(status, view));
   });
   app.get("/api/status", readAccess(access), async (context) => {
     const { sessions = MAX_SESSIONS } = context.req.query();
     const asked = Number(sessions);
     const most = Number.isInteger(asked) && asked >= 0 ? asked : MAX_SESSIONS;
     const status = await source.status({ most, filter: filterOf(context) });
-    return status ? context.json(status) : context.json({ error: "not started" }, 503);
+    if (!status) return context.json({ error: "not started" }, 503);
+    return context.json({ ...status, access: { mayChange: await mayChange(access, context) } });
+  });
+  app.get("/api/history", readAccess(access), (context) => {
+    const { span = "minute" } = context.req.query();
+    if (span === "minute" || span === "day") return context.json(source.history(span));
+    return context.json({ error: `Cannot tell the history of '${span.slice(0, 40)}': say minute or day` }, 400);
   });
   const change = changeAccess(access);
+  const acted = ({ env }: Context<Beside>, what: string, result: string) => {
+    source.acted({ by: env?.from ?? "unix", what, result });
+  };
   app.delete("/api/sessions/:id{[0-9]+}", change, async (context) => {
     const id = Number(context.req.param("id"));
-    if (await source.endSessions({ id }) > 0) return context.json({ ended: id });
+    const ended = await source.endSessions({ id });
+    acted(context, `end session ${id}`, `${ended} ended`);
+    if (ended > 0) return context.json({ ended: id });
     return context.json({ error: `Cannot end session ${id}: there is none` }, 404);
   });
   app.delete("/api/sessions", change, async (context) => {
@@ -98,14 +129,18 @@ export function adminApp(source: AdminSource, access: AdminAccess): Hono {
     if ((user === undefined) === (client === undefined) || (client !== undefined && !host)) {
       return context.json({ error: "Cannot end sessions: say ?user=NAME or ?client=IP" }, 400);
     }
-    return context.json({ ended: await source.endSessions(host ? { client: host } : { user: user! }) });
+    const ended = await source.endSessions(host ? { client: host } : { user: user! });
+    acted(context, host ? `end sessions of client ${host}` : `end sessions of user ${user}`, `${ended} ended`);
+    return context.json({ ended });
   });
   app.post("/reload", change, async (context) => {
     const problems = await source.reload();
+    acted(context, "reload", problems.length === 0 ? "reloaded" : `refused: ${problems.join("; ")}`);
     return context.json({ reloaded: problems.length === 0, problems }, problems.length === 0 ? 200 : 409);
   });
   app.post("/drain", change, (context) => {
     source.drain();
+    acted(context, "drain", "draining");
     return context.json({ draining: true }, 202);
   });
   app.notFound((context) => {
@@ -124,11 +159,11 @@ function calledHost(url: string): string | undefined {
   return /^[0-9a-z_.:-]+$/i.test(host) ? host : undefined;
 }
 
-function serves(app: Hono, method: string, path: string): boolean {
+function serves(app: AdminApp, method: string, path: string): boolean {
   return app.router.match(method, path)[0].some(([[, route]]) => route.method === method);
 }
 
 /** Not all of one that has no end: each session is held against each word of it, in the thread that serves it. */
-function filterOf({ req }: Context): string {
+function filterOf({ req }: Context<Beside>): string {
   return (req.query("filter") ?? "").slice(0, tools.maxFilter);
 }

@@ -1,5 +1,7 @@
 import type { RelayType, SessionEnd, TurnedAway } from "../events.ts";
+import type { FailureKind } from "./failure_kind.ts";
 import type { ChainHealth, Parts } from "./readiness.ts";
+import type { UsedMost } from "./usage/usage.ts";
 
 /** What goes on, as people see it. Plain data: it can be sent between threads and as JSON. Addresses are texts. */
 
@@ -42,6 +44,7 @@ export interface Failure {
   readonly command?: string;
   readonly destination?: string;
   readonly end: SessionEnd | TurnedAway;
+  readonly kind: FailureKind;
   readonly reply?: string;
   readonly detail?: string;
 }
@@ -74,6 +77,9 @@ export interface Activity {
   /** Clients that have come since the start, and those that got nothing but a failure. */
   readonly clients: number;
   readonly failed: number;
+  readonly failedBy: Readonly<Record<FailureKind, number>>;
+  /** Who used the most in the last minutes, and where. */
+  readonly most: UsedMost;
 }
 
 export interface CertificateView {
@@ -82,6 +88,44 @@ export interface CertificateView {
   readonly until: string;
   /** Whether it holds, and not just for some days yet. */
   readonly good: boolean;
+}
+
+/** Something that an operator should look at. */
+export interface Finding {
+  readonly what: string;
+  readonly detail: string;
+  /** Whether clients suffer by it now, or soon. */
+  readonly grave: boolean;
+  /** Since when (ISO 8601), where that is known. */
+  readonly since?: string;
+}
+
+/** What the process has, and how much there is; undefined where nobody says. */
+export interface Room {
+  readonly openDescriptors: number | undefined;
+  readonly maxDescriptors: number | undefined;
+  /** Octets of the container, or of the machine where there is none. */
+  readonly usedMemory: number | undefined;
+  readonly memory: number | undefined;
+}
+
+/** How often rules decided since the configuration was read. */
+export interface RulesView {
+  /** How many there are, and how many of them never did; `rules` may hold fewer. */
+  readonly count: number;
+  readonly neverHit: number;
+  /** Those that did the most first, then those that never did in their order. */
+  readonly rules: readonly { readonly rule: string; readonly hits: number }[];
+}
+
+/** How the last reload went. */
+export interface ReloadView {
+  /** Configurations since the start. */
+  readonly generation: number;
+  /** When the one that holds was taken. */
+  readonly at: string;
+  /** Why another was refused since; none where none was. */
+  readonly problems: readonly string[];
 }
 
 export interface Status extends Activity {
@@ -95,6 +139,14 @@ export interface Status extends Activity {
   /** What clients depend on, as /readyz tells it. */
   readonly parts: Parts;
   readonly certificates: readonly CertificateView[];
+  /** What an operator should look at, the worst first. */
+  readonly wrong: readonly Finding[];
+  readonly rules: RulesView;
+  readonly room: Room;
+  readonly maxSessions: number;
+  readonly reload: ReloadView;
+  /** How long sessions would have to end if it drained. */
+  readonly drainMs: number;
   /** How long sessions have to end, once it drains. */
   readonly drainsForMs?: number;
 }

@@ -3,6 +3,7 @@ import { type Command, CommanderError } from "commander";
 import { ConfigError } from "../config/config_error.ts";
 import { nearest } from "../config/nearest.ts";
 import { NetError } from "../net/error.ts";
+import { checkRuntime } from "../net/open.ts";
 import { program } from "./program.ts";
 
 /** Runs the command line; workers begin with the module `entry`. Resolves with the exit code: 1 for what the world refused, 2 for what was written wrongly. */
@@ -10,6 +11,7 @@ export async function main(args: readonly string[], entry: URL): Promise<number>
   let code = 0;
   const root = program(entry, (exitCode) => code = exitCode);
   try {
+    checkRuntime();
     refuseUnknown(args[0] ?? "serve", ["serve", ...root.commands.map((command) => command.name())]);
     await root.parseAsync(args[0] === "serve" ? args.slice(1) : [...args], { from: "user" });
     return code;

@@ -1,11 +1,16 @@
 import { Command, Option } from "commander";
+import { ConfigError } from "../config/config_error.ts";
+import { nearest } from "../config/nearest.ts";
 import { flagName, type OptionKey, optionKeys, optionOf } from "../config/options.ts";
 import type { RawOptions } from "../config/source.ts";
+import { type Order, orderNames } from "./remote/orders.ts";
+import type { SessionsFlags } from "./remote/sessions_command.ts";
 import type { RunFlags } from "./run/run.ts";
 import type { DoctorFlags } from "./doctor/doctor_command.ts";
 import type { ExplainFlags } from "./commands/explain.ts";
+import type { UsersFlags } from "./users/users_command.ts";
 import { print } from "./print.ts";
-import { version } from "./version.ts";
+import { runtime, version } from "./version.ts";
 
 /** Shown by `--help`, and by the man page. */
 export const examples = `
@@ -54,8 +59,12 @@ Examples:
   gate46 run -- curl http://ipv6only.example/                       a program that knows no IPv6 reaches it all the same
   gate46 run --via socks5://192.0.2.1:1080 -- git clone https://…   by another gateway, which has IPv6
   gate46 run                                                        a shell, for all that is started in it
+  gate46 run --via … --direct .corp.example,10.0.0.0/8 -- ./program
+  gate46 run --dns-log --log-file log -- ./program                  what it asks for, in a file
 
 Without --via the gateway is this process. Nothing else on this host is changed, and no rights are needed.
+127.0.0.1 and ::1 are the program's own where it listens there; else they are this host's, never the gateway's.
+Errors alone are told on standard error where no --log-… flag says more.
 `;
 
 /** What is wrong is told by main.ts, in one line. */
@@ -84,15 +93,24 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
       .configureHelp({ helpWidth: 100 });
   command("hash-password", "read a password from standard input and print the line for --users-file")
     .argument("<name>", "the user's name")
-    .option("--into <FILE>", "append the line to that file, which only you may read where it is new")
+    .option("--into <FILE>", "add the line to that file, which only you may read where it is new")
     .action(async (name: string, { into }: { readonly into?: string }) => {
-      const { hashPasswordCommand } = await import("./commands/hash_password.ts");
+      const { hashPasswordCommand } = await import("./users/hash_password.ts");
       await hashPasswordCommand(name, into);
     });
+  const users = command("users", "add, change, remove and list the users of --users-file")
+    .argument("<action>", "add, passwd, remove or list")
+    .argument("[name]", "the user's name")
+    .option("--stdin", "read the password from standard input, one line, and ask nobody")
+    .action(async (action: string, name: string | undefined, { stdin, ...flags }: UsersFlags & RawOptions) => {
+      const { usersCommand } = await import("./users/users_command.ts");
+      await usersCommand({ ...root.opts<RawOptions>(), ...flags }, { stdin }, action, name);
+    });
+  addFlags(users, ["config", "usersFile"]);
   command("check", "say whether a configuration file is valid, and all that is wrong in it")
-    .argument("<config>", "the file")
+    .argument("[config]", "the file; where none is said, the user's or the system's")
     .option("--elsewhere", "it is for another host: the files and the interface that it names are not looked for here")
-    .action(async (file: string, flags: { readonly elsewhere?: boolean }) => {
+    .action(async (file: string | undefined, flags: { readonly elsewhere?: boolean }) => {
       const { checkCommand } = await import("./commands/config_commands.ts");
       await checkCommand(file, flags);
     });
@@ -105,37 +123,71 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
   const ofAdmin = ["config", "admin", "adminTokenFile"] as const;
   const healthcheckOf = command("healthcheck", "say whether the gateway here takes clients; exit code 0 or 1")
     .action(async (flags: RawOptions) => {
-      const { healthcheck } = await import("./commands/admin_commands.ts");
+      const { healthcheck } = await import("./remote/healthcheck.ts");
       ended(await healthcheck({ ...root.opts<RawOptions>(), ...flags }));
     });
   addFlags(healthcheckOf, ofAdmin);
-  const sessions = command("sessions", "list the sessions of the gateway here, or end some")
+  const status = command("status", "say how the gateway here is, and what it has done")
+    .option("--json", "for machines")
+    .action(async ({ json, ...flags }: RawOptions & { json?: true }) => {
+      const { statusCommand } = await import("./remote/status_command.ts");
+      await statusCommand({ ...root.opts<RawOptions>(), ...flags }, json === true);
+    });
+  addFlags(status, ofAdmin);
+  const top = command("top", "show the sessions of the gateway here and their rates, live on a terminal; q quits")
+    .addOption(new Option("--sort <BY>", "what comes first").choices(orderNames).default("rate"))
+    .action(async ({ sort, ...flags }: RawOptions & { sort: Order }) => {
+      const { topCommand } = await import("./remote/top_command.ts");
+      await topCommand({ ...root.opts<RawOptions>(), ...flags }, sort);
+    });
+  addFlags(top, ofAdmin);
+  const sessions = command("sessions", "list the sessions of the gateway here and their rates, or end some")
     .argument("[end]", "end")
     .argument("[which]", "a session's number, or: user, client")
     .argument("[name]", "of that user, or the address of that client")
     .option("--json", "for machines")
+    .option("--watch", "list them again each second; q quits")
     .action(
       async (
         end: string | undefined,
         which: string | undefined,
         name: string | undefined,
-        { json, ...flags }: RawOptions & { json?: true },
+        { json, watch, ...flags }: RawOptions & SessionsFlags,
       ) => {
-        const { sessionsCommand } = await import("./commands/admin_commands.ts");
-        ended(await sessionsCommand({ ...root.opts<RawOptions>(), ...flags }, end, [which, name], json === true));
+        const { sessionsCommand } = await import("./remote/sessions_command.ts");
+        const own = { json, watch };
+        ended(await sessionsCommand({ ...root.opts<RawOptions>(), ...flags }, own, end, [which, name]));
       },
     );
   addFlags(sessions, ofAdmin);
+  const reload = command("reload", "have the gateway here read its configuration again, and say what is wrong in it")
+    .action(async (flags: RawOptions) => {
+      const { reloadCommand } = await import("./remote/control.ts");
+      ended(await reloadCommand({ ...root.opts<RawOptions>(), ...flags }));
+    });
+  addFlags(reload, ofAdmin);
+  const drain = command("drain", "have the gateway here take no more clients, and end when sessions have ended")
+    .action(async (flags: RawOptions) => {
+      const { drainCommand } = await import("./remote/control.ts");
+      await drainCommand({ ...root.opts<RawOptions>(), ...flags });
+    });
+  addFlags(drain, ofAdmin);
   const explained = command("explain", "say what would become of a request, by which rule, and in which order")
-    .argument("<command>", "connect, bind, udp or forward; sni or host for who goes by name")
-    .argument("<destination>", "as example.org:443; of sni and host the name")
-    .requiredOption("--client <IP>", "who asks")
+    .usage("[flags] [command] <destination>")
+    .argument("<command>", "connect, which need not be said, bind, udp or forward; sni or host for who goes by name")
+    .argument("[destination]", "as example.org:443 or https://example.org/; of sni and host the name")
+    .option("--client <IP>", "who asks (default: this machine, 127.0.0.1)")
     .option("--user <NAME>", "as whom")
     .option("--listener <ADDR>", "where the client comes to, where there are several")
     .action(
-      async (what: string, destination: string, { client, user, listener, ...flags }: ExplainFlags & RawOptions) => {
+      async (
+        what: string,
+        destination: string | undefined,
+        { client, user, listener, ...flags }: ExplainFlags & RawOptions,
+      ) => {
         const { explain } = await import("./commands/explain.ts");
-        ended(await explain({ ...root.opts<RawOptions>(), ...flags }, { client, user, listener }, what, destination));
+        const [command, to] = destination === undefined ? ["connect", what] : [what, destination];
+        ended(await explain({ ...root.opts<RawOptions>(), ...flags }, { client, user, listener }, command, to));
       },
     );
   addFlags(explained, optionKeys.filter((key) => key !== "user"));
@@ -149,11 +201,18 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
     .usage("[flags] [--] [COMMAND [ARG…]]")
     .argument("[command...]", "the program, and what it is told; your shell where none is said")
     .passThroughOptions()
-    .option("--verbose", "say how it runs, and a line for each session")
+    .option("--verbose", "say how it runs, and a line for each session, as --log-level info does")
+    .option("--shell", "run your shell ($SHELL, else /bin/sh), as where no program is said")
+    .option("--dns-log", "a line for each name that it asks for, with the addresses that it is given")
+    .option(
+      "--direct <NAME|PREFIX>",
+      "these go from this host directly, not by --via, names with all below them; repeatable, or by commas",
+      (value: string, previous: string[] = []) => [...previous, value],
+    )
     .addHelpText("after", runExamples)
-    .action(async (command: string[], { verbose, ...flags }: RunFlags & RawOptions) => {
+    .action(async (command: string[], { verbose, shell, dnsLog, direct, ...flags }: RunFlags & RawOptions) => {
       const { run } = await import("./run/run.ts");
-      ended(await run(flags, { verbose }, command));
+      ended(await run(flags, { verbose, shell, dnsLog, direct }, command));
     });
   addFlags(ran, ofRun);
   const examined = command("doctor", "say what this host can do with that configuration, and what to change")
@@ -164,6 +223,20 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
       ended(await doctor({ ...root.opts<RawOptions>(), ...flags }, { json, online }));
     });
   addFlags(examined);
+  command("help", "print what a command takes")
+    .argument("[command]", "the command; all of them where none is said")
+    .action((name: string | undefined) => {
+      const found = root.commands.find((one) => one.name() === name);
+      if (name !== undefined && name !== "serve" && !found) {
+        const near = nearest(name, root.commands.map((one) => one.name()));
+        throw new ConfigError(
+          `Cannot help with '${name}': no such command${near === undefined ? "" : ` (did you mean ${near}?)`}`,
+        );
+      }
+      (found ?? root).outputHelp();
+    });
+  command("version", "print the version, and what it runs on")
+    .action(async () => await print(`gate46 ${version}, on ${runtime}\n`));
   return root;
 }
 

@@ -1,4 +1,11 @@
-import { type Access, defaultSettings, type GatewaySettings, isByName, isForward } from "../gateway/settings.ts";
+import {
+  type Access,
+  defaultSettings,
+  type GatewaySettings,
+  isByName,
+  isForward,
+  isRouted,
+} from "../gateway/settings.ts";
 import type { FamilyChoice, Rule } from "../gateway/rules/rule.ts";
 import { addressText } from "../protocol/address.ts";
 import type { Upstream } from "../gateway/upstreams/upstream.ts";
@@ -122,6 +129,7 @@ function assemble(values: Values, file: FileContent | undefined): Config {
     listen: covered(listeners),
     users,
     rules: [
+      ...rest.fakeDns.length > 0 ? [fakeAddresses(rest)] : [],
       ...file?.rules ?? [],
       ...forwardRules(forwards, via),
       ...via.length > 0 ? [{ name: "--via", action: "allow", via } as const] : [],
@@ -136,6 +144,7 @@ function assemble(values: Values, file: FileContent | undefined): Config {
   checkTls(config, listeners);
   checkGssapi(config);
   checkNames({ listen: config.listen, rules: file?.rules ?? [] }, gateway.from !== undefined || open);
+  checkRouter(config, gateway.from !== undefined || open);
   for (const spec of config.listen) refuseOpenRelay(spec, config);
   if (gateway.proxies.length > 0 && !config.mayBeExposed) throw openRelay("take clients of a proxy");
   const asksNobody = !asksClients(config);
@@ -210,6 +219,26 @@ function checkNames({ listen, rules }: Pick<Config, "listen" | "rules">, strange
       `Cannot listen on ${exposed.addr.host} by name: a rule allows every name, so it would be an open relay; ` +
         "say which names, add --from, or say --open",
     );
+  }
+}
+
+/** An address that stands for a name is no destination: a name that were to have one would lead back here. */
+function fakeAddresses({ fakeIpv4, fakeIpv6 }: Pick<Values, "fakeIpv4" | "fakeIpv6">): Rule {
+  return { name: "fake addresses", action: "deny", to: [fakeIpv4, fakeIpv6] };
+}
+
+/** Throws ConfigError where strangers could have themselves routed, or rules lead nowhere. */
+function checkRouter({ listen, installRules }: Pick<Config, "listen" | "installRules">, strangersMay: boolean): void {
+  const routed = listen.filter(({ only }) => isRouted(only) && only.udp === undefined);
+  const exposed = routed.find(({ addr }) => !isLoopback(addr.host));
+  if (exposed && !strangersMay) {
+    throw new ConfigError(
+      `Cannot listen on transparent://${addressText(exposed.addr)}: nobody is asked for a password there; ` +
+        "add --from, or say --open",
+    );
+  }
+  if (installRules && !routed.some(({ addr: { host } }) => host === "::")) {
+    throw new ConfigError("Cannot use --install-rules: it needs --listen transparent://:PORT, on every address");
   }
 }
 

@@ -3,6 +3,7 @@ import { protections } from "../protocol/gssapi.ts";
 import type { Prefix } from "../protocol/ip/prefix.ts";
 import { parseDnsServer, parseFamily, parseHostEntry, parseNat64 } from "./values/dns.ts";
 import { MAX_HOPS } from "../sockslib/chain/hop.ts";
+import { parseDnsListen, parseFakePool } from "./values/fake_dns.ts";
 import { parseForward } from "./values/forward.ts";
 import { parseAdmin, parseListen } from "./values/listen.ts";
 import { type About, choice, count, many, one, type Option, setting, time, toggle } from "./option.ts";
@@ -15,6 +16,7 @@ import {
   parseHost,
   parseInterface,
   parseMode,
+  parseNameValue,
   parsePorts,
   parsePrefixValue,
   parseProxySource,
@@ -39,6 +41,7 @@ export const udpFilters = ["endpoint-independent", "address-dependent", "address
 const where = "Where:";
 const who = "Who may use it, and to go where:";
 const names = "Names:";
+const router = "Router, for hosts without client software (see --listen transparent://ADDR):";
 const onward = "On to other gateways:";
 const limits = "Limits (times as 500ms, 10s, 5m, 1h; a number alone is seconds):";
 const kernel = "Linux engine:";
@@ -65,7 +68,8 @@ export const options = {
     help:
       "listen there for SOCKS5 and HTTP: :1080, unix:/run/gate46/socks.sock, systemd, systemd:NAME; for one alone " +
       "socks5://ADDR or http://ADDR, with TLS socks5s://, https:// or, for both, tls://; by the name that visitors of " +
-      "servers ask for (TLS, HTTP) sni://ADDR and host://ADDR; ADDR?outgoing=IP, &interface=NAME, &mark=N",
+      "servers ask for (TLS, HTTP) sni://ADDR and host://ADDR; for what routes lead here transparent://:1081; " +
+      "ADDR?outgoing=IP, &interface=NAME, &mark=N",
   }, "localhost:1080"),
   forward: many("ADDR=HOST:PORT", parseForward, {
     group: where,
@@ -233,6 +237,41 @@ export const options = {
     "resolveCommands",
     toggle({ group: names, help: "serve Tor's commands RESOLVE (F0) and RESOLVE_PTR (F1)" }),
   ),
+  fakeDns: many("ADDR", parseDnsListen, {
+    group: router,
+    help:
+      "serve DNS there, by UDP and TCP: every name has a fake address of each family that leads here, as 192.168.1.1 or :53",
+  }),
+  fakeDnsCheck: toggle({ group: router, help: "say that a name does not exist where the real DNS says so" }),
+  fakeDnsExclude: many("NAME", parseNameValue, {
+    group: router,
+    help: "real DNS servers answer for this name: example.org, .example.org with all below it",
+  }),
+  fakeIpv4: one("PREFIX", parseFakePool("IPv4"), {
+    group: router,
+    help: "where fake IPv4 addresses are from",
+    fixed: true,
+  }, "198.18.0.0/15"),
+  fakeIpv6: one(
+    "PREFIX",
+    parseFakePool("IPv6"),
+    { group: router, help: "the same of IPv6", fixed: true },
+    "fd46:198:18::/64",
+  ),
+  fakeJournal: one("FILE", asIs, {
+    group: router,
+    help: "keep names and their fake addresses in this file over a restart",
+    path: "plain",
+    fixed: true,
+  }),
+  installRules: toggle({
+    group: router,
+    help:
+      "set up routes and an nf_tables table for what clients of --from send to anywhere and anybody to fake addresses; " +
+      "they go when it ends",
+    fixed: true,
+  }),
+
   via: bounded(
     MAX_HOPS,
     many("URL", parseHopUrl, {

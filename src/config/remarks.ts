@@ -1,4 +1,5 @@
 import { addressText } from "../protocol/address.ts";
+import { isRouted } from "../gateway/settings.ts";
 import { asksClients, type Config } from "./config.ts";
 import { isLoopback, listenerNames } from "./values/listen.ts";
 
@@ -16,6 +17,9 @@ export function remarks(config: Config): readonly string[] {
       } is for others too, and there is no --admin-token-file: only /healthz and /readyz ` +
         "answer; the page, /metrics and /api are refused",
     );
+  }
+  if (config.fakeDns.length > 0 && !config.listen.some(({ only }) => isRouted(only))) {
+    said.push("--fake-dns tells addresses that lead nowhere: no --listen is transparent://");
   }
   const names = listenerNames(config.listen);
   if (!config.listen.some(({ systemd }) => systemd !== undefined)) { // whose addresses are not known yet

@@ -2,8 +2,8 @@ import { parseIp } from "../protocol/address.ts";
 import type { Net } from "../net/socket.ts";
 
 /**
- * The default policy table (RFC 6724 s2.1), longest prefixes first: octets, bits, precedence, label. IPv4 stands in it as
- * itself.
+ * The default policy table (RFC 6724 s2.1), longest prefixes first: octets, bits, precedence, label. IPv4 addresses are
+ * looked up as IPv4.
  */
 const policy: readonly (readonly [octets: readonly number[], bits: number, precedence: number, label: number])[] = [
   [[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], 128, 50, 0],
@@ -16,16 +16,16 @@ const policy: readonly (readonly [octets: readonly number[], bits: number, prece
 ];
 const ipv4Precedence = 35, ipv4Label = 4;
 
-/** Addresses of one name that are thought of: each costs a look at the routes, and a judgement. */
+/** Addresses considered per name: each costs a route lookup and a rule decision. */
 const MAX_ADDRESSES = 32;
 
 interface Ranked {
   readonly host: string;
-  /** Compared in their order; the larger is better. */
+  /** Compared in this order; larger is better. */
   readonly merits: readonly number[];
 }
 
-/** `hosts` once each, so many as are thought of, of both families where there are both. */
+/** `hosts` without duplicates, up to the limit, with both families if both are there. */
 export function few(hosts: readonly string[]): readonly string[] {
   const unique = [...new Set(hosts)];
   if (unique.length <= MAX_ADDRESSES) return unique;
@@ -36,8 +36,8 @@ export function few(hosts: readonly string[]): readonly string[] {
 }
 
 /**
- * `hosts` in the order to try them: destination address selection (RFC 6724 s6) by the rules that need no more than the
- * source address: 1 it can be reached, 2 scope, 5 label, 6 precedence, 8 the smaller scope, 9 the longest common prefix.
+ * `hosts` in the order to try them: destination address selection (RFC 6724 s6) by the rules that need only the
+ * source address: 1 reachable, 2 matching scope, 5 label, 6 precedence, 8 smaller scope, 9 longest common prefix.
  */
 export async function ordered(net: Pick<Net, "localAddrFor">, hosts: readonly string[]): Promise<readonly string[]> {
   if (hosts.length < 2) return hosts;
@@ -57,7 +57,7 @@ function rank(host: string, source: string | undefined): Ranked {
       from && policyOf(from)[1] === label ? 1 : 0,
       precedence,
       -scope(octets),
-      from && octets.length === 16 ? commonBits(octets, from) : 0, // IPv4 networks are no such tree: servers would never be spread
+      from && octets.length === 16 ? commonBits(octets, from) : 0, // not for IPv4, whose networks are not such a tree: load would never be spread over servers
     ],
   };
 }
@@ -77,7 +77,7 @@ function scope(octets: Uint8Array): number {
   return octets.every((octet, i) => octet === (i === 15 ? 1 : 0)) ? 2 : 14;
 }
 
-/** Of the first 64, in which networks differ (RFC 6724 s2.2); 128 for the policy's loopback. */
+/** Common bits of the first 64, in which networks differ (RFC 6724 s2.2); 128 for the policy's loopback. */
 function commonBits(octets: Uint8Array, head: ArrayLike<number>): number {
   for (let i = 0; i < head.length; i++) {
     const differing = octets[i]! ^ head[i]!;

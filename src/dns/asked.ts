@@ -2,30 +2,34 @@ import { NetError } from "../net/error.ts";
 import { Rcode } from "./servers/message.ts";
 import type { Transport } from "./servers/transport.ts";
 
-/** Who asks many at a time gives up a question that another has answered; by then this one had been silent for so long (ms). */
+/** A caller that asks several servers gives up a question once another has answered it; a server silent for so long (ms) counts as slow then. */
 const SILENT_MS = 1_000;
 
-/** Whom a question went to. */
+/** Where a question went. */
 export type AskedBy = "system" | "udp" | "tcp" | "tls" | "https";
 
-/** One question to a resolver or a name server, and what became of it. Nothing of the question itself. */
+/** One question to a resolver or a name server, and its result. The question itself is not in it. */
 export interface Asked {
+  /** How it was asked. */
   readonly by: AskedBy;
-  /** "none" is an answer too: there is no such name. "called-off" says nothing about who was asked. */
+  /** "none" is an answer too: no such name. "called-off" says nothing about the server. */
   readonly outcome: "found" | "none" | "failed" | "called-off";
+  /** How long the answer took. */
   readonly ms: number;
 }
 
-/** What the cache had for a question: "stale" is what had run out, which serves where nobody answers in time (RFC 8767). */
+/** The cache's result for a question: "stale" is an expired answer, used when no server answers in time (RFC 8767). */
 export type CacheOutcome = "hit" | "miss" | "stale";
 
-/** Whoever wants to know how names fare. */
+/** Listener for the results of lookups. */
 export interface Ear {
+  /** Somebody was asked. */
   asked(asked: Asked): void;
+  /** What was kept was looked up. */
   cached(outcome: CacheOutcome): void;
 }
 
-/** `transport`, of which `ear` hears. */
+/** `transport`, reporting to `ear`. */
 export function heardTransport(transport: Transport, by: AskedBy, ear: Ear): Transport {
   return {
     ...transport,
@@ -44,7 +48,7 @@ export function heardTransport(transport: Transport, by: AskedBy, ear: Ear): Tra
   };
 }
 
-/** What `look` comes to, a single lookup of the system's resolver, of which `ear` hears. */
+/** The result of `look`, a single lookup of the system's resolver, reported to `ear`. */
 export async function heardLookup<T>(ear: Ear | undefined, look: () => Promise<T>): Promise<T> {
   if (!ear) return await look();
   const tell = timed("system", ear);
@@ -59,7 +63,7 @@ export async function heardLookup<T>(ear: Ear | undefined, look: () => Promise<T
   }
 }
 
-/** Tells how it went, and how long it took since this was called. */
+/** Reports the result, and the time since this call. */
 function timed(by: AskedBy, ear: Ear): (outcome: Asked["outcome"]) => void {
   const startedAt = performance.now();
   return (outcome) => {

@@ -5,52 +5,52 @@ import type { Asker, FairQueue } from "../turns/fair_queue.ts";
 import { SharedWork, type Turn } from "../turns/shared_work.ts";
 import type { CacheOutcome } from "./asked.ts";
 
-/** What asking came to, and how long it holds. */
+/** The result of a question, and its lifetime. */
 export type Learnt<T> =
   | { readonly value: T; readonly ttlMs: number }
   | { readonly error: NetError; readonly ttlMs: number };
 
-/** A value, and what it becomes where only a part of it is known. */
+/** A value, and the same while only a part of it is known. */
 export interface Partly<T> {
   readonly value: T;
-  /** The whole. It may reject. */
+  /** The complete value. It may reject. */
   readonly whole?: Promise<T>;
 }
 
 /**
- * Asks for `key` in a turn, until it is `unwanted`, and may tell a part of the value before. Rejects with NetError where nothing
- * was learnt: "aborted", or "busy".
+ * Asks for `key` in a turn, until it is `unwanted`, and may report a part of the value earlier. Rejects with NetError if nothing
+ * was learnt: "aborted" or "busy".
  */
 export type Ask<T> = (key: string, early: (part: T) => void, unwanted: Cut, turn: Turn) => Promise<Learnt<T>>;
 
-/** Bounds of what a server says its answers hold. */
+/** Bounds of the lifetimes that servers give. */
 const MIN_TTL_MS = 1_000, MAX_TTL_MS = 86_400_000;
 
-/** How long a value may serve when it has run out and cannot be asked for (RFC 8767 s5: 1 to 3 days). */
+/** How long an expired value may be used while servers do not answer (RFC 8767 s5: 1 to 3 days). */
 const STALE_MS = 86_400_000;
 
-/** Who meets one that has run out waits so long for a new one (RFC 8767 s5, "client response timer"). */
+/** How long a client waits for a new value before it gets an expired one (RFC 8767 s5, "client response timer"). */
 const STALE_WAIT_MS = 1_800;
 
-/** A value that served because asking failed is not asked for again within this (RFC 8767 s5, "failure recheck timer"). */
+/** After a failure, an expired value is used for so long without asking again (RFC 8767 s5, "failure recheck timer"). */
 const RECHECK_MS = 30_000;
 
-/** In the last part of its time a value that is in use is asked for again. */
+/** In the last part of its lifetime, a value in use is asked for again. */
 const REFRESH_AT = 0.9;
 
 interface Entry<T> {
-  /** Made once, so that an answer from here costs nothing more. */
+  /** Made once, so that a cached answer needs no allocation. */
   readonly whole: Promise<T>;
   readonly partly: Promise<Partly<T>>;
   readonly good: boolean;
   freshUntil: number;
   refreshAt: number;
   readonly staleUntil: number;
-  /** Since it was last looked at for throwing away. */
+  /** True if it was used since the last search for a value to evict. */
   used: boolean;
 }
 
-/** Answers by key with their time to live; those who ask for one key at one time share one question. */
+/** Answers by key with their time to live; simultaneous requests for one key share one question. */
 export class Cache<T> {
   readonly #clock: Clock;
   readonly #limit: number;
@@ -58,11 +58,11 @@ export class Cache<T> {
   readonly #told: (outcome: CacheOutcome) => void;
   readonly #entries = new Map<string, Entry<T>>();
   readonly #asking: SharedWork<T>;
-  /** Of values that are being asked for: what is known of them, and who wants to know. */
+  /** For pending values: the part that is known, and the callers that wait for it. */
   readonly #parts = new Map<string, T>();
   readonly #waiting = new Map<string, Set<(part: T) => void>>();
 
-  /** Questions are asked in turns of `queue`; `told` hears what there was for each who asked. */
+  /** Questions are asked in turns of `queue`; `told` receives the cache's result for each request. */
   constructor(
     clock: Clock,
     limit: number,
@@ -81,12 +81,12 @@ export class Cache<T> {
     return this.#entries.size;
   }
 
-  /** The whole value. Rejects with NetError. */
+  /** The complete value. Rejects with NetError. */
   get(key: string, asker: Asker, cut?: Cut): Promise<T> {
     return this.#known(key, asker)?.whole ?? this.#learn(key, asker, cut);
   }
 
-  /** What is known as soon as a part is. Rejects with NetError. */
+  /** The value as soon as a part of it is known. Rejects with NetError. */
   partly(key: string, asker: Asker, cut?: Cut): Promise<Partly<T>> {
     const known = this.#known(key, asker);
     if (known) return known.partly;
@@ -105,7 +105,7 @@ export class Cache<T> {
     });
   }
 
-  /** What holds still. In its last part it is asked for again, on account of whoever uses it. */
+  /** The unexpired value. In the last part of its lifetime it is asked for again, in the turn of the client that uses it. */
   #known(key: string, asker: Asker): Entry<T> | undefined {
     const now = this.#clock.now();
     const entry = this.#entries.get(key);
@@ -169,7 +169,7 @@ export class Cache<T> {
     return entry;
   }
 
-  /** The oldest go first, but for those that were used since they were last looked at. */
+  /** Evicts the oldest first, except those used since the last search. */
   #bound(): void {
     for (const [key, entry] of this.#entries) {
       if (this.#entries.size <= this.#limit) return;
@@ -180,7 +180,7 @@ export class Cache<T> {
     }
   }
 
-  /** What has run out serves where there is no answer in time, or none at all. */
+  /** Uses the expired value if there is no answer in time, or none at all. */
   #staleAfterAWhile(asked: Promise<T>, stale: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const cancel = this.#clock.after(STALE_WAIT_MS, () => resolve(stale));

@@ -13,16 +13,16 @@ import type { Question } from "./servers/message.ts";
 import type { Found, Resolver } from "./resolver.ts";
 import type { Servers } from "./servers/servers.ts";
 
-/** Names that are kept, of either kind. */
+/** Names in the cache, of each kind. */
 const DEFAULT_LIMIT = 10_000;
 
-/** How long a failure holds (RFC 2308 s7, RFC 9520 s3.2), and an answer where the other family failed. */
+/** Lifetime of a failure (RFC 2308 s7, RFC 9520 s3.2), and of an answer while the other family failed. */
 const FAILURE_MS = 5_000, HALF_MS = 30_000;
 
-/** How long "there is none" holds: where the server does not say, and at most (RFC 2308 s5). */
+/** Lifetime of a negative answer: if the server gives none, and at most (RFC 2308 s5). */
 const NEGATIVE_MS = 5_000, MAX_NEGATIVE_MS = 900_000;
 
-/** Aliases that a server left to be asked for. */
+/** Maximum aliases followed beyond those in the answer. */
 const MAX_FOLLOWED = 8;
 
 const ptrLimitShare = 0.1;
@@ -31,11 +31,11 @@ export interface DnsResolverOptions {
   /** Names that are kept. */
   readonly limit?: number | undefined;
   readonly ear?: Ear | undefined;
-  /** Nobody asks for IPv6 addresses. */
+  /** True if IPv6 addresses are never needed. */
   readonly noIpv6?: boolean;
 }
 
-/** Names by DNS servers, kept as long as they say. */
+/** Names by DNS servers, cached for their time to live. */
 export class DnsResolver implements Resolver {
   readonly #servers: Servers;
   readonly #net: Pick<Net, "localAddrFor">;
@@ -130,7 +130,7 @@ async function askName(address: string, ask: AskServers): Promise<Learnt<string>
   }
 }
 
-/** Asks, and once more for each alias that a server did not follow. */
+/** Asks, and once more for each alias that the server did not follow. */
 async function followed(ask: AskServers, question: Question): Promise<Outcome> {
   let { name } = question, ttl = Infinity;
   for (let i = 0; i < MAX_FOLLOWED; i++) {
@@ -144,7 +144,7 @@ async function followed(ask: AskServers, question: Question): Promise<Outcome> {
   throw new NetError("name-lookup-failed", `Cannot resolve '${question.name}': too many aliases`);
 }
 
-/** What a failure says of the name. Throws it where that is nothing: nobody wanted to know any more, or too many others did. */
+/** The meaning of a failure for the name. Throws the failure if it has none: all callers have left, or the queue was full. */
 function failed(error: NetError): Learnt<never> {
   if (error.kind === "aborted" || error.kind === "busy") throw error;
   return { error, ttlMs: FAILURE_MS };
@@ -154,7 +154,7 @@ function noSuchName(name: string): NetError {
   return new NetError("no-such-name", `Cannot resolve '${name}': no such name`);
 }
 
-/** The name that PTR records of an address stand at (RFC 1035 s3.5, RFC 3596 s2.5). */
+/** The name of an address's PTR records (RFC 1035 s3.5, RFC 3596 s2.5). */
 function pointerName(address: string): string {
   const octets = parseIp(address);
   if (!octets) throw new NetError("no-such-name", `Cannot resolve '${address}': not an address`);

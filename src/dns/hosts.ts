@@ -6,7 +6,7 @@ export interface Hosts {
   readonly names: ReadonlyMap<string, string>;
 }
 
-/** Lines of `address name alias…` (hosts(5)); what is none is passed over, as the system does. */
+/** Lines of `address name alias…` (hosts(5)); other lines are skipped, as the system does. */
 export function parseHosts(text: string): Hosts {
   const addresses = new Map<string, string[]>(), names = new Map<string, string>();
   for (const line of text.split("\n")) {

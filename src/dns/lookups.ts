@@ -8,26 +8,26 @@ import type { Question } from "./servers/message.ts";
 import type { Servers } from "./servers/servers.ts";
 
 /**
- * Names that are asked for at one time, each by two questions with a descriptor each, of which there may be 1,024 for all
- * threads; and names that wait for their turn.
+ * Names asked for at a time, and names that wait for a turn. A name takes two questions with a descriptor each, and there may
+ * be only 1,024 descriptors for all threads.
  */
 const AT_ONCE = { all: 192, client: 96, user: 96 }, WAITING = { all: 8_192, client: 4_096, user: 4_096 };
 
-/** The same for names that take longer than a turn. None waits to be one of them. */
+/** The same for names that take longer than a turn. These do not queue. */
 const SLOW = { all: 64, client: 32, user: 32 }, NONE = { all: 0, client: 0, user: 0 };
 
-/** A turn lasts so much longer than a server's head start: the next is given the time to answer (ms). */
+/** Time of a turn beyond a server's head start, so that the next server can answer (ms). */
 const NEXT_SERVER_MS = 500;
 
-/** All questions of one lookup, as those for each of its aliases, have so many times what one may take. */
+/** All questions of one lookup, with those for its aliases, may take so many times the time of one question. */
 const QUESTIONS_IN_A_ROW = 2;
 
-/** Asks the servers, as long as the lookup may. Rejects with NetError. */
+/** Asks the servers within the lookup's time. Rejects with NetError. */
 export type AskServers = (question: Question) => Promise<Outcome>;
 
 /**
- * Lookups that share the servers. A turn is short: a lookup that takes longer goes on beside, in a place for slow ones, or is
- * given up where its client has those all; so that names nobody answers for keep nobody waiting.
+ * Lookups that share the servers. A turn is short: a lookup that takes longer continues in a place for slow lookups, or is
+ * given up if its client already has all of its slow places; so unanswered names delay no other client.
  */
 export class Lookups {
   readonly turns: FairQueue = new FairQueue("resolve names", AT_ONCE, WAITING);
@@ -40,7 +40,7 @@ export class Lookups {
     this.#clock = clock;
   }
 
-  /** What `work` comes to for `name`, in a turn that it has been given. */
+  /** The result of `work` for `name`, in the turn that it was given. */
   async run<T>(name: string, unwanted: Cut, turn: Turn, work: (ask: AskServers) => Promise<T>): Promise<T> {
     const over = new Cut();
     let why: NetError | undefined, isOver = false;

@@ -6,20 +6,20 @@ import type { Hosts } from "./hosts.ts";
 import type { Found, Resolver } from "./resolver.ts";
 
 export interface NamesOptions {
-  /** Names that a person gave addresses; asked in their order, before anyone else. */
+  /** Names with configured addresses; looked up in this order, before any other source. */
   readonly hosts: readonly (() => Hosts)[];
   readonly system: Resolver;
-  /** DNS servers of our own; the system's resolver is asked where there are none. */
+  /** Configured DNS servers; without any, the system's resolver is asked. */
   readonly dns?: Resolver;
 }
 
-/** IPv4 first: what listens on one of them only is oftener there, and UDP goes to one only. */
+/** IPv4 first: programs that listen on one family only are more often on IPv4, and UDP goes to one address only. */
 export const loopback: readonly string[] = ["127.0.0.1", "::1"];
 
 /**
- * Who is asked for a name: hosts that were configured; nobody for `.onion` (RFC 7686 s2), `.invalid` and `localhost`
- * (RFC 6761 s6); for `.local`, which is multicast DNS (RFC 6762 s3), the system, or nobody where there are DNS servers; the
- * system alone for single labels, which its search domains are for; else the DNS servers.
+ * Which source is asked for a name: configured hosts first; none for `.onion` (RFC 7686 s2), `.invalid` and `localhost`
+ * (RFC 6761 s6); the system for `.local`, which is multicast DNS (RFC 6762 s3), and none if DNS servers are configured; only
+ * the system for single labels, which need its search domains; else the DNS servers.
  */
 export class Names implements Resolver {
   readonly #options: NamesOptions;
@@ -66,7 +66,7 @@ export class Names implements Resolver {
   }
 }
 
-/** Whether a name is that, or below it. */
+/** True if a name is that domain or below it. */
 export function isIn(key: string, top: string): boolean {
   return key.endsWith(top) && (key.length === top.length || key[key.length - top.length - 1] === ".");
 }

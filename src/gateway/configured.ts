@@ -9,15 +9,19 @@ import type { Upstreams } from "./upstreams/upstreams.ts";
 
 /** What a configuration comes to: by what new clients are served, until another is applied. */
 export interface Configured extends Reach {
+  /** Who may go where. */
   readonly ruleset: Ruleset;
+  /** Limits, deadlines and the rest; `defaultSettings` is a start. */
   readonly settings: GatewaySettings;
   /** What rules with `via` go through. */
   readonly upstreams?: Upstreams;
+  /** Who judges usernames and passwords; nobody is asked for one where undefined. */
   readonly authenticator: Authenticator | undefined;
   /** Who lets clients in by GSSAPI, where there is a keytab. */
   readonly gssapi?: GssAcceptor | undefined;
   /** Whose certificate clients of TLS are shown. */
   readonly tls?: Tls | undefined;
+  /** Told of all that happens. */
   readonly emit: Emit;
 }
 

@@ -22,9 +22,17 @@ const ACCEPT_PAUSE_MS = 100;
 /** In a drain, how long who has come may take to ask: a conversation under way is not cut, and who says nothing not waited for. */
 const LAST_REQUEST_MS = 1_000;
 
+/** What a gateway is made of. */
 export interface GatewayContext extends Configured {
-  /** Shared with other gateways, or this one's own; the next likewise. */
+  /**
+   * Shared with other gateways, or this one's own; the next likewise.
+   * @internal
+   */
   readonly counters?: Counters | undefined;
+  /**
+   * Which addresses answered lately.
+   * @internal
+   */
   readonly paths?: PathMemory | undefined;
   /** By which users and clients keep their addresses; that of the paths where undefined. */
   readonly exitKey?: string | undefined;
@@ -46,8 +54,8 @@ export interface Listening extends ListenOptions {
   readonly tls?: boolean | undefined;
   /** What they may speak in it; undefined for everything. */
   readonly only?: Speech | undefined;
-  /** What there is already to accept from, in place of an own one. */
-  readonly listener?: Listener | undefined;
+  /** What to accept from, in place of an own one: what there is already, or what it makes, which may throw NetError. */
+  readonly listener?: Listener | (() => Listener) | undefined;
   /** By what its clients leave. */
   readonly wayOut?: WayOut | undefined;
 }
@@ -89,10 +97,12 @@ export class Gateway {
     this.#nextId = nextId ?? (() => ++this.#lastId);
   }
 
+  /** How many sessions there are now. */
   get sessionCount(): number {
     return this.#sessions.size;
   }
 
+  /** Whether it takes no more clients, and waits for the last session. */
   get draining(): boolean {
     return this.#draining;
   }
@@ -234,16 +244,17 @@ export class Gateway {
 
   #open(arrival: Arrival): void {
     const generation = this.#generation;
-    const { context } = generation;
-    const session = new Session(context, arrival, this.#nextId());
+    const session = new Session(generation.context, arrival, this.#nextId());
     this.#sessions.add(session);
     generation.sessions++;
-    void session.run().then(() => {
-      this.#sessions.delete(session);
-      context.limits.leave(arrival.client);
-      if (--generation.sessions === 0) generation.retired?.();
-      this.#wakeDrain();
-    });
+    void session.run().then(() => this.#over(session, generation));
+  }
+
+  #over(session: Session, generation: Generation): void {
+    this.#sessions.delete(session);
+    generation.context.limits.leave(session.record.client);
+    if (--generation.sessions === 0) generation.retired?.();
+    this.#wakeDrain();
   }
 }
 
@@ -264,7 +275,9 @@ export function listenerKey(
 
 /** Rejects with NetError. */
 function openListener(context: SessionContext, addr: SocketAddr, options: Listening): Promise<Listener> {
-  if (options.listener) return Promise.resolve(options.listener);
+  const { listener } = options;
+  if (typeof listener === "function") return Promise.resolve().then(listener);
+  if (listener) return Promise.resolve(listener);
   return isUdp(options.only)
     ? DatagramListener.open(context, addr, options.reusePort)
     : context.net.listen(addr, options);

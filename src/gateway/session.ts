@@ -5,7 +5,7 @@ import type { SessionEnd, SessionRecord } from "../events.ts";
 import { pause } from "../net/clock.ts";
 import { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
-import type { AcceptedSocket } from "../net/socket.ts";
+import type { AcceptedSocket, Leaving } from "../net/socket.ts";
 import { AcceptedEncapsulatedSocket } from "../sockslib/gssapi/encapsulated_socket.ts";
 import type { Encapsulation } from "../sockslib/gssapi/encapsulation.ts";
 import { ReplyError } from "../sockslib/chain/reply_error.ts";
@@ -17,7 +17,7 @@ import { forward } from "./udp/forward.ts";
 import { associateInTcp } from "./udp/associate_in_tcp.ts";
 import { bind } from "./commands/bind.ts";
 import { connect } from "./commands/connect.ts";
-import type { Conversation, Serve } from "./commands/conversation.ts";
+import type { Conversation, Relaying, Serve } from "./commands/conversation.ts";
 import type { Configured } from "./configured.ts";
 import type { Exits } from "./dial/exits.ts";
 import type { PathMemory } from "./dial/path_memory.ts";
@@ -61,16 +61,18 @@ export class Session {
   readonly #context: SessionContext;
   readonly #at: Listened;
   #client: AcceptedSocket;
-  #wire: Wire;
+  /** Undefined from when a relay begins. */
+  #said: Wire | undefined;
   readonly #cut = new Cut();
   #answer: Answer = socks5.answer;
   #encapsulation: Encapsulation | undefined;
+  #shares: Shares | undefined;
 
   constructor(context: SessionContext, { at, socket, client, early }: Arrival, id: number) {
     this.#context = context;
     this.#at = at;
     this.#client = socket;
-    this.#wire = new Wire(socket, early);
+    this.#said = new Wire(socket, early);
     this.record = {
       id,
       client,
@@ -86,6 +88,10 @@ export class Session {
     return this.record.command !== undefined;
   }
 
+  get #wire(): Wire {
+    return this.#said!;
+  }
+
   /** Whether the client needs no password, though others do. */
   get #mayGoWithout(): boolean {
     return mayGoWithout(this.#context.settings.access, {
@@ -99,10 +105,12 @@ export class Session {
     const { clock, emit } = this.#context;
     emit({ type: "session-opened", session: this.record });
     try {
-      this.#end(await this.#converse());
+      const outcome = await this.#converse();
+      this.#end(typeof outcome === "string" ? outcome : await this.#let(outcome));
     } catch (error) {
       await this.#fail(error);
     } finally {
+      this.#shares?.leave();
       this.#client.close();
     }
     this.record.endedAt = clock.now();
@@ -121,7 +129,14 @@ export class Session {
     this.record.end ??= end;
   }
 
-  async #converse(): Promise<SessionEnd> {
+  /** How a relay ends. It may last for days: what the conversation was held with is let go. */
+  #let({ relaying }: Relaying): Promise<SessionEnd> {
+    this.#said = undefined;
+    this.#answer = socks5.answer;
+    return relaying;
+  }
+
+  async #converse(): Promise<SessionEnd | Relaying> {
     const { clock, settings } = this.#context;
     const cancel = clock.after(settings.handshakeMs, () => this.cut("handshake-timeout"));
     let wish;
@@ -146,15 +161,16 @@ export class Session {
     }
     this.record.command = command;
     this.record.destination = destination;
-    const shares = this.#context.limits.shares();
+    const shares = this.#shares = this.#context.limits.shares();
     const conversation = this.#conversation(wish, shares);
     const refused = conversation.judge.command();
     if (refused) throw refusal(refused);
     try {
       this.#join(shares);
       return await commands[command](conversation, destination);
-    } finally {
+    } catch (error) {
       shares.leave();
+      throw error;
     }
   }
 
@@ -179,7 +195,7 @@ export class Session {
       throw new ClientLeft("The client left before TLS was agreed on", { cause: error });
     }
     if (this.#cut.made) this.#client.close();
-    this.#wire = new Wire(this.#client);
+    this.#said = new Wire(this.#client);
   }
 
   /** All that is said from now on travels so. */
@@ -187,7 +203,7 @@ export class Session {
     this.#encapsulation = encapsulation;
     this.#client = new AcceptedEncapsulatedSocket(this.#client, encapsulation, this.#wire.rest());
     if (this.#cut.made) this.#client.close();
-    return this.#wire = new Wire(this.#client);
+    return this.#said = new Wire(this.#client);
   }
 
   async #takeWish(): Promise<Wish | SessionEnd> {
@@ -231,18 +247,22 @@ export class Session {
 
   /** As a Conversation has it. */
   async #attended<T>(wait: () => Promise<T>, staysOpen = false, hasSaidAll = false): Promise<T> {
-    const stop = this.#client.onLeft((how) => {
-      const mayWait = how === "half-close" || (how === "end" && (hasSaidAll || this.#wire.hasMore));
-      if (mayWait && !staysOpen) return;
-      // Closed with something unread, the connection would be reset.
-      if (how === "half-close") this.#client.read().catch(() => {});
-      this.cut("client-left");
-    });
+    const stop = this.#client.onLeft(this.#leaving(staysOpen, hasSaidAll));
     try {
       return await wait();
     } finally {
       stop();
     }
+  }
+
+  #leaving(staysOpen: boolean, hasSaidAll: boolean): (how: Leaving) => void {
+    return (how) => {
+      const mayWait = how === "half-close" || (how === "end" && (hasSaidAll || this.#wire.hasMore));
+      if (mayWait && !staysOpen) return;
+      // Closed with something unread, the connection would be reset.
+      if (how === "half-close") this.#client.read().catch(() => {});
+      this.cut("client-left");
+    };
   }
 
   #conversation({ command, byName, head, preface, idleMs }: Wish, shares: Shares): Conversation {

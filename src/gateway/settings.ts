@@ -6,7 +6,9 @@ import type { OutgoingPer, WayOut } from "./way_out.ts";
 
 /** Ports to choose from, both ends included. */
 export interface PortRange {
+  /** The lowest. */
   readonly first: number;
+  /** The highest. */
   readonly last: number;
 }
 
@@ -26,6 +28,7 @@ export type ProxySource = Prefix | "unix";
 export interface Budget {
   /** Bytes a second, in each direction. */
   readonly bandwidth?: number;
+  /** Sessions at one time. */
   readonly maxSessions?: number;
   /** New sessions a second. */
   readonly maxRate?: number;
@@ -35,6 +38,7 @@ export interface Budget {
 export interface Access extends Budget {
   /** What messages call it. */
   readonly name: string;
+  /** By the addresses of clients. */
   readonly from?: readonly Prefix[];
   /** By the addresses of listeners. */
   readonly listeners?: readonly string[];
@@ -43,10 +47,11 @@ export interface Access extends Budget {
 }
 
 /** What the clients of a listener may speak, where that is not everything. */
-export type Speech = "socks" | "http" | ByName | Forward | Transparent;
+export type Speech = "socks" | "http" | ByName | Forward | Routed | Transparent;
 
 /** The name that a client asks for decides where it goes: TLS's server name, or HTTP's Host. */
 export interface ByName {
+  /** Which of them. */
   readonly by: "sni" | "host";
   /** Of the destination; that of the listener where undefined. */
   readonly port?: number;
@@ -54,6 +59,7 @@ export interface ByName {
 
 /** All clients of a listener go to one destination, and speak with that alone. */
 export interface Forward {
+  /** The destination. */
   readonly to: Address;
   /** Whether its clients send datagrams. */
   readonly udp?: true | undefined;
@@ -61,6 +67,13 @@ export interface Forward {
   readonly proxyProtocol?: 1 | 2 | undefined;
   /** Without an octet for so long it ends; undefined is as idleMs below, or 60 s of datagrams. */
   readonly idleMs?: number | undefined;
+}
+
+/** Clients know of no gateway: routes lead here what they send to anybody. Who opens such a listener makes it a Transparent one. */
+export interface Routed {
+  readonly routed: true;
+  /** Whether its clients send datagrams. */
+  readonly udp?: true | undefined;
 }
 
 /** Clients speak with whom they think they have connected to. */
@@ -80,7 +93,11 @@ export function isByName(only: Speech | undefined): only is ByName {
 
 /** Whether clients of a listener send datagrams. */
 export function isUdp(only: Speech | undefined): boolean {
-  return (isForward(only) || isTransparent(only)) && only.udp === true;
+  return (isForward(only) || isRouted(only) || isTransparent(only)) && only.udp === true;
+}
+
+export function isRouted(only: Speech | undefined): only is Routed {
+  return typeof only === "object" && "routed" in only;
 }
 
 export function isTransparent(only: Speech | undefined): only is Transparent {
@@ -94,7 +111,7 @@ export function isForward(only: Speech | undefined): only is Forward {
 /** What a listener is for, as --listen says it or, of a forward, where it leads; undefined where that is everything. */
 export function purposeOf(only: Speech | undefined): string | undefined {
   if (isForward(only)) return addressText(only.to);
-  if (isTransparent(only)) return "transparent";
+  if (isRouted(only) || isTransparent(only)) return "transparent";
   return only === "socks" ? "socks5" : isByName(only) ? only.by : only;
 }
 
@@ -106,6 +123,7 @@ export interface GatewaySettings {
   readonly access: readonly Access[];
   /** Proxies in front: whatever they bring begins with a PROXY header, which says who the client is. */
   readonly proxies: readonly ProxySource[];
+  /** Sessions of all clients at one time. */
   readonly maxSessions: number;
   /** Of one IPv4 address or IPv6 /64; a share of all where undefined, but for clients of this machine. */
   readonly maxSessionsPerClient: number | undefined;
@@ -119,6 +137,7 @@ export interface GatewaySettings {
   readonly failuresExempt: readonly Prefix[];
   /** Bytes a second, in each direction; no bound where undefined. */
   readonly sessionBandwidth: number | undefined;
+  /** The same for all sessions of one user. */
   readonly userBandwidth: number | undefined;
   /** What these users have in place of that. */
   readonly userBudgets: ReadonlyMap<string, Budget>;
@@ -132,6 +151,7 @@ export interface GatewaySettings {
   readonly idleMs: number;
   /** A UDP destination that was silent for so long is forgotten. */
   readonly udpIdleMs: number;
+  /** Who may answer a client's datagrams. */
   readonly udpFilter: UdpFilter;
   /** Destinations one association may have at a time. */
   readonly maxUdpDestinations: number;
@@ -153,6 +173,7 @@ export interface GatewaySettings {
   readonly gssapiProtection: Protection;
   /** Whether a level that is asked for without protection is taken, as NEC's implementation does. */
   readonly gssapiNec: boolean;
+  /** What a client with a ticket is called. */
   readonly gssapiUser: GssapiUser;
   /** Whether GSSAPI comes before a password where a client offers both. */
   readonly gssapiFirst: boolean;
@@ -160,6 +181,7 @@ export interface GatewaySettings {
   readonly ports: PortRange | undefined;
 }
 
+/** What holds where nothing else is said. */
 export const defaultSettings: GatewaySettings = {
   from: undefined,
   access: [],

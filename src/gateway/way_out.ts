@@ -1,3 +1,4 @@
+/** What may keep an address of a prefix. */
 export const outgoingPers = ["session", "user", "client"] as const;
 
 /** Who keeps an address of a prefix: each session has its own, or all sessions of a user or of a client have one. */
@@ -7,6 +8,7 @@ export type OutgoingPer = (typeof outgoingPers)[number];
 export interface WayOut {
   /** An address, or a prefix (ADDRESS/BITS) to take one of. */
   readonly ipv4?: string;
+  /** The same for destinations on IPv6. */
   readonly ipv6?: string;
   /** "session" where undefined; of this place's prefixes. */
   readonly per?: OutgoingPer;

@@ -8,6 +8,7 @@ export interface Clock {
   after(ms: number, then: () => void): () => void;
 }
 
+/** The time of this machine. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   after(ms, then) {

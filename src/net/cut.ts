@@ -6,6 +6,7 @@ export class Cut {
   #others: Set<() => void> | undefined;
   #controller: AbortController | undefined;
 
+  /** Whether it was made. */
   get made(): boolean {
     return this.#made;
   }
@@ -33,6 +34,7 @@ export class Cut {
     };
   }
 
+  /** Ends whatever waits by it. Idempotent. */
   make(): void {
     this.#made = true;
     const first = this.#first;

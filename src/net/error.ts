@@ -1,3 +1,5 @@
+import { codeText } from "./error_words.ts";
+
 /** Why the network said no, in the words of the socket calls. */
 export type NetErrorKind =
   | "network-unreachable"
@@ -19,9 +21,12 @@ export type NetErrorKind =
 
 /** The network said no. */
 export class NetError extends Error {
+  /** For people. */
   override readonly name = "NetError";
+  /** Why. */
   readonly kind: NetErrorKind;
 
+  /** `message` reads "Cannot <verb> <what>: <state>". */
   constructor(kind: NetErrorKind, message: string, options?: ErrorOptions) {
     super(message, options);
     this.kind = kind;
@@ -64,5 +69,7 @@ export function netError(error: unknown, verb: string, what: string): NetError {
   if (error instanceof NetError) return error;
   const { code, name, message } = error as { code?: string; name?: string; message?: string };
   const kind = name === "AbortError" ? "aborted" : errnoKind(code);
-  return new NetError(kind, `Cannot ${verb} ${what}: ${code ?? message ?? name}`, { cause: error });
+  return new NetError(kind, `Cannot ${verb} ${what}: ${code ? codeText(code) : message ?? name}`, {
+    cause: error,
+  });
 }

@@ -11,6 +11,7 @@ import type { TlsRuntime } from "./tls/tls.ts";
 
 /** The adapter for the runtime this program runs on. The other's is never loaded. */
 export async function openNet(): Promise<Net> {
+  if (onNode()) return (await import("./node/nodejs_net.ts")).nodeNet();
   return onBun() ? (await import("./bun/bun_net.ts")).bunNet() : (await import("./deno/deno_net.ts")).denoNet();
 }
 
@@ -68,8 +69,18 @@ export async function giveThreadTo(engine: Engine, turns?: RuntimeTurns): Promis
   runEngine(engine, await proven(await microtaskDrain()), turns);
 }
 
+/** Throws NetError on Node.js, where the program cannot run. */
+export function checkRuntime(): void {
+  if (onNode()) throw new NetError("other", "Cannot run on Node.js, which has gate46's library alone: use Bun or Deno");
+}
+
+/** Node.js has sockets here, but neither TLS nor libc. */
+function onNode(): boolean {
+  return !("Bun" in globalThis || "Deno" in globalThis);
+}
+
 function onBun(): boolean {
   if ("Bun" in globalThis) return true;
   if ("Deno" in globalThis) return false;
-  throw new Error("Cannot open the network: neither Deno nor Bun");
+  throw new NetError("other", "Cannot do this on Node.js: it wants Deno or Bun");
 }

@@ -13,7 +13,6 @@ export async function relay(
   clock: Clock,
 ): Promise<RelayEnd> {
   let end: RelayEnd = "end";
-  const activity = { at: clock.now() };
   const ended = { count: 0 };
   const resting = new Set<() => void>();
   const wakeAll = () => {
@@ -25,14 +24,15 @@ export async function relay(
     wakeAll();
     for (const socket of [client, destination]) abrupt ? socket.reset() : socket.close();
   };
-  const stopIdle = watchIdle(clock, idleMs, activity, [client, destination], () => stop("idle", false));
+  const activity = { activeAt: clock.now(), sockets: [client, destination], idle: () => stop("idle", false) };
+  const watch = new IdleWatch(clock, idleMs, activity);
   const fail = (error: unknown) => {
     const kind = error instanceof NetError ? error.kind : "other";
     stop(kind === "reset" ? "reset" : "error", kind !== "closed"); // closed from outside
   };
   const rest = throttle && ((direction: keyof ByteCounts, bytes: number) => {
     const ms = throttle.take(direction, bytes);
-    return ms === 0 ? undefined : pause(clock, ms, resting).then(() => void (activity.at = clock.now()));
+    return ms === 0 ? undefined : pause(clock, ms, resting).then(() => void (activity.activeAt = clock.now()));
   });
   await Promise.all([
     pump(client, destination, counts, "up", activity, ended, clock, rest, early, preface?.up).catch(fail).finally(
@@ -42,38 +42,57 @@ export async function relay(
       wakeAll,
     ), // both may have been closed
   ]);
-  stopIdle();
+  watch.stop();
   client.close();
   destination.close();
   return end;
 }
 
+/** A relay as its watch sees it. */
+export interface Watched {
+  /** When it last moved something (ms of the clock). */
+  readonly activeAt: number;
+  readonly sockets: readonly Socket[];
+  /** Told once nothing has moved for long. */
+  idle(): void;
+}
+
 /**
- * Calls `idle` once nothing was noted in `activity` for `idleMs`, and on the way has the kernel look whether the peers are
- * still there. One timer, moved only when it fires.
+ * Tells a relay that it has been idle for `idleMs`, and on the way has the kernel look whether the peers are still there. One
+ * timer, moved only when it fires. An object, as what else a relay keeps is: closures of one function hold all that any needs.
  */
-export function watchIdle(
-  clock: Clock,
-  idleMs: number,
-  activity: { at: number },
-  sockets: readonly Socket[],
-  idle: () => void,
-): () => void {
-  let limit = Math.min(PROBE_AFTER_MS, idleMs);
-  let cancel = () => {};
-  const arm = (wait: number) => {
-    cancel = clock.after(wait, () => {
-      const silence = clock.now() - activity.at;
-      if (silence >= idleMs) return idle();
-      if (limit < idleMs && silence >= limit) {
-        for (const socket of sockets) socket.keepAlive();
-        limit = idleMs;
-      }
-      arm(limit - silence);
-    });
-  };
-  arm(limit);
-  return () => cancel();
+export class IdleWatch {
+  readonly #clock: Clock;
+  readonly #idleMs: number;
+  readonly #relay: Watched;
+  #limitMs: number;
+  #cancel!: () => void;
+
+  constructor(clock: Clock, idleMs: number, relay: Watched) {
+    this.#clock = clock;
+    this.#idleMs = idleMs;
+    this.#relay = relay;
+    this.#limitMs = Math.min(PROBE_AFTER_MS, idleMs);
+    this.#arm(this.#limitMs);
+  }
+
+  stop(): void {
+    this.#cancel();
+  }
+
+  #arm(waitMs: number): void {
+    this.#cancel = this.#clock.after(waitMs, () => this.#look());
+  }
+
+  #look(): void {
+    const silenceMs = this.#clock.now() - this.#relay.activeAt;
+    if (silenceMs >= this.#idleMs) return this.#relay.idle();
+    if (this.#limitMs < this.#idleMs && silenceMs >= this.#limitMs) {
+      for (const socket of this.#relay.sockets) socket.keepAlive();
+      this.#limitMs = this.#idleMs;
+    }
+    this.#arm(this.#limitMs - silenceMs);
+  }
 }
 
 /** Waits as the throttle wants; undefined where it does not. */
@@ -97,7 +116,7 @@ async function pump(
   to: Socket,
   counts: ByteCounts,
   direction: keyof ByteCounts,
-  activity: { at: number },
+  activity: { activeAt: number },
   ended: { count: number },
   clock: Clock,
   rest: Rest | undefined,
@@ -114,7 +133,7 @@ async function pump(
       await to.write(chunk);
       counts[direction] += chunk.length;
     }
-    activity.at = clock.now();
+    activity.activeAt = clock.now();
     const resting = rest?.(direction, chunk.length);
     if (resting) await resting;
   }

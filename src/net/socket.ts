@@ -4,7 +4,9 @@ import type { Cut } from "./cut.ts";
 
 /** An IP literal, canonical, IPv4-mapped IPv6 unwrapped, and a port. */
 export interface SocketAddr {
+  /** The address, or a name where a client takes one. */
   readonly host: string;
+  /** 0 to 65535. */
   readonly port: number;
   /** Of a link-local address: the interface it is on, by name or number (RFC 4007 s11). Who judges addresses knows nothing of it. */
   readonly zone?: string;
@@ -21,7 +23,9 @@ export const accepted: Promise<void> = Promise.resolve();
 
 /** A connected TCP socket. One read() and one write() may be under way at a time. */
 export interface Socket {
+  /** Of this end. */
   readonly localAddr: SocketAddr;
+  /** Of the other end. */
   readonly remoteAddr: SocketAddr;
   /** The next bytes, or null at the end or after close(). The view is valid until the next read(). */
   read(): Promise<Uint8Array | null>;
@@ -52,14 +56,19 @@ export interface AcceptedSocket extends Socket {
   onLeft(left: (how: Leaving) => void): () => void;
 }
 
+/** Takes connections. */
 export interface Listener {
+  /** Where it listens, the port resolved. */
   readonly addr: SocketAddr;
   /** The next connection, or null once closed. */
   accept(): Promise<AcceptedSocket | null>;
+  /** Takes no more; those that wait are closed. Idempotent. */
   close(): void;
 }
 
+/** What a UDP socket sends and receives. */
 export interface Datagram {
+  /** What it carries. */
   readonly bytes: Uint8Array;
   /** Where it came from, or goes to. */
   readonly addr: SocketAddr;
@@ -67,6 +76,7 @@ export interface Datagram {
 
 /** A UDP socket. Batches, so that recvmmsg and sendmmsg fit behind it. */
 export interface UdpSocket {
+  /** Where it is bound, the port resolved. */
   readonly addr: SocketAddr;
   /** What has come, at least one, or null once closed. The views are valid until the next receive(). */
   receive(): Promise<readonly Datagram[] | null>;
@@ -75,6 +85,7 @@ export interface UdpSocket {
    * as UDP may; the number lost is the result.
    */
   send(batch: readonly Datagram[]): Promise<number>;
+  /** Wakes whoever receives. Idempotent. */
   close(): void;
 }
 
@@ -103,6 +114,7 @@ export interface Preface {
   readonly holdsEnd?: boolean;
   /** So many octets that come next go on as they are: whoever moves them without a look says so by passed(). None where undefined. */
   readonly room?: number;
+  /** Told of octets that went on without a look. */
   passed?(size: number): void;
   /** What goes to the other for these octets and those before; it may keep them, and say nothing yet. */
   take(chunk: Uint8Array): Uint8Array<ArrayBuffer>;
@@ -113,9 +125,11 @@ export interface Preface {
 /** For what the client says, and for what the destination does. */
 export type Prefaces = { readonly [K in keyof ByteCounts]?: Preface | undefined };
 
+/** How a relay runs. */
 export interface RelayOptions {
   /** Ends the relay when no byte has moved in either direction for so long (ms). */
   readonly idleMs: number;
+  /** Counted up while it runs. */
   readonly counts: ByteCounts;
   /** What the client has sent before the relay begins; it goes to the destination first. */
   readonly early?: Uint8Array | undefined;
@@ -139,10 +153,13 @@ export interface Exit {
   readonly mark?: number | undefined;
 }
 
+/** How a connection is made. */
 export interface ConnectOptions extends Exit {
+  /** Gives it up when it is made. */
   readonly cut?: Cut | undefined;
 }
 
+/** How a listener is made. */
 export interface ListenOptions {
   /** Lets other listeners of this user share the address; the kernel spreads the clients (SO_REUSEPORT). */
   readonly reusePort?: boolean;
@@ -153,6 +170,7 @@ export interface ListenOptions {
   readonly descriptor?: number | undefined;
   /** Of a unix socket's file: who may connect. */
   readonly mode?: number | undefined;
+  /** Where other listeners take over. */
   readonly successors?: Successors | undefined;
   /** Whether who comes here may have descriptors that are kept from clients: whoever looks after the program. */
   readonly spare?: boolean;
@@ -162,15 +180,19 @@ export interface ListenOptions {
 
 /** Listeners that take an address over: new connections go to those that joined `past` so many (Linux engine only). */
 export interface Successors {
+  /** So many listeners were there before. */
   readonly past: number;
   /** How many they will be. */
   readonly among: number;
 }
 
+/** The sockets of a runtime. */
 export interface Net {
   /** Whether connect() can take a localAddr. */
   readonly bindsConnections: boolean;
+  /** Port 0 is any. Rejects with NetError. */
   listen(addr: SocketAddr, options?: ListenOptions): Promise<Listener>;
+  /** To an address, not a name. Rejects with NetError. */
   connect(addr: SocketAddr, options?: ConnectOptions): Promise<Socket>;
   /** `addr` says from where it leaves, and `exit` the rest. */
   bindUdp(addr: SocketAddr, exit?: Exit, options?: Pick<ListenOptions, "reusePort">): Promise<UdpSocket>;

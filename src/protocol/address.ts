@@ -8,8 +8,11 @@ import { ProtocolError } from "./protocol_error.ts";
  * RFC 5952 IPv6, or the name as the peer spelt it. `port` is 0 to 65535.
  */
 export interface Address {
+  /** Whether `host` is an IPv4 address, an IPv6 address or a name. */
   readonly type: AddressType;
+  /** Canonical where it is an address. */
   readonly host: string;
+  /** 0 to 65535. */
   readonly port: number;
 }
 
@@ -22,17 +25,17 @@ const utf8 = new TextEncoder();
 /** An IP literal that was read. */
 interface Parsed {
   readonly octets: Uint8Array;
-  /** What it names, with port 0; undefined until somebody asks. */
+  /** The address it names, with port 0; undefined until the first call that asks for it. */
   address: Address | undefined;
 }
 
-/** What was parsed before: every connection's addresses are, several times, and IPv6 takes long, to read and to write. */
+/** Literals parsed before: each connection parses the same addresses several times, and IPv6 is slow to read and to write. */
 const parsed = new Map<string, Parsed>();
 const MAX_PARSED = 4_096;
 
 /**
- * Octets of an IP literal (4 or 16), or undefined where `text` is none: no short, octal or hex forms, no zone ids. They are
- * shared, so not to be written to.
+ * Octets of an IP literal (4 or 16), or undefined if `text` is not one: no short, octal or hex forms, no zone ids. Callers
+ * share them, so do not write to them.
  */
 export function parseIp(text: string): Uint8Array | undefined {
   return parse(text)?.octets;
@@ -73,7 +76,7 @@ export function formatIp(octets: Uint8Array): string {
   return ipaddr.fromByteArray(Array.from(octets)).toString();
 }
 
-/** The address that an IP literal names; IPv4-mapped IPv6 is the IPv4 address. Undefined where `host` is no literal. */
+/** The address that an IP literal names; IPv4-mapped IPv6 gives the IPv4 address. Undefined if `host` is not a literal. */
 export function ipAddress(host: string, port: number): Address | undefined {
   const literal = parse(host);
   if (!literal) return undefined;
@@ -81,13 +84,13 @@ export function ipAddress(host: string, port: number): Address | undefined {
   return { type: named.type, host: named.host, port };
 }
 
-/** The address of 4 or 16 octets; IPv4-mapped IPv6 (RFC 4291 s2.5.5.2) is the IPv4 address. */
+/** The address of 4 or 16 octets; IPv4-mapped IPv6 (RFC 4291 s2.5.5.2) gives the IPv4 address. */
 export function octetsAddress(octets: Uint8Array, port: number): Address {
   const plain = unmapped(octets);
   return { type: plain.length === 4 ? AddressType.IPv4 : AddressType.IPv6, host: formatIp(plain), port };
 }
 
-/** `host:port`, with IPv6 in brackets, behind the zone that it may have a `%`; `unix:path` of a unix socket. */
+/** `host:port`, with IPv6 in brackets and its zone after a `%`; `unix:path` for a unix socket. */
 export function addressText(
   address: { readonly host: string; readonly port: number; readonly zone?: string; readonly unix?: string },
 ): string {
@@ -103,8 +106,8 @@ export function isUnspecified(host: string): boolean {
 
 /**
  * Reads ATYP, ADDR and PORT (RFC 1928 s5). A DOMAINNAME that carries an IP literal, bracketed or not, is that address
- * (RFC 3089 s3). Throws ProtocolError: 08 for an unknown ATYP, 01 for a name that cannot be one, unless `otherwise` says
- * what to take that for.
+ * (RFC 3089 s3). Throws ProtocolError: 08 for an unknown ATYP, 01 for an invalid name, unless `otherwise` is given to
+ * stand for it.
  */
 export function readAddress(cursor: Cursor, otherwise?: Address): Address {
   const type = cursor.u8();
@@ -131,7 +134,7 @@ export function readAddress(cursor: Cursor, otherwise?: Address): Address {
   }
 }
 
-/** The address a DOMAINNAME means: the literal in it, else the name. Throws ProtocolError where it can be neither. */
+/** The address that a DOMAINNAME means: the literal in it, else the name. Throws ProtocolError if it is neither. */
 export function nameAddress(name: string, port: number): Address {
   if (name === "") throw new ProtocolError("Cannot read an address: the name is empty", Reply.GeneralFailure);
   if (name.length > MAX_NAME_SIZE) {
@@ -139,8 +142,8 @@ export function nameAddress(name: string, port: number): Address {
   }
   const literal = ipAddress(/^\[.*:.*\]$/.test(name) ? name.slice(1, -1) : name, port);
   if (literal) return literal;
-  // Control octets and blanks forge log lines, ':' and '%' spell addresses with zones, and what has only digits or
-  // hex in its last label is what inet_aton() would take for an address (127.1, 0x7f.1, 2130706433).
+  // Control octets and blanks forge log lines, ':' and '%' spell addresses with zones, and inet_aton() would
+  // take a name whose last label is digits or hex for an address (127.1, 0x7f.1, 2130706433).
   if (/[^\x21-\x7e]|[:%/\\@[\]"'`]/.test(name)) {
     throw new ProtocolError("Cannot read an address: not a name", Reply.GeneralFailure);
   }
@@ -150,13 +153,13 @@ export function nameAddress(name: string, port: number): Address {
   return { type: AddressType.DomainName, host: name, port };
 }
 
-/** How names are compared: without case, and without the dot that says that nothing follows. */
+/** The form in which names are compared: in lower case, without the final dot. */
 export function foldName(name: string): string {
   const folded = name.toLowerCase();
   return folded.endsWith(".") ? folded.slice(0, -1) : folded;
 }
 
-/** ATYP, ADDR and PORT, behind `room` octets for the caller. Throws RangeError where `address` is none (our bug, or a caller's). */
+/** ATYP, ADDR and PORT, behind `room` octets for the caller. Throws RangeError for an invalid `address` (a bug here or in the caller). */
 export function encodeAddress(address: Address, room = 0): Uint8Array {
   const host = address.type === AddressType.DomainName ? utf8.encode(address.host) : parseIp(address.host);
   if (!host || host.length === 0 || host.length > MAX_NAME_SIZE) {
@@ -173,7 +176,7 @@ export function encodeAddress(address: Address, room = 0): Uint8Array {
   return out;
 }
 
-/** Four decimal parts without leading zeros; by hand, since every connection is judged by it several times. */
+/** Four decimal parts without leading zeros; by hand, since each connection is checked by it several times. */
 function parseIpv4(text: string): Uint8Array | undefined {
   const octets = new Uint8Array(4);
   let part = 0, value = -1;

@@ -1,19 +1,19 @@
 import { Reply } from "./codes.ts";
 import { ProtocolError } from "./protocol_error.ts";
 
-/** What a TLS client says first (RFC 8446 s4.1.2), as far as it matters here: nothing of it is secret. */
+/** The parts of a TLS client's first message (RFC 8446 s4.1.2) that matter here; none of them is secret. */
 export interface ClientHello {
-  /** The host_name it asks for (RFC 6066 s3), octets as latin1 text; undefined where it asks for none. */
+  /** The requested host_name (RFC 6066 s3), octets as latin1 text; undefined if there is none. */
   readonly serverName: string | undefined;
 }
 
 /** ContentType handshake (RFC 8446 s5.1): the first octet of a conversation in TLS. */
 export const TLS_HANDSHAKE = 0x16;
 
-/** Octets of a ClientHello, and how many records it may come in. */
+/** Limits of a ClientHello: octets, and records. */
 const MAX_SIZE = 64 << 10, MAX_RECORDS = 1_024;
 
-/** Of a plain record (RFC 8446 s5.1). */
+/** Octets of an unencrypted record (RFC 8446 s5.1). */
 const MAX_RECORD_SIZE = 1 << 14;
 
 const RECORD_HEADER = 5, MESSAGE_HEADER = 4;
@@ -30,8 +30,8 @@ export function encodeTlsAlert(alert: TlsAlert): Uint8Array {
 }
 
 /**
- * The ClientHello that `bytes` begin with, in however many records; undefined where it is not whole. Throws ProtocolError, at the
- * first octet that cannot be one's.
+ * The ClientHello at the head of `bytes`, in any number of records; undefined while it is incomplete. Throws ProtocolError at the
+ * first octet that cannot belong to one.
  */
 export function decodeClientHello(bytes: Uint8Array): ClientHello | undefined {
   const parts: Uint8Array[] = [];
@@ -57,7 +57,7 @@ export function decodeClientHello(bytes: Uint8Array): ClientHello | undefined {
   return { serverName: serverNameIn(joinedTo(wanted, parts).subarray(MESSAGE_HEADER)) };
 }
 
-/** As much as there is of a record's header: type and version. */
+/** The part of a record's header that has come: type and version. */
 function checkRecord(bytes: Uint8Array, at: number): void {
   const [type = TLS_HANDSHAKE, major = 3] = bytes.subarray(at, at + 2);
   if (type !== TLS_HANDSHAKE || major !== 3) throw wrong("its first octets are no TLS");
@@ -96,7 +96,7 @@ function serverNameIn(hello: Uint8Array): string | undefined {
   return name;
 }
 
-/** Of the types of names one is known, and there may be one of each (RFC 6066 s3). */
+/** Only one type of name is defined, and a list holds at most one of each type (RFC 6066 s3). */
 function hostNameIn(value: Fields): string | undefined {
   const list = value.vector(2);
   if (!value.over) throw wrong("something is behind its server's name");
@@ -110,7 +110,7 @@ function hostNameIn(value: Fields): string | undefined {
   return name;
 }
 
-/** Fields of a message that is whole: whoever reads beyond its end reads something that is none. Throws ProtocolError. */
+/** Fields of a complete message. Throws ProtocolError when a field goes beyond its end. */
 class Fields {
   readonly #bytes: Uint8Array;
   #at = 0;
@@ -135,7 +135,7 @@ class Fields {
     return this.take(size).reduce((value, octet) => (value << 8) | octet, 0);
   }
 
-  /** What a length of so many octets stands before (RFC 8446 s3.4). */
+  /** The vector behind a length field of so many octets (RFC 8446 s3.4). */
   vector(lengthSize: number): Fields {
     return new Fields(this.take(this.number(lengthSize)));
   }

@@ -10,11 +10,12 @@ export const Method = {
   UsernamePassword: 0x02,
   NoneAcceptable: 0xff,
 } as const;
+/** One of them. */
 export type Method = (typeof Method)[keyof typeof Method];
 
 /**
- * CMD of a request (RFC 1928 s4), what hev-socks5-server adds, the two that Tor's socks-extensions do, and what no client asks for,
- * so that no octet says it: to go where its listener leads.
+ * CMD of a request (RFC 1928 s4), the one that hev-socks5-server adds, the two of Tor's socks-extensions, and forwarding, which
+ * no client requests and no octet stands for: the listener has a fixed destination.
  */
 export const Command = {
   Connect: 0x01,
@@ -25,10 +26,12 @@ export const Command = {
   ResolvePtr: 0xf1,
   Forward: 0x100,
 } as const;
+/** One of them. */
 export type Command = (typeof Command)[keyof typeof Command];
 
 /** ATYP of an address (RFC 1928 s5). */
 export const AddressType = { IPv4: 0x01, DomainName: 0x03, IPv6: 0x04 } as const;
+/** One of them. */
 export type AddressType = (typeof AddressType)[keyof typeof AddressType];
 
 /** REP of a reply (RFC 1928 s6). */
@@ -43,6 +46,7 @@ export const Reply = {
   CommandNotSupported: 0x07,
   AddressTypeNotSupported: 0x08,
 } as const;
+/** One of them. */
 export type Reply = (typeof Reply)[keyof typeof Reply];
 
 const methodNames: Readonly<Record<number, string>> = {
@@ -80,7 +84,7 @@ export function commandName(command: Command): string {
   return commandNames[command] ?? `command 0x${(command as number).toString(16)}`;
 }
 
-/** The RFC's text for a reply code; never throws, whatever octet a peer sent. */
+/** The RFC's text for a reply code. Never throws, since a peer may send any octet. */
 export function replyText(reply: number): string {
   return replyTexts[reply] ?? `unassigned reply 0x${reply.toString(16).padStart(2, "0")}`;
 }
@@ -90,5 +94,5 @@ export function replyLabel(reply: number): string {
   return replyLabels[reply] ??= `${reply < 16 ? "0" : ""}${reply.toString(16)} ${replyText(reply)}`;
 }
 
-/** Those that were asked for, of 256 there can be. */
+/** Labels made so far, of at most 256. */
 const replyLabels: string[] = [];

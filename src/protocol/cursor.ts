@@ -8,8 +8,8 @@ export interface Decoded<T> {
 export type Decode<T> = (bytes: Uint8Array) => Decoded<T> | undefined;
 
 /**
- * Thrown by a Cursor at its end; never leaves decode(). No Error: for the stack of one that is made while modules load, V8
- * reads the whole executable's source again, and each thread starts 25 ms later.
+ * Thrown by a Cursor at its end; never leaves decode(). Not an Error: V8 would read the whole executable's source for its
+ * stack while modules load, and each thread would start 25 ms later.
  */
 const needMore = Symbol("need more");
 

@@ -3,7 +3,7 @@ import { AddressType, Reply } from "./codes.ts";
 import { type Cursor, decoder } from "./cursor.ts";
 import { ProtocolError } from "./protocol_error.ts";
 
-/** The most payload a UDP datagram over IPv4 carries: 65,535 less the IP and UDP headers. */
+/** The maximum payload of a UDP datagram over IPv4: 65,535 less the IP and UDP headers. */
 export const MAX_PAYLOAD_SIZE = 65_507;
 
 /** The longest header: RSV, FRAG, ATYP, a name of 255 octets, PORT. */
@@ -25,7 +25,7 @@ const decodeHeader = decoder((cursor: Cursor) => {
   return { fragment: cursor.u8(), address: readAddress(cursor) };
 });
 
-/** A datagram comes whole or not at all, so "need more" is a ProtocolError here. */
+/** A datagram is always complete, so "need more" is a ProtocolError here. */
 export function decodeDatagram(bytes: Uint8Array): RelayedDatagram {
   const header = decodeHeader(bytes);
   if (!header) throw new ProtocolError(`Cannot read a datagram: cut off after ${bytes.length} octets`);
@@ -33,8 +33,8 @@ export function decodeDatagram(bytes: Uint8Array): RelayedDatagram {
 }
 
 /**
- * Octets of the header at the head of `bytes`, so that one decoded before can be recognised without decoding it again.
- * Undefined where it is cut off; throws ProtocolError 08 for an unknown ATYP.
+ * Octets of the header at the head of `bytes`, so that a header decoded before is recognised without decoding it again.
+ * Undefined if it is cut off; throws ProtocolError 08 for an unknown ATYP.
  */
 export function headerSize(bytes: Uint8Array): number | undefined {
   if (bytes.length < 5) return undefined;
@@ -75,8 +75,8 @@ export function encodeDatagram({ fragment, address, payload }: RelayedDatagram):
 }
 
 /**
- * The reassembly queue of one association (RFC 1928 s7): abandoned when its timer runs out, and when a fragment comes
- * whose position is less than the highest seen. A gap, another destination or too much data abandons it too.
+ * The reassembly queue of one association (RFC 1928 s7): abandoned when its timer expires, or when a fragment comes
+ * whose position is below the highest seen. A gap, another destination or too much data also abandons it.
  */
 export class Reassembly {
   readonly #timeoutMs: number;
@@ -85,7 +85,7 @@ export class Reassembly {
   #size = 0;
   #startedAt = 0;
 
-  /** The RFC wants a timer of at least 5 s. */
+  /** The RFC requires a timer of at least 5 s. */
   constructor(timeoutMs: number) {
     this.#timeoutMs = timeoutMs;
   }
@@ -95,7 +95,7 @@ export class Reassembly {
     return this.#size;
   }
 
-  /** Takes a datagram whose `fragment` is not 0, at time `now` (ms); returns the whole one when this completes it. */
+  /** Takes a datagram whose `fragment` is not 0, at time `now` (ms); returns the reassembled datagram when this one completes it. */
   add({ fragment, address, payload }: RelayedDatagram, now: number): RelayedDatagram | undefined {
     const position = fragment & ~END_OF_SEQUENCE;
     if (now - this.#startedAt >= this.#timeoutMs) this.abandon();
@@ -117,7 +117,7 @@ export class Reassembly {
     return fragment & END_OF_SEQUENCE ? this.#whole(address) : undefined;
   }
 
-  /** Forgets what was queued: also called when a datagram that stands alone comes in between. */
+  /** Abandons the queue; also called when an unfragmented datagram comes in between. */
   abandon(): void {
     this.#address = undefined;
     this.#parts = [];

@@ -1,36 +1,37 @@
 import { decoder } from "./cursor.ts";
 import { ProtocolError } from "./protocol_error.ts";
 
-/** GSSAPI for SOCKS5 (RFC 1961), and as much of Kerberos' tokens as is looked at here (RFC 4121). */
+/** GSSAPI for SOCKS5 (RFC 1961), and the fields of Kerberos tokens that are checked here (RFC 4121). */
 
 /** VER of every message (RFC 1961 s3.2). */
 const VERSION = 1;
 
-/** MTYP of a message: of a context, of the level of protection, of what is protected, and the end of all of them. */
+/** MTYP of a message: context, protection level, protected data, abort. */
 export const GssMessageType = { Context: 1, Protection: 2, Data: 3, Abort: 0xff } as const;
 
-/** The most octets of a token: LEN has two. */
+/** Maximum octets of a token: LEN has two octets. */
 export const MAX_TOKEN_SIZE = 65_535;
 
 /** Octets in front of a token. */
 export const GSS_MESSAGE_HEADER_SIZE = 4;
 
-/** How every later octet is protected (RFC 1961 s4): not at all, against changes, against readers too. By its number. */
+/** Protection level of all later octets (RFC 1961 s4): none, integrity, integrity and confidentiality. By number. */
 export const protections = ["none", "integrity", "confidentiality"] as const;
+/** How octets travel with GSSAPI, the weakest first. */
 export type Protection = (typeof protections)[number];
 
-/** The level that leaves it to the other side, of 1 and 2 (RFC 1961 s4). */
+/** The level that leaves the choice between 1 and 2 to the peer (RFC 1961 s4). */
 const SELECTIVE = 3;
 
 export interface GssMessage {
   readonly type: number;
-  /** None of a message that ends it. */
+  /** Empty for an abort message. */
   readonly token: Uint8Array;
 }
 
 const nothing = new Uint8Array(0);
 
-/** A message whose type is known. The token is a view. */
+/** A message of a known type. The token is a view. */
 export const decodeGssMessage = decoder<GssMessage>((cursor) => {
   const version = cursor.u8();
   if (version !== VERSION) throw wrong(`VER ${version}, not ${VERSION}`);
@@ -48,7 +49,7 @@ export function encodeGssMessage(type: number, token: Uint8Array): Uint8Array<Ar
   return message;
 }
 
-/** Makes a message of a token that has room for the header in front. Throws RangeError beyond MAX_TOKEN_SIZE. */
+/** Makes a message of a token that has room for the header before it. Throws RangeError beyond MAX_TOKEN_SIZE. */
 export function writeGssHeader(message: Uint8Array, type: number): void {
   const size = message.length - GSS_MESSAGE_HEADER_SIZE;
   if (size > MAX_TOKEN_SIZE) throw new RangeError(`Cannot encode a token of ${size} octets: at most ${MAX_TOKEN_SIZE}`);
@@ -58,15 +59,15 @@ export function writeGssHeader(message: Uint8Array, type: number): void {
   message[3] = size & 0xff;
 }
 
-/** That the context, or what is asked for, is refused (RFC 1961 s3.4). */
+/** Refusal of the context, or of the requested level (RFC 1961 s3.4). */
 export const gssAbort: Uint8Array = Uint8Array.of(VERSION, GssMessageType.Abort);
 
-/** The level that an octet asks for; the selective one is the highest. Undefined where it asks for none that there is. */
+/** The level that an octet requests; the selective one counts as the highest. Undefined for an unknown level. */
 export function protectionOf(octet: number): Protection | undefined {
   return octet === SELECTIVE ? "confidentiality" : protections[octet];
 }
 
-/** The octet of a level, as an answer, or as a wish for no less. */
+/** The octet of a level: the answer, or the minimum requested. */
 export function protectionOctet(protection: Protection): number {
   return protections.indexOf(protection);
 }
@@ -76,16 +77,16 @@ export function higherProtection(one: Protection, other: Protection): Protection
   return protectionOctet(one) < protectionOctet(other) ? other : one;
 }
 
-/** What stands unencrypted in front of what is wrapped (RFC 4121 s4.2.6.2). It is true once the token has been unwrapped. */
+/** The unencrypted header of a wrapped token (RFC 4121 s4.2.6.2). Trust it only after the token has been unwrapped. */
 export interface WrapHeader {
-  /** Whether it is by the key that the acceptor has made for this context alone. */
+  /** True if it uses the subkey that the acceptor made for this context. */
   readonly byAcceptorKey: boolean;
   readonly sequence: number;
 }
 
 const ACCEPTOR_SUBKEY = 4;
 
-/** Undefined of what is no such token: Kerberos of RFC 1964, by DES and RC4, has others. */
+/** Undefined for other tokens, for example those of RFC 1964 (DES, RC4). */
 export function wrapHeader(token: Uint8Array): WrapHeader | undefined {
   if (token.length < 16 || token[0] !== 5 || token[1] !== 4) return undefined;
   const view = new DataView(token.buffer, token.byteOffset, token.length);

@@ -5,19 +5,21 @@ import { ProtocolError } from "./protocol_error.ts";
 /** VER of the username/password sub-negotiation (RFC 1929 s2). */
 const SUBNEGOTIATION_VERSION = 1;
 
-/** What the client offers (RFC 1928 s3). */
+/** The client's offer (RFC 1928 s3). */
 export interface Greeting {
-  /** Method octets in the client's order; may be empty or hold numbers we do not know. */
+  /** Method octets in the client's order; may be empty or hold unknown numbers. */
   readonly methods: readonly number[];
 }
 
 /** Credentials of RFC 1929 s2. Octets, since neither field has a charset; never to be logged. */
 export interface Credentials {
+  /** 1 to 255 octets; `usernameText()` reads them. */
   readonly username: Uint8Array;
+  /** 1 to 255 octets. */
   readonly password: Uint8Array;
 }
 
-/** A name as text, of which each octet counts; undefined where it is none. */
+/** A name as text that keeps every octet; undefined if it is not a valid name. */
 export function usernameText({ username }: Pick<Credentials, "username">): string | undefined {
   try {
     return strict.decode(username);
@@ -40,13 +42,13 @@ export function encodeGreeting(greeting: Greeting): Uint8Array {
   return Uint8Array.of(SOCKS_VERSION, octet(greeting.methods.length, "methods"), ...greeting.methods);
 }
 
-/** The gateway's choice (RFC 1928 s3); any octet is passed on as it is. */
+/** The gateway's choice (RFC 1928 s3); any octet passes unchanged. */
 export const decodeMethodSelection = decoder<number>((cursor) => {
   expectVersion(cursor.u8());
   return cursor.u8();
 });
 
-/** The same octets each time, so not to be written to. */
+/** The same octets each time, so do not write to them. */
 export function encodeMethodSelection(method: Method): Uint8Array {
   return selections[method] ??= Uint8Array.of(SOCKS_VERSION, method);
 }
@@ -71,7 +73,7 @@ export function encodeCredentials({ username, password }: Credentials): Uint8Arr
   );
 }
 
-/** STATUS of RFC 1929 s2: 0 is success, all else failure. */
+/** STATUS of RFC 1929 s2: 0 is success, anything else is failure. */
 export const decodeStatus = decoder<number>((cursor) => {
   expectSubnegotiation(cursor.u8());
   return cursor.u8();

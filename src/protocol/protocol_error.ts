@@ -1,6 +1,6 @@
 import type { Reply } from "./codes.ts";
 
-/** The peer broke the RFC. `reply` is what to answer; undefined where its next octets cannot be told apart: close without one. */
+/** The peer violated the RFC. `reply` is the answer to send; undefined if the message boundary is lost: then close without an answer. */
 export class ProtocolError extends Error {
   override readonly name = "ProtocolError";
   readonly reply: Reply | undefined;

@@ -2,16 +2,16 @@ import { type Address, octetsAddress, parseIp } from "./address.ts";
 import type { Decode } from "./cursor.ts";
 import { ProtocolError } from "./protocol_error.ts";
 
-/** What a proxy in front says of the connection it passes on: HAProxy's PROXY protocol, versions 1 (s2.1) and 2 (s2.2). */
+/** A proxy's header about the connection that it forwards: HAProxy's PROXY protocol, versions 1 (s2.1) and 2 (s2.2). */
 export interface ProxyHeader {
-  /** Who connected to the proxy; undefined where the connection is the proxy's own, or it cannot say. */
+  /** The client's address at the proxy; undefined for the proxy's own connections, or if the proxy does not know it. */
   readonly client: Address | undefined;
 }
 
-/** Octets of the longest line of version 1, its end included. */
+/** Maximum octets of a version 1 line, with its end. */
 const MAX_LINE_SIZE = 107;
 
-/** Octets of version 2 before the addresses, and of all of it: 232 are the longest addresses, the rest is for extensions. */
+/** Octets of version 2 before the addresses, and in all: the longest addresses take 232, the rest is for extensions. */
 const FIXED_SIZE = 16, MAX_SIZE = 2_048;
 
 const utf8 = new TextEncoder();
@@ -22,7 +22,7 @@ const signature = Uint8Array.of(0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 
 
 const LOCAL = 0x20, PROXY = 0x21;
 
-/** Octets of the addresses of a stream, by family and transport; those of datagrams tell of no connection. */
+/** Octets of the addresses by family and transport, of streams only. */
 const addressSizes: Readonly<Record<number, number>> = { 0x00: 0, 0x11: 12, 0x21: 36, 0x31: 216 };
 const TCP4 = 0x11, TCP6 = 0x21;
 
@@ -30,18 +30,18 @@ const CRC32C = 0x03;
 
 const ascii = new TextDecoder("latin1");
 
-/** Who connected to this proxy, and where to. */
+/** The client's address, and the address that it connected to. */
 export interface ProxiedConnection {
   readonly client: Pick<Address, "host" | "port">;
   readonly here: Pick<Address, "host" | "port">;
 }
 
-/** A header of that version; undefined is a connection of which nothing can be said. */
+/** A header of that version; undefined addresses make one without any (UNKNOWN, LOCAL). */
 export function encodeProxyHeader(version: 1 | 2, of: ProxiedConnection | undefined): Uint8Array {
   if (!of) return version === 1 ? utf8.encode("PROXY UNKNOWN\r\n") : block(LOCAL, 0, nothing);
   const ends = [of.client, of.here];
   const octets = ends.map(({ host }) => parseIp(host)!);
-  const six = octets.some(({ length }) => length === 16); // a balancer in front may be of the other family than its client
+  const six = octets.some(({ length }) => length === 16); // a load balancer's connection may have another family than its client's
   if (version === 1) {
     const hosts = ends.map(({ host }) => six && !host.includes(":") ? `::ffff:${host}` : host);
     return utf8.encode(`PROXY TCP${six ? 6 : 4} ${hosts.join(" ")} ${of.client.port} ${of.here.port}\r\n`);
@@ -64,7 +64,7 @@ function block(command: number, transport: number, body: Uint8Array): Uint8Array
   return header;
 }
 
-/** Either version. Throws ProtocolError: a connection that has to begin with a header and does not is no other connection. */
+/** Reads either version. Throws ProtocolError: a connection that must begin with a header is never taken for anything else. */
 export const decodeProxyHeader: Decode<ProxyHeader> = (bytes) => {
   if (bytes.length === 0) return undefined;
   if (begins(bytes, line)) return decodeLine(bytes);
@@ -72,7 +72,7 @@ export const decodeProxyHeader: Decode<ProxyHeader> = (bytes) => {
   throw new ProtocolError("Cannot read a PROXY header: it begins with neither version's signature");
 };
 
-/** Whether `bytes` are a part of `head`, or begin with it. */
+/** True if `bytes` begin with `head`, or `head` begins with `bytes`. */
 function begins(bytes: Uint8Array, head: Uint8Array): boolean {
   const size = Math.min(bytes.length, head.length);
   for (let i = 0; i < size; i++) if (bytes[i] !== head[i]) return false;
@@ -118,7 +118,7 @@ const decodeBlock: Decode<ProxyHeader> = (bytes) => {
     );
   }
   if (bytes.length < size) return undefined;
-  if (command === LOCAL) return { value: { client: undefined }, size }; // whatever else it says is to be ignored
+  if (command === LOCAL) return { value: { client: undefined }, size }; // the rest of the line is ignored
   const header = bytes.subarray(0, size);
   checkExtensions(header, addressEnd);
   return { value: { client: sourceIn(header, transport) }, size };
@@ -132,7 +132,7 @@ function sourceIn(header: Uint8Array, transport: number): Address | undefined {
   return octetsAddress(header.slice(FIXED_SIZE, FIXED_SIZE + size), (header[port]! << 8) | header[port + 1]!);
 }
 
-/** Type, length, value (s2.2.1 and on): none says anything that matters here, but that the header has come whole. */
+/** Type, length, value (s2.2.1 and on): only the checksum matters here. */
 function checkExtensions(header: Uint8Array, start: number): void {
   for (let at = start; at < header.length;) {
     const end = at + 3 + ((header[at + 1]! << 8) | header[at + 2]!);
@@ -142,7 +142,7 @@ function checkExtensions(header: Uint8Array, start: number): void {
   }
 }
 
-/** The sum is of the whole header, its own octets taken for zero (s2.2.4). */
+/** The checksum covers the whole header, with its own octets as zero (s2.2.4). */
 function checkSum(header: Uint8Array, start: number, end: number): void {
   const zeroed = header.slice().fill(0, start, end);
   const said = header.subarray(start, end).reduce((sum, octet) => ((sum << 8) | octet) >>> 0, 0);
@@ -151,7 +151,7 @@ function checkSum(header: Uint8Array, start: number, end: number): void {
   }
 }
 
-/** RFC 9260 appendix A; bit by bit, since it is seldom asked for. */
+/** RFC 9260 appendix A; bit by bit, since it is seldom needed. */
 function crc32c(bytes: Uint8Array): number {
   let crc = 0xffff_ffff;
   for (const octet of bytes) {

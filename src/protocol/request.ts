@@ -3,33 +3,33 @@ import { Command, Reply, SOCKS_VERSION } from "./codes.ts";
 import { type Cursor, decoder } from "./cursor.ts";
 import { ProtocolError } from "./protocol_error.ts";
 
-/** What the client asks for (RFC 1928 s4). */
+/** The client's request (RFC 1928 s4). */
 export interface Request {
   readonly command: Command;
   readonly destination: Address;
 }
 
-/** What became of it (RFC 1928 s6). */
+/** The answer to a request (RFC 1928 s6). */
 export interface RequestReply {
-  /** REP: any octet, since a peer may send one that no RFC knows. */
+  /** REP: any octet, since a peer may send one that no RFC defines. */
   readonly reply: number;
   readonly bound: Address;
 }
 
-/** BND of a reply that has none to tell (RFC 1928 s6 demands the field all the same). */
+/** BND of a reply without an address (RFC 1928 s6 requires the field). */
 export const NO_ADDRESS: Address = { type: 1, host: "0.0.0.0", port: 0 };
 
 const commands: ReadonlySet<number> = new Set(Object.values(Command));
 
 /**
- * Throws ProtocolError: 07 for an unknown command, 08 for an unknown ATYP. An unknown command is told only when its
- * whole request has come, so that the reply is not lost to a reset.
+ * Throws ProtocolError: 07 for an unknown command, 08 for an unknown ATYP. An unknown command is reported only after the
+ * complete request, so that a reset does not destroy the reply.
  */
 export const decodeRequest = decoder<Request>((cursor) => {
   expectVersion(cursor.u8());
   const command = cursor.u8();
   skipReserved(cursor);
-  // Some clients name "0" where RFC 1928 s4 wants zeros; for an association it means nothing either way.
+  // Some clients send the name "0" where RFC 1928 s4 requires zeros; an association ignores the address anyway.
   const forUdp = command === Command.UdpAssociate || command === Command.UdpInTcp;
   const destination = readAddress(cursor, forUdp ? NO_ADDRESS : undefined);
   if (!commands.has(command)) {
@@ -42,7 +42,7 @@ export function encodeRequest({ command, destination }: Request): Uint8Array {
   return message(command, destination);
 }
 
-/** A BND that is a name and cannot be one is as good as none: it changes nothing about the outcome. */
+/** An invalid name in BND counts as no address: the outcome stays the same. */
 export const decodeReply = decoder<RequestReply>((cursor) => {
   expectVersion(cursor.u8());
   const reply = cursor.u8();
@@ -50,7 +50,7 @@ export const decodeReply = decoder<RequestReply>((cursor) => {
   return { reply, bound: readAddress(cursor, NO_ADDRESS) };
 });
 
-/** `reply` is any octet: what an upstream says is passed on as it is. */
+/** `reply` is any octet: an upstream's reply passes unchanged. */
 export function encodeReply(reply: number, bound: Address = NO_ADDRESS): Uint8Array {
   return message(reply, bound);
 }
@@ -62,7 +62,7 @@ function message(code: number, address: Address): Uint8Array {
   return out;
 }
 
-/** RSV is 00 by the RFC; what some client puts there changes nothing. */
+/** RSV is 00 by the RFC; other values are ignored. */
 function skipReserved(cursor: Cursor): void {
   cursor.u8();
 }

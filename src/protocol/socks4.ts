@@ -3,20 +3,20 @@ import { Command, Reply } from "./codes.ts";
 import { type Cursor, decoder } from "./cursor.ts";
 import { ProtocolError } from "./protocol_error.ts";
 
-/** SOCKS4, and 4A with its names, as their authors' memos word them: older than RFC 1928, IPv4 only, one reply for success. */
+/** SOCKS4, and SOCKS4A with names, by their authors' memos: older than RFC 1928, IPv4 only, one reply for success. */
 
 export const SOCKS4_VERSION = 4;
 
 /** CD of a reply. */
 const GRANTED = 90, REJECTED = 91;
 
-/** Neither field has a bound of its own. */
+/** The protocol bounds neither field. */
 const MAX_FIELD_SIZE = 255;
 
 export interface Socks4Request {
   readonly command: typeof Command.Connect | typeof Command.Bind;
   readonly destination: Address;
-  /** What the client calls its user; nothing vouches for it. */
+  /** The client's USERID, unverified. */
   readonly userId: string;
 }
 
@@ -40,7 +40,7 @@ export const decodeSocks4Request = decoder<Socks4Request>((cursor) => {
   return { command, destination, userId };
 });
 
-/** VN 0, CD, port and address; all but success is 91. An address that is not IPv4 cannot be told. */
+/** VN 0, CD, port and address; anything but success is 91. Addresses other than IPv4 cannot be sent. */
 export function encodeSocks4Reply(reply: number, bound?: Address): Uint8Array {
   const out = new Uint8Array(8);
   out[1] = reply === Reply.Succeeded ? GRANTED : REJECTED;

@@ -7,7 +7,9 @@ import type { OnwardAssociation } from "./chain/onward_association.ts";
 
 /** A datagram and the host it came from, as the last gateway says. */
 export interface ReceivedDatagram {
+  /** What it carries. */
   readonly payload: Uint8Array;
+  /** Where it came from, as the last gateway tells it. */
   readonly source: SocketAddr;
 }
 
@@ -16,6 +18,10 @@ export class Association {
   readonly #nested: OnwardAssociation;
   #received: ReceivedDatagram[] = [];
 
+  /**
+   * Made by Client.associate().
+   * @internal
+   */
   constructor(nested: OnwardAssociation) {
     this.#nested = nested;
   }
@@ -44,6 +50,7 @@ export class Association {
     return this.#received.shift()!;
   }
 
+  /** Ends it, and its TCP connection. Idempotent. */
   close(): void {
     this.#nested.close();
   }

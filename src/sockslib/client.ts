@@ -12,11 +12,13 @@ import { Rendezvous } from "./chain/rendezvous.ts";
 /** How long the gateways have for their answer, and the peer of BIND to come, where nothing else is said. */
 const DEADLINE_MS = 30_000, ACCEPT_DEADLINE_MS = 180_000;
 
+/** What a client is made of. */
 export interface ClientOptions extends ChainReach {
   /** The gateways to go through, nearest first, as `socks5://[USER:PASSWORD@]HOST[:PORT]`; the last may be `http://…`. */
   readonly via: string | readonly string[];
 }
 
+/** Limits of one call. */
 export interface CallOptions {
   /** Calls it off: it rejects with NetError "aborted". What it has resolved with lives on. */
   readonly signal?: AbortSignal;
@@ -26,7 +28,9 @@ export interface CallOptions {
 
 /** A peer that came, and how to speak to it. */
 export interface AcceptedPeer {
+  /** The connection with the peer. */
   readonly socket: Socket;
+  /** The peer's address, as the last gateway tells it. */
   readonly addr: SocketAddr;
 }
 
@@ -36,6 +40,7 @@ export interface BoundRendezvous {
   readonly addr: SocketAddr;
   /** Waits for the peer, once. */
   accept(options?: CallOptions): Promise<AcceptedPeer>;
+  /** Gives it up. Idempotent. */
   close(): void;
 }
 

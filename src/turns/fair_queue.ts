@@ -1,10 +1,11 @@
 import type { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
 
-/** On whose account a turn counts. */
+/** The client and user that a turn counts for. */
 export interface Asker {
   /** A household(); the empty text stands for the gateway itself. */
   readonly client: string;
+  /** Of that client. */
   readonly user?: string | undefined;
 }
 
@@ -17,7 +18,7 @@ export interface Bounds {
   readonly user: number;
 }
 
-/** Ends a turn; calls after the first do nothing. */
+/** Ends a turn; further calls do nothing. */
 export type EndTurn = () => void;
 
 interface Waiting {
@@ -25,15 +26,15 @@ interface Waiting {
   readonly refuse: (error: NetError) => void;
 }
 
-/** What one asker, one client, or everybody has under way and waiting. */
+/** Running and waiting turns of one user, one client, or all clients. */
 class Share {
   readonly parent: Share | undefined;
   readonly name: string;
   underWay = 0;
   waiting = 0;
-  /** Shares below this one, by name; those that wait are served in the order of this map, and then go to its end. */
+  /** Shares below this one, by name; waiting ones are served in the order of this map and then move to its end. */
   readonly parts = new Map<string, Share>();
-  /** Of a user: in the order they came. */
+  /** For a user: in order of arrival. */
   readonly queue = new Set<Waiting>();
 
   constructor(name: string, parent?: Share) {
@@ -55,9 +56,10 @@ class Share {
 }
 
 /**
- * Turns at something that all sessions share. Clients take turns, and so do the users of a client, so that however much one
- * of them asks for, another waits for one turn of each. What waits is bounded: beyond the bound, whoever has the most
- * waiting loses the last of it. Nothing is kept for an asker that has nothing under way and nothing waiting.
+ * Turns at work that all sessions share. Clients take turns, and so do the users of a client: however much one of them asks
+ * for, another waits for at most one turn of each. The queue is bounded: beyond the bound, the client with the most
+ * waiting turns loses its last one. A client without running or waiting turns takes no memory.
+ * @internal
  */
 export class FairQueue {
   readonly #what: string;
@@ -65,31 +67,31 @@ export class FairQueue {
   readonly #waiting: Bounds;
   readonly #all = new Share("");
 
-  /** `what` cannot be done, as errors say it: "resolve names". `atOnce` bounds turns under way, `waiting` those to come. */
+  /** `what` is the work, as error messages name it: "resolve names". `atOnce` bounds running turns, `waiting` bounds waiting ones. */
   constructor(what: string, atOnce: Bounds, waiting: Bounds) {
     this.#what = what;
     this.#atOnce = atOnce;
     this.#waiting = waiting;
   }
 
-  /** Turns under way. */
+  /** Running turns. */
   get underWay(): number {
     return this.#all.underWay;
   }
 
-  /** Turns that are waited for. */
+  /** Waiting turns. */
   get waiting(): number {
     return this.#all.waiting;
   }
 
-  /** Resolves when it is the asker's turn, with how to end it. Rejects with NetError: "aborted" by the cut, or "busy". */
+  /** Resolves at the asker's turn, with the function that ends it. Rejects with NetError: "aborted" by the cut, or "busy". */
   turn({ client, user = "" }: Asker, cut?: Cut): Promise<EndTurn> {
     if (cut?.made) return Promise.reject(this.#aborted());
     const share = this.#all.part(client).part(user);
     if (this.#all.waiting === 0 && this.#mayBegin(share)) return Promise.resolve(this.#begin(share));
     const room = this.#hasRoom(share);
     if (!room) {
-      share.count("waiting", 1); // lets go of a share that was made for this
+      share.count("waiting", 1); // releases a share that was made for this turn
       share.count("waiting", -1);
       return Promise.reject(this.#busy());
     }
@@ -117,7 +119,7 @@ export class FairQueue {
     });
   }
 
-  /** What `work` comes to in a turn of the asker's. Rejects as turn() and `work` do. */
+  /** The result of `work`, done in a turn of the asker. Rejects as turn() and `work` do. */
   async run<T>(asker: Asker, cut: Cut | undefined, work: () => Promise<T>): Promise<T> {
     const end = await this.turn(asker, cut);
     try {
@@ -145,7 +147,7 @@ export class FairQueue {
     };
   }
 
-  /** Gives turns away while there are any. */
+  /** Starts waiting turns while there is room. */
   #next(): void {
     for (let share = this.#choose(); share; share = this.#choose()) {
       const [one] = share.queue as Iterable<Waiting> as [Waiting];
@@ -169,7 +171,7 @@ export class FairQueue {
     return undefined;
   }
 
-  /** Whether one more may wait; where all places are taken, whoever has more waiting than that gives up its last. */
+  /** True if one more turn may wait. If the queue is full, a client with more waiting turns gives up its last one. */
   #hasRoom(user: Share): boolean {
     const client = user.parent!;
     if (user.waiting >= this.#waiting.user) return false;
@@ -177,7 +179,7 @@ export class FairQueue {
     return this.#all.waiting < this.#waiting.all || this.#giveUpLast(this.#all, client);
   }
 
-  /** Refuses the last that the greediest part of `share` has waiting, where that is more than `part` would have with one more. */
+  /** Refuses the last waiting turn of the part of `share` that has the most, if that is more than `part` would have with one more. */
   #giveUpLast(share: Share, part: Share): boolean {
     let greediest: Share | undefined;
     for (const other of share.parts.values()) if (other.waiting > (greediest?.waiting ?? 0)) greediest = other;
@@ -202,7 +204,7 @@ export class FairQueue {
   }
 }
 
-/** Others come before it: it has just had a turn. */
+/** It has just had a turn, so others come first. */
 function toTheEnd(share: Share): void {
   for (let part = share; part.parent; part = part.parent) {
     part.parent.parts.delete(part.name);

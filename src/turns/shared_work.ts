@@ -2,26 +2,26 @@ import { Cut } from "../net/cut.ts";
 import { NetError } from "../net/error.ts";
 import type { Asker, EndTurn, FairQueue } from "./fair_queue.ts";
 
-/** The turn that work began in. It ends with the work, or before. */
+/** The turn in which the work began. It ends with the work, or earlier. */
 export interface Turn {
   readonly asker: Asker;
   readonly end: EndTurn;
 }
 
-/** Work that several wait for; `unwanted` is made when all of them have left. */
+/** Work that several askers wait for; `unwanted` fires when all of them have left. */
 export type Work<T> = (unwanted: Cut, turn: Turn) => Promise<T>;
 
 /** The place of one asker in the queue, however often it asks for the same. */
 interface Place {
-  /** Made when no turn is needed any more: the work has begun, or nobody waits in this place. */
+  /** Fires when no turn is needed any more: the work has begun, or no asker waits in this place. */
   readonly served: Cut;
   readonly leave: Set<(error: unknown) => void>;
 }
 
-/** One piece of work, from the first who asks for it to its end. */
+/** One piece of work, from its first asker to its end. */
 class Flight<T> {
   readonly outcome: Promise<T>;
-  /** Made when it has begun: nobody needs another turn for it. */
+  /** Fires when the work has begun: no other turn is needed for it. */
   readonly begun = new Cut();
   readonly unwanted = new Cut();
   wantedBy = 0;
@@ -32,7 +32,7 @@ class Flight<T> {
     let begin!: (turn: Turn) => void;
     this.outcome = new Promise<Turn>((resolve) => begin = resolve)
       .then((turn) => work(this.unwanted, turn).finally(turn.end)).finally(over);
-    this.outcome.catch(() => {}); // everyone may have left
+    this.outcome.catch(() => {}); // all askers may have left
     this.#begin = begin;
   }
 
@@ -44,8 +44,8 @@ class Flight<T> {
 }
 
 /**
- * Work that those who ask for one thing at one time share. It begins in the turn of whichever of them is first, so that
- * nobody waits in another's place; and it is called off when nobody wants it any more.
+ * Work shared by all who ask for the same key at the same time. It begins in the first turn that any of them gets, and is
+ * cancelled when the last of them has left.
  */
 export class SharedWork<T> {
   readonly #queue: FairQueue;
@@ -55,14 +55,14 @@ export class SharedWork<T> {
     this.#queue = queue;
   }
 
-  /** Whether somebody waits for that now. */
+  /** True if an asker waits for `key` now. */
   has(key: string): boolean {
     return this.#flights.has(key);
   }
 
   /**
-   * What `work` for `key` comes to, which is in no error's text. Rejects as the work does, and with NetError: "aborted" by the
-   * cut, or "busy" where the queue has no place for the asker, which takes one however often it asks.
+   * The result of `work` for `key`; no error message contains `key`. Rejects as the work does, and with NetError: "aborted" by
+   * the cut, or "busy" if the queue has no place for the asker, which takes one place however often it asks.
    */
   ask(key: string, asker: Asker, cut: Cut | undefined, work: Work<T>): Promise<T> {
     const flight = this.#flights.get(key) ?? this.#fly(key, work);
@@ -84,7 +84,7 @@ export class SharedWork<T> {
     });
   }
 
-  /** Where that asker waits for its turn at it. */
+  /** The place in which that asker waits for its turn. */
   #place(flight: Flight<T>, asker: Asker): Place {
     const name = nameOf(asker);
     const known = flight.places.get(name);

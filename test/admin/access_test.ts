@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { AdminAccess } from "../../src/admin/access.ts";
-import { adminApp } from "../../src/admin/app.ts";
+import { type Act, adminApp } from "../../src/admin/app.ts";
 import type { Status } from "../../src/admin/status.ts";
-import { adminSource, ready } from "../support/memory/admin_source.ts";
+import { adminSource, quiet, ready } from "../support/memory/admin_source.ts";
 
 const token = "0123456789abcdef";
 const bearer = `Bearer ${token}`;
@@ -25,12 +25,19 @@ const status: Status = {
   listeners: [],
   certificates: [],
   upstreams: [],
+  ...quiet,
 };
 
 /** The answer to `what`, and what the program was made to do. */
-async function answer(access: AdminAccess, what: string, credentials?: string, host = "127.0.0.1:10846") {
+async function answer(
+  access: AdminAccess,
+  what: string,
+  credentials?: string,
+  host = "127.0.0.1:10846",
+  headers: Readonly<Record<string, string>> = {},
+) {
   const [method, path] = what.split(" ");
-  const done: string[] = [];
+  const done: string[] = [], acts: Act[] = [];
   const app = adminApp(
     adminSource({
       status: ({ most }) => Promise.resolve({ ...status, sessionCount: most }),
@@ -41,15 +48,16 @@ async function answer(access: AdminAccess, what: string, credentials?: string, h
       },
       reload: () => Promise.resolve(done.push("reload") > 0 ? ["line 3 is wrong"] : []),
       drain: () => void done.push("drain"),
+      acted: (act) => void acts.push(act),
     }),
     access,
   );
   const response = await app.request(`http://${host}${path}`, {
     method,
-    headers: credentials === undefined ? {} : { authorization: credentials },
-  });
+    headers: { ...credentials !== undefined && { authorization: credentials }, ...headers },
+  }, { from: "192.0.2.7" });
   const asks = response.headers.get("www-authenticate");
-  return { code: response.status, text: await response.text(), done, asks };
+  return { code: response.status, text: await response.text(), done, acts, asks };
 }
 
 const changes = ["DELETE /api/sessions/7", "DELETE /api/sessions?user=ann", "POST /reload", "POST /drain"];
@@ -162,6 +170,62 @@ describe("With a token, the admin endpoint", () => {
       assert.ok(code === 401 || code === 400, what);
       assert.deepEqual(done, []);
     }
+  });
+
+  test("changes nothing for a page of another site, whatever that knows", async () => {
+    const others: readonly Readonly<Record<string, string>>[] = [
+      { "sec-fetch-site": "cross-site" },
+      { "sec-fetch-site": "same-site", origin: "http://127.0.0.1:10846" },
+      { origin: "http://evil.example" },
+      { origin: "http://127.0.0.1:8080" },
+      { origin: "null" },
+    ];
+    for (const what of changes) {
+      for (const headers of others) {
+        const { code, text, done } = await answer(access, what, bearer, undefined, headers);
+        assert.deepEqual([code, done], [403, []], JSON.stringify(headers));
+        assert.match(text, /a page of another site asks for it/);
+      }
+    }
+    const own: readonly Readonly<Record<string, string>>[] = [
+      { "sec-fetch-site": "same-origin", origin: "http://127.0.0.1:10846" },
+      { "sec-fetch-site": "none" },
+      { origin: "https://127.0.0.1:10846" }, // TLS may end before it
+    ];
+    for (const headers of own) {
+      assert.deepEqual((await answer(access, "POST /drain", bearer, undefined, headers)).done, ["drain"]);
+    }
+  });
+
+  test("tells the log what was done, who did it, and what came of it; and nothing of what was not", async () => {
+    const acts = async (what: string, credentials?: string) => (await answer(access, what, credentials)).acts;
+    const by = "192.0.2.7";
+    assert.deepEqual(await acts("DELETE /api/sessions/7", bearer), [{ by, what: "end session 7", result: "3 ended" }]);
+    assert.deepEqual(await acts("DELETE /api/sessions/8", bearer), [{ by, what: "end session 8", result: "0 ended" }]);
+    assert.deepEqual(await acts("DELETE /api/sessions?user=ann", bearer), [
+      { by, what: "end sessions of user ann", result: "3 ended" },
+    ]);
+    assert.deepEqual(await acts("DELETE /api/sessions?client=2001:DB8::7", bearer), [
+      { by, what: "end sessions of client 2001:db8::7", result: "3 ended" },
+    ]);
+    assert.deepEqual(await acts("POST /reload", bearer), [{ by, what: "reload", result: "refused: line 3 is wrong" }]);
+    assert.deepEqual(await acts("POST /drain", bearer), [{ by, what: "drain", result: "draining" }]);
+    for (const what of changes) assert.deepEqual(await acts(what), []);
+  });
+
+  test("says to each who asks whether they may change something", async () => {
+    const may = async (credentials: string) =>
+      JSON.parse((await answer(access, "GET /api/status", credentials)).text).access;
+    assert.deepEqual([await may(bearer), await may(password("", token))], [{ mayChange: true }, { mayChange: false }]);
+  });
+
+  test("tells the history, of a minute or a day", async () => {
+    for (const [query, length] of [["", 60], ["?span=minute", 60], ["?span=day", 1_440]] as const) {
+      const { code, text } = await answer(access, `GET /api/history${query}`, bearer);
+      assert.deepEqual([code, JSON.parse(text).values.clients.length], [200, length], query);
+    }
+    assert.equal((await answer(access, "GET /api/history?span=week", bearer)).code, 400);
+    assert.equal((await answer(access, "GET /api/history")).code, 401);
   });
 
   test("takes no other method and no other number", async () => {

@@ -8,7 +8,7 @@ import type { SessionRecord } from "../../src/events.ts";
 import type { HttpServer } from "../../src/net/http/http.ts";
 import { serveHttp } from "../../src/net/open.ts";
 import { addressText } from "../../src/protocol/address.ts";
-import { adminSource, ready } from "../support/memory/admin_source.ts";
+import { adminSource, quiet, ready } from "../support/memory/admin_source.ts";
 import { launchBrowser, noBrowser, view, type Viewed } from "../support/browser.ts";
 import { sessionRecord } from "../support/memory/session_record.ts";
 import { skipped } from "../support/program/skipped.ts";
@@ -36,6 +36,12 @@ class MadeUp {
         parts: ready.parts,
         upstreams: [],
         certificates: [],
+        wrong: [],
+        rules: quiet.rules,
+        room: quiet.room,
+        maxSessions: quiet.maxSessions,
+        reload: quiet.reload,
+        drainMs: quiet.drainMs,
         ...this.changes,
       });
     };

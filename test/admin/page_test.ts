@@ -5,7 +5,7 @@ import { adminApp } from "../../src/admin/app.ts";
 import { script } from "../../src/admin/page/script.ts";
 import { ageText, bytesText } from "../../src/admin/page/words.ts";
 import type { SessionView, Status, WantedSessions } from "../../src/admin/status.ts";
-import { adminSource, ready } from "../support/memory/admin_source.ts";
+import { adminSource, quiet, ready } from "../support/memory/admin_source.ts";
 
 const session = (id: number, parts: Partial<SessionView> = {}): SessionView => ({
   id,
@@ -30,7 +30,14 @@ const status: Status = {
   clients: 1_234,
   failed: 5,
   sessions: [session(2), session(1), session(3)],
-  failures: [{ at: Date.now() - 65_000, count: 4, client: "192.0.2.9", end: "refused", detail: "rules[0] 'no ads'" }],
+  failures: [{
+    at: Date.now() - 65_000,
+    count: 4,
+    client: "192.0.2.9",
+    end: "refused",
+    kind: "refused",
+    detail: "rules[0] 'no ads'",
+  }],
   relays: { A: none, B: { sessions: 3, total: 20, up: 1_500, down: 2_500_000 }, C: none, D: none },
   version: "1.2.3",
   engine: "linux",
@@ -39,6 +46,7 @@ const status: Status = {
   listeners: ["[::1]:1080", "unix:/run/s.sock"],
   certificates: [],
   upstreams: [{ upstream: "abroad", chain: "socks5://192.0.2.1:1080", up: false }],
+  ...quiet,
 };
 
 async function page(changes: Partial<Status> = {}, query = ""): Promise<{ text: string; headers: Headers }> {
@@ -119,6 +127,7 @@ describe("The status page", () => {
         client: hostile,
         user: hostile,
         end: "refused",
+        kind: "refused",
         destination: hostile,
         detail: hostile,
       }],

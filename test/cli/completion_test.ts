@@ -97,6 +97,8 @@ for (const { name, script, command } of shells) {
         assert.deepEqual(offered("gate46", "explain", "--client", "192.0.2.1", ""), explained);
         assert.deepEqual(offered("gate46", "explain", "connect", ""), []);
         assert.deepEqual(offered("gate46", "completion", "f"), ["fish"]);
+        assert.deepEqual(offered("gate46", "users", ""), ["add", "list", "passwd", "remove"]);
+        assert.deepEqual(offered("gate46", "help", "use"), ["users"]);
       });
     },
   );

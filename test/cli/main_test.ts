@@ -7,6 +7,12 @@ const wrong: readonly (readonly [string[], string])[] = [
   [["config", "--lisen", ":1"], "unknown option '--lisen' (Did you mean --listen?)"],
   [["servee"], "Cannot do 'servee': no such command (did you mean serve?)"],
   [["192.0.2.1"], "Cannot do '192.0.2.1': no such command"],
+  [["help", "expln"], "Cannot help with 'expln': no such command (did you mean explain?)"],
+  [["help", "nothing"], "Cannot help with 'nothing': no such command"],
+  [
+    ["top", "--sort=x"],
+    "option '--sort <BY>' argument 'x' is invalid. Allowed choices are rate, bytes, age, client, user, destination.",
+  ],
   [["config", "now"], "too many arguments for 'config'. Expected 0 arguments but got 1: now."],
   [
     ["config", "--listen", "nowhere:1"],
@@ -29,6 +35,8 @@ const wrong: readonly (readonly [string[], string])[] = [
     ["explain", "connect", "fd00::2:443", "--client=192.0.2.1"],
     "Cannot explain: 'fd00::2:443' is no destination (write example.org:443 or [2001:db8::1]:443)",
   ],
+  [["explain", "bind"], "Cannot explain: 'bind' is no destination (write example.org:443 or [2001:db8::1]:443)"],
+  [["explain"], "missing required argument 'command'"],
   [["config", "--user", "nocolon"], "Cannot parse --user: not NAME:PASSWORD"],
   [["config", "--idle-timeout", "soon"], "Cannot parse --idle-timeout: 'soon' is no time (write 10s, 500ms, 5m or 1h)"],
   [["config", "--log-level", "loud"], "Cannot parse --log-level: 'loud' is not one of debug, info, warning, error"],
@@ -42,6 +50,23 @@ test("--version and --help answer and exit 0", async () => {
   for (const flag of ["--listen", "--users-file", "--from", "--open", "--allow", "hash-password"]) {
     assert.ok(stdout.includes(flag), flag);
   }
+});
+
+test("help prints what --help of a command does, and version what it runs on", async () => {
+  for (const name of ["explain", "users", "top"]) {
+    assert.equal((await command(["help", name])).stdout, (await command([name, "--help"])).stdout);
+  }
+  const all = (await command(["--help"])).stdout;
+  for (const args of [["help"], ["help", "serve"]]) assert.equal((await command(args)).stdout, all);
+  assert.match((await command(["version"])).stdout, /^gate46 \d+\.\d+\.\d+, on (bun|deno) \d+\.\d+\.\d+\n$/);
+});
+
+test("explain takes a destination alone: this machine would connect there", async () => {
+  const simple = await command(["explain", "192.0.2.1:443"]);
+  assert.deepEqual([simple.code, simple.stderr], [0, ""]);
+  assert.match(simple.stdout, /^connect 192\.0\.2\.1:443 from 127\.0\.0\.1\n +1\. 192\.0\.2\.1:443 +allow: /);
+  assert.deepEqual(await command(["explain", "connect", "192.0.2.1:443", "--client=127.0.0.1"]), simple);
+  assert.equal((await command(["explain", "https://192.0.2.1/path"])).stdout, simple.stdout);
 });
 
 test("each wrong flag is one clear line and exit code 2", async () => {

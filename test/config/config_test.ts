@@ -160,8 +160,27 @@ describe("parseConfig() complains in one line that names the flag", () => {
     [
       { listen: ["ftp://[::1]:1"] },
       "Cannot parse --listen: 'ftp://[::1]:1' is of the scheme 'ftp:', which is none of socks5, socks5s, http, https, tls, " +
-      "sni, host",
+      "sni, host, transparent",
     ],
+    [
+      { listen: ["transparent://:1081"], user: ["ann:secret"] },
+      "Cannot listen on transparent://[::]:1081: nobody is asked for a password there; add --from, or say --open",
+    ],
+    [
+      { listen: ["transparent://[::1]:1081"], installRules: true },
+      "Cannot use --install-rules: it needs --listen transparent://:PORT, on every address",
+    ],
+    [
+      { listen: ["transparent://unix:/run/x.sock"] },
+      "Cannot parse --listen: 'transparent://unix:/run/x.sock' cannot be: routes lead to an address and a port (write " +
+      "transparent://:1081)",
+    ],
+    [
+      { fakeDns: ["unix:/run/x.sock"] },
+      "Cannot parse --fake-dns: 'unix:/run/x.sock' is nowhere to serve DNS (write 192.168.1.1, :53 or [2001:db8::1]:53)",
+    ],
+    [{ fakeIpv4: "fd00::/64" }, "Cannot parse --fake-ipv4: 'fd00::/64' is no IPv4 prefix"],
+    [{ fakeIpv6: "fd00::/126" }, "Cannot parse --fake-ipv6: 'fd00::/126' has too few addresses"],
     [
       { listen: ["socks5s://[::1]:1"] },
       "Cannot listen for TLS (socks5s://, https://, tls://): it needs --tls-cert and --tls-key",
@@ -504,6 +523,12 @@ describe("parseConfig()", () => {
       outgoing: ["192.0.2.8", "2001:db8::8"],
       nat64: "64:ff9b:1::/96",
       resolveCommands: true,
+      fakeDns: ["192.0.2.1", "[::1]:5353"],
+      fakeDnsCheck: true,
+      fakeDnsExclude: [".example.org"],
+      fakeIpv4: "198.18.0.0/16",
+      fakeIpv6: "fd00::/64",
+      fakeJournal: "names",
       takeOver: "12",
       adminTokenFile: "token",
       watch: true,
@@ -546,7 +571,15 @@ describe("parseConfig()", () => {
       gssapiNec: true,
       ports: { first: 40_000, last: 40_009 },
     });
-    assert.deepEqual({ ...config, allow: config.allow.map(String), nat64: String(config.nat64) }, {
+    const { fakeIpv4, fakeIpv6, rules: [notFake, ...rules], ...others } = config;
+    assert.deepEqual([fakeIpv4, fakeIpv6].map(String), ["198.18.0.0/16", "fd00::/64"]);
+    assert.deepEqual(notFake, { name: "fake addresses", action: "deny", to: [fakeIpv4, fakeIpv6] });
+    assert.deepEqual({ ...others, rules, allow: config.allow.map(String), nat64: String(config.nat64) }, {
+      fakeDns: [[{ host: "192.0.2.1", port: 53 }], [{ host: "::1", port: 5353 }]],
+      fakeDnsCheck: true,
+      fakeDnsExclude: [{ text: ".example.org", name: "example.org", itself: true, below: true }],
+      fakeJournal: "names",
+      installRules: false,
       listen: [
         { addr: { host: "::1", port: 1 }, optional: false, only: "socks", tls: true },
         { addr: { host: "::1", port: 2 }, only: "socks", optional: false },
@@ -611,6 +644,20 @@ describe("parseConfig()", () => {
       ["127.0.0.1", "@gate46"],
     ]);
     assert.deepEqual(listen.map(({ systemd }) => systemd).slice(2), ["*", "socks"]);
+  });
+
+  test("a transparent listener takes connections and datagrams, and rules may lead there", () => {
+    const { listen, installRules } = parseConfig({
+      listen: ["transparent://:1081"],
+      from: ["10.0.0.0/8"],
+      installRules: true,
+    });
+    const addr = { host: "::", port: 1081 }, otherwise = { host: "0.0.0.0", port: 1081 };
+    assert.deepEqual(listen, [
+      { addr, otherwise, optional: false, only: { routed: true } },
+      { addr, otherwise, optional: false, only: { routed: true, udp: true } },
+    ]);
+    assert.equal(installRules, true);
   });
 
   test("leaves 0.0.0.0 out where :: takes its port", () => {

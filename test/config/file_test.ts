@@ -397,6 +397,13 @@ const samples: Readonly<Record<Exclude<OptionKey, "config" | "takeOver" | "user"
   outgoingPer: ["user"],
   nat64: ["auto", "64:ff9b::/96"],
   resolveCommands: ["true", "false"],
+  fakeDns: ["192.0.2.1", ":5353"],
+  fakeDnsCheck: ["true", "false"],
+  fakeDnsExclude: [".lan", "printer.example"],
+  fakeIpv4: ["198.18.0.0/16"],
+  fakeIpv6: ["fd00::/64"],
+  fakeJournal: ["/names"],
+  installRules: ["false"], // which is nothing without a listener
   udpInTcp: ["true", "false"],
   via: ["socks5://192.0.2.1", "http://ann@g.example?password-file=/pw"],
   probeInterval: ["0", "20s"],
@@ -497,7 +504,11 @@ describe("What is written for people and editors", () => {
     const options = [...example.slice(0, tablesAt).matchAll(/^# ([a-z_\d]+) = .*$/gm)];
     for (const [line, key] of options) {
       const toml = example.replace(line, line.slice(2));
-      valid(key === "dns_ca" ? toml.replace("# dns =", "dns =") : withTls(key!, toml), line);
+      const routed = toml.replace("[::]:1080", "transparent://:1081");
+      valid(
+        key === "dns_ca" ? toml.replace("# dns =", "dns =") : key === "install_rules" ? routed : withTls(key!, toml),
+        line,
+      );
     }
     const written = new Set([...options.map(([, key]) => key), ...Object.keys(parse(example))]);
     assert.deepEqual(optionKeys.filter((key) => !optionOf(key).notInFile && !written.has(fileKey(key))), []);

@@ -35,7 +35,15 @@ describe("a dry run of the release", { skip }, () => {
     assert.equal(status, 0, stderr);
     const files = readdirSync(join(folder, "one"));
     for (
-      const kind of [/^gate46-bun-linux-\w+$/, /\.deb$/, /^gate46\.1$/, /^_gate46$/, /preload\.mjs$/, /\.cdx\.json$/]
+      const kind of [
+        /^gate46-bun-linux-\w+$/,
+        /\.deb$/,
+        /^gate46\.1$/,
+        /^_gate46$/,
+        /preload\.mjs$/,
+        /\.cdx\.json$/,
+        /\.tgz$/,
+      ]
     ) {
       assert.ok(files.some((name) => kind.test(name)), `${kind} in ${files}`);
     }

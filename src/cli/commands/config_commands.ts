@@ -1,9 +1,11 @@
 import { resolve } from "node:path";
 import process from "node:process";
 import { gssLoader, openKernel, openNet } from "../../net/open.ts";
+import { ConfigError } from "../../config/config_error.ts";
 import type { RawOptions } from "../../config/source.ts";
 import { keyTexts } from "../files/keytab.ts";
-import { loadConfig, loadConfigFile } from "../files/load_config.ts";
+import { loadConfigFile } from "../files/load_config.ts";
+import { loadConfigHere, standardFile, standardPaths } from "../files/standard_config.ts";
 import { emptyLists } from "../files/list_files.ts";
 import { examineNamedFiles } from "../files/named_files.ts";
 import { warnings } from "../files/warnings.ts";
@@ -13,13 +15,19 @@ import { checkSocketOptions, refuseSocketOptions } from "../service/socket_optio
 import { checkWaysOut, waysOutOf } from "../service/ways_out.ts";
 
 /**
- * `gate46 check CONFIG`: the file alone, without environment and flags, and what it names of this host, unless it is for
+ * `gate46 check [CONFIG]`: the file alone, which is the standard one where none is said, without environment and flags, and what it names of this host, unless it is for
  * another one. Rejects with ConfigError with all that is wrong.
  */
 export async function checkCommand(
-  path: string,
+  named: string | undefined,
   { elsewhere = false }: { readonly elsewhere?: boolean },
 ): Promise<void> {
+  const path = named ?? standardFile();
+  if (path === undefined) {
+    throw new ConfigError(
+      `Cannot check: no file is named, and there is no ${standardPaths(process.env).join(", nor ")}`,
+    );
+  }
   const loaded = await loadConfigFile(path, elsewhere ? () => "of the other host" : undefined);
   const { config } = loaded;
   const kernel = elsewhere || config.engine === "portable" ? undefined : await openKernel();
@@ -28,14 +36,14 @@ export async function checkCommand(
   if (!elsewhere && (kernel || config.engine === "portable")) {
     await checkWaysOut({ net: await openNet(), libc: kernel, hasRights: false }, waysOutOf(config));
   }
-  const named = elsewhere ? undefined : await examineNamedFiles(loaded);
+  const contents = elsewhere ? undefined : await examineNamedFiles(loaded);
   if (!elsewhere) checkAcceptor(config, await gssLoader());
-  const said = [...warnings(loaded, named?.tls.certificates ?? []), ...named ? emptyLists(named.lists) : []];
+  const said = [...warnings(loaded, contents?.tls.certificates ?? []), ...contents ? emptyLists(contents.lists) : []];
   for (const warning of said) {
     process.stderr.write(`gate46: warning: ${warning}
 `);
   }
-  for (const says of keyTexts(named?.keys ?? [])) {
+  for (const says of keyTexts(contents?.keys ?? [])) {
     await print(`key of GSSAPI: ${says}
 `);
   }
@@ -44,7 +52,7 @@ export async function checkCommand(
 
 /** `gate46 config`: what holds, and who says so. Rejects with ConfigError. */
 export async function configCommand(flags: RawOptions): Promise<void> {
-  const { effective, config, file } = await loadConfig(flags);
+  const { effective, config, file } = await loadConfigHere(flags);
   const { printConfig } = await import("../../config/config_print.ts");
   await print(printConfig(effective, config.users, (path) => resolve(path), file));
 }

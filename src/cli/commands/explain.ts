@@ -17,7 +17,7 @@ import { openNet } from "../../net/open.ts";
 import { type Address, ipAddress, parseIp } from "../../protocol/address.ts";
 import { ProtocolError } from "../../protocol/protocol_error.ts";
 import { readLists } from "../files/list_files.ts";
-import { loadConfig } from "../files/load_config.ts";
+import { loadConfigHere } from "../files/standard_config.ts";
 import { machineKey } from "../service/machine_key.ts";
 import { type Naming, openNaming } from "../service/naming.ts";
 import { print } from "../print.ts";
@@ -27,7 +27,8 @@ import { imagine, type Imagined, placeOf } from "./imagined.ts";
 
 /** What `gate46 explain` is told beside the options that are anyone's. */
 export interface ExplainFlags {
-  readonly client: string;
+  /** Undefined: this machine. */
+  readonly client: string | undefined;
   readonly user?: string;
   readonly listener?: string;
 }
@@ -38,11 +39,11 @@ export interface ExplainFlags {
  */
 export async function explain(
   options: RawOptions,
-  { client, user, listener: said }: ExplainFlags,
+  { client = "127.0.0.1", user, listener: said }: ExplainFlags,
   commandText: string,
   destinationText: string,
 ): Promise<number> {
-  const { config } = await loadConfig(options);
+  const { config } = await loadConfigHere(options);
   const rules = packRules(config.rules, await readLists(config.rules));
   const imagined = imagine(commandText, destinationText);
   const { command, anonymous } = imagined;

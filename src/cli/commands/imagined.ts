@@ -56,7 +56,7 @@ function byName(by: "sni" | "host", name: string): Imagined {
 
 function request(what: string, said: string): Imagined {
   const command = parseCommand(what);
-  const destination = parsed("explain", () => parseTarget(said, 0));
+  const destination = parsed("explain", () => parseTarget(targetOf(said), 0));
   const isForwarded = command === Command.Forward;
   const text = `${commandName(command)} ${addressText(destination)}`;
   return {
@@ -72,6 +72,15 @@ function request(what: string, said: string): Imagined {
       : `no --listen takes ${commandName(command)}`,
     wishAt: () => ({ destination }),
   };
+}
+
+const ports: Readonly<Record<string, number>> = { "http:": 80, "https:": 443 };
+
+/** Where a browser would go for a URL. */
+function targetOf(said: string): string {
+  if (!/^https?:\/\//i.test(said) || !URL.canParse(said)) return said;
+  const { protocol, hostname, port } = new URL(said);
+  return `${hostname}:${port || ports[protocol]}`;
 }
 
 function isSame(one: Address, other: Address): boolean {

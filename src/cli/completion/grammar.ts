@@ -54,6 +54,7 @@ const ofArguments: Readonly<Record<string, Candidates>> = {
   "explain command": ["connect", "bind", "udp", "forward", "sni", "host"],
   "sessions end": ["end"],
   "sessions which": ["user", "client"],
+  "users action": ["add", "passwd", "remove", "list"],
 };
 
 /** Without a command the program serves; it may be said. */
@@ -71,11 +72,17 @@ export function grammarOf(program: Command): Grammar {
         flags: flagsOf(command),
         places: command.registeredArguments.map((argument) => ({
           name: argument.name(),
-          candidates: ofArguments[`${command.name()} ${argument.name()}`] ?? "unknown",
+          candidates: candidatesAt(program, command, argument.name()),
         })),
       })),
     ],
   };
+}
+
+function candidatesAt(program: Command, command: Command, argument: string): Candidates {
+  const place = `${command.name()} ${argument}`;
+  if (place === "help command") return ["serve", ...program.commands.map((one) => one.name())];
+  return ofArguments[place] ?? "unknown";
 }
 
 function flagsOf(command: Command): readonly Flag[] {

@@ -1,5 +1,5 @@
 import type { RawOptions } from "../../config/source.ts";
-import { loadConfig } from "../files/load_config.ts";
+import { loadConfigHere } from "../files/standard_config.ts";
 import { examineNamedFiles } from "../files/named_files.ts";
 import { filesWithSecrets } from "../files/secret_files.ts";
 import { print } from "../print.ts";
@@ -18,7 +18,7 @@ export interface DoctorFlags {
  * rejects with ConfigError where there is none.
  */
 export async function doctor(options: RawOptions, { json = false, online = false }: DoctorFlags): Promise<number> {
-  const loaded = await loadConfig(options);
+  const loaded = await loadConfigHere(options);
   const { config } = loaded;
   const { tls: { certificates }, keys } = await examineNamedFiles(loaded);
   const host = await thisHost(config);

@@ -37,9 +37,9 @@ export type SaidConfig = Omit<ConfigText, "secrets" | "file"> & {
   readonly file?: Pick<TomlText, "path"> & Partial<TomlText>;
 };
 
-/** The configuration of the file that a flag or a variable names, the environment and the flags. Rejects with ConfigError. */
-export async function loadConfig(flags: RawOptions): Promise<LoadedConfig> {
-  return await loadSaid(said(flags));
+/** The configuration of the file that a flag or a variable names, else `otherwise`, the environment and the flags. Rejects with ConfigError. */
+export async function loadConfig(flags: RawOptions, otherwise?: string): Promise<LoadedConfig> {
+  return await loadSaid(said(flags, otherwise));
 }
 
 /** The configuration of that file alone. Rejects with ConfigError. */
@@ -47,9 +47,9 @@ export async function loadConfigFile(path: string, readPassword?: ReadPassword):
   return await loadSaid({ file: { path }, environment: {}, flags: {} }, readPassword);
 }
 
-/** What `flags` and the environment say; of a file its path. */
-export function said(flags: RawOptions): SaidConfig {
-  const path = flags.config ?? process.env[variableName("config")];
+/** What `flags` and the environment say; of a file its path, which is `otherwise` where they name none. */
+export function said(flags: RawOptions, otherwise?: string): SaidConfig {
+  const path = flags.config ?? (process.env[variableName("config")] || otherwise);
   return { ...path && { file: { path: String(path) } }, environment: { ...process.env }, flags };
 }
 

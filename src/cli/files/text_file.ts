@@ -1,6 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { type Clock, systemClock } from "../../net/clock.ts";
 import { ConfigError } from "../../config/config_error.ts";
+import { stateOf } from "../../net/error_words.ts";
 
 /** What a person writes is far smaller. */
 const MAX_SIZE = 16 << 20;
@@ -75,7 +76,7 @@ async function readWhole(file: string, maxSize: number): Promise<Uint8Array | un
     return bytes.length <= maxSize ? bytes : undefined; // it may have grown
   } catch (error) {
     if (error instanceof ConfigError) throw error;
-    throw new ConfigError(`Cannot read ${file}: ${(error as { code?: string }).code ?? error}`);
+    throw new ConfigError(`Cannot read ${file}: ${stateOf(error)}`);
   }
 }
 

@@ -49,8 +49,15 @@ async function hashOf(password: Uint8Array, former: PasswordHash | undefined): P
   return former && await verifyPassword(password, former) ? former : await hashPassword(password);
 }
 
-/** Lines of NAME:HASH; blank lines and lines that begin with # mean nothing. Throws ConfigError. */
+/** The users of a file that has some. Throws ConfigError. */
 export function parseUsersFile(text: string, file: string): Map<string, PasswordHash> {
+  const users = parseUserLines(text, file);
+  if (users.size === 0) throw new ConfigError(`Cannot use ${file}: no user in it`);
+  return users;
+}
+
+/** Lines of NAME:HASH; blank lines and lines that begin with # mean nothing. Throws ConfigError. */
+export function parseUserLines(text: string, file: string): Map<string, PasswordHash> {
   const users = new Map<string, PasswordHash>();
   const problems: string[] = [];
   text.replace(/^\ufeff/, "").split(/\r?\n/).forEach((line, i) => {
@@ -58,14 +65,13 @@ export function parseUsersFile(text: string, file: string): Map<string, Password
     const wrong = (state: string) => problems.push(`Cannot parse ${file} line ${i + 1}: ${state}`);
     const at = line.indexOf(":");
     const hash = at > 0 ? parseHash(line.slice(at + 1).trim()) : undefined;
-    if (!hash) return wrong("not NAME:HASH (gate46 hash-password makes such lines)");
+    if (!hash) return wrong("not NAME:HASH (gate46 users add makes such lines)");
     const name = line.slice(0, at);
     if (/^\ufeff|\0/.test(name)) return wrong("a byte order mark or an octet 0 in the name");
     if (users.has(name)) return wrong(`'${name}' is named twice`);
     users.set(name, hash);
   });
   if (problems.length > 0) throw new ConfigError(...problems);
-  if (users.size === 0) throw new ConfigError(`Cannot use ${file}: no user in it`);
   return users;
 }
 

@@ -3,6 +3,7 @@ import { ConfigError } from "../../config/config_error.ts";
 import type { Descriptors } from "./descriptors.ts";
 import { refuseForeignLink } from "./foreign_link.ts";
 import type { Outlet } from "./output.ts";
+import { stateOf } from "../../net/error_words.ts";
 
 /** Group and others: who may read logs is in the owner's group. */
 const MODE = 0o640;
@@ -39,7 +40,7 @@ export class LogFile implements Outlet {
       return fd;
     } catch (error) {
       if (former) return former.fd; // one that was moved is better than none
-      throw new ConfigError(`Cannot write ${this.#path}: ${(error as { code?: string }).code ?? error}`);
+      throw new ConfigError(`Cannot write ${this.#path}: ${stateOf(error)}`);
     }
   }
 

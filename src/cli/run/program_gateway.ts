@@ -10,6 +10,7 @@ import type { SocketAddr } from "../../net/socket.ts";
 import { DNS_PORT, OWN_ADDRESSES } from "../../net/linux/child/all_traffic.ts";
 import type { NetworkSockets } from "../../net/linux/child/own_network.ts";
 import type { Engine } from "../../net/linux/engine/engine.ts";
+import type { Direct } from "./direct.ts";
 import { initiatorBy, takeStep } from "../../net/gss/gss_initiator.ts";
 import { gssLoader } from "../../net/open.ts";
 import { linuxNet } from "../../net/linux/linux_net.ts";
@@ -47,16 +48,24 @@ export interface ProgramGateway {
   settled(): Promise<void>;
 }
 
+export interface ProgramView {
+  /** Hears of sessions. */
+  readonly emit: (event: Event) => void;
+  readonly direct: Direct;
+  /** Whether the log says which names are asked for. */
+  readonly dnsLog: boolean;
+}
+
 /**
  * The gateway of one program, in this thread: whatever it connects or sends to is a session, by name where it asked for one, and its
- * DNS is answered from the mapping table. `emit` hears of sessions. Rejects with NetError and ConfigError.
+ * DNS is answered from the mapping table. Rejects with NetError and ConfigError.
  */
 export async function serveProgram(
   engine: Engine,
   { config, rules }: ServedConfig,
   files: TlsFiles,
   sockets: NetworkSockets,
-  emit: (event: Event) => void,
+  { emit, direct, dnsLog }: ProgramView,
 ): Promise<ProgramGateway> {
   const net = linuxNet(engine), clock = engine.timers;
   const names = new FakeAddresses({ clock, expiryMs: EXPIRY_MS });
@@ -88,7 +97,10 @@ export async function serveProgram(
   });
   const gateway = new Gateway(context);
   const goesOn = config.rules.some(({ via }) => via !== undefined);
-  const answering: Answering = { names, exists: goesOn ? existsBehind : existsHere(naming.resolver), ttlS: TTL_S };
+  const here = existsHere(naming.resolver);
+  const exists = goesOn ? (name: string) => direct.has(name) ? here(name) : existsBehind(name) : here;
+  const told = dnsLog ? (await import("./name_log.ts")).logName : undefined;
+  const answering: Answering = { names, exists, ttlS: TTL_S, told };
   const isOwn = ({ host, port }: SocketAddr) =>
     port === DNS_PORT || host === OWN_ADDRESSES.ipv4 || host === OWN_ADDRESSES.ipv6;
   const { tcp4, tcp6, udp4, udp6, raw4, raw6, packet } = sockets;

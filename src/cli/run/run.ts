@@ -1,4 +1,5 @@
 import process from "node:process";
+import { ConfigError } from "../../config/config_error.ts";
 import type { OptionKey } from "../../config/options.ts";
 import type { RawOptions } from "../../config/source.ts";
 import { parsePrefix } from "../../protocol/ip/prefix.ts";
@@ -18,15 +19,20 @@ import { log, startLog, stopLog } from "../log/log.ts";
 import type { ServedConfig } from "../service/service.ts";
 import { socketOptions } from "../service/socket_options.ts";
 import { runtime } from "../version.ts";
+import { type Direct, parseDirect } from "./direct.ts";
 import { descriptorLimit, inheritedDescriptors } from "./inheritance.ts";
 import { nameCovers } from "./name_covers.ts";
 import { endAs, passSignalsTo, programEnd } from "./program_end.ts";
+import { stopWith } from "./program_stop.ts";
 import { programFile } from "./program_file.ts";
 import { serveProgram } from "./program_gateway.ts";
 
 /** What `run` has beside the gateway's own flags. */
 export interface RunFlags {
   readonly verbose?: boolean | undefined;
+  readonly shell?: boolean | undefined;
+  readonly dnsLog?: boolean | undefined;
+  readonly direct?: readonly string[] | undefined;
 }
 
 /** As long as a program may be silent where nobody says it: a week. */
@@ -41,9 +47,11 @@ const loopback = ["127.0.0.0/8", "::1"].map((text) => parsePrefix(text)!);
  */
 export async function run(
   flags: RawOptions,
-  { verbose = false }: RunFlags,
+  { verbose = false, shell = false, dnsLog = false, direct: directly = [] }: RunFlags,
   command: readonly string[],
 ): Promise<number> {
+  if (shell && command.length > 0) throw new ConfigError("Cannot run a shell and a program: say --shell or a command");
+  const direct = parseDirect(directly);
   const libc = await openKernel(), calls = libc && openChildCalls(await libraryOpener());
   if (!libc) throw new NetError("other", "Cannot run a program: it takes Linux, and a runtime that calls libc");
   if (!calls) {
@@ -56,7 +64,7 @@ export async function run(
     process.stderr.write(`gate46: Cannot run ${wanted[0]}: ${file.state}\n`);
     return file.code;
   }
-  const loaded = await forProgram(await loadConfig(flags), verbose);
+  const loaded = await forProgram(await loadConfig(flags), { verbose, dnsLog, direct });
   const { tls } = await readNamedFiles(loaded);
   const emit = await startLog(loaded.config, systemClock, libc);
   const { covers, remove } = nameCovers();
@@ -73,8 +81,9 @@ export async function run(
       covers,
     });
     passSignalsTo(pid, calls);
+    stopWith(engine, calls, pid);
     takeAllTraffic(libc, sockets);
-    const gateway = await serveProgram(engine, loaded, tls, sockets, emit);
+    const gateway = await serveProgram(engine, loaded, tls, sockets, { emit, direct, dnsLog });
     if (verbose) log.info("runs in a network of its own", { pid, program: file.path });
     const ended = programEnd(engine, calls, pid);
     begin();
@@ -92,12 +101,15 @@ export async function run(
  * What the configuration means to one program of this user's: it may go wherever this user may, loopback is this host's own, and who
  * may come is no question. Rejects with ConfigError.
  */
-async function forProgram(loaded: LoadedConfig, verbose: boolean): Promise<ServedConfig> {
+async function forProgram(
+  loaded: LoadedConfig,
+  { verbose, dnsLog, direct }: { readonly verbose: boolean; readonly dnsLog: boolean; readonly direct: Direct },
+): Promise<ServedConfig> {
   const { config, effective } = loaded;
   const isSaid = (key: OptionKey) => effective[key] !== undefined && effective[key].from !== "default";
-  const own: Rule = { name: "loopback", action: "allow", to: loopback };
+  const own: readonly Rule[] = [{ name: "loopback", action: "allow", to: loopback }, ...direct.rules];
   const first = config.rules.findIndex(({ name }) => name === "--via");
-  const rules = first < 0 ? config.rules : [...config.rules.slice(0, first), own, ...config.rules.slice(first)];
+  const rules = first < 0 ? config.rules : [...config.rules.slice(0, first), ...own, ...config.rules.slice(first)];
   return {
     ...loaded,
     rules: packRules(rules, await readLists(rules)),
@@ -105,7 +117,8 @@ async function forProgram(loaded: LoadedConfig, verbose: boolean): Promise<Serve
       ...config,
       rules,
       allow: [...config.allow, ...everywhere],
-      ...!isSaid("logLevel") && { logLevel: verbose ? "info" : "error" },
+      ...!isSaid("logLevel") && { logLevel: verbose || dnsLog ? "info" : "error" },
+      ...!isSaid("logLevel") && !verbose && dnsLog && { logSessions: "off" as const },
       gateway: {
         ...config.gateway,
         from: undefined,

@@ -1,4 +1,4 @@
-import type { AdminSource } from "../../admin/app.ts";
+import type { AdminApp, AdminSource } from "../../admin/app.ts";
 import { isLoopback } from "../../config/values/listen.ts";
 import { addressText } from "../../protocol/address.ts";
 import type { Fetch } from "../../net/http/http.ts";
@@ -21,8 +21,8 @@ export async function startAdmin(
   { token, mode }: { token(): string | undefined; readonly mode: number },
 ): Promise<Admin> {
   const reached = { exposed: !isLoopback(addr.host), unix: addr.unix !== undefined };
-  let current: { readonly token: string | undefined; readonly app: Promise<{ readonly fetch: Fetch }> } | undefined;
-  const fetch: Fetch = async (request) => {
+  let current: { readonly token: string | undefined; readonly app: Promise<AdminApp> } | undefined;
+  const fetch: Fetch = async (request, from) => {
     const access = { ...reached, token: token() };
     if (!current || current.token !== access.token) {
       // Loaded for who asks first: clients do not wait for it.
@@ -30,7 +30,7 @@ export async function startAdmin(
       current = { token: access.token, app };
     }
     try {
-      return await (await current.app).fetch(request);
+      return await (await current.app).fetch(request, { from });
     } catch (error) {
       current = undefined; // without a descriptor it could not be loaded, which the next may find otherwise
       throw error;

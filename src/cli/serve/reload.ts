@@ -59,14 +59,13 @@ export class Reload {
     this.#emit = emit;
   }
 
-  /** What holds. */
-  get config(): Config {
-    return this.#holds.loaded.config;
+  /** What holds; of certificates those that were read with it: the files may have others by now. */
+  get holds(): Readonly<Holding> {
+    return this.#holds;
   }
 
-  /** Those that were read with it: the files may have others by now. */
-  get certificates(): readonly Certificate[] {
-    return this.#holds.certificates;
+  get config(): Config {
+    return this.#holds.loaded.config;
   }
 
   /**

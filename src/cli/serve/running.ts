@@ -1,18 +1,22 @@
 import { asksClients } from "../../config/config.ts";
 import type { Snapshot } from "../../admin/collected.ts";
 import { expiresSoon } from "../../admin/certificates.ts";
+import { findings } from "../../admin/findings.ts";
+import { History, type Past, type Span } from "../../admin/history/history.ts";
 import type { ProxyWays } from "../../admin/proxy_pac.ts";
-import type { AdminSource } from "../../admin/app.ts";
+import type { Act, AdminSource } from "../../admin/app.ts";
 import { type ProgramFacts, ProgramMetrics } from "../../admin/program_metrics.ts";
 import { type Health, isAlive, noNamesFacts, readiness, type Vitals } from "../../admin/readiness.ts";
-import type { Status, Unwanted, WantedSessions } from "../../admin/status.ts";
+import type { ReloadView, Status, Unwanted, WantedSessions } from "../../admin/status.ts";
 import type { Emit } from "../../events.ts";
 import type { Clock } from "../../net/clock.ts";
 import { addressText } from "../../protocol/address.ts";
 import { ProcessFigures } from "./process_figures.ts";
 import type { HostWatch } from "./host_watch.ts";
-import { lostLogLines } from "../log/log.ts";
+import { log, lostLogLines } from "../log/log.ts";
 import type { Reload } from "./reload.ts";
+import { RoomWatch } from "./room.ts";
+import { ruleViews } from "./rule_views.ts";
 import type { Service } from "../service/service.ts";
 import { runtime, version } from "../version.ts";
 
@@ -24,6 +28,9 @@ const notStarted: Vitals = {
   names: noNamesFacts,
   accept: undefined,
 };
+
+/** Workers that died are told of for so long (ms). */
+const DEATH_TOLD_MS = 3_600_000;
 
 /** The program while it runs: what the admin endpoint, signals and the log ask it, and may have it do. */
 export class Running implements AdminSource {
@@ -40,11 +47,18 @@ export class Running implements AdminSource {
   #reload: Reload | undefined;
   #host: HostWatch | undefined;
   readonly #figures = new ProcessFigures();
+  readonly #history: History;
+  readonly #room: RoomWatch;
+  /** When workers died lately. */
+  #deaths: readonly number[] = [];
+  #reloaded: ReloadView = { generation: 1, at: new Date().toISOString(), problems: [] };
   readonly #metrics = new ProgramMetrics(() => this.#facts());
 
   /** `clock` is that of its service. */
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#history = new History(clock.now);
+    this.#room = new RoomWatch(clock);
     this.stopping = new Promise((resolve) => this.#resolve = resolve);
   }
 
@@ -66,7 +80,23 @@ export class Running implements AdminSource {
   /** Hears what happens in the main thread. */
   readonly listen: Emit = (event) => {
     this.#metrics.listen(event);
-    if (event.type === "reloaded") this.#host?.forget();
+    switch (event.type) {
+      case "thread-counted":
+        return this.#history.note(event.counts, event.ms, this.#service?.sessionCount ?? 0);
+      case "worker-died":
+        this.#deaths = [...this.#lateDeaths(), this.#clock.now()];
+        return;
+      case "reload-refused":
+        this.#reloaded = { ...this.#reloaded, problems: event.problems };
+        return;
+      case "reloaded":
+        this.#reloaded = {
+          generation: this.#reloaded.generation + 1,
+          at: new Date().toISOString(),
+          problems: [],
+        };
+        return this.#host?.forget();
+    }
   };
 
   /** Stops, but takes clients for a moment more: a successor listens where this one does, and some are on their way here. */
@@ -130,22 +160,55 @@ export class Running implements AdminSource {
     const service = this.#service;
     if (!service) return undefined;
     const { drainsForMs } = this;
+    const activity = await service.activity(sessions);
+    const { loaded: { config, rules }, certificates: read } = this.#reload!.holds;
+    const { parts } = this.health();
+    const certificates = read.map((one) => ({
+      option: one.option,
+      until: new Date(one.until).toISOString(),
+      good: !expiresSoon(one, Date.now()),
+    }));
+    const upstreams = service.upstreams.all;
+    const { room } = this.#room;
+    const { maxSessions } = config.gateway;
     return {
-      ...await service.activity(sessions),
-      parts: this.health().parts,
+      ...activity,
+      parts,
       version,
       engine: service.engine,
       workers: service.workers,
       upMs: performance.now() - this.#startedAt,
       listeners: service.addrs.map(addressText),
-      upstreams: service.upstreams.all,
-      certificates: this.#reload!.certificates.map((one) => ({
-        option: one.option,
-        until: new Date(one.until).toISOString(),
-        good: !expiresSoon(one, Date.now()),
-      })),
+      upstreams,
+      certificates,
+      wrong: findings({
+        parts,
+        upstreams,
+        certificates,
+        room,
+        sessionCount: activity.sessionCount,
+        maxSessions,
+        lostLogLines: lostLogLines(),
+        reloadProblems: this.#reloaded.problems,
+        deaths: this.#lateDeaths().length,
+        past: this.#history.past("minute"),
+      }),
+      rules: ruleViews(rules),
+      room,
+      maxSessions,
+      reload: this.#reloaded,
+      drainMs: config.drainMs,
       ...drainsForMs !== undefined && { drainsForMs },
     };
+  }
+
+  history(span: Span): Past {
+    return this.#history.past(span);
+  }
+
+  /** Who did what to it, for the log. */
+  acted({ by, what, result }: Act): void {
+    log.info("operator", { by, action: what, result });
   }
 
   proxyWays(): ProxyWays | undefined {
@@ -175,6 +238,10 @@ export class Running implements AdminSource {
     this.#stop();
   }
 
+  #lateDeaths(): readonly number[] {
+    return this.#deaths.filter((at) => this.#clock.now() - at < DEATH_TOLD_MS).slice(-1_000);
+  }
+
   #facts(): ProgramFacts {
     const service = this.#service!;
     const { workers, silentWorkers } = service.vitals();
@@ -186,7 +253,7 @@ export class Running implements AdminSource {
       silentWorkers,
       maxSessions: this.#reload!.config.gateway.maxSessions,
       health: this.health(),
-      certificates: this.#reload!.certificates,
+      certificates: this.#reload!.holds.certificates,
       lostLogLines: lostLogLines(),
       figures: this.#figures.now(),
     };

@@ -95,7 +95,7 @@ export async function serve(flags: RawOptions, entry: URL): Promise<number> {
   }
   running.drains(drainMs);
   const uncount = countDown(running, emit, wall);
-  await service.drain(drainMs);
+  await service.drain(drainMs, running.handedOver);
   uncount();
   await admin?.close();
   running.ended();

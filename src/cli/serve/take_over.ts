@@ -4,6 +4,7 @@ import { ConfigError } from "../../config/config_error.ts";
 import { pause, systemClock } from "../../net/clock.ts";
 import { NetError } from "../../net/error.ts";
 import { log } from "../log/log.ts";
+import { stateOf } from "../../net/error_words.ts";
 
 /** How long the predecessor may take to give the admin endpoint's address back before that is told, and how often it is tried (ms). */
 const PATIENCE_MS = 10_000, TRY_MS = 50, TRY_ON_MS = 1_000;
@@ -19,7 +20,7 @@ export function checkPredecessor(pid: number): void {
   try {
     process.kill(pid, 0);
   } catch (error) {
-    refuse((error as { code?: string }).code);
+    refuse(stateOf(error));
   }
   if (pid === process.pid) refuse("that is this program itself");
   if (!heeds(pid)) refuse("it is no gate46");

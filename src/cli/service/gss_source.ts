@@ -5,6 +5,7 @@ import { NetError } from "../../net/error.ts";
 import type { GssAcceptor } from "../../net/gss/gss.ts";
 import { acceptorBy } from "../../net/gss/gss_acceptor.ts";
 import type { GssCalls } from "../../net/gss/gss_calls.ts";
+import { stateOf } from "../../net/error_words.ts";
 
 /** Who lets clients in by GSSAPI, where the configuration has a keytab; only then, and when one comes, `open` opens the library. */
 export function acceptorOf(config: GssConfig, open: () => GssCalls): GssAcceptor | undefined {
@@ -46,6 +47,6 @@ export function cannotWrite(path: string): string | undefined {
     if (!was) rmSync(path);
     return undefined;
   } catch (error) {
-    return (error as { code?: string }).code ?? String(error);
+    return stateOf(error);
   }
 }

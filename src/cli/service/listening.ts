@@ -44,7 +44,8 @@ function told(flag: ListeningFlag, addr: SocketAddr, error: unknown): unknown {
   const state = message.startsWith(front) ? message.slice(front.length) : message;
   const taken = kind === "address-in-use";
   const word = taken && addr.unix !== undefined ? "another program listens there" : words[kind];
-  const said = word === undefined ? state : `${word} (${state})`;
+  const code = / \((E\w+)\)$/.exec(state)?.[1]; // the words for it are of this place
+  const said = word === undefined ? state : `${word} (${code ?? state})`;
   const advice = taken ? `; choose another${flag === "--admin" ? ", or --admin off" : ""}` : "";
   return new NetError(kind, `Cannot listen for ${flag} on ${where}: ${said}${advice}`, { cause: error });
 }

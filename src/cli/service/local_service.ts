@@ -1,4 +1,5 @@
 import { ActivityLog, isUnwanted } from "../../admin/activity.ts";
+import { ThreadCounts } from "../../admin/history/thread_counts.ts";
 import { Metrics } from "../../admin/metrics.ts";
 import { ThreadWatch } from "../../admin/thread_watch.ts";
 import { systemFiles } from "../files/system_files.ts";
@@ -25,6 +26,9 @@ import { countedUsers, type Service, type Wanted } from "./service.ts";
 import { openTlsSource, tlsBy } from "./tls/tls_source.ts";
 import { UpstreamStates } from "./upstream_states.ts";
 
+/** How often it is told what this thread did (ms). */
+const COUNT_MS = 1_000;
+
 /**
  * The gateway in this thread, on the runtime's own sockets; other threads begin with the module `entry`, and it tells by `wall` how
  * it is. `first` gives what it begins with: a parameter would be kept for good, and with it rules that a reload has replaced.
@@ -38,14 +42,16 @@ export async function startLocalService(
   wall: Clock,
 ): Promise<Service> {
   const net = await openNet();
-  const activity = new ActivityLog();
+  const activity = new ActivityLog(systemClock.now);
   const metrics = new Metrics(activity.sessions);
   const watch = new ThreadWatch(wall.now);
+  const counts = new ThreadCounts(activity.sessions);
   const upstreams = new UpstreamStates(log);
   const emit = (event: Event) => {
     activity.listen(event);
     metrics.listen(event);
     watch.listen(event);
+    counts.listen(event);
     if (event.type === "reconfigured") upstreams.forget();
     if (event.type === "upstream") upstreams.note(event);
     else log(event);
@@ -106,6 +112,7 @@ export async function startLocalService(
   metrics.nameUsers(countedUsers(first()));
   const gateway: Gateway = new Gateway(current.context);
   await listenAll(first().config, gateway);
+  const uncount = countEvery(COUNT_MS, wall, (ms) => log({ type: "thread-counted", counts: counts.take(), ms }));
   return {
     engine: "portable",
     workers: 1,
@@ -140,9 +147,24 @@ export async function startLocalService(
     },
     async drain(deadlineMs) {
       await gateway.drain(deadlineMs);
+      uncount();
       current.close();
     },
   };
+}
+
+/** Calls `then` with how long it is since the last time. Returns how to end it. */
+function countEvery(everyMs: number, clock: Clock, then: (ms: number) => void): () => void {
+  let cancel = () => {};
+  const waitFrom = (since: number) => {
+    cancel = clock.after(everyMs, () => {
+      const now = clock.now();
+      then(now - since);
+      waitFrom(now);
+    });
+  };
+  waitFrom(clock.now());
+  return () => cancel();
 }
 
 /** Rejects with NetError and ConfigError. */

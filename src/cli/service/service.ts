@@ -45,8 +45,11 @@ export interface Service {
    * NetError or ConfigError, and then nothing has changed.
    */
   reload(wanted: Wanted): Promise<void>;
-  /** Takes no new clients and resolves when all sessions have ended; cuts those that have not within `deadlineMs`. */
-  drain(deadlineMs: number): Promise<void>;
+  /**
+   * Takes no new clients and resolves when all sessions have ended; cuts those that have not within `deadlineMs`. What others of this
+   * program's find, as routes, stays where it was `handedOver` to one.
+   */
+  drain(deadlineMs: number, handedOver?: boolean): Promise<void>;
 }
 
 /** Users that have counts of their own, so that nobody's number of users is a burden to who keeps them. */

@@ -8,11 +8,14 @@ import { SOCK_CLOEXEC, SOCK_STREAM } from "../../net/kernel/libc/abi.ts";
 import { ConfigError } from "../../config/config_error.ts";
 import { flagName, type OptionKey } from "../../config/options.ts";
 import type { SocketOptions } from "../../net/linux/engine/engine.ts";
+import { OWN_MARK } from "../../net/linux/router/router_rules.ts";
+import { isRouted } from "../../gateway/settings.ts";
 
 /** What the configuration wants of every socket of the Linux engine. */
 export function socketOptions(
-  { mark, interface: device, freeBind, tcpUserTimeout: userTimeoutMs }: Config,
+  { mark: said, interface: device, freeBind, tcpUserTimeout: userTimeoutMs, installRules }: Config,
 ): SocketOptions {
+  const mark = said ?? (installRules ? OWN_MARK : undefined);
   return {
     freeBind,
     ...mark !== undefined && { mark },
@@ -58,7 +61,17 @@ export function refuseSocketOptions(config: Config): void {
 }
 
 /** The same for listeners, which a reload may bring. */
-export function refuseSystemd({ listen }: Pick<Config, "listen">): void {
+export function refuseSystemd(
+  { listen, fakeDns, installRules }: Pick<Config, "listen" | "fakeDns" | "installRules">,
+): void {
+  if (listen.some(({ only }) => isRouted(only))) {
+    throw new ConfigError("Cannot listen on transparent://: only the Linux engine can");
+  }
+  if (fakeDns.length > 0 || installRules) {
+    throw new ConfigError(
+      `Cannot use ${fakeDns.length > 0 ? "--fake-dns" : "--install-rules"}: only the Linux engine can`,
+    );
+  }
   if (listen.some(({ systemd }) => systemd !== undefined)) {
     throw new ConfigError("Cannot listen on systemd: only the Linux engine can");
   }

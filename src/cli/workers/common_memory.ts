@@ -13,8 +13,9 @@ export class CommonMemory {
   readonly #sessions: BigInt64Array;
 
   /** `counters` has a place for each of so many `workers`, and one more. */
-  constructor(workers: number, counters: SharedArrayBuffer) {
+  constructor(workers: number, counters: SharedArrayBuffer, names?: SharedArrayBuffer) {
     this.buffers = {
+      names,
       descriptors: new SharedArrayBuffer(MAX_DESCRIPTORS),
       counters,
       paths: pathsMemory((size) => new SharedArrayBuffer(size)),

@@ -32,6 +32,8 @@ export class Member {
   /** What it said of itself last, and when. */
   vitals: ThreadVitals | undefined;
   heardAt: number;
+  /** How long before that it had said it (ms). */
+  pulseMs = 0;
   /** What it had counted when it was asked last, and what went on, but for its sessions. */
   counted: Snapshot = [];
   activity: Activity | undefined;
@@ -67,6 +69,7 @@ export class Member {
           return reject(new NetError(message.kind, message.message));
         case "pulse":
           this.vitals = message.vitals;
+          this.pulseMs = clock.now() - this.heardAt;
           this.heardAt = clock.now();
           return starter.hear(this, message);
         case "upstream":

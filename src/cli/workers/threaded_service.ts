@@ -29,6 +29,7 @@ import { connectsByTls, openTlsSource, speaksTls, type TlsSource } from "../serv
 import { runtime } from "../version.ts";
 import { sealedOptions } from "../service/tls/sealed_options.ts";
 import { wallClock } from "../service/wall_clock.ts";
+import { Router } from "../router/router.ts";
 import type { Provision } from "./provision.ts";
 import type { Listening } from "./worker_messages.ts";
 import { WorkerPool } from "./worker_pool.ts";
@@ -56,6 +57,13 @@ export async function startThreadedService(
   const openGss = await gssLoader();
   const takeStep = askingThreads(entry, openGss);
 
+  const router = new Router(first().config, {
+    libc,
+    net,
+    workers: count,
+    fault: (error) => emit({ type: "fault", error }),
+  });
+
   /** Gives `use` what workers need for it; what was made for that is given back where `use` fails. */
   const provide = async (
     wanted: Wanted,
@@ -67,6 +75,7 @@ export async function startThreadedService(
     const naming = openNaming(config, { net, clock: systemClock, dnsCa: tls.dnsCa, system: systemLookups() });
     const authenticator = users.size > 0 ? new Users(users, { settings: config.gateway, logins }) : undefined;
     let source: TlsSource | undefined, claim: Claim | undefined;
+    let names: Awaited<ReturnType<typeof router.claim>> | undefined;
     const close = () => {
       naming.close();
       source?.close();
@@ -79,6 +88,7 @@ export async function startThreadedService(
       const sealed = found && sealedOptions(found.libssl, tls, connectsByTls(config, shapes));
       source = await openTlsSource(tls, sealed !== undefined);
       claim = await ports.claim(config, shared);
+      names = await router.claim(config);
       await use({
         setup: {
           config: textWithoutRules(wanted),
@@ -95,11 +105,13 @@ export async function startThreadedService(
         takeStep,
       });
     } catch (error) {
+      names?.abandon();
       claim?.abandon();
       close();
       throw error;
     }
     claim.apply();
+    names.apply(naming.resolver);
     for (const { addr, tls, only } of claim.listen) {
       if (known.has(addr)) continue;
       emit({
@@ -124,12 +136,18 @@ export async function startThreadedService(
   await provide(first(), async (provision) => {
     const successors = takesOver ? successorsAt(provision.setup.listen, count) : undefined;
     const clock = { ...systemClock, now: wallClock(haste).now }; // whoever is slow is not believed to hang any sooner
-    pool = await WorkerPool.start({ libc, entry, count, counters: memory, emit, clock, haste }, provision, successors);
+    const { table } = router;
+    pool = await WorkerPool.start(
+      { libc, entry, count, counters: memory, names: table, emit, clock, haste },
+      provision,
+      successors,
+    );
     const without = Object.entries(features).flatMap(([feature, there]) => there ? [] : feature).join(",");
     const { tls } = provision.setup;
     const spoken = tls ? found!.name : speaksTls(first().config, first().rules.index.shapes) && runtime;
     log.info("engine linux", { workers: count, ...without && { without }, ...spoken && { tls: spoken } });
   }, takesOver);
+  router.lead();
   return {
     engine: "linux",
     workers: count,
@@ -147,11 +165,16 @@ export async function startThreadedService(
     metrics: () => pool.metrics(),
     activity: (sessions) => pool.activity(sessions),
     endSessions: (unwanted) => pool.endSessions(unwanted),
-    reload: (wanted) => provide(wanted, (provision) => pool.reload(provision)),
-    drain: (deadlineMs) => {
+    reload: async (wanted) => {
+      await provide(wanted, (provision) => pool.reload(provision));
+      router.leadAgain();
+    },
+    drain: async (deadlineMs, handedOver = false) => {
       const drained = pool.drain(deadlineMs);
       ports.release();
-      return drained;
+      router.hush();
+      await drained;
+      router.end(handedOver);
     },
   };
 }

@@ -1,5 +1,6 @@
 import { receiveMessageOnPort } from "node:worker_threads";
 import { ActivityLog, isUnwanted } from "../../admin/activity.ts";
+import { ThreadCounts } from "../../admin/history/thread_counts.ts";
 import { Metrics } from "../../admin/metrics.ts";
 import { ThreadWatch } from "../../admin/thread_watch.ts";
 import type { Event } from "../../events.ts";
@@ -19,7 +20,9 @@ import { parseConfigText } from "../files/load_config.ts";
 import { lostLogLines, startLog, stopLog } from "../log/log.ts";
 import { socketOptions } from "../service/socket_options.ts";
 import { wallClock } from "../service/wall_clock.ts";
+import { routedDestinations } from "../router/name_table.ts";
 import { Exchange } from "./exchange.ts";
+import { routing } from "./routing.ts";
 import { WorkerGateway } from "./worker_gateway.ts";
 import {
   type FromWorker,
@@ -40,7 +43,6 @@ const LARGE = 256 << 10, COLLECT_MS = 100;
 /** Runs a gateway on the Linux engine in this thread, which from then on waits in the kernel only. */
 export async function startWorker({ port, number, setup, successors, ...start }: WorkerStart): Promise<void> {
   const { config } = await parseConfigText(setup.config);
-  const activity = new ActivityLog();
   const watch = new ThreadWatch(wallClock(start.haste).now);
   const sessions = new BigInt64Array(start.sessions);
   const libc = (await openKernel())!;
@@ -52,6 +54,8 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     fault: (error) => emit({ type: "fault", error }),
   });
   const clock = engine.timers;
+  const activity = new ActivityLog(() => clock.now());
+  const counts = new ThreadCounts(activity.sessions);
   const startedAt = clock.now();
   const busyMs = () => clock.now() - startedAt - engine.waitedMs;
   const metrics = new Metrics(activity.sessions, { worker: number, busyMs, lostLogLines: () => lostLogLines() });
@@ -63,12 +67,15 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     activity.listen(event);
     metrics.listen(event);
     watch.listen(event);
+    routed.listen(event);
+    counts.listen(event);
     if (event.type === "upstream") return tell({ type: "upstream", event });
     log(event);
     if (event.type === "session-opened") Atomics.add(sessions, number, 1n);
     if (event.type === "session-closed") Atomics.sub(sessions, number, 1n);
   };
   const openGss = await gssLoader(); // nothing can be loaded any more once the engine has the thread
+  const routed = routing(engine, routedDestinations(start.names, config, { number, workers: start.workers }));
   const exchange: Exchange<Question, Order> = new Exchange(tell, (order) => {
     switch (order.type) {
       case "metrics":
@@ -93,6 +100,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
       return found && sealedGround(engine, found.libssl, departures);
     },
     clock,
+    routed,
     counters: new Counters(start.counters, number - 1),
     paths: new PathMemory(clock, start.paths),
     openGss,
@@ -124,7 +132,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     await served.listen(setup.listen, successors);
     tell({ type: "listening", wakeFd });
     const pulse = () => {
-      tell({ type: "pulse", vitals: watch.vitals });
+      tell({ type: "pulse", vitals: watch.vitals, counts: counts.take() });
       clock.after(PULSE_MS / start.haste, pulse);
     };
     pulse();

@@ -1,6 +1,7 @@
 import type { Config } from "../../config/config.ts";
 import type { Emit } from "../../events.ts";
-import { Gateway } from "../../gateway/gateway.ts";
+import { Gateway, type Listening as GatewayListening } from "../../gateway/gateway.ts";
+import { isRouted } from "../../gateway/settings.ts";
 import { Failures } from "../../gateway/limits/failures.ts";
 import type { Counters } from "../../gateway/limits/counters.ts";
 import type { Verdict } from "../../gateway/entrance/methods.ts";
@@ -22,6 +23,7 @@ import { emittingEar, openNaming } from "../service/naming.ts";
 import { tlsBy } from "../service/tls/tls_source.ts";
 import { askingServer, askingSystem } from "./asking_names.ts";
 import { askingUsers } from "./asking_users.ts";
+import type { Routing } from "./routing.ts";
 import { remoteTls } from "./tls_threads.ts";
 import type { Ask, AskAbout, Listening, Setup } from "./worker_messages.ts";
 
@@ -33,6 +35,8 @@ export interface Ground {
   readonly clock: Clock;
   readonly counters: Counters;
   readonly paths: PathMemory;
+  /** Where what routes lead here goes, and what takes it. */
+  readonly routed: Routing;
   /** Opens GSSAPI's library. */
   readonly openGss: () => GssCalls;
   readonly ask: Ask;
@@ -60,8 +64,9 @@ export class WorkerGateway {
 
   /** Rejects with NetError. */
   async listen(listen: readonly Listening[], successors: ReadonlyMap<string, Successors>): Promise<void> {
-    for (const { addr, ...how } of listen) {
-      await this.gateway.listen(addr, { reusePort: true, ...how, successors: successors.get(addressText(addr)) });
+    for (const listening of listen) {
+      const how = this.#howToListen(listening);
+      await this.gateway.listen(how.addr, { ...how, successors: successors.get(addressText(how.addr)) });
     }
   }
 
@@ -72,7 +77,7 @@ export class WorkerGateway {
   async reload(setup: Setup, config: Config, retired: (former: Setup) => void): Promise<void> {
     const opening = this.gateway.opening();
     try {
-      for (const { addr, ...how } of setup.listen) await opening.listen(addr, { reusePort: true, ...how });
+      for (const listening of setup.listen) await opening.listen(listening.addr, this.#howToListen(listening));
     } catch (error) {
       opening.abandon();
       throw error;
@@ -85,6 +90,17 @@ export class WorkerGateway {
       former.gssapi?.close();
       retired(former.setup);
     });
+  }
+
+  /** Routes lead clients to listeners of a kind of their own. */
+  #howToListen(listening: Listening): GatewayListening & Listening {
+    const { addr, only } = listening, { routed } = this.#ground;
+    if (!isRouted(only)) return { reusePort: true, ...listening };
+    return {
+      ...listening,
+      listener: () => only.udp ? routed.datagrams(addr) : routed.connections(addr),
+      only: { destinationOf: routed.destinationOf, udp: only.udp },
+    };
   }
 
   #compose(setup: Setup, config: Config) {

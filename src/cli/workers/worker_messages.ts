@@ -70,6 +70,8 @@ export interface CommonBuffers {
   readonly counters: SharedArrayBuffer;
   /** What is known of paths. */
   readonly paths: SharedArrayBuffer;
+  /** The table of fake addresses, where there is one. */
+  readonly names?: SharedArrayBuffer | undefined;
   /** BigInt64, since 2^31 numbers last some months: the last session's number, then each worker's sessions. */
   readonly sessions: SharedArrayBuffer;
 }
@@ -81,6 +83,8 @@ export interface WorkerPart extends CommonBuffers {
   readonly successors: ReadonlyMap<string, Successors>;
   /** From 1; its place in the shared memory. */
   readonly number: number;
+  /** How many there are. */
+  readonly workers: number;
   /** Of the wall clock, which is the same in all threads. */
   readonly haste: number;
 }
@@ -139,8 +143,8 @@ export type FromWorker =
 /** What a worker says unasked. */
 export type News =
   | { readonly type: "upstream"; readonly event: UpstreamEvent }
-  /** Every PULSE_MS, so that one that hangs is noticed. */
-  | { readonly type: "pulse"; readonly vitals: ThreadVitals }
+  /** Every PULSE_MS, so that one that hangs is noticed; and what it did since the last. */
+  | { readonly type: "pulse"; readonly vitals: ThreadVitals; readonly counts: Float64Array }
   /** The last session of a former generation has ended. */
   | { readonly type: "retired"; readonly generation: number };
 

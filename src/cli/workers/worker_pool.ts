@@ -36,6 +36,8 @@ export interface PoolOptions {
   readonly count: number;
   /** Memory for one thread more than there are workers: the main thread counts too. */
   readonly counters: SharedArrayBuffer;
+  /** The table of fake addresses, and what a worker that has died is forgotten by there. */
+  readonly names?: { readonly memory: SharedArrayBuffer; clear(worker: number): void } | undefined;
   readonly emit: Emit;
   /** By which it is patient with workers. */
   readonly clock: Clock;
@@ -64,7 +66,7 @@ export class WorkerPool {
     this.#clock = options.clock;
     this.#heardAt = this.#clock.now();
     this.upstreams = new UpstreamStates(options.emit);
-    this.#memory = new CommonMemory(options.count, options.counters);
+    this.#memory = new CommonMemory(options.count, options.counters, options.names?.memory);
     this.#generations = new Generations(provision);
   }
 
@@ -177,7 +179,7 @@ export class WorkerPool {
   }
 
   #add(number: number, successors: ReadonlyMap<string, Successors> = new Map()): Promise<void> {
-    const { libc, entry, haste } = this.#options;
+    const { libc, entry, haste, count: workers } = this.#options;
     const { current } = this.#generations;
     const starter: Starter = {
       libc,
@@ -189,7 +191,14 @@ export class WorkerPool {
       hear: (member, news) => this.#hear(member, news),
       died: (member, cause) => this.#died(number, member, cause),
     };
-    const member = new Member(starter, { setup: current.setup, successors, number, haste, ...this.#memory.buffers });
+    const member = new Member(starter, {
+      setup: current.setup,
+      successors,
+      number,
+      workers,
+      haste,
+      ...this.#memory.buffers,
+    });
     current.needed.add(member);
     this.#members[number] = member;
     return member.listening;
@@ -201,7 +210,7 @@ export class WorkerPool {
         return this.upstreams.note(news.event);
       case "pulse":
         this.#heardAt = member.heardAt;
-        return;
+        return this.#options.emit({ type: "thread-counted", counts: news.counts, ms: member.pulseMs });
       case "retired": {
         const generation = this.#generations.get(news.generation);
         return generation && this.#generations.retire(generation, member);
@@ -219,6 +228,7 @@ export class WorkerPool {
     if (member.activity) this.#activity = allActivity([this.#activity, lastActivity(member.activity)], 0);
     member.abandon();
     const lost = this.#memory.clear(number, libc);
+    this.#options.names?.clear(number);
     this.#generations.retireAll(member);
     if (this.#draining || !listens) return; // one that never listened is told to who started it
     emit({ type: "worker-died", worker: number, sessions: lost, error: cause });

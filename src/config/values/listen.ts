@@ -1,6 +1,6 @@
 import { addressText } from "../../protocol/address.ts";
 import { type SocketAddr, unixAddr } from "../../net/socket.ts";
-import { isByName, isUdp, type Speech } from "../../gateway/settings.ts";
+import { isByName, isRouted, isUdp, type Speech } from "../../gateway/settings.ts";
 import type { WayOut } from "../../gateway/way_out.ts";
 import { WrongValue } from "../config_error.ts";
 import { parseWayOutQuery } from "./way_out_value.ts";
@@ -37,6 +37,7 @@ const purposes: Readonly<Record<string, Pick<ListenSpec, "tls" | "only">>> = {
   tls: { tls: true },
   sni: { only: { by: "sni" } },
   host: { only: { by: "host" } },
+  transparent: { only: { routed: true } },
 };
 
 /** `[SCHEME://]ADDR[?…]`: behind ? stands by what clients of this listener leave. Throws WrongValue. */
@@ -58,9 +59,19 @@ function parseScheme(text: string, port: string | undefined, whole: string): rea
   if (known) {
     const only = withPort(known.only, port, whole);
     const where = Object.values(purposes).includes(known) ? addr! : text;
-    return parseAddr(where).map((spec) => ({ ...spec, ...known, ...only && { only } }));
+    const specs = parseAddr(where).map((spec) => ({ ...spec, ...known, ...only && { only } }));
+    return isRouted(only) ? routed(specs, whole) : specs;
   }
   throw new WrongValue(`'${text}' is of the scheme '${scheme}:', which is none of ${Object.keys(purposes).join(", ")}`);
+}
+
+/** For connections, and for datagrams. Throws WrongValue. */
+function routed(specs: readonly ListenSpec[], text: string): readonly ListenSpec[] {
+  const wrong = specs.find(({ addr, systemd }) => systemd !== undefined || addr.unix !== undefined || addr.port === 0);
+  if (wrong) {
+    throw new WrongValue(`'${text}' cannot be: routes lead to an address and a port (write transparent://:1081)`);
+  }
+  return [...specs, ...specs.map((spec) => ({ ...spec, only: { routed: true, udp: true } as const }))];
 }
 
 /** `port=443` says to which port of a destination, where names decide which. Throws WrongValue. */

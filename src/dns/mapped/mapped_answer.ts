@@ -17,6 +17,8 @@ export interface Answering {
   readonly exists: (name: string) => Promise<boolean>;
   /** No longer than the table keeps a name (s). */
   readonly ttlS: number;
+  /** Hears of each query and its answer. */
+  readonly told?: ((query: Uint8Array, answer: Uint8Array) => void) | undefined;
 }
 
 const HEADER_SIZE = 12,
@@ -31,7 +33,7 @@ const MAX_LABEL = 63, MAX_NAME = 255;
 /** What we take by UDP, as we tell who asks with EDNS(0) (RFC 6891). */
 const UDP_SIZE = 1_232, BAD_VERSION = 1;
 
-interface Asked {
+export interface Asked {
   readonly name: string;
   readonly type: number;
   readonly class: number;
@@ -46,6 +48,12 @@ interface Asked {
  * that exists is empty. Undefined for what is no query, which nobody waits for an answer to. Never rejects.
  */
 export async function mappedAnswer(query: Uint8Array, answering: Answering): Promise<Uint8Array | undefined> {
+  const answer = await answerTo(query, answering);
+  if (answer) answering.told?.(query, answer);
+  return answer;
+}
+
+async function answerTo(query: Uint8Array, answering: Answering): Promise<Uint8Array | undefined> {
   if (query.length < HEADER_SIZE || query[2]! & RESPONSE) return undefined;
   const count = (at: number) => (query[at]! << 8) | query[at + 1]!;
   const asked = count(4) === 1 ? readQuestion(query, count(6) + count(8) === 0 && count(10) > 0) : undefined;
@@ -120,6 +128,12 @@ function record(type: number, ttlS: number, data: Uint8Array): Uint8Array {
   view.setUint16(10, data.length);
   out.set(data, 12);
   return out;
+}
+
+/** The question of a query that has one; undefined for what is no query, or is not well formed. */
+export function questionOf(query: Uint8Array): Asked | undefined {
+  const isQuery = query.length >= HEADER_SIZE && !(query[2]! & (RESPONSE | OPCODE));
+  return isQuery && ((query[4]! << 8) | query[5]!) === 1 ? readQuestion(query, false) : undefined;
 }
 
 /** Undefined where it is cut off, or compressed, which a question is not. */

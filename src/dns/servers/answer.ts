@@ -2,22 +2,22 @@ import { foldName } from "../../protocol/address.ts";
 import { type DnsReply, type Question, Rcode } from "./message.ts";
 import type { DnsRecord } from "./records.ts";
 
-/** What a reply says of its question. */
+/** The answer in a reply. */
 export interface Outcome {
-  /** Addresses, or names for PTR; none where there are none. */
+  /** Addresses, or names for PTR; empty for a negative answer. */
   readonly data: readonly string[];
-  /** Undefined where the reply does not say. */
+  /** Undefined if the reply does not give it. */
   readonly ttlMs: number | undefined;
-  /** The end of a chain of aliases that the server did not follow. */
+  /** The last alias, if the server did not follow it. */
   readonly alias?: string;
 }
 
-/** Longer chains are loops, or made to cost. */
+/** Longer chains are loops or attacks. */
 const MAX_ALIASES = 16;
 
 /**
- * What `reply` says, its aliases followed (RFC 1034 s3.6.2); undefined where it is a failure, as one that cannot be read and may
- * hold what nobody sees.
+ * The answer in `reply`, with its aliases followed (RFC 1034 s3.6.2); undefined for a failure, also for a reply with unreadable
+ * records, which may hide the answer.
  */
 export function readOutcome(question: Question, reply: DnsReply): Outcome | undefined {
   const { rcode, answers, authorities, whole } = reply;
@@ -47,12 +47,12 @@ export function readOutcome(question: Question, reply: DnsReply): Outcome | unde
   return { data, ttlMs: Math.min(ttl, soa.ttl, soa.minimum) * 1_000 }; // RFC 2308 s5
 }
 
-/** Whether DNS can be asked for it: labels of 1 to 63 octets, 253 in all (RFC 1035 s2.3.4). */
+/** True if DNS can be asked for it: labels of 1 to 63 octets, 253 in all (RFC 1035 s2.3.4). */
 export function isAskable(name: string): boolean {
   return name.length <= 253 && name.split(".").every((label) => label.length > 0 && label.length <= 63);
 }
 
-/** A name that can be told to a client, without what would forge a line of a log. */
+/** A name that is safe for clients and log lines. */
 function hostName(data: string): string | undefined {
   const name = data.replace(/\.$/, "");
   return /^[\w.-]{1,253}$/.test(name) ? name : undefined;

@@ -3,20 +3,20 @@ import { Cut } from "../../net/cut.ts";
 import { Rcode } from "./message.ts";
 import type { Transport } from "./transport.ts";
 
-/** A server that has said nothing for so long is taken for dead (ms). */
+/** A server that is silent for so long counts as dead (ms). */
 const PATIENCE_MS = 3_000;
 
-/** How a name server is. */
+/** State of a name server. */
 export interface ServerState {
-  /** How long that took to find out. */
+  /** Time of the probe. */
   readonly ms: number;
-  /** Why it is of no use; undefined where it is alive. */
+  /** Why it is unusable; undefined if it is alive. */
   readonly failure?: string;
-  /** It is alive, but refuses this question: it may know names of its own, or resolve for others. */
+  /** It is alive, but refuses this question: it may serve its own zones only, or other clients only. */
   readonly refuses?: boolean;
 }
 
-/** Asks for what every server knows: "." has name servers wherever anything is resolved. Never rejects. */
+/** Asks for the name servers of ".", which every resolver knows. Never rejects. */
 export async function probe(server: Pick<Transport, "ask">, clock: Clock): Promise<ServerState> {
   const late = new Cut();
   const cancel = clock.after(PATIENCE_MS, () => late.make());

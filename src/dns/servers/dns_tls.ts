@@ -5,12 +5,12 @@ import { NetError, netError } from "../../net/error.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import type { Stream } from "./stream.ts";
 
-/** Where a server is, and who it has to be. */
+/** A server's address, and the name that it must prove. */
 export interface TlsServer {
   readonly addr: SocketAddr;
-  /** The name that its certificate has to have; without one, its address. */
+  /** The name that its certificate must have; if undefined, its address. */
   readonly serverName: string | undefined;
-  /** Certificates of those who may vouch for it, in PEM; the runtime's own list where undefined. */
+  /** CA certificates, PEM; if undefined, the runtime's list. */
   readonly ca: string | undefined;
 }
 
@@ -19,7 +19,7 @@ export function openTls({ addr, serverName, ca }: TlsServer, cut: Cut): Promise<
   const { port, zone } = addr;
   const host = zone === undefined ? addr.host : `${addr.host}%${zone}`;
   return new Promise((resolve, reject) => {
-    // Without a name it is the address that the certificate has to have: "" would be "localhost" to Deno 2.4.
+    // Without a name the certificate must have the address: "" would mean "localhost" to Deno 2.4.
     const socket = connect({ host, port, ...(serverName && { servername: serverName }), ca, ALPNProtocols: ["dot"] });
     const release = cut.on(() => socket.destroy());
     const chunks: Uint8Array[] = [];

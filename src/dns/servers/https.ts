@@ -9,10 +9,10 @@ import { askTwice } from "./twice.ts";
 /** No DNS message is longer. */
 const MAX_SIZE = 65_535;
 
-/** Connections to one server at a time, and how long one is kept that nobody asks over. */
+/** Maximum connections to one server, and how long an idle one is kept. */
 const MAX_CONNECTIONS = 8, IDLE_MS = 30_000;
 
-/** Connections that are kept together, and how often they have answered. */
+/** A pool of connections, and how many answers came over it. */
 interface Way {
   readonly agent: Agent;
   answers: number;

@@ -1,7 +1,7 @@
 import { encode, RECURSION_DESIRED } from "dns-packet";
 import { type DnsRecord, readSection } from "./records.ts";
 
-/** What is asked: a canonical name, in small letters and without a last dot, or "." alone, and a type (RFC 1035 s3.2.2, RFC 3596). */
+/** A question: a canonical name, in lower case and without a final dot, or "." alone, and a type (RFC 1035 s3.2.2, RFC 3596). */
 export interface Question {
   readonly name: string;
   readonly type: "A" | "AAAA" | "PTR" | "NS";
@@ -14,19 +14,19 @@ export const Rcode = { NoError: 0, FormErr: 1, ServFail: 2, NxDomain: 3, NotImp:
 export interface DnsReply {
   readonly rcode: number;
   readonly truncated: boolean;
-  /** Those that could be read. */
+  /** The answers that could be read. */
   readonly answers: readonly DnsRecord[];
   readonly authorities: readonly DnsRecord[];
-  /** Whether all answers could be read: only then is there nothing else. */
+  /** True if all answers could be read: only then an empty answer means that there is none. */
   readonly whole: boolean;
 }
 
 const HEADER_SIZE = 12;
 
-/** What we take by UDP: no path is so narrow that this is fragmented (RFC 9715 s3.2, DNS Flag Day 2020). */
+/** Our maximum UDP message size: no path fragments it (RFC 9715 s3.2, DNS Flag Day 2020). */
 const UDP_SIZE = 1_232;
 
-/** A query for `question`, with EDNS(0) (RFC 6891) where `edns`. */
+/** A query for `question`, with EDNS(0) (RFC 6891) if `edns`. */
 export function encodeQuery(id: number, { name, type }: Question, edns = true): Uint8Array {
   const query = encode({
     type: "query",
@@ -50,9 +50,9 @@ export function encodeQuery(id: number, { name, type }: Question, edns = true): 
 }
 
 /**
- * What `bytes` answer to `query`; undefined where they do not: another id or question, or no reply at all. The question is
- * compared octet by octet but for case, so that no spelling passes for another. A failure may come without the question:
- * servers that know no EDNS answer with a bare header.
+ * The reply in `bytes` to `query`; undefined if they are none: another id or question, or not a reply. The question is
+ * compared octet by octet, ignoring case only. A failure may come without the question:
+ * servers without EDNS answer with a bare header.
  */
 export function decodeReply(query: Uint8Array, bytes: Uint8Array): DnsReply | undefined {
   if (bytes.length < HEADER_SIZE || bytes[0] !== query[0] || bytes[1] !== query[1]) return undefined;
@@ -69,19 +69,19 @@ export function decodeReply(query: Uint8Array, bytes: Uint8Array): DnsReply | un
   return { rcode, truncated, answers: answers.records, authorities, whole: answers.whole };
 }
 
-/** Whether a server that said so may answer where it is asked without EDNS (RFC 6891 s7). */
+/** True if a server with this RCODE may answer a query without EDNS (RFC 6891 s7). */
 export function knowsNoEdns({ rcode }: DnsReply): boolean {
   return rcode === Rcode.FormErr || rcode === Rcode.NotImp;
 }
 
-/** Where the question of `query`, which has one and no pointers, ends. */
+/** The end of the question of `query`, which has one question and no pointers. */
 function questionEnd(query: Uint8Array): number {
   let at = HEADER_SIZE;
   while (query[at]! > 0) at += 1 + query[at]!;
   return at + 5;
 }
 
-/** In small letters where it is an ASCII letter. Lengths, types and classes are below them. */
+/** The octet in lower case if it is an ASCII letter. Lengths, types and classes are smaller than letters. */
 function small(octet: number): number {
   return octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet;
 }

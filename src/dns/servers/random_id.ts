@@ -1,7 +1,7 @@
 const ids = new Uint16Array(64);
 let used = ids.length;
 
-/** An id that nobody can guess (RFC 5452 s9.2). */
+/** An unpredictable id (RFC 5452 s9.2). */
 export function randomId(): number {
   if (used === ids.length) {
     crypto.getRandomValues(ids);

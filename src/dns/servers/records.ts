@@ -1,17 +1,17 @@
 import { octetsAddress } from "../../protocol/address.ts";
 
-/** A record of a reply (RFC 1035 s4.1.3), of the types that are asked for; names without a last dot. */
+/** A record of a reply (RFC 1035 s4.1.3), of the types asked for; names without a final dot. */
 export type DnsRecord =
   | { readonly type: "A" | "AAAA"; readonly name: string; readonly ttl: number; readonly data: string }
   | { readonly type: "CNAME" | "PTR"; readonly name: string; readonly ttl: number; readonly data: string }
   | { readonly type: "SOA"; readonly name: string; readonly ttl: number; readonly minimum: number };
 
-/** Records one after the other, and where they end. */
+/** Consecutive records, and their end. */
 export interface Section {
   readonly records: readonly DnsRecord[];
-  /** Undefined where the message ends before they do. */
+  /** Undefined if the message is cut off within them. */
   readonly end: number | undefined;
-  /** Whether each could be read. */
+  /** True if each could be read. */
   readonly whole: boolean;
 }
 
@@ -21,10 +21,10 @@ const IN = 1;
 /** Type, class, TTL and length of the data. */
 const FIXED_SIZE = 10;
 
-/** Pointers of one name: each leads to an earlier place, so that more would be made to cost. */
+/** Maximum pointers of one name: more are an attack, since each leads to an earlier place. */
 const MAX_POINTERS = 128;
 
-/** `count` records from `at`; one that cannot be read is passed over, and its length says where the next begins. */
+/** `count` records from `at`; an unreadable one is skipped by its length. */
 export function readSection(message: Uint8Array, at: number, count: number): Section {
   const records: DnsRecord[] = [];
   let whole = true;
@@ -44,7 +44,7 @@ export function readSection(message: Uint8Array, at: number, count: number): Sec
   return { records, end: at, whole };
 }
 
-/** Undefined for types that nobody asks for. Throws RangeError. */
+/** Undefined for types that are never asked for. Throws RangeError. */
 function readRecord(message: Uint8Array, at: number, data: number, end: number): DnsRecord | undefined {
   const fixed = data - FIXED_SIZE;
   const type = uint16(message, fixed), octets = message.subarray(data, end);
@@ -66,7 +66,7 @@ function readRecord(message: Uint8Array, at: number, data: number, end: number):
   }
 }
 
-/** Behind the name at `at`, without following its pointers; undefined where it is none. */
+/** The end of the name at `at`, without following its pointers; undefined if it is invalid. */
 function nameEnd(message: Uint8Array, at: number): number | undefined {
   for (let length = message[at]; length !== undefined; length = message[at]) {
     if (length === 0) return at + 1;
@@ -99,7 +99,7 @@ function readName(message: Uint8Array, at: number, end: number = message.length)
 
 const utf8 = new TextDecoder();
 
-/** What a dot or a space would make another name is written as in a zone file (RFC 1035 s5.1). */
+/** A label as text; dots and spaces are escaped as in a zone file (RFC 1035 s5.1). */
 function readLabel(octets: Uint8Array): string {
   let text = "";
   for (const octet of octets) {

@@ -7,23 +7,23 @@ import { openTls } from "./dns_tls.ts";
 import type { Transport } from "./transport.ts";
 import { type UdpManner, udpTransport } from "./udp.ts";
 
-/** A name server, and how it is asked. */
+/** A name server and its transport. */
 export type DnsServer =
   | { readonly kind: "udp" | "tcp"; readonly addr: SocketAddr }
-  /** `serverName` is what its certificate has to say; without one, the address. */
+  /** `serverName` is the name that its certificate must have; if undefined, its address. */
   | { readonly kind: "tls"; readonly addr: SocketAddr; readonly serverName: string | undefined }
   | { readonly kind: "https"; readonly url: string };
 
 export interface TransportOptions {
   readonly net: Net;
   readonly clock: Clock;
-  /** Who may vouch for servers, in PEM; the runtime's own list where undefined. */
+  /** CA certificates for servers, PEM; if undefined, the runtime's list. */
   readonly ca?: string | undefined;
-  /** Of servers that are asked by UDP. */
+  /** For servers asked by UDP. */
   readonly manner?: UdpManner;
 }
 
-/** The way to `server`. */
+/** The transport to `server`. */
 export function transportTo(server: DnsServer, { net, clock, ca, manner }: TransportOptions): Transport {
   const tcp = (addr: SocketAddr) =>
     streamTransport(`tcp://${addressText(addr)}`, clock, (cut) => net.connect(addr, { cut }));

@@ -5,19 +5,19 @@ import { type Outcome, readOutcome } from "./answer.ts";
 import { type Question, Rcode } from "./message.ts";
 import type { Transport } from "./transport.ts";
 
-/** How several servers are asked. */
+/** Policy for several servers. */
 export interface ServersManner {
-  /** A server has so long before the next is asked too (ms); its answer still counts. */
+  /** Head start of a server before the next is asked too (ms); its late answer still counts. */
   readonly headStartMs: number;
-  /** All servers together have so long for one question (ms). */
+  /** Time for one question over all servers (ms). */
   readonly totalMs: number;
-  /** Who is asked first: the one that answered last; the first that is well; or each in its turn. */
+  /** Which server is asked first: the one that answered last, the first working one, or each in turn. */
   readonly first: "last-good" | "listed" | "rotating";
 }
 
 export const usualServersManner: ServersManner = { headStartMs: 1_000, totalMs: 5_000, first: "last-good" };
 
-/** A server that failed is asked last for so long, each time twice as long. */
+/** A failed server is asked last for so long, doubled after each failure. */
 const BACKOFF_MS = 1_000, MAX_BACKOFF_MS = 60_000;
 
 interface Server {
@@ -28,7 +28,7 @@ interface Server {
   answeredAt: number;
 }
 
-/** Name servers, which are asked one after the other until one answers. */
+/** Name servers, asked one after the other until one answers. */
 export class Servers {
   readonly #clock: Clock;
   readonly #manner: ServersManner;
@@ -56,7 +56,7 @@ export class Servers {
   }
 
   /**
-   * What the first server says that knows. The next is asked when one has failed, or had its head start. Rejects with
+   * The first server's answer. The next server is asked after a failure, or after the head start. Rejects with
    * NetError: "name-lookup-failed", or "aborted" by the cut.
    */
   ask(question: Question, cut: Cut): Promise<Outcome> {
@@ -130,7 +130,7 @@ export class Servers {
     for (const { transport } of this.#servers) transport.close();
   }
 
-  /** Those that rest are asked last. */
+  /** Failed servers are asked last. */
   #order(now: number): readonly Server[] {
     const servers = this.#servers;
     if (this.#manner.first === "rotating") servers.push(servers.shift()!);
@@ -146,14 +146,14 @@ export class Servers {
     if (at > 0) this.#servers.unshift(...this.#servers.splice(at, 1));
   }
 
-  /** It has told nothing to who asked then. Where it has told others since, that is for the name. */
+  /** It did not answer this question. If it has answered others since, the name is at fault, not the server. */
   #useless(server: Server, askedAt: number): void {
     if (server.answeredAt < askedAt) this.#failed(server);
   }
 
   #failed(server: Server): void {
     const now = this.#clock.now();
-    if (now < server.restsUntil) return; // counted already, for a question of the same time
+    if (now < server.restsUntil) return; // already counted for a simultaneous question
     server.restsUntil = now + Math.min(MAX_BACKOFF_MS, BACKOFF_MS * 2 ** server.failures++);
   }
 }

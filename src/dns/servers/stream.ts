@@ -11,18 +11,18 @@ import { askTwice } from "./twice.ts";
 /** The octets of a connection to a name server. */
 export type Stream = Pick<Socket, "read" | "write" | "close">;
 
-/** A connection that nobody asks over is closed after so long (RFC 7766 s6.2.3). */
+/** An idle connection is closed after so long (RFC 7766 s6.2.3). */
 const IDLE_MS = 10_000;
 
-/** One that has not said anything for so long to who gave up waiting is not asked again. */
+/** A connection that was silent for so long when a question was given up is not used again. */
 const DEAD_MS = 2_000;
 
-/** Queries on one connection at a time; those beyond wait for nothing and fail. */
+/** Maximum concurrent queries on one connection; further ones fail at once. */
 const MAX_WAITING = 16_384;
 
 /**
- * DNS over a stream: a length of two octets before each message (RFC 1035 s4.2.2). One connection is used for many queries,
- * which may be answered in any order (RFC 7766 s6.2.1).
+ * DNS over a stream: a length of two octets precedes each message (RFC 1035 s4.2.2). One connection carries many queries,
+ * whose answers may come in any order (RFC 7766 s6.2.1).
  */
 export function streamTransport(name: string, clock: Clock, open: (cut: Cut) => Promise<Stream>): Transport {
   let current: Connection | undefined;
@@ -36,7 +36,7 @@ export function streamTransport(name: string, clock: Clock, open: (cut: Cut) => 
     ask(question, cut) {
       const old = current?.usable ? current : undefined;
       if (!old) return askOn(another(), question, cut);
-      // A server may close what has been idle just when it is asked again, and a connection may have died without a word.
+      // A server may close an idle connection just as a query is sent, and a connection may have died silently.
       const { heard } = old;
       const isSilent = () => old.heard === heard;
       return askTwice(clock, cut, (cut) => askOn(old, question, cut), isSilent, async (cut) => {
@@ -59,9 +59,9 @@ class Connection {
   readonly #name: string;
   readonly #clock: Clock;
   readonly #opening: Promise<Stream>;
-  /** The last write, for a socket takes one at a time. */
+  /** The last write: a socket takes one at a time. */
   #written: Promise<unknown>;
-  /** Made when it is closed, though it may not be open yet. */
+  /** Fires when it is closed, even before it is open. */
   readonly #closing = new Cut();
   readonly #waiting = new Map<number, Waiting>();
   #cancelIdle = () => {};
@@ -82,7 +82,7 @@ class Connection {
     return !this.#closed;
   }
 
-  /** How often it has said anything. */
+  /** Number of messages received. */
   get heard(): number {
     return this.#heard;
   }
@@ -168,7 +168,7 @@ function framed(message: Uint8Array): Uint8Array {
   return out;
 }
 
-/** Octets of the message at the start of `bytes`, with its length; more than there are where that is not known. */
+/** Octets of the message at the start of `bytes`, with its length field; more than there are if the length is incomplete. */
 function messageSize(bytes: Uint8Array): number {
   return bytes.length < 2 ? Infinity : 2 + (bytes[0]! << 8 | bytes[1]!);
 }

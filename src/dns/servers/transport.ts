@@ -1,11 +1,11 @@
 import type { Cut } from "../../net/cut.ts";
 import type { DnsReply, Question } from "./message.ts";
 
-/** One name server, and the way to it. */
+/** The transport to one name server. */
 export interface Transport {
-  /** As it was configured, for people. */
+  /** As configured, for messages. */
   readonly name: string;
-  /** Asks once; whoever asks brings the deadline as `cut`. Rejects with NetError. */
+  /** Asks once; the caller's deadline is `cut`. Rejects with NetError. */
   ask(question: Question, cut: Cut): Promise<DnsReply>;
   close(): void;
 }

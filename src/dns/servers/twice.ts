@@ -1,12 +1,12 @@
 import type { Clock } from "../../net/clock.ts";
 import { Cut } from "../../net/cut.ts";
 
-/** What has said nothing for so long may have died without a word (ms). */
+/** A connection that is silent for so long may have died (ms). */
 const AGAIN_MS = 1_000;
 
 /**
- * What `first` answers, over a connection that was kept; or `second`, over another, once the first has failed, or is silent
- * after a second. Whichever answers first counts, and the other is called off.
+ * The answer of `first`, over a kept connection; or of `second`, over a new one, once the first has failed or is silent
+ * for a second. The first answer counts, and the other call is cancelled.
  */
 export function askTwice<T>(
   clock: Clock,

@@ -7,23 +7,23 @@ import { decodeReply, type DnsReply, encodeQuery, knowsNoEdns, type Question } f
 import { randomId } from "./random_id.ts";
 import type { Transport } from "./transport.ts";
 
-/** How a server is asked by UDP. */
+/** Retry policy for a server asked by UDP. */
 export interface UdpManner {
-  /** Asked again after so long without an answer (ms), so often in all; the answer to any counts. */
+  /** Delays before the query is sent again (ms); the answer to any copy counts. */
   readonly againMs: number;
   readonly times: number;
-  /** Whether it is asked with EDNS(0) at first. */
+  /** True if the first query has EDNS(0). */
   readonly edns: boolean;
 }
 
 export const usualManner: UdpManner = { againMs: 1_000, times: 3, edns: true };
 
-/** A server that knows no EDNS, or on the way to which such questions are lost, is asked without for so long (ms). */
+/** A server that does not answer queries with EDNS is asked without it for so long (ms). */
 const WITHOUT_EDNS_MS = 600_000;
 
 /**
- * DNS over UDP, and over `tcp` where an answer is too large for it (RFC 1035 s4.2, RFC 7766). Each question has a new socket,
- * hence a random port, and each query a random id; what comes from elsewhere, or answers something else, is passed over
+ * DNS over UDP, and over `tcp` if an answer is too large (RFC 1035 s4.2, RFC 7766). Each question has a new socket,
+ * hence a random port, and each query a random id; datagrams from elsewhere and answers to other questions are ignored
  * (RFC 5452 s9).
  */
 export function udpTransport(
@@ -70,7 +70,7 @@ export function udpTransport(
     } finally {
       cancelAgain();
       release();
-      void socket.receive(); // gives back what was lent: another question is spared 2 MiB
+      void socket.receive(); // returns the buffer, which saves the next question 2 MiB
       socket.close();
     }
   };

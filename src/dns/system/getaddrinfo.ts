@@ -7,28 +7,29 @@ import { SharedWork } from "../../turns/shared_work.ts";
 import { few } from "../address_order.ts";
 import { type Ear, heardLookup } from "../asked.ts";
 import type { Resolver } from "../resolver.ts";
+import { stateOf } from "../../net/error_words.ts";
 
 /** Lookups that wait for a thread. */
 const WAITING = { all: 8_192, client: 4_096, user: 4_096 };
 
 /**
- * Turns at the threads of a runtime that call getaddrinfo, of which there are `threads`. A lookup keeps its thread until it
- * ends, also where nobody wants it any more; so no client has all of them, where there are several.
+ * Turns at the runtime's `threads` threads that call getaddrinfo. A lookup keeps its thread until it ends, even after its
+ * callers have left; so with several threads, no client gets all of them.
  */
 export function lookupTurns(threads: number): FairQueue {
   const client = Math.max(1, Math.min(threads - 1, threads >> 1));
   return new FairQueue("resolve names", { all: threads, client, user: client }, WAITING);
 }
 
-/** Threads of a runtime that nobody has counted. */
+/** Threads of a runtime whose number is unknown. */
 const SOME_THREADS = 4;
 
-/** getaddrinfo: its order (RFC 6724), /etc/hosts, search domains. `ear` hears of each lookup that is made. */
+/** getaddrinfo: its order (RFC 6724), /etc/hosts, search domains. Each lookup is reported to `ear`. */
 export function systemResolver(ear?: Ear, turns: FairQueue = lookupTurns(SOME_THREADS)): Resolver {
   return resolveByLookup(look, lookBack, turns, ear);
 }
 
-/** A resolver that asks `lookup`, and `lookupBack` for an address, in turns; those who ask for one name at one time share an answer. */
+/** A resolver that asks `lookup`, and `lookupBack` for an address, in turns; simultaneous requests for one name share an answer. */
 export function resolveByLookup(
   lookup: (name: string) => Promise<readonly string[]>,
   lookupBack: (address: string) => Promise<string>,
@@ -78,5 +79,5 @@ async function lookBack(address: string): Promise<string> {
 function failure(what: string, error: unknown): NetError {
   const { code } = error as { code?: string };
   const kind = code === "ENOTFOUND" || code === "ENODATA" ? "no-such-name" : "name-lookup-failed";
-  return new NetError(kind, `Cannot resolve '${what}': ${code ?? error}`, { cause: error });
+  return new NetError(kind, `Cannot resolve '${what}': ${stateOf(error)}`, { cause: error });
 }

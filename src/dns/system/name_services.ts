@@ -1,20 +1,20 @@
-/** Who knows names by the `hosts:` line of nsswitch.conf(5), as far as one who asks files and DNS servers can be right. */
+/** The `hosts:` line of nsswitch.conf(5), as far as reading files and asking DNS servers can reproduce it. */
 export interface NameServices {
-  /** `.local` is multicast DNS (RFC 6762), which the system speaks. */
+  /** `.local` is multicast DNS (RFC 6762), resolved by the system. */
   readonly multicast: boolean;
-  /** This machine's own name and single labels mean what the system says (nss-myhostname, nss-mymachines). */
+  /** This machine's own name and single labels are resolved by the system (nss-myhostname, nss-mymachines). */
   readonly machines: boolean;
-  /** systemd-resolved comes first: its own DNS server says the same, where it is the one that is asked. */
+  /** systemd-resolved comes first: its own DNS server gives the same answers, if it is the one that is asked. */
   readonly resolved: boolean;
 }
 
-/** As the system has it where nothing is said. */
+/** The system's default. */
 const USUAL = "files dns";
 
 const multicast = new Set(["mdns_minimal", "mdns4_minimal", "mdns6_minimal"]);
 const machines = new Set(["myhostname", "mymachines"]);
 
-/** Undefined where the line has what only the system knows: other services, another order, or other actions. */
+/** Undefined if only the system can follow the line: other services, another order, or other actions. */
 export function parseNameServices(text: string): NameServices | undefined {
   const line = /^[ \t]*hosts:([^#\n]*)/m.exec(text)?.[1]?.trim() ?? USUAL;
   const said = new Set<string>();
@@ -35,7 +35,7 @@ function isKnown(name: string): boolean {
   return name === "files" || name === "dns" || name === "resolve" || multicast.has(name) || machines.has(name);
 }
 
-/** Those that are written behind such a service everywhere, and change nothing here. */
+/** Actions that distributions write behind such a service, and that change nothing here. */
 function isHarmless(action: string, service: string | undefined): boolean {
   const plain = action.trim().toLowerCase().replace(/\s+/g, " ");
   if (plain === "success=return") return true;

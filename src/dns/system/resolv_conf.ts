@@ -1,15 +1,15 @@
 import { ipAddress } from "../../protocol/address.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 
-/** What resolv.conf(5) says. */
+/** The contents of resolv.conf(5). */
 export interface ResolvConf {
-  /** In their order; undefined where one is written in a way that only the system understands. */
+  /** In order; undefined if one has a form that only the system understands. */
   readonly servers: readonly SocketAddr[] | undefined;
-  /** Domains that names are looked for in, in their order. */
+  /** Search domains, in order. */
   readonly search: readonly string[];
-  /** A name with so many dots is asked for as it is first. */
+  /** A name with at least so many dots is first asked for as it is (ndots). */
   readonly ndots: number;
-  /** How long a server has before the next is asked (ms), and how often each is; undefined where nothing is said. */
+  /** Time before the next server is asked (ms), and attempts per server; undefined if not set. */
   readonly timeoutMs: number | undefined;
   readonly attempts: number | undefined;
   readonly rotate: boolean;
@@ -18,10 +18,10 @@ export interface ResolvConf {
   readonly noIpv6: boolean;
 }
 
-/** The system has no more (MAXNS, RES_MAXNDOTS, RES_MAXRETRANS, RES_MAXRETRY), but for search domains, which cost questions. */
+/** The system's limits (MAXNS, RES_MAXNDOTS, RES_MAXRETRANS, RES_MAXRETRY), and one for search domains, each of which costs questions. */
 const MAX_SERVERS = 3, MAX_SEARCH = 32, MAX_NDOTS = 15, MAX_TIMEOUT_S = 30, MAX_ATTEMPTS = 5;
 
-/** What is none of its lines is passed over, as the system does; of `search` and `domain` the last counts. */
+/** Unknown lines are skipped, as the system does; of `search` and `domain` the last one counts. */
 export function parseResolvConf(text: string): ResolvConf {
   const servers: (SocketAddr | undefined)[] = [];
   let search: readonly string[] = [];

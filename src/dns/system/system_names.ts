@@ -18,9 +18,9 @@ import { Servers, usualServersManner } from "../servers/servers.ts";
 import { usualManner } from "../servers/udp.ts";
 import { watched, type WatchedFile } from "./watched_file.ts";
 
-/** What a Linux system is told about names. */
+/** A Linux system's configuration of names. */
 export interface SystemFiles {
-  /** /etc/resolv.conf, with what the environment adds. */
+  /** /etc/resolv.conf, with the environment's additions. */
   readonly resolvConf: WatchedFile;
   /** /etc/nsswitch.conf. */
   readonly nameServices: WatchedFile;
@@ -33,32 +33,32 @@ export interface SystemFiles {
 
 export interface SystemNamesOptions {
   readonly files: SystemFiles;
-  /** getaddrinfo, for what only the system knows. */
+  /** getaddrinfo, for names that only the system resolves. */
   readonly system: Resolver;
   readonly net: Net;
   readonly clock: Clock;
   readonly ear?: Ear | undefined;
 }
 
-/** How names are asked for by the files as they are. */
+/** How to resolve names by the current files. */
 interface Way {
   readonly conf: ResolvConf;
   readonly services: NameServices;
   readonly dns: DnsResolver;
-  /** This machine's name, and the domains that names are looked for in: where none is said, that of the machine. */
+  /** This machine's name, and the search domains: by default, the machine's own domain. */
   readonly hostname: string;
   readonly search: readonly string[];
 }
 
-/** Where systemd-resolved serves DNS itself. */
+/** Addresses of systemd-resolved's DNS server. */
 const stubs: readonly string[] = ["127.0.0.53", "127.0.0.54"];
 
-/** All questions to the servers of resolv.conf end after so long (ms), whatever it says. */
+/** Maximum time of a question to the servers of resolv.conf (ms), whatever the file says. */
 const MAX_TOTAL_MS = 30_000;
 
 /**
- * Names as the system would resolve them, from its files and by the DNS servers that it names, in turns that getaddrinfo knows
- * nothing of: a few names nobody answers for hold all its threads. It is asked itself for what else nsswitch.conf speaks of.
+ * Names as the system would resolve them, from its files and the DNS servers that they name, in fair turns; getaddrinfo has
+ * none, and a few unanswered names hold all of its threads. It is used only for other services of nsswitch.conf.
  */
 export class SystemNames implements Resolver {
   readonly #options: SystemNamesOptions;
@@ -100,7 +100,7 @@ export class SystemNames implements Resolver {
     this.#way = undefined;
   }
 
-  /** What `ask` comes to with whoever knows the name, or what is `known` of it here. */
+  /** The result of `ask` with the source that knows the name, or `known`, the result found here. */
   async #find<T>(
     name: string,
     ask: (resolver: Resolver, name: string) => Promise<T>,
@@ -123,7 +123,7 @@ export class SystemNames implements Resolver {
         const kind = error instanceof NetError ? error.kind : undefined;
         if (kind !== "no-such-name" && kind !== "name-lookup-failed") throw error;
         if (kind === "name-lookup-failed") failure ??= error;
-        if (clock.now() >= giveUpAt) break; // servers are silent, and would be again
+        if (clock.now() >= giveUpAt) break; // the servers are silent, and would be silent again
       }
     }
     throw failure ?? new NetError("no-such-name", `Cannot resolve '${name}': no such name`);
@@ -134,7 +134,7 @@ export class SystemNames implements Resolver {
     return machines && (!key.includes(".") || key === hostname);
   }
 
-  /** By the files as they are; undefined where only the system can be right. */
+  /** By the current files; undefined if only the system can resolve names correctly. */
   #current(): Way | undefined {
     const conf = this.#resolvConf(), services = this.#nameServices();
     if (!services || this.#ordersItself() || !conf.servers || conf.servers.length === 0) return undefined;
@@ -143,7 +143,7 @@ export class SystemNames implements Resolver {
       const hostname = foldName(this.#options.files.hostname());
       const [, domain] = /^[^.]+\.(.+)$/.exec(hostname) ?? [];
       const search = conf.search.length > 0 || domain === undefined ? conf.search : [domain];
-      this.#way = { conf, services, dns: this.#dns(conf), hostname, search }; // what the former was asked ends by itself
+      this.#way = { conf, services, dns: this.#dns(conf), hostname, search }; // pending questions of the former one end by themselves
     }
     return this.#way;
   }
@@ -168,7 +168,7 @@ export class SystemNames implements Resolver {
   }
 }
 
-/** The names that `name` may mean, in the order to ask for them (resolv.conf(5), search and ndots). */
+/** The full names that `name` may mean, in the order to ask for them (resolv.conf(5), search and ndots). */
 function candidates(name: string, isWhole: boolean, ndots: number, search: readonly string[]): readonly string[] {
   if (isWhole) return [name];
   const searched = search.map((domain) => `${name}.${domain}`).filter(isAskable);

@@ -1,17 +1,17 @@
 import type { Clock } from "../../net/clock.ts";
 
-/** A file that people or programs write. */
+/** A file that is changed by people or programs. */
 export interface WatchedFile {
-  /** Differs from what it was where the file may have changed; empty where there is none. */
+  /** Changes when the file may have changed; empty if there is no file. */
   version(): string;
-  /** Its text; empty where there is none. */
+  /** Its text; empty if there is no file. */
   read(): string;
 }
 
-/** It is looked at again after so long (ms). */
+/** Interval between checks (ms). */
 const LOOK_MS = 1_000;
 
-/** What `parse` makes of the file as it is now; the same object as long as its text is the same. */
+/** The result of `parse` for the current file; the same object as long as its text is the same. */
 export function watched<T>(file: WatchedFile, parse: (text: string) => T, clock: Clock): () => T {
   let version: string | undefined, text: string | undefined, value: T;
   let lookedAt = -Infinity;

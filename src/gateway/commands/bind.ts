@@ -1,10 +1,9 @@
 import { type Address, ipAddress, isUnspecified } from "../../protocol/address.ts";
 import { AddressType } from "../../protocol/codes.ts";
-import type { SessionEnd } from "../../events.ts";
 import { NetError } from "../../net/error.ts";
 import type { Exit, Listener, Socket, SocketAddr } from "../../net/socket.ts";
 import { announced, clientSide } from "./announce.ts";
-import type { Conversation } from "./conversation.ts";
+import type { Conversation, Relaying } from "./conversation.ts";
 import { type DialAddress, judgedAddresses } from "../dial/plan.ts";
 import { Onward } from "../rules/onward.ts";
 import type { Verdict } from "../rules/rule.ts";
@@ -18,7 +17,7 @@ import { bindThrough } from "./through.ts";
  * where, lets one peer in, tells the client who, and relays. DST.PORT is taken for the port to listen on, where it can be had:
  * clients of dante ask for it so, and fail where they get another.
  */
-export async function bind(conversation: Conversation, destination: Address): Promise<SessionEnd> {
+export async function bind(conversation: Conversation, destination: Address): Promise<Relaying> {
   const peers = await conversation.attended(() => expectedPeers(conversation, destination));
   if (peers instanceof Onward) return await bindThrough(conversation, peers);
   const { net, settings, client, wire, clock, cut } = conversation;

@@ -36,5 +36,10 @@ export interface Conversation extends Dialler {
   readonly preface: Prefaces | undefined;
 }
 
+/** A relay that runs and needs nothing of the conversation, which is let go. In an object, since `await` of a promise waits for it. */
+export interface Relaying {
+  readonly relaying: Promise<SessionEnd>;
+}
+
 /** Serves one command; what it throws becomes the reply (reply.ts) unless one has been sent. */
-export type Serve = (conversation: Conversation, destination: Address) => Promise<SessionEnd>;
+export type Serve = (conversation: Conversation, destination: Address) => Promise<SessionEnd | Relaying>;

@@ -1,12 +1,12 @@
 import type { Address } from "../../protocol/address.ts";
-import { relayType, type SessionEnd } from "../../events.ts";
+import { relayType } from "../../events.ts";
 import type { Socket } from "../../net/socket.ts";
 import { joined } from "../../protocol/octets.ts";
-import type { Conversation } from "./conversation.ts";
+import type { Conversation, Relaying } from "./conversation.ts";
 
 /**
- * Tells the client that `remote` is there and relays until the end; closes `remote`. `early` is what
- * the client has said already, `ahead` what the remote has.
+ * Tells the client that `remote` is there and relays, which closes both; `remote` is closed where that cannot be told. `early`
+ * is what the client has said already, `ahead` what the remote has.
  */
 export async function relayWith(
   conversation: Conversation,
@@ -15,11 +15,10 @@ export async function relayWith(
   bound: Address,
   early?: Uint8Array,
   ahead?: Uint8Array,
-): Promise<SessionEnd> {
+): Promise<Relaying> {
   const { net, record, settings, cut, head, preface } = conversation;
   const throttle = conversation.bandwidth();
-  const close = () => remote.close();
-  const release = cut.on(close);
+  const release = cut.on(closing(remote));
   try {
     record.remote = remote.remoteAddr;
     if (conversation.exits) record.outgoing = remote.localAddr.host;
@@ -27,9 +26,16 @@ export async function relayWith(
     await conversation.succeed(bound);
     const first = head && early ? joined(head, early) : head ?? early;
     const { idleMs } = settings;
-    return await net.relay(client, remote, { idleMs, counts: record.counts, early: first, ahead, preface, throttle });
-  } finally {
+    const options = { idleMs, counts: record.counts, early: first, ahead, preface, throttle };
+    return { relaying: net.relay(client, remote, options) };
+  } catch (error) {
     release();
-    close();
+    remote.close();
+    throw error;
   }
+}
+
+/** Made here, where it holds nothing else. */
+function closing(remote: Socket): () => void {
+  return () => remote.close();
 }

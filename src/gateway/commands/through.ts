@@ -1,6 +1,5 @@
 import { type Address, ipAddress } from "../../protocol/address.ts";
 import { AddressType, Command } from "../../protocol/codes.ts";
-import type { SessionEnd } from "../../events.ts";
 import { closedWithDeadline } from "../../net/deadline.ts";
 import { NetError } from "../../net/error.ts";
 import { request } from "../../sockslib/chain/handshake.ts";
@@ -9,7 +8,7 @@ import type { HopWire } from "../../sockslib/chain/hop_wire.ts";
 import { Rendezvous } from "../../sockslib/chain/rendezvous.ts";
 import { relayWith } from "./session_relay.ts";
 import { proxied } from "../entrance/proxied.ts";
-import type { Conversation } from "./conversation.ts";
+import type { Conversation, Relaying } from "./conversation.ts";
 import type { Onward } from "../rules/onward.ts";
 import { refusal } from "../rules/ruleset.ts";
 import type { Chain } from "../upstreams/chain.ts";
@@ -29,14 +28,14 @@ export function upstreamsOf({ upstreams }: Conversation): Upstreams {
 }
 
 /** CONNECT as a chained relay (RFC 3089 s4): the last gateway resolves and dials, and its answer is passed on. */
-export async function connectThrough(conversation: Conversation, onward: Onward): Promise<SessionEnd> {
+export async function connectThrough(conversation: Conversation, onward: Onward): Promise<Relaying> {
   const { wire, bound } = await askThrough(conversation, onward, Command.Connect);
   const early = conversation.wire.rest();
   return await relayWith(conversation, wire.socket, conversation.client, bound, early, wire.rest());
 }
 
 /** BIND as a chained relay: the last gateway listens, and both its replies are passed on. */
-export async function bindThrough(conversation: Conversation, onward: Onward): Promise<SessionEnd> {
+export async function bindThrough(conversation: Conversation, onward: Onward): Promise<Relaying> {
   const { clock, settings, cut, client, judge } = conversation;
   const { wire, chain, bound } = await askThrough(conversation, onward, Command.Bind);
   const rendezvous = new Rendezvous(wire, chain.hops, bound, clock);
@@ -50,8 +49,9 @@ export async function bindThrough(conversation: Conversation, onward: Onward): P
       judge.address(peer, destination.type === AddressType.DomainName ? destination.host : undefined);
     if (verdict?.allowed === false) throw refusal(verdict);
     return await relayWith(conversation, wire.socket, client, peer, conversation.wire.rest(), wire.rest());
-  } finally {
+  } catch (error) {
     rendezvous.close();
+    throw error;
   }
 }
 

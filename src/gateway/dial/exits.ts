@@ -37,7 +37,10 @@ export class Exits {
   }
 }
 
-/** By what one session leaves: the same as long as it lasts. */
+/**
+ * By what one session leaves: the same as long as it lasts.
+ * @internal
+ */
 export class SessionExits {
   readonly #places: readonly (WayOut | undefined)[];
   readonly #leaver: Leaver;

@@ -32,6 +32,7 @@ export class Nat64 {
   #askAt = -Infinity;
   #asking: Promise<void> | undefined;
 
+  /** Nothing is asked before it is needed. */
   constructor(options: Nat64Options) {
     this.#options = options;
     if (options.prefix !== "auto") this.#prefixes = [options.prefix];

@@ -44,6 +44,7 @@ export function pathsMemory<M extends ArrayBuffer | SharedArrayBuffer>(make: (si
  * Which addresses, and which family as a whole, failed lately, so that they are tried last: a broken path costs its head
  * start once, and then nothing. It only orders; nothing is left out, so threads that share it need no lock: what two of them
  * write at once costs a head start at worst.
+ * @internal
  */
 export class PathMemory {
   readonly #clock: Clock;

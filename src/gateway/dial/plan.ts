@@ -18,8 +18,11 @@ const RESOLUTION_DELAY_MS = 50;
 
 /** What destinations are found and reached with, whoever's they are. */
 export interface Reach {
+  /** The sockets: `await openNet()`. */
   readonly net: Net;
+  /** The time: `systemClock`. */
   readonly clock: Clock;
+  /** The names: `systemResolver()`. */
   readonly resolver: Resolver;
   /** Undefined where addresses are dialled as they are. */
   readonly nat64?: Nat64 | undefined;

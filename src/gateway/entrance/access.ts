@@ -1,6 +1,6 @@
 import type { Method } from "../../protocol/codes.ts";
 import { parseIp } from "../../protocol/address.ts";
-import { type Access, isByName, isForward } from "../settings.ts";
+import { type Access, isByName, isForward, isRouted, isTransparent } from "../settings.ts";
 import type { Listened } from "./arrival.ts";
 import { type Asking, offeredMethods } from "./methods.ts";
 
@@ -31,7 +31,7 @@ export function methodsAt(
   { listener, only }: Pick<Listened, "listener" | "only">,
   asking: Asking,
 ): readonly Method[] {
-  if (isByName(only) || isForward(only)) return []; // which asks nobody who they are
+  if (isByName(only) || isForward(only) || isRouted(only) || isTransparent(only)) return []; // which asks nobody who they are
   const there = all.filter(({ listeners }) => !listeners || listeners.includes(listener));
   const last = there.findIndex(({ from }) => !from); // what is behind an entry for all is nobody's
   const met = last < 0 ? there : there.slice(0, last + 1);

@@ -1,4 +1,4 @@
-import { type GatewaySettings, isByName, isForward, isTransparent, type Speech } from "../settings.ts";
+import { type GatewaySettings, isByName, isForward, isRouted, isTransparent, type Speech } from "../settings.ts";
 import * as byName from "./by_name.ts";
 import type { Entrance } from "./entrance.ts";
 import { forwardTo } from "./forward.ts";
@@ -31,7 +31,7 @@ export function entranceFor(first: number, only: Speech | undefined, settings: G
 
 /** Why an entrance is none of a listener for `only`; undefined where it is. */
 export function turnedAway({ protocol }: Entrance, only: Speech | undefined): string | undefined {
-  if (only === undefined || isForward(only) || isTransparent(only)) return undefined;
+  if (only === undefined || isForward(only) || isRouted(only) || isTransparent(only)) return undefined;
   const { said, protocols } = speeches[isByName(only) ? only.by : only];
   if ((protocols as readonly string[]).includes(protocol)) return undefined;
   const other = Object.values(speeches).find((one) => (one.protocols as readonly string[]).includes(protocol))!.others;

@@ -16,6 +16,7 @@ import type { Wire } from "./wire.ts";
 
 /** What credentials came to. */
 export interface Verdict {
+  /** Whether the client may come in. */
   readonly good: boolean;
   /** How long that they are wrong is to be kept from the client (ms). */
   readonly waitMs?: number;
@@ -23,6 +24,7 @@ export interface Verdict {
   readonly tooMany?: true;
 }
 
+/** Judges who a client says it is. */
 export interface Authenticator {
   /**
    * Judges credentials of a client at that address. Takes as long for an unknown user as for a wrong password. Rejects with

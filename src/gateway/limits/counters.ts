@@ -37,6 +37,7 @@ export function clearRegion(memory: ArrayBuffer | SharedArrayBuffer, thread: num
   new Int32Array(memory, 4 * (SEED + thread * REGION), REGION).fill(0);
 }
 
+/** @internal */
 export class Counters {
   readonly #words: Int32Array;
   readonly #own: number;

@@ -10,6 +10,7 @@ const MEMORY_MS = 60_000;
 /** So many of a client's are answered at once; each one more adds to the wait for the answer, up to a bound (ms). */
 const PATIENCE = 3, DELAY_MS = 500, MAX_DELAY_MS = 5_000;
 
+/** How many wrong passwords a client may try. */
 export type FailureSettings = Pick<GatewaySettings, "maxFailures" | "failuresExempt">;
 
 /** Wrong passwords, by the client they came from and the user they were tried for. One thread counts, and all may ask. */

@@ -6,7 +6,9 @@ export interface NamePattern {
   readonly text: string;
   /** Folded, without the dot or star in front; empty for `*`. */
   readonly name: string;
+  /** Whether it fits that name. */
   readonly itself: boolean;
+  /** Whether it fits names below that. */
   readonly below: boolean;
 }
 

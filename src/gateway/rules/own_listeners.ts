@@ -1,6 +1,7 @@
 import { isUnspecified } from "../../protocol/address.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 
+/** By what a gateway knows itself as a destination. */
 export interface OwnAddrs {
   /** Listeners of this program; asked at each judgement, since they come and go. */
   readonly ownListeners: () => readonly SocketAddr[];

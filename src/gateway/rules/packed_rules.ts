@@ -1,15 +1,21 @@
 import { indexOpenings, type OpeningsData } from "./openings.ts";
 import type { Rule } from "./rule.ts";
+import { hitsMemory } from "./rule_hits.ts";
 import { type IndexData, indexRules } from "./rule_index.ts";
 import type { RuleLists } from "./value_list.ts";
 
-/** Rules as they are asked: what is large of them is in memory that threads share, so that one makes it for all. */
+/**
+ * Rules as they are asked: what is large of them is in memory that threads share, so that one makes it for all.
+ * @internal
+ */
 export interface PackedRules {
   readonly index: IndexData;
   readonly byAddress: OpeningsData;
   readonly byDestination: OpeningsData;
   /** Of each rule where its name ends (Uint32), then all names (UTF-16). */
   readonly names: SharedArrayBuffer;
+  /** How often each decided. */
+  readonly hits: SharedArrayBuffer;
 }
 
 /** `lists` are those of the files that the rules name. */
@@ -19,6 +25,7 @@ export function packRules(rules: readonly Rule[], lists?: RuleLists): PackedRule
     byAddress: indexOpenings(rules, "addresses", lists),
     byDestination: indexOpenings(rules, "destination", lists),
     names: packNames(rules),
+    hits: hitsMemory(rules.length),
   };
 }
 

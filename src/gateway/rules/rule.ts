@@ -6,13 +6,16 @@ import type { Budget, PortRange } from "../settings.ts";
 import type { WayOut } from "../way_out.ts";
 import type { NamePattern } from "./name_pattern.ts";
 
+/** Families of addresses to dial, or to dial first. */
 export const familyChoices = ["prefer-ipv4", "prefer-ipv6", "only-ipv4", "only-ipv6"] as const;
+/** Which family of addresses is dialled, or dialled first. */
 export type FamilyChoice = (typeof familyChoices)[number];
 
 /** One line of the ruleset. It fits where each matcher it has fits, and a matcher where any of its values does. */
 export interface Rule {
   /** What the log calls it, as `rules[2] 'no ads'`. */
   readonly name: string;
+  /** What becomes of a request that it fits. */
   readonly action: "allow" | "deny";
   /** Clients. */
   readonly from?: readonly Prefix[];
@@ -20,6 +23,7 @@ export interface Rule {
   readonly listeners?: readonly string[];
   /** Authenticated names. */
   readonly users?: readonly string[];
+  /** What clients ask for. */
   readonly commands?: readonly Command[];
   /** Destinations; also what opens one that is closed by default. */
   readonly to?: readonly Prefix[];
@@ -27,8 +31,11 @@ export interface Rule {
   readonly names?: readonly NamePattern[];
   /** Files with more of `to`, and of `names`. */
   readonly toFiles?: readonly string[];
+  /** One name in a line. */
   readonly namesFiles?: readonly string[];
+  /** Ports of destinations. */
   readonly ports?: readonly PortRange[];
+  /** By the families of client and destination. */
   readonly relay?: readonly RelayType[];
   /** Which family of addresses to dial, or to dial first. */
   readonly family?: FamilyChoice;
@@ -60,4 +67,6 @@ export interface Verdict {
   readonly via?: readonly string[] | undefined;
   readonly budget?: Budget;
   readonly wayOut?: WayOut | undefined;
+  /** Has that rule count that it decided. */
+  readonly hit?: () => void;
 }

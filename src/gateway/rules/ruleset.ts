@@ -10,8 +10,10 @@ import { isOwnListener, type OwnAddrs } from "./own_listeners.ts";
 import { Openings } from "./openings.ts";
 import { type PackedRules, packRules, ruleName } from "./packed_rules.ts";
 import type { Asker, FamilyChoice, Rule, Verdict } from "./rule.ts";
+import { RuleHits } from "./rule_hits.ts";
 import { type Party, RuleIndex } from "./rule_index.ts";
 
+/** What a ruleset is made of. */
 export interface RulesetOptions extends OwnAddrs {
   /** In their order; behind the last stand the built-in ones. */
   readonly rules?: readonly Rule[] | PackedRules;
@@ -35,6 +37,7 @@ const notByName: Verdict = { allowed: false, rule: "no rule allows this name" };
 export class Ruleset {
   readonly #options: RulesetOptions;
   readonly #names: SharedArrayBuffer;
+  readonly #hits: RuleHits;
   readonly #index: RuleIndex;
   readonly #openByAddress: Openings;
   readonly #openByDestination: Openings;
@@ -44,10 +47,12 @@ export class Ruleset {
   /** Of each rule that has fitted, made once. */
   readonly #verdicts = new Map<number, Verdict>();
 
+  /** Rules are compiled here, once. */
   constructor(options: RulesetOptions) {
     this.#options = options;
     const rules = options.rules && "index" in options.rules ? options.rules : packRules(options.rules ?? []);
     this.#names = rules.names;
+    this.#hits = new RuleHits(rules.hits);
     this.#index = new RuleIndex(rules.index);
     this.#openByAddress = new Openings(rules.byAddress);
     this.#openByDestination = new Openings(rules.byDestination);
@@ -68,18 +73,27 @@ export class Ruleset {
     return this.#index.saysWaysOut;
   }
 
-  /** The ruleset as one client meets it; `admit` throws Refusal where its rule lets no more through. */
+  /**
+   * The ruleset as one client meets it; `admit` throws Refusal where its rule lets no more through.
+   * @internal
+   */
   judgeFor(asker: Asker, admit?: (verdict: Verdict) => void): Judge {
     return new Judge(this, asker, admit);
   }
 
-  /** The IPv4 octets that `ipv6` carries, if it does; several where it may be read so. */
+  /**
+   * The IPv4 octets that `ipv6` carries, if it does; several where it may be read so.
+   * @internal
+   */
   carried(ipv6: Uint8Array): readonly Uint8Array[] {
     const meant = this.#options.meant?.(ipv6);
     return meant ? [meant] : embeddedIpv4s(ipv6);
   }
 
-  /** What is certain of a destination of which no more is known: that it is refused, or goes on to an upstream. */
+  /**
+   * What is certain of a destination of which no more is known: that it is refused, or goes on to an upstream.
+   * @internal
+   */
   judgeEarly(party: Party, host?: string, port?: number): Verdict | undefined {
     if (!this.hasRules) return party.byName ? notByName : this.#lastEarly(Infinity);
     const name = host === undefined ? undefined : foldName(host);
@@ -102,7 +116,10 @@ export class Ruleset {
     return open ? undefined : this.#last;
   }
 
-  /** Judges `octets`, which `asked` is or carries. */
+  /**
+   * Judges `octets`, which `asked` is or carries.
+   * @internal
+   */
   judgeForm(party: Party, name: string | undefined, octets: Uint8Array, asked: Address): Verdict {
     const { host, port } = asked;
     const four = octets.length === 4;
@@ -137,7 +154,8 @@ export class Ruleset {
     if (!verdict) {
       const { action, family = this.#options.family, via, budget, wayOut } = this.#index.shape(number);
       const rule = ruleName(this.#names, this.#index.count, number);
-      verdict = { allowed: action === "allow", rule, family, via, wayOut, ...budget && { budget } };
+      const hit = () => this.#hits.add(number);
+      verdict = { allowed: action === "allow", rule, family, via, wayOut, hit, ...budget && { budget } };
       this.#verdicts.set(number, verdict);
     }
     return verdict;
@@ -160,6 +178,7 @@ export class Judge {
 
   /** Has the rule of `verdict`, by which something goes out or comes in, count that. Throws Refusal where it is too much. */
   admit(verdict: Verdict): void {
+    verdict.hit?.();
     this.#admit?.(verdict);
   }
 
@@ -196,8 +215,9 @@ export class Judge {
   }
 }
 
-/** The refusal that a verdict which lets nothing pass comes to. */
-export function refusal({ rule }: Verdict): Refusal {
+/** The refusal that a verdict which lets nothing pass comes to; its rule counts that. */
+export function refusal({ rule, hit }: Verdict): Refusal {
+  hit?.();
   return new Refusal(Reply.NotAllowed, rule);
 }
 

@@ -2,13 +2,13 @@ import { type Address, ipAddress } from "../../protocol/address.ts";
 import { NO_ADDRESS } from "../../protocol/request.ts";
 import type { SessionEnd } from "../../events.ts";
 import { connect } from "../commands/connect.ts";
-import type { Conversation } from "../commands/conversation.ts";
+import type { Conversation, Relaying } from "../commands/conversation.ts";
 import { ClientEnd } from "./client_end.ts";
 import { DatagramFlow } from "./flows/datagram_flow.ts";
 import { Association } from "./udp_association.ts";
 
 /** To where the listener leads: a connection by another, datagrams by an association of their own. */
-export async function forward(conversation: Conversation, destination: Address): Promise<SessionEnd> {
+export async function forward(conversation: Conversation, destination: Address): Promise<SessionEnd | Relaying> {
   const { client, record, cut } = conversation;
   if (!(client instanceof DatagramFlow)) return await connect(conversation, destination);
   client.lead(destination, conversation.settings.idleMs);

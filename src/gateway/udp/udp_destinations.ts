@@ -149,6 +149,7 @@ export class Destinations {
     if (!literal) this.#find(destination, () => this.#resolve(destination, address, former));
     else {
       const verdict = this.#conversation.judge.address(literal);
+      if (!verdict.allowed) verdict.hit?.();
       if (literal.port === 0 || !verdict.allowed || !this.#admits(verdict)) destination.drop = "refused";
       else if (verdict.via) this.#find(destination, () => this.#goOn(destination, new Onward(verdict, literal)));
       else if (this.#conversation.nat64) this.#find(destination, () => this.#resolve(destination, literal));

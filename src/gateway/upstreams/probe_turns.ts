@@ -12,7 +12,10 @@ export interface ProbeNews {
   readonly latencyMs: number | undefined;
 }
 
-/** Has each chain probed by one thread of several at a time, and the others know what came of it. Times of a clock that all share. */
+/**
+ * Has each chain probed by one thread of several at a time, and the others know what came of it. Times of a clock that all share.
+ * @internal
+ */
 export class ProbeTurns {
   readonly #words: BigInt64Array;
 

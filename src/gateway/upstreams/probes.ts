@@ -8,9 +8,11 @@ import type { ProbeTurns } from "./probe_turns.ts";
 /** How often a thread looks what another's probe has come to, and how long after its deadline one is given up (ms). */
 const LISTEN_MS = 1_000, LEASE_MS = 1_000;
 
+/** How often upstreams are looked at. */
 export interface ProbeTimes {
   /** Between two probes of a chain that is up; 0 for none at all. */
   readonly intervalMs: number;
+  /** How long one has to answer. */
   readonly timeoutMs: number;
 }
 

@@ -1,12 +1,16 @@
 import type { WayOut } from "../way_out.ts";
 import type { Address } from "../../protocol/address.ts";
 
+/** Ways to choose among several chains. */
 export const upstreamPolicies = ["in-order", "round-robin", "lowest-latency"] as const;
+/** How one of several chains is chosen. */
 export type UpstreamPolicy = (typeof upstreamPolicies)[number];
 
 /** Several chains of gateways under a name that rules call. */
 export interface Upstream {
+  /** By which rules call it. */
   readonly name: string;
+  /** How one of its chains is chosen. */
   readonly policy: UpstreamPolicy;
   /** URLs of each chain's gateways, nearest first. */
   readonly chains: readonly (readonly string[])[];

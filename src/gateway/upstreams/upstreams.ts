@@ -20,15 +20,25 @@ import { Probes, type ProbeTimes } from "./probes.ts";
 import { Route } from "./route.ts";
 import { namedUpstream, type Upstream } from "./upstream.ts";
 
+/** What upstreams are reached with. */
 export interface UpstreamsOptions extends OwnAddrs, Omit<ChainReach, "outgoing"> {
   /** Those that rules call by their names. */
   readonly upstreams: readonly Upstream[];
+  /** Whose `via` names them, or gives their URLs. */
   readonly rules: readonly Pick<Rule, "via">[];
+  /** How often each is looked at. */
   readonly probes: ProbeTimes;
-  /** Where other threads have the same upstreams. */
+  /**
+   * Where other threads have the same upstreams.
+   * @internal
+   */
   readonly probeTurns?: ProbeTurns | undefined;
+  /** Told when one comes or goes. */
   readonly emit: Emit;
-  /** By what it leaves itself, to look after them. */
+  /**
+   * By what it leaves itself, to look after them.
+   * @internal
+   */
   readonly exits?: SessionExits | undefined;
 }
 
@@ -75,18 +85,28 @@ export class Upstreams {
     }
   }
 
+  /**
+   * Whether any says by what to leave.
+   * @internal
+   */
   get saysWaysOut(): boolean {
     return this.#waysOut.size > 0;
   }
 
-  /** The route that a rule's `via` means. */
+  /**
+   * The route that a rule's `via` means.
+   * @internal
+   */
   route(via: readonly string[]): Route {
     const route = this.#routes.get(via);
     if (!route) throw new NetError("other", "Cannot go on through an upstream: it is not known");
     return route;
   }
 
-  /** Connects to the first gateway of the chain and passes through all to the last. Rejects with ReplyError or NetError. */
+  /**
+   * Connects to the first gateway of the chain and passes through all to the last. Rejects with ReplyError or NetError.
+   * @internal
+   */
   async reach(chain: Chain, limits: Limits, leaving: Leaving): Promise<HopWire> {
     this.#checkHops(chain);
     const { wire } = await openChain(
@@ -98,7 +118,10 @@ export class Upstreams {
     return wire;
   }
 
-  /** One association through all gateways of the chain. Rejects with ReplyError or NetError. */
+  /**
+   * One association through all gateways of the chain. Rejects with ReplyError or NetError.
+   * @internal
+   */
   async associate(chain: Chain, limits: Limits, leaving: Leaving): Promise<OnwardAssociation> {
     this.#checkHops(chain);
     return await openAssociation(this.#diallerOf(chain, leaving), chain.hops, limits);

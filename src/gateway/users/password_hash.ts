@@ -8,13 +8,17 @@ const DIGEST_SIZE = 32;
 export interface HashCost {
   /** Binary logarithm of the cost N. */
   readonly logCost: number;
+  /** scrypt's r. */
   readonly blockSize: number;
+  /** scrypt's p. */
   readonly parallelization: number;
 }
 
 /** Password hashes as text: $scrypt$ln=15,r=8,p=1$SALT$HASH, the PHC string format with scrypt (RFC 7914). */
 export interface PasswordHash extends HashCost {
+  /** Random octets. */
   readonly salt: Uint8Array;
+  /** What scrypt makes of password and salt. */
   readonly hash: Uint8Array;
 }
 
@@ -54,6 +58,7 @@ export async function verifyPassword(password: Uint8Array, expected: PasswordHas
   return timingSafeEqual(await derive(password, expected), expected.hash);
 }
 
+/** A hash as text, which parseHash() reads. */
 export function formatHash({ logCost, blockSize, parallelization, salt, hash }: PasswordHash): string {
   const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString("base64").replace(/=+$/, "");
   return `$scrypt$ln=${logCost},r=${blockSize},p=${parallelization}$${base64(salt)}$${base64(hash)}`;

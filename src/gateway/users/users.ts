@@ -14,9 +14,14 @@ const GUESS_MS = 500;
 
 const GOOD: Verdict = { good: true }, TOO_MANY: Verdict = { good: false, tooMany: true };
 
+/** What Users may be told besides their hashes. */
 export interface UsersOptions {
+  /** How many wrong passwords a client may try. */
   readonly settings?: FailureSettings;
-  /** What others may know of the same users already. */
+  /**
+   * What others may know of the same users already.
+   * @internal
+   */
   readonly logins?: Logins;
 }
 
@@ -42,6 +47,7 @@ export class Users implements Authenticator {
   /** Tried for a name nobody has. */
   readonly #decoy: PasswordHash;
 
+  /** The hashes by username. */
   constructor(
     hashes: ReadonlyMap<string, PasswordHash>,
     { settings = defaultSettings, logins = new Logins() }: UsersOptions = {},
@@ -56,6 +62,7 @@ export class Users implements Authenticator {
     this.#decoy = decoyHash(costliest);
   }
 
+  /** As Authenticator has it. */
   async verify(credentials: Credentials, host: string, cut?: Cut): Promise<Verdict> {
     const { known, tries } = this.#logins;
     const { password } = credentials;

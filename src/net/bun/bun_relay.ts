@@ -4,7 +4,7 @@ import { systemClock } from "../clock.ts";
 import { MSG_DONTWAIT } from "../kernel/libc/abi.ts";
 import { EAGAIN } from "../kernel/libc/errno.ts";
 import type { Libc } from "../kernel/libc/libc.ts";
-import { watchIdle } from "../relay.ts";
+import { IdleWatch, type Watched } from "../relay.ts";
 import type { ByteCounts, Preface, RelayEnd, RelayOptions, Throttle } from "../socket.ts";
 
 /**
@@ -25,12 +25,12 @@ export function bunRelay(
   return new Promise((resolve) => new Relay(client, destination, options, libc, resolve));
 }
 
-class Relay {
-  readonly #sockets: readonly [BunSocket, BunSocket];
+class Relay implements Watched {
+  readonly sockets: readonly [BunSocket, BunSocket];
   readonly #resolve: (end: RelayEnd) => void;
-  readonly #stopIdle: () => void;
+  readonly #watch: IdleWatch;
   readonly #directions: readonly Direction[];
-  readonly activity = { at: systemClock.now() };
+  activeAt = systemClock.now();
   #over = false;
 
   readonly libc: Libc | undefined;
@@ -45,9 +45,9 @@ class Relay {
     resolve: (end: RelayEnd) => void,
   ) {
     this.libc = libc;
-    this.#sockets = [client, destination];
+    this.sockets = [client, destination];
     this.#resolve = resolve;
-    this.#stopIdle = watchIdle(systemClock, options.idleMs, this.activity, this.#sockets, () => this.stop("idle"));
+    this.#watch = new IdleWatch(systemClock, options.idleMs, this);
     const up = new Direction(this, client, destination, options, "up");
     const down = new Direction(this, destination, client, options, "down");
     this.#directions = [up, down];
@@ -65,12 +65,16 @@ class Relay {
     return this.#over;
   }
 
+  idle(): void {
+    this.stop("idle");
+  }
+
   stop(end: RelayEnd): void {
     if (this.#over) return;
     this.#over = true;
-    this.#stopIdle();
+    this.#watch.stop();
     for (const direction of this.#directions) direction.release();
-    for (const socket of this.#sockets) end === "reset" ? socket.reset() : socket.close();
+    for (const socket of this.sockets) end === "reset" ? socket.reset() : socket.close();
     this.#resolve(end);
   }
 }
@@ -131,7 +135,7 @@ class Direction {
   }
 
   push(chunk: Uint8Array): void {
-    this.#relay.activity.at = systemClock.now();
+    this.#relay.activeAt = systemClock.now();
     const preface = this.#preface;
     if (!preface) return this.#give(chunk);
     const changed = preface.take(chunk);
@@ -161,7 +165,7 @@ class Direction {
       const size = libc.recv(this.#from.tcp.fd, piece, PIECE_SIZE, MSG_DONTWAIT);
       if (size < 0 && libc.errno() !== EAGAIN) return this.#relay.stop("reset"); // told once, and Bun would see an end
       if (size <= 0) return this.#resume();
-      this.#relay.activity.at = systemClock.now();
+      this.#relay.activeAt = systemClock.now();
       const taken = this.#write(piece.subarray(0, size));
       if (taken === size) continue;
       this.#held.push(piece.slice(taken, size));
@@ -186,7 +190,7 @@ class Direction {
   /** The receiver has room again. */
   flush(): void {
     if (this.#held.length === 0) return;
-    this.#relay.activity.at = systemClock.now();
+    this.#relay.activeAt = systemClock.now();
     while (this.#held.length > 0) {
       const chunk = this.#held[0]!;
       const taken = this.#write(chunk);
@@ -228,7 +232,7 @@ class Direction {
     this.#pause();
     this.#wake = systemClock.after(restMs, () => {
       this.#wake = undefined;
-      this.#relay.activity.at = systemClock.now();
+      this.#relay.activeAt = systemClock.now();
       if (this.#held.length === 0) this.#resume();
     });
   }

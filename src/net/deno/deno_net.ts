@@ -25,6 +25,7 @@ import type {
   Net,
   Socket,
   SocketAddr,
+  UdpSocket,
 } from "../socket.ts";
 import { runtimeHost, socketAddr } from "../socket_addr.ts";
 import { placeSocket } from "../kernel/unix_file.ts";
@@ -35,7 +36,7 @@ export function denoNet(): Net {
     bindsConnections: false, // Deno.connect has no such option
     listen,
     connect,
-    bindUdp: (addr) => Promise.resolve().then(() => DenoUdpSocket.bind(addr, kernel()?.libc)),
+    bindUdp,
     relay: (client, destination, options) => relay(client, destination, options, systemClock),
     localAddrFor: (host) => {
       const libc = kernel()?.libc;
@@ -43,6 +44,13 @@ export function denoNet(): Net {
     },
     localAddrs: interfaceAddrs,
   };
+}
+
+/** Without --unstable-net, which who runs `deno run -A npm:gate46` need not know of, Deno keeps its own call back. */
+async function bindUdp(addr: SocketAddr): Promise<UdpSocket> {
+  if ("listenDatagram" in Deno) return DenoUdpSocket.bind(addr, kernel()?.libc);
+  const { NodeUdpSocket } = await import("../node/nodejs_udp.ts");
+  return await NodeUdpSocket.bind(addr);
 }
 
 interface Kernel {

@@ -5,6 +5,7 @@ import type { Cut } from "../cut.ts";
 
 /** What another side has wrapped. */
 export interface Unwrapped {
+  /** What was in the token. */
   readonly bytes: Uint8Array;
   /** Whether nobody else could read it. */
   readonly sealed: boolean;
@@ -12,6 +13,7 @@ export interface Unwrapped {
 
 /** A security context, from its first token on. It is of one thread at a time. */
 export interface GssContext {
+  /** Whether both sides know who the other is. */
   readonly established: boolean;
   /** Whether each side has shown the other who it is. */
   readonly mutual: boolean;

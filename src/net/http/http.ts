@@ -21,7 +21,8 @@ export async function closeSoon(finished: Promise<void>, cut: () => void): Promi
   clearTimeout(timer);
 }
 
-export type Fetch = (request: Request) => Response | Promise<Response>;
+/** `from` is the address that a request comes from; undefined behind a unix socket. */
+export type Fetch = (request: Request, from?: string) => Response | Promise<Response>;
 
 export interface HttpOptions {
   readonly fetch: Fetch;

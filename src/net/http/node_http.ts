@@ -89,7 +89,7 @@ async function answer(
 }
 
 async function fetched(
-  { method, url = "/", headers: { host, ...headers } }: IncomingMessage,
+  { method, url = "/", headers: { host, ...headers }, socket }: IncomingMessage,
   fetch: Fetch,
   addr: SocketAddr,
 ) {
@@ -104,8 +104,13 @@ async function fetched(
   } catch {
     return { status: 400, headers: [], body: new Uint8Array() }; // a Host that is none, or TRACE
   }
-  const answer = await fetch(request);
+  const answer = await fetch(request, addr.unix === undefined ? unmapped(socket.remoteAddress) : undefined);
   return { status: answer.status, headers: [...answer.headers], body: new Uint8Array(await answer.arrayBuffer()) };
+}
+
+/** A socket for both families tells IPv4 addresses in IPv6. */
+function unmapped(address: string | undefined): string | undefined {
+  return address?.replace(/^::ffff:(?=\d+\.)/i, "");
 }
 
 function end(server: Server): Promise<void> {

@@ -63,7 +63,8 @@ async function converse(socket: Socket, fetch: Fetch, addr: SocketAddr): Promise
   try {
     const head = await takeHead(socket);
     clearTimeout(timer);
-    const answer = await answerTo(head, fetch, addr); // a reload may take its time
+    const from = addr.unix === undefined ? socket.remoteAddr.host : undefined;
+    const answer = await answerTo(head, fetch, addr, from); // a reload may take its time
     if (!answer) return;
     timer = setTimeout(() => socket.close(), UNREAD_MS);
     const { status, headers } = answer;
@@ -84,7 +85,12 @@ async function converse(socket: Socket, fetch: Fetch, addr: SocketAddr): Promise
   }
 }
 
-async function answerTo(head: Head, fetch: Fetch, addr: SocketAddr): Promise<Response | undefined> {
+async function answerTo(
+  head: Head,
+  fetch: Fetch,
+  addr: SocketAddr,
+  from: string | undefined,
+): Promise<Response | undefined> {
   if (head === 0) return undefined;
   if (typeof head === "number") return new Response(null, { status: head });
   const { method, url, headers } = head;
@@ -97,7 +103,7 @@ async function answerTo(head: Head, fetch: Fetch, addr: SocketAddr): Promise<Res
     return new Response(null, { status: 400 });
   }
   try {
-    return await fetch(request);
+    return await fetch(request, from);
   } catch {
     return new Response(null, { status: 500 });
   }

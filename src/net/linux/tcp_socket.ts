@@ -84,6 +84,11 @@ export class LinuxSocket implements AcceptedSocket, Watcher {
       { host: "0.0.0.0", port: 0 };
   }
 
+  /** Has it be one to `addr`, which its client has connected to. */
+  cameTo(addr: SocketAddr): void {
+    this.#localAddr = addr;
+  }
+
   /** Whether only a receive that brings nothing says that there is nothing. */
   get tellsLittle(): boolean {
     return this.hungUp || this.#urgent;

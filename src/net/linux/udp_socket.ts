@@ -24,7 +24,7 @@ import { EAGAIN, errnoError } from "../kernel/libc/errno.ts";
 import type { Watcher } from "./engine/poller.ts";
 import { nameOf } from "../kernel/kernel_probe.ts";
 import { encodeSockaddr, family } from "../kernel/libc/sockaddr.ts";
-import { setOption } from "../kernel/socket_option.ts";
+import { setOption, setTransparent } from "../kernel/socket_option.ts";
 import { setOutgoing } from "./tcp_dial.ts";
 import { LastSource, type UdpArena } from "./engine/udp_arena.ts";
 
@@ -39,6 +39,11 @@ const MAX_ERRORS = 64, REST_MS = 10;
 
 /** So many batches in a row are received before the others have their turn: of a flood there is always one more. */
 const MAX_BATCHES = 2;
+
+export interface UdpOptions extends Pick<ListenOptions, "reusePort"> {
+  /** The only one that it speaks with, and thinks that `addr` does, whose that may be (IP_TRANSPARENT). */
+  readonly peer?: SocketAddr;
+}
 
 /** A UDP socket with many datagrams to a call (recvmmsg(2), sendmmsg(2)), and joined ones where the kernel can (UDP_GRO). */
 export class LinuxUdpSocket implements UdpSocket, Watcher {
@@ -59,7 +64,7 @@ export class LinuxUdpSocket implements UdpSocket, Watcher {
   #closed = false;
 
   /** Throws NetError. */
-  constructor(engine: Engine, addr: SocketAddr, exit?: Exit, { reusePort }: Pick<ListenOptions, "reusePort"> = {}) {
+  constructor(engine: Engine, addr: SocketAddr, exit?: Exit, { reusePort, peer }: UdpOptions = {}) {
     const { libc } = engine;
     const fd = libc.socket(family(addr.host), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) throw errnoError(libc.errno(), "bind UDP", addressText(addr));
@@ -76,11 +81,16 @@ export class LinuxUdpSocket implements UdpSocket, Watcher {
         if (!setOption(libc, fd, SOL_SOCKET, force, BUFFER_SIZE)) setOption(libc, fd, SOL_SOCKET, plain, BUFFER_SIZE);
       }
       setOption(libc, fd, IPPROTO_UDP, UDP_GRO, 1); // Linux 5.0
-      if (reusePort) setOption(libc, fd, SOL_SOCKET, SO_REUSEPORT, 1);
+      if (reusePort || peer) setOption(libc, fd, SOL_SOCKET, SO_REUSEPORT, 1);
+      if (peer) setTransparent(libc, fd, this.#six);
       const unset = setOutgoing(engine, fd, exit);
       if (unset) throw errnoError(unset, "bind UDP", addressText(addr));
       const name = encodeSockaddr(addr);
       if (libc.bind(fd, name, name.length) < 0) throw errnoError(libc.errno(), "bind UDP", addressText(addr));
+      const theirs = peer && encodeSockaddr(peer);
+      if (theirs && libc.connect(fd, theirs, theirs.length) < 0) {
+        throw errnoError(libc.errno(), "bind UDP", addressText(addr));
+      }
       this.addr = nameOf(libc.getsockname, fd)!;
       engine.poller.watch(fd, this, EPOLLIN | EPOLLOUT | EPOLLET);
     } catch (error) {

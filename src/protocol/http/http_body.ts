@@ -1,23 +1,23 @@
 /**
- * Where the body of a request ends (RFC 9112 s6): what a client says behind it is for this gateway, with its credentials in it, and
- * goes to no server. Its octets go on as they came.
+ * Where the body of a request ends (RFC 9112 s6). Octets behind it are the client's next request to this gateway, with its
+ * credentials, and go to no server. The octets of the body go on unchanged.
  */
 export interface RequestBody {
-  /** Always false: what is beyond the end never goes on. */
+  /** Always false: octets beyond the end never go on. */
   readonly done: false;
-  /** Whether all of the request has passed: many servers take an end of the connection behind it for one who left. */
+  /** True once the whole request has passed: many servers take an end of the connection before it for a client that left. */
   readonly holdsEnd: boolean;
-  /** So many octets that come next go on; passed() is told of those that take() is not. */
+  /** The number of next octets that go on; passed() counts those that take() does not see. */
   readonly room: number;
   passed(size: number): void;
-  /** What of these octets goes on: a copy. */
+  /** A copy of those of these octets that go on. */
   take(chunk: Uint8Array): Uint8Array<ArrayBuffer>;
   end(): Uint8Array<ArrayBuffer>;
 }
 
 const nothing = new Uint8Array(0);
 
-/** `headSize` octets, and a body of so many behind them; "chunked" where it tells its size as it goes (s7.1). */
+/** `headSize` octets and then a body of so many octets; "chunked" for the chunked transfer coding (s7.1). */
 export function requestBody(headSize: number, size: number | "chunked"): RequestBody {
   let head = headSize + (size === "chunked" ? 0 : size);
   const chunks = size === "chunked" ? new Chunks() : undefined;
@@ -42,35 +42,35 @@ export function requestBody(headSize: number, size: number | "chunked"): Request
   };
 }
 
-/** The longest line of chunks or of trailers that any server reads. */
+/** The longest chunk or trailer line that servers read. */
 const MAX_LINE_SIZE = 8 << 10;
 
 const LF = 0x0a;
 
-/** Chunks as they come by. Of lines that servers read in different ways none goes on, and nothing behind them. */
+/** Chunks as they pass. A line that servers could read in different ways does not go on, nor anything behind it. */
 class Chunks {
-  /** A line is awaited, or so many octets of a chunk and the end of its line. */
+  /** Waits for a line, or for so many octets of a chunk and the end of its line. */
   #state: "size" | "data" | "data-end" | "trailer" | "over" | "malformed" = "size";
   #left = 0;
   #line = "";
 
-  /** Whether all of them have come by. */
+  /** True once all of them have passed. */
   get over(): boolean {
     return this.#state === "over";
   }
 
-  /** Octets that are left of a chunk that has begun. */
+  /** Octets left of the current chunk. */
   get room(): number {
     return this.#state === "data" ? this.#left : 0;
   }
 
-  /** So many of those have come by. */
+  /** The number of those that have passed. */
   passed(size: number): void {
     this.#left -= size;
     if (this.#left === 0) this.#state = "data-end";
   }
 
-  /** Up to where `bytes`, from `at` on, go on. */
+  /** The end of the part of `bytes`, from `at`, that goes on. */
   endIn(bytes: Uint8Array, at: number): number {
     while (at < bytes.length && this.#state !== "over" && this.#state !== "malformed") {
       if (this.#state === "data") {
@@ -82,7 +82,7 @@ class Chunks {
     return at;
   }
 
-  /** Where the line ends that begins, or goes on, at `at`; there too where it is none. */
+  /** The end of the line that begins or continues at `at`; `at` itself if it is not a valid line. */
   #takeLine(bytes: Uint8Array, at: number): number {
     const end = bytes.indexOf(LF, at);
     const stop = end < 0 ? bytes.length : end + 1;
@@ -94,7 +94,7 @@ class Chunks {
     return isLine && this.#read(line) ? stop : this.#malformed(at);
   }
 
-  /** False where it is no such line. */
+  /** False for any other line. */
   #read(line: string): boolean {
     switch (this.#state) {
       case "size": {

@@ -4,10 +4,10 @@ import type { Decode } from "../cursor.ts";
 import { ProtocolError } from "../protocol_error.ts";
 import type { Credentials } from "../negotiation.ts";
 
-/** The longest head that an HTTP proxy may answer with. */
+/** Maximum octets of the head of an HTTP proxy's answer. */
 const MAX_HEAD_SIZE = 8 << 10;
 
-/** Replies for what HTTP says in status codes (RFC 9110 s15); others are 01. */
+/** Replies for HTTP status codes (RFC 9110 s15); others are 01. */
 const replies: Readonly<Record<number, Reply>> = {
   401: Reply.NotAllowed,
   403: Reply.NotAllowed,
@@ -20,10 +20,10 @@ const replies: Readonly<Record<number, Reply>> = {
   504: Reply.TtlExpired,
 };
 
-/** The status that says the proxy wants other credentials (RFC 9110 s15.5.8). */
+/** The status of a proxy that requires other credentials (RFC 9110 s15.5.8). */
 export const PROXY_AUTHENTICATION_REQUIRED = 407;
 
-/** The head of an HTTP CONNECT request (RFC 9110 s9.3.6), with Basic credentials (RFC 7617) where there are some. */
+/** The head of an HTTP CONNECT request (RFC 9110 s9.3.6), with Basic credentials (RFC 7617) if there are any. */
 export function encodeHttpConnect(destination: Address, credentials: Credentials | undefined): Uint8Array {
   const authority = addressText(destination);
   const lines = [`CONNECT ${authority} HTTP/1.1`, `Host: ${authority}`];
@@ -31,7 +31,7 @@ export function encodeHttpConnect(destination: Address, credentials: Credentials
   return new TextEncoder().encode(`${lines.join("\r\n")}\r\n\r\n`);
 }
 
-/** The final status of the answer; what follows its head belongs to the destination. Throws ProtocolError. */
+/** The final status of the answer; octets behind its head belong to the destination. Throws ProtocolError. */
 export const decodeHttpStatus: Decode<number> = (bytes) => {
   for (let start = 0;;) {
     const end = headEnd(bytes, start);
@@ -49,7 +49,7 @@ export function replyOfStatus(status: number): Reply {
   return replies[status] ?? Reply.GeneralFailure;
 }
 
-/** Where the head that begins at `start` ends; undefined where it is not whole. Throws where it is too long or no HTTP. */
+/** The end of the head that begins at `start`; undefined while it is incomplete. Throws if it is too long or not HTTP. */
 function headEnd(bytes: Uint8Array, start: number): number | undefined {
   const version = "HTTP/1.";
   for (let i = 0; i < version.length && start + i < bytes.length; i++) {

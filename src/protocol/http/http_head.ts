@@ -2,16 +2,16 @@ import { Reply } from "../codes.ts";
 import type { Decode } from "../cursor.ts";
 import { ProtocolError } from "../protocol_error.ts";
 
-/** The start line and the fields of an HTTP/1 message (RFC 9112 s2 to s5), of octets as latin1 text. */
+/** The start line and the fields of an HTTP/1 message (RFC 9112 s2 to s5), octets as latin1 text. */
 export interface HttpHead {
   readonly start: string;
   readonly fields: readonly HttpField[];
 }
 
-/** A field line; the name as it was written, the value without the blanks around it. */
+/** A field line: the name as it was written, the value without blanks around it. */
 export type HttpField = readonly [name: string, value: string];
 
-/** Field names that count for one connection, and go no further (RFC 9110 s7.6.1). */
+/** Field names that concern one connection only and are not forwarded (RFC 9110 s7.6.1). */
 const hopByHop: ReadonlySet<string> = new Set([
   "connection",
   "keep-alive",
@@ -22,15 +22,15 @@ const hopByHop: ReadonlySet<string> = new Set([
   "upgrade",
 ]);
 
-/** Fields that say where a message ends or whom it is for: whoever has them taken out wants two readers to differ about that. */
+/** Fields that decide where a message ends or which host it is for: a client that names them in Connection wants two servers to disagree. */
 const kept: ReadonlySet<string> = new Set(["content-length", "transfer-encoding", "host"]);
 
 const CR = 0x0d, LF = 0x0a;
 
 /**
- * Decodes one head. Asked again with more of the same octets it goes on where it was: whoever sends them one by one would have each
- * read as often as there are others behind it. Strict: no bare CR or LF, no folded line, no control octet. Throws ProtocolError,
- * also beyond `maxSize` octets; and what `checkStart` throws of the first line, at once.
+ * Decodes one head. Called again with more of the same octets, it continues where it stopped; otherwise octets that come one by
+ * one would take quadratic time. Strict: no bare CR or LF, no folded line, no control octet. Throws ProtocolError, also beyond
+ * `maxSize` octets; an error that `checkStart` throws for the first line is thrown at once.
  */
 export function httpHeadDecoder(maxSize: number, checkStart?: (start: string) => void): Decode<HttpHead> {
   const lines: string[] = [];
@@ -54,7 +54,7 @@ export function httpHeadDecoder(maxSize: number, checkStart?: (start: string) =>
   };
 }
 
-/** The value of a field that may stand there once. Throws ProtocolError where it stands there again. */
+/** The value of a field that may occur once. Throws ProtocolError if it occurs again. */
 export function onlyField(fields: readonly HttpField[], name: string): string | undefined {
   const found = fields.filter(([one]) => one.toLowerCase() === name);
   if (found.length > 1) throw wrong(`it has ${name} more than once`);
@@ -62,8 +62,8 @@ export function onlyField(fields: readonly HttpField[], name: string): string | 
 }
 
 /**
- * The fields that go further (RFC 9110 s7.6.1): neither those of this connection nor those that `Connection` names. Throws
- * ProtocolError where its length is said in two ways (RFC 9112 s6.3) or cannot be told.
+ * The fields to forward (RFC 9110 s7.6.1): without those of this connection and those that `Connection` names. Throws
+ * ProtocolError if the length of the message is ambiguous (RFC 9112 s6.3) or unknown.
  */
 export function fieldsToForward(fields: readonly HttpField[]): readonly HttpField[] {
   const length = onlyField(fields, "content-length"), encoding = onlyField(fields, "transfer-encoding");
@@ -90,7 +90,7 @@ function field(line: string): HttpField {
   return [name, withoutBlanks(value!)];
 }
 
-/** By hand: an expression tries each run of blanks from each of its blanks on, and trim() knows more blanks than HTTP does. */
+/** By hand: a regular expression takes quadratic time on runs of blanks, and trim() removes more kinds of blanks than HTTP has. */
 function withoutBlanks(text: string): string {
   let start = 0, end = text.length;
   while (start < end && isBlank(text[start]!)) start++;
@@ -109,10 +109,10 @@ function lineText(octets: Uint8Array): string {
   return latin1(octets);
 }
 
-/** So many octets become text at a time: more are too many arguments for a small stack. */
+/** Octets that become text at a time: more would be too many arguments for a small stack. */
 const PIECE = 1 << 10;
 
-/** As latin1, which TextDecoder does not know: what it calls so is windows-1252. */
+/** As latin1. TextDecoder cannot do it: its "latin1" is windows-1252. */
 function latin1(octets: Uint8Array): string {
   let text = "";
   for (let at = 0; at < octets.length; at += PIECE) text += String.fromCharCode(...octets.subarray(at, at + PIECE));

@@ -8,35 +8,35 @@ import { ProtocolError } from "../protocol_error.ts";
 /** The longest head of a request: cookies of 8 kB and the rest. */
 const MAX_HEAD_SIZE = 16 << 10;
 
-/** The same with a ticket of Kerberos, which has groups of its user in it. */
+/** The same for a request with a Kerberos ticket, which lists the user's groups. */
 const MAX_HEAD_SIZE_WITH_TICKET = 64 << 10;
 
-/** The longest user name and password that users have (RFC 1929 s2). */
+/** Maximum octets of a user name and of a password (RFC 1929 s2). */
 const MAX_WORD_SIZE = 255;
 
-/** What an HTTP client asks a proxy for (RFC 9110 s7.3, s9.3.6). */
+/** The request of an HTTP client to a proxy (RFC 9110 s7.3, s9.3.6). */
 export interface HttpRequest {
   readonly method: string;
   readonly destination: Address;
   readonly credentials: Credentials | undefined;
   /** A token of GSSAPI (Negotiate, RFC 4559). */
   readonly ticket: Uint8Array | undefined;
-  /** What the destination is sent in place of the head, with the body behind it; undefined of CONNECT. */
+  /** The head that the destination receives in place of the client's, before the body; undefined for CONNECT. */
   readonly forwarded: Uint8Array | undefined;
-  /** Octets of that body; "chunked" where it tells them as it goes. */
+  /** Octets of that body, or "chunked". */
   readonly bodySize: number | "chunked";
 }
 
-/** Decodes one request, where tickets are taken one with a ticket too, as httpHeadDecoder() does. Throws ProtocolError, whose message is for the client too. */
+/** Decodes one request as httpHeadDecoder() does; if tickets are accepted, a head with a ticket may be longer. Throws ProtocolError; the client sees its message. */
 export function httpRequestDecoder(takesTickets = false): Decode<HttpRequest> {
-  const decodeHead = httpHeadDecoder(takesTickets ? MAX_HEAD_SIZE_WITH_TICKET : MAX_HEAD_SIZE, startOf); // who speaks another protocol waits for an answer
+  const decodeHead = httpHeadDecoder(takesTickets ? MAX_HEAD_SIZE_WITH_TICKET : MAX_HEAD_SIZE, startOf); // a client of another protocol waits for an answer
   return (bytes) => {
     const head = decodeHead(bytes);
     return head && { value: requestOf(head.value), size: head.size };
   };
 }
 
-/** A host, as a request says it that is meant for that host itself. */
+/** The host of a request that is meant for that host itself. */
 export interface HttpHost {
   readonly name: string;
   readonly port: number | undefined;
@@ -82,8 +82,8 @@ function requestOf({ start, fields }: HttpHead): HttpRequest {
     destination,
     credentials,
     ticket,
-    bodySize: isChunked ? "chunked" : Number(onlyField(fields, "content-length") ?? 0), // none where neither says it (RFC 9112 s6.3)
-    // The version is the client's: the answer has to be one that it can read.
+    bodySize: isChunked ? "chunked" : Number(onlyField(fields, "content-length") ?? 0), // no body if neither field is there (RFC 9112 s6.3)
+    // The client's version, so that it can read the answer.
     forwarded: encodeHttpHead({
       start: `${method} ${
         path === "" ? (method === "OPTIONS" ? "*" : "/") : path!.replace(/^\?/, "/?")
@@ -118,7 +118,7 @@ function authority(text: string, defaultPort: number | undefined): { readonly ho
   return { host, port };
 }
 
-/** Basic credentials (RFC 7617); undefined of another scheme, and of what is none. */
+/** Basic credentials (RFC 7617); undefined for another scheme or invalid text. */
 function credentialsOf(value: string | undefined): Credentials | undefined {
   const octets = schemeOctets(value, "basic");
   if (!octets) return undefined;
@@ -128,7 +128,7 @@ function credentialsOf(value: string | undefined): Credentials | undefined {
   return fits ? { username, password } : undefined;
 }
 
-/** What stands behind a scheme, in Base64; undefined of another scheme, and of what is none. */
+/** The decoded Base64 behind a scheme; undefined for another scheme or invalid text. */
 function schemeOctets(value: string | undefined, wanted: "basic" | "negotiate"): Uint8Array | undefined {
   if (value === undefined) return undefined;
   const [, scheme, token] = /^([a-z]+) +([A-Za-z0-9+/]+={0,2})$/i.exec(value) ?? [];

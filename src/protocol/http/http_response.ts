@@ -4,7 +4,7 @@ import { encodeHttpHead, fieldsToForward, type HttpField, type HttpHead, httpHea
 import { joined } from "../octets.ts";
 import { ProtocolError } from "../protocol_error.ts";
 
-/** The longest head of a response. */
+/** Maximum octets of the head of a response. */
 const MAX_HEAD_SIZE = 32 << 10;
 
 /** Statuses for replies (RFC 9110 s15): the reverse of replyOfStatus(). */
@@ -26,15 +26,15 @@ const reasons: Readonly<Record<number, string>> = {
   504: "Gateway Timeout",
 };
 
-/** What a client of HTTP is told for a reply that is not 00. */
+/** The HTTP answer for a reply other than 00. */
 export function statusOfReply(reply: number): number {
   return statuses[reply] ?? 502;
 }
 
-/** CONNECT has succeeded: what follows belongs to the destination (RFC 9110 s9.3.6). */
+/** CONNECT has succeeded: later octets belong to the destination (RFC 9110 s9.3.6). */
 export const CONNECTED: Uint8Array = encodeHttpHead({ start: "HTTP/1.1 200 Connection established", fields: [] });
 
-/** An answer of the proxy itself, after which the connection ends; `sentence` says why, for people. */
+/** An answer of the proxy itself, which ends the connection; `sentence` tells a person why. */
 export function encodeHttpAnswer(
   status: number,
   sentence: string,
@@ -59,8 +59,8 @@ export function replySentence(reply: number): string {
 }
 
 /**
- * Changes the heads of a response, so that they say that this connection ends behind it. Where there is no response to pass on, the
- * client is told so, and whatever comes goes no further.
+ * Changes the heads of a response so that this connection ends behind it. If there is no valid response to forward, the
+ * client gets an error, and later octets are dropped.
  */
 export class HttpResponseHeads {
   #unread = new Uint8Array(0);
@@ -102,14 +102,14 @@ export class HttpResponseHeads {
 
 const nothing = new Uint8Array(0);
 
-/** A head as the client is to have it. */
+/** A head in the form for the client. */
 interface ForwardedHead {
   readonly bytes: Uint8Array;
-  /** Whether it is the last: an interim one (RFC 9110 s15.2) is followed by another. */
+  /** True for the final head: an interim one (RFC 9110 s15.2) is followed by another. */
   readonly final: boolean;
 }
 
-/** Decodes the next head of a response, as httpHeadDecoder() does. Throws ProtocolError where it cannot be passed on. */
+/** Decodes the next head of a response as httpHeadDecoder() does. Throws ProtocolError if it cannot be forwarded. */
 export function httpResponseDecoder(): Decode<ForwardedHead> {
   const decodeHead = httpHeadDecoder(MAX_HEAD_SIZE);
   return (bytes) => {

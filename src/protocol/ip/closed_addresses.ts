@@ -1,7 +1,7 @@
 import { parsePrefix, type Prefix } from "./prefix.ts";
 import { PrefixMap } from "./prefix_map.ts";
 
-/** What nobody else may have this host connect to, or send to, unless a person allows its prefix. */
+/** Addresses to which clients cannot connect or send unless the operator allows the prefix. */
 const closed = new PrefixMap<string>(
   [
     ["0.0.0.0/8", "unspecified"],
@@ -21,7 +21,7 @@ const closed = new PrefixMap<string>(
   ].map(([prefix, kind]): [Prefix, string] => [parsePrefix(prefix!)!, kind!]),
 );
 
-/** Why `octets` are closed by default, or undefined. */
+/** The reason why the address `octets` is closed by default, or undefined. */
 export function closedKind(octets: Uint8Array): string | undefined {
   return closed.find(octets)?.value;
 }

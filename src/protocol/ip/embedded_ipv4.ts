@@ -1,7 +1,7 @@
-/** The IPv4 addresses that IPv6 addresses can carry, so that a rule about the one cannot be passed by spelling the other. */
+/** IPv4 addresses embedded in IPv6 addresses, so that a rule for an IPv4 address also covers its IPv6 spellings. */
 
 /**
- * IPv4 octets inside 16 IPv6 octets, each reading of them where there are several: IPv4-mapped and -compatible (RFC 4291 s2.5.5), IPv4-translated
+ * IPv4 octets inside 16 IPv6 octets, in each possible reading: IPv4-mapped and -compatible (RFC 4291 s2.5.5), IPv4-translated
  * (RFC 2765 s2.1), the well-known and the local-use NAT64 prefixes (RFC 6052 s2.1, RFC 8215), 6to4 (RFC 3056 s2),
  * Teredo (RFC 4380 s4) and ISATAP (RFC 5214 s6.1).
  */
@@ -17,12 +17,13 @@ export function embeddedIpv4s(ipv6: Uint8Array): readonly Uint8Array[] {
   return !none && [mapped, translated, compatible].includes(middle) ? [ipv6.slice(12)] : [];
 }
 
-/** Which octets hold the address behind a prefix of 48, 56 and 64 bits, with octet 8 left out (RFC 6052 s2.2). */
+/** The octets that hold the address behind a prefix of 48, 56 or 64 bits; octet 8 is skipped (RFC 6052 s2.2). */
 const places = [[6, 7, 9, 10], [7, 9, 10, 11], [9, 10, 11, 12]] as const;
 
 /**
  * The well-known prefix and any /96 of the local-use one hold the address at the end. An operator may use any length of the
- * latter (RFC 8215 s3), and nothing in an address says which: each that leaves zeros behind it is one. 0.0.0.0/8 is nobody.
+ * local-use prefix (RFC 8215 s3), and an address does not say which: each length that leaves only zeros behind the address
+ * counts. 0.0.0.0/8 is skipped.
  */
 function nat64(ipv6: Uint8Array): readonly Uint8Array[] {
   const last = ipv6.slice(12);

@@ -3,12 +3,12 @@ import { Prefix } from "./prefix.ts";
 
 const HOUSEHOLD_BITS = 64;
 
-/** The client that an address counts as: the address itself for IPv4, its /64 for IPv6, where one host may use any of them. */
+/** The client that an address counts as: the address itself for IPv4, its /64 for IPv6, since one host may use any address of it. */
 export function household(host: string): string {
   return host.includes(":") ? known.get(host) ?? found(host) : host;
 }
 
-/** What was found before: each session of a client asks for it several times, and it takes long to write. */
+/** Results of earlier calls: each session asks several times, and the text is slow to make. */
 const known = new Map<string, string>();
 const MAX_KNOWN = 1_024;
 

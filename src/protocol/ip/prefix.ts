@@ -2,19 +2,23 @@ import { formatIp, parseIp, unmapped } from "../address.ts";
 
 /** A block of addresses, e.g. 192.0.2.0/24 or 2001:db8::/32 (RFC 4632 s3.1, RFC 4291 s2.3). */
 export class Prefix {
+  /** The address: 4 or 16. */
   readonly octets: Uint8Array;
+  /** How many of its first bits count. */
   readonly bits: number;
 
+  /** Of 4 or 16 octets; parsePrefix() makes one of text. */
   constructor(octets: Uint8Array, bits: number) {
     this.octets = octets;
     this.bits = bits;
   }
 
-  /** Whether it names one address only. */
+  /** True if it holds a single address. */
   get single(): boolean {
     return this.bits === this.octets.length * 8;
   }
 
+  /** Whether an address of 4 or 16 octets is in it. */
   contains(octets: Uint8Array): boolean {
     if (octets.length !== this.octets.length) return false;
     const whole = this.bits >> 3, rest = this.bits & 7;
@@ -22,21 +26,22 @@ export class Prefix {
     return rest === 0 || (octets[whole]! ^ this.octets[whole]!) >> (8 - rest) === 0;
   }
 
+  /** As 192.0.2.0/24. */
   toString(): string {
     return `${formatIp(this.octets)}/${this.bits}`;
   }
 }
 
 /**
- * Reads `ADDRESS/BITS`, or `ADDRESS` for that one alone. Undefined where it is no prefix, or has bits set behind its length,
- * which is more often a slip than meant. One of IPv4-mapped IPv6 is that of the IPv4 addresses: no address is judged as the former.
+ * Reads `ADDRESS/BITS`, or `ADDRESS` for a single address. Undefined if it is not a prefix or has host bits set, which is more
+ * often a mistake than intended. A prefix of IPv4-mapped IPv6 becomes the IPv4 prefix, since addresses are judged as IPv4.
  */
 export function parsePrefix(text: string): Prefix | undefined {
   const [octets, bits] = addressAndBits(text);
   return octets && !hasHostBits(octets, bits) ? prefixOf(octets, bits) : undefined;
 }
 
-/** The prefix that the address of `text` is in, where bits behind its length are all that is wrong with it. */
+/** The prefix around the address in `text`, if host bits are its only mistake. */
 export function prefixAround(text: string): Prefix | undefined {
   const [octets, bits] = addressAndBits(text);
   if (!octets || !hasHostBits(octets, bits)) return undefined;

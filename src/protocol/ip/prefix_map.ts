@@ -1,6 +1,6 @@
 import type { Prefix } from "./prefix.ts";
 
-/** One prefix of a map, linked to the next longest one around it. */
+/** One prefix of a map, linked to the longest prefix that contains it. */
 export interface PrefixEntry<T> {
   readonly prefix: Prefix;
   readonly value: T;
@@ -8,8 +8,8 @@ export interface PrefixEntry<T> {
 }
 
 /**
- * Prefixes of both families with a value each, found by address in O(log n): sorted by where they begin, the last that
- * begins at or before an address is the longest around it, or inside of that one.
+ * Prefixes of both families with a value each, found by address in O(log n): sorted by their first address, the last one that
+ * begins at or before an address is the longest prefix around it, or lies inside of that prefix.
  */
 export class PrefixMap<T> {
   readonly #ipv4: readonly PrefixEntry<T>[];

@@ -6,8 +6,8 @@ export interface ZonedAddress extends Address {
 }
 
 /**
- * The address of an IP literal as an administrator writes it: `fe80::1%eth0`, or `fe80::1%25eth0` as in URLs (RFC 6874). What
- * clients say has no zones. Undefined where it is none, or has a zone that it cannot have.
+ * The address of an IP literal as an operator writes it: `fe80::1%eth0`, or `fe80::1%25eth0` as in URLs (RFC 6874). Addresses
+ * from clients have no zones. Undefined if it is not a literal, or has a zone where none is allowed.
  */
 export function zonedAddress(text: string, port: number): ZonedAddress | undefined {
   const [, bare, zone] = /^([^%]*)(?:%(?:25(?=\D))?([^\s/%\]]{1,15}))?$/.exec(text) ?? [];
@@ -16,7 +16,7 @@ export function zonedAddress(text: string, port: number): ZonedAddress | undefin
   return isLinkLocal(address.host) ? { ...address, zone } : undefined;
 }
 
-/** Of IPv6 (RFC 4291 s2.5.6): without a zone such an address says nothing. */
+/** Link-local IPv6 (RFC 4291 s2.5.6): without a zone the address is ambiguous. */
 export function isLinkLocal(host: string): boolean {
   const octets = host.includes(":") ? parseIp(host) : undefined;
   return octets !== undefined && octets[0] === 0xfe && (octets[1]! & 0xc0) === 0x80;

@@ -23,7 +23,9 @@ export interface Limits extends Deadline {
 
 /** What a chain of gateways is reached with. */
 export interface ChainReach {
+  /** The sockets: `await openNet()`. */
   readonly net: Net;
+  /** The time: `systemClock`. */
   readonly clock: Clock;
   /** For the first gateway where it has a name; all other names travel on. */
   readonly resolver: Pick<Resolver, "resolve">;

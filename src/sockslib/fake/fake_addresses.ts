@@ -4,13 +4,26 @@ import type { Clock } from "../../net/clock.ts";
 import { NetError } from "../../net/error.ts";
 import { type FakeJournal, type JournalEntry, JournalLines } from "./fake_journal.ts";
 import { FakePool } from "./fake_pool.ts";
+import { NameShares } from "./name_shares.ts";
 import { reverseAddress } from "./reverse_name.ts";
 import { UsageRing } from "./usage_ring.ts";
 
 /** The addresses that stand for a name, one of each pool; canonical text. */
 export interface FakePair {
+  /** Of the IPv4 prefix. */
   readonly ipv4: string;
+  /** Of the IPv6 prefix. */
   readonly ipv6: string;
+}
+
+/** Other threads that look names up by their numbers, and keep them in use. */
+export interface Elsewhere {
+  put(number: number, name: string): void;
+  remove(number: number): void;
+  /** Has nobody find the number from now on, where nobody has pinned it; whether that is so. */
+  withdraw(number: number): boolean;
+  /** How long ago it was used there (ms); Infinity where it never was. */
+  restedMs(number: number): number;
 }
 
 export interface FakeAddressesOptions {
@@ -25,12 +38,16 @@ export interface FakeAddressesOptions {
   readonly expiryMs?: number;
   /** Names that are to be resolved as ever. Folded: lower case, without a dot at the end. */
   readonly isExcluded?: (name: string) => boolean;
-  readonly journal?: FakeJournal;
+  readonly journal?: FakeJournal | undefined;
+  readonly elsewhere?: Elsewhere | undefined;
 }
 
 const defaultIpv4 = parsePrefix("198.18.0.0/15")!, defaultIpv6 = parsePrefix("fd46:198:18::/64")!;
 
-const EXPIRY_MS = 600_000;
+export const EXPIRY_MS = 600_000;
+
+/** Of all names one client has at most this part, so that no stranger takes them all. */
+const SHARE = 1 / 4;
 
 /**
  * The mapping table of RFC 3089 s2 and s3: a name has the same fake addresses as long as it is in use, and these mean that
@@ -50,6 +67,8 @@ export class FakeAddresses {
   readonly #names: (string | undefined)[] = [undefined];
   readonly #pairs: (FakePair | undefined)[] = [undefined];
   readonly #ring = new UsageRing();
+  readonly #elsewhere: Elsewhere | undefined;
+  readonly #shares: NameShares;
   /** Numbers that the journal has left out. */
   readonly #free: number[] = [];
 
@@ -67,7 +86,14 @@ export class FakeAddresses {
     if (this.#max < 1) throw new RangeError(`Cannot take fake addresses from ${ipv4} and ${ipv6}: too small`);
     this.#expiryMs = expiryMs;
     this.#isExcluded = options.isExcluded ?? (() => false);
+    this.#elsewhere = options.elsewhere;
+    this.#shares = new NameShares(Math.max(1, Math.floor(this.#max * SHARE)));
     this.#journal = journal && new JournalLines(journal, [ipv4, ipv6]);
+    if (this.#journal) this.#restore(this.#journal.load());
+  }
+
+  /** Reads the journal again, which another process has kept until now: this one has given no names yet. Throws what the journal throws. */
+  reload(): void {
     if (this.#journal) this.#restore(this.#journal.load());
   }
 
@@ -78,10 +104,11 @@ export class FakeAddresses {
 
   /**
    * The addresses that stand for `name`. Undefined where it is to be treated as ever: it is an address itself
-   * (RFC 3089 s3), excluded, or no name at all. Throws NetError where all addresses are in use, and what the journal throws.
+   * (RFC 3089 s3), excluded, or no name at all. A new name counts for `client`, where one is said. Throws NetError where all
+   * addresses, or as many as one client may have, are in use, and what the journal throws.
    */
-  fake(name: string): FakePair | undefined {
-    const number = this.#numberFor(name) ?? this.#give(foldName(name));
+  fake(name: string, client?: string): FakePair | undefined {
+    const number = this.#numberFor(name) ?? this.#give(foldName(name), client);
     return number === undefined ? undefined : this.#pairs[number];
   }
 
@@ -124,15 +151,20 @@ export class FakeAddresses {
   /** Uses the name, where it is in the table. Most come folded already, and folding costs as much as looking. */
   #numberFor(name: string): number | undefined {
     const number = this.#numbers.get(name) ?? this.#numbers.get(foldName(name));
-    if (number !== undefined) this.#ring.use(number, this.#clock.now());
+    if (number !== undefined) {
+      this.#ring.use(number, this.#clock.now());
+      this.#shares.use(number);
+    }
     return number;
   }
 
   /** A number for a new name: one that nobody has had, else that of the name used longest ago. Undefined where it gets none. */
-  #give(name: string): number | undefined {
+  #give(name: string, client: string | undefined): number | undefined {
     if (!isName(name) || this.#isExcluded(name)) return undefined;
-    const number = this.#free.pop() ?? (this.#names.length <= this.#max ? this.#names.length : this.#reuse());
+    const number = this.#withinShare(client) ?? this.#free.pop() ??
+      (this.#names.length <= this.#max ? this.#names.length : this.#reuse());
     this.#put(number, name);
+    if (client !== undefined) this.#shares.give(number, client);
     try {
       this.#journal?.add({ number, name }, this.size, () => this.#entries());
     } catch (error) {
@@ -142,13 +174,47 @@ export class FakeAddresses {
     return number;
   }
 
-  #reuse(): number {
-    const number = this.#ring.takeOldest(this.#clock.now() - this.#expiryMs);
-    if (number === undefined) {
-      throw new NetError("name-lookup-failed", `Cannot map another name: all ${this.#max} fake addresses are in use`);
+  /** Of a client that has its share of names: the number of one that has rested. Throws NetError where none has. */
+  #withinShare(client: string | undefined): number | undefined {
+    if (client === undefined || !this.#shares.isUsedUp(client)) return undefined;
+    const before = this.#clock.now() - this.#expiryMs;
+    for (const number of this.#shares.oldest(client)) {
+      if (!this.#ring.rested(number, before) || !this.#withdraw(number)) continue;
+      this.#ring.remove(number);
+      this.#forget(number);
+      return number;
     }
+    throw new NetError(
+      "name-lookup-failed",
+      `Cannot map another name for ${client}: ${this.#shares.most} of its names are in use`,
+    );
+  }
+
+  #reuse(): number {
+    const now = this.#clock.now();
+    for (;;) {
+      const number = this.#ring.takeOldest(now - this.#expiryMs);
+      if (number === undefined) {
+        throw new NetError("name-lookup-failed", `Cannot map another name: all ${this.#max} fake addresses are in use`);
+      }
+      if (this.#withdraw(number)) {
+        this.#forget(number);
+        return number;
+      }
+      const restedMs = this.#elsewhere!.restedMs(number);
+      this.#ring.add(number, restedMs < this.#expiryMs ? now - restedMs : now); // then it is pinned there
+    }
+  }
+
+  /** Whether other threads are without it from now on. */
+  #withdraw(number: number): boolean {
+    const elsewhere = this.#elsewhere;
+    return !elsewhere || (elsewhere.restedMs(number) >= this.#expiryMs && elsewhere.withdraw(number));
+  }
+
+  #forget(number: number): void {
     this.#numbers.delete(this.#names[number]!);
-    return number;
+    this.#shares.takeBack(number);
   }
 
   #put(number: number, name: string): void {
@@ -156,9 +222,12 @@ export class FakeAddresses {
     this.#names[number] = name;
     this.#pairs[number] ??= { ipv4: this.#ipv4.address(number), ipv6: this.#ipv6.address(number) };
     this.#ring.add(number, this.#clock.now());
+    this.#elsewhere?.put(number, name);
   }
 
   #remove(number: number, name: string): void {
+    this.#elsewhere?.remove(number);
+    this.#shares.takeBack(number);
     this.#numbers.delete(name);
     this.#names[number] = undefined;
     this.#ring.remove(number);
@@ -168,9 +237,14 @@ export class FakeAddresses {
   #restore(entries: readonly JournalEntry[]): void {
     for (const { number, name } of entries) {
       if (number < 1 || number > this.#max || !isName(name) || foldName(name) !== name) continue;
+      if (this.#names[number] === name) continue;
+      const former = this.#names[number], elsewhere = this.#numbers.get(name);
+      if (former !== undefined) this.#remove(number, former);
+      if (elsewhere !== undefined) this.#remove(elsewhere, name);
       while (this.#names.length < number) this.#names.push(undefined);
       this.#put(number, name);
     }
+    this.#free.length = 0;
     for (let number = this.#names.length - 1; number > 0; number--) {
       if (this.#names[number] === undefined) this.#free.push(number);
     }

@@ -8,10 +8,12 @@ export class FileJournal implements FakeJournal {
   /** Whether the last line may have been cut off, as a full disk does. */
   #torn = false;
 
+  /** The file is made when it is first written. */
   constructor(path: string) {
     this.#path = path;
   }
 
+  /** As FakeJournal has it. */
   load(): string {
     try {
       return readFileSync(this.#path, "utf8");
@@ -21,6 +23,7 @@ export class FileJournal implements FakeJournal {
     }
   }
 
+  /** As FakeJournal has it. */
   append(text: string): void {
     this.#fd ??= openSync(this.#path, "a", 0o600);
     const wasTorn = this.#torn;
@@ -29,6 +32,7 @@ export class FileJournal implements FakeJournal {
     this.#torn = false;
   }
 
+  /** As FakeJournal has it; the file is replaced at once. */
   replace(text: string): void {
     this.close();
     const draft = `${this.#path}.new`;
@@ -43,6 +47,7 @@ export class FileJournal implements FakeJournal {
     this.#torn = false;
   }
 
+  /** Lets go of the file. */
   close(): void {
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;

@@ -33,6 +33,11 @@ export class UsageRing {
     return number;
   }
 
+  /** Whether nobody has pinned a number, nor used it after `before`. */
+  rested(number: number, before: number): boolean {
+    return this.#fields[STRIDE * number + PINS] === 0 && this.#usedAt[number]! <= before;
+  }
+
   /** Takes out a number that is not pinned. */
   remove(number: number): void {
     this.#unlink(number);

@@ -27,6 +27,9 @@ function meant(what: string, destination: string, listener?: string) {
 test("what is explained comes to a listener that is for it", () => {
   assert.equal(meant("connect", "x.example:1"), "127.0.0.1:1080 x.example:1");
   assert.equal(meant("connect", "x.example:1", "127.0.0.1:8080"), "127.0.0.1:8080 x.example:1");
+  assert.equal(meant("connect", "https://ann:secret@x.example/path?q"), "127.0.0.1:1080 x.example:443");
+  assert.equal(meant("connect", "http://[2001:db8::1]"), "127.0.0.1:1080 [2001:db8::1]:80");
+  assert.equal(meant("connect", "HTTP://x.example:8080"), "127.0.0.1:1080 x.example:8080");
   assert.equal(meant("bind", "0.0.0.0:0"), "127.0.0.1:1080 0.0.0.0:0");
   assert.equal(meant("host", "x.example"), "127.0.0.1:80 x.example:80 by name");
   assert.equal(meant("sni", "x.example", ":443"), "[::]:443 x.example:443 by name");

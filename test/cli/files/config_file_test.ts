@@ -40,9 +40,9 @@ describe("A file that cannot be read is told:", () => {
   const isRoot = process.getuid?.() === 0;
   for (
     const [what, file, state, skip] of [
-      ["one that is not there", path("none.toml"), ": ENOENT", false],
-      ["a folder", folder, ": EISDIR", false],
-      ["one of another user", written("closed.toml", "", 0), ": EACCES", isRoot && "root can read all"],
+      ["one that is not there", path("none.toml"), ": it is not there (ENOENT)", false],
+      ["a folder", folder, ": it is a folder (EISDIR)", false],
+      ["one of another user", written("closed.toml", "", 0), ": not allowed (EACCES)", isRoot && "root can read all"],
       ["one in Latin-1", written("latin.toml", Uint8Array.of(35, 10, 35, 0xe4, 10)), " line 2: it is not UTF-8", false],
       ["one in UTF-16", written("utf16.toml", Uint8Array.of(0xff, 0xfe, 35, 0)), " line 1: it is not UTF-8", false],
       [
@@ -81,7 +81,7 @@ describe("The password of an upstream", () => {
 
   test("is missed where there is no such file, once", async () => {
     assert.deepEqual(await complaints(written("missed.toml", via("none") + via("none"))), [
-      `Cannot read ${path("none")}: ENOENT`,
+      `Cannot read ${path("none")}: it is not there (ENOENT)`,
     ]);
   });
 
@@ -116,7 +116,7 @@ describe("Of the files that a configuration names", () => {
   test("all that cannot be read are told at once", async () => {
     const loaded = await load();
     const missed = (...names: readonly string[]) => ({
-      problems: names.map((one) => `Cannot read ${path(one)}: ENOENT`),
+      problems: names.map((one) => `Cannot read ${path(one)}: it is not there (ENOENT)`),
     });
     await assert.rejects(readNamedFiles(loaded), missed("no.users", "no.password", "no.token", "no.ca"));
   });

@@ -80,7 +80,7 @@ test("Lines that are wrong are told by file and line, ten of a file, and what is
   const loaded = await loadConfigFile(written("gate46.toml", toml));
   await assert.rejects(examineNamedFiles(loaded), {
     problems: [
-      `Cannot read ${path("no.users")}: ENOENT`,
+      `Cannot read ${path("no.users")}: it is not there (ENOENT)`,
       ...wrong.slice(0, 10).map((one, i) =>
         `Cannot parse ${names} line ${i + 2}: '${one}' is an address; rules for addresses say 'to'`
       ),
@@ -88,7 +88,7 @@ test("Lines that are wrong are told by file and line, ten of a file, and what is
       `Cannot parse ${to} line 2: '192.0.2.1/24' is not a prefix: it has bits behind its length ` +
       "(did you mean 192.0.2.0/24?)",
       `Cannot parse ${to} line 3: 'nowhere' is not a prefix`,
-      `Cannot read ${path("none")}: ENOENT`,
+      `Cannot read ${path("none")}: it is not there (ENOENT)`,
     ],
   });
 });

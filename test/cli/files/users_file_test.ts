@@ -29,7 +29,7 @@ describe("A users file", () => {
     test(`may hold ${what}`, () => assert.deepEqual(names(text), expected));
   }
 
-  const FORM = "not NAME:HASH (gate46 hash-password makes such lines)";
+  const FORM = "not NAME:HASH (gate46 users add makes such lines)";
   for (
     const [what, text, message] of [
       ["a line without a colon", `alice:${HASH}\nhunter2`, `Cannot parse users line 2: ${FORM}`],
@@ -113,7 +113,9 @@ describe("loadUsers()", () => {
 
   test("says why a file cannot be read", async () => {
     await withFile("", async (file) => {
-      await assert.rejects(loadUsers([], `${file}.gone`), { message: `Cannot read ${file}.gone: ENOENT` });
+      await assert.rejects(loadUsers([], `${file}.gone`), {
+        message: `Cannot read ${file}.gone: it is not there (ENOENT)`,
+      });
     });
   });
 });

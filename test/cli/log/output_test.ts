@@ -80,7 +80,10 @@ describe("A log file", () => {
   test("that cannot be is told, and is begun once it can", async () => {
     const path = join(folder, "none", "log");
     const file = new LogFile(path, descriptors);
-    assert.throws(() => file.open(), { name: "ConfigError", message: `Cannot write ${path}: ENOENT` });
+    assert.throws(() => file.open(), {
+      name: "ConfigError",
+      message: `Cannot write ${path}: it is not there (ENOENT)`,
+    });
     const { clock, out } = output(file);
     out.add("one\n");
     await clock.advance(50);

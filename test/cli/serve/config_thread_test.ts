@@ -60,5 +60,5 @@ test("what is wrong in a large file is told by its line, and a password that is 
     return true;
   });
   const missed = load(head, 10_000, tail.replace("up.password", "none"));
-  await assert.rejects(missed, { problems: [`Cannot read ${join(folder, "none")}: ENOENT`] });
+  await assert.rejects(missed, { problems: [`Cannot read ${join(folder, "none")}: it is not there (ENOENT)`] });
 });

@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { packRules } from "../../../src/gateway/rules/packed_rules.ts";
 import { isDeepStrictEqual } from "node:util";
 import { exposition, formats } from "../../../src/admin/aggregate.ts";
+import { placeOf } from "../../../src/admin/history/series.ts";
 import { WORKER_SILENT_MS } from "../../../src/admin/readiness.ts";
 import type { SessionView } from "../../../src/admin/status.ts";
 import type { Provision } from "../../../src/cli/workers/provision.ts";
@@ -173,6 +174,9 @@ test("what a worker has counted counts on when it hangs or has died, and its gau
     assert.ok(clients >= came, `${clients} after ${came}`);
     came = clients;
   };
+  /** Clients of all that workers told unasked: what the history is made of. */
+  const remembered = () =>
+    events.reduce((sum, event) => sum + (event.type === "thread-counted" ? event.counts[placeOf.clients]! : 0), 0);
   const endOne = async () => {
     const client = await echoing(addr, echo.addr);
     client.socket.end();
@@ -195,8 +199,10 @@ test("what a worker has counted counts on when it hangs or has died, and its gau
     await until("the death is told", () => events.filter(({ type }) => type === "worker-died").length === deaths);
     await clock.advance(REPLACED_MS);
     await comeTo(2 + deaths, 0);
+    const before = remembered();
     await endOne();
     await comeTo(3 + deaths, 0);
+    await until("the history goes on", () => remembered() === before + 1);
     await assertNobodyForgotten();
   }
   const other = await echoing(addr, echo.addr);

@@ -34,7 +34,7 @@ describe("The system's resolver", () => {
     await assert.rejects(systemResolver().resolve(IMPOSSIBLE), {
       name: "NetError",
       kind: "no-such-name",
-      message: `Cannot resolve '${IMPOSSIBLE}': ENOTFOUND`,
+      message: `Cannot resolve '${IMPOSSIBLE}': no such name (ENOTFOUND)`,
     });
   });
 

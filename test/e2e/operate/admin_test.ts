@@ -46,8 +46,8 @@ for (const target of targets) {
     const all = JSON.parse((await commandOf(target, ["sessions", "--json", ...at])).stdout) as Status["sessions"];
     assert.ok(all.length > 0 && all.every(({ destination }) => destination === `127.0.0.1:${echo.addr.port}`));
     const { stdout } = await commandOf(target, ["sessions", ...at]);
-    assert.match(stdout, /^ID +CLIENT +USER +COMMAND +DESTINATION +TYPE +AGE +UP +DOWN\n/);
-    assert.match(stdout, /127\.0\.0\.1:\d+ +- +connect +127\.0\.0\.1:\d+ +A +\d+s +4 +4\n/);
+    assert.match(stdout, /^ID +CLIENT +USER +COMMAND +DESTINATION +VIA +TYPE +AGE +UP +DOWN +UP\/s +DOWN\/s\n/);
+    assert.match(stdout, /127\.0\.0\.1:\d+ +- +connect +127\.0\.0\.1:\d+ +- +A +\d+ s +4 B +4 B +0 B +0 B\n/);
 
     const ended = await commandOf(target, ["sessions", "end", String(all[0]!.id), ...at]);
     assert.deepEqual([ended.code, ended.stderr], [0, ""]);

@@ -203,7 +203,7 @@ for (const target of programs) {
     await reloaded(5);
     const before = times("not reloaded");
     rmSync(file);
-    await until("it misses the file", () => gateway.output().includes(`Cannot read ${file}: ENOENT`));
+    await until("it misses the file", () => gateway.output().includes(`Cannot read ${file}: it is not there (ENOENT)`));
     await stop();
     assert.equal(times("not reloaded") - before, 1, "once, and not at each look");
     assert.equal(times("info reloaded") - 1, 5, gateway.output());
@@ -217,7 +217,7 @@ for (const target of programs) {
     assert.match(gateway.output(), /not reloaded problem="Cannot use \S+gate46.toml: it is empty now"/);
     rmSync(file);
     gateway.signal("SIGHUP");
-    await until("it misses the file", () => gateway.output().includes(`Cannot read ${file}: ENOENT`));
+    await until("it misses the file", () => gateway.output().includes(`Cannot read ${file}: it is not there (ENOENT)`));
     assert.equal(await replyOf(gateway.addrs[0]!, echo.addr), Reply.Succeeded);
     rewrite(toml);
     for (let i = 0; i < 100; i++) gateway.signal("SIGHUP");
@@ -265,7 +265,10 @@ for (const target of programs) {
     const { gateway, file, stop } = await configured(target, toml);
     rmSync(file);
     symlinkSync(file, file);
-    await until("it is told", () => gateway.output().includes(`Cannot read ${file}: ELOOP`));
+    await until(
+      "it is told",
+      () => gateway.output().includes(`Cannot read ${file}: its links lead in a circle (ELOOP)`),
+    );
     assert.doesNotMatch(gateway.output(), /file_watch/);
     await stop();
   });

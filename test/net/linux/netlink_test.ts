@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { answers, attribute, nested, text } from "../../../src/net/linux/netlink/netlink.ts";
+import {
+  answers,
+  attribute,
+  attributesIn,
+  dump,
+  message,
+  messagesIn,
+  nested,
+  text,
+} from "../../../src/net/linux/netlink/netlink.ts";
 import { datagramPacket, resetOf, sumTcp, tcpEnds, unreachable } from "../../../src/net/linux/transparent/ip_packet.ts";
 
 test("an attribute tells its size without what fills it up", () => {
@@ -25,6 +34,48 @@ test("an answer is 0 or an errno, whatever else comes beside it", () => {
 test("no reply of netlink makes it fail, or go on for ever", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (octets) => {
     for (const errno of answers(new Uint8Array(octets))) assert.equal(Number.isInteger(errno), true);
+  }));
+});
+
+test("messages and their attributes are read as they were written, and what is cut off is not", () => {
+  const body = new Uint8Array([...attribute(1, Uint8Array.of(9)), ...nested(4, text("x"))]);
+  const octets = new Uint8Array(16 + body.length);
+  new DataView(octets.buffer).setUint32(0, octets.length, true);
+  octets[4] = 24;
+  octets.set(body, 16);
+  assert.deepEqual(messagesIn(octets).map(({ type, body }) => [type, body.length]), [[24, body.length]]);
+  const found = attributesIn(messagesIn(octets)[0]!.body, 0);
+  assert.deepEqual([...found].map(([type, value]) => [type, ...value]), [[1, 9], [4, 120, 0]]);
+  for (let size = 0; size < octets.length; size++) assert.deepEqual(messagesIn(octets.subarray(0, size)), []);
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), fc.nat(20), (octets, start) => {
+    for (const { body } of messagesIn(new Uint8Array(octets))) attributesIn(body, start);
+    attributesIn(new Uint8Array(octets), start);
+  }));
+});
+
+test("a list ends where the kernel says so, or with an error, whatever comes before", () => {
+  const piece = (type: number) => {
+    const octets = new Uint8Array(20);
+    octets[0] = 20;
+    octets[4] = type;
+    return octets;
+  };
+  fc.assert(fc.property(fc.array(fc.uint8Array({ minLength: 1, maxLength: 100 }), { maxLength: 8 }), (pieces) => {
+    const rest = [...pieces, piece(3)];
+    const libc = {
+      sendto: () => 20,
+      errno: () => 0,
+      recv: (_: number, bytes: Uint8Array) => {
+        const next = rest.shift() ?? assert.fail("it goes on behind the end");
+        bytes.set(next);
+        return next.length;
+      },
+    };
+    try {
+      dump(libc as never, 3, message(26, 0), "list", "routes");
+    } catch (error) {
+      assert.match(String(error), /Cannot list routes/);
+    }
   }));
 });
 

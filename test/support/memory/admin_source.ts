@@ -1,4 +1,5 @@
 import type { AdminSource } from "../../../src/admin/app.ts";
+import { History } from "../../../src/admin/history/history.ts";
 import { type Facts, type Health, noNamesFacts, readiness } from "../../../src/admin/readiness.ts";
 import { counted } from "../program/counted.ts";
 
@@ -25,6 +26,18 @@ export function facts(changes: Partial<Facts> = {}): Facts {
 
 export const ready: Health = readiness(facts());
 
+/** What a status says where nothing has happened. */
+export const quiet = {
+  failedBy: { refused: 0, password: 0, unreachable: 0, broken: 0, "turned-away": 0 },
+  most: { clients: [], users: [], destinations: [] },
+  wrong: [],
+  rules: { count: 0, neverHit: 0, rules: [] },
+  room: { openDescriptors: 20, maxDescriptors: 1_024, usedMemory: 1e9, memory: 4e9 },
+  maxSessions: 10_000,
+  reload: { generation: 1, at: "2026-01-02T03:04:05.000Z", problems: [] },
+  drainMs: 30_000,
+} as const;
+
 /** A program that does nothing, but for `parts`. */
 export function adminSource(parts: Partial<AdminSource> = {}): AdminSource {
   return {
@@ -36,6 +49,8 @@ export function adminSource(parts: Partial<AdminSource> = {}): AdminSource {
     reload: () => Promise.resolve([]),
     drain: () => {},
     proxyWays: () => undefined,
+    history: (span) => new History(() => 1_000_000_000_000).past(span),
+    acted: () => {},
     ...parts,
   };
 }

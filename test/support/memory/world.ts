@@ -4,6 +4,7 @@ import type { Event, SessionRecord } from "../../../src/events.ts";
 import { Gateway, type GatewayContext } from "../../../src/gateway/gateway.ts";
 import type { Authenticator } from "../../../src/gateway/entrance/methods.ts";
 import { Nat64 } from "../../../src/gateway/dial/nat64_discovery.ts";
+import type { PackedRules } from "../../../src/gateway/rules/packed_rules.ts";
 import { Ruleset } from "../../../src/gateway/rules/ruleset.ts";
 import { defaultSettings, type GatewaySettings } from "../../../src/gateway/settings.ts";
 import type { GssAcceptor } from "../../../src/net/gss/gss.ts";
@@ -39,7 +40,7 @@ export interface WorldOptions {
   readonly authenticator?: Authenticator;
   readonly gssapi?: GssAcceptor;
   readonly allow?: readonly string[];
-  readonly rules?: readonly PlainRule[];
+  readonly rules?: readonly PlainRule[] | PackedRules;
   readonly otherwise?: "allow" | "deny";
   /** Addresses of the gateway. */
   readonly gateway?: readonly string[];
@@ -79,7 +80,7 @@ export class World {
       resolver,
       nat64,
       ruleset: new Ruleset({
-        rules: packedRulesOf(options.rules ?? []),
+        rules: packed(options.rules ?? []),
         otherwise: options.otherwise,
         meant: nat64 && ((ipv6) => nat64.meant(ipv6)),
         allow: (options.allow ?? []).map((text) => parsePrefix(text)!),
@@ -163,6 +164,10 @@ export class World {
 }
 
 /** A test in a world of its own, which ends by proving that no socket and no timer is left. */
+function packed(rules: readonly PlainRule[] | PackedRules): PackedRules {
+  return "index" in rules ? rules : packedRulesOf(rules);
+}
+
 export function worldTest(name: string, options: WorldOptions, body: (world: World) => Promise<void>): void {
   test(name, async () => {
     const world = new World(options);

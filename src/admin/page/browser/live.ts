@@ -1,4 +1,3 @@
-/// <reference lib="dom" />
 import type { Status } from "../../status.ts";
 import type { Rate } from "../rows.ts";
 import type { Tools } from "./tools.ts";

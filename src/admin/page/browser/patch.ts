@@ -1,4 +1,3 @@
-/// <reference lib="dom" />
 import type { Row } from "../rows.ts";
 
 /** Puts texts into the page, with as little change as can be: what stays may be selected, or read aloud. It needs nothing outside of itself. */

@@ -71,8 +71,12 @@ export class DatagramFlows {
     const home = household(client.host);
     if ((this.#ofClient.get(home) ?? 0) >= this.#most.maxOfClient) this.#oldestOf(home)?.close();
     else if (this.#byUse.size >= this.#most.max) this.#byUse.oldest!.close();
-    const ended = (flow: DatagramFlow) => this.#remove(key, home, flow);
-    const of = { clock: this.#clock, socket: "open" in socket ? socket.open() : socket, client, ended };
+    const opened = "open" in socket ? socket.open() : undefined; // which is this flow's own
+    const ended = (flow: DatagramFlow) => {
+      this.#remove(key, home, flow);
+      opened?.close();
+    };
+    const of = { clock: this.#clock, socket: opened ?? socket as UdpSocket, client, ended };
     const flow = new DatagramFlow(of);
     this.#flows.set(key, flow);
     this.#byUse.add(flow, now);

@@ -5,26 +5,33 @@ import { DatagramFlows, type MostFlows } from "./datagram_flows.ts";
 
 /** Takes datagrams for any address: each that a client sends to has a flow, and answers leave from there. */
 export class InterceptedListener implements Listener {
-  readonly addr: SocketAddr = { host: "0.0.0.0", port: 1 };
+  readonly addr: SocketAddr;
   readonly #flows: DatagramFlows;
-  readonly #from: (addr: SocketAddr) => UdpSocket;
+  readonly #from: (addr: SocketAddr, client: SocketAddr) => UdpSocket;
 
-  /** `from` makes what sends from an address. */
-  constructor(clock: Clock, most: MostFlows, from: (addr: SocketAddr) => UdpSocket) {
+  /** `from` makes what sends from an address to a client. */
+  constructor(
+    clock: Clock,
+    most: MostFlows,
+    from: (addr: SocketAddr, client: SocketAddr) => UdpSocket,
+    addr: SocketAddr = { host: "0.0.0.0", port: 1 },
+  ) {
+    this.addr = addr;
     this.#flows = new DatagramFlows(clock, most);
     this.#from = from;
   }
 
   /** Takes what `client` has sent to `to`; the octets are copied. */
   take(bytes: Uint8Array, client: SocketAddr, to: SocketAddr): void {
-    this.#flows.of({ addr: to, open: () => this.#from(to) }, client)?.push(bytes);
+    this.#flows.of({ addr: to, open: () => this.#from(to, client) }, client)?.push(bytes);
   }
 
   accept(): Promise<DatagramFlow | null> {
     return this.#flows.accept();
   }
 
-  close(): void {
-    this.#flows.close(() => {});
+  /** Flows that there are go on for a moment; then `ended` is called. */
+  close(ended = () => {}): void {
+    this.#flows.close(ended);
   }
 }

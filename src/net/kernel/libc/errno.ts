@@ -43,7 +43,7 @@ export const errnoNames: Readonly<Record<number, string>> = {
   122: "EDQUOT",
 };
 
-/** The NetError of an errno: "Cannot <verb> <what>: ENAME". */
+/** The NetError of an errno: "Cannot <verb> <what>: <words> (ENAME)". */
 export function errnoError(errno: number, verb: string, what: string): NetError {
   return netError({ code: errnoNames[errno] ?? `errno ${errno}` }, verb, what);
 }

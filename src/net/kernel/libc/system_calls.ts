@@ -14,6 +14,11 @@ const x64 = {
   pidfd_open: 434,
   prlimit64: 302,
   rt_sigprocmask: 14,
+  waitid: 247,
+  tgkill: 234,
+  gettid: 186,
+  getpgid: 121,
+  setns: 308,
 };
 
 const arm64: typeof x64 = {
@@ -29,6 +34,11 @@ const arm64: typeof x64 = {
   pidfd_open: 434,
   prlimit64: 261,
   rt_sigprocmask: 135,
+  waitid: 95,
+  tgkill: 131,
+  gettid: 178,
+  getpgid: 155,
+  setns: 268,
 };
 
 export const systemCalls = process.arch === "arm64" ? arm64 : x64;

@@ -29,6 +29,7 @@ import { BACKLOG } from "../tcp_listener.ts";
 import { CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWUSER, cString, cStrings, startChild, type Step } from "./child.ts";
 import { passingMessage, receiveDescriptors } from "./fd_passing.ts";
 import { mayMakeNetworks, whyNoNamespaces } from "./namespace_rights.ts";
+import { stateOf } from "../../error_words.ts";
 
 /** What a program is started by. */
 export interface ProgramStart {
@@ -182,8 +183,7 @@ function mapUser(pid: number): void {
     writeFileSync(`/proc/${pid}/uid_map`, `${process.geteuid!()} ${process.geteuid!()} 1`);
     writeFileSync(`/proc/${pid}/gid_map`, `${process.getegid!()} ${process.getegid!()} 1`);
   } catch (error) {
-    const { code = "" } = error as { code?: string };
-    throw new NetError("permission-denied", `Cannot have users for a program: ${code}`, { cause: error });
+    throw new NetError("permission-denied", `Cannot have users for a program: ${stateOf(error)}`, { cause: error });
   }
 }
 

@@ -6,10 +6,16 @@ import type { Libc } from "../../kernel/libc/libc.ts";
 
 /** Messages of netlink(7): their attributes, and a conversation that ends with an answer to each. */
 
-export const NLM_F_REQUEST = 1, NLM_F_ACK = 4, NLM_F_CREATE = 0x400, NLM_F_EXCL = 0x200, NLM_F_APPEND = 0x800;
+export const NLM_F_REQUEST = 1,
+  NLM_F_ACK = 4,
+  NLM_F_CREATE = 0x400,
+  NLM_F_EXCL = 0x200,
+  NLM_F_APPEND = 0x800,
+  NLM_F_REPLACE = 0x100,
+  NLM_F_DUMP = 0x300;
 export const AF_NETLINK = 16, NETLINK_ROUTE = 0, NETLINK_NETFILTER = 12;
 
-const NLMSG_ERROR = 2, HEADER_SIZE = 16, NESTED = 0x8000, SO_RCVTIMEO = 20;
+const NLMSG_ERROR = 2, NLMSG_DONE = 3, HEADER_SIZE = 16, NESTED = 0x8000, SO_RCVTIMEO = 20;
 
 /** The kernel answers within the call itself; so long is waited for an answer all the same (s). */
 const ANSWER_S = 5;
@@ -83,6 +89,60 @@ export function converse(
     }
     if (size === 0) throw new NetError("closed", `Cannot ${verb} ${what}: netlink has ended`);
   }
+}
+
+/** The bodies of all that `message` asks for, in as many pieces as they come. Throws NetError. */
+export function dump(
+  libc: Libc,
+  socket: number,
+  message: NetlinkMessage,
+  verb: string,
+  what: string,
+): Bytes[] {
+  const kernel = new Uint8Array(12);
+  kernel[0] = AF_NETLINK;
+  const octets = encode({ ...message, flags: message.flags | NLM_F_REQUEST | NLM_F_DUMP }, 0);
+  if (libc.sendto(socket, octets, octets.length, 0, kernel, kernel.length) < 0) {
+    throw errnoError(libc.errno(), verb, what);
+  }
+  const found: Bytes[] = [], buffer = new Uint8Array(64 << 10);
+  for (;;) {
+    const size = libc.recv(socket, buffer, buffer.length, 0);
+    if (size < 0 && libc.errno() === EINTR) continue;
+    if (size < 0) throw errnoError(libc.errno(), verb, what);
+    if (size === 0) throw new NetError("closed", `Cannot ${verb} ${what}: netlink has ended`);
+    const received = buffer.slice(0, size);
+    for (const errno of answers(received)) if (errno !== 0) throw errnoError(errno, verb, what);
+    for (const { type, body } of messagesIn(received)) {
+      if (type === NLMSG_DONE) return found;
+      if (type > NLMSG_DONE) found.push(body);
+    }
+  }
+}
+
+/** The messages in what was received; what is cut off is passed over. */
+export function messagesIn(octets: Bytes): { readonly type: number; readonly body: Bytes }[] {
+  const view = new DataView(octets.buffer, octets.byteOffset, octets.length);
+  const found: { type: number; body: Bytes }[] = [];
+  for (let at = 0; at + HEADER_SIZE <= octets.length;) {
+    const size = view.getUint32(at, true);
+    if (size < HEADER_SIZE || at + size > octets.length) break;
+    found.push({ type: view.getUint16(at + 4, true), body: octets.subarray(at + HEADER_SIZE, at + size) });
+    at += Math.ceil(size / 4) * 4;
+  }
+  return found;
+}
+
+/** The attributes from `start` on, by their types; what is cut off is passed over. */
+export function attributesIn(octets: Bytes, start: number): ReadonlyMap<number, Bytes> {
+  const view = new DataView(octets.buffer, octets.byteOffset, octets.length), found = new Map<number, Bytes>();
+  for (let at = start; at + 4 <= octets.length;) {
+    const size = view.getUint16(at, true);
+    if (size < 4 || at + size > octets.length) break;
+    found.set(view.getUint16(at + 2, true) & ~NESTED, octets.subarray(at + 4, at + size));
+    at += Math.ceil(size / 4) * 4;
+  }
+  return found;
 }
 
 /** The errno of each answer in what was received, 0 for well; what is cut off, or of another kind, is passed over. */

@@ -18,12 +18,16 @@ import {
 export type NetfilterFamily = "ip" | "ip6";
 
 const families: Readonly<Record<NetfilterFamily, number>> = { ip: 2, ip6: 10 };
-const SUBSYSTEM = 10, NEW_TABLE = SUBSYSTEM << 8, NEW_CHAIN = NEW_TABLE | 3, NEW_RULE = NEW_TABLE | 6;
+const SUBSYSTEM = 10,
+  NEW_TABLE = SUBSYSTEM << 8,
+  DELETE_TABLE = NEW_TABLE | 2,
+  NEW_CHAIN = NEW_TABLE | 3,
+  NEW_RULE = NEW_TABLE | 6;
 const BATCH_BEGIN = 0x10, BATCH_END = 0x11, PREROUTING = 0;
 const REGISTER = 1, VERDICT_REGISTER = 0;
 const NETWORK_HEADER = 1, TRANSPORT_HEADER = 2;
 const META_MARK = 3, META_L4PROTO = 16;
-const DROP = 0, ACCEPT = 1;
+const DROP = 0, ACCEPT = 1, RTN_UNICAST = 1;
 
 /** What a rule does in turn: it looks, compares, and says what becomes of a packet. */
 export type Expression = Uint8Array;
@@ -86,8 +90,17 @@ export function ofType(type: number): Expression[] {
 
 /** Packets to the first `bits` of an address. */
 export function toAddress(octets: Uint8Array, bits = octets.length * 8): Expression[] {
+  return withAddress(octets.length === 4 ? 16 : 24, octets, bits);
+}
+
+/** Packets from there. */
+export function fromAddress(octets: Uint8Array, bits = octets.length * 8): Expression[] {
+  return withAddress(octets.length === 4 ? 12 : 8, octets, bits);
+}
+
+function withAddress(at: number, octets: Uint8Array, bits: number): Expression[] {
   const mask = octets.map((_, i) => 0xff & (0xff00 >> Math.min(8, Math.max(0, bits - 8 * i))));
-  return [payload(NETWORK_HEADER, octets.length === 4 ? 16 : 24, octets.length), masked(mask), compared(octets)];
+  return [payload(NETWORK_HEADER, at, octets.length), masked(mask), compared(octets)];
 }
 
 /** TCP that asks for a connection: SYN without ACK. */
@@ -101,21 +114,40 @@ export function withoutMark(mark: number): Expression[] {
   return [meta(META_MARK), compared(u32(mark), true)];
 }
 
+export function withMark(mark: number): Expression[] {
+  return [meta(META_MARK), compared(u32(mark))];
+}
+
+/** Marks a packet, for rules of routing (ip-rule(8)). */
+export function mark(mark: number): Expression[] {
+  return [
+    expression("immediate", attribute(1, be32(REGISTER)), nested(2, attribute(1, u32(mark)))),
+    expression("meta", attribute(2, be32(META_MARK)), attribute(3, be32(REGISTER))),
+  ];
+}
+
+/** Packets to one host elsewhere: neither to this one nor to many, as routes say. */
+export const toOneElsewhere: readonly Expression[] = [
+  expression("fib", attribute(1, be32(REGISTER)), attribute(2, be32(3)), attribute(3, be32(2))), // the type of daddr
+  compared(u32(RTN_UNICAST)),
+];
+
 /** A socket of this network is there for the packet: one that is connected, or listens. */
 export const hasSocket: Expression = expression("socket", attribute(1, be32(0)), attribute(2, be32(REGISTER)));
 
-/** To the transparent socket at that port of this host, as it was sent. */
-export function toTransparent(family: NetfilterFamily, port: number): Expression[] {
+/** To the transparent socket at that port of this host, as it was sent; what stands behind goes on only where there is one. */
+export function toTransparent(family: NetfilterFamily, port: number, ...more: Expression[]): Expression[] {
   return [
     expression("immediate", attribute(1, be32(REGISTER)), nested(2, attribute(1, be16(port)))),
     expression("tproxy", attribute(1, be32(families[family])), attribute(3, be32(REGISTER))),
+    ...more,
     accept,
   ];
 }
 
 /**
- * Makes a table of that name with one chain for what arrives, before it is routed. `socket` is one of NETLINK_NETFILTER in the network
- * that is meant. Throws NetError, and then there is no such table.
+ * Makes a table of that name with one chain for what arrives, before it is routed, in the place of one that there may be. `socket` is
+ * one of NETLINK_NETFILTER in the network that is meant. Throws NetError, and then all is as before.
  */
 export function addTable(
   libc: Libc,
@@ -124,16 +156,16 @@ export function addTable(
   name: string,
   rules: readonly (readonly Expression[])[],
 ): void {
-  const head = (family: number, resource = 0) => Uint8Array.of(family, 0, resource >> 8, resource);
   const said = (type: number, flags: number, ...body: Uint8Array[]) =>
     message(type, NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | flags, head(families[family]), ...body);
-  const batch = (type: number): NetlinkMessage => message(type, NLM_F_REQUEST, head(0, SUBSYSTEM));
   const table = attribute(1, text(name)), chain = "in", MANGLE = -150;
   converse(
     libc,
     socket,
     [
       batch(BATCH_BEGIN),
+      said(NEW_TABLE, 0, table),
+      message(DELETE_TABLE, NLM_F_REQUEST | NLM_F_ACK, head(families[family]), table),
       said(NEW_TABLE, 0, table),
       said(
         NEW_CHAIN,
@@ -149,4 +181,21 @@ export function addTable(
     "set up",
     `an nf_tables table (${family})`,
   );
+}
+
+/** Removes it, if it is there. Throws NetError. */
+export function removeTable(libc: Libc, socket: number, family: NetfilterFamily, name: string): void {
+  const table = attribute(1, text(name)), flags = NLM_F_REQUEST | NLM_F_ACK;
+  const said = [NEW_TABLE, DELETE_TABLE].map((type) =>
+    message(type, type === NEW_TABLE ? flags | NLM_F_CREATE : flags, head(families[family]), table)
+  );
+  converse(libc, socket, [batch(BATCH_BEGIN), ...said, batch(BATCH_END)], "remove", `an nf_tables table (${family})`);
+}
+
+function head(family: number, resource = 0): Uint8Array {
+  return Uint8Array.of(family, 0, resource >> 8, resource);
+}
+
+function batch(type: number): NetlinkMessage {
+  return message(type, NLM_F_REQUEST, head(0, SUBSYSTEM));
 }

@@ -3,6 +3,7 @@ import { request } from "node:http";
 import { NetError } from "../../net/error.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { addressText } from "../../protocol/address.ts";
+import { codeText } from "../../net/error_words.ts";
 
 /** How long the program may take to answer (ms). */
 const PATIENCE_MS = 3_000;
@@ -12,8 +13,18 @@ export interface Answer {
   readonly text: string;
 }
 
+interface Asking {
+  readonly token: string | undefined;
+  readonly patienceMs?: number | undefined;
+}
+
 /** Asks the admin endpoint at `addr`; by node:http, since neither runtime's fetch() takes what the other's does for a unix socket. Rejects with NetError. */
-export function askAdmin(addr: SocketAddr, method: string, path: string, token: string | undefined): Promise<Answer> {
+export function askAdmin(
+  addr: SocketAddr,
+  method: string,
+  path: string,
+  { token, patienceMs = PATIENCE_MS }: Asking,
+): Promise<Answer> {
   const { host, port, unix } = addr;
   const to = unix === undefined ? { host, port } : { socketPath: unix.replace(/^@/, "\0") };
   return new Promise((resolve, reject) => {
@@ -21,7 +32,7 @@ export function askAdmin(addr: SocketAddr, method: string, path: string, token: 
     const late = setTimeout(() => {
       fail("no answer");
       asking.destroy();
-    }, PATIENCE_MS);
+    }, patienceMs);
     const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
     const asking = request({ ...to, method, path, headers, agent: false }, (answer) => {
       const chunks: Buffer[] = [];
@@ -35,7 +46,7 @@ export function askAdmin(addr: SocketAddr, method: string, path: string, token: 
     asking.on("error", (error) => {
       clearTimeout(late);
       const { code } = error as { code?: string };
-      fail(code === "EACCES" ? "EACCES" : "nobody answers there");
+      fail(code === "EACCES" ? codeText(code) : "nobody answers there");
     });
     asking.end();
   });

@@ -1,0 +1,134 @@
+import type { Emit, SessionRecord } from "../../events.ts";
+import { failureKind } from "../failure_kind.ts";
+
+/** What sessions are added up by. */
+export const groups = ["clients", "users", "destinations"] as const;
+
+export type Group = typeof groups[number];
+
+/** What one client, user or destination has used: of sessions that have ended lately, and of those under way. */
+export interface Used {
+  readonly name: string;
+  readonly sessions: number;
+  readonly failed: number;
+  /** Octets of payload. */
+  readonly up: number;
+  readonly down: number;
+}
+
+export type UsedMost = Readonly<Record<Group, readonly Used[]>>;
+
+/** Lately is what ended in the last one or two of these times (ms). */
+const WINDOW_MS = 300_000;
+
+/** Names of each group that are remembered at most; of more, those that used the least are forgotten. */
+const MAX_NAMES = 512;
+
+/** Names that one thread tells, so that all threads together know the most. */
+const MAX_TOLD = 40;
+
+type Uses = Map<string, { sessions: number; failed: number; up: number; down: number }>;
+type Table = Readonly<Record<Group, Uses>>;
+
+/** Remembers who has used the most lately, of one thread. */
+export class Usage {
+  readonly #now: () => number;
+  #current = emptyTable();
+  #former = emptyTable();
+  #since = 0;
+
+  /** `now` is of the clock that sessions have their times from. */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  readonly listen: Emit = (event) => {
+    if (event.type !== "session-closed") return;
+    this.#turn();
+    add(this.#current, event.session, failureKind(event.session) ? 1 : 0);
+    for (const group of groups) if (this.#current[group].size > MAX_NAMES) halve(this.#current[group]);
+  };
+
+  /** With what sessions of `live` have used so far. */
+  most(live: Iterable<SessionRecord>): UsedMost {
+    this.#turn();
+    const all = emptyTable();
+    for (const session of live) add(all, session, 0);
+    for (const table of [this.#former, this.#current]) {
+      for (const group of groups) for (const [name, uses] of table[group]) addUses(all[group], name, uses);
+    }
+    return each((group) => most(Array.from(all[group], ([name, uses]) => ({ name, ...uses })), MAX_TOLD));
+  }
+
+  #turn(): void {
+    const passed = this.#now() - this.#since;
+    if (passed < WINDOW_MS) return;
+    this.#former = passed < 2 * WINDOW_MS ? this.#current : emptyTable();
+    this.#current = emptyTable();
+    this.#since = this.#now();
+  }
+}
+
+/** What several threads tell, added up. */
+export function mostOfAll(threads: readonly UsedMost[], count = MAX_TOLD): UsedMost {
+  return each((group) => {
+    const all: Uses = new Map();
+    for (const thread of threads) for (const { name, ...uses } of thread[group]) addUses(all, name, uses);
+    return most(Array.from(all, ([name, uses]) => ({ name, ...uses })), count);
+  });
+}
+
+function each(of: (group: Group) => readonly Used[]): UsedMost {
+  return { clients: of("clients"), users: of("users"), destinations: of("destinations") };
+}
+
+function emptyTable(): Table {
+  return { clients: new Map(), users: new Map(), destinations: new Map() };
+}
+
+function add(table: Table, session: SessionRecord, failed: number): void {
+  const { client, username, destination, counts: { up, down }, end } = session;
+  addTo(table.clients, client.host, failed, up, down);
+  if (username !== undefined && end !== "authentication-failed") addTo(table.users, username, failed, up, down);
+  if (destination) addTo(table.destinations, destination.host, failed, up, down);
+}
+
+function addTo(all: Uses, name: string, failed: number, up: number, down: number): void {
+  const uses = all.get(name);
+  if (!uses) return void all.set(name, { sessions: 1, failed, up, down });
+  uses.sessions++;
+  uses.failed += failed;
+  uses.up += up;
+  uses.down += down;
+}
+
+function addUses(all: Uses, name: string, { sessions, failed, up, down }: Omit<Used, "name">): void {
+  const uses = all.get(name);
+  if (!uses) return void all.set(name, { sessions, failed, up, down });
+  uses.sessions += sessions;
+  uses.failed += failed;
+  uses.up += up;
+  uses.down += down;
+}
+
+/** Forgets the half that used the least, of those that used the same the first. */
+function halve(all: Uses): void {
+  const least = Array.from(all.values(), weight).sort((a, b) => b - a)[MAX_NAMES / 2]!;
+  for (const [name, uses] of all) {
+    if (all.size <= MAX_NAMES / 2) return;
+    if (weight(uses) <= least) all.delete(name);
+  }
+}
+
+/** The `count` that used the most, the most first; by their names where that is the same. */
+function most(all: readonly Used[], count: number): readonly Used[] {
+  const weights = all.map(weight);
+  const bound = weights.length > count ? weights.toSorted((a, b) => b - a)[count - 1]! : 0;
+  return all.filter((_, place) => weights[place]! >= bound)
+    .sort((a, b) => weight(b) - weight(a) || (a.name < b.name ? -1 : 1)).slice(0, count);
+}
+
+/** By octets; a session of none counts as if it had moved one. */
+function weight({ sessions, up, down }: Omit<Used, "name">): number {
+  return up + down + sessions;
+}

@@ -1,0 +1,31 @@
+import process from "node:process";
+import type { RawOptions } from "../../config/source.ts";
+import { print } from "../print.ts";
+import { gatewayHere, parsed } from "./gateway_here.ts";
+
+/** Large lists of rules take long to read, and one reload waits for the one before (ms). */
+const RELOAD_MS = 120_000;
+
+/** `gate46 reload`: as SIGHUP. Resolves with the exit code: 1 where the new configuration is refused. Rejects with NetError and ConfigError. */
+export async function reloadCommand(flags: RawOptions): Promise<number> {
+  const here = await gatewayHere(flags);
+  const answer = await here.ask("POST", "/reload", RELOAD_MS);
+  const { reloaded, problems } = answer.status === 409
+    ? parsed<Reloaded>(answer, "problems")
+    : here.checked<Reloaded>(answer, "problems");
+  for (const problem of problems) process.stderr.write(`gate46: ${problem}\n`);
+  await print(reloaded ? "reloaded\n" : "not reloaded: all is as before\n");
+  return reloaded ? 0 : 1;
+}
+
+interface Reloaded {
+  readonly reloaded: boolean;
+  readonly problems: readonly string[];
+}
+
+/** `gate46 drain`: as SIGTERM. Rejects with NetError and ConfigError. */
+export async function drainCommand(flags: RawOptions): Promise<void> {
+  const here = await gatewayHere(flags);
+  here.checked<{ readonly draining: boolean }>(await here.ask("POST", "/drain"), "draining");
+  await print("it drains: no new clients, and sessions have --drain to end (gate46 status tells how long)\n");
+}

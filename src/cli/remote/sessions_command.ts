@@ -1,0 +1,93 @@
+import process from "node:process";
+import type { Status } from "../../admin/status.ts";
+import { ConfigError } from "../../config/config_error.ts";
+import type { RawOptions } from "../../config/source.ts";
+import { pause, systemClock } from "../../net/clock.ts";
+import { print } from "../print.ts";
+import { type GatewayHere, gatewayHere } from "./gateway_here.ts";
+import { type Moment, ratedSessions } from "./rates.ts";
+import { openScreen } from "./screen.ts";
+import { sessionTable } from "./session_table.ts";
+
+/** Between the two looks that a rate is made of, and from one picture to the next (ms). */
+const RATE_MS = 500, WATCH_MS = 1_000;
+
+/** More are not asked for again and again. */
+const WATCHED = 1_000;
+
+/** How sessions are listed. */
+export interface SessionsFlags {
+  readonly json?: boolean | undefined;
+  readonly watch?: boolean | undefined;
+}
+
+/** `gate46 sessions`, and `gate46 sessions end ID`, `user NAME` or `client IP`. Resolves with the exit code; rejects with NetError and ConfigError. */
+export async function sessionsCommand(
+  flags: RawOptions,
+  { json = false, watch = false }: SessionsFlags,
+  verb: string | undefined,
+  [which, name]: readonly (string | undefined)[],
+): Promise<number> {
+  if (verb === undefined) {
+    const here = await gatewayHere(flags);
+    if (json && watch) throw new ConfigError("Cannot list sessions: say one of --json and --watch");
+    if (watch) await watchSessions(here);
+    else await list(here, json);
+    return 0;
+  }
+  if (verb !== "end") throw new ConfigError(`Cannot do '${verb}' with sessions: there is only end`);
+  if (which === "user" || which === "client") {
+    if (name === undefined) throw new ConfigError(`Cannot end sessions: say which ${which}'s`);
+    const query = new URLSearchParams({ [which]: name });
+    await print(`${await end(flags, `/api/sessions?${query}`)} ended\n`);
+    return 0;
+  }
+  if (which === undefined || !/^\d+$/.test(which)) {
+    throw new ConfigError(`Cannot end session '${which ?? ""}': not a number (nor user NAME, nor client IP)`);
+  }
+  await end(flags, `/api/sessions/${which}`);
+  return 0;
+}
+
+async function end(flags: RawOptions, path: string): Promise<number> {
+  const here = await gatewayHere(flags);
+  return here.checked<{ readonly ended: number }>(await here.ask("DELETE", path), "ended").ended;
+}
+
+type Listed = Moment<Pick<Status, "sessions">>;
+
+async function look(here: GatewayHere, most: number): Promise<Listed> {
+  const status = here.checked<Status>(await here.ask("GET", `/api/status?sessions=${most}`), "sessions");
+  return { status, at: performance.now() };
+}
+
+async function list(here: GatewayHere, json: boolean): Promise<void> {
+  const before = await look(here, 1_000_000);
+  if (json) return await print(`${JSON.stringify(before.status.sessions)}\n`);
+  await pause(systemClock, before.status.sessions.length > 0 ? RATE_MS : 0);
+  const now = before.status.sessions.length > 0 ? await look(here, 1_000_000) : before;
+  await print(lines(sessionTable(ratedSessions(now, before))));
+}
+
+/** On a terminal one picture in the place of the other, else one below the other. */
+async function watchSessions(here: GatewayHere): Promise<void> {
+  const screen = process.stdout.isTTY ? openScreen(systemClock) : undefined;
+  let before: Listed | undefined;
+  try {
+    for (let over = false; !over;) {
+      const now = await look(here, WATCHED);
+      const table = sessionTable(ratedSessions(now, before));
+      before = now;
+      if (screen) screen.draw(table);
+      else await print(`${lines(table)}\n`);
+      const key = screen ? await screen.key(WATCH_MS) : await pause(systemClock, WATCH_MS);
+      over = key === "q";
+    }
+  } finally {
+    screen?.close();
+  }
+}
+
+function lines(all: readonly string[]): string {
+  return all.map((line) => `${line}\n`).join("");
+}

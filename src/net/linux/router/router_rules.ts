@@ -1,0 +1,111 @@
+import { AF_INET, AF_INET6 } from "../../kernel/libc/sockaddr.ts";
+import { IPPROTO_TCP, IPPROTO_UDP, SOCK_CLOEXEC } from "../../kernel/libc/abi.ts";
+import { errnoError } from "../../kernel/libc/errno.ts";
+import type { Libc } from "../../kernel/libc/libc.ts";
+import { AF_NETLINK, NETLINK_NETFILTER, NETLINK_ROUTE } from "../netlink/netlink.ts";
+import {
+  accept,
+  addTable,
+  type Expression,
+  fromAddress,
+  mark,
+  type NetfilterFamily,
+  ofProtocol,
+  removeTable,
+  toAddress,
+  toOneElsewhere,
+  toTransparent,
+  withMark,
+} from "../netlink/nf_tables.ts";
+import { addMarkRule, LOCAL_TABLE, putLocalRoute, removeOurs } from "../netlink/own_routes.ts";
+
+/** What leaves this program is not taken, wherever it comes by; and what is taken is routed to this host. */
+export const OWN_MARK = 0x4646;
+const TAKEN_MARK = 0x4647, TAKEN_TABLE = 4646, TAKEN_PRIORITY = 4646;
+
+const TABLE = "gate46-router", SOCK_RAW = 3;
+
+/** A prefix of either family. */
+export interface RoutedPrefix {
+  readonly octets: Uint8Array;
+  readonly bits: number;
+}
+
+/** What is led to the transparent listener. */
+export interface RouterRules {
+  /** Of the listener, which is on every address. */
+  readonly port: number;
+  /** What anybody sends there. */
+  readonly fake: readonly RoutedPrefix[];
+  /** What these send to hosts elsewhere, but not to each other. */
+  readonly clients: readonly RoutedPrefix[];
+  /** The mark that this program's own sockets have. */
+  readonly ownMark: number;
+}
+
+const families = [
+  { family: "ip", size: 4, any: { octets: new Uint8Array(4), bits: 0 } },
+  { family: "ip6", size: 16, any: { octets: new Uint8Array(16), bits: 0 } },
+] as const;
+
+/** Sets up routes, rules of routing and an nf_tables table, in place of those of this program that there are. Throws NetError. */
+export function installRules(libc: Libc, rules: RouterRules): void {
+  withSockets(libc, (route, netfilter) => {
+    removeOurs(libc, route, [LOCAL_TABLE, TAKEN_TABLE]);
+    for (const { family, size, any } of families) {
+      if (size === 16 && !hasFamily(libc, AF_INET6)) continue;
+      const of = (prefixes: readonly RoutedPrefix[]) => prefixes.filter(({ octets }) => octets.length === size);
+      for (const prefix of of(rules.fake)) putLocalRoute(libc, route, prefix, LOCAL_TABLE);
+      const clients = of(rules.clients);
+      if (clients.length > 0) {
+        putLocalRoute(libc, route, any, TAKEN_TABLE);
+        addMarkRule(libc, route, size === 16, { mark: TAKEN_MARK, table: TAKEN_TABLE, priority: TAKEN_PRIORITY });
+      }
+      addTable(libc, netfilter, family, TABLE, chain(family, { ...rules, fake: of(rules.fake), clients }));
+    }
+  });
+}
+
+/** Removes all that installRules() has set up, or an earlier run of this program. Throws NetError. */
+export function removeRules(libc: Libc): void {
+  withSockets(libc, (route, netfilter) => {
+    for (const { family } of families) {
+      if (hasFamily(libc, family === "ip" ? AF_INET : AF_INET6)) removeTable(libc, netfilter, family, TABLE);
+    }
+    removeOurs(libc, route, [LOCAL_TABLE, TAKEN_TABLE]);
+  });
+}
+
+function chain(family: NetfilterFamily, { port, fake, clients, ownMark }: RouterRules): Expression[][] {
+  const protocols = [IPPROTO_TCP, IPPROTO_UDP];
+  const take = (which: Expression[], ...more: Expression[]) =>
+    protocols.map((protocol) => [...ofProtocol(protocol), ...which, ...toTransparent(family, port, ...more)]);
+  return [
+    [...withMark(ownMark), accept],
+    ...fake.flatMap(({ octets, bits }) => take(toAddress(octets, bits))),
+    ...clients.map(({ octets, bits }) => [...toAddress(octets, bits), accept]),
+    ...clients.flatMap(({ octets, bits }) =>
+      take([...fromAddress(octets, bits), ...toOneElsewhere], ...mark(TAKEN_MARK))
+    ),
+  ];
+}
+
+function hasFamily(libc: Libc, family: number): boolean {
+  const SOCK_DGRAM = 2, fd = libc.socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd >= 0) libc.close(fd);
+  return fd >= 0;
+}
+
+function withSockets(libc: Libc, use: (route: number, netfilter: number) => void): void {
+  const open: number[] = [];
+  try {
+    for (const protocol of [NETLINK_ROUTE, NETLINK_NETFILTER]) {
+      const fd = libc.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+      if (fd < 0) throw errnoError(libc.errno(), "set up", "routes");
+      open.push(fd);
+    }
+    use(open[0]!, open[1]!);
+  } finally {
+    for (const fd of open) libc.close(fd);
+  }
+}

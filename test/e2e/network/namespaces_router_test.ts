@@ -1,0 +1,159 @@
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { address, buildNetwork, type Host, whyNot } from "../../support/network/namespaces.ts";
+import { type Program, programs, shell, source, start } from "../../support/program/program.ts";
+import { skipped } from "../../support/program/skipped.ts";
+import { temporaryFolder } from "../../support/program/temporary_folder.ts";
+import { until } from "../../support/program/until.ts";
+import { asks, whoCame } from "../../support/python/router_hosts.ts";
+
+const skip = skipped("a router between hosts", whyNot());
+const network = skip ? undefined : buildNetwork();
+const children: ReturnType<typeof spawn>[] = [];
+after(() => {
+  for (const child of children) child.kill("SIGKILL");
+  network?.remove();
+});
+
+const lan = ["--from=10.46.1.0/24", "--from=fd46:2::/64"];
+const opened = ["--allow=10.46.0.0/16", "--allow=fd46::/16"];
+
+/** Runs in a host; what it wrote. */
+function within(host: Host, ...command: string[]): string {
+  const [file, ...args] = [...network!.in(host), ...command] as [string, ...string[]];
+  const { stdout, stderr, status } = spawnSync(file, args, { encoding: "utf8" });
+  assert.equal(status, 0, `${command.join(" ")}: ${stderr}`);
+  return stdout;
+}
+
+/** What the router has been told of where packets go; the kernel's own routes change by themselves. */
+function rulesOf(host: Host): string {
+  const tables = ["local", "4646"].flatMap((
+    table,
+  ) => [`ip route show table ${table}`, `ip -6 route show table ${table}`]);
+  return ["nft list ruleset", "ip rule", "ip -6 rule", ...tables].map((command) => {
+    const { stdout } = spawnSync("ip", ["netns", "exec", network!.name(host), ...command.split(" ")], {
+      encoding: "utf8",
+    });
+    return command.includes("route") ? stdout.replace(/^(?!.*proto 146).*\n/gm, "") : stdout;
+  }).join("\n");
+}
+
+/** What the client says of each name: without the fake addresses, and these. */
+async function asked(host: Host, names: readonly string[], literals: readonly string[]) {
+  const { stdout, stderr } = await shell([...network!.in(host), "python3", "-c", asks(host === "c6", names, literals)]);
+  const lines = stdout.trim().split("\n").map((line) => line.split("|"));
+  return { said: lines.map(([name, , ...rest]) => [name, ...rest]), addresses: lines.map((line) => line[1]), stderr };
+}
+
+const saidBy = (name: string, host: string) => [name, `tcp of ${host}`, `udp of ${host}, 1`, `udp of ${host}, 4000`];
+
+let prepared = false;
+
+/** Hosts that ask the router for names and for ways, and servers. */
+async function prepare(): Promise<void> {
+  if (prepared) return;
+  prepared = true;
+  for (const host of ["c4", "c6"] as const) {
+    const gw = host === "c4" ? address.gwC4 : address.gwC6;
+    within(host, "ip", "route", "add", "default", "via", gw);
+    const folder = `/etc/netns/${network!.name(host)}`;
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "resolv.conf"), `nameserver ${gw}\n`);
+    writeFileSync(join(folder, "hosts"), "127.0.0.1 localhost\n");
+  }
+  for (const host of ["s4", "s6"] as const) {
+    const [command, ...args] = network!.in(host) as [string, ...string[]];
+    children.push(spawn(command, [...args, "python3", "-c", whoCame(address[host])], { stdio: "ignore" }));
+    await until(`${host}'s server`, () => {
+      return within(host, "ss", "-lntuH", "sport", "=", ":46").trim().split("\n").length === 2;
+    });
+  }
+}
+
+describe("a router whose hosts have no client software", { skip }, () => {
+  test("types A to D by TCP and UDP, by name and by address, over a restart", async () => {
+    await prepare();
+    const before = rulesOf("gw");
+    for (const target of programs) {
+      const folder = temporaryFolder("router");
+      const flags = [
+        "--listen=transparent://:1081",
+        "--fake-dns=:53",
+        `--fake-journal=${join(folder, "names")}`,
+        "--install-rules",
+        "--admin=off",
+        "--log-format=json",
+        ...lan,
+        ...opened,
+      ];
+      const names = ["v4.test", "v6.test"];
+      const four = [...names.map((name, i) => saidBy(name, address[i === 0 ? "s4" : "s6"]))];
+      let gateway: Program = await start(target, [...flags, "--workers=2"], network!.in("gw"));
+      const begun = rulesOf("gw");
+      const c4 = await asked("c4", names, [address.s4]), c6 = await asked("c6", names, [address.s6]);
+      assert.deepEqual(c4.said, [...four, saidBy(address.s4, address.s4).slice(0, 3)], `${target.name}: ${c4.stderr}`);
+      assert.deepEqual(c6.said, [...four, saidBy(address.s6, address.s6).slice(0, 3)], `${target.name}: ${c6.stderr}`);
+      assert.match(c4.addresses[1]!, /^198\.1[89]\./);
+      assert.match(c6.addresses[0]!, /^fd46:198:18::/);
+      assert.match(gateway.output(), /10\.46\.1\.2.*v6\.test/, "the log has the client and the name");
+
+      gateway.signal("SIGKILL");
+      await gateway.exited;
+      assert.equal(rulesOf("gw"), begun, "who is killed leaves its rules");
+      gateway = await start(target, [...flags, "--workers=2"], network!.in("gw"));
+      assert.equal(rulesOf("gw"), begun, "the next has the same, and each once");
+      const again = await asked("c4", [...names].reverse(), []);
+      assert.deepEqual(again.said, [...four].reverse(), `${target.name}: ${again.stderr}`);
+      assert.deepEqual(again.addresses, [c4.addresses[1], c4.addresses[0]], "names keep their addresses");
+      assert.equal(await gateway.stop(), 0, gateway.output());
+      assert.equal(rulesOf("gw"), before, "nothing is left");
+      assert.match(readFileSync(join(folder, "names"), "utf8"), /^\d+ v6\.test$/m);
+    }
+  });
+
+  test("by routes alone, on the ports that are listened to, and by REDIRECT", async () => {
+    await prepare();
+    const nft = (rule: string) => within("gw", "nft", rule);
+    within("gw", "ip", "route", "add", "local", "198.18.0.0/15", "dev", "lo");
+    within("gw", "ip", "-6", "route", "add", "local", "fd46:198:18::/64", "dev", "lo");
+    nft("add table inet test");
+    nft("add chain inet test in { type nat hook prerouting priority dstnat; }");
+    for (const which of [`ip daddr ${address.s4}`, `ip6 daddr ${address.s6}`]) {
+      nft(`add rule inet test in ${which} tcp dport 46 redirect to :1081`);
+    }
+    const gateway = await start(
+      source,
+      [
+        "--listen=transparent://:46",
+        "--listen=transparent://:1081",
+        "--fake-dns=:53",
+        "--admin=off",
+        ...lan,
+        ...opened,
+      ],
+      network!.in("gw"),
+    );
+    const client = `
+import socket
+for family in (socket.AF_INET, socket.AF_INET6):
+    try: socket.create_connection(("${address.s4}" if family == socket.AF_INET else "${address.s6}", 46), 30)
+    except OSError as e: print(e); continue
+    print("redirected")
+`;
+    for (const [host, six] of [["c4", false], ["c6", true]] as const) {
+      const { said, addresses, stderr } = await asked(host, ["v4.test", "v6.test"], []);
+      assert.deepEqual(said, [saidBy("v4.test", address.s4), saidBy("v6.test", address.s6)], stderr);
+      assert.match(addresses[0]!, six ? /^fd46:198:18::/ : /^198\.18\./);
+      assert.match(
+        within(host, "python3", "-c", client),
+        six ? /unreachable\nredirected/ : /redirected\n.*unreachable/,
+      );
+    }
+    assert.equal(await gateway.stop(), 0, gateway.output());
+    assert.match(gateway.output(), new RegExp(`10\\.46\\.1\\.2.*${address.s4.replaceAll(".", "\\.")}`));
+  });
+});

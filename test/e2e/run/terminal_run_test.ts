@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import { chmodSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { asNobodyInParticular, whyNoOwnNetwork } from "../../support/network/own_network.ts";
+import { programs, shell, type Target } from "../../support/program/program.ts";
+import { skipped } from "../../support/program/skipped.ts";
+import { temporaryFolder } from "../../support/program/temporary_folder.ts";
+
+const skip = skipped("gate46 run on a terminal", whyNoOwnNetwork());
+const folder = temporaryFolder("terminal-run");
+chmodSync(folder, 0o755);
+
+type Step = readonly ["expect" | "send", string] | readonly ["size", columns: number, rows: number];
+
+/** Keys of a terminal. */
+const INTERRUPT = "\x03", SUSPEND = "\x1a";
+
+/** What a shell on a terminal shows, once all steps were taken. */
+async function onTerminal(steps: readonly Step[]): Promise<void> {
+  const terminal = join(import.meta.dirname!, "../../support/python/terminal.py");
+  const outer = [...asNobodyInParticular, "PS1=OUT> ", "bash", "--norc", "--noprofile", "-i"];
+  const { stdout, code } = await shell(["python3", terminal, ...outer], JSON.stringify(steps));
+  assert.equal(code, 0, stdout);
+}
+
+function file(name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  chmodSync(path, 0o755);
+  return path;
+}
+
+const run = ({ command }: Target, flags = "") => `${command.join(" ")} run ${flags}`;
+
+const listening = `
+import os, signal, sys
+signal.signal(signal.SIGWINCH, lambda *_: print("size", *os.get_terminal_size(), flush=True))
+print("foreground", os.tcgetpgrp(0) == os.getpgrp(), flush=True)
+for line in sys.stdin: print("said", line.strip(), flush=True)
+`;
+
+const refusing = (port: number) => `
+import signal, socket, sys
+def caught(*_):
+    print("caught", socket.create_connection(("six.test", ${port})).recv(9).decode(), flush=True)
+    sys.exit()
+signal.signal(signal.SIGTSTP, caught)
+print("waits", flush=True)
+while True: signal.pause()
+`;
+
+for (const target of programs) {
+  describe(`gate46 run on a terminal, ${target.name}`, { skip }, () => {
+    test("the program has the terminal: its keys, its size, its job control", () =>
+      onTerminal([
+        ["expect", "OUT> "],
+        ["send", `${run(target)} -- python3 ${file("listening.py", listening)}\n`],
+        ["expect", "foreground True"],
+        ["size", 132, 43],
+        ["expect", "size 132 43"],
+        ["send", "hello\n"],
+        ["expect", "said hello"],
+        ["send", SUSPEND],
+        ["expect", "OUT> "],
+        ["send", "fg\n"],
+        ["send", "again\n"],
+        ["expect", "said again"],
+        ["send", INTERRUPT],
+        ["expect", "OUT> "],
+        ["send", "echo code=$?\n"],
+        ["expect", "code=130"],
+        ["send", "exit\n"],
+      ]));
+
+    test("a program that does not stop when it is told to keeps its gateway", async () => {
+      const server = createServer((socket) => socket.end("in touch")).unref();
+      await new Promise<void>((resolve) => server.listen({ host: "::1", port: 0, ipv6Only: true }, resolve));
+      const { port } = server.address() as { port: number };
+      await onTerminal([
+        ["expect", "OUT> "],
+        ["send", `${run(target, "--host six.test=::1")} -- python3 ${file("refusing.py", refusing(port))}\n`],
+        ["expect", "waits"],
+        ["send", SUSPEND],
+        ["expect", "caught in touch"],
+        ["expect", "OUT> "],
+        ["send", "exit\n"],
+      ]);
+      server.close();
+    });
+
+    test("--shell is a shell that can be suspended, and goes on where it was", () => {
+      const inner = file("shell", "#!/bin/sh\nPS1='IN> ' exec bash --norc --noprofile -i\n");
+      return onTerminal([
+        ["expect", "OUT> "],
+        ["send", `SHELL=${inner} ${run(target, "--shell")}\n`],
+        ["expect", "IN> "],
+        ["send", "sh -c 'echo sl''eeps; exec sleep 100'\n"],
+        ["expect", "sleeps"],
+        ["send", SUSPEND],
+        ["expect", "Stopped"],
+        ["expect", "IN> "],
+        ["send", "kill %1; suspend\n"],
+        ["expect", "Stopped"],
+        ["expect", "OUT> "],
+        ["send", "fg\n"],
+        ["expect", "IN> "],
+        ["send", "exit 7\n"],
+        ["expect", "OUT> "],
+        ["send", "echo code=$?\n"],
+        ["expect", "code=7"],
+        ["send", "exit\n"],
+      ]);
+    });
+  });
+}

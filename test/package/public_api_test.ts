@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { describe, test } from "node:test";
+import { projectRoot } from "../support/program/runtime.ts";
+import { skipped } from "../support/program/skipped.ts";
+
+const toolchain = join(projectRoot, "scripts/toolchain/node_modules/.bin");
+const env = { ...process.env, PATH: `${process.env.PATH}:${toolchain}`, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" };
+const deno = (...args: readonly string[]) => spawnSync("deno", args, { cwd: projectRoot, env, encoding: "utf8" });
+const missing = deno("--version").status !== 0;
+
+describe("what mod.ts exports", { skip: skipped("public_api_test.ts", missing && "deno is not here") }, () => {
+  test("every symbol and member has its words, and no type of it is kept back", () => {
+    const { status, stdout, stderr } = deno("doc", "--lint", "mod.ts");
+    assert.equal(
+      status,
+      0,
+      `${stdout}${stderr}`.split("\n").filter((line) => !/warning|^ {4}at /i.test(line)).join("\n"),
+    );
+  });
+
+  test("deno publish would take it, without tests and scripts", () => {
+    const { status, stdout, stderr } = deno("publish", "--dry-run", "--allow-dirty", "--no-check");
+    assert.equal(status, 0, stderr);
+    const files = Array.from(`${stdout}${stderr}`.matchAll(/file:\/\/(\S+) \(/g), ([, path]) => path!);
+    assert.ok(files.includes(join(projectRoot, "mod.ts")), String(files));
+    assert.deepEqual(
+      files.filter((path) => /\/(test|scripts|node_modules|docs)\//.test(path.slice(projectRoot.length))),
+      [],
+    );
+  });
+
+  test("the licence and the version are those of package.json", () => {
+    const read = (name: string) => JSON.parse(readFileSync(join(projectRoot, name), "utf8"));
+    const { license, version } = read("package.json");
+    assert.deepEqual([read("deno.json").license, read("deno.json").version], [license, version]);
+  });
+});
