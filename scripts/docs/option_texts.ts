@@ -217,6 +217,42 @@ export const optionTexts: Readonly<Record<OptionKey, OptionText>> = {
     cost: "Clients can use the gateway as a resolver. The rules judge it.",
     example: "--resolve-commands",
   },
+  fakeDns: {
+    when: "gate46 runs on a router, and hosts without client software use it as their DNS server.",
+    cost: "Every host that asks it gets fake addresses, which work only through this router.",
+    example: "--listen transparent://:1081 --fake-dns :53 --from 192.168.1.0/24 --dns 192.0.2.53",
+  },
+  fakeDnsCheck: {
+    when: "Programs need to know at once that a name does not exist.",
+    cost: "One real DNS question for each new name.",
+    example: "--listen transparent://:1081 --fake-dns :53 --fake-dns-check --from 192.168.1.0/24 --dns 192.0.2.53",
+  },
+  fakeDnsExclude: {
+    when: "Some names must keep their real addresses: internal names, the names of VPN gateways.",
+    cost: "These names do not cross between the families.",
+    example:
+      "--listen transparent://:1081 --fake-dns :53 --fake-dns-exclude .corp.example --from 192.168.1.0/24 --dns 192.0.2.53",
+  },
+  fakeIpv4: {
+    when: "198.18.0.0/15 is used in your network.",
+    cost: "A small pool holds few names.",
+    example: "--fake-ipv4 10.200.0.0/16",
+  },
+  fakeIpv6: {
+    when: "The clients' firewall or routes expect another prefix.",
+    cost: nothing,
+    example: "--fake-ipv6 fd00:46::/64",
+  },
+  fakeJournal: {
+    when: "Clients keep names over a restart of the router.",
+    cost: "A write for each new name.",
+    example: "--fake-journal /var/lib/gate46-names",
+  },
+  installRules: {
+    when: "gate46 should set up the routes and rules of the router itself.",
+    cost: "CAP_NET_ADMIN. After `kill -9` the rules stay until the next start.",
+    example: "--listen transparent://:1081 --fake-dns :53 --install-rules --from 192.168.1.0/24 --dns 192.0.2.53",
+  },
   via: {
     when: "All traffic goes through another gateway.",
     cost: "One handshake more for each hop. Use a rule's `via` to send only some destinations.",
