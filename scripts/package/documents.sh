@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes the man page, what completes the command line, and the licences of what is in the executable, into a folder: sh scripts/package/documents.sh FOLDER
+# Writes the man pages, what completes the command line, and the licences of what is in the executable, into a folder: sh scripts/package/documents.sh FOLDER
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 . "$root/scripts/runtimes.sh"
@@ -10,6 +10,7 @@ has bun || has deno || fetch_runtimes
 fetch_packages
 
 run scripts/package/man.ts >"$folder/gate46.1"
+run scripts/package/man_file.ts >"$folder/gate46.toml.5"
 run scripts/package/notices.ts >"$folder/gate46.notices.txt"
 run mod.ts completion bash >"$folder/gate46.bash"
 run mod.ts completion fish >"$folder/gate46.fish"

@@ -1,17 +1,10 @@
-/** Prints the man page gate46(1), made of the command line, the table of options and the schema of the file: `man.ts > gate46.1`. */
+/** Prints the man page gate46(1), made of the command line and the table of options: `man.ts > gate46.1`. */
 import process from "node:process";
 import type { Command, Option } from "commander";
 import { examples, program } from "../../src/cli/program.ts";
 import { version } from "../../src/cli/version.ts";
 import { fileKey, optionKeys, optionOf, variableName } from "../../src/config/options.ts";
-import { configSchema } from "../config_schema.ts";
-
-/** What the tables of the file hold, in the schema's words. */
-interface TableSchema {
-  readonly items: {
-    readonly properties: Readonly<Record<string, { readonly description?: string; readonly enum?: readonly string[] }>>;
-  };
-}
+import { bold, dateOf, entry, escaped, italic, quoted, section, text } from "./roff.ts";
 
 const signals: readonly (readonly [string, string])[] = [
   [
@@ -41,10 +34,10 @@ const files: readonly (readonly [string, string])[] = [
 
 const variables = "Each flag has its variable, which OPTIONS names; the flag overrides it.";
 const keys =
-  "TOML, named by --config, with the keys that OPTIONS names; flags and variables override them. Paths are " +
-  "relative to the file's folder.";
+  "TOML, named by --config, with the keys that OPTIONS names, and tables of rules, users and upstreams: see " +
+  "gate46.toml(5). Flags and variables override it.";
 
-const seeAlso = ["curl(1)", "systemd.exec(5)", "socksify(1)", "RFC 1928", "RFC 1929", "RFC 3089"];
+const seeAlso = ["gate46.toml(5)", "curl(1)", "systemd.exec(5)", "socksify(1)", "RFC 1928", "RFC 1929", "RFC 3089"];
 
 /** The man page of that day, as source for man(7). */
 export function manPage(day: Date): string {
@@ -67,7 +60,7 @@ export function manPage(day: Date): string {
     section("COMMANDS", ...root.commands.flatMap((command) => commandEntry(root, command))),
     section("OPTIONS", ...flagGroups(root)),
     section("ENVIRONMENT", text(`${variables} A list is separated by commas or blanks, a switch is true or false.`)),
-    section("CONFIGURATION FILE", text(`${keys} What is not known refuses to start.`), ...tables()),
+    section("CONFIGURATION FILE", text(keys)),
     section("SIGNALS", ...signals.map(([name, meaning]) => entry(bold(name), meaning))),
     section("EXIT STATUS", ...exitCodes.map(([code, meaning]) => entry(bold(code), meaning))),
     section("FILES", ...files.map(([name, meaning]) => entry(italic(name), meaning))),
@@ -116,57 +109,10 @@ function flagEntry(option: Option): string {
   return ownFlagEntry(option) + also;
 }
 
-function tables(): readonly string[] {
-  const { properties } = JSON.parse(configSchema()) as { properties: Readonly<Record<string, TableSchema>> };
-  return ["users", "upstreams", "rules"].flatMap((name) => [
-    `.SS ${quoted(`[[${name}]]`)}`,
-    ...Object.entries(properties[name]!.items.properties).map(([key, { description, enum: choices }]) =>
-      entry(bold(key), [description, choices?.join(", ")].filter(Boolean).join(": "))
-    ),
-  ]);
-}
-
 function exampleLines(): readonly string[] {
   return examples.split("\n").filter((line) => line.startsWith("  ")).map((line) => escaped(line.trim()));
 }
 
-function section(name: string, ...lines: readonly string[]): string {
-  return [`.SH ${quoted(name)}`, ...lines].join("\n");
-}
-
-function entry(term: string, meaning: string): string {
-  return `.TP\n${term}\n${text(meaning)}`;
-}
-
-function bold(words: string): string {
-  return `\\fB${escaped(words)}\\fR`;
-}
-
-function italic(words: string): string {
-  return `\\fI${escaped(words)}\\fR`;
-}
-
-function quoted(words: string): string {
-  return `"${escaped(words).replaceAll('"', "\\(dq")}"`;
-}
-
-/** A paragraph, in lines that are not too long. */
-function text(words: string): string {
-  return escaped(words).split(" ").reduce((lines, word) => {
-    const last = lines.at(-1)!;
-    return last !== "" && last.length + word.length > 78
-      ? [...lines, word]
-      : [...lines.slice(0, -1), `${last} ${word}`.trim()];
-  }, [""]).map((line) => line.replace(/^[.']/, "\\&$&")).join("\n");
-}
-
-/** As roff wants it: '-' as it is typed, and ASCII alone. */
-function escaped(words: string): string {
-  return words.replaceAll("\\", "\\e").replaceAll("-", "\\-")
-    .replace(/[^\0-\x7f]/gu, (sign) => `\\[u${sign.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0")}]`);
-}
-
 if (import.meta.main) {
-  const seconds = process.env.SOURCE_DATE_EPOCH; // of reproducible-builds.org
-  process.stdout.write(manPage(seconds === undefined ? new Date() : new Date(Number(seconds) * 1000)));
+  process.stdout.write(manPage(dateOf(process.env)));
 }

@@ -66,7 +66,9 @@ export class Reach {
     );
     const paths = file.startsWith("test/")
       ? Array.from(
-        code.matchAll(/["'`/]((?:src|scripts|test)\/[\w./-]+|mod\.ts|compile\.sh|README\.md|package\.json)/g),
+        code.matchAll(
+          /["'`/]((?:src|scripts|test|docs)\/[\w./-]+|docs|examples|mod\.ts|compile\.sh|[A-Z_]+\.md|package\.json)/g,
+        ),
         ([, path]) => path!,
       )
       : [];

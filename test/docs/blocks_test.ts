@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type Block, blocks, documents } from "../support/docs/markdown.ts";
+import { goldenCases } from "../support/docs/golden.ts";
 import { Lab } from "../support/docs/lab.ts";
 import { whyNot } from "../support/network/namespaces.ts";
 import { shell } from "../support/program/program.ts";
@@ -11,6 +12,7 @@ import { skipped } from "../support/program/skipped.ts";
  *
  *     file: NAME            the content of that file, which blocks behind it find
  *     file: NAME, check     the same, and gate46 check takes it
+ *     golden: NAME          the first of the files that test/config/golden/NAME holds
  *     run [on HOST]         a script; on a host of test/support/docs/lab.ts, or here
  *     start [on HOST]       a script that goes on running; "ready: TEXT" is what its output says then
  *     expect: TEXT          is in the output of the script
@@ -37,6 +39,13 @@ async function follow(all: readonly Block[]): Promise<void> {
         if (!check) continue;
         const { code: exit, stdout, stderr } = await lab.run(`gate46 check --elsewhere ${name}`);
         assert.equal(exit, 0, `line ${line}: ${stdout}${stderr}`);
+      }
+      for (const name of value("golden")) {
+        assert.equal(
+          code.trimEnd(),
+          goldenCases(name)[0]!.toml,
+          `line ${line}: another text than in test/config/golden/${name}`,
+        );
       }
       for (const which of value("server")) await lab.serve(which as "web" | "ftp");
       const start = host("start"), run = host("run");

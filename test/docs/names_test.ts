@@ -41,6 +41,9 @@ test("each flag of gate46 that a document names is one", () => {
 /** Flags of other programs, where documents name them without the program. */
 const ofOthers = new Set([
   "--all",
+  "--allow-ffi",
+  "--allow-net",
+  "--allow-read",
   "--ipv6",
   "--changed",
   "--proxy",
@@ -54,6 +57,7 @@ const ofOthers = new Set([
   "--socks5-gssapi-nec",
   "--socks5-hostname",
   "--ulimit",
+  "--unstable-net",
 ]);
 
 test("each variable of gate46 that a document names is one", () => {

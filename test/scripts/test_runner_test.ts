@@ -142,6 +142,8 @@ describe("what runs", () => {
     ok(!isTouched("test/protocol/address_test.ts", "src/turns/fair_queue.ts"));
     ok(isTouched("test/e2e/operate/program_test.ts", "src/turns/fair_queue.ts"), "it starts the program");
     ok(!isTouched("test/protocol/address_test.ts", "README.md"));
+    ok(isTouched("test/docs/names_test.ts", "docs/reference/rules.md"));
+    ok(isTouched("test/docs/style_test.ts", "SECURITY.md"));
   });
 
   test("so many are under way at a time, in their order, and none begins after the end is asked for", async () => {

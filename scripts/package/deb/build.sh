@@ -48,6 +48,7 @@ date=$(LC_ALL=C date -u -R -d "@$SOURCE_DATE_EPOCH")
 put "$executable" usr/bin/gate46 755
 put "$here/gate46.toml" etc/gate46/gate46.toml
 put "$work/documents/gate46.1" usr/share/man/man1/gate46.1
+put "$work/documents/gate46.toml.5" usr/share/man/man5/gate46.toml.5
 put "$work/documents/gate46.bash" usr/share/bash-completion/completions/gate46
 put "$work/documents/gate46.fish" usr/share/fish/vendor_completions.d/gate46.fish
 put "$work/documents/_gate46" usr/share/zsh/vendor-completions/_gate46
@@ -57,7 +58,8 @@ put "$here/copyright" usr/share/doc/gate46/copyright
 put "$work/documents/gate46.notices.txt" usr/share/doc/gate46/notices.txt
 put "$here/lintian-overrides" usr/share/lintian/overrides/gate46
 filled changelog >"$doc/changelog.Debian"
-gzip -9n "$doc/changelog" "$doc/changelog.Debian" "$tree/usr/share/man/man1/gate46.1"
+gzip -9n "$doc/changelog" "$doc/changelog.Debian" "$tree/usr/share/man/man1/gate46.1" \
+  "$tree/usr/share/man/man5/gate46.toml.5"
 # The unit is that of scripts/deploy but for paths and its user, who has a name here to whom secrets can be shown.
 mkdir -p "$tree/usr/lib/systemd/system"
 sed 's|^# /etc/systemd.*|# Of the package; systemctl edit gate46 changes it.|; s|/usr/local/bin|/usr/bin|; s|^DynamicUser=yes|User=gate46|
