@@ -177,7 +177,10 @@ export class Router {
     const { names } = this.table!;
     return {
       answering: (client): Answering => ({
-        names: { fake: (name) => names.fake(name, client), pointer: (name) => names.pointer(name) },
+        names: {
+          fake: (name) => names.fake(name, isHere(client) ? undefined : client),
+          pointer: (name) => names.pointer(name),
+        },
         ttlS: TTL_S,
         exists: (name) => this.#exists(name, client),
       }),
@@ -219,6 +222,11 @@ export class Router {
       (addr.host === host || (isUnspecified(addr.host) && this.#parts.net.localAddrs().includes(host)))
     );
   }
+}
+
+/** Who asks from here asks for others, as dnsmasq does: no share is theirs alone. */
+function isHere(client: string): boolean {
+  return client === "::/64" || client.startsWith("127.");
 }
 
 function systemServers(): () => readonly SocketAddr[] {
