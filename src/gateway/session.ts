@@ -64,6 +64,7 @@ export class Session {
   #wire: Wire;
   readonly #cut = new Cut();
   #answer: Answer = socks5.answer;
+  #resets = false;
   #encapsulation: Encapsulation | undefined;
 
   constructor(context: SessionContext, { at, socket, client, early }: Arrival, id: number) {
@@ -194,6 +195,7 @@ export class Session {
     const { authenticator, clock, gssapi, settings } = this.#context;
     const entrance = silentEntrance(this.#at.only) ?? entranceFor(await this.#wire.peek(), this.#at.only, settings);
     this.#answer = entrance.answer;
+    this.#resets = entrance.resets === true;
     this.record.protocol = entrance.protocol;
     const sentence = turnedAway(entrance, this.#at.only);
     if (sentence !== undefined) {
@@ -299,7 +301,8 @@ export class Session {
     if (foreseen ? reply === undefined : this.#cut.made) return;
     try {
       await this.#reply({ reply: reply ?? Reply.GeneralFailure, error });
-      await this.#farewell();
+      if (this.#resets) this.#client.reset();
+      else await this.#farewell();
     } catch {
       // The client is gone: nobody is left to tell.
     }

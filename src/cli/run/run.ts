@@ -105,6 +105,7 @@ async function forProgram(loaded: LoadedConfig, verbose: boolean): Promise<Serve
       ...config,
       rules,
       allow: [...config.allow, ...everywhere],
+      installRules: false,
       ...!isSaid("logLevel") && { logLevel: verbose ? "info" : "error" },
       gateway: {
         ...config.gateway,
