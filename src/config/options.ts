@@ -237,7 +237,8 @@ export const options = {
   ),
   nat64: one("PREFIX|auto", parseNat64, {
     group: names,
-    help: "the NAT64 prefix of this network (RFC 6052), or to be asked for (RFC 7050)",
+    help:
+      "the NAT64 prefix of this network (RFC 6052); auto: what its router announces (RFC 8781), else what its DNS tells (RFC 7050)",
   }),
   resolveCommands: setting(
     "resolveCommands",

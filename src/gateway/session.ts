@@ -65,6 +65,7 @@ export class Session {
   #said: Wire | undefined;
   readonly #cut = new Cut();
   #answer: Answer = socks5.answer;
+  #resets = false;
   #encapsulation: Encapsulation | undefined;
   #shares: Shares | undefined;
   #stopCounting: (() => void) | undefined;
@@ -224,6 +225,7 @@ export class Session {
     const { authenticator, clock, gssapi, settings } = this.#context;
     const entrance = silentEntrance(this.#at.only) ?? entranceFor(await this.#wire.peek(), this.#at.only, settings);
     this.#answer = entrance.answer;
+    this.#resets = entrance.resets === true;
     this.record.protocol = entrance.protocol;
     const sentence = turnedAway(entrance, this.#at.only);
     if (sentence !== undefined) {
@@ -333,7 +335,8 @@ export class Session {
     if (foreseen ? reply === undefined : this.#cut.made) return;
     try {
       await this.#reply({ reply: reply ?? Reply.GeneralFailure, error });
-      await this.#farewell();
+      if (this.#resets) this.#client.reset();
+      else await this.#farewell();
     } catch {
       // The client is gone: nobody is left to tell.
     }

@@ -135,6 +135,7 @@ async function forProgram(
       ...config,
       rules,
       allow: [...config.allow, ...everywhere],
+      installRules: false,
       ...!isSaid("logLevel") && { logLevel: verbose || dnsLog ? "info" : "error" },
       ...!isSaid("logLevel") && !verbose && dnsLog && { logSessions: "off" as const },
       gateway: {
