@@ -1,6 +1,7 @@
 import process from "node:process";
 import { isMainThread } from "node:worker_threads";
 import { configure, getLogger } from "@logtape/logtape";
+import { ConfigError } from "../../config/config_error.ts";
 import type { Config } from "../../config/config.ts";
 import type { DropReason, Emit, SessionRecord } from "../../events.ts";
 import type { Clock } from "../../net/clock.ts";
@@ -93,7 +94,7 @@ function openLog(
   try {
     outlet.open();
   } catch (error) {
-    if (isMainThread) throw error;
+    if (isMainThread) throw new ConfigError(`${(error as Error).message}; --log-file`);
   }
   return { outlet, destination: { terminal: false, journal: false } };
 }
