@@ -120,7 +120,8 @@ function assemble(values: Values, file: FileContent | undefined): Config {
   const users = [...file?.users ?? [], ...user];
   const userBudgets = new Map(users.flatMap(({ name, budget }) => budget ? [[name, budget] as const] : []));
   const userQuotas = new Map(users.flatMap(({ name, quota }) => quota ? [[name, quota] as const] : []));
-  const gateway = { ...settings(values), access, userBudgets, userQuotas, usersWaysOut: waysOutOf(users) };
+  const audit = rest.logSessions === "audit";
+  const gateway = { ...settings(values), access, audit, userBudgets, userQuotas, usersWaysOut: waysOutOf(users) };
   const closedToStrangers = user.length > 0 || (file?.users.length ?? 0) > 0 || rest.usersFile !== undefined ||
     rest.gssapiKeytab !== undefined || gateway.from !== undefined;
   const forwards = [...file?.forwards ?? [], ...forward];

@@ -32,7 +32,7 @@ import {
 export const engines = ["auto", "linux", "portable"] as const;
 export const logLevels = ["debug", "info", "warning", "error"] as const;
 export const logFormats = ["auto", "text", "json", "syslog"] as const;
-export const loggedSessions = ["all", "sampled", "failed", "off"] as const;
+export const loggedSessions = ["all", "sampled", "failed", "off", "audit"] as const;
 export const loggedClients = ["full", "prefix", "none"] as const;
 export const gssapiUsers = ["principal", "local"] as const;
 export const defaultActions = ["allow", "deny"] as const;
@@ -402,7 +402,12 @@ export const options = {
   logSessions: choice(
     "WHICH",
     loggedSessions,
-    { group: output, fixed: true, help: "which sessions have a line; sampled bounds those that succeeded too" },
+    {
+      group: output,
+      fixed: true,
+      help:
+        "which sessions have a line; sampled bounds those that succeeded too; audit has JSON for each one's begin, request, UDP destinations and end",
+    },
     "all",
   ),
   logSample: {

@@ -164,6 +164,7 @@ export class Session {
     }
     this.record.command = command;
     this.record.destination = destination;
+    if (settings.audit) this.#context.emit({ type: "session-requested", session: this.record });
     const shares = this.#shares = this.#context.limits.shares();
     const conversation = this.#conversation(wish, shares);
     const refused = conversation.judge.command();
@@ -309,6 +310,9 @@ export class Session {
       cut: this.#cut,
       bandwidth: () => shares.bandwidth,
       attended: (wait, staysOpen) => this.#attended(wait, staysOpen, preface?.up !== undefined),
+      audit: settings.audit
+        ? (destination) => this.#context.emit({ type: "udp-destination", session: this.record, destination })
+        : undefined,
       succeed: (bound) => this.#reply({ reply: Reply.Succeeded, bound }),
       head,
       preface,

@@ -62,7 +62,7 @@ export interface NamedContents {
  * ConfigError with all that is wrong in any of them.
  */
 export async function readNamedFiles(
-  { config }: LoadedConfig,
+  { config, effective }: LoadedConfig,
   former?: NamedContents["users"],
 ): Promise<NamedContents> {
   const problems: string[] = [];
@@ -81,8 +81,16 @@ export async function readNamedFiles(
   const tls = await attempt(() => readTlsFiles(config));
   const { gssapiKeytab, gssapiService } = config;
   const keys = gssapiKeytab === undefined ? undefined : await attempt(() => readKeytab(gssapiKeytab, gssapiService));
-  if (problems.length > 0) throw new ConfigError(...problems);
+  if (problems.length > 0) throw new ConfigError(...problems.map((problem) => withPlace(problem, effective)));
   return { users: users!, tls: tls!, adminToken, keys };
+}
+
+/** A problem with reading a file, and who names it. */
+function withPlace(problem: string, effective: LoadedConfig["effective"]): string {
+  const key = optionKeys.find((key) =>
+    optionOf(key).path && problem.startsWith(`Cannot read ${effective[key]?.texts.at(-1)}: `)
+  );
+  return key ? `${problem}; ${effective[key]!.from}` : problem;
 }
 
 /** For who serves nothing: the lists of rules too. Rejects with ConfigError with all that is wrong in any file. */
