@@ -7,6 +7,7 @@ import { parseDnsListen, parseFakePool } from "./values/fake_dns.ts";
 import { parseForward } from "./values/forward.ts";
 import { parseAdmin, parseListen } from "./values/listen.ts";
 import { type About, choice, count, many, one, type Option, setting, time, toggle } from "./option.ts";
+import { parseAuthUrl, parseCommand } from "./values/authority_value.ts";
 import { parseUser } from "./values/user.ts";
 import { byFamily, parseOutgoing } from "./values/way_out_value.ts";
 import { outgoingPers } from "../gateway/way_out.ts";
@@ -138,6 +139,19 @@ export const options = {
     help: "ask for those in this file, with hashed passwords (see hash-password)",
     path: "secret",
   }),
+  authCommand: one("COMMAND", parseCommand, {
+    group: who,
+    help: "ask this program for all other users: a line USER PASSWORD, and OK or ERR back, as Squid asks its helpers",
+  }),
+  authUrl: one("URL", parseAuthUrl, {
+    group: who,
+    help: "ask this server, by HTTP with Basic credentials: 2xx lets in, 401 and 403 do not",
+  }),
+  authCache: time(
+    { group: who, help: "a password that either of them called good is not asked again for so long" },
+    60_000,
+    0,
+  ),
   quotaFile: one("FILE", asIs, {
     group: who,
     help: "keep there what users have used of their quota ([[users]], quota)",

@@ -2,6 +2,7 @@ import { ConfigError } from "../../config/config_error.ts";
 import { optionKeys, optionOf } from "../../config/options.ts";
 import { withoutPassword } from "../../config/values/values.ts";
 import type { PasswordHash } from "../../gateway/users/password_hash.ts";
+import { checkCommand } from "../authority/check_command.ts";
 import { readAdminToken } from "./admin_token.ts";
 import type { RuleLists } from "../../gateway/rules/value_list.ts";
 import { type KeytabKey, readKeytab } from "./keytab.ts";
@@ -75,8 +76,14 @@ export async function readNamedFiles(
     }
   };
   const users = await attempt(() =>
-    loadUsers(config.users, config.usersFile, former, config.gssapiKeytab !== undefined)
+    loadUsers(
+      config.users,
+      config.usersFile,
+      former,
+      (config.gssapiKeytab ?? config.authCommand ?? config.authUrl) !== undefined,
+    )
   );
+  await attempt(() => checkCommand(config.authCommand));
   const adminToken = await attempt(() => readAdminToken(config.adminTokenFile));
   const tls = await attempt(() => readTlsFiles(config));
   const { gssapiKeytab, gssapiService } = config;
