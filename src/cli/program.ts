@@ -6,6 +6,7 @@ import type { RawOptions } from "../config/source.ts";
 import { type Order, orderNames } from "./remote/orders.ts";
 import type { SessionsFlags } from "./remote/sessions_command.ts";
 import type { RunFlags } from "./run/run.ts";
+import { modes } from "./run/ways/mode.ts";
 import type { DoctorFlags } from "./doctor/doctor_command.ts";
 import type { ExplainFlags } from "./commands/explain.ts";
 import type { UsersFlags } from "./users/users_command.ts";
@@ -201,6 +202,10 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
     .usage("[flags] [--] [COMMAND [ARG…]]")
     .argument("[command...]", "the program, and what it is told; your shell where none is said")
     .passThroughOptions()
+    .addOption(
+      new Option("--mode <mode>", "how: by a network of its own, by its system calls, or by the first that works here")
+        .choices(modes),
+    )
     .option("--verbose", "say how it runs, and a line for each session, as --log-level info does")
     .option("--shell", "run your shell ($SHELL, else /bin/sh), as where no program is said")
     .option("--dns-log", "a line for each name that it asks for, with the addresses that it is given")
@@ -210,9 +215,9 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
       (value: string, previous: string[] = []) => [...previous, value],
     )
     .addHelpText("after", runExamples)
-    .action(async (command: string[], { verbose, shell, dnsLog, direct, ...flags }: RunFlags & RawOptions) => {
+    .action(async (command: string[], { verbose, shell, dnsLog, direct, mode, ...flags }: RunFlags & RawOptions) => {
       const { run } = await import("./run/run.ts");
-      ended(await run(flags, { verbose, shell, dnsLog, direct }, command));
+      ended(await run(flags, { verbose, shell, dnsLog, direct, mode }, command));
     });
   addFlags(ran, ofRun);
   const examined = command("doctor", "say what this host can do with that configuration, and what to change")

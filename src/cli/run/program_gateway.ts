@@ -8,14 +8,11 @@ import { pause } from "../../net/clock.ts";
 import { NetError } from "../../net/error.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { DNS_PORT, OWN_ADDRESSES } from "../../net/linux/child/all_traffic.ts";
-import type { NetworkSockets } from "../../net/linux/child/own_network.ts";
 import type { Engine } from "../../net/linux/engine/engine.ts";
 import type { Direct } from "./direct.ts";
 import { initiatorBy, takeStep } from "../../net/gss/gss_initiator.ts";
 import { gssLoader } from "../../net/open.ts";
 import { linuxNet } from "../../net/linux/linux_net.ts";
-import { RawDatagrams, TransparentDatagrams } from "../../net/linux/transparent/transparent_datagrams.ts";
-import { TransparentListener } from "../../net/linux/transparent/transparent_listener.ts";
 import { Departures } from "../../net/tls/tls_socket.ts";
 import { Command } from "../../protocol/codes.ts";
 import { FakeAddresses } from "../../sockslib/fake/fake_addresses.ts";
@@ -28,6 +25,7 @@ import type { ServedConfig } from "../service/service.ts";
 import { systemLookups } from "../service/system_lookups.ts";
 import { openTlsSource, tlsBy } from "../service/tls/tls_source.ts";
 import type { TlsFiles } from "../files/tls_files.ts";
+import type { TakeTraffic } from "./ways/traffic.ts";
 
 /** How long a fake address may be kept by who asked (s), and how long the table keeps one that nobody uses (ms). */
 const TTL_S = 60, EXPIRY_MS = 600_000;
@@ -64,7 +62,7 @@ export async function serveProgram(
   engine: Engine,
   { config, rules }: ServedConfig,
   files: TlsFiles,
-  sockets: NetworkSockets,
+  takeTraffic: TakeTraffic,
   { emit, direct, dnsLog }: ProgramView,
 ): Promise<ProgramGateway> {
   const net = linuxNet(engine), clock = engine.timers;
@@ -103,22 +101,19 @@ export async function serveProgram(
   const answering: Answering = { names, exists, ttlS: TTL_S, told };
   const isOwn = ({ host, port }: SocketAddr) =>
     port === DNS_PORT || host === OWN_ADDRESSES.ipv4 || host === OWN_ADDRESSES.ipv6;
-  const { tcp4, tcp6, udp4, udp6, raw4, raw6, packet } = sockets;
-  const connections = new TransparentListener(engine, {
-    descriptors: [tcp4, tcp6],
-    gate: { packet, raw4, raw6 },
-    isOther: isOwn,
-    other: (socket) => socket.localAddr.port === DNS_PORT ? void answerStream(socket, answering) : socket.reset(),
-  });
-  const replies = new RawDatagrams(engine.libc, raw4, raw6);
-  const datagrams = new InterceptedListener(clock, MOST_FLOWS, (addr) => replies.from(addr));
+  const datagrams = new InterceptedListener(clock, MOST_FLOWS, (addr) => traffic.from(addr));
   const take = (bytes: Uint8Array, from: SocketAddr, to: SocketAddr) => {
     if (to.port !== DNS_PORT) return datagrams.take(bytes, from, to);
     mappedAnswer(bytes.slice(), answering).then((answer) => {
-      if (answer) void replies.from(to).send([{ bytes: answer, addr: from }]);
+      if (answer) void traffic.from(to).send([{ bytes: answer, addr: from }]);
     }, (error) => log.error("fault", { error: String(error) }));
   };
-  for (const [fd, six] of [[udp4, false], [udp6, true]] as const) new TransparentDatagrams(engine, fd, six, take);
+  const traffic = takeTraffic(engine, {
+    isOther: isOwn,
+    other: (socket, { port }) => port === DNS_PORT ? void answerStream(socket, answering) : socket.reset(),
+    datagram: take,
+  });
+  const { connections } = traffic;
   const destinationOf = (here: SocketAddr) => destinations.of(here);
   await gateway.listen(connections.addr, { listener: connections, only: { destinationOf, held: true } });
   await gateway.listen(datagrams.addr, { listener: datagrams, only: { destinationOf, udp: true } });

@@ -7,8 +7,6 @@ import { packRules } from "../../gateway/rules/packed_rules.ts";
 import type { Rule } from "../../gateway/rules/rule.ts";
 import { systemClock } from "../../net/clock.ts";
 import { NetError } from "../../net/error.ts";
-import { takeAllTraffic } from "../../net/linux/child/all_traffic.ts";
-import { startInOwnNetwork } from "../../net/linux/child/own_network.ts";
 import { Engine } from "../../net/linux/engine/engine.ts";
 import { openChildCalls } from "../../net/kernel/libc/child_calls.ts";
 import { giveThreadTo, libraryOpener, openKernel } from "../../net/open.ts";
@@ -26,6 +24,8 @@ import { endAs, passSignalsTo, programEnd } from "./program_end.ts";
 import { stopWith } from "./program_stop.ts";
 import { programFile } from "./program_file.ts";
 import { serveProgram } from "./program_gateway.ts";
+import type { Mode } from "./ways/mode.ts";
+import { startProgram } from "./ways/start_program.ts";
 
 /** What `run` has beside the gateway's own flags. */
 export interface RunFlags {
@@ -33,6 +33,7 @@ export interface RunFlags {
   readonly shell?: boolean | undefined;
   readonly dnsLog?: boolean | undefined;
   readonly direct?: readonly string[] | undefined;
+  readonly mode?: Mode | undefined;
 }
 
 /** As long as a program may be silent where nobody says it: a week. */
@@ -47,12 +48,12 @@ const loopback = ["127.0.0.0/8", "::1"].map((text) => parsePrefix(text)!);
  */
 export async function run(
   flags: RawOptions,
-  { verbose = false, shell = false, dnsLog = false, direct: directly = [] }: RunFlags,
+  { verbose = false, shell = false, dnsLog = false, direct: directly = [], mode = "auto" }: RunFlags,
   command: readonly string[],
 ): Promise<number> {
   if (shell && command.length > 0) throw new ConfigError("Cannot run a shell and a program: say --shell or a command");
   const direct = parseDirect(directly);
-  const libc = await openKernel(), calls = libc && openChildCalls(await libraryOpener());
+  const libc = await openKernel(), open = await libraryOpener(), calls = libc && openChildCalls(open);
   if (!libc) throw new NetError("other", "Cannot run a program: it takes Linux, and a runtime that calls libc");
   if (!calls) {
     throw new NetError("other", "Cannot run a program: this system's libc has no makecontext (musl); use glibc");
@@ -73,7 +74,7 @@ export async function run(
       sockets: socketOptions(loaded.config),
       fault: (error) => emit({ type: "fault", error }),
     });
-    const { pid, sockets, begin } = startInOwnNetwork(libc, calls, {
+    const { pid, takeTraffic, begin, way } = startProgram({ libc, calls, open }, mode, {
       ...file,
       environment: process.env,
       inherited,
@@ -82,9 +83,8 @@ export async function run(
     });
     passSignalsTo(pid, calls);
     stopWith(engine, calls, pid);
-    takeAllTraffic(libc, sockets);
-    const gateway = await serveProgram(engine, loaded, tls, sockets, { emit, direct, dnsLog });
-    if (verbose) log.info("runs in a network of its own", { pid, program: file.path });
+    const gateway = await serveProgram(engine, loaded, tls, takeTraffic, { emit, direct, dnsLog });
+    if (verbose) log.info(way, { pid, program: file.path });
     const ended = programEnd(engine, calls, pid);
     begin();
     await giveThreadTo(engine, gateway);

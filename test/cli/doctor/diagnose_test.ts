@@ -56,7 +56,7 @@ test("doctor: a host where all is well", async () => {
     "ok descriptors: 1048576 may be open: enough for 10000 sessions",
     "ok memory: 7813 MiB of this host: enough for 10000 sessions",
     "ok sysctl: nothing that is too low",
-    "ok run: gate46 run can start programs",
+    "ok run: gate46 run can start programs, each in a network of its own",
     "ok clock: 2027-01-01T00:00:00.000Z",
   ]);
 });
@@ -520,6 +520,19 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     { host: { files: { "/proc/self/status": "CapEff:\t0000000000000000\nSeccomp:\t2\n" } } },
     "note run: gate46 run may be refused: a filter of system calls is around this process, as a container's -> start the " +
     "container with --security-opt seccomp=unconfined, or with --cap-add SYS_ADMIN",
+  ],
+  [
+    "a container's filter, and a kernel that notifies of system calls",
+    {
+      host: {
+        files: {
+          "/proc/self/status": "CapEff:\t0000000000000000\nSeccomp:\t2\n",
+          "/proc/sys/kernel/seccomp/actions_avail": "kill_process trap errno user_notif allow\n",
+        },
+      },
+    },
+    "note run: gate46 run answers the system calls of programs (--mode seccomp): a filter of system calls is around this " +
+    "process, as a container's -> start the container with --security-opt seccomp=unconfined, or with --cap-add SYS_ADMIN",
   ],
   [
     "secrets that everyone can read",

@@ -48,6 +48,14 @@ function status(sessions: readonly SessionView[], more: Partial<Status> = {}): S
     relays: { A: relay, B: relay, C: relay, D: relay },
     clients: 100,
     failed: 3,
+    failedBy: { refused: 1, password: 1, unreachable: 1, broken: 0, "turned-away": 0 },
+    most: { clients: [], users: [], destinations: [] },
+    wrong: [],
+    rules: { count: 0, neverHit: 0, rules: [] },
+    room: { openDescriptors: undefined, maxDescriptors: undefined, usedMemory: undefined, memory: undefined },
+    maxSessions: 10_000,
+    reload: { generation: 1, at: "1970-01-01T00:00:00.000Z", problems: [] },
+    drainMs: 30_000,
     ...more,
   };
 }
@@ -151,7 +159,15 @@ test("top has as many lines as the terminal, tells first what is not well, and h
 test("status tells upstreams that are down and the last failures, without what a terminal obeys", () => {
   const lines = statusLines(status([], {
     upstreams: [{ upstream: "far", chain: "192.0.2.9:1080", up: false, detail: "refused" }],
-    failures: [{ client: "192.0.2.1", user: "ann\x07", end: "refused", reply: "02 not allowed", at: 0, count: 2 }],
+    failures: [{
+      client: "192.0.2.1",
+      user: "ann\x07",
+      end: "refused",
+      kind: "refused",
+      reply: "02 not allowed",
+      at: 0,
+      count: 2,
+    }],
   }));
   assert.deepEqual(lines.slice(4), [
     "upstream far (192.0.2.9:1080): down: refused",

@@ -58,6 +58,11 @@ for port in (9, 46):
 socket.getaddrinfo("only-asked.test", 80)
 `;
 
+/** Each way to run a program, with what is before its flags. */
+const ways = programs.flatMap(({ name, command }) =>
+  ["namespace", "seccomp"].map((mode) => ({ name: `${name}, ${mode}`, command: [...command, "run", `--mode=${mode}`] }))
+);
+
 describe("gate46 run on a host with IPv4 only", { skip }, () => {
   test("types A to D by TCP and UDP through a gateway elsewhere, and nothing else leaves", async () => {
     const { in: within } = network!;
@@ -72,7 +77,7 @@ describe("gate46 run on a host with IPv4 only", { skip }, () => {
     const flags = [`--listen=${address.gwC4}:0`, "--admin=off", "--open", "--allow=10.46.0.0/16", "--allow=fd46::/16"];
     const gateway = await start(source, flags, within("gw"));
     const { port } = gateway.addrs[0]!;
-    for (const target of programs) {
+    for (const target of ways) {
       const seen = join(folder, target.name.replace(/\W/g, ""));
       const [command, ...args] = within("c4") as [string, ...string[]];
       const watcher = spawn(command, [...args, "python3", "-c", watch(seen)], { stdio: "ignore" });
@@ -82,7 +87,7 @@ describe("gate46 run on a host with IPv4 only", { skip }, () => {
         ...within("c4"),
         ...asNobodyInParticular,
         ...target.command,
-        ...["run", `--via=socks5://${address.gwC4}:${port}`, "--", "python3", "-c", client],
+        ...[`--via=socks5://${address.gwC4}:${port}`, "--", "python3", "-c", client],
       ]);
       const lines = (["v4.test", "v6.test"] as const).flatMap((name) => {
         const host = name === "v4.test" ? address.s4 : address.s6;

@@ -9,16 +9,24 @@ import sys
 # Numbers on x86_64 and aarch64 (asm/unistd.h, asm-generic/unistd.h).
 numbers = {
     "accept4": (288, 242),
+    "clone3": (435, 435),
     "epoll_create1": (291, 20),
     "eventfd2": (290, 19),
+    "mount": (165, 40),
+    "namespaces": (56, 220),
+    "pidfd_getfd": (438, 438),
     "pipe2": (293, 59),
+    "process_vm_readv": (310, 270),
     "recvmmsg": (299, 243),
     "sendmmsg": (307, 269),
     "splice": (275, 76),
+    "unshare": (272, 97),
 }
 PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, SECCOMP_MODE_FILTER = 22, 38, 2
 RET_ERRNO, RET_ALLOW = 0x00050000, 0x7FFF0000
-LOAD_WORD, JUMP_IF_EQUAL, RETURN = 0x20, 0x15, 0x06
+LOAD_WORD, JUMP_IF_EQUAL, JUMP_IF_ANY, RETURN = 0x20, 0x15, 0x45, 0x06
+# Of clone(2), which is refused for "namespaces" alone.
+FLAGS_AT, CLONE_NEW = 16, 0x7E020000
 
 
 def instruction(code, constant, jump_true=0, jump_false=0):
@@ -29,7 +37,15 @@ refusal = RET_ERRNO | getattr(errno, sys.argv[1])
 program = instruction(LOAD_WORD, 0)  # seccomp_data.nr
 for name in sys.argv[2].split(","):
     number = numbers[name][platform.machine() == "aarch64"]
-    program += instruction(JUMP_IF_EQUAL, number, 0, 1) + instruction(RETURN, refusal)
+    refused = [instruction(RETURN, refusal)]
+    if name == "namespaces":
+        refused = [
+            instruction(LOAD_WORD, FLAGS_AT),
+            instruction(JUMP_IF_ANY, CLONE_NEW, 1, 0),
+            instruction(RETURN, RET_ALLOW),
+            *refused,
+        ]
+    program += instruction(JUMP_IF_EQUAL, number, 0, len(refused)) + b"".join(refused)
 program += instruction(RETURN, RET_ALLOW)
 memory = ctypes.create_string_buffer(program, len(program))
 libc = ctypes.CDLL(None, use_errno=True)

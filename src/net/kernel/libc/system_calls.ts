@@ -19,6 +19,21 @@ const x64 = {
   gettid: 186,
   getpgid: 121,
   setns: 308,
+  write: 1,
+  prctl: 157,
+  seccomp: 317,
+  pidfd_getfd: 438,
+  connect: 42,
+  bind: 49,
+  listen: 50,
+  sendto: 44,
+  sendmmsg: 307,
+  recvfrom: 45,
+  recvmsg: 47,
+  recvmmsg: 299,
+  getsockopt: 55,
+  getpeername: 52,
+  io_uring_setup: 425,
 };
 
 const arm64: typeof x64 = {
@@ -39,6 +54,21 @@ const arm64: typeof x64 = {
   gettid: 178,
   getpgid: 155,
   setns: 268,
+  write: 64,
+  prctl: 167,
+  seccomp: 277,
+  pidfd_getfd: 438,
+  connect: 203,
+  bind: 200,
+  listen: 201,
+  sendto: 206,
+  sendmmsg: 269,
+  recvfrom: 207,
+  recvmsg: 212,
+  recvmmsg: 243,
+  getsockopt: 209,
+  getpeername: 205,
+  io_uring_setup: 425,
 };
 
 export const systemCalls = process.arch === "arm64" ? arm64 : x64;

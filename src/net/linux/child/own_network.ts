@@ -26,21 +26,14 @@ import { setOption } from "../../kernel/socket_option.ts";
 import { keepUrgent } from "../../kernel/tcp_options.ts";
 import { AF_NETLINK, NETLINK_NETFILTER, NETLINK_ROUTE } from "../netlink/netlink.ts";
 import { BACKLOG } from "../tcp_listener.ts";
-import { CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWUSER, cString, cStrings, startChild, type Step } from "./child.ts";
+import { CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWUSER, cString, startChild, type Step } from "./child.ts";
 import { passingMessage, receiveDescriptors } from "./fd_passing.ts";
 import { mayMakeNetworks, whyNoNamespaces } from "./namespace_rights.ts";
 import { stateOf } from "../../error_words.ts";
+import { execution, keepInherited, OURS_FROM, type ProgramStart } from "./program_steps.ts";
 
-/** What a program is started by. */
-export interface ProgramStart {
-  /** Its file. */
-  readonly path: string;
-  readonly args: readonly string[];
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Descriptors above 2 that it has as this process had them. */
-  readonly inherited: readonly number[];
-  /** RLIMIT_NOFILE; as this process has it where undefined. */
-  readonly descriptors?: { readonly soft: bigint; readonly hard: bigint } | undefined;
+/** And what it has where it has a network of its own. */
+export interface OwnNetworkStart extends ProgramStart {
   /** Files to be seen in the place of others: mounts of its own. */
   readonly covers: readonly { readonly file: string; readonly place: string }[];
 }
@@ -85,19 +78,13 @@ const wanted: readonly (readonly [keyof NetworkSockets, domain: number, type: nu
   ["packet", AF_PACKET, SOCK_DGRAM, ALL_PROTOCOLS],
 ];
 
-/** Descriptors from here on are kept for what the program inherits, while it makes its sockets at the first numbers; then for ours. */
-const KEPT_FROM = 700, OURS_FROM = 950;
-const RLIMIT_NOFILE = 7, SIGPIPE = 13, SIGXFSZ = 25, NOT_EXECUTED = 126;
 const MS_BIND = 0x1000, MS_REC = 0x4000, MS_SLAVE = 0x80000;
-/** What runtimes have ignored that a program starts with as it was. */
-const restored = [SIGPIPE, SIGXFSZ];
 
 /**
  * Starts a program in a network of its own, which it has no capability in that it had not before; without CAP_SYS_ADMIN also in a user
  * namespace, in which it is who it was. It waits to begin. Throws NetError where this host refuses.
  */
-export function startInOwnNetwork(libc: Libc, child: ChildCalls, program: ProgramStart): WaitingProgram {
-  const { inherited } = program;
+export function startInOwnNetwork(libc: Libc, child: ChildCalls, program: OwnNetworkStart): WaitingProgram {
   const passing = pairOf((ends) => libc.socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), libc);
   const gate = pairOf((ends) => libc.pipe2(ends, O_CLOEXEC), libc);
   const high = (fd: number) => {
@@ -107,28 +94,16 @@ export function startInOwnNetwork(libc: Libc, child: ChildCalls, program: Progra
     return copy;
   };
   const theirs = high(passing[1]), wait = high(gate[0]);
-  const octet = new Uint8Array(1), nothing = new Uint8Array(64);
+  const octet = new Uint8Array(1);
   const message = passingMessage(libc, wanted.map((_, i) => 3 + i));
-  const closeLow: Step = [calls.close_range, 3, KEPT_FROM - 1, 0];
-  const environment = Object.entries(program.environment).flatMap(([name, value]) =>
-    value === undefined ? [] : [`${name}=${value}`]
-  );
-  const { soft, hard } = program.descriptors ?? {};
   const steps: Step[] = [
     [calls.read, wait, octet, 1],
-    ...inherited.map((fd, i): Step => [calls.dup3, fd, KEPT_FROM + i, 0]),
-    closeLow,
+    ...keepInherited(program.inherited),
     ...wanted.map(([, domain, type, protocol]): Step => [calls.socket, domain, type, protocol]),
     [calls.sendmsg, theirs, message.header, 0],
     [calls.read, wait, octet, 1],
     ...mounts(program.covers),
-    closeLow,
-    ...inherited.map((fd, i): Step => [calls.dup3, KEPT_FROM + i, fd, 0]),
-    ...inherited.length > 0 ? [[calls.close_range, KEPT_FROM, KEPT_FROM + inherited.length - 1, 0] as Step] : [],
-    ...restored.map((signal): Step => [calls.rt_sigaction, signal, nothing, 0, 8]),
-    ...soft === undefined ? [] : [[calls.prlimit64, 0, RLIMIT_NOFILE, BigUint64Array.of(soft, hard!), 0] as Step],
-    [calls.execve, cString(program.path), cStrings(libc, program.args), cStrings(libc, environment)],
-    [calls.exit_group, NOT_EXECUTED],
+    ...execution(libc, program),
   ];
   const ownUsers = !mayMakeNetworks(readIfThere("/proc/self/status") ?? "");
   const flags = CLONE_NEWNET | (ownUsers ? CLONE_NEWUSER : 0) | (program.covers.length > 0 ? CLONE_NEWNS : 0);
@@ -187,7 +162,7 @@ function mapUser(pid: number): void {
   }
 }
 
-function mounts(covers: ProgramStart["covers"]): Step[] {
+function mounts(covers: OwnNetworkStart["covers"]): Step[] {
   if (covers.length === 0) return [];
   return [
     [calls.mount, 0, cString("/"), 0, MS_REC | MS_SLAVE, 0],

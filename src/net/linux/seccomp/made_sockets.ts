@@ -1,0 +1,77 @@
+import { readdirSync, readlinkSync } from "node:fs";
+import { F_DUPFD_CLOEXEC, SOCK_CLOEXEC } from "../../kernel/libc/abi.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Notifications, NotifiedCall } from "./notifications.ts";
+import { type ProgramSockets, socketAt } from "./program_sockets.ts";
+
+/** How often it looks which sockets nobody has any more (ms): nothing tells. */
+const LOOK_MS = 1_000;
+const EACCES = 13;
+
+/**
+ * Sockets of programs that are made here, and given to them: where a filter refuses pidfd_getfd(2), there is no other way to a
+ * descriptor of them. One of ours is kept until the program has closed its own, or has no more need of ours.
+ */
+export class MadeSockets implements ProgramSockets {
+  readonly #engine: Engine;
+  readonly #notifications: Notifications;
+  /** By its name. */
+  readonly #made = new Map<string, number>();
+
+  constructor(engine: Engine, notifications: Notifications) {
+    this.#engine = engine;
+    this.#notifications = notifications;
+  }
+
+  /** Answers socket(2). */
+  make(call: NotifiedCall): void {
+    const { libc } = this.#engine, [domain, type, protocol] = call.args as [number, number, number];
+    const fd = libc.socket(domain, type | SOCK_CLOEXEC, protocol);
+    if (fd < 0) return void this.#notifications.fail(call, libc.errno());
+    if (!this.#notifications.give(call, fd, type & SOCK_CLOEXEC)) return void libc.close(fd);
+    this.#made.set(socketAt("self", fd)!, this.#engine.own(fd));
+    if (this.#made.size === 1) this.#look();
+  }
+
+  open({ tid }: NotifiedCall, fd: number): number {
+    const made = this.#made.get(socketAt(tid, fd) ?? "");
+    return made === undefined ? -EACCES : this.#engine.libc.fcntl(made, F_DUPFD_CLOEXEC, 0);
+  }
+
+  forget(socket: string): void {
+    const fd = this.#made.get(socket);
+    this.#made.delete(socket);
+    if (fd !== undefined) this.#engine.close(fd);
+  }
+
+  /** Closes those that no program has any more. */
+  forgetClosed(): void {
+    if (this.#made.size === 0) return;
+    const open = openSockets();
+    for (const socket of [...this.#made.keys()]) if (!open.has(socket)) this.forget(socket);
+  }
+
+  #look(): void {
+    this.#engine.timers.after(LOOK_MS, () => {
+      this.forgetClosed();
+      if (this.#made.size > 0) this.#look();
+    });
+  }
+}
+
+/** Names of the sockets that processes other than this one have, as far as this user may know. */
+function openSockets(): Set<string> {
+  const found = new Set<string>(), own = readlinkSync("/proc/self");
+  for (const process of readdirSync("/proc")) {
+    if (!/^\d+$/.test(process) || process === own) continue;
+    try {
+      for (const fd of readdirSync(`/proc/${process}/fd`)) {
+        const socket = socketAt(process, fd);
+        if (socket !== undefined) found.add(socket);
+      }
+    } catch {
+      // Another user's, or gone.
+    }
+  }
+  return found;
+}

@@ -1,0 +1,225 @@
+import { NetError } from "../../error.ts";
+import type { Libc } from "../../kernel/libc/libc.ts";
+import { nameOf } from "../../kernel/kernel_probe.ts";
+import type { AcceptedSocket, Listener, SocketAddr } from "../../socket.ts";
+import { addressText } from "../../../protocol/address.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { LinuxSocket } from "../tcp_socket.ts";
+import { HeldSocket, type Holder } from "../transparent/held_socket.ts";
+import type { MeetingPlace } from "./meeting_place.ts";
+import type { Notifications, NotifiedCall } from "./notifications.ts";
+import { waits } from "./program_sockets.ts";
+import { nameFor } from "./socket_names.ts";
+import type { ToldPeer } from "./told_peers.ts";
+
+const EALREADY = 114, EINPROGRESS = 115, ECONNREFUSED = 111, EAFNOSUPPORT = 97, ECONNABORTED = 103;
+
+/** What connect(2) fails with for each reply of RFC 1928 s6, as SynGate has it; it is refused where there is none. */
+const errnoOf: Readonly<Record<number, number>> = { 2: 113, 3: 101, 4: 113, 6: 110, 8: 101 };
+
+/** How long a failure is kept for who does not ask for it (ms), and how many. */
+const UNTOLD_MS = 60_000, MOST_UNTOLD = 1_024;
+
+/** A connection that a program asks for. */
+interface Attempt {
+  readonly to: SocketAddr;
+  readonly six: boolean;
+  /** Ours, of the program's socket. */
+  readonly fd: number;
+  readonly place: MeetingPlace;
+  /** That place, as the socket says it. */
+  readonly name: Uint8Array<ArrayBuffer>;
+  /** Calls of connect(2) that wait for the outcome. */
+  readonly waiting: NotifiedCall[];
+  /** Whether who does not wait has been told that it is under way. */
+  told: boolean;
+  /** What it has failed with. */
+  errno?: number;
+  failedAt?: number;
+}
+
+/** Where connections are to wait. */
+export interface MeetingPlaces {
+  readonly ipv4: MeetingPlace;
+  /** Undefined on a host without ::1. */
+  readonly ipv6: MeetingPlace | undefined;
+}
+
+/** Who is given the connections of a program. */
+export interface Connecting {
+  readonly isOther: (to: SocketAddr) => boolean;
+  readonly other: (socket: AcceptedSocket, to: SocketAddr) => void;
+  /** Told of a program's socket, by its name, that is connected. */
+  readonly connected: (key: string, peer: ToldPeer) => void;
+}
+
+/**
+ * Connections that a program asks for by connect(2), as SynGate and TransparentListener have them: each is a HeldSocket. Its own socket
+ * is in the state that it would be in, so that poll(2) and a signal do what they do elsewhere.
+ */
+export class NotifiedConnections implements Listener {
+  readonly addr = { host: "0.0.0.0", port: 1 };
+  readonly #engine: Engine;
+  readonly #libc: Libc;
+  readonly #notifications: Notifications;
+  readonly #places: MeetingPlaces;
+  readonly #connecting: Connecting;
+  /** By the socket's own name. */
+  readonly #attempts = new Map<string, Attempt>();
+  /** Those that have failed, the oldest first. */
+  readonly #untold = new Set<string>();
+  #arrived: AcceptedSocket[] = [];
+  #waiting: ((socket: AcceptedSocket | null) => void) | undefined;
+  #closed = false;
+
+  constructor(engine: Engine, notifications: Notifications, places: MeetingPlaces, connecting: Connecting) {
+    this.#engine = engine;
+    this.#libc = engine.libc;
+    this.#notifications = notifications;
+    this.#places = places;
+    this.#connecting = connecting;
+  }
+
+  accept(): Promise<AcceptedSocket | null> {
+    const socket = this.#arrived.shift();
+    if (socket) return Promise.resolve(socket);
+    if (this.#closed) return Promise.resolve(null);
+    return new Promise((resolve) => this.#waiting = resolve);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const socket of this.#arrived.splice(0)) socket.close();
+    this.#waiting?.(null);
+  }
+
+  /** Answers connect(2). `fd` is ours, of its TCP socket, which is called `key`; it is closed here. */
+  connect(call: NotifiedCall, fd: number, key: string, six: boolean, to: SocketAddr): void {
+    const blocking = waits(this.#libc, fd), known = this.#attempts.get(key);
+    const answered = known
+      ? this.#again(call, known, key, blocking)
+      : this.#begin(call, { fd, key, six, to, blocking });
+    if (answered) this.#libc.close(fd);
+  }
+
+  /** Answers getsockopt(2) of SO_ERROR, where that is told of a connection here; whether it is. */
+  failure(key: string): number | undefined {
+    const attempt = this.#attempts.get(key);
+    if (attempt?.errno === undefined) return undefined;
+    this.#forget(key);
+    return attempt.errno;
+  }
+
+  /** Whether anybody may ask for failure(). */
+  get hasFailures(): boolean {
+    return this.#untold.size > 0;
+  }
+
+  /** Somebody asks again while it is known; whether `fd` is not needed. */
+  #again(call: NotifiedCall, attempt: Attempt, key: string, blocking: boolean): boolean {
+    if (attempt.errno !== undefined) {
+      this.#notifications.fail(call, attempt.errno);
+      this.#forget(key);
+    } else if (nameOf(this.#libc.getpeername, attempt.fd)) this.#notifications.goOn(call); // connected just now
+    else if (blocking) attempt.waiting.push(call);
+    else if (attempt.told) this.#notifications.fail(call, EALREADY);
+    else attempt.told = this.#notifications.fail(call, EINPROGRESS);
+    return true;
+  }
+
+  /** Whether `fd` is not needed. */
+  #begin(
+    call: NotifiedCall,
+    { fd, key, six, to, blocking }: {
+      readonly fd: number;
+      readonly key: string;
+      readonly six: boolean;
+      readonly to: SocketAddr;
+      readonly blocking: boolean;
+    },
+  ): boolean {
+    if (nameOf(this.#libc.getpeername, fd)) {
+      this.#notifications.goOn(call); // the kernel says that it is connected
+      return true;
+    }
+    if (!six && to.host.includes(":")) {
+      this.#notifications.fail(call, EAFNOSUPPORT);
+      return true;
+    }
+    const bound = nameOf(this.#libc.getsockname, fd), { ipv4, ipv6 } = this.#places;
+    const place = six && ipv6 && !(bound && bound.port !== 0 && !bound.host.includes(":")) ? ipv6 : ipv4;
+    const name = nameFor(place.addr, six);
+    const own = place.wait(fd, name);
+    if (typeof own === "number") {
+      this.#notifications.fail(call, -own);
+      return true;
+    }
+    const attempt: Attempt = { to, six, fd, place, name, waiting: blocking ? [call] : [], told: false };
+    this.#attempts.set(key, attempt);
+    if (!blocking) attempt.told = this.#notifications.fail(call, EINPROGRESS);
+    const opening = () => this.#open(key, attempt, own);
+    if (this.#connecting.isOther(to)) {
+      opening().then((socket) => this.#connecting.other(socket, to), () => {});
+      return false;
+    }
+    const holder: Holder = {
+      open: opening,
+      refuse: (reply) => this.#refuse(key, attempt, errnoOf[reply] ?? ECONNREFUSED),
+    };
+    this.#arrive(new HeldSocket(own, to, holder));
+    return false;
+  }
+
+  async #open(key: string, attempt: Attempt, own: SocketAddr): Promise<LinuxSocket> {
+    try {
+      const socket = await attempt.place.meet(own);
+      this.#attempts.delete(key);
+      const told = attempt.waiting.filter((call) => this.#notifications.succeed(call));
+      // To the kernel it is complete when connect(2) has said so, as it does to who calls again.
+      if (told.length > 0) this.#libc.connect(attempt.fd, attempt.name, attempt.name.length);
+      this.#libc.close(attempt.fd);
+      this.#connecting.connected(key, attempt);
+      return socket;
+    } catch (error) {
+      this.#refuse(key, attempt, ECONNABORTED);
+      throw error instanceof NetError
+        ? error
+        : new NetError("aborted", `Cannot open the connection to ${addressText(attempt.to)}`, { cause: error });
+    }
+  }
+
+  #refuse(key: string, attempt: Attempt, errno: number): void {
+    attempt.place.fail(attempt.fd);
+    const told = attempt.waiting.filter((call) => this.#notifications.fail(call, errno));
+    if (told.length > 0) this.#attempts.delete(key);
+    else this.#keep(key, attempt, errno);
+    this.#libc.close(attempt.fd);
+  }
+
+  /** Until its program asks for it. */
+  #keep(key: string, attempt: Attempt, errno: number): void {
+    const now = this.#engine.timers.now();
+    attempt.errno = errno;
+    attempt.failedAt = now;
+    this.#untold.add(key);
+    for (const old of this.#untold) {
+      const { failedAt = now } = this.#attempts.get(old) ?? {};
+      if (now - failedAt < UNTOLD_MS && this.#untold.size <= MOST_UNTOLD) break;
+      this.#forget(old);
+    }
+  }
+
+  #forget(key: string): void {
+    this.#attempts.delete(key);
+    this.#untold.delete(key);
+  }
+
+  #arrive(socket: AcceptedSocket): void {
+    if (this.#closed) return socket.close();
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    if (waiting) waiting(socket);
+    else this.#arrived.push(socket);
+  }
+}

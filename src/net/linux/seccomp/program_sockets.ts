@@ -1,0 +1,52 @@
+import { readlinkSync } from "node:fs";
+import { IPPROTO_TCP, IPPROTO_UDP, SO_TYPE, SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET } from "../../kernel/libc/abi.ts";
+import type { Libc } from "../../kernel/libc/libc.ts";
+import { AF_INET6 } from "../../kernel/libc/sockaddr.ts";
+import type { NotifiedCall } from "./notifications.ts";
+
+/** Where descriptors of a program's sockets come from. */
+export interface ProgramSockets {
+  /** One of ours for the socket that is `fd` of who calls, which has to be closed; minus an errno where there is none. */
+  open(call: NotifiedCall, fd: number): number;
+  /** That one, by its name, needs none of ours any more. */
+  forget(socket: string): void;
+}
+
+const SO_PROTOCOL = 38, SO_DOMAIN = 39, O_NONBLOCK = 0x800, F_GETFL = 3;
+
+/** What a socket is. */
+export interface SocketKind {
+  readonly kind: "tcp" | "udp" | "other";
+  readonly six: boolean;
+}
+
+const value = new Int32Array(4), size = new Uint32Array(1);
+
+/** A socket option of up to four ints. */
+export function option(libc: Libc, fd: number, level: number, name: number): Int32Array {
+  value.fill(0);
+  size[0] = value.byteLength;
+  libc.getsockopt(fd, level, name, value, size);
+  return value;
+}
+
+export function kindOf(libc: Libc, fd: number): SocketKind {
+  const of = (name: number) => option(libc, fd, SOL_SOCKET, name)[0]!;
+  const type = of(SO_TYPE), protocol = of(SO_PROTOCOL), six = of(SO_DOMAIN) === AF_INET6;
+  if (type === SOCK_STREAM && protocol === IPPROTO_TCP) return { kind: "tcp", six };
+  return { kind: type === SOCK_DGRAM && protocol === IPPROTO_UDP ? "udp" : "other", six };
+}
+
+export function waits(libc: Libc, fd: number): boolean {
+  return (libc.fcntl(fd, F_GETFL, 0) & O_NONBLOCK) === 0;
+}
+
+/** The name of the socket that is `fd` of a process or thread; undefined where it is none, or may not be looked at. */
+export function socketAt(process: number | string, fd: number | string): string | undefined {
+  try {
+    const link = readlinkSync(`/proc/${process}/fd/${fd}`);
+    return link.startsWith("socket:") ? link : undefined;
+  } catch {
+    return undefined;
+  }
+}
