@@ -25,6 +25,8 @@ export {
   type Transparent,
   type UdpFilter,
 } from "./src/gateway/settings.ts";
+export type { Quota, QuotaPeriod } from "./src/gateway/quotas/quota.ts";
+export { QuotaMeter, type Usage } from "./src/gateway/quotas/quota_meter.ts";
 export { type OutgoingPer, outgoingPers, type WayOut } from "./src/gateway/way_out.ts";
 export type {
   DropReason,

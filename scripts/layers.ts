@@ -71,7 +71,7 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
   ["src/events.ts", "src/protocol/ src/net/socket.ts src/dns/asked.ts", silent],
   [
     "src/config/",
-    "src/config/ src/protocol/ src/net/socket.ts src/gateway/settings.ts src/gateway/way_out.ts src/gateway/rules/ src/gateway/upstreams/upstream.ts " +
+    "src/config/ src/protocol/ src/net/socket.ts src/gateway/settings.ts src/gateway/way_out.ts src/gateway/quotas/quota.ts src/gateway/rules/ src/gateway/upstreams/upstream.ts " +
     "src/dns/servers/server.ts src/sockslib/chain/hop.ts smol-toml valibot",
     silent,
   ],

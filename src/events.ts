@@ -81,6 +81,7 @@ export type SessionEnd =
   | "client-left"
   | "drained"
   | "ended-by-operator"
+  | "quota-reached"
   | "fault";
 
 /** Why a datagram went no further. */

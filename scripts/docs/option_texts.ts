@@ -132,6 +132,11 @@ export const optionTexts: Readonly<Record<OptionKey, OptionText>> = {
     cost: "The variant does not protect the negotiated level. It needs the replay cache.",
     example: "--gssapi-keytab gate46.keytab --gssapi-nec --gssapi-replay-cache replay",
   },
+  quotaFile: {
+    when: "A user has a `quota`: the file keeps what users have moved over a restart.",
+    cost: "A write every few seconds while these users move bytes.",
+    example: "--quota-file /var/lib/gate46-quotas",
+  },
   gssapiReplayCache: {
     when: "You accept NEC's variant or HTTP Negotiate, and want one cache for all gateways of a host.",
     cost: "A write to the file for each login.",

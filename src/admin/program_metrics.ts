@@ -1,6 +1,7 @@
 import type { Certificate } from "./certificates.ts";
 import type { Emit } from "../events.ts";
 import { Collection, type Snapshot } from "./collected.ts";
+import type { QuotaView } from "./status.ts";
 import type { Health } from "./readiness.ts";
 import { Tally, type TallyOptions } from "./tally.ts";
 
@@ -29,6 +30,7 @@ export interface ProgramFacts {
   /** Of the main thread. */
   readonly lostLogLines: number;
   readonly figures: Figures;
+  readonly quotas?: readonly QuotaView[];
 }
 
 /** The program's own metrics, beside those of the threads that serve clients. */
@@ -74,6 +76,9 @@ export class ProgramMetrics {
         }
       },
     });
+    this.#quota("bytes", "Octets that a user may have relayed in the period that it is", ({ bytes }) => bytes);
+    this.#quota("used_bytes", "Octets of that used, of both directions", ({ used }) => used);
+    this.#quota("reset_timestamp_seconds", "When the next period begins", ({ until }) => Date.parse(until) / 1_000);
     this.#gauge("gate46_workers", "Threads that serve clients", ({ workers }) => workers);
     this.#gauge("gate46_workers_silent", "Those of them that do not answer", ({ silentWorkers }) => silentWorkers);
     this.#tally({
@@ -148,6 +153,18 @@ export class ProgramMetrics {
       gauge: true,
       now: (add) => {
         for (const one of this.#seen!.certificates) add(at(one) / 1_000, one.option);
+      },
+    });
+  }
+
+  #quota(which: string, help: string, value: (one: QuotaView) => number): void {
+    this.#tally({
+      name: `gate46_user_quota_${which}`,
+      help,
+      labels: ["user"],
+      gauge: true,
+      now: (add) => {
+        for (const one of this.#seen!.quotas ?? []) add(value(one), one.user);
       },
     });
   }

@@ -128,6 +128,15 @@ export interface ReloadView {
   readonly problems: readonly string[];
 }
 
+/** How much of its quota a user has used, in octets. */
+export interface QuotaView {
+  readonly user: string;
+  readonly bytes: number;
+  readonly used: number;
+  /** When it begins anew. */
+  readonly until: string;
+}
+
 export interface Status extends Activity {
   readonly version: string;
   readonly engine: "linux" | "portable";
@@ -147,6 +156,8 @@ export interface Status extends Activity {
   readonly reload: ReloadView;
   /** How long sessions would have to end if it drained. */
   readonly drainMs: number;
+  /** Of the first 100 users that have one. */
+  readonly quotas?: readonly QuotaView[];
   /** How long sessions have to end, once it drains. */
   readonly drainsForMs?: number;
 }

@@ -61,6 +61,7 @@ Examples:
   gate46 run --via socks5://192.0.2.1:1080 -- git clone https://…   by another gateway, which has IPv6
   gate46 run                                                        a shell, for all that is started in it
   gate46 run --via … --direct .corp.example,10.0.0.0/8 -- ./program
+  gate46 run --publish 8080 -- ./server                             what listens inside is reached on 127.0.0.1:8080
   gate46 run --dns-log --log-file log -- ./program                  what it asks for, in a file
 
 Without --via the gateway is this process. Nothing else on this host is changed, and no rights are needed.
@@ -214,11 +215,19 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
       "these go from this host directly, not by --via, names with all below them; repeatable, or by commas",
       (value: string, previous: string[] = []) => [...previous, value],
     )
+    .option(
+      "--publish <[ADDR:]PORT[:PORT]>",
+      "reach what it listens on from outside, on 127.0.0.1 and ::1 where no address is said: 8080, 8080:80, " +
+        "[2001:db8::1]:8080:80, 5353/udp; repeatable",
+      (value: string, previous: string[] = []) => [...previous, value],
+    )
     .addHelpText("after", runExamples)
-    .action(async (command: string[], { verbose, shell, dnsLog, direct, mode, ...flags }: RunFlags & RawOptions) => {
-      const { run } = await import("./run/run.ts");
-      ended(await run(flags, { verbose, shell, dnsLog, direct, mode }, command));
-    });
+    .action(
+      async (command: string[], { verbose, shell, dnsLog, direct, publish, mode, ...flags }: RunFlags & RawOptions) => {
+        const { run } = await import("./run/run.ts");
+        ended(await run(flags, { verbose, shell, dnsLog, direct, publish, mode }, command));
+      },
+    );
   addFlags(ran, ofRun);
   const examined = command("doctor", "say what this host can do with that configuration, and what to change")
     .option("--json", "for machines")

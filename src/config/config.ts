@@ -119,7 +119,8 @@ function assemble(values: Values, file: FileContent | undefined): Config {
   ];
   const users = [...file?.users ?? [], ...user];
   const userBudgets = new Map(users.flatMap(({ name, budget }) => budget ? [[name, budget] as const] : []));
-  const gateway = { ...settings(values), access, userBudgets, usersWaysOut: waysOutOf(users) };
+  const userQuotas = new Map(users.flatMap(({ name, quota }) => quota ? [[name, quota] as const] : []));
+  const gateway = { ...settings(values), access, userBudgets, userQuotas, usersWaysOut: waysOutOf(users) };
   const closedToStrangers = user.length > 0 || (file?.users.length ?? 0) > 0 || rest.usersFile !== undefined ||
     rest.gssapiKeytab !== undefined || gateway.from !== undefined;
   const forwards = [...file?.forwards ?? [], ...forward];
@@ -141,6 +142,10 @@ function assemble(values: Values, file: FileContent | undefined): Config {
     mayBeExposed: closedToStrangers || open,
     gateway,
   };
+  const [limited] = userQuotas.keys();
+  if (limited !== undefined && rest.quotaFile === undefined) {
+    throw new ConfigError(`Cannot use the quota of user '${limited}': say where the count is kept (--quota-file)`);
+  }
   checkTls(config, listeners);
   checkGssapi(config);
   checkNames({ listen: config.listen, rules: file?.rules ?? [] }, gateway.from !== undefined || open);

@@ -3,6 +3,7 @@ import type { Effective } from "./config.ts";
 import type { FileContent } from "./file/config_file.ts";
 import { withPasswordPath } from "./values/hop_password.ts";
 import { fileKey, type OptionKey, optionKeys, optionOf } from "./options.ts";
+import { quotaTexts } from "./values/quota_value.ts";
 import { wayOutTexts } from "./values/way_out_value.ts";
 import type { ConfiguredUser } from "./values/user.ts";
 import { withoutPassword } from "./values/values.ts";
@@ -27,11 +28,12 @@ export function printConfig(
       secret ? `# ${name} is hidden # ${given.from}` : `${name} = ${value(key, given.texts, resolve)} # ${given.from}`,
     );
   }
-  for (const { name, password, passwordFile, budget, wayOut } of users) {
+  for (const { name, password, passwordFile, budget, quota, wayOut } of users) {
     lines.push("", "[[users]]", `name = ${quoted(name)}`);
     if (passwordFile !== undefined) lines.push(`password_file = ${quoted(resolve(passwordFile))}`);
     if (password !== undefined) lines.push("# password is hidden");
     if (budget) lines.push(...Object.entries(budget).map(([key, value]) => `${fileKey(key)} = ${value}`));
+    if (quota) lines.push(...quotaTexts(quota));
     if (wayOut) lines.push(stringify(wayOutTexts(wayOut)).trimEnd());
   }
   for (const one of file?.plainAccess ?? []) lines.push("", "[[access]]", stringify(one).trimEnd());

@@ -138,6 +138,12 @@ export const options = {
     help: "ask for those in this file, with hashed passwords (see hash-password)",
     path: "secret",
   }),
+  quotaFile: one("FILE", asIs, {
+    group: who,
+    help: "keep there what users have used of their quota ([[users]], quota)",
+    path: "plain",
+    fixed: true,
+  }),
   from: setting("from", orUndefined(many("PREFIX", parsePrefixValue, { group: who, help: "only clients from there" }))),
   authExempt: many("PREFIX", parsePrefixValue, {
     group: who,

@@ -3,6 +3,7 @@ import type { GssAcceptor } from "../net/gss/gss.ts";
 import type { Tls } from "../net/tls/tls.ts";
 import type { Reach } from "./dial/plan.ts";
 import type { Asking, Authenticator } from "./entrance/methods.ts";
+import type { QuotaMeter } from "./quotas/quota_meter.ts";
 import type { Ruleset } from "./rules/ruleset.ts";
 import type { GatewaySettings } from "./settings.ts";
 import type { Upstreams } from "./upstreams/upstreams.ts";
@@ -23,6 +24,8 @@ export interface Configured extends Reach {
   readonly tls?: Tls | undefined;
   /** Told of all that happens. */
   readonly emit: Emit;
+  /** Counts what users with a quota have relayed, and knows whose is used up. */
+  readonly quotas?: QuotaMeter | undefined;
 }
 
 export function askingOf({ authenticator, gssapi, settings }: Configured): Asking {

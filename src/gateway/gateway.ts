@@ -150,9 +150,13 @@ export class Gateway {
 
   /** Ends the sessions that `which` fits at once; how many. */
   endSessions(which: (session: SessionRecord) => boolean): number {
-    const unwanted = Array.from(this.#sessions).filter(({ record }) => which(record));
-    for (const session of unwanted) session.cut("ended-by-operator");
-    return unwanted.length;
+    return this.#cutSessions(which, "ended-by-operator");
+  }
+
+  /** Ends the sessions of users whose quota is used up; how many. */
+  endSpentSessions(): number {
+    const { quotas } = this.#context;
+    return this.#cutSessions(({ username }) => quotas?.usedUpUntil(username) !== undefined, "quota-reached");
   }
 
   /**
@@ -184,6 +188,12 @@ export class Gateway {
     this.#context.upstreams?.stop();
     emit({ type: "drained", cut });
     return cut;
+  }
+
+  #cutSessions(which: (session: SessionRecord) => boolean, end: "ended-by-operator" | "quota-reached"): number {
+    const unwanted = Array.from(this.#sessions).filter(({ record }) => which(record));
+    for (const session of unwanted) session.cut(end);
+    return unwanted.length;
   }
 
   get #context(): SessionContext {

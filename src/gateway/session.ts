@@ -67,6 +67,7 @@ export class Session {
   #answer: Answer = socks5.answer;
   #encapsulation: Encapsulation | undefined;
   #shares: Shares | undefined;
+  #stopCounting: (() => void) | undefined;
 
   constructor(context: SessionContext, { at, socket, client, early }: Arrival, id: number) {
     this.#context = context;
@@ -110,6 +111,7 @@ export class Session {
     } catch (error) {
       await this.#fail(error);
     } finally {
+      this.#stopCounting?.();
       this.#shares?.leave();
       this.#client.close();
     }
@@ -118,7 +120,7 @@ export class Session {
   }
 
   /** Ends it at once, whatever it waits for. */
-  cut(end: "drained" | "ended-by-operator" | "handshake-timeout" | "client-left"): void {
+  cut(end: "drained" | "ended-by-operator" | "handshake-timeout" | "client-left" | "quota-reached"): void {
     this.#end(end);
     this.#cut.make();
     this.#client.close();
@@ -167,8 +169,10 @@ export class Session {
     if (refused) throw refusal(refused);
     try {
       this.#join(shares);
+      this.#stopCounting = this.#countQuota();
       return await commands[command](conversation, destination);
     } catch (error) {
+      this.#stopCounting?.();
       shares.leave();
       throw error;
     }
@@ -181,6 +185,16 @@ export class Session {
     const access = accessOf(settings.access, { client: client.host, listener: this.#at.listener });
     if (access) joinOr(shares, `access ${access.name}`, access, access.name);
     if (username !== undefined) joinOr(shares, `user ${username}`, budgetOf(settings, username), "this user");
+  }
+
+  /** Counts it towards the quota of its user, if there is one. Throws Refusal where that is used up. */
+  #countQuota(): (() => void) | undefined {
+    const { settings, quotas } = this.#context;
+    const { username } = this.record;
+    if (!quotas || username === undefined || !settings.userQuotas.has(username)) return undefined;
+    const until = quotas.usedUpUntil(username);
+    if (until !== undefined) throw new Refusal(Reply.NotAllowed, `the quota of this user is used up until ${until}`);
+    return quotas.count(this.record);
   }
 
   /** Rejects with ClientLeft or NetError. */

@@ -2,6 +2,7 @@ import { type Address, addressText } from "../protocol/address.ts";
 import type { Protection } from "../protocol/gssapi.ts";
 import type { SocketAddr } from "../net/socket.ts";
 import type { Prefix } from "../protocol/ip/prefix.ts";
+import type { Quota } from "./quotas/quota.ts";
 import type { OutgoingPer, WayOut } from "./way_out.ts";
 
 /** Ports to choose from, both ends included. */
@@ -141,6 +142,8 @@ export interface GatewaySettings {
   readonly userBandwidth: number | undefined;
   /** What these users have in place of that. */
   readonly userBudgets: ReadonlyMap<string, Budget>;
+  /** How much these users may have relayed in a period. */
+  readonly userQuotas: ReadonlyMap<string, Quota>;
   /** From accept to the end of the request. */
   readonly handshakeMs: number;
   /** Resolving and connecting together. */
@@ -195,6 +198,7 @@ export const defaultSettings: GatewaySettings = {
   sessionBandwidth: undefined,
   userBandwidth: undefined,
   userBudgets: new Map(),
+  userQuotas: new Map(),
   handshakeMs: 10_000,
   dialMs: 15_000,
   bindMs: 180_000,

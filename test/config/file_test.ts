@@ -365,6 +365,7 @@ const samples: Readonly<Record<Exclude<OptionKey, "config" | "takeOver" | "user"
   announce: ["192.0.2.9", "2001:db8::9"],
   ports: ["40000-40999"],
   usersFile: ["/users"],
+  quotaFile: ["quotas.json"],
   gssapiKeytab: ["/keytab"],
   gssapiService: ["rcmd@gw.test"],
   gssapiProtection: ["none", "confidentiality"],
@@ -515,7 +516,7 @@ describe("What is written for people and editors", () => {
     const tables = example.slice(tablesAt, example.indexOf("# Rules, in their order"))
       .replace(/^# (\[\[.*|[a-z_]+ = .*)$/gm, "$1");
     assert.deepEqual(Object.keys(parse(tables)), ["users", "access", "forwards", "upstreams", "rules"]);
-    valid(tables, tables);
+    valid(`quota_file = "quotas.json"\n${tables}`, tables);
   });
 
   test("which editors are told by the schema is wrong what the program says is", () => {

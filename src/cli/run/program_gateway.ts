@@ -8,8 +8,10 @@ import { pause } from "../../net/clock.ts";
 import { NetError } from "../../net/error.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { DNS_PORT, OWN_ADDRESSES } from "../../net/linux/child/all_traffic.ts";
+import type { InnerSockets } from "../../net/linux/child/inner_sockets.ts";
 import type { Engine } from "../../net/linux/engine/engine.ts";
 import type { Direct } from "./direct.ts";
+import { publish, type Published } from "./published.ts";
 import { initiatorBy, takeStep } from "../../net/gss/gss_initiator.ts";
 import { gssLoader } from "../../net/open.ts";
 import { linuxNet } from "../../net/linux/linux_net.ts";
@@ -19,7 +21,7 @@ import { FakeAddresses } from "../../sockslib/fake/fake_addresses.ts";
 import { MappedDestinations } from "../../sockslib/transparent/mapped_destinations.ts";
 import { systemFiles } from "../files/system_files.ts";
 import { log } from "../log/log.ts";
-import { gatewayContext } from "../service/composition.ts";
+import { gatewayContext, type Parts } from "../service/composition.ts";
 import { openNaming } from "../service/naming.ts";
 import type { ServedConfig } from "../service/service.ts";
 import { systemLookups } from "../service/system_lookups.ts";
@@ -52,6 +54,8 @@ export interface ProgramView {
   readonly direct: Direct;
   /** Whether the log says which names are asked for. */
   readonly dnsLog: boolean;
+  /** What is reached from outside, and by what; undefined where nothing is. */
+  readonly publishing: { readonly ports: readonly Published[]; readonly inner: InnerSockets } | undefined;
 }
 
 /**
@@ -63,7 +67,7 @@ export async function serveProgram(
   { config, rules }: ServedConfig,
   files: TlsFiles,
   takeTraffic: TakeTraffic,
-  { emit, direct, dnsLog }: ProgramView,
+  { emit, direct, dnsLog, publishing }: ProgramView,
 ): Promise<ProgramGateway> {
   const net = linuxNet(engine), clock = engine.timers;
   const names = new FakeAddresses({ clock, expiryMs: EXPIRY_MS });
@@ -74,17 +78,14 @@ export async function serveProgram(
   const source = await openTlsSource(files);
   const openGss = await gssLoader();
   const settings = { ...config.gateway, maxSessionsPerClient: config.gateway.maxSessions };
-  const context = gatewayContext({ ...config, gateway: settings }, {
-    net,
+  const parts = {
     clock,
-    rules,
-    naming,
     authenticator: undefined,
     gssapi: undefined,
     gss: initiatorBy((step) => Promise.resolve().then(() => takeStep(openGss(), step)), openGss), // the program alone waits for its KDC
     tls: tlsBy(source.open, clock, new Departures()),
     ownListeners: () => [],
-    emit: (event) => {
+    emit: (event: Event) => {
       if (event.type === "session-opened") sessions.add(event.session);
       if (event.type === "session-closed") {
         sessions.delete(event.session);
@@ -92,8 +93,8 @@ export async function serveProgram(
       }
       if (event.type !== "listening") emit(event);
     },
-  });
-  const gateway = new Gateway(context);
+  } satisfies Omit<Parts, "net" | "naming" | "rules">;
+  const gateway = new Gateway(gatewayContext({ ...config, gateway: settings }, { ...parts, net, rules, naming }));
   const goesOn = config.rules.some(({ via }) => via !== undefined);
   const here = existsHere(naming.resolver);
   const exists = goesOn ? (name: string) => direct.has(name) ? here(name) : existsBehind(name) : here;
@@ -117,13 +118,16 @@ export async function serveProgram(
   const destinationOf = (here: SocketAddr) => destinations.of(here);
   await gateway.listen(connections.addr, { listener: connections, only: { destinationOf, held: true } });
   await gateway.listen(datagrams.addr, { listener: datagrams, only: { destinationOf, udp: true } });
+  if (publishing) await publish(publishing.ports, engine, publishing.inner, config, parts);
   const overTls = config.dns.some(({ kind }) => kind === "tls" || kind === "https") ||
     config.rules.some(({ via }) => via?.some((url) => /^(socks5|http)s:/i.test(url))) || config.upstreams.length > 0;
   return {
     maxWaitMs: () => overTls || waiting() ? BUSY_TURN_MS : IDLE_TURN_MS,
     async settled() {
-      const open = () => Array.from(sessions).filter(({ command }) => command === Command.Connect);
-      const moved = () => open().reduce((sum, { counts }) => sum + counts.up, 0);
+      const isStream = ({ command, datagrams: { up, down } }: SessionRecord) =>
+        command === Command.Connect || (command === Command.Forward && up + down === 0);
+      const open = () => Array.from(sessions).filter(isStream);
+      const moved = () => open().reduce((sum, { counts }) => sum + counts.up + counts.down, 0);
       await pause(clock, LAST_TURN_MS);
       for (let before = -1, now = moved(); open().length > 0 && now > before; now = moved()) {
         before = now;

@@ -7,6 +7,7 @@ import { packRules } from "../../gateway/rules/packed_rules.ts";
 import type { Rule } from "../../gateway/rules/rule.ts";
 import { systemClock } from "../../net/clock.ts";
 import { NetError } from "../../net/error.ts";
+import { InnerSockets } from "../../net/linux/child/inner_sockets.ts";
 import { Engine } from "../../net/linux/engine/engine.ts";
 import { openChildCalls } from "../../net/kernel/libc/child_calls.ts";
 import { giveThreadTo, libraryOpener, openKernel } from "../../net/open.ts";
@@ -23,7 +24,8 @@ import { nameCovers } from "./name_covers.ts";
 import { endAs, passSignalsTo, programEnd } from "./program_end.ts";
 import { stopWith } from "./program_stop.ts";
 import { programFile } from "./program_file.ts";
-import { serveProgram } from "./program_gateway.ts";
+import { parsePublish } from "./published.ts";
+import { type ProgramGateway, serveProgram } from "./program_gateway.ts";
 import type { Mode } from "./ways/mode.ts";
 import { startProgram } from "./ways/start_program.ts";
 
@@ -34,10 +36,13 @@ export interface RunFlags {
   readonly dnsLog?: boolean | undefined;
   readonly direct?: readonly string[] | undefined;
   readonly mode?: Mode | undefined;
+  readonly publish?: readonly string[] | undefined;
 }
 
 /** As long as a program may be silent where nobody says it: a week. */
 const IDLE_MS = 604_800_000;
+
+const SIGKILL = 9;
 
 const everywhere = ["0.0.0.0/0", "::/0"].map((text) => parsePrefix(text)!);
 const loopback = ["127.0.0.0/8", "::1"].map((text) => parsePrefix(text)!);
@@ -48,11 +53,11 @@ const loopback = ["127.0.0.0/8", "::1"].map((text) => parsePrefix(text)!);
  */
 export async function run(
   flags: RawOptions,
-  { verbose = false, shell = false, dnsLog = false, direct: directly = [], mode = "auto" }: RunFlags,
+  { verbose = false, shell = false, dnsLog = false, direct: directly = [], publish = [], mode = "auto" }: RunFlags,
   command: readonly string[],
 ): Promise<number> {
   if (shell && command.length > 0) throw new ConfigError("Cannot run a shell and a program: say --shell or a command");
-  const direct = parseDirect(directly);
+  const direct = parseDirect(directly), ports = publish.map(parsePublish);
   const libc = await openKernel(), open = await libraryOpener(), calls = libc && openChildCalls(open);
   if (!libc) throw new NetError("other", "Cannot run a program: it takes Linux, and a runtime that calls libc");
   if (!calls) {
@@ -70,20 +75,33 @@ export async function run(
   const emit = await startLog(loaded.config, systemClock, libc);
   const { covers, remove } = nameCovers();
   try {
-    const engine = new Engine(libc, {
-      sockets: socketOptions(loaded.config),
-      fault: (error) => emit({ type: "fault", error }),
-    });
-    const { pid, takeTraffic, begin, way } = startProgram({ libc, calls, open }, mode, {
+    const { pid, takeTraffic, begin, way, hasOwnNetwork } = startProgram({ libc, calls, open }, mode, {
       ...file,
       environment: process.env,
       inherited,
       descriptors: descriptorLimit(),
       covers,
     });
-    passSignalsTo(pid, calls);
-    stopWith(engine, calls, pid);
-    const gateway = await serveProgram(engine, loaded, tls, takeTraffic, { emit, direct, dnsLog });
+    let engine: Engine, gateway: ProgramGateway;
+    try {
+      if (ports.length > 0 && !hasOwnNetwork) {
+        throw new ConfigError(
+          "Cannot use --publish: the program has no network of its own, so it listens on this host itself",
+        );
+      }
+      const inner = ports.length > 0 ? new InnerSockets(libc, calls, pid) : undefined;
+      engine = new Engine(inner?.libc ?? libc, {
+        sockets: socketOptions(loaded.config),
+        fault: (error) => emit({ type: "fault", error }),
+      });
+      passSignalsTo(pid, calls);
+      stopWith(engine, calls, pid);
+      const publishing = inner && { ports, inner };
+      gateway = await serveProgram(engine, loaded, tls, takeTraffic, { emit, direct, dnsLog, publishing });
+    } catch (error) {
+      calls.kill(pid, SIGKILL); // it waits to begin, and would when this process is gone
+      throw error;
+    }
     if (verbose) log.info(way, { pid, program: file.path });
     const ended = programEnd(engine, calls, pid);
     begin();

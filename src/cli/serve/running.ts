@@ -7,7 +7,7 @@ import type { ProxyWays } from "../../admin/proxy_pac.ts";
 import type { Act, AdminSource } from "../../admin/app.ts";
 import { type ProgramFacts, ProgramMetrics } from "../../admin/program_metrics.ts";
 import { type Health, isAlive, noNamesFacts, readiness, type Vitals } from "../../admin/readiness.ts";
-import type { ReloadView, Status, Unwanted, WantedSessions } from "../../admin/status.ts";
+import type { QuotaView, ReloadView, Status, Unwanted, WantedSessions } from "../../admin/status.ts";
 import type { Emit } from "../../events.ts";
 import type { Clock } from "../../net/clock.ts";
 import { addressText } from "../../protocol/address.ts";
@@ -17,6 +17,7 @@ import { log, lostLogLines } from "../log/log.ts";
 import type { Reload } from "./reload.ts";
 import { RoomWatch } from "./room.ts";
 import { ruleViews } from "./rule_views.ts";
+import type { QuotaLedger } from "../quotas/quota_ledger.ts";
 import type { Service } from "../service/service.ts";
 import { runtime, version } from "../version.ts";
 
@@ -32,6 +33,9 @@ const notStarted: Vitals = {
 /** Workers that died are told of for so long (ms). */
 const DEATH_TOLD_MS = 3_600_000;
 
+/** So many users' quotas are told of. */
+const MAX_QUOTAS = 100;
+
 /** The program while it runs: what the admin endpoint, signals and the log ask it, and may have it do. */
 export class Running implements AdminSource {
   /** Resolves once it is to stop. */
@@ -46,6 +50,7 @@ export class Running implements AdminSource {
   #drainsUntil: number | undefined;
   #reload: Reload | undefined;
   #host: HostWatch | undefined;
+  #quotas: QuotaLedger | undefined;
   readonly #figures = new ProcessFigures();
   readonly #history: History;
   readonly #room: RoomWatch;
@@ -63,10 +68,11 @@ export class Running implements AdminSource {
   }
 
   /** It serves; `host` where somebody may ask how it is. */
-  started(service: Service, reload: Reload, host: HostWatch | undefined): void {
+  started(service: Service, reload: Reload, host: HostWatch | undefined, quotas: QuotaLedger): void {
     this.#service = service;
     this.#reload = reload;
     this.#host = host;
+    this.#quotas = quotas;
     this.#figures.start();
     this.#ready.resolve(reload);
   }
@@ -198,6 +204,7 @@ export class Running implements AdminSource {
       maxSessions,
       reload: this.#reloaded,
       drainMs: config.drainMs,
+      ...this.#quotaViews.length > 0 && { quotas: this.#quotaViews },
       ...drainsForMs !== undefined && { drainsForMs },
     };
   }
@@ -256,7 +263,12 @@ export class Running implements AdminSource {
       certificates: this.#reload!.holds.certificates,
       lostLogLines: lostLogLines(),
       figures: this.#figures.now(),
+      quotas: this.#quotaViews,
     };
+  }
+
+  get #quotaViews(): readonly QuotaView[] {
+    return this.#quotas?.views.slice(0, MAX_QUOTAS) ?? [];
   }
 
   #stop(): void {

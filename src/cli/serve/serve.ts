@@ -17,6 +17,7 @@ import type { TlsFiles } from "../files/tls_files.ts";
 import { log, seconds, startLog, stopLog } from "../log/log.ts";
 import { collectAfter, type Holding, Reload, warnOf } from "./reload.ts";
 import { Running } from "./running.ts";
+import { openLedger } from "./open_ledger.ts";
 import { listenToSignals } from "./signals.ts";
 import { Systemd } from "../systemd/systemd.ts";
 import { hasteOf, wallClock } from "../service/wall_clock.ts";
@@ -62,15 +63,16 @@ export async function serve(flags: RawOptions, entry: URL): Promise<number> {
   const openAdminIfFree = () => takeOver === undefined ? openAdmin() : unlessTaken(async () => await openAdmin());
   let admin = await openAdminIfFree();
   const own = admin ? [admin.addr] : config.admin ? [config.admin] : [];
+  const quotas = openLedger(config, wall);
   const kernel = chosenKernel(config, libc);
   const wanted = (): Wanted => ({ ...holds.loaded, users: holds.users, tls });
   const service = kernel
-    ? await startThreadedService(kernel, entry, wanted, own, activation, emit, haste)
-    : await startLocalService(entry, wanted, () => own, emit, wall);
+    ? await startThreadedService(kernel, entry, wanted, own, activation, emit, haste, quotas)
+    : await startLocalService(entry, wanted, () => own, emit, wall, quotas);
   const reload = new Reload(service, holds, load, emit, systemd);
   const host = config.admin && new HostWatch(await openNet(), service, wall);
   await host?.look();
-  running.started(service, reload, host);
+  running.started(service, reload, host, quotas);
   if (takeOver === undefined) systemd.ready();
   else if (running.stopped) systemd.close(); // the predecessor stays, and systemd is its
   else {
@@ -97,6 +99,7 @@ export async function serve(flags: RawOptions, entry: URL): Promise<number> {
   const uncount = countDown(running, emit, wall);
   await service.drain(drainMs, running.handedOver);
   uncount();
+  quotas.close();
   await admin?.close();
   running.ended();
   systemd.close();

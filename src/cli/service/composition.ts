@@ -9,6 +9,7 @@ import type { PackedRules } from "../../gateway/rules/packed_rules.ts";
 import { Ruleset } from "../../gateway/rules/ruleset.ts";
 import type { ProbeTurns } from "../../gateway/upstreams/probe_turns.ts";
 import { Upstreams } from "../../gateway/upstreams/upstreams.ts";
+import type { QuotaMeter } from "../../gateway/quotas/quota_meter.ts";
 import type { Clock } from "../../net/clock.ts";
 import { sessionCapacity } from "../../net/kernel/descriptor_reserve.ts";
 import type { GssAcceptor, GssInitiator } from "../../net/gss/gss.ts";
@@ -34,6 +35,7 @@ export interface Parts {
   readonly emit: Emit;
   readonly counters?: Counters;
   readonly paths?: PathMemory;
+  readonly quotas?: QuotaMeter;
   readonly probeTurns?: ProbeTurns;
 }
 

@@ -6,7 +6,7 @@ import { addressText } from "../../protocol/address.ts";
 import { log } from "../log/log.ts";
 
 /** What has the program listen, for who reads why it cannot. */
-export type ListeningFlag = "--listen" | "--forward" | "--admin";
+export type ListeningFlag = "--listen" | "--forward" | "--admin" | "--publish";
 
 export function flagOf({ only }: Pick<ListenSpec, "only">): ListeningFlag {
   return isForward(only) ? "--forward" : "--listen";

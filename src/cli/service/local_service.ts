@@ -8,10 +8,12 @@ import type { Emit, Event } from "../../events.ts";
 import type { Config } from "../../config/config.ts";
 import { Gateway, listenerKey, type Opening } from "../../gateway/gateway.ts";
 import { Logins } from "../../gateway/users/logins.ts";
+import { QuotaMeter } from "../../gateway/quotas/quota_meter.ts";
 import { Users } from "../../gateway/users/users.ts";
 import { type Clock, systemClock } from "../../net/clock.ts";
 import { gssLoader, openNet } from "../../net/open.ts";
 import { initiatorBy } from "../../net/gss/gss_initiator.ts";
+import type { QuotaLedger } from "../quotas/quota_ledger.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { Departures } from "../../net/tls/tls_socket.ts";
 import { gatewayContext } from "./composition.ts";
@@ -40,6 +42,7 @@ export async function startLocalService(
   otherListeners: () => readonly SocketAddr[],
   log: Emit,
   wall: Clock,
+  quotas?: QuotaLedger,
 ): Promise<Service> {
   const net = await openNet();
   const activity = new ActivityLog(systemClock.now);
@@ -58,6 +61,8 @@ export async function startLocalService(
   };
   const ear = emittingEar(emit);
   const departures = new Departures();
+  const meter = new QuotaMeter();
+  if (quotas) meter.usedUp = quotas.usedUp;
   const logins = new Logins({ check: hashThreads() });
   const openGss = await gssLoader();
   const gss = initiatorBy(askingThreads(entry, openGss), openGss);
@@ -104,6 +109,7 @@ export async function startLocalService(
         tls,
         ownListeners,
         emit,
+        quotas: meter,
       }),
       close,
     };
@@ -113,6 +119,16 @@ export async function startLocalService(
   const gateway: Gateway = new Gateway(current.context);
   await listenAll(first().config, gateway);
   const uncount = countEvery(COUNT_MS, wall, (ms) => log({ type: "thread-counted", counts: counts.take(), ms }));
+  quotas?.onChange((usedUp) => {
+    meter.usedUp = usedUp;
+    gateway.endSpentSessions();
+  });
+  let stopCounting = () => {};
+  const count = () => {
+    quotas?.add(meter.take());
+    stopCounting = wall.after(PULSE_MS, count);
+  };
+  count();
   return {
     engine: "portable",
     workers: 1,
@@ -144,10 +160,13 @@ export async function startLocalService(
       current = next;
       metrics.nameUsers(countedUsers(wanted));
       opening.apply(next.context, () => former.close());
+      quotas?.configure(wanted.config.gateway.userQuotas);
     },
     async drain(deadlineMs) {
       await gateway.drain(deadlineMs);
       uncount();
+      stopCounting();
+      quotas?.add(meter.take());
       current.close();
     },
   };
@@ -166,6 +185,9 @@ function countEvery(everyMs: number, clock: Clock, then: (ms: number) => void): 
   waitFrom(clock.now());
   return () => cancel();
 }
+
+/** How often what users with a quota have moved is added up (ms). */
+const PULSE_MS = 2_000;
 
 /** Rejects with NetError and ConfigError. */
 async function listenAll(config: Config, gateway: Pick<Opening, "listen">): Promise<void> {

@@ -24,6 +24,7 @@ import { askingThreads, checkInitiator } from "../service/threads/gss_asking.ts"
 import { checkAcceptor } from "../service/gss_source.ts";
 import { openNaming } from "../service/naming.ts";
 import { countedUsers, type Service, type Wanted } from "../service/service.ts";
+import type { QuotaLedger } from "../quotas/quota_ledger.ts";
 import type { Activation } from "../systemd/activation.ts";
 import { connectsByTls, openTlsSource, speaksTls, type TlsSource } from "../service/tls/tls_source.ts";
 import { runtime } from "../version.ts";
@@ -46,6 +47,7 @@ export async function startThreadedService(
   activation: Activation,
   emit: Emit,
   haste: number,
+  quotas?: QuotaLedger,
 ): Promise<Service> {
   const net = await openNet();
   const ports = new ClaimedPorts(libc, socketOptions(first().config), activation);
@@ -138,7 +140,7 @@ export async function startThreadedService(
     const clock = { ...systemClock, now: wallClock(haste).now }; // whoever is slow is not believed to hang any sooner
     const { table } = router;
     pool = await WorkerPool.start(
-      { libc, entry, count, counters: memory, names: table, emit, clock, haste },
+      { libc, entry, count, counters: memory, names: table, emit, quotas, clock, haste },
       provision,
       successors,
     );
@@ -148,6 +150,7 @@ export async function startThreadedService(
     log.info("engine linux", { workers: count, ...without && { without }, ...spoken && { tls: spoken } });
   }, takesOver);
   router.lead();
+  quotas?.onChange((usedUp) => void pool.tellQuotas(usedUp));
   return {
     engine: "linux",
     workers: count,
@@ -167,6 +170,7 @@ export async function startThreadedService(
     endSessions: (unwanted) => pool.endSessions(unwanted),
     reload: async (wanted) => {
       await provide(wanted, (provision) => pool.reload(provision));
+      quotas?.configure(wanted.config.gateway.userQuotas);
       router.leadAgain();
     },
     drain: async (deadlineMs, handedOver = false) => {

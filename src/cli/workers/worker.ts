@@ -7,6 +7,7 @@ import type { Event } from "../../events.ts";
 import { packedSize } from "../../gateway/rules/packed_rules.ts";
 import { PathMemory } from "../../gateway/dial/path_memory.ts";
 import { Counters } from "../../gateway/limits/counters.ts";
+import { QuotaMeter } from "../../gateway/quotas/quota_meter.ts";
 import { netError } from "../../net/error.ts";
 import { discardStepped, isStepped } from "../../net/gss/gss_initiator.ts";
 import { DescriptorOwners } from "../../net/linux/engine/descriptor_owners.ts";
@@ -57,6 +58,8 @@ export async function startWorker({ port, number, setup, successors, ...start }:
   const activity = new ActivityLog(() => clock.now());
   const counts = new ThreadCounts(activity.sessions);
   const startedAt = clock.now();
+  const quotas = new QuotaMeter();
+  quotas.usedUp = start.usedUp;
   const busyMs = () => clock.now() - startedAt - engine.waitedMs;
   const metrics = new Metrics(activity.sessions, { worker: number, busyMs, lostLogLines: () => lostLogLines() });
   const log = await startLog(config, clock, libc);
@@ -84,6 +87,9 @@ export async function startWorker({ port, number, setup, successors, ...start }:
         return activity.activity(clock.now(), order.sessions);
       case "end-sessions":
         return served.gateway.endSessions((session) => isUnwanted(order.unwanted, session));
+      case "quotas":
+        quotas.usedUp = order.usedUp;
+        return served.gateway.endSpentSessions();
       case "reload":
         return inTurn(() => reload(order.setup));
       case "drain":
@@ -101,6 +107,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     },
     clock,
     routed,
+    quotas,
     counters: new Counters(start.counters, number - 1),
     paths: new PathMemory(clock, start.paths),
     openGss,
@@ -118,8 +125,10 @@ export async function startWorker({ port, number, setup, successors, ...start }:
       if (packedSize(rules) >= LARGE) clock.after(COLLECT_MS, () => collect());
     });
   };
+  const sayHow = () => tell({ type: "pulse", vitals: watch.vitals, counts: counts.take(), usage: quotas.take() });
   const drain = async (deadlineMs: number) => {
     const cut = await served.gateway.drain(deadlineMs);
+    sayHow(); // and what the last sessions have moved
     stopLog();
     return cut;
   };
@@ -132,7 +141,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     await served.listen(setup.listen, successors);
     tell({ type: "listening", wakeFd });
     const pulse = () => {
-      tell({ type: "pulse", vitals: watch.vitals, counts: counts.take() });
+      sayHow();
       clock.after(PULSE_MS / start.haste, pulse);
     };
     pulse();

@@ -7,6 +7,7 @@ import type { Counters } from "../../gateway/limits/counters.ts";
 import type { Verdict } from "../../gateway/entrance/methods.ts";
 import type { PathMemory } from "../../gateway/dial/path_memory.ts";
 import { ProbeTurns } from "../../gateway/upstreams/probe_turns.ts";
+import type { QuotaMeter } from "../../gateway/quotas/quota_meter.ts";
 import type { Clock } from "../../net/clock.ts";
 import { initiatorBy, type InitiatorStepped, type TakeStep } from "../../net/gss/gss_initiator.ts";
 import type { GssCalls } from "../../net/gss/gss_calls.ts";
@@ -37,6 +38,7 @@ export interface Ground {
   readonly paths: PathMemory;
   /** Where what routes lead here goes, and what takes it. */
   readonly routed: Routing;
+  readonly quotas: QuotaMeter;
   /** Opens GSSAPI's library. */
   readonly openGss: () => GssCalls;
   readonly ask: Ask;
@@ -104,7 +106,7 @@ export class WorkerGateway {
   }
 
   #compose(setup: Setup, config: Config) {
-    const { net, clock, counters, paths, openGss, ask, emit } = this.#ground;
+    const { net, clock, counters, paths, quotas, openGss, ask, emit } = this.#ground;
     this.#ground.nameUsers(setup.countedUsers);
     const { generation, rules, asksForPasswords, otherListeners, probes } = setup;
     const asking: AskAbout = (question, memory, cut) => ask({ ...question, generation }, memory, cut);
@@ -140,6 +142,7 @@ export class WorkerGateway {
       emit,
       counters,
       paths,
+      quotas,
       probeTurns: new ProbeTurns(probes),
     });
     return { setup, naming, gssapi, sealed, context };

@@ -11,6 +11,7 @@ import type { SocketAddr, Successors } from "../../net/socket.ts";
 import type { Asker } from "../../turns/fair_queue.ts";
 import type { WayOut } from "../../gateway/way_out.ts";
 import type { PackedRules } from "../../gateway/rules/packed_rules.ts";
+import type { Usage } from "../../gateway/quotas/quota_meter.ts";
 import type { Speech } from "../../gateway/settings.ts";
 import type { ConfigText } from "../files/load_config.ts";
 import type { Letter } from "./exchange.ts";
@@ -79,6 +80,8 @@ export interface CommonBuffers {
 /** What makes a worker the one that it is. */
 export interface WorkerPart extends CommonBuffers {
   readonly setup: Setup;
+  /** Users whose quota is used up, and until when. */
+  readonly usedUp: ReadonlyMap<string, string>;
   /** By address, where this program takes listeners over from another. */
   readonly successors: ReadonlyMap<string, Successors>;
   /** From 1; its place in the shared memory. */
@@ -129,6 +132,8 @@ export type Order =
   | { readonly type: "activity"; readonly sessions: WantedSessions }
   /** How many such sessions it has had. */
   | { readonly type: "end-sessions"; readonly unwanted: Unwanted }
+  /** Whose quota is used up now; how many of their sessions it has ended. */
+  | { readonly type: "quotas"; readonly usedUp: ReadonlyMap<string, string> }
   /** Nothing, once new clients get that. */
   | { readonly type: "reload"; readonly setup: Setup }
   /** How many sessions were cut. */
@@ -144,7 +149,12 @@ export type FromWorker =
 export type News =
   | { readonly type: "upstream"; readonly event: UpstreamEvent }
   /** Every PULSE_MS, so that one that hangs is noticed; and what it did since the last. */
-  | { readonly type: "pulse"; readonly vitals: ThreadVitals; readonly counts: Float64Array }
+  | {
+    readonly type: "pulse";
+    readonly vitals: ThreadVitals;
+    readonly counts: Float64Array;
+    readonly usage: readonly Usage[];
+  }
   /** The last session of a former generation has ended. */
   | { readonly type: "retired"; readonly generation: number };
 

@@ -5,6 +5,7 @@ import type { Activity, Unwanted, WantedSessions } from "../../admin/status.ts";
 import { allAccept, allNames } from "../../admin/thread_watch.ts";
 import type { Transport } from "../../dns/servers/transport.ts";
 import type { Emit } from "../../events.ts";
+import type { Usage } from "../../gateway/quotas/quota_meter.ts";
 import type { Clock } from "../../net/clock.ts";
 import { NetError, type NetErrorKind } from "../../net/error.ts";
 import type { Libc } from "../../net/kernel/libc/libc.ts";
@@ -39,6 +40,10 @@ export interface PoolOptions {
   /** The table of fake addresses, and what a worker that has died is forgotten by there. */
   readonly names?: { readonly memory: SharedArrayBuffer; clear(worker: number): void } | undefined;
   readonly emit: Emit;
+  /** Told of what users with a quota have relayed, and asked whose is used up. */
+  readonly quotas?:
+    | { readonly usedUp: ReadonlyMap<string, string>; add(usage: readonly Usage[]): void }
+    | undefined;
   /** By which it is patient with workers. */
   readonly clock: Clock;
   /** That of the workers' wall clock. */
@@ -133,6 +138,11 @@ export class WorkerPool {
     return Array.from(ended).reduce<number>((sum, count) => sum + (count as number), 0);
   }
 
+  /** Has workers know whose quota is used up, and end their sessions. */
+  async tellQuotas(usedUp: ReadonlyMap<string, string>): Promise<void> {
+    await this.#look({ type: "quotas", usedUp });
+  }
+
   /** Gives new clients what `provision` says. Rejects with NetError where a worker cannot, and then none does. */
   async reload(provision: Provision): Promise<void> {
     const former = this.#generations.current;
@@ -179,7 +189,7 @@ export class WorkerPool {
   }
 
   #add(number: number, successors: ReadonlyMap<string, Successors> = new Map()): Promise<void> {
-    const { libc, entry, haste, count: workers } = this.#options;
+    const { libc, entry, haste, count: workers, quotas: { usedUp } = nobody } = this.#options;
     const { current } = this.#generations;
     const starter: Starter = {
       libc,
@@ -193,6 +203,7 @@ export class WorkerPool {
     };
     const member = new Member(starter, {
       setup: current.setup,
+      usedUp,
       successors,
       number,
       workers,
@@ -210,12 +221,23 @@ export class WorkerPool {
         return this.upstreams.note(news.event);
       case "pulse":
         this.#heardAt = member.heardAt;
+        this.#count(member, news.usage);
         return this.#options.emit({ type: "thread-counted", counts: news.counts, ms: member.pulseMs });
       case "retired": {
         const generation = this.#generations.get(news.generation);
         return generation && this.#generations.retire(generation, member);
       }
     }
+  }
+
+  /** Who still has sessions of users whose quota is used up is told once more: it may have been silent then. */
+  #count(member: Member, usage: readonly Usage[]): void {
+    const { quotas } = this.#options;
+    if (!quotas || usage.length === 0) return;
+    const { usedUp } = quotas;
+    quotas.add(usage);
+    if (!usage.some(({ user }) => usedUp.has(user))) return;
+    member.ask({ type: "quotas", usedUp: quotas.usedUp }, LOOK_MS).catch(() => {});
   }
 
   /** Has nothing left of a dead worker, and another in its place. */
@@ -267,6 +289,8 @@ export class WorkerPool {
     return answers;
   }
 }
+
+const nobody = { usedUp: new Map<string, string>() };
 
 function isOf(error: unknown, kind: NetErrorKind): boolean {
   return error instanceof NetError && error.kind === kind;

@@ -68,10 +68,11 @@ export function readTable(
   return {
     given,
     problems,
-    users: (users ?? []).map(({ name, password, password_file, ...rest }) => ({
+    users: (users ?? []).map(({ name, password, password_file, quota, quota_period: period = "month", ...rest }) => ({
       name,
       password,
       passwordFile: password_file === undefined ? undefined : resolve(password_file),
+      ...quota !== undefined && { quota: { bytes: quota, period } },
       ...budgeted(rest),
       ...leaving(rest),
     })),

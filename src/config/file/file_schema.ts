@@ -20,6 +20,7 @@ import {
   parseTarget,
   parseTime,
 } from "../values/values.ts";
+import { parseQuotaPeriod, parseQuotaSize } from "../values/quota_value.ts";
 import { byFamily, parseOutgoing } from "../values/way_out_value.ts";
 
 /**
@@ -215,8 +216,20 @@ const user = v.pipe(
       "a file with the password alone in it; with neither, it is in users_file, or there is gssapi_keytab",
     ),
     ...budget(),
+    quota: described(
+      v.optional(parsed(v.union([text(), v.number()], "is no size"), parseQuotaSize)),
+      "octets that its sessions may relay in a period, both ways together: 500M, 50G, 2T; quota_file keeps the count",
+    ),
+    quota_period: described(
+      v.optional(parsed(text(), parseQuotaPeriod)),
+      "day or month (of UTC), or a time from the first octet on, as 7d or 12h (default month)",
+    ),
     ...wayOut(),
   }),
+  v.check(
+    ({ quota, quota_period }) => quota !== undefined || quota_period === undefined,
+    "has a quota_period, and no quota",
+  ),
   v.check(
     ({ password, password_file }) => password === undefined || password_file === undefined,
     "wants either password or password_file",

@@ -1,4 +1,5 @@
 import type { Budget } from "../../gateway/settings.ts";
+import type { Quota } from "../../gateway/quotas/quota.ts";
 import type { WayOut } from "../../gateway/way_out.ts";
 import { WrongValue } from "../config_error.ts";
 
@@ -9,6 +10,8 @@ export interface ConfiguredUser {
   readonly passwordFile?: string;
   /** What the user's sessions have together. */
   readonly budget?: Budget | undefined;
+  /** What they may have relayed in a period. */
+  readonly quota?: Quota | undefined;
   /** By what the user's sessions leave. */
   readonly wayOut?: WayOut | undefined;
 }

@@ -13,6 +13,9 @@ import type { SealedSocket } from "./tls/sealed_socket.ts";
 /** A read of so much is bulk; after so many in a row the kernel moves the bytes, until one moves less than the floor. */
 const BULK_SIZE = 32 << 10, BULK_READS = 2, BULK_FLOOR = 16 << 10;
 
+/** More than that a receiver that stands still has in a pipe, where the kernel keeps it: there may be thousands. */
+const HELD_SIZE = 16 << 10;
+
 /** So many short reads are passed on before the others have their turn; of bulk it is one. */
 const MAX_ROUNDS = 8;
 
@@ -246,8 +249,22 @@ class Direction implements Long, Watcher {
     this.#bulkReads = size >= BULK_SIZE ? this.#bulkReads + 1 : 0;
     if (this.#preface) return this.#change(this.#preface, size);
     const sent = this.#blocked ? 0 : this.#send(scratch, size);
-    if (sent < size) this.#held = scratch.slice(sent, size);
+    if (sent < size) this.#keep(scratch.subarray(sent, size));
     return true;
+  }
+
+  /** Keeps what the receiver has no room for; a copy of it. */
+  #keep(rest: Uint8Array<ArrayBuffer>): void {
+    const { libc, pipes } = this.#relay.engine;
+    const pipe = rest.length > HELD_SIZE && this.#to.spliceable ? pipes.take() : undefined;
+    if (!pipe) return this.#hold(rest.slice());
+    if (pipe.size >= rest.length && libc.write(pipe.writeEnd, rest, rest.length) === rest.length) {
+      this.#pipe = pipe;
+      this.#piped = rest.length;
+    } else {
+      pipes.discard(pipe); // which may have some of it
+      this.#hold(rest.slice());
+    }
   }
 
   /** Hands on what goes to the receiver for what was read. */

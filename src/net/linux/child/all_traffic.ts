@@ -13,10 +13,11 @@ import {
   toAddress,
   toPort,
   toTransparent,
+  withMark,
   withoutMark,
 } from "../netlink/nf_tables.ts";
 import { addAddress, bringUp, takeAllAddresses } from "../netlink/routes.ts";
-import { LET_IN_MARK } from "../transparent/syn_gate.ts";
+import { LET_IN_MARK, SENT_IN_MARK } from "../transparent/syn_gate.ts";
 import { type NetworkSockets, TRANSPARENT_PORT } from "./own_network.ts";
 
 /** The program's own: with one that is not loopback getaddrinfo(3) believes that there is a network (AI_ADDRCONFIG). */
@@ -46,6 +47,7 @@ export function takeAllTraffic(libc: Libc, { route, netfilter }: NetworkSockets)
     ];
     const toLoopback = toAddress(parseIp(loopback)!, bits);
     addTable(libc, netfilter, family, "gate46", [
+      [...withMark(SENT_IN_MARK), accept],
       take(IPPROTO_TCP, ...toPort(DNS_PORT)),
       take(IPPROTO_UDP, ...toPort(DNS_PORT)),
       [...toAddress(parseIp(own)!), accept],

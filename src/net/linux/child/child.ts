@@ -15,7 +15,7 @@ export type Step = readonly [number, ...(number | Memory)[]];
 /** struct ucontext_t has 968 octets on x64 and 4,560 on arm64; where its fields are is the same. */
 const CONTEXT_SIZE = 8_192, STACK_SIZE = 4_096, LINK_AT = 8, STACK_AT = 16, STACK_SIZE_AT = 32;
 
-/** What a child works on must stay where it is until it has executed another program. */
+/** What a child works on must stay where it is until it has executed another program, or is gone. */
 const held: unknown[] = [];
 
 /** The library that dlsym(3) looks in where none is named. */
@@ -24,15 +24,21 @@ const ANY_LIBRARY = 0;
 /**
  * Starts a child that makes `steps` in turn, whatever comes of each, and runs no JavaScript: fork(2) would give it neither
  * code nor heap, which runtimes have marked MADV_DONTFORK. setcontext(3) is its first function, and a ucontext of each call leads
- * to the next (uc_link). Throws NetError.
+ * to the next (uc_link). What it works on is put into `keep`, and stays where nothing else is said. Throws NetError.
  */
-export function startChild(libc: Libc, calls: ChildCalls, flags: number, steps: readonly Step[]): number {
+export function startChild(
+  libc: Libc,
+  calls: ChildCalls,
+  flags: number,
+  steps: readonly Step[],
+  keep: unknown[] = held,
+): number {
   const contexts = new Uint8Array(CONTEXT_SIZE * steps.length);
   const stacks = new Uint8Array(STACK_SIZE * (steps.length + 5));
   const base = libc.addressOf(contexts.buffer), view = new DataView(contexts.buffer);
   const stackBase = Math.ceil(libc.addressOf(stacks.buffer) / 16) * 16;
   const call = symbol(calls, "syscall");
-  held.push(contexts, stacks, steps);
+  keep.push(contexts, stacks, steps);
   steps.forEach((step, i) => {
     const at = i * CONTEXT_SIZE, context = contexts.subarray(at, at + CONTEXT_SIZE);
     if (calls.getcontext(context) !== 0) throw errnoError(libc.errno(), "start", "a program");

@@ -110,12 +110,12 @@ export const asksToConnect: readonly Expression[] = [
   compared(Uint8Array.of(2)),
 ];
 
-export function withoutMark(mark: number): Expression[] {
-  return [meta(META_MARK), compared(u32(mark), true)];
-}
-
 export function withMark(mark: number): Expression[] {
   return [meta(META_MARK), compared(u32(mark))];
+}
+
+export function withoutMark(mark: number): Expression[] {
+  return [meta(META_MARK), compared(u32(mark), true)];
 }
 
 /** Marks a packet, for rules of routing (ip-rule(8)). */

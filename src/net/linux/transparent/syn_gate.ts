@@ -14,6 +14,9 @@ import { type Packet, resetOf, sumTcp, tcpEnds, type Unreachable, unreachable } 
 /** What a request for a connection bears that may come in: nf_tables drops those without. */
 export const LET_IN_MARK = 0x46;
 
+/** And one that the gate's own process sends there itself: nothing holds or takes it. */
+export const SENT_IN_MARK = 0x47;
+
 /** Sockets of the network that is gated, which the process that owns it may set up. */
 export interface GateSockets {
   /** AF_PACKET, SOCK_DGRAM. */
@@ -40,11 +43,12 @@ const TIMED_OUT = 6;
 
 /**
  * Classic BPF (linux/filter.h) over what a SOCK_DGRAM packet socket sees: IPv4 and IPv6 packets of TCP with SYN and without ACK
- * that bear no mark of ours.
+ * that bear neither mark.
  */
 const filter: readonly (readonly [code: number, then: number, otherwise: number, value: number])[] = [
   [0x20, 0, 0, 0xfffff000 + 20], // the mark
-  [0x15, 16, 0, LET_IN_MARK],
+  [0x15, 17, 0, LET_IN_MARK],
+  [0x15, 16, 0, SENT_IN_MARK],
   [0x30, 0, 0, 0], // the version
   [0x54, 0, 0, 0xf0],
   [0x15, 0, 6, 0x40],

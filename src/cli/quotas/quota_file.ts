@@ -1,0 +1,61 @@
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { ConfigError } from "../../config/config_error.ts";
+
+/** What one user has used within one stretch of time (ms since 1970), in octets. */
+export interface Used {
+  readonly since: number;
+  readonly until: number;
+  readonly bytes: number;
+}
+
+/** Where it is kept how much users have used. */
+export interface QuotaStore {
+  /** Throws ConfigError where it cannot be read. */
+  load(): ReadonlyMap<string, Used>;
+  /** Throws what the system does. */
+  save(used: ReadonlyMap<string, Used>): void;
+}
+
+/**
+ * A file of JSON, replaced as a whole: whoever reads it sees all of a former one or all of the next. It has an entry for each
+ * user that has used something of a period that is not over.
+ */
+export function quotaFile(path: string): QuotaStore {
+  return {
+    load() {
+      let text;
+      try {
+        text = readFileSync(path, "utf8");
+      } catch (error) {
+        const { code } = error as { code?: string };
+        if (code === "ENOENT") return new Map();
+        throw new ConfigError(`Cannot read ${path} (--quota-file): ${code}`);
+      }
+      const used = parseUsed(text);
+      if (!used) throw new ConfigError(`Cannot parse ${path} (--quota-file): it is no count of quotas`);
+      return used;
+    },
+    save(used) {
+      const next = `${path}.new`;
+      const fd = openSync(next, "w", 0o600);
+      try {
+        writeSync(fd, `${JSON.stringify({ version: 1, users: Object.fromEntries(used) })}\n`);
+        fsyncSync(fd);
+      } finally {
+        closeSync(fd);
+      }
+      renameSync(next, path);
+    },
+  };
+}
+
+function parseUsed(text: string): ReadonlyMap<string, Used> | undefined {
+  try {
+    const { version, users } = JSON.parse(text) as { version: unknown; users: Record<string, Used> };
+    const all = Object.entries(users);
+    const good = all.every(([, { since, until, bytes }]) => [since, until, bytes].every(Number.isFinite) && bytes >= 0);
+    return version === 1 && good ? new Map(all) : undefined;
+  } catch {
+    return undefined;
+  }
+}
