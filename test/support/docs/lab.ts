@@ -21,7 +21,7 @@ const links = [
 ] as const;
 const hosts = ["gw", ...links.map(([host]) => host)];
 const names = {
-  gw:
+  gw: "198.51.100.2 example.org\n2001:db8:4::2 example.org ipv6only.example\n" +
     "198.51.100.2 github.example registry.example old.example ftp.example\n2001:db8:4::2 service.example shop.example\n",
   c4: "192.0.2.1 gw.example shop.example\n",
   c6: "2001:db8:2::1 gw.example\n",
