@@ -70,11 +70,18 @@ describe("Documents: what they say can be done is done", () => {
     if (marked.length === 0) continue;
     const network = marked.some(({ marks }) => marks.some((mark) => / on \w+$|^start/.test(mark)));
     test(path, { skip: skipped(path, network && whyNot()), timeout: 100_000 }, async (t) => {
-      const needed = marked.flatMap(({ marks }) => marks).filter((mark) => mark.startsWith("needs: "));
-      for (const mark of needed) {
-        const program = mark.slice("needs: ".length);
+      const serves = (which: string) => marked.some(({ marks }) => marks.includes(`server: ${which}`));
+      const needed = [
+        ...marked.flatMap(({ marks }) => marks).flatMap((mark) => mark.startsWith("needs: ") ? [mark.slice(7)] : []),
+        ...network ? ["curl"] : [],
+        ...serves("web") || serves("ftp") ? ["/usr/bin/python3"] : [],
+      ];
+      for (const program of needed) {
         const { code } = await shell(["sh", "-c", `command -v ${program}`]);
         if (code !== 0) return t.skip(skipped(path, `${program} is not here`) as string);
+      }
+      if (serves("ftp") && (await shell(["/usr/bin/python3", "-c", "import pyftpdlib"])).code !== 0) {
+        return t.skip(skipped(path, "pyftpdlib is not here") as string);
       }
       await follow(marked);
     });

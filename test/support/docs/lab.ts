@@ -21,11 +21,13 @@ const links = [
 ] as const;
 const hosts = ["gw", ...links.map(([host]) => host)];
 const names = {
-  gw:
+  gw: "198.51.100.2 example.org\n2001:db8:4::2 example.org ipv6only.example\n" +
     "198.51.100.2 github.example registry.example old.example ftp.example\n2001:db8:4::2 service.example shop.example\n",
   c4: "192.0.2.1 gw.example shop.example\n",
   c6: "2001:db8:2::1 gw.example\n",
 } as Readonly<Record<string, string>>;
+
+const resolvers = { c4: "192.0.2.1", c6: "2001:db8:2::1" } as Readonly<Record<string, string>>;
 
 /** A web server that says which address it sees, and one for FTP; both say so when they listen. */
 const web = `
@@ -142,7 +144,7 @@ export class Lab {
       ip("-n", this.#name(host), "link", "set", "lo", "up");
       mkdirSync(folder, { recursive: true });
       writeFileSync(`${folder}/hosts`, `127.0.0.1 localhost\n::1 localhost\n${names[host] ?? ""}`);
-      writeFileSync(`${folder}/resolv.conf`, "nameserver 127.0.0.1\n"); // where nobody is: no such name, at once
+      writeFileSync(`${folder}/resolv.conf`, `nameserver ${resolvers[host] ?? "127.0.0.1"}\n`); // nobody, but where a recipe starts one
     }
     for (const [host, near, far] of links) {
       const device = `d${host}-${process.pid}`.slice(0, 15), gw = this.#name("gw"), other = this.#name(host);
