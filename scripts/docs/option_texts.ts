@@ -132,6 +132,21 @@ export const optionTexts: Readonly<Record<OptionKey, OptionText>> = {
     cost: "The variant does not protect the negotiated level. It needs the replay cache.",
     example: "--gssapi-keytab gate46.keytab --gssapi-nec --gssapi-replay-cache replay",
   },
+  authCommand: {
+    when: "Another system knows the users: PAM, LDAP, a database.",
+    cost: "Four processes of the command, and a question for each user that is not in the cache.",
+    example: "--auth-command /usr/local/lib/gate46-auth-pam",
+  },
+  authUrl: {
+    when: "A web service knows the users.",
+    cost: "An HTTP request for each user that is not in the cache. Use https:// beyond loopback.",
+    example: "--auth-url https://auth.example/check",
+  },
+  authCache: {
+    when: "A changed password must count sooner, or the other system must be asked less often.",
+    cost: "A user who was removed elsewhere keeps access for this long.",
+    example: "--auth-url https://auth.example/check --auth-cache 10s",
+  },
   quotaFile: {
     when: "A user has a `quota`: the file keeps what users have moved over a restart.",
     cost: "A write every few seconds while these users move bytes.",
