@@ -302,7 +302,7 @@ export class Session {
         admit,
       ),
       asker: { client: household(client.host), user: username },
-      exits: waysOut.of(this.record, this.#at.wayOut),
+      exits: waysOut.of(this.record, this.#at.wayOut, this.#client.own),
       record: this.record,
       client: this.#client,
       wire: this.#wire,
