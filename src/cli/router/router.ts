@@ -1,3 +1,4 @@
+import type { NameFigures } from "../../admin/program_metrics.ts";
 import type { Config } from "../../config/config.ts";
 import { ConfigError } from "../../config/config_error.ts";
 import type { Answering } from "../../dns/mapped/mapped_answer.ts";
@@ -15,7 +16,7 @@ import type { FakePair } from "../../sockslib/fake/fake_addresses.ts";
 import { reverseAddress } from "../../sockslib/fake/reverse_name.ts";
 import { systemFiles } from "../files/system_files.ts";
 import { log } from "../log/log.ts";
-import { type DnsManner, FakeDns } from "./fake_dns.ts";
+import { type DnsManner, FakeDns, type QueryOutcome } from "./fake_dns.ts";
 import { type NameTable, openNameTable } from "./name_table.ts";
 
 /** How long a fake address may be kept by who asked (s): much less than the table keeps one that nobody uses. */
@@ -52,6 +53,14 @@ export class Router {
   readonly #resolvConf = systemServers();
   #takesOver: boolean;
   #ended = false;
+  readonly #queries: Record<QueryOutcome, number> = {
+    answered: 0,
+    forwarded: 0,
+    "no-such-name": 0,
+    failed: 0,
+    refused: 0,
+    dropped: 0,
+  };
   /** Whether the journal took the last name: once is said that it does not. */
   #keeps = true;
 
@@ -106,6 +115,13 @@ export class Router {
     } catch (error) {
       log.error((error as Error).message);
     }
+  }
+
+  /** Undefined where it tells no names. */
+  get figures(): NameFigures | undefined {
+    if (!this.table) return undefined;
+    const { size: names, max: maxNames } = this.table.names;
+    return { names, maxNames, queries: this.#queries };
   }
 
   /** Has clients led here. Throws NetError. */
@@ -182,6 +198,7 @@ export class Router {
   #manner(): DnsManner {
     const { names } = this.table!;
     return {
+      count: (outcome) => this.#queries[outcome]++,
       answering: (client): Answering => ({
         names: { fake: (name) => this.#fake(name, client), pointer: (name) => names.pointer(name) },
         ttlS: TTL_S,

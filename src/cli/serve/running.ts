@@ -189,6 +189,7 @@ export class Running implements AdminSource {
       certificates: this.#reload!.certificates,
       lostLogLines: lostLogLines(),
       figures: this.#figures.now(),
+      names: service.names?.(),
     };
   }
 

@@ -161,6 +161,7 @@ export async function startThreadedService(
     get dnsServers() {
       return pool.dnsServers;
     },
+    names: () => router.figures,
     vitals: () => pool.vitals(),
     metrics: () => pool.metrics(),
     activity: (sessions) => pool.activity(sessions),
