@@ -15,11 +15,11 @@ export type QueryOutcome = "answered" | "forwarded" | "no-such-name" | "failed" 
 /** Who answers, and how. */
 export interface DnsManner {
   /** Is told of each query. */
-  readonly count: (outcome: QueryOutcome) => void;
+  count(outcome: QueryOutcome): void;
   /** To that client (a household()). */
-  readonly answering: (client: string) => Answering;
+  answering(client: string): Answering;
   /** The servers that are to answer for a name in their own words; undefined where they are not. */
-  readonly serversFor: (name: string, type: number) => readonly SocketAddr[] | undefined;
+  serversFor(name: string, type: number): readonly SocketAddr[] | undefined;
 }
 
 interface Needs {

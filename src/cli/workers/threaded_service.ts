@@ -88,7 +88,11 @@ export async function startThreadedService(
       const sealed = found && sealedOptions(found.libssl, tls, connectsByTls(config, shapes));
       source = await openTlsSource(tls, sealed !== undefined);
       claim = await ports.claim(config, shared);
-      names = await router.claim(config);
+      const chains = [
+        ...rules.index.shapes.map(({ via }) => via ?? []),
+        ...config.upstreams.flatMap(({ chains }) => chains),
+      ];
+      names = await router.claim(config, chains.flat());
       await use({
         setup: {
           config: textWithoutRules(wanted),
@@ -147,7 +151,7 @@ export async function startThreadedService(
     const spoken = tls ? found!.name : speaksTls(first().config, first().rules.index.shapes) && runtime;
     log.info("engine linux", { workers: count, ...without && { without }, ...spoken && { tls: spoken } });
   }, takesOver);
-  router.lead();
+  await router.lead();
   return {
     engine: "linux",
     workers: count,
@@ -168,7 +172,7 @@ export async function startThreadedService(
     endSessions: (unwanted) => pool.endSessions(unwanted),
     reload: async (wanted) => {
       await provide(wanted, (provision) => pool.reload(provision));
-      router.leadAgain();
+      await router.leadAgain();
     },
     drain: async (deadlineMs, handedOver = false) => {
       const drained = pool.drain(deadlineMs);

@@ -36,7 +36,7 @@ async function withRouter(
   const port = await freePort(net);
   const config = parseConfig({ fakeDns: [`127.0.0.1:${port}`], ...flags });
   const router = new Router(config, { libc: undefined as never, net, workers: 1, fault });
-  (await router.claim(config)).apply(resolver);
+  (await router.claim(config, [])).apply(resolver);
   try {
     await use(async (type, name) => {
       const socket = await net.bindUdp({ host: "127.0.0.1", port: 0 });
@@ -118,10 +118,10 @@ test("what cannot be is refused in words", async () => {
   taken.close();
   await withRouter({}, async (_, router) => {
     const other = parseConfig({});
-    (await router.claim(other)).apply(resolver);
+    (await router.claim(other, [])).apply(resolver);
     const none = new Router(other, { libc: undefined as never, net, workers: 1, fault });
     await assert.rejects(
-      () => none.claim(parseConfig({ fakeDns: ["127.0.0.1:5399"] })),
+      () => none.claim(parseConfig({ fakeDns: ["127.0.0.1:5399"] }), []),
       /fake_dns: that needs a restart/,
     );
   });
