@@ -264,6 +264,7 @@ export class Running implements AdminSource {
       lostLogLines: lostLogLines(),
       figures: this.#figures.now(),
       quotas: this.#quotaViews,
+      names: service.names?.(),
     };
   }
 
