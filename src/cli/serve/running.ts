@@ -13,6 +13,7 @@ import type { Clock } from "../../net/clock.ts";
 import { addressText } from "../../protocol/address.ts";
 import { ProcessFigures } from "./process_figures.ts";
 import type { HostWatch } from "./host_watch.ts";
+import { optionsText } from "./options_text.ts";
 import { log, lostLogLines } from "../log/log.ts";
 import type { Reload } from "./reload.ts";
 import { RoomWatch } from "./room.ts";
@@ -211,6 +212,10 @@ export class Running implements AdminSource {
 
   history(span: Span): Past {
     return this.#history.past(span);
+  }
+
+  help(): string {
+    return optionsText();
   }
 
   /** Who did what to it, for the log. */
