@@ -1,9 +1,8 @@
 /**
  * gate46: a dual-stack SOCKSv5 gateway (RFC 1928, RFC 1929, RFC 3089) on Deno and on Bun. Run it, or import its parts.
  */
-import process from "node:process";
 import type { GssInitiator } from "./src/net/gss/gss.ts";
-import { threadStart } from "./src/cli/workers/thread_start.ts";
+import { start } from "./src/cli/start.ts";
 
 export { Gateway } from "./src/gateway/gateway.ts";
 export { Ruleset } from "./src/gateway/rules/ruleset.ts";
@@ -25,14 +24,4 @@ export type { Event, SessionRecord } from "./src/events.ts";
 export const openGssInitiator = async (): Promise<GssInitiator> =>
   await (await import("./src/cli/service/threads/gss_asking.ts")).openInitiator(new URL(import.meta.url));
 
-process.noDeprecation = true; // what the runtime thinks of its own libraries is no line of the log
-
-// Each thread loads what it needs itself: clients wait for that.
-const start = threadStart();
-if (start?.gate46 === "worker") await (await import("./src/cli/workers/worker.ts")).startWorker(start);
-else if (start?.gate46 === "config") await (await import("./src/cli/serve/config_thread.ts")).readInThread(start);
-else if (start) await (await import("./src/cli/service/threads/gss_asking.ts")).serveSteps();
-else if (import.meta.main) {
-  const { main } = await import("./src/cli/main.ts");
-  process.exit(await main(process.argv.slice(2), new URL(import.meta.url)));
-}
+await start(import.meta.main, new URL(import.meta.url));

@@ -61,8 +61,11 @@ Without --via the gateway is this process. Nothing else on this host is changed,
 /** What is wrong is told by main.ts, in one line. */
 const output = { writeErr() {}, writeOut: (text: string) => void print(text) };
 
-/** The command line; what a command does is loaded when it is given. `ended` is told the exit code of one that has one. */
-export function program(entry: URL, ended: (exitCode: number) => void): Command {
+/**
+ * The command line; what a command does is loaded when it is given. `ended` is told the exit code of one that has one. Commands
+ * that `words` do not name have no flags, since those of all take 7 ms of a start to make.
+ */
+export function program(entry: URL, ended: (exitCode: number) => void, words?: readonly string[]): Command {
   const root = new Command("gate46")
     .usage("[serve] [flags]")
     .description("A dual-stack SOCKSv5 gateway: clients on IPv4 or IPv6 reach destinations on IPv4 or IPv6.")
@@ -78,10 +81,13 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
       const { serve } = await import("./serve/serve.ts");
       ended(await serve(flags, entry));
     });
-  addFlags(root);
+  if (!words || isForRoot(words)) addFlags(root);
   const command = (name: string, description: string) =>
     root.command(name).description(description).exitOverride().configureOutput(output)
       .configureHelp({ helpWidth: 100 });
+  const addFlagsTo = (command: Command, keys?: readonly OptionKey[]) => {
+    if (!words || words.includes(command.name())) addFlags(command, keys);
+  };
   command("hash-password", "read a password from standard input and print the line for --users-file")
     .argument("<name>", "the user's name")
     .option("--into <FILE>", "append the line to that file, which only you may read where it is new")
@@ -101,14 +107,14 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
       const { configCommand } = await import("./commands/config_commands.ts");
       await configCommand({ ...root.opts<RawOptions>(), ...flags });
     });
-  addFlags(config);
+  addFlagsTo(config);
   const ofAdmin = ["config", "admin", "adminTokenFile"] as const;
   const healthcheckOf = command("healthcheck", "say whether the gateway here takes clients; exit code 0 or 1")
     .action(async (flags: RawOptions) => {
       const { healthcheck } = await import("./commands/admin_commands.ts");
       ended(await healthcheck({ ...root.opts<RawOptions>(), ...flags }));
     });
-  addFlags(healthcheckOf, ofAdmin);
+  addFlagsTo(healthcheckOf, ofAdmin);
   const sessions = command("sessions", "list the sessions of the gateway here, or end some")
     .argument("[end]", "end")
     .argument("[which]", "a session's number, or: user, client")
@@ -125,7 +131,7 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
         ended(await sessionsCommand({ ...root.opts<RawOptions>(), ...flags }, end, [which, name], json === true));
       },
     );
-  addFlags(sessions, ofAdmin);
+  addFlagsTo(sessions, ofAdmin);
   const explained = command("explain", "say what would become of a request, by which rule, and in which order")
     .argument("<command>", "connect, bind, udp or forward; sni or host for who goes by name")
     .argument("<destination>", "as example.org:443; of sni and host the name")
@@ -138,7 +144,7 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
         ended(await explain({ ...root.opts<RawOptions>(), ...flags }, { client, user, listener }, what, destination));
       },
     );
-  addFlags(explained, optionKeys.filter((key) => key !== "user"));
+  addFlagsTo(explained, optionKeys.filter((key) => key !== "user"));
   command("completion", "print what completes this command line in a shell")
     .argument("<shell>", "bash, zsh or fish")
     .action(async (shell: string) => {
@@ -155,7 +161,7 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
       const { run } = await import("./run/run.ts");
       ended(await run(flags, { verbose }, command));
     });
-  addFlags(ran, ofRun);
+  addFlagsTo(ran, ofRun);
   const examined = command("doctor", "say what this host can do with that configuration, and what to change")
     .option("--json", "for machines")
     .option("--online", "connect to a root name server too")
@@ -163,8 +169,14 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
       const { doctor } = await import("./doctor/doctor_command.ts");
       ended(await doctor({ ...root.opts<RawOptions>(), ...flags }, { json, online }));
     });
-  addFlags(examined);
+  addFlagsTo(examined);
   return root;
+}
+
+/** Whether there may be flags of `serve`, which stand before another command too. */
+function isForRoot([first]: readonly string[]): boolean {
+  if (first === "--version" || first === "-V") return false;
+  return first === undefined || first === "serve" || first.startsWith("-");
 }
 
 /** Options of the table as flags of `command`. */
