@@ -5,6 +5,7 @@ import type { RunFlags } from "./run/run.ts";
 import type { DoctorFlags } from "./doctor/doctor_command.ts";
 import type { ExplainFlags } from "./commands/explain.ts";
 import { print } from "./print.ts";
+import { ThreadAhead } from "./workers/thread_ahead.ts";
 import { version } from "./version.ts";
 
 /** Shown by `--help`, and by the man page. */
@@ -78,8 +79,9 @@ export function program(entry: URL, ended: (exitCode: number) => void, words?: r
     .configureHelp({ helpWidth: 100 })
     .addHelpText("after", examples)
     .action(async (flags: RawOptions) => {
+      const ahead = flags.engine === "portable" ? undefined : ThreadAhead.start(entry);
       const { serve } = await import("./serve/serve.ts");
-      ended(await serve(flags, entry));
+      ended(await serve(flags, entry, ahead));
     });
   if (!words || isForRoot(words)) addFlags(root);
   const command = (name: string, description: string) =>

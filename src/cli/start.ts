@@ -6,6 +6,7 @@ export async function start(isMain: boolean, entry: URL): Promise<void> {
   process.noDeprecation = true; // what the runtime thinks of its own libraries is no line of the log
   const thread = threadStart();
   if (thread?.gate46 === "worker") await (await import("./workers/worker.ts")).startWorker(thread);
+  else if (thread?.gate46 === "ahead") await (await import("./workers/worker.ts")).startAhead();
   else if (thread?.gate46 === "config") await (await import("./serve/config_thread.ts")).readInThread(thread);
   else if (thread) await (await import("./service/threads/gss_asking.ts")).serveSteps();
   else if (isMain) {

@@ -29,12 +29,14 @@ import { connectsByTls, openTlsSource, speaksTls, type TlsSource } from "../serv
 import { runtime } from "../version.ts";
 import { sealedOptions } from "../service/tls/sealed_options.ts";
 import { wallClock } from "../service/wall_clock.ts";
+import type { ThreadAhead } from "./thread_ahead.ts";
 import type { Provision } from "./provision.ts";
 import type { Listening } from "./worker_messages.ts";
 import { WorkerPool } from "./worker_pool.ts";
 
 /**
- * Gateways on the Linux engine, one for each core or as many as are wanted; `haste` is that of the wall clock. `first` gives what
+ * Gateways on the Linux engine, one for each core or as many as are wanted, the first in the thread `ahead` where there is one;
+ * `haste` is that of the wall clock. `first` gives what
  * they begin with: a parameter would be kept for good, and with it rules that a reload has replaced. Rejects with NetError.
  */
 export async function startThreadedService(
@@ -45,6 +47,7 @@ export async function startThreadedService(
   activation: Activation,
   emit: Emit,
   haste: number,
+  ahead?: ThreadAhead,
 ): Promise<Service> {
   const net = await openNet();
   const ports = new ClaimedPorts(libc, socketOptions(first().config), activation);
@@ -124,7 +127,11 @@ export async function startThreadedService(
   await provide(first(), async (provision) => {
     const successors = takesOver ? successorsAt(provision.setup.listen, count) : undefined;
     const clock = { ...systemClock, now: wallClock(haste).now }; // whoever is slow is not believed to hang any sooner
-    pool = await WorkerPool.start({ libc, entry, count, counters: memory, emit, clock, haste }, provision, successors);
+    pool = await WorkerPool.start(
+      { libc, entry, count, counters: memory, emit, clock, haste, ahead },
+      provision,
+      successors,
+    );
     const without = Object.entries(features).flatMap(([feature, there]) => there ? [] : feature).join(",");
     const { tls } = provision.setup;
     const spoken = tls ? found!.name : speaksTls(first().config, first().rules.index.shapes) && runtime;
