@@ -335,7 +335,7 @@ export const optionTexts: Readonly<Record<OptionKey, OptionText>> = {
   },
   handshakeTimeout: {
     when: "Clients are behind very slow links (raise it), or strangers hold connections (lower it).",
-    cost: "Shorter than a user types a password is too short.",
+    cost: "Clients on slow links fail when it is short.",
     example: "--handshake-timeout 5s",
   },
   dialTimeout: {
