@@ -21,6 +21,10 @@ export type Event =
   }
   | { readonly type: "session-opened"; readonly session: SessionRecord }
   | { readonly type: "session-closed"; readonly session: SessionRecord }
+  /** Where there is an audit: the client has said what it wants, which is in the record. */
+  | { readonly type: "session-requested"; readonly session: SessionRecord }
+  /** Where there is an audit: an association has done with a destination. */
+  | { readonly type: "udp-destination"; readonly session: SessionRecord; readonly destination: UdpDestinationRecord }
   | { readonly type: "client-turned-away"; readonly client: SocketAddr; readonly reason: TurnedAway }
   | { readonly type: "accept-failed"; readonly addr: SocketAddr; readonly error: Error }
   /** It has failed again since. */
@@ -142,6 +146,26 @@ export interface SessionRecord {
   endedAt?: number;
   /** More about a refusal or a failure, for people. */
   detail?: string;
+}
+
+/** What one destination of an association was sent, and has sent; or several of them together. Times as of sessions. */
+export interface UdpDestinationRecord {
+  /** What the client asked for; undefined where it is several. */
+  readonly asked: Address | undefined;
+  /** How many it is; answers of others than who was asked are none. */
+  destinations: number;
+  /** Where its datagrams went last; of an upstream, its first gateway. */
+  remote?: SocketAddr;
+  /** The gateways they went through, nearest first, without credentials. */
+  via?: string | undefined;
+  readonly startedAt: number;
+  /** Of the last datagram. */
+  lastAt: number;
+  readonly counts: ByteCounts;
+  readonly datagrams: ByteCounts;
+  readonly dropped: Partial<Record<DropReason, number>>;
+  /** What refuses it. */
+  refusedBy?: string;
 }
 
 export function relayType(client: SocketAddr, destination: { readonly host: string }): RelayType {

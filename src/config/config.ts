@@ -120,9 +120,11 @@ function assemble(values: Values, file: FileContent | undefined): Config {
   const users = [...file?.users ?? [], ...user];
   const userBudgets = new Map(users.flatMap(({ name, budget }) => budget ? [[name, budget] as const] : []));
   const userQuotas = new Map(users.flatMap(({ name, quota }) => quota ? [[name, quota] as const] : []));
-  const gateway = { ...settings(values), access, userBudgets, userQuotas, usersWaysOut: waysOutOf(users) };
-  const closedToStrangers = user.length > 0 || (file?.users.length ?? 0) > 0 || rest.usersFile !== undefined ||
-    rest.gssapiKeytab !== undefined || gateway.from !== undefined;
+  const audit = rest.logSessions === "audit";
+  const gateway = { ...settings(values), access, audit, userBudgets, userQuotas, usersWaysOut: waysOutOf(users) };
+  const closedToStrangers = user.length > 0 || (file?.users.length ?? 0) > 0 ||
+    (rest.usersFile ?? rest.gssapiKeytab ?? rest.authCommand ?? rest.authUrl) !== undefined ||
+    gateway.from !== undefined;
   const forwards = [...file?.forwards ?? [], ...forward];
   const listeners = [...listen.flat(), ...forwards.flatMap(({ listen }) => listen)];
   const config = {
@@ -142,6 +144,9 @@ function assemble(values: Values, file: FileContent | undefined): Config {
     mayBeExposed: closedToStrangers || open,
     gateway,
   };
+  if (rest.authCommand && rest.authUrl) {
+    throw new ConfigError("Cannot have both --auth-command and --auth-url: say which");
+  }
   const [limited] = userQuotas.keys();
   if (limited !== undefined && rest.quotaFile === undefined) {
     throw new ConfigError(`Cannot use the quota of user '${limited}': say where the count is kept (--quota-file)`);
@@ -170,9 +175,9 @@ function assemble(values: Values, file: FileContent | undefined): Config {
 
 /** Whether clients are asked who they are. */
 export function asksClients(
-  { users, usersFile, gssapiKeytab }: Pick<Config, "users" | "usersFile" | "gssapiKeytab">,
+  { users, gssapiKeytab, ...rest }: Pick<Config, "users" | "usersFile" | "gssapiKeytab" | "authCommand" | "authUrl">,
 ): boolean {
-  return users.length > 0 || usersFile !== undefined || gssapiKeytab !== undefined;
+  return users.length > 0 || (rest.usersFile ?? gssapiKeytab ?? rest.authCommand ?? rest.authUrl) !== undefined;
 }
 
 /** Throws ConfigError where whoever listens could show what a client has shown, and be let in for it. */

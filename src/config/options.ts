@@ -7,6 +7,7 @@ import { parseDnsListen, parseFakePool } from "./values/fake_dns.ts";
 import { parseForward } from "./values/forward.ts";
 import { parseAdmin, parseListen } from "./values/listen.ts";
 import { type About, choice, count, many, one, type Option, setting, time, toggle } from "./option.ts";
+import { parseAuthUrl, parseCommand } from "./values/authority_value.ts";
 import { parseUser } from "./values/user.ts";
 import { byFamily, parseOutgoing } from "./values/way_out_value.ts";
 import { outgoingPers } from "../gateway/way_out.ts";
@@ -32,7 +33,7 @@ import {
 export const engines = ["auto", "linux", "portable"] as const;
 export const logLevels = ["debug", "info", "warning", "error"] as const;
 export const logFormats = ["auto", "text", "json", "syslog"] as const;
-export const loggedSessions = ["all", "sampled", "failed", "off"] as const;
+export const loggedSessions = ["all", "sampled", "failed", "off", "audit"] as const;
 export const loggedClients = ["full", "prefix", "none"] as const;
 export const gssapiUsers = ["principal", "local"] as const;
 export const defaultActions = ["allow", "deny"] as const;
@@ -138,6 +139,19 @@ export const options = {
     help: "ask for those in this file, with hashed passwords (see hash-password)",
     path: "secret",
   }),
+  authCommand: one("COMMAND", parseCommand, {
+    group: who,
+    help: "ask this program for all other users: a line USER PASSWORD, and OK or ERR back, as Squid asks its helpers",
+  }),
+  authUrl: one("URL", parseAuthUrl, {
+    group: who,
+    help: "ask this server, by HTTP with Basic credentials: 2xx lets in, 401 and 403 do not",
+  }),
+  authCache: time(
+    { group: who, help: "a password that either of them called good is not asked again for so long" },
+    60_000,
+    0,
+  ),
   quotaFile: one("FILE", asIs, {
     group: who,
     help: "keep there what users have used of their quota ([[users]], quota)",
@@ -237,7 +251,8 @@ export const options = {
   ),
   nat64: one("PREFIX|auto", parseNat64, {
     group: names,
-    help: "the NAT64 prefix of this network (RFC 6052), or to be asked for (RFC 7050)",
+    help:
+      "the NAT64 prefix of this network (RFC 6052); auto: what its router announces (RFC 8781), else what its DNS tells (RFC 7050)",
   }),
   resolveCommands: setting(
     "resolveCommands",
@@ -401,7 +416,12 @@ export const options = {
   logSessions: choice(
     "WHICH",
     loggedSessions,
-    { group: output, fixed: true, help: "which sessions have a line; sampled bounds those that succeeded too" },
+    {
+      group: output,
+      fixed: true,
+      help:
+        "which sessions have a line; sampled bounds those that succeeded too; audit has JSON for each one's begin, request, UDP destinations and end",
+    },
     "all",
   ),
   logSample: {

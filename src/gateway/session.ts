@@ -65,6 +65,7 @@ export class Session {
   #said: Wire | undefined;
   readonly #cut = new Cut();
   #answer: Answer = socks5.answer;
+  #resets = false;
   #encapsulation: Encapsulation | undefined;
   #shares: Shares | undefined;
   #stopCounting: (() => void) | undefined;
@@ -163,6 +164,7 @@ export class Session {
     }
     this.record.command = command;
     this.record.destination = destination;
+    if (settings.audit) this.#context.emit({ type: "session-requested", session: this.record });
     const shares = this.#shares = this.#context.limits.shares();
     const conversation = this.#conversation(wish, shares);
     const refused = conversation.judge.command();
@@ -224,6 +226,7 @@ export class Session {
     const { authenticator, clock, gssapi, settings } = this.#context;
     const entrance = silentEntrance(this.#at.only) ?? entranceFor(await this.#wire.peek(), this.#at.only, settings);
     this.#answer = entrance.answer;
+    this.#resets = entrance.resets === true;
     this.record.protocol = entrance.protocol;
     const sentence = turnedAway(entrance, this.#at.only);
     if (sentence !== undefined) {
@@ -307,6 +310,9 @@ export class Session {
       cut: this.#cut,
       bandwidth: () => shares.bandwidth,
       attended: (wait, staysOpen) => this.#attended(wait, staysOpen, preface?.up !== undefined),
+      audit: settings.audit
+        ? (destination) => this.#context.emit({ type: "udp-destination", session: this.record, destination })
+        : undefined,
       succeed: (bound) => this.#reply({ reply: Reply.Succeeded, bound }),
       head,
       preface,
@@ -333,7 +339,8 @@ export class Session {
     if (foreseen ? reply === undefined : this.#cut.made) return;
     try {
       await this.#reply({ reply: reply ?? Reply.GeneralFailure, error });
-      await this.#farewell();
+      if (this.#resets) this.#client.reset();
+      else await this.#farewell();
     } catch {
       // The client is gone: nobody is left to tell.
     }

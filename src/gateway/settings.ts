@@ -180,6 +180,8 @@ export interface GatewaySettings {
   readonly gssapiUser: GssapiUser;
   /** Whether GSSAPI comes before a password where a client offers both. */
   readonly gssapiFirst: boolean;
+  /** Whether requests and UDP destinations are told of one by one. */
+  readonly audit: boolean;
   /** For the ports of BIND and UDP ASSOCIATE; any where undefined. */
   readonly ports: PortRange | undefined;
 }
@@ -217,5 +219,6 @@ export const defaultSettings: GatewaySettings = {
   gssapiNec: false,
   gssapiUser: "principal",
   gssapiFirst: false,
+  audit: false,
   ports: undefined,
 };

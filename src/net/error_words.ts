@@ -3,6 +3,7 @@ const words: Readonly<Record<string, string>> = {
   EACCES: "not allowed",
   EPERM: "not allowed",
   ENOENT: "it is not there",
+  ENXIO: "nobody is at its other end",
   EEXIST: "it is there already",
   EISDIR: "it is a folder",
   ENOTDIR: "a part of the path is no folder",

@@ -142,6 +142,27 @@ describe("the init script under busybox", { skip: skipped("openwrt_test.ts, busy
     assert.deepEqual(call("triggers", uci).lines, [["reload when gate46 changes"]]);
   });
 
+  test("the recipe for a router is valid, and who changes routes is root", () => {
+    const recipe = readFileSync(join(folderOf, "README.md"), "utf8");
+    const set = [...recipe.matchAll(/^ +uci (set|add_list) gate46\.main\.(\w+)='?([^'\s]+)'?/gm)].filter(([, , key]) =>
+      key !== "enabled"
+    );
+    assert.ok(set.length >= 6);
+    const lines = set.map(([, how, key, value]) => `\t${how === "set" ? "option" : "list"} ${key} '${value}'`);
+    const uci = readFileSync(join(folderOf, "gate46.config"), "utf8").replace(
+      "option enabled '0'",
+      `option enabled '1'\n${lines.join("\n")}`,
+    );
+    const { of, stderr } = call("start", uci);
+    assert.equal(stderr, "");
+    assert.deepEqual(of("user"), ["root"]);
+    assert.ok(of("command")!.includes("--install-rules"));
+    const { fakeDns, listen, nat64 } = read();
+    assert.deepEqual(fakeDns.flat(), [{ host: "127.0.0.1", port: 5300 }]);
+    assert.ok(listen.some(({ only }) => JSON.stringify(only) === '{"routed":true}'));
+    assert.equal(nat64, "auto");
+  });
+
   test("other sections become tables, in their order, for the gateway's eyes only", () => {
     writeFileSync(join(folder, "names"), "example.org\n");
     const { stderr } = call(

@@ -1,9 +1,10 @@
 import { dirname, resolve } from "node:path";
 import process from "node:process";
 import { type ReadConfig, readConfig, withUpstreamPasswords } from "../../config/config.ts";
+import { ConfigError } from "../../config/config_error.ts";
 import type { FileContent } from "../../config/file/config_file.ts";
 import type { ReadPassword } from "../../config/values/hop_password.ts";
-import { variableName } from "../../config/options.ts";
+import { flagName, variableName } from "../../config/options.ts";
 import { remarks } from "../../config/remarks.ts";
 import type { RawOptions } from "../../config/source.ts";
 import { readText } from "./text_file.ts";
@@ -77,7 +78,7 @@ export async function loadSaid(
   said: SaidConfig,
   readPassword: (path: string) => string | Promise<string> = readPasswordFile,
 ): Promise<LoadedConfig> {
-  const file = said.file && { ...said.file, toml: said.file.toml ?? await readText(said.file.path) };
+  const file = said.file && { ...said.file, toml: said.file.toml ?? await readToml(said, readText) };
   const read = await parse({ ...said, file, secrets: {} });
   const secrets: Record<string, string> = {};
   const paths = new Set<string>(), failures = new Map<string, unknown>();
@@ -97,6 +98,21 @@ export async function loadSaid(
     return secrets[path]!;
   });
   return { ...read, config, text: { ...read.text, secrets } };
+}
+
+/** The file that `said` names, as `read` has it. Rejects with ConfigError, which tells who names it. */
+export async function readToml<T>(
+  { file, flags, environment }: SaidConfig,
+  read: (path: string) => Promise<T>,
+): Promise<T> {
+  try {
+    return await read(file!.path);
+  } catch (error) {
+    const variable = variableName("config");
+    const who = flags.config !== undefined ? flagName("config") : environment[variable] ? variable : undefined;
+    if (who === undefined || !(error instanceof ConfigError)) throw error;
+    throw new ConfigError(...error.problems.map((problem) => `${problem}; ${who}`));
+  }
 }
 
 async function parse(text: ConfigText, readPassword?: ReadPassword): Promise<LoadedConfig> {

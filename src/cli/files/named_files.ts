@@ -2,6 +2,7 @@ import { ConfigError } from "../../config/config_error.ts";
 import { optionKeys, optionOf } from "../../config/options.ts";
 import { withoutPassword } from "../../config/values/values.ts";
 import type { PasswordHash } from "../../gateway/users/password_hash.ts";
+import { checkCommand } from "../authority/check_command.ts";
 import { readAdminToken } from "./admin_token.ts";
 import type { RuleLists } from "../../gateway/rules/value_list.ts";
 import { type KeytabKey, readKeytab } from "./keytab.ts";
@@ -62,7 +63,7 @@ export interface NamedContents {
  * ConfigError with all that is wrong in any of them.
  */
 export async function readNamedFiles(
-  { config }: LoadedConfig,
+  { config, effective }: LoadedConfig,
   former?: NamedContents["users"],
 ): Promise<NamedContents> {
   const problems: string[] = [];
@@ -75,14 +76,28 @@ export async function readNamedFiles(
     }
   };
   const users = await attempt(() =>
-    loadUsers(config.users, config.usersFile, former, config.gssapiKeytab !== undefined)
+    loadUsers(
+      config.users,
+      config.usersFile,
+      former,
+      (config.gssapiKeytab ?? config.authCommand ?? config.authUrl) !== undefined,
+    )
   );
+  await attempt(() => checkCommand(config.authCommand));
   const adminToken = await attempt(() => readAdminToken(config.adminTokenFile));
   const tls = await attempt(() => readTlsFiles(config));
   const { gssapiKeytab, gssapiService } = config;
   const keys = gssapiKeytab === undefined ? undefined : await attempt(() => readKeytab(gssapiKeytab, gssapiService));
-  if (problems.length > 0) throw new ConfigError(...problems);
+  if (problems.length > 0) throw new ConfigError(...problems.map((problem) => withPlace(problem, effective)));
   return { users: users!, tls: tls!, adminToken, keys };
+}
+
+/** A problem with reading a file, and who names it. */
+function withPlace(problem: string, effective: LoadedConfig["effective"]): string {
+  const key = optionKeys.find((key) =>
+    optionOf(key).path && problem.startsWith(`Cannot read ${effective[key]?.texts.at(-1)}: `)
+  );
+  return key ? `${problem}; ${effective[key]!.from}` : problem;
 }
 
 /** For who serves nothing: the lists of rules too. Rejects with ConfigError with all that is wrong in any file. */

@@ -9,21 +9,38 @@ const COARSE = { ipv4: 24, ipv6: 48 } as const;
 /** What the log calls clients: undefined where it shall not. */
 export interface ClientNaming {
   one(client: SocketAddr): string | undefined;
+  /** In fields of their own. */
+  fields(client: SocketAddr): ClientFields;
   /** All of a household(). */
   several(household: string): string | undefined;
+}
+
+export interface ClientFields {
+  readonly client_host?: string;
+  readonly client_port?: number;
+  /** In place of both where they shall not be known. */
+  readonly client_prefix?: string;
+  /** Of a unix socket, its path. */
+  readonly client_unix?: string;
 }
 
 export function clientNaming(choice: Config["logClients"]): ClientNaming {
   switch (choice) {
     case "full":
-      return { one: addressText, several: (household) => household };
+      return {
+        one: addressText,
+        fields: ({ host, port, unix }) =>
+          unix === undefined ? { client_host: host, client_port: port } : { client_unix: unix },
+        several: (household) => household,
+      };
     case "prefix":
       return {
         one: (client) => client.unix === undefined ? coarse(client.host) : addressText(client),
+        fields: ({ host, unix }) => unix === undefined ? { client_prefix: coarse(host) } : { client_unix: unix },
         several: (household) => coarse(household.split("/")[0]!),
       };
     case "none":
-      return { one: () => undefined, several: () => undefined };
+      return { one: () => undefined, fields: () => ({}), several: () => undefined };
   }
 }
 

@@ -33,6 +33,11 @@ export function lineFormat(format: Config["logFormat"], to: Destination, environ
   }
 }
 
+/** Whether lines begin with their level, as `<6>`. */
+export function isPrefixed(format: LineFormat): boolean {
+  return format === prefixedLogfmt;
+}
+
 /** What writes lines of that form and kind field by field, where something does. */
 export function textLine(format: LineFormat, level: LogRecord["level"], message: string): TextLine | undefined {
   if (format === logfmt) return new TextLine(false, level, message);

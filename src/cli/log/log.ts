@@ -1,6 +1,7 @@
 import process from "node:process";
 import { isMainThread } from "node:worker_threads";
 import { configure, getLogger } from "@logtape/logtape";
+import { ConfigError } from "../../config/config_error.ts";
 import type { Config } from "../../config/config.ts";
 import type { DropReason, Emit, SessionRecord } from "../../events.ts";
 import type { Clock } from "../../net/clock.ts";
@@ -12,8 +13,10 @@ import { commandName, Method, methodName, Reply, replyLabel } from "../../protoc
 import { type ClientNaming, clientNaming } from "./clients.ts";
 import { ofLibc, ofRuntime } from "./descriptors.ts";
 import { LogFile } from "./log_file.ts";
-import { type Destination, destinationOf, lineFormat, textLine } from "./format.ts";
-import type { Fields } from "./logfmt.ts";
+import { type Destination, destinationOf, isPrefixed, lineFormat, textLine } from "./format.ts";
+import { type Fields, INFO_PREFIX } from "./logfmt.ts";
+import { auditLines } from "./audit_lines.ts";
+import { programRun } from "./program_run.ts";
 import { LogOutput, type Outlet } from "./output.ts";
 import { LogSampling } from "./sampling.ts";
 import { sharedOutlet } from "./stderr.ts";
@@ -29,7 +32,10 @@ const STDERR = 2;
  */
 export async function startLog(config: LogConfig, clock: Clock, libc: Libc | undefined): Promise<Emit> {
   const { outlet, destination } = openLog(config, libc);
-  const format = lineFormat(config.logFormat, destination, process.env);
+  const audits = config.logSessions === "audit";
+  // Whoever reads an audit reads JSON: all lines are, where nobody says otherwise and systemd's journal is not told levels.
+  const formatName = audits && config.logFormat === "auto" && !destination.journal ? "json" : config.logFormat;
+  const format = lineFormat(formatName, destination, process.env);
   const line = (level: "info" | "warning", message: string, properties: Record<string, unknown>) =>
     format({
       category: log.category,
@@ -50,7 +56,8 @@ export async function startLog(config: LogConfig, clock: Clock, libc: Libc | und
   };
   const saysInfo = config.logLevel === "debug" || config.logLevel === "info";
   lostLogLines = () => output.lostInAll;
-  const { listener, end } = eventLog(config, clock, saysInfo ? say : undefined);
+  const { listener, end } = eventLog(config, clock, saysInfo && !audits ? say : undefined);
+  const listen = audits ? auditing(config, output, isPrefixed(format), listener) : listener;
   stopLog = () => {
     end();
     output.flush();
@@ -62,7 +69,18 @@ export async function startLog(config: LogConfig, clock: Clock, libc: Libc | und
       { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["output"] },
     ],
   });
-  return listener;
+  return listen;
+}
+
+/** Events that the audit has are in no other line. */
+function auditing({ logClients }: LogConfig, output: LogOutput, prefixed: boolean, otherwise: Emit): Emit {
+  const lineOf = auditLines(programRun(), clientNaming(logClients));
+  return (event) => {
+    const line = lineOf(event);
+    if (line === undefined) return otherwise(event);
+    output.add(prefixed ? `${INFO_PREFIX}${line}` : line);
+    if (event.type === "session-requested") output.flush(); // before it is done: a program that is killed leaves a trace
+  };
 }
 
 function openLog(
@@ -76,7 +94,7 @@ function openLog(
   try {
     outlet.open();
   } catch (error) {
-    if (isMainThread) throw error;
+    if (isMainThread) throw new ConfigError(`${(error as Error).message}; --log-file`);
   }
   return { outlet, destination: { terminal: false, journal: false } };
 }

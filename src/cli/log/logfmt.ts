@@ -80,6 +80,9 @@ const colours: Readonly<Record<LogLevel, string>> = {
 /** Of syslog (RFC 5424 s6.2.1). */
 const priorities: Readonly<Record<LogLevel, number>> = { trace: 7, debug: 7, info: 6, warning: 4, error: 3, fatal: 2 };
 
+/** What stands before a line of the level info there. */
+export const INFO_PREFIX = `<${priorities.info}>`;
+
 function said({ message, properties }: LogRecord): string {
   let text = message.length === 1 ? `${message[0]}` : message.join("");
   for (const key in properties) text += ` ${key}=${valueText(properties[key])}`;

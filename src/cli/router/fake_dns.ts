@@ -23,7 +23,7 @@ interface Needs {
 }
 
 /** Queries and connections at a time, and of one client among them: others are dropped. */
-const MAX_QUERIES = 2_048, MAX_QUERIES_OF_CLIENT = 256, MAX_STREAMS = 256, MAX_STREAMS_OF_CLIENT = 16;
+const MAX_QUERIES = 2_048, MAX_QUERIES_OF_CLIENT = 512, MAX_STREAMS = 256, MAX_STREAMS_OF_CLIENT = 16;
 
 /** A connection that says nothing for so long is closed (RFC 7766 s6.2.3, ms). */
 const STREAM_IDLE_MS = 10_000;

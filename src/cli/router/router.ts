@@ -11,6 +11,7 @@ import type { Libc } from "../../net/kernel/libc/libc.ts";
 import { installRules, OWN_MARK, removeRules } from "../../net/linux/router/router_rules.ts";
 import type { Net, SocketAddr } from "../../net/socket.ts";
 import { addressText, isUnspecified } from "../../protocol/address.ts";
+import type { FakePair } from "../../sockslib/fake/fake_addresses.ts";
 import { reverseAddress } from "../../sockslib/fake/reverse_name.ts";
 import { systemFiles } from "../files/system_files.ts";
 import { log } from "../log/log.ts";
@@ -51,6 +52,8 @@ export class Router {
   readonly #resolvConf = systemServers();
   #takesOver: boolean;
   #ended = false;
+  /** Whether the journal took the last name: once is said that it does not. */
+  #keeps = true;
 
   /** Throws ConfigError. */
   constructor(config: Config, parts: Parts) {
@@ -89,6 +92,9 @@ export class Router {
         this.#resolver = resolver;
         for (const [key, { addr }] of next) if (!former.has(key)) log.info(`fake DNS on ${addressText(addr)}`);
         for (const addr of late) this.#succeedSoon(addr, next);
+        if (config.dns.length === 0 && this.#resolvConf().some((addr) => this.#isOwn(addr))) {
+          log.warning("this host asks --fake-dns for names, and it would ask itself: give --dns");
+        }
       },
     };
   }
@@ -177,7 +183,7 @@ export class Router {
     const { names } = this.table!;
     return {
       answering: (client): Answering => ({
-        names: { fake: (name) => names.fake(name, client), pointer: (name) => names.pointer(name) },
+        names: { fake: (name) => this.#fake(name, client), pointer: (name) => names.pointer(name) },
         ttlS: TTL_S,
         exists: (name) => this.#exists(name, client),
       }),
@@ -190,6 +196,24 @@ export class Router {
         return excluded || (address !== undefined && !names.covers(address)) ? this.#servers() : undefined;
       },
     };
+  }
+
+  /** Throws NetError, also where it cannot be kept. */
+  #fake(name: string, client: string): FakePair | undefined {
+    try {
+      const pair = this.table!.names.fake(name, isHere(client) ? undefined : client);
+      this.#keeps = true;
+      return pair;
+    } catch (error) {
+      if (error instanceof NetError) throw error;
+      const { code, message } = error as { readonly code?: string; readonly message: string };
+      const told = new NetError("other", `Cannot keep the fake address of a name: ${code ?? message}`, {
+        cause: error,
+      });
+      if (this.#keeps) log.error(told.message, { file: this.#config.fakeJournal });
+      this.#keeps = false;
+      throw told;
+    }
   }
 
   /** Rejects with NetError where it cannot be found out. */
@@ -219,6 +243,11 @@ export class Router {
       (addr.host === host || (isUnspecified(addr.host) && this.#parts.net.localAddrs().includes(host)))
     );
   }
+}
+
+/** Who asks from here asks for others, as dnsmasq does: no share is theirs alone. */
+function isHere(client: string): boolean {
+  return client === "::/64" || client.startsWith("127.");
 }
 
 function systemServers(): () => readonly SocketAddr[] {

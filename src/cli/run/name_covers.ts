@@ -1,29 +1,55 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
+import { OWN_ADDRESSES } from "../../net/linux/child/all_traffic.ts";
 
-const NSSWITCH = "/etc/nsswitch.conf", NSCD = ["/run/nscd/socket", "/var/run/nscd/socket"];
+const NSSWITCH = "/etc/nsswitch.conf", RESOLV = "/etc/resolv.conf";
 
-/** Files that the program sees in the place of others, and what removes them. */
+/** Folders, since a daemon that starts again makes its socket anew. */
+const nscd = ["/run/nscd", "/var/run/nscd"], RESOLVED = "/run/systemd/resolve/io.systemd.Resolve";
+
+/** Files and folders that the program sees in the place of others, and what removes them. */
 export interface NameCovers {
   readonly covers: readonly { readonly file: string; readonly place: string }[];
   remove(): void;
 }
 
 /**
- * Has names asked for by DNS alone, whose port is ours wherever /etc/resolv.conf points: other services (nsswitch.conf(5)), and a
- * cache of names (nscd(8)), would ask this host's own.
+ * Has names asked for by DNS alone, whose port is ours: other services (nsswitch.conf(5)), a cache of names (nscd(8)) and
+ * systemd-resolved would ask this host's own. `goesOn` says whether names are for other gateways.
  */
-export function nameCovers(): NameCovers {
-  const covers = NSCD.filter((place) => existsSync(place)).map((place) => ({ file: "/dev/null", place }));
-  const switched = existsSync(NSSWITCH) ? dnsAlone(readFileSync(NSSWITCH, "utf8")) : undefined;
-  if (switched === undefined) return { covers, remove() {} };
-  const folder = mkdtempSync(join(tmpdir(), "gate46-run-")), file = join(folder, "nsswitch.conf");
-  writeFileSync(file, switched);
-  return {
-    covers: [...covers, { file, place: NSSWITCH }],
-    remove: () => rmSync(folder, { recursive: true, force: true }),
-  };
+export function nameCovers(goesOn: boolean): NameCovers {
+  const folder = mkdtempSync(join(tmpdir(), "gate46-run-"));
+  const empty = join(folder, "empty");
+  mkdirSync(empty);
+  chmodSync(empty, 0o755);
+  const covers = [...new Set(nscd.filter(existsSync).map((place) => realpathSync(place)))]
+    .map((place) => ({ file: empty, place }));
+  if (existsSync(RESOLVED)) covers.push({ file: "/dev/null", place: RESOLVED });
+  const changed: readonly (readonly [place: string, change: (text: string) => string | undefined])[] = [
+    [NSSWITCH, dnsAlone],
+    [RESOLV, (text) => ownServer(text, goesOn, hostname())],
+  ];
+  for (const [place, change] of changed) {
+    const text = existsSync(place) ? change(readFileSync(place, "utf8")) : undefined;
+    if (text === undefined) continue;
+    const file = join(folder, `${covers.length}`);
+    writeFileSync(file, text);
+    chmodSync(file, 0o644); // the program may become another user, as apt does
+    covers.push({ file, place });
+  }
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  if (covers.length === 0) remove();
+  return { covers, remove };
 }
 
 /** nsswitch.conf with files and dns for hosts; undefined where it has no more than these. */
@@ -31,4 +57,18 @@ export function dnsAlone(text: string): string | undefined {
   const line = /^[ \t]*hosts:(.*)$/m, said = line.exec(text)?.[1]?.replace(/#.*/, "").trim();
   if (said === undefined || /^(files\s+)?dns$/.test(said)) return undefined;
   return text.replace(line, "hosts: files dns");
+}
+
+/**
+ * resolv.conf(5) with a server that is there: one by its interface (fe80::1%eth0) is not, in another network. For other gateways it has
+ * no domains to look in, since all names seem to be there. Undefined where it may stay.
+ */
+export function ownServer(text: string, goesOn: boolean, host: string): string | undefined {
+  const lines = text.split("\n");
+  const is = (...words: readonly string[]) => (line: string) => words.includes(/^\s*(\S+)/.exec(line)?.[1] ?? "");
+  const looked = lines.filter(is("search", "domain")).at(-1)?.trim() ?? (host.includes(".") ? "" : "search .");
+  const searches = goesOn && !/^(search|domain)\s+\.$/.test(looked);
+  if (!searches && !lines.some((line) => is("nameserver")(line) && line.includes("%"))) return undefined;
+  const kept = lines.filter((line) => !is("nameserver", ...goesOn ? ["search", "domain"] : [])(line));
+  return [`nameserver ${OWN_ADDRESSES.ipv4}`, ...goesOn ? ["search ."] : [], ...kept].join("\n");
 }

@@ -73,7 +73,7 @@ export async function run(
   const loaded = await forProgram(await loadConfig(flags), { verbose, dnsLog, direct });
   const { tls } = await readNamedFiles(loaded);
   const emit = await startLog(loaded.config, systemClock, libc);
-  const { covers, remove } = nameCovers();
+  const { covers, remove } = nameCovers(loaded.config.rules.some(({ via }) => via !== undefined));
   try {
     const { pid, takeTraffic, begin, way, hasOwnNetwork } = startProgram({ libc, calls, open }, mode, {
       ...file,
@@ -135,6 +135,7 @@ async function forProgram(
       ...config,
       rules,
       allow: [...config.allow, ...everywhere],
+      installRules: false,
       ...!isSaid("logLevel") && { logLevel: verbose || dnsLog ? "info" : "error" },
       ...!isSaid("logLevel") && !verbose && dnsLog && { logSessions: "off" as const },
       gateway: {

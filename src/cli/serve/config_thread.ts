@@ -8,6 +8,7 @@ import {
   type LoadedConfig,
   loadSaid,
   parseConfigText,
+  readToml,
   said as saidBy,
   type SaidConfig,
   textWithoutRules,
@@ -44,7 +45,7 @@ export async function loadServed(flags: RawOptions, entry: string | URL): Promis
 /** With the text of its file, where that is short. Rejects with ConfigError. */
 async function shortRead(said: SaidConfig): Promise<SaidConfig> {
   if (!said.file) return said;
-  return { ...said, file: { ...said.file, toml: await readShortText(said.file.path, LARGE) } };
+  return { ...said, file: { ...said.file, toml: await readToml(said, (path) => readShortText(path, LARGE)) } };
 }
 
 /** With what stands in files. Rejects with ConfigError. */

@@ -9,13 +9,13 @@ import type { Config } from "../../config/config.ts";
 import { Gateway, listenerKey, type Opening } from "../../gateway/gateway.ts";
 import { Logins } from "../../gateway/users/logins.ts";
 import { QuotaMeter } from "../../gateway/quotas/quota_meter.ts";
-import { Users } from "../../gateway/users/users.ts";
 import { type Clock, systemClock } from "../../net/clock.ts";
 import { gssLoader, openNet } from "../../net/open.ts";
 import { initiatorBy } from "../../net/gss/gss_initiator.ts";
 import type { QuotaLedger } from "../quotas/quota_ledger.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import { Departures } from "../../net/tls/tls_socket.ts";
+import { openAuthority } from "../authority/authority.ts";
 import { gatewayContext } from "./composition.ts";
 import { hashThreads } from "./threads/hash_threads.ts";
 import { askingThreads, checkInitiator } from "./threads/gss_asking.ts";
@@ -94,7 +94,7 @@ export async function startLocalService(
       throw error;
     }
     const tls = tlsBy(source.open, systemClock, departures);
-    const authenticator = users.size > 0 ? new Users(users, { settings: config.gateway, logins }) : undefined;
+    const { authenticator, close: closeAuthority } = openAuthority(config, users, logins);
     const ownListeners = () => [...gateway.addrs, ...otherListeners()];
     return {
       naming,
@@ -111,7 +111,10 @@ export async function startLocalService(
         emit,
         quotas: meter,
       }),
-      close,
+      close() {
+        close();
+        closeAuthority();
+      },
     };
   };
   let current = await compose(first());

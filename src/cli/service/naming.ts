@@ -13,6 +13,7 @@ import type { Emit } from "../../events.ts";
 import { Nat64 } from "../../gateway/dial/nat64_discovery.ts";
 import type { Clock } from "../../net/clock.ts";
 import type { Net } from "../../net/socket.ts";
+import type { Prefix } from "../../protocol/ip/prefix.ts";
 import { hostsFile } from "../files/system_files.ts";
 
 /** Has `emit` told how names fare. */
@@ -44,8 +45,21 @@ export interface NamingParts {
   readonly files?: SystemFiles | undefined;
   /** The way to the DNS server of that place in the configuration, where this thread cannot speak TLS. */
   readonly overTls?: (place: number) => Transport;
+  /** Has the prefixes heard that routers announce for a NAT64; undefined where nobody can hear them. */
+  readonly announced?: () => Announcements | undefined;
   /** Hears how the DNS servers fare. */
   readonly ear?: Ear;
+}
+
+/** What routers announce. */
+export interface Announcements {
+  readonly prefixes: readonly Prefix[];
+  close(): void;
+}
+
+/** But for loopback. */
+function hasIpv4(net: Net): boolean {
+  return net.localAddrs().some((host) => !host.includes(":") && !host.startsWith("127."));
 }
 
 /** As a configuration says. Throws ConfigError. */
@@ -55,13 +69,20 @@ export function openNaming(config: Config, parts: NamingParts): Naming {
   const hosts: (() => Hosts)[] = config.host.length > 0 ? [() => configured] : [];
   const servers = waysToServers(config, parts);
   const dns = servers.length > 0
-    ? new DnsResolver(new Servers(heard(servers, config, parts), clock), net, clock, { ear: parts.ear })
+    ? new DnsResolver(new Servers(heardBy(servers, config, parts), clock), net, clock, { ear: parts.ear })
     : undefined;
   if (dns) hosts.push(watched(hostsFile, parseHosts, clock)); // which else the system's names begin with
   const own = parts.files && new SystemNames({ ...parts, files: parts.files });
   const resolver = new Names({ hosts, system: own ?? parts.system, ...(dns && { dns }) });
-  const nat64 = config.nat64 && new Nat64({ net, clock, resolver, prefix: config.nat64 });
+  // A host without IPv4 goes by what its routers announce, though nobody says so (RFC 9872 s3).
+  const prefix = config.nat64 ?? (parts.announced && !hasIpv4(net) ? "announced" : undefined);
+  const heard = typeof prefix === "string" ? parts.announced?.() : undefined;
+  const isKnown = prefix !== undefined && (prefix !== "announced" || heard !== undefined);
+  const nat64 = isKnown
+    ? new Nat64({ net, clock, resolver, prefix, announced: heard && (() => heard.prefixes) })
+    : undefined;
   const close = () => {
+    heard?.close();
     dns?.close();
     own?.close();
   };
@@ -76,6 +97,6 @@ function waysToServers({ dns }: Config, { net, clock, overTls, dnsCa: ca }: Nami
   );
 }
 
-function heard(servers: readonly Transport[], { dns }: Config, { ear }: NamingParts): readonly Transport[] {
+function heardBy(servers: readonly Transport[], { dns }: Config, { ear }: NamingParts): readonly Transport[] {
   return ear ? servers.map((server, place) => heardTransport(server, dns[place]!.kind, ear)) : servers;
 }

@@ -43,7 +43,13 @@ export function checkSocketOptions(
     if (config[key] === undefined || !keys.includes(key)) continue;
     const fd = libc.socket(family("0.0.0.0"), SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0) return; // who listens says why
-    const options = socketOptions({ ...config, mark: undefined, interface: undefined, [key]: config[key] });
+    const options = socketOptions({
+      ...config,
+      mark: undefined,
+      installRules: false,
+      interface: undefined,
+      [key]: config[key],
+    });
     const errno = setOutgoing({ libc, options }, fd);
     libc.close(fd);
     if (errno === undefined) continue;

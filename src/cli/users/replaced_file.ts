@@ -4,6 +4,7 @@ import {
   closeSync,
   fsyncSync,
   openSync,
+  readFileSync,
   realpathSync,
   renameSync,
   statSync,
@@ -11,13 +12,15 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
+import process from "node:process";
 import { ConfigError } from "../../config/config_error.ts";
 import { type Clock, pause } from "../../net/clock.ts";
 import { readText } from "../files/text_file.ts";
+import { serviceGroup } from "./service_group.ts";
 import { stateOf } from "../../net/error_words.ts";
 
 /** A file of secrets that is new: only its owner may read it. */
-const OWNER_ONLY = 0o600;
+const OWNER_ONLY = 0o600, GROUP_TOO = 0o640;
 
 /** How often it looks whether another has finished, and for how long (ms). */
 const LOOK_MS = 50, PATIENCE_MS = 5_000;
@@ -40,7 +43,7 @@ export async function changeFile(file: string, clock: Clock, change: (text: stri
       if (found) {
         chownSync(lock, found.uid, found.gid);
         chmodSync(lock, found.mode & 0o7777); // chown takes bits of the mode away
-      }
+      } else forService(path, lock);
       fsyncSync(fd);
       closeSync(fd);
       open = false;
@@ -52,6 +55,14 @@ export async function changeFile(file: string, clock: Clock, change: (text: stri
     if (open) closeSync(fd);
     if (there) unlinkSync(lock);
   }
+}
+
+/** The package's service reads what root makes for it, and nobody else does. */
+function forService(path: string, lock: string): void {
+  const group = serviceGroup(path, process.getuid?.(), () => readFileSync("/etc/group", "utf8"));
+  if (group === undefined) return;
+  chownSync(lock, 0, group);
+  chmodSync(lock, GROUP_TOO);
 }
 
 /** The file behind links: what replaces a link would leave the file as it was. */

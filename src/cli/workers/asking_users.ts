@@ -21,7 +21,7 @@ export function askingUsers(ask: AskMainThread, failures: Failures): Authenticat
       if (!failures.hasAny(client) && known.has(whom, digest)) return { good: true };
       known.forget(whom); // before the main thread has counted this one, another guess may be here
       const verdict = await ask(credentials, client, cut);
-      if (verdict.good) known.add(whom, digest);
+      if (verdict.good && !verdict.fleeting) known.add(whom, digest);
       return verdict;
     },
   };

@@ -6,11 +6,11 @@ import { Counters, countersMemory } from "../../gateway/limits/counters.ts";
 import { Logins } from "../../gateway/users/logins.ts";
 import { isUdp, purposeOf } from "../../gateway/settings.ts";
 import { methodsAt } from "../../gateway/entrance/access.ts";
-import { Users } from "../../gateway/users/users.ts";
 import { ProbeTurns } from "../../gateway/upstreams/probe_turns.ts";
 import type { Kernel } from "../../net/kernel/features.ts";
 import { systemClock } from "../../net/clock.ts";
 import { findLibssl, type FoundLibssl } from "../../net/linux/tls/libssl.ts";
+import { openAuthority } from "../authority/authority.ts";
 import { gssLoader, libraryOpener, openNet } from "../../net/open.ts";
 import type { SocketAddr, Successors } from "../../net/socket.ts";
 import { type Claim, ClaimedPorts } from "./claimed_ports.ts";
@@ -75,12 +75,13 @@ export async function startThreadedService(
     const { config, rules, users, tls } = wanted;
     await checkWaysOut({ net, libc, hasRights: true }, waysOutOf(config, rules.index.shapes));
     const naming = openNaming(config, { net, clock: systemClock, dnsCa: tls.dnsCa, system: systemLookups() });
-    const authenticator = users.size > 0 ? new Users(users, { settings: config.gateway, logins }) : undefined;
+    const { authenticator, close: closeAuthority } = openAuthority(config, users, logins);
     let source: TlsSource | undefined, claim: Claim | undefined;
     let names: Awaited<ReturnType<typeof router.claim>> | undefined;
     const close = () => {
       naming.close();
       source?.close();
+      closeAuthority();
     };
     try {
       checkAcceptor(config, openGss); // workers would find the same

@@ -13,10 +13,12 @@ import { discardStepped, isStepped } from "../../net/gss/gss_initiator.ts";
 import { DescriptorOwners } from "../../net/linux/engine/descriptor_owners.ts";
 import { Engine } from "../../net/linux/engine/engine.ts";
 import { linuxNet } from "../../net/linux/linux_net.ts";
+import { AnnouncedPrefixes } from "../../net/linux/nat64/announced_prefixes.ts";
 import { findLibssl } from "../../net/linux/tls/libssl.ts";
 import { sealedGround } from "../../net/linux/tls/sealed_tls.ts";
 import type { Departures } from "../../net/tls/tls_socket.ts";
 import { giveThreadTo, gssLoader, libraryOpener, memoryCollector, openKernel } from "../../net/open.ts";
+import { announcedPrefixes } from "../../protocol/ip/pref64.ts";
 import { parseConfigText } from "../files/load_config.ts";
 import { lostLogLines, startLog, stopLog } from "../log/log.ts";
 import { socketOptions } from "../service/socket_options.ts";
@@ -106,6 +108,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
       return found && sealedGround(engine, found.libssl, departures);
     },
     clock,
+    announced: () => AnnouncedPrefixes.open(engine, announcedPrefixes),
     routed,
     quotas,
     counters: new Counters(start.counters, number - 1),

@@ -20,7 +20,7 @@ import { addressText } from "../../protocol/address.ts";
 import { systemFiles } from "../files/system_files.ts";
 import { gatewayContext } from "../service/composition.ts";
 import { acceptorOf } from "../service/gss_source.ts";
-import { emittingEar, openNaming } from "../service/naming.ts";
+import { type Announcements, emittingEar, openNaming } from "../service/naming.ts";
 import { tlsBy } from "../service/tls/tls_source.ts";
 import { askingServer, askingSystem } from "./asking_names.ts";
 import { askingUsers } from "./asking_users.ts";
@@ -36,6 +36,8 @@ export interface Ground {
   readonly clock: Clock;
   readonly counters: Counters;
   readonly paths: PathMemory;
+  /** Hears what routers announce for a NAT64. */
+  readonly announced: () => Announcements | undefined;
   /** Where what routes lead here goes, and what takes it. */
   readonly routed: Routing;
   readonly quotas: QuotaMeter;
@@ -117,6 +119,7 @@ export class WorkerGateway {
       system: askingSystem(asking, ear),
       files: systemFiles(),
       overTls: (place) => askingServer(asking, place),
+      announced: this.#ground.announced,
       ear,
     });
     const users = askingUsers(

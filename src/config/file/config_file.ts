@@ -230,8 +230,8 @@ function sharedOfNothing(table: TomlTable): Problem[] {
 }
 
 /** Users without a password, where there is no file that has theirs, and nothing else that tells who they are. */
-function passwordless({ users, users_file, gssapi_keytab }: TomlTable): Problem[] {
-  if ((users_file ?? gssapi_keytab) !== undefined) return [];
+function passwordless({ users, ...rest }: TomlTable): Problem[] {
+  if ((rest.users_file ?? rest.gssapi_keytab ?? rest.auth_command ?? rest.auth_url) !== undefined) return [];
   return listOf(users).flatMap((one, i) => {
     const { password, password_file } = Object(one) as { password?: unknown; password_file?: unknown };
     if (typeof one !== "object" || password !== undefined || password_file !== undefined) return [];

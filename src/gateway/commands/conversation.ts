@@ -1,5 +1,5 @@
 import type { Address } from "../../protocol/address.ts";
-import type { SessionEnd, SessionRecord } from "../../events.ts";
+import type { SessionEnd, SessionRecord, UdpDestinationRecord } from "../../events.ts";
 import type { Cut } from "../../net/cut.ts";
 import type { AcceptedSocket, Prefaces } from "../../net/socket.ts";
 import type { Dialler } from "../dial/dial_race.ts";
@@ -21,6 +21,8 @@ export interface Conversation extends Dialler {
   readonly encapsulation: Encapsulation | undefined;
   /** Made when the session is cut from outside: whatever the command holds open is to be closed then. */
   readonly cut: Cut;
+  /** Is told of each UDP destination, where there is an audit. */
+  readonly audit: ((destination: UdpDestinationRecord) => void) | undefined;
   /** Undefined where nothing bounds it yet: rules that let something through may. */
   bandwidth(): Bandwidth | undefined;
   /**

@@ -17,8 +17,10 @@ export interface Nat64Options {
   readonly net: Pick<Net, "localAddrFor">;
   readonly clock: Clock;
   readonly resolver: Resolver;
-  /** `auto` asks the network (RFC 7050). */
-  readonly prefix: Prefix | "auto";
+  /** `auto` asks the network (RFC 7050) where no router announces one; `announced` goes by what routers say alone. */
+  readonly prefix: Prefix | "auto" | "announced";
+  /** Those that routers announce now (RFC 8781), which go before others (RFC 9872 s3). */
+  readonly announced?: (() => readonly Prefix[]) | undefined;
 }
 
 /**
@@ -35,18 +37,28 @@ export class Nat64 {
   /** Nothing is asked before it is needed. */
   constructor(options: Nat64Options) {
     this.#options = options;
-    if (options.prefix !== "auto") this.#prefixes = [options.prefix];
+    if (typeof options.prefix !== "string") this.#prefixes = [options.prefix];
   }
 
   /** Undefined where none is known. */
   get prefix(): Prefix | undefined {
-    return this.#prefixes[0];
+    return this.#known[0];
+  }
+
+  /** A prefix that was found both ways stands twice, which harms nobody. */
+  get #known(): readonly Prefix[] {
+    const announced = this.#announced;
+    return announced.length > 0 ? [...announced, ...this.#prefixes] : this.#prefixes;
+  }
+
+  get #announced(): readonly Prefix[] {
+    return typeof this.#options.prefix === "string" ? this.#options.announced?.() ?? [] : [];
   }
 
   /** The IPv4 octets that `ipv6` means, for whoever judges it. */
   meant(ipv6: Uint8Array): Uint8Array | undefined {
     void this.discover(); // what the network says may have changed; what it said holds until then
-    for (const prefix of this.#prefixes) {
+    for (const prefix of this.#known) {
       const ipv4 = extractIpv4(prefix, ipv6);
       if (ipv4) return ipv4;
     }
@@ -56,12 +68,15 @@ export class Nat64 {
   /** Asks the network for its prefixes, unless it has been told or asked lately. Never rejects. */
   async discover(): Promise<void> {
     const { clock, prefix } = this.#options;
-    if (prefix === "auto" && clock.now() >= this.#askAt) await (this.#asking ??= this.#ask());
+    if (prefix === "auto" && clock.now() >= this.#askAt && this.#announced.length === 0) {
+      await (this.#asking ??= this.#ask());
+    }
   }
 
   /** Waits where the network has not answered yet, for nobody can say what an IPv6 address means before. Never rejects. */
   askedOnce(): Promise<void> | undefined {
-    return this.#options.prefix === "auto" && this.#askAt === -Infinity ? this.discover() : undefined;
+    const isUnknown = this.#askAt === -Infinity && this.#announced.length === 0;
+    return this.#options.prefix === "auto" && isUnknown ? this.discover() : undefined;
   }
 
   /** Where to connect to, or to send to, for a judged IP address: itself, unless the other family is the way there. */

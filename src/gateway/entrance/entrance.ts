@@ -59,6 +59,8 @@ export interface Entrance {
   /** Whether a conversation that begins with this octet is of this protocol. */
   fits(first: number): boolean;
   readonly answer: Answer;
+  /** A client that cannot be told of a failure has its connection reset. */
+  readonly resets?: true | undefined;
   /**
    * What the client wants; or how the session ends, where the client was told so already. Rejects with ProtocolError, Refusal,
    * ClientLeft or NetError.

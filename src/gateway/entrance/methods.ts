@@ -20,6 +20,8 @@ export interface Verdict {
   readonly good: boolean;
   /** How long that they are wrong is to be kept from the client (ms). */
   readonly waitMs?: number;
+  /** That they are good holds for this time only. */
+  readonly fleeting?: true;
   /** They were not looked at: the client has tried too many. */
   readonly tooMany?: true;
 }

@@ -14,6 +14,7 @@ export function transparentTo({ destinationOf, udp, held }: Transparent): Entran
     protocol: "transparent",
     fits: () => true, // it is taken without an octet
     answer: ({ reply }) => held ? Uint8Array.of(reply) : nothing,
+    resets: held ? undefined : true,
     take({ here }) {
       const destination = destinationOf(here());
       if (!destination) return Promise.reject(new Refusal(Reply.HostUnreachable, "an address that stands for no name"));

@@ -10,6 +10,7 @@ import { type DropReason, relayType } from "../../events.ts";
 import type { Datagram, SocketAddr, UdpSocket } from "../../net/socket.ts";
 import type { Conversation } from "../commands/conversation.ts";
 import type { OnwardAssociation } from "../../sockslib/chain/onward_association.ts";
+import { DestinationAudit } from "./destination_audit.ts";
 import type { ClientEnd } from "./client_end.ts";
 import { type Destination, Destinations } from "./udp_destinations.ts";
 import { FarSide } from "./far_side.ts";
@@ -29,6 +30,7 @@ export class Association {
   readonly #links: Links;
   readonly #sources: Sources;
   readonly #destinations: Destinations;
+  readonly #audit: DestinationAudit | undefined;
   readonly #reassembly = new Reassembly(REASSEMBLY_MS);
   #clientFragments = false;
   #cancelSweep = () => {};
@@ -41,10 +43,12 @@ export class Association {
     this.#up = new FarSide(conversation, (socket) => void this.#pumpDown(socket), (count) => this.#drop("lost", count));
     this.#links = new Links(conversation, (link) => void this.#pumpBack(link));
     this.#sources = new Sources(conversation.settings);
+    this.#audit = DestinationAudit.of(conversation, (link) => this.#links.chainOf(link));
     this.#destinations = new Destinations(
       conversation,
       this.#links,
       this.#sources,
+      this.#audit,
       (destination) => this.#sendWaiting(destination),
     );
   }
@@ -63,6 +67,7 @@ export class Association {
     this.#destinations.close();
     this.#links.close();
     this.#up.close();
+    this.#audit?.close();
   }
 
   async #pumpUp(): Promise<void> {
@@ -109,16 +114,18 @@ export class Association {
   }
 
   #queue(destination: Destination, payload: Uint8Array, now: number): void {
-    if (destination.drop) return this.#drop(destination.drop);
+    if (destination.drop) return this.#dropFor(destination, destination.drop, now);
     const { link, trial } = destination;
     if (trial?.over === false) this.#destinations.aim(destination, trial, now);
     const addr = destination.addr ?? link?.remoteAddr;
     if (!addr) {
-      if (!this.#destinations.wait(destination, payload)) this.#drop("lost");
+      if (!this.#destinations.wait(destination, payload)) this.#dropFor(destination, "lost", now);
       return;
     }
     const { record } = this.#conversation;
-    if (this.#conversation.bandwidth()?.passes("up", payload.length) === false) return this.#drop("throttled");
+    if (this.#conversation.bandwidth()?.passes("up", payload.length) === false) {
+      return this.#dropFor(destination, "throttled", now);
+    }
     if (link) this.#up.addOnward(link, { header: destination.onwardHeader, payload });
     else {
       this.#sources.sentTo(addr, destination.known!, now);
@@ -128,6 +135,7 @@ export class Association {
     record.remote ??= addr;
     record.counts.up += payload.length;
     record.datagrams.up++;
+    this.#audit?.sent(destination, addr, payload.length, now);
   }
 
   #sendWaiting(destination: Destination): void {
@@ -154,8 +162,11 @@ export class Association {
     const header = to && this.#sources.headerFrom(addr, now);
     if (!header) return this.#drop("unsolicited");
     const tooLarge = header.length + bytes.length > MAX_PAYLOAD_SIZE;
-    if (tooLarge && !this.#clientFragments) return this.#drop("too-large");
-    if (this.#conversation.bandwidth()?.passes("down", bytes.length) === false) return this.#drop("throttled");
+    if (tooLarge && !this.#clientFragments) return this.#dropFrom(addr, "too-large", now);
+    if (this.#conversation.bandwidth()?.passes("down", bytes.length) === false) {
+      return this.#dropFrom(addr, "throttled", now);
+    }
+    this.#audit?.received(addr, bytes.length, now);
     record.counts.down += bytes.length;
     record.datagrams.down++;
     if (!tooLarge) return outbox.add(header, bytes, to);
@@ -183,6 +194,7 @@ export class Association {
       const { record } = this.#conversation;
       record.counts.down += bytes.length - size!;
       record.datagrams.down++;
+      this.#audit?.receivedBack(bytes.subarray(0, size), bytes.length - size!, this.#conversation.clock.now());
     }
     return !drop;
   }
@@ -194,6 +206,16 @@ export class Association {
       this.#sources.forget(clock.now() - udpIdleMs);
       this.#sweepLater();
     });
+  }
+
+  #dropFor(destination: Destination, reason: DropReason, now: number): void {
+    this.#audit?.dropped(destination, reason, now);
+    this.#drop(reason);
+  }
+
+  #dropFrom(addr: SocketAddr, reason: DropReason, now: number): void {
+    this.#audit?.droppedFrom(addr, reason, now);
+    this.#drop(reason);
   }
 
   #drop(reason: DropReason, count = 1): void {

@@ -6,6 +6,7 @@ import type { Conversation } from "../commands/conversation.ts";
 import type { OnwardAssociation } from "../../sockslib/chain/onward_association.ts";
 import { type DialAddress, dialled, judgedSoon } from "../dial/plan.ts";
 import { ANSWERED_MS, FamilyTrial, type Way } from "./family_trial.ts";
+import type { DestinationAudit } from "./destination_audit.ts";
 import type { Links } from "./upstream_links.ts";
 import { Onward } from "../rules/onward.ts";
 import { Refusal } from "../rules/refusal.ts";
@@ -41,6 +42,8 @@ export interface Destination extends Used<Destination> {
   trial: FamilyTrial | undefined;
   /** Why nothing is sent to it. */
   drop: DropReason | undefined;
+  /** Of what is refused, by what. */
+  refusedBy: string | undefined;
   /** Whom the client knows as the sender of answers: the address that was asked for, though another was sent to. */
   known: DialAddress | undefined;
   waiting: Uint8Array[];
@@ -52,6 +55,7 @@ export class Destinations {
   readonly #conversation: Conversation;
   readonly #links: Links;
   readonly #sources: Sources;
+  readonly #audit: DestinationAudit | undefined;
   readonly #resolved: (destination: Destination) => void;
   readonly #byHeader = new Map<string, Destination>();
   readonly #byUse = new UsageList<Destination>();
@@ -64,11 +68,13 @@ export class Destinations {
     conversation: Conversation,
     links: Links,
     sources: Sources,
+    audit: DestinationAudit | undefined,
     resolved: (destination: Destination) => void,
   ) {
     this.#conversation = conversation;
     this.#links = links;
     this.#sources = sources;
+    this.#audit = audit;
     this.#resolved = resolved;
   }
 
@@ -86,7 +92,9 @@ export class Destinations {
       return this.#last = known;
     }
     if (known) this.#remove(known);
-    return this.#last = this.#add(header.slice(), key, now, known);
+    const destination = this.#last = this.#add(header.slice(), key, now, known);
+    if (known) this.#audit?.renewed(known, destination);
+    return destination;
   }
 
   /** Has `trial`, which is not over, choose where the next datagram goes. */
@@ -116,7 +124,7 @@ export class Destinations {
 
   /** Forgets what has not been used since `before`. */
   forget(before: number): void {
-    for (let old = this.#byUse.oldest; old && old.usedAt < before; old = this.#byUse.oldest) this.#remove(old);
+    for (let old = this.#byUse.oldest; old && old.usedAt < before; old = this.#byUse.oldest) this.#forget(old);
   }
 
   /** Keeps what was found out about paths: the last answers came behind the last datagrams. */
@@ -141,6 +149,7 @@ export class Destinations {
       onwardHeader: header,
       trial: undefined,
       drop: undefined,
+      refusedBy: undefined,
       known: undefined,
       waiting: [],
       waitingSize: 0,
@@ -150,7 +159,8 @@ export class Destinations {
     else {
       const verdict = this.#conversation.judge.address(literal);
       if (!verdict.allowed) verdict.hit?.();
-      if (literal.port === 0 || !verdict.allowed || !this.#admits(verdict)) destination.drop = "refused";
+      const refusedBy = literal.port === 0 ? "port 0" : verdict.allowed ? this.#refusalOf(verdict) : verdict.rule;
+      if (refusedBy !== undefined) refuse(destination, refusedBy);
       else if (verdict.via) this.#find(destination, () => this.#goOn(destination, new Onward(verdict, literal)));
       else if (this.#conversation.nat64) this.#find(destination, () => this.#resolve(destination, literal));
       else {
@@ -160,16 +170,17 @@ export class Destinations {
     }
     this.#byHeader.set(key, destination);
     this.#byUse.add(destination, now);
-    if (this.#byUse.size > this.#conversation.settings.maxUdpDestinations) this.#remove(this.#byUse.oldest!);
+    if (this.#byUse.size > this.#conversation.settings.maxUdpDestinations) this.#forget(this.#byUse.oldest!);
     return destination;
   }
 
-  #admits(verdict: Verdict): boolean {
+  /** Why it lets nobody more through; undefined where it does. */
+  #refusalOf(verdict: Verdict): string | undefined {
     try {
       this.#conversation.judge.admit(verdict);
-      return true;
+      return undefined;
     } catch (error) {
-      if (error instanceof Refusal) return false;
+      if (error instanceof Refusal) return error.rule;
       throw error;
     }
   }
@@ -184,7 +195,8 @@ export class Destinations {
     try {
       await look();
     } catch (error) {
-      destination.drop = error instanceof Refusal ? "refused" : "unresolved";
+      if (error instanceof Refusal) refuse(destination, error.rule);
+      else destination.drop = "unresolved";
     } finally {
       this.#looking--;
     }
@@ -245,11 +257,21 @@ export class Destinations {
     void late?.then((ways) => trial.second ??= ways.find(isOther));
   }
 
+  #forget(destination: Destination): void {
+    this.#remove(destination);
+    this.#audit?.forgotten(destination);
+  }
+
   #remove(destination: Destination): void {
     this.#byUse.remove(destination);
     this.#byHeader.delete(destination.key);
     if (destination === this.#last) this.#last = undefined;
   }
+}
+
+function refuse(destination: Destination, by: string): void {
+  destination.drop = "refused";
+  destination.refusedBy = by;
 }
 
 function isFresh({ since, drop, link }: Destination, now: number): boolean {

@@ -12,6 +12,7 @@ export class Links {
   readonly #conversation: Conversation;
   readonly #opened: (link: OnwardAssociation) => void;
   readonly #byRoute = new Map<Route, Promise<OnwardAssociation>>();
+  readonly #chains = new WeakMap<OnwardAssociation, string>();
   readonly #over = new Cut();
 
   /** `opened` is called with each that stands. */
@@ -32,6 +33,11 @@ export class Links {
     return link;
   }
 
+  /** The gateways behind which its datagrams leave. */
+  chainOf(link: OnwardAssociation): string | undefined {
+    return this.#chains.get(link);
+  }
+
   close(): void {
     this.#over.make();
     for (const link of this.#byRoute.values()) link.then((link) => link.close(), () => {});
@@ -49,6 +55,7 @@ export class Links {
       reach: (chain, limits) => upstreams.associate(chain, limits, { exits, wayOut }),
       ask: (link, chain) => {
         record.via ??= chain.text;
+        this.#chains.set(link, chain.text);
         return Promise.resolve(link);
       },
     });

@@ -12,6 +12,9 @@ const HASHING: Bounds = { all: 2, client: 1, user: 1 };
 /** Those that wait: as many as are hashed before the first of them has to give up. */
 const WAITING: Bounds = { all: 512, client: 256, user: 64 };
 
+/** Questions to somebody outside at one time, of one client one after the other: so none passes that is one too many. */
+const OUTSIDE: Bounds = { all: 4, client: 1, user: 1 };
+
 /** Of a client that has tried too many, one user's password is tried at a time. */
 const ONE_BY_ONE: Bounds = { all: Infinity, client: Infinity, user: 1 };
 const FEW_WAITING: Bounds = { all: 1_024, client: 128, user: 16 };
@@ -35,6 +38,8 @@ export class Logins {
   /** By client and user: who has logged in from there. */
   readonly seen: KnownPasswords = new KnownPasswords();
   readonly tries: SharedWork<Verdict> = new SharedWork(new FairQueue("check the password", HASHING, WAITING));
+  /** Of those whom somebody outside knows. */
+  readonly outside: SharedWork<Verdict> = new SharedWork(new FairQueue("check the password", OUTSIDE, WAITING));
   readonly oneByOne: FairQueue = new FairQueue("check the password", ONE_BY_ONE, FEW_WAITING);
 
   constructor({ clock = systemClock, counters = new Counters(), check = verifyPassword }: LoginsParts = {}) {

@@ -62,6 +62,11 @@ export class Users implements Authenticator {
     this.#decoy = decoyHash(costliest);
   }
 
+  /** Whether there is a user of that name. */
+  has(user: string): boolean {
+    return this.#hashes.has(user);
+  }
+
   /** As Authenticator has it. */
   async verify(credentials: Credentials, host: string, cut?: Cut): Promise<Verdict> {
     const { known, tries } = this.#logins;

@@ -115,10 +115,13 @@ describe("Of the files that a configuration names", () => {
 
   test("all that cannot be read are told at once", async () => {
     const loaded = await load();
-    const missed = (...names: readonly string[]) => ({
-      problems: names.map((one) => `Cannot read ${path(one)}: it is not there (ENOENT)`),
+    const missed = (name: string, line?: number) =>
+      `Cannot read ${path(name)}: it is not there (ENOENT)${
+        line === undefined ? "" : `; ${path("named.toml")} line ${line}`
+      }`;
+    await assert.rejects(readNamedFiles(loaded), {
+      problems: [missed("no.users", 3), missed("no.password"), missed("no.token", 2), missed("no.ca", 5)],
     });
-    await assert.rejects(readNamedFiles(loaded), missed("no.users", "no.password", "no.token", "no.ca"));
   });
 });
 

@@ -80,7 +80,7 @@ test("Lines that are wrong are told by file and line, ten of a file, and what is
   const loaded = await loadConfigFile(written("gate46.toml", toml));
   await assert.rejects(examineNamedFiles(loaded), {
     problems: [
-      `Cannot read ${path("no.users")}: it is not there (ENOENT)`,
+      `Cannot read ${path("no.users")}: it is not there (ENOENT); ${path("gate46.toml")} line 1`,
       ...wrong.slice(0, 10).map((one, i) =>
         `Cannot parse ${names} line ${i + 2}: '${one}' is an address; rules for addresses say 'to'`
       ),

@@ -63,3 +63,19 @@ test("every command about a gateway reads it where it is told of no other, and s
   assert.equal(broken.code, 2);
   assert.match(broken.stderr, new RegExp(`^${note}gate46: Cannot parse ${file} line 2: prefer: `));
 });
+
+test("a file that cannot be read is told with who names it", async () => {
+  const state = "it is not there (ENOENT)";
+  for (const name of ["config", "status"]) {
+    assert.equal(
+      (await command([name], { GATE46_CONFIG: "/nowhere/toml" })).stderr,
+      `gate46: Cannot read /nowhere/toml: ${state}; GATE46_CONFIG\n`,
+    );
+    assert.equal(
+      (await command([name, "--config=/nowhere/toml"], { GATE46_CONFIG: "/other" })).stderr,
+      `gate46: Cannot read /nowhere/toml: ${state}; --config\n`,
+    );
+  }
+  const { stderr } = await command(["doctor"], { GATE46_USERS_FILE: "/nowhere/users", XDG_CONFIG_HOME: "/nowhere" });
+  assert.equal(stderr, `gate46: Cannot read /nowhere/users: ${state}; GATE46_USERS_FILE\n`);
+});

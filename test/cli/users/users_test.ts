@@ -14,6 +14,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { parseUsersFile, usersFileLine } from "../../../src/cli/files/users_file.ts";
+import { serviceGroup } from "../../../src/cli/users/service_group.ts";
 import { addUser, removeUser } from "../../../src/cli/users/users_file_changes.ts";
 import { withLine, withOtherLine, withoutLine } from "../../../src/cli/users/users_text.ts";
 import { verifyPassword } from "../../../src/gateway/users/password_hash.ts";
@@ -72,6 +73,15 @@ test("two that change a file at once both have their way, and whoever finds a lo
   await clock.advance(6_000);
   await late;
   assert.ok(existsSync(`${file}.lock`), "it is not this command's");
+});
+
+test("a new file that root makes for the package's service is for its group too", () => {
+  const groups = () => "root:x:0:\ngate46x:x:7:\ngate46:x:123:ann\n";
+  assert.equal(serviceGroup("/etc/gate46/users", 0, groups), 123);
+  assert.equal(serviceGroup("/etc/gate46/users", 0, () => "root:x:0:\n"), undefined);
+  for (const [path, user] of [["/etc/gate46/users", 1_000], ["/root/users", 0], ["/etc/gate46/x/users", 0]] as const) {
+    assert.equal(serviceGroup(path, user, groups), undefined);
+  }
 });
 
 test("what is refused leaves the file as it was, and no lock behind", async () => {

@@ -131,6 +131,7 @@ describe("a router whose hosts have no client software", { skip }, () => {
         "--listen=transparent://:46",
         "--listen=transparent://:1081",
         "--fake-dns=:53",
+        "--host=loop.test=198.18.0.9,fd46:198:18::9",
         "--admin=off",
         ...lan,
         ...opened,
@@ -153,7 +154,52 @@ for family in (socket.AF_INET, socket.AF_INET6):
         six ? /unreachable\nredirected/ : /redirected\n.*unreachable/,
       );
     }
+    const refused = `
+import socket
+for host, port in (("loop.test", 46), ("${address.gwC4}", 1081)):
+    s = socket.create_connection((host, port), 30)
+    try: print(s.recv(9))
+    except ConnectionResetError: print("reset")
+`;
+    assert.equal(within("c4", "python3", "-c", refused), "reset\nreset\n");
     assert.equal(await gateway.stop(), 0, gateway.output());
+    assert.match(gateway.output(), /loop\.test.*fake addresses/, "what leads to a fake address would come back here");
+    assert.match(gateway.output(), /own listener 10\.46\.1\.1:1081/);
     assert.match(gateway.output(), new RegExp(`10\\.46\\.1\\.2.*${address.s4.replaceAll(".", "\\.")}`));
+  });
+
+  test("a reload and an upgrade keep the rules, the names and their addresses", async () => {
+    await prepare();
+    const before = rulesOf("gw"), folder = temporaryFolder("router"), file = join(folder, "gate46.toml");
+    const say = (...fakeDns: readonly string[]) =>
+      writeFileSync(
+        file,
+        `listen = ["transparent://:1081"]\nfake_dns = ${
+          JSON.stringify(fakeDns)
+        }\nfrom = ["10.46.1.0/24", "fd46:2::/64"]\n` +
+          'allow = ["10.46.0.0/16", "fd46::/16"]\nadmin = "off"\ninstall_rules = true\nfake_journal = "names"\n',
+      );
+    say(address.gwC6);
+    const flags = ["--config", file, "--admin=off"];
+    const first = await start(source, flags, network!.in("gw"));
+    say(address.gwC6, address.gwC4);
+    first.signal("SIGHUP");
+    await until("the reload", () => first.output().includes(`fake DNS on ${address.gwC4}:53`));
+    const begun = rulesOf("gw");
+    const one = await asked("c4", ["v6.test"], []);
+    assert.deepEqual(one.said, [saidBy("v6.test", address.s6)], one.stderr);
+    const pid = within("gw", "ip", "netns", "pids", network!.name("gw")).trim().split("\n")
+      .find((pid) => readFileSync(`/proc/${pid}/cmdline`, "latin1").includes(file))!;
+    const next = await start(source, [...flags, `--take-over=${pid}`], network!.in("gw"));
+    assert.equal(await first.exited, 0, first.output());
+    for (const host of [address.gwC4, address.gwC6]) {
+      await until("the next serves DNS", () => new RegExp(`fake DNS on \\[?${host}\\]?:53`).test(next.output()));
+    }
+    assert.equal(rulesOf("gw"), begun);
+    const other = await asked("c4", ["v4.test", "v6.test"], []);
+    assert.deepEqual(other.said, [saidBy("v4.test", address.s4), saidBy("v6.test", address.s6)], other.stderr);
+    assert.deepEqual(other.addresses[1], one.addresses[0]);
+    assert.equal(await next.stop(), 0, next.output());
+    assert.equal(rulesOf("gw"), before);
   });
 });

@@ -95,7 +95,7 @@ for (const target of programs) {
     const refused = await run(target, [...local, `--log-file=${folder}/none/log`]);
     assert.deepEqual([refused.code, refused.stderr], [
       2,
-      `gate46: Cannot write ${folder}/none/log: it is not there (ENOENT)\n`,
+      `gate46: Cannot write ${folder}/none/log: it is not there (ENOENT); --log-file\n`,
     ]);
   });
 
@@ -104,7 +104,10 @@ for (const target of programs) {
     const file = join(folder, "fifo");
     assert.equal(spawnSync("mkfifo", [file]).status, 0);
     const { code, stderr } = await run(target, [...local, `--log-file=${file}`]);
-    assert.deepEqual([code, stderr], [2, `gate46: Cannot write ${file}: ENXIO\n`]);
+    assert.deepEqual([code, stderr], [
+      2,
+      `gate46: Cannot write ${file}: nobody is at its other end (ENXIO); --log-file\n`,
+    ]);
   });
 
   test(`log, ${target.name}: a full disk costs lines, and no session`, { skip: noFull }, async () => {

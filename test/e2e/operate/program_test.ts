@@ -119,7 +119,8 @@ for (const target of programs) {
   // Others, without a start for each: main_test.ts.
   const wrong: readonly (readonly [string[], string])[] = [
     [["--lisen", ":1"], "unknown option '--lisen' (Did you mean --listen?)"],
-    [["--users-file", "/nowhere/users"], "Cannot read /nowhere/users: it is not there (ENOENT)"],
+    [["--users-file", "/nowhere/users"], "Cannot read /nowhere/users: it is not there (ENOENT); --users-file"],
+    [["--config", "/nowhere/toml"], "Cannot read /nowhere/toml: it is not there (ENOENT); --config"],
   ];
   test(name("each wrong flag is one clear line and exit code 2"), async () => {
     for (const [args, message] of wrong) {

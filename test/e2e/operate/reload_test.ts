@@ -296,7 +296,10 @@ for (const target of programs) {
     rmSync(file);
     assert.equal(spawnSync("mkfifo", [file]).status, 0);
     gateway.signal("SIGHUP");
-    await until("it refuses", () => /not reloaded problem=".*: it is no regular file"/.test(gateway.output()));
+    await until(
+      "it refuses",
+      () => /not reloaded problem=".*: it is no regular file; --config"/.test(gateway.output()),
+    );
     assert.equal(await replyOf(gateway.addrs[0]!, echo.addr), Reply.Succeeded);
     await stop();
     echo.close();

@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
 import { createServer, type Server } from "node:net";
 import { createSocket } from "node:dgram";
+import { spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import { asNobodyInParticular, whyNoOwnNetwork } from "../../support/network/own_network.ts";
 import { type Ended, programs, shell, source } from "../../support/program/program.ts";
 import { projectRoot } from "../../support/program/runtime.ts";
 import { skipped } from "../../support/program/skipped.ts";
+import { temporaryFolder } from "../../support/program/temporary_folder.ts";
 
 const skip = skipped("gate46 run: what programs do with sockets", whyNoOwnNetwork());
 
@@ -33,6 +37,18 @@ after(() => {
     // It was never bound.
   }
 });
+
+const folder = temporaryFolder("sockets-run");
+
+/** Why there is no program that asks as 32-bit ones do: it exits with the errno of socketcall(2). */
+function whyNo32Bits(): string | false {
+  if (process.arch !== "x64") return skipped("gate46 run: programs of 32 bits", "not x64");
+  const text = `int main() { int r; unsigned a[3] = {2, 1, 0};
+    __asm__ volatile("int $0x80" : "=a"(r) : "a"(102), "b"(1), "c"(a)); return -r; }`;
+  writeFileSync(join(folder, "socketcall.c"), text);
+  const { status } = spawnSync("gcc", ["-static", "-o", join(folder, "socketcall"), join(folder, "socketcall.c")]);
+  return skipped("gate46 run: programs of 32 bits", status !== 0 && "gcc is not here");
+}
 
 /** What a container engine's filter refuses where nobody says otherwise. */
 const inContainer = [
@@ -176,6 +192,35 @@ tell("among signals")
   });
 }
 
+for (const { name, command } of ways.filter(({ name }) => !name.endsWith(", namespace"))) {
+  describe(`gate46 run: what could pass by, ${name}`, { skip }, () => {
+    test("is not there, or fails", async () => {
+      const { stdout, stderr } = await python(
+        command,
+        `
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+def attempt(what, *args):
+    try: return what(*args)
+    except OSError as e: return name(e.errno)
+tell(attempt(socket.socket(socket.AF_INET, socket.SOCK_DGRAM, 136).sendto, b"udp-lite", ("192.0.2.1", 80)))
+tell(attempt(socket.socket().sendto, b"fast open", 0x20000000, four))
+tell(attempt(socket.socket, socket.AF_INET, socket.SOCK_STREAM, 262))
+tell(libc.syscall(425, 8, ctypes.create_string_buffer(120)), name(ctypes.get_errno()))
+tell(attempt(socket.socket(socket.AF_UNIX).connect, "/run/nscd/socket"))
+`,
+      );
+      const lines = ["ENETUNREACH", "ENOTSUP", "EPROTONOSUPPORT", "-1 ENOSYS", "ENOENT", ""];
+      assert.equal(stdout, lines.join("\n"), stderr);
+    });
+  });
+}
+
+test("gate46 run --mode seccomp: a program of 32 bits has no sockets", { skip: skip || whyNo32Bits() }, async () => {
+  const { code } = await shell([...source.command, "run", "--mode=seccomp", "--", join(folder, "socketcall")]);
+  assert.equal(code, 38, "ENOSYS");
+});
+
 describe("gate46 run where namespaces are refused", { skip }, () => {
   const without = (refused: string) => [
     ...asNobodyInParticular,
@@ -194,6 +239,15 @@ describe("gate46 run where namespaces are refused", { skip }, () => {
       stderr,
       /system calls of the network answered; Cannot have a network .* there may be no user namespaces/,
     );
+  });
+
+  test("the same where they come without capabilities, as AppArmor has it", async () => {
+    const { stderr, stdout } = await shell([
+      ...without("packets"),
+      ...[...source.command, "run", "--verbose", "echo", "ran"],
+    ]);
+    assert.equal(stdout, "ran\n");
+    assert.match(stderr, /system calls of the network answered; Cannot have a network for a program/);
   });
 
   test("--mode namespace is one line that says why and what to change", async () => {

@@ -242,12 +242,14 @@ for (const target of programs) {
     const chain = place.file("chain", `${own.cert}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`);
     chmodSync(closed, 0);
     const rows = [
-      [cert, `${key}.missing`, `Cannot read ${key}.missing: it is not there (ENOENT)`],
+      [cert, `${key}.missing`, `Cannot read ${key}.missing: it is not there (ENOENT); --tls-key`],
       [none, key, `Cannot use ${none}: no certificate in PEM there`],
       ...old ? [] : [[chain, key, `Cannot use ${chain}: certificate 2 in it is none`]] as const,
       [cert, none, `Cannot use ${none}: no private key in PEM there that can be read without a password`],
       [cert, another, `Cannot use ${another}: it is not the key of the certificate in ${cert}`],
-      ...process.getuid?.() === 0 ? [] : [[cert, closed, `Cannot read ${closed}: not allowed (EACCES)`]] as const,
+      ...process.getuid?.() === 0
+        ? []
+        : [[cert, closed, `Cannot read ${closed}: not allowed (EACCES); --tls-key`]] as const,
     ] as const;
     for (const [certFile, keyFile, message] of rows) {
       const flags = ["--listen=socks5s://127.0.0.1:0", `--tls-cert=${certFile}`, `--tls-key=${keyFile}`];

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
-import { describe } from "node:test";
+import { describe, test } from "node:test";
+import { Nat64 } from "../../../src/gateway/dial/nat64_discovery.ts";
+import { parseIp } from "../../../src/protocol/address.ts";
+import { parsePrefix } from "../../../src/protocol/ip/prefix.ts";
+import { settle, TestClock } from "../../support/memory/test_clock.ts";
 import { Command } from "../../../src/protocol/codes.ts";
 import { decodeReply } from "../../../src/protocol/request.ts";
-import { settle } from "../../support/memory/test_clock.ts";
 import { relayable, UdpPeer } from "../../support/memory/udp_peer.ts";
 import {
   CLIENT6,
@@ -239,5 +242,50 @@ describe("UDP", () => {
     await settle();
     await control.close();
     assert.deepEqual(world.record.dropped, { refused: 1 });
+  });
+});
+
+describe("What a router announces (RFC 8781)", () => {
+  const local = parsePrefix("2001:db8:64::/96")!;
+
+  function announced(prefix: "auto" | "announced") {
+    const asked: string[] = [], now = { announced: [local] };
+    const resolve = (name: string) => {
+      asked.push(name);
+      return Promise.resolve(["64:ff9b::c000:aa"]);
+    };
+    const nat64 = new Nat64({
+      net: { localAddrFor: (host) => Promise.resolve(host.includes(":") ? "::1" : undefined) },
+      clock: new TestClock(),
+      resolver: { resolve, first: () => assert.fail(), reverse: () => assert.fail() },
+      prefix,
+      announced: () => now.announced,
+    });
+    const way = async () => (await nat64.way({ type: 1, host: "203.0.113.80", port: 80 })).host;
+    return { nat64, asked, now, way };
+  }
+
+  test("goes before what the DNS tells, which is not asked then (RFC 9872 s3)", async () => {
+    const { asked, now, nat64, way } = announced("auto");
+    assert.equal(nat64.askedOnce(), undefined);
+    assert.equal(await way(), LOCAL);
+    assert.deepEqual(asked, []);
+    now.announced = [];
+    assert.equal(await way(), KNOWN, "where none is announced any more");
+    assert.deepEqual(asked, ["ipv4only.arpa"]);
+    now.announced = [local];
+    assert.equal(await way(), LOCAL);
+    assert.equal(String(nat64.prefix), String(local));
+    for (const host of [KNOWN, LOCAL]) {
+      assert.deepEqual([...nat64.meant(parseIp(host)!)!], [203, 0, 113, 80], "both are judged as what they mean");
+    }
+  });
+
+  test("is all there is where nobody asked for a NAT64", async () => {
+    const { asked, now, way } = announced("announced");
+    assert.equal(await way(), LOCAL);
+    now.announced = [];
+    assert.equal(await way(), "203.0.113.80");
+    assert.deepEqual(asked, []);
   });
 });

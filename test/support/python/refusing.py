@@ -14,6 +14,7 @@ numbers = {
     "eventfd2": (290, 19),
     "mount": (165, 40),
     "namespaces": (56, 220),
+    "packets": (41, 198),
     "pidfd_getfd": (438, 438),
     "pipe2": (293, 59),
     "process_vm_readv": (310, 270),
@@ -25,8 +26,8 @@ numbers = {
 PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, SECCOMP_MODE_FILTER = 22, 38, 2
 RET_ERRNO, RET_ALLOW = 0x00050000, 0x7FFF0000
 LOAD_WORD, JUMP_IF_EQUAL, JUMP_IF_ANY, RETURN = 0x20, 0x15, 0x45, 0x06
-# Of clone(2), which is refused for "namespaces" alone.
-FLAGS_AT, CLONE_NEW = 16, 0x7E020000
+# The first argument: what makes clone(2) one for "namespaces", and socket(2) one for "packets".
+FIRST_AT, CLONE_NEW, AF_PACKET = 16, 0x7E020000, 17
 
 
 def instruction(code, constant, jump_true=0, jump_false=0):
@@ -38,13 +39,10 @@ program = instruction(LOAD_WORD, 0)  # seccomp_data.nr
 for name in sys.argv[2].split(","):
     number = numbers[name][platform.machine() == "aarch64"]
     refused = [instruction(RETURN, refusal)]
-    if name == "namespaces":
-        refused = [
-            instruction(LOAD_WORD, FLAGS_AT),
-            instruction(JUMP_IF_ANY, CLONE_NEW, 1, 0),
-            instruction(RETURN, RET_ALLOW),
-            *refused,
-        ]
+    some = {"namespaces": (JUMP_IF_ANY, CLONE_NEW), "packets": (JUMP_IF_EQUAL, AF_PACKET)}.get(name)
+    if some:
+        first = [instruction(LOAD_WORD, FIRST_AT), instruction(*some, 1, 0), instruction(RETURN, RET_ALLOW)]
+        refused = first + refused
     program += instruction(JUMP_IF_EQUAL, number, 0, len(refused)) + b"".join(refused)
 program += instruction(RETURN, RET_ALLOW)
 memory = ctypes.create_string_buffer(program, len(program))

@@ -21,7 +21,8 @@ def tcp(address):
     with socket.socket(family) as s: s.settimeout(30); s.connect(address); return s.recv(99).decode().strip()
 def udp(address, size):
     with socket.socket(family, socket.SOCK_DGRAM) as s:
-        s.settimeout(30); s.sendto(b"?" * size, address); said, who = s.recvfrom(99)
+        s.settimeout(30)
+        for _ in range(3): s.sendto(b"?" * size, address); said, who = s.recvfrom(99)
         return said.decode() if who[:2] == address[:2] else f"from {who}"
 for name in ${JSON.stringify(names)}:
     address = socket.getaddrinfo(name, 46, family, socket.SOCK_STREAM)[0][4]

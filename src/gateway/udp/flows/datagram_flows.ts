@@ -85,7 +85,17 @@ export class DatagramFlows {
     this.#waiting = undefined;
     if (waiting) waiting(flow);
     else this.#accepted.push(flow);
+    if (opened) void this.#pump(opened, key, flow);
     return flow;
+  }
+
+  /** What comes to a flow's own socket is the flow's. */
+  async #pump(own: UdpSocket, key: string, flow: DatagramFlow): Promise<void> {
+    for (let batch = await own.receive(); batch; batch = await own.receive()) {
+      if (this.#flows.get(key) !== flow) return; // it has ended meanwhile
+      this.#byUse.use(flow, this.#clock.now());
+      for (const { bytes } of batch) flow.push(bytes);
+    }
   }
 
   #oldestOf(home: string): DatagramFlow | undefined {

@@ -101,6 +101,7 @@ export function startInOwnNetwork(libc: Libc, child: ChildCalls, program: OwnNet
     ...keepInherited(program.inherited),
     ...wanted.map(([, domain, type, protocol]): Step => [calls.socket, domain, type, protocol]),
     [calls.sendmsg, theirs, message.header, 0],
+    [calls.close_range, theirs, theirs, 0], // where one could not be made none is sent
     [calls.read, wait, octet, 1],
     ...mounts(program.covers),
     ...execution(libc, program),

@@ -45,21 +45,13 @@ export class RoutedDatagrams {
     }
   }
 
-  /** What speaks with `client` as if it were `addr`; more of what the client sends there is taken too. Throws NetError. */
+  /** What speaks with `client` as if it were `addr`: more of what the client sends there comes to it. Throws NetError. */
   from(addr: SocketAddr, client: SocketAddr): UdpSocket {
-    const socket = new LinuxUdpSocket(this.#engine, addr, undefined, { peer: client });
-    void this.#pump(socket, addr);
-    return socket;
+    return new LinuxUdpSocket(this.#engine, addr, undefined, { peer: client });
   }
 
   close(): void {
     for (const fd of this.#descriptors.splice(0)) this.#engine.close(fd);
-  }
-
-  async #pump(socket: UdpSocket, to: SocketAddr): Promise<void> {
-    for (let batch = await socket.receive(); batch; batch = await socket.receive()) {
-      for (const { bytes, addr } of batch) this.#take(bytes, addr, to);
-    }
   }
 
   #listen(addr: SocketAddr): void {

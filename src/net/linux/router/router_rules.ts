@@ -78,15 +78,17 @@ export function removeRules(libc: Libc): void {
 
 function chain(family: NetfilterFamily, { port, fake, clients, ownMark }: RouterRules): Expression[][] {
   const protocols = [IPPROTO_TCP, IPPROTO_UDP];
-  const take = (which: Expression[], ...more: Expression[]) =>
-    protocols.map((protocol) => [...ofProtocol(protocol), ...which, ...toTransparent(family, port, ...more)]);
+  const take = (which: Expression[]) =>
+    protocols.map((protocol) => [
+      ...ofProtocol(protocol),
+      ...which,
+      ...toTransparent(family, port, ...mark(TAKEN_MARK)),
+    ]);
   return [
     [...withMark(ownMark), accept],
     ...fake.flatMap(({ octets, bits }) => take(toAddress(octets, bits))),
     ...clients.map(({ octets, bits }) => [...toAddress(octets, bits), accept]),
-    ...clients.flatMap(({ octets, bits }) =>
-      take([...fromAddress(octets, bits), ...toOneElsewhere], ...mark(TAKEN_MARK))
-    ),
+    ...clients.flatMap(({ octets, bits }) => take([...fromAddress(octets, bits), ...toOneElsewhere])),
   ];
 }
 

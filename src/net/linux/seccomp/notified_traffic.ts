@@ -259,8 +259,7 @@ export class NotifiedTraffic implements Watcher {
 
   #receiveMessage(call: NotifiedCall): void {
     const message = MessageMemory.at(this.#memory, call, call.args[1]!), flags = call.args[2]!;
-    if (!message) return this.#unreadable(call);
-    if (!message.nameAt) return this.#notifications.goOn(call);
+    if (!message?.nameAt) return this.#notifications.goOn(call);
     const from = this.#receiver(call, flags), size = message.pieces()?.size;
     if (!from) return;
     this.#receipts.receive({
@@ -280,8 +279,7 @@ export class NotifiedTraffic implements Watcher {
   #receiveMessages(call: NotifiedCall): void {
     const [, at, , flags] = call.args as [number, number, number, number];
     const message = MessageMemory.at(this.#memory, call, at);
-    if (!message) return this.#unreadable(call);
-    if (!message.nameAt) return this.#notifications.goOn(call);
+    if (!message?.nameAt) return this.#notifications.goOn(call);
     const from = this.#receiver(call, flags), size = message.pieces()?.size;
     if (!from) return;
     const MSG_WAITFORONE = 0x10000;

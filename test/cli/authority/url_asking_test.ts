@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { createServer, type IncomingMessage } from "node:http";
+import { after, test } from "node:test";
+import { askUrl } from "../../../src/cli/authority/url_asking.ts";
+import { parseAuthUrl, parseCommand } from "../../../src/config/values/authority_value.ts";
+import { WrongValue } from "../../../src/config/config_error.ts";
+import { NetError } from "../../../src/net/error.ts";
+import { TestClock } from "../../support/memory/test_clock.ts";
+
+const asked: IncomingMessage[] = [];
+let status: number | undefined = 204;
+const server = createServer((request, response) => {
+  asked.push(request);
+  if (status === undefined) return;
+  response.writeHead(status);
+  response.end("x".repeat(100_000));
+});
+await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+const { port } = server.address() as { port: number };
+after(() => {
+  server.closeAllConnections();
+  server.close();
+});
+
+const url = new URL(`http://127.0.0.1:${port}/check?realm=a`);
+const question = { user: "änn", password: Uint8Array.of(112, 58, 255), client: "2001:db8::1" };
+const failure = (pattern: RegExp) => (error: unknown) =>
+  error instanceof NetError && error.kind === "busy" && pattern.test(error.message);
+
+test("a server is asked with Basic credentials, and told whose they are", async () => {
+  assert.equal(await askUrl(url, new TestClock())(question), true);
+  const { method, url: path, headers } = asked.at(-1)!;
+  assert.deepEqual([method, path], ["GET", "/check?realm=a"]);
+  const credentials = Buffer.concat([Buffer.from("änn:"), question.password]).toString("base64");
+  assert.equal(headers.authorization, `Basic ${credentials}`);
+  assert.equal(headers["x-forwarded-for"], "2001:db8::1");
+});
+
+test("2xx is yes, 401 and 403 are no, and all else is no answer", async () => {
+  const outcome = async (code: number) => {
+    status = code;
+    return await askUrl(url, new TestClock())(question).catch((error) => error);
+  };
+  assert.equal(await outcome(200), true);
+  assert.equal(await outcome(401), false);
+  assert.equal(await outcome(403), false);
+  for (const code of [302, 400, 404, 500, 503]) assert.ok(failure(new RegExp(`answers ${code}`))(await outcome(code)));
+});
+
+test("a server that hangs has a deadline, and one that is not there is no answer", async () => {
+  status = undefined;
+  const clock = new TestClock();
+  const waits = assert.rejects(askUrl(url, clock)(question), failure(/has not answered for 5 s/));
+  await clock.advance(5_000);
+  await waits;
+  assert.equal(clock.pending, 0);
+  await assert.rejects(askUrl(new URL("http://127.0.0.1:1/"), clock)(question), failure(/ECONNREFUSED/));
+});
+
+test("a name with a colon, which Basic credentials cannot have, is nobody's", async () => {
+  const count = asked.length;
+  assert.equal(await askUrl(url, new TestClock())({ ...question, user: "a:b" }), false);
+  assert.equal(asked.length, count);
+});
+
+test("passwords go to other machines by TLS only, and a program is named by its path", () => {
+  for (const good of ["https://auth.example/x", "http://127.0.0.1:8/", "http://[::1]/", "http://localhost/"]) {
+    assert.equal(parseAuthUrl(good).href.startsWith("http"), true);
+  }
+  for (const bad of ["auth.example", "ftp://x/", "http://auth.example/", "http://192.0.2.1/", "https://a:b@x/"]) {
+    assert.throws(() => parseAuthUrl(bad), WrongValue, bad);
+  }
+  assert.deepEqual(parseCommand("/usr/bin/check  -a b"), ["/usr/bin/check", "-a", "b"]);
+  for (const bad of ["", " ", "check", "./check"]) assert.throws(() => parseCommand(bad), WrongValue, bad);
+});
