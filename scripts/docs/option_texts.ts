@@ -92,6 +92,21 @@ export const optionTexts: Readonly<Record<OptionKey, OptionText>> = {
       "A login costs one scrypt hash, about 100 ms of a core. gate46 remembers logins, so that the next ones are cheap.",
     example: "--users-file users",
   },
+  authCommand: {
+    when: "Accounts are in PAM, LDAP, RADIUS or a database of your own.",
+    cost: "Up to 4 processes. A login takes as long as the answer of the program; `--auth-cache` spares repetitions.",
+    example: "--listen :1080 --auth-command /usr/local/lib/gate46-auth-pam",
+  },
+  authUrl: {
+    when: "A web service knows the accounts.",
+    cost: "One HTTP request for each login that the cache does not know.",
+    example: "--listen :1080 --auth-url https://accounts.example/check",
+  },
+  authCache: {
+    when: "A withdrawn password must stop working sooner, or the program is slow.",
+    cost: "A withdrawn password works that long.",
+    example: "--listen :1080 --auth-url https://accounts.example/check --auth-cache 10s",
+  },
   from: {
     when: "Clients have known addresses.",
     cost: "A client elsewhere is closed without an answer. An address can be shared, so it is weaker than a password.",
@@ -419,7 +434,7 @@ export const optionTexts: Readonly<Record<OptionKey, OptionText>> = {
     example: "--log-file gate46.log",
   },
   logSessions: {
-    when: "Privacy, or very many sessions.",
+    when: "Privacy, or very many sessions; `audit` where each session must be documented.",
     cost: "Sessions without a line cannot be traced later.",
     example: "--log-sessions failed",
   },
