@@ -92,21 +92,6 @@ export const optionTexts: Readonly<Record<OptionKey, OptionText>> = {
       "A login costs one scrypt hash, about 100 ms of a core. gate46 remembers logins, so that the next ones are cheap.",
     example: "--users-file users",
   },
-  authCommand: {
-    when: "Accounts are in PAM, LDAP, RADIUS or a database of your own.",
-    cost: "Up to 4 processes. A login takes as long as the answer of the program; `--auth-cache` spares repetitions.",
-    example: "--listen :1080 --auth-command /usr/local/lib/gate46-auth-pam",
-  },
-  authUrl: {
-    when: "A web service knows the accounts.",
-    cost: "One HTTP request for each login that the cache does not know.",
-    example: "--listen :1080 --auth-url https://accounts.example/check",
-  },
-  authCache: {
-    when: "A withdrawn password must stop working sooner, or the program is slow.",
-    cost: "A withdrawn password works that long.",
-    example: "--listen :1080 --auth-url https://accounts.example/check --auth-cache 10s",
-  },
   from: {
     when: "Clients have known addresses.",
     cost: "A client elsewhere is closed without an answer. An address can be shared, so it is weaker than a password.",
@@ -146,6 +131,21 @@ export const optionTexts: Readonly<Record<OptionKey, OptionText>> = {
     when: "A client implements NEC's variant (curl's `--socks5-gssapi-nec`).",
     cost: "The variant does not protect the negotiated level. It needs the replay cache.",
     example: "--gssapi-keytab gate46.keytab --gssapi-nec --gssapi-replay-cache replay",
+  },
+  authCommand: {
+    when: "Another system knows the users: PAM, LDAP, a database.",
+    cost: "Four processes of the command, and a question for each user that is not in the cache.",
+    example: "--auth-command /usr/local/lib/gate46-auth-pam",
+  },
+  authUrl: {
+    when: "A web service knows the users.",
+    cost: "An HTTP request for each user that is not in the cache. Use https:// beyond loopback.",
+    example: "--auth-url https://auth.example/check",
+  },
+  authCache: {
+    when: "A changed password must count sooner, or the other system must be asked less often.",
+    cost: "A user who was removed elsewhere keeps access for this long.",
+    example: "--auth-url https://auth.example/check --auth-cache 10s",
   },
   quotaFile: {
     when: "A user has a `quota`: the file keeps what users have moved over a restart.",
