@@ -30,6 +30,8 @@ export interface AdminSource {
   drain(): void;
   /** What browsers may use; undefined as long as it starts. */
   proxyWays(): ProxyWays | undefined;
+  /** Every option, for people. */
+  help(): string;
   /** Is told what an operator has done. */
   acted(act: Act): void;
 }
@@ -91,11 +93,11 @@ export function adminApp(source: AdminSource, access: AdminAccess): AdminApp {
     return context.body(await exposition(snapshots, format));
   });
   app.get("/", pageAccess(access), async (context) => {
-    const { sort } = context.req.query();
+    const { sort, span } = context.req.query();
     const filter = filterOf(context);
     const status = await source.status({ most: tools.maxSessions, filter });
     if (!status) return context.text("not started\n", 503);
-    const view = { sort, filter, past: source.history("minute"), access };
+    const view = { sort, filter, past: source.history(span === "day" ? "day" : "minute"), access };
     for (const [name, value] of Object.entries(await pageHeaders())) context.header(name, value);
     return context.html(await statusPage(status, view));
   });
@@ -107,6 +109,7 @@ export function adminApp(source: AdminSource, access: AdminAccess): AdminApp {
     if (!status) return context.json({ error: "not started" }, 503);
     return context.json({ ...status, access: { mayChange: await mayChange(access, context) } });
   });
+  app.get("/help", readAccess(access), (context) => context.text(source.help()));
   app.get("/api/history", readAccess(access), (context) => {
     const { span = "minute" } = context.req.query();
     if (span === "minute" || span === "day") return context.json(source.history(span));

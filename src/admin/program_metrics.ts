@@ -17,6 +17,13 @@ export interface Figures {
   readonly loopLagSeconds: number;
 }
 
+/** Of a router: names that have fake addresses, how many can, and queries so far, by what became of them. */
+export interface NameFigures {
+  readonly names: number;
+  readonly maxNames: number;
+  readonly queries: Readonly<Record<string, number>>;
+}
+
 /** What is true of the whole program. */
 export interface ProgramFacts {
   readonly version: string;
@@ -31,6 +38,7 @@ export interface ProgramFacts {
   readonly lostLogLines: number;
   readonly figures: Figures;
   readonly quotas?: readonly QuotaView[];
+  readonly names?: NameFigures | undefined;
 }
 
 /** The program's own metrics, beside those of the threads that serve clients. */
@@ -101,6 +109,16 @@ export class ProgramMetrics {
     this.#ofCertificates("expiry", "When the certificate of that option's file expires", ({ until }) => until);
     this.#ofCertificates("start", "Since when it holds", ({ from }) => from);
     this.#ofProcess();
+    this.#gauge("gate46_fake_names", "Names that have fake addresses", ({ names }) => names?.names);
+    this.#gauge("gate46_fake_names_limit", "Names that can have them", ({ names }) => names?.maxNames);
+    this.#tally({
+      name: "gate46_fake_dns_queries_total",
+      help: "Queries to --fake-dns, by what became of them",
+      labels: ["outcome"],
+      now: (add) => {
+        for (const [outcome, count] of Object.entries(this.#seen!.names?.queries ?? {})) add(count, outcome);
+      },
+    });
   }
 
   readonly listen: Emit = (event) => {

@@ -178,7 +178,7 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
     .usage("[flags] [command] <destination>")
     .argument("<command>", "connect, which need not be said, bind, udp or forward; sni or host for who goes by name")
     .argument("[destination]", "as example.org:443 or https://example.org/; of sni and host the name")
-    .option("--client <IP>", "who asks (default: this machine, 127.0.0.1)")
+    .option("--client <IP>", "who asks (default: this machine, or the first address of --from)")
     .option("--user <NAME>", "as whom")
     .option("--listener <ADDR>", "where the client comes to, where there are several")
     .action(

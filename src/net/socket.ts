@@ -54,6 +54,13 @@ export interface AcceptedSocket extends Socket {
    * that comes meanwhile. The returned function calls that off.
    */
   onLeft(left: (how: Leaving) => void): () => void;
+  readonly own?: OwnConnection | undefined;
+}
+
+/** What a client has itself that may lead where it wants to go, in place of a connection of ours. */
+export interface OwnConnection {
+  /** Connects it; undefined where it cannot be connected there, or is in use. Rejects with NetError. */
+  connect(addr: SocketAddr, cut?: Cut): Promise<Socket> | undefined;
 }
 
 /** Takes connections. */
@@ -151,6 +158,8 @@ export interface Exit {
   readonly device?: string | undefined;
   /** SO_MARK. */
   readonly mark?: number | undefined;
+  /** Is taken where nothing of the above is said; Linux engine only. */
+  readonly own?: OwnConnection | undefined;
 }
 
 /** How a connection is made. */

@@ -1,74 +1,11 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { Browser, Page } from "puppeteer-core";
-import { ActivityLog } from "../../src/admin/activity.ts";
-import { adminApp } from "../../src/admin/app.ts";
-import type { Status } from "../../src/admin/status.ts";
-import type { SessionRecord } from "../../src/events.ts";
-import type { HttpServer } from "../../src/net/http/http.ts";
-import { serveHttp } from "../../src/net/open.ts";
-import { addressText } from "../../src/protocol/address.ts";
-import { adminSource, quiet, ready } from "../support/memory/admin_source.ts";
+import { MadeUp } from "../support/made_up.ts";
+import { ready } from "../support/memory/admin_source.ts";
 import { launchBrowser, noBrowser, view, type Viewed } from "../support/browser.ts";
-import { sessionRecord } from "../support/memory/session_record.ts";
 import { skipped } from "../support/program/skipped.ts";
 import { until } from "../support/program/until.ts";
-
-/** A made-up gateway, whose status the page shows. */
-class MadeUp {
-  readonly log = new ActivityLog();
-  readonly changes: Partial<Status> = {};
-  /** Whether the page loads itself again where it runs no script; else a test has all the time it wants. */
-  refreshes = true;
-  asked = 0;
-  #server: HttpServer | undefined;
-
-  async serve(): Promise<string> {
-    const status = (wanted: Parameters<ActivityLog["activity"]>[1]): Promise<Status> => {
-      this.asked++;
-      return Promise.resolve({
-        ...this.log.activity(1_000_000, wanted),
-        version: "1.2.3",
-        engine: "linux",
-        workers: 2,
-        upMs: performance.now(),
-        listeners: ["[::]:1080"],
-        parts: ready.parts,
-        upstreams: [],
-        certificates: [],
-        wrong: [],
-        rules: quiet.rules,
-        room: quiet.room,
-        maxSessions: quiet.maxSessions,
-        reload: quiet.reload,
-        drainMs: quiet.drainMs,
-        ...this.changes,
-      });
-    };
-    const app = adminApp(adminSource({ status }), { exposed: false });
-    const fetch = async (request: Request) => {
-      const answer = await app.fetch(request);
-      if (this.refreshes) return answer;
-      return new Response((await answer.text()).replace(/<noscript>.*<\/noscript>/, ""), answer);
-    };
-    this.#server = await serveHttp({ host: "127.0.0.1", port: 0 }, { fetch });
-    return `http://${addressText(this.#server.addr)}/`;
-  }
-
-  open(changes: Partial<SessionRecord> = {}): SessionRecord {
-    const session = sessionRecord({ command: 1, relayType: "A", ...changes });
-    this.log.listen({ type: "session-opened", session });
-    return session;
-  }
-
-  close(session: SessionRecord): void {
-    this.log.listen({ type: "session-closed", session });
-  }
-
-  stop(): Promise<void> | undefined {
-    return this.#server?.close();
-  }
-}
 
 const name = (host: string) => ({ type: 3, host, port: 443 }) as const;
 
@@ -101,7 +38,7 @@ describe("The status page in a browser", { skip: skipped("the status page in a b
     const hostile = `"></td></script><img src=x onerror="document.title='run'"><b>`;
     const gateway = new MadeUp();
     await showing(gateway, async ({ page, reads }) => {
-      await reads("[data-is=clients]", /^0\.0\/s$/);
+      await gateway.polled();
       const parts = { username: hostile, destination: name(hostile), via: hostile, detail: hostile };
       gateway.open(parts);
       gateway.close(gateway.open({ ...parts, end: "refused" }));
@@ -145,7 +82,7 @@ describe("The status page in a browser", { skip: skipped("the status page in a b
       await page.click("[data-column=down] a");
       await page.focus("input[type=search]");
       await page.evaluate(() => {
-        document.querySelector(".scroll")!.scrollTop = 300;
+        document.querySelector(".scroll:has(#sessions)")!.scrollTop = 300;
         getSelection()!.selectAllChildren(document.querySelector("tr[data-key='1030'] span")!);
       });
       sessions[3]!.counts.down = 5_000_000; // is the first now
@@ -156,7 +93,7 @@ describe("The status page in a browser", { skip: skipped("the status page in a b
         await page.evaluate(() => [
           String(getSelection()),
           document.activeElement!.getAttribute("type"),
-          document.querySelector(".scroll")!.scrollTop,
+          document.querySelector(".scroll:has(#sessions)")!.scrollTop,
         ]),
         ["1030", "search", 300],
       );
@@ -168,7 +105,7 @@ describe("The status page in a browser", { skip: skipped("the status page in a b
   test("asks nothing while nobody looks", async () => {
     const gateway = new MadeUp();
     await showing(gateway, async ({ page, reads }) => {
-      await reads("[data-is=clients]", /^0\.0\/s$/);
+      await gateway.polled();
       const other = await browser.newPage();
       await other.bringToFront();
       await until("it is hidden", () => page.evaluate(() => document.hidden));
@@ -200,8 +137,8 @@ describe("The status page in a browser", { skip: skipped("the status page in a b
     test(`is ${scheme} where that is wanted, with letters that stand out (WCAG AA)`, async () => {
       const gateway = new MadeUp();
       gateway.open();
-      await showing(gateway, async ({ page, reads }) => {
-        await reads("[data-is=clients]", /^0\.0\/s$/);
+      await showing(gateway, async ({ page }) => {
+        await gateway.polled();
         const colours = await page.evaluate(() => {
           const style = getComputedStyle(document.documentElement);
           const probe = document.body.appendChild(document.createElement("i"));
@@ -241,7 +178,7 @@ describe("The status page in a browser", { skip: skipped("the status page in a b
       Object.assign(gateway.changes, { upstreams: [{ upstream: "x".repeat(80), chain: "y".repeat(300), up: false }] });
       await showing(gateway, async ({ page, reads }) => {
         if (scripted) await reads("[data-is=speed]", /\/s/);
-        else await reads("[data-is=speed]", /^↑ 1\.0 GB ↓ 1\.0 GB$/);
+        else await reads("[data-is=moved]", /^↑ 1\.0 GB ↓ 1\.0 GB since the start$/);
         for (const width of [320, 360, 700, 960]) {
           await page.setViewport({ width, height: 740 });
           assert.equal(await wide(page), false, `${width}`);

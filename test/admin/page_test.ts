@@ -67,14 +67,15 @@ describe("The status page", () => {
     const text = plain((await page()).text);
     for (
       const told of [
-        "Sessions 3 3 relaying",
-        "Clients 1,234 since the start",
-        "Failures 5 since the start",
-        "up 1 min listeners [::1]:1080, unix:/run/s.sock workers names IPv4 IPv6 upstreams 0 of 1 up",
+        "Nothing is wrong",
+        "Sessions 3 at most 0 3 relaying",
+        "New clients 0/s at most 0/s 1,234 since the start",
+        "Failures 0 % 0 of 0 5 since the start",
+        "Everyone on this machine may look. Nobody may act: --admin-token-file is not set.",
+        "listeners [::1]:1080, unix:/run/s.sock workers names IPv4 IPv6 upstreams 0 of 1 up",
         "serving version 1.2.3, linux engine, 2 workers · up 1 min",
         "2 192.0.2.2:1000 host2.example:443 connect B 2 s 20 B 998 B",
-        "B IPv4 → IPv6 3 now 20 in all ↑ 1.5 kB ↓ 2.5 MB",
-        "4 × refused When",
+        "B IPv4 → IPv6 3 now 20 in all 0 B/s ↑ 1.5 kB ↓ 2.5 MB",
         "1 min ago 4 × refused rules[0] &#39;no ads&#39; 192.0.2.9",
         "down abroad socks5://192.0.2.1:1080",
       ]
@@ -168,7 +169,7 @@ describe("The status page", () => {
   });
 
   test("has a script that is small, and never makes markup of a text", () => {
-    assert.ok(script.length < 20_000, `${script.length}`);
+    assert.ok(script.length < 32_000, `${script.length}`);
     assert.doesNotMatch(script, /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|Function\(/);
   });
 

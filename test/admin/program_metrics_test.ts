@@ -57,6 +57,15 @@ describe("ProgramMetrics", () => {
     assert.equal(draining['gate46_part_ok{part="draining"}'], undefined);
   });
 
+  test("tell of a router's names, and nothing of them elsewhere", async () => {
+    const names = { names: 7, maxNames: 65_536, queries: { answered: 9, failed: 1 } };
+    const router = await scraped(new ProgramMetrics(() => ({ ...program, names })));
+    assert.deepEqual([router["gate46_fake_names"], router["gate46_fake_names_limit"]], ["7", "65536"]);
+    assert.equal(router['gate46_fake_dns_queries_total{outcome="answered"}'], "9");
+    const other = await scraped(new ProgramMetrics(() => program));
+    assert.deepEqual(Object.keys(other).filter((name) => name.startsWith("gate46_fake")), []);
+  });
+
   test("tell how long certificates hold, as the field does: in seconds since 1970", async () => {
     const certificates = [{ option: "tls-cert", from: 1_000_000, until: 1_800_000_000_500 }];
     const told = await scraped(new ProgramMetrics(() => ({ ...program, certificates })));

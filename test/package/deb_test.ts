@@ -66,7 +66,7 @@ for (const [i, { name, command }] of missing ? [] : allExecutables.entries()) {
         ...["--mount", "--net", "--pid", "--fork", "--mount-proc"],
         ...["sh", join(projectRoot, "test/package/deb_lifecycle.sh"), deb, join(folder, "root")],
       ], { encoding: "utf8" });
-      assert.equal(stderr, "");
+      assert.equal(stderr, "gate46: configuration: /etc/gate46/gate46.toml\n");
       assert.deepEqual(stdout.trimEnd().split("\n"), [
         "/etc/gate46/gate46.toml is valid",
         "enabled, with the user /nonexistent:/usr/sbin/nologin",

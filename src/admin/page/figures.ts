@@ -11,18 +11,21 @@ export function figures(status: Status, words: Words): Readonly<Record<string, s
     relays,
     clients,
     failed,
+    failedBy,
     version,
     engine,
     workers,
     upMs,
     parts,
+    wrong,
+    rules,
     drainsForMs,
   } = status;
   const { ageText, bytesText, countText, bothText } = words;
   const each = Object.entries(relays);
   const sum = (way: "up" | "down") => each.reduce((sum, [, relay]) => sum + relay[way], 0);
-  const moved = bothText(sum("up"), sum("down"), bytesText);
   const hidden = matchCount - sessions.length;
+  const more = rules.count - rules.rules.length;
   return {
     state: drainsForMs !== undefined
       ? `draining, ${ageText(drainsForMs)} left`
@@ -31,20 +34,23 @@ export function figures(status: Status, words: Words): Readonly<Record<string, s
       : "serving",
     about: `version ${version}, ${engine} engine, ${countText(workers, "worker")}`,
     running: `up ${ageText(upMs)}`.replaceAll(" ", "\u00a0"),
+    worst: wrong.length === 0 ? "Nothing is wrong" : countText(wrong.length, "thing") + " to look at",
     sessions: countText(sessionCount, ""),
     relaying: `${countText(each.reduce((sum, [, relay]) => sum + relay.sessions, 0), "")} relaying`,
-    clients: countText(clients, ""),
-    came: "since the start",
-    failing: countText(failed, ""),
-    failed: "since the start",
-    speed: moved,
-    moved: "since the start",
+    came: `${countText(clients, "")} since the start`,
+    failed: `${countText(failed, "")} since the start`,
+    moved: `${bothText(sum("up"), sum("down"), bytesText)} since the start`,
     matching: matchCount === sessionCount ? "" : `${countText(matchCount, "")} of ${countText(sessionCount, "")} fit`,
     hidden: hidden > 0
       ? `and ${
         countText(hidden, "")
       } more: these are the youngest and those that moved the most; a filter finds the others`
       : "",
+    rules: rules.count === 0
+      ? "There are none."
+      : `${countText(rules.count, "rule")}, ${countText(rules.neverHit, "")} never hit since the last reload` +
+        (more > 0 ? `; ${countText(more, "")} are not shown` : ""),
+    ...Object.fromEntries(Object.entries(failedBy).map(([kind, count]) => [`${kind}-ever`, countText(count, "")])),
     ...Object.fromEntries(each.flatMap(([type, { sessions, total, up, down }]) => [
       [`${type}-now`, countText(sessions, "")],
       [`${type}-total`, `${countText(total, "")} in all`],

@@ -12,6 +12,8 @@ export interface Cell {
   readonly by?: number;
   /** A class. */
   readonly kind?: string;
+  /** The sessions that a button in it ends. */
+  readonly ends?: { readonly what: "session" | "user" | "client"; readonly name: string };
 }
 
 export interface Row {
@@ -52,6 +54,7 @@ export function sessionRow(session: SessionView, rate: Rate | undefined, words: 
       total < 1
         ? { text: "–", by: 0, kind: "idle" }
         : { text: `↑ ${speed(rate!.up)}`, by: total, note: `↓ ${speed(rate!.down)}` },
+      { text: "", kind: "acts", ends: { what: "session", name: String(id) } },
     ],
   };
 }
@@ -78,24 +81,11 @@ export function failureRow(failure: FailureView, now: number, { ageText, countTe
     cells: [
       { text: `${ageText(Math.max(0, now - at))} ago` },
       { text: count > 1 ? `${countText(count, "")} ×` : "" },
-      { text: reply ?? end.replaceAll("-", " "), note: detail ?? "" },
+      { text: reply ?? end.replaceAll("-", " "), note: detail ?? "", kind: failure.kind },
       { text: client, note: user ?? "" },
       { text: destination ?? "", note: command ?? "" },
     ],
   };
-}
-
-/** How often there was which reason lately, the most frequent first. */
-export function reasonRows(failures: readonly FailureView[]): readonly Row[] {
-  const counts = new Map<string, number>();
-  for (const { reply, end, count } of failures) {
-    const reason = reply ?? end.replaceAll("-", " ");
-    counts.set(reason, (counts.get(reason) ?? 0) + count);
-  }
-  return Array.from(counts).sort(([, a], [, b]) => b - a).map(([reason, count]) => ({
-    key: reason,
-    cells: [{ text: `${count} ×` }, { text: reason }],
-  }));
 }
 
 /** What has to be well for clients to be served. What is says little, what is not says why. */

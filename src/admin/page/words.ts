@@ -25,6 +25,12 @@ export function bothText(up: number, down: number, text: (figure: number) => str
   return [`↑ ${text(up)}`, `↓ ${text(down)}`].map((word) => word.replaceAll(" ", "\u00a0")).join(" ");
 }
 
-export const words = { bytesText, ageText, countText, bothText };
+/** `0.4 ms`, `23 ms`, `1.2 s`. */
+export function waitText(ms: number): string {
+  if (ms >= 999.5) return `${(ms / 1_000).toFixed(1)} s`;
+  return `${ms >= 9.95 || ms === 0 ? Math.round(ms) : ms.toFixed(1)} ms`;
+}
+
+export const words = { bytesText, ageText, countText, bothText, waitText };
 
 export type Words = typeof words;

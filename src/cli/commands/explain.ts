@@ -23,11 +23,11 @@ import { type Naming, openNaming } from "../service/naming.ts";
 import { print } from "../print.ts";
 import { loadUsers } from "../files/users_file.ts";
 import { budgetText, foretell } from "./foretell.ts";
-import { imagine, type Imagined, placeOf } from "./imagined.ts";
+import { imagine, type Imagined, placeOf, someClient } from "./imagined.ts";
 
 /** What `gate46 explain` is told beside the options that are anyone's. */
 export interface ExplainFlags {
-  /** Undefined: this machine. */
+  /** Undefined: this machine, where it may come. */
   readonly client: string | undefined;
   readonly user?: string;
   readonly listener?: string;
@@ -39,7 +39,7 @@ export interface ExplainFlags {
  */
 export async function explain(
   options: RawOptions,
-  { client = "127.0.0.1", user, listener: said }: ExplainFlags,
+  { client: asker, user, listener: said }: ExplainFlags,
   commandText: string,
   destinationText: string,
 ): Promise<number> {
@@ -47,6 +47,7 @@ export async function explain(
   const rules = packRules(config.rules, await readLists(config.rules));
   const imagined = imagine(commandText, destinationText);
   const { command, anonymous } = imagined;
+  const client = asker ?? someClient(config.gateway.from);
   const from = ipAddress(client, 0);
   if (!from) throw new ConfigError(`Cannot parse --client: '${client}' is no address`);
   const { name: listener, spec } = placeOf(config, said, imagined);

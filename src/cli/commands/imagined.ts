@@ -6,8 +6,9 @@ import { hostWish, sniWish } from "../../gateway/entrance/by_name.ts";
 import type { Wish } from "../../gateway/entrance/entrance.ts";
 import type { Asker } from "../../gateway/rules/rule.ts";
 import { isByName, isForward, type Speech } from "../../gateway/settings.ts";
-import { type Address, addressText } from "../../protocol/address.ts";
+import { type Address, addressText, formatIp, parseIp } from "../../protocol/address.ts";
 import { Command, commandName } from "../../protocol/codes.ts";
+import type { Prefix } from "../../protocol/ip/prefix.ts";
 import { httpHostDecoder } from "../../protocol/http/http_request.ts";
 
 /** What a client would say, and to which listeners. */
@@ -94,6 +95,14 @@ function parseCommand(text: string): Asker["command"] {
   const known = [...all.map(commandName), "sni", "host"];
   if (!found) throw new ConfigError(`Cannot explain '${text}': not one of ${known.join(", ")}`);
   return found;
+}
+
+/** Who asks where nobody says who does: this machine, else the first that may come. */
+export function someClient(from: readonly Prefix[] | undefined): string {
+  const here = "127.0.0.1";
+  if (!from || from.some((prefix) => prefix.contains(parseIp(here)!))) return here;
+  const { octets, single } = from[0]!;
+  return formatIp(octets.map((octet, i) => !single && i === octets.length - 1 ? octet | 1 : octet));
 }
 
 /** The listener that the client connects to. Throws ConfigError where there is none, or several that would serve it differently. */

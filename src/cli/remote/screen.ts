@@ -18,7 +18,7 @@ export interface Size {
   readonly columns: number;
 }
 
-/** Another screen, without cursor, which cuts lines; and back. */
+/** Another screen, without cursor, which cuts lines (with wide letters they are wider than they are long); and back. */
 const OPEN = "\x1b[?1049h\x1b[?25l\x1b[?7l", CLOSE = "\x1b[?7h\x1b[?25h\x1b[?1049l";
 const HOME = "\x1b[H", TO_LINE_END = "\x1b[K", BELOW = "\x1b[J";
 
@@ -47,7 +47,8 @@ export function openScreen(clock: Clock): Screen {
   return {
     size,
     draw: (lines) => {
-      const shown = lines.slice(0, size().rows).map((line) => line + TO_LINE_END);
+      const { rows, columns } = size();
+      const shown = lines.slice(0, rows).map((line) => Array.from(line).slice(0, columns).join("") + TO_LINE_END);
       stdout.write(HOME + shown.join("\r\n") + BELOW);
     },
     key: (withinMs) => {

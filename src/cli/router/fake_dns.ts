@@ -1,4 +1,5 @@
 import { type Answering, mappedAnswer, questionOf } from "../../dns/mapped/mapped_answer.ts";
+import { Rcode } from "../../dns/servers/message.ts";
 import { forwardedAnswer } from "../../dns/mapped/forwarded_query.ts";
 import { EveryAddress } from "../../gateway/udp/flows/every_address.ts";
 import type { Clock } from "../../net/clock.ts";
@@ -8,12 +9,17 @@ import type { Listener, Net, Socket, SocketAddr } from "../../net/socket.ts";
 import { household } from "../../protocol/ip/household.ts";
 import { joinedAll } from "../../protocol/octets.ts";
 
+/** What became of a query: it is refused where it is not understood, or not served, and dropped where there are too many. */
+export type QueryOutcome = "answered" | "forwarded" | "no-such-name" | "failed" | "refused" | "dropped";
+
 /** Who answers, and how. */
 export interface DnsManner {
+  /** Is told of each query. */
+  count(outcome: QueryOutcome): void;
   /** To that client (a household()). */
-  readonly answering: (client: string) => Answering;
+  answering(client: string): Answering;
   /** The servers that are to answer for a name in their own words; undefined where they are not. */
-  readonly serversFor: (name: string, type: number) => readonly SocketAddr[] | undefined;
+  serversFor(name: string, type: number): readonly SocketAddr[] | undefined;
 }
 
 interface Needs {
@@ -116,17 +122,23 @@ export class FakeDns {
   /** Never rejects. */
   async #answered(query: Uint8Array, { host }: SocketAddr, byTcp: boolean): Promise<Uint8Array | undefined> {
     const client = household(host);
-    if (!this.#queriesOf.begin(client)) return undefined;
+    if (!this.#queriesOf.begin(client)) {
+      this.#manner.count("dropped");
+      return undefined;
+    }
     try {
       const asked = questionOf(query);
       const servers = asked && this.#manner.serversFor(asked.name.toLowerCase(), asked.type);
       const answering = this.#manner.answering(client);
-      if (!servers) return await mappedAnswer(query, answering);
+      if (!servers) return this.#counted(await mappedAnswer(query, answering));
       try {
-        return await forwardedAnswer(this.#needs, servers, query, byTcp);
+        const answer = await forwardedAnswer(this.#needs, servers, query, byTcp);
+        this.#manner.count("forwarded");
+        return answer;
       } catch (error) {
         if (!(error instanceof NetError)) throw error;
-        return await mappedAnswer(query, { ...answering, exists: () => Promise.reject(error) }); // as a failure
+        const exists = () => Promise.reject(error); // so it is told as a failure
+        return this.#counted(await mappedAnswer(query, { ...answering, exists }));
       }
     } catch (error) {
       this.#needs.fault(error);
@@ -135,7 +147,19 @@ export class FakeDns {
       this.#queriesOf.end(client);
     }
   }
+
+  #counted(answer: Uint8Array | undefined): Uint8Array | undefined {
+    const rcode = answer ? answer[3]! & 0x0f : Rcode.Refused;
+    this.#manner.count(outcomes[rcode] ?? "refused");
+    return answer;
+  }
 }
+
+const outcomes: Readonly<Record<number, QueryOutcome>> = {
+  [Rcode.NoError]: "answered",
+  [Rcode.NxDomain]: "no-such-name",
+  [Rcode.ServFail]: "failed",
+};
 
 /** How many of something there are, in all and for each client. */
 class Turns {

@@ -1,3 +1,4 @@
+import type { Config } from "../../config/config.ts";
 import { answerStream } from "../../dns/mapped/mapped_stream.ts";
 import { type Answering, mappedAnswer } from "../../dns/mapped/mapped_answer.ts";
 import type { Resolver } from "../../dns/resolver.ts";
@@ -110,6 +111,7 @@ export async function serveProgram(
     }, (error) => log.error("fault", { error: String(error) }));
   };
   const traffic = takeTraffic(engine, {
+    inPlace: staysOutOfTheWay(config),
     isOther: isOwn,
     other: (socket, { port }) => port === DNS_PORT ? void answerStream(socket, answering) : socket.reset(),
     datagram: take,
@@ -135,6 +137,13 @@ export async function serveProgram(
       }
     },
   };
+}
+
+/** Whether gateways are talked to in the clear, at the beginning alone, and nothing is to be slowed down. */
+function staysOutOfTheWay({ gateway, rules, upstreams }: Config): boolean {
+  const isPlain = (url: string) => /^(socks5|http):\/\/[^?]*$/i.test(url);
+  return gateway.sessionBandwidth === undefined && upstreams.length === 0 &&
+    rules.every(({ via, budget }) => budget === undefined && (via === undefined || via.every(isPlain)));
 }
 
 /** Names travel to other gateways as they are, and only they know; but for what is no name of the DNS (RFC 6762 s3, RFC 7686 s2). */

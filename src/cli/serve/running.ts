@@ -13,6 +13,7 @@ import type { Clock } from "../../net/clock.ts";
 import { addressText } from "../../protocol/address.ts";
 import { ProcessFigures } from "./process_figures.ts";
 import type { HostWatch } from "./host_watch.ts";
+import { optionsText } from "./options_text.ts";
 import { log, lostLogLines } from "../log/log.ts";
 import type { Reload } from "./reload.ts";
 import { RoomWatch } from "./room.ts";
@@ -213,6 +214,10 @@ export class Running implements AdminSource {
     return this.#history.past(span);
   }
 
+  help(): string {
+    return optionsText();
+  }
+
   /** Who did what to it, for the log. */
   acted({ by, what, result }: Act): void {
     log.info("operator", { by, action: what, result });
@@ -264,6 +269,7 @@ export class Running implements AdminSource {
       lostLogLines: lostLogLines(),
       figures: this.#figures.now(),
       quotas: this.#quotaViews,
+      names: service.names?.(),
     };
   }
 

@@ -1,3 +1,4 @@
+import type { NameFigures } from "../../admin/program_metrics.ts";
 import type { Snapshot } from "../../admin/collected.ts";
 import type { Vitals } from "../../admin/readiness.ts";
 import type { Activity, Unwanted, WantedSessions } from "../../admin/status.ts";
@@ -32,6 +33,8 @@ export interface Service {
   readonly upstreams: UpstreamStates;
   /** The ways to the DNS servers that are configured, in their order. */
   readonly dnsServers: readonly Transport[];
+  /** Of a router that tells names. */
+  readonly names?: () => NameFigures | undefined;
   /** How its threads are, from memory. */
   vitals(): Vitals;
   /** What each thread has counted. */

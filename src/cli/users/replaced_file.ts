@@ -117,7 +117,8 @@ function syncFolder(folder: string): void {
 }
 
 function cannotChange(file: string, error: unknown): ConfigError {
-  return new ConfigError(`Cannot change ${file}: ${stateOf(error)}`);
+  const state = codeOf(error) === "EBUSY" ? "it is mounted by itself, mount its folder (EBUSY)" : stateOf(error);
+  return new ConfigError(`Cannot change ${file}: ${state}`);
 }
 
 function codeOf(error: unknown): string | undefined {

@@ -91,7 +91,11 @@ export async function startThreadedService(
       const sealed = found && sealedOptions(found.libssl, tls, connectsByTls(config, shapes));
       source = await openTlsSource(tls, sealed !== undefined);
       claim = await ports.claim(config, shared);
-      names = await router.claim(config);
+      const chains = [
+        ...rules.index.shapes.map(({ via }) => via ?? []),
+        ...config.upstreams.flatMap(({ chains }) => chains),
+      ];
+      names = await router.claim(config, chains.flat());
       await use({
         setup: {
           config: textWithoutRules(wanted),
@@ -150,7 +154,7 @@ export async function startThreadedService(
     const spoken = tls ? found!.name : speaksTls(first().config, first().rules.index.shapes) && runtime;
     log.info("engine linux", { workers: count, ...without && { without }, ...spoken && { tls: spoken } });
   }, takesOver);
-  router.lead();
+  await router.lead();
   quotas?.onChange((usedUp) => void pool.tellQuotas(usedUp));
   return {
     engine: "linux",
@@ -165,6 +169,7 @@ export async function startThreadedService(
     get dnsServers() {
       return pool.dnsServers;
     },
+    names: () => router.figures,
     vitals: () => pool.vitals(),
     metrics: () => pool.metrics(),
     activity: (sessions) => pool.activity(sessions),
@@ -172,7 +177,7 @@ export async function startThreadedService(
     reload: async (wanted) => {
       await provide(wanted, (provision) => pool.reload(provision));
       quotas?.configure(wanted.config.gateway.userQuotas);
-      router.leadAgain();
+      await router.leadAgain();
     },
     drain: async (deadlineMs, handedOver = false) => {
       const drained = pool.drain(deadlineMs);

@@ -1,4 +1,4 @@
-import type { Exit } from "../../net/socket.ts";
+import type { Exit, OwnConnection } from "../../net/socket.ts";
 import type { GatewaySettings } from "../settings.ts";
 import { addressFor, type Leaver } from "./prefix_address.ts";
 import { isPrefix, merged, type SaidWay, saysSomething, type Source, type WayOut } from "../way_out.ts";
@@ -28,12 +28,12 @@ export class Exits {
     this.#common = saysSomething(outgoing) ? { ...outgoing, per } : undefined;
   }
 
-  /** Those of one session; undefined where nobody has said anything, so that dialling costs nothing. */
-  of(leaver: Leaver, listener: WayOut | undefined): SessionExits | undefined {
+  /** Those of one session; undefined where nobody has said anything, so that dialling costs nothing. `own` is its client's. */
+  of(leaver: Leaver, listener: WayOut | undefined, own?: OwnConnection): SessionExits | undefined {
     const { others, key, settings: { usersWaysOut } } = this.#options;
     const user = leaver.username === undefined ? undefined : usersWaysOut.get(leaver.username);
-    if (!others && !this.#common && !user && !listener) return undefined;
-    return new SessionExits([user, listener, this.#common], leaver, key);
+    if (!others && !this.#common && !user && !listener && !own) return undefined;
+    return new SessionExits([user, listener, this.#common], leaver, key, own);
   }
 }
 
@@ -45,6 +45,7 @@ export class SessionExits {
   readonly #places: readonly (WayOut | undefined)[];
   readonly #leaver: Leaver;
   readonly #key: string;
+  readonly #own: OwnConnection | undefined;
   readonly #pairs = new Map<WayOut | undefined, Map<WayOut | undefined, ExitPair>>();
   /** By their text, so that what is the same is one. */
   readonly #exits = new Map<string, Exit>();
@@ -52,10 +53,11 @@ export class SessionExits {
   readonly #taken = new Map<string, string>();
 
   /** `places` are those behind the rule, nearest first. */
-  constructor(places: readonly (WayOut | undefined)[], leaver: Leaver, key: string) {
+  constructor(places: readonly (WayOut | undefined)[], leaver: Leaver, key: string, own?: OwnConnection) {
     this.#places = places;
     this.#leaver = leaver;
     this.#key = key;
+    this.#own = own;
   }
 
   /** What is said of what goes by that rule; `upstream` counts before it, on the way to its first gateway. */
@@ -82,7 +84,7 @@ export class SessionExits {
 
   #exit({ device, mark, ...sources }: SaidWay, family: keyof ExitPair): Exit | undefined {
     const source = sources[family];
-    if (!source && device === undefined && mark === undefined) return undefined;
+    if (!source && device === undefined && mark === undefined) return this.#own && { own: this.#own };
     const freeBind = source && isPrefix(source.text) || undefined;
     const localAddr = source && this.#address(source);
     const key = [family, localAddr, freeBind, device, mark].join(" ");

@@ -97,6 +97,11 @@ export class FakeAddresses {
     if (this.#journal) this.#restore(this.#journal.load());
   }
 
+  /** The most names at a time. */
+  get max(): number {
+    return this.#max;
+  }
+
   /** Names in the table. */
   get size(): number {
     return this.#numbers.size;

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { imagine, placeOf } from "../../../src/cli/commands/imagined.ts";
+import { imagine, placeOf, someClient } from "../../../src/cli/commands/imagined.ts";
 import { parseConfig, readConfig } from "../../../src/config/config.ts";
 import { ConfigError } from "../../../src/config/config_error.ts";
 import { readFile } from "../../../src/config/file/config_file.ts";
 import { addressText } from "../../../src/protocol/address.ts";
+import { parsePrefix } from "../../../src/protocol/ip/prefix.ts";
 import { ProtocolError } from "../../../src/protocol/protocol_error.ts";
 
 const toml = `
@@ -36,6 +37,15 @@ test("what is explained comes to a listener that is for it", () => {
   assert.equal(meant("sni", "x.example", "127.0.0.1:8443"), "127.0.0.1:8443 x.example:443 by name");
   assert.equal(meant("forward", "server.example:22"), "127.0.0.1:2222 server.example:22");
   assert.equal(meant("forward", "[2001:db8::53]:53"), "127.0.0.1:53 [2001:db8::53]:53");
+});
+
+test("who asks where nobody says it is this machine, else the first that may come", () => {
+  const from = (...texts: string[]) => someClient(texts.map((text) => parsePrefix(text)!));
+  assert.equal(someClient(undefined), "127.0.0.1");
+  assert.equal(from("192.168.0.0/16", "127.0.0.0/8"), "127.0.0.1");
+  assert.equal(from("192.168.0.0/16"), "192.168.0.1");
+  assert.equal(from("192.168.0.8"), "192.168.0.8");
+  assert.equal(from("2001:db8::/32", "192.168.0.0/16"), "2001:db8::1");
 });
 
 test("a listener for others, none, and one of several are told of", () => {

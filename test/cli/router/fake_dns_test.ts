@@ -8,24 +8,20 @@ import { systemClock } from "../../../src/net/clock.ts";
 import { openNet } from "../../../src/net/open.ts";
 import type { SocketAddr } from "../../../src/net/socket.ts";
 import { FakeAddresses } from "../../../src/sockslib/fake/fake_addresses.ts";
+import { freePort } from "../../support/network/free_port.ts";
 import { ScriptedDns } from "../../support/names/dns_server.ts";
 
 const net = await openNet();
 
-/** One that neither a listener nor a UDP socket has; the server takes both. */
-async function freePort(): Promise<number> {
-  const listener = await net.listen({ host: "127.0.0.1", port: 0 });
-  listener.close();
-  return listener.addr.port;
-}
 const names = new FakeAddresses({ clock: systemClock });
 const clients = new Set<string>();
-const faults: unknown[] = [];
-const real = await ScriptedDns.start(net, { host: "127.0.0.1", port: await freePort() });
+const faults: unknown[] = [], outcomes: string[] = [];
+const real = await ScriptedDns.start(net, { host: "127.0.0.1", port: await freePort(net) });
 const dns = await FakeDns.open(
   { net, clock: systemClock, fault: (error) => faults.push(error) },
   { host: "127.0.0.1", port: 0 },
   {
+    count: (outcome) => outcomes.push(outcome),
     answering(client) {
       clients.add(client);
       return { names, ttlS: 60, exists: (name) => Promise.resolve(!name.endsWith(".none")) };
@@ -90,6 +86,7 @@ for (const [how, asking] of [["UDP", byUdp], ["TCP", byTcp]] as const) {
     assert.deepEqual((await asked(asking, "HTTPS", "example.test")).data, []);
     assert.equal((await asked(asking, "A", "example.none")).rcode, 3);
     assert.deepEqual([...clients], ["127.0.0.1"]);
+    assert.deepEqual(outcomes.splice(0), ["answered", "answered", "answered", "no-such-name"]);
   });
 
   test(`real servers answer for what is theirs by ${how}, in their own words`, async () => {
@@ -98,6 +95,7 @@ for (const [how, asking] of [["UDP", byUdp], ["TCP", byTcp]] as const) {
     assert.deepEqual([id, rcode, String((data[0] as unknown[])[0] ?? data[0])], [4646, 0, "said so"]);
     assert.notEqual(real.sources.at(-1)?.id, 4646, "by a number of its own");
     assert.equal((await asked(asking, "A", "www.nobody")).rcode, 2, "there is no server");
+    assert.deepEqual(outcomes.splice(0), ["forwarded", "failed"]);
   });
 }
 

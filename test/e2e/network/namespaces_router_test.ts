@@ -202,4 +202,18 @@ for host, port in (("loop.test", 46), ("${address.gwC4}", 1081)):
     assert.equal(await next.stop(), 0, next.output());
     assert.equal(rulesOf("gw"), before);
   });
+
+  test("gateways behind it are not taken, or what they relay would come back for ever", async () => {
+    const before = rulesOf("gw");
+    const via = ["--via=socks5://10.46.1.9:1080", "--via=socks5://up.test:1080", "--host=up.test=10.46.1.8,fd46:2::8"];
+    const flags = ["--listen=transparent://:1081", "--install-rules", "--admin=off", ...lan, ...via];
+    const gateway = await start(source, flags, network!.in("gw"));
+    const rules = rulesOf("gw");
+    for (const who of ["ip saddr 10.46.1.9", "ip saddr 10.46.1.8", "ip6 saddr fd46:2::8"]) {
+      assert.match(rules, new RegExp(`${who} accept[^]*tproxy to :1081`), "before anything is taken");
+    }
+    assert.doesNotMatch(rules, /198\.18/, "without --fake-dns there are no fake addresses");
+    assert.equal(await gateway.stop(), 0, gateway.output());
+    assert.equal(rulesOf("gw"), before);
+  });
 });

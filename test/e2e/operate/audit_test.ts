@@ -86,6 +86,9 @@ for (const target of targets) {
       const types = await values(["jq", "-c", "[.[] | type] | unique", log]);
       assert.ok(types.length > all.length, "every line is JSON, those of no session too");
 
+      const runs = await values(["jq", "-c", "select(.audit == 1) | .run", log]);
+      assert.equal(new Set(runs).size, 1, "all threads are one run");
+
       const [ends, open] = documented(log);
       assert.deepEqual(await values(["sh", "-c", ends!]), [[null, "127.0.0.1", 4], [null, "0.0.0.0", 8]]);
       const [lost, ...others] = await values(["sh", "-c", open!]) as Record<string, unknown>[];

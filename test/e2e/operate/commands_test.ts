@@ -49,7 +49,7 @@ for (const target of programs) {
 
     let top: Terminal | undefined;
     if (!skip) {
-      top = onTerminal([...target.command, "top", "--sort=age", ...at], { rows: 20, columns: 120 });
+      top = onTerminal([...target.command, "top", "--sort=age", ...at], { rows: 20, columns: 80 });
       await top.shows("\x1b[?1049h");
       await top.shows("a age*");
       top.type("b");
@@ -88,6 +88,8 @@ for (const target of programs) {
       await top.shows(/! Cannot ask 127\.0\.0\.1:\d+: nobody answers there/); // it may come back
       top.type("q");
       assert.equal(await top.ended, 0);
+      const lines = top.shown().split("\x1b[K").map((line) => line.split("\x1b[H").at(-1)!.replace(/^[\r\n]+/, ""));
+      assert.equal(Math.max(...lines.map((line) => line.length)), 80, "what is too long is cut");
       assert.ok(top.shown().endsWith("\x1b[?7h\x1b[?25h\x1b[?1049l"), "the terminal is as before");
     }
     const gone = await commandOf(target, ["top", ...at]);

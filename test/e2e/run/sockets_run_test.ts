@@ -7,7 +7,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import { asNobodyInParticular, whyNoOwnNetwork } from "../../support/network/own_network.ts";
-import { type Ended, programs, shell, source } from "../../support/program/program.ts";
+import { type Ended, type Program, programs, shell, source, start } from "../../support/program/program.ts";
 import { projectRoot } from "../../support/program/runtime.ts";
 import { skipped } from "../../support/program/skipped.ts";
 import { temporaryFolder } from "../../support/program/temporary_folder.ts";
@@ -192,7 +192,60 @@ tell("among signals")
   });
 }
 
-for (const { name, command } of ways.filter(({ name }) => !name.endsWith(", namespace"))) {
+const answered = ways.filter(({ name }) => !name.endsWith(", namespace"));
+
+describe("gate46 run: a program that waits has its connection to another gateway itself", { skip }, () => {
+  let gateway: Program, greeter: Server;
+  before(async () => {
+    greeter = createServer((socket) => {
+      socket.write("who greets first\n");
+      socket.on("data", (bytes) => socket.write(bytes)).on("error", () => {});
+    });
+    await new Promise<void>((resolve) => greeter.listen({ host: "::1", port: 0, ipv6Only: true }, resolve));
+    const allowed = ["--allow=::1", "--host=six.test=::1"];
+    gateway = await start(source, ["--listen=127.0.0.1:0", "--admin=off", ...allowed]);
+  });
+  after(async () => {
+    greeter?.close();
+    await gateway?.stop();
+  });
+
+  for (const { name, command } of answered) {
+    test(name, async () => {
+      const via = `--via=socks5://127.0.0.1:${gateway.addrs[0]!.port}`;
+      const { port } = greeter.address() as { port: number };
+      const { stdout, stderr } = await python(
+        [...command, via],
+        `
+def greeted(family):
+    s = socket.socket(family); s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1); twin = s.dup()
+    s.connect((four[0] if family == socket.AF_INET else six[0], ${port})); return s, twin
+late = []
+for family in (socket.AF_INET, socket.AF_INET6):
+    s, twin = greeted(family)
+    timer = threading.Timer(30, lambda: (late.append("late"), os.kill(os.getppid(), signal.SIGCONT))); timer.daemon = True; timer.start()
+    os.kill(os.getppid(), signal.SIGSTOP); s.send(b"while it is stopped"); said = b""
+    while not said.endswith(b"stopped"): said += twin.recv(99)
+    os.kill(os.getppid(), signal.SIGCONT); timer.cancel()
+    tell(said, late, s.getblocking(), s.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0, s.getpeername()[1] == ${port})
+s = socket.socket(); tell(name(s.connect_ex(closed)), name(s.connect_ex(("198.18.99.99", 80))), s.connect_ex((four[0], ${port})), s.recv(3))
+got = []
+def one():
+    s, _ = greeted(socket.AF_INET); got.append(s.recv(3) == b"who")
+all = [threading.Thread(target=one) for _ in range(50)]
+for t in all: t.start()
+for t in all: t.join()
+tell(sum(got))
+s = socket.socket(); s.setblocking(False); s.connect_ex((four[0], ${port})); select.select([], [s], [], 30); s.setblocking(True); tell(s.recv(3))
+`,
+      );
+      const said = "b'who greets first\\nwhile it is stopped' [] True True True";
+      assert.equal(stdout, [said, said, "ECONNREFUSED EHOSTUNREACH 0 b'who'", "50", "b'who'", ""].join("\n"), stderr);
+    });
+  }
+});
+
+for (const { name, command } of answered) {
   describe(`gate46 run: what could pass by, ${name}`, { skip }, () => {
     test("is not there, or fails", async () => {
       const { stdout, stderr } = await python(

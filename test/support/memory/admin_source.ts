@@ -51,6 +51,7 @@ export function adminSource(parts: Partial<AdminSource> = {}): AdminSource {
     proxyWays: () => undefined,
     history: (span) => new History(() => 1_000_000_000_000).past(span),
     acted: () => {},
+    help: () => "all options\n",
     ...parts,
   };
 }

@@ -30,3 +30,41 @@ for name in ${JSON.stringify(names)}:
 for host in ${JSON.stringify(literals)}:
     print(host, host, tcp((host, 46)), udp((host, 46), 1), sep="|")
 `;
+
+/** A server at port 46 that says back what it hears, to many at a time. */
+export const echoes = (host: string) => `
+import asyncio, resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (20000, 20000))
+async def echo(reader, writer):
+    try:
+        while said := await reader.read(65536): writer.write(said)
+    except ConnectionError: pass
+    writer.close()
+async def main():
+    server = await asyncio.start_server(echo, "${host}", 46, backlog=4096)
+    await server.serve_forever()
+asyncio.run(main())
+`;
+
+/** A client that asks for n0.test to n9999.test, speaks with every second of them, and ends when it is told something. */
+export const asksForMany = (dns: string) => `
+import asyncio, resource, socket, struct, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (20000, 20000))
+def query(i):
+    name = b"".join(bytes([len(label)]) + label.encode() for label in f"n{i}.test".split(".")) + b"\\0"
+    return struct.pack("!HHHHHH", i, 256, 1, 0, 0, 0) + name + struct.pack("!HH", 1, 1)
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect(("${dns}", 53)); s.settimeout(30)
+found = []
+for i in range(10000): s.send(query(i)); found.append(socket.inet_ntoa(s.recv(512)[-4:]))
+async def speak(host, turns):
+    async with turns:
+        reader, writer = await asyncio.open_connection(host, 46)
+        writer.write(b"hello"); assert await reader.readexactly(5) == b"hello"
+        return writer
+async def main():
+    turns = asyncio.Semaphore(200)
+    writers = await asyncio.gather(*(speak(host, turns) for host in found[::2]))
+    print(len(set(found)), len(writers), flush=True); sys.stdin.readline()
+    for writer in writers: writer.close()
+asyncio.run(main())
+`;

@@ -1,46 +1,24 @@
+import type { Past } from "../../history/history.ts";
 import type { Status } from "../../status.ts";
-import type { Rate } from "../rows.ts";
 import type { Tools } from "./tools.ts";
 
 /** Runs in the browser: asks each second how it is, and puts that into the page. Its text is served: it needs nothing outside of itself. */
 export function live(tools: Tools): void {
   const { words, figures, sessionRow, relayTypes } = tools;
-  const { bytesText, bothText, countText } = words;
+  const { countText } = words;
   const EVERY_MS = 1_000, PATIENCE_MS = 5_000, SLOWEST_MS = 5_000;
-  const [patch, samples] = [tools.patching(), tools.sampling()];
+  const [patch, samples] = [tools.patching(tools.endLabel), tools.sampling()];
   const query = new URLSearchParams(location.search);
   const sort = () => query.get("sort") ?? "age";
   const filter = () => query.get("filter") ?? "";
+  const span = () => query.get("span") === "day" ? "day" : "minute";
   const one = <T extends Element = HTMLElement>(selector: string) => document.querySelector<T>(selector)!;
   const link = one("#link");
   const field = one<HTMLInputElement>("input[type=search]");
   let last: Status;
+  let past: Past;
   let misses = 0, turn = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
-
-  function speedText({ up, down }: Rate): string {
-    return bothText(up, down, (bytes) => `${bytesText(bytes)}/s`);
-  }
-
-  /** What takes two samples to know. */
-  function speeds(): Readonly<Record<string, string>> {
-    const { clients, failing, speed } = figures(last, words);
-    const recent = samples.recent();
-    const arrival = recent.clients / recent.seconds;
-    return {
-      clients: recent.seconds > 0 ? `${arrival.toFixed(arrival < 10 ? 1 : 0)}/s` : "–",
-      came: `${clients} since the start`,
-      failing: `${Math.round(100 * recent.failed / Math.max(1, recent.clients))} %`,
-      failed: `${failing} since the start`,
-      speed: speedText(samples.rate("all")!),
-      moved: `${speed} since the start, at most ${bytesText(Math.max(...samples.past("all")))}/s lately`,
-      ...Object.fromEntries(relayTypes.flatMap((type) => {
-        const rate = samples.rate(type)!;
-        const sum = rate.up + rate.down;
-        return [[`${type}-speed`, speedText(rate)], [`${type}-rate`, sum > 0 ? `${bytesText(sum)}/s` : ""]];
-      })),
-    };
-  }
 
   function showSessions(): void {
     const { place, way } = tools.sorting(sort(), tools.sessionColumns);
@@ -52,34 +30,43 @@ export function live(tools: Tools): void {
     patch.text(one("#sessions + .instead"), filter() ? tools.nobodyFits : tools.nobody);
   }
 
-  function draw(): void {
-    for (const spark of document.querySelectorAll<SVGElement>("[data-spark]")) {
-      const values = samples.past(spark.dataset.spark!);
-      const [top, left] = [Math.max(1, ...values), samples.drawn - values.length + 1];
-      const points = values.map((value, at) => `${left + at} ${(31 - 29 * value / top).toFixed(1)}`);
-      const line = points.length > 1 ? `M${points.join("L")}` : "";
-      spark.querySelector(".line")!.setAttribute("d", line);
-      spark.querySelector(".area")!.setAttribute("d", line && `${line}V32H${left}Z`);
+  /** Returns the figures that belong to what is drawn. */
+  function draw(): Readonly<Record<string, string>> {
+    const graphs = tools.graphValues(past);
+    for (const graph of document.querySelectorAll<SVGElement>("[data-graph]")) {
+      const { line, area } = tools.trace(graphs[graph.dataset.graph as keyof typeof graphs]);
+      graph.querySelector(".line")!.setAttribute("d", line);
+      graph.querySelector(".area")!.setAttribute("d", area);
     }
-    const most = Math.max(1, ...relayTypes.flatMap(samples.past));
+    const rates = Object.fromEntries(relayTypes.map((type) => [type, graphs[type].at(-1)!]));
+    const most = Math.max(1, ...relayTypes.flatMap((type) => graphs[type]));
     for (const band of document.querySelectorAll<SVGElement>("[data-band]")) {
-      const { up, down } = samples.rate(band.dataset.band!)!;
-      band.querySelector(".body")!.setAttribute("stroke-width", tools.bandWidth(up + down, most).toFixed(1));
+      const type = band.dataset.band as typeof relayTypes[number];
+      const [up, down] = [past.values[`${type}-up`].at(-1)!, past.values[`${type}-down`].at(-1)!];
+      band.querySelector(".body")!.setAttribute("stroke-width", tools.bandWidth(rates[type]!, most).toFixed(1));
       band.classList.toggle("moving", up + down > 0);
       band.classList.toggle("back", down > up);
     }
+    return {
+      ...tools.pastFigures(past, graphs, span() === "minute", words),
+      ...tools.flowTexts({ rates, most }, tools.scaleParts, words),
+    };
   }
 
   function show(): void {
-    patch.places({ ...figures(last, words), ...speeds() });
+    patch.places({ ...figures(last, words), ...draw() });
     one("#state").className = last.parts.draining ? "bad" : "good";
     document.title = `${countText(last.sessionCount, "session")} · gate46`;
     patch.lines(one("#parts"), tools.partRows(last), "li", "span");
+    patch.lines(one("#findings"), last.wrong.map(tools.findingRow), "li", "span");
+    one("#wrong").classList.toggle("nothing", last.wrong.length === 0);
+    for (const group of ["clients", "users", "destinations"] as const) {
+      patch.table(group, last.most[group].map((used) => tools.usedRow(used, tools.endable[group], words)));
+    }
+    patch.table("rules", last.rules.rules.map((rule) => tools.ruleRow(rule, words)));
     showSessions();
     patch.table("upstreams", last.upstreams.map(tools.upstreamRow));
-    patch.lines(one("#reasons"), tools.reasonRows(last.failures), "li", "span");
     patch.table("failures", last.failures.map((failure) => tools.failureRow(failure, Date.now(), words)));
-    draw();
   }
 
   /** It is said once, and aloud. */
@@ -90,22 +77,29 @@ export function live(tools: Tools): void {
     if (trouble) document.title = "no answer · gate46";
   }
 
+  function asked(path: string, search: Readonly<Record<string, string>>): Promise<Response> {
+    const url = new URL(path, location.origin); // not relative: an address that a password was put into cannot be asked
+    url.search = String(new URLSearchParams(search));
+    return fetch(url, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
+  }
+
   async function poll(): Promise<void> {
     clearTimeout(timer);
     const mine = ++turn;
     try {
-      // Not relative: an address that a password was put into cannot be asked.
-      const url = new URL("/api/status", location.origin);
-      url.search = String(new URLSearchParams({ sessions: String(tools.maxSessions), filter: filter() }));
-      const answer = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
+      const [answer, history] = await Promise.all([
+        asked("/api/status", { sessions: String(tools.maxSessions), filter: filter() }),
+        asked("/api/history", { span: span() }),
+      ]);
       if (answer.status >= 400 && answer.status < 500) {
         return say("The gateway does not show this any more. Load the page again to enter its new token.");
       }
-      if (!answer.ok) throw new Error(answer.statusText);
-      const status: Status = await answer.json();
+      if (!answer.ok || !history.ok) throw new Error(answer.statusText);
+      const [status, then]: [Status, Past] = await Promise.all([answer.json(), history.json()]);
       if (mine !== turn) return; // somebody has typed on
       if (status.version !== document.body.dataset.version) return location.reload();
       last = status;
+      past = then;
       misses = 0;
       say("");
       samples.take(last);
@@ -137,6 +131,14 @@ export function live(tools: Tools): void {
     event.preventDefault();
     seek("sort", sort() === column ? `-${column}` : column);
   });
+  one(".spans").addEventListener("click", (event) => {
+    const link = (event.target as Element).closest<HTMLElement>("[data-span]");
+    if (!link) return;
+    event.preventDefault();
+    for (const other of document.querySelectorAll("[data-span]")) other.ariaCurrent = other === link ? "true" : null;
+    seek("span", link.dataset.span!);
+    void poll();
+  });
   field.addEventListener("input", () => {
     seek("filter", field.value.trim());
     void poll();
@@ -144,5 +146,6 @@ export function live(tools: Tools): void {
   field.form!.addEventListener("submit", (event) => event.preventDefault());
   document.addEventListener("visibilitychange", () => document.hidden ? clearTimeout(timer) : void poll());
   document.documentElement.classList.add("scripted");
+  tools.acting(tools, () => last, () => void poll());
   void poll();
 }

@@ -1,7 +1,10 @@
-import type { Row } from "../rows.ts";
+import type { Cell, Row } from "../rows.ts";
 
-/** Puts texts into the page, with as little change as can be: what stays may be selected, or read aloud. It needs nothing outside of itself. */
-export function patching() {
+/**
+ * Puts texts into the page, with as little change as can be: what stays may be selected, or read aloud. `endLabel` is what a
+ * button is called. It needs nothing else outside of itself.
+ */
+export function patching(endLabel: (what: "session" | "user" | "client", name: string) => string) {
   function write(node: Element, text: string): void {
     if (node.textContent !== text) node.textContent = text;
   }
@@ -20,6 +23,17 @@ export function patching() {
     return cell;
   }
 
+  /** The button of a cell: a line keeps its key, and so whose sessions it ends. */
+  function newButton({ what, name }: NonNullable<Cell["ends"]>): Element {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.dataset.does = what;
+    button.dataset.name = name;
+    button.ariaLabel = endLabel(what, name);
+    button.textContent = "End";
+    return button;
+  }
+
   /** Makes the lines of `parent` those of `rows`. */
   function lines(parent: Element, rows: readonly Row[], lineTag: "tr" | "li", cellTag: "td" | "span"): void {
     const there = new Map(Array.from(parent.children, (line) => [line.getAttribute("data-key"), line]));
@@ -27,18 +41,21 @@ export function patching() {
       const line = there.get(key) ?? element(lineTag);
       there.delete(key);
       line.setAttribute("data-key", key);
-      cells.forEach(({ text, note = "", kind = "" }, at) => {
+      cells.forEach(({ text, note = "", kind = "", ends }, at) => {
         const cell = line.children[at] ?? newCell(line, cellTag);
         if (cell.className !== kind) cell.className = kind;
         write(cell.children[0]!, text);
         write(cell.children[1]!, note);
+        if (ends && !cell.children[2]) cell.append(newButton(ends));
       });
       return line;
     });
     const kept = new Set(wanted);
     for (const line of Array.from(parent.children)) if (!kept.has(line)) line.remove();
     const selection = getSelection()!;
-    const held = !selection.isCollapsed && parent.contains(selection.anchorNode); // what moves is selected no more
+    const focused = parent !== document.activeElement && parent.contains(document.activeElement);
+    // What moves is neither selected nor focused any more.
+    const held = focused || (!selection.isCollapsed && parent.contains(selection.anchorNode));
     let next = parent.firstElementChild;
     for (const line of wanted) {
       if (line === next) next = next.nextElementSibling;

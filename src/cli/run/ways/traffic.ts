@@ -4,6 +4,8 @@ import type { AcceptedSocket, Listener, SocketAddr, UdpSocket } from "../../../n
 
 /** Who is given what a program sends. */
 export interface Takers {
+  /** Whether nothing here is between a connection and where it goes, once it is there: no limit, and nobody who counts. */
+  readonly inPlace: boolean;
   /** Whether a connection to there is served at once, by `other`. */
   readonly isOther: (to: SocketAddr) => boolean;
   readonly other: (socket: AcceptedSocket, to: SocketAddr) => void;

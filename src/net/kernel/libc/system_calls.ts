@@ -34,6 +34,7 @@ const x64 = {
   getsockopt: 55,
   getpeername: 52,
   io_uring_setup: 425,
+  ioctl: 16,
 };
 
 const arm64: typeof x64 = {
@@ -69,6 +70,7 @@ const arm64: typeof x64 = {
   getsockopt: 209,
   getpeername: 205,
   io_uring_setup: 425,
+  ioctl: 29,
 };
 
 export const systemCalls = process.arch === "arm64" ? arm64 : x64;

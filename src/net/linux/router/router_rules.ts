@@ -1,7 +1,8 @@
 import { AF_INET, AF_INET6 } from "../../kernel/libc/sockaddr.ts";
-import { IPPROTO_TCP, IPPROTO_UDP, SOCK_CLOEXEC } from "../../kernel/libc/abi.ts";
+import { IPPROTO_TCP, IPPROTO_UDP, SOCK_CLOEXEC, SOCK_STREAM } from "../../kernel/libc/abi.ts";
 import { errnoError } from "../../kernel/libc/errno.ts";
 import type { Libc } from "../../kernel/libc/libc.ts";
+import { setTransparent } from "../../kernel/socket_option.ts";
 import { AF_NETLINK, NETLINK_NETFILTER, NETLINK_ROUTE } from "../netlink/netlink.ts";
 import {
   accept,
@@ -39,6 +40,8 @@ export interface RouterRules {
   readonly fake: readonly RoutedPrefix[];
   /** What these send to hosts elsewhere, but not to each other. */
   readonly clients: readonly RoutedPrefix[];
+  /** Whose own connections would come back here for ever: gateways that this program goes on by. */
+  readonly exempt: readonly RoutedPrefix[];
   /** The mark that this program's own sockets have. */
   readonly ownMark: number;
 }
@@ -50,20 +53,27 @@ const families = [
 
 /** Sets up routes, rules of routing and an nf_tables table, in place of those of this program that there are. Throws NetError. */
 export function installRules(libc: Libc, rules: RouterRules): void {
-  withSockets(libc, (route, netfilter) => {
-    removeOurs(libc, route, [LOCAL_TABLE, TAKEN_TABLE]);
-    for (const { family, size, any } of families) {
-      if (size === 16 && !hasFamily(libc, AF_INET6)) continue;
-      const of = (prefixes: readonly RoutedPrefix[]) => prefixes.filter(({ octets }) => octets.length === size);
-      for (const prefix of of(rules.fake)) putLocalRoute(libc, route, prefix, LOCAL_TABLE);
-      const clients = of(rules.clients);
-      if (clients.length > 0) {
-        putLocalRoute(libc, route, any, TAKEN_TABLE);
-        addMarkRule(libc, route, size === 16, { mark: TAKEN_MARK, table: TAKEN_TABLE, priority: TAKEN_PRIORITY });
-      }
-      addTable(libc, netfilter, family, TABLE, chain(family, { ...rules, fake: of(rules.fake), clients }));
+  try {
+    withSockets(libc, (route, netfilter) => install(libc, route, netfilter, rules));
+  } catch (error) {
+    removeRules(libc); // a part of them would lead nowhere
+    throw error;
+  }
+}
+
+function install(libc: Libc, route: number, netfilter: number, rules: RouterRules): void {
+  removeOurs(libc, route, [LOCAL_TABLE, TAKEN_TABLE]);
+  for (const { family, size, any } of families) {
+    if (size === 16 && !hasFamily(libc, AF_INET6)) continue;
+    const of = (prefixes: readonly RoutedPrefix[]) => prefixes.filter(({ octets }) => octets.length === size);
+    for (const prefix of of(rules.fake)) putLocalRoute(libc, route, prefix, LOCAL_TABLE);
+    const clients = of(rules.clients), exempt = of(rules.exempt);
+    if (clients.length > 0) {
+      putLocalRoute(libc, route, any, TAKEN_TABLE);
+      addMarkRule(libc, route, size === 16, { mark: TAKEN_MARK, table: TAKEN_TABLE, priority: TAKEN_PRIORITY });
     }
-  });
+    addTable(libc, netfilter, family, TABLE, chain(family, { ...rules, fake: of(rules.fake), clients, exempt }));
+  }
 }
 
 /** Removes all that installRules() has set up, or an earlier run of this program. Throws NetError. */
@@ -76,7 +86,7 @@ export function removeRules(libc: Libc): void {
   });
 }
 
-function chain(family: NetfilterFamily, { port, fake, clients, ownMark }: RouterRules): Expression[][] {
+function chain(family: NetfilterFamily, { port, fake, clients, exempt, ownMark }: RouterRules): Expression[][] {
   const protocols = [IPPROTO_TCP, IPPROTO_UDP];
   const take = (which: Expression[]) =>
     protocols.map((protocol) => [
@@ -86,6 +96,7 @@ function chain(family: NetfilterFamily, { port, fake, clients, ownMark }: Router
     ]);
   return [
     [...withMark(ownMark), accept],
+    ...exempt.map(({ octets, bits }) => [...fromAddress(octets, bits), accept]),
     ...fake.flatMap(({ octets, bits }) => take(toAddress(octets, bits))),
     ...clients.map(({ octets, bits }) => [...toAddress(octets, bits), accept]),
     ...clients.flatMap(({ octets, bits }) => take([...fromAddress(octets, bits), ...toOneElsewhere])),
@@ -110,4 +121,13 @@ function withSockets(libc: Libc, use: (route: number, netfilter: number) => void
   } finally {
     for (const fd of open) libc.close(fd);
   }
+}
+
+/** Whether this user may have sockets for addresses that are not this host's (CAP_NET_ADMIN). */
+export function mayBeTransparent(libc: Libc): boolean {
+  const fd = libc.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return true; // who listens says why
+  const may = setTransparent(libc, fd, false);
+  libc.close(fd);
+  return may;
 }

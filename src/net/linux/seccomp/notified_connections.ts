@@ -1,7 +1,7 @@
 import { NetError } from "../../error.ts";
 import type { Libc } from "../../kernel/libc/libc.ts";
 import { nameOf } from "../../kernel/kernel_probe.ts";
-import type { AcceptedSocket, Listener, SocketAddr } from "../../socket.ts";
+import type { AcceptedSocket, Listener, OwnConnection, SocketAddr } from "../../socket.ts";
 import { addressText } from "../../../protocol/address.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { LinuxSocket } from "../tcp_socket.ts";
@@ -9,6 +9,7 @@ import { HeldSocket, type Holder } from "../transparent/held_socket.ts";
 import type { MeetingPlace } from "./meeting_place.ts";
 import type { Notifications, NotifiedCall } from "./notifications.ts";
 import { waits } from "./program_sockets.ts";
+import { OwnSocket } from "./own_socket.ts";
 import { nameFor } from "./socket_names.ts";
 import type { ToldPeer } from "./told_peers.ts";
 
@@ -29,6 +30,10 @@ interface Attempt {
   readonly place: MeetingPlace;
   /** That place, as the socket says it. */
   readonly name: Uint8Array<ArrayBuffer>;
+  /** The socket's own address. */
+  own: SocketAddr;
+  /** It while it is connected elsewhere than to the place. */
+  used: OwnSocket | undefined;
   /** Calls of connect(2) that wait for the outcome. */
   readonly waiting: NotifiedCall[];
   /** Whether who does not wait has been told that it is under way. */
@@ -47,6 +52,8 @@ export interface MeetingPlaces {
 
 /** Who is given the connections of a program. */
 export interface Connecting {
+  /** Whether a socket of a program that waits may be connected itself, with what is said on it before in the clear. */
+  readonly inPlace: boolean;
   readonly isOther: (to: SocketAddr) => boolean;
   readonly other: (socket: AcceptedSocket, to: SocketAddr) => void;
   /** Told of a program's socket, by its name, that is connected. */
@@ -155,29 +162,58 @@ export class NotifiedConnections implements Listener {
       this.#notifications.fail(call, -own);
       return true;
     }
-    const attempt: Attempt = { to, six, fd, place, name, waiting: blocking ? [call] : [], told: false };
+    const attempt: Attempt = {
+      to,
+      six,
+      fd,
+      place,
+      name,
+      own,
+      used: undefined,
+      waiting: blocking ? [call] : [],
+      told: false,
+    };
     this.#attempts.set(key, attempt);
     if (!blocking) attempt.told = this.#notifications.fail(call, EINPROGRESS);
-    const opening = () => this.#open(key, attempt, own);
+    const opening = () => this.#open(key, attempt);
     if (this.#connecting.isOther(to)) {
-      opening().then((socket) => this.#connecting.other(socket, to), () => {});
+      opening().then((socket) => socket && this.#connecting.other(socket, to), () => {});
       return false;
     }
+    const isFree = blocking && this.#connecting.inPlace && (!bound || bound.port === 0);
     const holder: Holder = {
       open: opening,
+      own: isFree ? this.#ownOf(attempt) : undefined,
+      isItself: (destination) => attempt.used === destination && attempt.used.handedOver,
       refuse: (reply) => this.#refuse(key, attempt, errnoOf[reply] ?? ECONNREFUSED),
     };
     this.#arrive(new HeldSocket(own, to, holder));
     return false;
   }
 
-  async #open(key: string, attempt: Attempt, own: SocketAddr): Promise<LinuxSocket> {
+  #ownOf(attempt: Attempt): OwnConnection {
+    const engine = this.#engine, { fd, six } = attempt;
+    return {
+      connect: (addr, cut) => {
+        if (attempt.used || cut?.made || !OwnSocket.canReach(engine, fd, six, addr)) return undefined;
+        const { socket, connected } = OwnSocket.connect(engine, fd, six, addr, cut, () => {
+          attempt.used = undefined;
+          const own = attempt.place.wait(fd, attempt.name);
+          if (typeof own !== "number") attempt.own = own;
+        });
+        attempt.used = socket;
+        return connected;
+      },
+    };
+  }
+
+  async #open(key: string, attempt: Attempt): Promise<LinuxSocket | undefined> {
     try {
-      const socket = await attempt.place.meet(own);
+      const socket = await this.#end(attempt);
       this.#attempts.delete(key);
       const told = attempt.waiting.filter((call) => this.#notifications.succeed(call));
       // To the kernel it is complete when connect(2) has said so, as it does to who calls again.
-      if (told.length > 0) this.#libc.connect(attempt.fd, attempt.name, attempt.name.length);
+      if (socket && told.length > 0) this.#libc.connect(attempt.fd, attempt.name, attempt.name.length);
       this.#libc.close(attempt.fd);
       this.#connecting.connected(key, attempt);
       return socket;
@@ -189,7 +225,15 @@ export class NotifiedConnections implements Listener {
     }
   }
 
+  /** The other end of it; undefined where it needs none. */
+  async #end({ used, place, own }: Attempt): Promise<LinuxSocket | undefined> {
+    if (!used?.connected) return await place.meet(own);
+    used.handOver();
+    return undefined;
+  }
+
   #refuse(key: string, attempt: Attempt, errno: number): void {
+    attempt.used?.close();
     attempt.place.fail(attempt.fd);
     const told = attempt.waiting.filter((call) => this.#notifications.fail(call, errno));
     if (told.length > 0) this.#attempts.delete(key);

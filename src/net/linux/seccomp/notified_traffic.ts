@@ -40,6 +40,8 @@ const MAX_BURST = 16;
 export interface TrafficNeeds {
   readonly calls: ChildCalls;
   readonly notifying: NotificationCalls;
+  /** As Connecting has it. */
+  readonly inPlace: boolean;
   /** Whether what is sent there is served at once, by `other`. */
   readonly isOther: (to: SocketAddr) => boolean;
   readonly other: (socket: AcceptedSocket, to: SocketAddr) => void;
@@ -76,8 +78,9 @@ export class NotifiedTraffic implements Watcher {
       ipv4: new MeetingPlace(engine, "127.0.0.1"),
       ipv6: hasLoopback6 ? new MeetingPlace(engine, "::1") : undefined,
     };
-    const { isOther, other, take } = needs;
+    const { inPlace, isOther, other, take } = needs;
     this.#connections = new NotifiedConnections(engine, notifications, places, {
+      inPlace,
       isOther,
       other,
       connected: (socket, peer) => {

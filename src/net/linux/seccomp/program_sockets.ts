@@ -20,6 +20,8 @@ export interface SocketKind {
   readonly six: boolean;
 }
 
+const other: SocketKind = { kind: "other", six: false };
+
 const value = new Int32Array(4), size = new Uint32Array(1);
 
 /** A socket option of up to four ints. */
@@ -32,9 +34,9 @@ export function option(libc: Libc, fd: number, level: number, name: number): Int
 
 export function kindOf(libc: Libc, fd: number): SocketKind {
   const of = (name: number) => option(libc, fd, SOL_SOCKET, name)[0]!;
-  const type = of(SO_TYPE), protocol = of(SO_PROTOCOL), six = of(SO_DOMAIN) === AF_INET6;
-  if (type === SOCK_STREAM && protocol === IPPROTO_TCP) return { kind: "tcp", six };
-  return { kind: type === SOCK_DGRAM && protocol === IPPROTO_UDP ? "udp" : "other", six };
+  const protocol = of(SO_PROTOCOL), wanted = { [IPPROTO_TCP]: SOCK_STREAM, [IPPROTO_UDP]: SOCK_DGRAM }[protocol];
+  if (wanted === undefined || of(SO_TYPE) !== wanted) return other;
+  return { kind: protocol === IPPROTO_TCP ? "tcp" : "udp", six: of(SO_DOMAIN) === AF_INET6 };
 }
 
 export function waits(libc: Libc, fd: number): boolean {

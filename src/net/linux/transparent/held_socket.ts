@@ -1,13 +1,16 @@
 import { NetError } from "../../error.ts";
-import type { AcceptedSocket, SocketAddr } from "../../socket.ts";
+import type { AcceptedSocket, OwnConnection, Socket, SocketAddr } from "../../socket.ts";
 import type { LinuxSocket } from "../tcp_socket.ts";
 
 /** Who holds the request for a connection back. */
 export interface Holder {
-  /** Lets it come in; rejects where it does not. */
-  open(): Promise<LinuxSocket>;
+  /** Lets it come in; rejects where it does not. Undefined where the client has its way itself. */
+  open(): Promise<LinuxSocket | undefined>;
   /** Refuses it, as a reply of SOCKS says (RFC 1928 s6). */
   refuse(reply: number): void;
+  readonly own?: OwnConnection | undefined;
+  /** Whether the client has that connection itself, so that there is nothing to relay. */
+  isItself?(destination: Socket): boolean;
 }
 
 /** RFC 1928 s6. */
@@ -37,6 +40,14 @@ export class HeldSocket implements AcceptedSocket {
     return this.#opened;
   }
 
+  get own(): OwnConnection | undefined {
+    return this.#holder.own;
+  }
+
+  isItself(destination: Socket): boolean {
+    return this.#holder.isItself?.(destination) === true;
+  }
+
   async write(bytes: Uint8Array): Promise<void> {
     if (this.#opened) return await this.#opened.write(bytes);
     if (this.#answered || bytes.length === 0) return;
@@ -45,7 +56,7 @@ export class HeldSocket implements AcceptedSocket {
     if (reply !== SUCCEEDED) return this.#holder.refuse(reply);
     const opened = await this.#holder.open();
     if (this.#closed) {
-      opened.close();
+      opened?.close();
       throw new NetError("closed", "Cannot open a connection: closed");
     }
     this.#opened = opened;
