@@ -350,7 +350,7 @@ export const optionTexts: Readonly<Record<OptionKey, OptionText>> = {
   },
   handshakeTimeout: {
     when: "Clients are behind very slow links (raise it), or strangers hold connections (lower it).",
-    cost: "Shorter than a user types a password is too short.",
+    cost: "Clients on slow links fail when it is short.",
     example: "--handshake-timeout 5s",
   },
   dialTimeout: {
@@ -434,7 +434,7 @@ export const optionTexts: Readonly<Record<OptionKey, OptionText>> = {
     example: "--log-file gate46.log",
   },
   logSessions: {
-    when: "Privacy, or very many sessions.",
+    when: "Privacy, or very many sessions; `audit` where each session must be documented.",
     cost: "Sessions without a line cannot be traced later.",
     example: "--log-sessions failed",
   },

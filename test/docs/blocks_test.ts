@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { type Block, blocks, documents } from "../support/docs/markdown.ts";
 import { goldenCases } from "../support/docs/golden.ts";
 import { Lab } from "../support/docs/lab.ts";
 import { whyNot } from "../support/network/namespaces.ts";
+import { command } from "../support/program/command.ts";
 import { shell } from "../support/program/program.ts";
 import { skipped } from "../support/program/skipped.ts";
 
@@ -37,7 +39,7 @@ async function follow(all: readonly Block[]): Promise<void> {
         const [name, check] = file.split(", ");
         lab.write(name!, code);
         if (!check) continue;
-        const { code: exit, stdout, stderr } = await lab.run(`gate46 check --elsewhere ${name}`);
+        const { code: exit, stdout, stderr } = await command(["check", "--elsewhere", join(lab.folder, name!)]);
         assert.equal(exit, 0, `line ${line}: ${stdout}${stderr}`);
       }
       for (const name of value("golden")) {

@@ -103,7 +103,7 @@ describe("The reference is what the code is", () => {
     );
   });
 
-  test("commands: each one, and flags of its own, both ways", () => {
+  test("commands: each one, both ways", () => {
     const text = page("commands"), named = column(text, "command").flatMap(quoted);
     const commands = program(new URL("file:///"), () => {}).commands;
     assert.deepEqual(
@@ -112,6 +112,15 @@ describe("The reference is what the code is", () => {
       ),
       sorted([...commands.map((command) => command.name()), "serve"]),
     );
+  });
+
+  test("commands: each flag that only a command has", () => {
+    const root = program(new URL("file:///"), () => {}), shared = new Set(root.options.map(({ long }) => long));
+    const own = root.commands.flatMap(({ options }) =>
+      options.map(({ long }) => long!).filter((flag) => !shared.has(flag))
+    );
+    assert.ok(own.length > 5);
+    assert.deepEqual(own.filter((flag) => !new RegExp(`\`(?:[^\`]* )?${flag}\\b`).test(page("commands"))), []);
   });
 
   test("rules: each key of a table of the file is in the reference", () => {

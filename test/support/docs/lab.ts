@@ -55,10 +55,13 @@ server.serve_forever()
 `;
 const servers = { web, ftp };
 
+/** Of labs, so that one has its own while another is slow to end. */
+let count = 0;
+
 /** The hosts of one document, and its folder, in which all that it says is run. */
 export class Lab {
   readonly folder = temporaryFolder("docs");
-  readonly #tag = `g46d-${process.pid}`;
+  readonly #tag = `${process.pid}-${++count}`;
   readonly #started: ChildProcess[] = [];
   readonly #path: string;
   #built = false;
@@ -133,7 +136,7 @@ export class Lab {
   }
 
   #name(host: string): string {
-    return `${this.#tag}-${host}`;
+    return `g46d-${this.#tag}-${host}`;
   }
 
   #build(): void {
@@ -147,7 +150,7 @@ export class Lab {
       writeFileSync(`${folder}/resolv.conf`, `nameserver ${resolvers[host] ?? "127.0.0.1"}\n`); // nobody, but where a recipe starts one
     }
     for (const [host, near, far] of links) {
-      const device = `d${host}-${process.pid}`.slice(0, 15), gw = this.#name("gw"), other = this.#name(host);
+      const device = `d${host}-${this.#tag}`.slice(0, 15), gw = this.#name("gw"), other = this.#name(host);
       const nodad = near.includes(":") ? ["nodad"] : [];
       ip("link", "add", device, "netns", gw, "type", "veth", "peer", "name", "eth0", "netns", other);
       ip("-n", gw, "addr", "add", near, "dev", device, ...nodad);
