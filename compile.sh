@@ -76,7 +76,7 @@ with_bun() { # TARGET
   fi
   compile "$(output bun "$1")" "$1" "$base" bun build --compile --minify --bytecode --format=esm \
     --target="$platform" ${other:+--compile-executable-path "$other"} \
-    --no-compile-autoload-dotenv --no-compile-autoload-bunfig --outfile "$(output bun "$1")" mod.ts
+    --no-compile-autoload-dotenv --no-compile-autoload-bunfig --outfile "$(output bun "$1")" src/cli/executable.ts
 }
 
 # An executable of Deno holds all of node_modules unless it is given one file; and it keeps compiled code in the shared
@@ -101,7 +101,7 @@ with_deno() { # TARGET
 # Its time is always the same, since an executable of Deno holds it.
 bundle() {
   [ -f "$work/gate46.js" ] && return
-  bundled mod.ts "$work/gate46.js" --minify && TZ=UTC touch -t 202601010000 "$work/gate46.js"
+  bundled src/cli/executable.ts "$work/gate46.js" --minify && TZ=UTC touch -t 202601010000 "$work/gate46.js"
 }
 
 bundled() { # ENTRY OUT [FLAG...]

@@ -5,7 +5,7 @@ import { existsSync, realpathSync } from "node:fs";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import type { GssInitiator } from "./src/net/gss/gss.ts";
-import { threadStart } from "./src/cli/workers/thread_start.ts";
+import { start } from "./src/cli/start.ts";
 
 // A gateway of your own: what it listens on, whom it serves, and what it tells.
 export { Gateway, type GatewayContext, type Listening, type Opening } from "./src/gateway/gateway.ts";
@@ -124,13 +124,4 @@ function isMain({ main, url }: { readonly main?: boolean; readonly url: string }
   return script !== undefined && existsSync(script) && pathToFileURL(realpathSync(script)).href === url;
 }
 
-// Each thread loads what it needs itself: clients wait for that.
-const start = threadStart(), isProgram = isMain(import.meta);
-if (start || isProgram) process.noDeprecation = true; // what the runtime thinks of its own libraries is no line of the log
-if (start?.gate46 === "worker") await (await import("./src/cli/workers/worker.ts")).startWorker(start);
-else if (start?.gate46 === "config") await (await import("./src/cli/serve/config_thread.ts")).readInThread(start);
-else if (start) await (await import("./src/cli/service/threads/gss_asking.ts")).serveSteps();
-else if (isProgram) {
-  const { main } = await import("./src/cli/main.ts");
-  process.exit(await main(process.argv.slice(2), new URL(import.meta.url)));
-}
+await start(isMain(import.meta), new URL(import.meta.url));

@@ -9,7 +9,7 @@ import { program } from "./program.ts";
 /** Runs the command line; workers begin with the module `entry`. Resolves with the exit code: 1 for what the world refused, 2 for what was written wrongly. */
 export async function main(args: readonly string[], entry: URL): Promise<number> {
   let code = 0;
-  const root = program(entry, (exitCode) => code = exitCode);
+  const root = program(entry, (exitCode) => code = exitCode, args[0] === "completion" ? undefined : args);
   try {
     checkRuntime();
     refuseUnknown(args[0] ?? "serve", ["serve", ...root.commands.map((command) => command.name())]);

@@ -11,6 +11,7 @@ import type { DoctorFlags } from "./doctor/doctor_command.ts";
 import type { ExplainFlags } from "./commands/explain.ts";
 import type { UsersFlags } from "./users/users_command.ts";
 import { print } from "./print.ts";
+import { ThreadAhead } from "./workers/thread_ahead.ts";
 import { runtime, version } from "./version.ts";
 
 /** Shown by `--help`, and by the man page. */
@@ -72,8 +73,11 @@ Errors alone are told on standard error where no --log-… flag says more.
 /** What is wrong is told by main.ts, in one line. */
 const output = { writeErr() {}, writeOut: (text: string) => void print(text) };
 
-/** The command line; what a command does is loaded when it is given. `ended` is told the exit code of one that has one. */
-export function program(entry: URL, ended: (exitCode: number) => void): Command {
+/**
+ * The command line; what a command does is loaded when it is given. `ended` is told the exit code of one that has one. Commands
+ * that `words` do not name have no flags, since those of all take 7 ms of a start to make.
+ */
+export function program(entry: URL, ended: (exitCode: number) => void, words?: readonly string[]): Command {
   const root = new Command("gate46")
     .usage("[serve] [flags]")
     .description("A dual-stack SOCKSv5 gateway: clients on IPv4 or IPv6 reach destinations on IPv4 or IPv6.")
@@ -86,13 +90,17 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
     .configureHelp({ helpWidth: 100 })
     .addHelpText("after", examples)
     .action(async (flags: RawOptions) => {
+      const ahead = flags.engine === "portable" ? undefined : ThreadAhead.start(entry);
       const { serve } = await import("./serve/serve.ts");
-      ended(await serve(flags, entry));
+      ended(await serve(flags, entry, ahead));
     });
-  addFlags(root);
+  if (!words || isForRoot(words)) addFlags(root);
   const command = (name: string, description: string) =>
     root.command(name).description(description).exitOverride().configureOutput(output)
       .configureHelp({ helpWidth: 100 });
+  const addFlagsTo = (command: Command, keys?: readonly OptionKey[]) => {
+    if (!words || words.includes(command.name())) addFlags(command, keys);
+  };
   command("hash-password", "read a password from standard input and print the line for --users-file")
     .argument("<name>", "the user's name")
     .option("--into <FILE>", "add the line to that file, which only you may read where it is new")
@@ -108,7 +116,7 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
       const { usersCommand } = await import("./users/users_command.ts");
       await usersCommand({ ...root.opts<RawOptions>(), ...flags }, { stdin }, action, name);
     });
-  addFlags(users, ["config", "usersFile"]);
+  addFlagsTo(users, ["config", "usersFile"]);
   command("check", "say whether a configuration file is valid, and all that is wrong in it")
     .argument("[config]", "the file; where none is said, the user's or the system's")
     .option("--elsewhere", "it is for another host: the files and the interface that it names are not looked for here")
@@ -121,28 +129,28 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
       const { configCommand } = await import("./commands/config_commands.ts");
       await configCommand({ ...root.opts<RawOptions>(), ...flags });
     });
-  addFlags(config);
+  addFlagsTo(config);
   const ofAdmin = ["config", "admin", "adminTokenFile"] as const;
   const healthcheckOf = command("healthcheck", "say whether the gateway here takes clients; exit code 0 or 1")
     .action(async (flags: RawOptions) => {
       const { healthcheck } = await import("./remote/healthcheck.ts");
       ended(await healthcheck({ ...root.opts<RawOptions>(), ...flags }));
     });
-  addFlags(healthcheckOf, ofAdmin);
+  addFlagsTo(healthcheckOf, ofAdmin);
   const status = command("status", "say how the gateway here is, and what it has done")
     .option("--json", "for machines")
     .action(async ({ json, ...flags }: RawOptions & { json?: true }) => {
       const { statusCommand } = await import("./remote/status_command.ts");
       await statusCommand({ ...root.opts<RawOptions>(), ...flags }, json === true);
     });
-  addFlags(status, ofAdmin);
+  addFlagsTo(status, ofAdmin);
   const top = command("top", "show the sessions of the gateway here and their rates, live on a terminal; q quits")
     .addOption(new Option("--sort <BY>", "what comes first").choices(orderNames).default("rate"))
     .action(async ({ sort, ...flags }: RawOptions & { sort: Order }) => {
       const { topCommand } = await import("./remote/top_command.ts");
       await topCommand({ ...root.opts<RawOptions>(), ...flags }, sort);
     });
-  addFlags(top, ofAdmin);
+  addFlagsTo(top, ofAdmin);
   const sessions = command("sessions", "list the sessions of the gateway here and their rates, or end some")
     .argument("[end]", "end")
     .argument("[which]", "a session's number, or: user, client")
@@ -161,19 +169,19 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
         ended(await sessionsCommand({ ...root.opts<RawOptions>(), ...flags }, own, end, [which, name]));
       },
     );
-  addFlags(sessions, ofAdmin);
+  addFlagsTo(sessions, ofAdmin);
   const reload = command("reload", "have the gateway here read its configuration again, and say what is wrong in it")
     .action(async (flags: RawOptions) => {
       const { reloadCommand } = await import("./remote/control.ts");
       ended(await reloadCommand({ ...root.opts<RawOptions>(), ...flags }));
     });
-  addFlags(reload, ofAdmin);
+  addFlagsTo(reload, ofAdmin);
   const drain = command("drain", "have the gateway here take no more clients, and end when sessions have ended")
     .action(async (flags: RawOptions) => {
       const { drainCommand } = await import("./remote/control.ts");
       await drainCommand({ ...root.opts<RawOptions>(), ...flags });
     });
-  addFlags(drain, ofAdmin);
+  addFlagsTo(drain, ofAdmin);
   const explained = command("explain", "say what would become of a request, by which rule, and in which order")
     .usage("[flags] [command] <destination>")
     .argument("<command>", "connect, which need not be said, bind, udp or forward; sni or host for who goes by name")
@@ -192,7 +200,7 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
         ended(await explain({ ...root.opts<RawOptions>(), ...flags }, { client, user, listener }, command, to));
       },
     );
-  addFlags(explained, optionKeys.filter((key) => key !== "user"));
+  addFlagsTo(explained, optionKeys.filter((key) => key !== "user"));
   command("completion", "print what completes this command line in a shell")
     .argument("<shell>", "bash, zsh or fish")
     .action(async (shell: string) => {
@@ -228,7 +236,7 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
         ended(await run(flags, { verbose, shell, dnsLog, direct, publish, mode }, command));
       },
     );
-  addFlags(ran, ofRun);
+  addFlagsTo(ran, ofRun);
   const examined = command("doctor", "say what this host can do with that configuration, and what to change")
     .option("--json", "for machines")
     .option("--online", "connect to a root name server too")
@@ -236,7 +244,7 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
       const { doctor } = await import("./doctor/doctor_command.ts");
       ended(await doctor({ ...root.opts<RawOptions>(), ...flags }, { json, online }));
     });
-  addFlags(examined);
+  addFlagsTo(examined);
   command("help", "print what a command takes")
     .argument("[command]", "the command; all of them where none is said")
     .action((name: string | undefined) => {
@@ -252,6 +260,12 @@ export function program(entry: URL, ended: (exitCode: number) => void): Command 
   command("version", "print the version, and what it runs on")
     .action(async () => await print(`gate46 ${version}, on ${runtime}\n`));
   return root;
+}
+
+/** Whether there may be flags of `serve`, which stand before another command too. */
+function isForRoot([first]: readonly string[]): boolean {
+  if (first === "--version" || first === "-V") return false;
+  return first === undefined || first === "serve" || first.startsWith("-");
 }
 
 /** Options of the table as flags of `command`. */

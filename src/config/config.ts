@@ -120,7 +120,8 @@ function assemble(values: Values, file: FileContent | undefined): Config {
   const users = [...file?.users ?? [], ...user];
   const userBudgets = new Map(users.flatMap(({ name, budget }) => budget ? [[name, budget] as const] : []));
   const userQuotas = new Map(users.flatMap(({ name, quota }) => quota ? [[name, quota] as const] : []));
-  const gateway = { ...settings(values), access, userBudgets, userQuotas, usersWaysOut: waysOutOf(users) };
+  const audit = rest.logSessions === "audit";
+  const gateway = { ...settings(values), access, audit, userBudgets, userQuotas, usersWaysOut: waysOutOf(users) };
   const closedToStrangers = user.length > 0 || (file?.users.length ?? 0) > 0 ||
     (rest.usersFile ?? rest.gssapiKeytab ?? rest.authCommand ?? rest.authUrl) !== undefined ||
     gateway.from !== undefined;
@@ -270,7 +271,7 @@ function waysOutOf(users: readonly ConfiguredUser[]): GatewaySettings["usersWays
 }
 
 function settings(values: Values): GatewaySettings {
-  const all: Record<string, unknown> = { ...defaultSettings, audit: values.logSessions === "audit" };
+  const all: Record<string, unknown> = { ...defaultSettings };
   for (const key of optionKeys) {
     const { setting } = optionOf(key);
     if (setting) all[setting] = values[key];

@@ -164,9 +164,9 @@ export class Session {
     }
     this.record.command = command;
     this.record.destination = destination;
+    if (settings.audit) this.#context.emit({ type: "session-requested", session: this.record });
     const shares = this.#shares = this.#context.limits.shares();
     const conversation = this.#conversation(wish, shares);
-    if (settings.audit) this.#context.emit({ type: "session-requested", session: this.record });
     const refused = conversation.judge.command();
     if (refused) throw refusal(refused);
     try {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { program } from "../../src/cli/program.ts";
 import { hasteOf } from "../../src/cli/service/wall_clock.ts";
 import { command } from "../support/program/command.ts";
 
@@ -87,4 +88,18 @@ test("GATE46_TEST_HASTE only makes the program quicker, and no other variable of
   const { code, stderr } = await command(["config"], { GATE46_TEST_HASTY: "5" });
   assert.equal(code, 2);
   assert.match(stderr, /^gate46: Cannot use GATE46_TEST_HASTY: no such setting/);
+});
+
+test("each command has the flags that all are listed with, also where only those of what is asked for are made", () => {
+  const make = (words?: readonly string[]) => program(new URL("file:///"), () => {}, words);
+  const flags = (command: ReturnType<typeof make>) => command.options.map(({ flags }) => flags);
+  const all = make();
+  for (const words of [[], ["serve"], ["--listen", ":1080"]]) assert.deepEqual(flags(make(words)), flags(all));
+  for (const { name } of all.commands.map((command) => ({ name: command.name() }))) {
+    const of = (root: ReturnType<typeof make>) => root.commands.find((command) => command.name() === name)!;
+    for (const words of [[name], ["--config", "file", name]]) {
+      assert.deepEqual(flags(of(make(words))), flags(of(all)), name);
+    }
+  }
+  assert.ok(flags(make(["check"])).length < 5, "and no others");
 });

@@ -22,6 +22,7 @@ import { listenToSignals } from "./signals.ts";
 import { Systemd } from "../systemd/systemd.ts";
 import { hasteOf, wallClock } from "../service/wall_clock.ts";
 import { loadServed } from "./config_thread.ts";
+import type { ThreadAhead } from "../workers/thread_ahead.ts";
 import { startThreadedService } from "../workers/threaded_service.ts";
 
 /** By then whoever began to connect before a successor listened has come in. */
@@ -29,9 +30,9 @@ const HANDOVER_MS = 1_500;
 
 /**
  * `gate46 serve`: puts the house together and runs it until a signal comes. `flags` are read again at each reload; `entry`
- * starts threads. Resolves with the exit code.
+ * starts threads, of which `ahead` is there already. Resolves with the exit code.
  */
-export async function serve(flags: RawOptions, entry: URL): Promise<number> {
+export async function serve(flags: RawOptions, entry: URL, ahead?: ThreadAhead): Promise<number> {
   const haste = hasteOf(process.env), wall = wallClock(haste);
   const running = new Running(wall);
   listenToSignals(running); // before clients can take all descriptors, which Deno's first signal listener needs too
@@ -66,8 +67,9 @@ export async function serve(flags: RawOptions, entry: URL): Promise<number> {
   const quotas = openLedger(config, wall);
   const kernel = chosenKernel(config, libc);
   const wanted = (): Wanted => ({ ...holds.loaded, users: holds.users, tls });
+  if (!kernel) void ahead?.worker.terminate();
   const service = kernel
-    ? await startThreadedService(kernel, entry, wanted, own, activation, emit, haste, quotas)
+    ? await startThreadedService(kernel, entry, wanted, own, activation, emit, haste, quotas, ahead)
     : await startLocalService(entry, wanted, () => own, emit, wall, quotas);
   const reload = new Reload(service, holds, load, emit, systemd);
   const host = config.admin && new HostWatch(await openNet(), service, wall);

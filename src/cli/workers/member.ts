@@ -8,6 +8,7 @@ import { NetError } from "../../net/error.ts";
 import type { Libc } from "../../net/kernel/libc/libc.ts";
 import { Exchange } from "./exchange.ts";
 import { TlsDesk } from "./tls_threads.ts";
+import type { ThreadAhead } from "./thread_ahead.ts";
 import type { FromWorker, News, Order, Question, ToWorker, WorkerPart, WorkerStart } from "./worker_messages.ts";
 
 /** Whoever has started a worker, to that worker's thread. */
@@ -44,7 +45,8 @@ export class Member {
   readonly #desk = new TlsDesk();
   #wakeFd: number | undefined;
 
-  constructor({ libc, entry, clock, ...starter }: Starter, part: WorkerPart) {
+  /** In the thread `ahead`, where there is one. */
+  constructor({ libc, entry, clock, ...starter }: Starter, part: WorkerPart, ahead?: ThreadAhead) {
     const { port1, port2 } = new MessageChannel();
     this.#libc = libc;
     this.#clock = clock;
@@ -56,7 +58,8 @@ export class Member {
     );
     const { number } = part; // listeners that named `part` would keep the rules it was started with
     const workerData: WorkerStart = { gate46: "worker", port: port2, ...part };
-    const worker = new Worker(entry as string, { workerData, transferList: [port2] });
+    const worker = ahead?.worker ?? new Worker(entry as string, { workerData, transferList: [port2] });
+    ahead?.tell(workerData, [port2]);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.listening = promise;
     port1.on("message", (message: FromWorker) => {

@@ -9,9 +9,14 @@ export interface ConfigThreadStart {
   readonly said: SaidConfig;
 }
 
-export type ThreadStart = WorkerStart | ConfigThreadStart | GssThreadStart;
+/** What a thread is started with that will be told later which worker it is. */
+export interface AheadStart {
+  readonly gate46: "ahead";
+}
 
-const kinds: readonly unknown[] = ["worker", "config", "gss"] satisfies readonly ThreadStart["gate46"][];
+export type ThreadStart = WorkerStart | AheadStart | ConfigThreadStart | GssThreadStart;
+
+const kinds: readonly unknown[] = ["worker", "ahead", "config", "gss"] satisfies readonly ThreadStart["gate46"][];
 
 /** What this thread was started with, where it is one of ours. */
 export function threadStart(): ThreadStart | undefined {

@@ -31,12 +31,14 @@ import { runtime } from "../version.ts";
 import { sealedOptions } from "../service/tls/sealed_options.ts";
 import { wallClock } from "../service/wall_clock.ts";
 import { Router } from "../router/router.ts";
+import type { ThreadAhead } from "./thread_ahead.ts";
 import type { Provision } from "./provision.ts";
 import type { Listening } from "./worker_messages.ts";
 import { WorkerPool } from "./worker_pool.ts";
 
 /**
- * Gateways on the Linux engine, one for each core or as many as are wanted; `haste` is that of the wall clock. `first` gives what
+ * Gateways on the Linux engine, one for each core or as many as are wanted, the first in the thread `ahead` where there is one;
+ * `haste` is that of the wall clock. `first` gives what
  * they begin with: a parameter would be kept for good, and with it rules that a reload has replaced. Rejects with NetError.
  */
 export async function startThreadedService(
@@ -48,6 +50,7 @@ export async function startThreadedService(
   emit: Emit,
   haste: number,
   quotas?: QuotaLedger,
+  ahead?: ThreadAhead,
 ): Promise<Service> {
   const net = await openNet();
   const ports = new ClaimedPorts(libc, socketOptions(first().config), activation);
@@ -145,7 +148,7 @@ export async function startThreadedService(
     const clock = { ...systemClock, now: wallClock(haste).now }; // whoever is slow is not believed to hang any sooner
     const { table } = router;
     pool = await WorkerPool.start(
-      { libc, entry, count, counters: memory, names: table, emit, quotas, clock, haste },
+      { libc, entry, count, counters: memory, names: table, emit, quotas, clock, haste, ahead },
       provision,
       successors,
     );

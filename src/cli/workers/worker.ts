@@ -26,6 +26,7 @@ import { wallClock } from "../service/wall_clock.ts";
 import { routedDestinations } from "../router/name_table.ts";
 import { Exchange } from "./exchange.ts";
 import { routing } from "./routing.ts";
+import { told } from "./thread_ahead.ts";
 import { WorkerGateway } from "./worker_gateway.ts";
 import {
   type FromWorker,
@@ -42,6 +43,11 @@ import {
  * would keep them for itself, and so for all.
  */
 const LARGE = 256 << 10, COLLECT_MS = 100;
+
+/** The same in a thread that was started before anybody knew what for. */
+export async function startAhead(): Promise<void> {
+  await startWorker(await told());
+}
 
 /** Runs a gateway on the Linux engine in this thread, which from then on waits in the kernel only. */
 export async function startWorker({ port, number, setup, successors, ...start }: WorkerStart): Promise<void> {

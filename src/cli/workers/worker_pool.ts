@@ -16,6 +16,7 @@ import { CommonMemory } from "./common_memory.ts";
 import { type Generation, Generations } from "./generations.ts";
 import { Member, type Starter } from "./member.ts";
 import { answerBy, type Provision } from "./provision.ts";
+import type { ThreadAhead } from "./thread_ahead.ts";
 import type { News, Order } from "./worker_messages.ts";
 
 /** A worker that died is replaced after so long, twice as long each time it dies again soon (ms). */
@@ -48,6 +49,8 @@ export interface PoolOptions {
   readonly clock: Clock;
   /** That of the workers' wall clock. */
   readonly haste: number;
+  /** A thread that waits to be the first worker. */
+  readonly ahead?: ThreadAhead | undefined;
 }
 
 /** Gateways in threads of their own, which share ports and nothing else: one that dies takes only its own sessions along. */
@@ -85,8 +88,14 @@ export class WorkerPool {
     successors?: ReadonlyMap<string, Successors>,
   ): Promise<WorkerPool> {
     const pool = new WorkerPool(options, provision);
-    checkDescriptorsFor(options.count, `start ${options.count === 1 ? "a worker" : `${options.count} workers`}`);
-    await Promise.all(Array.from({ length: options.count }, (_, i) => pool.#add(i + 1, successors)));
+    const { count } = options, ahead = options.ahead?.gone ? undefined : options.ahead;
+    checkDescriptorsFor(
+      ahead ? count - 1 : count,
+      `start ${options.count === 1 ? "a worker" : `${options.count} workers`}`,
+    );
+    await Promise.all(
+      Array.from({ length: options.count }, (_, i) => pool.#add(i + 1, successors, i === 0 ? ahead : undefined)),
+    );
     return pool;
   }
 
@@ -188,7 +197,7 @@ export class WorkerPool {
     }));
   }
 
-  #add(number: number, successors: ReadonlyMap<string, Successors> = new Map()): Promise<void> {
+  #add(number: number, successors: ReadonlyMap<string, Successors> = new Map(), ahead?: ThreadAhead): Promise<void> {
     const { libc, entry, haste, count: workers, quotas: { usedUp } = nobody } = this.#options;
     const { current } = this.#generations;
     const starter: Starter = {
@@ -201,15 +210,11 @@ export class WorkerPool {
       hear: (member, news) => this.#hear(member, news),
       died: (member, cause) => this.#died(number, member, cause),
     };
-    const member = new Member(starter, {
-      setup: current.setup,
-      usedUp,
-      successors,
-      number,
-      workers,
-      haste,
-      ...this.#memory.buffers,
-    });
+    const member = new Member(
+      starter,
+      { setup: current.setup, usedUp, successors, number, workers, haste, ...this.#memory.buffers },
+      ahead,
+    );
     current.needed.add(member);
     this.#members[number] = member;
     return member.listening;

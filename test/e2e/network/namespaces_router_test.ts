@@ -4,7 +4,8 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { address, buildNetwork, type Host, whyNot } from "../../support/network/namespaces.ts";
-import { type Program, programs, shell, source, start } from "../../support/program/program.ts";
+import { portable, type Program, programs, run, shell, source, start } from "../../support/program/program.ts";
+import { asNobodyInParticular } from "../../support/network/own_network.ts";
 import { skipped } from "../../support/program/skipped.ts";
 import { temporaryFolder } from "../../support/program/temporary_folder.ts";
 import { until } from "../../support/program/until.ts";
@@ -215,5 +216,27 @@ for host, port in (("loop.test", 46), ("${address.gwC4}", 1081)):
     assert.doesNotMatch(rules, /198\.18/, "without --fake-dns there are no fake addresses");
     assert.equal(await gateway.stop(), 0, gateway.output());
     assert.equal(rulesOf("gw"), before);
+  });
+
+  test("what cannot be is said: without rights, and on the runtime's own sockets", async () => {
+    const flags = ["--listen=transparent://:1081", "--admin=off", ...lan];
+    const ended = await shell([
+      ...network!.in("gw"),
+      ...asNobodyInParticular,
+      ...source.command,
+      ...flags,
+      "--install-rules",
+    ]);
+    assert.deepEqual([ended.code, rulesOf("gw").includes("gate46")], [1, false]);
+    assert.match(ended.stderr, /Cannot use --install-rules: this user may not, it needs CAP_NET_ADMIN$/m);
+    for (
+      const [flag, state] of [
+        ["--listen=transparent://127.0.0.1:5399", "listen on transparent://"],
+        ["--fake-dns=127.0.0.1:5399", "use --fake-dns"],
+      ] as const
+    ) {
+      const { code, stderr } = await run(portable, ["--admin=off", flag]);
+      assert.deepEqual([code, stderr], [2, `gate46: Cannot ${state}: only the Linux engine can\n`]);
+    }
   });
 });

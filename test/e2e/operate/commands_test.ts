@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { Status } from "../../../src/admin/status.ts";
 import { Command } from "../../../src/protocol/codes.ts";
-import { commandOf } from "../../support/program/command.ts";
+import { command, commandOf } from "../../support/program/command.ts";
 import { programs, start, workers } from "../../support/program/program.ts";
 import { skipped } from "../../support/program/skipped.ts";
 import { temporaryFolder } from "../../support/program/temporary_folder.ts";
@@ -31,7 +31,7 @@ for (const target of programs) {
     client.write("four");
     await client.read(4);
     const said = async (...args: string[]) => {
-      const { code, stdout, stderr } = await commandOf(target, [...args, ...at]);
+      const { code, stdout, stderr } = await command([...args, ...at]);
       assert.deepEqual([code, stderr], [0, ""], args.join(" "));
       return stdout;
     };
@@ -62,18 +62,14 @@ for (const target of programs) {
       assert.equal(await watch.ended, 0);
     }
 
-    assert.equal(await said("reload"), "reloaded\n");
+    assert.equal((await commandOf(target, ["reload", ...at])).stdout, "reloaded\n");
     configured('prefer = "ipv9"\n');
-    const refused = await commandOf(target, [
-      "reload",
-      `--admin=127.0.0.1:${gateway.admin!.port}`,
-      `--admin-token-file=${token}`,
-    ]);
+    const refused = await command(["reload", at[1]!, `--admin-token-file=${token}`]);
     assert.deepEqual([refused.code, refused.stdout], [1, "not reloaded: all is as before\n"]);
     assert.match(refused.stderr, /^gate46: Cannot parse \S+gate46\.toml line 4: prefer.*\n$/);
     configured("");
-    for (const command of ["reload", "drain"]) {
-      const stranger = await commandOf(target, [command, at[1]!]);
+    for (const name of ["reload", "drain"]) {
+      const stranger = await command([name, at[1]!]);
       assert.deepEqual(stranger, {
         code: 1,
         stdout: "",
@@ -92,7 +88,7 @@ for (const target of programs) {
       assert.equal(Math.max(...lines.map((line) => line.length)), 80, "what is too long is cut");
       assert.ok(top.shown().endsWith("\x1b[?7h\x1b[?25h\x1b[?1049l"), "the terminal is as before");
     }
-    const gone = await commandOf(target, ["top", ...at]);
+    const gone = await command(["top", ...at]);
     assert.deepEqual([gone.code, gone.stderr], [
       1,
       `gate46: Cannot ask 127.0.0.1:${gateway.admin!.port}: nobody answers there\n`,

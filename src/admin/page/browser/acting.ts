@@ -1,4 +1,3 @@
-/// <reference lib="dom" />
 import type { Status } from "../../status.ts";
 import type { Words } from "../words.ts";
 

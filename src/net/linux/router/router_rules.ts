@@ -56,7 +56,11 @@ export function installRules(libc: Libc, rules: RouterRules): void {
   try {
     withSockets(libc, (route, netfilter) => install(libc, route, netfilter, rules));
   } catch (error) {
-    removeRules(libc); // a part of them would lead nowhere
+    try {
+      removeRules(libc); // a part of them would lead nowhere
+    } catch {
+      // Who may not make them has made none.
+    }
     throw error;
   }
 }
