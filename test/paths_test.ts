@@ -64,6 +64,7 @@ test("paths: src/README.md sends to twenty places and more, and has each folder 
 
 test("paths: each that a comment in src/ names is there", () => {
   const all = ["src", "test", "scripts"].flatMap((folder) => below(folder, ".ts").map((file) => `/${file}`));
+  all.push("/mod.ts");
   const wrong = below("src", ".ts").flatMap((file) => {
     const comments = readFileSync(join(root, file), "utf8").match(/\/\*\*[^]*?\*\/|(?<=^|[\s;{}])\/\/ .*/gm) ?? [];
     const paths = comments.flatMap((comment) => comment.match(/(?<![\w./-])[a-z_0-9]+(?:\/[a-z_0-9]+)*\.ts\b/g) ?? []);
