@@ -39,17 +39,17 @@ export function live(tools: Tools): void {
       graph.querySelector(".line")!.setAttribute("d", line);
       graph.querySelector(".area")!.setAttribute("d", area);
     }
-    const rates = Object.fromEntries(relayTypes.map((type) => [type, graphs[type].at(-1)!]));
+    const rates = Object.fromEntries(relayTypes.map((type) => [type, tools.latest(graphs[type])]));
     const most = Math.max(1, ...relayTypes.flatMap((type) => graphs[type]));
     for (const band of document.querySelectorAll<SVGElement>("[data-band]")) {
       const type = band.dataset.band as typeof relayTypes[number];
-      const [up, down] = [past.values[`${type}-up`].at(-1)!, past.values[`${type}-down`].at(-1)!];
+      const [up, down] = [tools.latest(past.values[`${type}-up`]), tools.latest(past.values[`${type}-down`])];
       band.querySelector(".body")!.setAttribute("stroke-width", tools.bandWidth(rates[type]!, most).toFixed(1));
       band.classList.toggle("moving", up + down > 0);
       band.classList.toggle("back", down > up);
     }
     return {
-      ...tools.pastFigures(past, graphs, span() === "minute", words),
+      ...tools.pastFigures(past, graphs, span() === "minute", tools.latest, words),
       ...tools.flowTexts({ rates, most }, tools.scaleParts, words),
     };
   }
@@ -120,7 +120,7 @@ export function live(tools: Tools): void {
     query.set(name, value);
     history.replaceState(null, "", `?${query}`);
     const { place, way } = tools.sorting(sort(), tools.sessionColumns);
-    document.querySelectorAll("#sessions th").forEach((head, at) => {
+    document.querySelectorAll("#sessions th[data-column]").forEach((head, at) => {
       head.ariaSort = at !== place ? "none" : way > 0 ? "ascending" : "descending";
     });
     if (misses === 0 && last) showSessions();
