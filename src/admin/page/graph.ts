@@ -77,7 +77,7 @@ export function pastFigures(
     arriving: each(now(values.clients)),
     "clients-top": `at most ${each(highest("clients"))}`,
     "failing-when": `In the last ${minute ? "minute" : "day"}, and since the start`,
-    failing: `${Math.round(100 * failed / Math.max(1, clients))} %`,
+    failing: `${Math.min(100, Math.round(100 * failed / Math.max(1, clients)))} %`,
     "failures-top": `${countText(Math.round(failed), "")} of ${countText(Math.round(clients), "")}`,
     dials: mean(values.dialMs, values.dials),
     "dials-top": longest(values.longestDialMs),

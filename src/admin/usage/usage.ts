@@ -22,7 +22,7 @@ export type UsedMost = Readonly<Record<Group, readonly Used[]>>;
 const WINDOW_MS = 300_000;
 
 /** Names of each group that are remembered at most; of more, those that used the least are forgotten. */
-const MAX_NAMES = 512;
+const MAX_NAMES = 256;
 
 /** Names that one thread tells, so that all threads together know the most. */
 const MAX_TOLD = 40;

@@ -8,6 +8,8 @@ export function live(tools: Tools): void {
   const { words, figures, sessionRow, relayTypes } = tools;
   const { countText } = words;
   const EVERY_MS = 1_000, PATIENCE_MS = 5_000, SLOWEST_MS = 5_000;
+  /** A day has another minute only so often. */
+  const DAY_MS = 20_000;
   const [patch, samples] = [tools.patching(tools.endLabel), tools.sampling()];
   const query = new URLSearchParams(location.search);
   const sort = () => query.get("sort") ?? "age";
@@ -18,6 +20,7 @@ export function live(tools: Tools): void {
   const field = one<HTMLInputElement>("input[type=search]");
   let last: Status;
   let past: Past;
+  let pastSpan = "", pastAt = 0;
   let misses = 0, turn = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -88,19 +91,22 @@ export function live(tools: Tools): void {
     clearTimeout(timer);
     const mine = ++turn;
     try {
+      const wanted = span(), now = performance.now();
+      const isKnown = wanted === "day" && pastSpan === wanted && now - pastAt < DAY_MS;
       const [answer, history] = await Promise.all([
         asked("/api/status", { sessions: String(tools.maxSessions), filter: filter() }),
-        asked("/api/history", { span: span() }),
+        isKnown ? undefined : asked("/api/history", { span: wanted }),
       ]);
       if (answer.status >= 400 && answer.status < 500) {
         return say("The gateway does not show this any more. Load the page again to enter its new token.");
       }
-      if (!answer.ok || !history.ok) throw new Error(answer.statusText);
-      const [status, then]: [Status, Past] = await Promise.all([answer.json(), history.json()]);
+      if (!answer.ok || history?.ok === false) throw new Error(answer.statusText);
+      const [status, then]: [Status, Past] = await Promise.all([answer.json(), history?.json() ?? past]);
       if (mine !== turn) return; // somebody has typed on
       if (status.version !== document.body.dataset.version) return location.reload();
       last = status;
       past = then;
+      if (!isKnown) [pastSpan, pastAt] = [wanted, now];
       misses = 0;
       say("");
       samples.take(last);
