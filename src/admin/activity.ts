@@ -9,6 +9,9 @@ import type { Activity, Failure, FailureView, RelayView, SessionView, Unwanted, 
 /** Failures that are kept. */
 const MAX_FAILURES = 50;
 
+/** Sessions that are looked at in one step: half a millisecond, and more only before the runtime has compiled it. */
+const STEP = 250;
+
 const relayTypes: readonly RelayType[] = ["A", "B", "C", "D"];
 
 /** Knows what goes on in one thread: the sessions, what was relayed by relay type, and the last failures. */
@@ -49,37 +52,59 @@ export class ActivityLog {
     }
   };
 
-  /** `now` is of the clock that sessions have their times from. */
+  /** All at once. `now` is of the clock that sessions have their times from. */
   activity(now: number, wanted: WantedSessions): Activity {
+    const looking = this.look(now, wanted);
+    for (;;) {
+      const { done, value } = looking.next();
+      if (done) return value;
+    }
+  }
+
+  /** The same step by step, so that clients need not wait for the whole: it yields after each, and sessions may end meanwhile. */
+  *look(now: number, { most, filter }: WantedSessions): Generator<void, Activity> {
+    const youngest = Array.from(this.#live).reverse();
+    // As they are now: who ends meanwhile would count twice.
     const relays = Object.fromEntries(
       relayTypes.map((type) => [type, { sessions: 0, ...this.#ended[type] }]),
     ) as Record<
       RelayType,
       { -readonly [K in keyof RelayView]: RelayView[K] }
     >;
-    for (const { relayType, counts } of this.#live) {
-      const relay = relayType && relays[relayType];
-      if (!relay) continue;
+    const [clients, failedBy] = [this.#clients, { ...this.#failed }];
+    const usage = this.#usage.adding();
+    const fits = fitting(filter ?? "");
+    const matching: SessionRecord[] = filter ? [] : youngest;
+    for (let at = 0; at < youngest.length; at++) {
+      if (at % STEP === STEP - 1) yield;
+      const session = youngest[at]!;
+      const { relayType, counts } = session;
+      usage.add(session);
+      if (filter && fits(names(session))) matching.push(session);
+      if (!relayType) continue;
+      const relay = relays[relayType];
       relay.sessions++;
       relay.total++;
       relay.up += counts.up;
       relay.down += counts.down;
     }
-    const { filter } = wanted;
-    const youngest = Array.from(this.#live).reverse();
-    const fits = fitting(filter ?? "");
-    const matching = filter ? youngest.filter((session) => fits(names(session))) : youngest;
+    yield;
+    const sessions: SessionView[] = [];
+    for (const session of some(matching, most, ({ counts }) => counts.up + counts.down)) {
+      sessions.push(view(session, now));
+      if (sessions.length % STEP === 0) yield;
+    }
+    yield;
     return {
-      sessionCount: this.#live.size,
+      sessionCount: youngest.length,
       matchCount: matching.length,
-      sessions: some(matching, wanted.most, ({ counts }) => counts.up + counts.down)
-        .map((session) => view(session, now)),
+      sessions,
       failures: this.#failures.toReversed(),
       relays,
-      clients: this.#clients,
-      failed: sumOf(this.#failed),
-      failedBy: { ...this.#failed },
-      most: this.#usage.most(this.#live),
+      clients,
+      failed: sumOf(failedBy),
+      failedBy,
+      most: usage.most(),
     };
   }
 
@@ -113,6 +138,15 @@ export class ActivityLog {
     if (again) this.#failures.pop();
     this.#failures.push({ ...failure, at: Date.now(), count: again ? last.count + 1 : 1 });
     if (this.#failures.length > MAX_FAILURES) this.#failures.shift();
+  }
+}
+
+/** What `steps` come to, with a `rest` after each. */
+export async function stepped<T>(steps: Generator<void, T>, rest: () => Promise<void>): Promise<T> {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+    await rest();
   }
 }
 

@@ -61,6 +61,33 @@ describe("What goes on", () => {
     assert.deepEqual(ids(log.activity(9_000, { most: 0 })), []);
   });
 
+  test("is looked at in steps, and who ends between two of them counts once", () => {
+    const username = "ann";
+    const sessions = Array.from(
+      { length: 1_000 },
+      (_, i) => ({ id: i + 1, username, relayType: "A", ...moved(1) } as const),
+    );
+    const records = sessions.map((changes) => sessionRecord(changes));
+    const log = logOf();
+    for (const session of records) log.listen({ type: "session-opened", session });
+    const whole = log.activity(9_000, { most: 10 });
+    const steps = log.look(9_000, { most: 10 });
+    let count = 0;
+    for (;;) {
+      const { done, value } = steps.next();
+      if (done) {
+        assert.deepEqual({ ...value.relays.A, sessions: 0 }, { ...whole.relays.A, sessions: 0 });
+        assert.deepEqual([value.relays.A.total, value.sessionCount], [1_000, 1_000]);
+        assert.deepEqual(value.most.users, [{ name: username, sessions: 1_000, failed: 0, up: 1_000, down: 0 }]);
+        break;
+      }
+      count++;
+      for (const session of records.splice(0, 100)) log.listen({ type: "session-closed", session });
+    }
+    assert.ok(count >= 4, `${count}`);
+    assert.equal(log.activity(9_000, { most: 10 }).relays.A.total, 1_000);
+  });
+
   test("counts who came, and who got nothing but a failure", () => {
     const log = logOf({}, {});
     const session = sessionRecord({ end: "refused" });

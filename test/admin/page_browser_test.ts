@@ -175,6 +175,7 @@ describe("The status page in a browser", { skip: skipped("the status page in a b
         via: `socks5://${"v".repeat(200)}:1080`,
       });
       gateway.close(gateway.open({ ...parts, end: "error", detail: "d".repeat(300) }));
+      gateway.note({ clients: 9e9, refused: 1e9, password: 1e9, unreachable: 1e9, broken: 1e9, "D-up": 1e15 }, 9e6);
       Object.assign(gateway.changes, { upstreams: [{ upstream: "x".repeat(80), chain: "y".repeat(300), up: false }] });
       await showing(gateway, async ({ page, reads }) => {
         if (scripted) await reads("[data-is=speed]", /\/s/);

@@ -32,6 +32,12 @@ export function graphValues({ values, stepMs }: Past): Readonly<Record<GraphName
   };
 }
 
+/** What is true now of something that is told by steps: what is new comes in bursts. It needs nothing outside of itself. */
+export function latest(values: readonly number[]): number {
+  const last = values.slice(-5);
+  return last.reduce((sum, value) => sum + value, 0) / last.length;
+}
+
 /** A line through `values` in a box of 120 to 32, and what is below it. It needs nothing outside of itself. */
 export function trace(values: readonly number[]): { readonly line: string; readonly area: string } {
   const most = Math.max(...values);
@@ -43,20 +49,21 @@ export function trace(values: readonly number[]): { readonly line: string; reado
   return { line, area: `${line}V32H0Z` };
 }
 
-/** Figures of the last minute, and the highest of what is drawn, by the name of their place. It needs nothing outside of itself. */
+/** Figures of now and of all that is drawn, by the name of their place. It needs nothing outside of itself. */
 export function pastFigures(
   { values }: Past,
   graphs: Readonly<Record<string, readonly number[]>>,
   minute: boolean,
+  latest: (values: readonly number[]) => number,
   { bothText, bytesText, countText, waitText }: Words,
 ): Readonly<Record<string, string>> {
   const total = (series: readonly number[]) => series.reduce((sum, value) => sum + value, 0);
   const highest = (name: string) => Math.max(0, ...graphs[name]!);
   const each = (count: number) =>
     `${count >= 9.95 || count === 0 ? countText(Math.round(count), "") : count.toFixed(1)}/s`;
-  const steps = values.clients.length * (minute ? 1 : 60);
+  const now = (all: readonly number[]) => latest(all) / (minute ? 1 : 60);
   const way = (way: "up" | "down") =>
-    (["A", "B", "C", "D"] as const).reduce((sum, type) => sum + total(values[`${type}-${way}`]), 0) / steps;
+    (["A", "B", "C", "D"] as const).reduce((sum, type) => sum + now(values[`${type}-${way}`]), 0);
   const clients = total(values.clients);
   const kinds = ["refused", "password", "unreachable", "broken", "turned-away"] as const;
   const failed = kinds.reduce((sum, kind) => sum + total(values[kind]), 0);
@@ -67,20 +74,19 @@ export function pastFigures(
     speed: bothText(way("up"), way("down"), (bytes) => `${bytesText(bytes)}/s`),
     "speed-top": `at most ${bytesText(highest("all"))}/s`,
     "sessions-top": `at most ${countText(highest("sessions"), "")}`,
-    arriving: each(clients / steps),
+    arriving: each(now(values.clients)),
     "clients-top": `at most ${each(highest("clients"))}`,
     "failing-when": `In the last ${minute ? "minute" : "day"}, and since the start`,
-    failing: `${Math.round(100 * failed / Math.max(1, clients))} %`,
+    failing: `${Math.min(100, Math.round(100 * failed / Math.max(1, clients)))} %`,
     "failures-top": `${countText(Math.round(failed), "")} of ${countText(Math.round(clients), "")}`,
     dials: mean(values.dialMs, values.dials),
     "dials-top": longest(values.longestDialMs),
     names: mean(values.nameMs, values.names),
     "names-top": longest(values.longestNameMs),
     ...Object.fromEntries(kinds.map((kind) => [`${kind}-lately`, countText(Math.round(total(values[kind])), "")])),
-    ...Object.fromEntries((["A", "B", "C", "D"] as const).map((type) => {
-      const bytes = graphs[type]!.reduce((sum, value) => sum + value, 0) / graphs[type]!.length;
-      return [`${type}-speed`, `${bytesText(bytes)}/s`];
-    })),
+    ...Object.fromEntries(
+      (["A", "B", "C", "D"] as const).map((type) => [`${type}-speed`, `${bytesText(latest(graphs[type]!))}/s`]),
+    ),
   };
 }
 

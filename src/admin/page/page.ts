@@ -6,7 +6,7 @@ import type { Status } from "../status.ts";
 import { groups } from "../usage/usage.ts";
 import { figures, relayTypes } from "./figures.ts";
 import { flow, flowTexts, scaleParts } from "./flow.ts";
-import { graph, type GraphName, graphValues, pastFigures } from "./graph.ts";
+import { graph, type GraphName, graphValues, latest, pastFigures } from "./graph.ts";
 import { failureRow, partRows, type Row, sessionColumns, sessionRow, sorted, sorting, upstreamRow } from "./rows.ts";
 import { script, sha256 } from "./script.ts";
 import { style } from "./style.ts";
@@ -70,12 +70,12 @@ export async function pageHeaders(): Promise<Readonly<Record<string, string>>> {
 export function statusPage(status: Status, view: View): Markup {
   const { past, access } = view;
   const graphs = graphValues(past);
-  const rates = Object.fromEntries(relayTypes.map((type) => [type, graphs[type].at(-1)!]));
+  const rates = Object.fromEntries(relayTypes.map((type) => [type, latest(graphs[type])]));
   const flowing = { rates, most: Math.max(1, ...relayTypes.flatMap((type) => graphs[type])) };
   const minute = past.stepMs === 1_000;
   const is: Readonly<Record<string, string>> = {
     ...figures(status, words),
-    ...pastFigures(past, graphs, minute, words),
+    ...pastFigures(past, graphs, minute, latest, words),
     ...flowTexts(flowing, scaleParts, words),
   };
   const place: Place = (name) => html`<span data-is="${name}">${is[name] ?? ""}</span>`;

@@ -110,7 +110,7 @@ dialog label { display: block } dialog input { width: 100% } dialog [hidden], #a
   dt { font-size: .8rem }
   .flow text { font-size: 20px } .flow .family { font-size: 24px } .flow .letter { font-size: 15px } .flow .rate { display: none } .flow .side { font-size: 16px }
   .four { gap: .35rem .5rem } .card { padding: .2rem .5rem } .card p { font-size: .8rem } .card p b { font-size: 1rem } .card :is(.moved, .spark, .dim) { display: none } .card { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0 .5rem } .card h3 { flex-basis: 100% } .card h3 { font-size: .8rem }
-  .kinds { display: grid; grid-template-columns: auto auto; gap: 0 1rem; margin-bottom: .3rem } .kinds > div { display: flex; justify-content: space-between; gap: .5rem } .kinds dd b { font-size: 1rem }
+  .kinds { display: grid; gap: 0; margin-bottom: 0 } .kinds > div { display: flex; justify-content: space-between; gap: .5rem } .kinds dd b { font-size: .9rem }
   form[role=search], input[type=search] { flex: 1 }
   .scroll { max-height: none; overflow: visible } :is(#sessions, #failures, #upstreams):not(.empty), :is(#sessions, #failures, #upstreams) tbody { display: block }
   #sessions thead { display: block } #sessions thead tr { display: flex; flex-wrap: wrap; gap: 0 .55rem } #sessions thead th { border: 0; padding: .1rem 0; position: static }

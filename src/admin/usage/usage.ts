@@ -22,7 +22,7 @@ export type UsedMost = Readonly<Record<Group, readonly Used[]>>;
 const WINDOW_MS = 300_000;
 
 /** Names of each group that are remembered at most; of more, those that used the least are forgotten. */
-const MAX_NAMES = 512;
+const MAX_NAMES = 256;
 
 /** Names that one thread tells, so that all threads together know the most. */
 const MAX_TOLD = 40;
@@ -49,15 +49,24 @@ export class Usage {
     for (const group of groups) if (this.#current[group].size > MAX_NAMES) halve(this.#current[group]);
   };
 
-  /** With what sessions of `live` have used so far. */
-  most(live: Iterable<SessionRecord>): UsedMost {
+  /** What is known of sessions that ended, to which those under way can be added. */
+  adding(): { add(session: SessionRecord): void; most(): UsedMost } {
     this.#turn();
     const all = emptyTable();
-    for (const session of live) add(all, session, 0);
     for (const table of [this.#former, this.#current]) {
       for (const group of groups) for (const [name, uses] of table[group]) addUses(all[group], name, uses);
     }
-    return each((group) => most(Array.from(all[group], ([name, uses]) => ({ name, ...uses })), MAX_TOLD));
+    return {
+      add: (session) => add(all, session, 0),
+      most: () => each((group) => most(all[group], MAX_TOLD)),
+    };
+  }
+
+  /** With what sessions of `live` have used so far. */
+  most(live: Iterable<SessionRecord>): UsedMost {
+    const { add, most } = this.adding();
+    for (const session of live) add(session);
+    return most();
   }
 
   #turn(): void {
@@ -74,7 +83,7 @@ export function mostOfAll(threads: readonly UsedMost[], count = MAX_TOLD): UsedM
   return each((group) => {
     const all: Uses = new Map();
     for (const thread of threads) for (const { name, ...uses } of thread[group]) addUses(all, name, uses);
-    return most(Array.from(all, ([name, uses]) => ({ name, ...uses })), count);
+    return most(all, count);
   });
 }
 
@@ -111,21 +120,31 @@ function addUses(all: Uses, name: string, { sessions, failed, up, down }: Omit<U
   uses.down += down;
 }
 
-/** Forgets the half that used the least, of those that used the same the first. */
+/** Forgets half of them, of those that used no more than the mean, the first ones first: to sort them costs a session more than all else here. */
 function halve(all: Uses): void {
-  const least = Array.from(all.values(), weight).sort((a, b) => b - a)[MAX_NAMES / 2]!;
+  let sum = 0;
+  for (const uses of all.values()) sum += weight(uses);
+  const mean = sum / all.size;
   for (const [name, uses] of all) {
     if (all.size <= MAX_NAMES / 2) return;
-    if (weight(uses) <= least) all.delete(name);
+    if (weight(uses) <= mean) all.delete(name);
   }
 }
 
 /** The `count` that used the most, the most first; by their names where that is the same. */
-function most(all: readonly Used[], count: number): readonly Used[] {
-  const weights = all.map(weight);
-  const bound = weights.length > count ? weights.toSorted((a, b) => b - a)[count - 1]! : 0;
-  return all.filter((_, place) => weights[place]! >= bound)
-    .sort((a, b) => weight(b) - weight(a) || (a.name < b.name ? -1 : 1)).slice(0, count);
+function most(all: Uses, count: number): readonly Used[] {
+  const best: (readonly [string, Omit<Used, "name">])[] = [];
+  const isMore = (one: typeof best[number], other: typeof best[number]) => {
+    const more = weight(one[1]) - weight(other[1]);
+    return more > 0 || (more === 0 && one[0] < other[0]);
+  };
+  for (const one of all) {
+    if (best.length === count && !isMore(one, best.at(-1)!)) continue;
+    let place = best.length < count ? best.length : count - 1;
+    for (; place > 0 && isMore(one, best[place - 1]!); place--) best[place] = best[place - 1]!;
+    best[place] = one;
+  }
+  return best.map(([name, uses]) => ({ name, ...uses }));
 }
 
 /** By octets; a session of none counts as if it had moved one. */

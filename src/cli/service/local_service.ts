@@ -1,4 +1,4 @@
-import { ActivityLog, isUnwanted } from "../../admin/activity.ts";
+import { ActivityLog, isUnwanted, stepped } from "../../admin/activity.ts";
 import { ThreadCounts } from "../../admin/history/thread_counts.ts";
 import { Metrics } from "../../admin/metrics.ts";
 import { ThreadWatch } from "../../admin/thread_watch.ts";
@@ -9,7 +9,7 @@ import type { Config } from "../../config/config.ts";
 import { Gateway, listenerKey, type Opening } from "../../gateway/gateway.ts";
 import { Logins } from "../../gateway/users/logins.ts";
 import { QuotaMeter } from "../../gateway/quotas/quota_meter.ts";
-import { type Clock, systemClock } from "../../net/clock.ts";
+import { type Clock, pause, systemClock } from "../../net/clock.ts";
 import { gssLoader, openNet } from "../../net/open.ts";
 import { initiatorBy } from "../../net/gss/gss_initiator.ts";
 import type { QuotaLedger } from "../quotas/quota_ledger.ts";
@@ -147,7 +147,7 @@ export async function startLocalService(
     },
     vitals: () => ({ ...watch.vitals, workers: 1, silentWorkers: 0, hungWorkers: 0, heardAt: wall.now() }),
     metrics: () => Promise.resolve([metrics.snapshot()]),
-    activity: (sessions) => Promise.resolve(activity.activity(systemClock.now(), sessions)),
+    activity: (sessions) => stepped(activity.look(systemClock.now(), sessions), () => pause(systemClock, 0)),
     endSessions: (unwanted) => Promise.resolve(gateway.endSessions((session) => isUnwanted(unwanted, session))),
     async reload(wanted) {
       const next = await compose(wanted);

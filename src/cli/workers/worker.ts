@@ -1,5 +1,5 @@
 import { receiveMessageOnPort } from "node:worker_threads";
-import { ActivityLog, isUnwanted } from "../../admin/activity.ts";
+import { ActivityLog, isUnwanted, stepped } from "../../admin/activity.ts";
 import { ThreadCounts } from "../../admin/history/thread_counts.ts";
 import { Metrics } from "../../admin/metrics.ts";
 import { ThreadWatch } from "../../admin/thread_watch.ts";
@@ -85,6 +85,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     if (event.type === "session-opened") Atomics.add(sessions, number, 1n);
     if (event.type === "session-closed") Atomics.sub(sessions, number, 1n);
   };
+  const rest = () => new Promise<void>((resolve) => engine.later(resolve));
   const openGss = await gssLoader(); // nothing can be loaded any more once the engine has the thread
   const routed = routing(engine, routedDestinations(start.names, config, { number, workers: start.workers }));
   const exchange: Exchange<Question, Order> = new Exchange(tell, (order) => {
@@ -92,7 +93,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
       case "metrics":
         return metrics.snapshot();
       case "activity":
-        return activity.activity(clock.now(), order.sessions);
+        return stepped(activity.look(clock.now(), order.sessions), rest).then(JSON.stringify);
       case "end-sessions":
         return served.gateway.endSessions((session) => isUnwanted(order.unwanted, session));
       case "quotas":

@@ -128,7 +128,7 @@ export type AskAbout = (question: Asked, memory?: ArrayBuffer[], cut?: Cut) => P
 export type Order =
   /** A Snapshot. */
   | { readonly type: "metrics" }
-  /** Its Activity. */
+  /** Its Activity, as JSON: a text goes over in a tenth of the time. */
   | { readonly type: "activity"; readonly sessions: WantedSessions }
   /** How many such sessions it has had. */
   | { readonly type: "end-sessions"; readonly unwanted: Unwanted }

@@ -133,10 +133,11 @@ export class WorkerPool {
 
   /** As with metrics, a worker that is late or gone is not missing from the sums. */
   async activity(sessions: WantedSessions): Promise<Activity> {
-    const answers = await this.#look({ type: "activity", sessions }) as ReadonlyMap<Member, Activity>;
+    const answers = await this.#look({ type: "activity", sessions });
     const each = this.#members.flatMap((member) => {
-      const answer = member && answers.get(member);
-      if (answer) member.activity = { ...answer, sessions: [] };
+      const text = member && answers.get(member);
+      const answer: Activity | undefined = typeof text === "string" ? JSON.parse(text) : undefined;
+      if (member && answer) member.activity = { ...answer, sessions: [] };
       return answer ?? member?.activity ?? [];
     });
     return allActivity([this.#activity, ...each], sessions.most);

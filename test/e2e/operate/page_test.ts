@@ -33,7 +33,7 @@ describe("The status page in a browser", { skip: skipped("the status page in a b
       const admin = addressText(gateway.admin!);
       const { page, texts, reads, assertQuiet } = await view(browser, `http://${admin}/`);
       await reads("#sessions + .instead", /^Nobody is connected/);
-      await reads("[data-is=clients]", /^0\.0\/s$/);
+      await reads("[data-is=arriving]", /^0\/s$/);
 
       const connect = (listener: number) =>
         ask(gateway.addrs[listener]!, Command.Connect, echo.addr.host, echo.addr.port);
@@ -56,13 +56,13 @@ describe("The status page in a browser", { skip: skipped("the status page in a b
       await reads("#sessions tbody", /\[::1\]:\d+ 127\.0\.0\.1:\d+ connect C .* 4 B 4 B/);
       await reads("#sessions tbody td:nth-child(8)", /↑ [\d.]+ [kM]B\/s ↓ [\d.]+ [kM]B\/s/);
       await reads("[data-is=speed]", /↑ [\d.]+ [kM]B\/s ↓ [\d.]+ [kM]B\/s/);
-      await reads(".card.A", /1 now 1 in all ↑ [\d.]+ [kM]B\/s/);
+      await reads(".card.A", /1 now 1 in all [\d.]+ [kM]B\/s ↑ /);
       await until("the band of type A moves", async () => await page.$(".band.A.moving") !== null);
       assert.equal(await page.$(".band.B.moving"), null);
       const moved = (await columns(6)).find((up) => up !== "4 B");
       await until("it has moved more", async () => !(await columns(6)).includes(moved!));
 
-      const heads = () => page.$$eval("#sessions th", (all) => all.map((head) => head.ariaSort));
+      const heads = () => page.$$eval("#sessions th[data-column]", (all) => all.map((head) => head.ariaSort));
       await click("[data-column=up] a");
       await types(/^A \| C$/);
       assert.equal((await heads())[5], "descending");
@@ -96,7 +96,7 @@ describe("The status page in a browser", { skip: skipped("the status page in a b
         "#failures tbody",
         /s ago 02 connection not allowed by ruleset .*127\.0\.0\.1 127\.0\.0\.2:9 connect/,
       );
-      await reads("#reasons", /1 × 02 connection not allowed by ruleset/);
+      await reads(".kinds .refused", /^By a rule 1 \/ 1$/);
       await reads("[data-is=failing]", /^[1-9]\d* %$/);
       assertQuiet();
 
@@ -110,7 +110,7 @@ describe("The status page in a browser", { skip: skipped("the status page in a b
       await reads("#link", /^$/);
       await reads("#state", /^serving$/);
       await reads("#sessions + .instead", /^Nobody is connected/);
-      await reads(".card.A", /0 in all ↑ 0 B\/s ↓ 0 B\/s/);
+      await reads(".card.A", /0 in all 0 B\/s ↑ 0 B ↓ 0 B$/);
       assertQuiet(nobodyThere);
       await page.close();
       await successor.stop();
@@ -129,9 +129,14 @@ describe("The status page in a browser", { skip: skipped("the status page in a b
       `http://${admin}/`,
       (page) => page.authenticate({ username: "ann", password: "correct-horse-battery" }),
     );
-    await reads("[data-is=clients]", /^0\.0\/s$/);
+    await reads("[data-is=arriving]", /^0\/s$/);
     assertQuiet(/401/); // the first answer, which asks for it
     assert.doesNotMatch(page.url(), /horse/);
+    await page.click("[data-does=reload]");
+    await page.type("#token", "correct-horse-battery");
+    await page.keyboard.press("Enter");
+    await reads("#said", /^The configuration is reloaded\.$/);
+    assert.match(gateway.output(), / operator by=127\.0\.0\.1 action=reload result=reloaded\n/);
     assert.doesNotMatch(gateway.output(), /horse/);
     await gateway.stop();
     writeFileSync(tokenFile, "another-horse-battery\n");

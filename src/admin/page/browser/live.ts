@@ -7,6 +7,8 @@ export function live(tools: Tools): void {
   const { words, figures, sessionRow, relayTypes } = tools;
   const { countText } = words;
   const EVERY_MS = 1_000, PATIENCE_MS = 5_000, SLOWEST_MS = 5_000;
+  /** A day has another minute only so often. */
+  const DAY_MS = 20_000;
   const [patch, samples] = [tools.patching(tools.endLabel), tools.sampling()];
   const query = new URLSearchParams(location.search);
   const sort = () => query.get("sort") ?? "age";
@@ -17,6 +19,7 @@ export function live(tools: Tools): void {
   const field = one<HTMLInputElement>("input[type=search]");
   let last: Status;
   let past: Past;
+  let pastSpan = "", pastAt = 0;
   let misses = 0, turn = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -38,17 +41,17 @@ export function live(tools: Tools): void {
       graph.querySelector(".line")!.setAttribute("d", line);
       graph.querySelector(".area")!.setAttribute("d", area);
     }
-    const rates = Object.fromEntries(relayTypes.map((type) => [type, graphs[type].at(-1)!]));
+    const rates = Object.fromEntries(relayTypes.map((type) => [type, tools.latest(graphs[type])]));
     const most = Math.max(1, ...relayTypes.flatMap((type) => graphs[type]));
     for (const band of document.querySelectorAll<SVGElement>("[data-band]")) {
       const type = band.dataset.band as typeof relayTypes[number];
-      const [up, down] = [past.values[`${type}-up`].at(-1)!, past.values[`${type}-down`].at(-1)!];
+      const [up, down] = [tools.latest(past.values[`${type}-up`]), tools.latest(past.values[`${type}-down`])];
       band.querySelector(".body")!.setAttribute("stroke-width", tools.bandWidth(rates[type]!, most).toFixed(1));
       band.classList.toggle("moving", up + down > 0);
       band.classList.toggle("back", down > up);
     }
     return {
-      ...tools.pastFigures(past, graphs, span() === "minute", words),
+      ...tools.pastFigures(past, graphs, span() === "minute", tools.latest, words),
       ...tools.flowTexts({ rates, most }, tools.scaleParts, words),
     };
   }
@@ -87,19 +90,22 @@ export function live(tools: Tools): void {
     clearTimeout(timer);
     const mine = ++turn;
     try {
+      const wanted = span(), now = performance.now();
+      const isKnown = wanted === "day" && pastSpan === wanted && now - pastAt < DAY_MS;
       const [answer, history] = await Promise.all([
         asked("/api/status", { sessions: String(tools.maxSessions), filter: filter() }),
-        asked("/api/history", { span: span() }),
+        isKnown ? undefined : asked("/api/history", { span: wanted }),
       ]);
       if (answer.status >= 400 && answer.status < 500) {
         return say("The gateway does not show this any more. Load the page again to enter its new token.");
       }
-      if (!answer.ok || !history.ok) throw new Error(answer.statusText);
-      const [status, then]: [Status, Past] = await Promise.all([answer.json(), history.json()]);
+      if (!answer.ok || history?.ok === false) throw new Error(answer.statusText);
+      const [status, then]: [Status, Past] = await Promise.all([answer.json(), history?.json() ?? past]);
       if (mine !== turn) return; // somebody has typed on
       if (status.version !== document.body.dataset.version) return location.reload();
       last = status;
       past = then;
+      if (!isKnown) [pastSpan, pastAt] = [wanted, now];
       misses = 0;
       say("");
       samples.take(last);
@@ -119,7 +125,7 @@ export function live(tools: Tools): void {
     query.set(name, value);
     history.replaceState(null, "", `?${query}`);
     const { place, way } = tools.sorting(sort(), tools.sessionColumns);
-    document.querySelectorAll("#sessions th").forEach((head, at) => {
+    document.querySelectorAll("#sessions th[data-column]").forEach((head, at) => {
       head.ariaSort = at !== place ? "none" : way > 0 ? "ascending" : "descending";
     });
     if (misses === 0 && last) showSessions();

@@ -4,7 +4,7 @@ import { patching } from "./patch.ts";
 import { sampling } from "./samples.ts";
 import { bandWidth, figures, relayTypes } from "../figures.ts";
 import { flowTexts, scaleParts } from "../flow.ts";
-import { graphValues, pastFigures, trace } from "../graph.ts";
+import { graphValues, latest, pastFigures, trace } from "../graph.ts";
 import { failureRow, partRows, sessionColumns, sessionRow, sorted, sorting, upstreamRow } from "../rows.ts";
 import { findingRow, ruleRow, usedRow } from "../usage_rows.ts";
 import { words } from "../words.ts";
@@ -19,6 +19,7 @@ export const tools = {
   fitting,
   figures,
   graphValues,
+  latest,
   pastFigures,
   trace,
   flowTexts,
