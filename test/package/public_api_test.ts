@@ -6,10 +6,16 @@ import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import { projectRoot } from "../support/program/runtime.ts";
 import { skipped } from "../support/program/skipped.ts";
+import { temporaryFolder } from "../support/program/temporary_folder.ts";
 
 const toolchain = join(projectRoot, "scripts/toolchain/node_modules/.bin");
 const env = { ...process.env, PATH: `${process.env.PATH}:${toolchain}`, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" };
 const deno = (...args: readonly string[]) => spawnSync("deno", args, { cwd: projectRoot, env, encoding: "utf8" });
+/** From elsewhere: it takes no flag for the configuration, and would install what this project's says. */
+const doc = (...args: readonly string[]) =>
+  spawnSync("deno", ["doc", ...args], { cwd: elsewhere, env, encoding: "utf8" });
+const elsewhere = temporaryFolder("doc");
+writeFileSync(join(elsewhere, "deno.json"), '{ "nodeModulesDir": "manual", "unstable": ["net"] }');
 const missing = deno("--version").status !== 0;
 
 /** As deno.json, but that nothing is installed: other tests read what is there. */
@@ -22,7 +28,7 @@ after(() => rmSync(config, { force: true }));
 
 describe("what mod.ts exports", { skip: skipped("public_api_test.ts", missing && "deno is not here") }, () => {
   test("every symbol and member has its words, and no type of it is kept back", () => {
-    const { status, stdout, stderr } = deno("doc", "--config", config, "--lint", "mod.ts");
+    const { status, stdout, stderr } = doc("--lint", join(projectRoot, "mod.ts"));
     assert.equal(
       status,
       0,
