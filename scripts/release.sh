@@ -38,6 +38,7 @@ targets='host linux-arm64 linux-x64-musl linux-arm64-musl darwin-x64 darwin-arm6
 case $(uname -m) in x86_64) machine=x64 ;; *) machine=arm64 ;; esac
 host=$(uname -s | tr '[:upper:]' '[:lower:]')-$machine
 
+sh scripts/package/documents.sh "$folder"
 left_out=
 for target in $targets; do
   [ "$target" != host ] || set --
@@ -59,13 +60,15 @@ for target in $targets; do
         sh scripts/package/deb/build.sh "$made" "$folder" ${dry:+-Znone} >/dev/null
         ;;
     esac
+    case $name in
+      gate46-bun-linux-*) sh scripts/package/tar/build.sh "$made" "$folder" "$folder" >/dev/null ;;
+    esac
     mv "$made" "$folder/$name"
     [ -n "$dry" ] || xz -T0 "$folder/$name"
   done
 done
 sh compile.sh preload >/dev/null
 cp "$DIST/gate46-preload.mjs" LICENSE scripts/gate46.example.toml scripts/gate46.schema.json "$folder"
-sh scripts/package/documents.sh "$folder"
 sh scripts/package/npm/build.sh "$folder" "$folder" >/dev/null
 
 runtimes=bun@$(bun --version)

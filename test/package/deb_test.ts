@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
@@ -78,6 +78,29 @@ for (const [i, { name, command }] of missing ? [] : allExecutables.entries()) {
         "purged, left: nothing; user: none",
       ]);
       assert.equal(status, 0);
+    });
+
+    const upgrade = "under systemd an upgrade keeps the sessions, and purging it leaves nothing";
+    const noSystemd = noRoot || !existsSync("/lib/systemd/systemd") && "systemd is not here";
+    test(upgrade, {
+      skip: skipped(`deb_test.ts, systemd with ${name}`, noSystemd || slow(`deb_test.ts, ${upgrade}`)),
+      timeout: 600_000,
+    }, () => {
+      const root = join(folder, "systemd");
+      mkdirSync(root);
+      spawnSync("unshare", [
+        ...["--mount", "--net", "--pid", "--fork", "--cgroup", "--ipc", "--uts"],
+        ...["sh", join(projectRoot, "test/package/deb_systemd.sh"), deb, root],
+      ], { timeout: 300_000, killSignal: "SIGKILL" });
+      assert.deepEqual(readFileSync(`${root}.seen`, "utf8").trimEnd().split("\n"), [
+        "the upgrade has another main process, and the service is active",
+        "the former one lives while it has a session",
+        "the session goes on: before after ",
+        "it ends with it; the service is active, restarts: 0",
+        "new",
+        "a reload is one, where nothing was upgraded",
+        "purged, left: nothing; inactive",
+      ]);
     });
   });
 }

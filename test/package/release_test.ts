@@ -43,6 +43,7 @@ describe("a dry run of the release", { skip }, () => {
         /preload\.mjs$/,
         /\.cdx\.json$/,
         /\.tgz$/,
+        /\.tar\.gz$/,
       ]
     ) {
       assert.ok(files.some((name) => kind.test(name)), `${kind} in ${files}`);

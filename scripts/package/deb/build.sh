@@ -53,6 +53,12 @@ put "$work/documents/gate46.bash" usr/share/bash-completion/completions/gate46
 put "$work/documents/gate46.fish" usr/share/fish/vendor_completions.d/gate46.fish
 put "$work/documents/_gate46" usr/share/zsh/vendor-completions/_gate46
 put "$root/scripts/gate46.example.toml" usr/share/doc/gate46/examples/gate46.example.toml
+put "$root/scripts/gate46.schema.json" usr/share/gate46/gate46.schema.json
+put "$root/scripts/deploy/grafana/gate46.json" usr/share/gate46/grafana/gate46.json
+for name in alerts.yml prometheus.yml; do
+  put "$root/scripts/deploy/prometheus/$name" "usr/share/gate46/prometheus/$name"
+done
+for name in pam ldap; do put "$root/scripts/deploy/auth/gate46-auth-$name" "usr/lib/gate46/gate46-auth-$name" 755; done
 put "$root/CHANGELOG.md" usr/share/doc/gate46/changelog
 put "$here/copyright" usr/share/doc/gate46/copyright
 put "$work/documents/gate46.notices.txt" usr/share/doc/gate46/notices.txt
@@ -62,6 +68,8 @@ gzip -9n "$doc/changelog" "$doc/changelog.Debian" "$tree/usr/share/man/man1/gate
   "$tree/usr/share/man/man5/gate46.toml.5"
 # The unit is that of scripts/deploy but for paths and its user, who has a name here to whom secrets can be shown.
 mkdir -p "$tree/usr/lib/systemd/system"
+sed 's|^# /etc/systemd/system/gate46.socket, where|# Where|; s|In gate46.toml|systemctl enable --now gate46.socket, and in gate46.toml|' \
+  "$root/scripts/deploy/systemd/gate46.socket" >"$tree/usr/lib/systemd/system/gate46.socket"
 sed 's|^# /etc/systemd.*|# Of the package; systemctl edit gate46 changes it.|; s|/usr/local/bin|/usr/bin|; s|^DynamicUser=yes|User=gate46|
   s|^Documentation=.*|Documentation=man:gate46(1)|' "$root/scripts/deploy/systemd/gate46.service" \
   >"$tree/usr/lib/systemd/system/gate46.service"
@@ -76,5 +84,7 @@ find "$tree" -type d -exec chmod 755 {} +
 chmod -R u=rwX,go=rX "$tree"
 mkdir -p "$folder"
 deb=$folder/gate46_$version-1_$architecture.deb
+# At its best xz would take a minute, for some megabytes less.
+[ $# -gt 0 ] || set -- -Zgzip
 dpkg-deb --root-owner-group "$@" --build "$tree" "$deb" >/dev/null
 echo "$deb, $(($(wc -c <"$deb") / 1000000)) MB"
