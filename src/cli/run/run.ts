@@ -66,13 +66,14 @@ export async function run(
       sockets: socketOptions(loaded.config),
       fault: (error) => emit({ type: "fault", error }),
     });
-    const { pid, takeTraffic, begin, way } = startProgram({ libc, calls, open }, mode, {
+    const { pid, takeTraffic, begin, way, covered } = startProgram({ libc, calls, open }, mode, {
       ...file,
       environment: process.env,
       inherited,
       descriptors: descriptorLimit(),
       covers,
     });
+    if (!covered) remove();
     passSignalsTo(pid, calls);
     const gateway = await serveProgram(engine, loaded, tls, takeTraffic, emit);
     if (verbose) log.info(way, { pid, program: file.path });

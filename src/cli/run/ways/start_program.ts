@@ -14,6 +14,8 @@ import type { TakeTraffic } from "./traffic.ts";
 export interface StartedProgram {
   readonly pid: number;
   readonly takeTraffic: TakeTraffic;
+  /** Whether it sees files in the place of others (NameCovers). */
+  readonly covered: boolean;
   /** How it runs, and why not by a way before. */
   readonly way: string;
   begin(): void;
@@ -48,7 +50,7 @@ export function startProgram(making: Making, mode: Mode, program: OwnNetworkStar
 
 function inOwnNetwork({ libc, calls }: Making, program: OwnNetworkStart): StartedProgram {
   const { pid, sockets, begin } = startInOwnNetwork(libc, calls, program);
-  return { pid, begin, takeTraffic: trafficOf(sockets), way: "runs in a network of its own" };
+  return { pid, begin, takeTraffic: trafficOf(sockets), covered: true, way: "runs in a network of its own" };
 }
 
 function notifying({ libc, calls, open }: Making, program: OwnNetworkStart): StartedProgram {
@@ -59,6 +61,7 @@ function notifying({ libc, calls, open }: Making, program: OwnNetworkStart): Sta
   const started = startNotifying(libc, calls, notifying, program);
   return {
     ...started,
+    covered: false,
     way: `runs with its system calls of the network answered${started.making ? ", and its sockets made here" : ""}`,
     takeTraffic: (engine, { datagram, ...takers }) =>
       new NotifiedTraffic(engine, started, { ...takers, calls, notifying, take: datagram }),
