@@ -82,6 +82,7 @@ export async function run(
       descriptors: descriptorLimit(),
       covers,
     });
+    if (!hasOwnNetwork) remove();
     let engine: Engine, gateway: ProgramGateway;
     try {
       if (ports.length > 0 && !hasOwnNetwork) {

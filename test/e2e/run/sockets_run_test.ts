@@ -266,6 +266,22 @@ tell(attempt(socket.socket(socket.AF_UNIX).connect, "/run/nscd/socket"))
       const lines = ["ENETUNREACH", "ENOTSUP", "EPROTONOSUPPORT", "-1 ENOSYS", "ENOENT", ""];
       assert.equal(stdout, lines.join("\n"), stderr);
     });
+
+    test("gets no further once the supervisor is killed, even what waits for it", async () => {
+      const { stdout, stderr } = await python(
+        command,
+        `
+def attempt(what, *args):
+    try: what(*args); tell("got out")
+    except OSError as e: tell(name(e.errno))
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind(("", 0)); s = socket.socket(); v = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+waiting = threading.Thread(target=attempt, args=(u.recvfrom, 9)); waiting.start()
+os.kill(os.getppid(), signal.SIGKILL); waiting.join()
+attempt(s.connect, ("127.0.0.1", ${tcp})); attempt(v.sendto, b"x", ("127.0.0.1", ${udp})); attempt(v.sendmsg, [b"x"], [], 0, ("127.0.0.1", ${udp}))
+`,
+      );
+      assert.equal(stdout, "ENOSYS\n".repeat(4), stderr);
+    });
   });
 }
 

@@ -16,7 +16,7 @@ export interface StartedProgram {
   readonly takeTraffic: TakeTraffic;
   /** How it runs, and why not by a way before. */
   readonly way: string;
-  /** Without one it listens on this host itself. */
+  /** Without one it listens on this host itself, and sees no files in the place of others (NameCovers). */
   readonly hasOwnNetwork: boolean;
   begin(): void;
 }

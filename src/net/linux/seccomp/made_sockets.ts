@@ -4,8 +4,8 @@ import type { Engine } from "../engine/engine.ts";
 import type { Notifications, NotifiedCall } from "./notifications.ts";
 import { type ProgramSockets, socketAt } from "./program_sockets.ts";
 
-/** How often it looks which sockets nobody has any more (ms): nothing tells. */
-const LOOK_MS = 1_000;
+/** How often it looks which sockets nobody has any more (ms): nothing tells. More seldom while it finds none. */
+const LOOK_MS = 1_000, MOST_LOOK_MS = 32_000;
 const EACCES = 13;
 
 /**
@@ -17,6 +17,8 @@ export class MadeSockets implements ProgramSockets {
   readonly #notifications: Notifications;
   /** By its name. */
   readonly #made = new Map<string, number>();
+  #lookMs = LOOK_MS;
+  #looks = false;
 
   constructor(engine: Engine, notifications: Notifications) {
     this.#engine = engine;
@@ -30,7 +32,8 @@ export class MadeSockets implements ProgramSockets {
     if (fd < 0) return void this.#notifications.fail(call, libc.errno());
     if (!this.#notifications.give(call, fd, type & SOCK_CLOEXEC)) return void libc.close(fd);
     this.#made.set(socketAt("self", fd)!, this.#engine.own(fd));
-    if (this.#made.size === 1) this.#look();
+    this.#lookMs = LOOK_MS;
+    this.#look();
   }
 
   open({ tid }: NotifiedCall, fd: number): number {
@@ -52,8 +55,13 @@ export class MadeSockets implements ProgramSockets {
   }
 
   #look(): void {
-    this.#engine.timers.after(LOOK_MS, () => {
+    if (this.#looks) return;
+    this.#looks = true;
+    this.#engine.timers.after(this.#lookMs, () => {
+      this.#looks = false;
+      const before = this.#made.size;
       this.forgetClosed();
+      this.#lookMs = this.#made.size < before ? LOOK_MS : Math.min(2 * this.#lookMs, MOST_LOOK_MS);
       if (this.#made.size > 0) this.#look();
     });
   }
