@@ -9,7 +9,6 @@ import { systemClock } from "../../net/clock.ts";
 import { NetError } from "../../net/error.ts";
 import { takeAllTraffic } from "../../net/linux/child/all_traffic.ts";
 import { InnerSockets } from "../../net/linux/child/inner_sockets.ts";
-import { closeLate } from "../../net/linux/child/late_close.ts";
 import { startInOwnNetwork } from "../../net/linux/child/own_network.ts";
 import { Engine } from "../../net/linux/engine/engine.ts";
 import { openChildCalls } from "../../net/kernel/libc/child_calls.ts";
@@ -103,7 +102,6 @@ export async function run(
     begin();
     await giveThreadTo(engine, gateway);
     const end = await ended;
-    closeLate(libc, calls, sockets.packet);
     await gateway.settled();
     stopLog();
     return endAs(end, calls);

@@ -1,19 +1,16 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
-import { closeLate } from "../../../src/net/linux/child/late_close.ts";
+import { closeLate, IO_URING_SETUP } from "../../../src/net/linux/child/late_close.ts";
 import { O_CLOEXEC, O_NONBLOCK } from "../../../src/net/kernel/libc/abi.ts";
 import { openChildCalls } from "../../../src/net/kernel/libc/child_calls.ts";
 import { EAGAIN } from "../../../src/net/kernel/libc/errno.ts";
-import { systemCalls } from "../../../src/net/kernel/libc/system_calls.ts";
 import { libraryOpener, openKernel } from "../../../src/net/open.ts";
 import { skipped } from "../../support/program/skipped.ts";
 
 const libc = process.platform === "linux" ? await openKernel() : undefined;
 const calls = libc && openChildCalls(await libraryOpener());
-const ring = libc && calls
-  ? calls.syscall(systemCalls.io_uring_setup, 1, libc.addressOf(new Uint8Array(120).buffer), 0, 0, 0)
-  : -1;
+const ring = libc && calls ? calls.syscall(IO_URING_SETUP, 1, libc.addressOf(new Uint8Array(120).buffer), 0, 0, 0) : -1;
 if (ring >= 0) libc!.close(ring);
 const skip = skipped("late_close_test.ts", ring < 0 && "no io_uring");
 

@@ -19,8 +19,6 @@ const x64 = {
   gettid: 186,
   getpgid: 121,
   setns: 308,
-  io_uring_setup: 425,
-  io_uring_register: 427,
 };
 
 const arm64: typeof x64 = {
@@ -41,8 +39,6 @@ const arm64: typeof x64 = {
   gettid: 178,
   getpgid: 155,
   setns: 268,
-  io_uring_setup: 425,
-  io_uring_register: 427,
 };
 
 export const systemCalls = process.arch === "arm64" ? arm64 : x64;
