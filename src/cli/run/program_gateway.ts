@@ -130,6 +130,8 @@ export async function serveProgram(
         command === Command.Connect || (command === Command.Forward && up + down === 0);
       const open = () => Array.from(sessions).filter(isStream);
       const moved = () => open().reduce((sum, { counts }) => sum + counts.up + counts.down, 0);
+      await new Promise<void>((resolve) => engine.later(resolve));
+      if (sessions.size === 0) return;
       await pause(clock, LAST_TURN_MS);
       for (let before = -1, now = moved(); open().length > 0 && now > before; now = moved()) {
         before = now;

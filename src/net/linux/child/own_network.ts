@@ -27,6 +27,7 @@ import { keepUrgent } from "../../kernel/tcp_options.ts";
 import { AF_NETLINK, NETLINK_NETFILTER, NETLINK_ROUTE } from "../netlink/netlink.ts";
 import { BACKLOG } from "../tcp_listener.ts";
 import { CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWUSER, cString, startChild, type Step } from "./child.ts";
+import { closeLate } from "./late_close.ts";
 import { passingMessage, receiveDescriptors } from "./fd_passing.ts";
 import { mayMakeNetworks, whyNoNamespaces } from "./namespace_rights.ts";
 import { stateOf } from "../../error_words.ts";
@@ -126,6 +127,7 @@ export function startInOwnNetwork(libc: Libc, child: ChildCalls, program: OwnNet
     }
     const sockets = Object.fromEntries(wanted.map(([name], i) => [name, got[i]!])) as unknown as NetworkSockets;
     listen(libc, sockets);
+    closeLate(libc, child, sockets.packet);
     void message;
     return { pid, sockets, begin: go };
   } catch (error) {

@@ -17,6 +17,23 @@ const IP_RECVORIGDSTADDR = 20, IPV6_RECVORIGDSTADDR = 74, IPV6_HDRINCL = 36;
 
 /** Datagrams for any address, which come to a socket with IP_TRANSPARENT and IP_RECVORIGDSTADDR. */
 export class TransparentDatagrams implements Watcher {
+  readonly #make: () => Reading;
+  /** It needs 2 MiB, which programs that send none need not wait for. */
+  #reading: Reading | undefined;
+
+  /** Throws NetError. */
+  constructor(engine: Engine, fd: number, six: boolean, take: TakeDatagram) {
+    this.#make = () => new Reading(engine, fd, six, take);
+    engine.poller.watch(fd, this, EPOLLIN);
+  }
+
+  ready(): void {
+    this.#reading ??= this.#make();
+    this.#reading.readAll();
+  }
+}
+
+class Reading {
   readonly #engine: Engine;
   readonly #fd: number;
   readonly #take: TakeDatagram;
@@ -29,7 +46,6 @@ export class TransparentDatagrams implements Watcher {
   readonly #control = new DataView(this.#controls.buffer);
   readonly #header = new DataView(this.#headers.buffer);
 
-  /** Throws NetError. */
   constructor(engine: Engine, fd: number, six: boolean, take: TakeDatagram) {
     this.#engine = engine;
     this.#fd = fd;
@@ -47,10 +63,9 @@ export class TransparentDatagrams implements Watcher {
       header[at + 3] = 1n;
       header[at + 4] = BigInt(controls + i * CONTROL_SIZE);
     }
-    engine.poller.watch(fd, this, EPOLLIN);
   }
 
-  ready(): void {
+  readAll(): void {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       for (let i = 0; i < MESSAGES; i++) { // the kernel writes into the sizes
         this.#header.setUint32(i * HEADER_SIZE + 8, SOCKADDR_SIZE, true);
