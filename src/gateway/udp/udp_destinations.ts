@@ -7,6 +7,7 @@ import type { OnwardAssociation } from "../../sockslib/chain/onward_association.
 import { type DialAddress, dialled, judgedSoon } from "../dial/plan.ts";
 import { ANSWERED_MS, FamilyTrial, type Way } from "./family_trial.ts";
 import type { DestinationAudit } from "./destination_audit.ts";
+import { type Headed, HeaderTable, sameBytes } from "./header_table.ts";
 import type { Links } from "./upstream_links.ts";
 import { Onward } from "../rules/onward.ts";
 import { Refusal } from "../rules/refusal.ts";
@@ -28,10 +29,7 @@ const RETRY_MS = 5_000;
 const MAX_WAITING_SIZE = 128 << 10, MAX_ALL_WAITING_SIZE = 2 << 20;
 
 /** Where datagrams with one header go. */
-export interface Destination extends Used<Destination> {
-  readonly header: Uint8Array;
-  /** `header` as the key that it is found by. */
-  readonly key: string;
+export interface Destination extends Used<Destination>, Headed<Destination> {
   readonly since: number;
   /** The judged address; undefined while its name is being resolved, or where there is none to send to. */
   addr: SocketAddr | undefined;
@@ -57,7 +55,7 @@ export class Destinations {
   readonly #sources: Sources;
   readonly #audit: DestinationAudit | undefined;
   readonly #resolved: (destination: Destination) => void;
-  readonly #byHeader = new Map<string, Destination>();
+  readonly #byHeader = new HeaderTable<Destination>();
   readonly #byUse = new UsageList<Destination>();
   #last: Destination | undefined;
   #waitingSize = 0;
@@ -85,14 +83,13 @@ export class Destinations {
       last.usedAt = now;
       return last;
     }
-    const key = String.fromCharCode(...header);
-    const known = this.#byHeader.get(key);
+    const known = this.#byHeader.find(header);
     if (known && isFresh(known, now)) {
       this.#byUse.use(known, now);
       return this.#last = known;
     }
     if (known) this.#remove(known);
-    const destination = this.#last = this.#add(header.slice(), key, now, known);
+    const destination = this.#last = this.#add(header.slice(), now, known);
     if (known) this.#audit?.renewed(known, destination);
     return destination;
   }
@@ -135,11 +132,11 @@ export class Destinations {
   }
 
   /** `former` is what it was until it had to be judged again. */
-  #add(header: Uint8Array, key: string, now: number, former?: Destination): Destination {
+  #add(header: Uint8Array, now: number, former?: Destination): Destination {
     const { address } = decodeDatagram(header);
     const destination: Destination = {
       header,
-      key,
+      alike: undefined,
       since: now,
       usedAt: now,
       newer: undefined,
@@ -168,7 +165,7 @@ export class Destinations {
         destination.known = dialled({ address: literal, verdict });
       }
     }
-    this.#byHeader.set(key, destination);
+    this.#byHeader.add(destination);
     this.#byUse.add(destination, now);
     if (this.#byUse.size > this.#conversation.settings.maxUdpDestinations) this.#forget(this.#byUse.oldest!);
     return destination;
@@ -264,7 +261,7 @@ export class Destinations {
 
   #remove(destination: Destination): void {
     this.#byUse.remove(destination);
-    this.#byHeader.delete(destination.key);
+    this.#byHeader.remove(destination);
     if (destination === this.#last) this.#last = undefined;
   }
 }
@@ -276,10 +273,4 @@ function refuse(destination: Destination, by: string): void {
 
 function isFresh({ since, drop, link }: Destination, now: number): boolean {
   return !link?.closed && now - since < (drop === "unresolved" ? RETRY_MS : REJUDGE_MS);
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
 }

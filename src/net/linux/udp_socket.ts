@@ -51,7 +51,7 @@ export class LinuxUdpSocket implements UdpSocket, Watcher {
   readonly #engine: Engine;
   readonly #fd: number;
   readonly #six: boolean;
-  readonly #last = new LastSource();
+  readonly #last: LastSource;
   /** What the views of the last receive() are in. */
   #arena: UdpArena | undefined;
   #readable = false;
@@ -73,6 +73,7 @@ export class LinuxUdpSocket implements UdpSocket, Watcher {
       throw noDescriptors(`bind UDP ${addressText(addr)}`);
     }
     this.#engine = engine;
+    this.#last = new LastSource(engine.arenas.addrs);
     this.#fd = engine.own(fd);
     this.#six = addr.host.includes(":");
     try {

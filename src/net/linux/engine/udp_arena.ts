@@ -1,8 +1,9 @@
+import { KnownAddrs } from "./known_addrs.ts";
 import type { Datagram, SocketAddr } from "../../socket.ts";
 import { IPPROTO_UDP, MSG_DONTWAIT, UDP_GRO } from "../../kernel/libc/abi.ts";
 import type { Libc } from "../../kernel/libc/libc.ts";
 import { MessageHeaders } from "../../kernel/libc/message_headers.ts";
-import { AF_INET6, decodeSockaddr, SOCKADDR_SIZE } from "../../kernel/libc/sockaddr.ts";
+import { AF_INET6, SOCKADDR_SIZE } from "../../kernel/libc/sockaddr.ts";
 
 /** So many messages at a time; each may be many datagrams, which the kernel has joined (UDP_GRO). */
 const MESSAGES = 32;
@@ -65,6 +66,7 @@ export class UdpArena {
 }
 
 export class UdpArenas {
+  readonly addrs = new KnownAddrs();
   readonly #libc: Libc;
   readonly #spare: UdpArena[] = [];
   #lent = 0;
@@ -96,8 +98,13 @@ export class UdpArenas {
 
 /** Datagrams come in runs from one place: its address is kept, one object for all of them. */
 export class LastSource {
+  readonly #addrs: KnownAddrs;
   readonly #bytes = new Uint8Array(SOCKADDR_SIZE);
   #addr: SocketAddr | undefined;
+
+  constructor(addrs: KnownAddrs) {
+    this.#addrs = addrs;
+  }
 
   addr(names: Uint8Array<ArrayBuffer>, at: number): SocketAddr | undefined {
     // Behind family, port and address stand zeros, which do not count, or a scope; before an IPv6 address a flow label.
@@ -105,8 +112,8 @@ export class LastSource {
     let same = this.#addr !== undefined;
     for (let i = 0; same && i < size; i++) same = names[at + i] === this.#bytes[i];
     if (!same) {
-      this.#bytes.set(names.subarray(at, at + SOCKADDR_SIZE));
-      this.#addr = decodeSockaddr(this.#bytes);
+      for (let i = 0; i < SOCKADDR_SIZE; i++) this.#bytes[i] = i < size ? names[at + i]! : 0;
+      this.#addr = this.#addrs.find(this.#bytes);
     }
     return this.#addr;
   }
