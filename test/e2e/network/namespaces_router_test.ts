@@ -2,9 +2,18 @@ import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { after, afterEach, describe, test } from "node:test";
 import { address, buildNetwork, type Host, whyNot } from "../../support/network/namespaces.ts";
-import { portable, type Program, programs, run, shell, source, start } from "../../support/program/program.ts";
+import {
+  portable,
+  type Program,
+  programs,
+  run,
+  shell,
+  source,
+  start,
+  type Target,
+} from "../../support/program/program.ts";
 import { asNobodyInParticular } from "../../support/network/own_network.ts";
 import { skipped } from "../../support/program/skipped.ts";
 import { temporaryFolder } from "../../support/program/temporary_folder.ts";
@@ -52,6 +61,15 @@ async function asked(host: Host, names: readonly string[], literals: readonly st
 
 const saidBy = (name: string, host: string) => [name, `tcp of ${host}`, `udp of ${host}, 1`, `udp of ${host}, 4000`];
 
+const running: Program[] = [];
+
+/** Starts a gateway on the router. */
+async function begin(target: Target, flags: readonly string[], prefix: readonly string[]): Promise<Program> {
+  const gateway = await start(target, flags, prefix);
+  running.push(gateway);
+  return gateway;
+}
+
 let prepared = false;
 
 /** Hosts that ask the router for names and for ways, and servers. */
@@ -63,7 +81,7 @@ async function prepare(): Promise<void> {
     within(host, "ip", "route", "add", "default", "via", gw);
     const folder = `/etc/netns/${network!.name(host)}`;
     mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, "resolv.conf"), `nameserver ${gw}\n`);
+    writeFileSync(join(folder, "resolv.conf"), `nameserver ${gw}\noptions timeout:30 attempts:4\n`);
     writeFileSync(join(folder, "hosts"), "127.0.0.1 localhost\n");
   }
   for (const host of ["s4", "s6"] as const) {
@@ -76,6 +94,10 @@ async function prepare(): Promise<void> {
 }
 
 describe("a router whose hosts have no client software", { skip }, () => {
+  afterEach(() => {
+    for (const gateway of running.splice(0)) gateway.signal("SIGKILL"); // of a test that has failed
+  });
+
   test("types A to D by TCP and UDP, by name and by address, over a restart", async () => {
     await prepare();
     const before = rulesOf("gw");
@@ -93,7 +115,7 @@ describe("a router whose hosts have no client software", { skip }, () => {
       ];
       const names = ["v4.test", "v6.test"];
       const four = [...names.map((name, i) => saidBy(name, address[i === 0 ? "s4" : "s6"]))];
-      let gateway: Program = await start(target, [...flags, "--workers=2"], network!.in("gw"));
+      let gateway: Program = await begin(target, [...flags, "--workers=2"], network!.in("gw"));
       const begun = rulesOf("gw");
       const c4 = await asked("c4", names, [address.s4]), c6 = await asked("c6", names, [address.s6]);
       assert.deepEqual(c4.said, [...four, saidBy(address.s4, address.s4).slice(0, 3)], `${target.name}: ${c4.stderr}`);
@@ -105,7 +127,7 @@ describe("a router whose hosts have no client software", { skip }, () => {
       gateway.signal("SIGKILL");
       await gateway.exited;
       assert.equal(rulesOf("gw"), begun, "who is killed leaves its rules");
-      gateway = await start(target, [...flags, "--workers=2"], network!.in("gw"));
+      gateway = await begin(target, [...flags, "--workers=2"], network!.in("gw"));
       assert.equal(rulesOf("gw"), begun, "the next has the same, and each once");
       const again = await asked("c4", [...names].reverse(), []);
       assert.deepEqual(again.said, [...four].reverse(), `${target.name}: ${again.stderr}`);
@@ -126,7 +148,7 @@ describe("a router whose hosts have no client software", { skip }, () => {
     for (const which of [`ip daddr ${address.s4}`, `ip6 daddr ${address.s6}`]) {
       nft(`add rule inet test in ${which} tcp dport 46 redirect to :1081`);
     }
-    const gateway = await start(
+    const gateway = await begin(
       source,
       [
         "--listen=transparent://:46",
@@ -158,8 +180,8 @@ for family in (socket.AF_INET, socket.AF_INET6):
     const refused = `
 import socket
 for host, port in (("loop.test", 46), ("${address.gwC4}", 1081)):
-    s = socket.create_connection((host, port), 30)
-    try: print(s.recv(9))
+    s = socket.socket(); s.settimeout(30)
+    try: s.connect((host, port)); print(s.recv(9))
     except ConnectionResetError: print("reset")
 `;
     assert.equal(within("c4", "python3", "-c", refused), "reset\nreset\n");
@@ -182,7 +204,7 @@ for host, port in (("loop.test", 46), ("${address.gwC4}", 1081)):
       );
     say(address.gwC6);
     const flags = ["--config", file, "--admin=off"];
-    const first = await start(source, flags, network!.in("gw"));
+    const first = await begin(source, flags, network!.in("gw"));
     say(address.gwC6, address.gwC4);
     first.signal("SIGHUP");
     await until("the reload", () => first.output().includes(`fake DNS on ${address.gwC4}:53`));
@@ -191,7 +213,7 @@ for host, port in (("loop.test", 46), ("${address.gwC4}", 1081)):
     assert.deepEqual(one.said, [saidBy("v6.test", address.s6)], one.stderr);
     const pid = within("gw", "ip", "netns", "pids", network!.name("gw")).trim().split("\n")
       .find((pid) => readFileSync(`/proc/${pid}/cmdline`, "latin1").includes(file))!;
-    const next = await start(source, [...flags, `--take-over=${pid}`], network!.in("gw"));
+    const next = await begin(source, [...flags, `--take-over=${pid}`], network!.in("gw"));
     assert.equal(await first.exited, 0, first.output());
     for (const host of [address.gwC4, address.gwC6]) {
       await until("the next serves DNS", () => new RegExp(`fake DNS on \\[?${host}\\]?:53`).test(next.output()));
@@ -208,7 +230,7 @@ for host, port in (("loop.test", 46), ("${address.gwC4}", 1081)):
     const before = rulesOf("gw");
     const via = ["--via=socks5://10.46.1.9:1080", "--via=socks5://up.test:1080", "--host=up.test=10.46.1.8,fd46:2::8"];
     const flags = ["--listen=transparent://:1081", "--install-rules", "--admin=off", ...lan, ...via];
-    const gateway = await start(source, flags, network!.in("gw"));
+    const gateway = await begin(source, flags, network!.in("gw"));
     const rules = rulesOf("gw");
     for (const who of ["ip saddr 10.46.1.9", "ip saddr 10.46.1.8", "ip6 saddr fd46:2::8"]) {
       assert.match(rules, new RegExp(`${who} accept[^]*tproxy to :1081`), "before anything is taken");
