@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { isDeepStrictEqual } from "node:util";
+import type { Past } from "../../../src/admin/history/history.ts";
+import type { Series } from "../../../src/admin/history/series.ts";
 import type { Status } from "../../../src/admin/status.ts";
 import { Command } from "../../../src/protocol/codes.ts";
 import { serveHttp } from "../../../src/net/open.ts";
@@ -61,6 +64,15 @@ for (const target of targets) {
       1,
       "gate46: Cannot do that: --admin-token-file has another token\n",
     ]);
+
+    const remembered = async () => {
+      const answer = await fetch(`http://127.0.0.1:${gateway.admin!.port}/api/history`, { headers });
+      const { values } = await answer.json() as Past;
+      const sum = (series: Series) => Math.round(values[series].reduce((sum, value) => sum + value, 0));
+      return [sum("clients"), sum("A-up"), sum("dials")];
+    };
+    await until("the history has all of that", async () => isDeepStrictEqual(await remembered(), [5, 20, 1]));
+    assert.match(gateway.output(), / operator by=127\.0\.0\.1 action="end session \d+" result="1 ended"\n/);
 
     const healthy = await commandOf(target, ["healthcheck", ...at]);
     assert.deepEqual([healthy.code, healthy.stdout], [0, "ready, 4 sessions\n"]);

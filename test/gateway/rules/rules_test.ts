@@ -193,8 +193,10 @@ describe("A rule with a family", () => {
 
   test("and with upstreams carries them in its verdict", () => {
     const rules = ruleset([{ action: "allow", family: "prefer-ipv6", via: ["socks5://192.0.2.9"] }]);
+    const judge = rules.judgeFor({ client: CLIENT4, command: Command.Connect });
+    const { hit: _, ...verdict } = judge.address(ipAddress("2001:db8::80", 1)!);
     assert.deepEqual(
-      rules.judgeFor({ client: CLIENT4, command: Command.Connect }).address(ipAddress("2001:db8::80", 1)!),
+      verdict,
       {
         allowed: true,
         rule: "rules[0]",
