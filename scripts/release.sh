@@ -58,6 +58,10 @@ for target in $targets; do
     case $name in
       gate46-bun-linux-x64 | gate46-bun-linux-arm64)
         sh scripts/package/deb/build.sh "$made" "$folder" ${dry:+-Znone} >/dev/null
+        if has rpmbuild; then
+          deb=$(find "$folder" -newer "$made" -name '*.deb') # the one that has just been made
+          sh scripts/package/rpm/build.sh "$deb" "$folder" >/dev/null 2>&1
+        else echo "left out: the rpm of $name, since rpmbuild is not here" >&2; fi
         ;;
     esac
     case $name in

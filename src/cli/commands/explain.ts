@@ -135,13 +135,15 @@ async function whyTurnedAway(
 ): Promise<string | undefined> {
   const { access, from } = config.gateway;
   if (from && !from.some((prefix) => prefix.contains(parseIp(host)!))) return "the client is in no --from";
-  const users = asked && await loadUsers(config.users, config.usersFile);
-  if (!users || users.size === 0) {
+  const elsewhere = (config.authCommand ?? config.authUrl) !== undefined;
+  const others = elsewhere || config.gssapiKeytab !== undefined;
+  const users = asked && await loadUsers(config.users, config.usersFile, undefined, others);
+  if (!users || (users.size === 0 && !elsewhere)) {
     return user === undefined ? undefined : "nobody is asked for a name here, so none is known";
   }
   if (user === undefined && mayGoWithout(access, { client: host, ...asked })) return undefined;
   if (user === undefined) return "the gateway asks for username and password; say --user";
-  return users.has(user) ? undefined : "no such user";
+  return elsewhere || users.has(user) ? undefined : "no such user"; // who is elsewhere is not asked for
 }
 
 /** The ruleset as `serve` would have it; its listeners are those that are configured. */

@@ -142,6 +142,18 @@ test("what is wrong with either is said before anything listens", async () => {
   }
 });
 
+test("explain takes it that users whom somebody else knows come in, with a [[users]] table or without", async () => {
+  const config = join(folder, "explain.toml");
+  writeFileSync(config, `auth_command = "/bin/cat"\nusers = [{ name = "ann", max_sessions = 2 }]\n`);
+  for (const user of ["ann", "eve"]) {
+    const { code, stdout, stderr } = await run(source, [
+      ...["explain", "--config", config, "--client", "192.0.2.1", "--user", user, "connect", "192.0.2.9:80"],
+    ]);
+    assert.equal(code, 0, stderr);
+    assert.doesNotMatch(stdout, /no such user|nobody is asked/);
+  }
+});
+
 const isRoot = process.getuid?.() === 0;
 const has = (tool: string) => spawnSync("sh", ["-c", `command -v ${tool}`]).status === 0;
 const missing = (tools: readonly string[]) => {
