@@ -22,12 +22,12 @@ import { errnoError } from "../../kernel/libc/errno.ts";
 import type { Libc } from "../../kernel/libc/libc.ts";
 import { AF_INET, AF_INET6, AF_UNIX, encodeSockaddr } from "../../kernel/libc/sockaddr.ts";
 import { systemCalls as calls } from "../../kernel/libc/system_calls.ts";
+import { closeLate } from "./late_close.ts";
 import { setOption } from "../../kernel/socket_option.ts";
 import { keepUrgent } from "../../kernel/tcp_options.ts";
 import { AF_NETLINK, NETLINK_NETFILTER, NETLINK_ROUTE } from "../netlink/netlink.ts";
 import { BACKLOG } from "../tcp_listener.ts";
 import { CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWUSER, cString, cStrings, startChild, type Step } from "./child.ts";
-import { closeLate } from "./late_close.ts";
 import { passingMessage, receiveDescriptors } from "./fd_passing.ts";
 import { mayMakeNetworks, whyNoNamespaces } from "./namespace_rights.ts";
 
