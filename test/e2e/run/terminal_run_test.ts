@@ -65,6 +65,7 @@ for (const target of programs) {
         ["send", SUSPEND],
         ["expect", "OUT> "],
         ["send", "fg\n"],
+        ["expect", "listening.py"],
         ["send", "again\n"],
         ["expect", "said again"],
         ["send", INTERRUPT],
