@@ -1,4 +1,4 @@
 import { start } from "./start.ts";
 
-/** What executables begin with: the program without the library, which each thread would load. */
+/** What executables begin with. It has no parts for other programs to import, which each thread would load. */
 await start(import.meta.main, new URL(import.meta.url));
