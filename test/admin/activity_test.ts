@@ -88,6 +88,16 @@ describe("What goes on", () => {
     assert.equal(log.activity(9_000, { most: 10 }).relays.A.total, 1_000);
   });
 
+  test("is the same as a text, of however many sessions", () => {
+    for (const count of [0, 1, 250, 600]) {
+      const log = logOf(...Array.from({ length: count }, (_, i) => ({ username: `"${i}`, ...moved(i) })));
+      const steps = log.lookAsText(9_000, { most: 1_000 });
+      let step = steps.next();
+      while (!step.done) step = steps.next();
+      assert.deepEqual(JSON.parse(step.value), log.activity(9_000, { most: 1_000 }));
+    }
+  });
+
   test("counts who came, and who got nothing but a failure", () => {
     const log = logOf({}, {});
     const session = sessionRecord({ end: "refused" });

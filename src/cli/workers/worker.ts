@@ -93,7 +93,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
       case "metrics":
         return metrics.snapshot();
       case "activity":
-        return stepped(activity.look(clock.now(), order.sessions), rest).then(JSON.stringify);
+        return stepped(activity.lookAsText(clock.now(), order.sessions), rest);
       case "end-sessions":
         return served.gateway.endSessions((session) => isUnwanted(order.unwanted, session));
       case "quotas":
