@@ -1,6 +1,6 @@
 #!/bin/sh
 # Boots systemd over a copy of this system that is gone afterwards, and upgrades a Debian package there while a session
-# is open: unshare --mount --net --pid --fork --cgroup --ipc --uts deb_systemd.sh PACKAGE FOLDER
+# is open: unshare --mount --net --pid --fork --kill-child --cgroup --ipc --uts deb_systemd.sh PACKAGE FOLDER
 # What it has seen is in FOLDER.seen, a line each; it ends by itself.
 set -eu
 package=$1 folder=$2

@@ -89,7 +89,7 @@ for (const [i, { name, command }] of missing ? [] : allExecutables.entries()) {
       const root = join(folder, "systemd");
       mkdirSync(root);
       spawnSync("unshare", [
-        ...["--mount", "--net", "--pid", "--fork", "--cgroup", "--ipc", "--uts"],
+        ...["--mount", "--net", "--pid", "--fork", "--kill-child", "--cgroup", "--ipc", "--uts"],
         ...["sh", join(projectRoot, "test/package/deb_systemd.sh"), deb, root],
       ], { timeout: 300_000, killSignal: "SIGKILL" });
       assert.deepEqual(readFileSync(`${root}.seen`, "utf8").trimEnd().split("\n"), [
