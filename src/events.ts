@@ -4,76 +4,76 @@ import type { Command, Method } from "./protocol/codes.ts";
 import type { Protection } from "./protocol/gssapi.ts";
 import type { ByteCounts, SocketAddr } from "./net/socket.ts";
 
-/** What the gateway tells the world. It gets one function, Emit; log and metrics are listeners. */
+/** The gateway's events. The gateway gets one function, Emit; log and metrics are listeners. */
 export type Emit = (event: Event) => void;
 
-/** What has happened. */
+/** An event. */
 export type Event =
   | {
     readonly type: "listening";
     readonly addr: SocketAddr;
     readonly tls: boolean;
-    /** Whether datagrams come there, and no connections. */
+    /** True if it receives datagrams instead of connections. */
     readonly udp?: boolean;
-    /** What it is for, where that is not everything: the scheme of a protocol, or where a forward leads. */
+    /** Its purpose, if limited: the scheme of a protocol, or the destination of a forward. */
     readonly purpose?: string | undefined;
     readonly methods: readonly Method[];
   }
   | { readonly type: "session-opened"; readonly session: SessionRecord }
   | { readonly type: "session-closed"; readonly session: SessionRecord }
-  /** Where there is an audit: the client has said what it wants, which is in the record. */
+  /** Only with an audit: the client has sent its request, which is in the record. */
   | { readonly type: "session-requested"; readonly session: SessionRecord }
-  /** Where there is an audit: an association has done with a destination. */
+  /** Only with an audit: an association has finished with a destination. */
   | { readonly type: "udp-destination"; readonly session: SessionRecord; readonly destination: UdpDestinationRecord }
   | { readonly type: "client-turned-away"; readonly client: SocketAddr; readonly reason: TurnedAway }
   | { readonly type: "accept-failed"; readonly addr: SocketAddr; readonly error: Error }
-  /** It has failed again since. */
+  /** Accepting has failed again since. */
   | { readonly type: "accept-failing"; readonly addr: SocketAddr }
   | { readonly type: "accept-recovered"; readonly addr: SocketAddr; readonly failures: number }
   | UpstreamEvent
   | ({ readonly type: "dns-asked" } & Asked)
   | { readonly type: "dns-cache"; readonly outcome: CacheOutcome }
-  /** New clients get another configuration from now on; what was known of upstreams is not any more. */
+  /** New clients get another configuration from now on; the known states of upstreams are discarded. */
   | { readonly type: "reconfigured" }
   | { readonly type: "reloaded"; readonly opened: readonly SocketAddr[]; readonly closed: readonly SocketAddr[] }
   | { readonly type: "reload-refused"; readonly problems: readonly string[] }
   | { readonly type: "draining"; readonly sessions: number; readonly deadlineMs: number }
   | { readonly type: "drained"; readonly cut: number }
   | { readonly type: "worker-died"; readonly worker: number; readonly sessions: number; readonly error: unknown }
-  /** What a thread did in the last `ms`, as `admin/history/series.ts` names it. */
+  /** A thread's counts of the last `ms`, in the order of `admin/history/series.ts`. */
   | { readonly type: "thread-counted"; readonly counts: Float64Array; readonly ms: number }
   | { readonly type: "fault"; readonly error: unknown };
 
-/** It became known how a chain of upstream gateways is, or that has changed. No credentials. */
+/** The state of a chain of upstream gateways became known, or changed. Contains no credentials. */
 export interface UpstreamEvent {
-  /** Which event it is. */
+  /** The type of event. */
   readonly type: "upstream";
-  /** Its name, or its gateways where it has none. */
+  /** Its name, or its gateways if it has no name. */
   readonly upstream: string;
   /** Its gateways, nearest first. */
   readonly chain: string;
-  /** Whether it answers. */
+  /** True if it answers. */
   readonly up: boolean;
   /** Why it is down. */
   readonly detail?: string;
 }
 
-/** Why a connection was closed before the first octet of its conversation was read; of failures, before its password was tried. */
+/** Why a connection was closed before its first octet was read; after too many failures, before its password was checked. */
 export type TurnedAway =
   | "client-not-allowed"
   | "too-many-sessions"
   | "too-many-sessions-of-client"
-  | "too-many-connections" // a second, from one client
+  | "too-many-connections" // per second, from one client
   | "too-many-failures" // to authenticate
-  | "bad-proxy-header" // none, or not one, from where there has to be one
+  | "bad-proxy-header" // missing or invalid, from a proxy that must send one
   | "late-proxy-header";
 
-/** IPvX client, IPvY destination (RFC 3089 s2): A 4→4, B 4→6, C 6→4, D 6→6. */
+/** IPvX client and IPvY destination (RFC 3089 s2): A 4→4, B 4→6, C 6→4, D 6→6. */
 export type RelayType = "A" | "B" | "C" | "D";
 
 /** Why a session ended. */
 export type SessionEnd =
-  | "end" // both sides had finished
+  | "end" // both sides finished
   | "idle"
   | "reset"
   | "error"
@@ -88,83 +88,83 @@ export type SessionEnd =
   | "quota-reached"
   | "fault";
 
-/** Why a datagram went no further. */
+/** Why a datagram was dropped. */
 export type DropReason =
   | "stranger" // not from the client of the association
   | "malformed"
   | "refused" // by the ruleset
   | "unresolved"
-  | "fragment" // of a sequence that was abandoned
-  | "unsolicited" // from where the client had sent nothing
-  | "throttled" // beyond the bandwidth
+  | "fragment" // of an abandoned sequence
+  | "unsolicited" // from an address to which the client had sent nothing
+  | "throttled" // above the bandwidth limit
   | "too-large"
   | "lost"; // no room, or refused by the kernel
 
-/** One client connection. It lives and changes until "session-closed". Times in ms of the gateway's clock. */
+/** One client connection. The record is updated until "session-closed". Times in ms of the gateway's clock. */
 export interface SessionRecord {
   /** Counts from 1. */
   readonly id: number;
-  /** Whose connection it is. */
+  /** The client's address. */
   readonly client: SocketAddr;
-  /** When it came. */
+  /** When the client connected. */
   readonly startedAt: number;
-  /** What the client speaks. */
+  /** The client's protocol. */
   protocol?: "socks5" | "socks4" | "http" | "sni" | "host" | "forward" | "transparent";
-  /** By which the client has said who it is. */
+  /** The authentication method. */
   method?: Method;
-  /** Of GSSAPI: how its octets travel. */
+  /** For GSSAPI: the protection of its octets. */
   protection?: Protection;
-  /** Who the client is, as its method vouches for. */
+  /** The user's name, authenticated by the method. */
   username?: string;
-  /** Of a SOCKS4 client: what it calls its user, which nothing vouches for. */
+  /** For a SOCKS4 client: the user ID that it sent, unauthenticated. */
   userId?: string;
-  /** What the client asks for. */
+  /** The requested command. */
   command?: Command;
-  /** Where the client wants to go. */
+  /** The requested destination. */
   destination?: Address;
-  /** The address dialled or accepted, where it is known; of an upstream, its first gateway's. */
+  /** The address dialled or accepted, if known; for an upstream, its first gateway's. */
   remote?: SocketAddr;
-  /** The address that it left from, where something is said of that; of an association the first. */
+  /** The source address, if a way out is configured; for an association, the first one. */
   outgoing?: string;
-  /** The gateways it went through, nearest first, without credentials. */
+  /** The gateways on its way, nearest first, without credentials. */
   via?: string;
-  /** Known once the destination's family is. */
+  /** Known as soon as the destination's family is. */
   relayType?: RelayType;
-  /** What the client was answered (RFC 1928 s6). */
+  /** The reply to the client (RFC 1928 s6). */
   reply?: number;
-  /** From the request until the destination was connected, or not. */
+  /** Time from the request until the destination was connected or the dial failed (ms). */
   dialMs?: number;
   /** Octets relayed so far. */
   readonly counts: ByteCounts;
   /** Datagrams relayed so far. */
   readonly datagrams: ByteCounts;
-  /** Datagrams that went no further, by reason. */
+  /** Dropped datagrams, by reason. */
   readonly dropped: Partial<Record<DropReason, number>>;
-  /** Why it ended, once it has. */
+  /** Why it ended; undefined before. */
   end?: SessionEnd;
   /** When it ended. */
   endedAt?: number;
-  /** More about a refusal or a failure, for people. */
+  /** Details of a refusal or a failure, for people. */
   detail?: string;
 }
 
-/** What one destination of an association was sent, and has sent; or several of them together. Times as of sessions. */
+/** The traffic of one destination of an association, or of several together. Times as in sessions. */
 export interface UdpDestinationRecord {
-  /** What the client asked for; undefined where it is several. */
+  /** The requested destination; undefined for several. */
   readonly asked: Address | undefined;
-  /** How many it is; answers of others than who was asked are none. */
+  /** The number of destinations; senders of unsolicited answers do not count. */
   destinations: number;
-  /** Where its datagrams went last; of an upstream, its first gateway. */
+  /** The last address of its datagrams; for an upstream, its first gateway. */
   remote?: SocketAddr;
-  /** The gateways they went through, nearest first, without credentials. */
+  /** The gateways on their way, nearest first, without credentials. */
   via?: string | undefined;
   readonly startedAt: number;
-  /** Of the last datagram. */
+  /** Time of the last datagram. */
   lastAt: number;
   readonly counts: ByteCounts;
   readonly datagrams: ByteCounts;
   readonly dropped: Partial<Record<DropReason, number>>;
-  /** What refuses it. */
+  /** The rule that refuses it. */
   refusedBy?: string;
 }
 

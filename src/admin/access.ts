@@ -4,41 +4,41 @@ import { bearerAuth } from "hono/bearer-auth";
 import { some } from "hono/combine";
 import { timingSafeEqual } from "hono/utils/buffer";
 
-/** Who may ask the admin endpoint for what. */
+/** Access to the admin endpoint. */
 export interface AdminAccess {
-  /** What whoever changes something has to know, and whoever reads more than health. */
+  /** The token required to change anything, and to read more than health. */
   readonly token?: string | undefined;
-  /** Whether others than this machine reach it. */
+  /** True if other machines can reach it. */
   readonly exposed: boolean;
-  /** Whether it is a unix socket: its file says who reaches it, and no page in a browser does. */
+  /** True for a unix socket: its file mode controls access, and no browser page can reach it. */
   readonly unix?: boolean;
 }
 
-/** Who uses the gateway, for what and how much: without a token, for this machine alone. */
+/** Access to data about users and traffic: without a token, from this machine alone. */
 export function readAccess({ token, exposed, unix }: AdminAccess): MiddlewareHandler {
   return token === undefined ? unasked(exposed, unix) : some(byPassword(token), bearerAuth({ token }));
 }
 
-/** The same for people: a browser asks them for the token, and sends it along from then on. */
+/** The same for people: the browser asks for the token as a password, and sends it with later requests. */
 export function pageAccess({ token, exposed, unix }: AdminAccess): MiddlewareHandler {
   return token === undefined ? unasked(exposed, unix) : some(bearerAuth({ token }), byPassword(token));
 }
 
-/** What changes something wants the token, and not as a password: a browser adds that to what other sites make it send. */
+/** Changes need the token, not as a password: a browser adds a password to requests that other sites cause. */
 export function changeAccess({ token }: AdminAccess): MiddlewareHandler {
   if (token === undefined) return refused;
   const withToken = bearerAuth({ token });
   return (context, next) => isOfOtherSite(context.req) ? otherSite(context, next) : withToken(context, next);
 }
 
-/** Whether whoever asks has the token, and not as a password. */
+/** True if the request has the token, not as a password. */
 export async function mayChange(access: AdminAccess, context: Context): Promise<boolean> {
   let may = false;
   await Promise.resolve(changeAccess(access)(context, () => Promise.resolve(void (may = true)))).catch(() => {});
   return may;
 }
 
-/** A browser says where a request comes from: only this endpoint's own page may change something. */
+/** True if a browser reports another site as the origin: only this endpoint's own page may change anything. */
 function isOfOtherSite(request: Context["req"]): boolean {
   const site = request.header("sec-fetch-site"), origin = request.header("origin");
   if (site !== undefined && site !== "same-origin" && site !== "none") return true;
@@ -49,7 +49,7 @@ function unasked(exposed: boolean, unix: boolean | undefined): MiddlewareHandler
   return exposed ? refused : unix ? open : local;
 }
 
-/** A password is kept for one address and port; a cookie would go to every port of this machine. */
+/** Not by a cookie: a browser keeps a password for one address and port, but sends a cookie to every port of this machine. */
 function byPassword(token: string): MiddlewareHandler {
   return basicAuth({
     verifyUser: (_, password) => timingSafeEqual(password, token),
@@ -66,7 +66,7 @@ const refused: MiddlewareHandler = (context) =>
 const otherSite: MiddlewareHandler = (context) =>
   Promise.resolve(context.json({ error: "Cannot do that: a page of another site asks for it" }, 403));
 
-/** A page of some other site in a browser here can name this address, but not as its own (DNS rebinding). */
+/** Requires an IP address or localhost as the host: another site's name may resolve to this address (DNS rebinding). */
 const local: MiddlewareHandler = async (context, next) => {
   const { hostname } = new URL(context.req.url);
   if (!isLoopbackHost(hostname)) {

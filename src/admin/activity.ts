@@ -6,30 +6,30 @@ import { fitting, type Told } from "./fitting.ts";
 import { mostOfAll, Usage } from "./usage/usage.ts";
 import type { Activity, Failure, FailureView, RelayView, SessionView, Unwanted, WantedSessions } from "./status.ts";
 
-/** Failures that are kept. */
+/** Maximum number of failures kept. */
 const MAX_FAILURES = 50;
 
-/** Sessions that are looked at in one step: half a millisecond, and more only before the runtime has compiled it. */
+/** Sessions examined in one step: half a millisecond, more only before the runtime has compiled the code. */
 const STEP = 250;
 
 const relayTypes: readonly RelayType[] = ["A", "B", "C", "D"];
 
-/** Knows what goes on in one thread: the sessions, what was relayed by relay type, and the last failures. */
+/** The activity of one thread: its sessions, the octets by relay type, and the last failures. */
 export class ActivityLog {
-  /** Sessions under way, the oldest first. */
+  /** Current sessions, the oldest first. */
   readonly sessions: ReadonlySet<SessionRecord>;
   readonly #live = new Set<SessionRecord>();
   readonly #failures: FailureView[] = [];
   #clients = 0;
   readonly #failed = noFailures();
   readonly #usage: Usage;
-  /** Of sessions that have ended. */
+  /** Totals of ended sessions. */
   readonly #ended = Object.fromEntries(relayTypes.map((type) => [type, { total: 0, up: 0, down: 0 }])) as Record<
     RelayType,
     { total: number; up: number; down: number }
   >;
 
-  /** `now` is of the clock that sessions have their times from. */
+  /** `now` is a time of the sessions' clock. */
   constructor(now: () => number = () => performance.now()) {
     this.sessions = this.#live;
     this.#usage = new Usage(now);
@@ -52,7 +52,7 @@ export class ActivityLog {
     }
   };
 
-  /** All at once. `now` is of the clock that sessions have their times from. */
+  /** All at once. `now` is a time of the sessions' clock. */
   activity(now: number, wanted: WantedSessions): Activity {
     const looking = this.look(now, wanted);
     for (;;) {
@@ -61,10 +61,10 @@ export class ActivityLog {
     }
   }
 
-  /** The same step by step, so that clients need not wait for the whole: it yields after each, and sessions may end meanwhile. */
+  /** The same in steps, so that clients do not wait for the whole: yields after each step, and sessions may end meanwhile. */
   *look(now: number, { most, filter }: WantedSessions): Generator<void, Activity> {
     const youngest = Array.from(this.#live).reverse();
-    // As they are now: who ends meanwhile would count twice.
+    // Copied now: a session that ends meanwhile would count twice.
     const relays = Object.fromEntries(
       relayTypes.map((type) => [type, { sessions: 0, ...this.#ended[type] }]),
     ) as Record<
@@ -152,7 +152,7 @@ export class ActivityLog {
   }
 }
 
-/** What `steps` come to, with a `rest` after each. */
+/** The result of `steps`, with a `rest` after each. */
 export async function stepped<T>(steps: Generator<void, T>, rest: () => Promise<void>): Promise<T> {
   for (;;) {
     const { done, value } = steps.next();
@@ -161,7 +161,7 @@ export async function stepped<T>(steps: Generator<void, T>, rest: () => Promise<
   }
 }
 
-/** What goes on in all of several threads. */
+/** The activity of several threads together. */
 export function allActivity(threads: readonly Activity[], most: number): Activity {
   const relays = Object.fromEntries(relayTypes.map((type) => {
     const each = threads.map((thread) => thread.relays[type]);
@@ -186,25 +186,25 @@ export function allActivity(threads: readonly Activity[], most: number): Activit
   };
 }
 
-/** What stays of a thread that has died. */
+/** The activity that remains of a dead thread. */
 export function lastActivity({ relays, ...activity }: Activity): Activity {
   const ended = Object.fromEntries(relayTypes.map((type) => [type, { ...relays[type], sessions: 0 }]));
-  const most = mostOfAll([]); // what it is told of lately is not kept for good
+  const most = mostOfAll([]); // recent usage is not kept forever
   return { ...activity, sessionCount: 0, matchCount: 0, sessions: [], most, relays: ended as Activity["relays"] };
 }
 
-/** Of more than `most` the youngest half and, of the others, those that moved the most; in their order. */
+/** At most `most` sessions: the youngest for one half, those with the most octets for the other; in their order. */
 function some<T>(youngestFirst: readonly T[], most: number, octets: (session: T) => number): readonly T[] {
   if (youngestFirst.length <= most) return youngestFirst;
   const young = Math.ceil(most / 2), busy = most - young;
   const moved = Float64Array.from(youngestFirst.slice(young), octets);
-  const least = moved.toSorted().at(-busy)!; // of numbers alone, which is by far the fastest
+  const least = moved.toSorted().at(-busy)!; // sorts numbers only, which is by far the fastest
   let alike = busy - moved.reduce((count, one) => one > least ? count + 1 : count, 0);
   const isBusy = (one: number) => one > least || (one === least && alike-- > 0);
   return youngestFirst.filter((_, place) => place < young || (busy > 0 && isBusy(moved[place - young]!)));
 }
 
-/** What it is found by. */
+/** The texts that a filter searches. */
 function names({ id, client, username, command, destination, remote, via, relayType }: SessionRecord): Told {
   return {
     id,
@@ -218,7 +218,7 @@ function names({ id, client, username, command, destination, remote, via, relayT
   };
 }
 
-/** Whether a session is one of those that are to end. */
+/** True if the session is one of those to end. */
 export function isUnwanted(unwanted: Unwanted, { id, username, client }: SessionRecord): boolean {
   if ("id" in unwanted) return id === unwanted.id;
   return "user" in unwanted ? username === unwanted.user : client.host === unwanted.client;

@@ -1,10 +1,10 @@
 import { AggregatorRegistry, Registry } from "prom-client";
 import type { Snapshot } from "./collected.ts";
 
-/** What scrapers may want; the first is for who does not say. */
+/** Formats for scrapers; the first is the default. */
 export const formats = [Registry.PROMETHEUS_CONTENT_TYPE, Registry.OPENMETRICS_CONTENT_TYPE] as const;
 
-/** One text for the metrics of several threads: what they count is added up. */
+/** The metrics of several threads as one text: their counts are added. */
 export async function exposition(snapshots: readonly Snapshot[], format: (typeof formats)[number]): Promise<string> {
   const named = snapshots.filter((snapshot) => snapshot.length > 0);
   const open = format === Registry.OPENMETRICS_CONTENT_TYPE ? named.map(withFamilyNames) : named;
@@ -13,7 +13,7 @@ export async function exposition(snapshots: readonly Snapshot[], format: (typeof
   return await all.metrics();
 }
 
-/** In OpenMetrics `_total` is of a counter's samples, not of its name; the library adds it to whatever name there is. */
+/** In OpenMetrics `_total` belongs to a counter's samples, not to its name; the library adds it to any name. */
 function withFamilyNames(snapshot: Snapshot): Snapshot {
   return snapshot.map((metric) => ({
     ...metric,

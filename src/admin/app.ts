@@ -11,49 +11,49 @@ import { proxyPac, type ProxyWays } from "./proxy_pac.ts";
 import type { Health } from "./readiness.ts";
 import type { Status, Unwanted, WantedSessions } from "./status.ts";
 
-/** The program, as the admin endpoint sees and moves it. */
+/** The program, as the admin endpoint reads and controls it. */
 export interface AdminSource {
   health(): Health;
-  /** Whether anything here still serves clients; where nothing does, only a new start helps. */
+  /** True if any thread still serves clients; if not, only a restart helps. */
   alive(): boolean;
-  /** Of each thread, and of the program; undefined as long as it starts. */
+  /** Metrics of each thread and of the program; undefined during the start. */
   metrics(): Promise<readonly Snapshot[] | undefined>;
   /** Undefined as long as it starts. */
   status(sessions: WantedSessions): Promise<Status | undefined>;
-  /** What the program did before. */
+  /** The history of the program. */
   history(span: Span): Past;
-  /** Ends sessions at once; how many. */
+  /** Ends sessions at once; resolves with their number. */
   endSessions(unwanted: Unwanted): Promise<number>;
-  /** What was wrong, where something was; then all is as before. */
+  /** Resolves with the problems; if there are any, nothing has changed. */
   reload(): Promise<readonly string[]>;
   /** Begins to drain, as SIGTERM does. */
   drain(): void;
-  /** What browsers may use; undefined as long as it starts. */
+  /** The proxies for browsers; undefined during the start. */
   proxyWays(): ProxyWays | undefined;
-  /** Every option, for people. */
+  /** The help text of every option. */
   help(): string;
-  /** Is told what an operator has done. */
+  /** Called after an operator's action. */
   acted(act: Act): void;
 }
 
-/** What an operator had the program do. */
+/** An operator's action. */
 export interface Act {
-  /** The address that it was asked from; "unix" where that was the unix socket. */
+  /** The address of the request; "unix" for the unix socket. */
   readonly by: string;
   /** As `end session 7`. */
   readonly what: string;
   readonly result: string;
 }
 
-/** What comes with a request beside itself. */
+/** The environment of a request. */
 type Beside = { Bindings: { readonly from?: string | undefined } };
 
 export type AdminApp = Hono<Beside>;
 
-/** Sessions that are told where nobody says how many. */
+/** Maximum sessions listed, if the request sets no other. */
 const MAX_SESSIONS = 1_000;
 
-/** All is of this moment, none of it is for other sites, and nothing is to be taken for what it is not. */
+/** Answers must not be cached, used by other sites, or taken for another content type. */
 const headersOfAll = {
   "Cache-Control": "no-store",
   "Cross-Origin-Resource-Policy": "same-origin",
@@ -64,7 +64,7 @@ const headersOfAll = {
 export function adminApp(source: AdminSource, access: AdminAccess): AdminApp {
   const app: AdminApp = new Hono();
   app.use(async (context, next) => {
-    for (const [name, value] of Object.entries(headersOfAll)) context.header(name, value); // later it costs the length
+    for (const [name, value] of Object.entries(headersOfAll)) context.header(name, value); // later: costs the length
     await next();
   });
   app.get("/healthz", (context) => {
@@ -156,7 +156,7 @@ export function adminApp(source: AdminSource, access: AdminAccess): AdminApp {
   return app;
 }
 
-/** How a browser calls this machine; undefined where no URL could say so, or where it would say more than that. */
+/** The browser's name for this machine; undefined if it is not a plain host. */
 function calledHost(url: string): string | undefined {
   const host = URL.canParse(url) ? new URL(url).hostname.replace(/^\[|\]$/g, "") : "";
   return /^[0-9a-z_.:-]+$/i.test(host) ? host : undefined;
@@ -166,7 +166,7 @@ function serves(app: AdminApp, method: string, path: string): boolean {
   return app.router.match(method, path)[0].some(([[, route]]) => route.method === method);
 }
 
-/** Not all of one that has no end: each session is held against each word of it, in the thread that serves it. */
+/** The filter, cut to its maximum length: the serving thread compares each session with each of its words. */
 function filterOf({ req }: Context<Beside>): string {
   return (req.query("filter") ?? "").slice(0, tools.maxFilter);
 }

@@ -1,8 +1,8 @@
-/** One line of a metric. */
+/** One sample of a metric. */
 export interface Sample {
   readonly labels: Readonly<Record<string, string | number>>;
   readonly value: number;
-  /** Of a histogram's parts, which have names of their own. */
+  /** The name of a histogram's part. */
   readonly metricName?: string;
 }
 
@@ -10,19 +10,19 @@ interface Described {
   readonly name: string;
   readonly help: string;
   readonly type: "counter" | "gauge" | "histogram";
-  /** What is told of several threads' values; the sum unless it says otherwise. */
+  /** How to combine several threads' values; by default the sum. */
   readonly aggregator?: "sum" | "min";
 }
 
 export interface Collected extends Described {
-  /** Asked at each scrape. */
+  /** Called at each scrape. */
   samples(): readonly Sample[];
 }
 
-/** The metrics of one thread, as it can send them to another. */
+/** The metrics of one thread, in a form that can be sent to another. */
 export type Snapshot = readonly (Described & { readonly values: readonly Sample[] })[];
 
-/** What a thread counts. The library's own metrics cost a session more than it, and each thread its start. */
+/** The metrics of a thread. The library's own metrics cost more than a session itself, and slow the start of each thread. */
 export class Collection {
   readonly #all: Collected[] = [];
 
@@ -35,9 +35,9 @@ export class Collection {
   }
 }
 
-/** What threads that are gone have counted, `last` the last of them; gauges tell of now, and are left out. */
+/** The counts of ended threads, `last` the latest of them; gauges are current values, and are left out. */
 export function countedSoFar(gone: Snapshot, last: Snapshot): Snapshot {
-  if (last.length === 0) return gone; // it died before anyone asked it
+  if (last.length === 0) return gone; // the thread died before the first scrape
   return last.filter(({ type }) => type !== "gauge").map((metric) => {
     const before = gone.find(({ name }) => name === metric.name)?.values ?? [];
     return { ...metric, values: addedUp([...before, ...metric.values]) };
@@ -59,7 +59,7 @@ export function labelled(names: readonly string[], values: readonly string[]): R
   return Object.fromEntries(names.map((name, i) => [name, values[i]!]));
 }
 
-/** By what the counts of labels with these values are found again. */
+/** The key of the counts of labels with these values. */
 export function keyOf(values: readonly string[]): string {
   return values.length === 1 ? values[0]! : values.join("\n");
 }

@@ -7,18 +7,18 @@ export interface DistributionOptions {
   readonly name: string;
   readonly help: string;
   readonly labels: readonly string[];
-  /** Upper bounds, in their order. */
+  /** Upper bounds, in ascending order. */
   readonly buckets: readonly number[];
-  /** What counts beside what was observed: asked at each scrape. */
+  /** Adds values beside the observed ones: called at each scrape. */
   readonly now?: (observe: Observe) => void;
 }
 
 interface Observed {
   readonly values: readonly string[];
-  /** By bucket, not added up; the last is of what is beyond all. */
+  /** Counts by bucket, not cumulative; the last is for values above all bounds. */
   readonly counts: number[];
   count: number;
-  /** In millionths: a sum of whole numbers is the same in any order, and never falls by its last digit. */
+  /** In millionths: a sum of integers is the same in any order, and never decreases by rounding. */
   sum: number;
 }
 
@@ -37,7 +37,7 @@ export class Distribution {
 
   readonly observe: Observe = (value, ...values) => this.#observeIn(this.#observed, value, values);
 
-  /** Observes for the labels with these values; for callers that do it often. */
+  /** Returns an observer for the labels with these values, for frequent calls. */
   of(...values: readonly string[]): (value: number) => void {
     const observed = this.#in(this.#observed, values);
     return (value) => this.#note(observed, value);

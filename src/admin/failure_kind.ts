@@ -1,7 +1,7 @@
 import type { SessionEnd, SessionRecord } from "../events.ts";
 import { Reply } from "../protocol/codes.ts";
 
-/** What a client did not get, by whose matter it is. */
+/** Kinds of failures, by their cause. */
 export const failureKinds = ["refused", "password", "unreachable", "broken", "turned-away"] as const;
 
 export type FailureKind = typeof failureKinds[number];
@@ -23,7 +23,7 @@ const unreachable: ReadonlySet<number> = new Set([
   Reply.AddressTypeNotSupported,
 ]);
 
-/** How a session that has ended failed; undefined where it did not. */
+/** The kind of failure of an ended session; undefined if it did not fail. */
 export function failureKind({ end, reply }: Pick<SessionRecord, "end" | "reply">): FailureKind | undefined {
   if (end !== "refused") return ofEnds[end!];
   if (reply === Reply.NotAllowed) return "refused";

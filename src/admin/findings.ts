@@ -3,7 +3,7 @@ import type { Past } from "./history/history.ts";
 import type { CertificateView, Finding, Room } from "./status.ts";
 import type { ChainHealth, Part, Parts } from "./readiness.ts";
 
-/** What is looked at. */
+/** The facts that findings are made from. */
 export interface Findable {
   readonly parts: Parts;
   readonly upstreams: readonly ChainHealth[];
@@ -12,18 +12,18 @@ export interface Findable {
   readonly sessionCount: number;
   readonly maxSessions: number;
   readonly lostLogLines: number;
-  /** Why the last reload was refused; none where it was not. */
+  /** Why the last reload was refused; empty if it was not. */
   readonly reloadProblems: readonly string[];
-  /** Workers that have died in the last while. */
+  /** Number of workers that have died recently. */
   readonly deaths: number;
   /** The last minute. */
   readonly past: Past;
 }
 
-/** So much of what there is may be in use. */
+/** Maximum part of a limit that may be used without a finding. */
 const FULL = 0.9;
 
-/** Of so many clients in a minute, or more, half may not fail. */
+/** With at least this many clients in a minute, half of them must not fail. */
 const MANY_CLIENTS = 20;
 
 const whose: Readonly<Record<FailureKind, string>> = {
@@ -34,7 +34,7 @@ const whose: Readonly<Record<FailureKind, string>> = {
   "turned-away": "turned away",
 };
 
-/** What is wrong now, the grave first. */
+/** The current problems, the grave ones first. */
 export function findings(facts: Findable): readonly Finding[] {
   const all = [
     ...ofParts(facts.parts),

@@ -1,11 +1,11 @@
 import type { SessionView } from "./status.ts";
 
-/** What a session is found by. */
+/** The texts of a session that a filter searches. */
 export type Told =
   & Pick<SessionView, "id" | "client">
   & { readonly [K in "user" | "command" | "destination" | "remote" | "via" | "relay"]?: SessionView[K] | undefined };
 
-/** Which sessions have each word of `filter` in what is told of them. It needs nothing else: the page's script has it too. */
+/** Returns a test: true if the session's texts contain each word of `filter`. Self-contained: the page's script has it too. */
 export function fitting(filter: string): (session: Told) => boolean {
   const words = Array.from(new Set(filter.toLowerCase().split(/\s+/)));
   return ({ id, client, user = "", command = "", destination = "", remote = "", via = "", relay = "" }) => {

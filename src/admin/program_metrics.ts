@@ -5,7 +5,7 @@ import type { QuotaView } from "./status.ts";
 import type { Health } from "./readiness.ts";
 import { Tally, type TallyOptions } from "./tally.ts";
 
-/** What the runtime and the system say of this process; undefined where they do not. */
+/** Figures of this process from the runtime and the system; undefined if not available. */
 export interface Figures {
   readonly startedAtSeconds: number;
   readonly cpuSeconds: number;
@@ -13,18 +13,18 @@ export interface Figures {
   readonly heapBytes: number;
   readonly openDescriptors: number | undefined;
   readonly maxDescriptors: number | undefined;
-  /** How late the main thread's event loop was at worst, in the last minute. */
+  /** Maximum delay of the main thread's event loop in the last minute. */
   readonly loopLagSeconds: number;
 }
 
-/** Of a router: names that have fake addresses, how many can, and queries so far, by what became of them. */
+/** For a router: names with fake addresses, their maximum, and queries so far by outcome. */
 export interface NameFigures {
   readonly names: number;
   readonly maxNames: number;
   readonly queries: Readonly<Record<string, number>>;
 }
 
-/** What is true of the whole program. */
+/** Facts about the whole program. */
 export interface ProgramFacts {
   readonly version: string;
   readonly runtime: string;
@@ -34,19 +34,19 @@ export interface ProgramFacts {
   readonly maxSessions: number;
   readonly health: Health;
   readonly certificates: readonly Certificate[];
-  /** Of the main thread. */
+  /** Lost lines of the main thread. */
   readonly lostLogLines: number;
   readonly figures: Figures;
   readonly quotas?: readonly QuotaView[];
   readonly names?: NameFigures | undefined;
 }
 
-/** The program's own metrics, beside those of the threads that serve clients. */
+/** The program's own metrics, beside those of the serving threads. */
 export class ProgramMetrics {
   readonly #collection = new Collection();
   readonly #facts: () => ProgramFacts;
   readonly #now: () => number;
-  /** Of the scrape under way. */
+  /** The facts of the current scrape. */
   #seen: ProgramFacts | undefined;
   #generation = 1;
   #reloadedAtSeconds: number;
@@ -54,7 +54,7 @@ export class ProgramMetrics {
   readonly #reloads = this.#tally({ name: "gate46_reloads_total", help: "Reloads, by outcome", labels: ["outcome"] });
   readonly #deaths = this.#tally({ name: "gate46_worker_deaths_total", help: "Workers that died and were replaced" });
 
-  /** `facts` are asked for at each scrape. */
+  /** `facts` is called at each scrape. */
   constructor(facts: () => ProgramFacts, now: () => number = Date.now) {
     this.#facts = facts;
     this.#now = now;
@@ -140,11 +140,11 @@ export class ProgramMetrics {
   };
 
   snapshot(): Snapshot {
-    this.#seen = this.#facts(); // once: some of it costs a look at the system
+    this.#seen = this.#facts(); // once: some facts need a system call
     return this.#collection.snapshot();
   }
 
-  /** By the names that every client library of Prometheus gives them. */
+  /** With the names that all client libraries of Prometheus use. */
   #ofProcess(): void {
     this.#tally({
       name: "process_cpu_seconds_total",

@@ -8,17 +8,17 @@ export interface ProxyWay {
   readonly only: "socks" | "http" | undefined;
 }
 
-/** What a browser is told to use, and for what. */
+/** The proxies that a browser is told to use. */
 export interface ProxyWays {
   readonly ways: readonly ProxyWay[];
-  /** Whether users have passwords, which browsers can tell by HTTP alone. */
+  /** True if users have passwords, which browsers can send by HTTP alone. */
   readonly asksForPasswords: boolean;
 }
 
 /**
- * The file by which a browser configures itself (proxy auto-config): everything goes to the gateway but what is this machine or its
- * link, to which a gateway does not go. What a rule denies is asked for there too: to go directly would be a way around the rule.
- * `host` is how the browser calls this machine.
+ * The file by which a browser configures itself (proxy auto-config): everything goes to the gateway except this machine and
+ * its link, which a gateway does not connect to. Denied destinations go to the gateway too: a direct connection would bypass
+ * the rule. `host` is the browser's name for this machine.
  */
 export function proxyPac({ ways, asksForPasswords }: ProxyWays, host: string): string {
   const proxies = ways.flatMap(({ addr, tls, only }) => {

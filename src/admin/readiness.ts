@@ -1,21 +1,21 @@
-/** How the gateway is, part by part: judged from what is known already, so that asking costs nothing. Times in ms since 1970. */
+/** The health of the gateway by parts: judged from known facts, so that a request costs nothing. Times in ms since 1970. */
 
-/** A chain of upstream gateways of which it is known how it is. */
+/** A chain of upstream gateways whose state is known. */
 export interface ChainHealth {
   readonly upstream: string;
   readonly chain: string;
   readonly up: boolean;
-  /** Of one that is down: why, and since when. */
+  /** For a chain that is down: the reason and the time. */
   readonly detail?: string;
   readonly since?: string;
 }
 
-/** One of the things that clients depend on. */
+/** One part that clients depend on. */
 export interface Part {
   readonly ok: boolean;
-  /** Of what is not well, why; else what it stands on. Never what a client asked for: everyone may read this. */
+  /** The reason if the part is unhealthy, else its basis. Never contains a client's request: everyone may read it. */
   readonly detail?: string;
-  /** Since when it is not well. */
+  /** The time since which it is unhealthy. */
   readonly since?: string;
 }
 
@@ -29,7 +29,7 @@ export interface Parts {
   readonly draining: boolean;
 }
 
-/** Why it takes no new clients, or "ready". */
+/** Why it accepts no new clients, or "ready". */
 export type State =
   | "ready"
   | "draining"
@@ -40,7 +40,7 @@ export type State =
   | "no upstream"
   | "no egress";
 
-/** Whether it takes new clients; `state` says why, or why not. */
+/** Its `ready` is true if it accepts new clients; `state` gives the reason. */
 export interface Health {
   readonly ready: boolean;
   readonly state: State;
@@ -48,10 +48,10 @@ export interface Health {
   readonly parts: Parts;
 }
 
-/** How questions for names fared in one thread, or in all. -Infinity stands for never. */
+/** The results of lookups in one thread, or in all. -Infinity means never. */
 export interface NamesFacts {
   readonly answeredAt: number;
-  /** Since the last answer: how often asking failed, first and last. */
+  /** Since the last answer: the number of failed lookups, and the times of the first and the last. */
   readonly failures: number;
   readonly failingSince: number;
   readonly failedAt: number;
@@ -64,35 +64,35 @@ export const noNamesFacts: NamesFacts = {
   failedAt: -Infinity,
 };
 
-/** What routing says of one family. */
+/** The routing of one family. */
 export interface EgressFacts {
-  /** The address that leaves towards the Internet; undefined without a route. */
+  /** The source address towards the Internet; undefined without a route. */
   readonly from: string | undefined;
-  /** An address in a network of its own, which needs no route. */
+  /** An address on a directly attached network, which needs no route. */
   readonly near: string | undefined;
-  /** Since when it is as it is. */
+  /** Since when it has been in this state. */
   readonly since: number;
 }
 
-/** Of listeners that cannot accept, as without descriptors: since when, and when it was tried last. */
+/** For listeners that cannot accept, as without descriptors: the time since when, and of the last attempt. */
 export interface AcceptFacts {
   readonly failingSince: number;
   readonly failedAt: number;
 }
 
-/** What a thread that serves clients knows of itself. */
+/** The vitals of one serving thread. */
 export interface ThreadVitals {
   readonly names: NamesFacts;
   readonly accept: AcceptFacts | undefined;
 }
 
-/** What all of them know, and how they are. */
+/** The vitals of all serving threads, and their states. */
 export interface Vitals extends ThreadVitals {
   readonly workers: number;
   readonly silentWorkers: number;
-  /** Those of them that have not died: who connects to them waits. */
+  /** The silent workers that have not died: clients that connect to them wait. */
   readonly hungWorkers: number;
-  /** When any of them was last heard of. */
+  /** Time of the last sign of life of any worker. */
   readonly heardAt: number;
 }
 
@@ -101,27 +101,27 @@ export interface Facts extends Vitals {
   readonly draining: boolean;
   readonly sessions: number;
   readonly listeners: number;
-  /** Whether DNS servers are configured: then they are asked now and then, where nobody else asks. */
+  /** True if DNS servers are configured: without lookups from clients, they are probed at intervals. */
   readonly probesNames: boolean;
-  /** Undefined as long as nobody has looked. */
+  /** Undefined before the first check. */
   readonly ipv4: EgressFacts | undefined;
   readonly ipv6: EgressFacts | undefined;
   readonly chains: readonly ChainHealth[];
 }
 
-/** Names fail where nothing else has come for so long, and so often: one lost answer is no outage. */
+/** Lookups are failing after this time and number of failures without an answer: one lost answer is no outage. */
 const NAMES_FAILING_MS = 10_000, NAMES_FAILURES = 3;
 
-/** Where nobody probes, a failure is believed for so long: without new clients nobody would find out that it is over. */
+/** Without probes, failed lookups count for this time (ms): without new clients there are no lookups that could succeed. */
 const NAMES_BELIEVED_MS = 60_000;
 
-/** Accepting may falter for so long before others should take the clients. */
+/** Time for which accepting may fail before other gateways should take the clients (ms). */
 const ACCEPT_FAILING_MS = 5_000;
 
-/** Where nobody was refused for so long it is taken for over: whoever balances sends no clients who would find out. */
+/** Accepting counts as recovered this long after the last failure (ms): a balancer sends no clients that would prove it. */
 const ACCEPT_BELIEVED_MS = 15_000;
 
-/** A worker that says nothing for so long hangs. */
+/** A worker that is silent for this time hangs (ms). */
 export const WORKER_SILENT_MS = 10_000;
 
 export function readiness(facts: Facts): Health {
@@ -138,7 +138,7 @@ export function readiness(facts: Facts): Health {
   return { ready: state === "ready", state, sessions: facts.sessions, parts };
 }
 
-/** Whether any worker was heard of lately; where none was, only a new start helps. */
+/** True if any worker gave a sign of life recently; if none did, only a restart helps. */
 export function isAlive({ now, heardAt }: Pick<Facts, "now" | "heardAt">): boolean {
   return now - heardAt <= 2 * WORKER_SILENT_MS;
 }
@@ -153,7 +153,7 @@ function stateOf(facts: Facts, { resolver }: Parts): State {
   const reachesUpstream = chains.some(({ up }) => up);
   if (chains.length > 0 && !reachesUpstream) return "no upstream";
   if (!resolver.ok) return "no resolver";
-  // A host with one family is whole; and one that reaches its upstream needs no more.
+  // A host with one family is healthy; a host that reaches an upstream needs no other route.
   if (!reachesUpstream && hasNoWay(facts.ipv4) && hasNoWay(facts.ipv6)) return "no egress";
   return "ready";
 }

@@ -3,41 +3,41 @@ import type { FailureKind } from "./failure_kind.ts";
 import type { ChainHealth, Parts } from "./readiness.ts";
 import type { UsedMost } from "./usage/usage.ts";
 
-/** What goes on, as people see it. Plain data: it can be sent between threads and as JSON. Addresses are texts. */
+/** The activity, for people. Plain data: it can be sent between threads and as JSON. Addresses are texts. */
 
-/** Which sessions somebody wants to see. */
+/** The sessions that a request selects. */
 export interface WantedSessions {
-  /** Of more than so many, the youngest and those that moved the most. */
+  /** Maximum number of sessions: the youngest, and those with the most octets. */
   readonly most: number;
-  /** Only those that have each of these words in what is told of them. */
+  /** Only sessions whose texts contain each of these words. */
   readonly filter?: string;
 }
 
-/** Sessions that are to end: one by its number, or all of a user or of a client's address. */
+/** Sessions to end: one by its number, or all of a user or of a client's address. */
 export type Unwanted = { readonly id: number } | { readonly user: string } | { readonly client: string };
 
 export interface SessionView {
   readonly id: number;
   readonly client: string;
   readonly user?: string;
-  /** How it was let in, where that was by GSSAPI; and how its octets travel. */
+  /** The authentication, if it was by GSSAPI, and the protection of its octets. */
   readonly method?: string;
   readonly protection?: string;
   readonly command?: string;
   readonly destination?: string;
-  /** What was dialled or accepted. */
+  /** The address that was dialled or accepted. */
   readonly remote?: string;
   readonly via?: string;
   readonly relay?: RelayType;
   readonly ageMs: number;
-  /** Octets of payload towards the destination, and from it. */
+  /** Payload octets to the destination, and from it. */
   readonly up: number;
   readonly down: number;
   readonly datagramsUp: number;
   readonly datagramsDown: number;
 }
 
-/** How a client got nothing. */
+/** A client's failure. */
 export interface Failure {
   readonly client: string;
   readonly user?: string;
@@ -49,24 +49,24 @@ export interface Failure {
   readonly detail?: string;
 }
 
-/** A failure, and how often the same has happened in a row. */
+/** A failure, and the number of times it happened in a row. */
 export interface FailureView extends Failure {
-  /** Of the last time (ms since 1970). */
+  /** The last time (ms since 1970). */
   readonly at: number;
   readonly count: number;
 }
 
 export interface RelayView {
-  /** Under way, and ever. */
+  /** Current sessions, and all sessions since the start. */
   readonly sessions: number;
   readonly total: number;
   readonly up: number;
   readonly down: number;
 }
 
-/** Of one thread, or of all together. */
+/** The activity of one thread, or of all together. */
 export interface Activity {
-  /** How many there are, and how many fit the filter; `sessions` may hold fewer. */
+  /** The number of sessions, and of those that match the filter; `sessions` may contain fewer. */
   readonly sessionCount: number;
   readonly matchCount: number;
   /** The youngest first. */
@@ -74,19 +74,19 @@ export interface Activity {
   /** The last first. */
   readonly failures: readonly FailureView[];
   readonly relays: Readonly<Record<RelayType, RelayView>>;
-  /** Clients that have come since the start, and those that got nothing but a failure. */
+  /** The number of clients since the start, and of clients that failed. */
   readonly clients: number;
   readonly failed: number;
   readonly failedBy: Readonly<Record<FailureKind, number>>;
-  /** Who used the most in the last minutes, and where. */
+  /** The clients, users and destinations with the most traffic in the last minutes. */
   readonly most: UsedMost;
 }
 
 export interface CertificateView {
-  /** Whose file it is in, as "tls-cert". */
+  /** The option that names its file, as "tls-cert". */
   readonly option: string;
   readonly until: string;
-  /** Whether it holds, and not just for some days yet. */
+  /** True if it is valid and does not expire soon. */
   readonly good: boolean;
 }
 
@@ -94,58 +94,58 @@ export interface CertificateView {
 export interface Finding {
   readonly what: string;
   readonly detail: string;
-  /** Whether clients suffer by it now, or soon. */
+  /** True if it affects clients now or soon. */
   readonly grave: boolean;
-  /** Since when (ISO 8601), where that is known. */
+  /** Since when (ISO 8601), if known. */
   readonly since?: string;
 }
 
-/** What the process has, and how much there is; undefined where nobody says. */
+/** The resources that the process uses, and their limits; undefined if unknown. */
 export interface Room {
   readonly openDescriptors: number | undefined;
   readonly maxDescriptors: number | undefined;
-  /** Octets of the container, or of the machine where there is none. */
+  /** Octets of the container, or of the machine without a container. */
   readonly usedMemory: number | undefined;
   readonly memory: number | undefined;
 }
 
-/** How often rules decided since the configuration was read. */
+/** How often each rule has decided since the configuration was read. */
 export interface RulesView {
-  /** How many there are, and how many of them never did; `rules` may hold fewer. */
+  /** The number of rules, and of rules that never decided; `rules` may contain fewer. */
   readonly count: number;
   readonly neverHit: number;
-  /** Those that did the most first, then those that never did in their order. */
+  /** The rules with the most decisions first, then the unused ones in their order. */
   readonly rules: readonly { readonly rule: string; readonly hits: number }[];
 }
 
-/** How the last reload went. */
+/** The result of the last reload. */
 export interface ReloadView {
-  /** Configurations since the start. */
+  /** Number of configurations since the start. */
   readonly generation: number;
-  /** When the one that holds was taken. */
+  /** When the current configuration was loaded. */
   readonly at: string;
-  /** Why another was refused since; none where none was. */
+  /** Why a later configuration was refused; empty if none was. */
   readonly problems: readonly string[];
 }
 
-/** How much of its quota a user has used, in octets. */
+/** A user's usage of its quota, in octets. */
 export interface QuotaView {
   readonly user: string;
   readonly bytes: number;
   readonly used: number;
-  /** When it begins anew. */
+  /** When the next period begins. */
   readonly until: string;
 }
 
 export interface Status extends Activity {
   readonly version: string;
   readonly engine: "linux" | "portable";
-  /** Threads that serve clients. */
+  /** Number of serving threads. */
   readonly workers: number;
   readonly upMs: number;
   readonly listeners: readonly string[];
   readonly upstreams: readonly ChainHealth[];
-  /** What clients depend on, as /readyz tells it. */
+  /** The parts that clients depend on, as in /readyz. */
   readonly parts: Parts;
   readonly certificates: readonly CertificateView[];
   /** What an operator should look at, the worst first. */
@@ -154,10 +154,10 @@ export interface Status extends Activity {
   readonly room: Room;
   readonly maxSessions: number;
   readonly reload: ReloadView;
-  /** How long sessions would have to end if it drained. */
+  /** Time for sessions to end after a drain begins (ms). */
   readonly drainMs: number;
-  /** Of the first 100 users that have one. */
+  /** Quotas of the first 100 users that have one. */
   readonly quotas?: readonly QuotaView[];
-  /** How long sessions have to end, once it drains. */
+  /** During a drain, the time that sessions have left (ms). */
   readonly drainsForMs?: number;
 }

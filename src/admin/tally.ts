@@ -1,19 +1,19 @@
 import { type Collection, keyOf, labelled, type Sample } from "./collected.ts";
 
-/** Adds to what the labels with these values count, in the order of their names. */
+/** Adds to the count of the labels with these values, in the order of their names. */
 export type Add = (count: number, ...values: readonly string[]) => void;
 
 export interface TallyOptions {
   readonly name: string;
   readonly help: string;
   readonly labels?: readonly string[];
-  /** A gauge: what `now` adds is all there is. */
+  /** True for a gauge: it has only the values that `now` adds. */
   readonly gauge?: boolean;
-  /** What counts beside what was added: asked at each scrape. */
+  /** Adds counts beside the stored ones: called at each scrape. */
   readonly now?: (add: Add) => void;
 }
 
-/** What one combination of labels counts. */
+/** The count of one combination of labels. */
 export interface Cell {
   readonly values: readonly string[];
   count: number;
@@ -44,12 +44,12 @@ export class Tally {
 
   readonly add: Add = (count, ...values) => void addTo(this.#counts, count, values);
 
-  /** Where the labels with these values are counted, for callers that count them often; not for a tally that is cleared. */
+  /** The cell of the labels with these values, for frequent calls; not for a tally that is cleared. */
   cell(...values: readonly string[]): Cell {
     return addTo(this.#counts, 0, values);
   }
 
-  /** Nothing was added yet. */
+  /** Removes all counts. */
   clear(): void {
     this.#counts.clear();
   }

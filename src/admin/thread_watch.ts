@@ -2,14 +2,14 @@ import { addressText } from "../protocol/address.ts";
 import type { Emit } from "../events.ts";
 import { type AcceptFacts, type NamesFacts, noNamesFacts, type ThreadVitals } from "./readiness.ts";
 
-/** Remembers of one thread what readiness is judged by: how questions for names fared, and whether clients are accepted. */
+/** Stores one thread's facts for readiness: the results of lookups, and whether listeners accept. */
 export class ThreadWatch {
   readonly #now: () => number;
   #names = noNamesFacts;
   /** Listeners that cannot accept. */
   readonly #failing = new Map<string, AcceptFacts>();
 
-  /** `now` gives ms since 1970. */
+  /** `now` returns ms since 1970. */
   constructor(now: () => number) {
     this.#now = now;
   }
@@ -33,7 +33,7 @@ export class ThreadWatch {
       case "accept-recovered":
         this.#failing.delete(addressText(event.addr));
         break;
-      case "reconfigured": // others may be asked from now on, and other listeners there
+      case "reconfigured": // resolvers and listeners may be different from now on
         this.#names = noNamesFacts;
         this.#failing.clear();
         break;
@@ -41,7 +41,7 @@ export class ThreadWatch {
   };
 }
 
-/** What there is of several listeners, or threads, that cannot accept; undefined where there is none. */
+/** The combined facts of several listeners or threads that cannot accept; undefined if there are none. */
 export function allAccept(failing: readonly AcceptFacts[]): AcceptFacts | undefined {
   if (failing.length === 0) return undefined;
   return {
@@ -50,7 +50,7 @@ export function allAccept(failing: readonly AcceptFacts[]): AcceptFacts | undefi
   };
 }
 
-/** What several threads know together: what one of them was answered clears what others missed before. */
+/** The combined facts of several threads: an answer to one thread clears earlier failures of the others. */
 export function allNames(threads: readonly NamesFacts[]): NamesFacts {
   const answeredAt = Math.max(...threads.map((facts) => facts.answeredAt));
   const failing = threads.filter(({ failures, failedAt }) => failures > 0 && failedAt > answeredAt);

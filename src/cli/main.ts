@@ -6,7 +6,7 @@ import { NetError } from "../net/error.ts";
 import { checkRuntime } from "../net/open.ts";
 import { program } from "./program.ts";
 
-/** Runs the command line; workers begin with the module `entry`. Resolves with the exit code: 1 for what the world refused, 2 for what was written wrongly. */
+/** Runs the command line; workers start with `entry`. Resolves with the exit code: 1 for failures, 2 for bad input. */
 export async function main(args: readonly string[], entry: URL): Promise<number> {
   let code = 0;
   const root = program(entry, (exitCode) => code = exitCode, args[0] === "completion" ? undefined : args);
@@ -20,7 +20,7 @@ export async function main(args: readonly string[], entry: URL): Promise<number>
       if (error.exitCode === 0) return 0; // --help and --version
       const flag = /'(--[^=']+)=/.exec(error.message)?.[1];
       if (flag !== undefined && isSwitch(root, flag)) return complain(`Cannot parse ${flag}: it takes no value`, 2);
-      // A value may be a password: --usr=ann:secret
+      // Hides the value, which may be a password: --usr=ann:secret
       return complain(
         error.message.replace(/^error: /, "").replace(/\s+/g, " ").replace(/'(--[^=']+)=[^']*'/g, "'$1'"),
         2,
@@ -35,12 +35,12 @@ export async function main(args: readonly string[], entry: URL): Promise<number>
   }
 }
 
-/** Whether a flag, of whatever command, is there or not, and no more. */
+/** True if the flag, of any command, is a switch without a value. */
 function isSwitch(root: Command, flag: string): boolean {
   return [root, ...root.commands].some(({ options }) => options.some((one) => one.long === flag && one.isBoolean()));
 }
 
-/** Throws ConfigError where somebody asks for a command that there is not. */
+/** Throws ConfigError for an unknown command. */
 function refuseUnknown(word: string, commands: readonly string[]): void {
   if (word.startsWith("-") || commands.includes(word)) return;
   const meant = nearest(word, commands);

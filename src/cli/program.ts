@@ -14,7 +14,7 @@ import { print } from "./print.ts";
 import { ThreadAhead } from "./workers/thread_ahead.ts";
 import { runtime, version } from "./version.ts";
 
-/** Shown by `--help`, and by the man page. */
+/** Shown by `--help` and in the man page. */
 export const examples = `
 Examples:
   gate46                                          for this machine, on 127.0.0.1:1080 and [::1]:1080
@@ -28,7 +28,7 @@ Each flag can also be a variable (GATE46_LOG_LEVEL) or a key of the file (log_le
 variables the file.
 `;
 
-/** What says how a program goes out; not who may come in, and where. */
+/** Options about outgoing connections; not those about listeners and clients. */
 const ofRun: readonly OptionKey[] = [
   "config",
   "allow",
@@ -70,12 +70,12 @@ Without --via the gateway is this process. Nothing else on this host is changed,
 Errors alone are told on standard error where no --log-… flag says more.
 `;
 
-/** What is wrong is told by main.ts, in one line. */
+/** main.ts prints errors, in one line. */
 const output = { writeErr() {}, writeOut: (text: string) => void print(text) };
 
 /**
- * The command line; what a command does is loaded when it is given. `ended` is told the exit code of one that has one. Commands
- * that `words` do not name have no flags, since those of all take 7 ms of a start to make.
+ * The command line; a command's code is loaded when the command runs. `ended` gets the exit code of a command that has one.
+ * Commands that are not in `words` get no flags, since making all flags takes 7 ms of the start.
  */
 export function program(entry: URL, ended: (exitCode: number) => void, words?: readonly string[]): Command {
   const root = new Command("gate46")
@@ -84,7 +84,7 @@ export function program(entry: URL, ended: (exitCode: number) => void, words?: r
     .version(version, "-V, --version", "print the version")
     .helpOption("-h, --help", "print this")
     .helpCommand(false)
-    .enablePositionalOptions() // flags behind a command are the command's
+    .enablePositionalOptions() // flags after a command belong to the command
     .exitOverride()
     .configureOutput(output)
     .configureHelp({ helpWidth: 100 })
@@ -262,13 +262,13 @@ export function program(entry: URL, ended: (exitCode: number) => void, words?: r
   return root;
 }
 
-/** Whether there may be flags of `serve`, which stand before another command too. */
+/** True if flags of `serve` are possible; they may also come before another command. */
 function isForRoot([first]: readonly string[]): boolean {
   if (first === "--version" || first === "-V") return false;
   return first === undefined || first === "serve" || first.startsWith("-");
 }
 
-/** Options of the table as flags of `command`. */
+/** Adds options of the table as flags of `command`. */
 function addFlags(command: Command, keys: readonly OptionKey[] = optionKeys): void {
   for (const key of keys) {
     const { arg, many, group, help, choices, fallback } = optionOf(key);

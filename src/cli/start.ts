@@ -1,10 +1,10 @@
 import process from "node:process";
 import { threadStart } from "./workers/thread_start.ts";
 
-/** Does what this thread is for; `isMain` where it began with the module `entry`, as threads do. Each loads what it needs itself: clients wait for that. */
+/** Runs this thread's task; `isMain` is true if it began with the module `entry`. A task loads only its code: clients wait. */
 export async function start(isMain: boolean, entry: URL): Promise<void> {
   const thread = threadStart();
-  if (thread || isMain) process.noDeprecation = true; // what the runtime thinks of its own libraries is no line of the log
+  if (thread || isMain) process.noDeprecation = true; // deprecations in the runtime's own libraries do not belong in the log
   if (thread?.gate46 === "worker") await (await import("./workers/worker.ts")).startWorker(thread);
   else if (thread?.gate46 === "ahead") await (await import("./workers/worker.ts")).startAhead();
   else if (thread?.gate46 === "config") await (await import("./serve/config_thread.ts")).readInThread(thread);

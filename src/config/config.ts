@@ -18,7 +18,7 @@ import { type OptionKey, optionKeys, optionOf, type SettingKey, type Values } fr
 import { environmentSource, flagSource, type Given, type RawOptions } from "./source.ts";
 import type { ConfiguredUser } from "./values/user.ts";
 
-/** All that the program is told: the options that are no settings of the gateway, and what is made of several. */
+/** The whole configuration: the options that are not gateway settings, and values derived from several options. */
 export interface Config extends
   Omit<
     Values,
@@ -38,25 +38,25 @@ export interface Config extends
   readonly listen: readonly ListenSpec[];
   readonly users: readonly ConfiguredUser[];
   readonly rules: readonly Rule[];
-  /** Those that rules call by their names. */
+  /** The upstreams that rules name. */
   readonly upstreams: readonly Upstream[];
   readonly drainMs: number;
   readonly drainDelayMs: number;
-  /** Of the addresses of a destination, where no rule says otherwise. */
+  /** The choice of a destination's address family, unless a rule sets another. */
   readonly family: FamilyChoice | undefined;
-  /** Whether it may listen beyond loopback: strangers are kept out, or asked in. */
+  /** True if it may listen beyond loopback: strangers are refused, or --open is set. */
   readonly mayBeExposed: boolean;
   readonly gateway: GatewaySettings;
 }
 
-/** Where a configuration comes from; what is said later overrides: file, environment, flags. */
+/** The sources of a configuration; later ones override earlier ones: file, environment, flags. */
 export interface ConfigSources {
   readonly file?: FileContent;
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly flags?: RawOptions;
 }
 
-/** What holds for each option, and who says so; undefined where nobody does and there is no default. */
+/** The effective texts of each option and their source; undefined if it is not set and has no default. */
 export type Effective = Readonly<Record<OptionKey, Given | undefined>>;
 
 export interface ReadConfig {
@@ -64,12 +64,12 @@ export interface ReadConfig {
   readonly effective: Effective;
 }
 
-/** The configuration that flags alone make. Throws ConfigError. */
+/** The configuration from flags alone. Throws ConfigError. */
 export function parseConfig(flags: RawOptions): Config {
   return readConfig({ flags }).config;
 }
 
-/** Throws ConfigError with all that is wrong in any of the sources. */
+/** Throws ConfigError, which lists the problems of all sources. */
 export function readConfig({ file, environment, flags }: ConfigSources): ReadConfig {
   const sources = [
     ...file ? [file] : [],
@@ -94,7 +94,7 @@ export function readConfig({ file, environment, flags }: ConfigSources): ReadCon
   return { config: assemble(values as Values, file), effective: effective as Effective };
 }
 
-/** With the passwords of upstreams that stand in files of their own. Throws ConfigError with all that cannot be read. */
+/** The configuration with the passwords of upstreams from their files. Throws ConfigError, which lists the unreadable files. */
 export function withUpstreamPasswords(config: Config, read: ReadPassword): Config {
   const problems: string[] = [];
   const filled = (urls: readonly string[]) => withPasswords(urls, read, problems);
@@ -164,7 +164,7 @@ function assemble(values: Values, file: FileContent | undefined): Config {
     }
     if (auth !== "none" || asksNobody || from || gateway.from || open) continue;
     const isHere = (listeners ?? listenerNames(config.listen)).every((one) => isLoopbackName(one, config.listen));
-    if (isHere && gateway.proxies.length === 0) continue; // who brings others to where only this machine comes
+    if (isHere && gateway.proxies.length === 0) continue; // a proxy may forward others to a loopback listener
     throw new ConfigError(
       `Cannot use ${name}: without passwords it would be an open relay; ` +
         "add from, or a listener on loopback or unix:, or say --open",
@@ -173,26 +173,26 @@ function assemble(values: Values, file: FileContent | undefined): Config {
   return config;
 }
 
-/** Whether clients are asked who they are. */
+/** True if clients must authenticate. */
 export function asksClients(
   { users, gssapiKeytab, ...rest }: Pick<Config, "users" | "usersFile" | "gssapiKeytab" | "authCommand" | "authUrl">,
 ): boolean {
   return users.length > 0 || (rest.usersFile ?? gssapiKeytab ?? rest.authCommand ?? rest.authUrl) !== undefined;
 }
 
-/** Throws ConfigError where whoever listens could show what a client has shown, and be let in for it. */
+/** Throws ConfigError if an eavesdropper could replay a client's token and be accepted. */
 function checkGssapi({ gssapiKeytab, gssapiReplayCache, gateway: { gssapiNec } }: Config): void {
   if (gssapiKeytab === undefined || !gssapiNec || gssapiReplayCache !== undefined) return;
   throw new ConfigError("Cannot use --gssapi-nec: it needs --gssapi-replay-cache");
 }
 
-/** Whether only this machine comes to a listener of that name; what systemd has opened is not known yet. */
+/** True if only this machine reaches the listener of that name; the addresses of systemd's sockets are not known yet. */
 function isLoopbackName(name: string, listen: readonly ListenSpec[]): boolean {
   if (listen.some(({ systemd }) => systemd !== undefined)) return false;
   return /^(unix:|127\.|\[::1\]:)/.test(name);
 }
 
-/** Throws ConfigError where what TLS needs is missing, or not needed. */
+/** Throws ConfigError if an option for TLS is missing or not needed. */
 function checkTls({ rules, upstreams, ...config }: Config, listen: readonly ListenSpec[]): void {
   const { tlsCert, tlsKey, tlsClientCa, viaCa, viaCert, viaKey } = config;
   const both = contradictory(listen);
@@ -215,7 +215,7 @@ function checkTls({ rules, upstreams, ...config }: Config, listen: readonly List
   }
 }
 
-/** Throws ConfigError where visitors go by name and no rule says by which, or where strangers may by any. */
+/** Throws ConfigError if a listener selects by name and no rule allows names, or if strangers may use every name. */
 function checkNames({ listen, rules }: Pick<Config, "listen" | "rules">, strangersMay: boolean): void {
   const byName = listen.filter(({ only }) => isByName(only));
   if (byName.length === 0) return;
@@ -232,12 +232,12 @@ function checkNames({ listen, rules }: Pick<Config, "listen" | "rules">, strange
   }
 }
 
-/** An address that stands for a name is no destination: a name that were to have one would lead back here. */
+/** Denies fake addresses as destinations: a name that resolved to one would lead back here. */
 function fakeAddresses({ fakeIpv4, fakeIpv6 }: Pick<Values, "fakeIpv4" | "fakeIpv6">): Rule {
   return { name: "fake addresses", action: "deny", to: [fakeIpv4, fakeIpv6] };
 }
 
-/** Throws ConfigError where strangers could have themselves routed, or rules lead nowhere. */
+/** Throws ConfigError if strangers could be routed, or if installed rules would have no listener. */
 function checkRouter({ listen, installRules }: Pick<Config, "listen" | "installRules">, strangersMay: boolean): void {
   const routed = listen.filter(({ only }) => isRouted(only) && only.udp === undefined);
   const exposed = routed.find(({ addr }) => !isLoopback(addr.host));
@@ -252,7 +252,7 @@ function checkRouter({ listen, installRules }: Pick<Config, "listen" | "installR
   }
 }
 
-/** Throws ConfigError where everybody could come to a listener and go anywhere, and nobody has said that they may. */
+/** Throws ConfigError if a listener would be an open relay without --open. */
 export function refuseOpenRelay(
   { addr: { host }, only }: Pick<ListenSpec, "addr" | "only">,
   { mayBeExposed }: Pick<Config, "mayBeExposed">,

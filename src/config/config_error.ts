@@ -1,4 +1,4 @@
-/** What is wrong with what a person wrote: one line for each problem, which names the place and what was expected. */
+/** Problems in the user's input: one line for each, which names the place and what was expected. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
   readonly problems: readonly string[];
@@ -9,7 +9,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** A value that cannot be taken; its message says what it is and what was expected, but not where it stands. */
+/** An invalid value; the message names the value and what was expected, but not its place. */
 export class WrongValue extends Error {
   override readonly name = "WrongValue";
 }

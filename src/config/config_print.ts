@@ -9,8 +9,8 @@ import type { ConfiguredUser } from "./values/user.ts";
 import { withoutPassword } from "./values/values.ts";
 
 /**
- * The effective configuration as TOML, each option with who says so, and without secrets: where all of these are in files of
- * their own it means the same, wherever it stands. `resolve` makes a path absolute.
+ * The effective configuration as TOML, each option with its source, without secrets: if all secrets are in files of their own,
+ * it is equivalent, in any folder. `resolve` makes a path absolute.
  */
 export function printConfig(
   effective: Effective,
@@ -53,12 +53,12 @@ function value(key: OptionKey, texts: readonly string[], resolve: (path: string)
   return many ? `[${texts.map(one).join(", ")}]` : one(texts.at(-1)!);
 }
 
-/** A text of TOML, which is one of JSON but for DEL. */
+/** A TOML string, which is a JSON string except for DEL. */
 function quoted(text: string): string {
   return JSON.stringify(text).replaceAll("\x7f", "\\u007f");
 }
 
-/** URLs without their passwords, wherever they stand. */
+/** Removes the passwords of all URLs in it. */
 function hidden(plain: unknown): unknown {
   if (typeof plain === "string") return withoutPassword(plain);
   if (Array.isArray(plain)) return plain.map(hidden);

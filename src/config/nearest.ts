@@ -1,10 +1,10 @@
-/** The known word that `word` is most likely meant to be, or undefined where none is near. */
+/** The known word closest to `word`; undefined if none is close. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   const [best] = known.map((one) => ({ one, distance: distance(word, one) })).sort((a, b) => a.distance - b.distance);
   return best && best.distance <= Math.max(2, word.length / 3) ? best.one : undefined;
 }
 
-/** Letters to insert, to leave out or to change (Levenshtein). */
+/** The number of letters to insert, delete or replace (Levenshtein). */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {

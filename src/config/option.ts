@@ -2,7 +2,7 @@ import type { GatewaySettings } from "../gateway/settings.ts";
 import { WrongValue } from "./config_error.ts";
 import { parseChoice, parseCount, parseTime, timeText } from "./values/values.ts";
 
-/** Says that the text at `index` is wrong, and why. */
+/** Reports that the text at `index` is wrong, and why. */
 export type Wrong = (state: string, index: number) => void;
 
 /**
@@ -10,29 +10,29 @@ export type Wrong = (state: string, index: number) => void;
  * Its name in all of them comes from its key in the table (options.ts).
  */
 export interface Option<T> extends About {
-  /** What stands behind the flag; undefined for a switch. */
+  /** The name of the flag's value; undefined for a switch. */
   readonly arg: string | undefined;
   readonly many: boolean;
-  /** As what the file may hold it. */
+  /** The types allowed in the file. */
   readonly accepts: readonly ("string" | "number" | "boolean")[];
   readonly choices?: readonly string[];
-  /** What holds where nobody says anything. */
+  /** The default. */
   readonly fallback?: readonly string[];
-  /** The value that texts mean, or their absence; after a `wrong` its result must not be used. */
+  /** Parses the texts, or their absence; the result must not be used after a call of `wrong`. */
   read(texts: readonly string[] | undefined, wrong: Wrong): T;
 }
 
-/** What is said about an option, for people. */
+/** The description of an option. */
 export interface About {
   readonly group: string;
   readonly help: string;
-  /** Where its text holds a secret it is never shown, and the environment gives one value only. */
+  /** True if its text contains a secret: it is never shown, and the environment gives one value only. */
   readonly secret?: boolean;
-  /** Not in the file, for a reason of its own. */
+  /** True if the file cannot have it, for a special reason. */
   readonly notInFile?: boolean;
-  /** Settled when the program starts: a reload that changes it is refused. */
+  /** True if it is fixed at the start: a reload that changes it is refused. */
   readonly fixed?: boolean;
-  /** The name of a file, with secrets in it or without: in the file it is relative to that file's folder. */
+  /** Set for a path, of a file with or without secrets: in the configuration file it is relative to that file's folder. */
   readonly path?: "plain" | "secret";
 }
 
@@ -74,7 +74,7 @@ export function many<T>(arg: string, parse: Parse<T>, about: About, fallback?: s
   };
 }
 
-/** On or off, and off where nobody says anything. */
+/** On or off; off by default. */
 export function toggle(about: About): Option<boolean> {
   return {
     ...about,
@@ -113,7 +113,7 @@ function parseSwitch(text: string): boolean {
   throw new WrongValue(`'${text}' is neither true nor false`);
 }
 
-/** What cannot be parsed is said to be wrong, and nobody uses its value. */
+/** Reports a text that cannot be parsed; its value is not used. */
 function attempt<T>(parse: Parse<T>, text: string, index: number, wrong: Wrong): T {
   try {
     return parse(text);

@@ -26,8 +26,8 @@ import {
 } from "./values/values.ts";
 
 /**
- * Every option there is. An entry is all that a new one needs: its flag, its variable, its key in the file, the help, the
- * JSON Schema and the field of Config (or of GatewaySettings, for a `setting`) come from here.
+ * All options. A new option needs only an entry: its flag, its variable, its key in the file, the help, the
+ * JSON Schema and the field of Config (or of GatewaySettings, for a `setting`) are derived from it.
  */
 
 export const engines = ["auto", "linux", "portable"] as const;
@@ -49,8 +49,8 @@ const kernel = "Linux engine:";
 const output = "Log:";
 
 /**
- * Nobody else's: not registered, not among Prometheus's 9090 to 9099 and its exporters' 9100 to 9999, where who scrapes this is
- * often on the same host, and below the ports that Linux gives to connections (32768).
+ * A port without other uses: not registered, not among Prometheus's 9090 to 9099 and its exporters' 9100 to 9999, since the
+ * scraper is often on the same host, and below the ports that Linux assigns to connections (32768).
  */
 const ADMIN = "127.0.0.1:10846";
 
@@ -132,7 +132,7 @@ export const options = {
     group: who,
     help: "ask for username and password; other users of this machine can see it",
     secret: true,
-    notInFile: true, // which has a table for each user
+    notInFile: true, // the file has a table for each user
   }),
   usersFile: one("FILE", asIs, {
     group: who,
@@ -447,7 +447,7 @@ export const options = {
 
 export type OptionKey = keyof typeof options;
 
-/** What each option came to. */
+/** The parsed value of each option. */
 export type Values = {
   readonly [K in OptionKey]: (typeof options)[K] extends Option<infer T> ? T : never;
 };
@@ -459,7 +459,7 @@ export type SettingKey = {
 
 export const optionKeys = Object.keys(options) as readonly OptionKey[];
 
-/** The table's entries, for those who treat all alike. */
+/** The table's entries, with one type for all. */
 export function optionOf(key: OptionKey): Option<unknown> & { readonly setting?: keyof GatewaySettings } {
   return options[key];
 }
@@ -488,12 +488,12 @@ function orUndefined(option: Option<readonly Prefix[]>): Option<readonly Prefix[
   return { ...option, read: (texts, wrong) => texts && option.read(texts, wrong) };
 }
 
-/** A number, or `off` for no bound. */
+/** A number, or `off` for no limit. */
 function parseBudget(text: string): number {
   return text === "off" ? Infinity : parseCount(text);
 }
 
-/** At most so many values. */
+/** The option with at most `most` values. */
 function bounded<T>(most: number, option: Option<readonly T[]>): Option<readonly T[]> {
   return {
     ...option,

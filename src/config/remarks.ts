@@ -22,7 +22,7 @@ export function remarks(config: Config): readonly string[] {
     said.push("--fake-dns tells addresses that lead nowhere: no --listen is transparent://");
   }
   const names = listenerNames(config.listen);
-  if (!config.listen.some(({ systemd }) => systemd !== undefined)) { // whose addresses are not known yet
+  if (!config.listen.some(({ systemd }) => systemd !== undefined)) { // the addresses of systemd's sockets are not known yet
     for (const { name, listeners } of [...rules, ...config.gateway.access]) {
       if (!listeners || listeners.some((one) => names.includes(one))) continue;
       said.push(`${name} never fits: no --listen is ${listeners.join(" or ")}`);

@@ -1,23 +1,23 @@
 import { nearest } from "./nearest.ts";
 import { flagName, type OptionKey, optionKeys, optionOf, variableName } from "./options.ts";
 
-/** What one place says of one option. */
+/** The texts of one option in one source. */
 export interface Given {
   readonly texts: readonly string[];
-  /** The place of the text at `index`, for an error. */
+  /** The place of the text at `index`, for error messages. */
   where(index: number): string;
-  /** The place as a whole, for people. */
+  /** The name of the source, for people. */
   readonly from: string;
 }
 
-/** What one place says: the flags, the environment, or the file. */
+/** One source: the flags, the environment, or the file. */
 export interface Source {
   readonly given: Partial<Record<OptionKey, Given>>;
-  /** What in it means nothing. */
+  /** Errors in the source. */
   readonly problems: readonly string[];
 }
 
-/** The words behind the flags, as they were written; by the option's key. */
+/** The values of flags as written, by the option's key. */
 export type RawOptions = Partial<Record<OptionKey, string | boolean | readonly string[]>>;
 
 export function flagSource(raw: RawOptions): Source {
@@ -32,14 +32,14 @@ export function flagSource(raw: RawOptions): Source {
   return { given, problems: [] };
 }
 
-/** Variables that begin as ours do and are read elsewhere. */
+/** Variables with our prefix that are read elsewhere. */
 const foreign = [
   /^GATE46_(RUNTIME|BINS|SEED|SLOW|TEST_HASTE)$/, // scripts/ and tests
-  /^GATE46_SOCKSIFY_(VIA|DIRECT)$/, // the preload, whose gateways are not the upstreams of a gateway that is started there
-  /_SERVICE_(HOST|PORT)(_|$)|_PORT(_\d+_(TCP|UDP|SCTP)(_|$)|$)/, // Kubernetes tells each pod of a Service named gate46
+  /^GATE46_SOCKSIFY_(VIA|DIRECT)$/, // the preload library; its gateways are not upstreams of a gateway that is started under it
+  /_SERVICE_(HOST|PORT)(_|$)|_PORT(_\d+_(TCP|UDP|SCTP)(_|$)|$)/, // set by Kubernetes in each pod for a Service named gate46
 ];
 
-/** Variables GATE46_NAME; a list is separated by commas or blanks. One that is empty says nothing. */
+/** Variables GATE46_NAME; lists are separated by commas or blanks. An empty variable counts as unset. */
 export function environmentSource(environment: Readonly<Record<string, string | undefined>>): Source {
   const given: Partial<Record<OptionKey, Given>> = {};
   const keys = new Map(optionKeys.map((key) => [variableName(key), key]));

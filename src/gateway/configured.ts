@@ -8,19 +8,19 @@ import type { Ruleset } from "./rules/ruleset.ts";
 import type { GatewaySettings } from "./settings.ts";
 import type { Upstreams } from "./upstreams/upstreams.ts";
 
-/** What a configuration comes to: by what new clients are served, until another is applied. */
+/** A loaded configuration: new clients are served by it until another is applied. */
 export interface Configured extends Reach {
   /** Who may go where. */
   readonly ruleset: Ruleset;
   /** Limits, deadlines and the rest; `defaultSettings` is a start. */
   readonly settings: GatewaySettings;
-  /** What rules with `via` go through. */
+  /** The upstreams of rules with `via`. */
   readonly upstreams?: Upstreams;
   /** Who judges usernames and passwords; nobody is asked for one where undefined. */
   readonly authenticator: Authenticator | undefined;
-  /** Who lets clients in by GSSAPI, where there is a keytab. */
+  /** Accepts clients by GSSAPI, if there is a keytab. */
   readonly gssapi?: GssAcceptor | undefined;
-  /** Whose certificate clients of TLS are shown. */
+  /** The certificate for clients of TLS. */
   readonly tls?: Tls | undefined;
   /** Told of all that happens. */
   readonly emit: Emit;

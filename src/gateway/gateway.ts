@@ -16,16 +16,16 @@ import { Session, type SessionContext } from "./session.ts";
 import { isUdp, purposeOf, type Speech } from "./settings.ts";
 import { DatagramListener } from "./udp/flows/datagram_listener.ts";
 
-/** How long a listener rests when the system has no descriptors left. */
+/** How long a listener pauses when the system has no descriptors left. */
 const ACCEPT_PAUSE_MS = 100;
 
-/** In a drain, how long who has come may take to ask: a conversation under way is not cut, and who says nothing not waited for. */
+/** In a drain, the time for connected clients to send their request: a handshake in progress is not cut, and a silent client is not waited for. */
 const LAST_REQUEST_MS = 1_000;
 
 /** What a gateway is made of. */
 export interface GatewayContext extends Configured {
   /**
-   * Shared with other gateways, or this one's own; the next likewise.
+   * Shared with other gateways, or this one's own; so is the next.
    * @internal
    */
   readonly counters?: Counters | undefined;
@@ -34,38 +34,38 @@ export interface GatewayContext extends Configured {
    * @internal
    */
   readonly paths?: PathMemory | undefined;
-  /** By which users and clients keep their addresses; that of the paths where undefined. */
+  /** Secret for the stable addresses of users and clients; by default the secret of the path memory. */
   readonly exitKey?: string | undefined;
-  /** How many sessions the system has descriptors for. */
+  /** Number of sessions that the descriptor limit allows. */
   readonly capacity?: number;
 }
 
-/** What new clients get. It lives until it is replaced and its last session has ended. */
+/** The configuration of new clients. It lives until it is replaced and its last session has ended. */
 interface Generation {
   readonly context: SessionContext;
   sessions: number;
-  /** Told when nobody needs it any more. */
+  /** Called when no session uses it any more. */
   retired: (() => void) | undefined;
 }
 
 /** What a listener is for. */
 export interface Listening extends ListenOptions {
-  /** Whether its clients speak TLS. */
+  /** True if its clients speak TLS. */
   readonly tls?: boolean | undefined;
-  /** What they may speak in it; undefined for everything. */
+  /** The protocols allowed in it; undefined for all. */
   readonly only?: Speech | undefined;
   /** What to accept from, in place of an own one: what there is already, or what it makes, which may throw NetError. */
   readonly listener?: Listener | (() => Listener) | undefined;
-  /** By what its clients leave. */
+  /** The source of its clients' connections. */
   readonly wayOut?: WayOut | undefined;
 }
 
-/** Other listeners, which take no clients yet. */
+/** Prepared listeners, which accept no clients yet. */
 export interface Opening {
-  /** Listens where `addr` says, or goes on listening there. Rejects with NetError. */
+  /** Listens on `addr`, or keeps the listener that is there. Rejects with NetError. */
   listen(addr: SocketAddr, options?: Listening): Promise<SocketAddr>;
   /**
-   * New clients come to these listeners alone, and get what `context` says; sessions keep what they have. Calls `retired`
+   * From now on only these listeners accept clients, with `context`; sessions keep their context. Calls `retired`
    * when the last session with the former context has ended.
    */
   apply(context: GatewayContext, retired: () => void): void;
@@ -73,10 +73,10 @@ export interface Opening {
   abandon(): void;
 }
 
-/** Gateway G of RFC 3089: listeners, the sessions they bring, and a way to end well. */
+/** Gateway G of RFC 3089: listeners, their sessions, and the drain. */
 export class Gateway {
   #generation: Generation;
-  /** By what was asked for. */
+  /** By the requested address. */
   #listeners = new Map<string, Listener>();
   /** What each is for. */
   #listened: ReadonlyMap<Listener, Listened> = new Map();
@@ -148,7 +148,7 @@ export class Gateway {
     };
   }
 
-  /** Ends the sessions that `which` fits at once; how many. */
+  /** Ends the sessions that match `which` at once; returns their number. */
   endSessions(which: (session: SessionRecord) => boolean): number {
     return this.#cutSessions(which, "ended-by-operator");
   }
@@ -160,8 +160,8 @@ export class Gateway {
   }
 
   /**
-   * Stops accepting and resolves when all sessions have ended; cuts those that have not within `deadlineMs`. Resolves with how
-   * many were cut then.
+   * Stops accepting and resolves when all sessions have ended; cuts those left after `deadlineMs`. Resolves with the number
+   * of sessions cut.
    */
   async drain(deadlineMs: number): Promise<number> {
     const { clock, emit } = this.#context;
@@ -269,8 +269,8 @@ export class Gateway {
 }
 
 /**
- * What tells listeners of one program apart: datagrams have ports of their own, and so has whoever leaves the port to the system
- * beside those that are `taken`.
+ * The key of a listener: UDP ports are separate from TCP ports, and each listener with port 0 has a port of its own besides
+ * those in `taken`.
  */
 export function listenerKey(
   addr: SocketAddr,
@@ -293,7 +293,7 @@ function openListener(context: SessionContext, addr: SocketAddr, options: Listen
     : context.net.listen(addr, options);
 }
 
-/** `addr` is what was asked for. */
+/** `addr` is the requested address. */
 function listened(addr: SocketAddr, listener: Listener, { tls = false, only, wayOut }: Listening): Listened {
   const isSaid = addr.unix !== undefined || addr.port !== 0;
   return { listener: addressText(isSaid ? addr : listener.addr), tls, only, wayOut };

@@ -4,7 +4,7 @@ import { ReplyError } from "../sockslib/chain/reply_error.ts";
 import { ProtocolError } from "../protocol/protocol_error.ts";
 import { Refusal } from "./rules/refusal.ts";
 
-/** The one table from what went wrong to what the client is told (RFC 1928 s6). */
+/** The one table from errors to reply codes (RFC 1928 s6). */
 const replies: Readonly<Partial<Record<NetErrorKind, Reply>>> = {
   "network-unreachable": Reply.NetworkUnreachable,
   "host-unreachable": Reply.HostUnreachable,
@@ -16,7 +16,7 @@ const replies: Readonly<Partial<Record<NetErrorKind, Reply>>> = {
   "family-not-supported": Reply.AddressTypeNotSupported,
 };
 
-/** What each says about the destination: of several addresses tried, the lowest here is told. */
+/** Rank of each error: of several addresses tried, the error with the lowest rank becomes the reply. */
 const specificity: readonly NetErrorKind[] = [
   "refused",
   "permission-denied",
@@ -26,15 +26,15 @@ const specificity: readonly NetErrorKind[] = [
   "family-not-supported",
 ];
 
-/** Undefined where the error is none of those that are foreseen: our bug, which is told as 01. */
+/** Undefined for an unexpected error: a bug, answered with 01. */
 export function replyFor(error: unknown): number | undefined {
-  if (error instanceof ReplyError) return error.reply; // of an upstream, passed on as it is
+  if (error instanceof ReplyError) return error.reply; // from an upstream, forwarded unchanged
   if (error instanceof NetError) return replies[error.kind] ?? Reply.GeneralFailure;
   if (error instanceof Refusal || error instanceof ProtocolError) return error.reply;
   return undefined;
 }
 
-/** The error that says most about why none of several addresses could be reached. */
+/** The most telling error of several addresses that could not be reached. */
 export function mostSpecific(errors: readonly unknown[]): unknown {
   const rank = (error: unknown) => {
     const at = error instanceof NetError ? specificity.indexOf(error.kind) : -1;

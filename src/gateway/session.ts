@@ -45,7 +45,7 @@ const commands: Readonly<Record<Command, Serve>> = {
   [Command.Forward]: forward,
 };
 
-/** After a failure the client has so long to close first; RFC 1928 s6 allows 10 s at most. */
+/** Time for the client to close first after a failure; RFC 1928 s6 allows 10 s at most. */
 const FAREWELL_MS = 2_000;
 
 /** What all sessions of a gateway share. */
@@ -55,7 +55,7 @@ export interface SessionContext extends Configured {
   readonly paths: PathMemory;
 }
 
-/** One client connection: TLS where it is spoken, greeting, method, request, command, reply (RFC 1928 s3, s4, s6). */
+/** One client connection: TLS if the listener has it, greeting, method, request, command, reply (RFC 1928 s3, s4, s6). */
 export class Session {
   readonly record: SessionRecord;
   readonly #context: SessionContext;
@@ -85,7 +85,7 @@ export class Session {
     };
   }
 
-  /** Whether the client has said what it wants. */
+  /** True once the client's request is complete. */
   get requested(): boolean {
     return this.record.command !== undefined;
   }
@@ -94,7 +94,7 @@ export class Session {
     return this.#said!;
   }
 
-  /** Whether the client needs no password, though others do. */
+  /** True if the client needs no password although others do. */
   get #mayGoWithout(): boolean {
     return mayGoWithout(this.#context.settings.access, {
       client: this.record.client.host,
@@ -120,14 +120,14 @@ export class Session {
     emit({ type: "session-closed", session: this.record });
   }
 
-  /** Ends it at once, whatever it waits for. */
+  /** Ends the session at once. */
   cut(end: "drained" | "ended-by-operator" | "handshake-timeout" | "client-left" | "quota-reached"): void {
     this.#end(end);
     this.#cut.make();
     this.#client.close();
   }
 
-  /** The first cause counts: what follows from it is no other. */
+  /** The first cause counts; later ones follow from it. */
   #end(end: SessionEnd): void {
     this.record.end ??= end;
   }
@@ -180,7 +180,7 @@ export class Session {
     }
   }
 
-  /** Takes part in what sessions of the same way in, and of the same user, have together. Throws Refusal. */
+  /** Joins the limits shared by sessions of the same [[access]] entry, and of the same user. Throws Refusal. */
   #join(shares: Shares): void {
     const { settings } = this.#context;
     const { client, username } = this.record;
@@ -214,7 +214,7 @@ export class Session {
     this.#said = new Wire(this.#client);
   }
 
-  /** All that is said from now on travels so. */
+  /** Encapsulates all later traffic. */
   #encapsulate(encapsulation: Encapsulation): Wire {
     this.#encapsulation = encapsulation;
     this.#client = new AcceptedEncapsulatedSocket(this.#client, encapsulation, this.#wire.rest());
@@ -249,7 +249,7 @@ export class Session {
     return wish;
   }
 
-  /** Resolves when the client may be told. Rejects with NetError. */
+  /** Resolves when the client may have the verdict. Rejects with NetError. */
   async #isGood(authenticator: Authenticator, credentials: Credentials): Promise<boolean> {
     const { clock, emit } = this.#context;
     const { client } = this.record;
@@ -262,7 +262,7 @@ export class Session {
     return good;
   }
 
-  /** As a Conversation has it. */
+  /** See Conversation. */
   async #attended<T>(wait: () => Promise<T>, staysOpen = false, hasSaidAll = false): Promise<T> {
     const stop = this.#client.onLeft(this.#leaving(staysOpen, hasSaidAll));
     try {
@@ -276,7 +276,7 @@ export class Session {
     return (how) => {
       const mayWait = how === "half-close" || (how === "end" && (hasSaidAll || this.#wire.hasMore));
       if (mayWait && !staysOpen) return;
-      // Closed with something unread, the connection would be reset.
+      // A connection closed with unread octets would be reset.
       if (how === "half-close") this.#client.read().catch(() => {});
       this.cut("client-left");
     };
@@ -327,10 +327,10 @@ export class Session {
   async #fail(error: unknown): Promise<void> {
     if (error instanceof ClientLeft) return this.#end("client-left");
     const foreseen = isForeseen(error);
-    if (foreseen && this.#cut.made) return; // which has been told
+    if (foreseen && this.#cut.made) return; // which has been answered
     if (!foreseen) this.#context.emit({ type: "fault", error });
     this.record.detail = error instanceof Refusal ? error.rule : foreseen ? error.message : "fault";
-    // Once a relay has begun, as before the request has come, a broken connection is nobody's refusal.
+    // During a relay, and before the request, a broken connection is not a refusal.
     if (error instanceof NetError && (this.record.remote || !this.requested)) {
       return this.#end(error.kind === "reset" ? "reset" : "error");
     }
@@ -342,11 +342,11 @@ export class Session {
       if (this.#resets) this.#client.reset();
       else await this.#farewell();
     } catch {
-      // The client is gone: nobody is left to tell.
+      // The client has left: there is nobody to answer.
     }
   }
 
-  /** Lets the client read the last answer before the connection goes: closing at once would reset what it has not read. */
+  /** Lets the client read the last answer before the connection closes: closing at once would reset unread octets. */
   async #farewell(): Promise<void> {
     const cancel = this.#context.clock.after(FAREWELL_MS, () => this.#client.close());
     try {
@@ -360,20 +360,20 @@ export class Session {
   }
 }
 
-/** Throws Refusal where there are too many. */
+/** Throws Refusal if there are too many. */
 function joinOr(shares: Shares, key: string, budget: Budget, whose: string): void {
   const state = shares.join(key, budget);
   if (state !== undefined) throw new Refusal(Reply.NotAllowed, `${state} of ${whose}`);
 }
 
-/** The flag that a command is not served without. */
+/** The flag that enables a command. */
 function flagOf(command: Command, { resolveCommands, udpInTcp }: GatewaySettings): string | undefined {
   if (command === Command.UdpInTcp) return udpInTcp ? undefined : "--udp-in-tcp";
   const resolves = command === Command.Resolve || command === Command.ResolvePtr;
   return resolves && !resolveCommands ? "--resolve-commands" : undefined;
 }
 
-/** What rules call it. */
+/** Its name in rules. */
 function ruledAs(command: Command): Command {
   return command === Command.UdpInTcp ? Command.UdpAssociate : command;
 }

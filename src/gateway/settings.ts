@@ -14,18 +14,18 @@ export interface PortRange {
 }
 
 /**
- * From which sources datagrams are relayed to the client, in the words of RFC 4787 s5: any; addresses the client has sent
- * to; only the very addresses and ports it has sent to.
+ * From which sources datagrams are relayed to the client, in the words of RFC 4787 s5: any; addresses that the client has sent
+ * to; only addresses and ports that it has sent to.
  */
 export type UdpFilter = "endpoint-independent" | "address-dependent" | "address-and-port-dependent";
 
-/** What a client that GSSAPI vouches for is called: its principal (alice@EXAMPLE.ORG), or what this machine calls that (auth_to_local). */
+/** User name of a GSSAPI client: its principal (alice@EXAMPLE.ORG), or its local name (auth_to_local). */
 export type GssapiUser = "principal" | "local";
 
-/** Whence a proxy in front connects: a prefix, or a unix socket. */
+/** Where a proxy connects from: a prefix, or a unix socket. */
 export type ProxySource = Prefix | "unix";
 
-/** What many sessions have together; no bound where undefined. */
+/** Limits that sessions share; undefined is unlimited. */
 export interface Budget {
   /** Bytes a second, in each direction. */
   readonly bandwidth?: number;
@@ -35,64 +35,64 @@ export interface Budget {
   readonly maxRate?: number;
 }
 
-/** How clients come in: the first entry that fits a client counts, and fits where each matcher it has does. */
+/** Authentication and limits of clients: the first entry counts of which all matchers match. */
 export interface Access extends Budget {
-  /** What messages call it. */
+  /** Its name in messages. */
   readonly name: string;
   /** By the addresses of clients. */
   readonly from?: readonly Prefix[];
-  /** By the addresses of listeners. */
+  /** Listeners, by address. */
   readonly listeners?: readonly string[];
-  /** Whether who comes so may go without a password; undefined where the entry does not say. */
+  /** True if these clients need no password; undefined if the entry does not set it. */
   readonly auth?: "none" | "password";
 }
 
-/** What the clients of a listener may speak, where that is not everything. */
+/** The protocols of a listener, if not all. */
 export type Speech = "socks" | "http" | ByName | Forward | Routed | Transparent;
 
-/** The name that a client asks for decides where it goes: TLS's server name, or HTTP's Host. */
+/** Routing by the requested name: TLS's server name, or HTTP's Host. */
 export interface ByName {
   /** Which of them. */
   readonly by: "sni" | "host";
-  /** Of the destination; that of the listener where undefined. */
+  /** Port of the destination; undefined for the listener's. */
   readonly port?: number;
 }
 
-/** All clients of a listener go to one destination, and speak with that alone. */
+/** All clients of a listener go to one destination. */
 export interface Forward {
   /** The destination. */
   readonly to: Address;
-  /** Whether its clients send datagrams. */
+  /** True if its clients send datagrams. */
   readonly udp?: true | undefined;
-  /** The PROXY protocol that tells the destination whose connection it is; none where undefined. */
+  /** Version of the PROXY protocol that gives the client's address to the destination; undefined for none. */
   readonly proxyProtocol?: 1 | 2 | undefined;
-  /** Without an octet for so long it ends; undefined is as idleMs below, or 60 s of datagrams. */
+  /** Idle timeout; undefined for idleMs below, or 60 s for datagrams. */
   readonly idleMs?: number | undefined;
 }
 
 /** Clients know of no gateway: routes lead here what they send to anybody. Who opens such a listener makes it a Transparent one. */
 export interface Routed {
   readonly routed: true;
-  /** Whether its clients send datagrams. */
+  /** True if its clients send datagrams. */
   readonly udp?: true | undefined;
 }
 
-/** Clients speak with whom they think they have connected to. */
+/** Clients are relayed to the address that they connected to. */
 export interface Transparent {
-  /** Where who came to that address goes: that, or the name that it stands for; undefined where it leads nowhere. */
+  /** The destination of clients that connected to that address: the address, or the name that it stands for; undefined for none. */
   readonly destinationOf: (here: SocketAddr) => Address | undefined;
-  /** Whether its clients send datagrams. */
+  /** True if its clients send datagrams. */
   readonly udp?: true | undefined;
-  /** Whether its connections wait for the reply (HeldSocket). */
+  /** True if its connections wait for the reply (HeldSocket). */
   readonly held?: true | undefined;
 }
 
-/** Whether clients are served by the name that they ask for. */
+/** True if clients are routed by the requested name. */
 export function isByName(only: Speech | undefined): only is ByName {
   return typeof only === "object" && "by" in only;
 }
 
-/** Whether clients of a listener send datagrams. */
+/** True if clients of a listener send datagrams. */
 export function isUdp(only: Speech | undefined): boolean {
   return (isForward(only) || isRouted(only) || isTransparent(only)) && only.udp === true;
 }
@@ -109,80 +109,80 @@ export function isForward(only: Speech | undefined): only is Forward {
   return typeof only === "object" && "to" in only;
 }
 
-/** What a listener is for, as --listen says it or, of a forward, where it leads; undefined where that is everything. */
+/** A listener's purpose: the scheme of --listen, or the destination of a forward; undefined for all protocols. */
 export function purposeOf(only: Speech | undefined): string | undefined {
   if (isForward(only)) return addressText(only.to);
   if (isRouted(only) || isTransparent(only)) return "transparent";
   return only === "socks" ? "socks5" : isByName(only) ? only.by : only;
 }
 
-/** What the gateway is told. Times in ms. */
+/** Settings of the gateway. Times in ms. */
 export interface GatewaySettings {
-  /** Clients that may connect; everyone where undefined. */
+  /** Clients that may connect; undefined for all. */
   readonly from: readonly Prefix[] | undefined;
-  /** How clients come in, where not all come the same way. */
+  /** Authentication and limits for some clients. */
   readonly access: readonly Access[];
-  /** Proxies in front: whatever they bring begins with a PROXY header, which says who the client is. */
+  /** Load balancers: their connections must begin with a PROXY header with the client's address. */
   readonly proxies: readonly ProxySource[];
   /** Sessions of all clients at one time. */
   readonly maxSessions: number;
-  /** Of one IPv4 address or IPv6 /64; a share of all where undefined, but for clients of this machine. */
+  /** Per IPv4 address or IPv6 /64; undefined for a share of maxSessions, without a limit for clients on this machine. */
   readonly maxSessionsPerClient: number | undefined;
-  /** No bound where undefined, as below. */
+  /** Undefined is unlimited, as below. */
   readonly maxSessionsPerUser: number | undefined;
-  /** New connections a second from one client. */
+  /** New connections per second per client. */
   readonly maxRate: number | undefined;
-  /** Wrong passwords a minute of one client, before no more of its are tried but what was good from there. */
+  /** Wrong passwords per minute per client; then only passwords that were right from there before are accepted. */
   readonly maxFailures: number;
-  /** Clients for which that does not hold. */
+  /** Clients exempt from maxFailures. */
   readonly failuresExempt: readonly Prefix[];
-  /** Bytes a second, in each direction; no bound where undefined. */
+  /** Bytes per second in each direction; undefined is unlimited. */
   readonly sessionBandwidth: number | undefined;
   /** The same for all sessions of one user. */
   readonly userBandwidth: number | undefined;
-  /** What these users have in place of that. */
+  /** Limits of single users in place of that. */
   readonly userBudgets: ReadonlyMap<string, Budget>;
   /** How much these users may have relayed in a period. */
   readonly userQuotas: ReadonlyMap<string, Quota>;
   /** From accept to the end of the request. */
   readonly handshakeMs: number;
-  /** Resolving and connecting together. */
+  /** Time to resolve and connect. */
   readonly dialMs: number;
-  /** How long BIND waits for its peer. */
+  /** Time for the peer of BIND to connect. */
   readonly bindMs: number;
-  /** No byte in either direction for so long ends a relay. */
+  /** Idle timeout of a relay, in both directions together. */
   readonly idleMs: number;
-  /** A UDP destination that was silent for so long is forgotten. */
+  /** Idle timeout of a UDP destination. */
   readonly udpIdleMs: number;
   /** Who may answer a client's datagrams. */
   readonly udpFilter: UdpFilter;
-  /** Destinations one association may have at a time. */
+  /** Maximum destinations of one association. */
   readonly maxUdpDestinations: number;
-  /** For BND of BIND and UDP ASSOCIATE, where clients and peers see another address than the gateway has. */
+  /** For BND of BIND and UDP ASSOCIATE, if clients and peers reach the gateway at another address than its own. */
   readonly announce: { readonly ipv4?: string; readonly ipv6?: string };
-  /** Local addresses, or prefixes of them, that connections and datagrams to destinations leave from; the system chooses where undefined. */
+  /** Source addresses, or prefixes, of connections and datagrams to destinations; undefined: the system chooses. */
   readonly outgoing: Pick<WayOut, "ipv4" | "ipv6">;
-  /** Who keeps an address of a prefix there. */
+  /** What shares one address of a prefix. */
   readonly outgoingPer: OutgoingPer;
-  /** By what sessions of these users leave. */
+  /** Sources of these users' sessions. */
   readonly usersWaysOut: ReadonlyMap<string, WayOut>;
-  /** Whether SOCKS4 and SOCKS4A are served. */
+  /** True if SOCKS4 and SOCKS4A are accepted. */
   readonly socks4: boolean;
-  /** Whether UDP inside of the TCP connection is served (command 05 of hev-socks5-server). */
+  /** True if UDP inside the TCP connection is accepted (command 05 of hev-socks5-server). */
   readonly udpInTcp: boolean;
-  /** Whether RESOLVE and RESOLVE_PTR are served (Tor's socks-extensions). */
+  /** True if RESOLVE and RESOLVE_PTR are accepted (Tor's socks-extensions). */
   readonly resolveCommands: boolean;
-  /** With GSSAPI, the least that octets are protected by; a client that asks for more gets that. */
+  /** Minimum protection level with GSSAPI; a client may request a higher one. */
   readonly gssapiProtection: Protection;
-  /** Whether a level that is asked for without protection is taken, as NEC's implementation does. */
+  /** True if an unprotected level request is accepted, as NEC's implementation sends it. */
   readonly gssapiNec: boolean;
   /** What a client with a ticket is called. */
   readonly gssapiUser: GssapiUser;
-  /** Whether GSSAPI comes before a password where a client offers both. */
+  /** True if GSSAPI is preferred when a client offers both. */
   readonly gssapiFirst: boolean;
   /** Whether requests and UDP destinations are told of one by one. */
   readonly audit: boolean;
-  /** For the ports of BIND and UDP ASSOCIATE; any where undefined. */
+  /** Port range for BIND and UDP ASSOCIATE; undefined for any. */
   readonly ports: PortRange | undefined;
 }
 

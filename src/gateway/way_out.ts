@@ -1,16 +1,16 @@
 /** What may keep an address of a prefix. */
 export const outgoingPers = ["session", "user", "client"] as const;
 
-/** Who keeps an address of a prefix: each session has its own, or all sessions of a user or of a client have one. */
+/** What shares one address of a prefix: each session has its own, or all sessions of a user or client share one. */
 export type OutgoingPer = (typeof outgoingPers)[number];
 
-/** By what sockets leave, as one place of the configuration says it; the next place says what this one does not. Plain data. */
+/** The source of sockets, from one place of the configuration; the next place fills in the missing parts. Plain data. */
 export interface WayOut {
-  /** An address, or a prefix (ADDRESS/BITS) to take one of. */
+  /** An address, or a prefix (ADDRESS/BITS) to take one from. */
   readonly ipv4?: string;
   /** The same for destinations on IPv6. */
   readonly ipv6?: string;
-  /** "session" where undefined; of this place's prefixes. */
+  /** For this place's prefixes; undefined is "session". */
   readonly per?: OutgoingPer;
   /** SO_BINDTODEVICE. */
   readonly device?: string;
@@ -22,13 +22,13 @@ export function saysSomething({ ipv4, ipv6, device, mark }: WayOut): boolean {
   return (ipv4 ?? ipv6 ?? device ?? mark) !== undefined;
 }
 
-/** Where a family's sockets leave from. */
+/** The source of a family's sockets. */
 export interface Source {
   readonly text: string;
   readonly per: OutgoingPer;
 }
 
-/** What several places come to. */
+/** The combination of several places. */
 export interface SaidWay {
   readonly ipv4?: Source;
   readonly ipv6?: Source;
@@ -36,7 +36,7 @@ export interface SaidWay {
   readonly mark?: number;
 }
 
-/** Of each thing what the first of `places` says that says it. */
+/** Each part from the first of `places` that sets it. */
 export function merged(places: readonly (WayOut | undefined)[]): SaidWay {
   const said: { -readonly [K in keyof SaidWay]: SaidWay[K] } = {};
   for (const place of places) {

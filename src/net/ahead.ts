@@ -1,14 +1,14 @@
 import type { Leaving } from "./socket.ts";
 
-/** What is kept for whoever reads next; with so much behind it, an end is no news. */
+/** Octets kept for the next read; with this many, an end behind them need not be reported. */
 const MAX_AHEAD_SIZE = 16 << 10;
 
-/** Reads a connection while nobody else does, where only a read tells that the peer has left. */
+/** Reads a connection while no other reader does, since only a read detects that the peer has left. */
 export class Ahead {
   readonly #receive: () => Promise<Uint8Array | null>;
   readonly #chunks: Uint8Array[] = [];
   #size = 0;
-  /** A read that has begun, or has told the end: the next to read gets it. */
+  /** A pending read, or one that has reported the end: the next reader gets it. */
   #underWay: Promise<Uint8Array | null> | undefined;
   #left: ((how: Leaving) => void) | undefined;
 
@@ -28,7 +28,7 @@ export class Ahead {
     return underWay ?? this.#receive();
   }
 
-  /** As AcceptedSocket has it. */
+  /** See AcceptedSocket. */
   onLeft(left: (how: Leaving) => void): () => void {
     this.#left = left;
     this.#readOn();

@@ -1,6 +1,6 @@
 import type { Cut } from "./cut.ts";
 
-/** Time, so that tests can bring their own. */
+/** Time, replaceable by tests. */
 export interface Clock {
   /** Milliseconds that never run backwards. */
   now(): number;
@@ -17,7 +17,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** Resolves after `ms`, or when the cut is made. */
+/** Resolves after `ms`, or when the cut fires. */
 export function pause(clock: Clock, ms: number, cut?: Cut): Promise<void> {
   return new Promise((resolve) => {
     if (cut?.made) return resolve();

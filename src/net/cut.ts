@@ -1,17 +1,17 @@
-/** Something called off from outside: a session, a dial. AbortSignal says the same for ten times the time and memory. */
+/** Cancellation from outside: of a session, of a dial. An AbortSignal takes ten times the time and memory. */
 export class Cut {
   #made = false;
-  /** Most have one at a time, which needs no Set. */
+  /** Most have one listener at a time, which needs no Set. */
   #first: (() => void) | undefined;
   #others: Set<() => void> | undefined;
   #controller: AbortController | undefined;
 
-  /** Whether it was made. */
+  /** True if it has fired. */
   get made(): boolean {
     return this.#made;
   }
 
-  /** For calls of a runtime that take nothing else; made when first asked for. */
+  /** For runtime calls that need an AbortSignal; made on first use. */
   get signal(): AbortSignal {
     if (!this.#controller) {
       const controller = this.#controller = new AbortController();
@@ -20,7 +20,7 @@ export class Cut {
     return this.#controller.signal;
   }
 
-  /** Calls `close` when the cut is made, at once if it has been. The returned function calls that off. */
+  /** Calls `close` when the cut fires, at once if it has. The returned function removes the listener. */
   on(close: () => void): () => void {
     if (this.#made) {
       close();
@@ -34,7 +34,7 @@ export class Cut {
     };
   }
 
-  /** Ends whatever waits by it. Idempotent. */
+  /** Fires the cut. Idempotent. */
   make(): void {
     this.#made = true;
     const first = this.#first;

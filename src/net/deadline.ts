@@ -2,15 +2,15 @@ import type { Clock } from "./clock.ts";
 import { Cut } from "./cut.ts";
 import { NetError } from "./error.ts";
 
-/** How long something may take, and what calls it off. */
+/** A time limit and a cut. */
 export interface Deadline {
   readonly deadlineMs: number;
   readonly cut: Cut;
 }
 
-/** Calls something off after `deadlineMs` or with `cut`, until it is released. */
+/** Cancels after `deadlineMs` or with `cut`, until it is released. */
 export class Expiry {
-  /** For whatever is to be called off. */
+  /** The cut for the work. */
   readonly over = new Cut();
   readonly #deadlineMs: number;
   readonly #release: () => void;
@@ -31,14 +31,14 @@ export class Expiry {
     this.#release();
   }
 
-  /** What to tell of a failure: after the deadline NetError "timed-out", that one could not do `what`. */
+  /** The error to report for a failure: after the deadline NetError "timed-out" for `what`. */
   told(error: unknown, what: () => string): unknown {
     if (!this.#late) return error;
     return new NetError("timed-out", `Cannot ${what()}: no answer within ${Math.round(this.#deadlineMs)} ms`);
   }
 }
 
-/** What `work` comes to, called off after `deadlineMs` or with `cut`: after the deadline it rejects with NetError "timed-out". */
+/** The result of `work`, cancelled after `deadlineMs` or with `cut`; after the deadline it rejects with NetError "timed-out". */
 export async function withDeadline<T>(
   clock: Clock,
   deadline: Deadline,
@@ -56,8 +56,8 @@ export async function withDeadline<T>(
 }
 
 /**
- * The same for `work` that only ends when `close` is called: that is done when it is called off, and when it fails. Called off,
- * it rejects with NetError "aborted", whatever the work comes to.
+ * The same for `work` that ends only when `close` is called: on cancellation, and on failure. Cancelled, it rejects with
+ * NetError "aborted", whatever the result of the work.
  */
 export async function closedWithDeadline<T>(
   clock: Clock,

@@ -1,6 +1,6 @@
 import { codeText } from "./error_words.ts";
 
-/** Why the network said no, in the words of the socket calls. */
+/** Kinds of network errors, named after socket errors. */
 export type NetErrorKind =
   | "network-unreachable"
   | "host-unreachable"
@@ -19,7 +19,7 @@ export type NetErrorKind =
   | "busy"
   | "other";
 
-/** The network said no. */
+/** A network error. */
 export class NetError extends Error {
   /** For people. */
   override readonly name = "NetError";
@@ -47,7 +47,7 @@ const kinds: Readonly<Record<string, NetErrorKind>> = {
   EBADF: "closed",
   EADDRINUSE: "address-in-use",
   EADDRNOTAVAIL: "address-not-available",
-  ENODEV: "address-not-available", // of an interface that is not there
+  ENODEV: "address-not-available", // for an interface that does not exist
   ENOTFOUND: "no-such-name",
   EAI_NONAME: "no-such-name",
   EACCES: "permission-denied",
@@ -64,7 +64,7 @@ export function errnoKind(code: unknown): NetErrorKind {
   return (typeof code === "string" && kinds[code]) || "other";
 }
 
-/** The NetError of whatever a runtime threw; `verb` and `what` say what could not be done: "Cannot <verb> <what>: …". */
+/** The NetError for any error of a runtime; `verb` and `what` name the failed action: "Cannot <verb> <what>: …". */
 export function netError(error: unknown, verb: string, what: string): NetError {
   if (error instanceof NetError) return error;
   const { code, name, message } = error as { code?: string; name?: string; message?: string };

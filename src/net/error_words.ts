@@ -1,4 +1,4 @@
-/** What codes of errno(3), and of resolvers, mean to a person. */
+/** Words for the codes of errno(3) and of resolvers. */
 const words: Readonly<Record<string, string>> = {
   EACCES: "not allowed",
   EPERM: "not allowed",
@@ -37,13 +37,13 @@ const words: Readonly<Record<string, string>> = {
   ENOMEM: "no memory is left for it",
 };
 
-/** The words for a code, then the code; one that has none stays alone. */
+/** The words for a code, then the code; an unknown code stays alone. */
 export function codeText(code: string): string {
   const said = Object.hasOwn(words, code) ? words[code] : undefined;
   return said === undefined ? code : `${said} (${code})`;
 }
 
-/** The state that whatever a runtime threw tells of: its code with words, else what it says. */
+/** The state in a runtime's error: its code with words, else its message. */
 export function stateOf(error: unknown): string {
   const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
   return typeof code === "string" ? codeText(code) : String(message ?? error);

@@ -2,7 +2,7 @@ import type { AcceptedSocket, Listener } from "./socket.ts";
 
 type Outcome = { readonly socket: AcceptedSocket | null } | { readonly error: unknown };
 
-/** Two listeners as one, which is called as the first: each is asked for one client at a time. */
+/** Two listeners as one, with the first one's address: each is asked for one client at a time. */
 export function joinListeners(first: Listener, second: Listener): Listener {
   const idle = new Set([first, second]);
   const come: Outcome[] = [];

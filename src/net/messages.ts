@@ -4,20 +4,20 @@ import type { Socket } from "./socket.ts";
 
 const nothing = new Uint8Array(0);
 
-/** Messages that come over a socket, however they are sliced. */
+/** Messages over a socket, in slices of any size. */
 export class Messages {
   readonly #socket: Socket;
   readonly #ended: () => Error;
   #unread: Uint8Array;
 
-  /** `ended` makes the error of an end within a message; `early` has been read from `socket` already. */
+  /** `ended` makes the error for an end within a message; `early` are octets read from `socket` already. */
   constructor(socket: Socket, ended: () => Error, early: Uint8Array = nothing) {
     this.#socket = socket;
     this.#ended = ended;
     this.#unread = early;
   }
 
-  /** The next message. Rejects with what `decode` throws, with what `ended` makes, or with NetError. */
+  /** The next message. Rejects with the error of `decode` or `ended`, or with NetError. */
   take<T>(decode: Decode<T>): Promise<T> {
     try {
       const decoded = this.#decoded(decode);
@@ -27,7 +27,7 @@ export class Messages {
     }
   }
 
-  /** Of what is there. Throws what `decode` does. */
+  /** The next message of the octets at hand. Throws as `decode` does. */
   #decoded<T>(decode: Decode<T>): Decoded<T> | undefined {
     const unread = this.#unread;
     const decoded = unread.length > 0 ? decode(unread) : undefined;
@@ -47,12 +47,12 @@ export class Messages {
     }
   }
 
-  /** Whether something came behind the last message. */
+  /** True if there are octets behind the last message. */
   get hasMore(): boolean {
     return this.#unread.length > 0;
   }
 
-  /** What came behind the last message, once. A copy, since the socket's view goes with its next read. */
+  /** The octets behind the last message, once. A copy, since the socket's view is valid until its next read only. */
   rest(): Uint8Array | undefined {
     if (this.#unread.length === 0) return undefined;
     const rest = this.#unread.slice();

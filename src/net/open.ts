@@ -9,13 +9,13 @@ import type { OpenLibrary } from "./kernel/libc/library.ts";
 import type { Net } from "./socket.ts";
 import type { TlsRuntime } from "./tls/tls.ts";
 
-/** The adapter for the runtime this program runs on. The other's is never loaded. */
+/** The adapter for the current runtime. Others are never loaded. */
 export async function openNet(): Promise<Net> {
   if (onNode()) return (await import("./node/nodejs_net.ts")).nodeNet();
   return onBun() ? (await import("./bun/bun_net.ts")).bunNet() : (await import("./deno/deno_net.ts")).denoNet();
 }
 
-/** An HTTP server: the runtime's node:http, where that has deadlines and closes what is its own. */
+/** An HTTP server: the runtime's node:http, if that has deadlines and closes its sockets correctly. */
 export const serveHttp: ServeHttp = async (addr, options) => {
   const { hasDeadlines, serveHttp } = await import("./http/node_http.ts");
   // Deno's node:net closes a unix socket's descriptor twice: by the second time it may be another thread's.
@@ -24,25 +24,25 @@ export const serveHttp: ServeHttp = async (addr, options) => {
   return await (await import("./http/plain_http.ts")).serveHttp(await openNet(), addr, options);
 };
 
-/** TLS of the runtime this program runs on. */
+/** TLS of the current runtime. */
 export async function openTls(): Promise<TlsRuntime> {
   return onBun() ? (await import("./bun/bun_tls.ts")).bunTls : (await import("./deno/deno_tls.ts")).denoTls();
 }
 
-/** What the Linux engine stands on; undefined off Linux, and where the runtime may not call foreign functions. */
+/** The Linux engine's libc; undefined off Linux, and without permission for foreign functions. */
 export async function openKernel(): Promise<Libc | undefined> {
   const { openLibc } = onBun() ? await import("./bun/bun_libc.ts") : await import("./deno/deno_libc.ts");
   return await openLibc();
 }
 
-/** What opens libraries of C, also in a thread that an engine has. */
+/** Opens C libraries, also in a thread with an engine. */
 export async function libraryOpener(): Promise<OpenLibrary> {
   return onBun()
     ? await (await import("./bun/bun_library.ts")).libraryOpener()
     : (await import("./deno/deno_library.ts")).openLibrary;
 }
 
-/** What opens GSSAPI's library in this thread, which throws NetError where there is none; nothing is loaded any more by then. */
+/** Opens GSSAPI's library in this thread; throws NetError without one. All modules are loaded by then. */
 export async function gssLoader(): Promise<() => GssCalls> {
   const { GssCalls: Calls } = await import("./gss/gss_calls.ts");
   const open = await libraryOpener();
@@ -56,7 +56,7 @@ export async function gssLoader(): Promise<() => GssCalls> {
   };
 }
 
-/** What collects all that this thread does not need any more, now. */
+/** Runs a garbage collection of this thread. */
 export async function memoryCollector(): Promise<() => void> {
   return (onBun() ? await import("./bun/bun_memory.ts") : await import("./deno/deno_memory.ts")).collect;
 }

@@ -2,27 +2,27 @@ import type { Clock } from "./clock.ts";
 import { Cut } from "./cut.ts";
 import type { Socket } from "./socket.ts";
 
-/** How long an attempt has a head start over the next (RFC 8305 s5, "Connection Attempt Delay"). */
+/** Head start of an attempt over the next (RFC 8305 s5, "Connection Attempt Delay"). */
 export const ATTEMPT_DELAY_MS = 250;
 
 export interface Race<A> {
   readonly clock: Clock;
-  /** In the order to try them; at least one. */
+  /** Addresses in the order to try them; at least one. */
   readonly addrs: readonly A[];
-  /** Addresses that are still being asked for, and where they are put `among` those that wait when some have been `tried`. */
+  /** Addresses still being resolved, and how they are merged `among` the waiting ones when some have been `tried`. */
   readonly late?: {
     readonly addrs: Promise<readonly A[]>;
     readonly among: (waiting: readonly A[], late: readonly A[], tried: readonly A[]) => readonly A[];
   } | undefined;
   readonly cut: Cut;
   readonly connect: (addr: A, cut: Cut) => Promise<Socket>;
-  /** Told of each that had its head start and was silent still when another won. */
+  /** Called for each that was silent beyond its head start when another won. */
   readonly overtaken?: (addr: A) => void;
-  /** What it rejects with, of all failures in their order; the first where that is not said. */
+  /** Chooses the error to reject with, of all failures in order; by default the first. */
   readonly failure?: (errors: readonly unknown[]) => unknown;
 }
 
-/** Staggered attempts that race each other: the first connection wins, the others are called off (RFC 8305 s5). */
+/** Staggered attempts that race each other: the first connection wins, the others are cancelled (RFC 8305 s5). */
 export function race<A>({ clock, addrs, late, cut, connect, ...told }: Race<A>): Promise<Socket> {
   if (addrs.length === 1 && !late) return connect(addrs[0]!, cut);
   return new Promise((resolve, reject) => {
@@ -52,7 +52,7 @@ export function race<A>({ clock, addrs, late, cut, connect, ...told }: Race<A>):
       if (over) return;
       running.delete(addr);
       errors.push(error);
-      if (waiting.length > 0 && !cut.made) return attempt(); // no use in waiting for its head start
+      if (waiting.length > 0 && !cut.made) return attempt(); // its head start is pointless
       giveUpAtEnd();
     };
     const giveUpAtEnd = () => {

@@ -2,10 +2,10 @@ import type { Clock } from "./clock.ts";
 import { NetError } from "./error.ts";
 import type { ByteCounts, Preface, RelayEnd, RelayOptions, Socket } from "./socket.ts";
 
-/** A relay silent for so long has its peers probed; a short one need not pay for that. */
+/** Silence before the peers of a relay are probed; short relays save that cost. */
 const PROBE_AFTER_MS = 60_000;
 
-/** The portable relay: two pumps over Socket. Half-close is passed on, and any failure as a reset: it is no end of what was said. */
+/** The portable relay: two pumps over Socket. Half-close is passed on, and any failure is passed on as a reset, not as an end. */
 export async function relay(
   client: Socket,
   destination: Socket,
@@ -48,18 +48,18 @@ export async function relay(
   return end;
 }
 
-/** A relay as its watch sees it. */
+/** A relay, as seen by its idle watch. */
 export interface Watched {
-  /** When it last moved something (ms of the clock). */
+  /** Time of its last octets (ms of the clock). */
   readonly activeAt: number;
   readonly sockets: readonly Socket[];
-  /** Told once nothing has moved for long. */
+  /** Called after the idle timeout. */
   idle(): void;
 }
 
 /**
- * Tells a relay that it has been idle for `idleMs`, and on the way has the kernel look whether the peers are still there. One
- * timer, moved only when it fires. An object, as what else a relay keeps is: closures of one function hold all that any needs.
+ * Ends a relay that has been idle for `idleMs`, and enables keepalive on the way. One timer, moved only when it fires. It is an
+ * object, not closures: closures of one function keep everything alive that any of them needs.
  */
 export class IdleWatch {
   readonly #clock: Clock;
@@ -95,10 +95,10 @@ export class IdleWatch {
   }
 }
 
-/** Waits as the throttle wants; undefined where it does not. */
+/** Waits as the throttle requires; undefined if it does not. */
 type Rest = (direction: keyof ByteCounts, bytes: number) => Promise<void> | undefined;
 
-/** Resolves after `ms`, or when it is waked by its entry in `resting`. */
+/** Resolves after `ms`, or when its entry in `resting` wakes it. */
 function pause(clock: Clock, ms: number, resting: Set<() => void>): Promise<void> {
   return new Promise((resolve) => {
     const wake = () => {
@@ -138,5 +138,5 @@ async function pump(
     if (resting) await resting;
   }
   if (preface && !preface.done) await put(preface.end());
-  if (ended.count++ === 0 && !preface?.holdsEnd) await to.closeWrite(); // the second end is followed by close()
+  if (ended.count++ === 0 && !preface?.holdsEnd) await to.closeWrite(); // after the second end, close() follows
 }

@@ -1,6 +1,6 @@
 import type { Cut } from "./cut.ts";
 
-/** The socket adapter: everything above it knows these interfaces and no runtime. Every failure is a NetError. */
+/** The socket adapter: everything above it uses these interfaces and no runtime. Every failure is a NetError. */
 
 /** An IP literal, canonical, IPv4-mapped IPv6 unwrapped, and a port. */
 export interface SocketAddr {
@@ -8,9 +8,9 @@ export interface SocketAddr {
   readonly host: string;
   /** 0 to 65535. */
   readonly port: number;
-  /** Of a link-local address: the interface it is on, by name or number (RFC 4007 s11). Who judges addresses knows nothing of it. */
+  /** The interface of a link-local address, by name or number (RFC 4007 s11). Rules ignore it. */
   readonly zone?: string;
-  /** Of a unix socket: its path, or @name where it has none; who comes by it counts as who comes from 127.0.0.1. */
+  /** Path of a unix socket, or @name for an abstract one; its clients count as 127.0.0.1. */
   readonly unix?: string;
 }
 
@@ -18,40 +18,40 @@ export function unixAddr(path: string): SocketAddr {
   return { host: "127.0.0.1", port: 0, unix: path };
 }
 
-/** What write() gives where the system has taken all at once, as it nearly always does: nobody need wait for it. */
+/** Result of a write() that the system accepted at once, as it nearly always does: callers need not wait for it. */
 export const accepted: Promise<void> = Promise.resolve();
 
-/** A connected TCP socket. One read() and one write() may be under way at a time. */
+/** A connected TCP socket. One read() and one write() may run at a time. */
 export interface Socket {
-  /** Of this end. */
+  /** Address of this end. */
   readonly localAddr: SocketAddr;
-  /** Of the other end. */
+  /** Address of the other end. */
   readonly remoteAddr: SocketAddr;
   /** The next bytes, or null at the end or after close(). The view is valid until the next read(). */
   read(): Promise<Uint8Array | null>;
-  /** Resolves when all of `bytes` is accepted: this is the back-pressure. */
+  /** Resolves when all of `bytes` is accepted (back-pressure). */
   write(bytes: Uint8Array): Promise<void>;
-  /** Sends FIN; reading goes on. */
+  /** Sends FIN; reading continues. */
   closeWrite(): Promise<void>;
-  /** Closes both ways and wakes whoever waits. Idempotent. */
+  /** Closes both directions and wakes waiting calls. Idempotent. */
   close(): void;
-  /** Closes with RST, so that an abrupt end is passed on as one. Idempotent. */
+  /** Closes with RST, to pass on an abrupt end. Idempotent. */
   reset(): void;
-  /** Has the kernel probe a silent peer from now on, so that one that vanished is noticed. */
+  /** Enables keepalive probes, so that a vanished peer is noticed. */
   keepAlive(): void;
 }
 
 /**
- * How a peer has left: it has finished and all it sent was read; it has finished, but something is unread, so that it may wait for
- * an answer to that; the connection is broken.
+ * How a peer has left: finished, with everything read; finished, with unread octets, to which it may still expect an
+ * answer; or the connection is broken.
  */
 export type Leaving = "end" | "half-close" | "reset";
 
-/** A connection that somebody else has begun, and may give up while nobody reads it. */
+/** An accepted connection, which the client may close while it is not read. */
 export interface AcceptedSocket extends Socket {
   /**
-   * Calls `left` when the peer leaves, at once if it has, and again when it leaves for good: that takes no read(), which finds all
-   * that comes meanwhile. The returned function calls that off.
+   * Calls `left` when the peer leaves, at once if it has, and again when the connection breaks. It consumes no octets. The
+   * returned function removes the listener.
    */
   onLeft(left: (how: Leaving) => void): () => void;
   readonly own?: OwnConnection | undefined;
@@ -63,36 +63,36 @@ export interface OwnConnection {
   connect(addr: SocketAddr, cut?: Cut): Promise<Socket> | undefined;
 }
 
-/** Takes connections. */
+/** Accepts connections. */
 export interface Listener {
-  /** Where it listens, the port resolved. */
+  /** Its address, with the actual port. */
   readonly addr: SocketAddr;
   /** The next connection, or null once closed. */
   accept(): Promise<AcceptedSocket | null>;
-  /** Takes no more; those that wait are closed. Idempotent. */
+  /** Stops accepting; queued connections are closed. Idempotent. */
   close(): void;
 }
 
-/** What a UDP socket sends and receives. */
+/** A datagram of a UDP socket. */
 export interface Datagram {
-  /** What it carries. */
+  /** The payload. */
   readonly bytes: Uint8Array;
-  /** Where it came from, or goes to. */
+  /** Source or destination. */
   readonly addr: SocketAddr;
 }
 
-/** A UDP socket. Batches, so that recvmmsg and sendmmsg fit behind it. */
+/** A UDP socket, with batches for recvmmsg and sendmmsg. */
 export interface UdpSocket {
-  /** Where it is bound, the port resolved. */
+  /** Its address, with the actual port. */
   readonly addr: SocketAddr;
-  /** What has come, at least one, or null once closed. The views are valid until the next receive(). */
+  /** Received datagrams, at least one, or null once closed. The views are valid until the next receive(). */
   receive(): Promise<readonly Datagram[] | null>;
   /**
-   * Hands the batch to the kernel; the views must stay as they are until it resolves. What the kernel refuses is lost,
-   * as UDP may; the number lost is the result.
+   * Hands the batch to the kernel; the views must stay as they are until it resolves. Datagrams that the kernel refuses are
+   * dropped; the result is their number.
    */
   send(batch: readonly Datagram[]): Promise<number>;
-  /** Wakes whoever receives. Idempotent. */
+  /** Closes it and wakes receive(). Idempotent. */
   close(): void;
 }
 
@@ -104,55 +104,55 @@ export interface ByteCounts {
   down: number;
 }
 
-/** How a relay ended: both directions at their end, no byte for idleMs, a reset, or another failure. */
+/** How a relay ended: both directions finished, no byte for idleMs, a reset, or another failure. */
 export type RelayEnd = "end" | "idle" | "reset" | "error";
 
-/** Keeps a relay to a rate. */
+/** Limits a relay's rate. */
 export interface Throttle {
-  /** Notes so many bytes in that direction; how long to rest before more of them are read (ms), 0 for not at all. */
+  /** Counts bytes in that direction; returns the pause before the next read (ms), 0 for none. */
   take(direction: keyof ByteCounts, bytes: number): number;
 }
 
-/** Changes what one side says first; what comes after that goes to the other as it is. */
+/** Changes the first octets of one side; later octets pass unchanged. */
 export interface Preface {
-  /** Whether all that is changed has passed. */
+  /** True once all changes are done. */
   readonly done: boolean;
-  /** Whether the other is not told, while this is not done, that this side has said all. */
+  /** True to hold back this side's end until the changes are done. */
   readonly holdsEnd?: boolean;
-  /** So many octets that come next go on as they are: whoever moves them without a look says so by passed(). None where undefined. */
+  /** Number of next octets that pass unchanged; report them by passed() if they are moved without a look. Undefined for none. */
   readonly room?: number;
-  /** Told of octets that went on without a look. */
+  /** Called for octets that were moved without a look. */
   passed?(size: number): void;
-  /** What goes to the other for these octets and those before; it may keep them, and say nothing yet. */
+  /** The octets to send for these and earlier ones; it may keep them and return none. */
   take(chunk: Uint8Array): Uint8Array<ArrayBuffer>;
-  /** What goes to the other where this side has said all before it was done. */
+  /** The octets to send if this side ended before it was done. */
   end(): Uint8Array<ArrayBuffer>;
 }
 
-/** For what the client says, and for what the destination does. */
+/** One for the client's octets, one for the destination's. */
 export type Prefaces = { readonly [K in keyof ByteCounts]?: Preface | undefined };
 
-/** How a relay runs. */
+/** Options of a relay. */
 export interface RelayOptions {
-  /** Ends the relay when no byte has moved in either direction for so long (ms). */
+  /** Idle timeout: no byte in either direction (ms). */
   readonly idleMs: number;
-  /** Counted up while it runs. */
+  /** Updated while it runs. */
   readonly counts: ByteCounts;
-  /** What the client has sent before the relay begins; it goes to the destination first. */
+  /** Octets of the client from before the relay; they are sent to the destination first. */
   readonly early?: Uint8Array | undefined;
-  /** What the destination has sent before the relay begins; it goes to the client first. */
+  /** Octets of the destination from before the relay; they are sent to the client first. */
   readonly ahead?: Uint8Array | undefined;
-  /** `early` and `ahead` are among what it changes. */
+  /** `early` and `ahead` are changed too. */
   readonly preface?: Prefaces | undefined;
-  /** None where undefined. */
+  /** Undefined for none. */
   readonly throttle?: Throttle | undefined;
 }
 
-/** By what a socket leaves this machine, where not the system chooses. */
+/** The source of a socket, if the system does not choose it. */
 export interface Exit {
-  /** An address of this machine to leave from. */
+  /** Source address. */
   readonly localAddr?: string | undefined;
-  /** That is on no interface, but a route leads it here (IP_FREEBIND): Linux engine, and connections on Bun. */
+  /** True for an address that is on no interface but routed here (IP_FREEBIND): Linux engine, and connections on Bun. */
   readonly freeBind?: boolean | undefined;
   /** SO_BINDTODEVICE; Linux engine only, as below, and in place of what the engine has for all. */
   readonly device?: string | undefined;
@@ -162,52 +162,52 @@ export interface Exit {
   readonly own?: OwnConnection | undefined;
 }
 
-/** How a connection is made. */
+/** Options of a connection. */
 export interface ConnectOptions extends Exit {
-  /** Gives it up when it is made. */
+  /** Cancels the attempt. */
   readonly cut?: Cut | undefined;
 }
 
-/** How a listener is made. */
+/** Options of a listener. */
 export interface ListenOptions {
   /** Lets other listeners of this user share the address; the kernel spreads the clients (SO_REUSEPORT). */
   readonly reusePort?: boolean;
   /**
-   * A descriptor of this process that listens there already, from which others may accept too. Linux engine only, which wants one
+   * An already listening descriptor of this process, from which others may accept too. Linux engine only, which requires one
    * for a unix socket.
    */
   readonly descriptor?: number | undefined;
-  /** Of a unix socket's file: who may connect. */
+  /** Mode of a unix socket's file. */
   readonly mode?: number | undefined;
-  /** Where other listeners take over. */
+  /** For listeners that take over. */
   readonly successors?: Successors | undefined;
-  /** Whether who comes here may have descriptors that are kept from clients: whoever looks after the program. */
+  /** True to let its clients use reserved descriptors: for operators. */
   readonly spare?: boolean;
-  /** By what those who come here are answered; `addr` says from where. */
+  /** The source of answers to its clients; `addr` has the address. */
   readonly exit?: Exit | undefined;
 }
 
-/** Listeners that take an address over: new connections go to those that joined `past` so many (Linux engine only). */
+/** Listeners that take over an address: new connections go to those that joined after `past` others (Linux engine only). */
 export interface Successors {
-  /** So many listeners were there before. */
+  /** Number of earlier listeners. */
   readonly past: number;
-  /** How many they will be. */
+  /** Number of new listeners. */
   readonly among: number;
 }
 
 /** The sockets of a runtime. */
 export interface Net {
-  /** Whether connect() can take a localAddr. */
+  /** True if connect() supports localAddr. */
   readonly bindsConnections: boolean;
   /** Port 0 is any. Rejects with NetError. */
   listen(addr: SocketAddr, options?: ListenOptions): Promise<Listener>;
-  /** To an address, not a name. Rejects with NetError. */
+  /** Connects to an address, not a name. Rejects with NetError. */
   connect(addr: SocketAddr, options?: ConnectOptions): Promise<Socket>;
-  /** `addr` says from where it leaves, and `exit` the rest. */
+  /** `addr` is its source address, `exit` the other options. */
   bindUdp(addr: SocketAddr, exit?: Exit, options?: Pick<ListenOptions, "reusePort">): Promise<UdpSocket>;
   /** Moves bytes both ways until it ends; both sockets are closed when it resolves. Never rejects. */
   relay(client: Socket, destination: Socket, options: RelayOptions): Promise<RelayEnd>;
-  /** The local address the kernel would use towards `host`; undefined where it has no way there. */
+  /** The local address that the kernel would use towards `host`; undefined without a route. */
   localAddrFor(host: string): Promise<string | undefined>;
   /** Every address of this machine. */
   localAddrs(): readonly string[];

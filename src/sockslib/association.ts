@@ -5,15 +5,15 @@ import type { SocketAddr } from "../net/socket.ts";
 import { destinationAddress } from "./chain/destination.ts";
 import type { OnwardAssociation } from "./chain/onward_association.ts";
 
-/** A datagram and the host it came from, as the last gateway says. */
+/** A datagram and its source, as the last gateway reports it. */
 export interface ReceivedDatagram {
-  /** What it carries. */
+  /** The payload. */
   readonly payload: Uint8Array;
-  /** Where it came from, as the last gateway tells it. */
+  /** The source, as the last gateway reports it. */
   readonly source: SocketAddr;
 }
 
-/** UDP ASSOCIATE as an application uses it. It ends when the connection to one of the gateways does (RFC 1928 s7). */
+/** UDP ASSOCIATE for applications. It ends when the connection to one of the gateways does (RFC 1928 s7). */
 export class Association {
   readonly #nested: OnwardAssociation;
   #received: ReceivedDatagram[] = [];
@@ -31,7 +31,7 @@ export class Association {
     return this.#nested.ended;
   }
 
-  /** Sends one datagram; a name is resolved by the last gateway. Rejects with NetError where it could not leave. */
+  /** Sends one datagram; a name is resolved by the last gateway. Rejects with NetError if it could not be sent. */
   async send(payload: Uint8Array, destination: SocketAddr): Promise<void> {
     const header = encodeHeader(destinationAddress(destination));
     const lost = this.#nested.closed ? 1 : await this.#nested.send([{ header, payload }]);
@@ -56,7 +56,7 @@ export class Association {
   }
 }
 
-/** What is malformed costs only itself; fragments come only to those who send some. */
+/** A malformed datagram is dropped alone; only an association that sends fragments receives some. */
 function received(bytes: Uint8Array): readonly ReceivedDatagram[] {
   try {
     const { fragment, address: { host, port }, payload } = decodeDatagram(bytes);

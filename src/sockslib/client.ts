@@ -9,10 +9,10 @@ import { type Hop, parseHops } from "./chain/hop.ts";
 import { openAssociation } from "./chain/nested_association.ts";
 import { Rendezvous } from "./chain/rendezvous.ts";
 
-/** How long the gateways have for their answer, and the peer of BIND to come, where nothing else is said. */
+/** Default time limits: for the gateways' answer, and for the peer of BIND. */
 const DEADLINE_MS = 30_000, ACCEPT_DEADLINE_MS = 180_000;
 
-/** What a client is made of. */
+/** Options of a client. */
 export interface ClientOptions extends ChainReach {
   /** The gateways to go through, nearest first, as `socks5://[USER:PASSWORD@]HOST[:PORT]`; the last may be `http://…`. */
   readonly via: string | readonly string[];
@@ -20,34 +20,34 @@ export interface ClientOptions extends ChainReach {
 
 /** Limits of one call. */
 export interface CallOptions {
-  /** Calls it off: it rejects with NetError "aborted". What it has resolved with lives on. */
+  /** Cancels the call: it rejects with NetError "aborted". A result that it has already given lives on. */
   readonly signal?: AbortSignal;
-  /** In ms; over it, it rejects with NetError "timed-out". */
+  /** In ms; later it rejects with NetError "timed-out". */
   readonly deadlineMs?: number;
 }
 
-/** A peer that came, and how to speak to it. */
+/** A connected peer. */
 export interface AcceptedPeer {
   /** The connection with the peer. */
   readonly socket: Socket;
-  /** The peer's address, as the last gateway tells it. */
+  /** The peer's address, as the last gateway reports it. */
   readonly addr: SocketAddr;
 }
 
-/** A rendezvous as an application uses it. */
+/** BIND for applications. */
 export interface BoundRendezvous {
-  /** Where the last gateway listens: what the peer is to be told. */
+  /** The address at which the last gateway listens: give it to the peer. */
   readonly addr: SocketAddr;
   /** Waits for the peer, once. */
   accept(options?: CallOptions): Promise<AcceptedPeer>;
-  /** Gives it up. Idempotent. */
+  /** Closes it. Idempotent. */
   close(): void;
 }
 
 /**
  * The client's half of SOCKSv5 (RFC 1928, RFC 1929) through one gateway, or a chain of them (RFC 3089 s4). Names travel
- * unresolved to the last. All calls reject with NetError where the network says no, with ReplyError where a gateway does,
- * and with RangeError, before anything is sent, where the destination cannot be said in SOCKS.
+ * unresolved to the last. All calls reject with NetError for a failure of the network, with ReplyError for a gateway's refusal,
+ * and with RangeError, before anything is sent, for a destination that SOCKS cannot express.
  *
  * ```ts
  * const client = new Client({ net: await openNet(), clock: systemClock, resolver: systemResolver(), via });
@@ -58,7 +58,7 @@ export class Client {
   readonly #dialler: ChainDialler;
   readonly #hops: readonly Hop[];
 
-  /** Throws RangeError where `via` names no gateways to go through; the message has no credentials. */
+  /** Throws RangeError for an invalid `via`; the message has no credentials. */
   constructor({ via, ...dialler }: ClientOptions) {
     this.#dialler = dialler;
     this.#hops = parseHops(typeof via === "string" ? [via] : via);
@@ -100,7 +100,7 @@ export class Client {
     return new Association(await this.#open(options, (limits) => openAssociation(this.#dialler, this.#hops, limits)));
   }
 
-  /** Does something within the limits that the caller sets. */
+  /** Runs a call within the caller's limits. */
   async #open<T>({ signal, deadlineMs = DEADLINE_MS }: CallOptions, call: (limits: Limits) => Promise<T>): Promise<T> {
     const cut = new Cut();
     const make = () => cut.make();

@@ -1,8 +1,8 @@
 import { amounts, type Series, series } from "./series.ts";
 
-/** What was in equal lengths of time one after the other, the last of which is over. */
+/** The values of equal, consecutive steps of time, all of which are over. */
 export interface Past {
-  /** When the first begins (ms since 1970), and how long each is. */
+  /** The start of the first step (ms since 1970), and the length of each. */
   readonly from: number;
   readonly stepMs: number;
   readonly values: Readonly<Record<Series, readonly number[]>>;
@@ -12,20 +12,20 @@ export const spans = { minute: { stepMs: 1_000, steps: 60 }, day: { stepMs: 60_0
 
 export type Span = keyof typeof spans;
 
-/** What is told of a time is told after it: so many seconds are not shown yet, and kept beyond a minute. */
+/** Counts arrive late: steps at the end that are not shown yet, and that are kept beyond the span. */
 const LATE_STEPS = 3;
 
-/** What the program did: the last minute by seconds, the last day by minutes. It has one size from the start: 0.3 MB. */
+/** The counts of the last minute by seconds and of the last day by minutes. Its size is constant: 0.3 MB. */
 export class History {
   readonly #now: () => number;
   readonly #rings = { minute: new Ring(spans.minute), day: new Ring(spans.day) };
 
-  /** `now` gives ms since 1970. */
+  /** `now` returns ms since 1970. */
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  /** What a thread did in the last `ms`, by the places of series, with what all have at one time. */
+  /** Adds a thread's counts of the last `ms`, in the order of series; `sessions` is the number in all threads. */
   note(counts: Float64Array, ms: number, sessions: number): void {
     const until = this.#now();
     for (const ring of Object.values(this.#rings)) ring.note(counts, until - ms, until, sessions);
@@ -36,11 +36,11 @@ export class History {
   }
 }
 
-/** The latest lengths of time, each in its place until another takes that. */
+/** A ring of the latest steps: a new step replaces the oldest. */
 class Ring {
   readonly #stepMs: number;
   readonly #steps: number;
-  /** Whose values are in each place: the number of the step since 1970. */
+  /** The step whose values are in each slot: its number since 1970. */
   readonly #numbers: Float64Array;
   readonly #values: Float64Array;
 
@@ -52,7 +52,7 @@ class Ring {
     this.#values = new Float64Array(places * series.length);
   }
 
-  /** Spread evenly over the time in which it was. */
+  /** Spreads counts evenly over their time. */
   note(counts: Float64Array, from: number, until: number, sessions: number): void {
     const last = Math.floor(until / this.#stepMs);
     const first = Math.max(Math.floor(from / this.#stepMs), last - this.#steps);
@@ -69,7 +69,7 @@ class Ring {
     }
   }
 
-  /** Until what was over at `until`. */
+  /** The steps that were over at `until`. */
   past(until: number): Past {
     const last = Math.floor(until / this.#stepMs) - 1, first = last - this.#steps + 1;
     const values = Object.fromEntries(series.map((name, place) => [
@@ -84,7 +84,7 @@ class Ring {
     return this.#numbers[slot] === step ? Math.round(10 * this.#values[slot * series.length + place]!) / 10 : 0;
   }
 
-  /** Where those of `step` begin; they begin with nothing. */
+  /** The index of the values of `step`; cleared if they are new. */
   #valuesOf(step: number): number {
     const slot = step % this.#numbers.length, at = slot * series.length;
     if (this.#numbers[slot] !== step) {

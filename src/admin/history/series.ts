@@ -1,4 +1,4 @@
-/** What the history holds of each second and each minute: how much there was of it meanwhile. Octets, counts and ms. */
+/** The history's amounts for each second and each minute. Octets, counts and ms. */
 export const amounts = [
   "A-up",
   "A-down",
@@ -20,14 +20,14 @@ export const amounts = [
   "nameMs",
 ] as const;
 
-/** The same, of which the highest counts: sessions at one time, and the longest of what took time (ms). */
+/** The history's maxima: of concurrent sessions, and of durations (ms). */
 export const peaks = ["sessions", "longestDialMs", "longestNameMs"] as const;
 
 export const series = [...amounts, ...peaks] as const;
 
 export type Series = typeof series[number];
 
-/** The place of each in what a thread tells. */
+/** The index of each series in a thread's counts. */
 export const placeOf = Object.fromEntries(series.map((name, place) => [name, place])) as Readonly<
   Record<Series, number>
 >;

@@ -9,15 +9,15 @@ const moved: Readonly<Record<RelayType, number>> = {
   D: placeOf["D-up"],
 };
 
-/** Counts what one thread does, and tells how much that was since it was asked last. */
+/** Counts the events of one thread, and returns the counts since the last call. */
 export class ThreadCounts {
   readonly #live: ReadonlySet<SessionRecord>;
-  /** Of what is over. */
+  /** Counts of what has ended. */
   readonly #counts = new Float64Array(series.length);
-  /** What it was in all when it was told last. */
+  /** The totals at the last call. */
   readonly #told = new Float64Array(series.length);
 
-  /** `live` are the sessions under way; one that ends is no longer among them when that is told here. */
+  /** `live` are the current sessions; an ended session is removed from them before its event arrives here. */
   constructor(live: ReadonlySet<SessionRecord>) {
     this.#live = live;
   }
@@ -43,7 +43,7 @@ export class ThreadCounts {
     }
   };
 
-  /** By the places of series. */
+  /** The counts since the last call, in the order of series. */
   take(): Float64Array<ArrayBuffer> {
     const all = this.#counts.slice();
     for (const { relayType, counts: { up, down } } of this.#live) {
@@ -55,7 +55,7 @@ export class ThreadCounts {
     const taken = all.map((value, place) => place < amounts.length ? value - this.#told[place]! : value);
     taken[placeOf.sessions] = this.#live.size;
     this.#told.set(all);
-    this.#counts.fill(0, amounts.length); // the longest is of this time only
+    this.#counts.fill(0, amounts.length); // maxima count since the last call only
     return taken;
   }
 

@@ -2,7 +2,7 @@ import type { RelayType } from "../../events.ts";
 import type { Status } from "../status.ts";
 import type { Words } from "./words.ts";
 
-/** The single figures of the page, by the name of their place. It needs nothing outside of itself: the page's script has it too. */
+/** The single figures of the page, by the name of their place. Self-contained: the page's script has it too. */
 export function figures(status: Status, words: Words): Readonly<Record<string, string>> {
   const {
     sessionCount,
@@ -59,7 +59,7 @@ export function figures(status: Status, words: Words): Readonly<Record<string, s
   };
 }
 
-/** How wide a relay type's band is drawn, where the widest stands for `most`. */
+/** The width of a relay type's band; the widest stands for `most`. */
 export function bandWidth(value: number, most: number): number {
   return value <= 0 ? 2 : 4 + 22 * Math.sqrt(Math.min(1, value / most));
 }

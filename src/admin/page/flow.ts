@@ -4,19 +4,19 @@ import type { Words } from "./words.ts";
 
 type Html = ReturnType<typeof html>;
 
-/** Where the band of each relay type leaves clients and reaches destinations, from above. */
+/** The vertical positions of each relay type's band at the clients and at the destinations. */
 const bands = { A: [46, 46], B: [86, 174], C: [174, 86], D: [214, 214] } as const;
 
-/** What the bands of the scale stand for: parts of the most. */
+/** The rates of the scale's bands, as parts of the maximum. */
 export const scaleParts = [1, 1 / 4, 1 / 25] as const;
 
-/** Octets a second by relay type, and of all types the most, which the widest band stands for. */
+/** Octets per second by relay type, and the maximum of all types, which has the widest band. */
 export interface Flowing {
   readonly rates: Readonly<Record<string, number>>;
   readonly most: number;
 }
 
-/** What the picture says. It needs nothing outside of itself: the page's script has it too. */
+/** The texts of the picture. Self-contained: the page's script has it too. */
 export function flowTexts(
   { rates, most }: Flowing,
   parts: readonly number[],
@@ -32,7 +32,7 @@ export function flowTexts(
   };
 }
 
-/** Clients at the left, destinations at the right, and between them a band for each relay type: as wide as it has traffic. */
+/** Clients at the left, destinations at the right, and between them a band for each relay type, as wide as its traffic. */
 export function flow({ rates, most }: Flowing, is: Readonly<Record<string, string>>): Html | Promise<Html> {
   const drawn = relayTypes.map((type) => {
     const [from, to] = bands[type];

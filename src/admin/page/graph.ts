@@ -9,7 +9,7 @@ export const graphNames = ["all", "sessions", "clients", "failures", "dials", "n
 
 export type GraphName = typeof graphNames[number];
 
-/** What each graph shows, a value a step. It needs nothing outside of itself: the page's script has it too. */
+/** The values of each graph, one per step. Self-contained: the page's script has it too. */
 export function graphValues({ values, stepMs }: Past): Readonly<Record<GraphName, readonly number[]>> {
   const seconds = stepMs / 1_000;
   const sum = (...all: readonly (readonly number[])[]) =>
@@ -32,24 +32,24 @@ export function graphValues({ values, stepMs }: Past): Readonly<Record<GraphName
   };
 }
 
-/** What is true now of something that is told by steps: what is new comes in bursts. It needs nothing outside of itself. */
+/** The current value: the mean of the last five steps, since counts arrive in bursts. Self-contained. */
 export function latest(values: readonly number[]): number {
   const last = values.slice(-5);
   return last.reduce((sum, value) => sum + value, 0) / last.length;
 }
 
-/** A line through `values` in a box of 120 to 32, and what is below it. It needs nothing outside of itself. */
+/** A line through `values` in a box of 120 by 32, and the area below it. Self-contained. */
 export function trace(values: readonly number[]): { readonly line: string; readonly area: string } {
   const most = Math.max(...values);
   const top = most > 0 ? most : 1, step = 120 / (values.length - 1);
   const points = values.map((value, at) => `${(at * step).toFixed(1)} ${(31 - 29 * value / top).toFixed(1)}`);
-  // What is straight needs no points between.
+  // A level line needs no points in between.
   const kept = points.filter((_, at) => values[at] !== values[at - 1] || values[at] !== values[at + 1]);
   const line = `M${kept.join("L")}`;
   return { line, area: `${line}V32H0Z` };
 }
 
-/** Figures of now and of all that is drawn, by the name of their place. It needs nothing outside of itself. */
+/** Current figures and totals of the drawn span, by the name of their place. Self-contained. */
 export function pastFigures(
   { values }: Past,
   graphs: Readonly<Record<string, readonly number[]>>,
@@ -90,7 +90,7 @@ export function pastFigures(
   };
 }
 
-/** A graph as it is when the page is opened; the script draws it anew. */
+/** A graph in its first state; the script redraws it. */
 export function graph(name: GraphName, values: readonly number[]): Html | Promise<Html> {
   const { line, area } = trace(values);
   return html`

@@ -18,10 +18,10 @@ type Html = ReturnType<typeof html>;
 type Markup = Html | Promise<Html>;
 type Place = (name: string) => Markup;
 
-/** How often a browser that runs no script asks for the page again (s). */
+/** Interval between reloads of the page in a browser without scripts (s). */
 const REFRESH_SECONDS = 5;
 
-/** What somebody wants to see, and may do. */
+/** What the user wants to see, and may do. */
 export interface View {
   readonly sort: string | undefined;
   readonly filter: string;
@@ -55,7 +55,7 @@ const failures = {
   "turned-away": "Turned away",
 };
 
-/** It has its style and script in itself, runs no other, asks nobody else, and is nobody's frame. */
+/** The page contains its style and script; runs no other script, connects to no other host, and cannot be framed. */
 export async function pageHeaders(): Promise<Readonly<Record<string, string>>> {
   const [scriptHash, styleHash] = await Promise.all([sha256(script), sha256(style)]);
   return {
@@ -66,7 +66,7 @@ export async function pageHeaders(): Promise<Readonly<Record<string, string>>> {
   };
 }
 
-/** The status page. All that clients have a part in is escaped. Its script keeps it up to date; without one it loads itself again. */
+/** The status page. Text from clients is escaped. A script updates the page; without scripts the page reloads itself. */
 export function statusPage(status: Status, view: View): Markup {
   const { past, access } = view;
   const graphs = graphValues(past);
@@ -141,7 +141,7 @@ function header(status: Status, access: AdminAccess, place: Place): Markup {
   `;
 }
 
-/** Which access whoever looks at the page has. */
+/** The user's access, as text. */
 function accessText({ token, unix }: AdminAccess): string {
   if (token !== undefined) return "You may look. To act, you need the token.";
   const who = unix ? "Everyone who may open the socket" : "Everyone on this machine";
@@ -236,7 +236,7 @@ function sessions(status: Status, { sort = "age", filter, past }: View, place: P
   const day: { readonly span?: "day" } = past.stepMs === 1_000 ? {} : { span: "day" };
   const { place: by, way } = sorting(sort, sessionColumns);
   const heads = sessionColumns.map((column, at) => {
-    // A second click sorts the other way round.
+    // A second click reverses the order.
     const turned = at === by && !sort.startsWith("-") ? `-${column}` : column;
     const query = new URLSearchParams({ sort: turned, filter, ...day.span && { span: day.span } });
     return html`
@@ -263,7 +263,7 @@ function sessions(status: Status, { sort = "age", filter, past }: View, place: P
   }${more("sessions")}<p class="dim hidden">${place("hidden")}</p></section>`;
 }
 
-/** Asks before anything is done. The script says what, and nothing is asked without it. */
+/** Asks for confirmation of an action. The script sets its text; without scripts it never opens. */
 const question = html`
   <dialog id="ask" aria-labelledby="ask-what">
     <form method="dialog">
@@ -288,12 +288,12 @@ function head(title: string): Markup {
 
 interface Table {
   readonly rows: readonly Row[];
-  /** What stands there where there are no rows. */
+  /** The text shown if there are no rows. */
   readonly empty: string;
   readonly above?: Markup;
 }
 
-/** On small screens only its first lines are seen until somebody wants more. */
+/** On small screens only the first lines are shown until the user opens the rest. */
 function section(id: string, title: string, heads: readonly string[], { above = html``, ...of }: Table): Markup {
   return html`
     <section class="fold ${id}-section"
@@ -307,7 +307,7 @@ function more(id: string): Markup {
   return html`<label class="more"><input type="checkbox" aria-label="Show all ${id}"> more</label>`;
 }
 
-/** The roles are for small screens, where it is laid out as cards and browsers forget that it is a table. */
+/** The roles are for small screens, where the cards' layout removes the table's semantics. */
 function table(id: string, heads: readonly Markup[], { rows, empty }: Table): Markup {
   return html`
     <div class="scroll" role="group" tabindex="0" aria-labelledby="${id}-head">
@@ -322,7 +322,7 @@ function table(id: string, heads: readonly Markup[], { rows, empty }: Table): Ma
   `;
 }
 
-/** The script makes the same of what it is told. */
+/** The script makes the same markup. */
 function lines(rows: readonly Row[], line: "tr" | "li", part: "td" | "span"): readonly Markup[] {
   const [lineTag, partTag] = line === "tr" ? [raw('tr role="row"'), raw('td role="cell"')] : [raw(line), raw(part)];
   return rows.map(({ key, cells }) =>

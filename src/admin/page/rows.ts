@@ -2,17 +2,17 @@ import type { ChainHealth } from "../readiness.ts";
 import type { FailureView, SessionView, Status } from "../status.ts";
 import type { Words } from "./words.ts";
 
-/** What the lines of the page say. Each function needs nothing outside of itself: the page's script has them too. */
+/** The lines of the page. Each function is self-contained: the page's script has them too. */
 
 export interface Cell {
   readonly text: string;
-  /** In smaller letters below. */
+  /** Text in smaller letters below. */
   readonly note?: string;
-  /** What it is sorted by, where that is not the text. */
+  /** The sort key, if it is not the text. */
   readonly by?: number;
   /** A class. */
   readonly kind?: string;
-  /** The sessions that a button in it ends. */
+  /** The sessions that the cell's button ends. */
   readonly ends?: { readonly what: "session" | "user" | "client"; readonly name: string };
 }
 
@@ -73,7 +73,7 @@ export function upstreamRow({ upstream, chain, up, detail, since }: ChainHealth)
   };
 }
 
-/** `now` in ms since 1970. */
+/** `now` is in ms since 1970. */
 export function failureRow(failure: FailureView, now: number, { ageText, countText }: Words): Row {
   const { at, count, client, user, command, destination, end, reply, detail } = failure;
   return {
@@ -88,7 +88,7 @@ export function failureRow(failure: FailureView, now: number, { ageText, countTe
   };
 }
 
-/** What has to be well for clients to be served. What is says little, what is not says why. */
+/** The parts that serving clients depends on. A healthy part has a short text, an unhealthy one its reason. */
 export function partRows({ parts, listeners, upstreams, certificates }: Status): readonly Row[] {
   const up = upstreams.filter(({ up }) => up).length;
   const [first] = certificates.toSorted((a, b) => Number(a.good) - Number(b.good) || (a.until < b.until ? -1 : 1));
@@ -108,11 +108,11 @@ export function partRows({ parts, listeners, upstreams, certificates }: Status):
   }));
 }
 
-/** What `sort` asks for, as `age` or, the other way round, `-age`: the place of a column, and 1 or -1. */
+/** Parses `sort`, as `age` or, reversed, `-age`: the index of the column, and 1 or -1. */
 export function sorting(sort: string, columns: readonly string[]): { readonly place: number; readonly way: 1 | -1 } {
   const name = sort.replace("-", "");
   const place = columns.includes(name) ? columns.indexOf(name) : columns.indexOf("age");
-  const most = ["up", "down", "rate"].includes(columns[place]!); // the most first
+  const most = ["up", "down", "rate"].includes(columns[place]!); // largest values first
   return { place, way: sort.startsWith("-") === most ? 1 : -1 };
 }
 

@@ -1,7 +1,7 @@
 import { live } from "./browser/live.ts";
 import { tools } from "./browser/tools.ts";
 
-/** The page's script: functions of this program, as they are written here or were compiled. */
+/** The page's script: functions of this program, as source text or as compiled. */
 export const script = `"use strict";(${live})(${textOf(tools)});`;
 
 function textOf(value: unknown): string {
@@ -10,7 +10,7 @@ function textOf(value: unknown): string {
   return `{${Object.entries(value).map(([name, part]) => `${name}:${textOf(part)}`).join()}}`;
 }
 
-/** As a Content-Security-Policy names what may run. */
+/** The hash by which a Content-Security-Policy allows a script. */
 export async function sha256(text: string): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
   return `sha256-${btoa(String.fromCharCode(...new Uint8Array(digest)))}`;

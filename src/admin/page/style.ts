@@ -1,4 +1,4 @@
-/** One hue for each relay type, told apart by who sees few colours too (Okabe and Ito), and light and dark grounds. */
+/** One hue for each relay type, distinct with colour blindness too (Okabe and Ito); light and dark themes. */
 export const style = `
 :root { color-scheme: light dark; --ground: #f6f6f4; --card: #fff; --ink: #1d1f21; --dim: #5d6166; --line: #e3e4e6;
   --a: #0072b2; --b: #a65500; --c: #007a5a; --d: #a8478a; --bad: #b3261e; --warn: #8a5a00; --good: #1c7c3c }

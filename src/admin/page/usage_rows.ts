@@ -3,9 +3,9 @@ import type { Used } from "../usage/usage.ts";
 import type { Row } from "./rows.ts";
 import type { Words } from "./words.ts";
 
-/** What the lines of the page say that are not sessions. Each function needs nothing outside of itself: the page's script has them too. */
+/** The lines of the page other than sessions. Each function is self-contained: the page's script has them too. */
 
-/** What is wrong; the worst first. */
+/** The row of one finding. */
 export function findingRow({ what, detail, grave, since }: Finding): Row {
   return {
     key: `${what}\n${detail}`,
@@ -16,7 +16,7 @@ export function findingRow({ what, detail, grave, since }: Finding): Row {
   };
 }
 
-/** `what` is whose sessions a button ends, where there is to be one. */
+/** `what` is the kind of owner whose sessions the button ends; undefined for no button. */
 export function usedRow(used: Used, what: "user" | "client" | undefined, { bytesText, countText }: Words): Row {
   const { name, sessions, failed, up, down } = used;
   return {

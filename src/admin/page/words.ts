@@ -1,4 +1,4 @@
-/** Figures as people read them. Each needs nothing outside of itself: the page's script has them too. */
+/** Figures for people. Each function is self-contained: the page's script has them too. */
 
 export function bytesText(bytes: number): string {
   const units = ["B", "kB", "MB", "GB", "TB"];
@@ -20,7 +20,7 @@ export function countText(count: number, noun: string): string {
   return `${String(count).replace(/\B(?=(\d{3})+$)/g, ",")}${noun && ` ${noun}${count === 1 ? "" : "s"}`}`;
 }
 
-/** Two figures by direction, which a line breaks between at most. */
+/** Two figures by direction; a line breaks only between them. */
 export function bothText(up: number, down: number, text: (figure: number) => string): string {
   return [`↑ ${text(up)}`, `↓ ${text(down)}`].map((word) => word.replaceAll(" ", "\u00a0")).join(" ");
 }

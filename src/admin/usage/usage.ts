@@ -1,12 +1,12 @@
 import type { Emit, SessionRecord } from "../../events.ts";
 import { failureKind } from "../failure_kind.ts";
 
-/** What sessions are added up by. */
+/** The groups by which sessions are added up. */
 export const groups = ["clients", "users", "destinations"] as const;
 
 export type Group = typeof groups[number];
 
-/** What one client, user or destination has used: of sessions that have ended lately, and of those under way. */
+/** The usage of one client, user or destination: of recently ended sessions and of current ones. */
 export interface Used {
   readonly name: string;
   readonly sessions: number;
@@ -18,26 +18,26 @@ export interface Used {
 
 export type UsedMost = Readonly<Record<Group, readonly Used[]>>;
 
-/** Lately is what ended in the last one or two of these times (ms). */
+/** Recent sessions ended in the last one or two windows of this length (ms). */
 const WINDOW_MS = 300_000;
 
-/** Names of each group that are remembered at most; of more, those that used the least are forgotten. */
+/** Maximum names stored in each group; names with the least usage are forgotten first. */
 const MAX_NAMES = 256;
 
-/** Names that one thread tells, so that all threads together know the most. */
+/** Names that one thread reports, so that the sum over all threads has the largest. */
 const MAX_TOLD = 40;
 
 type Uses = Map<string, { sessions: number; failed: number; up: number; down: number }>;
 type Table = Readonly<Record<Group, Uses>>;
 
-/** Remembers who has used the most lately, of one thread. */
+/** Stores one thread's names with the most recent usage. */
 export class Usage {
   readonly #now: () => number;
   #current = emptyTable();
   #former = emptyTable();
   #since = 0;
 
-  /** `now` is of the clock that sessions have their times from. */
+  /** `now` is a time of the sessions' clock. */
   constructor(now: () => number) {
     this.#now = now;
   }
@@ -49,7 +49,7 @@ export class Usage {
     for (const group of groups) if (this.#current[group].size > MAX_NAMES) halve(this.#current[group]);
   };
 
-  /** What is known of sessions that ended, to which those under way can be added. */
+  /** The usage of ended sessions, to which current ones can be added. */
   adding(): { add(session: SessionRecord): void; most(): UsedMost } {
     this.#turn();
     const all = emptyTable();
@@ -62,7 +62,7 @@ export class Usage {
     };
   }
 
-  /** With what sessions of `live` have used so far. */
+  /** The largest usages, with those of the `live` sessions so far. */
   most(live: Iterable<SessionRecord>): UsedMost {
     const { add, most } = this.adding();
     for (const session of live) add(session);
@@ -78,7 +78,7 @@ export class Usage {
   }
 }
 
-/** What several threads tell, added up. */
+/** The sum of several threads' usage. */
 export function mostOfAll(threads: readonly UsedMost[], count = MAX_TOLD): UsedMost {
   return each((group) => {
     const all: Uses = new Map();
@@ -120,7 +120,7 @@ function addUses(all: Uses, name: string, { sessions, failed, up, down }: Omit<U
   uses.down += down;
 }
 
-/** Forgets half of them, of those that used no more than the mean, the first ones first: to sort them costs a session more than all else here. */
+/** Forgets half of the names, those up to the mean usage, oldest first: sorting costs a session more than all else here. */
 function halve(all: Uses): void {
   let sum = 0;
   for (const uses of all.values()) sum += weight(uses);
@@ -131,7 +131,7 @@ function halve(all: Uses): void {
   }
 }
 
-/** The `count` that used the most, the most first; by their names where that is the same. */
+/** The `count` names with the most usage, the largest first; equal ones by name. */
 function most(all: Uses, count: number): readonly Used[] {
   const best: (readonly [string, Omit<Used, "name">])[] = [];
   const isMore = (one: typeof best[number], other: typeof best[number]) => {
@@ -147,7 +147,7 @@ function most(all: Uses, count: number): readonly Used[] {
   return best.map(([name, uses]) => ({ name, ...uses }));
 }
 
-/** By octets; a session of none counts as if it had moved one. */
+/** The weight of a usage: its octets, and one more for each session. */
 function weight({ sessions, up, down }: Omit<Used, "name">): number {
   return up + down + sessions;
 }

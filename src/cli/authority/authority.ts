@@ -8,14 +8,14 @@ import { systemClock } from "../../net/clock.ts";
 import { CommandPool } from "./command_pool.ts";
 import { askUrl } from "./url_asking.ts";
 
-/** Who judges passwords. */
+/** The check of passwords. */
 export interface Authority {
-  /** Undefined where nobody is asked for one. */
+  /** Undefined if no client is asked for a password. */
   readonly authenticator: Authenticator | undefined;
   close(): void;
 }
 
-/** That of a configuration: its users, and whom it asks for others. */
+/** The authority of a configuration: its users, and the program or server that it asks about other users. */
 export function openAuthority(
   { authCommand, authUrl, authCache: keepMs, gateway: settings }: Config,
   users: ReadonlyMap<string, PasswordHash>,

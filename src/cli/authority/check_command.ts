@@ -1,7 +1,7 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { ConfigError } from "../../config/config_error.ts";
 
-/** Throws ConfigError where the program of --auth-command cannot be run. */
+/** Throws ConfigError if the program of --auth-command cannot be run. */
 export function checkCommand([program]: readonly string[] = []): void {
   if (program === undefined) return;
   const wrong = (state: string) => new ConfigError(`Cannot run ${program} (--auth-command): ${state}`);

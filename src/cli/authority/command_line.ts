@@ -1,16 +1,16 @@
 import { Buffer } from "node:buffer";
 
-/** A question and its answer are a line each, as Squid's helpers for basic authentication have them. */
+/** A question is one line and its answer is one line, as with Squid's helpers for basic authentication. */
 
-/** So long an answer may be, in octets. */
+/** Maximum length of an answer (octets). */
 export const MAX_ANSWER = 1_024;
 
-/** `USER PASSWORD`, where all but letters, digits and -._~ is %XX. */
+/** `USER PASSWORD`; each octet except letters, digits and -._~ is written as %XX. */
 export function questionLine(user: string, password: Uint8Array): string {
   return `${escaped(Buffer.from(user))} ${escaped(password)}\n`;
 }
 
-/** Whether the password is that of the user; undefined where that is neither said nor denied. */
+/** True if the password is the user's, false if not; undefined if the line says neither. */
 export function answerOf(line: string): boolean | undefined {
   const [word] = line.trim().split(" ");
   return word === "OK" ? true : word === "ERR" ? false : undefined;

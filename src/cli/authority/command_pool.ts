@@ -6,13 +6,13 @@ import type { Clock } from "../../net/clock.ts";
 import { NetError } from "../../net/error.ts";
 import { answerOf, MAX_ANSWER, questionLine } from "./command_line.ts";
 
-/** A process has so long for an answer (ms); the client's own deadline, --handshake-timeout, is longer. */
+/** Timeout of a process's answer (ms); the client's own deadline, --handshake-timeout, is longer. */
 const ANSWER_MS = 5_000;
 
-/** One that has had nothing to do for so long is let go (ms). */
+/** Time after which an idle process is ended (ms). */
 const IDLE_MS = 60_000;
 
-/** After one that died, hung or said what nobody understands, so long none is begun (ms). */
+/** Time without new processes after one died, hung or gave an invalid answer (ms). */
 const REST_MS = 1_000;
 
 const NEWLINE = 10;
@@ -21,19 +21,19 @@ const NEWLINE = 10;
 export class CommandPool {
   readonly #command: readonly string[];
   readonly #clock: Clock;
-  /** Those that wait for a question. */
+  /** Processes that wait for a question. */
   readonly #idle: CommandProcess[] = [];
   readonly #all = new Set<CommandProcess>();
   #restsUntil = -Infinity;
   #closed = false;
 
-  /** As many run as are asked at one time. */
+  /** Starts as many processes as there are questions at one time. */
   constructor(command: readonly string[], clock: Clock) {
     this.#command = command;
     this.#clock = clock;
   }
 
-  /** As AskOutside has it. */
+  /** See AskOutside. */
   readonly ask: AskOutside = async ({ user, password }) => {
     const one = this.#idle.pop() ?? this.#begin();
     try {
@@ -52,13 +52,13 @@ export class CommandPool {
     }
   };
 
-  /** Lets all go: those that have a question when they have answered. */
+  /** Ends all processes; busy ones end after their answer. */
   close(): void {
     this.#closed = true;
     for (const one of this.#idle.splice(0)) one.end();
   }
 
-  /** How many processes there are. */
+  /** Number of processes. */
   get size(): number {
     return this.#all.size;
   }
@@ -106,7 +106,7 @@ class CommandProcess {
     child.on("exit", () => this.#over("it has ended"));
   }
 
-  /** Its next line. Rejects with NetError where there is none in time. */
+  /** Sends `line` and resolves with the next line of the process. Rejects with NetError if no line comes in time. */
   async ask(line: string): Promise<string> {
     this.#stopResting();
     if (this.#isGone) throw this.#unable("it has ended");
@@ -130,7 +130,7 @@ class CommandProcess {
     this.#stopResting = this.#clock.after(IDLE_MS, () => this.end());
   }
 
-  /** Its input ends, and so will it. */
+  /** Closes the input of the process, which makes it exit. */
   end(): void {
     this.#stopResting();
     this.#child.stdin!.end();
@@ -143,7 +143,7 @@ class CommandProcess {
     this.#over("it has ended");
   }
 
-  /** Whoever says something unasked, or more than a line, might answer a question with what was meant for another. */
+  /** Kills a process that writes unasked or more than one line: the text could be taken as another question's answer. */
   #hear(chunk: Buffer): void {
     if (!this.#asking) return this.kill();
     this.#heard = Buffer.concat([this.#heard, chunk]);
@@ -170,7 +170,7 @@ class CommandProcess {
   }
 }
 
-/** Without this program's own, in which passwords may be. */
+/** The environment without this program's own variables, which may contain passwords. */
 function plainEnvironment(): Record<string, string | undefined> {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("GATE46_")));
 }

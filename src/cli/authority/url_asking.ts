@@ -5,12 +5,12 @@ import type { AskOutside } from "../../gateway/users/outside_users.ts";
 import type { Clock } from "../../net/clock.ts";
 import { NetError } from "../../net/error.ts";
 
-/** A server has so long for an answer (ms); the client's own deadline, --handshake-timeout, is longer. */
+/** Timeout of a server's answer (ms); the client's own deadline, --handshake-timeout, is longer. */
 const ANSWER_MS = 5_000;
 
 /**
- * Asks a server by HTTP: a GET with Basic credentials (RFC 7617), as nginx's auth_request does. 2xx is yes, 401 and 403 no, and
- * all else no answer; of an answer nothing but the status is read.
+ * Asks a server by HTTP: a GET with Basic credentials (RFC 7617), as nginx's auth_request does. 2xx means yes, 401 and 403
+ * mean no, and any other status is no answer. Only the status of an answer is read.
  */
 export function askUrl(url: URL, clock: Clock): AskOutside {
   const unable = (state: string) => new NetError("busy", `Cannot ask ${url.origin} (--auth-url): ${state}`);
@@ -18,7 +18,7 @@ export function askUrl(url: URL, clock: Clock): AskOutside {
   const { hostname, port, pathname, search } = url;
   const where = { host: hostname.replace(/^\[|\]$/g, ""), ...port && { port }, path: pathname + search };
   return ({ user, password, client }) => {
-    if (user.includes(":")) return Promise.resolve(false); // RFC 7617 s2 has no way to say it
+    if (user.includes(":")) return Promise.resolve(false); // RFC 7617 s2 cannot encode a colon in the user ID
     const credentials = Buffer.concat([Buffer.from(`${user}:`), password]).toString("base64");
     const headers = { authorization: `Basic ${credentials}`, "x-forwarded-for": client };
     return new Promise((resolve, reject) => {

@@ -15,8 +15,8 @@ import { checkSocketOptions, refuseSocketOptions } from "../service/socket_optio
 import { checkWaysOut, waysOutOf } from "../service/ways_out.ts";
 
 /**
- * `gate46 check [CONFIG]`: the file alone, which is the standard one where none is said, without environment and flags, and what it names of this host, unless it is for
- * another one. Rejects with ConfigError with all that is wrong.
+ * `gate46 check [CONFIG]`: checks the file alone, by default the standard one, without environment and flags. Also checks the
+ * files and interfaces that it names, unless it is for another host. Rejects with ConfigError, which lists all problems.
  */
 export async function checkCommand(
   named: string | undefined,
@@ -32,7 +32,7 @@ export async function checkCommand(
   const { config } = loaded;
   const kernel = elsewhere || config.engine === "portable" ? undefined : await openKernel();
   if (config.engine === "portable") refuseSocketOptions(config);
-  if (kernel) checkSocketOptions(kernel, config, ["interface"]); // who checks seldom has the service's capabilities
+  if (kernel) checkSocketOptions(kernel, config, ["interface"]); // the user seldom has the service's capabilities
   if (!elsewhere && (kernel || config.engine === "portable")) {
     await checkWaysOut({ net: await openNet(), libc: kernel, hasRights: false }, waysOutOf(config));
   }
@@ -50,7 +50,7 @@ export async function checkCommand(
   await print(`${path} is valid\n`);
 }
 
-/** `gate46 config`: what holds, and who says so. Rejects with ConfigError. */
+/** `gate46 config`: prints the effective configuration and the source of each option. Rejects with ConfigError. */
 export async function configCommand(flags: RawOptions): Promise<void> {
   const { effective, config, file } = await loadConfigHere(flags);
   const { printConfig } = await import("../../config/config_print.ts");

@@ -25,17 +25,17 @@ import { loadUsers } from "../files/users_file.ts";
 import { budgetText, foretell } from "./foretell.ts";
 import { imagine, type Imagined, placeOf, someClient } from "./imagined.ts";
 
-/** What `gate46 explain` is told beside the options that are anyone's. */
+/** The options of `gate46 explain` alone. */
 export interface ExplainFlags {
-  /** Undefined: this machine, where it may come. */
+  /** Undefined for this machine, if it may connect. */
   readonly client: string | undefined;
   readonly user?: string;
   readonly listener?: string;
 }
 
 /**
- * `gate46 explain COMMAND DESTINATION`: what would become of a request, and why. Resolves with 0 where something may pass,
- * with 1 where nothing may; rejects with ConfigError, or with NetError where the name cannot be resolved.
+ * `gate46 explain COMMAND DESTINATION`: the outcome of a request, and its reasons. Resolves with 0 if a destination is
+ * allowed, else with 1; rejects with ConfigError, or with NetError if the name cannot be resolved.
  */
 export async function explain(
   options: RawOptions,
@@ -92,7 +92,7 @@ export async function explain(
   }
 }
 
-/** What the client shares with others before a rule is asked. */
+/** Limits that the client shares with other clients, before rules are applied. */
 function budgetsOf(
   { gateway }: Config,
   { host }: Address,
@@ -106,7 +106,7 @@ function budgetsOf(
   ];
 }
 
-/** What the gateway makes of it, or why it makes nothing of it. */
+/** The request as the gateway would read it, or the reason why it is invalid. */
 function wishAt(imagined: Imagined, spec: ListenSpec): ReturnType<Imagined["wishAt"]> | string {
   try {
     return imagined.wishAt(spec);
@@ -116,7 +116,7 @@ function wishAt(imagined: Imagined, spec: ListenSpec): ReturnType<Imagined["wish
   }
 }
 
-/** By what `serve` would have it leave. */
+/** The source addresses, interface and mark that `serve` would use. */
 function exitsOf(
   { rules, gateway: settings }: Config,
   leaver: Leaver,
@@ -126,7 +126,7 @@ function exitsOf(
   return exits.of(leaver, spec.wayOut);
 }
 
-/** Why the client would not come as far as the rules; `asked` is where it is asked who it is, if it is. */
+/** Why the client would be refused before the rules; `asked` is the listener that asks for a password, if it does. */
 async function whyTurnedAway(
   config: Config,
   { host }: Address,
@@ -143,10 +143,10 @@ async function whyTurnedAway(
   }
   if (user === undefined && mayGoWithout(access, { client: host, ...asked })) return undefined;
   if (user === undefined) return "the gateway asks for username and password; say --user";
-  return elsewhere || users.has(user) ? undefined : "no such user"; // who is elsewhere is not asked for
+  return elsewhere || users.has(user) ? undefined : "no such user"; // the program or server that knows other users is not asked
 }
 
-/** The ruleset as `serve` would have it; its listeners are those that are configured. */
+/** The ruleset that `serve` would use, with the configured listeners. */
 function rulesetOf(
   { allow, family, default: otherwise, listen, admin }: Config,
   rules: PackedRules,

@@ -10,22 +10,22 @@ import type { Budget, GatewaySettings } from "../../gateway/settings.ts";
 import { type Address, addressText, isUnspecified } from "../../protocol/address.ts";
 import { AddressType, Command } from "../../protocol/codes.ts";
 
-/** By what a request is judged, and who is told how. */
+/** What judges a request, and where the outcome is written. */
 export interface Foreteller {
   readonly judge: Judge;
   readonly resolver: Resolver;
   readonly nat64?: Nat64 | undefined;
   readonly settings: Pick<GatewaySettings, "resolveCommands">;
-  /** By what it would leave. */
+  /** Its source addresses, interface and mark. */
   readonly exits?: SessionExits | undefined;
-  /** Whether it is the same address of a prefix that another process would choose for a user or client. */
+  /** True if every process chooses the same address of a prefix for a user or client. */
   readonly lasting?: boolean;
   say(line: string): void;
 }
 
 /**
- * What the gateway would let become of a request, of a datagram where the command is UDP ASSOCIATE: whether anything may pass.
- * It is the judgement of gateway/, in its order, and a test holds the two against each other. Rejects with NetError.
+ * Predicts how the gateway judges a request, or a datagram for UDP ASSOCIATE. Resolves with true if a destination is allowed.
+ * It judges as gateway/ does, in the same order, and a test compares the two. Rejects with NetError.
  */
 export async function foretell(
   { judge, resolver, nat64, settings, exits, lasting, say }: Foreteller,
@@ -67,7 +67,7 @@ export async function foretell(
   return all.some(({ verdict }) => verdict.allowed);
 }
 
-/** BIND for any peer, and an association, whose client does not know where it will send from. CONNECT goes to an address. */
+/** True for BIND for any peer, and for an association without the client's port. CONNECT always goes to one address. */
 function isForAnyone(command: Command, { host, port }: Address): boolean {
   if (!isUnspecified(host)) return false;
   return command === Command.Bind || (command === Command.UdpAssociate && port === 0);
@@ -79,7 +79,7 @@ function line({ address, verdict }: Candidate, i: number, width: number): string
   return `${place.padStart(4)} ${addressText(address).padEnd(width)}  ${said}`;
 }
 
-/** Of a prefix that each session has one address of, or until a restart, only that. */
+/** The way out, as text. It names the prefix alone if the address is chosen for each session, or changes with a restart. */
 function leaving(exits: SessionExits | undefined, lasting: boolean, { host }: Address, { wayOut }: Verdict): string {
   if (!exits) return "";
   const six = host.includes(":"), said = exits.said(wayOut);
@@ -99,7 +99,7 @@ function reason({ rule, family, via, budget }: Verdict): string {
   return [rule, ...more, ...budget ? [budgetText(budget)] : []].join(", ");
 }
 
-/** What sessions have together; empty where that has no bound. */
+/** The shared limits of sessions; empty if there are none. */
 export function budgetText({ bandwidth, maxSessions, maxRate }: Budget): string {
   return [
     ...maxSessions === undefined ? [] : [`at most ${plural(maxSessions, "session")}`],

@@ -11,21 +11,21 @@ import { Command, commandName } from "../../protocol/codes.ts";
 import type { Prefix } from "../../protocol/ip/prefix.ts";
 import { httpHostDecoder } from "../../protocol/http/http_request.ts";
 
-/** What a client would say, and to which listeners. */
+/** A request that a client would send, and the listeners that accept it. */
 export interface Imagined {
   /** For people. */
   readonly text: string;
   readonly command: Asker["command"];
-  /** Whether nobody is asked who they are who say it. */
+  /** True if its clients are not asked for a user name. */
   readonly anonymous: boolean;
   isFor(only: Speech | undefined): boolean;
   /** The reason why no listener serves the request. */
   readonly nowhere: string;
-  /** What the gateway makes of it at that listener. Throws ProtocolError. */
+  /** The request as the gateway would read it at that listener. Throws ProtocolError. */
   wishAt(listener: ListenSpec): Pick<Wish, "destination" | "byName">;
 }
 
-/** A listener and what rules call it. */
+/** A listener and its name in rules. */
 export interface Place {
   readonly name: string;
   readonly spec: ListenSpec;
@@ -77,7 +77,7 @@ function request(what: string, said: string): Imagined {
 
 const ports: Readonly<Record<string, number>> = { "http:": 80, "https:": 443 };
 
-/** Where a browser would go for a URL. */
+/** The HOST:PORT that a browser would connect to for a URL. */
 function targetOf(said: string): string {
   if (!/^https?:\/\//i.test(said) || !URL.canParse(said)) return said;
   const { protocol, hostname, port } = new URL(said);
@@ -89,7 +89,7 @@ function isSame(one: Address, other: Address): boolean {
 }
 
 function parseCommand(text: string): Asker["command"] {
-  const all = Object.values(Command).filter((one) => one !== Command.UdpInTcp); // which is udp-associate to rules
+  const all = Object.values(Command).filter((one) => one !== Command.UdpInTcp); // rules treat it as udp-associate
   const found = all.find((one) => commandName(one) === text) ??
     all.find((one) => commandName(one).startsWith(`${text}-`));
   const known = [...all.map(commandName), "sni", "host"];
@@ -97,7 +97,7 @@ function parseCommand(text: string): Asker["command"] {
   return found;
 }
 
-/** Who asks where nobody says who does: this machine, else the first that may come. */
+/** The client without --client: this machine, else the first address of --from. */
 export function someClient(from: readonly Prefix[] | undefined): string {
   const here = "127.0.0.1";
   if (!from || from.some((prefix) => prefix.contains(parseIp(here)!))) return here;
@@ -105,7 +105,7 @@ export function someClient(from: readonly Prefix[] | undefined): string {
   return formatIp(octets.map((octet, i) => !single && i === octets.length - 1 ? octet | 1 : octet));
 }
 
-/** The listener that the client connects to. Throws ConfigError where there is none, or several that would serve it differently. */
+/** The listener that the client connects to. Throws ConfigError if there is none, or if several would differ. */
 export function placeOf(
   { listen, rules, gateway: { access } }: Pick<Config, "listen" | "rules" | "gateway">,
   said: string | undefined,

@@ -1,6 +1,6 @@
 import { type Candidates, type Flag, type Grammar, type ValueFlag, valueFlags } from "./grammar.ts";
 
-/** Needs bash alone, not the functions of bash-completion. */
+/** The script needs bash alone, not the functions of bash-completion. */
 export function bashScript({ name, flags, commands }: Grammar): string {
   const all = [{ name: "", flags, places: [] }, ...commands];
   return `# Completes ${name} in bash: put it into /usr/share/bash-completion/completions, or . <(${name} completion bash)
@@ -46,7 +46,7 @@ complete -F _${name} ${name}
 `;
 }
 
-/** The names of flags, those with the same values together. */
+/** The names of flags, grouped by their values. */
 function byOffer(flags: readonly ValueFlag[]): readonly (readonly [offer: string, names: readonly string[]])[] {
   const names = new Map<string, string[]>();
   for (const { names: own, value } of flags) {

@@ -47,7 +47,7 @@ ${
 `;
 }
 
-/** Each flag with the commands that have it. */
+/** Each flag and the commands that have it. */
 function eachFlag(commands: readonly GrammarCommand[]): readonly (readonly [Flag, string])[] {
   const shared = new Map<string, { flag: Flag; names: string[] }>();
   for (const { name, flags } of commands) {

@@ -1,10 +1,10 @@
 import type { Command, Option } from "commander";
 import { type OptionKey, optionKeys, optionOf } from "../../config/options.ts";
 
-/** What may be typed behind the program's name, for scripts that complete it without running it. */
+/** The words of the command line, for scripts that complete them without running the program. */
 export interface Grammar {
   readonly name: string;
-  /** Of the program without a command. */
+  /** The flags of the program without a command. */
   readonly flags: readonly Flag[];
   readonly commands: readonly GrammarCommand[];
 }
@@ -22,7 +22,7 @@ export interface Flag {
   readonly names: readonly string[];
   readonly help: string;
   readonly many: boolean;
-  /** What stands behind it; undefined for a switch. */
+  /** The value of the flag; undefined for a switch. */
   readonly value: Place | undefined;
 }
 
@@ -31,12 +31,12 @@ export interface Place {
   readonly candidates: Candidates;
 }
 
-/** Words, what the shell knows, or what nobody can know. */
+/** A list of words, a kind of value that the shell lists, or unknown. */
 export type Candidates = readonly string[] | "files" | "interfaces" | "processes" | "unknown";
 
 export const shells = ["bash", "fish", "zsh"] as const;
 
-/** Values that the table of options does not list, since others may stand there too. */
+/** Values that the table of options does not list, since other values are allowed too. */
 const ofOptions: Partial<Record<OptionKey, Candidates>> = {
   admin: ["off"],
   interface: "interfaces",
@@ -46,7 +46,7 @@ const ofOptions: Partial<Record<OptionKey, Candidates>> = {
   takeOver: "processes",
 };
 
-/** What stands in an argument, by its command and its name. */
+/** The values of an argument, by command and argument name. */
 const ofArguments: Readonly<Record<string, Candidates>> = {
   "check config": "files",
   "completion shell": shells,
@@ -57,7 +57,7 @@ const ofArguments: Readonly<Record<string, Candidates>> = {
   "users action": ["add", "passwd", "remove", "list"],
 };
 
-/** Without a command the program serves; it may be said. */
+/** The default command, which may also be given by name. */
 const serve: GrammarCommand = { name: "serve", help: "run the gateway, as without a command", flags: [], places: [] };
 
 export function grammarOf(program: Command): Grammar {
@@ -94,7 +94,7 @@ function flagsOf(command: Command): readonly Flag[] {
   }));
 }
 
-/** What stands in the brackets of `--flag <ARG>`. */
+/** The text in the brackets of `--flag <ARG>`. */
 function argOf(option: Option): string {
   return /[<[](.*)[>\]]$/.exec(option.flags)?.[1] ?? "";
 }
@@ -107,7 +107,7 @@ function candidatesOf(option: Option): Candidates {
 
 export type ValueFlag = Flag & { readonly value: Place };
 
-/** The flags of these commands that have a value, each once. */
+/** The flags with a value of these commands, without duplicates. */
 export function valueFlags(commands: readonly Pick<GrammarCommand, "flags">[]): readonly ValueFlag[] {
   const byName = new Map<string, ValueFlag>();
   for (const { flags } of commands) {

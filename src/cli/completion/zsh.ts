@@ -42,7 +42,7 @@ function flagSpec({ names, help, many, value }: Flag): string {
   return quoted(`${many ? "*" : ""}${names[0]}${equals}${behind}`);
 }
 
-/** What stands behind a flag, or in a place. */
+/** The value of a flag or of an argument. */
 function valueSpec({ name, candidates }: Place): string {
   return `${name.replace(/[\\:]/g, "\\$&")}:${action(candidates)}`;
 }

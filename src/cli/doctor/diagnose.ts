@@ -18,17 +18,17 @@ import { checkRun } from "./findings/run_findings.ts";
 
 export interface Question {
   readonly config: Config;
-  /** Where its passwords, keys and tokens stand. */
+  /** The files with its passwords, keys and tokens. */
   readonly secretFiles: readonly string[];
-  /** Those that it names. */
+  /** The certificates in the files that it names. */
   readonly certificates: readonly Certificate[];
-  /** Those of the keytab, where there is one. */
+  /** The keys of the keytab, if there is one. */
   readonly keys?: readonly KeytabKey[] | undefined;
-  /** Whether strangers may be connected to. */
+  /** True if the doctor may connect to hosts on the Internet. */
   readonly online: boolean;
 }
 
-/** What this host can do with that configuration, and what to change. */
+/** Finds out what this host can do with that configuration, and what to change. */
 export async function diagnose(
   host: HostView,
   { config, secretFiles, certificates, keys, online }: Question,

@@ -7,15 +7,15 @@ import { diagnose } from "./diagnose.ts";
 import type { Finding } from "./findings/finding.ts";
 import { thisHost } from "./host.ts";
 
-/** What `gate46 doctor` is told beside the options that are anyone's. */
+/** The options of `gate46 doctor` alone. */
 export interface DoctorFlags {
   readonly json?: boolean;
   readonly online?: boolean;
 }
 
 /**
- * `gate46 doctor`: what this host can do, and what to change. Resolves with 1 where the configuration would not work here;
- * rejects with ConfigError where there is none.
+ * `gate46 doctor`: prints what this host can do, and what to change. Resolves with 1 if the configuration would not work
+ * here; rejects with ConfigError if the configuration is invalid.
  */
 export async function doctor(options: RawOptions, { json = false, online = false }: DoctorFlags): Promise<number> {
   const loaded = await loadConfigHere(options);

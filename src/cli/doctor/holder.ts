@@ -2,10 +2,10 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import type { SocketAddr } from "../../net/socket.ts";
 import type { Holder } from "./host_view.ts";
 
-/** The state in which sockets of each kind wait for whoever comes (Linux, tcp_states.h). */
+/** The state of listening sockets of each kind (Linux, tcp_states.h). */
 const waiting = { tcp: "0A", udp: "07" } as const;
 
-/** Who listens on that port, whatever the address; undefined where that is another user's secret (proc(5)). */
+/** The process that listens on that port, on any address; undefined if another user owns it (proc(5)). */
 export function portHolder({ port }: SocketAddr, udp = false): Holder | undefined {
   const kind = udp ? "udp" : "tcp";
   const inodes = new Set([kind, `${kind}6`].flatMap((table) => listening(`/proc/net/${table}`, waiting[kind], port)));
@@ -28,7 +28,7 @@ function listening(table: string, state: string, port: number): readonly string[
   });
 }
 
-/** The program's name; of a runtime, which program it runs. */
+/** The program's name; for a runtime, also the program that it runs. */
 function nameOf(pid: string): string {
   const [file = "", ...args] = read(`/proc/${pid}/cmdline`).split("\0");
   const base = (path: string) => path.slice(path.lastIndexOf("/") + 1);
@@ -41,7 +41,7 @@ function list(folder: string): readonly string[] {
   try {
     return readdirSync(folder);
   } catch {
-    return []; // gone, or another user's
+    return []; // the process has ended, or belongs to another user
   }
 }
 

@@ -16,10 +16,10 @@ import { runtime } from "../version.ts";
 import { portHolder } from "./holder.ts";
 import type { HostView, NameAnswer } from "./host_view.ts";
 
-/** How long names and connections may take (ms). */
+/** Timeout of a lookup or a connection (ms). */
 const PATIENCE_MS = 5_000;
 
-/** This host. close() ends what is open towards DNS servers. */
+/** This host. close() closes the connections to DNS servers. */
 export async function thisHost(config: Config): Promise<HostView & { close(): void }> {
   const net = await openNet();
   const libc = await openKernel();
@@ -71,7 +71,7 @@ export async function thisHost(config: Config): Promise<HostView & { close(): vo
   };
 }
 
-/** What `ask` came to, and how long it took. */
+/** The result of `ask`, and the time that it took (ms). */
 async function timed(ask: (cut: Cut) => Promise<readonly string[]>): Promise<NameAnswer> {
   const late = new Cut();
   const timer = setTimeout(() => late.make(), PATIENCE_MS);

@@ -3,22 +3,22 @@ import type { NetErrorKind } from "../../net/error.ts";
 import type { KernelFeatures } from "../../net/kernel/features.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 
-/** What asking for a name came to. */
+/** The result of a lookup. */
 export interface NameAnswer {
   readonly ms: number;
-  /** None where there is no such name. */
+  /** Empty if the name does not exist. */
   readonly hosts: readonly string[];
-  /** Why nobody could tell. */
+  /** Why the lookup failed. */
   readonly failure?: string;
 }
 
-/** Who listens somewhere. */
+/** A process that listens on an address. */
 export interface Holder {
   readonly pid: number;
   readonly name: string;
 }
 
-/** All that the doctor sees of a host, so that tests can show it another. */
+/** All that the doctor sees of a host, so that tests can replace it. */
 export interface HostView {
   /** As `process.platform`. */
   readonly platform: string;
@@ -28,29 +28,29 @@ export interface HostView {
   readonly root: boolean;
   /** Every address of this machine. */
   readonly addrs: readonly string[];
-  /** Undefined where libc cannot be called. */
+  /** Undefined if libc cannot be called. */
   readonly kernel: KernelFeatures | undefined;
-  /** The OpenSSL that TLS can be spoken with, as "libssl.so.3 (OpenSSL 3.0.17)"; undefined where none can be called. */
+  /** The OpenSSL that TLS can use, as "libssl.so.3 (OpenSSL 3.0.17)"; undefined if none can be loaded. */
   readonly libssl: string | undefined;
-  /** The text of a file; undefined where it cannot be read. */
+  /** The text of a file; undefined if it cannot be read. */
   read(path: string): string | undefined;
   exists(path: string): boolean;
-  /** Permissions, as 0o644; undefined where there are none. */
+  /** Permissions, as 0o644; undefined if the file or its mode is not available. */
   mode(path: string): number | undefined;
-  /** Why nobody could be let in by GSSAPI; undefined where they can. */
+  /** Why clients cannot authenticate by GSSAPI; undefined if they can. */
   cannotAccept(): string | undefined;
-  /** Why a file cannot be written; undefined where it can. */
+  /** Why a file cannot be written; undefined if it can. */
   cannotWrite(path: string): string | undefined;
-  /** The local address that routing gives towards `host`; nothing is sent. */
+  /** The local address that routing selects for `host`; no packet is sent. */
   wayTo(host: string): Promise<string | undefined>;
-  /** Asks whoever resolves names by the configuration. */
+  /** Asks the resolvers of the configuration. */
   resolve(name: string): Promise<NameAnswer>;
-  /** The DNS servers that are configured. */
+  /** The configured DNS servers. */
   readonly servers: readonly { readonly name: string; probe(): Promise<ServerState> }[];
-  /** Why nobody could listen there now, for datagrams where it is of `udp`; undefined where one could. */
+  /** Why listening on that address fails, for datagrams with `udp`; undefined if it works. */
   cannotListen(addr: SocketAddr, udp?: boolean): Promise<NetErrorKind | undefined>;
-  /** Undefined where it is not to be found out. */
+  /** Undefined if the process cannot be found. */
   holder(addr: SocketAddr, udp?: boolean): Holder | undefined;
-  /** Why it cannot be connected to, undefined where it can; only where somebody asked for that. */
+  /** Why a connection to it fails; undefined if it works. Called only with --online. */
   cannotConnect(addr: SocketAddr): Promise<string | undefined>;
 }

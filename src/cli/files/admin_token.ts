@@ -1,7 +1,7 @@
 import { ConfigError } from "../../config/config_error.ts";
 import { readText } from "./text_file.ts";
 
-/** The token in that file; undefined where there is none to be. Rejects with ConfigError. */
+/** The token in that file; undefined without a file. Rejects with ConfigError. */
 export async function readAdminToken(file: string | undefined): Promise<string | undefined> {
   if (file === undefined) return undefined;
   const token = (await readText(file)).trim();

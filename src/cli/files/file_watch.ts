@@ -1,13 +1,13 @@
 import { stat } from "node:fs/promises";
 import type { Clock } from "../../net/clock.ts";
 
-/** How often files are looked at (ms). Looking works where a watch does not: on network mounts, and on links that are swapped. */
+/** Interval between checks of the files (ms). Polling works where a watch does not: network mounts and swapped links. */
 const LOOK_MS = 1_000;
 
 /**
- * Calls `changed` when one of the files that `paths` names then is another than before, or has come, or gone, and has stayed so
- * from one look to the next: who writes a file in several steps has it read when it is whole. One that is named for the first
- * time has just been read. A network that is gone answers late: there is one look at a time. Returns how to end it.
+ * Calls `changed` when one of the files that `paths` then names was changed, created or removed, and stayed the same from one
+ * check to the next: a file that is written in several steps is read when it is complete. A file that is named for the first
+ * time has just been read. A lost network answers late, so one check runs at a time. Returns a function that ends the watch.
  */
 export function watchFiles(paths: () => readonly string[], changed: () => void, clock: Clock): () => void {
   let told: States | undefined, last: States = new Map();
@@ -44,6 +44,6 @@ async function stateOf(path: string): Promise<string> {
     return [found.ino, found.size, found.mtimeMs].join();
   } catch (error) {
     const { code } = error as { code?: string };
-    return code === "ENOENT" ? "" : String(error); // links that lead in a circle, a folder that may not be looked into
+    return code === "ENOENT" ? "" : String(error); // a loop of links, or a folder without permission to search it
   }
 }

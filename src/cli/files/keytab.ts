@@ -5,12 +5,12 @@ import { readBytes } from "./text_file.ts";
 export interface KeytabKey {
   /** As rcmd/gw.example.org@EXAMPLE.ORG. */
   readonly principal: string;
-  /** Its number: a ticket is for the key of one. */
+  /** Key version number: a ticket is encrypted with the key of one version. */
   readonly kvno: number;
   readonly enctype: number;
 }
 
-/** Names of the kinds of encryption (RFC 3961, RFC 8009, RFC 6803, RFC 4757). */
+/** Names of encryption types (RFC 3961, RFC 8009, RFC 6803, RFC 4757). */
 const enctypeNames: Readonly<Record<number, string>> = {
   16: "des3-cbc-sha1",
   17: "aes128-cts-hmac-sha1-96",
@@ -22,20 +22,20 @@ const enctypeNames: Readonly<Record<number, string>> = {
   26: "camellia256-cts-cmac",
 };
 
-/** Those whose tokens are of RFC 4121, with a key that the acceptor makes. */
+/** Encryption types with the tokens of RFC 4121, whose key the acceptor makes. */
 const good: ReadonlySet<number> = new Set([17, 18, 19, 20, 25, 26]);
 
 export function enctypeName(enctype: number): string {
   return enctypeNames[enctype] ?? `enctype ${enctype}`;
 }
 
-/** Whose keys there are, by which numbers and of which kinds; a line for each number. */
+/** The principals, versions and encryption types of the keys; one line for each version. */
 export function keyTexts(keys: readonly KeytabKey[]): readonly string[] {
   const kinds = Map.groupBy(keys, ({ principal, kvno }) => `${principal}, kvno ${kvno}`);
   return Array.from(kinds, ([key, all]) => `${key}: ${all.map(({ enctype }) => enctypeName(enctype)).join(", ")}`);
 }
 
-/** The keys in the file for a service, as rcmd or rcmd@host, or for any. Rejects with ConfigError where no client could come by one. */
+/** The keys in the file for a service, as rcmd or rcmd@host, or for any service. Rejects with ConfigError if none is usable. */
 export async function readKeytab(file: string, service?: string): Promise<readonly KeytabKey[]> {
   const keys = parseKeytab(await readBytes(file), file);
   const [name, host] = service?.split("@") ?? [];
@@ -56,7 +56,7 @@ export async function readKeytab(file: string, service?: string): Promise<readon
   return wanted;
 }
 
-/** Keys of a keytab of version 2, as MIT and Heimdal write it. Throws ConfigError. */
+/** The keys of a keytab of version 2, as MIT and Heimdal write it. Throws ConfigError. */
 export function parseKeytab(bytes: Uint8Array, file: string): readonly KeytabKey[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   if (bytes.length < 2 || view.getUint16(0) !== 0x0502) throw new ConfigError(`Cannot use ${file}: it is no keytab`);
@@ -66,7 +66,7 @@ export function parseKeytab(bytes: Uint8Array, file: string): readonly KeytabKey
       const size = view.getInt32(at);
       at += 4;
       if (size > 0) keys.push(keyAt(bytes.subarray(at, at + size), size));
-      at += Math.abs(size); // of one that was removed, the size is below 0
+      at += Math.abs(size); // a removed entry has a negative size
     }
   } catch (error) {
     if (error instanceof RangeError) throw new ConfigError(`Cannot use ${file}: it is no whole keytab`);
@@ -75,7 +75,7 @@ export function parseKeytab(bytes: Uint8Array, file: string): readonly KeytabKey
   return keys;
 }
 
-/** Throws RangeError where it is cut. */
+/** Throws RangeError if the entry is truncated. */
 function keyAt(entry: Uint8Array, size: number): KeytabKey {
   if (entry.length < size) throw new RangeError();
   const view = new DataView(entry.buffer, entry.byteOffset, entry.length);
@@ -88,7 +88,7 @@ function keyAt(entry: Uint8Array, size: number): KeytabKey {
   };
   const count = view.getUint16(0), realm = text();
   const name = Array.from({ length: count }, text).join("/");
-  at += 8; // the kind of name, and when it was written
+  at += 8; // the name type and the time of writing
   const short = view.getUint8(at), enctype = view.getUint16(at + 1);
   at += 3;
   at += 2 + view.getUint16(at);

@@ -5,13 +5,13 @@ import type { Rule } from "../../gateway/rules/rule.ts";
 import { ListBuilder, type RuleLists, type ValueList } from "../../gateway/rules/value_list.ts";
 import { readText } from "./text_file.ts";
 
-/** Some three million names. */
+/** Maximum size of a list file (octets): about three million names. */
 const MAX_SIZE = 64 << 20;
 
-/** So many wrong lines of one file are told. */
+/** Maximum number of wrong lines reported for one file. */
 const MAX_TOLD = 10;
 
-/** Reads one value of a list into it; throws WrongValue. */
+/** Adds one value to a list; throws WrongValue. */
 type Take = (builder: ListBuilder, value: string) => void;
 
 const takes: Readonly<Record<keyof RuleLists, Take>> = {
@@ -26,14 +26,14 @@ export function listFiles(rules: readonly NamesFiles[]): readonly string[] {
   return [...filesFor(rules, "names"), ...filesFor(rules, "to")];
 }
 
-/** How large they are together (octets); one that cannot be read counts nothing. */
+/** The total size of these files (octets); a file that cannot be read counts as 0. */
 export async function listFilesSize(rules: readonly NamesFiles[]): Promise<number> {
   let size = 0;
   for (const file of listFiles(rules)) size += (await stat(file).catch(() => undefined))?.size ?? 0;
   return size;
 }
 
-/** Reads the files that `rules` name. Rejects with ConfigError with what is wrong in each. */
+/** Reads the files that `rules` name. Rejects with ConfigError, which lists the problems of each. */
 export async function readLists(rules: readonly NamesFiles[]): Promise<RuleLists> {
   const problems: string[] = [];
   const read = async (what: keyof RuleLists) => {
@@ -53,14 +53,14 @@ export async function readLists(rules: readonly NamesFiles[]): Promise<RuleLists
   return lists;
 }
 
-/** A line for each list that says nothing. */
+/** One line for each empty list. */
 export function emptyLists({ names, to }: RuleLists): readonly string[] {
   const told = (lists: RuleLists["names"], what: string) =>
     Array.from(lists).flatMap(([file, { isEmpty }]) => isEmpty ? [`${file} lists nothing: no ${what} fits by it`] : []);
   return [...told(names, "name"), ...told(to, "destination")];
 }
 
-/** A value each line; what is behind # means nothing. Throws ConfigError. */
+/** One value per line; text after # is a comment. Throws ConfigError. */
 function parseList(text: string, file: string, take: Take): ValueList {
   const builder = new ListBuilder();
   const problems: string[] = [];

@@ -10,35 +10,35 @@ import type { RawOptions } from "../../config/source.ts";
 import { readText } from "./text_file.ts";
 import { readPasswordFile } from "./users_file.ts";
 
-/** All that a configuration is made of, as it was written; unlike what it comes to, it can be sent to another thread. */
+/** All sources of a configuration, as text; unlike the parsed configuration, it can be sent to another thread. */
 export interface ConfigText {
   readonly file?: TomlText;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly flags: RawOptions;
-  /** Passwords of upstreams, by the file each is alone in. */
+  /** Passwords of upstreams, by the path of their password file. */
   readonly secrets: Readonly<Record<string, string>>;
 }
 
 export interface TomlText {
   readonly path: string;
   readonly toml: string;
-  /** What it means, where that is known already. */
+  /** The parsed text, if it is known already. */
   readonly table?: FileContent["table"];
 }
 
 export interface LoadedConfig extends ReadConfig {
   readonly file: FileContent | undefined;
   readonly text: ConfigText;
-  /** A line for each thing in it that holds, but is hardly meant so. */
+  /** One line for each setting that is valid but probably not intended. */
   readonly remarks: readonly string[];
 }
 
-/** The text of a configuration, before the password files that it names are read; of a file the path may be all. */
+/** The text of a configuration, before its password files are read; its file may be a path alone. */
 export type SaidConfig = Omit<ConfigText, "secrets" | "file"> & {
   readonly file?: Pick<TomlText, "path"> & Partial<TomlText>;
 };
 
-/** The configuration of the file that a flag or a variable names, else `otherwise`, the environment and the flags. Rejects with ConfigError. */
+/** Configuration from flags, environment and the file that they name, else `otherwise`. Rejects with ConfigError. */
 export async function loadConfig(flags: RawOptions, otherwise?: string): Promise<LoadedConfig> {
   return await loadSaid(said(flags, otherwise));
 }
@@ -48,18 +48,18 @@ export async function loadConfigFile(path: string, readPassword?: ReadPassword):
   return await loadSaid({ file: { path }, environment: {}, flags: {} }, readPassword);
 }
 
-/** What `flags` and the environment say; of a file its path, which is `otherwise` where they name none. */
+/** The flags, the environment and the path of the file, which is `otherwise` if they name none. */
 export function said(flags: RawOptions, otherwise?: string): SaidConfig {
   const path = flags.config ?? (process.env[variableName("config")] || otherwise);
   return { ...path && { file: { path: String(path) } }, environment: { ...process.env }, flags };
 }
 
-/** The configuration that `text` holds; nothing is read from anywhere else. Rejects with ConfigError. */
+/** The configuration in `text`; no other source is read. Rejects with ConfigError. */
 export async function parseConfigText(text: ConfigText): Promise<LoadedConfig> {
   return await parse(text, (path) => text.secrets[path]!);
 }
 
-/** For a thread that is given the rules themselves: of those in the file only what other options speak of is left: upstreams, files, and whether any allows names. */
+/** For a thread that gets the parsed rules: the text keeps only their upstreams, files, and whether a rule allows names. */
 export function textWithoutRules({ text, file }: Pick<LoadedConfig, "text" | "file">): ConfigText {
   if (!file) return text;
   const left = new Map<string, unknown>();
@@ -73,7 +73,7 @@ export function textWithoutRules({ text, file }: Pick<LoadedConfig, "text" | "fi
   return { ...text, file: { path: text.file!.path, toml: "", table } };
 }
 
-/** What `said` comes to. Rejects with ConfigError. */
+/** Parses the configuration of `said`. Rejects with ConfigError. */
 export async function loadSaid(
   said: SaidConfig,
   readPassword: (path: string) => string | Promise<string> = readPasswordFile,
@@ -100,7 +100,7 @@ export async function loadSaid(
   return { ...read, config, text: { ...read.text, secrets } };
 }
 
-/** The file that `said` names, as `read` has it. Rejects with ConfigError, which tells who names it. */
+/** Reads the file that `said` names with `read`. Rejects with ConfigError, which says what names the file. */
 export async function readToml<T>(
   { file, flags, environment }: SaidConfig,
   read: (path: string) => Promise<T>,
@@ -124,7 +124,7 @@ async function parse(text: ConfigText, readPassword?: ReadPassword): Promise<Loa
 }
 
 async function parseToml({ path, toml, table }: TomlText): Promise<FileContent> {
-  const { readFile, readTable } = await import("../../config/file/config_file.ts"); // its libraries are loaded only where there is a file
+  const { readFile, readTable } = await import("../../config/file/config_file.ts"); // loads its libraries only for a file
   const fromHere = (relative: string) => resolve(dirname(path), relative);
   return table ? readTable(table, toml, path, fromHere) : readFile(toml, path, fromHere);
 }

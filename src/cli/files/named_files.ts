@@ -11,12 +11,12 @@ import type { LoadedConfig } from "./load_config.ts";
 import { readTlsFiles, type TlsFiles } from "./tls_files.ts";
 import { loadUsers } from "./users_file.ts";
 
-/** A file that a configuration stands in, or names. */
+/** A configuration file, or a file that it names. */
 export interface NamedFile {
   readonly path: string;
-  /** Whether passwords, keys or tokens stand in it. */
+  /** True if it contains passwords, keys or tokens. */
   readonly secret: boolean;
-  /** Whether a reload has nothing to do with it: only the log is such. */
+  /** True if a reload does not read it: only the log file. */
   readonly fixed: boolean;
 }
 
@@ -34,7 +34,7 @@ export function namedFiles({ config, effective, text, file }: LoadedConfig): rea
   ];
 }
 
-/** Those that a reload reads again. */
+/** The files that a reload reads again. */
 export function filesOfReload(loaded: LoadedConfig): readonly string[] {
   return namedFiles(loaded).flatMap(({ path, fixed }) => fixed ? [] : [path]);
 }
@@ -49,18 +49,18 @@ function holdsPassword(file: LoadedConfig["file"]): boolean {
   return users.some(({ password }) => password !== undefined) || urls.some((url) => withoutPassword(url) !== url);
 }
 
-/** What they hold. */
+/** The contents of the files. */
 export interface NamedContents {
   readonly users: ReadonlyMap<string, PasswordHash>;
   readonly tls: TlsFiles;
   readonly adminToken: string | undefined;
-  /** The keys by which GSSAPI clients come, where there is a keytab. */
+  /** The keys for GSSAPI clients, if there is a keytab. */
   readonly keys: readonly KeytabKey[] | undefined;
 }
 
 /**
- * Reads every file that a configuration names; `former` users, whose passwords are the same, keep their hashes. Rejects with
- * ConfigError with all that is wrong in any of them.
+ * Reads every file that a configuration names; `former` users with unchanged passwords keep their hashes. Rejects with
+ * ConfigError, which lists all problems of all files.
  */
 export async function readNamedFiles(
   { config, effective }: LoadedConfig,
@@ -92,7 +92,7 @@ export async function readNamedFiles(
   return { users: users!, tls: tls!, adminToken, keys };
 }
 
-/** A problem with reading a file, and who names it. */
+/** A problem with reading a file, and the option that names it. */
 function withPlace(problem: string, effective: LoadedConfig["effective"]): string {
   const key = optionKeys.find((key) =>
     optionOf(key).path && problem.startsWith(`Cannot read ${effective[key]?.texts.at(-1)}: `)
@@ -100,7 +100,7 @@ function withPlace(problem: string, effective: LoadedConfig["effective"]): strin
   return key ? `${problem}; ${effective[key]!.from}` : problem;
 }
 
-/** For who serves nothing: the lists of rules too. Rejects with ConfigError with all that is wrong in any file. */
+/** For commands that do not serve: reads the lists of rules too. Rejects with ConfigError, which lists all problems. */
 export async function examineNamedFiles(loaded: LoadedConfig): Promise<NamedContents & { readonly lists: RuleLists }> {
   const [contents, lists] = await Promise.allSettled([readNamedFiles(loaded), readLists(loaded.config.rules)]);
   if (contents.status === "fulfilled" && lists.status === "fulfilled") return { ...contents.value, lists: lists.value };

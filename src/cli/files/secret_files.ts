@@ -5,14 +5,14 @@ import { namedFiles } from "./named_files.ts";
 
 const OTHERS_READ = 0o004;
 
-/** A line for each file with secrets in it that every user of this machine can read. */
+/** One line for each file with secrets that every user of this machine can read. */
 export function exposedSecrets(loaded: LoadedConfig): readonly string[] {
-  if (process.platform === "win32") return []; // whose modes say nothing
+  if (process.platform === "win32") return []; // modes have no meaning there
   return filesWithSecrets(loaded).filter(isExposed)
     .map((path) => `Cannot keep ${path} secret: every user of this machine can read it (chmod o-r)`);
 }
 
-/** The files that passwords, keys and tokens stand in. */
+/** The files that contain passwords, keys and tokens. */
 export function filesWithSecrets(loaded: LoadedConfig): readonly string[] {
   return namedFiles(loaded).flatMap(({ path, secret }) => secret ? [path] : []);
 }
@@ -21,6 +21,6 @@ function isExposed(path: string): boolean {
   try {
     return (statSync(path).mode & OTHERS_READ) !== 0;
   } catch {
-    return false; // who reads it says why that cannot be
+    return false; // the code that reads it reports the error
   }
 }

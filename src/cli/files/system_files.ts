@@ -4,12 +4,12 @@ import process from "node:process";
 import type { SystemFiles } from "../../dns/system/system_names.ts";
 import type { WatchedFile } from "../../dns/system/watched_file.ts";
 
-/** No such file is larger. */
+/** Maximum size of a system file (octets). */
 const MAX_SIZE = 64 << 20;
 
 export const hostsFile: WatchedFile = fileAt("/etc/hosts");
 
-/** What this system is told about names; undefined where that is not in such files. */
+/** The system's files about names; undefined on systems without these files. */
 export function systemFiles(): SystemFiles | undefined {
   if (process.platform !== "linux") return undefined;
   const { LOCALDOMAIN, RES_OPTIONS } = process.env; // resolv.conf(5), "Environment"
@@ -24,7 +24,7 @@ export function systemFiles(): SystemFiles | undefined {
   };
 }
 
-/** A FIFO, or what is larger than any such file, counts as none: this thread serves clients. */
+/** A FIFO or a larger file counts as missing: this thread serves clients, and must not wait. */
 function fileAt(path: string): WatchedFile {
   const find = () => {
     try {

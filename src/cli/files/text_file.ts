@@ -3,20 +3,20 @@ import { type Clock, systemClock } from "../../net/clock.ts";
 import { ConfigError } from "../../config/config_error.ts";
 import { stateOf } from "../../net/error_words.ts";
 
-/** What a person writes is far smaller. */
+/** Maximum size (octets): files that people write are far smaller. */
 const MAX_SIZE = 16 << 20;
 
-/** How long a file may take (ms). */
+/** Timeout for reading a file (ms). */
 const READ_MS = 5_000;
 
 const LINE_END = 10;
 
-/** The content of a regular file that a person named. Rejects with ConfigError. */
+/** The text of a regular file that the user named. Rejects with ConfigError. */
 export async function readText(file: string, options: Reading = {}): Promise<string> {
   return decoded(await readBytes(file, options), file);
 }
 
-/** The same, where it has at most `maxSize` octets; else undefined. Rejects with ConfigError. */
+/** The same for at most `maxSize` octets; undefined if the file is larger. Rejects with ConfigError. */
 export async function readShortText(file: string, maxSize: number): Promise<string | undefined> {
   const bytes = await read(file, systemClock, maxSize);
   return bytes && decoded(bytes, file);
@@ -35,7 +35,7 @@ export interface Reading {
   readonly maxSize?: number;
 }
 
-/** The same, where it is no text. */
+/** The same for a file that is not text. */
 export async function readBytes(
   file: string,
   { clock = systemClock, maxSize = MAX_SIZE }: Reading = {},
@@ -49,7 +49,7 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 let underWay: Promise<unknown> | undefined;
 
-/** Undefined where it is larger. In another thread of the runtime: a file on a network that is gone keeps that, and no other reading takes one more. */
+/** Undefined if larger. Runs in a runtime thread, which a file on a lost network blocks: other reads are refused meanwhile. */
 async function read(file: string, clock: Clock, maxSize: number): Promise<Uint8Array | undefined> {
   if (underWay) throw new ConfigError(`Cannot read ${file}: another file has not been read yet`);
   let cancel = () => {};
@@ -66,14 +66,14 @@ async function read(file: string, clock: Clock, maxSize: number): Promise<Uint8A
   throw new ConfigError(`Cannot read ${file}: that takes longer than ${READ_MS / 1_000} s`);
 }
 
-/** Rejects with ConfigError. To open a FIFO would wait for who writes to it. */
+/** Rejects with ConfigError. FIFOs are refused: opening one waits for a writer. */
 async function readWhole(file: string, maxSize: number): Promise<Uint8Array | undefined> {
   try {
     const found = await stat(file);
     if (!found.isFile() && !found.isDirectory()) throw new ConfigError(`Cannot read ${file}: it is no regular file`);
     if (found.size > maxSize) return undefined;
     const bytes = await readFile(file);
-    return bytes.length <= maxSize ? bytes : undefined; // it may have grown
+    return bytes.length <= maxSize ? bytes : undefined; // the file may have grown
   } catch (error) {
     if (error instanceof ConfigError) throw error;
     throw new ConfigError(`Cannot read ${file}: ${stateOf(error)}`);

@@ -5,20 +5,20 @@ import { ConfigError } from "../../config/config_error.ts";
 import type { TlsIdentity, TlsServerOptions } from "../../net/tls/tls.ts";
 import { readText } from "./text_file.ts";
 
-/** What a configuration says of TLS, read from its files. */
+/** The TLS settings of a configuration, read from its files. */
 export interface TlsFiles {
   /** For clients. */
   readonly server: TlsServerOptions | undefined;
-  /** For gateways to go through. */
+  /** Authorities for upstream gateways. */
   readonly ca: string | undefined;
   readonly identity: TlsIdentity | undefined;
   /** For DNS servers. */
   readonly dnsCa: string | undefined;
-  /** How long each of them holds, and those for DNS servers. */
+  /** Validity of each certificate above, those for DNS servers included. */
   readonly certificates: readonly Certificate[];
 }
 
-/** Rejects with ConfigError, which never repeats a line of a key. */
+/** Rejects with ConfigError, whose message never contains a line of a key. */
 export async function readTlsFiles(config: Config): Promise<TlsFiles> {
   const { tlsCert, tlsKey, tlsClientCa, viaCa, viaCert, viaKey } = config;
   const server = await readIdentity(tlsCert, tlsKey), identity = await readIdentity(viaCert, viaKey);
@@ -55,7 +55,7 @@ async function readIdentity(
   const certificates = blocks(await readText(certFile), "CERTIFICATE");
   const key = blocks(await readText(keyFile), "PRIVATE KEY").join("");
   const certificate = firstCertificate(certificates, certFile);
-  // Not checkPrivateKey(), which Deno 2.4 does not have.
+  // Not checkPrivateKey(), which Deno 2.4 lacks.
   const publicKey = (of: () => ReturnType<typeof createPublicKey>) =>
     String(of().export({ type: "spki", format: "pem" }));
   let own: string;
@@ -68,7 +68,7 @@ async function readIdentity(
   try {
     certified = publicKey(() => certificate.publicKey);
   } catch {
-    // Of Ed25519, by Deno 2.4, whose TLS says whether they fit.
+    // An Ed25519 certificate on Deno 2.4, whose TLS reports a key that does not match.
   }
   if (own !== certified) {
     throw new ConfigError(`Cannot use ${keyFile}: it is not the key of the certificate in ${certFile}`);
@@ -76,12 +76,12 @@ async function readIdentity(
   return { cert: certificates.join(""), key };
 }
 
-/** Of a chain: without any of them it is worth nothing. */
+/** For a chain: it is invalid as soon as one certificate expires. */
 function firstToExpire(option: string, chain: string | undefined): readonly Certificate[] {
   return validities(option, chain).slice(0, 1);
 }
 
-/** Of authorities: one that follows another stands beside it for a while. */
+/** For authorities: a new one is listed beside the old one for a while. */
 function lastToExpire(option: string, authorities: string | undefined): readonly Certificate[] {
   return validities(option, authorities).slice(-1);
 }
@@ -92,18 +92,18 @@ function validities(option: string, text = ""): readonly Certificate[] {
       const { validFrom, validTo } = new X509Certificate(block);
       return { option, from: Date.parse(validFrom), until: Date.parse(validTo) };
     } catch {
-      return []; // one that Deno 2.4 takes for a certificate, and passes over
+      return []; // Deno 2.4 accepts this block as a certificate, and ignores it
     }
   }).sort((a, b) => a.until - b.until);
 }
 
-/** What a file of PEM has of such a kind: many have a certificate and its key in one, and Deno takes the first for what it wants. */
+/** The PEM blocks of one kind: many files contain a certificate and its key, and Deno takes the first block for either. */
 function blocks(pem: string, kind: string): readonly string[] {
   return Array.from(pem.matchAll(/^-----BEGIN ([A-Z ]*)-----[^]*?^-----END \1-----/gm))
     .filter(([, label]) => label!.endsWith(kind)).map(([block]) => `${block}\n`);
 }
 
-/** All are read: what is wrong in one of them some runtimes tell nobody but each client. */
+/** Parses all certificates: some runtimes report an invalid one only to each client. */
 function firstCertificate(certificates: readonly string[], file: string): X509Certificate {
   const [first] = certificates.map((certificate, i) => {
     try {

@@ -10,8 +10,9 @@ import {
 import { readText } from "./text_file.ts";
 
 /**
- * Users by name and password, and of the users file; `former` ones, whose passwords are the same, keep their hashes; `others` may be known without a password. Rejects with ConfigError with all that is wrong, which never repeats a line:
- * it may hold a password.
+ * Users by name and password, and those of the users file; `former` users with unchanged passwords keep their hashes; with
+ * `others`, configured users need no password. Rejects with ConfigError, which lists all problems but never a line: it may
+ * contain a password.
  */
 export async function loadUsers(
   configured: readonly ConfiguredUser[],
@@ -44,19 +45,19 @@ export async function loadUsers(
   return all;
 }
 
-/** What is known of a password by its hash stays known with it. */
+/** Keeps the former hash if the password still matches, so that what is remembered by the hash stays valid. */
 async function hashOf(password: Uint8Array, former: PasswordHash | undefined): Promise<PasswordHash> {
   return former && await verifyPassword(password, former) ? former : await hashPassword(password);
 }
 
-/** The users of a file that has some. Throws ConfigError. */
+/** The users of a file, which must have at least one. Throws ConfigError. */
 export function parseUsersFile(text: string, file: string): Map<string, PasswordHash> {
   const users = parseUserLines(text, file);
   if (users.size === 0) throw new ConfigError(`Cannot use ${file}: no user in it`);
   return users;
 }
 
-/** Lines of NAME:HASH; blank lines and lines that begin with # mean nothing. Throws ConfigError. */
+/** Lines of NAME:HASH; blank lines and lines that begin with # are ignored. Throws ConfigError. */
 export function parseUserLines(text: string, file: string): Map<string, PasswordHash> {
   const users = new Map<string, PasswordHash>();
   const problems: string[] = [];
@@ -80,7 +81,7 @@ export async function usersFileLine(name: string, password: Uint8Array): Promise
   return `${name}:${formatHash(await hashPassword(password))}`;
 }
 
-/** The password is all of the file but its last line end. Rejects with ConfigError. */
+/** The password is the whole file without its last line end. Rejects with ConfigError. */
 export async function readPasswordFile(file: string): Promise<string> {
   const password = (await readText(file)).replace(/\r?\n$/, "");
   try {

@@ -4,13 +4,13 @@ import { commandName, methodName, replyLabel } from "../../protocol/codes.ts";
 import type { ClientNaming } from "./clients.ts";
 import { printable } from "./printable.ts";
 
-/** Of the fields below, as docs/reference/audit-log.md has them: another one where a field goes or means something else, not where one comes. */
+/** Version of the fields below (docs/reference/audit-log.md): changes if a field is removed or redefined, not if added. */
 export const AUDIT_VERSION = 1;
 
-/** What a line tells, field by field; undefined leaves a field out. Numbers are numbers, times in seconds. */
+/** The fields of a line; an undefined field is left out. Numbers are JSON numbers, times are in seconds. */
 type Fields = Readonly<Record<string, string | number | Readonly<Record<string, number>> | undefined>>;
 
-/** Makes the JSON line of an event that an audit has; undefined for other events. `run` is a word for this program. */
+/** Makes the JSON line of an audited event; undefined for other events. `run` identifies this program's run. */
 export function auditLines(run: string, naming: ClientNaming): (event: Event) => string | undefined {
   const line = (event: string, fields: Fields) =>
     `${

@@ -3,24 +3,24 @@ import type { SocketAddr } from "../../net/socket.ts";
 import { addressText, parseIp } from "../../protocol/address.ts";
 import { Prefix } from "../../protocol/ip/prefix.ts";
 
-/** What is left of an address where whose it is shall not be known. */
+/** Bits kept of an address if clients must not be identified. */
 const COARSE = { ipv4: 24, ipv6: 48 } as const;
 
-/** What the log calls clients: undefined where it shall not. */
+/** The names of clients in the log: undefined if the log must not name clients. */
 export interface ClientNaming {
   one(client: SocketAddr): string | undefined;
-  /** In fields of their own. */
+  /** The client in separate fields. */
   fields(client: SocketAddr): ClientFields;
-  /** All of a household(). */
+  /** All clients of a household(). */
   several(household: string): string | undefined;
 }
 
 export interface ClientFields {
   readonly client_host?: string;
   readonly client_port?: number;
-  /** In place of both where they shall not be known. */
+  /** Replaces both if clients must not be identified. */
   readonly client_prefix?: string;
-  /** Of a unix socket, its path. */
+  /** The path of a unix socket. */
   readonly client_unix?: string;
 }
 

@@ -3,11 +3,11 @@ import { errnoNames } from "../../net/kernel/libc/errno.ts";
 import { O_APPEND, O_CLOEXEC, O_CREAT, O_NOCTTY, O_NONBLOCK, O_WRONLY } from "../../net/kernel/libc/abi.ts";
 import type { Libc } from "../../net/kernel/libc/libc.ts";
 
-/** Files that are appended to and never waited for: a FIFO may have no reader, or one that stands still. All throw { code }. */
+/** Appends to files without waiting: a FIFO may have no reader, or a stalled one. All functions throw { code }. */
 export interface Descriptors {
-  /** `mode` is that of a file which is made. */
+  /** `mode` applies to a new file. */
   append(path: string, mode: number): number;
-  /** How many octets were taken. */
+  /** Returns the number of octets written. */
   write(fd: number, bytes: Uint8Array): number;
   close(fd: number): void;
 }
@@ -23,7 +23,7 @@ export const ofRuntime: Descriptors = {
   close: closeSync,
 };
 
-/** Deno 2.4 does not heed O_NONBLOCK, and tells no true numbers. */
+/** By libc, since Deno 2.4 ignores O_NONBLOCK and reports wrong counts. */
 export function ofLibc(libc: Libc): Descriptors {
   const flags = O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
   return {
@@ -33,7 +33,7 @@ export function ofLibc(libc: Libc): Descriptors {
   };
 }
 
-/** What a call of libc gave, where that is no failure. */
+/** The result of a libc call; throws if the call failed. */
 export function checked(libc: Libc, result: number): number {
   if (result >= 0) return result;
   const errno = libc.errno();

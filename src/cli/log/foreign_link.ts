@@ -2,12 +2,12 @@ import { lstatSync, readlinkSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import process from "node:process";
 
-/** Links behind one another that are followed. */
+/** Maximum length of a chain of links. */
 const MAX_LINKS = 40;
 
 /**
- * Throws where `path` is a link that another user has put into a folder for everybody, such as /tmp: it would have the log
- * written to a file of ours that they chose (proc_sys_fs(5), protected_symlinks, which not every system has).
+ * Throws if `path` is a link of another user in a folder that everybody can write, such as /tmp: that user could make the log
+ * overwrite a file of ours (proc_sys_fs(5), protected_symlinks, which not every system has).
  */
 export function refuseForeignLink(path: string): void {
   const self = process.getuid?.();

@@ -5,10 +5,10 @@ import type { Config } from "../../config/config.ts";
 import { colouredLogfmt, logfmt, prefixedLogfmt, TextLine } from "./logfmt.ts";
 import { printable } from "./printable.ts";
 
-/** Makes one line, with its end. */
+/** Makes one line, with its line end. */
 export type LineFormat = (record: LogRecord) => string;
 
-/** Where lines go, as far as it matters to what they look like. */
+/** The properties of the log's destination that determine the format. */
 export interface Destination {
   readonly terminal: boolean;
   readonly journal: boolean;
@@ -16,7 +16,7 @@ export interface Destination {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The form of lines; `auto` is what the journal understands where they go there, else text, in colours on a terminal. */
+/** The format of lines; `auto` is the journal's format if they go there, else text, in colours on a terminal. */
 export function lineFormat(format: Config["logFormat"], to: Destination, environment: Environment): LineFormat {
   switch (format) {
     case "json": {
@@ -33,30 +33,30 @@ export function lineFormat(format: Config["logFormat"], to: Destination, environ
   }
 }
 
-/** Whether lines begin with their level, as `<6>`. */
+/** True if lines begin with their level, as `<6>`. */
 export function isPrefixed(format: LineFormat): boolean {
   return format === prefixedLogfmt;
 }
 
-/** What writes lines of that form and kind field by field, where something does. */
+/** The writer of lines of that format, level and message field by field; undefined if there is none. */
 export function textLine(format: LineFormat, level: LogRecord["level"], message: string): TextLine | undefined {
   if (format === logfmt) return new TextLine(false, level, message);
   return format === prefixedLogfmt ? new TextLine(true, level, message) : undefined;
 }
 
-/** What a descriptor of this process leads to. */
+/** The destination of a descriptor of this process. */
 export function destinationOf(fd: number, environment: Environment): Destination {
   return { terminal: isatty(fd), journal: leadsToJournal(fd, environment.JOURNAL_STREAM) };
 }
 
-/** As no-color.org and most programs have it. */
+/** As no-color.org and most programs define it. */
 function wantsColours({ terminal }: Destination, { NO_COLOR, FORCE_COLOR, TERM }: Environment): boolean {
   if (NO_COLOR) return false;
   if (FORCE_COLOR) return FORCE_COLOR !== "0" && FORCE_COLOR !== "false";
   return terminal && TERM !== "dumb";
 }
 
-/** systemd names device and inode of the stream it gave, which may since have been redirected (systemd.exec(5)). */
+/** systemd names device and inode of its stream; the descriptor may have been redirected since (systemd.exec(5)). */
 function leadsToJournal(fd: number, stream: string | undefined): boolean {
   if (!stream) return false;
   try {

@@ -26,14 +26,14 @@ export type LogConfig = Pick<Config, "logLevel" | "logFormat" | "logFile" | "log
 const STDERR = 2;
 
 /**
- * Turns events into log lines on standard error or in a file. No credential but the user's name is ever in one. Rejects
- * with ConfigError where the file cannot be written, but in a worker: one that replaces another has clients to serve, and
- * counts its lines as lost until there is a file.
+ * Turns events into log lines on standard error or in a file. The user's name is the only credential in a line. Rejects
+ * with ConfigError if the file cannot be written, except in a worker: one that replaces another has clients to serve, and
+ * counts its lines as lost until the file can be written.
  */
 export async function startLog(config: LogConfig, clock: Clock, libc: Libc | undefined): Promise<Emit> {
   const { outlet, destination } = openLog(config, libc);
   const audits = config.logSessions === "audit";
-  // Whoever reads an audit reads JSON: all lines are, where nobody says otherwise and systemd's journal is not told levels.
+  // With an audit all lines are JSON, unless a format is set or the lines go to systemd's journal, which needs levels.
   const formatName = audits && config.logFormat === "auto" && !destination.journal ? "json" : config.logFormat;
   const format = lineFormat(formatName, destination, process.env);
   const line = (level: "info" | "warning", message: string, properties: Record<string, unknown>) =>
@@ -46,7 +46,7 @@ export async function startLog(config: LogConfig, clock: Clock, libc: Libc | und
       properties,
     });
   const output = new LogOutput(clock, outlet, (lost, error) => line("warning", "log lines lost", { lost, error }));
-  // A busy gateway makes thousands of these a second, and half of what one costs is the way through LogTape.
+  // A busy gateway writes thousands of these a second, and LogTape takes half of the cost of one.
   const text = textLine(format, "info", "session");
   const say = (session: SessionRecord, naming: ClientNaming) => {
     if (!text) return output.add(line("info", "session", sessionProperties(session, naming)));
@@ -72,14 +72,14 @@ export async function startLog(config: LogConfig, clock: Clock, libc: Libc | und
   return listen;
 }
 
-/** Events that the audit has are in no other line. */
+/** Audited events are written to the audit only. */
 function auditing({ logClients }: LogConfig, output: LogOutput, prefixed: boolean, otherwise: Emit): Emit {
   const lineOf = auditLines(programRun(), clientNaming(logClients));
   return (event) => {
     const line = lineOf(event);
     if (line === undefined) return otherwise(event);
     output.add(prefixed ? `${INFO_PREFIX}${line}` : line);
-    if (event.type === "session-requested") output.flush(); // before it is done: a program that is killed leaves a trace
+    if (event.type === "session-requested") output.flush(); // before it is served: a killed program leaves a trace
   };
 }
 
@@ -99,22 +99,22 @@ function openLog(
   return { outlet, destination: { terminal: false, journal: false } };
 }
 
-/** Writes what is still buffered, and what was left out. */
+/** Writes the buffered lines, and the number of lines left out. */
 export let stopLog = () => {};
 
-/** Lines of this thread that could not be written. */
+/** Number of lines of this thread that could not be written. */
 export let lostLogLines = () => 0;
 
 export const log = getLogger("gate46");
 
-/** Lines that are alike, of which a stranger could have any number written. */
+/** A kind of line that a stranger could cause without limit. */
 interface Kind {
   readonly level: "info" | "warning" | "error";
   readonly message: string;
   readonly fields: Record<string, unknown>;
 }
 
-/** The listener, and what tells of lines that it has left out. `saySession` writes a session's line, where there are to be any. */
+/** The listener, and a function that reports the lines left out. `saySession` writes a session's line, if these are logged. */
 function eventLog(
   { logSessions, logSample, logClients }: LogConfig,
   clock: Clock,
@@ -201,12 +201,12 @@ function eventLog(
   return { listener, end: () => sampling.end() };
 }
 
-/** A gateway before this one, or a balancer, that looked whether it is let in: nobody was served, and nobody gave up. */
+/** True for the health check of a gateway before this one, or of a balancer: no client was served, and none gave up. */
 function isProbe({ method, command, end }: SessionRecord): boolean {
   return method !== undefined && command === undefined && end === "client-left";
 }
 
-/** Written for speed: a busy gateway makes thousands of these a second. */
+/** Optimized: a busy gateway writes thousands of these a second. */
 function tellSession(session: SessionRecord, naming: ClientNaming, fields: Fields): void {
   const { command, destination, remote, reply, counts, datagrams } = session;
   fields.known("id", session.id);
@@ -236,7 +236,7 @@ function tellSession(session: SessionRecord, naming: ClientNaming, fields: Field
   if (session.detail) fields.said("detail", session.detail);
 }
 
-/** The same for forms that want all of it together. */
+/** The same as one record, for formats that need it. */
 function sessionProperties(session: SessionRecord, naming: ClientNaming): Record<string, unknown> {
   const properties: Record<string, unknown> = {};
   const put = (key: string, value: string | number) => void (properties[key] = value);

@@ -5,10 +5,10 @@ import { refuseForeignLink } from "./foreign_link.ts";
 import type { Outlet } from "./output.ts";
 import { stateOf } from "../../net/error_words.ts";
 
-/** Group and others: who may read logs is in the owner's group. */
+/** Readable by the owner's group, not by others. */
 const MODE = 0o640;
 
-/** A file that lines are appended to, by this thread and by others. Where it was moved away, as logrotate does, a new one is begun. */
+/** A file to which this thread and others append. If it was moved away, as logrotate does, a new file is created. */
 export class LogFile implements Outlet {
   readonly #path: string;
   readonly #descriptors: Descriptors;
@@ -19,7 +19,7 @@ export class LogFile implements Outlet {
     this.#descriptors = descriptors;
   }
 
-  /** Throws ConfigError where there has never been such a file. */
+  /** Throws ConfigError if the file was never opened before and cannot be now. */
   open(): void {
     void this.#fd();
   }
@@ -28,7 +28,7 @@ export class LogFile implements Outlet {
     return this.#descriptors.write(this.#fd(), bytes);
   }
 
-  /** To write to now. */
+  /** The descriptor of the current file. */
   #fd(): number {
     const former = this.#opened;
     if (former && former.file === this.#there()) return former.fd;
@@ -39,12 +39,12 @@ export class LogFile implements Outlet {
       if (former) this.#descriptors.close(former.fd);
       return fd;
     } catch (error) {
-      if (former) return former.fd; // one that was moved is better than none
+      if (former) return former.fd; // the moved file is better than none
       throw new ConfigError(`Cannot write ${this.#path}: ${stateOf(error)}`);
     }
   }
 
-  /** Which file that is; empty where there is none. */
+  /** Device and inode of the file at the path; empty if there is none. */
   #there(): string {
     try {
       const { dev, ino } = statSync(this.#path);

@@ -1,44 +1,44 @@
 import { Buffer } from "node:buffer";
 import type { Clock } from "../../net/clock.ts";
 
-/** Lines wait so long for company (ms), unless there is enough of it. */
+/** Maximum time that lines are buffered (ms), and the buffer size at which they are written at once. */
 const FLUSH_MS = 50, FLUSH_SIZE = 16 << 10;
 
-/** What a reader that does not read may keep waiting; lines beyond it are lost, and counted. */
+/** Maximum size of lines that wait for a slow reader; further lines are lost and counted. */
 const MAX_WAITING_SIZE = 1 << 20;
 
 const LINE_END = 10;
 
-/** Where lines go. */
+/** The destination of lines. */
 export interface Outlet {
-  /** How many octets it has taken, one at least. Throws { code }: EAGAIN where it can take none now. */
+  /** Returns the number of octets written, at least one. Throws { code }: EAGAIN if none can be written now. */
   write(bytes: Uint8Array): number;
 }
 
-/** Writes lines, many at a time. What cannot be written is lost, counted, and told as soon as it can be. */
+/** Writes lines in batches. Lines that cannot be written are lost and counted; the count is written as soon as possible. */
 export class LogOutput {
   readonly #clock: Clock;
   readonly #to: Outlet;
   readonly #notice: (lost: number, why: string) => string;
   #waiting = "";
-  /** Not told of yet. */
+  /** Lost lines that were not reported yet. */
   #lost = 0;
   #why = "";
   #lostInAll = 0;
-  /** Whether what was written last may end within a line. */
+  /** True if the last write may have ended within a line. */
   #torn = false;
-  /** Whether the reader is behind: it is given time. */
+  /** True if the reader is behind: writing then waits. */
   #slow = false;
   #flushing: (() => void) | undefined;
 
-  /** `notice` makes the line that tells how many were lost. */
+  /** `notice` makes the line that reports the number of lost lines. */
   constructor(clock: Clock, to: Outlet, notice: (lost: number, why: string) => string) {
     this.#clock = clock;
     this.#to = to;
     this.#notice = notice;
   }
 
-  /** Lines that could not be written since the start. */
+  /** Number of lines that could not be written since the start. */
   get lostInAll(): number {
     return this.#lostInAll;
   }
@@ -67,14 +67,14 @@ export class LogOutput {
     }
     this.#slow = why === "EAGAIN";
     if (why === "" || this.#slow) {
-      // A reader that is slow may come back.
+      // A slow reader may catch up.
       if (tells) this.#lost = 0;
       if (written > 0) this.#torn = false;
       this.#waiting = bytes.subarray(written).toString();
       if (this.#slow) this.#flushing = this.#clock.after(FLUSH_MS, () => this.flush());
     } else {
-      // One that is gone does not, nor what a full disk could not take.
-      this.#torn = written === 0 || bytes[written - 1] !== LINE_END; // Deno does not say what it wrote before it failed
+      // A reader that has gone, or a full disk, does not.
+      this.#torn = written === 0 || bytes[written - 1] !== LINE_END; // Deno does not report the octets written before a failure
       this.#lose(lineCount(lines.subarray(Math.max(written, gap.length))), why);
       this.#waiting = "";
     }

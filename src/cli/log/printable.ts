@@ -1,8 +1,8 @@
-/** Control, format and private letters, and separators of lines: what a terminal obeys, or a reader of lines takes for their end. */
+/** Control, format and private characters, and line separators: they may control a terminal or end a line. */
 const unprintable = /[\p{C}\p{Zl}\p{Zp}]/u;
 const allUnprintable = /[\p{C}\p{Zl}\p{Zp}]/gu;
 
-/** `text` with those letters as JSON escapes them: it stays JSON where it was, and can be shown. */
+/** `text` with these characters escaped as in JSON: JSON stays valid, and the text can be shown. */
 export function printable(text: string): string {
   return unprintable.test(text) ? text.replace(allUnprintable, escaped) : text;
 }

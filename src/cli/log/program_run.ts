@@ -2,7 +2,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import process from "node:process";
 
-/** A word for this process that no other has had or will have, the same in all of its threads (proc(5)). */
+/** A unique identifier of this process, the same in all of its threads (proc(5)). */
 export function programRun(): string {
   return createHash("sha256").update(told()).digest("hex").slice(0, 16);
 }
@@ -13,6 +13,6 @@ function told(): string {
     const startTime = readFileSync("/proc/self/stat", "latin1").replace(/^.*\) /s, "").split(" ")[19]!;
     return `${boot} ${process.pid} ${startTime}`;
   } catch {
-    return randomUUID(); // where there is no such file there is one thread
+    return randomUUID(); // systems without this file have one thread
   }
 }

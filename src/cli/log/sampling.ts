@@ -1,15 +1,15 @@
 import type { Clock } from "../../net/clock.ts";
 
-/** What is alike is counted for so long, and then told (ms). */
+/** Interval at which the counts of left-out lines are reported (ms). */
 const INTERVAL_MS = 10_000;
 
-/** Lines of one kind, of all clients together, are at most so many times those of one client. */
+/** Maximum lines of one kind for all clients together, as a multiple of one client's maximum. */
 const CLIENTS = 50;
 
-/** Clients that are told of by name when lines of theirs were left out; the others are told of together. */
+/** Maximum number of clients named in reports of left-out lines; the others are reported together. */
 const NAMED = 10;
 
-/** How many lines of a kind were left out, and whose; undefined: of several. */
+/** Reports how many lines of a kind were left out, and the client; undefined for several clients. */
 export type Summary<K> = (kind: K, more: number, withinMs: number, client: string | undefined) => void;
 
 interface Count {
@@ -18,8 +18,8 @@ interface Count {
 }
 
 /**
- * Bounds what a stranger can have written: of each kind of line a client has so many in each interval, and what is beyond
- * is counted. Memory is bounded too, since only a client that has had a line is known.
+ * Limits the lines that a stranger can cause: each client has a number of lines of each kind per interval, and further lines
+ * are counted. Memory is bounded too, since only clients with a written line are stored.
  */
 export class LogSampling<K> {
   readonly #clock: Clock;
@@ -29,14 +29,14 @@ export class LogSampling<K> {
   #startedAt = 0;
   #ending: (() => void) | undefined;
 
-  /** `budget` is a client's. */
+  /** `budget` is the maximum lines of one client, per kind and interval. */
   constructor(clock: Clock, budget: number, summary: Summary<K>) {
     this.#clock = clock;
     this.#budget = budget;
     this.#summary = summary;
   }
 
-  /** Whether one more line of this kind is to be written about `client`. */
+  /** True if another line of this kind may be written about `client`. */
   takes(kind: K, client: string): boolean {
     if (this.#budget === Infinity) return true;
     if (!this.#ending) {
@@ -57,7 +57,7 @@ export class LogSampling<K> {
     return true;
   }
 
-  /** Ends the interval, and tells what was left out in it. */
+  /** Ends the interval, and reports the lines left out in it. */
   end(): void {
     this.#ending?.();
     this.#ending = undefined;

@@ -12,14 +12,14 @@ import type { Libc } from "../../net/kernel/libc/libc.ts";
 import { checked } from "./descriptors.ts";
 import type { Outlet } from "./output.ts";
 
-/** What a pipe takes whole or not at all (pipe(7)). */
+/** Maximum size of an atomic write to a pipe (octets, pipe(7)). */
 const PIPE_BUF = 4_096;
 
 const LINE_END = 10;
 
 /**
- * What is open as `fd`, a pipe most often, written to without waiting: where its reader stands still, that would stop the
- * thread for good, and a pipe that others share may not be told not to wait. Without libc nothing else can be done.
+ * Writes to `fd`, most often a pipe, without blocking: a stalled reader would block the thread forever. O_NONBLOCK on a shared
+ * pipe would affect other processes. Without libc, writes block.
  */
 export function sharedOutlet(libc: Libc | undefined, fd: number): Outlet {
   const plain: Outlet = { write: (bytes) => writeSync(fd, bytes) };
@@ -35,13 +35,13 @@ export function sharedOutlet(libc: Libc | undefined, fd: number): Outlet {
       },
     };
   }
-  // Opened anew it has flags of its own.
+  // A new open file description has its own flags.
   const own = libc.open(new TextEncoder().encode(`${path}\0`), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
   const to = own >= 0 ? own : fd;
   const asked = new Int32Array([to, POLLOUT]);
   return {
     write: (bytes) => {
-      // Of another user's pipe it is asked before whether it has room: so much it takes then.
+      // Another user's pipe cannot be reopened: poll first; a ready pipe accepts PIPE_BUF octets.
       if (own < 0 && libc.poll(asked, 1, 0) === 0) throw Object.assign(new Error("EAGAIN"), { code: "EAGAIN" });
       const lines = part(bytes);
       return checked(libc, libc.write(to, lines, lines.length));
@@ -49,7 +49,7 @@ export function sharedOutlet(libc: Libc | undefined, fd: number): Outlet {
   };
 }
 
-/** So much of `bytes` as a pipe takes at once, up to the end of a line: nobody else's comes within. */
+/** The whole lines of `bytes` that a pipe takes in one atomic write, so that other writers' lines do not mix in. */
 function wholeLines(bytes: Uint8Array): Uint8Array {
   if (bytes.length <= PIPE_BUF) return bytes;
   const end = bytes.lastIndexOf(LINE_END, PIPE_BUF - 1) + 1;

@@ -1,24 +1,24 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
 import { ConfigError } from "../../config/config_error.ts";
 
-/** What one user has used within one stretch of time (ms since 1970), in octets. */
+/** The octets that one user has used in one period (ms since 1970). */
 export interface Used {
   readonly since: number;
   readonly until: number;
   readonly bytes: number;
 }
 
-/** Where it is kept how much users have used. */
+/** The storage of the users' usage. */
 export interface QuotaStore {
-  /** Throws ConfigError where it cannot be read. */
+  /** Throws ConfigError if it cannot be read. */
   load(): ReadonlyMap<string, Used>;
-  /** Throws what the system does. */
+  /** Throws the system's errors. */
   save(used: ReadonlyMap<string, Used>): void;
 }
 
 /**
- * A file of JSON, replaced as a whole: whoever reads it sees all of a former one or all of the next. It has an entry for each
- * user that has used something of a period that is not over.
+ * A JSON file, replaced atomically: a reader sees the whole old or the whole new file. It has an entry for each user with
+ * usage in a current period.
  */
 export function quotaFile(path: string): QuotaStore {
   return {

@@ -4,55 +4,55 @@ import type { Usage } from "../../gateway/quotas/quota_meter.ts";
 import type { Clock } from "../../net/clock.ts";
 import type { QuotaStore, Used } from "./quota_file.ts";
 
-/** What was counted is written so often, if there is something new: that is what a kill -9 may lose (ms). */
+/** Interval at which new usage is saved (ms): a kill -9 loses at most this much. */
 export const SAVE_MS = 5_000;
 
 export interface LedgerParts {
   readonly store: QuotaStore;
-  /** By which it writes. */
+  /** The clock of the save interval. */
   readonly clock: Clock;
   /** ms since 1970. */
   readonly now: () => number;
-  /** Told of what it cannot write, once until it can. */
+  /** Called when saving fails, once until it succeeds again. */
   readonly failed: (error: unknown) => void;
 }
 
-/** How much each user has used of its quota, over restarts. All programs that have the same file count together. */
+/** Each user's usage of its quota, kept over restarts. All processes with the same file count together. */
 export class QuotaLedger {
   readonly #parts: LedgerParts;
   #quotas: ReadonlyMap<string, Quota> = new Map();
   #used = new Map<string, Used>();
-  /** Not in the file yet. */
+  /** Usage that is not in the file yet. */
   readonly #unsaved = new Map<string, number>();
   #usedUp: ReadonlyMap<string, string> = new Map();
   #changed: (usedUp: ReadonlyMap<string, string>) => void = () => {};
   #stop = () => {};
   #failing = false;
 
-  /** Throws ConfigError where the file cannot be read. */
+  /** Throws ConfigError if the file cannot be read. */
   constructor(parts: LedgerParts, quotas: ReadonlyMap<string, Quota>) {
     this.#parts = parts;
     this.#used = new Map(parts.store.load());
     this.configure(quotas);
     const again = () => {
       this.save();
-      this.#judge(); // a period may be over
+      this.#judge(); // a period may have ended
       this.#stop = parts.clock.after(SAVE_MS, again);
     };
     this.#stop = parts.clock.after(SAVE_MS, again);
   }
 
-  /** By user until when. */
+  /** The users without quota left, each with the end of its period. */
   get usedUp(): ReadonlyMap<string, string> {
     return this.#usedUp;
   }
 
-  /** Has `changed` told who has used up its quota, whenever that changes. */
+  /** Calls `changed` with the users without quota left, whenever that set changes. */
   onChange(changed: (usedUp: ReadonlyMap<string, string>) => void): void {
     this.#changed = changed;
   }
 
-  /** Other quotas; what was used stays. */
+  /** Sets new quotas; usage stays. */
   configure(quotas: ReadonlyMap<string, Quota>): void {
     this.#quotas = quotas;
     this.#judge();
@@ -62,14 +62,14 @@ export class QuotaLedger {
     if (usage.length === 0) return;
     for (const { user, bytes } of usage) {
       const used = this.#current(user);
-      if (!used) continue; // it has no quota any more
+      if (!used) continue; // the user has no quota any more
       this.#used.set(user, { ...used, bytes: used.bytes + bytes });
       this.#unsaved.set(user, (this.#unsaved.get(user) ?? 0) + bytes);
     }
     if (this.#judge()) this.save();
   }
 
-  /** What each has, in the order of the configuration. */
+  /** The usage of each user, in the order of the configuration. */
   get views(): readonly QuotaView[] {
     return Array.from(this.#quotas, ([user, { bytes }]) => {
       const { bytes: used, until } = this.#current(user)!;
@@ -77,7 +77,7 @@ export class QuotaLedger {
     });
   }
 
-  /** Adds what is new to the file, where another program may have counted too; that is known here then. */
+  /** Adds new usage to the file, and reads the usage that other processes have added. */
   save(): void {
     if (this.#unsaved.size === 0) return;
     const { store, now, failed } = this.#parts;
@@ -103,7 +103,7 @@ export class QuotaLedger {
     this.save();
   }
 
-  /** What `user` has used in the period that it is now; undefined where it has no quota. */
+  /** The usage of `user` in the current period; undefined if the user has no quota. */
   #current(user: string): Used | undefined {
     const quota = this.#quotas.get(user);
     if (!quota) return undefined;
@@ -112,7 +112,7 @@ export class QuotaLedger {
     return used?.since === window.since ? { ...used, ...window } : { ...window, bytes: 0 };
   }
 
-  /** Whether others have used up their quota than before. */
+  /** True if the set of users without quota left has changed. */
   #judge(): boolean {
     const usedUp = new Map<string, string>();
     for (const { user, bytes, used, until } of this.views) if (used >= bytes) usedUp.set(user, until);

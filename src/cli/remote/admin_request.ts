@@ -5,7 +5,7 @@ import type { SocketAddr } from "../../net/socket.ts";
 import { addressText } from "../../protocol/address.ts";
 import { codeText } from "../../net/error_words.ts";
 
-/** How long the program may take to answer (ms). */
+/** Timeout of the program's answer (ms). */
 const PATIENCE_MS = 3_000;
 
 export interface Answer {
@@ -18,7 +18,7 @@ interface Asking {
   readonly patienceMs?: number | undefined;
 }
 
-/** Asks the admin endpoint at `addr`; by node:http, since neither runtime's fetch() takes what the other's does for a unix socket. Rejects with NetError. */
+/** Asks the admin endpoint at `addr`, by node:http: the runtimes' fetch() differ for unix sockets. Rejects with NetError. */
 export function askAdmin(
   addr: SocketAddr,
   method: string,

@@ -3,10 +3,10 @@ import type { RawOptions } from "../../config/source.ts";
 import { print } from "../print.ts";
 import { gatewayHere, parsed } from "./gateway_here.ts";
 
-/** Large lists of rules take long to read, and one reload waits for the one before (ms). */
+/** Timeout of a reload (ms): large lists of rules take long to read, and a reload waits for the one before. */
 const RELOAD_MS = 120_000;
 
-/** `gate46 reload`: as SIGHUP. Resolves with the exit code: 1 where the new configuration is refused. Rejects with NetError and ConfigError. */
+/** `gate46 reload`: as SIGHUP. Resolves with 1 for a refused configuration, else 0. Rejects with NetError and ConfigError. */
 export async function reloadCommand(flags: RawOptions): Promise<number> {
   const here = await gatewayHere(flags);
   const answer = await here.ask("POST", "/reload", RELOAD_MS);

@@ -7,15 +7,15 @@ import { type Answer, askAdmin } from "./admin_request.ts";
 
 const wantsToken = "it wants the token; say --admin-token-file, as the gateway was told";
 
-/** The program that runs with these flags, variables and file, by its admin endpoint. */
+/** The running program with these flags, variables and file, accessed by its admin endpoint. */
 export interface GatewayHere {
-  /** What it answers, whatever that is. Rejects with NetError. */
+  /** The answer of the program, with any status. Rejects with NetError. */
   ask(method: string, path: string, patienceMs?: number): Promise<Answer>;
-  /** What an answer says where it has done what was asked; that has the field. Throws NetError. */
+  /** The content of a successful answer, which has the field. Throws NetError. */
   checked<T>(answer: Answer, field: keyof T): T;
 }
 
-/** Rejects with ConfigError where the configuration is wrong or has no admin endpoint. */
+/** Rejects with ConfigError if the configuration is invalid or has no admin endpoint. */
 export async function gatewayHere(flags: RawOptions): Promise<GatewayHere> {
   const { config: { admin, adminTokenFile } } = await loadConfigHere(flags, ["config", "admin"]);
   if (!admin) throw new ConfigError("Cannot ask: --admin is off");
@@ -37,13 +37,13 @@ export async function gatewayHere(flags: RawOptions): Promise<GatewayHere> {
   };
 }
 
-/** Where a listener on `host` can be reached from here: [::] not by ::1 where IPv6 is switched off, as in many containers. */
+/** The local addresses of a listener on `host`: for [::] not only ::1, since many containers disable IPv6. */
 function locally(host: string): readonly string[] {
   if (host === "::") return ["127.0.0.1", "::1"];
   return [host === "0.0.0.0" ? "127.0.0.1" : host];
 }
 
-/** `knocked`: whether a token came with the question. Throws NetError where the answer is no. */
+/** `knocked`: true if a token was sent. Throws NetError if the request was refused. */
 function checked<T>(answer: Answer, field: keyof T, knocked: boolean): T {
   const { status } = answer;
   if (status === 401) {
@@ -53,7 +53,7 @@ function checked<T>(answer: Answer, field: keyof T, knocked: boolean): T {
   throw new NetError("other", parsed<{ readonly error: string }>(answer, "error").error);
 }
 
-/** What is JSON, as all answers but bearer-auth's are, with that field in it. Throws NetError for somebody else's. */
+/** The JSON of an answer, with that field; only bearer-auth's answers are not JSON. Throws NetError for other servers. */
 export function parsed<T>({ status, text }: Answer, field: keyof T): T {
   try {
     const said = JSON.parse(text);

@@ -3,7 +3,7 @@ import type { RawOptions } from "../../config/source.ts";
 import { print } from "../print.ts";
 import { gatewayHere, parsed } from "./gateway_here.ts";
 
-/** `gate46 healthcheck`: for where there is neither a shell nor curl. Resolves with the exit code. */
+/** `gate46 healthcheck`: for hosts without a shell or curl. Resolves with the exit code. */
 export async function healthcheck(flags: RawOptions): Promise<number> {
   const here = await gatewayHere(flags);
   const { ready, state, sessions, parts } = parsed<Health>(await here.ask("GET", "/readyz"), "parts");
@@ -11,7 +11,7 @@ export async function healthcheck(flags: RawOptions): Promise<number> {
   return ready ? 0 : 1;
 }
 
-/** A line for each part that is not well. */
+/** One line for each part that is not healthy. */
 export function partLines(parts: Health["parts"]): readonly string[] {
   return (Object.entries(parts) as [string, Part | boolean][]).flatMap(([name, part]) => {
     if (typeof part === "boolean" || part.ok) return [];

@@ -1,4 +1,4 @@
-/** By what `gate46 top` can sort; the command line is made with them before anything of it is loaded. */
+/** The sort orders of `gate46 top`; the command line needs them before `top` is loaded. */
 export const orderNames = ["rate", "bytes", "age", "client", "user", "destination"] as const;
 
 export type Order = (typeof orderNames)[number];

@@ -1,18 +1,18 @@
 import type { SessionView, Status } from "../../admin/status.ts";
 
-/** What the program said, and when (ms of a clock that only goes forward). */
+/** A status of the program, and its time (ms of a monotonic clock). */
 export interface Moment<S = Status> {
   readonly at: number;
   readonly status: S;
 }
 
-/** A session with its octets a second; undefined as long as nobody can know. */
+/** A session with its octets per second; undefined as long as they are unknown. */
 export interface RatedSession extends SessionView {
   readonly upRate: number | undefined;
   readonly downRate: number | undefined;
 }
 
-/** The sessions of `now`, with what they have moved since `before`. */
+/** The sessions of `now`, with their rates since `before`. */
 export function ratedSessions(
   now: Moment<Pick<Status, "sessions">>,
   before: Moment<Pick<Status, "sessions">> | undefined,
@@ -28,12 +28,12 @@ export function ratedSessions(
   });
 }
 
-/** What all together do. */
+/** The rates of all sessions together. */
 export interface Speed {
   /** Octets a second. */
   readonly up: number;
   readonly down: number;
-  /** Clients a second that come. */
+  /** New clients per second. */
   readonly clients: number;
 }
 
@@ -49,7 +49,7 @@ export function speedOf(now: Moment, before: Moment): Speed {
   };
 }
 
-/** A program that was started anew has counted less. */
+/** At least 0: the counters of a restarted program are lower. */
 function perSecond(more: number, withinMs: number): number {
   return Math.max(0, more) * 1_000 / withinMs;
 }

@@ -1,15 +1,15 @@
 import process from "node:process";
 import type { Clock } from "../../net/clock.ts";
 
-/** A terminal that is drawn on, and whose keys are read. */
+/** A terminal for output and keys. */
 export interface Screen {
-  /** Rows and columns, as they are now. */
+  /** The current rows and columns. */
   size(): Size;
-  /** Shows these lines, and nothing else; what is too long or too many is cut. */
+  /** Shows these lines only; cuts long lines, and lines that do not fit. */
   draw(lines: readonly string[]): void;
-  /** The next key, "q" also for Ctrl-C and for a terminal that has gone; undefined after so long without one, and when the size has changed. */
+  /** The next key, "q" also for Ctrl-C and a closed terminal; undefined after `withinMs`, or if the size changed. */
   key(withinMs: number): Promise<string | undefined>;
-  /** Leaves the terminal as it was. */
+  /** Restores the terminal. */
   close(): void;
 }
 
@@ -18,7 +18,7 @@ export interface Size {
   readonly columns: number;
 }
 
-/** Another screen, without cursor, which cuts lines (with wide letters they are wider than they are long); and back. */
+/** Switches to the alternate screen without cursor and line wrap (wide characters take two columns); and back. */
 const OPEN = "\x1b[?1049h\x1b[?25l\x1b[?7l", CLOSE = "\x1b[?7h\x1b[?25h\x1b[?1049l";
 const HOME = "\x1b[H", TO_LINE_END = "\x1b[K", BELOW = "\x1b[J";
 

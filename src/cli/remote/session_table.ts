@@ -5,10 +5,10 @@ const { ageText, bytesText } = words;
 
 const heads = ["ID", "CLIENT", "USER", "COMMAND", "DESTINATION", "VIA", "TYPE", "AGE", "UP", "DOWN", "UP/s", "DOWN/s"];
 
-/** Columns of figures, which are read from their ends. */
+/** Columns of numbers, aligned to the right. */
 const figures: ReadonlySet<string> = new Set(["AGE", "UP", "DOWN", "UP/s", "DOWN/s"]);
 
-/** A line of heads and one for each session, without their ends. */
+/** A line of headings and one for each session, without line ends. */
 export function sessionTable(sessions: readonly RatedSession[]): readonly string[] {
   const rows = [heads, ...sessions.map(cells)];
   const widths = heads.map((_, i) => rows.reduce((most, row) => Math.max(most, row[i]!.length), 0));
@@ -31,7 +31,7 @@ function cells(session: RatedSession): readonly string[] {
   ];
 }
 
-/** A terminal might obey what clients put into words. */
+/** Escapes clients' text, which could control a terminal. */
 export function word(text: string | undefined): string {
   return text?.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, "?") ?? "-";
 }

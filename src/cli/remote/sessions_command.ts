@@ -9,19 +9,19 @@ import { type Moment, ratedSessions } from "./rates.ts";
 import { openScreen } from "./screen.ts";
 import { sessionTable } from "./session_table.ts";
 
-/** Between the two looks that a rate is made of, and from one picture to the next (ms). */
+/** Interval between the two samples of a rate, and between two screens (ms). */
 const RATE_MS = 500, WATCH_MS = 1_000;
 
-/** More are not asked for again and again. */
+/** Maximum number of sessions requested when the list is repeated. */
 const WATCHED = 1_000;
 
-/** How sessions are listed. */
+/** How to list sessions. */
 export interface SessionsFlags {
   readonly json?: boolean | undefined;
   readonly watch?: boolean | undefined;
 }
 
-/** `gate46 sessions`, and `gate46 sessions end ID`, `user NAME` or `client IP`. Resolves with the exit code; rejects with NetError and ConfigError. */
+/** `gate46 sessions [end ID|user NAME|client IP]`. Resolves with the exit code; rejects with NetError and ConfigError. */
 export async function sessionsCommand(
   flags: RawOptions,
   { json = false, watch = false }: SessionsFlags,
@@ -69,7 +69,7 @@ async function list(here: GatewayHere, json: boolean): Promise<void> {
   await print(lines(sessionTable(ratedSessions(now, before))));
 }
 
-/** On a terminal one picture in the place of the other, else one below the other. */
+/** On a terminal each list replaces the one before, else it follows below. */
 async function watchSessions(here: GatewayHere): Promise<void> {
   const screen = process.stdout.isTTY ? openScreen(systemClock) : undefined;
   let before: Listed | undefined;

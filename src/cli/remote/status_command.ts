@@ -8,10 +8,10 @@ import { relayLine, stateLine, troubles } from "./top_frame.ts";
 
 const { countText } = words;
 
-/** Failures that are shown. */
+/** Maximum number of failures shown. */
 const FAILURES = 5;
 
-/** `gate46 status`: how the gateway is, and what it has done. Rejects with NetError and ConfigError. */
+/** `gate46 status`: prints the state and the counts of the gateway. Rejects with NetError and ConfigError. */
 export async function statusCommand(flags: RawOptions, json: boolean): Promise<void> {
   const here = await gatewayHere(flags);
   const answer = await here.ask("GET", "/api/status?sessions=0");

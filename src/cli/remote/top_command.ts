@@ -10,16 +10,16 @@ import { openScreen } from "./screen.ts";
 import type { Order } from "./orders.ts";
 import { orderOf, topFrame } from "./top_frame.ts";
 
-/** From one picture to the next, and between the two that a rate is made of where there is only one (ms). */
+/** Interval between two screens, or between the two samples of a rate if only one screen is printed (ms). */
 const EVERY_MS = 1_000;
 
-/** The youngest sessions and those that moved the most: no thread of the gateway is held up by more. */
+/** Maximum number of sessions, the youngest and those with the most octets: more would delay a thread of the gateway. */
 const MAX_SESSIONS = 200;
 
-/** Rows of a picture where there is no terminal. */
+/** Rows of a screen without a terminal. */
 const ROWS = 50;
 
-/** `gate46 top`: what goes on, live on a terminal, else once. Rejects with NetError and ConfigError. */
+/** `gate46 top`: shows the activity, live on a terminal, else once. Rejects with NetError and ConfigError. */
 export async function topCommand(flags: RawOptions, order: Order): Promise<void> {
   const here = await gatewayHere(flags);
   const first = await look(here);
@@ -34,7 +34,7 @@ async function look(here: GatewayHere): Promise<Moment> {
   return { status: here.checked<Status>(answer, "relays"), at: performance.now() };
 }
 
-/** Until somebody types q. Where the program does not answer, as while it is started anew, what it said last stays. */
+/** Runs until the user types q. If the program does not answer, as during a restart, the last answer stays. */
 async function live(here: GatewayHere, first: Moment, order: Order, clock: Clock): Promise<void> {
   const screen = openScreen(clock);
   let now = first, before: Moment | undefined, failure: string | undefined;

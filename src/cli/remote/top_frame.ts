@@ -17,7 +17,7 @@ const byFigure = (of: (session: RatedSession) => number): Compare => (a, b) => o
 const rateOf = ({ upRate = 0, downRate = 0 }: RatedSession) => upRate + downRate;
 const octetsOf = ({ up, down }: RatedSession) => up + down;
 
-/** By what sessions can be sorted, and the key of each. */
+/** The sort orders of sessions, and the key of each. */
 export const orders = {
   rate: { key: "r", compare: byFigure((session) => Math.round(rateOf(session))) },
   bytes: { key: "b", compare: byFigure(octetsOf) },
@@ -27,21 +27,21 @@ export const orders = {
   destination: { key: "d", compare: byText(({ destination }) => destination) },
 } as const;
 
-/** The order that a key stands for. */
+/** The sort order of a key. */
 export function orderOf(key: string | undefined): Order | undefined {
   return orderNames.find((order) => orders[order].key === key);
 }
 
-/** What is shown. */
+/** The content of a screen. */
 export interface Shown {
   readonly now: Moment;
   readonly before: Moment | undefined;
   readonly order: Order;
-  /** Why `now` is not of now. */
+  /** Why `now` is outdated. */
   readonly failure?: string | undefined;
 }
 
-/** The lines of one picture, as many as fit. */
+/** The lines of one screen, as many as fit. */
 export function topFrame({ now, before, order, failure }: Shown, { rows }: Size, hasKeys = true): readonly string[] {
   const { status } = now;
   const sessions = ratedSessions(now, before)
@@ -60,7 +60,7 @@ export function topFrame({ now, before, order, failure }: Shown, { rows }: Size,
   return [...above, ...table, ...filled, ...below];
 }
 
-/** How it is: "gate46 1.0.0, linux engine, 4 workers, up 3 d 4 h, serving". */
+/** The state: "gate46 1.0.0, linux engine, 4 workers, up 3 d 4 h, serving". */
 export function stateLine({ version, engine, workers, upMs, parts, drainsForMs }: Status): string {
   const state = drainsForMs !== undefined
     ? `draining, ${ageText(drainsForMs)} left`
@@ -82,7 +82,7 @@ function speedLine(now: Moment, before: Moment | undefined): string {
 
 const families: Readonly<Record<RelayType, string>> = { A: "4→4", B: "4→6", C: "6→4", D: "6→6" };
 
-/** What was relayed by type. */
+/** Sessions and relayed octets by relay type. */
 export function relayLine({ relays }: Pick<Status, "relays">): string {
   return (Object.keys(families) as RelayType[]).map((type) => {
     const { sessions, up, down } = relays[type];
@@ -90,7 +90,7 @@ export function relayLine({ relays }: Pick<Status, "relays">): string {
   }).join(" | ");
 }
 
-/** A line for each thing that is not well. */
+/** One line for each problem. */
 export function troubles(
   { parts, certificates }: Pick<Status, "parts" | "certificates">,
   failure?: string,

@@ -9,16 +9,16 @@ import type { Listener, Net, Socket, SocketAddr } from "../../net/socket.ts";
 import { household } from "../../protocol/ip/household.ts";
 import { joinedAll } from "../../protocol/octets.ts";
 
-/** What became of a query: it is refused where it is not understood, or not served, and dropped where there are too many. */
+/** Outcome of a query: refused if it is malformed or not served, dropped if there are too many. */
 export type QueryOutcome = "answered" | "forwarded" | "no-such-name" | "failed" | "refused" | "dropped";
 
-/** Who answers, and how. */
+/** How queries are answered. */
 export interface DnsManner {
-  /** Is told of each query. */
+  /** Counts each query. */
   count(outcome: QueryOutcome): void;
-  /** To that client (a household()). */
+  /** How to answer that client (a household()). */
   answering(client: string): Answering;
-  /** The servers that are to answer for a name in their own words; undefined where they are not. */
+  /** The servers to which queries for the name are forwarded; undefined if it is answered here. */
   serversFor(name: string, type: number): readonly SocketAddr[] | undefined;
 }
 
@@ -28,13 +28,13 @@ interface Needs {
   readonly fault: (error: unknown) => void;
 }
 
-/** Queries and connections at a time, and of one client among them: others are dropped. */
+/** Maximum queries and connections at a time, in all and per client: others are dropped. */
 const MAX_QUERIES = 2_048, MAX_QUERIES_OF_CLIENT = 512, MAX_STREAMS = 256, MAX_STREAMS_OF_CLIENT = 16;
 
-/** A connection that says nothing for so long is closed (RFC 7766 s6.2.3, ms). */
+/** Idle timeout of a connection (RFC 7766 s6.2.3, ms). */
 const STREAM_IDLE_MS = 10_000;
 
-/** Header and length of what is sent over TCP. */
+/** A message with its length in front, for TCP. */
 const framed = (message: Uint8Array) => joinedAll([Uint8Array.of(message.length >> 8, message.length & 0xff), message]);
 
 /** Answers DNS at an address, by UDP and by TCP (RFC 1035 s4.2, RFC 7766). */
@@ -88,7 +88,7 @@ export class FakeDns {
     }
   }
 
-  /** One query after the other, until it ends. Never rejects. */
+  /** Answers queries one after another, until the connection ends. Never rejects. */
   async #serve(socket: Socket): Promise<void> {
     const { remoteAddr } = socket, client = household(remoteAddr.host);
     if (!this.#streamsOf.begin(client)) return socket.close();
@@ -111,7 +111,7 @@ export class FakeDns {
         await socket.write(framed(answer));
       }
     } catch {
-      // It has ended, or is broken: who asked is gone.
+      // The connection has ended or failed: the client is gone.
     } finally {
       this.#streams.delete(socket);
       this.#streamsOf.end(client);
@@ -137,7 +137,7 @@ export class FakeDns {
         return answer;
       } catch (error) {
         if (!(error instanceof NetError)) throw error;
-        const exists = () => Promise.reject(error); // so it is told as a failure
+        const exists = () => Promise.reject(error); // so that the answer is a failure
         return this.#counted(await mappedAnswer(query, { ...answering, exists }));
       }
     } catch (error) {
@@ -161,7 +161,7 @@ const outcomes: Readonly<Record<number, QueryOutcome>> = {
   [Rcode.ServFail]: "failed",
 };
 
-/** How many of something there are, in all and for each client. */
+/** Counts queries or connections, with a maximum in all and per client. */
 class Turns {
   readonly #most: number;
   readonly #mostOfClient: number;
@@ -173,7 +173,7 @@ class Turns {
     this.#mostOfClient = mostOfClient;
   }
 
-  /** False where there are too many. */
+  /** False if there are too many. */
   begin(client: string): boolean {
     const has = this.#of.get(client) ?? 0;
     if (this.#all >= this.#most || has >= this.#mostOfClient) return false;

@@ -10,20 +10,20 @@ import { parsePrefix, type Prefix } from "../../protocol/ip/prefix.ts";
 import { parseHop } from "../../sockslib/chain/hop.ts";
 import { log } from "../log/log.ts";
 
-/** So long the name of a gateway is waited for (ms). */
+/** Timeout of resolving the name of a gateway (ms). */
 const GATEWAY_MS = 2_000;
 
-/** Rules that lead clients here, where --install-rules asks for them. */
+/** Rules that lead clients here, for --install-rules. */
 export class LedClients {
   readonly #libc: Libc;
-  /** By what they are led here now. */
+  /** Parameters of the installed rules, as text. */
   #by: string | undefined;
 
   constructor(libc: Libc) {
     this.#libc = libc;
   }
 
-  /** As `config` says, which goes on by `gateways` (URLs). Rejects with NetError. */
+  /** Installs the rules for `config`, whose upstreams are `gateways` (URLs). Rejects with NetError. */
   async lead(config: Config, gateways: readonly string[], resolver: Resolver): Promise<void> {
     const { listen, fakeDns, fakeIpv4, fakeIpv6, gateway, mark: ownMark = OWN_MARK } = config;
     const routed = listen.find(({ addr, only }) => isRouted(only) && isUnspecified(addr.host));
@@ -53,7 +53,7 @@ export class LedClients {
   }
 }
 
-/** Addresses of gateways; a name that does not resolve soon has none. */
+/** Addresses of gateways, without those whose names do not resolve in time. */
 async function hostsOf(gateways: readonly string[], resolver: Resolver): Promise<readonly Prefix[]> {
   const hosts = new Set(gateways.map((url) => parseHop(url).address.host));
   const found = await Promise.all(Array.from(hosts, async (host) => {

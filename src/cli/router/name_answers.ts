@@ -8,24 +8,24 @@ import { reverseAddress } from "../../sockslib/fake/reverse_name.ts";
 import { log } from "../log/log.ts";
 import type { DnsManner, QueryOutcome } from "./fake_dns.ts";
 
-/** How long a fake address may be kept by who asked (s): much less than the table keeps one that nobody uses. */
+/** Time to live of a fake address in an answer (s): much shorter than the table keeps an unused one. */
 const TTL_S = 60;
 
 const PTR = 12;
 
-/** Reserved: no DNS knows them (RFC 6762 s3, RFC 6761 s6.4, RFC 7686 s2). */
+/** Reserved names, which are not in the DNS (RFC 6762 s3, RFC 6761 s6.4, RFC 7686 s2). */
 const noNames = /(^|\.)(local|invalid|onion)$/;
 
-/** By what names are told, until another holds. */
+/** Settings and servers for answers, until a reload replaces them. */
 export interface Naming {
   readonly config: Pick<Config, "fakeDnsCheck" | "fakeDnsExclude" | "fakeJournal">;
-  /** Knows the real DNS. */
+  /** Resolves by the real DNS. */
   readonly resolver: Resolver;
-  /** Servers that speak for themselves, by UDP and TCP. */
+  /** Servers to which queries are forwarded, by UDP and TCP. */
   readonly servers: () => readonly SocketAddr[];
 }
 
-/** What a router's DNS says: fake addresses, and what real servers say of names that are left to them. */
+/** Answers of a router's DNS: fake addresses, and real servers' answers for excluded names. */
 export class NameAnswers implements DnsManner {
   /** So far. */
   readonly queries: Record<QueryOutcome, number> = {
@@ -38,7 +38,7 @@ export class NameAnswers implements DnsManner {
   };
   readonly #names: FakeAddresses;
   #naming: Naming | undefined;
-  /** Whether the journal took the last name: once is said that it does not. */
+  /** True if the journal accepted the last name; a failure is logged once. */
   #keeps = true;
 
   constructor(names: FakeAddresses) {
@@ -70,7 +70,7 @@ export class NameAnswers implements DnsManner {
     return excluded || (address !== undefined && !this.#names.covers(address)) ? naming?.servers() : undefined;
   }
 
-  /** Throws NetError, also where it cannot be kept. */
+  /** Throws NetError, also if the journal cannot be written. */
   #fake(name: string, client: string): FakePair | undefined {
     try {
       const pair = this.#names.fake(name, isHere(client) ? undefined : client);
@@ -86,7 +86,7 @@ export class NameAnswers implements DnsManner {
     }
   }
 
-  /** Rejects with NetError where it cannot be found out. */
+  /** Rejects with NetError if the look-up fails. */
   async #exists(name: string, client: string): Promise<boolean> {
     if (noNames.test(name)) return false;
     if (!this.#naming?.config.fakeDnsCheck) return true;
@@ -100,7 +100,7 @@ export class NameAnswers implements DnsManner {
   }
 }
 
-/** Who asks from here asks for others, as dnsmasq does: no share is theirs alone. */
+/** True for a client on this host. It may ask for others, as dnsmasq does, so its names count for no client. */
 function isHere(client: string): boolean {
   return client === "::/64" || client.startsWith("127.");
 }

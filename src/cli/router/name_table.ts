@@ -7,7 +7,7 @@ import { FileJournal } from "../../sockslib/fake/file_journal.ts";
 import { NamesReader, NamesWriter, sharedNamesSize } from "../../sockslib/fake/shared_names.ts";
 import { RoutedDestinations } from "../../sockslib/transparent/routed_destinations.ts";
 
-/** Names at a time, whatever the pools hold. */
+/** Maximum names at a time, whatever the size of the pools. */
 const MAX_NAMES = 65_536;
 
 type Pools = Pick<Config, "fakeIpv4" | "fakeIpv6">;
@@ -16,12 +16,12 @@ type Pools = Pick<Config, "fakeIpv4" | "fakeIpv6">;
 export interface NameTable {
   readonly memory: SharedArrayBuffer;
   readonly names: FakeAddresses;
-  /** A worker is gone. */
+  /** Releases the addresses that a dead worker had in use. */
   clear(worker: number): void;
   close(): void;
 }
 
-/** Of all that is in memory, by the wall clock: it is the same in all threads. */
+/** Time in the shared memory (s), by the wall clock, which is the same in all threads. */
 const nowS = () => Math.floor(Date.now() / 1_000);
 
 function most({ fakeIpv4, fakeIpv6 }: Pools): number {
@@ -47,7 +47,7 @@ export function openNameTable(
   }
 }
 
-/** The same as worker `number` of so many reads it; only real addresses lead anywhere where there is none. */
+/** The table, as worker `number` of `workers` reads it; without a table, only real addresses are destinations. */
 export function routedDestinations(
   memory: SharedArrayBuffer | undefined,
   pools: Pools,

@@ -18,28 +18,28 @@ import { LedClients } from "./led_clients.ts";
 import { NameAnswers } from "./name_answers.ts";
 import { type NameTable, openNameTable } from "./name_table.ts";
 
-/** A port that the predecessor has yet is tried again after so long (ms). */
+/** Interval of attempts at a port that the predecessor still has (ms). */
 const AGAIN_MS = 200;
 
 interface Parts {
   readonly libc: Libc;
-  /** Of this thread. */
+  /** Sockets of this thread. */
   readonly net: Net;
   readonly workers: number;
   readonly fault: (error: unknown) => void;
 }
 
-/** What a router has beside its listeners: the table of names, the DNS that tells them, and rules that lead clients here. */
+/** Parts of a router besides its listeners: the table of names, the fake DNS, and rules that lead clients here. */
 export class Router {
-  /** Undefined where no names are told. */
+  /** Undefined without fake DNS. */
   readonly table: NameTable | undefined;
   readonly #parts: Parts;
   readonly #answers: NameAnswers | undefined;
   readonly #clients: LedClients;
-  /** Whether another program tells names yet, whose place this one takes. */
+  /** True while the predecessor may still serve the fake DNS. */
   #succeeds: boolean;
   #open = new Map<string, FakeDns>();
-  /** Has clients led here as it is configured. */
+  /** Installs the rules as configured. */
   #lead = () => Promise.resolve();
   #ended = false;
 
@@ -52,7 +52,7 @@ export class Router {
     this.#clients = new LedClients(parts.libc);
   }
 
-  /** Undefined where it tells no names. */
+  /** Undefined without fake DNS. */
   get figures(): NameFigures | undefined {
     if (!this.table) return undefined;
     const { size: names, max: maxNames } = this.table.names;
@@ -60,8 +60,8 @@ export class Router {
   }
 
   /**
-   * Opens what `config` wants, which goes on by `gateways` (URLs), and is not open yet; the rest is for apply(). Rejects with NetError and
-   * ConfigError.
+   * Opens the fake DNS of `config`, whose upstreams are `gateways` (URLs), if it is not open; apply() does the rest. Rejects
+   * with NetError and ConfigError.
    */
   async claim(
     config: Config,
@@ -99,12 +99,12 @@ export class Router {
     };
   }
 
-  /** Has clients led here. Rejects with NetError. */
+  /** Installs the rules. Rejects with NetError. */
   async lead(): Promise<void> {
     await this.#lead();
   }
 
-  /** The same after a reload, which holds already. */
+  /** The same after a reload; a failure is only logged, because the reload is in effect already. */
   async leadAgain(): Promise<void> {
     try {
       await this.#lead();
@@ -113,21 +113,21 @@ export class Router {
     }
   }
 
-  /** Tells no more names. */
+  /** Closes the fake DNS. */
   hush(): void {
     this.#ended = true;
     for (const dns of this.#open.values()) dns.close();
     this.#open.clear();
   }
 
-  /** Nobody needs it any more; `handedOver` where another program has its rules by now. */
+  /** Closes everything, and removes the rules unless `handedOver`: then another program uses them. */
   end(handedOver: boolean): void {
     this.hush();
     this.table?.close();
     if (!handedOver) this.#clients.leave();
   }
 
-  /** Undefined where another has the port, and it `mayBeTaken`. Rejects with NetError. */
+  /** Undefined if another program has the port and it `mayBeTaken`. Rejects with NetError. */
   async #serve(addr: SocketAddr, mayBeTaken: boolean): Promise<FakeDns | undefined> {
     const { net, fault } = this.#parts;
     try {
@@ -139,7 +139,7 @@ export class Router {
     }
   }
 
-  /** Serves there once the predecessor does not any more. */
+  /** Serves at `addr` once the predecessor has released it. */
   #succeedSoon(addr: SocketAddr, next: Map<string, FakeDns>): void {
     systemClock.after(AGAIN_MS, () => void this.#succeed(addr, next));
   }
@@ -151,7 +151,7 @@ export class Router {
       const dns = await this.#serve(addr, true);
       if (!dns) return this.#succeedSoon(addr, next);
       next.set(addressText(addr), dns);
-      if (this.#succeeds) this.table!.names.reload(); // what the predecessor has given meanwhile
+      if (this.#succeeds) this.table!.names.reload(); // names that the predecessor has added meanwhile
       this.#succeeds = false;
       log.info(`fake DNS on ${addressText(addr)}`);
     } catch (error) {
@@ -159,7 +159,7 @@ export class Router {
     }
   }
 
-  /** Servers that speak for themselves, by UDP and TCP; nobody asks this one through itself. */
+  /** Servers to which queries are forwarded, by UDP and TCP; never this server itself. */
   #serversBeside({ dns }: Pick<Config, "dns">): readonly SocketAddr[] {
     const configured = dns.flatMap((server) => "addr" in server && server.kind !== "tls" ? [server.addr] : []);
     return (dns.length > 0 ? configured : systemServers()).filter((addr) => !this.#isOwn(addr));
@@ -187,7 +187,7 @@ const systemServers: () => readonly SocketAddr[] = files
   ? watched(files.resolvConf, (text) => parseResolvConf(text).servers ?? [], systemClock)
   : () => [];
 
-/** Throws ConfigError where the names that it tells would be asked of itself. */
+/** Throws ConfigError if the fake DNS would ask itself. */
 function refuseItself({ dns, fakeDns }: Config): void {
   const own = new Set(fakeDns.flat().map(addressText));
   const circular = dns.find((server) => "addr" in server && own.has(addressText(server.addr)));

@@ -4,15 +4,15 @@ import type { Rule } from "../../gateway/rules/rule.ts";
 import { parsePrefix, type Prefix } from "../../protocol/ip/prefix.ts";
 import { Exclusions } from "../../sockslib/socksify/exclusions.ts";
 
-/** What goes from this host directly, though other gateways are named. */
+/** Destinations reached directly from this host, although other gateways are configured. */
 export interface Direct {
-  /** They belong before those that name gateways. */
+  /** Rules that belong before the rules with gateways. */
   readonly rules: readonly Rule[];
-  /** Whether a name is resolved here. */
+  /** True if a name is resolved on this host. */
   readonly has: (name: string) => boolean;
 }
 
-/** Reads `--direct`, which is written as the preload's GATE46_SOCKSIFY_DIRECT. Throws ConfigError. */
+/** Parses `--direct`, in the format of the preload's GATE46_SOCKSIFY_DIRECT. Throws ConfigError. */
 export function parseDirect(texts: readonly string[]): Direct {
   const entries = texts.flatMap((text) => text.split(/[\s,]+/)).filter(Boolean);
   const exclusions = refusing(() => new Exclusions(entries.join(",")));
@@ -32,7 +32,7 @@ export function parseDirect(texts: readonly string[]): Direct {
   };
 }
 
-/** A name with all below it. Throws SyntaxError. */
+/** A pattern of a name and all names below it. Throws SyntaxError. */
 function pattern(entry: string): NamePattern {
   const read = parseNamePattern(`.${entry.replace(/^\*?\./, "").replace(/\.$/, "")}`);
   if (!read) throw new SyntaxError(`'${entry}' is no name, address or prefix`);

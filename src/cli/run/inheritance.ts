@@ -4,18 +4,18 @@ import type { Libc } from "../../net/kernel/libc/libc.ts";
 
 const F_GETFD = 1, FD_CLOEXEC = 1;
 
-/** From here on numbers are needed to make the program by. */
+/** Maximum descriptors inherited; first number reserved for starting the program. */
 const MOST = 256, FIRST_OTHER = 700;
 
 /**
- * Descriptors above 2 that were given to this process to pass on, as a shell's `<(…)`. One that is closed on exec is not, but Bun
- * marks all so when it starts: there what is a pipe, a file or a socket is, and the runtime's own are of other kinds, or its executable.
+ * Descriptors above 2 that this process was given to pass on, such as a shell's `<(…)`: those without FD_CLOEXEC. Bun sets it
+ * on all at its start (`marksAll`): then pipes, files and sockets pass; the runtime's own are of other kinds, or its file.
  */
 export function inheritedDescriptors(libc: Libc, marksAll: boolean): number[] {
   const numbers = readdirSync("/proc/self/fd").map(Number).filter((fd) => fd > 2 && fd < FIRST_OTHER);
   return numbers.filter((fd) => {
     const flags = libc.fcntl(fd, F_GETFD, 0);
-    if (flags < 0) return false; // that of the listing itself
+    if (flags < 0) return false; // the descriptor of the listing itself
     return (flags & FD_CLOEXEC) === 0 || (marksAll && isGiven(fd));
   }).slice(0, MOST);
 }
@@ -30,7 +30,7 @@ function isGiven(fd: number): boolean {
   }
 }
 
-/** RLIMIT_NOFILE of the process that started this one: runtimes raise the soft limit of their own to the hard one. */
+/** RLIMIT_NOFILE of the parent process: runtimes raise their own soft limit to the hard limit. */
 export function descriptorLimit(): { readonly soft: bigint; readonly hard: bigint } | undefined {
   try {
     const line = /^Max open files\s+(\d+)\s+(\d+)/m;
@@ -38,6 +38,6 @@ export function descriptorLimit(): { readonly soft: bigint; readonly hard: bigin
     const [, , own] = line.exec(readFileSync("/proc/self/limits", "latin1"))!;
     return hard === own ? { soft: BigInt(soft!), hard: BigInt(hard!) } : undefined;
   } catch {
-    return undefined; // it is another user's, or gone
+    return undefined; // the parent belongs to another user, or is gone
   }
 }

@@ -14,18 +14,18 @@ import { OWN_ADDRESSES } from "../../net/linux/child/all_traffic.ts";
 
 const NSSWITCH = "/etc/nsswitch.conf", RESOLV = "/etc/resolv.conf";
 
-/** Folders, since a daemon that starts again makes its socket anew. */
+/** nscd's folders are covered, because a restarted daemon creates its socket anew. */
 const nscd = ["/run/nscd", "/var/run/nscd"], RESOLVED = "/run/systemd/resolve/io.systemd.Resolve";
 
-/** Files and folders that the program sees in the place of others, and what removes them. */
+/** Files and folders that the program sees in place of others, and their removal. */
 export interface NameCovers {
   readonly covers: readonly { readonly file: string; readonly place: string }[];
   remove(): void;
 }
 
 /**
- * Has names asked for by DNS alone, whose port is ours: other services (nsswitch.conf(5)), a cache of names (nscd(8)) and
- * systemd-resolved would ask this host's own. `goesOn` says whether names are for other gateways.
+ * Makes the program resolve names only by DNS, which the gateway answers: other services (nsswitch.conf(5)), a name cache
+ * (nscd(8)) and systemd-resolved would ask this host's servers. `goesOn` is true if names go to other gateways.
  */
 export function nameCovers(goesOn: boolean): NameCovers {
   const folder = mkdtempSync(join(tmpdir(), "gate46-run-"));
@@ -44,7 +44,7 @@ export function nameCovers(goesOn: boolean): NameCovers {
     if (text === undefined) continue;
     const file = join(folder, `${covers.length}`);
     writeFileSync(file, text);
-    chmodSync(file, 0o644); // the program may become another user, as apt does
+    chmodSync(file, 0o644); // the program may switch to another user, as apt does
     covers.push({ file, place });
   }
   const remove = () => rmSync(folder, { recursive: true, force: true });
@@ -52,7 +52,7 @@ export function nameCovers(goesOn: boolean): NameCovers {
   return { covers, remove };
 }
 
-/** nsswitch.conf with files and dns for hosts; undefined where it has no more than these. */
+/** nsswitch.conf with only files and dns for hosts; undefined if it needs no change. */
 export function dnsAlone(text: string): string | undefined {
   const line = /^[ \t]*hosts:(.*)$/m, said = line.exec(text)?.[1]?.replace(/#.*/, "").trim();
   if (said === undefined || /^(files\s+)?dns$/.test(said)) return undefined;
@@ -60,8 +60,8 @@ export function dnsAlone(text: string): string | undefined {
 }
 
 /**
- * resolv.conf(5) with a server that is there: one by its interface (fe80::1%eth0) is not, in another network. For other gateways it has
- * no domains to look in, since all names seem to be there. Undefined where it may stay.
+ * resolv.conf(5) with a reachable server: a server with an interface (fe80::1%eth0) is not reachable in another network. For
+ * other gateways it has no search domains, because every name seems to exist. Undefined if it needs no change.
  */
 export function ownServer(text: string, goesOn: boolean, host: string): string | undefined {
   const lines = text.split("\n");

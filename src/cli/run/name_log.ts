@@ -3,7 +3,7 @@ import { log } from "../log/log.ts";
 
 const HEADER_SIZE = 12;
 
-/** Types that programs ask for (RFC 1035 s3.2.2, RFC 3596, RFC 9460); others are told as RFC 3597 s5 writes them. */
+/** Usual record types (RFC 1035 s3.2.2, RFC 3596, RFC 9460); other types are logged in the format of RFC 3597 s5. */
 const types: Readonly<Record<number, string>> = {
   1: "A",
   2: "NS",
@@ -20,7 +20,7 @@ const types: Readonly<Record<number, string>> = {
 
 const codes = new Map<number, string>(Object.entries(Rcode).map(([name, code]) => [code, name.toUpperCase()]));
 
-/** Has the log say what was asked for, and what was given; nothing where `query` is none. */
+/** Logs a query and its answer; nothing if `query` is invalid. */
 export function logName(query: Uint8Array, answer: Uint8Array): void {
   const reply = decodeReply(query, answer);
   if (!reply || query.length < HEADER_SIZE || (query[4]! << 8 | query[5]!) !== 1) return;
@@ -32,7 +32,7 @@ export function logName(query: Uint8Array, answer: Uint8Array): void {
   });
 }
 
-/** What no terminal should obey is told as RFC 1035 s5.1 writes it. */
+/** Name and type of a query, with octets that could control a terminal escaped as in RFC 1035 s5.1. */
 function asked(query: Uint8Array): { readonly name: string; readonly type: string } {
   let at = HEADER_SIZE, name = "";
   for (let size; (size = query[at]!) > 0; at += 1 + size) {

@@ -7,25 +7,25 @@ import type { Engine } from "../../net/linux/engine/engine.ts";
 
 const PR_SET_CHILD_SUBREAPER = 36, WNOHANG = 1;
 
-/** How often it looks whether what the program left behind has ended (ms). */
+/** Interval of checking for processes that the program left behind (ms). */
 const LOOK_MS = 100;
 
-/** What this process passes on to the program; the terminal tells it of the others itself. */
+/** Signals that this process forwards to the program; the terminal sends it the others itself. */
 const passedOn = { SIGTERM: 15, SIGHUP: 1, SIGUSR1: 10, SIGUSR2: 12 } as const;
 const ofTerminal = ["SIGINT", "SIGQUIT"] as const;
 
 /** How a program ended: by exit(3), or by a signal. */
 export type ProgramEnd = { readonly code: number } | { readonly signal: number };
 
-/** Signals go to the program from now on; those of the terminal reach it anyway. */
+/** Forwards signals to the program from now on; the terminal's signals reach it anyway. */
 export function passSignalsTo(pid: number, calls: ChildCalls): void {
   for (const name of ofTerminal) process.on(name, () => {});
   for (const [name, signal] of Object.entries(passedOn)) process.on(name, () => void calls.kill(pid, signal));
 }
 
 /**
- * Resolves with how the program ended, once nothing is left that it has started either: it would have no network any more. Rejects with
- * NetError.
+ * Resolves with how the program ended, once all processes that it started have ended too: they would lose their network.
+ * Rejects with NetError.
  */
 export function programEnd(engine: Engine, calls: ChildCalls, pid: number): Promise<ProgramEnd> {
   calls.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
@@ -52,7 +52,7 @@ export function programEnd(engine: Engine, calls: ChildCalls, pid: number): Prom
   });
 }
 
-/** Ends as the program did: whoever waits sees the same. Returns the exit code that a shell would make of a signal, where it did not end by it. */
+/** Ends as the program did, for the parent to see. Returns a shell's exit code for a signal that did not end this process. */
 export function endAs(end: ProgramEnd, calls: ChildCalls): number {
   if ("code" in end) return end.code;
   const { signal } = end;

@@ -1,15 +1,15 @@
 import { accessSync, closeSync, constants, openSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 
-/** How a shell calls what it cannot execute (POSIX 2.8.2). */
+/** A shell's exit codes for a command that it cannot execute (POSIX 2.8.2). */
 const NOT_FOUND = 127, NOT_EXECUTABLE = 126;
 
-/** What is executed for a command; or why not, and the exit code that says it. */
+/** What is executed for a command; or why it cannot be, with the exit code. */
 export type ProgramFile =
   | { readonly path: string; readonly args: readonly string[] }
   | { readonly code: number; readonly state: string };
 
-/** The file of `command[0]`, by PATH where it has no slash, as execvp(3) finds it; what has no form of its own is for a shell. */
+/** The file of `command[0]`, found in PATH if it has no slash, as by execvp(3); a shell runs a file of unknown format. */
 export function programFile(command: readonly string[], path = "/usr/local/bin:/usr/bin:/bin"): ProgramFile {
   const name = command[0]!;
   const places = name.includes("/") ? [name] : path.split(":").map((folder) => join(folder || ".", name));
@@ -27,7 +27,7 @@ export function programFile(command: readonly string[], path = "/usr/local/bin:/
   return refused ? { code: NOT_EXECUTABLE, state: "permission denied" } : { code: NOT_FOUND, state: "not found" };
 }
 
-/** False also where this user may not look. */
+/** True if `path` is a file; false also if this user may not look. */
 function isFile(path: string): boolean {
   try {
     return statSync(path).isFile();
@@ -45,10 +45,10 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** Text has neither what is before the one, nor what is behind the other. */
+/** Text has no octets below TAB or above TILDE. */
 const TAB = 9, TILDE = 0x7e;
 
-/** Whether the kernel knows what to do with it: `#!`, or no text. */
+/** True if the kernel can execute the file: it starts with `#!`, or is no text. */
 function hasForm(path: string): boolean {
   let file;
   try {

@@ -30,38 +30,38 @@ import { openTlsSource, tlsBy } from "../service/tls/tls_source.ts";
 import type { TlsFiles } from "../files/tls_files.ts";
 import type { TakeTraffic } from "./ways/traffic.ts";
 
-/** How long a fake address may be kept by who asked (s), and how long the table keeps one that nobody uses (ms). */
+/** Time to live of a fake address in an answer (s), and how long the table keeps an unused one (ms). */
 const TTL_S = 60, EXPIRY_MS = 600_000;
 
-/** Addresses and ports that a program may send datagrams between at a time. */
+/** Maximum datagram flows (pairs of address and port) of a program. */
 const MOST_FLOWS = { max: 4_096, maxOfClient: 4_096 };
 
-/** Once the program has ended: connections have a turn to end too, and longer while octets move (ms). */
+/** After the program's end: time for connections to end too, and interval of checking that octets still move (ms). */
 const LAST_TURN_MS = 1, SETTLE_MS = 500;
 
-/** Somebody waits for what the runtime's own loop brings: it has turns so often then, and else (ms). */
+/** Interval of turns of the runtime's event loop (ms), while its events are needed and otherwise. */
 const BUSY_TURN_MS = 1, IDLE_TURN_MS = 100;
 
 export interface ProgramGateway {
-  /** How long this thread may wait in the kernel. */
+  /** Maximum wait of this thread in the kernel (ms). */
   maxWaitMs(): number;
-  /** Resolves when what the program has sent is where it is to go, or does not get on. */
+  /** Resolves when all that the program has sent is delivered, or makes no more progress. */
   settled(): Promise<void>;
 }
 
 export interface ProgramView {
-  /** Hears of sessions. */
+  /** Receives the events of sessions. */
   readonly emit: (event: Event) => void;
   readonly direct: Direct;
-  /** Whether the log says which names are asked for. */
+  /** True if queried names are logged. */
   readonly dnsLog: boolean;
-  /** What is reached from outside, and by what; undefined where nothing is. */
+  /** Ports reached from outside, and the sockets for them; undefined if there are none. */
   readonly publishing: { readonly ports: readonly Published[]; readonly inner: InnerSockets } | undefined;
 }
 
 /**
- * The gateway of one program, in this thread: whatever it connects or sends to is a session, by name where it asked for one, and its
- * DNS is answered from the mapping table. Rejects with NetError and ConfigError.
+ * The gateway of one program, in this thread. Its connections and datagrams become sessions, by name if the program asked for
+ * one; its DNS queries are answered from the mapping table. Rejects with NetError and ConfigError.
  */
 export async function serveProgram(
   engine: Engine,
@@ -83,7 +83,7 @@ export async function serveProgram(
     clock,
     authenticator: undefined,
     gssapi: undefined,
-    gss: initiatorBy((step) => Promise.resolve().then(() => takeStep(openGss(), step)), openGss), // the program alone waits for its KDC
+    gss: initiatorBy((step) => Promise.resolve().then(() => takeStep(openGss(), step)), openGss), // only the program waits for its KDC
     tls: tlsBy(source.open, clock, new Departures()),
     ownListeners: () => [],
     emit: (event: Event) => {
@@ -141,19 +141,19 @@ export async function serveProgram(
   };
 }
 
-/** Whether gateways are talked to in the clear, at the beginning alone, and nothing is to be slowed down. */
+/** True if gateways speak in the clear, only at a connection's start, and no limit slows connections down. */
 function staysOutOfTheWay({ gateway, rules, upstreams }: Config): boolean {
   const isPlain = (url: string) => /^(socks5|http):\/\/[^?]*$/i.test(url);
   return gateway.sessionBandwidth === undefined && upstreams.length === 0 &&
     rules.every(({ via, budget }) => budget === undefined && (via === undefined || via.every(isPlain)));
 }
 
-/** Names travel to other gateways as they are, and only they know; but for what is no name of the DNS (RFC 6762 s3, RFC 7686 s2). */
+/** True unless the name is outside the DNS (RFC 6762 s3, RFC 7686 s2): only the other gateways know which names exist. */
 function existsBehind(name: string): Promise<boolean> {
   return Promise.resolve(!/(^|\.)(local|internal|invalid)$/.test(name));
 }
 
-/** Rejects with NetError where the name cannot be asked for. */
+/** Rejects with NetError if the look-up fails. */
 function existsHere(resolver: Resolver): (name: string) => Promise<boolean> {
   return async (name) => {
     try {
@@ -166,7 +166,7 @@ function existsHere(resolver: Resolver): (name: string) => Promise<boolean> {
   };
 }
 
-/** A resolver of the runtime, and whether anybody waits for it. */
+/** A resolver of the runtime, and whether a look-up is open. */
 function counted(resolver: Resolver): { readonly resolver: Resolver; waiting(): boolean } {
   let waiting = 0;
   const count = async <T>(answer: Promise<T>) => {

@@ -16,19 +16,19 @@ import { gatewayContext, type Parts } from "../service/composition.ts";
 import { listenAs } from "../service/listening.ts";
 import { openNaming } from "../service/naming.ts";
 
-/** What the program listens on, and where it is reached from outside. */
+/** A port on which the program listens, and the addresses at which it is reached from outside. */
 export interface Published {
   readonly on: readonly SocketAddr[];
   readonly port: number;
   readonly udp: boolean;
 }
 
-/** Where a program that listens anywhere, or on its loopback, is found. */
+/** Name that stands for the program's own addresses, whether it listens on all or on its loopback. */
 const INSIDE = "localhost";
 
 const loopback = ["127.0.0.1", "::1"];
 
-/** Reads `--publish`: `[ADDR:]PORT[:PORT INSIDE][/tcp|/udp]`. Throws ConfigError. */
+/** Parses `--publish`: `[ADDR:]PORT[:PORT INSIDE][/tcp|/udp]`. Throws ConfigError. */
 export function parsePublish(text: string): Published {
   const [, said = "", protocol] = /^(.*?)(?:\/(tcp|udp))?$/.exec(text)!;
   const [, bracketed, behind = said] = /^\[([^\]]*)\]:(.*)$/.exec(said) ?? [];
@@ -56,7 +56,7 @@ function refused(text: string): ConfigError {
 }
 
 /**
- * Listens outside for what the program listens on: a gateway of its own, whose way is into the program's network. Rejects with
+ * Listens outside for the program's ports, by a separate gateway that connects into the program's network. Rejects with
  * NetError.
  */
 export async function publish(
@@ -93,7 +93,7 @@ export async function publish(
   }
 }
 
-/** Ways into the program's network; what listens is outside. */
+/** Connects and sends into the program's network; listens outside. */
 function insideOf(engine: Engine, inner: InnerSockets, outside: Net): Net {
   const way: Exit = { mark: SENT_IN_MARK, device: "lo" };
   return {
@@ -101,7 +101,7 @@ function insideOf(engine: Engine, inner: InnerSockets, outside: Net): Net {
     connect: (addr, options) => inner.within(() => dialTcp(engine, addr, { ...options, ...way })),
     bindUdp: (addr, exit, options) =>
       Promise.resolve().then(() => inner.within(() => new LinuxUdpSocket(engine, addr, { ...exit, ...way }, options))),
-    localAddrFor: (host) => Promise.resolve(host), // there is a way to all of it
+    localAddrFor: (host) => Promise.resolve(host), // all addresses are reachable
     localAddrs: () => [],
   };
 }

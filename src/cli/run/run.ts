@@ -29,7 +29,7 @@ import { type ProgramGateway, serveProgram } from "./program_gateway.ts";
 import type { Mode } from "./ways/mode.ts";
 import { startProgram } from "./ways/start_program.ts";
 
-/** What `run` has beside the gateway's own flags. */
+/** Flags of `run`, besides the gateway's own. */
 export interface RunFlags {
   readonly verbose?: boolean | undefined;
   readonly shell?: boolean | undefined;
@@ -39,7 +39,7 @@ export interface RunFlags {
   readonly publish?: readonly string[] | undefined;
 }
 
-/** As long as a program may be silent where nobody says it: a week. */
+/** Default idle timeout of a program's connections (ms): a week. */
 const IDLE_MS = 604_800_000;
 
 const SIGKILL = 9;
@@ -48,7 +48,8 @@ const everywhere = ["0.0.0.0/0", "::/0"].map((text) => parsePrefix(text)!);
 const loopback = ["127.0.0.0/8", "::1"].map((text) => parsePrefix(text)!);
 
 /**
- * `gate46 run`: runs a program, or a shell where none is said, whose connections, datagrams and names go through a gateway in this process. Resolves with its exit code.
+ * `gate46 run`: runs a program, or a shell if none is given. Its connections, datagrams and names go through a gateway in this
+ * process. Resolves with its exit code.
  * Rejects with NetError and ConfigError.
  */
 export async function run(
@@ -100,7 +101,7 @@ export async function run(
       const publishing = inner && { ports, inner };
       gateway = await serveProgram(engine, loaded, tls, takeTraffic, { emit, direct, dnsLog, publishing });
     } catch (error) {
-      calls.kill(pid, SIGKILL); // it waits to begin, and would when this process is gone
+      calls.kill(pid, SIGKILL); // it waits to begin, and would begin after this process
       throw error;
     }
     if (verbose) log.info(way, { pid, program: file.path });
@@ -117,8 +118,8 @@ export async function run(
 }
 
 /**
- * What the configuration means to one program of this user's: it may go wherever this user may, loopback is this host's own, and who
- * may come is no question. Rejects with ConfigError.
+ * The configuration for one program of this user: all destinations are allowed, loopback is this host's own, clients are not
+ * checked. Rejects with ConfigError.
  */
 async function forProgram(
   loaded: LoadedConfig,

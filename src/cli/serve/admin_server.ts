@@ -10,11 +10,11 @@ import { listenAs } from "../service/listening.ts";
 /** The admin endpoint while it runs. */
 export interface Admin {
   readonly addr: SocketAddr;
-  /** Takes no more requests, and lets those under way finish, for a moment. */
+  /** Accepts no more requests, and gives running requests a moment to finish. */
   close(): Promise<void>;
 }
 
-/** `token` is asked for at each request: it may be another by then. Rejects with NetError. */
+/** `token` is called for each request, because a reload may change it. Rejects with NetError. */
 export async function startAdmin(
   addr: SocketAddr,
   source: AdminSource,
@@ -25,14 +25,14 @@ export async function startAdmin(
   const fetch: Fetch = async (request, from) => {
     const access = { ...reached, token: token() };
     if (!current || current.token !== access.token) {
-      // Loaded for who asks first: clients do not wait for it.
+      // Loaded at the first request, so that the start does not wait for it.
       const app = import("../../admin/app.ts").then(({ adminApp }) => adminApp(source, access));
       current = { token: access.token, app };
     }
     try {
       return await (await current.app).fetch(request, { from });
     } catch (error) {
-      current = undefined; // without a descriptor it could not be loaded, which the next may find otherwise
+      current = undefined; // without a free descriptor it cannot be loaded; a later request may succeed
       throw error;
     }
   };

@@ -5,12 +5,12 @@ import { type Kernel, kernelFeatures, whyNoEngine } from "../../net/kernel/featu
 import type { Libc } from "../../net/kernel/libc/libc.ts";
 import { checkSocketOptions, refuseSocketOptions } from "../service/socket_options.ts";
 
-/** Libraries, and what is opened at a time to try what the kernel can. */
+/** Descriptors that are open at a time, for libraries and for tests of kernel features. */
 const LOOK_DESCRIPTORS = 6;
 
-/** What the Linux engine needs, where that is to be used. Throws NetError where it is asked for and cannot be had. */
+/** What the Linux engine needs; undefined for the portable engine. Throws NetError if --engine linux cannot be used. */
 export function chosenKernel(config: Config, found: Libc | undefined): Kernel | undefined {
-  new DescriptorReserve().check("look at the kernel", LOOK_DESCRIPTORS); // what has none to open looks as if it were refused
+  new DescriptorReserve().check("look at the kernel", LOOK_DESCRIPTORS); // without free descriptors a feature looks refused
   const libc = config.engine === "portable" ? undefined : found;
   const features = libc && kernelFeatures(libc);
   const why = whyNoEngine(features);

@@ -19,15 +19,15 @@ import { readShortText } from "../files/text_file.ts";
 import { checkDescriptorsFor } from "../service/threads/thread_descriptors.ts";
 import type { ConfigThreadStart } from "../workers/thread_start.ts";
 
-/** A file of more octets, or with lists of so many, is read in a thread of its own: sessions would wait for it in this one. */
+/** A larger file, or one with larger lists (octets), is read in a separate thread, so that sessions do not wait for it. */
 const LARGE = 128 << 10;
 
-/** What it says: how the configuration is, or what is wrong with it. */
+/** Answer of the thread: the configuration, or its errors. */
 type Answer =
   | Pick<ServedConfig, "rules" | "remarks"> & { readonly text: ConfigText }
   | { readonly problems: readonly string[] };
 
-/** What `flags`, the environment and the file make, to serve by; threads begin with the module `entry`. Rejects with ConfigError. */
+/** Configuration from `flags`, environment and file; threads begin with the module `entry`. Rejects with ConfigError. */
 export async function loadServed(flags: RawOptions, entry: string | URL): Promise<ServedConfig> {
   const said = await shortRead(saidBy(flags));
   const isShort = !said.file || said.file.toml !== undefined;
@@ -42,22 +42,22 @@ export async function loadServed(flags: RawOptions, entry: string | URL): Promis
   return { ...await parseConfigText(answer.text), ...answer };
 }
 
-/** With the text of its file, where that is short. Rejects with ConfigError. */
+/** Adds the text of its file, if that is short. Rejects with ConfigError. */
 async function shortRead(said: SaidConfig): Promise<SaidConfig> {
   if (!said.file) return said;
   return { ...said, file: { ...said.file, toml: await readToml(said, (path) => readShortText(path, LARGE)) } };
 }
 
-/** With what stands in files. Rejects with ConfigError. */
+/** Packs the rules, with the lists from files. Rejects with ConfigError. */
 async function packed({ config: { rules }, remarks }: LoadedConfig): Promise<Pick<ServedConfig, "rules" | "remarks">> {
   const lists = await readLists(rules);
   return { rules: packRules(rules, lists), remarks: [...remarks, ...emptyLists(lists)] };
 }
 
-/** Reads it and says what it is; the thread ends then, and with it all the memory that it took. */
+/** Reads the configuration and posts the answer; then the thread ends and frees all its memory. */
 export async function readInThread({ said }: ConfigThreadStart): Promise<void> {
   const answer = await answerTo(said);
-  (await memoryCollector())(); // V8 keeps the pages of a heap that ends with much in it
+  (await memoryCollector())(); // V8 keeps the pages of a heap that is large when its thread ends
   parentPort!.postMessage(answer);
 }
 
@@ -71,7 +71,7 @@ async function answerTo(said: SaidConfig): Promise<Answer> {
   }
 }
 
-/** Undefined where no thread can be had. */
+/** Undefined if no thread can be started. */
 async function askThread(entry: string | URL, said: SaidConfig): Promise<Answer | undefined> {
   try {
     checkDescriptorsFor(1, "read the configuration");

@@ -13,16 +13,16 @@ import { WELL_KNOWN_NAME } from "../../protocol/ip/nat64.ts";
 import { far, isNear } from "../service/egress.ts";
 import type { Service } from "../service/service.ts";
 
-/** How often routes are looked at, and names thought of (ms): an answer comes before failures are believed. */
+/** Interval of checking routes and name resolution (ms): short enough for an answer before failures are reported. */
 const LOOK_MS = 5_000;
 
-/** DNS servers are asked where nobody else has asked for so long (ms). */
+/** DNS servers are probed after so long without an answer (ms). */
 const ASK_MS = 30_000;
 
-/** The system may take so long (ms). */
+/** Timeout of the system's resolver (ms). */
 const ANSWER_MS = 3_000;
 
-/** Looks now and then at what the gateway depends on outside, so that whoever asks is answered from memory. */
+/** Checks routes and name resolution at intervals, so that health requests are answered from memory. */
 export class HostWatch {
   readonly #net: Pick<Net, "localAddrFor" | "localAddrs">;
   readonly #service: Pick<Service, "vitals" | "dnsServers">;
@@ -35,7 +35,7 @@ export class HostWatch {
   #ipv4: EgressFacts | undefined;
   #ipv6: EgressFacts | undefined;
 
-  /** `clock` tells ms since 1970. */
+  /** `clock` counts ms since 1970. */
   constructor(
     net: Pick<Net, "localAddrFor" | "localAddrs">,
     service: Pick<Service, "vitals" | "dnsServers">,
@@ -67,12 +67,12 @@ export class HostWatch {
     return this.#ipv6;
   }
 
-  /** What is known of name resolution, by those who ask for clients and by the questions from here. */
+  /** State of name resolution, from clients' look-ups and from the probes here. */
   get names(): NamesFacts {
     return allNames([this.#service.vitals().names, this.#probes.vitals.names]);
   }
 
-  /** Other DNS servers are asked from now on. */
+  /** Forgets all: a reload may change the DNS servers. */
   forget(): void {
     this.#probes.listen({ type: "reconfigured" });
     this.#askedAt = -Infinity;
@@ -97,8 +97,8 @@ export class HostWatch {
   }
 
   /**
-   * DNS servers are asked where nobody else asks. And whoever resolves names is while that fails: a client that asks for dead
-   * names alone takes the gateway from nobody.
+   * Probes DNS servers if no client asks them, and the resolver in use while look-ups fail: a client that asks only for dead
+   * names must not make the gateway look unhealthy.
    */
   async #askForNames(): Promise<void> {
     const { names } = this;
@@ -112,7 +112,7 @@ export class HostWatch {
     this.#probes.listen({ type: "dns-asked", by: "system", outcome, ms: 0 });
   }
 
-  /** That of whoever answers first; "called-off" says nothing. */
+  /** Outcome of the first server that answers; "called-off" proves nothing. */
   #outcome(): Promise<Asked["outcome"]> {
     const { dnsServers } = this.#service;
     const asked = dnsServers.length > 0
@@ -125,13 +125,13 @@ export class HostWatch {
   }
 }
 
-/** A server that refuses what it is asked is there, and may refuse others. */
+/** A server that refuses the query is reachable, and may refuse other queries. */
 async function outcomeAt(server: Transport, clock: Clock): Promise<Asked["outcome"]> {
   const { failure, refuses } = await probe(server, clock);
   return failure !== undefined ? "failed" : refuses ? "called-off" : "found";
 }
 
-/** Where it fails, that may be a network without the Internet, in which all else is resolved. */
+/** A failure proves nothing: in a network without the Internet, all other names may resolve. */
 async function outcomeOfSystem(system: Pick<Resolver, "resolve">, clock: Clock): Promise<Asked["outcome"]> {
   const late = new Cut();
   const cancel = clock.after(ANSWER_MS, () => late.make());

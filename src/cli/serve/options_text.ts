@@ -1,7 +1,7 @@
 import { fileKey, flagName, optionKeys, optionOf } from "../../config/options.ts";
 import { version } from "../version.ts";
 
-/** Every option of this program, as text: its flag, its key in the file, what it is for, and what holds without it. */
+/** All options of this program, as text: flag, key in the file, purpose and default. */
 export function optionsText(): string {
   let text = `gate46 ${version}: all options. Each is a flag, a key of the file, and a variable (GATE46_LOG_LEVEL).\n`;
   let group = "";

@@ -3,17 +3,17 @@ import process from "node:process";
 import type { Figures } from "../../admin/program_metrics.ts";
 import { openDescriptors } from "../../net/kernel/open_descriptors.ts";
 
-/** How often the event loop is looked at (ms), and looks that are remembered. */
+/** Interval of measuring the event loop's lag (ms), and number of measurements kept. */
 const LOOK_MS = 1_000, LOOKS = 60;
 
-/** What can be said of this process on Deno and Bun alike; off Linux there are fewer figures. */
+/** Figures of this process that Deno and Bun both have; fewer on systems other than Linux. */
 export class ProcessFigures {
   readonly #startedAtSeconds = performance.timeOrigin / 1_000;
   readonly #lagsMs: number[] = [];
   #timer: ReturnType<typeof setInterval> | undefined;
   #dueAt = 0;
 
-  /** Begins to look at the event loop. */
+  /** Starts measuring the event loop's lag. */
   start(): void {
     this.#dueAt = performance.now() + LOOK_MS;
     this.#timer = setInterval(() => this.#look(), LOOK_MS);
@@ -45,7 +45,7 @@ export class ProcessFigures {
   }
 }
 
-/** The soft limit; undefined where there is none, or nobody says. */
+/** The soft limit; undefined if there is none, or it is unknown. */
 export function maxDescriptors(): number | undefined {
   try {
     const found = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1];

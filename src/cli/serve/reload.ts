@@ -17,14 +17,14 @@ import { log } from "../log/log.ts";
 import { warnings } from "../files/warnings.ts";
 import type { Systemd } from "../systemd/systemd.ts";
 
-/** What is read of a file of so much (letters) is worth looking for. */
+/** Minimum size of packed rules (octets) for which garbage is collected after a reload. */
 const MUCH = 256 << 10;
 
 const AGAIN_MS = 1_000;
 
 const ending = "Cannot reload: the program is ending";
 
-/** What the program goes by: the configuration, and who may move it by the admin endpoint. A reload changes both at once. */
+/** The program's current state: the configuration, its secrets and certificates. A reload replaces all at once. */
 export interface Holding {
   loaded: ServedConfig;
   adminToken: string | undefined;
@@ -32,7 +32,7 @@ export interface Holding {
   users: ReadonlyMap<string, PasswordHash>;
 }
 
-/** Has the program go by what the configuration says now. */
+/** Reloads the configuration. */
 export class Reload {
   readonly #service: Service;
   readonly #load: () => Promise<ServedConfig>;
@@ -40,7 +40,7 @@ export class Reload {
   readonly #systemd: Systemd;
   readonly #holds: Holding;
   #last: Promise<unknown> = Promise.resolve();
-  /** One that has not begun yet: whoever wants another means this one. */
+  /** A reload that has not begun yet: further requests share it. */
   #next: Promise<readonly string[]> | undefined;
   #ending = false;
   #giveUp = () => {};
@@ -59,7 +59,7 @@ export class Reload {
     this.#emit = emit;
   }
 
-  /** What holds; of certificates those that were read with it: the files may have others by now. */
+  /** The current state, with the certificates read then: the files may have changed since. */
   get holds(): Readonly<Holding> {
     return this.#holds;
   }
@@ -69,8 +69,8 @@ export class Reload {
   }
 
   /**
-   * The program is ending: nothing is reloaded any more. Resolves when what is under way is over; a configuration that is still
-   * being read is not waited for.
+   * The program is ending: refuses further reloads. Resolves when the running reload is over; a configuration
+   * still being read is not waited for.
    */
   async end(): Promise<void> {
     this.#ending = true;
@@ -78,7 +78,7 @@ export class Reload {
     await this.#last;
   }
 
-  /** What is wrong, where there is something: then all is as before. One reload waits for the one before, and many for one. */
+  /** Resolves with the errors; if there are any, nothing has changed. Reloads run in turn; requests that wait share one. */
   run(): Promise<readonly string[]> {
     this.#next ??= this.#last.then(() => {
       this.#next = undefined;
@@ -93,7 +93,7 @@ export class Reload {
     const before = this.#service.addrs;
     this.#systemd.reloading();
     try {
-      // Of each reload its own: a promise that lives on keeps all that was ever raced against it.
+      // A new promise for each reload: a lasting promise would keep everything ever raced against it.
       const givenUp = new Promise<undefined>((resolve) => this.#giveUp = () => resolve(undefined));
       const loaded = await Promise.race([this.#load(), givenUp]);
       if (!loaded) throw new ConfigError(ending);
@@ -122,8 +122,8 @@ export class Reload {
 }
 
 /**
- * A runtime thinks of what it took to read a large file when it likes, and that is a multiple of it. Collects at once, and when
- * workers have let the former rules go.
+ * Collects garbage at once, and again when workers have released the former rules. Reading a large file takes a multiple of its
+ * size, which a runtime would free late.
  */
 export async function collectAfter({ rules }: ServedConfig): Promise<void> {
   if (packedSize(rules) < MUCH) return;
@@ -132,12 +132,12 @@ export async function collectAfter({ rules }: ServedConfig): Promise<void> {
   systemClock.after(AGAIN_MS, collect);
 }
 
-/** Has the log say what is good enough, but should be otherwise. */
+/** Logs warnings about a configuration that is valid, but should be changed. */
 export function warnOf({ loaded, certificates }: Holding): void {
   for (const warning of warnings(loaded, certificates)) log.warning(warning);
 }
 
-/** Throws ConfigError where nothing is left of a file: it is being written, or the disk was full. */
+/** Throws ConfigError if the file has become empty: it is being written, or the disk was full. */
 function refuseEmptied(holds: LoadedConfig, { text: { file } }: LoadedConfig): void {
   const empty = (text?: TomlText) => text !== undefined && !text.table && text.toml.trim() === "";
   if (file && empty(file) && !empty(holds.text.file)) {
@@ -145,7 +145,7 @@ function refuseEmptied(holds: LoadedConfig, { text: { file } }: LoadedConfig): v
   }
 }
 
-/** Throws ConfigError where an option has changed that is settled when the program starts. */
+/** Throws ConfigError if an option has changed that needs a restart. */
 function refuseFixed(holds: LoadedConfig, next: LoadedConfig): void {
   const texts = ({ effective }: LoadedConfig, key: OptionKey) => JSON.stringify(effective[key]?.texts);
   const changed = optionKeys.filter((key) => optionOf(key).fixed && texts(holds, key) !== texts(next, key));

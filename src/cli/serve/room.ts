@@ -4,10 +4,10 @@ import type { Clock } from "../../net/clock.ts";
 import { openDescriptors } from "../../net/kernel/open_descriptors.ts";
 import { maxDescriptors } from "./process_figures.ts";
 
-/** To count descriptors takes a look at each: who asks sooner is told what was seen then (ms). */
+/** How long figures are kept (ms), because counting descriptors takes a step for each. */
 const KEPT_MS = 10_000;
 
-/** Looks at what this process has left of descriptors and of memory; off Linux nobody says. */
+/** Free descriptors and memory of this process; unknown on systems other than Linux. */
 export class RoomWatch {
   readonly #clock: Clock;
   #seen: Room | undefined;
@@ -27,14 +27,14 @@ export class RoomWatch {
   }
 }
 
-/** Of the control group where it has a limit, else of the machine. */
+/** Memory of the control group if it has a limit, else of the machine. */
 export function memoryRoom(read: (path: string) => string = readText): Pick<Room, "usedMemory" | "memory"> {
   const group = /^0::(\/.*)$/m.exec(read("/proc/self/cgroup"))?.[1];
   const limit = group === undefined ? NaN : Number.parseInt(read(`/sys/fs/cgroup${group}/memory.max`));
   if (limit > 0) {
     const stat = read(`/sys/fs/cgroup${group}/memory.stat`);
     const current = Number.parseInt(read(`/sys/fs/cgroup${group}/memory.current`));
-    const files = Number(/^inactive_file (\d+)$/m.exec(stat)?.[1] ?? 0); // which the kernel gives back
+    const files = Number(/^inactive_file (\d+)$/m.exec(stat)?.[1] ?? 0); // the kernel frees these on demand
     if (current > 0) return { usedMemory: current - files, memory: limit };
   }
   const meminfo = read("/proc/meminfo");

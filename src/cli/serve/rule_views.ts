@@ -2,10 +2,10 @@ import type { RulesView } from "../../admin/status.ts";
 import { type PackedRules, ruleName } from "../../gateway/rules/packed_rules.ts";
 import { RuleHits } from "../../gateway/rules/rule_hits.ts";
 
-/** Rules that are told by name: of those that decided, and of those that never did. */
+/** Maximum rules listed by name: of the used rules, and of the unused rules. */
 const MAX_TOLD = 100;
 
-/** How often rules decided since the configuration was read: those that did the most first, then those that never did in their order. */
+/** Hits of rules since the configuration was read: most used first, then unused rules in their order. */
 export function ruleViews({ names, index: { shapeOf }, hits: memory }: PackedRules): RulesView {
   const count = shapeOf.byteLength / 4;
   const hits = new RuleHits(memory);

@@ -31,15 +31,15 @@ const notStarted: Vitals = {
   accept: undefined,
 };
 
-/** Workers that died are told of for so long (ms). */
+/** How long dead workers are reported (ms). */
 const DEATH_TOLD_MS = 3_600_000;
 
-/** So many users' quotas are told of. */
+/** Maximum quotas listed. */
 const MAX_QUOTAS = 100;
 
-/** The program while it runs: what the admin endpoint, signals and the log ask it, and may have it do. */
+/** The running program: state and actions for the admin endpoint, signals and the log. */
 export class Running implements AdminSource {
-  /** Resolves once it is to stop. */
+  /** Resolves when the program is told to stop. */
   readonly stopping: Promise<void>;
   readonly #clock: Clock;
   readonly #startedAt = performance.now();
@@ -55,12 +55,12 @@ export class Running implements AdminSource {
   readonly #figures = new ProcessFigures();
   readonly #history: History;
   readonly #room: RoomWatch;
-  /** When workers died lately. */
+  /** Times of workers' recent deaths (ms since 1970). */
   #deaths: readonly number[] = [];
   #reloaded: ReloadView = { generation: 1, at: new Date().toISOString(), problems: [] };
   readonly #metrics = new ProgramMetrics(() => this.#facts());
 
-  /** `clock` is that of its service. */
+  /** `clock` is the clock of its service. */
   constructor(clock: Clock) {
     this.#clock = clock;
     this.#history = new History(clock.now);
@@ -68,7 +68,7 @@ export class Running implements AdminSource {
     this.stopping = new Promise((resolve) => this.#resolve = resolve);
   }
 
-  /** It serves; `host` where somebody may ask how it is. */
+  /** The program serves; `host` is set if there is an admin endpoint. */
   started(service: Service, reload: Reload, host: HostWatch | undefined, quotas: QuotaLedger): void {
     this.#service = service;
     this.#reload = reload;
@@ -84,7 +84,7 @@ export class Running implements AdminSource {
     this.#figures.stop();
   }
 
-  /** Hears what happens in the main thread. */
+  /** Receives the events of the main thread. */
   readonly listen: Emit = (event) => {
     this.#metrics.listen(event);
     switch (event.type) {
@@ -106,13 +106,13 @@ export class Running implements AdminSource {
     }
   };
 
-  /** Stops, but takes clients for a moment more: a successor listens where this one does, and some are on their way here. */
+  /** Stops, but accepts clients a moment longer: a successor shares the listeners, and clients may still be connecting here. */
   handOver(): void {
     this.#handedOver = true;
     this.#stop();
   }
 
-  /** Whether it is to stop. */
+  /** True if the program was told to stop. */
   get stopped(): boolean {
     return this.#stopped;
   }
@@ -121,12 +121,12 @@ export class Running implements AdminSource {
     return this.#handedOver;
   }
 
-  /** It takes no more clients; sessions have so long to end. */
+  /** The program accepts no more clients; sessions have `deadlineMs` to end. */
   drains(deadlineMs: number): void {
     this.#drainsUntil = performance.now() + deadlineMs;
   }
 
-  /** How long sessions have to end yet; undefined as long as it does not drain. */
+  /** Time left for sessions to end (ms); undefined before the drain. */
   get drainsForMs(): number | undefined {
     return this.#drainsUntil === undefined ? undefined : Math.max(0, this.#drainsUntil - performance.now());
   }
@@ -148,7 +148,7 @@ export class Running implements AdminSource {
     });
   }
 
-  /** As long as it starts, it is. */
+  /** True also during the start. */
   alive(): boolean {
     return !this.#service || isAlive({ now: this.#clock.now(), heardAt: this.#service.vitals().heardAt });
   }
@@ -158,7 +158,7 @@ export class Running implements AdminSource {
     return service && [...await service.metrics(), this.#metrics.snapshot()];
   }
 
-  /** Whether it is alive and no thread hangs; one that has died is replaced, and takes nobody else along. */
+  /** True if the program is alive and no thread hangs. A dead thread does not count: it is replaced and affects no other. */
   isWell(): boolean {
     return this.alive() && (this.#service?.vitals() ?? notStarted).hungWorkers === 0;
   }
@@ -218,7 +218,7 @@ export class Running implements AdminSource {
     return optionsText();
   }
 
-  /** Who did what to it, for the log. */
+  /** Logs an operator's action. */
   acted({ by, what, result }: Act): void {
     log.info("operator", { by, action: what, result });
   }
@@ -241,7 +241,7 @@ export class Running implements AdminSource {
     return this.#service?.endSessions(unwanted) ?? Promise.resolve(0);
   }
 
-  /** Waits for the start to be over. */
+  /** Waits until the start is complete. */
   async reload(): Promise<readonly string[]> {
     return await (await this.#ready.promise).run();
   }

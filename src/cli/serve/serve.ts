@@ -25,22 +25,22 @@ import { loadServed } from "./config_thread.ts";
 import type { ThreadAhead } from "../workers/thread_ahead.ts";
 import { startThreadedService } from "../workers/threaded_service.ts";
 
-/** By then whoever began to connect before a successor listened has come in. */
+/** Time to accept clients that began to connect before the successor listened (ms). */
 const HANDOVER_MS = 1_500;
 
 /**
- * `gate46 serve`: puts the house together and runs it until a signal comes. `flags` are read again at each reload; `entry`
- * starts threads, of which `ahead` is there already. Resolves with the exit code.
+ * `gate46 serve`: assembles the program and runs it until a signal comes. `flags` are read again at each reload; `entry`
+ * starts threads, of which `ahead` runs already. Resolves with the exit code.
  */
 export async function serve(flags: RawOptions, entry: URL, ahead?: ThreadAhead): Promise<number> {
   const haste = hasteOf(process.env), wall = wallClock(haste);
   const running = new Running(wall);
-  listenToSignals(running); // before clients can take all descriptors, which Deno's first signal listener needs too
+  listenToSignals(running); // before clients take all descriptors: Deno's first signal listener needs one
   const load = () => loadServed(flags, entry);
   const { holds, tls } = await firstHolding(load);
   const { config } = holds.loaded;
   const watched = () => holds.loaded.config.watch ? filesOfReload(holds.loaded) : [];
-  const unwatch = watchFiles(watched, () => void running.reload(), wall); // what changes while it starts is not missed
+  const unwatch = watchFiles(watched, () => void running.reload(), wall); // before the start, to notice changes during it
   const libc = await openKernel();
   const toLog = await startLog(config, systemClock, libc);
   warnOf(holds);
@@ -76,7 +76,7 @@ export async function serve(flags: RawOptions, entry: URL, ahead?: ThreadAhead):
   await host?.look();
   running.started(service, reload, host, quotas);
   if (takeOver === undefined) systemd.ready();
-  else if (running.stopped) systemd.close(); // the predecessor stays, and systemd is its
+  else if (running.stopped) systemd.close(); // the predecessor stays and reports to systemd
   else {
     systemd.ready();
     takeOverFrom(takeOver);
@@ -88,11 +88,11 @@ export async function serve(flags: RawOptions, entry: URL, ahead?: ThreadAhead):
   const { drainMs, drainDelayMs } = reload.config;
   const lingerMs = running.handedOver ? HANDOVER_MS : drainDelayMs;
   if (running.handedOver) {
-    systemd.close(); // which the successor talks to now
-    await admin?.close(); // the successor wants its address
+    systemd.close(); // the successor reports to systemd now
+    await admin?.close(); // the successor needs its address
     admin = undefined;
   } else systemd.stopping(lingerMs + drainMs);
-  await reload.end(); // which might open what is to be closed
+  await reload.end(); // a reload could open what is closed next
   if (lingerMs > 0) {
     log.info(running.handedOver ? "handed over" : "told to stop", { drains_in: seconds(lingerMs) });
     await pause(systemClock, lingerMs);
@@ -109,7 +109,7 @@ export async function serve(flags: RawOptions, entry: URL, ahead?: ThreadAhead):
   return 0;
 }
 
-/** What holds at the start; nothing else keeps its rules once a reload has replaced them. */
+/** The state at the start. No other reference keeps its rules once a reload has replaced them. */
 async function firstHolding(load: () => Promise<ServedConfig>): Promise<{ holds: Holding; tls: TlsFiles }> {
   const loaded = await load();
   const { users, tls, adminToken } = await readNamedFiles(loaded);

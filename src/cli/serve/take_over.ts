@@ -6,13 +6,13 @@ import { NetError } from "../../net/error.ts";
 import { log } from "../log/log.ts";
 import { stateOf } from "../../net/error_words.ts";
 
-/** How long the predecessor may take to give the admin endpoint's address back before that is told, and how often it is tried (ms). */
+/** Time to wait for the predecessor's admin address before logging an error; interval of attempts before and after (ms). */
 const PATIENCE_MS = 10_000, TRY_MS = 50, TRY_ON_MS = 1_000;
 
-/** What the predecessor is told by: number 12 on x86 and ARM (signal(7)). */
+/** Signal to the predecessor: number 12 on x86 and ARM (signal(7)). */
 const SIGNAL = "SIGUSR2", SIGNAL_NUMBER = 12;
 
-/** Throws ConfigError where there is no such process, or not of this user, or where the signal would only end it. */
+/** Throws ConfigError if there is no such process, it belongs to another user, or the signal would only end it. */
 export function checkPredecessor(pid: number): void {
   const refuse = (state: unknown): never => {
     throw new ConfigError(`Cannot take over from ${pid}: ${state}`);
@@ -26,7 +26,7 @@ export function checkPredecessor(pid: number): void {
   if (!heeds(pid)) refuse("it is no gate46");
 }
 
-/** Whether that process has a way to take the signal (proc(5), SigCgt); who cannot be looked at is believed to. */
+/** True if that process handles the signal (proc(5), SigCgt), or if that is unknown. */
 function heeds(pid: number): boolean {
   let status;
   try {
@@ -47,7 +47,7 @@ export function takeOverFrom(pid: number): void {
   }
 }
 
-/** What `open` opens, as soon as nobody else has it there. Undefined where `isOver` before; never rejects, since there is no way back. */
+/** The result of `open`, once the address is free. Undefined if `isOver` before; never rejects, since there is no way back. */
 export async function whenFree<T>(open: () => Promise<T>, isOver: () => boolean): Promise<T | undefined> {
   const until = performance.now() + PATIENCE_MS;
   for (let told = false; !isOver();) {
@@ -64,7 +64,7 @@ export async function whenFree<T>(open: () => Promise<T>, isOver: () => boolean)
   return undefined;
 }
 
-/** What `open` opens; undefined where another program has it there. Rejects with NetError. */
+/** The result of `open`; undefined if another program has the address. Rejects with NetError. */
 export async function unlessTaken<T>(open: () => Promise<T>): Promise<T | undefined> {
   try {
     return await open();

@@ -22,12 +22,12 @@ import type { Naming } from "./naming.ts";
 export interface Parts {
   readonly net: Net;
   readonly clock: Clock;
-  /** Those of the configuration. */
+  /** The rules of the configuration. */
   readonly rules: PackedRules;
   readonly naming: Pick<Naming, "resolver" | "nat64">;
   readonly authenticator: Authenticator | undefined;
   readonly gssapi: GssAcceptor | undefined;
-  /** For upstreams that want a ticket. */
+  /** Gets tickets for upstreams that require GSSAPI. */
   readonly gss: GssInitiator;
   readonly tls: Tls;
   /** Every listener of this program. */
@@ -39,7 +39,7 @@ export interface Parts {
   readonly probeTurns?: ProbeTurns;
 }
 
-/** What a configuration means to a gateway. */
+/** The context of a gateway, built from a configuration. */
 export function gatewayContext(config: Config, { ownListeners, naming, rules, ...parts }: Parts): GatewayContext {
   const { allow, family, default: otherwise, upstreams, gateway: settings } = config;
   const { probeInterval: intervalMs, probeTimeout: timeoutMs } = config;

@@ -7,14 +7,14 @@ import { acceptorBy } from "../../net/gss/gss_acceptor.ts";
 import type { GssCalls } from "../../net/gss/gss_calls.ts";
 import { stateOf } from "../../net/error_words.ts";
 
-/** Who lets clients in by GSSAPI, where the configuration has a keytab; only then, and when one comes, `open` opens the library. */
+/** Accepts clients by GSSAPI; undefined without a keytab. `open` opens the library when the first client comes. */
 export function acceptorOf(config: GssConfig, open: () => GssCalls): GssAcceptor | undefined {
   const { gssapiKeytab: keytab, gssapiService: service, gssapiReplayCache: replayCache } = config;
   if (keytab === undefined) return undefined;
   return acceptorBy(open, { keytab, service, replayCache, locally: config.gateway.gssapiUser === "local" });
 }
 
-/** Throws ConfigError where that could let nobody in. */
+/** Throws ConfigError if no client could be accepted, or the replay cache cannot be written. */
 export function checkAcceptor(config: GssConfig, open: () => GssCalls): void {
   const refused = cannotAccept(config, open);
   if (refused !== undefined) throw new ConfigError(refused);
@@ -25,7 +25,7 @@ export function checkAcceptor(config: GssConfig, open: () => GssCalls): void {
 
 export type GssConfig = Pick<Config, "gssapiKeytab" | "gssapiService" | "gssapiReplayCache" | "gateway">;
 
-/** Why nobody could be let in; undefined where they can, and where there is no keytab. */
+/** Why no client could be accepted; undefined if clients can, or if there is no keytab. */
 export function cannotAccept(config: GssConfig, open: () => GssCalls): string | undefined {
   const acceptor = acceptorOf(config, open);
   try {
@@ -39,7 +39,7 @@ export function cannotAccept(config: GssConfig, open: () => GssCalls): string | 
   }
 }
 
-/** Why a replay cache cannot be written; undefined where it can. What was not there is not there afterwards. */
+/** Why a replay cache cannot be written; undefined if it can. A file that this test creates is removed. */
 export function cannotWrite(path: string): string | undefined {
   const was = existsSync(path);
   try {

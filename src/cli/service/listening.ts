@@ -5,14 +5,14 @@ import type { SocketAddr } from "../../net/socket.ts";
 import { addressText } from "../../protocol/address.ts";
 import { log } from "../log/log.ts";
 
-/** What has the program listen, for who reads why it cannot. */
+/** The flag of a listener, for error messages. */
 export type ListeningFlag = "--listen" | "--forward" | "--admin" | "--publish";
 
 export function flagOf({ only }: Pick<ListenSpec, "only">): ListeningFlag {
   return isForward(only) ? "--forward" : "--listen";
 }
 
-/** Listens as `spec` of `flag` wants it by `listen`; undefined where it may be left out. Rejects with NetError. */
+/** Calls `listen` for the given listener of `flag`; undefined if its address is missing but optional. Rejects with NetError. */
 export async function listenAs<T>(
   flag: ListeningFlag,
   { addr, otherwise, optional }: ListenSpec,
@@ -44,7 +44,7 @@ function told(flag: ListeningFlag, addr: SocketAddr, error: unknown): unknown {
   const state = message.startsWith(front) ? message.slice(front.length) : message;
   const taken = kind === "address-in-use";
   const word = taken && addr.unix !== undefined ? "another program listens there" : words[kind];
-  const code = / \((E\w+)\)$/.exec(state)?.[1]; // the words for it are of this place
+  const code = / \((E\w+)\)$/.exec(state)?.[1]; // the explanation comes from `words`
   const said = word === undefined ? state : `${word} (${code ?? state})`;
   const advice = taken ? `; choose another${flag === "--admin" ? ", or --admin off" : ""}` : "";
   return new NetError(kind, `Cannot listen for ${flag} on ${where}: ${said}${advice}`, { cause: error });

@@ -28,12 +28,12 @@ import { countedUsers, type Service, type Wanted } from "./service.ts";
 import { openTlsSource, tlsBy } from "./tls/tls_source.ts";
 import { UpstreamStates } from "./upstream_states.ts";
 
-/** How often it is told what this thread did (ms). */
+/** Interval of reporting this thread's counts (ms). */
 const COUNT_MS = 1_000;
 
 /**
- * The gateway in this thread, on the runtime's own sockets; other threads begin with the module `entry`, and it tells by `wall` how
- * it is. `first` gives what it begins with: a parameter would be kept for good, and with it rules that a reload has replaced.
+ * The gateway in this thread, on the runtime's own sockets. Other threads begin with the module `entry`; `wall` is the clock of
+ * its vitals. `first` returns the first configuration: a parameter would keep rules that a reload has replaced.
  * Rejects with NetError.
  */
 export async function startLocalService(
@@ -175,7 +175,7 @@ export async function startLocalService(
   };
 }
 
-/** Calls `then` with how long it is since the last time. Returns how to end it. */
+/** Calls `then` at intervals, with the time since the last call (ms). Returns a function that stops it. */
 function countEvery(everyMs: number, clock: Clock, then: (ms: number) => void): () => void {
   let cancel = () => {};
   const waitFrom = (since: number) => {
@@ -189,7 +189,7 @@ function countEvery(everyMs: number, clock: Clock, then: (ms: number) => void): 
   return () => cancel();
 }
 
-/** How often what users with a quota have moved is added up (ms). */
+/** Interval of adding up the traffic of users with a quota (ms). */
 const PULSE_MS = 2_000;
 
 /** Rejects with NetError and ConfigError. */

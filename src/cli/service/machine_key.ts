@@ -4,8 +4,8 @@ import { readFileSync } from "node:fs";
 let known: { readonly key: string | undefined } | undefined;
 
 /**
- * A secret of this machine that lasts, for what is to be the same after a restart; undefined where it has none. The machine's id
- * itself is to be shown to nobody (machine-id(5)).
+ * A lasting secret of this machine, for what must stay the same after a restart; undefined if there is none. The machine's id
+ * itself must not be disclosed (machine-id(5)).
  */
 export function machineKey(): string | undefined {
   return (known ??= { key: read() }).key;

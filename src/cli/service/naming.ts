@@ -16,7 +16,7 @@ import type { Net } from "../../net/socket.ts";
 import type { Prefix } from "../../protocol/ip/prefix.ts";
 import { hostsFile } from "../files/system_files.ts";
 
-/** Has `emit` told how names fare. */
+/** Emits an event for each look-up, and for each use of the cache. */
 export function emittingEar(emit: Emit): Ear {
   return {
     asked: (asked) => emit({ type: "dns-asked", ...asked }),
@@ -24,45 +24,45 @@ export function emittingEar(emit: Emit): Ear {
   };
 }
 
-/** How names become addresses, and addresses ways. */
+/** Name resolution and NAT64 of a configuration. */
 export interface Naming {
   readonly resolver: Resolver;
   readonly nat64: Nat64 | undefined;
-  /** The ways to the DNS servers, in their order. */
+  /** Transports to the DNS servers, in their order. */
   readonly servers: readonly Transport[];
-  /** Ends what is held open towards DNS servers. */
+  /** Closes connections to DNS servers. */
   close(): void;
 }
 
 export interface NamingParts {
   readonly net: Net;
   readonly clock: Clock;
-  /** Who may vouch for DNS servers, in PEM. */
+  /** CA certificates for DNS servers, in PEM. */
   readonly dnsCa?: string | undefined;
-  /** Who is asked where no DNS server is configured, and for what only the system knows. */
+  /** The resolver if no DNS server is configured, and for names that only the system knows. */
   readonly system: Resolver;
-  /** What the system is told about names; where they are, it is asked only for what they do not say. */
+  /** The system's files about names; with them, the system is asked only for what they do not answer. */
   readonly files?: SystemFiles | undefined;
-  /** The way to the DNS server of that place in the configuration, where this thread cannot speak TLS. */
+  /** The transport to the DNS server at that index in the configuration, if this thread cannot speak TLS. */
   readonly overTls?: (place: number) => Transport;
-  /** Has the prefixes heard that routers announce for a NAT64; undefined where nobody can hear them. */
+  /** Listens for NAT64 prefixes in router advertisements; undefined if that is impossible. */
   readonly announced?: () => Announcements | undefined;
-  /** Hears how the DNS servers fare. */
+  /** Receives the outcomes of look-ups. */
   readonly ear?: Ear;
 }
 
-/** What routers announce. */
+/** NAT64 prefixes that routers announce. */
 export interface Announcements {
   readonly prefixes: readonly Prefix[];
   close(): void;
 }
 
-/** But for loopback. */
+/** True if this host has an IPv4 address other than loopback. */
 function hasIpv4(net: Net): boolean {
   return net.localAddrs().some((host) => !host.includes(":") && !host.startsWith("127."));
 }
 
-/** As a configuration says. Throws ConfigError. */
+/** Opens name resolution for `config`. Throws ConfigError. */
 export function openNaming(config: Config, parts: NamingParts): Naming {
   const { net, clock } = parts;
   const configured = parseHosts(config.host.join("\n"));
@@ -71,10 +71,10 @@ export function openNaming(config: Config, parts: NamingParts): Naming {
   const dns = servers.length > 0
     ? new DnsResolver(new Servers(heardBy(servers, config, parts), clock), net, clock, { ear: parts.ear })
     : undefined;
-  if (dns) hosts.push(watched(hostsFile, parseHosts, clock)); // which else the system's names begin with
+  if (dns) hosts.push(watched(hostsFile, parseHosts, clock)); // otherwise the system resolver reads this file
   const own = parts.files && new SystemNames({ ...parts, files: parts.files });
   const resolver = new Names({ hosts, system: own ?? parts.system, ...(dns && { dns }) });
-  // A host without IPv4 goes by what its routers announce, though nobody says so (RFC 9872 s3).
+  // A host without IPv4 uses the prefixes that its routers announce, without configuration (RFC 9872 s3).
   const prefix = config.nat64 ?? (parts.announced && !hasIpv4(net) ? "announced" : undefined);
   const heard = typeof prefix === "string" ? parts.announced?.() : undefined;
   const isKnown = prefix !== undefined && (prefix !== "announced" || heard !== undefined);

@@ -12,11 +12,11 @@ import type { UpstreamStates } from "./upstream_states.ts";
 
 /** A configuration to serve by. */
 export interface ServedConfig extends LoadedConfig {
-  /** All of them; `config` may have only some. */
+  /** All rules; `config` may have only some of them. */
   readonly rules: PackedRules;
 }
 
-/** What a service is to do. */
+/** What a service needs to serve. */
 export interface Wanted extends Pick<ServedConfig, "config" | "text" | "file" | "rules"> {
   readonly users: ReadonlyMap<string, PasswordHash>;
   readonly tls: TlsFiles;
@@ -27,38 +27,38 @@ export interface Service {
   readonly engine: "linux" | "portable";
   /** Threads that serve clients. */
   readonly workers: number;
-  /** Where it listens. */
+  /** Addresses at which it listens. */
   readonly addrs: readonly SocketAddr[];
   readonly sessionCount: number;
   readonly upstreams: UpstreamStates;
-  /** The ways to the DNS servers that are configured, in their order. */
+  /** Transports to the configured DNS servers, in their order. */
   readonly dnsServers: readonly Transport[];
-  /** Of a router that tells names. */
+  /** Figures of the fake DNS; undefined without fake DNS. */
   readonly names?: () => NameFigures | undefined;
-  /** How its threads are, from memory. */
+  /** State of its threads, as last reported. */
   vitals(): Vitals;
-  /** What each thread has counted. */
+  /** Counters of each thread. */
   metrics(): Promise<readonly Snapshot[]>;
-  /** What goes on. */
+  /** Current sessions and traffic. */
   activity(sessions: WantedSessions): Promise<Activity>;
-  /** Ends sessions at once; how many. */
+  /** Ends sessions at once. Resolves with their number. */
   endSessions(unwanted: Unwanted): Promise<number>;
   /**
-   * Serves new clients by another configuration, and those that are there by the one they came to. All or nothing: rejects with
+   * Serves new clients by another configuration; present clients keep theirs. All or nothing: rejects with
    * NetError or ConfigError, and then nothing has changed.
    */
   reload(wanted: Wanted): Promise<void>;
   /**
-   * Takes no new clients and resolves when all sessions have ended; cuts those that have not within `deadlineMs`. What others of this
-   * program's find, as routes, stays where it was `handedOver` to one.
+   * Accepts no new clients and resolves when all sessions have ended; cuts sessions left after `deadlineMs`. If `handedOver`,
+   * keeps what the successor uses too, such as routing rules.
    */
   drain(deadlineMs: number, handedOver?: boolean): Promise<void>;
 }
 
-/** Users that have counts of their own, so that nobody's number of users is a burden to who keeps them. */
+/** Maximum users with counters of their own, to limit the number of metrics. */
 const MAX_COUNTED_USERS = 100;
 
-/** Whom metrics call by their names; undefined where they do not speak of users. */
+/** Users named in metrics; undefined without metrics per user. */
 export function countedUsers({ config, users }: Wanted): readonly string[] | undefined {
   return config.metricsPerUser
     ? [...new Set([...users.keys(), ...config.users.map(({ name }) => name)])].sort().slice(0, MAX_COUNTED_USERS)

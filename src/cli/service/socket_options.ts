@@ -11,7 +11,7 @@ import type { SocketOptions } from "../../net/linux/engine/engine.ts";
 import { OWN_MARK } from "../../net/linux/router/router_rules.ts";
 import { isRouted } from "../../gateway/settings.ts";
 
-/** What the configuration wants of every socket of the Linux engine. */
+/** Options from the configuration for every socket of the Linux engine. */
 export function socketOptions(
   { mark: said, interface: device, freeBind, tcpUserTimeout: userTimeoutMs, installRules }: Config,
 ): SocketOptions {
@@ -24,15 +24,15 @@ export function socketOptions(
   };
 }
 
-/** What the kernel may refuse of all that is dialled, and what is to be said of it. */
+/** Options of outgoing connections that the kernel may refuse, and the text of the error. */
 const refusable = [
   ["mark", "this user may not: it needs CAP_NET_ADMIN"],
   ["interface", "this host has none of that name, or this user may not"],
 ] as const;
 
 /**
- * Throws NetError where the kernel refuses what every session would need; `keys` are those that are tried, on a socket that
- * goes nowhere.
+ * Throws NetError if the kernel refuses an option that every session needs. `keys` are the options tried, on a socket that is
+ * never connected.
  */
 export function checkSocketOptions(
   libc: Libc,
@@ -42,7 +42,7 @@ export function checkSocketOptions(
   for (const [key, state] of refusable) {
     if (config[key] === undefined || !keys.includes(key)) continue;
     const fd = libc.socket(family("0.0.0.0"), SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) return; // who listens says why
+    if (fd < 0) return; // the listener reports the reason
     const options = socketOptions({
       ...config,
       mark: undefined,
@@ -58,7 +58,7 @@ export function checkSocketOptions(
   }
 }
 
-/** Throws ConfigError where something is asked for that only the Linux engine can do. */
+/** Throws ConfigError if `config` uses an option of the Linux engine only. */
 export function refuseSocketOptions(config: Config): void {
   for (const key of ["mark", "interface", "freeBind", "tcpUserTimeout", "workers", "busyPoll", "takeOver"] as const) {
     if (config[key]) throw new ConfigError(`Cannot use ${flagName(key)}: only the Linux engine can`);
@@ -66,7 +66,7 @@ export function refuseSocketOptions(config: Config): void {
   refuseSystemd(config);
 }
 
-/** The same for listeners, which a reload may bring. */
+/** The same for listeners, fake DNS and rules, which a reload may add. */
 export function refuseSystemd(
   { listen, fakeDns, installRules }: Pick<Config, "listen" | "fakeDns" | "installRules">,
 ): void {

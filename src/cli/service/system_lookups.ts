@@ -5,10 +5,10 @@ import { lookupTurns, systemResolver } from "../../dns/system/getaddrinfo.ts";
 import type { FairQueue } from "../../turns/fair_queue.ts";
 import { runtime } from "../version.ts";
 
-/** Threads that call getaddrinfo, whatever the cores; Bun has as many as there are of those. */
+/** Threads of Deno that call getaddrinfo, whatever the number of cores; Bun has one per core. */
 const DENO_THREADS = 32;
 
-/** Whoever asks in this process shares them. */
+/** Shared by all look-ups in this process. */
 const turns: FairQueue = lookupTurns(runtime.startsWith("bun") ? availableParallelism() : DENO_THREADS);
 
 /** The system's resolver of this process. */

@@ -1,7 +1,7 @@
 import type { ChainHealth } from "../../admin/readiness.ts";
 import type { Emit, UpstreamEvent } from "../../events.ts";
 
-/** What is known of the chains of upstream gateways; threads that find out the same tell it once. */
+/** Known states of upstream chains; a change that several threads report is emitted once. */
 export class UpstreamStates {
   readonly #emit: Emit;
   readonly #events = new Map<string, UpstreamEvent & { readonly since: number }>();
@@ -19,7 +19,7 @@ export class UpstreamStates {
     }));
   }
 
-  /** Those of another configuration are other upstreams. */
+  /** Forgets all states: another configuration has other upstreams. */
   forget(): void {
     this.#events.clear();
   }

@@ -2,7 +2,7 @@ import { ConfigError } from "../../config/config_error.ts";
 import { type Clock, systemClock } from "../../net/clock.ts";
 
 /**
- * By which the program looks after itself: ms since 1970 that never run backwards, the same in all threads; `haste` times as
+ * The clock of the program's own checks: ms since 1970, never backwards, the same in all threads; `haste` times as
  * fast.
  */
 export function wallClock(haste: number): Clock {
@@ -13,8 +13,8 @@ export function wallClock(haste: number): Clock {
 }
 
 /**
- * For tests, that need not wait for as long as operators do: how many times sooner the program looks at files, routes and
- * workers, and believes what it sees. No deadline of a client is another by that. Throws ConfigError.
+ * For tests, to wait less: the factor by which checks of files, routes and workers are more frequent, and
+ * their results trusted sooner. It changes no deadline of a client. Throws ConfigError.
  */
 export function hasteOf({ GATE46_TEST_HASTE: text }: Readonly<Record<string, string | undefined>>): number {
   if (!text) return 1;

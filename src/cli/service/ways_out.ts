@@ -14,12 +14,12 @@ import { setOutgoing } from "../../net/linux/tcp_dial.ts";
 import type { Exit, Net } from "../../net/socket.ts";
 import { addressText, parseIp } from "../../protocol/address.ts";
 
-/** By what something is to leave, and who says so. */
+/** A source of connections, and the place in the configuration that sets it. */
 export interface PlacedWayOut extends WayOut {
   readonly place: string;
 }
 
-/** All that a configuration says of ways out, each once; `rules` where its own are elsewhere. */
+/** All sources of connections in a configuration, each once; `rules` replace its own rules. */
 export function waysOutOf(
   { gateway: { outgoing, usersWaysOut }, listen, upstreams, ...config }: Config,
   rules: readonly (Pick<Rule, "wayOut"> & { readonly name?: string })[] = config.rules,
@@ -38,23 +38,23 @@ export function waysOutOf(
   });
 }
 
-/** An address to try: of a prefix any. */
+/** An address to test: for a prefix, any address in it. */
 export function sampleOf(text: string): string {
   return isPrefix(text) ? addressFor({ text, per: "session" }, { client: { host: "" } }, "") : text;
 }
 
-/** By what a way out is tried. */
+/** What the test of a source needs. */
 export interface Trial {
   readonly net: Net;
-  /** Where the Linux engine serves. */
+  /** Undefined without the Linux engine. */
   readonly libc: Libc | undefined;
-  /** Whether this process has the rights of the one that serves. */
+  /** True if this process has the rights of the serving process. */
   readonly hasRights: boolean;
 }
 
 /**
- * What an adapter cannot do, what is no address of this machine and what this user may not is told before anyone relies on it.
- * Rejects with NetError, or with ConfigError where it is for the other engine.
+ * Tests all sources in advance: rejects if the engine cannot use one, if it is no address of this machine, or if this user may
+ * not use it. Rejects with NetError, or with ConfigError if a source needs the other engine.
  */
 export async function checkWaysOut(trial: Trial, ways: readonly PlacedWayOut[]): Promise<void> {
   for (const { place, ipv4, ipv6, device, mark } of ways) {
@@ -73,7 +73,7 @@ async function checkSource({ net, libc }: Trial, place: string, text: string): P
   if (!libc && !net.bindsConnections) {
     throw cannot("other", "Deno cannot choose the address of a connection; use --engine linux, or Bun");
   }
-  const freeBind = prefix && six; // IPv4 knows addresses of local routes
+  const freeBind = prefix && six; // IPv4 accepts addresses of local routes
   try {
     if (libc) tryExit(libc, { localAddr: host, freeBind }, "bind UDP", host);
     else (await net.bindUdp({ host, port: 0 }, { freeBind })).close();
@@ -91,7 +91,7 @@ async function checkSource({ net, libc }: Trial, place: string, text: string): P
   }
 }
 
-/** Whether answers to `host` come here; where nobody can tell, they are believed to. */
+/** True if answers to `host` arrive here, or if that is unknown. */
 function leadsHere(host: string): boolean {
   try {
     return isLocalSix(readFileSync("/proc/net/ipv6_route", "latin1"), parseIp(host)!);
@@ -122,7 +122,7 @@ function checkOption(
   }
 }
 
-/** Does with a socket that goes nowhere what every session would. Throws NetError. */
+/** Sets a session's options on a socket that is never connected. Throws NetError. */
 function tryExit(libc: Libc, exit: Exit, verb: string, what: string): void {
   const host = exit.localAddr ?? "0.0.0.0";
   const fd = libc.socket(family(host), SOCK_DGRAM | SOCK_CLOEXEC, 0);

@@ -11,7 +11,7 @@ export class Activation {
     this.#names = names;
   }
 
-  /** What the environment says, which does not say it a second time: it is for this process, and none that it may start. */
+  /** Reads the variables and removes them from the environment: they are for this process, not for its children. */
   static take(environment = process.env, pid = process.pid): Activation {
     const { LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES } = environment;
     for (const name of ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"]) delete environment[name];
@@ -29,7 +29,7 @@ export class Activation {
     return this.descriptors("*");
   }
 
-  /** Those of that name; `*` is any. */
+  /** Descriptors of that name; `*` means any name. */
   descriptors(name: string): readonly number[] {
     return this.#names.flatMap((one, i) => name === "*" || name === one ? [FIRST + i] : []);
   }

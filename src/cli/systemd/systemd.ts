@@ -4,22 +4,22 @@ import { openKernel } from "../../net/open.ts";
 import type { Libc } from "../../net/kernel/libc/libc.ts";
 import { monotonicUsec, sendToUnix } from "../../net/kernel/notify_socket.ts";
 
-/** How often systemd is told how many sessions there are, where that has changed (ms). */
+/** Interval of telling systemd the number of sessions, if it has changed (ms). */
 const STATUS_MS = 5_000;
 
-/** A watchdog that nobody has told of waits as long, or longer; where there is none nobody minds (ms). */
+/** Assumed timeout of a watchdog unknown to this process (ms); its messages are harmless without a watchdog. */
 const UNKNOWN_WATCHDOG_MS = 10_000;
 
-/** What ending takes besides the time that sessions have (ms). */
+/** Time for ending, besides the time for sessions (ms). */
 const ENDING_MS = 10_000;
 
-/** The program, as systemd wants to know it. */
+/** State of the program that systemd needs. */
 export interface Watched {
   health(): Health;
   isWell(): boolean;
 }
 
-/** Tells systemd how the program is (sd_notify(3)): nothing where nobody is to be told, or libc cannot be called. */
+/** Reports the program's state to systemd (sd_notify(3)); does nothing without NOTIFY_SOCKET, or if libc cannot be called. */
 export class Systemd {
   readonly #watched: Watched;
   readonly #libc: Libc | undefined;
@@ -37,8 +37,8 @@ export class Systemd {
   }
 
   /**
-   * Takes what the environment says out of it: it is for this process, and none that it may start. Who succeeds another has not
-   * been started as the service's main process, and is not told that there is a watchdog.
+   * Reads the variables and removes them from the environment: they are for this process, not for its children. A successor is
+   * not started as the service's main process, and gets no variables of a watchdog.
    */
   static async open(
     watched: Watched,
@@ -57,7 +57,7 @@ export class Systemd {
     return systemd;
   }
 
-  /** It serves; as the service's main process, where it succeeds another. */
+  /** Reports that the program serves; if it succeeds another, as the service's main process. */
   ready(): void {
     this.#tell("READY=1", ...this.#succeeds ? [`MAINPID=${process.pid}`] : []);
     this.#tellStatus();
@@ -68,13 +68,13 @@ export class Systemd {
     if (this.#libc) this.#tell("RELOADING=1", `MONOTONIC_USEC=${monotonicUsec(this.#libc)}`);
   }
 
-  /** It ends, within `deadlineMs` or a little more. */
+  /** Reports that the program ends, within `deadlineMs` and ENDING_MS. */
   stopping(deadlineMs: number): void {
     this.#tell("STOPPING=1", `EXTEND_TIMEOUT_USEC=${Math.round((deadlineMs + ENDING_MS) * 1_000)}`);
     this.#tellStatus();
   }
 
-  /** Says nothing any more. */
+  /** Sends no more reports. */
   close(): void {
     this.#closed = true;
     for (const timer of this.#timers.splice(0)) clearInterval(timer);
@@ -86,7 +86,7 @@ export class Systemd {
     if (status !== this.#status) this.#tell(this.#status = status);
   }
 
-  /** A thread that is stuck is a reason to start the program again, which is what systemd does when it hears no more. */
+  /** Reports that no thread hangs. Without these reports, systemd restarts the program. */
   #tellAlive(): void {
     if (this.#watched.isWell()) this.#tell("WATCHDOG=1");
   }

@@ -2,7 +2,7 @@ import { ConfigError, WrongValue } from "../../config/config_error.ts";
 import { checkCredential } from "../../config/values/user.ts";
 import { askHidden, inputLine, isTerminal } from "./hidden_line.ts";
 
-/** Throws ConfigError where a line of a users file cannot begin with that name. */
+/** Throws ConfigError if a line of a users file cannot begin with that name. */
 export function checkUserName(name: string): void {
   const state = name.includes(":")
     ? "a colon ends the name in the file"
@@ -15,15 +15,15 @@ export function checkUserName(name: string): void {
   checked("name", name, `Cannot use the name ${JSON.stringify(name)}`);
 }
 
-/** How a password comes. */
+/** The source of a password. */
 export interface PasswordSource {
-  /** From standard input, whatever that is. */
+  /** True to read standard input, even if it is not a terminal. */
   readonly stdin: boolean;
-  /** Whether a person says it twice. */
+  /** True if the user types it twice. */
   readonly twice: boolean;
 }
 
-/** The password that a person says for `name`, or a line of standard input. Rejects with ConfigError. */
+/** The password that the user types for `name`, or a line of standard input. Rejects with ConfigError. */
 export async function readNewPassword(name: string, { stdin, twice }: PasswordSource): Promise<Uint8Array> {
   const asks = !stdin && isTerminal();
   const password = asks ? await askHidden(`Password for ${name}: `) : await inputLine();

@@ -3,14 +3,14 @@ import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
 import { ConfigError } from "../../config/config_error.ts";
 
-/** Whether a person can be asked: standard input is a terminal. */
+/** True if the user can be asked: standard input is a terminal. */
 export function isTerminal(): boolean {
   return process.stdin.isTTY === true;
 }
 
-/** A line that a person types behind `prompt`, edited but without echo. Rejects with ConfigError where none comes, as after Ctrl-C. */
+/** A line that the user types after `prompt`, editable, without echo. Rejects with ConfigError without one, as after Ctrl-C. */
 export async function askHidden(prompt: string): Promise<string> {
-  const answer = nextLine(true); // from now on there is no echo: whoever sees the prompt may type
+  const answer = nextLine(true); // echo is off from here on, before the prompt appears
   process.stderr.write(prompt);
   const line = await answer;
   process.stderr.write("\n");
@@ -18,7 +18,7 @@ export async function askHidden(prompt: string): Promise<string> {
   throw new ConfigError("Cannot read the password: none was given");
 }
 
-/** One line of standard input, empty at its end. */
+/** One line of standard input; empty at the end of input. */
 export async function inputLine(): Promise<string> {
   return await nextLine(false) ?? "";
 }

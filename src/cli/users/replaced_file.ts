@@ -19,16 +19,16 @@ import { readText } from "../files/text_file.ts";
 import { serviceGroup } from "./service_group.ts";
 import { stateOf } from "../../net/error_words.ts";
 
-/** A file of secrets that is new: only its owner may read it. */
+/** Modes of a new file with secrets: readable by its owner only, or by its group too. */
 const OWNER_ONLY = 0o600, GROUP_TOO = 0o640;
 
-/** How often it looks whether another has finished, and for how long (ms). */
+/** Interval between attempts to get the lock, and their timeout (ms). */
 const LOOK_MS = 50, PATIENCE_MS = 5_000;
 
 /**
- * Has `change` make another text of a file, which is read anew: nobody ever finds half of it, and mode and owner stay. One that is not there is begun as an
- * empty one. `FILE.lock` is the new text, and keeps others from changing the file meanwhile. Rejects with ConfigError, or with what
- * `change` throws; then the file is as before.
+ * Reads a file and replaces its text atomically by the result of `change`; mode and owner stay. A missing file counts as
+ * empty. `FILE.lock` is the new text, and prevents other changes meanwhile. Rejects with ConfigError, or with the error of
+ * `change`; the file is then unchanged.
  */
 export async function changeFile(file: string, clock: Clock, change: (text: string) => string): Promise<void> {
   const path = target(file);
@@ -42,7 +42,7 @@ export async function changeFile(file: string, clock: Clock, change: (text: stri
       writeAll(fd, new TextEncoder().encode(text));
       if (found) {
         chownSync(lock, found.uid, found.gid);
-        chmodSync(lock, found.mode & 0o7777); // chown takes bits of the mode away
+        chmodSync(lock, found.mode & 0o7777); // chown clears bits of the mode
       } else forService(path, lock);
       fsyncSync(fd);
       closeSync(fd);
@@ -57,7 +57,7 @@ export async function changeFile(file: string, clock: Clock, change: (text: stri
   }
 }
 
-/** The package's service reads what root makes for it, and nobody else does. */
+/** Lets the package's service, and no other user, read a file that root creates for it. */
 function forService(path: string, lock: string): void {
   const group = serviceGroup(path, process.getuid?.(), () => readFileSync("/etc/group", "utf8"));
   if (group === undefined) return;
@@ -65,7 +65,7 @@ function forService(path: string, lock: string): void {
   chmodSync(lock, GROUP_TOO);
 }
 
-/** The file behind links: what replaces a link would leave the file as it was. */
+/** The file behind links: replacing the link would leave the file unchanged. */
 function target(file: string): string {
   try {
     return realpathSync(file);
@@ -102,7 +102,7 @@ function writeAll(fd: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
 }
 
-/** The new name lasts when power fails; where a system cannot do that, it lasts a moment later. */
+/** Makes the rename survive a power failure; without support for this, it does so a moment later. */
 function syncFolder(folder: string): void {
   try {
     const fd = openSync(folder, "r");
@@ -112,7 +112,7 @@ function syncFolder(folder: string): void {
       closeSync(fd);
     }
   } catch {
-    // The file is whole all the same.
+    // The file is complete anyway.
   }
 }
 

@@ -16,12 +16,12 @@ import { addUser, changeUser, refuseKnown, refuseUnknown, removeUser } from "./u
 
 const actions = ["add", "passwd", "remove", "list"] as const;
 
-/** What `gate46 users` has beside the options that say where the file is. */
+/** The options of `gate46 users`, without those that name the file. */
 export interface UsersFlags {
   readonly stdin?: boolean | undefined;
 }
 
-/** `gate46 users add|passwd|remove NAME` and `list`: the users file of the configuration. Rejects with ConfigError. */
+/** `gate46 users add|passwd|remove NAME` and `list`: edit or list the configuration's users. Rejects with ConfigError. */
 export async function usersCommand(
   flags: RawOptions,
   { stdin = false }: UsersFlags,
@@ -44,7 +44,7 @@ export async function usersCommand(
   checkUserName(name);
   if (action === "remove") return await remove(file, name);
   const source = { stdin: mayRead(stdin), twice: true };
-  // Nobody types a password twice to hear then that it was for nothing.
+  // Checks the name before the user types a password twice.
   const known = existsSync(file) ? parseUserLines(await readText(file), file) : new Map();
   if (action === "passwd") refuseUnknown(known, name, file, "change");
   else refuseKnown(known, name, file);
@@ -69,7 +69,7 @@ async function told(what: string): Promise<void> {
   await print(`${what}; a gateway that runs reads it at its next reload\n`);
 }
 
-/** Whether the password comes from standard input. Throws ConfigError where nobody could be asked, and nobody has said so. */
+/** True to read the password from standard input. Throws ConfigError if there is neither a terminal nor --stdin. */
 function mayRead(stdin: boolean): boolean {
   if (stdin || isTerminal()) return stdin;
   throw new ConfigError("Cannot ask for a password: standard input is no terminal; say --stdin to read it from there");

@@ -5,7 +5,7 @@ import { parseUserLines } from "../files/users_file.ts";
 import { changeFile } from "./replaced_file.ts";
 import { withLine, withOtherLine, withoutLine } from "./users_text.ts";
 
-/** Adds `line` for a user who is not in the file, which is begun where there is none. Rejects with ConfigError. */
+/** Adds `line` for a user who is not in the file; creates a missing file. Rejects with ConfigError. */
 export async function addUser(file: string, clock: Clock, name: string, line: string): Promise<void> {
   await changeFile(file, clock, (text) => {
     refuseKnown(parseUserLines(text, file), name, file);
@@ -13,7 +13,7 @@ export async function addUser(file: string, clock: Clock, name: string, line: st
   });
 }
 
-/** Puts `line` in the place of the user's. Rejects with ConfigError where there is no such user. */
+/** Replaces the user's line by `line`. Rejects with ConfigError if there is no such user. */
 export async function changeUser(file: string, clock: Clock, name: string, line: string): Promise<void> {
   await changeFile(file, clock, (text) => {
     refuseUnknown(parseUserLines(text, file), name, file, "change");
@@ -21,7 +21,7 @@ export async function changeUser(file: string, clock: Clock, name: string, line:
   });
 }
 
-/** Takes the user out; resolves with how many are left. Rejects with ConfigError where there is no such user. */
+/** Removes the user; resolves with the number of users left. Rejects with ConfigError if there is no such user. */
 export async function removeUser(file: string, clock: Clock, name: string): Promise<number> {
   let left = 0;
   await changeFile(file, clock, (text) => {
@@ -33,13 +33,13 @@ export async function removeUser(file: string, clock: Clock, name: string): Prom
   return left;
 }
 
-/** Throws ConfigError where there is such a user. */
+/** Throws ConfigError if the user exists. */
 export function refuseKnown(users: ReadonlyMap<string, unknown>, name: string, file: string): void {
   if (!users.has(name)) return;
   throw new ConfigError(`Cannot add ${shown(name)}: ${file} has that user (users passwd changes the password)`);
 }
 
-/** Throws ConfigError where there is no such user. */
+/** Throws ConfigError if the user does not exist. */
 export function refuseUnknown(users: ReadonlyMap<string, unknown>, name: string, file: string, verb: string): void {
   if (users.has(name)) return;
   const near = nearest(name, [...users.keys()]);

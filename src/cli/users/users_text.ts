@@ -7,7 +7,7 @@ export function withLine(text: string, line: string): string {
   return `${before}${line}${end}`;
 }
 
-/** The text with `line` where the user's line was. */
+/** The text with the user's line replaced by `line`. */
 export function withOtherLine(text: string, name: string, line: string): string {
   return mapLine(text, name, (former) => `${line}${/\r?\n$/.exec(former)?.[0] ?? ""}`);
 }

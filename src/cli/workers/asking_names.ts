@@ -4,7 +4,7 @@ import type { Transport } from "../../dns/servers/transport.ts";
 import type { Resolver } from "../../dns/resolver.ts";
 import type { AskAbout } from "./worker_messages.ts";
 
-/** The system, for a worker: the main thread asks it, in turns that all workers share. */
+/** The system's resolver for a worker: the main thread asks it, in a queue that all workers share. */
 export function askingSystem(ask: AskAbout, ear: Ear): Resolver {
   const resolve: Resolver["resolve"] = (name, cut, asker) =>
     heardLookup(ear, async () => await ask({ type: "resolve", name, asker }, [], cut) as readonly string[]);
@@ -16,7 +16,7 @@ export function askingSystem(ask: AskAbout, ear: Ear): Resolver {
   };
 }
 
-/** A DNS server that wants TLS, for a worker: the main thread asks it; what it says is kept here. */
+/** A DNS server over TLS for a worker: the main thread asks it; the worker caches its answers. */
 export function askingServer(ask: AskAbout, place: number): Transport {
   return {
     name: `DNS server ${place + 1}`,

@@ -5,12 +5,12 @@ import { KnownPasswords } from "../../gateway/users/known_passwords.ts";
 import type { Failures } from "../../gateway/limits/failures.ts";
 import type { Authenticator, Verdict } from "../../gateway/entrance/methods.ts";
 
-/** Has the main thread judge a client's credentials. Rejects with NetError. */
+/** Asks the main thread to check a client's credentials. Rejects with NetError. */
 export type AskMainThread = (credentials: Credentials, client: string, cut: Cut) => Promise<Verdict>;
 
 /**
- * Users, for a worker: the main thread hashes passwords for all, and counts those that are wrong. What was good from a client
- * is known here too, as long as none of its was wrong.
+ * Users for a worker: the main thread hashes passwords for all workers, and counts wrong ones. The worker remembers a client's
+ * correct passwords, as long as the client has sent no wrong one.
  */
 export function askingUsers(ask: AskMainThread, failures: Failures): Authenticator {
   const known = new KnownPasswords();
@@ -19,7 +19,7 @@ export function askingUsers(ask: AskMainThread, failures: Failures): Authenticat
       const whom = `${client} ${Buffer.from(credentials.username).toString("latin1")}`;
       const digest = known.digest(credentials.password);
       if (!failures.hasAny(client) && known.has(whom, digest)) return { good: true };
-      known.forget(whom); // before the main thread has counted this one, another guess may be here
+      known.forget(whom); // another guess may arrive before the main thread has counted this one
       const verdict = await ask(credentials, client, cut);
       if (verdict.good && !verdict.fleeting) known.add(whom, digest);
       return verdict;

@@ -15,7 +15,7 @@ import type { Activation } from "../systemd/activation.ts";
 import { flagOf, listenAs } from "../service/listening.ts";
 import type { Listening, Purpose } from "./worker_messages.ts";
 
-/** Ports and unix sockets that workers share, by what was asked for. */
+/** Ports and unix sockets that workers share, by their configured address. */
 export class ClaimedPorts {
   readonly #libc: Libc;
   readonly #options: SocketOptions;
@@ -30,8 +30,8 @@ export class ClaimedPorts {
   }
 
   /**
-   * Claims what `config` wants and is not claimed yet, also what another program has where it is `shared` with that. What is
-   * claimed changes when that is applied. Rejects with NetError, and with ConfigError where it would be an open relay.
+   * Claims the listeners of `config` that are not claimed yet; if `shared`, also those that another program holds. The claim
+   * takes effect when applied. Rejects with NetError, and with ConfigError if it would be an open relay.
    */
   async claim(config: Pick<Config, "listen" | "unixMode" | "mayBeExposed">, shared = false): Promise<Claim> {
     const next = new Map<string, ClaimedPort>();
@@ -79,7 +79,7 @@ export class ClaimedPorts {
     };
   }
 
-  /** Gives everything back. */
+  /** Releases all ports. */
   release(): void {
     for (const port of this.#claimed.values()) port.release();
     this.#claimed.clear();
@@ -87,14 +87,14 @@ export class ClaimedPorts {
 
   async #open(addr: SocketAddr, mode: number, shared: boolean, udp: boolean): Promise<ClaimedPort> {
     if (addr.unix !== undefined) return await claimUnix(this.#libc, addr.unix, { mode, succeeds: shared });
-    // Where workers listen at a part of it already, or it is a part of that, only who shares may join them.
+    // If workers listen on an overlapping address already, the port must be shared to join them.
     const joins = Array.from(this.#claimed.values()).some((own) => overlaps(own.addr, addr));
     return udp
       ? claimUdp(this.#libc, addr, shared || joins)
       : claimPort(this.#libc, this.#options, addr, shared || joins);
   }
 
-  /** Throws NetError where systemd has given none of that name. */
+  /** Throws NetError if systemd has passed no socket of that name. */
   #inherited(name: NonNullable<ListenSpec["systemd"]>): readonly ClaimedPort[] {
     const what = `systemd${name === "*" ? "" : `:${name}`}`;
     const descriptors = this.#activation.descriptors(name);
@@ -118,8 +118,8 @@ export class ClaimedPorts {
 export interface Claim {
   /** Ports resolved. */
   readonly listen: readonly Listening[];
-  /** Releases what is not wanted any more. */
+  /** Puts the claim into effect, and releases listeners no longer configured. */
   apply(): void;
-  /** Releases what was claimed for it. */
+  /** Releases the listeners of this claim. */
   abandon(): void;
 }

@@ -4,15 +4,15 @@ import type { Libc } from "../../net/kernel/libc/libc.ts";
 import { DescriptorOwners } from "../../net/linux/engine/descriptor_owners.ts";
 import type { CommonBuffers } from "./worker_messages.ts";
 
-/** Descriptors that are noted; Linux gives out the lowest free number, and none beyond fs.nr_open. */
+/** Maximum descriptors tracked; Linux assigns the lowest free number, and none above fs.nr_open. */
 const MAX_DESCRIPTORS = 1 << 20;
 
-/** Memory that all workers have in common, each its own place in it: what one that has died leaves there is found. */
+/** Memory that all workers share. Each worker has its own place in it, so that a dead worker's state can be cleared. */
 export class CommonMemory {
   readonly buffers: CommonBuffers;
   readonly #sessions: BigInt64Array;
 
-  /** `counters` has a place for each of so many `workers`, and one more. */
+  /** `counters` has a place for each of `workers`, and one for the main thread. */
   constructor(workers: number, counters: SharedArrayBuffer, names?: SharedArrayBuffer) {
     this.buffers = {
       names,
@@ -34,7 +34,7 @@ export class CommonMemory {
     return Number(Atomics.load(this.#sessions, number));
   }
 
-  /** Ends what the kernel still has of a dead worker, and forgets what was counted for it. How many sessions it had. */
+  /** Closes a dead worker's descriptors and clears its counters. Returns the number of its sessions. */
   clear(number: number, libc: Libc): number {
     const owners = new DescriptorOwners(this.buffers.descriptors, number);
     for (const fd of owners.owned()) {

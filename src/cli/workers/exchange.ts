@@ -1,10 +1,10 @@
 import { Cut } from "../../net/cut.ts";
 import { NetError, netError, type NetErrorKind } from "../../net/error.ts";
 
-/** What goes between two threads of which either may ask; all of it can be cloned. */
+/** Messages between two threads, either of which may ask; all can be cloned. */
 export type Letter<Question> =
   | { readonly type: "question"; readonly id: number; readonly question: Question }
-  /** Nobody wants the answer any more. */
+  /** The asking thread no longer needs the answer. */
   | { readonly type: "called-off"; readonly id: number }
   | { readonly type: "answer"; readonly id: number; readonly value: unknown }
   | { readonly type: "refusal"; readonly id: number; readonly kind: NetErrorKind; readonly message: string };
@@ -14,10 +14,10 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
-/** Sends a letter; `memory` goes over to the other thread with it, which costs nothing, and a copy much. */
+/** Sends a letter; `memory` is transferred with it, which is much cheaper than a copy. */
 export type SendLetter<Question> = (letter: Letter<Question>, memory: ArrayBuffer[]) => void;
 
-/** What a question comes to, or a promise of it; `unwanted` is made when nobody wants that any more. */
+/** Returns the answer or a promise of it; `unwanted` fires when the answer is no longer needed. */
 export type Answer<Question> = (question: Question, unwanted: Cut) => unknown;
 
 /** One end of the questions and answers between two threads. */
@@ -30,14 +30,14 @@ export class Exchange<Asked, Answered extends { readonly type: string }> {
   #lastId = 0;
   readonly #unclaimed: (value: unknown) => void;
 
-  /** What `answer` throws becomes the refusal; `unclaimed` gets answers to questions that were called off too late. */
+  /** An error of `answer` becomes the refusal; `unclaimed` gets answers to questions that were called off too late. */
   constructor(send: SendLetter<Asked>, answer: Answer<Answered>, unclaimed: (value: unknown) => void = () => {}) {
     this.#send = send;
     this.#answer = answer;
     this.#unclaimed = unclaimed;
   }
 
-  /** Rejects with NetError; with "aborted" once `cut` is made, which calls the question off. */
+  /** Rejects with NetError; with "aborted" once `cut` fires, which calls the question off. */
   ask(question: Asked, memory: ArrayBuffer[] = [], cut?: Cut): Promise<unknown> {
     const aborted = () => new NetError("aborted", "Cannot ask: called off");
     if (cut?.made) return Promise.reject(aborted());
@@ -71,7 +71,7 @@ export class Exchange<Asked, Answered extends { readonly type: string }> {
     else waiting?.reject(new NetError(letter.kind, letter.message));
   }
 
-  /** The other thread is gone: no answer will come, and it wants none. */
+  /** The other thread is gone: rejects open questions, and stops work on its own questions. */
   abandon(): void {
     for (const { reject } of this.#open.values()) reject(new NetError("closed", "Cannot ask: the thread has ended"));
     this.#open.clear();

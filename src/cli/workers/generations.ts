@@ -2,13 +2,13 @@ import type { Member } from "./member.ts";
 import type { Provision } from "./provision.ts";
 import type { Setup } from "./worker_messages.ts";
 
-/** A configuration, numbered, and the workers that still need it. */
+/** A numbered configuration, and the workers that still need it. */
 export interface Generation extends Provision {
   readonly setup: Setup;
   readonly needed: Set<Member>;
 }
 
-/** Configurations that sessions still have: each lives until another is current and no worker needs it. */
+/** Configurations in use: each is kept until another is current and no worker needs it. */
 export class Generations {
   #current: Generation;
   readonly #kept = new Map<number, Generation>();
@@ -18,7 +18,7 @@ export class Generations {
     this.#kept.set(1, this.#current);
   }
 
-  /** What workers are started with. */
+  /** The configuration for new workers. */
   get current(): Generation {
     return this.#current;
   }
@@ -27,19 +27,19 @@ export class Generations {
     return this.#kept.get(number);
   }
 
-  /** Has another follow, which is current from now on. */
+  /** Adds a configuration and makes it current. */
   follow(provision: Provision): Generation {
     this.#current = numbered(Math.max(...this.#kept.keys()) + 1, provision);
     this.#kept.set(this.#current.setup.generation, this.#current);
     return this.#current;
   }
 
-  /** `member` does not need it any more. */
+  /** `member` no longer needs this configuration. */
   retire(generation: Generation, member: Member): void {
     if (generation.needed.delete(member)) this.closeIfUnneeded(generation);
   }
 
-  /** `member` needs none any more. */
+  /** `member` no longer needs any configuration. */
   retireAll(member: Member): void {
     for (const generation of this.#kept.values()) this.retire(generation, member);
   }
@@ -51,7 +51,7 @@ export class Generations {
     if (!Array.from(this.#kept.values()).some((other) => other.naming === naming)) naming.close();
   }
 
-  /** Nobody asks any more. */
+  /** Closes the name resolution of all configurations. */
   close(): void {
     for (const { naming } of this.#kept.values()) naming.close();
   }

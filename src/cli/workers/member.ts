@@ -11,31 +11,31 @@ import { TlsDesk } from "./tls_threads.ts";
 import type { ThreadAhead } from "./thread_ahead.ts";
 import type { FromWorker, News, Order, Question, ToWorker, WorkerPart, WorkerStart } from "./worker_messages.ts";
 
-/** Whoever has started a worker, to that worker's thread. */
+/** What a worker's thread needs from its starter. */
 export interface Starter {
   readonly libc: Libc;
-  /** The module that a worker begins with. */
+  /** The module that starts a worker. */
   readonly entry: string | URL;
-  /** By which it is patient with workers. */
+  /** The clock of deadlines for workers. */
   readonly clock: Clock;
-  /** What a question comes to; questions of TLS are asked at `desk`. */
+  /** Answers a question; `desk` answers questions about TLS. */
   readonly answer: (question: Question, desk: TlsDesk, unwanted: Cut) => Promise<unknown>;
   readonly hear: (member: Member, news: News) => void;
-  /** Called once: the thread is gone, by `cause` where it threw that. */
+  /** Called once, when the thread has ended; `cause` is the error that it threw. */
   readonly died: (member: Member, cause: unknown) => void;
 }
 
-/** One worker, as the main thread knows it. */
+/** A worker, as seen by the main thread. */
 export class Member {
   readonly startedAt: number;
-  /** Resolves when it listens; rejects with NetError where it cannot, or with what ended it before. */
+  /** Resolves when the worker listens. Rejects with NetError if it cannot, or with the cause of its earlier end. */
   readonly listening: Promise<void>;
-  /** What it said of itself last, and when. */
+  /** The worker's last report, and its time. */
   vitals: ThreadVitals | undefined;
   heardAt: number;
-  /** How long before that it had said it (ms). */
+  /** Time between its last two reports (ms). */
   pulseMs = 0;
-  /** What it had counted when it was asked last, and what went on, but for its sessions. */
+  /** Its counters at the last request, and its activity without its sessions. */
   counted: Snapshot = [];
   activity: Activity | undefined;
   readonly #libc: Libc;
@@ -45,7 +45,7 @@ export class Member {
   readonly #desk = new TlsDesk();
   #wakeFd: number | undefined;
 
-  /** In the thread `ahead`, where there is one. */
+  /** Starts the worker, in the thread `ahead` if that is given. */
   constructor({ libc, entry, clock, ...starter }: Starter, part: WorkerPart, ahead?: ThreadAhead) {
     const { port1, port2 } = new MessageChannel();
     this.#libc = libc;
@@ -56,7 +56,7 @@ export class Member {
       (letter, memory) => this.#tell(letter, memory),
       (question, unwanted) => starter.answer(question, this.#desk, unwanted),
     );
-    const { number } = part; // listeners that named `part` would keep the rules it was started with
+    const { number } = part; // a reference to `part` in listeners would keep its first rules
     const workerData: WorkerStart = { gate46: "worker", port: port2, ...part };
     const worker = ahead?.worker ?? new Worker(entry as string, { workerData, transferList: [port2] });
     ahead?.tell(workerData, [port2]);
@@ -66,7 +66,7 @@ export class Member {
       switch (message.type) {
         case "listening":
           this.#wakeFd = message.wakeFd;
-          this.#wake(); // for what it was told before
+          this.#wake(); // for messages sent before
           return resolve();
         case "not-listening":
           return reject(new NetError(message.kind, message.message));
@@ -90,12 +90,12 @@ export class Member {
     });
   }
 
-  /** Whether it has got so far, and lives. */
+  /** True if the worker listens and is alive. */
   get listens(): boolean {
     return this.#wakeFd !== undefined;
   }
 
-  /** What it answers. Rejects with NetError: "timed-out" where that takes longer than `ms`, "closed" where it dies. */
+  /** The worker's answer. Rejects with NetError: "timed-out" after `ms`, "closed" if the worker dies. */
   async ask(order: Order, ms: number): Promise<unknown> {
     const late = Promise.withResolvers<never>();
     const timedOut = () => new NetError("timed-out", `Cannot ${order.type}: a worker does not answer`);
@@ -107,9 +107,9 @@ export class Member {
     }
   }
 
-  /** It has died: nothing comes from it any more, and nothing is done for it. */
+  /** The worker has died: ends all communication with it, and all work for it. */
   abandon(): void {
-    this.#wakeFd = undefined; // its number is somebody else's from now on, and answers to questions of the dead are under way
+    this.#wakeFd = undefined; // the descriptor may be reused, and answers to the dead worker are still coming
     this.#port.close();
     this.#exchange.abandon();
     this.#desk.abandon();

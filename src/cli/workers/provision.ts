@@ -9,10 +9,10 @@ import type { TlsSource } from "../service/tls/tls_source.ts";
 import type { TlsDesk } from "./tls_threads.ts";
 import type { Question, Served } from "./worker_messages.ts";
 
-/** A question to a DNS server is given up after so long (ms); who asks has given up before. */
+/** Timeout of a question to a DNS server (ms); the asking worker gives up before. */
 const DNS_MS = 5_000;
 
-/** Whom workers ask for what they cannot ask for themselves. */
+/** Answers what workers cannot find out themselves. */
 export interface Answerers {
   readonly naming: Pick<Naming, "resolver" | "servers" | "close">;
   /** Closed with `naming`. */
@@ -22,12 +22,12 @@ export interface Answerers {
   readonly takeStep: TakeStep;
 }
 
-/** What workers get, and whom they ask. */
+/** A configuration for workers, with its answerers. */
 export interface Provision extends Answerers {
   readonly setup: Served;
 }
 
-/** What a worker's question comes to, by the configuration that it is about; connections of TLS outlive that. */
+/** The answer to a worker's question, by the configuration of that question; TLS connections outlive it. */
 export function answerBy(
   answerers: Answerers | undefined,
   question: Question,

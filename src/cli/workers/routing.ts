@@ -8,17 +8,17 @@ import { RoutedListener } from "../../net/linux/router/routed_listener.ts";
 import type { Listener, SocketAddr } from "../../net/socket.ts";
 import type { RoutedDestinations } from "../../sockslib/transparent/routed_destinations.ts";
 
-/** Flows of datagrams of a worker, and of one client (an IPv4 address or an IPv6 /64) among them. */
+/** Maximum datagram flows per worker, and per client (an IPv4 address or an IPv6 /64). */
 const MOST_FLOWS = { max: 4_096, maxOfClient: 1_024 };
 
-/** What a worker takes that routes lead here. */
+/** A worker's listeners for clients that routes lead here. */
 export interface Routing {
   /** Throws NetError. */
   connections(addr: SocketAddr): Listener;
   /** Throws NetError. */
   datagrams(addr: SocketAddr): Listener;
   readonly destinationOf: Transparent["destinationOf"];
-  /** Is told of sessions, which keep their names' addresses in use. */
+  /** Receives events of sessions: a session keeps the address of its name in use. */
   listen(event: Event): void;
 }
 
@@ -40,7 +40,7 @@ function interceptedAt(engine: Engine, addr: SocketAddr): Listener {
     try {
       listener.take(bytes, from, to);
     } catch (error) {
-      if (!(error instanceof NetError)) throw error; // there are no descriptors, or this user may not: the datagram is lost
+      if (!(error instanceof NetError)) throw error; // no free descriptors, or no permission: the datagram is lost
     }
   };
   const datagrams = new RoutedDatagrams(engine, addr, take);

@@ -5,8 +5,8 @@ import type { AheadStart } from "./thread_start.ts";
 import type { WorkerStart } from "./worker_messages.ts";
 
 /**
- * A thread for a worker that is started while nobody knows yet what the worker is to do: that takes the main thread as long as
- * the runtime takes to start a thread.
+ * A worker's thread that is started before its configuration is known: the main thread reads that while
+ * the runtime starts the thread.
  */
 export class ThreadAhead {
   readonly worker: Worker;
@@ -20,7 +20,7 @@ export class ThreadAhead {
     this.worker.on("error", () => this.#gone = true).once("exit", () => this.#gone = true);
   }
 
-  /** It begins with the module `entry`. Undefined where there are too few descriptors, which whoever starts the workers tells. */
+  /** It begins with the module `entry`. Undefined if there are too few descriptors; the start of the workers reports that. */
   static start(entry: URL): ThreadAhead | undefined {
     try {
       checkDescriptorsFor(1, "start a worker");
@@ -35,13 +35,13 @@ export class ThreadAhead {
     return this.#gone;
   }
 
-  /** Deno loses what is said to a thread that does not listen yet. */
+  /** Sends the start data. Deno loses messages sent before the thread listens. */
   tell(start: WorkerStart, memory: readonly Transferable[]): void {
     void this.#listens.then(() => this.worker.postMessage(start, memory));
   }
 }
 
-/** In such a thread: what its worker is told to be. */
+/** In such a thread: the start data of its worker. */
 export function told(): Promise<WorkerStart> {
   return new Promise((resolve) => {
     parentPort!.once("message", resolve);

@@ -37,9 +37,9 @@ import type { Listening } from "./worker_messages.ts";
 import { WorkerPool } from "./worker_pool.ts";
 
 /**
- * Gateways on the Linux engine, one for each core or as many as are wanted, the first in the thread `ahead` where there is one;
- * `haste` is that of the wall clock. `first` gives what
- * they begin with: a parameter would be kept for good, and with it rules that a reload has replaced. Rejects with NetError.
+ * Gateways on the Linux engine, one per core or as many as configured; the first uses the thread `ahead`, if given.
+ * `haste` is the wall clock's. `first` returns the first configuration: a parameter would keep rules that a
+ * reload has replaced. Rejects with NetError.
  */
 export async function startThreadedService(
   { libc, features }: Kernel,
@@ -69,7 +69,7 @@ export async function startThreadedService(
     fault: (error) => emit({ type: "fault", error }),
   });
 
-  /** Gives `use` what workers need for it; what was made for that is given back where `use` fails. */
+  /** Calls `use` with what workers need for `wanted`; releases all of it if `use` fails. */
   const provide = async (
     wanted: Wanted,
     use: (provision: Provision) => Promise<void>,
@@ -87,7 +87,7 @@ export async function startThreadedService(
       closeAuthority();
     };
     try {
-      checkAcceptor(config, openGss); // workers would find the same
+      checkAcceptor(config, openGss); // workers would fail the same way
       checkInitiator(config, rules.index.shapes.flatMap(({ via }) => via ? [via] : []), openGss);
       const { shapes } = rules.index;
       if (speaksTls(config, shapes)) found ??= findLibssl(open);
@@ -145,7 +145,7 @@ export async function startThreadedService(
   let pool!: WorkerPool;
   await provide(first(), async (provision) => {
     const successors = takesOver ? successorsAt(provision.setup.listen, count) : undefined;
-    const clock = { ...systemClock, now: wallClock(haste).now }; // whoever is slow is not believed to hang any sooner
+    const clock = { ...systemClock, now: wallClock(haste).now }; // `haste` does not shorten the deadlines of workers
     const { table } = router;
     pool = await WorkerPool.start(
       { libc, entry, count, counters: memory, names: table, emit, quotas, clock, haste, ahead },
@@ -192,12 +192,12 @@ export async function startThreadedService(
   };
 }
 
-/** Of the main thread beside so many workers, which look at what it counts: so by the time that they tell. */
+/** Logins of the main thread beside `workers` workers. They read its counters, so it uses the clock that threads share. */
 export function loginsBeside(workers: number, memory: SharedArrayBuffer): Logins {
   return new Logins({ clock: wallClock(1), counters: new Counters(memory, workers), check: hashThreads() });
 }
 
-/** Where others listen already, `workers` will in their place. */
+/** Listeners of another program that `workers` take over, by address. */
 function successorsAt(listen: readonly Listening[], workers: number): ReadonlyMap<string, Successors> {
   const counted = listen.filter(({ descriptor, only }) => descriptor === undefined && !isUdp(only))
     .map(({ addr }) => [addressText(addr), { past: countListeners(addr), among: workers }] as const);

@@ -4,7 +4,7 @@ import type { TlsEnd } from "../../net/tls/tls.ts";
 import type { TlsSource } from "../service/tls/tls_source.ts";
 import type { Asker } from "../../turns/fair_queue.ts";
 
-/** What a worker asks about TLS, which the main thread speaks for it: octets go there and back, the connection stays. */
+/** A worker's questions about TLS by the main thread: only octets are exchanged, the worker keeps the connection. */
 export type TlsQuestion =
   /** Answered after the handshake. `id` is the worker's choice; `name` and `asker` as in TlsSource. */
   | { readonly type: "tls-open"; readonly id: number; readonly name: string | undefined; readonly asker: Asker }
@@ -14,7 +14,7 @@ export type TlsAct =
   | { readonly do: "read" | "closeWrite" | "close" }
   | { readonly do: "write"; readonly bytes: ArrayBuffer };
 
-/** In the main thread: the TLS of one worker. */
+/** In the main thread: TLS for one worker. */
 export class TlsDesk {
   readonly #open = new Map<number, { readonly sealed: DeskEnd; readonly clear: DeskEnd }>();
 
@@ -39,13 +39,13 @@ export class TlsDesk {
       case "closeWrite":
         return void await end.closeWrite();
       case "close":
-        // What was written to `clear` has its time; where `sealed` is closed nobody waits for that any more.
+        // Pending writes to `clear` are finished first; if `sealed` is closed, they are pointless.
         end.close(which === "clear");
         if (sealed.closed && clear.closed) this.#open.delete(id);
     }
   }
 
-  /** The worker is gone. */
+  /** Closes everything: the worker has ended. */
   abandon(): void {
     for (const { sealed, clear } of this.#open.values()) {
       clear.close(false);
@@ -55,10 +55,10 @@ export class TlsDesk {
   }
 }
 
-/** So much is read of an end before the worker asks for it, and so much is waited for as long as more comes at once. */
+/** Maximum octets read ahead of the worker's questions, and octets collected for an answer as long as more come at once. */
 const MAX_AHEAD = 96 << 10, MIN_BATCH = 48 << 10;
 
-/** An end for another thread, which is far: a question is two threads' waking up, so its answer brings all that has come since the last. */
+/** An end for another thread. A question wakes two threads, so its answer has all octets since the last one. */
 class DeskEnd {
   closed = false;
   readonly #end: TlsEnd;
@@ -75,7 +75,7 @@ class DeskEnd {
     void this.#readAhead();
   }
 
-  /** In memory of their own; null at the end. Rejects with NetError. */
+  /** Octets in a buffer of their own; null at the end. Rejects with NetError. */
   async read(): Promise<ArrayBuffer | null> {
     while (this.#size === 0 && !this.#ended) await new Promise<void>((resolve) => this.#came = resolve);
     if (this.#size === 0) {
@@ -96,7 +96,7 @@ class DeskEnd {
     return all.buffer;
   }
 
-  /** Writes what it is given one after the other. */
+  /** Writes buffers one after another. */
   write(bytes: Uint8Array): Promise<void> {
     return this.#written = this.#written.then(() => this.#end.write(bytes));
   }
@@ -123,7 +123,7 @@ class DeskEnd {
     try {
       for (let chunk = await this.#end.read(); chunk; chunk = await this.#end.read()) {
         if (this.closed) continue;
-        this.#chunks.push(new Uint8Array(chunk)); // a copy: the view is lent
+        this.#chunks.push(new Uint8Array(chunk)); // a copy: the view is only valid now
         this.#size += chunk.length;
         this.#came();
         while (this.#size >= MAX_AHEAD) await new Promise<void>((resolve) => this.#taken = resolve);
@@ -137,8 +137,8 @@ class DeskEnd {
 }
 
 /**
- * In a worker: has the main thread speak TLS. `nextId` gives no number twice, whatever the generation. A write is over when the
- * one before is, and tells the failure of that: so there is always something to do on the other side.
+ * In a worker: TLS by the main thread. `nextId` returns unique numbers across generations. A write resolves when the write
+ * before it is done, and reports the failure of that one: so the other thread always has work.
  */
 export function remoteTls(
   ask: (question: TlsQuestion, memory?: ArrayBuffer[]) => Promise<unknown>,

@@ -39,12 +39,12 @@ import {
 } from "./worker_messages.ts";
 
 /**
- * Rules of so many octets are looked for when they are not needed any more, so long (ms) after: a thread with little to do
- * would keep them for itself, and so for all.
+ * Minimum size of retired rules (octets) for a garbage collection, and its delay (ms): an idle thread would keep shared
+ * rules in memory.
  */
 const LARGE = 256 << 10, COLLECT_MS = 100;
 
-/** The same in a thread that was started before anybody knew what for. */
+/** The same in a thread that was started before its configuration was known. */
 export async function startAhead(): Promise<void> {
   await startWorker(await told());
 }
@@ -73,7 +73,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
   const log = await startLog(config, clock, libc);
   const tell = (message: FromWorker, memory: ArrayBuffer[] = []) => port.postMessage(message, memory);
   const emit = (event: Event) => {
-    // What is true of all threads is said once, by the main thread.
+    // The main thread reports events of all threads once.
     if (event.type === "listening" || event.type === "draining" || event.type === "drained") return;
     activity.listen(event);
     metrics.listen(event);
@@ -86,7 +86,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     if (event.type === "session-closed") Atomics.sub(sessions, number, 1n);
   };
   const rest = () => new Promise<void>((resolve) => engine.later(resolve));
-  const openGss = await gssLoader(); // nothing can be loaded any more once the engine has the thread
+  const openGss = await gssLoader(); // modules cannot be loaded once the engine has the thread
   const routed = routing(engine, routedDestinations(start.names, config, { number, workers: start.workers }));
   const exchange: Exchange<Question, Order> = new Exchange(tell, (order) => {
     switch (order.type) {
@@ -105,7 +105,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
         return inTurn(() => drain(order.deadlineMs));
     }
   }, (value) => isStepped(value) && discardStepped(openGss(), value));
-  // A reload that is given up, since another worker cannot, is followed by the one that takes it back.
+  // If a reload fails in another worker, a second reload reverts it.
   let last: Promise<unknown> = Promise.resolve();
   const inTurn = (act: () => Promise<unknown>) => last = last.catch(() => {}).then(act);
   const ground = {
@@ -138,7 +138,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
   const sayHow = () => tell({ type: "pulse", vitals: watch.vitals, counts: counts.take(), usage: quotas.take() });
   const drain = async (deadlineMs: number) => {
     const cut = await served.gateway.drain(deadlineMs);
-    sayHow(); // and what the last sessions have moved
+    sayHow(); // with the traffic of the last sessions
     stopLog();
     return cut;
   };

@@ -28,30 +28,30 @@ import type { Routing } from "./routing.ts";
 import { remoteTls } from "./tls_threads.ts";
 import type { Ask, AskAbout, Listening, Setup } from "./worker_messages.ts";
 
-/** What the gateway of a worker has whatever its configuration says. */
+/** What the gateway of a worker uses with every configuration. */
 export interface Ground {
   readonly net: Net;
-  /** What TLS is spoken with in this thread; undefined where there is no libssl. */
+  /** What TLS in this thread needs; undefined if there is no libssl. */
   readonly sealing: (departures: Departures) => SealedGround | undefined;
   readonly clock: Clock;
   readonly counters: Counters;
   readonly paths: PathMemory;
-  /** Hears what routers announce for a NAT64. */
+  /** Listens for NAT64 prefixes in router advertisements. */
   readonly announced: () => Announcements | undefined;
-  /** Where what routes lead here goes, and what takes it. */
+  /** Listeners for traffic that routes lead here, and its destinations. */
   readonly routed: Routing;
   readonly quotas: QuotaMeter;
   /** Opens GSSAPI's library. */
   readonly openGss: () => GssCalls;
   readonly ask: Ask;
   readonly emit: Emit;
-  /** Has metrics call these by their names. */
+  /** Sets the users named in metrics. */
   readonly nameUsers: (users: Setup["countedUsers"]) => void;
   /** Numbers sessions across all workers. */
   readonly nextSession: () => number;
 }
 
-/** The gateway of a worker, which is given one configuration after the other; what it cannot do itself is asked of the main thread. */
+/** The gateway of a worker, across reloads. It asks the main thread for what it cannot do itself. */
 export class WorkerGateway {
   readonly gateway: Gateway;
   readonly #ground: Ground;
@@ -75,7 +75,7 @@ export class WorkerGateway {
   }
 
   /**
-   * New clients get what `setup`, and `config` of it, says. Calls `retired` with what they got before, once no session has that
+   * Serves new clients by `setup` and its `config`. Calls `retired` with the former setup once no session uses it
    * any more. Rejects with NetError, and then nothing changes.
    */
   async reload(setup: Setup, config: Config, retired: (former: Setup) => void): Promise<void> {
@@ -96,7 +96,7 @@ export class WorkerGateway {
     });
   }
 
-  /** Routes lead clients to listeners of a kind of their own. */
+  /** Clients that routes lead here need a different kind of listener. */
   #howToListen(listening: Listening): GatewayListening & Listening {
     const { addr, only } = listening, { routed } = this.#ground;
     if (!isRouted(only)) return { reusePort: true, ...listening };
@@ -151,7 +151,7 @@ export class WorkerGateway {
     return { setup, naming, gssapi, sealed, context };
   }
 
-  /** In this thread, but for what it cannot do; undefined where it can do nothing. */
+  /** TLS in this thread, with `otherwise` for what it cannot do; undefined without libssl. */
   #sealedTls(options: SealedOptions, otherwise: Tls): SealedTls | undefined {
     const ground = this.#sealed ??= this.#ground.sealing(this.#departures);
     return ground && new SealedTls(ground, options, otherwise);

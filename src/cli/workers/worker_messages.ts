@@ -17,97 +17,97 @@ import type { ConfigText } from "../files/load_config.ts";
 import type { Letter } from "./exchange.ts";
 import type { TlsQuestion } from "./tls_threads.ts";
 
-/** What the main thread and a worker say to each other. All of it can be cloned. */
+/** Messages between the main thread and a worker. All can be cloned. */
 
-/** How often a worker says how it is (ms). */
+/** Interval of a worker's reports (ms). */
 export const PULSE_MS = 2_000;
 
-/** What a listener is for. */
+/** Purpose of a listener. */
 export interface Purpose {
-  /** Whether its clients speak TLS. */
+  /** True if its clients speak TLS. */
   readonly tls: boolean;
-  /** What they may speak in it; undefined for everything. */
+  /** The only protocols that its clients may speak; undefined for all. */
   readonly only: Speech | undefined;
-  /** By what they leave. */
+  /** Source of its clients' connections. */
   readonly wayOut?: WayOut | undefined;
 }
 
-/** Where workers listen. */
+/** A listener of the workers. */
 export interface Listening extends Purpose {
   readonly addr: SocketAddr;
-  /** What all of them accept from, where each has no listening socket of its own. */
+  /** Listening socket that all workers share; undefined if each has its own. */
   readonly descriptor: number | undefined;
 }
 
-/** What workers serve new clients by. */
+/** The configuration by which workers serve new clients. */
 export interface Served {
-  /** But for its rules. */
+  /** The configuration without its rules. */
   readonly config: ConfigText;
   readonly rules: PackedRules;
   /** Ports resolved; every worker listens on each. */
   readonly listen: readonly Listening[];
-  /** Listeners of the program that are not the gateway's. */
+  /** Listeners of the program other than the gateway's. */
   readonly otherListeners: readonly SocketAddr[];
-  /** What workers speak TLS by themselves with; undefined where the main thread does for them. Never to be logged. */
+  /** Options for TLS in workers; undefined if the main thread does TLS for them. Must never be logged. */
   readonly tls?: SealedOptions | undefined;
   /** Which worker probes which upstream. */
   readonly probes: SharedArrayBuffer;
-  /** Whom metrics call by their names. */
+  /** Users named in metrics. */
   readonly countedUsers?: readonly string[] | undefined;
 }
 
-/** The same, as a worker is told it. */
+/** The same, as sent to a worker. */
 export interface Setup extends Served {
-  /** Of the configuration: each reload has the next. */
+  /** Number of the configuration; each reload increments it. */
   readonly generation: number;
   readonly asksForPasswords: boolean;
 }
 
-/** Memory that all workers have in common. */
+/** Memory that all workers share. */
 export interface CommonBuffers {
   /** Which worker owns which descriptor. */
   readonly descriptors: SharedArrayBuffer;
-  /** What is counted for limits. */
+  /** Counters for limits. */
   readonly counters: SharedArrayBuffer;
-  /** What is known of paths. */
+  /** Knowledge about paths. */
   readonly paths: SharedArrayBuffer;
-  /** The table of fake addresses, where there is one. */
+  /** The table of fake addresses; undefined if there is none. */
   readonly names?: SharedArrayBuffer | undefined;
-  /** BigInt64, since 2^31 numbers last some months: the last session's number, then each worker's sessions. */
+  /** The last session's number, then each worker's count of sessions. BigInt64, because 2^31 numbers last only some months. */
   readonly sessions: SharedArrayBuffer;
 }
 
-/** What makes a worker the one that it is. */
+/** Data of one worker. */
 export interface WorkerPart extends CommonBuffers {
   readonly setup: Setup;
   /** Users whose quota is used up, and until when. */
   readonly usedUp: ReadonlyMap<string, string>;
-  /** By address, where this program takes listeners over from another. */
+  /** Listeners taken over from another program, by address. */
   readonly successors: ReadonlyMap<string, Successors>;
   /** From 1; its place in the shared memory. */
   readonly number: number;
-  /** How many there are. */
+  /** Number of workers. */
   readonly workers: number;
-  /** Of the wall clock, which is the same in all threads. */
+  /** Haste of the wall clock, the same in all threads. */
   readonly haste: number;
 }
 
-/** What a worker is started with. */
+/** Start data of a worker. */
 export interface WorkerStart extends WorkerPart {
   readonly gate46: "worker";
   readonly port: MessagePort;
 }
 
 /**
- * What a worker cannot do itself, since it waits in the kernel and not for its runtime; on account of `asker`, which is the
- * gateway itself where there is none.
+ * What a worker cannot do itself, because it waits in the kernel and not in its runtime; done for `asker`, undefined for the
+ * gateway itself.
  */
 export type Asked =
   & { readonly asker?: Asker | undefined }
   & (
     | { readonly type: "resolve"; readonly name: string }
     | { readonly type: "reverse"; readonly address: string }
-    /** `place` is that of a DNS server in the configuration. */
+    /** `place` is the index of a DNS server in the configuration. */
     | { readonly type: "dns"; readonly place: number; readonly question: DnsQuestion }
     | { readonly type: "verify"; readonly username: Uint8Array; readonly password: Uint8Array; readonly client: string }
     /** An InitiatorStepped. */
@@ -115,28 +115,28 @@ export type Asked =
     | TlsQuestion
   );
 
-/** By the configuration of that generation. */
+/** Answered by the configuration of that generation. */
 export type Question = Asked & { readonly generation: number };
 
-/** Has the main thread answer; `memory` goes over to it. Rejects with NetError. */
+/** Asks the main thread; `memory` is transferred to it. Rejects with NetError. */
 export type Ask = (question: Question, memory?: ArrayBuffer[], cut?: Cut) => Promise<unknown>;
 
-/** The same, of one configuration. */
+/** The same, for one configuration. */
 export type AskAbout = (question: Asked, memory?: ArrayBuffer[], cut?: Cut) => Promise<unknown>;
 
-/** What the main thread wants of a worker, and what it gets. */
+/** Orders of the main thread to a worker, and the answers. */
 export type Order =
   /** A Snapshot. */
   | { readonly type: "metrics" }
-  /** Its Activity, as JSON: a text goes over in a tenth of the time. */
+  /** Answer: its Activity, as JSON, which transfers in a tenth of the time. */
   | { readonly type: "activity"; readonly sessions: WantedSessions }
-  /** How many such sessions it has had. */
+  /** Answer: number of sessions ended. */
   | { readonly type: "end-sessions"; readonly unwanted: Unwanted }
-  /** Whose quota is used up now; how many of their sessions it has ended. */
+  /** Users whose quota is used up now. Answer: number of their sessions ended. */
   | { readonly type: "quotas"; readonly usedUp: ReadonlyMap<string, string> }
-  /** Nothing, once new clients get that. */
+  /** Answer: undefined, once new clients are served by `setup`. */
   | { readonly type: "reload"; readonly setup: Setup }
-  /** How many sessions were cut. */
+  /** Answer: number of sessions cut. */
   | { readonly type: "drain"; readonly deadlineMs: number };
 
 export type FromWorker =
@@ -145,10 +145,10 @@ export type FromWorker =
   | { readonly type: "not-listening"; readonly kind: NetErrorKind; readonly message: string }
   | News;
 
-/** What a worker says unasked. */
+/** Messages of a worker that are no answers. */
 export type News =
   | { readonly type: "upstream"; readonly event: UpstreamEvent }
-  /** Every PULSE_MS, so that one that hangs is noticed; and what it did since the last. */
+  /** Sent every PULSE_MS, to detect a worker that hangs; with its counts since the last pulse. */
   | {
     readonly type: "pulse";
     readonly vitals: ThreadVitals;

@@ -19,50 +19,50 @@ import { answerBy, type Provision } from "./provision.ts";
 import type { ThreadAhead } from "./thread_ahead.ts";
 import type { News, Order } from "./worker_messages.ts";
 
-/** A worker that died is replaced after so long, twice as long each time it dies again soon (ms). */
+/** Delay before a dead worker is replaced, doubled each time up to a maximum; lifetime after which it is reset (ms). */
 const FIRST_RESTART_MS = 100, LAST_RESTART_MS = 10_000, SETTLED_MS = 60_000;
 
-/** How long a look at a worker waits for it (ms): it may be busy, or just gone. */
+/** Timeout of a request to a worker (ms): the worker may be busy, or just gone. */
 const LOOK_MS = 1_000;
 
-/** A worker hangs that has not done so long after it could have what it is told to (ms): a reload, the end of sessions or of a drain. */
+/** Timeout for a worker to do a reload, to end sessions, or to finish after a drain's deadline (ms); then it hangs. */
 const DONE_MS = 5_000;
 
-/** One that is being started has that much longer (ms): on a small machine the runtime alone takes seconds. */
+/** Additional timeout for a starting worker (ms): on a small machine the runtime alone takes seconds to start. */
 const START_MS = 60_000;
 
 export interface PoolOptions {
   readonly libc: Libc;
-  /** The module that a worker begins with. */
+  /** The module that starts a worker. */
   readonly entry: string | URL;
   readonly count: number;
-  /** Memory for one thread more than there are workers: the main thread counts too. */
+  /** Memory for the workers and the main thread, which counts too. */
   readonly counters: SharedArrayBuffer;
-  /** The table of fake addresses, and what a worker that has died is forgotten by there. */
+  /** The table of fake addresses; `clear` removes a dead worker from it. */
   readonly names?: { readonly memory: SharedArrayBuffer; clear(worker: number): void } | undefined;
   readonly emit: Emit;
-  /** Told of what users with a quota have relayed, and asked whose is used up. */
+  /** Receives the traffic of users with a quota, and knows the users whose quota is used up. */
   readonly quotas?:
     | { readonly usedUp: ReadonlyMap<string, string>; add(usage: readonly Usage[]): void }
     | undefined;
-  /** By which it is patient with workers. */
+  /** The clock of deadlines for workers. */
   readonly clock: Clock;
-  /** That of the workers' wall clock. */
+  /** Haste of the workers' wall clock. */
   readonly haste: number;
-  /** A thread that waits to be the first worker. */
+  /** A started thread for the first worker. */
   readonly ahead?: ThreadAhead | undefined;
 }
 
-/** Gateways in threads of their own, which share ports and nothing else: one that dies takes only its own sessions along. */
+/** Gateways in separate threads that share only ports: a worker that dies loses only its own sessions. */
 export class WorkerPool {
   readonly upstreams: UpstreamStates;
   readonly #options: PoolOptions;
   readonly #clock: Clock;
   readonly #memory: CommonMemory;
-  /** By number; a place is empty while its worker is being replaced. */
+  /** Workers by number; undefined while a worker is being replaced. */
   readonly #members: (Member | undefined)[] = [];
   readonly #generations: Generations;
-  /** By workers that have died. */
+  /** Counters of workers that have died. */
   #counted: Snapshot = [];
   #activity = allActivity([], 0);
   #heardAt: number;
@@ -79,8 +79,8 @@ export class WorkerPool {
   }
 
   /**
-   * Resolves when every worker listens; rejects with NetError where one cannot. `successors`, by address, where the first
-   * workers take listeners over from another program.
+   * Resolves when every worker listens; rejects with NetError if one cannot. `successors` are, by address, the listeners that
+   * the first workers take over from another program.
    */
   static async start(
     options: PoolOptions,
@@ -125,13 +125,13 @@ export class WorkerPool {
     };
   }
 
-  /** Of a worker that does not answer within a moment, or is gone, what is known: a sum that falls is taken for a new start. */
+  /** For a worker that is late or gone, its last known counters: a falling sum would look like a restart. */
   async metrics(): Promise<readonly Snapshot[]> {
     for (const [member, counted] of await this.#look({ type: "metrics" })) member.counted = counted as Snapshot;
     return [this.#counted, ...this.#members.flatMap((member) => member ? [member.counted] : [])];
   }
 
-  /** As with metrics, a worker that is late or gone is not missing from the sums. */
+  /** The sums include the last known values of a worker that is late or gone, as in metrics(). */
   async activity(sessions: WantedSessions): Promise<Activity> {
     const answers = await this.#look({ type: "activity", sessions });
     const each = this.#members.flatMap((member) => {
@@ -148,12 +148,12 @@ export class WorkerPool {
     return Array.from(ended).reduce<number>((sum, count) => sum + (count as number), 0);
   }
 
-  /** Has workers know whose quota is used up, and end their sessions. */
+  /** Tells workers whose quota is used up; they end the sessions of these users. */
   async tellQuotas(usedUp: ReadonlyMap<string, string>): Promise<void> {
     await this.#look({ type: "quotas", usedUp });
   }
 
-  /** Gives new clients what `provision` says. Rejects with NetError where a worker cannot, and then none does. */
+  /** Serves new clients by `provision`. Rejects with NetError if a worker cannot, and then no worker does. */
   async reload(provision: Provision): Promise<void> {
     const former = this.#generations.current;
     const next = this.#generations.follow(provision);
@@ -166,7 +166,7 @@ export class WorkerPool {
       this.#generations.closeIfUnneeded(next);
       throw error;
     } finally {
-      this.upstreams.forget(); // or of those that some workers had for a moment
+      this.upstreams.forget(); // also after a failure: some workers had other upstreams for a moment
     }
   }
 
@@ -182,7 +182,7 @@ export class WorkerPool {
     emit({ type: "drained", cut: cuts.reduce<number>((sum, cut) => sum + (cut as number | undefined ?? 0), 0) });
   }
 
-  /** Resolves when the workers that run have `next`; others are started with it. */
+  /** Resolves when the running workers have `next`; new workers start with it. */
   async #giveAll(next: Generation): Promise<void> {
     await Promise.all(this.#members.map(async (member) => {
       if (!member) return;
@@ -191,9 +191,9 @@ export class WorkerPool {
         const ms = member.listens ? DONE_MS : START_MS + DONE_MS;
         await member.ask({ type: "reload", setup: next.setup }, ms);
       } catch (error) {
-        if (isOf(error, "timed-out")) throw error; // it has this, and what follows, when it goes on
+        if (isOf(error, "timed-out")) throw error; // it gets this and later orders when it continues
         this.#generations.retire(next, member);
-        if (!isOf(error, "closed")) throw error; // who died is replaced by one that has it
+        if (!isOf(error, "closed")) throw error; // a dead worker's replacement starts with `next`
       }
     }));
   }
@@ -236,7 +236,7 @@ export class WorkerPool {
     }
   }
 
-  /** Who still has sessions of users whose quota is used up is told once more: it may have been silent then. */
+  /** Adds up the traffic. Repeats the order to a worker that still has sessions of users whose quota is used up. */
   #count(member: Member, usage: readonly Usage[]): void {
     const { quotas } = this.#options;
     if (!quotas || usage.length === 0) return;
@@ -246,7 +246,7 @@ export class WorkerPool {
     member.ask({ type: "quotas", usedUp: quotas.usedUp }, LOOK_MS).catch(() => {});
   }
 
-  /** Has nothing left of a dead worker, and another in its place. */
+  /** Clears the state of a dead worker, and starts its replacement later. */
   #died(number: number, member: Member, cause: unknown): void {
     if (this.#members[number] !== member) return;
     const { libc, emit } = this.#options;
@@ -258,7 +258,7 @@ export class WorkerPool {
     const lost = this.#memory.clear(number, libc);
     this.#options.names?.clear(number);
     this.#generations.retireAll(member);
-    if (this.#draining || !listens) return; // one that never listened is told to who started it
+    if (this.#draining || !listens) return; // if it never listened, its starter gets the error
     emit({ type: "worker-died", worker: number, sessions: lost, error: cause });
     this.#replaceLater(number, this.#clock.now() - member.startedAt);
   }
@@ -277,13 +277,13 @@ export class WorkerPool {
     });
   }
 
-  /** Those that said how they are not long ago. */
+  /** Workers that reported recently. */
   #heard(): readonly Member[] {
     const since = this.#clock.now() - WORKER_SILENT_MS;
     return this.#members.filter((member) => member !== undefined).filter(({ heardAt }) => heardAt >= since);
   }
 
-  /** What the workers answer that do within `ms`; who is known to hang would only have more to do later. */
+  /** Answers of the workers that answer within `ms`. Silent workers are not asked: that would only add to their work. */
   async #look(order: Order, ms = LOOK_MS): Promise<ReadonlyMap<Member, unknown>> {
     const answers = new Map<Member, unknown>();
     await Promise.all(

@@ -16,31 +16,31 @@ import { type ConfiguredForward, forwardOf } from "../values/forward.ts";
 import type { ConfiguredUser } from "../values/user.ts";
 import { withoutPassword } from "../values/values.ts";
 
-/** What a configuration file says. Loaded only where there is one, since TOML and the schema take time to load. */
+/** The content of a configuration file. Loaded only if there is one, since TOML and the schema take time to load. */
 export interface FileContent extends Source {
   readonly users: readonly ConfiguredUser[];
   readonly access: readonly Access[];
   readonly forwards: readonly ConfiguredForward[];
   readonly upstreams: readonly Upstream[];
   readonly rules: readonly Rule[];
-  /** Access, forwards, upstreams and rules as they are written, for who prints them. */
+  /** Access, forwards, upstreams and rules as written, for printing. */
   readonly plainAccess: readonly unknown[];
   readonly plainForwards: readonly unknown[];
   readonly plainUpstreams: readonly unknown[];
   readonly plainRules: readonly unknown[];
-  /** All of it as it is written. */
+  /** The whole table as written. */
   readonly table: TomlTable;
 }
 
 /**
- * Reads `toml`, the content of the file that people call `file`; `resolve` makes a path in it one from here. What is
- * wrong is in `problems`; throws ConfigError where it is no TOML at all.
+ * Reads `toml`, the content of the file named `file` in messages; `resolve` makes its paths relative to this process.
+ * Errors are in `problems`; throws ConfigError if it is not TOML at all.
  */
 export function readFile(toml: string, file: string, resolve: (path: string) => string): FileContent {
   return readTable(parseToml(toml.replace(/^\ufeff/, ""), file), toml, file, resolve);
 }
 
-/** The same where the table that `toml` means is there already. */
+/** The same with the parsed table of `toml`. */
 export function readTable(
   parsed: TomlTable,
   toml: string,
@@ -113,7 +113,7 @@ function parseToml(toml: string, file: string): TomlTable {
   }
 }
 
-/** The table with each path in an upstream's URL, and of a rule's file, as `resolve` makes it. */
+/** The table with the paths of upstreams' URLs and of rules' files resolved. */
 function withPaths(table: TomlTable, resolve: (path: string) => string): TomlTable {
   const resolved = (value: unknown): unknown => {
     if (typeof value === "string") return withPasswordPath(value, resolve);
@@ -130,7 +130,7 @@ function withPaths(table: TomlTable, resolve: (path: string) => string): TomlTab
   return { ...table, ...Object.fromEntries(withUrls.map(([key, value]) => [key, resolved(value)])) as TomlTable };
 }
 
-/** The options among the keys, but for those that the schema has found wrong. */
+/** The options among the keys, without those that fail the schema. */
 function givenOptions(
   table: TomlTable,
   wrong: ReadonlySet<string>,
@@ -218,7 +218,7 @@ function namedTwice(table: TomlTable, key: "users" | "upstreams"): Problem[] {
   );
 }
 
-/** Tables that say who keeps an address, but none to keep. */
+/** Tables with outgoing_per but without outgoing. */
 function sharedOfNothing(table: TomlTable): Problem[] {
   return (["users", "upstreams", "rules"] as const).flatMap((key) =>
     listOf(table[key]).flatMap((one, i) => {
@@ -229,7 +229,7 @@ function sharedOfNothing(table: TomlTable): Problem[] {
   );
 }
 
-/** Users without a password, where there is no file that has theirs, and nothing else that tells who they are. */
+/** Users without a password, if no users file and no other authentication is configured. */
 function passwordless({ users, ...rest }: TomlTable): Problem[] {
   if ((rest.users_file ?? rest.gssapi_keytab ?? rest.auth_command ?? rest.auth_url) !== undefined) return [];
   return listOf(users).flatMap((one, i) => {
@@ -239,7 +239,7 @@ function passwordless({ users, ...rest }: TomlTable): Problem[] {
   });
 }
 
-/** Rules that go through an upstream which is not there. */
+/** Rules that name a missing upstream. */
 function unnamed({ rules, upstreams }: TomlTable): Problem[] {
   const names = namesIn(upstreams);
   return listOf(rules).flatMap((rule, i) => {
@@ -259,7 +259,7 @@ interface Problem {
   readonly message: string;
 }
 
-/** What is wrong and where; of a value or a list of them, with the one that is there. */
+/** The problems and their paths; for a value or a list, judged by the form that was written. */
 function flat(issue: v.BaseIssue<unknown>, base: Path = []): Problem[] {
   const path = [...base, ...(issue.path ?? []).map(({ key }) => key as string | number)];
   const inner = issue.issues ?? [];
@@ -279,17 +279,17 @@ function describe({ path, input, message }: Problem): string {
   }
   if (input === undefined) return `${where} is missing`;
   const simple = ["string", "number", "boolean", "bigint"].includes(typeof input);
-  // What a parser says shows the value by itself, and a check of a whole table has none.
+  // A parser's message contains the value already, and a check of a whole table has none.
   if (!simple || isSecret(path) || !message.startsWith("is ")) return `${where}: ${message}`;
   return `${where}: '${withoutPassword(String(input))}' ${message}`;
 }
 
-/** Of users nothing but the name is shown. */
+/** True if the value must not be shown: of users, only the name is. */
 function isSecret(path: Path): boolean {
   return path[0] === "users" && path[2] !== "name";
 }
 
-/** The keys that may stand where `path` ends. */
+/** The keys allowed at the end of `path`. */
 function keysBeside(path: Path): string[] {
   const [first] = path;
   const isTable = first === "rules" || first === "users" || first === "access" || first === "upstreams" ||

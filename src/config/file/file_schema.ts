@@ -24,13 +24,13 @@ import { parseQuotaPeriod, parseQuotaSize } from "../values/quota_value.ts";
 import { byFamily, parseOutgoing } from "../values/way_out_value.ts";
 
 /**
- * What may stand in the file: a key for each option, [[users]], [[access]], [[forwards]], [[upstreams]] and [[rules]]. The JSON Schema for editors is made from
- * it. Options are only asked for their types here, since their texts are read as those of the flags are.
+ * The schema of the file: a key for each option, [[users]], [[access]], [[forwards]], [[upstreams]] and [[rules]]. The JSON
+ * Schema for editors is made from it. It checks only the types of options, since their texts are parsed as those of flags.
  */
 
 const relayTypes = ["A", "B", "C", "D"] as const;
 
-/** Chains that one upstream may have: each is probed. */
+/** Maximum chains of one upstream: each is probed. */
 const MAX_CHAINS = 64;
 
 const text = () => v.string("is no text");
@@ -39,7 +39,7 @@ const oneOf = <const T extends string>(choices: readonly T[]) =>
 
 /** A command by its name. */
 const command = v.pipe(
-  oneOf(Object.values(Command).filter((one) => one !== Command.UdpInTcp).map(commandName)), // which is udp-associate to rules
+  oneOf(Object.values(Command).filter((one) => one !== Command.UdpInTcp).map(commandName)), // rules treat it as udp-associate
   v.transform((name) => Object.values(Command).find((one) => commandName(one) === name)!),
 );
 
@@ -51,7 +51,7 @@ function oneOrMore<T extends v.GenericSchema>(schema: T) {
   );
 }
 
-/** A text or number that `parse` makes something of, or throws WrongValue. */
+/** A text or number that `parse` converts; `parse` throws WrongValue. */
 function parsed<T extends v.GenericSchema<string | number>, R>(schema: T, parse: (text: string) => R) {
   return v.pipe(
     schema,
@@ -72,7 +72,7 @@ function table<T extends v.ObjectEntries>(entries: T) {
   return v.objectWithRest(entries, v.never(UNKNOWN), "is no table");
 }
 
-/** The message for a key that is not known; who shows it says more. */
+/** The message for an unknown key; describe() makes it more precise. */
 export const UNKNOWN = "is unknown";
 
 function described<T extends v.GenericSchema>(schema: T, description: string) {
@@ -81,7 +81,7 @@ function described<T extends v.GenericSchema>(schema: T, description: string) {
 
 const prefixes = () => oneOrMore(parsed(text(), parsePrefixValue));
 
-/** What many sessions have together. */
+/** The shared limits of many sessions. */
 const budget = () => ({
   bandwidth: described(
     v.optional(parsed(v.union([text(), v.number()], "is no size"), parseSize)),
@@ -93,7 +93,7 @@ const budget = () => ({
 
 export type BudgetTexts = Partial<Record<keyof ReturnType<typeof budget>, number | undefined>>;
 
-/** By what to leave. */
+/** The source addresses, interface and mark. */
 const wayOut = () => ({
   outgoing: described(
     v.optional(

@@ -1,4 +1,4 @@
-/** A key's or an element's place: `["rules", 2, "to", 0]`. */
+/** The path of a key or an element: `["rules", 2, "to", 0]`. */
 export type Path = readonly (string | number)[];
 
 /** `rules[2].to[0]` */
@@ -7,8 +7,8 @@ export function pathText(path: Path): string {
 }
 
 /**
- * Says on which line of `toml` a path stands; of what is not there, on which line that stands where it belongs. The text
- * has been parsed before, so only what separates keys and values is looked at.
+ * Returns a function from a path to its line in `toml`; for a missing path, to the line of its nearest parent. The text
+ * has been parsed before, so only the separators of keys and values matter.
  */
 export function tomlLines(toml: string): (path: Path) => number | undefined {
   const lines = new Scan(toml).lines();
@@ -24,7 +24,7 @@ export function tomlLines(toml: string): (path: Path) => number | undefined {
 class Scan {
   readonly #toml: string;
   readonly #lines = new Map<string, number>();
-  /** How many tables each array of tables has. */
+  /** The number of tables in each array of tables. */
   readonly #tables = new Map<string, number>();
   #at = 0;
   #line = 1;
@@ -43,7 +43,7 @@ class Scan {
     return this.#lines;
   }
 
-  /** Reads the key of a header and what closes it. */
+  /** The path of the table with that header key; reads the end of the header. */
   #tableOf(key: readonly string[], isNew: boolean): Path {
     const path: (string | number)[] = [];
     key.forEach((part, i) => {
@@ -84,7 +84,7 @@ class Scan {
     } else if (!this.#text()) this.#take(/[^,\]}#\r\n]*/y);
   }
 
-  /** Whether what follows blanks is `bracket`, which is taken, or the end. */
+  /** True if `bracket`, which is consumed, or the end follows after blanks. */
   #ends(bracket: string): boolean {
     this.#blank();
     return this.#next(bracket) || this.#at >= this.#toml.length;

@@ -1,14 +1,14 @@
 import { parseIp } from "../../protocol/address.ts";
 import { WrongValue } from "../config_error.ts";
 
-/** A program by its path, and what it is given, between blanks. Throws WrongValue. */
+/** A program's path and its arguments, separated by blanks. Throws WrongValue. */
 export function parseCommand(text: string): readonly string[] {
   const words = text.split(" ").filter((word) => word !== "");
   if (!words[0]?.startsWith("/")) throw new WrongValue(`'${text}' begins with no path of a program (write /usr/…)`);
   return words;
 }
 
-/** Where passwords may be sent: by TLS, or to this machine. Throws WrongValue. */
+/** A URL to which passwords may be sent: with TLS, or on this machine. Throws WrongValue. */
 export function parseAuthUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url || !/^https?:$/.test(url.protocol)) throw new WrongValue("it is no URL (write https://auth.example/check)");

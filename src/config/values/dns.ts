@@ -7,7 +7,7 @@ import { WrongValue } from "../config_error.ts";
 import { parseZoned } from "./zone_value.ts";
 import { parseChoice, parsePrefixValue, withoutPassword } from "./values.ts";
 
-/** What is said about names and families, as a person writes it. All throw WrongValue. */
+/** Values about names and address families, as the user writes them. All functions throw WrongValue. */
 
 const howTo =
   "write 192.0.2.53, [2001:db8::53]:5353, tcp://192.0.2.53, tls://192.0.2.53#dns.example or https://dns.example/dns-query";
@@ -44,7 +44,7 @@ function serverAddr(text: string, otherwise: number, whole: string): SocketAddr 
   return addr;
 }
 
-/** A name with addresses, as a line of a hosts file. */
+/** A name and its addresses, as a line of a hosts file. */
 export function parseHostEntry(text: string): string {
   const [, name = "", list = ""] = /^([\w.-]{1,253})=(.+)$/.exec(text) ?? [];
   const addresses = list.split(",").map((one) => ipAddress(one.trim(), 0)?.host);
@@ -60,7 +60,7 @@ export function parseFamily(text: string): "ipv4" | "ipv6" {
   return parseChoice(text, ["ipv4", "ipv6"]);
 }
 
-/** A prefix that RFC 6052 s2.2 can embed addresses in, or `auto`. */
+/** A prefix that can embed addresses (RFC 6052 s2.2), or `auto`. */
 export function parseNat64(text: string): Prefix | "auto" {
   if (text === "auto") return text;
   const prefix = parsePrefixValue(text);

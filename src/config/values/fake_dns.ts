@@ -3,10 +3,10 @@ import { parsePrefix, type Prefix } from "../../protocol/ip/prefix.ts";
 import { WrongValue } from "../config_error.ts";
 import { parseListen } from "./listen.ts";
 
-/** For others than the pools that are usual: how large at least, since the first and the last address stand for nothing. */
+/** Minimum host bits of a pool; its first and last address are not used. */
 const MIN_BITS_LEFT = 4;
 
-/** `192.168.1.1`, `[::]:53`, `:5353`: where DNS is served. Throws WrongValue. */
+/** `192.168.1.1`, `[::]:53`, `:5353`: the addresses of the DNS service. Throws WrongValue. */
 export function parseDnsListen(text: string): readonly SocketAddr[] {
   const bare = /^[0-9a-f.:]*:[0-9a-f.:]*:[0-9a-f.:]*$/i.test(text) ? `[${text}]` : text;
   const specs = parseListen(/^\[.*\]$|^[^:]*$/.test(bare) ? `${bare}:53` : bare);

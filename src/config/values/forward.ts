@@ -8,11 +8,11 @@ import { ConfigError, WrongValue } from "../config_error.ts";
 import { type ListenSpec, parseListen } from "./listen.ts";
 import { parseTarget, parseTime } from "./values.ts";
 
-/** Where a forward listens, and how its clients go on. */
+/** Where a forward listens, and where it connects its clients. */
 export interface ConfiguredForward {
   readonly listen: readonly ListenSpec[];
   readonly to: Address;
-  /** Upstream gateways to go through, as a rule has them. */
+  /** Upstream gateways, as in a rule. */
   readonly via?: readonly string[] | undefined;
 }
 
@@ -22,7 +22,7 @@ export interface ForwardListen {
   readonly udp: true | undefined;
 }
 
-/** `LISTEN=TO`, as `[::]:2222=server.example:22` or `udp://:5353=[2001:db8::53]:53`, with `?proxy-protocol=2&idle-timeout=1h` behind it. Throws WrongValue. */
+/** `LISTEN=TO`, as `[::]:2222=server.example:22` or `udp://:5353=[2001:db8::53]:53`, and `?proxy-protocol=2&idle-timeout=1h`. Throws WrongValue. */
 export function parseForward(text: string): ConfiguredForward {
   const [, listen, to, query = ""] = /^(.+?)=([^=?]+)(?:\?(.*))?$/.exec(text) ?? [];
   if (to === undefined) {
@@ -53,7 +53,7 @@ export function forwardOf({ specs, udp }: ForwardListen, forward: Omit<Forward, 
   return { listen: specs.map((spec) => ({ ...spec, only })), to: forward.to };
 }
 
-/** As --listen has it, with a port, and with udp:// for datagrams. Throws WrongValue. */
+/** As in --listen, with a port, and with udp:// for datagrams. Throws WrongValue. */
 export function parseForwardListen(text: string): ForwardListen {
   const [, udp, addr] = /^(udp:\/\/)?(.*)$/.exec(text)!;
   const isAddr = udp ? /:\d+$/.test(addr!) && !/^(unix|systemd):/.test(addr!) : /:\d+$|^(unix|systemd):/.test(addr!);
@@ -72,8 +72,8 @@ export function parseProxyProtocol(text: string): 1 | 2 {
 }
 
 /**
- * What rules behind those of a person say of forwards: each is allowed, by its own way, whatever is so by default. An address that
- * it names is open to it; those of a name are judged as for anyone. Throws ConfigError where there are two ways to one destination.
+ * Rules for forwards, after the user's rules: each forward is allowed by its own way, whatever the default. An address that
+ * it names is allowed; the addresses of a name are judged as usual. Throws ConfigError for two ways to one destination.
  */
 export function forwardRules(forwards: readonly ConfiguredForward[], otherwise: readonly string[]): readonly Rule[] {
   const ways = new Map<string, string>();

@@ -1,19 +1,19 @@
 import { ConfigError, WrongValue } from "../config_error.ts";
 
-/** `socks5://USER@HOST?password-file=FILE`, or `?udp=tcp&password-file=FILE`: the password of an upstream stands alone in a file, as users' may. */
+/** `socks5://USER@HOST?password-file=FILE`, or `?udp=tcp&password-file=FILE`: an upstream's password file. */
 
 const KEY = /[?&]password-file=/;
 
-/** Reads that file, once for each path. Throws ConfigError. */
+/** Reads that password file, once for each path. Throws ConfigError. */
 export type ReadPassword = (path: string) => string;
 
-/** `url` with the path in it as `resolve` makes it. */
+/** `url` with its path resolved by `resolve`. */
 export function withPasswordPath(url: string, resolve: (path: string) => string): string {
   const [bare, path, key] = parts(url);
   return path === undefined ? url : `${bare}${key}${resolve(path)}`;
 }
 
-/** `url` with the password itself. Throws WrongValue where it does not say whose, or has one already. */
+/** `url` with the password itself. Throws WrongValue if it has no user name, or has a password already. */
 export function withPassword(url: string, read: ReadPassword): string {
   const [bare, path] = parts(url);
   if (path === undefined) return url;
@@ -22,7 +22,7 @@ export function withPassword(url: string, read: ReadPassword): string {
   return `${scheme}${user}:${encodeURIComponent(read(path))}@${host}`;
 }
 
-/** withPassword() for all of `urls`; what is wrong goes to `problems`. */
+/** withPassword() for all of `urls`; adds errors to `problems`. */
 export function withPasswords(urls: readonly string[], read: ReadPassword, problems: string[]): readonly string[] {
   return urls.map((url) => {
     try {

@@ -9,26 +9,26 @@ import { parseZoned } from "./zone_value.ts";
 /** Where to listen. */
 export interface ListenSpec {
   readonly addr: SocketAddr;
-  /** What to try where `addr`'s family is missing on this host. */
+  /** The address to use if this host lacks the family of `addr`. */
   readonly otherwise?: SocketAddr;
-  /** Nobody asked for it by name: where its family is missing it is left out. */
+  /** True if it was not named explicitly: it is left out if its family is missing. */
   readonly optional: boolean;
   /** Its clients speak TLS. */
   readonly tls?: true;
-  /** What they may speak in it, where that is not everything. */
+  /** The protocol that clients must use, if it is limited. */
   readonly only?: Speech;
-  /** By what its clients leave. */
+  /** The source addresses, interface and mark for its clients' connections. */
   readonly wayOut?: WayOut;
-  /** Sockets of this name that systemd has opened, or all for *: they have their addresses, and `addr` says nothing. */
+  /** The name of systemd's sockets, or * for all: these have their own addresses, and `addr` is unused. */
   readonly systemd?: string;
 }
 
 const DEFAULT_PORT = 1080;
 
-/** Octets of a path: a unix socket takes 103 or more as the system is, and another name stands behind it for a moment. */
+/** Maximum length of a path (octets): systems allow at least 103 for a unix socket, and a temporary name appends a suffix. */
 const MAX_PATH_SIZE = 100;
 
-/** By scheme what a listener is for; without one clients may speak SOCKS and HTTP. */
+/** The purpose of a listener by its scheme; without a scheme clients may use SOCKS and HTTP. */
 const purposes: Readonly<Record<string, Pick<ListenSpec, "tls" | "only">>> = {
   socks5: { only: "socks" },
   socks5s: { only: "socks", tls: true },
@@ -40,7 +40,7 @@ const purposes: Readonly<Record<string, Pick<ListenSpec, "tls" | "only">>> = {
   transparent: { only: { routed: true } },
 };
 
-/** `[SCHEME://]ADDR[?…]`: behind ? stands by what clients of this listener leave. Throws WrongValue. */
+/** `[SCHEME://]ADDR[?…]`; after ? come the source addresses, interface and mark of its clients. Throws WrongValue. */
 export function parseListen(text: string): readonly ListenSpec[] {
   const [, where, query] = /^([^?]*)(?:\?(.*))?$/.exec(text)!;
   const said = query?.split("&") ?? [];
@@ -53,7 +53,7 @@ export function parseListen(text: string): readonly ListenSpec[] {
 /** `ADDR`, or `SCHEME://ADDR` for one protocol or for TLS. Throws WrongValue. */
 function parseScheme(text: string, port: string | undefined, whole: string): readonly ListenSpec[] {
   const [, scheme, addr] = /^([a-z0-9+.-]+):\/\/(.*)$/i.exec(text) ?? [];
-  const known = addr === undefined || scheme!.toLowerCase() === "unix" // unix://path, which is no scheme
+  const known = addr === undefined || scheme!.toLowerCase() === "unix" // unix://path is an address, not a scheme
     ? {}
     : Object.hasOwn(purposes, scheme!.toLowerCase()) && purposes[scheme!.toLowerCase()];
   if (known) {
@@ -65,7 +65,7 @@ function parseScheme(text: string, port: string | undefined, whole: string): rea
   throw new WrongValue(`'${text}' is of the scheme '${scheme}:', which is none of ${Object.keys(purposes).join(", ")}`);
 }
 
-/** For connections, and for datagrams. Throws WrongValue. */
+/** Adds a listener for datagrams to each for connections. Throws WrongValue. */
 function routed(specs: readonly ListenSpec[], text: string): readonly ListenSpec[] {
   const wrong = specs.find(({ addr, systemd }) => systemd !== undefined || addr.unix !== undefined || addr.port === 0);
   if (wrong) {
@@ -74,7 +74,7 @@ function routed(specs: readonly ListenSpec[], text: string): readonly ListenSpec
   return [...specs, ...specs.map((spec) => ({ ...spec, only: { routed: true, udp: true } as const }))];
 }
 
-/** `port=443` says to which port of a destination, where names decide which. Throws WrongValue. */
+/** `port=443` sets the destination port of a listener by name. Throws WrongValue. */
 function withPort(only: Speech | undefined, said: string | undefined, text: string): Speech | undefined {
   if (said === undefined) return only;
   const port = Number(/^port=(\d{1,5})$/.exec(said)?.[1]);
@@ -83,7 +83,7 @@ function withPort(only: Speech | undefined, said: string | undefined, text: stri
 }
 
 /**
- * ADDR in every usual form: 0.0.0.0:1080, [::]:1080, :1080, *:1080, localhost:1080, 192.0.2.1, ::1, [fe80::1%eth0]:1080,
+ * ADDR in any usual form: 0.0.0.0:1080, [::]:1080, :1080, *:1080, localhost:1080, 192.0.2.1, ::1, [fe80::1%eth0]:1080,
  * unix:/path, unix:@name, systemd, systemd:NAME. Throws WrongValue.
  */
 function parseAddr(text: string): readonly ListenSpec[] {
@@ -120,7 +120,7 @@ function parseUnix(path: string): SocketAddr {
   return unixAddr(path);
 }
 
-/** What rules call the listeners of one --listen: their addresses. Throws WrongValue. */
+/** The names of one --listen's listeners in rules: their addresses. Throws WrongValue. */
 export function parseListener(text: string): readonly string[] {
   const specs = parseListen(text);
   if (specs.some(({ addr, systemd }) => systemd !== undefined || (addr.port === 0 && addr.unix === undefined))) {
@@ -133,7 +133,7 @@ export function listenerNames(specs: readonly ListenSpec[]): readonly string[] {
   return specs.flatMap(({ addr, otherwise }) => [addr, ...otherwise ? [otherwise] : []].map(addressText));
 }
 
-/** The admin endpoint's address; a port alone is one of loopback, and `off` is none. Throws WrongValue. */
+/** The admin endpoint's address; a port alone means loopback, and `off` means none. Throws WrongValue. */
 export function parseAdmin(text: string): SocketAddr | undefined {
   if (text === "off") return undefined;
   const { addr, systemd } = parseAddr(/^\d+$/.test(text) ? `127.0.0.1:${text}` : text)[0]!;
@@ -146,14 +146,14 @@ export function isLoopback(host: string): boolean {
   return host === "::1" || host.startsWith("127.");
 }
 
-/** [::] takes IPv4 too, so 0.0.0.0 on the same port beside it would only be in its way. */
+/** Removes 0.0.0.0 beside [::] on the same port: [::] accepts IPv4 too, and both would conflict. */
 export function covered(specs: readonly ListenSpec[]): readonly ListenSpec[] {
   const portOf = ({ addr, only }: ListenSpec) => `${isUdp(only) ? "udp " : ""}${addr.port}`;
   const dual = new Set(specs.filter(({ addr }) => addr.host === "::" && addr.port !== 0).map(portOf));
   return specs.filter((spec) => spec.addr.host !== "0.0.0.0" || !dual.has(portOf(spec)));
 }
 
-/** An address of whose clients two things are said, if there is one, and which; `[::]` is every address. */
+/** An address with two conflicting settings, and the conflict; undefined if there is none. `[::]` includes every address. */
 export function contradictory(
   specs: readonly ListenSpec[],
 ): { readonly addr: SocketAddr; readonly state: string } | undefined {

@@ -4,7 +4,7 @@ import { WrongValue } from "../config_error.ts";
 const sizes = { "": 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12 } as const;
 const times = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000 } as const;
 
-/** `50G`, `500M`, `2T`: octets, by thousands. Throws WrongValue. */
+/** `50G`, `500M`, `2T`: octets, in powers of 1000. Throws WrongValue. */
 export function parseQuotaSize(text: string): number {
   const match = /^(\d+(?:\.\d+)?)([kMGT]?)$/.exec(text);
   const size = match && Math.floor(Number(match[1]) * sizes[match[2] as keyof typeof sizes]);
@@ -12,7 +12,7 @@ export function parseQuotaSize(text: string): number {
   return size;
 }
 
-/** `day`, `month`, or a time as `30d`, `12h`. Throws WrongValue. */
+/** `day`, `month`, or a duration such as `30d`, `12h`. Throws WrongValue. */
 export function parseQuotaPeriod(text: string): QuotaPeriod {
   if (text === "day" || text === "month") return text;
   const match = /^([1-9]\d{0,5})([dhms])$/.exec(text);
@@ -20,7 +20,7 @@ export function parseQuotaPeriod(text: string): QuotaPeriod {
   return Number(match[1]) * times[match[2] as keyof typeof times];
 }
 
-/** As the file has it. */
+/** The texts of the file. */
 export function quotaTexts({ bytes, period }: Quota): readonly string[] {
   const unit = Object.entries(times).find(([, ms]) => Number(period) % ms === 0);
   return [

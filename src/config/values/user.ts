@@ -3,16 +3,16 @@ import type { Quota } from "../../gateway/quotas/quota.ts";
 import type { WayOut } from "../../gateway/way_out.ts";
 import { WrongValue } from "../config_error.ts";
 
-/** A user; the password stands here, or alone in a file, or in the users file. */
+/** A user; the password is here, in a file of its own, or in the users file. */
 export interface ConfiguredUser {
   readonly name: string;
   readonly password?: string;
   readonly passwordFile?: string;
-  /** What the user's sessions have together. */
+  /** The shared limits of the user's sessions. */
   readonly budget?: Budget | undefined;
-  /** What they may have relayed in a period. */
+  /** The octets that they may relay in a period. */
   readonly quota?: Quota | undefined;
-  /** By what the user's sessions leave. */
+  /** The source addresses, interface and mark of the user's sessions. */
   readonly wayOut?: WayOut | undefined;
 }
 
@@ -27,8 +27,8 @@ export function parseUser(text: string): ConfiguredUser {
 }
 
 /**
- * RFC 1929 s2 has one octet for each length, and none may be 0. What nobody sees would make two that look like one, and scrypt
- * takes no notice of octets 0 at an end. Throws WrongValue.
+ * RFC 1929 s2 has one octet for each length, and forbids length 0. Invisible characters would make two names look alike, and
+ * scrypt ignores trailing octets of 0. Throws WrongValue.
  */
 export function checkCredential(what: "name" | "password", value: string): void {
   if (value === "") throw new WrongValue(`the ${what} is empty`);

@@ -7,7 +7,7 @@ import { parseHop } from "../../sockslib/chain/hop.ts";
 import { WrongValue } from "../config_error.ts";
 import { withPassword } from "./hop_password.ts";
 
-/** Values as a person writes them. All throw WrongValue. */
+/** Values as the user writes them. All functions throw WrongValue. */
 
 const units = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1 } as const;
 
@@ -20,7 +20,7 @@ export function parseTime(text: string, leastMs = 1): number {
   return ms;
 }
 
-/** `1000`, `500k`, `10M` or `1G`: octets, by thousands. */
+/** `1000`, `500k`, `10M` or `1G`: octets, in powers of 1000. */
 export function parseSize(text: string): number {
   const match = /^(\d+(?:\.\d+)?)([kMG]?)$/.exec(text);
   const size = match && Number(match[1]) * { "": 1, k: 1e3, M: 1e6, G: 1e9 }[match[2] as "" | "k" | "M" | "G"];
@@ -69,7 +69,7 @@ export function parseProxySource(text: string): ProxySource {
   return text === "unix" ? text : parsePrefixValue(text);
 }
 
-/** As Linux has it (IFNAMSIZ, dev_valid_name()). */
+/** An interface's name, by Linux's rules (IFNAMSIZ, dev_valid_name()). */
 export function parseInterface(text: string): string {
   if (!/^[^\s/:]{1,15}$/.test(text) || text === "." || text === "..") {
     throw new WrongValue(`'${text}' is no name of an interface (write eth0)`);
@@ -77,7 +77,7 @@ export function parseInterface(text: string): string {
   return text;
 }
 
-/** `0660`: who may read and write a file. */
+/** `0660`: the permissions of a file. */
 export function parseMode(text: string): number {
   if (!/^0?[0-7]{3}$/.test(text)) throw new WrongValue(`'${text}' is no mode (write 0600 or 0660)`);
   return Number.parseInt(text, 8);
@@ -109,7 +109,7 @@ export function parsePortOrRange(text: string): PortRange {
   return range;
 }
 
-/** The URL of an upstream gateway, as it is. */
+/** The URL of an upstream gateway, unchanged. */
 export function parseHopUrl(text: string): string {
   try {
     parseHop(withPassword(text, () => "that of the file"));
@@ -121,7 +121,7 @@ export function parseHopUrl(text: string): string {
   return text;
 }
 
-/** HOST:PORT, IPv6 in brackets: without, its last group may be the port or not. */
+/** HOST:PORT, IPv6 in brackets: without them, the last group could be the port. */
 export function parseTarget(text: string, leastPort = 1): Address {
   const match = /^(\[[^[\]]+\]|[^:]+):(\d{1,5})$/.exec(text);
   const port = Number(match?.[2]);
@@ -135,11 +135,11 @@ export function parseTarget(text: string, leastPort = 1): Address {
   throw new WrongValue(`'${text}' is no destination${state} (write example.org:443 or [2001:db8::1]:443)`);
 }
 
-/** What stands where a password is hidden. */
+/** The replacement for a password. */
 const HIDDEN = "***";
 
-/** What stands for `text` where it may be a URL with a password in it. */
+/** `text` with its password replaced, if it is a URL with one. */
 export function withoutPassword(text: string): string {
   return text.replace(/(\/\/[^/@:]*|^(?!\w+:\/\/)[^/@:]*):.*@/, `$1:${HIDDEN}@`)
-    .replace(/\/\/[^/@:]+@(?!.*[?&]password-file=.)/, `//${HIDDEN}@`); // a password without a name, as likely as the reverse
+    .replace(/\/\/[^/@:]+@(?!.*[?&]password-file=.)/, `//${HIDDEN}@`); // maybe a password without a name
 }

@@ -2,7 +2,7 @@ import { isPrefix, type OutgoingPer, outgoingPers, saysSomething, type WayOut } 
 import { WrongValue } from "../config_error.ts";
 import { parseChoice, parseCount, parseHost, parseInterface, parsePrefixValue } from "./values.ts";
 
-/** By what to leave, as a person writes it. */
+/** The source addresses, interface and mark, as the user writes them. */
 export interface WayOutTexts {
   readonly outgoing?: readonly string[] | undefined;
   readonly outgoing_per?: OutgoingPer | undefined;
@@ -10,21 +10,21 @@ export interface WayOutTexts {
   readonly mark?: number | undefined;
 }
 
-/** An address, or a prefix of several, in its canonical text. Throws WrongValue. */
+/** The canonical text of an address or of a prefix. Throws WrongValue. */
 export function parseOutgoing(text: string): string {
   if (!isPrefix(text)) return parseHost(text);
   const prefix = parsePrefixValue(text);
   return prefix.single ? parseHost(text.replace(/\/.*$/, "")) : String(prefix);
 }
 
-/** One of each family; `wrong` is told of the others. */
+/** One address of each family; calls `wrong` for further ones. */
 export function byFamily(
   hosts: readonly (string | undefined)[],
   wrong: (state: string, index: number) => void,
 ): Pick<WayOut, "ipv4" | "ipv6"> {
   const found: { ipv4?: string; ipv6?: string } = {};
   hosts.forEach((host, i) => {
-    if (host === undefined) return; // which has been told
+    if (host === undefined) return; // reported already
     const family = host.includes(":") ? "ipv6" : "ipv4";
     if (found[family]) wrong("a second address of its family", i);
     found[family] = host;
@@ -32,7 +32,7 @@ export function byFamily(
   return found;
 }
 
-/** What such texts, which are checked, come to; undefined where they say nothing. */
+/** The parsed form of checked texts; undefined if they set nothing. */
 export function wayOutOf(
   { outgoing = [], outgoing_per: per, interface: device, mark }: WayOutTexts,
 ): WayOut | undefined {
@@ -45,7 +45,7 @@ export function wayOutOf(
   return saysSomething(way) ? way : undefined;
 }
 
-/** As it is written, but for what is not said. */
+/** The texts of a way out, without unset ones. */
 export function wayOutTexts({ ipv4, ipv6, per, device, mark }: WayOut): WayOutTexts {
   const outgoing = [ipv4, ipv6].filter((host) => host !== undefined);
   return {
@@ -56,7 +56,7 @@ export function wayOutTexts({ ipv4, ipv6, per, device, mark }: WayOut): WayOutTe
   };
 }
 
-/** Behind the address of a listener: `outgoing=IP|PREFIX&outgoing-per=user&interface=NAME&mark=N`. Throws WrongValue. */
+/** The query after a listener's address: `outgoing=IP|PREFIX&outgoing-per=user&interface=NAME&mark=N`. Throws WrongValue. */
 export function parseWayOutQuery(query: string): WayOut | undefined {
   const outgoing: string[] = [];
   const said: { -readonly [K in keyof WayOutTexts]: WayOutTexts[K] } = {};

@@ -3,9 +3,9 @@ import { joinedAll } from "../../protocol/octets.ts";
 import { NetError } from "../../net/error.ts";
 import { Rcode } from "../servers/message.ts";
 
-/** The mapping table of RFC 3089 s2, as a DNS server asks it. */
+/** The mapping table of RFC 3089 s2, as the DNS server uses it. */
 export interface MappedNames {
-  /** The addresses that stand for a name; undefined for what can be none. Throws NetError where no more can be given. */
+  /** The fake addresses of a name; undefined for an invalid name. Throws NetError if the pool is exhausted. */
   fake(name: string): { readonly ipv4: string; readonly ipv6: string } | undefined;
   /** The name behind an address in in-addr.arpa or ip6.arpa. */
   pointer(name: string): string | undefined;
@@ -13,9 +13,9 @@ export interface MappedNames {
 
 export interface Answering {
   readonly names: MappedNames;
-  /** Whether there is such a name; rejects with NetError where that cannot be found out. */
+  /** True if the name exists; rejects with NetError if that cannot be determined. */
   readonly exists: (name: string) => Promise<boolean>;
-  /** No longer than the table keeps a name (s). */
+  /** At most as long as the table keeps a name (s). */
   readonly ttlS: number;
   /** Hears of each query and its answer. */
   readonly told?: ((query: Uint8Array, answer: Uint8Array) => void) | undefined;
@@ -30,22 +30,22 @@ const HEADER_SIZE = 12,
 const IN = 1, A = 1, PTR = 12, AAAA = 28, OPT = 41;
 const MAX_LABEL = 63, MAX_NAME = 255;
 
-/** What we take by UDP, as we tell who asks with EDNS(0) (RFC 6891). */
+/** Our maximum UDP message size, as told to clients with EDNS(0) (RFC 6891). */
 const UDP_SIZE = 1_232, BAD_VERSION = 1;
 
 export interface Asked {
   readonly name: string;
   readonly type: number;
   readonly class: number;
-  /** Where the question ends. */
+  /** The offset of the question's end. */
   readonly end: number;
-  /** The version of EDNS that was asked by, if it was. */
+  /** The EDNS version of the query, if it has one. */
   readonly edns: number | undefined;
 }
 
 /**
- * The answer to a query: A and AAAA are the addresses that stand for the name, PTR is the table backwards, and all else of a name
- * that exists is empty. Undefined for what is no query, which nobody waits for an answer to. Never rejects.
+ * The answer to a query: A and AAAA are the fake addresses of the name, PTR is the reverse lookup, and other types of an existing
+ * name are empty. Undefined for a message that is not a query. Never rejects.
  */
 export async function mappedAnswer(query: Uint8Array, answering: Answering): Promise<Uint8Array | undefined> {
   const answer = await answerTo(query, answering);
@@ -100,7 +100,7 @@ interface Reply {
   readonly extended?: number;
 }
 
-/** The question goes back as it came, in its own letters. */
+/** The question is returned unchanged, with the same upper and lower case. */
 function reply(query: Uint8Array, { rcode, asked, data, ttlS = 0, extended = 0 }: Reply): Uint8Array {
   const head = query.slice(0, asked?.end ?? HEADER_SIZE), view = new DataView(head.buffer);
   head[2] = RESPONSE | AUTHORITATIVE | (query[2]! & (OPCODE | RECURSION_WANTED));
@@ -136,7 +136,7 @@ export function questionOf(query: Uint8Array): Asked | undefined {
   return isQuery && ((query[4]! << 8) | query[5]!) === 1 ? readQuestion(query, false) : undefined;
 }
 
-/** Undefined where it is cut off, or compressed, which a question is not. */
+/** Undefined if it is cut off, or compressed, which a question never is. */
 function readQuestion(query: Uint8Array, hasAdditional: boolean): Asked | undefined {
   const labels: string[] = [];
   let at = HEADER_SIZE;

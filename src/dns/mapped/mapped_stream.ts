@@ -17,7 +17,7 @@ export async function answerStream(socket: Socket, answering: Answering): Promis
       await socket.write(joinedAll([Uint8Array.of(answer.length >> 8, answer.length & 0xff), answer]));
     }
   } catch {
-    // It has ended, or is broken: who asked is gone.
+    // The connection has ended or is broken: the client has left.
   } finally {
     socket.close();
   }

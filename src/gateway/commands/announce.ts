@@ -3,14 +3,14 @@ import type { SocketAddr } from "../../net/socket.ts";
 import type { Conversation } from "./conversation.ts";
 import type { GatewaySettings } from "../settings.ts";
 
-/** What a client is told of `addr`, a socket that is there for it: the address set for its family, else its own. */
+/** The address that a client is told for `addr`, a socket opened for it: the configured address of its family, else its own. */
 export function announced({ announce }: GatewaySettings, { host, port }: SocketAddr): Address {
   return ipAddress((host.includes(":") ? announce.ipv6 : announce.ipv4) ?? host, port)!;
 }
 
 /**
- * The address the client knows us by, and replies must come from; ours towards it, where it is behind a proxy of another family,
- * or one that came by a unix socket.
+ * The address at which the client reaches us, from which replies must come. For a client behind a proxy of another family, or
+ * on a unix socket, it is our own address towards the client.
  */
 export async function clientSide(
   { net, client, record }: Pick<Conversation, "net" | "client" | "record">,

@@ -13,9 +13,9 @@ import { relayWith } from "./session_relay.ts";
 import { bindThrough } from "./through.ts";
 
 /**
- * BIND (RFC 1928 s4; the reverse-channel rendezvous of RFC 3089): listens on the side the peer is on, tells the client
- * where, lets one peer in, tells the client who, and relays. DST.PORT is taken for the port to listen on, where it can be had:
- * clients of dante ask for it so, and fail where they get another.
+ * BIND (RFC 1928 s4; the reverse-channel rendezvous of RFC 3089): listens on the peer's side, tells the client
+ * the address, accepts one peer, tells the client the peer's address, and relays. DST.PORT is used as the port to listen on, if it
+ * is free: clients of dante request it this way, and fail with another port.
  */
 export async function bind(conversation: Conversation, destination: Address): Promise<Relaying> {
   const peers = await conversation.attended(() => expectedPeers(conversation, destination));
@@ -50,7 +50,7 @@ export async function bind(conversation: Conversation, destination: Address): Pr
   }
 }
 
-/** Undefined where any may come. Rejects as judgedAddresses() does. */
+/** Undefined if any peer may connect. Rejects as judgedAddresses() does. */
 async function expectedPeers(
   conversation: Conversation,
   destination: Address,
@@ -63,8 +63,8 @@ async function expectedPeers(
 }
 
 /**
- * The gateway's address on the peer's side: the one that connections to the first peer leave from, for that is whom a peer
- * expects; for any peer, the one the client sees.
+ * The gateway's address on the peer's side: the source address of connections to the first peer, which is the address that a
+ * peer expects; for any peer, the address that the client sees.
  */
 async function listeningHost(
   conversation: Conversation,
@@ -82,7 +82,7 @@ async function listeningHost(
   return here.host.includes(":") === destination.host.includes(":") ? here : { host: destination.host };
 }
 
-/** Where a listener on the unspecified address can be reached: at an address of this machine. */
+/** An address of this machine at which a listener on the unspecified address can be reached. */
 function reachable({ net }: Conversation, { host, port }: SocketAddr): SocketAddr {
   if (!isUnspecified(host)) return { host, port };
   const six = host.includes(":");
@@ -91,8 +91,8 @@ function reachable({ net }: Conversation, { host, port }: SocketAddr): SocketAdd
 }
 
 /**
- * The first connection from a peer that was asked for and, with the port it really has, may be; others are reset. Null
- * once the listener is closed.
+ * The first connection from an expected peer that the rules allow with its real port; others are reset. Null once the
+ * listener is closed.
  */
 async function acceptPeer(
   { judge }: Conversation,
@@ -111,7 +111,7 @@ async function acceptPeer(
   return null;
 }
 
-/** Throws Refusal, and lets the peer go, where its rule lets no more in. */
+/** Throws Refusal and closes the peer's connection if its rule's limits are reached. */
 function admitted(judge: Judge, verdict: Verdict, peer: Socket): Socket {
   try {
     judge.admit(verdict);

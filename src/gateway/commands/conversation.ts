@@ -9,32 +9,32 @@ import type { Upstreams } from "../upstreams/upstreams.ts";
 import type { Encapsulation } from "../../sockslib/gssapi/encapsulation.ts";
 import type { Wire } from "../entrance/wire.ts";
 
-/** What a command has to work with once its request has been read. */
+/** What a command works with once its request has been read. */
 export interface Conversation extends Dialler {
   readonly settings: GatewaySettings;
-  /** What rules with `via` go through. */
+  /** The upstreams of rules with `via`. */
   readonly upstreams?: Upstreams;
   readonly record: SessionRecord;
   readonly client: AcceptedSocket;
   readonly wire: Wire;
-  /** In which all that `client` says and hears travels, datagrams too; undefined where it goes as it is. */
+  /** The encapsulation of all traffic with `client`, datagrams included; undefined for none. */
   readonly encapsulation: Encapsulation | undefined;
-  /** Made when the session is cut from outside: whatever the command holds open is to be closed then. */
+  /** Fires when the session is cut from outside: the command then closes all that it holds open. */
   readonly cut: Cut;
   /** Is told of each UDP destination, where there is an audit. */
   readonly audit: ((destination: UdpDestinationRecord) => void) | undefined;
-  /** Undefined where nothing bounds it yet: rules that let something through may. */
+  /** Undefined without a bandwidth limit so far: an allow rule may add one. */
   bandwidth(): Bandwidth | undefined;
   /**
-   * What `wait` comes to, which the cut has to end: it is made when the client leaves meanwhile. Who finishes, with a
-   * request that is whole or something to relay behind it, may wait for what comes back, unless it `staysOpen`.
+   * The result of `wait`, which the cut must end: the cut fires if the client leaves meanwhile. A client that only half-closes,
+   * after a complete request or with data to relay behind it, may wait for the answer, unless it `staysOpen`.
    */
   attended<T>(wait: () => Promise<T>, staysOpen?: boolean): Promise<T>;
   /** Sends the reply 00, "succeeded". */
   succeed(bound: Address): Promise<void>;
-  /** What the destination is sent before what comes behind the request. */
+  /** Octets for the destination, sent before those that follow the request. */
   readonly head: Uint8Array | undefined;
-  /** Changes what the client, with `head`, and the destination say first. */
+  /** Changes the first octets of the client, with `head`, and of the destination. */
   readonly preface: Prefaces | undefined;
 }
 
@@ -43,5 +43,5 @@ export interface Relaying {
   readonly relaying: Promise<SessionEnd>;
 }
 
-/** Serves one command; what it throws becomes the reply (reply.ts) unless one has been sent. */
+/** Serves one command; an error that it throws becomes the reply (reply.ts), unless one has been sent. */
 export type Serve = (conversation: Conversation, destination: Address) => Promise<SessionEnd | Relaying>;

@@ -1,10 +1,10 @@
 import { NetError } from "../../net/error.ts";
 import type { PortRange } from "../settings.ts";
 
-/** Below it are the ports of the machine's own services (RFC 6335 s6), which a client is not given. */
+/** Ports below it belong to the machine's own services (RFC 6335 s6); clients do not get them. */
 const FIRST_USER_PORT = 1_024;
 
-/** Binds to `wanted`, where it is free and a client may have it, else as bindInRange() does. Rejects with NetError. */
+/** Binds to `wanted` if it is free and allowed for clients, else as bindInRange() does. Rejects with NetError. */
 export async function bindWanted<T>(
   wanted: number,
   range: PortRange | undefined,
@@ -19,7 +19,7 @@ export async function bindWanted<T>(
   return await bindInRange(range, bind);
 }
 
-/** Binds to a free port of `range`, or to any. The start is random, so that the next port is not foreseen. Rejects with NetError. */
+/** Binds to a free port of `range`, or to any port. The search starts at random, so that the next port is unpredictable. Rejects with NetError. */
 export async function bindInRange<T>(range: PortRange | undefined, bind: (port: number) => Promise<T>): Promise<T> {
   if (!range) return await bind(0);
   const count = range.last - range.first + 1;

@@ -13,8 +13,8 @@ import { refusal } from "../rules/ruleset.ts";
 import { resolveThrough } from "./through.ts";
 
 /**
- * RESOLVE (Tor's socks-extensions, section 2): BND of the reply is an address of the name, of the family that is preferred,
- * else IPv4 where it has one. 04 says that there is no such name, 01 that nobody could tell.
+ * RESOLVE (Tor's socks-extensions, section 2): BND of the reply is an address of the name, of the preferred family,
+ * else IPv4 if it has one. 04 means no such name, 01 that the lookup failed.
  */
 export async function resolve(conversation: Conversation, destination: Address): Promise<SessionEnd> {
   const { judge } = conversation;
@@ -54,8 +54,8 @@ export async function resolvePtr(conversation: Conversation, destination: Addres
 }
 
 /**
- * What `ask` comes to under the deadline of a dial, or what an upstream tells, where the ruleset sends it there. A name
- * server that fails is no host that cannot be reached, but a general failure.
+ * The result of `ask` within the deadline of a dial, or an upstream's answer if the ruleset sends it there. A failing name
+ * server is a general failure, not an unreachable host.
  */
 async function asked(
   conversation: Conversation,

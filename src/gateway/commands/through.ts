@@ -21,20 +21,20 @@ interface Answered {
   readonly bound: Address;
 }
 
-/** The upstreams there are; a rule that speaks of some never has its destinations dialled directly instead. */
+/** All upstreams; destinations of a rule with upstreams are never dialled directly instead. */
 export function upstreamsOf({ upstreams }: Conversation): Upstreams {
   if (!upstreams) throw new NetError("other", "Cannot go on through an upstream: there is none");
   return upstreams;
 }
 
-/** CONNECT as a chained relay (RFC 3089 s4): the last gateway resolves and dials, and its answer is passed on. */
+/** CONNECT as a chained relay (RFC 3089 s4): the last gateway resolves and dials, and its answer is forwarded. */
 export async function connectThrough(conversation: Conversation, onward: Onward): Promise<Relaying> {
   const { wire, bound } = await askThrough(conversation, onward, Command.Connect);
   const early = conversation.wire.rest();
   return await relayWith(conversation, wire.socket, conversation.client, bound, early, wire.rest());
 }
 
-/** BIND as a chained relay: the last gateway listens, and both its replies are passed on. */
+/** BIND as a chained relay: the last gateway listens, and both its replies are forwarded. */
 export async function bindThrough(conversation: Conversation, onward: Onward): Promise<Relaying> {
   const { clock, settings, cut, client, judge } = conversation;
   const { wire, chain, bound } = await askThrough(conversation, onward, Command.Bind);
@@ -55,7 +55,7 @@ export async function bindThrough(conversation: Conversation, onward: Onward): P
   }
 }
 
-/** RESOLVE or RESOLVE_PTR as a chained relay: the last gateway asks, and it is told here what that one told. */
+/** RESOLVE or RESOLVE_PTR as a chained relay: the last gateway asks, and its answer is forwarded. */
 export async function resolveThrough(conversation: Conversation, onward: Onward, command: Command): Promise<Address> {
   const { wire, bound } = await askThrough(conversation, onward, command);
   wire.socket.close();

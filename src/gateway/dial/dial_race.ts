@@ -14,25 +14,25 @@ import { mostSpecific } from "../reply.ts";
 import { Onward } from "../rules/onward.ts";
 import type { SessionExits } from "./exits.ts";
 
-/** Failures that say nothing of an address where a way out was chosen: that cannot be gone. */
+/** Failures of a chosen source address or interface, which say nothing about the destination address. */
 const ofExits: ReadonlySet<NetErrorKind> = new Set(["address-not-available", "permission-denied"]);
 
-/** Addresses of one destination that are tried: each is a connection that somebody else pays for. */
+/** Maximum addresses tried per destination: each attempt costs another host a connection. */
 const MAX_ATTEMPTS = 32;
 
 export interface Racing {
   readonly net: Net;
   readonly clock: Clock;
   readonly paths: PathMemory;
-  /** Undefined where the system chooses by what to leave. */
+  /** Undefined if the system chooses the source. */
   readonly exits?: SessionExits | undefined;
 }
 
 export interface Dialler extends Planner, Racing {}
 
 /**
- * Connects to the first of `destination`'s addresses that answers, all within `deadlineMs`; or tells where it goes on to. Rejects
- * with NetError, or with Refusal where none may pass.
+ * Connects to the first of `destination`'s addresses that answers, all within `deadlineMs`; or returns the upstream to use. Rejects
+ * with NetError, or with Refusal if no address is allowed.
  */
 export async function dial(
   dialler: Dialler,
@@ -58,7 +58,7 @@ export async function dial(
   }
 }
 
-/** Connects to one address, and remembers what became of it. */
+/** Connects to one address, and remembers the outcome. */
 async function connectTo({ net, clock, paths, exits }: Racing, address: DialAddress, cut: Cut): Promise<Socket> {
   const startedAt = clock.now();
   const exit = exits?.towards(address.host, address.wayOut);
@@ -73,7 +73,7 @@ async function connectTo({ net, clock, paths, exits }: Racing, address: DialAddr
   }
 }
 
-/** Connects to the first of `addresses` that answers. `more` are addresses that are still being asked for. */
+/** Connects to the first of `addresses` that answers. `more` are addresses still being resolved. */
 function connectToFirst(
   racing: Racing,
   addresses: readonly DialAddress[],

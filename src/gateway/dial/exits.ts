@@ -3,7 +3,7 @@ import type { GatewaySettings } from "../settings.ts";
 import { addressFor, type Leaver } from "./prefix_address.ts";
 import { isPrefix, merged, type SaidWay, saysSomething, type Source, type WayOut } from "../way_out.ts";
 
-/** Of each family; undefined where the system chooses. */
+/** The source of each family; undefined if the system chooses. */
 export interface ExitPair {
   readonly ipv4: Exit | undefined;
   readonly ipv6: Exit | undefined;
@@ -11,13 +11,13 @@ export interface ExitPair {
 
 export interface ExitsOptions {
   readonly settings: Pick<GatewaySettings, "outgoing" | "outgoingPer" | "usersWaysOut">;
-  /** Whether rules or upstreams say something. */
+  /** True if rules or upstreams set a source. */
   readonly others: boolean;
-  /** Keeps others from finding out by its address who somebody is; one that lasts keeps the addresses too. */
+  /** Secret that keeps addresses from identifying a user or client; a lasting secret keeps the addresses stable. */
   readonly key: string;
 }
 
-/** By what sessions leave: what the rule says, else the user, else the listener, else what is said for all. */
+/** The sources of sessions' connections: set by the rule, else the user, else the listener, else the global setting. */
 export class Exits {
   readonly #options: ExitsOptions;
   readonly #common: WayOut | undefined;
@@ -28,7 +28,7 @@ export class Exits {
     this.#common = saysSomething(outgoing) ? { ...outgoing, per } : undefined;
   }
 
-  /** Those of one session; undefined where nobody has said anything, so that dialling costs nothing. `own` is its client's. */
+  /** The sources of one session; undefined if none is set, so that dialling costs nothing more. `own` is its client's. */
   of(leaver: Leaver, listener: WayOut | undefined, own?: OwnConnection): SessionExits | undefined {
     const { others, key, settings: { usersWaysOut } } = this.#options;
     const user = leaver.username === undefined ? undefined : usersWaysOut.get(leaver.username);
@@ -38,7 +38,7 @@ export class Exits {
 }
 
 /**
- * By what one session leaves: the same as long as it lasts.
+ * The sources of one session: the same as long as it lasts.
  * @internal
  */
 export class SessionExits {
@@ -47,12 +47,12 @@ export class SessionExits {
   readonly #key: string;
   readonly #own: OwnConnection | undefined;
   readonly #pairs = new Map<WayOut | undefined, Map<WayOut | undefined, ExitPair>>();
-  /** By their text, so that what is the same is one. */
+  /** By their text, so that equal ones are one object. */
   readonly #exits = new Map<string, Exit>();
   /** Of each prefix. */
   readonly #taken = new Map<string, string>();
 
-  /** `places` are those behind the rule, nearest first. */
+  /** `places` are the settings behind the rule's, nearest first. */
   constructor(places: readonly (WayOut | undefined)[], leaver: Leaver, key: string, own?: OwnConnection) {
     this.#places = places;
     this.#leaver = leaver;
@@ -60,7 +60,7 @@ export class SessionExits {
     this.#own = own;
   }
 
-  /** What is said of what goes by that rule; `upstream` counts before it, on the way to its first gateway. */
+  /** The source for connections by that rule; `upstream` takes precedence on the way to its first gateway. */
   said(rule: WayOut | undefined, upstream?: WayOut): SaidWay {
     return merged([upstream, rule, ...this.#places]);
   }

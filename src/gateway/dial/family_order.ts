@@ -2,13 +2,13 @@ import type { Address } from "../../protocol/address.ts";
 import { AddressType } from "../../protocol/codes.ts";
 import type { FamilyChoice } from "../rules/rule.ts";
 
-/** The address type that leads by a rule's choice. */
+/** The address type that a rule puts first. */
 export function preferredType(family: FamilyChoice | undefined): AddressType | undefined {
   if (family === "prefer-ipv4") return AddressType.IPv4;
   return family === "prefer-ipv6" ? AddressType.IPv6 : undefined;
 }
 
-/** The families take turns; the one that is preferred leads, else that of the first. */
+/** Alternates the families; the preferred one leads, else that of the first address. */
 export function alternating<T extends Address>(all: readonly T[], preferred?: AddressType): readonly T[];
 export function alternating<T>(
   all: readonly T[],

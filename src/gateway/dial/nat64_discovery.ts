@@ -7,10 +7,10 @@ import { NetError } from "../../net/error.ts";
 import type { Net } from "../../net/socket.ts";
 import type { Resolver } from "../../dns/resolver.ts";
 
-/** A prefix that was found is asked for again after so long, and one that was not. */
+/** Times until the network is asked again: after a prefix was found, and after none was. */
 const FOUND_MS = 600_000, NOT_FOUND_MS = 30_000;
 
-/** Dials wait so long for it at most. */
+/** Maximum time that a dial waits for it. */
 const ASK_MS = 5_000;
 
 export interface Nat64Options {
@@ -24,12 +24,12 @@ export interface Nat64Options {
 }
 
 /**
- * Between the families (RFC 6052, RFC 7050): IPv4 goes through the NAT64 of this network where it has no way of its own,
- * as a CLAT does it; and IPv6 that means IPv4 goes by IPv4 where there is a way, in the place of a NAT64.
+ * Translation between the families (RFC 6052, RFC 7050): without an IPv4 route, IPv4 destinations go through this network's NAT64,
+ * as with a CLAT; and IPv6 addresses that embed IPv4 go directly by IPv4 if there is a route, as a NAT64 would send them.
  */
 export class Nat64 {
   readonly #options: Nat64Options;
-  /** The first is the way; what lies behind any is judged as what it means. */
+  /** The first is used; addresses behind any of them are judged as the IPv4 addresses that they embed. */
   #prefixes: readonly Prefix[] = [];
   #askAt = -Infinity;
   #asking: Promise<void> | undefined;
@@ -40,7 +40,7 @@ export class Nat64 {
     if (typeof options.prefix !== "string") this.#prefixes = [options.prefix];
   }
 
-  /** Undefined where none is known. */
+  /** Undefined if none is known. */
   get prefix(): Prefix | undefined {
     return this.#known[0];
   }
@@ -55,9 +55,9 @@ export class Nat64 {
     return typeof this.#options.prefix === "string" ? this.#options.announced?.() ?? [] : [];
   }
 
-  /** The IPv4 octets that `ipv6` means, for whoever judges it. */
+  /** The IPv4 octets that `ipv6` embeds, for rule decisions. */
   meant(ipv6: Uint8Array): Uint8Array | undefined {
-    void this.discover(); // what the network says may have changed; what it said holds until then
+    void this.discover(); // the prefixes may have changed; the former ones hold until the answer
     for (const prefix of this.#known) {
       const ipv4 = extractIpv4(prefix, ipv6);
       if (ipv4) return ipv4;
@@ -65,7 +65,7 @@ export class Nat64 {
     return extractIpv4(WELL_KNOWN_PREFIX, ipv6);
   }
 
-  /** Asks the network for its prefixes, unless it has been told or asked lately. Never rejects. */
+  /** Asks the network for its prefixes, unless they are configured or were asked for lately. Never rejects. */
   async discover(): Promise<void> {
     const { clock, prefix } = this.#options;
     if (prefix === "auto" && clock.now() >= this.#askAt && this.#announced.length === 0) {
@@ -73,13 +73,13 @@ export class Nat64 {
     }
   }
 
-  /** Waits where the network has not answered yet, for nobody can say what an IPv6 address means before. Never rejects. */
+  /** Waits for the network's first answer: before it, the meaning of an IPv6 address is unknown. Never rejects. */
   askedOnce(): Promise<void> | undefined {
     const isUnknown = this.#askAt === -Infinity && this.#announced.length === 0;
     return this.#options.prefix === "auto" && isUnknown ? this.discover() : undefined;
   }
 
-  /** Where to connect to, or to send to, for a judged IP address: itself, unless the other family is the way there. */
+  /** The address to connect or send to for a judged IP address: itself, unless it is reached by the other family. */
   async way(address: Address): Promise<Address> {
     const octets = parseIp(address.host)!;
     const ipv4 = octets.length === 4 ? octets : this.meant(octets);
@@ -96,7 +96,7 @@ export class Nat64 {
     return await this.#options.net.localAddrFor(host) !== undefined;
   }
 
-  /** A failure leaves what was known, so that nobody passes a rule by a prefix while name servers are away. */
+  /** A failure keeps the known prefixes, so that no rule is bypassed while name servers are unreachable. */
   async #ask(): Promise<void> {
     const { clock, resolver } = this.#options;
     const late = new Cut();
@@ -123,7 +123,7 @@ function prefixesOf(hosts: readonly string[]): readonly Prefix[] {
   return [...found.values()];
 }
 
-/** The ways to `addresses`, each once. */
+/** The addresses to dial for `addresses`, without duplicates. */
 export async function waysTo<T extends Address>(nat64: Nat64, addresses: readonly T[]): Promise<readonly T[]> {
   const ways = await Promise.all(addresses.map(async (address) => ({ ...address, ...await nat64.way(address) })));
   return ways.filter(({ host }, i) => ways.findIndex((other) => other.host === host) === i);

@@ -8,31 +8,31 @@ import { keyedHash } from "../limits/keyed_hash.ts";
 /** A failure is remembered for so long, each time twice as long. */
 const FIRST_MS = 30_000, MAX_MS = 600_000;
 
-/** Where a connection was made in a family within this, one failure is the address's; the next is the family's. */
+/** If a connection of the family succeeded within this time, one failure counts for the address; the next counts for the family. */
 const PROOF_MS = 10_000;
 
-/** Addresses of one hash share a set of so many slots; 1,024 are remembered at a time. */
+/** Addresses with one hash share a set of so many slots; 1,024 addresses are remembered at a time. */
 const WAYS = 8, SETS = 128;
 
-/** Of a slot, in 64-bit numbers: the address's hash, 0 where it is free, and its failure. */
+/** Layout of a slot, in 64-bit numbers: the address's hash (0 is free), and its failure. */
 const HASH = 0, FAILURE = 1, SLOT = 3;
 
-/** Of a failure, of which there is none before: until when it is remembered, and how often it was. */
+/** Layout of a failure: until when it is remembered, and how often it happened. */
 const UNTIL = 0, COUNT = 1;
 
-/** Of a family: its failure, and when a connection was made in it last. */
+/** Layout of a family: its failure, and the time of its last successful connection. */
 const PROVEN_AT = 2, FAMILY = 3;
 
-/** The secret of the hashes, whether any address ever failed, the two families, the slots. */
+/** Layout of the memory: the secret of the hashes, a flag that an address has failed, the two families, the slots. */
 const SEED = 0, ANY = 2, IPV4 = 3, IPV6 = IPV4 + FAMILY, SLOTS = IPV6 + FAMILY, WORDS = SLOTS + SETS * WAYS * SLOT;
 
-/** Failures that say nothing of the way there: it leads to somebody who refuses. */
+/** Failures that do not concern the path: the destination refused. */
 const answers: ReadonlySet<NetErrorKind> = new Set(["refused", "reset"]);
 
 /** Failures that are ours. */
 const ours: ReadonlySet<NetErrorKind> = new Set(["aborted", "no-descriptors", "address-in-use", "other"]);
 
-/** Memory for what is known of paths, which several threads may share. */
+/** Memory for the state of paths, which several threads may share. */
 export function pathsMemory<M extends ArrayBuffer | SharedArrayBuffer>(make: (size: number) => M): M {
   const memory = make(8 * WORDS), words = new Float64Array(memory);
   words.set(crypto.getRandomValues(new Int32Array(2)), SEED);
@@ -41,27 +41,27 @@ export function pathsMemory<M extends ArrayBuffer | SharedArrayBuffer>(make: (si
 }
 
 /**
- * Which addresses, and which family as a whole, failed lately, so that they are tried last: a broken path costs its head
- * start once, and then nothing. It only orders; nothing is left out, so threads that share it need no lock: what two of them
- * write at once costs a head start at worst.
+ * Remembers which addresses, and which family as a whole, failed lately, so that they are tried last: a broken path costs its head
+ * start once, and then nothing. It only orders addresses and omits none, so threads share it without a lock: simultaneous
+ * writes cost a head start at worst.
  * @internal
  */
 export class PathMemory {
   readonly #clock: Clock;
   readonly #words: Float64Array;
 
-  /** Where memory is shared, the clocks of all have to agree. */
+  /** Threads that share memory need clocks that agree. */
   constructor(clock: Clock, memory: ArrayBuffer | SharedArrayBuffer = pathsMemory((size) => new ArrayBuffer(size))) {
     this.#clock = clock;
     this.#words = new Float64Array(memory);
   }
 
-  /** A secret that all who share the memory have. */
+  /** The secret, common to all threads that share the memory. */
   get secret(): string {
     return `${this.#words[SEED]} ${this.#words[SEED + 1]}`;
   }
 
-  /** A connection was made to `address`, or an answer came from it. */
+  /** Notes a connection to `address`, or an answer from it. */
   works({ type, host }: Pick<Address, "type" | "host">): void {
     const words = this.#words, family = familyOf(type);
     words[family + PROVEN_AT] = this.#clock.now();
@@ -70,7 +70,7 @@ export class PathMemory {
     if (slot !== undefined) words.fill(0, slot, slot + SLOT);
   }
 
-  /** An attempt failed with `error`; without one, it was silent for longer than its head start. */
+  /** Notes a failed attempt; without `error`, it was silent for longer than its head start. */
   failed({ type, host }: Pick<Address, "type" | "host">, error?: unknown): void {
     const kind = error instanceof NetError ? error.kind : error === undefined ? "timed-out" : "other";
     if (ours.has(kind)) return;
@@ -79,16 +79,16 @@ export class PathMemory {
     words[ANY] = 1;
     if (answers.has(kind)) words[family + PROVEN_AT] = now;
     else if (now - words[family + PROVEN_AT]! > PROOF_MS) this.#lengthen(family, now);
-    else words[family + PROVEN_AT] = -Infinity; // which speaks for the family once
+    else words[family + PROVEN_AT] = -Infinity; // which counts for the family once
   }
 
-  /** Whether the family failed lately. */
+  /** True if the family failed lately. */
   isDown(type: AddressType): boolean {
     const until = this.#words[familyOf(type) + UNTIL]!;
     return until > 0 && until > this.#clock.now();
   }
 
-  /** `addresses` with what failed lately behind the others. */
+  /** `addresses` with those that failed lately at the end. */
   order<T extends Address>(addresses: readonly T[]): readonly T[] {
     if (this.#words[ANY] === 0 || addresses.length < 2) return addresses;
     const now = this.#clock.now();
@@ -97,7 +97,7 @@ export class PathMemory {
     return [...this.#led(good), ...this.#led(bad)];
   }
 
-  /** Led by the other family where its own is down. */
+  /** `addresses` led by the other family if their first family is down. */
   #led<T extends Address>(addresses: readonly T[]): readonly T[] {
     const [first] = addresses;
     if (!first || !this.isDown(first.type)) return addresses;
@@ -109,7 +109,7 @@ export class PathMemory {
     return slot !== undefined && this.#words[slot + FAILURE + UNTIL]! > now;
   }
 
-  /** What fails again within the time of its last failure is the same failure. */
+  /** A failure within the time of the last one is the same failure. */
   #lengthen(failure: number, now: number): void {
     const words = this.#words;
     if (now < words[failure + UNTIL]!) return;
@@ -124,7 +124,7 @@ export class PathMemory {
     return undefined;
   }
 
-  /** A free slot for the address, or that of the failure which is over first. */
+  /** A free slot for the address, or the slot whose failure expires first. */
   #take(host: string): number {
     const words = this.#words;
     const [hash, set] = this.#hash(host);
@@ -137,7 +137,7 @@ export class PathMemory {
     return taken;
   }
 
-  /** Of 52 bits, and where its set begins. */
+  /** The 52-bit hash, and the first slot of its set. */
   #hash(host: string): readonly [hash: number, set: number] {
     const [low, high] = keyedHash(host, this.#words[SEED]!, this.#words[SEED + 1]!);
     const set = (low & (SETS - 1)) * WAYS * SLOT;

@@ -13,10 +13,10 @@ import type { Verdict } from "../rules/rule.ts";
 import { type Judge, refusal } from "../rules/ruleset.ts";
 import type { WayOut } from "../way_out.ts";
 
-/** How long the family that leads is waited for when the other is known (RFC 8305 s3, "Resolution Delay"). */
+/** How long to wait for the preferred family once the other is known (RFC 8305 s3, "Resolution Delay"). */
 const RESOLUTION_DELAY_MS = 50;
 
-/** What destinations are found and reached with, whoever's they are. */
+/** What is needed to resolve and reach any destination. */
 export interface Reach {
   /** The sockets: `await openNet()`. */
   readonly net: Net;
@@ -24,25 +24,25 @@ export interface Reach {
   readonly clock: Clock;
   /** The names: `systemResolver()`. */
   readonly resolver: Resolver;
-  /** Undefined where addresses are dialled as they are. */
+  /** Undefined if addresses are dialled unchanged. */
   readonly nat64?: Nat64 | undefined;
 }
 
-/** What a destination is resolved and judged with. */
+/** What is needed to resolve and judge one destination. */
 export interface Planner extends Reach {
   readonly paths: PathMemory;
   readonly judge: Judge;
-  /** On whose account names are asked for. */
+  /** The asker for whom names are resolved. */
   readonly asker: Asker;
 }
 
-/** An address that a destination has, and what the ruleset says of it. */
+/** An address of a destination, and the ruleset's verdict. */
 export interface Candidate {
   readonly address: Address;
   readonly verdict: Verdict;
 }
 
-/** An address that may be dialled, and by what its rule wants that. */
+/** An address that may be dialled, and the source that its rule sets. */
 export interface DialAddress extends Address {
   readonly wayOut?: WayOut | undefined;
 }
@@ -50,13 +50,13 @@ export interface DialAddress extends Address {
 /** Judged addresses, in the order to try them. */
 export interface Judged {
   readonly addresses: readonly DialAddress[];
-  /** Those that are still being asked for. */
+  /** Those still being resolved. */
   readonly more?: Promise<readonly DialAddress[]>;
 }
 
 /**
- * The addresses of `destination` that the ruleset lets pass, in the order to try them; or where it goes on to instead. Rejects
- * with NetError, or with Refusal where none may pass.
+ * The addresses of `destination` that the ruleset allows, in the order to try them; or the upstream to use instead. Rejects
+ * with NetError, or with Refusal if none is allowed.
  */
 export async function judgedAddresses(
   { resolver, judge, asker }: Planner,
@@ -70,8 +70,8 @@ export async function judgedAddresses(
 }
 
 /**
- * The same as soon as there is something to begin with: the family that leads, or any after a short delay. At once, not by a
- * promise, where the destination is an address.
+ * The same as soon as the first addresses are known: those of the preferred family, or any after a short delay. Returned
+ * directly, without a promise, if the destination is an address.
  */
 export function judgedSoon(
   planner: Planner,
@@ -109,8 +109,8 @@ async function judgedName(planner: Planner, destination: Address, cut: Cut): Pro
 }
 
 /**
- * What `hosts`, the addresses of `destination`, come to: those that may be dialled, in the order to try them, then those
- * that may not. The families take turns (RFC 8305 s4), beginning with the one that the first's rule prefers.
+ * The judged `hosts` of `destination`: first those that may be dialled, in the order to try them, then those
+ * that may not. The families alternate (RFC 8305 s4), beginning with the one that the first address's rule prefers.
  */
 export function candidates(judge: Judge, destination: Address, hosts: readonly string[]): readonly Candidate[] {
   const name = isNamed(destination) ? destination.host : undefined;
@@ -128,7 +128,7 @@ function isNamed({ type }: Address): boolean {
   return type === AddressType.DomainName;
 }
 
-/** Where it goes on to, where that is certain before the name is resolved. Throws Refusal. */
+/** The upstream, if that is certain before the name is resolved. Throws Refusal. */
 function judgedEarly(judge: Judge, destination: Address): Onward | undefined {
   const early = isNamed(destination) ? judge.name(destination.host, destination.port) : undefined;
   if (!early) return undefined;
@@ -137,13 +137,13 @@ function judgedEarly(judge: Judge, destination: Address): Onward | undefined {
   return new Onward(early, destination);
 }
 
-/** Where all that is known of the destination is in `all`. Throws Refusal. */
+/** The upstream, if `all` contains every address of the destination. Throws Refusal. */
 function plan(judge: Judge, all: readonly Candidate[]): Judged | Onward {
   const addresses = passing(judge, all);
   return addresses instanceof Onward ? addresses : { addresses };
 }
 
-/** Those that may be dialled, at least one; or where the first goes on to. Throws Refusal. */
+/** Those that may be dialled, at least one; or the upstream of the first. Throws Refusal. */
 function passing(judge: Judge, all: readonly Candidate[]): readonly DialAddress[] | Onward {
   const [first] = all;
   if (first?.verdict.allowed === false) throw refusal(first.verdict);
@@ -157,17 +157,17 @@ function allowed(all: readonly Candidate[]): readonly DialAddress[] {
   return all.filter(({ verdict }) => verdict.allowed && !verdict.via).map(dialled);
 }
 
-/** Itself where its rule says nothing of how to leave. */
+/** The address itself if its rule sets no source. */
 export function dialled({ address, verdict: { wayOut } }: Candidate): DialAddress {
   return wayOut ? { ...address, wayOut } : address;
 }
 
-/** The family that leads: what the rule prefers, else IPv6 (RFC 8305 s3), unless it failed lately. */
+/** The family to try first: the one that the rule prefers, else IPv6 (RFC 8305 s3), unless it failed lately. */
 function leading({ paths }: Planner, { family }: Verdict): AddressType {
   return preferredType(family) ?? (paths.isDown(AddressType.IPv6) ? AddressType.IPv4 : AddressType.IPv6);
 }
 
-/** What `promise` comes to, where it does within `ms` and before the cut. */
+/** The result of `promise`, if it comes within `ms` and before the cut. */
 function within<T>(clock: Clock, promise: Promise<T>, ms: number, cut: Cut): Promise<T | undefined> {
   if (ms === 0) return Promise.resolve(undefined);
   return new Promise((resolve) => {

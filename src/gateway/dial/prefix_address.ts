@@ -4,13 +4,13 @@ import { formatIp } from "../../protocol/address.ts";
 import { parsePrefix, type Prefix } from "../../protocol/ip/prefix.ts";
 import type { Source } from "../way_out.ts";
 
-/** Whose sockets leave. */
+/** The session, user or client of a socket. */
 export interface Leaver {
   readonly client: Pick<SocketAddr, "host">;
   readonly username?: string | undefined;
 }
 
-/** The address of a prefix that `leaver` has: any, or always the same. */
+/** The address in a prefix for `leaver`: random, or always the same. */
 export function addressFor({ text, per }: Source, { client, username }: Leaver, key: string): string {
   const prefix = parsePrefix(text)!;
   if (per === "session") return addressOf(prefix, crypto.getRandomValues(new Uint8Array(16)));
@@ -19,8 +19,8 @@ export function addressFor({ text, per }: Source, { client, username }: Leaver, 
 }
 
 /**
- * The one that `random` octets mean. Where there are others it is not the first, which is the network's or its routers'
- * (RFC 4291 s2.6.1), nor the last of IPv4, which is for all.
+ * The address chosen by `random` octets. If possible it is neither the first, which is the network's or its routers'
+ * (RFC 4291 s2.6.1), nor the last of IPv4, which is the broadcast address.
  */
 function addressOf({ octets, bits }: Prefix, random: Uint8Array): string {
   const out = octets.slice();

@@ -4,7 +4,7 @@ import { type Access, isByName, isForward, isRouted, isTransparent } from "../se
 import type { Listened } from "./arrival.ts";
 import { type Asking, offeredMethods } from "./methods.ts";
 
-/** Where a client comes from, and to. */
+/** A client's address, and its listener. */
 export interface Coming {
   /** Its address. */
   readonly client: string;
@@ -20,20 +20,20 @@ export function accessOf(all: readonly Access[], { client, listener }: Coming): 
   );
 }
 
-/** Whether a client may go without a password, though there are users. */
+/** True if a client needs no password although there are users. */
 export function mayGoWithout(all: readonly Access[], coming: Coming): boolean {
   return accessOf(all, coming)?.auth === "none";
 }
 
-/** The methods that some client at a listener is offered. */
+/** The methods offered to at least one client of a listener. */
 export function methodsAt(
   all: readonly Access[],
   { listener, only }: Pick<Listened, "listener" | "only">,
   asking: Asking,
 ): readonly Method[] {
-  if (isByName(only) || isForward(only) || isRouted(only) || isTransparent(only)) return []; // which asks nobody who they are
+  if (isByName(only) || isForward(only) || isRouted(only) || isTransparent(only)) return []; // which requires no authentication
   const there = all.filter(({ listeners }) => !listeners || listeners.includes(listener));
-  const last = there.findIndex(({ from }) => !from); // what is behind an entry for all is nobody's
+  const last = there.findIndex(({ from }) => !from); // entries behind one that matches every client never match
   const met = last < 0 ? there : there.slice(0, last + 1);
   return offeredMethods(asking, met.some(({ auth }) => auth === "none"));
 }

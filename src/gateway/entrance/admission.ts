@@ -8,7 +8,7 @@ import type { Limits } from "../limits/limits.ts";
 import { type GatewaySettings, isUdp, type ProxySource } from "../settings.ts";
 import { Wire } from "./wire.ts";
 
-/** A PROXY header has to be there within so long: time for one retransmission, as its specification wants. */
+/** Time for the PROXY header to arrive: enough for one retransmission, as its specification requires. */
 const HEADER_MS = 3_000;
 
 interface AdmissionContext {
@@ -18,20 +18,20 @@ interface AdmissionContext {
   readonly emit: Emit;
 }
 
-/** Between an accepted connection and its session: who the client is, and whether it may come in. */
+/** Between an accepted connection and its session: finds the client's address, and admits or rejects it. */
 export class Admission {
   readonly #context: () => AdmissionContext;
   readonly #enter: (arrival: Arrival) => void;
-  /** Connections of proxies that have not said whose they are. */
+  /** Connections of proxies whose header has not come yet. */
   readonly #waiting = new Set<Socket>();
 
-  /** `context` is asked for what holds now; `enter` takes whoever may come in, by the same. */
+  /** `context` gives the current configuration; `enter` takes admitted clients, with that configuration. */
   constructor(context: () => AdmissionContext, enter: (arrival: Arrival) => void) {
     this.#context = context;
     this.#enter = enter;
   }
 
-  /** Takes a connection that was just accepted, or closes it. */
+  /** Admits a connection that was just accepted, or closes it. */
   take(socket: AcceptedSocket, at: Listened): void {
     const { proxies } = this.#context().settings;
     if (proxies.length > 0 && !isUdp(at.only) && isOneOf(proxies, socket.remoteAddr)) {
@@ -39,7 +39,7 @@ export class Admission {
     } else this.#admit({ at, socket, client: socket.remoteAddr, early: undefined });
   }
 
-  /** Closes what is still on its way in. */
+  /** Closes connections that wait for their header. */
   close(): void {
     for (const socket of this.#waiting) socket.close();
     this.#waiting.clear();
@@ -72,11 +72,11 @@ export class Admission {
       reason = "bad-proxy-header";
       const { client = proxy } = await wire.take(decodeProxyHeader);
       reason = undefined;
-      // Its own connection: it may say that it does not know, that it is its own, or, by version 1, its own address.
+      // The proxy's own connection: its header may say UNKNOWN, LOCAL or, in version 1, its own address.
       if (client.host === proxy.host && client.port === proxy.port) await wire.peek();
       arrival = { at, socket, client, early: wire.rest() };
     } catch {
-      // A proxy that only looks whether somebody is here says nothing, or nothing behind a header of its own: no harm is done.
+      // A proxy's health check sends nothing, or only a header of its own: that is not an error.
     }
     cancel();
     limits.waited();

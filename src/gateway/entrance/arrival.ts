@@ -2,23 +2,23 @@ import type { WayOut } from "../way_out.ts";
 import type { AcceptedSocket, SocketAddr } from "../../net/socket.ts";
 import type { Speech } from "../settings.ts";
 
-/** What a client's listener is for. */
+/** The listener of a client. */
 export interface Listened {
-  /** What rules call it: its address. */
+  /** Its name in rules: its address. */
   readonly listener: string;
-  /** Whether its clients speak TLS. */
+  /** True if its clients speak TLS. */
   readonly tls: boolean;
-  /** What they may speak in it; undefined for everything. */
+  /** The protocols allowed in it; undefined for all. */
   readonly only: Speech | undefined;
-  /** By what they leave, where it says so. */
+  /** The source of their connections, if the listener sets one. */
   readonly wayOut: WayOut | undefined;
 }
 
-/** A connection that may have a session; limits.leave() is told of its client when it ends. */
+/** An admitted connection; call limits.leave() with its client when it ends. */
 export interface Arrival {
   readonly at: Listened;
   readonly socket: AcceptedSocket;
   readonly client: SocketAddr;
-  /** What has been read of it and is the client's. */
+  /** The client's octets that were read already. */
   readonly early: Uint8Array | undefined;
 }

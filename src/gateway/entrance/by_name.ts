@@ -11,8 +11,8 @@ import type { Entrance, Wish } from "./entrance.ts";
 import { http } from "./http.ts";
 
 /**
- * Entrances for clients that know of no proxy: they connect here as if this were the server, and where they go is the name that
- * they ask that server for. What they said goes on as it came, and only rules with `names` let it.
+ * Entrances for clients without a proxy setting: they connect here as if this were the server, and their destination is the name
+ * that they request from it. Their octets are forwarded unchanged, and only rules with `names` allow it.
  */
 
 const nothing = new Uint8Array(0);
@@ -36,7 +36,7 @@ export function sni({ port }: Pick<ByName, "port">): Entrance {
   };
 }
 
-/** HTTP/1, by the Host field of the first request: all of the connection goes to that host. */
+/** HTTP/1, by the Host field of the first request: the whole connection goes to that host. */
 export function host({ port }: Pick<ByName, "port">): Entrance {
   return {
     protocol: "host",
@@ -54,20 +54,20 @@ export function host({ port }: Pick<ByName, "port">): Entrance {
   };
 }
 
-/** Where a visitor of that server goes who came to `here`. Throws ProtocolError. */
+/** The destination of a client that requested that server at `here`. Throws ProtocolError. */
 export function sniWish({ port }: Pick<ByName, "port">, here: SocketAddr, serverName: string): Wish {
   return wishFor(serverName, port ?? ownPort(here, 443));
 }
 
-/** The same for one of that host. */
+/** The same for a Host field. */
 export function hostWish({ port }: Pick<ByName, "port">, here: SocketAddr, { name, port: said }: HttpHost): Wish {
   const wish = wishFor(name, port ?? ownPort(here, 80));
-  // Who came to another port than 80 says so; which one is meant is not for the visitor to say.
+  // A Host field names a port other than 80; the listener, not the client, chooses the port.
   if (said === undefined || said === here.port || said === wish.destination.port) return wish;
   throw wrong(`the request is for port ${said}`);
 }
 
-/** A message that stays where it is, for whom it is meant for. */
+/** A message that is peeked at and left for the destination. */
 function looked<T>(decode: (bytes: Uint8Array) => T | undefined): Decode<T> {
   return (bytes) => {
     const value = decode(bytes);
@@ -75,12 +75,12 @@ function looked<T>(decode: (bytes: Uint8Array) => T | undefined): Decode<T> {
   };
 }
 
-/** The port that the client came to, where it came to one. */
+/** The port that the client connected to, if there is one. */
 function ownPort({ unix, port }: SocketAddr, otherwise: number): number {
   return unix === undefined ? port : otherwise;
 }
 
-/** Throws ProtocolError where the client asks for what is no name. */
+/** Throws ProtocolError if the client does not request a name. */
 function wishFor(name: string, port: number): Wish {
   const destination = nameAddress(name, port);
   if (destination.type !== AddressType.DomainName) throw wrong("the client asks for an address, not for a name");

@@ -7,65 +7,65 @@ import type { Encapsulation } from "../../sockslib/gssapi/encapsulation.ts";
 import type { GssapiDoor } from "./gssapi/gssapi_negotiation.ts";
 import type { Wire } from "./wire.ts";
 
-/** What is told of how a request ended: the reply as in RFC 1928 s6, with the address that stands in it, or why it is not 00. */
+/** The outcome of a request: the reply of RFC 1928 s6 with its address, or the reason why it is not 00. */
 export interface Outcome {
   readonly reply: number;
   readonly bound?: Address | undefined;
   readonly error?: unknown;
 }
 
-/** The octets that tell a client of it in its own protocol; empty where nothing is to be said. */
+/** The answer in the client's protocol; empty if there is none. */
 export type Answer = (outcome: Outcome) => Uint8Array;
 
-/** What a client wants, whatever protocol it said it in. */
+/** A client's request, independent of its protocol. */
 export interface Wish {
   readonly command: Command;
   readonly destination: Address;
-  /** Only rules with `names` let it pass: nobody asked the gateway for it but by its name. */
+  /** True if only rules with `names` may allow it: the client did not ask a proxy, only for a name. */
   readonly byName?: true;
-  /** How this one is answered, where that is not how others of the entrance are. */
+  /** How this request is answered, if not as others of the entrance. */
   readonly answer?: Answer;
-  /** As settings have it, where it is another here. */
+  /** Idle timeout, if it differs from the settings'. */
   readonly idleMs?: number | undefined;
-  /** What the destination is sent first. */
+  /** Octets sent to the destination first. */
   readonly head?: Uint8Array | undefined;
-  /** Changes what the client, with `head`, and the destination say first. */
+  /** Changes the first octets of the client, with `head`, and of the destination. */
   readonly preface?: Prefaces;
 }
 
 /** What an entrance works with. */
 export interface Door {
   readonly wire: Wire;
-  /** Where the client came to; the kernel is asked for it. */
+  /** The address that the client connected to, from the kernel. */
   here(): SocketAddr;
-  /** What becomes known of the client is noted here. */
+  /** Facts about the client are recorded here. */
   readonly record: Pick<SessionRecord, "client" | "method" | "protection" | "username" | "userId" | "detail">;
-  /** Whether the client needs no credentials. */
+  /** True if the client needs no credentials. */
   readonly mayGoWithout: boolean;
   /**
-   * Whether credentials are good, once that may be told; undefined where nobody is asked for any. The client leaves by finishing
-   * meanwhile, but where it `hasSaidAll`.
+   * The verdict on credentials, after any delay; undefined if none are required. A half-close of the client meanwhile counts as
+   * leaving, unless it `hasSaidAll`.
    */
   readonly isGood: ((credentials: Credentials, hasSaidAll?: boolean) => Promise<boolean>) | undefined;
-  /** Undefined where GSSAPI is not spoken, as is the next. */
+  /** Undefined without GSSAPI, as is the next. */
   readonly gssapi: GssapiDoor | undefined;
-  /** Has all that is said from now on travel so; what is to be used in place of `wire`. */
+  /** Encapsulates all later octets; returns the replacement of `wire`. */
   readonly encapsulate: ((encapsulation: Encapsulation) => Wire) | undefined;
 }
 
-/** A protocol that clients may speak: from its first octet to what the client wants. */
+/** A client protocol: from its first octet to the client's request. */
 export interface Entrance {
   readonly protocol: NonNullable<SessionRecord["protocol"]>;
-  /** Whether a conversation that begins with this octet is of this protocol. */
+  /** True if a conversation of this protocol begins with this octet. */
   fits(first: number): boolean;
   readonly answer: Answer;
   /** A client that cannot be told of a failure has its connection reset. */
   readonly resets?: true | undefined;
   /**
-   * What the client wants; or how the session ends, where the client was told so already. Rejects with ProtocolError, Refusal,
+   * The client's request; or the end of the session, if the client has its answer already. Rejects with ProtocolError, Refusal,
    * ClientLeft or NetError.
    */
   take(door: Door): Promise<Wish | SessionEnd>;
-  /** The octets that tell a client that this protocol is not spoken here. */
+  /** The answer to a client whose protocol is not accepted here. */
   turnAway(sentence: string): Uint8Array;
 }

@@ -7,7 +7,7 @@ import { socks4 } from "./socks4.ts";
 import { socks5 } from "./socks5.ts";
 import { transparentTo } from "./transparent.ts";
 
-/** What a listener is for, what it is called where a listener is for another, and the entrances it has. */
+/** A listener's protocols, their name in messages, and their entrances. */
 const speeches = {
   socks: { said: "SOCKS5", others: "SOCKS", protocols: ["socks5", "socks4"] },
   http: { said: "HTTP", others: "HTTP", protocols: ["http"] },
@@ -15,7 +15,7 @@ const speeches = {
   host: { said: "HTTP by host", others: "HTTP", protocols: ["host"] },
 } as const;
 
-/** The entrance that a listener for `only` is for, whatever its clients say. */
+/** The only entrance of a listener for `only`, whatever its clients send. */
 export function silentEntrance(only: Speech | undefined): Entrance | undefined {
   if (isTransparent(only)) return transparentTo(only);
   return isForward(only) ? forwardTo(only) : undefined;
@@ -29,7 +29,7 @@ export function entranceFor(first: number, only: Speech | undefined, settings: G
   return settings.socks4 && socks4.fits(first) ? socks4 : socks5;
 }
 
-/** Why an entrance is none of a listener for `only`; undefined where it is. */
+/** Why a listener for `only` does not have this entrance; undefined if it has. */
 export function turnedAway({ protocol }: Entrance, only: Speech | undefined): string | undefined {
   if (only === undefined || isForward(only) || isRouted(only) || isTransparent(only)) return undefined;
   const { said, protocols } = speeches[isByName(only) ? only.by : only];

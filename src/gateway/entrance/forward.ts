@@ -4,16 +4,16 @@ import type { Forward } from "../settings.ts";
 import type { Entrance } from "./entrance.ts";
 import { proxied } from "./proxied.ts";
 
-/** Of UDP nothing tells that a client is gone. */
+/** UDP does not tell when a client has left. */
 const UDP_IDLE_MS = 60_000;
 
 const nothing = new Uint8Array(0);
 
-/** Clients of a forward say nothing to the gateway and are told nothing by it: where they go is known when they come. */
+/** Clients of a forward exchange nothing with the gateway itself: the listener has their destination. */
 export function forwardTo({ to, udp, proxyProtocol, idleMs = udp && UDP_IDLE_MS }: Forward): Entrance {
   return {
     protocol: "forward",
-    fits: () => true, // it is taken without an octet
+    fits: () => true, // it is chosen before the first octet
     answer: () => nothing,
     take: ({ record: { client }, here }) =>
       Promise.resolve({

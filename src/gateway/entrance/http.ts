@@ -28,8 +28,8 @@ const answer: Answer = ({ reply, error }) => {
 };
 
 /**
- * HTTP: CONNECT, and requests for http:// URLs, one a connection, whose body goes on as it came, and nothing behind it (RFC 9110 s7,
- * RFC 9112 s3.2). Basic credentials, or a ticket, where somebody is asked for any.
+ * HTTP: CONNECT, and requests for http:// URLs, one per connection. The body is forwarded unchanged, octets behind it are not (RFC 9110 s7,
+ * RFC 9112 s3.2). Basic credentials or a ticket, if authentication is required.
  */
 export const http: Entrance = {
   protocol: "http",
@@ -61,7 +61,7 @@ export const http: Entrance = {
   turnAway: (sentence) => encodeHttpAnswer(400, `gate46: ${sentence}`),
 };
 
-/** Undefined where the client may come in; how the session ends where it may not. */
+/** Undefined if the client is admitted; otherwise the end of its session. */
 async function letIn(
   { record, mayGoWithout, isGood, gssapi }: Door,
   { credentials, ticket, forwarded }: HttpRequest,

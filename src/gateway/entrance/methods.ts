@@ -14,49 +14,49 @@ import type { Door } from "./entrance.ts";
 import { negotiateGssapi } from "./gssapi/gssapi_negotiation.ts";
 import type { Wire } from "./wire.ts";
 
-/** What credentials came to. */
+/** The verdict on credentials. */
 export interface Verdict {
   /** Whether the client may come in. */
   readonly good: boolean;
-  /** How long that they are wrong is to be kept from the client (ms). */
+  /** Delay before the client learns that they are wrong (ms). */
   readonly waitMs?: number;
   /** That they are good holds for this time only. */
   readonly fleeting?: true;
-  /** They were not looked at: the client has tried too many. */
+  /** They were not checked: the client has failed too often. */
   readonly tooMany?: true;
 }
 
 /** Judges who a client says it is. */
 export interface Authenticator {
   /**
-   * Judges credentials of a client at that address. Takes as long for an unknown user as for a wrong password. Rejects with
+   * Checks the credentials of a client at that address. An unknown user takes as long as a wrong password. Rejects with
    * NetError: "aborted" by the cut, or "busy".
    */
   verify(credentials: Credentials, client: string, cut: Cut): Promise<Verdict>;
 }
 
-/** What method negotiation came to. */
+/** The result of method negotiation. */
 export interface Negotiated {
-  /** Undefined where none was in common, or credentials were wrong. */
+  /** Undefined without a common method, or with wrong credentials. */
   readonly method?: Method | undefined;
   readonly failed?: "no-acceptable-method" | "authentication-failed";
   readonly username?: string | undefined;
   /** Why it failed, for people. */
   readonly detail?: string | undefined;
-  /** Of GSSAPI: how later octets travel. */
+  /** For GSSAPI: the encapsulation of later octets. */
   readonly protection?: Protection;
   readonly encapsulation?: Encapsulation | undefined;
 }
 
-/** By what clients say who they are; nobody is asked where it is by nothing. */
+/** How clients authenticate; none if empty. */
 export interface Asking {
   readonly password: boolean;
   readonly gssapi: boolean;
-  /** Whether GSSAPI is taken where a client offers both. */
+  /** True if GSSAPI is preferred when a client offers both. */
   readonly gssapiFirst: boolean;
 }
 
-/** The methods offered, the one to be taken first; only who may `goWithout` needs none where clients are asked. */
+/** The methods offered, the preferred one first; "no authentication" only without users, or if the client may `goWithout`. */
 export function offeredMethods({ password, gssapi, gssapiFirst }: Asking, goWithout = false): readonly Method[] {
   if (!gssapi) return offers[password ? goWithout ? "either" : "password" : "nothing"];
   const asked = [...password ? [Method.UsernamePassword] : [], Method.Gssapi];
@@ -64,7 +64,7 @@ export function offeredMethods({ password, gssapi, gssapiFirst }: Asking, goWith
   return goWithout ? [Method.NoAuthentication, ...asked] : asked;
 }
 
-/** Made once: where GSSAPI is not spoken, every client is offered one of them. */
+/** Made once: without GSSAPI, every client gets one of these offers. */
 const offers = {
   nothing: [Method.NoAuthentication],
   either: [Method.NoAuthentication, Method.UsernamePassword],
@@ -74,7 +74,7 @@ const offers = {
 const asksNothing: Asking = { password: false, gssapi: false, gssapiFirst: false };
 const asksPassword: Asking = { ...asksNothing, password: true };
 
-/** Method selection (RFC 1928 s3) and what the method wants: username and password (RFC 1929), or GSSAPI. The answer has been sent. */
+/** Method selection (RFC 1928 s3) and the method's sub-negotiation: username and password (RFC 1929), or GSSAPI. The answer has been sent. */
 export async function negotiate(
   wire: Wire,
   { mayGoWithout, isGood, gssapi }: Pick<Door, "mayGoWithout" | "isGood" | "gssapi">,

@@ -1,7 +1,7 @@
 import type { ProxiedConnection } from "../../protocol/proxy_header.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 
-/** What a PROXY header says of a client that came to `here`; nothing of a unix socket, whose addresses tell nothing. */
+/** The PROXY header of a client that connected to `here`; without addresses for a unix socket. */
 export function proxied(client: SocketAddr, here: SocketAddr): ProxiedConnection | undefined {
   return client.unix === undefined && here.unix === undefined ? { client, here } : undefined;
 }

@@ -3,7 +3,7 @@ import { decodeSocks4Request, encodeSocks4Reply, SOCKS4_VERSION } from "../../pr
 import { Refusal } from "../rules/refusal.ts";
 import type { Entrance } from "./entrance.ts";
 
-/** SOCKS4 and SOCKS4A. They have no passwords, so they are not for where there are users. */
+/** SOCKS4 and SOCKS4A. They have no passwords, so they are refused where a password is required. */
 export const socks4: Entrance = {
   protocol: "socks4",
   fits: (first) => first === SOCKS4_VERSION,

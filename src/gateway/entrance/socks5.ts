@@ -4,7 +4,7 @@ import { decodeRequest, encodeReply } from "../../protocol/request.ts";
 import type { Entrance } from "./entrance.ts";
 import { negotiate } from "./methods.ts";
 
-/** SOCKS5 with username and password, by GSSAPI, or without (RFC 1928, RFC 1929, RFC 1961). Whatever is no other protocol is taken for it. */
+/** SOCKS5 with username and password, by GSSAPI, or without (RFC 1928, RFC 1929, RFC 1961). Any conversation that fits no other protocol is treated as SOCKS5. */
 export const socks5: Entrance = {
   protocol: "socks5",
   fits: (first) => first === SOCKS_VERSION,

@@ -6,13 +6,13 @@ import type { Entrance } from "./entrance.ts";
 const nothing = new Uint8Array(0);
 
 /**
- * Clients that know of no gateway: where they connect to is where they go, and by name where that address stands for one. One that is
- * held is told the reply, from which its connect(2) comes to its end.
+ * Clients without a proxy setting: their destination is the address that they connected to, or the name that this address stands
+ * for. A held connection gets the reply, which decides the result of its connect(2).
  */
 export function transparentTo({ destinationOf, udp, held }: Transparent): Entrance {
   return {
     protocol: "transparent",
-    fits: () => true, // it is taken without an octet
+    fits: () => true, // it is chosen before the first octet
     answer: ({ reply }) => held ? Uint8Array.of(reply) : nothing,
     resets: held ? undefined : true,
     take({ here }) {

@@ -15,11 +15,11 @@ const noAnswer = (error: unknown) => {
 
 const firstOctet: Decode<number> = (bytes) => ({ value: bytes[0]!, size: 0 });
 
-/** Messages over the socket of a client; take() rejects with ClientLeft where it leaves. */
+/** Messages over the socket of a client; take() rejects with ClientLeft if it leaves. */
 export class Wire extends Messages {
   readonly #socket: Socket;
 
-  /** `early` has been read from `socket` already. */
+  /** `early` are octets that were read from `socket` already. */
   constructor(socket: Socket, early?: Uint8Array) {
     super(socket, left, early);
     this.#socket = socket;
@@ -30,7 +30,7 @@ export class Wire extends Messages {
     return this.take(firstOctet);
   }
 
-  /** Rejects with ClientLeft: whatever kept the client from taking its answer, it is gone. */
+  /** Rejects with ClientLeft: any failure to write means that the client has left. */
   send(bytes: Uint8Array): Promise<void> {
     if (bytes.length === 0) return accepted;
     const written = this.#socket.write(bytes);

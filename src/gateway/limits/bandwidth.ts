@@ -4,10 +4,10 @@ import type { Counters } from "./counters.ts";
 
 const WINDOW_MS = 1_000;
 
-/** So far ahead of its rate a session may get (ms): what comes in bursts need not be cut up. */
+/** How far a session may get ahead of its rate (ms), so that bursts pass in one piece. */
 const BURST_MS = 50;
 
-/** What several sessions have together. */
+/** A rate that several sessions share. */
 export interface Shared {
   readonly key: string;
   /** Bytes a second, in each direction. */
@@ -15,12 +15,12 @@ export interface Shared {
   readonly counters: Counters;
 }
 
-/** Keeps one session to a rate of its own and to those that it shares with others. */
+/** Limits one session to its own rate and to the shared ones. */
 export class Bandwidth implements Throttle {
   readonly #clock: Clock;
   readonly #own: number | undefined;
   readonly #shared: Shared[] = [];
-  /** When what was moved so far would be through at the rate (ms of the clock). */
+  /** When the octets so far would have passed at the rate (ms of the clock). */
   readonly #throughAt: { up: number; down: number };
 
   constructor(clock: Clock, own: number | undefined) {
@@ -40,7 +40,7 @@ export class Bandwidth implements Throttle {
     return waitMs;
   }
 
-  /** Whether a datagram of so many bytes is within the rate; what is not is not counted. */
+  /** True if a datagram of so many bytes is within the rate; otherwise it is not counted. */
   passes(direction: keyof ByteCounts, bytes: number): boolean {
     const now = this.#clock.now();
     if (this.#own !== undefined && this.#throughAt[direction] > now + BURST_MS) return false;

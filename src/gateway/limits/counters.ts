@@ -1,20 +1,20 @@
 import { keyedHash } from "./keyed_hash.ts";
 
 /**
- * Counts by key, in memory that several threads may share: each writes to a region of its own and reads them all, so nothing
- * is ever locked, and what a thread held is gone with its region. Two that count at the same moment may pass a bound by one
+ * Counts by key, in memory that several threads may share: each writes to its own region and reads all, so there are no
+ * locks, and a dead thread's counts go with its region. Two threads that count at the same moment may exceed a bound by one
  * each.
  */
 
-/** Keys of one hash share a set of so many slots. */
+/** Keys with one hash share a set of so many slots. */
 const WAYS = 8, SETS = 4_096;
 
-/** Of a slot, in 32-bit words: the key's hash, the count, the window it was counted in, and the count of the window before. */
+/** Layout of a slot, in 32-bit words: the key's hash, the count, its window, and the count of the window before. */
 const LOW = 0, HIGH = 1, COUNT = 2, WINDOW = 3, BEFORE = 4, SLOT = 5;
 
 const REGION = SETS * WAYS * SLOT;
 
-/** The secret that keeps clients from choosing keys that meet, in 32-bit words. */
+/** The secret that keeps clients from choosing keys that collide, in 32-bit words. */
 const SEED = 2;
 
 /** Windows by number; 0 is none. */
@@ -22,7 +22,7 @@ function windowOf(now: number, windowMs: number): number {
   return 1 + Math.floor(now / windowMs) % (2 ** 31 - 2);
 }
 
-/** Memory for the counters of so many threads. */
+/** Allocates the counters of so many threads. */
 export function countersMemory<M extends ArrayBuffer | SharedArrayBuffer>(
   threads: number,
   make: (size: number) => M,
@@ -32,7 +32,7 @@ export function countersMemory<M extends ArrayBuffer | SharedArrayBuffer>(
   return memory;
 }
 
-/** Forgets what a thread has counted: it is gone. */
+/** Clears the counts of a thread that has ended. */
 export function clearRegion(memory: ArrayBuffer | SharedArrayBuffer, thread: number): void {
   new Int32Array(memory, 4 * (SEED + thread * REGION), REGION).fill(0);
 }
@@ -43,7 +43,7 @@ export class Counters {
   readonly #own: number;
   readonly #regions: number;
 
-  /** For thread number `thread`, from 0; alone where no memory is shared. */
+  /** For thread number `thread`, from 0; without shared memory, for one thread alone. */
   constructor(
     memory: ArrayBuffer | SharedArrayBuffer = countersMemory(1, (size) => new ArrayBuffer(size)),
     thread = 0,
@@ -53,7 +53,7 @@ export class Counters {
     this.#regions = Math.floor((this.#words.length - SEED) / REGION);
   }
 
-  /** Counts `key` up, unless all together hold `bound` of it; whether it did. What is held is given back by release(). */
+  /** Increments `key`, unless all threads together hold `bound` of it; returns whether it did. release() decrements it. */
   hold(key: string, bound: number): boolean {
     const [low, high] = this.#hash(key);
     let held = 0;
@@ -71,7 +71,7 @@ export class Counters {
   }
 
   /**
-   * Notes that `key` happened `times`, and tells how often it did, that included, within the last `windowMs`, about evenly
+   * Adds `times` events of `key`, and returns how many there were within the last `windowMs`, these included, as if evenly
    * spread.
    */
   tally(key: string, windowMs: number, now: number, times = 1): number {
@@ -85,13 +85,13 @@ export class Counters {
     return this.#sum(low, high, windowMs, now);
   }
 
-  /** How often `key` was noted within the last `windowMs`. */
+  /** Number of events of `key` within the last `windowMs`. */
   rate(key: string, windowMs: number, now: number): number {
     const [low, high] = this.#hash(key);
     return this.#sum(low, high, windowMs, now);
   }
 
-  /** Forgets how often `key` happened, as far as this thread knows, also where it was noted as `sum` with others each time. */
+  /** Clears this thread's events of `key`, also those that were added to `sum`. */
   forget(key: string, sum: string, windowMs: number, now: number): void {
     const words = this.#words;
     const slot = this.#find(this.#own, ...this.#hash(key));
@@ -106,7 +106,7 @@ export class Counters {
     words.fill(0, slot, slot + SLOT);
   }
 
-  /** This window, and of the one before the part that is not over yet. */
+  /** Events of this window, and of the part of the former one that still counts. */
   #sum(low: number, high: number, windowMs: number, now: number): number {
     const window = windowOf(now, windowMs);
     const left = 1 - (now % windowMs) / windowMs;
@@ -145,8 +145,8 @@ export class Counters {
   }
 
   /**
-   * The key's slot in this thread's region: its own, a free one, or that of the rate that was noted longest ago. Undefined
-   * where all of the set are held, which takes eight keys of one hash.
+   * The key's slot in this thread's region: its own, a free one, or the rate with the oldest event. Undefined
+   * if all slots of the set are held, which takes eight keys with one hash.
    */
   #slot(low: number, high: number): number | undefined {
     const found = this.#find(this.#own, low, high);

@@ -4,16 +4,16 @@ import type { Clock } from "../../net/clock.ts";
 import type { GatewaySettings } from "../settings.ts";
 import type { Counters } from "./counters.ts";
 
-/** Wrong passwords are remembered for so long. */
+/** How long a wrong password counts. */
 const MEMORY_MS = 60_000;
 
-/** So many of a client's are answered at once; each one more adds to the wait for the answer, up to a bound (ms). */
+/** The first failures of a client are answered at once; each further one adds to the delay, up to a bound (ms). */
 const PATIENCE = 3, DELAY_MS = 500, MAX_DELAY_MS = 5_000;
 
 /** How many wrong passwords a client may try. */
 export type FailureSettings = Pick<GatewaySettings, "maxFailures" | "failuresExempt">;
 
-/** Wrong passwords, by the client they came from and the user they were tried for. One thread counts, and all may ask. */
+/** Wrong passwords, by client and by user. One thread counts them; all threads may read. */
 export class Failures {
   readonly #counters: Counters;
   readonly #clock: Clock;
@@ -25,12 +25,12 @@ export class Failures {
     this.#settings = settings;
   }
 
-  /** Whether there are any of the client at that address. */
+  /** True if the client at that address has any. */
   hasAny(host: string): boolean {
     return this.#counters.rate(ofClient(host), MEMORY_MS, this.#clock.now()) > 0;
   }
 
-  /** Whether there are so many that no more are tried. */
+  /** True if there are so many that further passwords are not checked. */
   areTooMany(host: string): boolean {
     const { maxFailures, failuresExempt } = this.#settings;
     if (this.#counters.rate(ofClient(host), MEMORY_MS, this.#clock.now()) < maxFailures) return false;
@@ -38,7 +38,7 @@ export class Failures {
     return !octets || !failuresExempt.some((prefix) => prefix.contains(octets));
   }
 
-  /** Notes one more; how long its answer has to wait (ms). */
+  /** Adds one; returns the delay of its answer (ms). */
   add(host: string, user: string): number {
     const now = this.#clock.now();
     this.#counters.tally(ofUser(host, user), MEMORY_MS, now);
@@ -46,7 +46,7 @@ export class Failures {
     return Math.min(Math.max(0, Math.floor(failures) - PATIENCE) * DELAY_MS, MAX_DELAY_MS);
   }
 
-  /** Forgets those of that user, who knows the password. */
+  /** Clears those of a user who has logged in. */
   forgive(host: string, user: string): void {
     if (!this.hasAny(host)) return;
     this.#counters.forget(ofUser(host, user), ofClient(host), MEMORY_MS, this.#clock.now());

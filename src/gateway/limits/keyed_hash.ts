@@ -1,6 +1,6 @@
 /**
- * 64 bits of `key`, as two numbers of 32 bits, which are never both 0. The secret, `low` and `high`, keeps who chooses keys from
- * choosing some that meet.
+ * 64-bit hash of `key`, as two 32-bit numbers, which are never both 0. The secret, `low` and `high`, keeps clients from
+ * choosing keys that collide.
  */
 export function keyedHash(key: string, low: number, high: number): readonly [low: number, high: number] {
   for (let i = 0; i < key.length; i++) {

@@ -8,17 +8,17 @@ import type { Counters } from "./counters.ts";
 
 const SECOND_MS = 1_000;
 
-/** What one client has of all sessions, where nobody says: more than an office of 70 browsers holds open, 32 connections each. */
+/** A client's default share of all sessions: enough for an office of 70 browsers with 32 connections each. */
 const SHARE = 1 / 4, LEAST_SHARE = 64;
 
-/** How much of the gateway one client, or one user, may have. A client is an IPv4 address or an IPv6 /64. */
+/** Limits per client and per user. A client is an IPv4 address or an IPv6 /64. */
 export class Limits {
   readonly #counters: Counters;
   readonly #settings: GatewaySettings;
   readonly #clock: Clock;
   readonly #capacity: number;
 
-  /** `capacity` is how many sessions the system has descriptors for. */
+  /** `capacity` is the number of sessions that the descriptor limit allows. */
   constructor(counters: Counters, settings: GatewaySettings, clock: Clock, capacity = Infinity) {
     this.#capacity = capacity;
     this.#counters = counters;
@@ -26,7 +26,7 @@ export class Limits {
     this.#clock = clock;
   }
 
-  /** Lets a connection of `client` in, which leave() is told of when it ends; or says why not. */
+  /** Admits a connection of `client`, whose end is reported by leave(); or returns the reason why not. */
   enter(addr: SocketAddr): TurnedAway | undefined {
     const { maxSessions, maxRate } = this.#settings;
     const client = household(addr.host);
@@ -40,7 +40,7 @@ export class Limits {
     return "too-many-sessions-of-client";
   }
 
-  /** Whether one more connection may wait to say whose it is, which waited() is told of. */
+  /** True if one more connection may wait for its PROXY header; its end is reported by waited(). */
   wait(): boolean {
     return this.#counters.hold("waiting", this.#settings.maxSessions);
   }
@@ -54,7 +54,7 @@ export class Limits {
     if (this.#bound(addr) !== undefined) this.#counters.release(`client ${household(addr.host)}`);
   }
 
-  /** How many sessions that client may have. Who comes from this machine may be a balancer, and stand for many. */
+  /** Maximum sessions of that client. A client on this machine may be a load balancer that stands for many. */
   #bound({ host }: SocketAddr): number | undefined {
     const { maxSessions, maxSessionsPerClient } = this.#settings;
     if (maxSessionsPerClient !== undefined) return maxSessionsPerClient;
@@ -62,13 +62,13 @@ export class Limits {
     return local ? undefined : Math.max(LEAST_SHARE, Math.ceil(Math.min(maxSessions, this.#capacity) * SHARE));
   }
 
-  /** Nothing yet of what a session shares with others. */
+  /** A session's shares, empty at first. */
   shares(): Shares {
     return new Shares(this.#counters, this.#clock, this.#settings.sessionBandwidth);
   }
 }
 
-/** What all sessions of `username` have together. */
+/** The limits that all sessions of `username` share. */
 export function budgetOf(
   { maxSessionsPerUser: maxSessions, userBandwidth: bandwidth, userBudgets }: GatewaySettings,
   username: string,

@@ -5,28 +5,28 @@ import type { Counters } from "./counters.ts";
 
 const SECOND_MS = 1_000;
 
-/** What one session holds of what it shares with others: of its way in, its user, and the rules that let it through. */
+/** What one session holds of shared limits: of its [[access]] entry, its user, and the rules that allowed it. */
 export class Shares {
   readonly #counters: Counters;
   readonly #clock: Clock;
-  /** Made when there is something: most sessions share nothing. */
+  /** Made on first use: most sessions share nothing. */
   #joined: Set<string> | undefined;
   #held: string[] | undefined;
   #bandwidth: Bandwidth | undefined;
 
-  /** `own` is the rate of the session by itself. */
+  /** `own` is the session's own rate. */
   constructor(counters: Counters, clock: Clock, own: number | undefined) {
     this.#counters = counters;
     this.#clock = clock;
     if (own !== undefined) this.#bandwidth = new Bandwidth(clock, own);
   }
 
-  /** Keeps the session to all rates that it has come to so far; undefined where there is none. */
+  /** Limits the session to all its rates so far; undefined if there is none. */
   get bandwidth(): Bandwidth | undefined {
     return this.#bandwidth;
   }
 
-  /** Takes part, once, in what sessions under `key` have together; or says why not. */
+  /** Joins, once, the limits that sessions under `key` share; or returns the reason why not. */
   join(key: string, { bandwidth, maxSessions, maxRate }: Budget): string | undefined {
     if (this.#joined?.has(key)) return undefined;
     const counters = this.#counters;
@@ -45,7 +45,7 @@ export class Shares {
     return undefined;
   }
 
-  /** Gives all back: the session is over. */
+  /** Releases all shares at the end of the session. */
   leave(): void {
     for (const key of this.#held ?? []) this.#counters.release(key);
     this.#held = undefined;

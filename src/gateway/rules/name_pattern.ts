@@ -1,10 +1,10 @@
 import { foldName } from "../../protocol/address.ts";
 
-/** Names that a rule is about: one, all below it, or both. */
+/** A pattern of names: one name, all names below it, or both. */
 export interface NamePattern {
-  /** As it is written canonically: `example.org`, `*.example.org`, `.example.org` for both, or `*` for every name. */
+  /** The canonical spelling: `example.org`, `*.example.org`, `.example.org` for both, or `*` for every name. */
   readonly text: string;
-  /** Folded, without the dot or star in front; empty for `*`. */
+  /** Folded, without the leading dot or star; empty for `*`. */
   readonly name: string;
   /** Whether it fits that name. */
   readonly itself: boolean;
@@ -12,7 +12,7 @@ export interface NamePattern {
   readonly below: boolean;
 }
 
-/** Undefined where `text` is no pattern. Letters beyond ASCII become A-labels (RFC 5890 s2.3.2.1). */
+/** Undefined if `text` is not a pattern. Letters beyond ASCII become A-labels (RFC 5890 s2.3.2.1). */
 export function parseNamePattern(text: string): NamePattern | undefined {
   if (text === "*") return { text, name: "", itself: false, below: true };
   const front = text.startsWith("*.") ? "*." : text.startsWith(".") ? "." : "";
@@ -28,10 +28,10 @@ function asciiName(text: string): string | undefined {
 
 const LABELS = /^[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*$/;
 
-/** What ends so is an IPv4 address, or no name: other programs read it as a number. */
+/** A name with this ending is an IPv4 address, or invalid: other programs read it as a number. */
 const NUMBER_LAST = /(?:^|\.)(?:\d+|0x[0-9a-f]*)$/;
 
-/** The runtime's URL parser knows UTS #46. Empty where the text is no name. */
+/** The runtime's URL parser implements UTS #46. Empty if the text is not a name. */
 function aLabels(text: string): string {
   return /[\s/?#@:[\]\\%]/.test(text) ? "" : URL.parse(`http://${text}/`)?.hostname ?? "";
 }

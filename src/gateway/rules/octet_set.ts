@@ -1,11 +1,11 @@
-/** Texts of octets with marks on them, in memory that threads share: no object for each, and some ten octets beside it. */
+/** Byte strings with marks, in memory that threads share: no object for each, and some ten octets of overhead. */
 
-/** Words in front: how many slots there are, where hashes begin. */
+/** Words of the header: number of slots, start of the hashes. */
 const HEADER = 2;
 
 /**
- * A slot has where its text begins, counted from 1, and some bits of the text's hash in front: for most texts that are not
- * there nothing else has to be fetched from memory.
+ * A slot holds the offset of its text, counted from 1, below some bits of the text's hash: most misses are decided
+ * without another memory access.
  */
 const PLACE = 28;
 const PLACES = 2 ** PLACE - 1;
@@ -13,9 +13,9 @@ const PLACES = 2 ** PLACE - 1;
 /** The longest text. */
 export const MAX_TEXT = 255;
 
-/** Collects texts and what is marked on them. */
+/** Collects texts and their marks. */
 export class OctetSetBuilder {
-  readonly #seed = crypto.getRandomValues(new Int32Array(1))[0]!; // so that who writes a list cannot choose texts that meet
+  readonly #seed = crypto.getRandomValues(new Int32Array(1))[0]!; // so that the author of a list cannot choose texts that collide
   #slots = new Uint32Array(1 << 8);
   #octets = new Uint8Array(1 << 12);
   #size = 0;
@@ -69,7 +69,7 @@ export class OctetSetBuilder {
   }
 }
 
-/** What a builder has made, wherever its memory came from. */
+/** The set that a builder has made, from any memory. */
 export class OctetSet {
   readonly #slots: Uint32Array;
   readonly #octets: Uint8Array;
@@ -82,7 +82,7 @@ export class OctetSet {
     this.#octets = new Uint8Array(memory, 4 * (HEADER + slots));
   }
 
-  /** Whether all of `text` has one of the marks in `whole`, or what is behind one of its `separator`s, or nothing, one of those in `behind`. */
+  /** True if `text` has one of the marks in `whole`, or if the part behind one of its `separator`s, or the empty text, has one of those in `behind`. */
   has(text: string, whole: number, behind = 0, separator = ""): boolean {
     let hash = this.#seed;
     if (behind !== 0 && (this.#marks(hash, text, text.length) & behind) !== 0) return true;
@@ -105,20 +105,20 @@ function hashOf(text: string, seed: number): number {
   return mixed(hash);
 }
 
-/** The slot of what `text` is from there on, and of which that is the hash, or the free one where it would be. */
+/** The slot of `text` from that offset, with that hash, or the free slot for it. */
 function find(slots: Uint32Array, octets: Uint8Array, hash: number, text: string, from: number): number {
   const mask = slots.length - 1, length = text.length - from;
   next: for (let slot = hash & mask;; slot = (slot + 1) & mask) {
     const taken = slots[slot]!;
     if (taken === 0) return slot;
-    const known = taken & PLACES; // of the marks, counted from 1; then come the length and the octets
+    const known = taken & PLACES; // offset of the marks, counted from 1; the length and the octets follow
     if (((taken ^ hash) & ~PLACES) !== 0 || octets[known] !== length) continue;
     for (let i = 0; i < length; i++) if (octets[known + 1 + i] !== text.charCodeAt(from + i)) continue next;
     return slot;
   }
 }
 
-/** FNV-1a, from the last letter to the first: so that of a name's ends each is on the way. */
+/** FNV-1a, from the last letter to the first, so that it passes the hash of each suffix of a name. */
 function step(hash: number, letter: number): number {
   return Math.imul(hash ^ letter, 0x01000193);
 }

@@ -2,12 +2,12 @@ import type { Address } from "../../protocol/address.ts";
 import type { WayOut } from "../way_out.ts";
 import type { Verdict } from "./rule.ts";
 
-/** What judging comes to where the destination is not dialled, but goes on through an upstream. */
+/** The verdict for a destination that is reached through an upstream. */
 export class Onward {
   readonly via: readonly string[];
-  /** By what the rule wants it to leave. */
+  /** The source that the rule sets. */
   readonly wayOut: WayOut | undefined;
-  /** The name, unresolved, or the very address that was judged. */
+  /** The unresolved name, or the judged address. */
   readonly destination: Address;
 
   constructor({ via, wayOut }: Verdict, destination: Address) {

@@ -2,16 +2,16 @@ import type { Rule } from "./rule.ts";
 import { type IndexData, indexRules, type Question, RuleIndex } from "./rule_index.ts";
 import type { RuleLists } from "./value_list.ts";
 
-/** The rules that may still allow a request of which something is not known, as threads hand them to each other. */
+/** The rules that may still allow a partly known request, as data that threads exchange. */
 export interface OpeningsData {
   readonly index: IndexData;
-  /** Of each rule in the index the number that it has among all. */
+  /** The number of each rule of the index among all rules. */
   readonly numbers: readonly number[];
 }
 
 /**
- * The rules that may still allow a request of which something is not known, the addresses of its name or all of its
- * destination: those that ask for that, taken as if it fitted them.
+ * The rules that may still allow a request whose addresses, or whose whole destination, are unknown: rules with matchers for
+ * the unknown part count as matching.
  */
 export function indexOpenings(
   rules: readonly Rule[],
@@ -24,7 +24,7 @@ export function indexOpenings(
     const asksFor = to ?? toFiles ?? relay ?? (unknown === "destination" ? names ?? namesFiles ?? ports : undefined);
     if (action === "deny" || !asksFor) return;
     const relaxed = { listeners, from, users, commands, ...(unknown === "addresses" && { names, namesFiles, ports }) };
-    const key = JSON.stringify(relaxed); // of those that are alike now the first is enough
+    const key = JSON.stringify(relaxed); // of rules that have become equal, the first is enough
     if (!firsts.has(key)) firsts.set(key, { rule: { name: rule.name, action: "allow", ...relaxed }, number });
   });
   const found = [...firsts.values()];
@@ -40,7 +40,7 @@ export class Openings {
     this.#numbers = numbers;
   }
 
-  /** The number of the first that may allow it, or Infinity. */
+  /** The number of the first rule that may allow it, or Infinity. */
   firstNumber(question: Question): number {
     return this.#numbers[this.#index.firstNumber(question)] ?? Infinity;
   }

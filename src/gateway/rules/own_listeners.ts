@@ -3,7 +3,7 @@ import type { SocketAddr } from "../../net/socket.ts";
 
 /** By what a gateway knows itself as a destination. */
 export interface OwnAddrs {
-  /** Listeners of this program; asked at each judgement, since they come and go. */
+  /** This program's listeners; asked at each decision, since they change. */
   readonly ownListeners: () => readonly SocketAddr[];
   /** Addresses of this machine, for listeners on the unspecified address. */
   readonly localAddrs: () => readonly string[];
@@ -17,7 +17,7 @@ export function isOwnListener({ ownListeners, localAddrs }: OwnAddrs, { host, po
   );
 }
 
-/** Whether a listener on `own` takes connections to `host`'s family; `::` takes both. */
+/** True if a listener on `own` accepts connections to `host`'s family; `::` accepts both. */
 function isAny(own: string, host: string): boolean {
   return own === "::" || (own === "0.0.0.0" && !host.includes(":"));
 }

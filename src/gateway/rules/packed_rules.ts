@@ -5,14 +5,14 @@ import { type IndexData, indexRules } from "./rule_index.ts";
 import type { RuleLists } from "./value_list.ts";
 
 /**
- * Rules as they are asked: what is large of them is in memory that threads share, so that one makes it for all.
+ * Compiled rules: their large parts are in memory that threads share, so that one thread makes them for all.
  * @internal
  */
 export interface PackedRules {
   readonly index: IndexData;
   readonly byAddress: OpeningsData;
   readonly byDestination: OpeningsData;
-  /** Of each rule where its name ends (Uint32), then all names (UTF-16). */
+  /** The end of each rule's name (Uint32), then all names (UTF-16). */
   readonly names: SharedArrayBuffer;
   /** How often each decided. */
   readonly hits: SharedArrayBuffer;
@@ -29,7 +29,7 @@ export function packRules(rules: readonly Rule[], lists?: RuleLists): PackedRule
   };
 }
 
-/** How much memory is of it, about (octets). */
+/** Approximate memory (octets). */
 export function packedSize({ index }: PackedRules): number {
   const lists = new Set(index.shapes.flatMap(({ lists: { names = [], to = [] } }) => [...names, ...to]));
   return Array.from(lists).reduce((size, { values }) => size + values.byteLength, index.table.byteLength);

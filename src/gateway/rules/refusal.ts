@@ -1,6 +1,6 @@
 import type { Reply } from "../../protocol/codes.ts";
 
-/** We said no: `rule` says why, for the log, and never goes to the client. */
+/** The gateway refuses: `rule` says why, for the log; the client never sees it. */
 export class Refusal extends Error {
   override readonly name = "Refusal";
   readonly reply: Reply;

@@ -11,23 +11,23 @@ export const familyChoices = ["prefer-ipv4", "prefer-ipv6", "only-ipv4", "only-i
 /** Which family of addresses is dialled, or dialled first. */
 export type FamilyChoice = (typeof familyChoices)[number];
 
-/** One line of the ruleset. It fits where each matcher it has fits, and a matcher where any of its values does. */
+/** One line of the ruleset. It matches if each of its matchers does, and a matcher matches if any of its values does. */
 export interface Rule {
-  /** What the log calls it, as `rules[2] 'no ads'`. */
+  /** Its name in the log, for example `rules[2] 'no ads'`. */
   readonly name: string;
   /** What becomes of a request that it fits. */
   readonly action: "allow" | "deny";
   /** Clients. */
   readonly from?: readonly Prefix[];
-  /** Where clients come to, by the addresses of listeners. */
+  /** Listeners, by their addresses. */
   readonly listeners?: readonly string[];
   /** Authenticated names. */
   readonly users?: readonly string[];
   /** What clients ask for. */
   readonly commands?: readonly Command[];
-  /** Destinations; also what opens one that is closed by default. */
+  /** Destinations; an allow rule with these also opens addresses that are closed by default. */
   readonly to?: readonly Prefix[];
-  /** Names that a client asked for; an address literal fits none. */
+  /** Requested names; an address literal matches none. */
   readonly names?: readonly NamePattern[];
   /** Files with more of `to`, and of `names`. */
   readonly toFiles?: readonly string[];
@@ -41,27 +41,27 @@ export interface Rule {
   readonly family?: FamilyChoice;
   /** Upstream gateways to go through, as URLs. */
   readonly via?: readonly string[];
-  /** What all sessions that it lets through have together. */
+  /** Limits shared by all sessions that it allows. */
   readonly budget?: Budget;
   /** By what to leave. */
   readonly wayOut?: WayOut;
 }
 
-/** Who asks, and for what. */
+/** The client, and its request. */
 export interface Asker {
   readonly client: SocketAddr;
   readonly username?: string | undefined;
   readonly command: Command;
-  /** The address of the listener that the client came to. */
+  /** The address of the client's listener. */
   readonly listener?: string | undefined;
-  /** Only rules with `names` let it pass. */
+  /** True if only rules with `names` may allow it. */
   readonly byName?: true | undefined;
 }
 
-/** What the ruleset says of one destination. */
+/** The ruleset's verdict on one destination. */
 export interface Verdict {
   readonly allowed: boolean;
-  /** The rule that says so, for the log and for people; never for the client. */
+  /** The deciding rule, for the log and for operators; never for the client. */
   readonly rule: string;
   readonly family?: FamilyChoice | undefined;
   readonly via?: readonly string[] | undefined;

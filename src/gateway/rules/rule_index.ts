@@ -16,61 +16,61 @@ import {
 import { SharedTable, sharedTable } from "./shared_table.ts";
 import { ListedValues, type RuleLists, type ValueList } from "./value_list.ts";
 
-/** Who asks, with the octets of the client's address. */
+/** The client's request, with the octets of the client's address. */
 export interface Party extends Asker {
   readonly octets: Uint8Array | undefined;
 }
 
-/** What is judged: who asks for which name, if any, and an address that it has. */
+/** The subject of a decision: the request, its name if any, and one address of it. */
 export interface Question {
   readonly party: Party;
   /** Folded. */
   readonly name: string | undefined;
   readonly port: number | undefined;
-  /** Undefined while the name is not resolved, or the destination is not known: rules about it do not fit then. */
+  /** Undefined while the name is unresolved or the destination unknown: rules about addresses do not match then. */
   readonly octets: Uint8Array | undefined;
   readonly relay: RelayType | undefined;
-  /** Which rules may open the address, where it is closed by default: those with `to`, or that name it alone there. */
+  /** Which rules may open an address that is closed by default: those with `to`, or those with a single address there. */
   readonly opens: "to" | "alone" | undefined;
 }
 
-/** A set of keys; that of many is in memory that threads share. */
+/** A set of keys; a large one is in memory that threads share. */
 interface KeySet {
   readonly keys: readonly string[] | SharedArrayBuffer;
   readonly reach: Reach;
 }
 
-/** What rules have in common but for their names and the values that they are found by. */
+/** The part that similar rules share: everything except names and indexed values. */
 export interface Shape
   extends Pick<Rule, "action" | "listeners" | "commands" | "ports" | "relay" | "family" | "via" | "budget" | "wayOut"> {
-  /** Whether it says for which destinations. */
+  /** True if it has a matcher for destinations. */
   readonly hasTo: boolean;
-  /** Whether it says for which names. */
+  /** True if it has a matcher for names. */
   readonly hasNames: boolean;
-  /** The matchers that the index has not asked already. */
+  /** The matchers that the index has not checked already. */
   readonly sets: Readonly<Partial<Record<Dimension, KeySet>>>;
-  /** What files have more of two of them. */
+  /** Additional values of two matchers, from files. */
   readonly lists: Readonly<Partial<Record<keyof RuleLists, readonly ValueList[]>>>;
 }
 
-/** An index as threads hand it to each other. */
+/** An index, as data that threads exchange. */
 export interface IndexData {
   readonly table: SharedArrayBuffer;
   readonly reach: Readonly<Record<Dimension, Reach>>;
-  /** Of each rule the number of its shape. */
+  /** The shape number of each rule. */
   readonly shapeOf: SharedArrayBuffer;
   readonly shapes: readonly Shape[];
 }
 
-/** The key of rules that are asked always: they have none of the matchers. */
+/** The key of rules that are always checked: they have none of the matchers. */
 const REST = "*";
 
 /** Sets of more values are shared. */
 const MANY = 32;
 
 /**
- * Every rule is kept under the values of one of its matchers, the one whose values it shares with the fewest other rules; none
- * of which files have more.
+ * Each rule is indexed by the values of one matcher, the one whose values it shares with the fewest other rules; never by a
+ * matcher with values from files.
  */
 export function indexRules(rules: readonly Rule[], lists?: RuleLists): IndexData {
   const shared = shares(rules);
@@ -135,7 +135,7 @@ function keySet(dimension: Dimension, values: readonly (string | NamePattern | P
   return { keys: keys.length > MANY ? sharedTable(new Map(keys.map((key) => [key, []]))) : keys, reach };
 }
 
-/** Rules in their order, found without asking each. Of those that are found the first that fits counts. */
+/** Rules in order, found by index. Of the candidates, the first that matches counts. */
 export class RuleIndex {
   readonly #data: IndexData;
   readonly #table: SharedTable;
@@ -157,12 +157,12 @@ export class RuleIndex {
     return this.#data.shapes.some(({ wayOut }) => wayOut);
   }
 
-  /** What the rule of that number is, but for its name. */
+  /** The rule of that number, without its name. */
   shape(number: number): Shape {
     return this.#data.shapes[this.#shapeOf[number]!]!;
   }
 
-  /** The number of the first rule that fits, or Infinity. */
+  /** The number of the first matching rule, or Infinity. */
   firstNumber(question: Question): number {
     const { party, name, octets } = question;
     const { reach } = this.#data;
@@ -196,7 +196,7 @@ export class RuleIndex {
   }
 }
 
-/** A shape with what is needed to ask it quickly. */
+/** A shape, prepared for fast checks. */
 class Matchers {
   readonly shape: Shape;
   readonly lists: Readonly<Partial<Record<keyof RuleLists, readonly ListedValues[]>>>;
@@ -234,7 +234,7 @@ class Matchers {
     return listed || (to !== undefined && this.#any("to", (ask) => visitAddress("to", octets, to.reach, ask)));
   }
 
-  /** Whether that key is among those of the matcher; undefined where that is not asked here. */
+  /** True if that key is among those of the matcher; undefined if the matcher is not indexed here. */
   names(dimension: Dimension, key: string): boolean | undefined {
     return this.#sets[dimension]?.has(key);
   }

@@ -1,12 +1,12 @@
 import type { Prefix } from "../../protocol/ip/prefix.ts";
 import type { NamePattern } from "./name_pattern.ts";
 
-/** What rules are found by: texts made of the values of a matcher, and of what is judged. */
+/** Index keys: texts made of a matcher's values, and of the subject of a decision. */
 
 export const dimensions = ["users", "names", "to", "from"] as const;
 export type Dimension = (typeof dimensions)[number];
 
-/** How far what is judged has to be looked up: labels of a name from its end, and lengths of prefixes in each family. */
+/** Keys to look up for a subject: label counts from the end of a name, and prefix lengths in each family. */
 export interface Reach {
   labels: number;
   readonly ipv4: number[];
@@ -55,7 +55,7 @@ export function visitAddress(
   for (const bits of octets.length === 4 ? ipv4 : ipv6) visit(prefixKey(dimension, octets, bits));
 }
 
-/** Of the prefix of so many bits around `octets`. */
+/** The key of the prefix of so many bits around `octets`. */
 export function prefixKey(dimension: Dimension, octets: Uint8Array, bits: number): string {
   let key = `${dimension === "to" ? "t" : "f"}${octets.length === 4 ? "4" : "6"}${bits}/`;
   for (let i = 0; i < bits >> 3; i++) key += String.fromCharCode(octets[i]!);

@@ -15,24 +15,24 @@ import { type Party, RuleIndex } from "./rule_index.ts";
 
 /** What a ruleset is made of. */
 export interface RulesetOptions extends OwnAddrs {
-  /** In their order; behind the last stand the built-in ones. */
+  /** In order; the built-in rules follow the last. */
   readonly rules?: readonly Rule[] | PackedRules;
-  /** Destinations open in spite of the defaults. */
+  /** Destinations opened against the defaults. */
   readonly allow: readonly Prefix[];
-  /** The IPv4 octets that an IPv6 address means behind a prefix of this network's NAT64. */
+  /** The IPv4 octets in an IPv6 address of this network's NAT64 prefix. */
   readonly meant?: ((ipv6: Uint8Array) => Uint8Array | undefined) | undefined;
-  /** Which family of addresses to dial, where no rule says it. */
+  /** The address family to dial, unless a rule sets it. */
   readonly family?: FamilyChoice | undefined;
-  /** What becomes of what nothing else decides. */
+  /** The action if nothing else decides. */
   readonly otherwise?: "allow" | "deny" | undefined;
 }
 
-/** What no rule with `names` allows to who goes by name. */
+/** The verdict for a request by name that no rule with `names` allows. */
 const notByName: Verdict = { allowed: false, rule: "no rule allows this name" };
 
 /**
- * Says who may go where: the first rule that fits. Behind those that a person wrote stand what `allow` opens, what is
- * closed by default and the own listeners, and then all is open, or denied where `otherwise` says so.
+ * Decides by the first matching rule. Behind the configured rules follow the openings of `allow`, the addresses that are
+ * closed by default and the own listeners; then everything is allowed, or denied if `otherwise` says so.
  */
 export class Ruleset {
   readonly #options: RulesetOptions;
@@ -44,7 +44,7 @@ export class Ruleset {
   readonly #allow: PrefixMap<true>;
   readonly #last: Verdict;
   readonly #allowed: Verdict;
-  /** Of each rule that has fitted, made once. */
+  /** One verdict per rule that has matched, made once. */
   readonly #verdicts = new Map<number, Verdict>();
 
   /** Rules are compiled here, once. */
@@ -63,18 +63,18 @@ export class Ruleset {
     this.#allowed = { allowed: true, rule: "--allow", family: options.family };
   }
 
-  /** Whether a person wrote any. */
+  /** True if there are configured rules. */
   get hasRules(): boolean {
     return this.#index.count > 0;
   }
 
-  /** Whether any says by what to leave. */
+  /** True if any rule sets a source. */
   get saysWaysOut(): boolean {
     return this.#index.saysWaysOut;
   }
 
   /**
-   * The ruleset as one client meets it; `admit` throws Refusal where its rule lets no more through.
+   * The ruleset for one client; `admit` throws Refusal if its rule's limits are reached.
    * @internal
    */
   judgeFor(asker: Asker, admit?: (verdict: Verdict) => void): Judge {
@@ -82,7 +82,7 @@ export class Ruleset {
   }
 
   /**
-   * The IPv4 octets that `ipv6` carries, if it does; several where it may be read so.
+   * The IPv4 octets embedded in `ipv6`; several if there are several readings.
    * @internal
    */
   carried(ipv6: Uint8Array): readonly Uint8Array[] {
@@ -91,7 +91,7 @@ export class Ruleset {
   }
 
   /**
-   * What is certain of a destination of which no more is known: that it is refused, or goes on to an upstream.
+   * The verdict that is certain for a partly known destination: refused, or through an upstream.
    * @internal
    */
   judgeEarly(party: Party, host?: string, port?: number): Verdict | undefined {
@@ -110,14 +110,14 @@ export class Ruleset {
     return openings.firstNumber(question) < number ? undefined : this.#verdict(number);
   }
 
-  /** The last verdict, where it is a refusal that neither the rule numbered `opening`, if any, nor --allow may forestall. */
+  /** The last verdict, if it is a refusal that neither the rule numbered `opening` nor --allow can prevent. */
   #lastEarly(opening: number): Verdict | undefined {
     const open = this.#last.allowed || opening < Infinity || this.#options.allow.length > 0;
     return open ? undefined : this.#last;
   }
 
   /**
-   * Judges `octets`, which `asked` is or carries.
+   * Judges `octets`, which are `asked` or embedded in it.
    * @internal
    */
   judgeForm(party: Party, name: string | undefined, octets: Uint8Array, asked: Address): Verdict {
@@ -129,7 +129,7 @@ export class Ruleset {
       allowed: false,
       rule: own ? `own listener ${addressText(asked)}` : `${kind} destination ${host}`,
     });
-    // Who does not say where to would come back here, and go round.
+    // A request without a destination of its own would return here, in a loop.
     if (own && (party.byName || party.command === Command.Forward)) return closed();
     if (this.hasRules) {
       const number = this.#index.firstNumber({
@@ -162,7 +162,7 @@ export class Ruleset {
   }
 }
 
-/** The ruleset as one client meets it, with one command. Cheap to make and to ask. */
+/** The ruleset for one client and one command. Cheap to make and to use. */
 export class Judge {
   readonly #ruleset: Ruleset;
   readonly #party: Party;
@@ -176,31 +176,31 @@ export class Judge {
     this.#party = { client, username, command, listener, byName, octets };
   }
 
-  /** Has the rule of `verdict`, by which something goes out or comes in, count that. Throws Refusal where it is too much. */
+  /** Counts the use of `verdict`'s rule. Throws Refusal if its limits are reached. */
   admit(verdict: Verdict): void {
     verdict.hit?.();
     this.#admit?.(verdict);
   }
 
-  /** The refusal of the command, where it is certain that no destination can pass. */
+  /** The refusal of the command, if no destination can be allowed. */
   command(): Verdict | undefined {
     const verdict = this.anywhere();
     return verdict?.allowed ? undefined : verdict;
   }
 
-  /** What is certain where the destination is not known: that it is refused, or goes on to an upstream; else undefined. */
+  /** The certain verdict for an unknown destination: refused, or through an upstream; else undefined. */
   anywhere(): Verdict | undefined {
     return this.#ruleset.judgeEarly(this.#party);
   }
 
-  /** What is certain before the name is resolved: that it is refused, or goes on to an upstream; else undefined. */
+  /** The certain verdict before the name is resolved: refused, or through an upstream; else undefined. */
   name(name: string, port: number): Verdict | undefined {
     return this.#ruleset.judgeEarly(this.#party, name, port);
   }
 
   /**
-   * Judges an IP address, and the IPv4 address that it may carry as if that had been asked for: both have to pass. `name`
-   * is what the client asked for, where it was no literal.
+   * Judges an IP address, and an embedded IPv4 address as if it had been requested: both must be allowed. `name`
+   * is the requested name, if it was not a literal.
    */
   address(address: Address, name?: string): Verdict {
     const octets = parseIp(address.host);
@@ -221,12 +221,12 @@ export function refusal({ rule, hit }: Verdict): Refusal {
   return new Refusal(Reply.NotAllowed, rule);
 }
 
-/** Names that mean this machine, for whoever resolves them (RFC 6761 s6.3): no upstream is asked for itself. */
+/** Names that mean this machine to any resolver (RFC 6761 s6.3): an upstream would resolve them to itself. */
 function isLocalhost(name: string): boolean {
   return name === "localhost" || name.endsWith(".localhost");
 }
 
-/** A rule that wants one family refuses the other. */
+/** A rule for one family refuses the other. */
 function only(verdict: Verdict, size: number): Verdict {
   const refused = verdict.family === (size === 4 ? "only-ipv6" : "only-ipv4");
   return refused ? { ...verdict, allowed: false, rule: `${verdict.rule}: ${verdict.family}` } : verdict;

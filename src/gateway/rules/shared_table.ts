@@ -1,7 +1,7 @@
-/** Words of a header, and of an entry: where its key begins and how long it is, where its numbers begin and how many there are. */
+/** Words of a header, and of an entry: offset and length of its key, offset and count of its numbers. */
 const HEADER = 3, ENTRY = 4;
 
-/** What has that key, from which numbers are found. */
+/** A key and its numbers. */
 export type Entries = ReadonlyMap<string, readonly number[]>;
 
 /** Puts `entries` into memory that threads can share. */
@@ -31,7 +31,7 @@ export function sharedTable(entries: Entries): SharedArrayBuffer {
   return memory;
 }
 
-/** Numbers by text, in memory that threads share: nothing of it is copied or made anew. */
+/** Numbers by text, in memory that threads share, without copies. */
 export class SharedTable {
   readonly #table: Uint32Array;
   readonly #text: Uint16Array;
@@ -50,7 +50,7 @@ export class SharedTable {
     return this.#entry(key) !== 0;
   }
 
-  /** In the order they were given; undefined where there is no such key. */
+  /** In the order given; undefined if there is no such key. */
   get(key: string): Uint32Array | undefined {
     const at = this.#entry(key);
     if (at === 0) return undefined;
@@ -73,7 +73,7 @@ export class SharedTable {
   }
 }
 
-/** At most half of them are taken, so that one which is free is near. */
+/** At most half of the slots are used, so that a free one is near. */
 function slotsFor(entries: number): number {
   let slots = 2;
   while (slots < 2 * entries) slots *= 2;

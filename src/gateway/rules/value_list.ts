@@ -3,11 +3,11 @@ import type { NamePattern } from "./name_pattern.ts";
 import { OctetSet, OctetSetBuilder } from "./octet_set.ts";
 import { keysOf, newReach, prefixKey, type Reach, visitAddress } from "./rule_keys.ts";
 
-/** The values of a file that a rule names, as threads hand them to each other. */
+/** The values of a rule's file, as data that threads exchange. */
 export interface ValueList {
   readonly isEmpty: boolean;
   readonly values: SharedArrayBuffer;
-  /** How long its prefixes are. */
+  /** Its prefix lengths. */
   readonly reach: Reach;
 }
 
@@ -40,7 +40,7 @@ export class ListBuilder {
   }
 }
 
-/** A list as it is asked. */
+/** A list, ready for lookups. */
 export class ListedValues {
   readonly #set: OctetSet;
   readonly #reach: Reach;
@@ -50,19 +50,19 @@ export class ListedValues {
     this.#reach = reach;
   }
 
-  /** Whether a pattern of `name`, folded, is in it. */
+  /** True if a pattern of `name`, folded, is in it. */
   hasName(name: string): boolean {
     return this.#set.has(name, ITSELF, BELOW, ".");
   }
 
-  /** Whether a prefix around `octets` is in it. */
+  /** True if a prefix around `octets` is in it. */
   hasAddress(octets: Uint8Array): boolean {
     let found = false;
     visitAddress("to", octets, this.#reach, (key) => found ||= this.#set.has(key, ITSELF));
     return found;
   }
 
-  /** Whether `octets` are in it alone. */
+  /** True if `octets` are in it as a single address. */
   hasAlone(octets: Uint8Array): boolean {
     return this.#set.has(prefixKey("to", octets, 8 * octets.length), ITSELF);
   }

@@ -10,8 +10,8 @@ import type { Conversation } from "../commands/conversation.ts";
 import { bindInRange } from "../commands/ports.ts";
 
 /**
- * UDP ASSOCIATE (RFC 1928 s4, s6, s7). DST says where the client will send from, which it seldom knows: it is no target and
- * no reason to refuse. The association lives exactly as long as its TCP connection.
+ * UDP ASSOCIATE (RFC 1928 s4, s6, s7). DST is the address that the client will send from, which it seldom knows: it is neither a target
+ * nor a reason to refuse. The association lives exactly as long as its TCP connection.
  */
 export async function associate(conversation: Conversation, destination: Address): Promise<SessionEnd> {
   const { net, client, record, settings, cut, encapsulation } = conversation;
@@ -24,7 +24,7 @@ export async function associate(conversation: Conversation, destination: Address
   try {
     await conversation.succeed(announced(settings, { ...here, port: socket.addr.port }));
     association.run();
-    client.keepAlive(); // nothing else would tell that a client which only receives has vanished
+    client.keepAlive(); // only this detects that a client which only receives has vanished
     return await controlEnd(client);
   } finally {
     release();
@@ -32,7 +32,7 @@ export async function associate(conversation: Conversation, destination: Address
   }
 }
 
-/** Octets on the control connection mean nothing; how it ends is how the association ends. */
+/** Octets on the control connection are ignored; the association ends as the connection does. */
 async function controlEnd(client: Socket): Promise<SessionEnd> {
   try {
     while (await client.read() !== null);

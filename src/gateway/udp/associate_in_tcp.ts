@@ -10,8 +10,8 @@ import { ClientEnd } from "./client_end.ts";
 import { Association } from "./udp_association.ts";
 
 /**
- * Command 05 of hev-socks5-server: an association whose datagrams come and go on its TCP connection. What they may and how
- * they are counted is as with UDP ASSOCIATE.
+ * Command 05 of hev-socks5-server: an association whose datagrams travel on its TCP connection. Rules and
+ * counters are the same as for UDP ASSOCIATE.
  */
 export async function associateInTcp(conversation: Conversation): Promise<SessionEnd> {
   const { client, record, wire, cut } = conversation;
@@ -37,7 +37,7 @@ export async function associateInTcp(conversation: Conversation): Promise<Sessio
   }
 }
 
-/** The client's side of an association, as if it were a socket that only that one client sends to. */
+/** The client's side of an association, like a socket that only this client sends to. */
 class FramedUdp implements UdpSocket {
   readonly addr: SocketAddr;
   readonly #datagrams: FramedDatagrams;
@@ -54,7 +54,7 @@ class FramedUdp implements UdpSocket {
 
   send(batch: readonly Datagram[]): Promise<number> {
     return Promise.resolve(this.#datagrams.send(batch.map(({ bytes }) => {
-      const size = headerSize(bytes)!; // which is ours, or has been looked at
+      const size = headerSize(bytes)!; // which is ours, or was checked
       return { header: bytes.subarray(0, size), payload: bytes.subarray(size) };
     })));
   }

@@ -2,33 +2,33 @@ import type { Address } from "../../protocol/address.ts";
 import type { DialAddress } from "../dial/plan.ts";
 import type { PathMemory } from "../dial/path_memory.ts";
 
-/** So many datagrams, and so long, without an answer speak for the other family (ms). */
+/** Datagrams, and time (ms), without an answer before the other family is tried. */
 const SEVERAL = 2, SILENT_MS = 500;
 
-/** Where that was silent too it is tried again after so long, each time twice as long (ms). */
+/** If the other family was silent too, it is tried again after so long, doubled each time (ms). */
 const AGAIN_MS = 30_000, MAX_AGAIN_MS = 600_000;
 
-/** Who has answered within this before it was asked who does is one who does (ms). */
+/** An address that answered within this time before the trial counts as answering (ms). */
 export const ANSWERED_MS = 60_000;
 
-/** An address of a name, and where its datagrams go: elsewhere, where a NAT64 is the way there. */
+/** An address of a name, and the address that its datagrams go to: another one with a NAT64. */
 export interface Way {
   readonly known: DialAddress;
   readonly addr: Address;
 }
 
 /**
- * By which family the datagrams to a name go: the first that answers. One that is silent is left for the other; where that is
- * silent too, it may be that nobody ever answers, as with a log, so that the first has nearly all.
+ * Chooses the family of a name's datagrams: the first one that answers. A silent family is left for the other; if both are
+ * silent, the destination may never answer (a log server), so the first family gets nearly all datagrams.
  */
 export class FamilyTrial {
-  /** Of the other family, once it is known. */
+  /** The address of the other family, once it is known. */
   second: Way | undefined;
-  /** Whether it is decided. */
+  /** True once it is decided. */
   over = false;
   readonly #first: Way;
   readonly #paths: PathMemory;
-  /** An answer since then counts. */
+  /** Answers since this time count. */
   readonly #after: number;
   #way: Way;
   #sent = 0;
@@ -43,7 +43,7 @@ export class FamilyTrial {
     this.#after = now - ANSWERED_MS;
   }
 
-  /** Where the next datagram goes; `answeredAt` tells when an address answered last. */
+  /** The address for the next datagram; `answeredAt` gives the time of an address's last answer. */
   next(now: number, answeredAt: (addr: Address) => number): Way {
     this.conclude(answeredAt);
     if (!this.over) {
@@ -53,7 +53,7 @@ export class FamilyTrial {
     return this.#way;
   }
 
-  /** Ends it, and remembers the paths, where one has answered. */
+  /** Ends the trial, and remembers the paths if one has answered. */
   conclude(answeredAt: (addr: Address) => number): void {
     const first = this.#first, way = this.#way;
     const answered = (way: Way) => answeredAt(way.addr) >= this.#after;

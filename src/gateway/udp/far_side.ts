@@ -8,12 +8,12 @@ type Family = "ipv4" | "ipv6";
 /** Towards destinations. */
 const MAX_SOCKETS = 16;
 
-/** Where datagrams leave from, in batches: a socket for each family or way out that is used, and upstreams. */
+/** Sends datagrams in batches: a socket for each family or source in use, and upstreams. */
 export class FarSide {
   readonly #conversation: Conversation;
   readonly #opened: (socket: UdpSocket) => void;
   readonly #lost: (count: number) => void;
-  /** By the family, or by what datagrams leave where that was chosen. */
+  /** By family, or by source if one is set. */
   readonly #sockets = new Map<Family | Exit, Promise<UdpSocket | undefined>>();
   /** Datagrams of one batch, by the socket they leave from. */
   #outgoing = new Map<Family | Exit, Datagram[]>();
@@ -21,14 +21,14 @@ export class FarSide {
   #onward = new Map<OnwardAssociation, HeadedPayload[]>();
   #closed = false;
 
-  /** `opened` is given each socket, to receive from; `lost` is told how many datagrams could not be sent. */
+  /** `opened` gets each new socket, to receive from; `lost` gets the number of datagrams that could not be sent. */
   constructor(conversation: Conversation, opened: (socket: UdpSocket) => void, lost: (count: number) => void) {
     this.#conversation = conversation;
     this.#opened = opened;
     this.#lost = lost;
   }
 
-  /** `wayOut` is what its rule says. */
+  /** `wayOut` is the source that its rule sets. */
   add(datagram: Datagram, wayOut: WayOut | undefined): void {
     const { addr: { host } } = datagram;
     const by = this.#conversation.exits?.towards(host, wayOut) ?? (host.includes(":") ? "ipv6" : "ipv4");
@@ -43,7 +43,7 @@ export class FarSide {
     else this.#onward.set(link, [headed]);
   }
 
-  /** Sends what was added. All is taken before the first wait: what it holds are views, which go when the caller receives again. */
+  /** Sends the batch. All of it is taken before the first wait: its views are invalid after the caller's next receive. */
   async flush(): Promise<void> {
     const outgoing = this.#outgoing;
     this.#outgoing = new Map();
@@ -74,7 +74,7 @@ export class FarSide {
     return opening;
   }
 
-  /** Of those of rules with ways out of their own there may be any number. */
+  /** Rules with their own sources may need any number of sockets. */
   #closeEldest(): void {
     const [[by, opening]] = this.#sockets as unknown as [[Family | Exit, Promise<UdpSocket | undefined>]];
     this.#sockets.delete(by);

@@ -7,7 +7,7 @@ import { ClientEnd } from "./client_end.ts";
 import { DatagramFlow } from "./flows/datagram_flow.ts";
 import { Association } from "./udp_association.ts";
 
-/** To where the listener leads: a connection by another, datagrams by an association of their own. */
+/** Relays to the listener's destination: a connection by a connection, datagrams by an association of their own. */
 export async function forward(conversation: Conversation, destination: Address): Promise<SessionEnd | Relaying> {
   const { client, record, cut } = conversation;
   if (!(client instanceof DatagramFlow)) return await connect(conversation, destination);

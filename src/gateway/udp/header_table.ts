@@ -27,7 +27,7 @@ export class HeaderTable<T extends Headed<T>> {
     this.#first.set(key, one);
   }
 
-  /** Takes out what is in it. */
+  /** Removes an item. */
   remove(one: T): void {
     const key = hash(one.header);
     const first = this.#first.get(key);

@@ -1,6 +1,6 @@
 import type { Datagram, SocketAddr } from "../../net/socket.ts";
 
-/** Headers put in front of payloads, in memory that is used again for the next batch. */
+/** Payloads with headers before them, in memory that the next batch reuses. */
 export class Outbox {
   #scratch = new Uint8Array(2 << 10);
   #used = 0;
@@ -9,7 +9,7 @@ export class Outbox {
   add(header: Uint8Array, payload: Uint8Array, addr: SocketAddr): void {
     const size = header.length + payload.length;
     if (this.#used + size > this.#scratch.length) {
-      this.#scratch = new Uint8Array(Math.max(2 * this.#scratch.length, size)); // the old one lives on in what is queued
+      this.#scratch = new Uint8Array(Math.max(2 * this.#scratch.length, size)); // queued views keep the old buffer alive
       this.#used = 0;
     }
     const bytes = this.#scratch.subarray(this.#used, this.#used += size);
@@ -18,7 +18,7 @@ export class Outbox {
     this.#batch.push({ bytes, addr });
   }
 
-  /** What was added; it is valid until the next add(). */
+  /** The datagrams added; valid until the next add(). */
   take(): readonly Datagram[] {
     const batch = this.#batch;
     this.#batch = [];

@@ -18,10 +18,10 @@ import { Outbox } from "./outbox.ts";
 import { Sources } from "./udp_sources.ts";
 import { Links } from "./upstream_links.ts";
 
-/** RFC 1928 s7 wants at least 5 s. */
+/** RFC 1928 s7 requires at least 5 s. */
 const REASSEMBLY_MS = 10_000;
 
-/** One UDP association: a socket on the client's side, and the far side. A datagram that cannot go on costs only itself. */
+/** One UDP association: a socket on the client's side, and the far side. A datagram that cannot be forwarded is dropped alone. */
 export class Association {
   readonly #conversation: Conversation;
   readonly #down: UdpSocket;
@@ -98,7 +98,7 @@ export class Association {
     }
   }
 
-  /** Whom a stranger sent to may not answer the client, nor are the stranger's fragments the client's. */
+  /** Destinations of a stranger's datagrams may not answer the client, and its fragments are not the client's. */
   #hear(addr: SocketAddr, now: number): void {
     if (!this.#client.heard(addr, now)) return;
     this.#sources.forgetAll();
@@ -175,7 +175,7 @@ export class Association {
     outbox.add(withFragment(header, 0x82), bytes.subarray(half), to);
   }
 
-  /** What comes from an upstream has a header already, and has passed that one's filter. */
+  /** Datagrams from an upstream have a header already, and have passed the upstream's filter. */
   async #pumpBack(link: OnwardAssociation): Promise<void> {
     for (let batch = await link.receive(); batch; batch = await link.receive()) {
       const to = this.#client.addr;
@@ -224,7 +224,7 @@ export class Association {
   }
 }
 
-/** Undefined also where it is none. */
+/** Undefined for an invalid one too. */
 function sizeOfHeader(bytes: Uint8Array): number | undefined {
   try {
     return headerSize(bytes);

@@ -16,39 +16,39 @@ import { refusal } from "../rules/ruleset.ts";
 import type { Sources } from "./udp_sources.ts";
 import { UsageList, type Used } from "./usage_list.ts";
 
-/** A judgement and a name's address are believed for so long, however busy the destination. */
+/** Lifetime of a decision and of a name's address, however busy the destination is. */
 const REJUDGE_MS = 600_000;
 
-/** Names that one association asks for at a time. */
+/** Maximum names that one association resolves at a time. */
 const MAX_LOOKUPS = 64;
 
-/** A name that could not be resolved is asked for again after so long. */
+/** Time until a failed name is resolved again. */
 const RETRY_MS = 5_000;
 
-/** Payload that waits for a name: for one of them, and for all of an association. */
+/** Maximum payload that waits for names: per name, and per association. */
 const MAX_WAITING_SIZE = 128 << 10, MAX_ALL_WAITING_SIZE = 2 << 20;
 
-/** Where datagrams with one header go. */
+/** The destination of datagrams with one header. */
 export interface Destination extends Used<Destination>, Headed<Destination> {
   readonly since: number;
-  /** The judged address; undefined while its name is being resolved, or where there is none to send to. */
+  /** The judged address; undefined while its name is being resolved, or if there is none. */
   addr: SocketAddr | undefined;
-  /** The upstream it goes on through instead, and the header that tells that one where to. */
+  /** The upstream to use instead, and the header with the destination for it. */
   link: OnwardAssociation | undefined;
   onwardHeader: Uint8Array;
-  /** Of a name: which family answers. */
+  /** For a name: the trial of which family answers. */
   trial: FamilyTrial | undefined;
   /** Why nothing is sent to it. */
   drop: DropReason | undefined;
   /** Of what is refused, by what. */
   refusedBy: string | undefined;
-  /** Whom the client knows as the sender of answers: the address that was asked for, though another was sent to. */
+  /** The sender of answers towards the client: the requested address, even if another was used. */
   known: DialAddress | undefined;
   waiting: Uint8Array[];
   waitingSize: number;
 }
 
-/** Where an association sends: destinations by the header of their datagrams. */
+/** The destinations of an association, by the header of their datagrams. */
 export class Destinations {
   readonly #conversation: Conversation;
   readonly #links: Links;
@@ -61,7 +61,7 @@ export class Destinations {
   #waitingSize = 0;
   #looking = 0;
 
-  /** `resolved` is called when a destination that datagrams wait for has its address, or will never have one. */
+  /** `resolved` is called when a destination with waiting datagrams has its address, or failed. */
   constructor(
     conversation: Conversation,
     links: Links,
@@ -94,14 +94,14 @@ export class Destinations {
     return destination;
   }
 
-  /** Has `trial`, which is not over, choose where the next datagram goes. */
+  /** Lets an undecided `trial` choose the address of the next datagram. */
   aim(destination: Destination, trial: FamilyTrial, now: number): void {
     const { known, addr } = trial.next(now, this.#sources.answeredAt);
     destination.known = known;
     destination.addr = addr;
   }
 
-  /** Keeps `payload` until the name is resolved; false where too much waits already. */
+  /** Keeps `payload` until the name is resolved; false if too much waits already. */
   wait(destination: Destination, payload: Uint8Array): boolean {
     const size = Math.max(payload.length, 256); // an empty datagram costs memory too
     if (destination.waitingSize + size > MAX_WAITING_SIZE) return false;
@@ -112,26 +112,26 @@ export class Destinations {
     return true;
   }
 
-  /** What waited, in its order. */
+  /** The waiting datagrams, in order. */
   takeWaiting(destination: Destination): readonly Uint8Array[] {
     this.#waitingSize -= destination.waitingSize;
     destination.waitingSize = 0;
     return destination.waiting.splice(0);
   }
 
-  /** Forgets what has not been used since `before`. */
+  /** Removes destinations not used since `before`. */
   forget(before: number): void {
     for (let old = this.#byUse.oldest; old && old.usedAt < before; old = this.#byUse.oldest) this.#forget(old);
   }
 
-  /** Keeps what was found out about paths: the last answers came behind the last datagrams. */
+  /** Remembers the paths: the last answers came after the last datagrams. */
   close(): void {
     for (let one = this.#byUse.oldest; one; one = one.newer) {
       if (one.trial?.over === false) one.trial.conclude(this.#sources.answeredAt);
     }
   }
 
-  /** `former` is what it was until it had to be judged again. */
+  /** `former` is the destination before it had to be judged again. */
   #add(header: Uint8Array, now: number, former?: Destination): Destination {
     const { address } = decodeDatagram(header);
     const destination: Destination = {
@@ -182,7 +182,7 @@ export class Destinations {
     }
   }
 
-  /** Has `look` find out where it goes; datagrams wait until then. */
+  /** Resolves and judges the destination by `look`; datagrams wait until then. */
   async #find(destination: Destination, look: () => Promise<void>): Promise<void> {
     if (this.#looking >= MAX_LOOKUPS) {
       destination.drop = "unresolved";
@@ -217,20 +217,20 @@ export class Destinations {
     else this.#choose(destination, ways, former, late);
   }
 
-  /** Those of `addresses` that there is a way to, what failed lately behind the others. */
+  /** Those of `addresses` that are reachable, with those that failed lately at the end. */
   async #ways(addresses: readonly DialAddress[]): Promise<Way[]> {
     const { net, nat64, paths, exits } = this.#conversation;
     const ways = new Map<Address, Way>();
     for (const known of addresses) {
       const addr = nat64 ? await nat64.way(known) : known;
       const exit = exits?.towards(addr.host, known.wayOut);
-      const ownRoute = (exit?.device ?? exit?.mark) !== undefined; // which other tables than ours say
+      const ownRoute = (exit?.device ?? exit?.mark) !== undefined; // by routing tables other than ours
       if (ownRoute || await net.localAddrFor(addr.host) !== undefined) ways.set(addr, { known, addr });
     }
     return paths.order([...ways.keys()]).map((addr) => ways.get(addr)!);
   }
 
-  /** Takes the one that has answered before, where it is an address of the name still, else has the families tried. */
+  /** Uses the address that has answered before, if the name still has it; else starts a trial of the families. */
   #choose(
     destination: Destination,
     ways: readonly Way[],

@@ -4,16 +4,16 @@ import type { SocketAddr } from "../../net/socket.ts";
 import type { GatewaySettings } from "../settings.ts";
 import { UsageList, type Used } from "./usage_list.ts";
 
-/** One place that may answer, with the header that tells the client so. */
+/** One source that may answer, with its header for the client. */
 interface Source extends Used<Source> {
   readonly addr: SocketAddr;
   header: Uint8Array;
-  /** As the client knows it. */
+  /** The address towards the client. */
   host: string;
   answeredAt: number;
 }
 
-/** Who may answer, and as whom the client knows each. */
+/** The sources that may answer, each with its address towards the client. */
 export class Sources {
   readonly #settings: GatewaySettings;
   /** By host and port. */
@@ -34,7 +34,7 @@ export class Sources {
     source.header = encodeHeader(known);
   }
 
-  /** The header that tells the client whence a datagram from `addr` comes; undefined where the filter keeps it out. */
+  /** The header for datagrams from `addr`; undefined if the filter drops them. */
   headerFrom(addr: SocketAddr, now: number): Uint8Array | undefined {
     const ports = this.#sources.get(addr.host);
     const known = ports?.get(addr.port);
@@ -50,17 +50,17 @@ export class Sources {
     return encodeHeader(ipAddress(host, addr.port)!);
   }
 
-  /** When that one answered last; a function that is made once, not for each datagram. */
+  /** The time of an address's last answer; a function made once, not for each datagram. */
   readonly answeredAt = ({ host, port }: SocketAddr): number =>
     this.#sources.get(host)?.get(port)?.answeredAt ?? -Infinity;
 
-  /** Forgets who has not been sent to, nor answered, since `before`. */
+  /** Removes sources that were neither sent to nor answered since `before`. */
   forget(before: number): void {
     const byUse = this.#byUse;
     for (let old = byUse.oldest; old && old.usedAt < before; old = byUse.oldest) this.#remove(old);
   }
 
-  /** Nobody may answer any more who is not sent to again. */
+  /** Removes all sources: only addresses that are sent to again may answer. */
   forgetAll(): void {
     this.forget(Infinity);
   }

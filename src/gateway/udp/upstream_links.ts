@@ -7,7 +7,7 @@ import { upstreamsOf } from "../commands/through.ts";
 import type { WayOut } from "../way_out.ts";
 import type { Route } from "../upstreams/route.ts";
 
-/** The associations that one of ours has with upstreams, one for each route it uses (RFC 3089 s4). */
+/** The upstream associations of one client association, one per route (RFC 3089 s4). */
 export class Links {
   readonly #conversation: Conversation;
   readonly #opened: (link: OnwardAssociation) => void;
@@ -15,13 +15,13 @@ export class Links {
   readonly #chains = new WeakMap<OnwardAssociation, string>();
   readonly #over = new Cut();
 
-  /** `opened` is called with each that stands. */
+  /** `opened` is called with each established one. */
   constructor(conversation: Conversation, opened: (link: OnwardAssociation) => void) {
     this.#conversation = conversation;
     this.#opened = opened;
   }
 
-  /** The link to where `onward` leads; a new one where the last has ended. Rejects with ReplyError or NetError. */
+  /** The link for `onward`; a new one if the last has ended. Rejects with ReplyError or NetError. */
   get({ via, wayOut }: Onward): Promise<OnwardAssociation> {
     const route = upstreamsOf(this.#conversation).route(via);
     let link = this.#byRoute.get(route);

@@ -1,11 +1,11 @@
-/** What a list by last use holds: when it was used, and its neighbours there. */
+/** An item of a list ordered by last use: the time of its use, and its neighbours. */
 export interface Used<T> {
   usedAt: number;
   newer: T | undefined;
   older: T | undefined;
 }
 
-/** Things in the order of their last use. A use costs no memory, so that each datagram can be one. */
+/** Items in the order of their last use. A use allocates nothing, so that each datagram can count as one. */
 export class UsageList<T extends Used<T>> {
   #newest: T | undefined;
   #oldest: T | undefined;
@@ -19,7 +19,7 @@ export class UsageList<T extends Used<T>> {
     return this.#oldest;
   }
 
-  /** Adds what is in no list, as used at `now`. */
+  /** Adds an item that is in no list, as used at `now`. */
   add(one: T, now: number): void {
     one.usedAt = now;
     one.newer = undefined;
@@ -30,7 +30,7 @@ export class UsageList<T extends Used<T>> {
     this.#size++;
   }
 
-  /** Notes a use of what is in it. */
+  /** Notes a use of an item in the list. */
   use(one: T, now: number): void {
     one.usedAt = now;
     if (one === this.#newest) return;
@@ -38,7 +38,7 @@ export class UsageList<T extends Used<T>> {
     this.add(one, now);
   }
 
-  /** Takes out what is in it. */
+  /** Removes an item. */
   remove(one: T): void {
     if (one.newer) one.newer.older = one.older;
     else this.#newest = one.older;

@@ -1,12 +1,12 @@
 import { type Hop, hopText } from "../../sockslib/chain/hop.ts";
 
-/** A chain that failed is left alone for so long, twice as long each time (ms). */
+/** Pause after a chain's failure, doubled each time (ms). */
 const FIRST_BACK_OFF_MS = 1_000, LAST_BACK_OFF_MS = 60_000;
 
-/** How much of what was measured before a new latency leaves. */
+/** Weight of the former latency against a new one. */
 const LATENCY_WEIGHT = 0.7;
 
-/** What becomes known of a chain. */
+/** A change of a chain's state. */
 export interface ChainChange {
   readonly chain: string;
   readonly up: boolean;
@@ -14,10 +14,10 @@ export interface ChainChange {
   readonly detail?: string;
 }
 
-/** One way through gateways, in its order, and how it is. Times in ms. */
+/** One chain of gateways, in order, and its state. Times in ms. */
 export class Chain {
   readonly hops: readonly Hop[];
-  /** For people: without credentials. */
+  /** For messages: without credentials. */
   readonly text: string;
   readonly #told: (change: ChainChange) => void;
   #up: boolean | undefined;
@@ -25,24 +25,24 @@ export class Chain {
   #failures = 0;
   #retryAt = -Infinity;
 
-  /** `told` is called when it becomes known how the chain is, and whenever that changes. */
+  /** `told` is called with the chain's first known state, and with each change. */
   constructor(hops: readonly Hop[], told: (change: ChainChange) => void) {
     this.hops = hops;
     this.text = hops.map(hopText).join(" > ");
     this.#told = told;
   }
 
-  /** Taken for true until something else is known. */
+  /** True until a failure is known. */
   get up(): boolean {
     return this.#up !== false;
   }
 
-  /** From connecting to the last gateway's leave, smoothed; undefined until it was measured. */
+  /** Time from connecting until the last gateway accepts, smoothed; undefined until measured. */
   get latencyMs(): number | undefined {
     return this.#latencyMs;
   }
 
-  /** Before that it is not worth trying again. */
+  /** Time of the next attempt. */
   get retryAt(): number {
     return this.#retryAt;
   }
@@ -58,14 +58,14 @@ export class Chain {
     this.#up = true;
   }
 
-  /** Many sessions may find out at the same time: they count once. */
+  /** Simultaneous failures of several sessions count once. */
   failed(now: number, detail: string): void {
     this.#backOff(now);
     if (this.#up !== false) this.#told({ chain: this.text, up: false, detail });
     this.#up = false;
   }
 
-  /** Another thread's probe took so long, or failed, where undefined: then that thread has told why. */
+  /** Result of another thread's probe: its time, or undefined for a failure, which that thread has reported. */
   heard(now: number, latencyMs: number | undefined): void {
     if (latencyMs !== undefined) return this.works(latencyMs);
     this.#backOff(now);

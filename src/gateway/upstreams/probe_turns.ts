@@ -1,19 +1,19 @@
-/** Of each chain: when the next probe is due (ms), how many there were, and what the last came to (µs, or -1). */
+/** Per chain: time of the next probe (ms), number of probes, and result of the last (µs, or -1). */
 const DUE = 0, COUNT = 1, RESULT = 2, WORDS = 3;
 
-/** Chains beyond so many are probed by each thread. */
+/** Chains beyond this number are probed by each thread. */
 const MAX_CHAINS = 1_024;
 
-/** What the last probe of a chain came to. */
+/** The result of a chain's last probe. */
 export interface ProbeNews {
-  /** Which one it was, from 1. */
+  /** Its number, from 1. */
   readonly number: bigint;
-  /** Undefined where it failed. */
+  /** Undefined if it failed. */
   readonly latencyMs: number | undefined;
 }
 
 /**
- * Has each chain probed by one thread of several at a time, and the others know what came of it. Times of a clock that all share.
+ * Lets one of several threads probe each chain at a time, and shares the result with the others. Times are of a common clock.
  * @internal
  */
 export class ProbeTurns {
@@ -28,7 +28,7 @@ export class ProbeTurns {
     return new SharedArrayBuffer(MAX_CHAINS * WORDS * BigInt64Array.BYTES_PER_ELEMENT);
   }
 
-  /** Whether it is for this thread to probe that chain now; who dies over it has another take it after `leaseMs`. */
+  /** True if this thread is to probe that chain now; if it dies, another thread takes over after `leaseMs`. */
   take(chain: number, now: number, leaseMs: number): boolean {
     if (chain >= MAX_CHAINS) return true;
     const at = chain * WORDS + DUE;
@@ -36,7 +36,7 @@ export class ProbeTurns {
     return now >= due && Atomics.compareExchange(this.#words, at, due, whole(now + leaseMs)) === due;
   }
 
-  /** Tells the others. Returns the number of this probe. */
+  /** Publishes the result. Returns the number of this probe. */
   done(chain: number, dueAt: number, latencyMs: number | undefined): bigint {
     if (chain >= MAX_CHAINS) return 0n;
     const at = chain * WORDS;
@@ -45,7 +45,7 @@ export class ProbeTurns {
     return Atomics.add(this.#words, at + COUNT, 1n) + 1n;
   }
 
-  /** What came of the last, where that was after the one of number `known`. */
+  /** The last result, if it is newer than number `known`. */
   news(chain: number, known: bigint): ProbeNews | undefined {
     const at = chain * WORDS;
     const number = Atomics.load(this.#words, at + COUNT);

@@ -5,12 +5,12 @@ import type { Limits } from "../../sockslib/chain/hop_chain.ts";
 import type { Chain } from "./chain.ts";
 import type { ProbeTurns } from "./probe_turns.ts";
 
-/** How often a thread looks what another's probe has come to, and how long after its deadline one is given up (ms). */
+/** Interval between looks at other threads' probes, and time after a probe's deadline until it is given up (ms). */
 const LISTEN_MS = 1_000, LEASE_MS = 1_000;
 
 /** How often upstreams are looked at. */
 export interface ProbeTimes {
-  /** Between two probes of a chain that is up; 0 for none at all. */
+  /** Interval between probes of a chain that is up; 0 for none. */
   readonly intervalMs: number;
   /** How long one has to answer. */
   readonly timeoutMs: number;
@@ -18,17 +18,17 @@ export interface ProbeTimes {
 
 type Probe = (chain: Chain, target: Address | undefined, limits: Limits) => Promise<void>;
 
-/** Goes through each chain every now and then, one probe of it at a time; one that is down as its back-off says. */
+/** Probes each chain at intervals, one probe at a time; a chain that is down is probed by its back-off. */
 export class Probes {
   readonly #clock: Clock;
   readonly #times: ProbeTimes;
   readonly #probe: Probe;
   readonly #turns: ProbeTurns | undefined;
   readonly #chains: { readonly chain: Chain; readonly target: Address | undefined }[] = [];
-  /** Made when they are to stop; undefined while they do not run. */
+  /** Fires when they are to stop; undefined while they do not run. */
   #stop: Cut | undefined;
 
-  /** With `turns` where other threads probe the same chains. */
+  /** With `turns` if other threads probe the same chains. */
   constructor(clock: Clock, times: ProbeTimes, probe: Probe, turns?: ProbeTurns) {
     this.#clock = clock;
     this.#times = times;

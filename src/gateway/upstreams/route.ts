@@ -6,13 +6,13 @@ import { ReplyError } from "../../sockslib/chain/reply_error.ts";
 import type { Chain } from "./chain.ts";
 import type { UpstreamPolicy } from "./upstream.ts";
 
-/** What is done with one chain: `reach` it, which another can do as well, then `ask` it, which gives the answer. */
+/** The work with one chain: `reach` it, which can be repeated with another chain, then `ask` it, which gives the answer. */
 export interface Passage<R, T> {
   reach(chain: Chain, limits: Limits): Promise<R>;
   ask(reached: R, chain: Chain, limits: Limits): Promise<T>;
 }
 
-/** Chains that lead to the same places, and which of them is taken. */
+/** Alternative chains, and the policy that chooses among them. */
 export class Route {
   readonly name: string;
   readonly chains: readonly Chain[];
@@ -28,8 +28,8 @@ export class Route {
   }
 
   /**
-   * Goes through the first chain that can be reached: those that are up in the policy's order, then the others. All of it
-   * within the limits, which the chains that are left share. Rejects with ReplyError, or with NetError.
+   * Uses the first reachable chain: those that are up in the policy's order, then the others. All of it within the
+   * time limits, which the remaining chains share. Rejects with ReplyError, or with NetError.
    */
   async through<R, T>(limits: Limits, { reach, ask }: Passage<R, T>): Promise<T> {
     const endAt = this.#clock.now() + limits.deadlineMs;
@@ -58,8 +58,8 @@ export class Route {
       chain.works(this.#clock.now() - startedAt);
       return reached;
     } catch (error) {
-      // Whether a chain is down is for nobody's request to say, only for whether it can be reached at all.
-      const refused = error instanceof ReplyError && error.last; // an association that the gateway will not have
+      // A request's outcome does not mark a chain as down, only unreachability does.
+      const refused = error instanceof ReplyError && error.last; // an association that the gateway refuses
       if (!limits.cut.made && !refused && error instanceof Error) chain.failed(this.#clock.now(), error.message);
       throw error;
     }
@@ -82,12 +82,12 @@ export class Route {
         const start = this.#turn++ % up.length;
         return [...up.slice(start), ...up.slice(0, start)];
       }
-      case "lowest-latency": // one that was not measured yet comes last
+      case "lowest-latency": // unmeasured chains come last
         return up.toSorted((a, b) => (a.latencyMs ?? Infinity) - (b.latencyMs ?? Infinity) || 0);
     }
   }
 
-  /** A reply is passed on as it is; what else went wrong says nothing about the destination. */
+  /** A reply is forwarded unchanged; other errors say nothing about the destination. */
   #failure(errors: readonly unknown[]): unknown {
     const reply = errors.find((error) => error instanceof ReplyError);
     if (reply) return reply;
@@ -97,10 +97,10 @@ export class Route {
   }
 }
 
-/** What a gateway says of itself rather than of the destination: another may do better. */
+/** Replies about the gateway itself rather than the destination: another gateway may do better. */
 const ofItself: readonly number[] = [Reply.GeneralFailure, Reply.CommandNotSupported, Reply.AddressTypeNotSupported];
 
-/** Whether the last gateway has answered for the destination. */
+/** True if the last gateway has answered for the destination. */
 function isAnswer(error: unknown): boolean {
   return error instanceof ReplyError && error.last && !ofItself.includes(error.reply);
 }

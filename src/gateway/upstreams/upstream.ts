@@ -6,7 +6,7 @@ export const upstreamPolicies = ["in-order", "round-robin", "lowest-latency"] as
 /** How one of several chains is chosen. */
 export type UpstreamPolicy = (typeof upstreamPolicies)[number];
 
-/** Several chains of gateways under a name that rules call. */
+/** Several chains of gateways under a name that rules use. */
 export interface Upstream {
   /** By which rules call it. */
   readonly name: string;
@@ -14,16 +14,16 @@ export interface Upstream {
   readonly policy: UpstreamPolicy;
   /** URLs of each chain's gateways, nearest first. */
   readonly chains: readonly (readonly string[])[];
-  /** What probes connect to through each chain; undefined: to its last gateway and no further. */
+  /** Destination of probes through each chain; undefined for its last gateway. */
   readonly probe: Address | undefined;
-  /** By what its first gateways are gone to. */
+  /** The source of connections to its first gateways. */
   readonly wayOut?: WayOut | undefined;
 }
 
-/** What an upstream may be called, so that it can be told from a URL. */
+/** Valid names of upstreams, which cannot be confused with URLs. */
 export const upstreamName = /^[\w.-]{1,64}$/;
 
-/** The name of the upstream that `via` is, where it is no list of URLs. */
+/** The upstream's name in `via`, if it is not a list of URLs. */
 export function namedUpstream(via: readonly string[]): string | undefined {
   return via.length === 1 && upstreamName.test(via[0]!) ? via[0] : undefined;
 }

@@ -22,44 +22,44 @@ import { namedUpstream, type Upstream } from "./upstream.ts";
 
 /** What upstreams are reached with. */
 export interface UpstreamsOptions extends OwnAddrs, Omit<ChainReach, "outgoing"> {
-  /** Those that rules call by their names. */
+  /** The named upstreams. */
   readonly upstreams: readonly Upstream[];
   /** Whose `via` names them, or gives their URLs. */
   readonly rules: readonly Pick<Rule, "via">[];
   /** How often each is looked at. */
   readonly probes: ProbeTimes;
   /**
-   * Where other threads have the same upstreams.
+   * Shared with other threads that have the same upstreams.
    * @internal
    */
   readonly probeTurns?: ProbeTurns | undefined;
   /** Told when one comes or goes. */
   readonly emit: Emit;
   /**
-   * By what it leaves itself, to look after them.
+   * The source of its own probes.
    * @internal
    */
   readonly exits?: SessionExits | undefined;
 }
 
-/** By what a session leaves for an upstream: its own, and what the rule says. */
+/** The source of a session's connections to an upstream: its own, and the rule's. */
 export interface Leaving {
   readonly exits?: SessionExits | undefined;
   readonly wayOut?: WayOut | undefined;
 }
 
-/** The upstream gateways that the rules speak of: which chain is taken, and how each is. */
+/** The upstream gateways of the rules: their routes and states. */
 export class Upstreams {
   readonly #options: UpstreamsOptions;
   readonly #dialler: ChainDialler;
-  /** By the very list that the rule has. */
+  /** By the identity of the rule's list. */
   readonly #routes = new Map<readonly string[], Route>();
   readonly #probes: Probes;
-  /** Of the chains of those that say it. */
+  /** Probe destinations of chains that have one. */
   readonly #waysOut = new Map<Chain, WayOut>();
   #stopped = false;
 
-  /** Throws RangeError where a rule goes through what is none. */
+  /** Throws RangeError if a rule names an unknown upstream. */
   constructor(options: UpstreamsOptions) {
     this.#options = options;
     const { net, clock, resolver, tls, gss, rules, upstreams } = options;
@@ -86,7 +86,7 @@ export class Upstreams {
   }
 
   /**
-   * Whether any says by what to leave.
+   * True if any rule sets a source.
    * @internal
    */
   get saysWaysOut(): boolean {
@@ -104,7 +104,7 @@ export class Upstreams {
   }
 
   /**
-   * Connects to the first gateway of the chain and passes through all to the last. Rejects with ReplyError or NetError.
+   * Connects through all gateways of the chain to the last. Rejects with ReplyError or NetError.
    * @internal
    */
   async reach(chain: Chain, limits: Limits, leaving: Leaving): Promise<HopWire> {
@@ -127,12 +127,12 @@ export class Upstreams {
     return await openAssociation(this.#diallerOf(chain, leaving), chain.hops, limits);
   }
 
-  /** Has the chains probed from now on. */
+  /** Starts the probes of the chains. */
   start(): void {
     this.#probes.start();
   }
 
-  /** No more is told of them, though sessions go through them yet: others stand in their place. */
+  /** Stops reporting their state, though sessions still use them: others have replaced them. */
   stop(): void {
     this.#stopped = true;
     this.#probes.stop();
@@ -167,7 +167,7 @@ export class Upstreams {
     wire.socket.close();
   }
 
-  /** The first gateway is checked when its address is known; of the others the addresses that mean the same everywhere. */
+  /** Checks the first gateway once its address is known; of the others, the addresses that mean the same everywhere. */
   #checkHops({ hops }: Chain): void {
     for (const { address } of hops.slice(1)) {
       const octets = parseIp(address.host);
@@ -181,7 +181,7 @@ export class Upstreams {
   }
 }
 
-/** What a rule goes through without giving it a name. */
+/** The unnamed upstream of a rule. */
 function inline(via: readonly string[]): Upstream {
   return { name: parseHops(via).map(hopText).join(" > "), policy: "in-order", chains: [via], probe: undefined };
 }

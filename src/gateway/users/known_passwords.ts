@@ -1,22 +1,22 @@
 import type { Buffer } from "node:buffer";
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 
-/** Of so many the last one used is known. */
+/** Maximum entries; the least recently used one is dropped. */
 const MAX_KNOWN = 1 << 16;
 
-/** Passwords that were good once, as keyed digests that live in this process only. */
+/** Passwords that were accepted once, as keyed digests that exist in this process only. */
 export class KnownPasswords {
   readonly #digests = new Map<string, Buffer>();
   readonly #key = randomBytes(32);
 
-  /** What stands for `password`, which was good by `hash` or will be tried by it. */
+  /** The digest of `password`, checked against `hash`. */
   digest(password: Uint8Array, hash?: Uint8Array): Buffer {
     const hmac = createHmac("sha256", this.#key);
     if (hash) hmac.update(hash);
     return hmac.update(password).digest();
   }
 
-  /** Whether any is known for `whom`. */
+  /** True if one is known for `whom`. */
   knows(whom: string): boolean {
     return this.#digests.has(whom);
   }

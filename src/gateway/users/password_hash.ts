@@ -1,10 +1,10 @@
 import { Buffer, isUtf8 } from "node:buffer";
 import { randomBytes, scrypt, type ScryptOptions, timingSafeEqual } from "node:crypto";
 
-/** What scrypt takes (PBKDF2-HMAC-SHA-256): longer passwords stand for their digest, and shorter ones are filled up with zeros. */
+/** Block size of scrypt's PBKDF2-HMAC-SHA-256: longer passwords are replaced by their digest, shorter ones are padded with zeros. */
 const DIGEST_SIZE = 32;
 
-/** What it costs to try a password. */
+/** The cost of checking a password. */
 export interface HashCost {
   /** Binary logarithm of the cost N. */
   readonly logCost: number;
@@ -24,10 +24,10 @@ export interface PasswordHash extends HashCost {
 
 const SALT_SIZE = 16, HASH_SIZE = 32;
 
-/** What new hashes cost: tens of ms of a core and 32 MiB. */
+/** The cost of new hashes: tens of ms of a core and 32 MiB. */
 const usualCost: HashCost = { logCost: 15, blockSize: 8, parallelization: 1 };
 
-/** The most that costFactor() may be: 256 MiB, or about a second. */
+/** Maximum of costFactor(): 256 MiB, or about a second. */
 const MAX_COST_FACTOR = 2 ** 21;
 
 /** Makes a new hash with a random salt. */
@@ -36,19 +36,19 @@ export async function hashPassword(password: Uint8Array): Promise<PasswordHash> 
   return { ...random, hash: await derive(password, random) };
 }
 
-/** A hash of no password, which takes as long to be tried as one of that cost. */
+/** A hash that no password matches, with the same cost. */
 export function decoyHash({ logCost, blockSize, parallelization }: HashCost = usualCost): PasswordHash {
   return { logCost, blockSize, parallelization, salt: randomBytes(SALT_SIZE), hash: randomBytes(HASH_SIZE) };
 }
 
-/** How much work a hash is, in blocks of 128 octets. */
+/** The work of a hash, in blocks of 128 octets. */
 export function costFactor({ logCost, blockSize, parallelization }: HashCost): number {
   return 2 ** logCost * blockSize * parallelization;
 }
 
 /**
- * Whether scrypt tells `password` from every other: not with an octet 0, which may as well not be there, nor where it may be
- * the digest of one that is longer than a block. Digests are no text but by chance, and passwords are.
+ * True if scrypt distinguishes `password` from all others: not with an octet 0, which equals padding, nor if it may be
+ * the digest of a password longer than a block. A digest is hardly ever text, and a password is.
  */
 export function isDistinct(password: Uint8Array): boolean {
   return !password.includes(0) && (password.length !== DIGEST_SIZE || isUtf8(password));
@@ -64,7 +64,7 @@ export function formatHash({ logCost, blockSize, parallelization, salt, hash }: 
   return `$scrypt$ln=${logCost},r=${blockSize},p=${parallelization}$${base64(salt)}$${base64(hash)}`;
 }
 
-/** Undefined where `text` is no such hash, or one whose cost would stop the gateway. */
+/** Undefined if `text` is not such a hash, or its cost would stall the gateway. */
 export function parseHash(text: string): PasswordHash | undefined {
   const match = /^\$scrypt\$ln=(\d+),r=(\d+),p=(\d+)\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/.exec(text);
   if (!match) return undefined;
@@ -79,7 +79,7 @@ export function parseHash(text: string): PasswordHash | undefined {
   return sane ? parsed : undefined;
 }
 
-/** How scrypt is told the cost. */
+/** The cost as scrypt's parameters. */
 export function scryptOptions({ logCost, blockSize, parallelization }: HashCost): ScryptOptions {
   const cost = 2 ** logCost;
   return { N: cost, r: blockSize, p: parallelization, maxmem: 256 * blockSize * (cost + parallelization + 2) };

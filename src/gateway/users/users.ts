@@ -9,7 +9,7 @@ import type { Authenticator, Verdict } from "../entrance/methods.ts";
 import { costFactor, decoyHash, isDistinct, type PasswordHash } from "./password_hash.ts";
 import { defaultSettings } from "../settings.ts";
 
-/** A wrong guess of a client that has tried too many keeps the next one of that user waiting for so long (ms). */
+/** After a wrong guess of a client with too many failures, the next one for that user waits so long (ms). */
 const GUESS_MS = 500;
 
 const GOOD: Verdict = { good: true }, TOO_MANY: Verdict = { good: false, tooMany: true };
@@ -19,32 +19,32 @@ export interface UsersOptions {
   /** How many wrong passwords a client may try. */
   readonly settings?: FailureSettings;
   /**
-   * What others may know of the same users already.
+   * State of the same users from before.
    * @internal
    */
   readonly logins?: Logins;
 }
 
-/** One try to log in. */
+/** One login attempt. */
 interface Try {
   readonly client: string;
   readonly host: string;
   readonly user: string;
   readonly password: Uint8Array;
-  /** Undefined where there is no such user, or where it cannot be the password of any. */
+  /** Undefined if there is no such user, or if no user can have this password. */
   readonly expected: PasswordHash | undefined;
   readonly digest: Buffer;
 }
 
 /**
- * Users with hashed passwords. A good password is hashed once and then known, so that clients which authenticate every
- * connection cost little; a wrong one always pays the whole hash, until its client has tried too many.
+ * Users with hashed passwords. A right password is hashed once and then remembered, so that clients that authenticate each
+ * connection cost little; a wrong one always takes a whole hash, until its client has failed too often.
  */
 export class Users implements Authenticator {
   readonly #hashes: ReadonlyMap<string, PasswordHash>;
   readonly #logins: Logins;
   readonly #failures: Failures;
-  /** Tried for a name nobody has. */
+  /** Checked for unknown user names. */
   readonly #decoy: PasswordHash;
 
   /** The hashes by username. */
@@ -78,13 +78,13 @@ export class Users implements Authenticator {
     if (this.#failures.areTooMany(host)) return await this.#again(one, cut);
     if (known.has(knownAs(one), digest)) return this.#good(one);
     const key = `${one.client} ${digest.toString("base64")} ${one.user}`;
-    // Whose password is known has had an answer to this guess already: it counts, whether or not its client waits for another.
+    // If the user's password is remembered, this guess is wrong already: it counts, whether or not its client waits.
     const guessed = known.knows(knownAs(one)) && !tries.has(key);
     const work = guessed ? this.#wrong(one, this.#failures.add(host, one.user)) : () => this.#hash(one);
     return await tries.ask(key, { client: one.client, user: one.user }, cut, work);
   }
 
-  /** What takes as long as a guess at a user whose password is not known. */
+  /** Takes as long as a guess for a user whose password is not remembered. */
   #wrong({ password, expected }: Try, waitMs: number): () => Promise<Verdict> {
     return async () => {
       await this.#logins.check(password, expected ?? this.#decoy);
@@ -92,7 +92,7 @@ export class Users implements Authenticator {
     };
   }
 
-  /** In its turn, in which nothing else of this client is tried: so none passes that is one too many. */
+  /** Runs in a turn in which no other password of this client is checked, so the limit is exact. */
   async #hash(one: Try): Promise<Verdict> {
     const { host, user, password, expected, digest } = one;
     const { known, check } = this.#logins;
@@ -111,8 +111,8 @@ export class Users implements Authenticator {
   }
 
   /**
-   * Of a client that has tried too many: only what was good from there before is. Whoever shares its address has to be let
-   * in, and guesses must not be, so those of one user have their turns.
+   * For a client with too many failures: only passwords accepted from there before are. Other users behind the same address must
+   * still get in, and guesses must not, so attempts for one user are queued.
    */
   async #again(one: Try, cut: Cut | undefined): Promise<Verdict> {
     const { seen, oneByOne, clock } = this.#logins;

@@ -28,7 +28,7 @@ export async function libraryOpener(): Promise<OpenLibrary> {
               : new Uint8Array(toArrayBuffer(Number(address) as ReturnType<typeof ptr>, 0, size)).slice(),
         };
       } catch {
-        continue; // not this library: the callers have a way without
+        continue; // no such library: callers do without
       }
     }
     return undefined;

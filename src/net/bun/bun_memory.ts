@@ -1,6 +1,6 @@
 /// <reference types="bun-types" />
 
-/** Collects what is not needed any more, now: that takes some ten milliseconds. */
+/** Runs a garbage collection now, which takes about ten milliseconds. */
 export function collect(): void {
   Bun.gc(true);
 }

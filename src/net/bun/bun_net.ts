@@ -50,7 +50,7 @@ const handlers = bunHandlers as unknown as Bun.SocketHandler<BunSocket | Opening
 
 let kept: DescriptorReserve | undefined;
 
-/** Bun's accept loop spins when no descriptor is left (oven-sh/bun#32705), so that is not let happen. */
+/** Bun's accept loop spins when no descriptor is left (oven-sh/bun#32705), so some are reserved. */
 function reserve(): DescriptorReserve {
   return kept ??= new DescriptorReserve();
 }
@@ -130,7 +130,7 @@ async function connect(addr: SocketAddr, { cut, localAddr, freeBind }: ConnectOp
 
 /**
  * Bun reports every failed connect as refused (oven-sh/bun#37093, oven-sh/bun#39579), so on Linux the kernel is asked
- * again. A host takes about as long to refuse twice; one that is silent then was not refusing.
+ * again. A refusing host takes about as long the second time; a silent one did not refuse.
  */
 async function trueError(error: NetError, addr: SocketAddr, elapsedMs: number): Promise<NetError> {
   const libc = error.kind === "refused" ? await kernel() : undefined;
@@ -148,7 +148,7 @@ class BunListener implements Listener {
   #failure: NetError | undefined;
   #closed = false;
 
-  /** `remove` removes what is left of it. */
+  /** `remove` removes its file. */
   attach(listener: Bun.SocketListener<BunSocket | Opening>, addr: SocketAddr, remove = () => {}): void {
     this.#listener = listener;
     this.addr = addr;
@@ -175,7 +175,7 @@ class BunListener implements Listener {
   }
 
   onOpen(socket: BunSocket): void {
-    // Whose peer has gone already Bun has no address for, so whoever asks who it was would be told wrongly.
+    // Bun has no address of a peer that has left already, so its address would be wrong.
     const gone = socket.remoteAddr.port === 0 && this.addr.unix === undefined;
     if (this.#closed || gone) return socket.close();
     const accepter = this.#takeAccepter();

@@ -21,7 +21,7 @@ import type { Exit, SocketAddr } from "../socket.ts";
 
 /**
  * Begins to connect from `localAddr` of `exit` by libc and leaves the rest to Bun: bound by Bun, all destinations would share the ports of
- * that address (IP_BIND_ADDRESS_NO_PORT, ip(7)). `made` and `failed` are told how it ends; the returned function calls it off.
+ * that address (IP_BIND_ADDRESS_NO_PORT, ip(7)). `made` or `failed` is called at the end; the returned function cancels.
  * Throws NetError.
  */
 export function connectFrom(
@@ -56,7 +56,7 @@ export function connectFrom(
     };
     close = () => socket.close();
     if (calledOff) return close();
-    const broken = () => failed(netError({ code: "ECONNREFUSED" }, "connect to", what)); // Bun has asked for the true one
+    const broken = () => failed(netError({ code: "ECONNREFUSED" }, "connect to", what)); // Bun has read the true one
     socket.divert({ data() {}, drain: look, end: look, closed: broken });
   };
   const opening: Opening = { remoteAddr: addr, opened };

@@ -8,14 +8,14 @@ import { IdleWatch, type Watched } from "../relay.ts";
 import type { ByteCounts, Preface, RelayEnd, RelayOptions, Throttle } from "../socket.ts";
 
 /**
- * Bun reads up to half a MiB at once, all of which is held where the receiver stands still. Behind a chunk of so much the rest is
- * read from here, a piece at a time, until there is no more for now; so many pieces in a row, for others have their turns.
+ * Bun reads up to half a MiB at once, and holds all of it for a receiver that stalls. After a chunk of this size the rest is
+ * read from here, one piece at a time, up to this number of pieces in a row, so that others get their turn.
  */
 const PIECE_SIZE = 64 << 10, PIECES = 16;
 
 const piece = new Uint8Array(PIECE_SIZE);
 
-/** Relays from callback to write, with no promise and no copy for a chunk. `libc` where there is one. */
+/** Relays from callback to write, without a promise or a copy per chunk. `libc` if available. */
 export function bunRelay(
   client: BunSocket,
   destination: BunSocket,
@@ -34,7 +34,7 @@ class Relay implements Watched {
   #over = false;
 
   readonly libc: Libc | undefined;
-  /** Whether all that was read before has been passed on. */
+  /** True once all earlier octets have been passed on. */
   begun = false;
 
   constructor(
@@ -79,7 +79,7 @@ class Relay implements Watched {
   }
 }
 
-/** The events of one socket: what it reads feeds `out`, what it can write again lets `into` go on. */
+/** The events of one socket: its data feeds `out`, its room to write lets `into` continue. */
 function flow(relay: Relay, out: Direction, into: Direction, finished: () => void): Flow {
   return {
     data: (chunk) => out.push(chunk),
@@ -107,14 +107,14 @@ class Direction {
   readonly #to: BunSocket;
   readonly #counts: ByteCounts;
   readonly #key: keyof ByteCounts;
-  /** What the receiver has not taken yet; while there is any the sender is paused. */
+  /** Octets that the receiver has not taken yet; while there are any, the sender is paused. */
   #held: Uint8Array[] = [];
   #ended = false;
   #paused = false;
-  /** Calls off the end of a rest; undefined where nothing rests. */
+  /** Cancels the end of a pause; undefined without one. */
   #wake: (() => void) | undefined;
   readonly #throttle: Throttle | undefined;
-  /** Undefined once all that it changes has passed. */
+  /** Undefined once all changes are done. */
   #preface: Preface | undefined;
   finished = false;
 
@@ -152,12 +152,12 @@ class Direction {
     if (this.#throttle) this.#restAfter(chunk.length, this.#throttle);
     const taken = this.#write(chunk);
     if (taken < chunk.length) {
-      this.#held.push(chunk.slice(taken)); // not the whole of it, which would stay
+      this.#held.push(chunk.slice(taken)); // not the whole buffer, which would stay in memory
       this.#pause();
     } else if (chunk.length >= PIECE_SIZE && this.#relay.begun) this.#pull();
   }
 
-  /** Reads on until there is no more for now, or the receiver has no room: then Bun reads again. */
+  /** Reads until nothing is left for now, or the receiver has no room: then Bun reads again. */
   #pull(): void {
     const { libc } = this.#relay;
     if (!libc || this.#throttle || this.#preface) return this.#resume();
@@ -209,7 +209,7 @@ class Direction {
     this.#wake?.();
   }
 
-  /** The sender has said all. */
+  /** The sender has finished. */
   end(): void {
     if (this.#ended) return;
     if (this.#preface) this.#give(this.#preface.end());
@@ -217,14 +217,14 @@ class Direction {
     if (this.#held.length === 0) this.#finish();
   }
 
-  /** The receiver is gone. */
+  /** The receiver has left. */
   abandon(): void {
     this.#ended = true;
     this.#held = [];
     this.finished = true;
   }
 
-  /** What Bun has read already comes all the same, and prolongs the rest. */
+  /** Octets that Bun has read already still come, and prolong the pause. */
   #restAfter(size: number, throttle: Throttle): void {
     const restMs = throttle.take(this.#key, size);
     if (restMs === 0) return;

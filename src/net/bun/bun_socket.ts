@@ -5,7 +5,7 @@ import { zoned } from "../kernel/interfaces.ts";
 import type { AcceptedSocket, Leaving, SocketAddr } from "../socket.ts";
 import { socketAddr } from "../socket_addr.ts";
 
-/** What waits unread in a socket nobody reads from may grow to this before its sender is held back. */
+/** Unread octets of a socket before its sender is paused. */
 const HIGH_WATER = 64 << 10;
 
 /** Silence before the kernel's first probe. */
@@ -14,7 +14,7 @@ const KEEPALIVE_IDLE_MS = 60_000;
 /** bun-types forgets the descriptor. */
 export type BunTcp = Bun.Socket<BunSocket> & { readonly fd: number };
 
-/** Takes a socket's events as they come, in place of read() and write(): the relay does. */
+/** Takes a socket's events directly, in place of read() and write(); used by the relay. */
 export interface Flow {
   data(chunk: Uint8Array): void;
   end(): void;
@@ -50,7 +50,7 @@ export class BunSocket implements AcceptedSocket {
   #flow: Flow | undefined;
   #left: ((how: Leaving) => void) | undefined;
 
-  /** Bun asks the kernel for each part of an address, so those that are known are passed. */
+  /** Bun asks the kernel for each part of an address, so known parts are passed. */
   constructor(tcp: BunTcp, { remoteAddr, localAddr }: Partial<Opening> = {}) {
     this.tcp = tcp;
     this.remoteAddr = remoteAddr ?? bunAddr(tcp.remoteAddress, tcp.remotePort);
@@ -113,7 +113,7 @@ export class BunSocket implements AcceptedSocket {
     };
   }
 
-  /** Hands every event from now on to `flow`, first what has already happened; undefined: read() and write() take them again. */
+  /** Sends every event to `flow` from now on, first those that have happened already; undefined: back to read() and write(). */
   divert(flow: Flow | undefined): void {
     this.#flow = flow;
     if (!flow) return;
@@ -151,7 +151,7 @@ export class BunSocket implements AcceptedSocket {
     writer.resolve();
   }
 
-  /** Closed: by the peer's doing when `error` is given, else by ours, or because both ends had finished. */
+  /** Closed: by the peer if `error` is given, else by us, or because both ends had finished. */
   onClose(error?: Error): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -184,19 +184,19 @@ export class BunSocket implements AcceptedSocket {
   }
 }
 
-/** Bun has no address for a socket whose peer has gone, whatever its types say; nobody will need it then. */
+/** Bun has no address for a socket whose peer has left, despite its types; it is not needed then. */
 function bunAddr(host: string | undefined, port: number): SocketAddr {
   return host === undefined ? { host: "0.0.0.0", port: 0 } : socketAddr(host, port);
 }
 
-/** What a socket carries until it is open; Bun copies it from the listener, or takes it from the connect. */
+/** A socket's data until it is open; Bun copies it from the listener, or takes it from the connect call. */
 export interface Opening {
   readonly remoteAddr?: SocketAddr;
   readonly localAddr?: SocketAddr;
   opened(socket: BunSocket): void;
 }
 
-/** The callbacks of all TCP sockets, one object for all: Bun wraps each it is given anew. */
+/** The callbacks of all TCP sockets, one object for all: Bun wraps each new one again. */
 export const bunHandlers: Bun.SocketHandler<BunSocket | Opening, "uint8array"> = {
   binaryType: "uint8array",
   open(tcp) {
@@ -214,5 +214,5 @@ export const bunHandlers: Bun.SocketHandler<BunSocket | Opening, "uint8array"> =
   error(tcp, error) {
     if (tcp.data instanceof BunSocket) tcp.data.onClose(error);
   },
-  connectError() {}, // told by the promise; without this handler Bun reports it a second time
+  connectError() {}, // reported by the promise; without this handler Bun reports it a second time
 };

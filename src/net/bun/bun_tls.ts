@@ -27,7 +27,7 @@ export const bunTls: TlsRuntime = {
     const { port } = wires ??= listen((socket) => meetingOfWires.came(socket.remoteAddr.port, socket));
     const { dialled, accepted, callOff } = meetingOfWires.meet(asker, () =>
       dial(port, {
-        serverName: name.replace(/\.$/, ""), // some servers want no TLS with who says the last dot (RFC 6066 s3)
+        serverName: name.replace(/\.$/, ""), // some servers refuse TLS for a name with a final dot (RFC 6066 s3)
         rejectUnauthorized: true,
         ...ca !== undefined && { ca },
         ...identity && { cert: identity.cert, key: identity.key },
@@ -36,7 +36,7 @@ export const bunTls: TlsRuntime = {
   },
 };
 
-/** Where clients of TLS connect to. */
+/** The loopback address for clients of TLS. */
 let wires: Bun.TCPSocketListener<BunSocket | Opening> | undefined;
 const meetingOfWires = new Meeting<BunSocket>();
 
@@ -50,7 +50,7 @@ function endsOf(
   return { sealed: laterEnd(sealed, callOff), clear: laterEnd(clear), secured };
 }
 
-/** A socket of Bun that speaks TLS, or is about to. */
+/** A Bun socket with TLS, or before its handshake. */
 class TlsBunSocket extends BunSocket {
   readonly #handshake = Promise.withResolvers<Error | undefined>();
 

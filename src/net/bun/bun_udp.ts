@@ -4,15 +4,15 @@ import { netError } from "../error.ts";
 import type { Datagram, SocketAddr, UdpSocket } from "../socket.ts";
 import { runtimeHost, socketAddr } from "../socket_addr.ts";
 
-/** What waits for receive() may grow to this; what comes then is lost, as UDP may. */
+/** Octets that may wait for receive(); further datagrams are dropped. */
 const MAX_QUEUED_SIZE = 4 << 20;
 
 /** What a datagram costs besides its octets: without it, empty ones would queue without end. */
 const DATAGRAM_COST = 512;
 
 /**
- * Bun asks Linux for what ICMP says (IP_RECVERR, ip(7)), which the kernel tells in the place of sending the next datagram,
- * whoever that is for. More may be told meanwhile; what the kernel refuses for its own sake it refuses each time.
+ * Bun enables ICMP errors (IP_RECVERR, ip(7)), which the kernel reports instead of sending the next datagram, to any
+ * destination. Several may be pending; a datagram that the kernel itself refuses is refused each time.
  */
 const TRIES = 4;
 
@@ -34,7 +34,7 @@ export class BunUdpSocket implements UdpSocket {
         binaryType: "uint8array",
         socket: {
           data: (_, bytes, port, host) => receiver.socket?.onData(bytes, host, port),
-          error() {}, // what ICMP said about an earlier datagram
+          error() {}, // an ICMP error about an earlier datagram
         },
       });
       return receiver.socket = new BunUdpSocket(socket);
@@ -60,7 +60,7 @@ export class BunUdpSocket implements UdpSocket {
     return Promise.resolve(lost);
   }
 
-  /** False where the kernel has no room, or refuses (too large, unreachable), or the socket is closed. */
+  /** False if the kernel has no room or refuses (too large, unreachable), or the socket is closed. */
   #send({ bytes, addr }: Datagram): boolean {
     for (let tries = 0; tries < TRIES && !this.#closed; tries++) {
       try {

@@ -1,4 +1,4 @@
-/** Read buffers: a small one for each socket, and large ones lent to those that bulk data flows through. */
+/** Read buffers: a small one for each socket, and large ones lent to sockets with bulk data. */
 
 /** Holds a whole SOCKS conversation and most of interactive traffic; an idle connection costs only this. */
 export const SMALL_SIZE = 512;
@@ -6,10 +6,10 @@ export const SMALL_SIZE = 512;
 /** Deno's per-read cost is paid off from about 256 KiB on; larger measured no better. */
 export const LARGE_SIZE = 256 << 10;
 
-/** A read that leaves less behind is no bulk transfer. */
+/** A read of less than this is not bulk. */
 export const BULK_SIZE = SMALL_SIZE;
 
-/** What all large buffers together may take; beyond it a socket keeps its small one. */
+/** Maximum memory of all large buffers; beyond it a socket keeps its small one. */
 const MAX_LENT = (64 << 20) / LARGE_SIZE;
 const MAX_SPARE = 16;
 

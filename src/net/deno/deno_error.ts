@@ -16,7 +16,7 @@ const codes: Readonly<Record<string, string>> = {
   TimedOut: "ETIMEDOUT",
 };
 
-/** The NetError of what Deno threw. */
+/** The NetError for an error of Deno. */
 export function denoError(error: unknown, verb: string, what: string): NetError {
   const { code, name, message } = error as { code?: string; name: string; message?: string };
   const number = /os error (\d+)/.exec(message ?? "")?.[1];

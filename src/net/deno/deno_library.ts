@@ -35,7 +35,7 @@ export const openLibrary: OpenLibrary = (names, signatures) => {
         },
       };
     } catch {
-      continue; // not this library, or not allowed: the callers have a way without
+      continue; // no such library, or not allowed: callers do without
     }
   }
   return undefined;

@@ -1,7 +1,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
-/** Collects what is not needed any more, now: that takes some ten milliseconds. */
+/** Runs a garbage collection now, which takes about ten milliseconds. */
 export function collect(): void {
   (gc ??= collector())();
   (trim ??= trimmer())();
@@ -23,7 +23,7 @@ function collector(): () => void {
 
 let trim: (() => void) | undefined;
 
-/** Gives what threads have freed back to the system, which glibc does not by itself: malloc_trim(3). */
+/** Returns freed memory of threads to the system, which glibc does not do by itself: malloc_trim(3). */
 function trimmer(): () => void {
   try {
     const symbols = { malloc_trim: { parameters: ["usize"], result: "i32" } } as const;

@@ -61,7 +61,7 @@ interface Kernel {
 
 let opened: { kernel: Kernel | undefined } | undefined;
 
-/** libc, opened when first needed; whoever runs the program is not asked whether it may be. */
+/** libc, opened on first use, without a permission prompt. */
 function kernel(): Kernel | undefined {
   if (!opened) {
     const allowed = Deno.permissions.querySync({ name: "ffi" }).state === "granted";
@@ -73,7 +73,7 @@ function kernel(): Kernel | undefined {
   return opened.kernel;
 }
 
-/** Deno ends the program where it wants a descriptor and there is none: its sockets leave some, which `refuses` looks after. */
+/** Deno ends the program when it needs a descriptor and none is free: `refuses` keeps some in reserve. */
 function isOneTooMany(refuses: (lowest: number) => boolean): boolean {
   const libc = kernel()?.libc;
   if (!libc) return false;
@@ -121,7 +121,7 @@ function listenTcp(addr: SocketAddr, spare: boolean): Listener {
   })[0];
 }
 
-/** Whether :: does not mean IPv4 too (ipv6(7), net.ipv6.bindv6only): Deno leaves that as it is. */
+/** True if :: excludes IPv4 (ipv6(7), net.ipv6.bindv6only): Deno does not set it. */
 function takesSixOnly(): boolean {
   try {
     return readFileSync("/proc/sys/net/ipv6/bindv6only", "latin1").trim() === "1";
@@ -160,7 +160,7 @@ async function connect(addr: SocketAddr, { cut }: ConnectOptions = {}): Promise<
   }
 }
 
-/** So many in a row may have been reset while they waited, which is all that wait (net.core.somaxconn); of more the listener itself is to blame. */
+/** Maximum consecutive accept errors by resets: the length of the queue (net.core.somaxconn). Beyond it, the listener itself fails. */
 const MOST_GONE = 4_096;
 
 /** Undefined of a unix socket. */
@@ -175,7 +175,7 @@ class DenoListener implements Listener {
   readonly #remove: () => void;
   #closed = false;
 
-  /** `remove` removes what is left of it. */
+  /** `remove` removes its file. */
   constructor(listener: Deno.Listener, addr: SocketAddr, spare: boolean, remove = () => {}) {
     this.#listener = listener;
     this.#spare = spare;
@@ -195,7 +195,7 @@ class DenoListener implements Listener {
         if (this.#closed) break;
         const failure = error instanceof NetError ? error : denoError(error, "accept on", addressText(this.addr));
         if (failure.kind !== "closed" || gone === MOST_GONE) throw failure;
-        // ENOTCONN: reset while it waited, which is nobody's loss but its own.
+        // ENOTCONN: reset while it waited, which concerns that connection only.
       }
     }
     return null;
@@ -219,9 +219,9 @@ class DenoSocket implements AcceptedSocket {
   #reading = false;
   #ahead: Ahead | undefined;
   #closed = false;
-  /** Where it is known: looking for it takes time. */
+  /** If known: the search takes time. */
   #fd: number | undefined;
-  /** By the peer: no descriptor has its addresses any more. */
+  /** Reset by the peer: no descriptor has its addresses any more. */
   #reset = false;
 
   /** That came by, or went to, `by`, which is how both ends of a unix socket are called. */
@@ -232,7 +232,7 @@ class DenoSocket implements AcceptedSocket {
     this.#option((tcp) => tcp.setNoDelay(true));
   }
 
-  /** For what it was dialled with; what is accepted inherits it. */
+  /** Set for dialled sockets; accepted ones inherit it. */
   found({ libc }: Kernel, fd: number | undefined): void {
     this.#fd = fd;
     if (fd !== undefined) keepUrgent(libc, fd);
@@ -279,7 +279,7 @@ class DenoSocket implements AcceptedSocket {
     try {
       await this.#conn.closeWrite();
     } catch {
-      // Closed already, here or by the peer: nothing is left to say.
+      // Closed already, here or by the peer.
     }
   }
 
@@ -299,7 +299,7 @@ class DenoSocket implements AcceptedSocket {
     this.close();
   }
 
-  /** Deno would leave it to the kernel when it begins, which is after two hours. */
+  /** Deno would leave the start to the kernel: two hours. */
   keepAlive(): void {
     if (this.#closed) return;
     const access = kernel();
@@ -307,7 +307,7 @@ class DenoSocket implements AcceptedSocket {
     this.#option((tcp) => tcp.setKeepAlive(true));
   }
 
-  /** Fails on a connection the peer has reset already, which the next read tells. */
+  /** Fails if the peer has reset the connection already, which the next read reports. */
   #option(set: (tcp: Deno.TcpConn) => void): void {
     if (this.remoteAddr.unix !== undefined) return;
     try {

@@ -41,11 +41,11 @@ const ownTls: TlsRuntime = {
   },
 };
 
-/** Where clients of TLS connect to. */
+/** The loopback address for clients of TLS. */
 let wires: Deno.TcpListener | undefined;
 const meetingOfWires = new Meeting<DenoEnd<Deno.Conn<Deno.NetAddr>>>();
 
-/** What is small does not wait for more to be sent with it. */
+/** Small writes are sent at once (TCP_NODELAY). */
 async function dial({ port }: Deno.NetAddr): Promise<Deno.TcpConn> {
   const conn = await Deno.connect({ hostname: LOOPBACK, port });
   conn.setNoDelay(true);
@@ -94,7 +94,7 @@ class DenoEnd<C extends Deno.Conn<Deno.NetAddr>> implements TlsEnd {
       const size = await this.conn.read(this.#buffer);
       return size === null ? null : this.#buffer.subarray(0, size);
     } catch (error) {
-      if (this.#closed || tlsError(error).kind === "closed") return null; // a connection that just ends is no failure
+      if (this.#closed || tlsError(error).kind === "closed") return null; // an end without close_notify is not a failure
       throw tlsError(error);
     }
   }
@@ -111,7 +111,7 @@ class DenoEnd<C extends Deno.Conn<Deno.NetAddr>> implements TlsEnd {
     try {
       await this.conn.closeWrite();
     } catch {
-      // Closed already: nothing is left to say.
+      // Closed already.
     }
   }
 

@@ -9,10 +9,10 @@ import { runtimeHost, socketAddr } from "../socket_addr.ts";
 /** Room for the largest datagram. */
 const BUFFER_SIZE = 64 << 10;
 
-/** After so many errors in a row, whose cause may last, it rests before it asks again (ms). */
+/** After this many consecutive errors it pauses before the next receive (ms). */
 const MAX_ERRORS = 64, REST_MS = 10;
 
-/** Deno waits and, where there is libc, libc does the rest: Deno's calls cost a promise and an address for each datagram. */
+/** Deno waits and, if available, libc does the rest: Deno's calls cost a promise and an address per datagram. */
 export class DenoUdpSocket implements UdpSocket {
   readonly addr: SocketAddr;
   readonly #conn: Deno.DatagramConn;
@@ -49,7 +49,7 @@ export class DenoUdpSocket implements UdpSocket {
         return batch;
       } catch (error) {
         if (this.#closed) break;
-        // What ICMP said about an earlier datagram is no reason to stop: the next receive() waits for a datagram.
+        // An ICMP error about an earlier datagram is no reason to stop: the next receive() waits for a datagram.
         const { kind } = denoError(error, "receive on", addressText(this.addr));
         if (kind === "closed") break;
         if (errors % MAX_ERRORS === 0) await new Promise<void>((resolve) => systemClock.after(REST_MS, resolve));

@@ -4,17 +4,17 @@ import { LibraryContext } from "./gss_context.ts";
 import { Slot } from "./gss_memory.ts";
 
 export interface AcceptorOptions {
-  /** The file with the keys. Each context reads it anew, so that another in its place counts at once. */
+  /** The keytab file. Each context reads it again, so that a replacement counts at once. */
   readonly keytab: string;
   /** Only for this service, as "rcmd" or "rcmd@host"; for every key of the keytab where undefined. */
   readonly service?: string | undefined;
-  /** The file that keeps what clients have shown, so that nobody shows it again; see accept() where undefined. */
+  /** The replay cache file; for undefined see accept(). */
   readonly replayCache?: string | undefined;
-  /** Whether this machine is asked what it calls clients: it may ask others. */
+  /** True to look up local names, which may ask other hosts. */
   readonly locally?: boolean;
 }
 
-/** Lets clients in by the keys of a keytab; the library is opened and asked when the first comes. */
+/** Accepts clients by the keys of a keytab; the library is opened for the first client. */
 export function acceptorBy(open: () => GssCalls, options: AcceptorOptions): GssAcceptor {
   const credentials = new Map<boolean, Slot>();
   const credentialsFor = (negotiating: boolean): Slot => {

@@ -22,10 +22,10 @@ const GSS_C_INDEFINITE = 0xffffffff;
 
 export const GSS_C_INITIATE = 1, GSS_C_ACCEPT = 2;
 
-/** The largest token that is taken or made. */
+/** Maximum octets of a token. */
 const MAX_TOKEN_SIZE = 65_535;
 
-/** Room in the memory for tokens, in front of what is wrapped and behind it. */
+/** Room in the buffer for a token's header and trailer. */
 const ROOM = 256;
 
 /** struct gss_iov_buffer_desc { uint32 type; gss_buffer_desc { size_t size; void *value } } has three words. */
@@ -38,20 +38,20 @@ const HOSTBASED_SERVICE = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x12, 0x01, 0x02, 0x01,
 
 const decoder = new TextDecoder();
 
-/** Octets of a token around what is wrapped. */
+/** Octets of a token's header and trailer. */
 export interface Overhead {
   readonly header: number;
   readonly trailer: number;
 }
 
-/** What a step of a context came to. */
+/** The result of a context step. */
 export interface Step {
   readonly answer: Uint8Array;
   readonly established: boolean;
   readonly flags: number;
 }
 
-/** The library in one thread, and memory for what it takes and brings: one call after the other. Failures are NetErrors. */
+/** The library in one thread, with buffers for its arguments and results: one call at a time. Failures are NetErrors. */
 export class GssCalls {
   readonly library: Library;
   readonly #minor = new Uint32Array(1);
@@ -81,7 +81,7 @@ export class GssCalls {
     this.#negotiating = oidSetWords(library, [this.#krb5, oid(SPNEGO)], this.#held);
   }
 
-  /** A name: service@host, or a principal where it has a slash. The slot is to be released. */
+  /** A name: service@host, or a principal if it has a slash. The caller releases the slot. */
   importName(text: string): Slot {
     const name = new Slot(this.library);
     const type = text.includes("/") ? this.#principal : this.#hostbased;
@@ -129,7 +129,7 @@ export class GssCalls {
     if (!credentials.isEmpty) this.#call("gss_release_cred", credentials.words);
   }
 
-  /** `peer` becomes known when the context is established, and is to be released. */
+  /** `peer` is set when the context is established; the caller releases it. */
   accept(context: Slot, credentials: Slot, token: Uint8Array, peer: Slot): Step {
     const input = this.#input(token);
     const major = this.#call(
@@ -184,7 +184,7 @@ export class GssCalls {
     return failed ? undefined : decoder.decode(this.#taken());
   }
 
-  /** What a token has around what is wrapped; the same for all that this context wraps so. */
+  /** A token's overhead; constant for a context and level. */
   overhead(context: GssHandle, sealed: boolean): Overhead {
     this.#part(0, IOV_HEADER, 0, 0n);
     this.#part(1, IOV_DATA, 1_000, 0n);
@@ -239,7 +239,7 @@ export class GssCalls {
     return { bytes: this.#copy(from, from + Number(this.#iov[4]), into), sealed: this.#state[0] === 1 };
   }
 
-  /** Of the memory, which the next call overwrites. */
+  /** A view that the next call overwrites. */
   #copy<T extends Uint8Array>(from: number, to: number, into?: T): T | Uint8Array<ArrayBuffer> {
     if (!into) return this.#memory.slice(from, to);
     into.set(this.#memory.subarray(from, to));
@@ -272,26 +272,26 @@ export class GssCalls {
   }
 
   #step(what: string, major: number): Step {
-    const minor = this.#minor[0]!; // letting go of the answer overwrites it
+    const minor = this.#minor[0]!; // releasing the answer overwrites it
     const answer = this.#taken();
     this.#minor[0] = minor;
     this.#check(what, major);
     return { answer, established: (major & CONTINUE_NEEDED) === 0, flags: this.#flags[0]! };
   }
 
-  /** What the library has brought, which it gets back. */
+  /** A buffer of the library, which is released. */
   #taken(): Uint8Array<ArrayBuffer> {
     const bytes = this.library.copy(this.#out[1]!, Number(this.#out[0]));
     this.#call("gss_release_buffer", this.#out);
     return bytes;
   }
 
-  /** Throws NetError where a call has failed. */
+  /** Throws NetError if a call failed. */
   #check(what: string, major: number): void {
     if ((major & ERRORS) !== 0) throw failed(what, this.#words(major, this.#minor[0]!));
   }
 
-  /** What the library says of a failure. */
+  /** The library's text for a failure. */
   #words(major: number, minor: number): string {
     const said: string[] = [];
     const more = new Uint32Array(1);

@@ -3,10 +3,10 @@ import type { GssContext, Unwrapped } from "./gss.ts";
 import { GSS_C_MUTUAL_FLAG, type GssCalls, type Overhead, type Step } from "./gss_calls.ts";
 import { Slot } from "./gss_memory.ts";
 
-/** What a step does with the context of a side. */
+/** One side's step of a context. */
 type Act = (context: Slot, token: Uint8Array) => Step;
 
-/** A context of the library. `ended` lets go of what else it was made with. */
+/** A context of the library. `ended` releases the other handles that it was made with. */
 export class LibraryContext implements GssContext {
   established = false;
   mutual = false;
@@ -31,7 +31,7 @@ export class LibraryContext implements GssContext {
     return answer;
   }
 
-  /** Notes what a step has come to. */
+  /** Stores the result of a step. */
   settle(established: boolean, flags: number): void {
     this.established = established;
     this.mutual = (flags & GSS_C_MUTUAL_FLAG) !== 0;

@@ -15,14 +15,14 @@ import { Slot } from "./gss_memory.ts";
 
 const FLAGS = GSS_C_MUTUAL_FLAG | GSS_C_REPLAY_FLAG | GSS_C_SEQUENCE_FLAG | GSS_C_CONF_FLAG | GSS_C_INTEG_FLAG;
 
-/** A step of a context, which any thread can do: it is known by its address, 0 before the first. */
+/** A step of a context, which any thread can do: the context is passed by address, 0 before the first step. */
 export interface InitiatorStep {
   readonly context: bigint;
   readonly target: string;
   readonly token: Uint8Array;
 }
 
-/** What it came to; the context is of whoever gets this. */
+/** The result; the receiver owns the context. */
 export interface InitiatorStepped {
   readonly context: bigint;
   readonly token: Uint8Array;
@@ -30,10 +30,10 @@ export interface InitiatorStepped {
   readonly flags: number;
 }
 
-/** Does a step, elsewhere. Rejects with NetError, and the context is gone then. */
+/** Does a step in another thread. Rejects with NetError; the context is released then. */
 export type TakeStep = (step: InitiatorStep, asker: Asker, cut?: Cut) => Promise<InitiatorStepped>;
 
-/** Does a step here, which may wait for the KDC: as long as the library likes. Throws NetError; the context is gone then. */
+/** Does a step in this thread, which may wait for the KDC for as long as the library does. Throws NetError; the context is released then. */
 export function takeStep(calls: GssCalls, { context, target, token }: InitiatorStep): InitiatorStepped {
   const slot = new Slot(calls.library, context);
   let name: Slot | undefined, credentials: Slot | undefined;
@@ -51,17 +51,17 @@ export function takeStep(calls: GssCalls, { context, target, token }: InitiatorS
   }
 }
 
-/** Lets go of a context that nobody wants any more. */
+/** Releases a context that is no longer wanted. */
 export function discardStepped(calls: GssCalls, { context }: InitiatorStepped): void {
   calls.deleteContext(new Slot(calls.library, context));
 }
 
-/** Whether it is what a step came to. */
+/** True for the result of a step. */
 export function isStepped(value: unknown): value is InitiatorStepped {
   return typeof value === "object" && value !== null && "context" in value && "established" in value;
 }
 
-/** Has steps done by `take`, and uses here what they come to; `open` opens the library in this thread. */
+/** Runs steps by `take`, and uses their results here; `open` opens the library in this thread. */
 export function initiatorBy(take: TakeStep, open: () => GssCalls): GssInitiator {
   return { initiate: (target) => new Initiation(target, take, open) };
 }

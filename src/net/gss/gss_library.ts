@@ -24,5 +24,5 @@ export type GssCall = keyof typeof gssSignatures;
 
 export const gssLibraryNames = ["libgssapi_krb5.so.2", "libgssapi_krb5.so"];
 
-/** Something of the library's, or nothing. */
+/** A handle of the library, or null. */
 export type GssHandle = Pointer | null;

@@ -3,7 +3,7 @@ import type { GssHandle } from "./gss_library.ts";
 
 type Words = BigUint64Array<ArrayBuffer>;
 
-/** What the library knows by its address only: held as long as it may look there. */
+/** Memory that the library knows by address: referenced for as long as the library may read it. */
 export type Held = unknown[];
 
 /** struct gss_OID_desc { uint32 length; void *elements }, of the octets in DER without tag and length. */
@@ -28,7 +28,7 @@ export function keyValueWords(library: Library, entries: Readonly<Record<string,
   return BigUint64Array.of(BigInt(texts.length / 2), BigInt(library.addressOf(elements.buffer)));
 }
 
-/** A handle as the library writes it, and takes it back to let go of it. */
+/** A handle that the library writes, and takes back to release it. */
 export class Slot {
   readonly words: Words = new BigUint64Array(1);
   readonly #library: Library;

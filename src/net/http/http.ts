@@ -1,16 +1,16 @@
 import type { SocketAddr } from "../socket.ts";
 
-/** An HTTP server of the runtime's own, for the admin endpoint. */
+/** The runtime's HTTP server, for the admin endpoint. */
 export interface HttpServer {
   readonly addr: SocketAddr;
-  /** Lets requests under way finish, for a moment. */
+  /** Lets running requests finish for a moment. */
   close(): Promise<void>;
 }
 
-/** How long requests may take yet when the server closes (ms). */
+/** Time for running requests when the server closes (ms). */
 const CLOSE_MS = 1_000;
 
-/** Who has connected and asks nothing, as browsers do, would be waited for. */
+/** Otherwise idle connections, as of browsers, would be waited for. */
 export async function closeSoon(finished: Promise<void>, cut: () => void): Promise<void> {
   const { promise: late, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(() => {
@@ -21,14 +21,14 @@ export async function closeSoon(finished: Promise<void>, cut: () => void): Promi
   clearTimeout(timer);
 }
 
-/** `from` is the address that a request comes from; undefined behind a unix socket. */
+/** `from` is the client's address; undefined for a unix socket. */
 export type Fetch = (request: Request, from?: string) => Response | Promise<Response>;
 
 export interface HttpOptions {
   readonly fetch: Fetch;
-  /** Of a unix socket's file: who may connect. */
+  /** Mode of a unix socket's file. */
   readonly mode?: number | undefined;
-  /** A request has to have come within so long, and who reads no answer is waited for so long (ms); but for tests, as is usual. */
+  /** Timeouts of a request and of an unread answer (ms); tests change them. */
   readonly requestMs?: number;
   readonly unreadMs?: number;
 }

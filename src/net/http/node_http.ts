@@ -6,15 +6,15 @@ import type { Libc } from "../kernel/libc/libc.ts";
 import type { SocketAddr } from "../socket.ts";
 import { placeSocket } from "../kernel/unix_file.ts";
 
-/** A request has to have come within so long, and who reads no answer is waited for so long (ms). */
+/** Timeouts of a request and of an unread answer (ms). */
 const REQUEST_MS = 5_000, UNREAD_MS = 10_000;
 
 const CHECK_MS = 1_000;
 
-/** Of more connections the oldest has to go: one that asks for something has it long before that. */
+/** Maximum connections; beyond it the oldest is closed: a real request is answered long before. */
 const MAX_CONNECTIONS = 128;
 
-/** By node:http, since its deadlines and limits are those that a stranger meets. Rejects with NetError. */
+/** By node:http, for its deadlines and limits against strangers. Rejects with NetError. */
 export async function serveHttp(
   addr: SocketAddr,
   { fetch, mode, requestMs = REQUEST_MS, unreadMs = UNREAD_MS }: HttpOptions,
@@ -66,7 +66,7 @@ function bound(server: Server): void {
   });
 }
 
-/** What comes with a request is left unread: nothing here wants more than its head. */
+/** Bodies are left unread: only heads are needed here. */
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
@@ -93,7 +93,7 @@ async function fetched(
   fetch: Fetch,
   addr: SocketAddr,
 ) {
-  // HTTP/1.0 knows no Host, which a health check may leave out.
+  // HTTP/1.0 has no Host, and health checks may omit it.
   const where = host ?? (addr.unix === undefined ? addressText(addr) : "localhost");
   let request;
   try {

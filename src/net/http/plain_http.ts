@@ -3,23 +3,23 @@ import { addressText } from "../../protocol/address.ts";
 import { closeSoon, type Fetch, type HttpOptions, type HttpServer } from "./http.ts";
 import type { Net, Socket, SocketAddr } from "../socket.ts";
 
-/** A request has to have come within so long, and an answer to be read (ms). */
+/** Timeouts of a request, and of reading an answer (ms). */
 const REQUEST_MS = 5_000, UNREAD_MS = 10_000;
 
-/** How long it is before it is tried again to accept where there is no descriptor (ms). */
+/** Pause before accepting again without free descriptors (ms). */
 const AGAIN_MS = 100;
 
 /** As node:http has them. */
 const MAX_HEAD_SIZE = 16 << 10;
 
-/** Of more connections the oldest has to go. */
+/** Maximum connections; beyond it the oldest is closed. */
 const MAX_CONNECTIONS = 128;
 
 const CR = 13, LF = 10;
 
 const latin1 = new TextDecoder("latin1"), utf8 = new TextEncoder();
 
-/** A request's head; or the status that it is refused with, 0 where nobody asks any more. */
+/** A request's head; or the status of its refusal, 0 if the client has left. */
 type Head = { readonly method: string; readonly url: string; readonly headers: [string, string][] } | number;
 
 /**
@@ -57,14 +57,14 @@ export async function serveHttp(net: Net, addr: SocketAddr, { fetch, mode }: Htt
   };
 }
 
-/** Answers one request and closes. Rejects with NetError where the client is gone. */
+/** Answers one request and closes. Rejects with NetError if the client has left. */
 async function converse(socket: Socket, fetch: Fetch, addr: SocketAddr): Promise<void> {
   let timer = setTimeout(() => socket.close(), REQUEST_MS);
   try {
     const head = await takeHead(socket);
     clearTimeout(timer);
     const from = addr.unix === undefined ? socket.remoteAddr.host : undefined;
-    const answer = await answerTo(head, fetch, addr, from); // a reload may take its time
+    const answer = await answerTo(head, fetch, addr, from); // a reload may take a while
     if (!answer) return;
     timer = setTimeout(() => socket.close(), UNREAD_MS);
     const { status, headers } = answer;
@@ -78,7 +78,7 @@ async function converse(socket: Socket, fetch: Fetch, addr: SocketAddr): Promise
     await socket.write(utf8.encode(`${lines.join("\r\n")}\r\n\r\n`));
     if (body.length > 0) await socket.write(body);
     await socket.closeWrite();
-    while (await socket.read() !== null); // else what was not read would reset what the client has yet to read
+    while (await socket.read() !== null); // otherwise unread octets would reset the connection before the client has read the answer
   } finally {
     clearTimeout(timer);
     socket.close();

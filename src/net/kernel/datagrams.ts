@@ -8,7 +8,7 @@ import { AF_INET6, decodeSockaddr, encodeSockaddr, SOCKADDR_SIZE } from "./libc/
 const DATAGRAM_SIZE = 64 << 10;
 const ARENA_SIZE = 2 * DATAGRAM_SIZE;
 
-/** More would let one association delay the others. */
+/** A larger batch would let one association delay the others. */
 const MAX_BATCH = 64;
 
 /**
@@ -39,7 +39,7 @@ export function lowestDescriptor(libc: Libc): number {
 /** To copy one costs a tenth of what a new socket does. */
 let copied = -1;
 
-/** Moves datagrams by plain calls on a descriptor that a runtime owns: no promise and no parsed address for each. */
+/** Moves datagrams by plain calls on a descriptor that a runtime owns, without a promise and a parsed address for each. */
 export class KernelDatagrams {
   readonly #libc: Libc;
   readonly #fd: number;
@@ -56,7 +56,7 @@ export class KernelDatagrams {
     this.#six = boundTo.host.includes(":");
   }
 
-  /** Adds to `batch` what has come already. The views are valid until the next call. */
+  /** Adds received datagrams to `batch`. The views are valid until the next call. */
   drain(batch: Datagram[]): void {
     const arena = this.#arena ??= new Uint8Array(ARENA_SIZE);
     for (let used = 0; used + DATAGRAM_SIZE <= arena.length && batch.length < MAX_BATCH;) {
@@ -70,7 +70,7 @@ export class KernelDatagrams {
     }
   }
 
-  /** Undefined where the kernel has no room now, or the address is not of this socket's family. */
+  /** Undefined if the kernel has no room now, or the address is of another family than the socket. */
   send({ bytes, addr }: Datagram): "sent" | "lost" | undefined {
     if (addr.host.includes(":") !== this.#six) return undefined;
     let to = this.#encoded.get(addr);
@@ -81,7 +81,7 @@ export class KernelDatagrams {
     return this.#libc.errno() === EAGAIN ? undefined : "lost";
   }
 
-  /** Datagrams come in runs from one place: its address is kept. */
+  /** Datagrams come in runs from one source: its address is kept. */
   #source(): SocketAddr | undefined {
     const last = this.#last;
     // Behind an IPv4 address stand zeros, which do not count.

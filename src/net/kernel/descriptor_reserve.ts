@@ -3,8 +3,8 @@ import { NetError } from "../error.ts";
 import { openDescriptors } from "./open_descriptors.ts";
 
 /**
- * Keeps the last descriptors of the process from clients: runtimes cannot stand having none, and the admin endpoint has to
- * answer. Numbers are given out lowest first (POSIX), so a high one says that few are left.
+ * Reserves the last descriptors of the process: runtimes fail without any, and the admin endpoint must
+ * answer. The lowest free number is given out first (POSIX), so a high number means that few are left.
  */
 export class DescriptorReserve {
   readonly #limit: number;
@@ -15,17 +15,17 @@ export class DescriptorReserve {
     this.#spare = Math.min(64, limit >> 3);
   }
 
-  /** Whether `fd`, just opened by a client, is one too many. */
+  /** True if `fd`, just opened by a client, is one too many. */
   refusesClient(fd: number): boolean {
     return fd >= this.#limit - this.#spare;
   }
 
-  /** Whether `fd`, just opened for a client, is one too many: half of what is spare is for those that are in already. */
+  /** True if `fd`, just opened for a client, is one too many: half of the reserve is for admitted clients. */
   refuses(fd: number): boolean {
     return fd >= this.#limit - (this.#spare >> 1);
   }
 
-  /** Throws what a system without descriptors would cause, before so many are opened that will not tell their numbers. */
+  /** Throws the error of a system without descriptors, before opening so many whose numbers stay unknown. */
   check(what: string, count = 1): void {
     if (this.#limit === Infinity) return;
     // They are counted: what a runtime opens for us may have a number of its own, which on Deno 2.4 only grows.
@@ -38,12 +38,12 @@ export function noDescriptors(what: string): NetError {
   return new NetError("no-descriptors", `Cannot ${what}: too few descriptors left`);
 }
 
-/** How many sessions there are descriptors for, of which each has one towards its client and one towards its destination. */
+/** Number of sessions that the descriptors allow, with two each: towards the client and towards the destination. */
 export function sessionCapacity(): number {
   return Math.floor(descriptorLimit() / 2);
 }
 
-/** How many descriptors this process may have (proc_pid_limits(5)); no bound where that is not said. */
+/** Descriptor limit of this process (proc_pid_limits(5)); unlimited if unknown. */
 function descriptorLimit(): number {
   try {
     return Number(/^Max open files +(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1] ?? Infinity);

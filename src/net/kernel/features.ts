@@ -27,8 +27,8 @@ import { AF_INET, AF_INET6, AF_UNIX } from "./libc/sockaddr.ts";
 import { setOption } from "./socket_option.ts";
 
 /**
- * What the Linux engine can use of this kernel: without epoll it cannot run, without the others it does less, or slower. Also
- * what the kernel has, the filter of a container may refuse (seccomp(2)).
+ * Features of this kernel for the Linux engine: it needs epoll; without the others it does less, or is slower. A container's
+ * filter may refuse features that the kernel has (seccomp(2)).
  */
 export interface KernelFeatures {
   /** epoll(7), and eventfd(2) to wake who waits. */
@@ -41,24 +41,24 @@ export interface KernelFeatures {
   /** UDP_SEGMENT and UDP_GRO. */
   readonly segmentation: boolean;
   readonly aggregation: boolean;
-  /** SO_REUSEPORT, and SO_ATTACH_REUSEPORT_CBPF, which has a successor take listeners over without a loss. */
+  /** SO_REUSEPORT, and SO_ATTACH_REUSEPORT_CBPF, by which a successor takes over listeners without loss. */
   readonly sharedPorts: boolean;
   readonly steering: boolean;
 }
 
-/** libc, and what is to be had by it. */
+/** libc, and the features found by it. */
 export interface Kernel {
   readonly libc: Libc;
   readonly features: KernelFeatures;
 }
 
-/** Why the engine cannot run with that; undefined where it can. */
+/** Why the engine cannot run with these features; undefined if it can. */
 export function whyNoEngine(features: KernelFeatures | undefined): string | undefined {
   if (!features) return "this is no Linux, or libc cannot be called from here";
   return features.epoll ? undefined : "the kernel, or a container's filter, refuses epoll or eventfd";
 }
 
-/** Does a little by each, on descriptors that are closed at once: what refuses may do so with any errno, or say that all is well. */
+/** Tries each call on descriptors that are closed at once: a filter may refuse with any errno, or pretend success. */
 export function kernelFeatures(libc: Libc): KernelFeatures {
   const trial = new Trial(libc);
   const each: Record<keyof KernelFeatures, () => boolean> = {

@@ -4,7 +4,7 @@ import type { SocketAddr } from "../socket.ts";
 
 /** Addresses of this machine, from the operating system's list of interfaces. */
 
-/** The list is asked for at most so often: it changes seldom, and each request is judged by it. */
+/** Minimum interval between queries: the list changes seldom, and each request needs it. */
 const FRESH_MS = 2_000;
 
 let addrs: readonly string[] = [];
@@ -18,7 +18,7 @@ export function interfaceAddrs(): readonly string[] {
   return addrs;
 }
 
-/** The local address towards `host` where the kernel cannot be asked: of the same subnet, else any that is not loopback. */
+/** The local address towards `host` if the kernel cannot be asked: of the same subnet, else any that is not loopback. */
 export function likelyLocalAddr(host: string): string | undefined {
   const family = host.includes(":") ? "IPv6" : "IPv4";
   const candidates = list().filter((entry) => entry.family === family);
@@ -51,7 +51,7 @@ function bare(address: string): string {
 
 let interfaces: ReturnType<typeof networkInterfaces> = {};
 
-/** The last list where there is no new one to be had: without descriptors Deno throws. */
+/** The previous list, if a new one fails: without descriptors Deno throws. */
 function list() {
   try {
     interfaces = networkInterfaces();

@@ -17,7 +17,7 @@ import {
   SOCKADDR_UNIX_SIZE,
 } from "./libc/sockaddr.ts";
 
-/** What only the kernel knows, asked by single calls of libc. */
+/** Facts that only the kernel knows, by single libc calls. */
 
 /** The local address the kernel's routes give towards `host`: connecting a UDP socket sends nothing. */
 export function routedLocalAddr(libc: Libc, host: string): string | undefined {
@@ -55,7 +55,7 @@ export async function connectFailure(libc: Libc, addr: SocketAddr, waitMs: numbe
   }
 }
 
-/** Whether somebody listens on the unix socket at `path`; one that may not be asked, or is busy, counts as alive. */
+/** True if a program listens on the unix socket at `path`; one that denies access, or is busy, counts as alive. */
 export function hasListener(libc: Libc, path: string): boolean {
   const fd = libc.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   const name = encodeUnixSockaddr(path);
@@ -70,8 +70,8 @@ export function resetConnection(libc: Libc, fd: number): void {
 }
 
 /**
- * A storm of resets must not keep the thread busy with looking: a tenth of its time, at some 5 us a descriptor, and no more
- * than 50 ms at a stretch. They are counted, since by the clock a busy machine takes the time of others away from it too.
+ * A storm of resets must not keep the thread busy with searching: at most a tenth of its time, at some 5 us per descriptor, and
+ * 50 ms in one piece. They are counted, since by the clock a busy machine takes the time of others away from it too.
  */
 const LOOKS_PER_MS = 20, MOST_LOOKS = 10_000;
 
@@ -90,7 +90,7 @@ export function pendingError(libc: Libc, fd: number): number {
   return libc.getsockopt(fd, SOL_SOCKET, SO_ERROR, value, valueSize) < 0 ? libc.errno() : value[0]!;
 }
 
-/** Finds the descriptors of sockets whose runtime hides them, by their two addresses. */
+/** Finds descriptors that the runtime hides, by the socket's two addresses. */
 export class Descriptors {
   readonly #libc: Libc;
   readonly #now: () => number;
@@ -105,7 +105,7 @@ export class Descriptors {
     this.#countedAt = now();
   }
 
-  /** Undefined where it is not found, or where looking for it would cost too much now. */
+  /** Undefined if it is not found, or if the search would cost too much now. */
   find(local: SocketAddr, remote: SocketAddr): number | undefined {
     const key = keyOf(local, remote);
     const likely = [this.#known.get(key), ...this.#recent];
@@ -135,7 +135,7 @@ export class Descriptors {
     return this.#known.get(key);
   }
 
-  /** Undefined of what is no connection. */
+  /** Undefined for a descriptor that is not a connection. */
   #key(fd: number): string | undefined {
     const local = nameOf(this.#libc.getsockname, fd);
     const remote = local && nameOf(this.#libc.getpeername, fd);
@@ -143,7 +143,7 @@ export class Descriptors {
   }
 }
 
-/** Without zones, of which not every runtime tells. */
+/** Without zones, which not every runtime reports. */
 function keyOf({ host, port }: SocketAddr, remote: SocketAddr): string {
   return `${addressText({ host, port })} ${addressText({ host: remote.host, port: remote.port })}`;
 }
@@ -154,13 +154,13 @@ function kindOf(errno: number): NetErrorKind {
 
 const name = new Uint8Array(SOCKADDR_SIZE), nameSize = new Uint32Array(1);
 
-/** The address that `call`, getsockname or getpeername, tells of `fd`. */
+/** The address of `fd` by `call`, getsockname or getpeername. */
 export function nameOf(call: Libc["getsockname"], fd: number): SocketAddr | undefined {
   nameSize[0] = SOCKADDR_SIZE;
   return call(fd, name, nameSize) < 0 ? undefined : decodeSockaddr(name);
 }
 
-/** The path of the unix socket `fd`; undefined where it is another, or has none. */
+/** The path of the unix socket `fd`; undefined for another socket, or one without a path. */
 export function unixNameOf(libc: Libc, fd: number): SocketAddr | undefined {
   const name = new Uint8Array(SOCKADDR_UNIX_SIZE), size = Uint32Array.of(SOCKADDR_UNIX_SIZE);
   return libc.getsockname(fd, name, size) < 0 ? undefined : decodeUnixSockaddr(name, size[0]!);

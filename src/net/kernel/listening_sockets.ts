@@ -8,7 +8,7 @@ import { keepUrgent, timeProbes } from "./tcp_options.ts";
 /** A listener that a runtime has opened, and its descriptor where that is known. */
 export type Opened<L> = readonly [listener: L, descriptor: number | undefined];
 
-/** TCP listeners that a runtime has opened for this program, and what only libc can do for them. */
+/** TCP listeners opened by a runtime, and the operations on them that need libc. */
 export class OwnListeners {
   readonly #libc: Libc;
   readonly #addrs = new Map<number, SocketAddr>();
@@ -18,8 +18,8 @@ export class OwnListeners {
   }
 
   /**
-   * Opens one. One of ours that `addr` is a part of, as 127.0.0.1 is of ::, or that is a part of it, stands beside it: both share
-   * the port while it is opened (SO_REUSEPORT), and not longer, or another program could take a share.
+   * Opens one. If one of ours covers `addr`, as :: covers 127.0.0.1, or is covered by it, both share
+   * the port while it is opened (SO_REUSEPORT), and no longer, or another program could take a share.
    */
   open<L extends { readonly addr: SocketAddr }>(addr: SocketAddr, open: (shared: boolean) => Opened<L>): Opened<L> {
     const sharing = Array.from(this.#addrs).flatMap(([fd, own]) => overlaps(own, addr) ? fd : []);

@@ -1,7 +1,7 @@
-/** Of a route in /proc/net/ipv6_route: what it leads to is this machine (RTF_LOCAL, linux/ipv6_route.h). */
+/** Flag of a route to this machine in /proc/net/ipv6_route (RTF_LOCAL, linux/ipv6_route.h). */
 const RTF_LOCAL = 0x8000_0000;
 
-/** Whether what comes for that IPv6 address is taken here, by `routes`, the text of /proc/net/ipv6_route. */
+/** True if packets to that IPv6 address are delivered here, by `routes`, the text of /proc/net/ipv6_route. */
 export function isLocalSix(routes: string, octets: Uint8Array): boolean {
   return routes.split("\n").some((line) => {
     const fields = line.trim().split(/\s+/);
@@ -15,7 +15,7 @@ export function isLocalSix(routes: string, octets: Uint8Array): boolean {
   });
 }
 
-/** What makes the addresses of a prefix this machine's. */
+/** The command that makes the addresses of a prefix local. */
 export function localRouteCommand(prefix: string): string {
   return `ip ${prefix.includes(":") ? "-6 " : ""}route add local ${prefix} dev lo`;
 }

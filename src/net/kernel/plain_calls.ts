@@ -3,7 +3,7 @@ import type { KernelFeatures } from "./features.ts";
 import type { Libc } from "./libc/libc.ts";
 import { HEADER_SIZE, SIZE_AT } from "./libc/message_headers.ts";
 
-/** libc that does by older calls what the kernel, or a filter, refuses to do by newer ones; where it needs pipes, there are none. */
+/** libc with older calls in place of newer ones that the kernel or a filter refuses; without splice, it has no pipes. */
 export function plainCalls(libc: Libc, { accept4, splice, recvmmsg, sendmmsg }: KernelFeatures): Libc {
   if (accept4 && splice && recvmmsg && sendmmsg) return libc;
   const older = {
@@ -46,7 +46,7 @@ function plainSend(libc: Libc): Libc["sendmmsg"] {
   return (fd, messages, count, flags) => each(count, (i) => libc.sendmsg(fd, message(messages, i), flags));
 }
 
-/** How many went well before one did not; -1 where that was the first. */
+/** Calls that succeeded before a failure; -1 if the first one failed. */
 function each(count: number, call: (i: number) => number): number {
   for (let i = 0; i < count; i++) if (call(i) < 0) return i === 0 ? -1 : i;
   return count;

@@ -9,11 +9,11 @@ import { setOption } from "./socket_option.ts";
 const RETURN_CONSTANT = 0x06;
 
 /**
- * Has the kernel give new connections of the address that `fd` listens on to the first that joined after `past` others
- * (SO_ATTACH_REUSEPORT_CBPF, socket(7)). Without it, what is on its way to a listener that closes is reset. It is one, since
- * places move when a listener closes, the last into the gap: the first successor keeps its place until all before it are gone,
- * where there are as many successors; and where there are no more, nobody is in that place then, which means any of them. The
- * kernel may refuse, as one before 4.5: then false.
+ * Makes the kernel give new connections to the first listener that joined the address of `fd` after `past` others
+ * (SO_ATTACH_REUSEPORT_CBPF, socket(7)). Without it, connections on their way to a closing listener are reset. Only one
+ * successor is chosen, since places move when a listener closes, the last into the gap: the first successor keeps its place
+ * until all before it have closed, if there are as many successors; with fewer, that place is empty then, and any of them is
+ * chosen. Returns false if the kernel refuses, as before 4.5.
  */
 export function steerPast(libc: Libc, fd: number, past: number): boolean {
   const instruction = new DataView(new ArrayBuffer(8)); // struct sock_filter
@@ -25,12 +25,12 @@ export function steerPast(libc: Libc, fd: number, past: number): boolean {
   return libc.setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, new Uint8Array(program.buffer), 16) === 0;
 }
 
-/** Any listener may have new connections again. */
+/** Gives new connections to any listener again. */
 export function steerNoMore(libc: Libc, fd: number): void {
   setOption(libc, fd, SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, 0);
 }
 
-/** How many sockets listen on this very address (proc(5), /proc/net/tcp). */
+/** Number of sockets that listen on exactly this address (proc(5), /proc/net/tcp). */
 export function countListeners({ host, port }: SocketAddr): number {
   const octets = parseIp(host)!;
   let wanted = "";

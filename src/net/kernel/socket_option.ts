@@ -4,13 +4,13 @@ import type { Libc } from "./libc/libc.ts";
 const value = new Uint8Array(4);
 const view = new DataView(value.buffer);
 
-/** Sets an option whose value is an int; false where the kernel refuses. */
+/** Sets an option whose value is an int; false if the kernel refuses. */
 export function setOption(libc: Libc, fd: number, level: number, name: number, number: number): boolean {
   view.setInt32(0, number, true);
   return libc.setsockopt(fd, level, name, value, 4) === 0;
 }
 
-/** Has a socket take and send for addresses that are not this machine's (ip(7)); false where this user may not (CAP_NET_ADMIN). */
+/** Lets a socket receive and send for addresses of other hosts (ip(7)); false without the right (CAP_NET_ADMIN). */
 export function setTransparent(libc: Libc, fd: number, six: boolean): boolean {
   const IP_TRANSPARENT = 19, IPV6_TRANSPARENT = 75;
   return six

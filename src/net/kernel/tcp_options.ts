@@ -13,14 +13,14 @@ import { setOption } from "./socket_option.ts";
 /** Silence before the first probe, between probes (s), and how many. */
 const KEEPALIVE_IDLE_S = 60, KEEPALIVE_INTERVAL_S = 15, KEEPALIVE_COUNT = 4;
 
-/** Options of a TCP socket; what a listener has, what it accepts inherits (tcp(7)). */
+/** Options of a TCP socket; accepted sockets inherit a listener's options (tcp(7)). */
 
-/** Keeps urgent bytes among the others, in their place (socket(7)); else they are read past. */
+/** Keeps urgent bytes in line with the others (SO_OOBINLINE, socket(7)); otherwise they are skipped. */
 export function keepUrgent(libc: Libc, fd: number): void {
   setOption(libc, fd, SOL_SOCKET, SO_OOBINLINE, 1);
 }
 
-/** When a silent peer is probed, once it is to be. */
+/** Intervals of keepalive probes. */
 export function timeProbes(libc: Libc, fd: number): void {
   setOption(libc, fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
   setOption(libc, fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);

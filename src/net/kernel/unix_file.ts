@@ -8,33 +8,33 @@ import type { Libc } from "./libc/libc.ts";
 import { hasListener } from "./kernel_probe.ts";
 import { type SocketAddr, unixAddr } from "../socket.ts";
 
-/** Who may connect where nobody says it: the user that gate46 runs as. */
+/** Default mode: only the user that gate46 runs as may connect. */
 const OWNER_ONLY = 0o600;
 
 export interface PlaceOptions {
   readonly mode?: number | undefined;
-  /** This program succeeds one that listens there, whose place it takes by place(), once it is sure to. */
+  /** This program succeeds one that listens there; place() takes its place once the start is certain. */
   readonly succeeds?: boolean;
 }
 
-/** A socket that is bound beside its place. */
+/** A socket bound under a temporary name beside its path. */
 interface BoundSocket<T> {
   readonly socket: T;
-  /** Done already, unless this program succeeds another. */
+  /** Already done, unless this program succeeds another. */
   place(): void;
-  /** Removes its file, unless another program has put its own there. */
+  /** Removes its file, unless another program has replaced it. */
   remove(): void;
 }
 
-/** A unix socket that listens. */
+/** A listening unix socket. */
 export interface PlacedSocket<T> extends BoundSocket<T> {
   readonly addr: SocketAddr;
 }
 
 /**
- * Has `bind` bind a socket, and puts its file at `path` in one step: whoever connects finds the one that was there, a dead one of
- * a program that was killed, or the new one, with the right mode. Rejects with NetError where another listens, or something
- * else is there.
+ * Binds a socket by `bind`, and moves its file to `path` in one step: a client finds either the old socket, possibly the dead one
+ * of a killed program, or the new one with the right mode. Rejects with NetError if another program listens, or another kind of
+ * file is there.
  */
 export async function placeSocket<T>(
   path: string,
@@ -60,8 +60,8 @@ export async function placeSocket<T>(
 }
 
 /**
- * The file has its mode from the beginning, by the umask: who may write to the folder could put a link in its place, which a
- * chmod(2) afterwards would follow.
+ * The file has its mode from the beginning, by the umask: a user with write access to the folder could replace it by a link, which
+ * a later chmod(2) would follow.
  */
 function bindBeside<T>(
   path: string,
@@ -93,14 +93,14 @@ function bindBeside<T>(
   };
 }
 
-/** Where the runtime heeds no umask, and libc cannot be called (Deno 2.4): only where nobody else can put a link there. */
+/** For a runtime that ignores the umask, without libc (Deno 2.4): only if no other user can put a link there. */
 function setMode(path: string, mode: number): void {
   const OTHERS_WRITE = 0o022;
   if ((statSync(dirname(path)).mode & OTHERS_WRITE) !== 0) throw { code: "others may write to that folder" };
   chmodSync(path, mode);
 }
 
-/** Whether somebody listens on the socket at `path`. Only libc says for sure: Bun takes a queue that is full for a refusal. */
+/** True if a program listens on the socket at `path`. Only libc is certain: Bun takes a full queue for a refusal. */
 function isAlive(path: string, libc: Libc | undefined): Promise<boolean> {
   if (libc) return Promise.resolve(hasListener(libc, path));
   return new Promise((resolve) => {

@@ -11,7 +11,7 @@ import { SealedSocket } from "./tls/sealed_socket.ts";
 import { HeldSocket } from "./transparent/held_socket.ts";
 import { LinuxUdpSocket } from "./udp_socket.ts";
 
-/** The adapter that owns its sockets through libc. They live only while someone turns the engine. */
+/** The adapter that owns its sockets through libc. They work only while the engine runs. */
 export function linuxNet(engine: Engine): Net {
   return {
     bindsConnections: true,

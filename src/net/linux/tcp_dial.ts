@@ -29,10 +29,10 @@ import { setOption } from "../kernel/socket_option.ts";
 import { keepUrgent } from "../kernel/tcp_options.ts";
 import { LinuxSocket } from "./tcp_socket.ts";
 
-/** Whoever is connected to; a call of connect(2) is over before the next. */
+/** The address of the current connect(2): one call is over before the next. */
 const peer = new Uint8Array(SOCKADDR_SIZE);
 
-/** Connects without blocking. Rejects with NetError, whose kind is the kernel's own errno. */
+/** Connects without blocking. Rejects with NetError, with the kernel's errno. */
 export function dialTcp(
   engine: Engine,
   addr: SocketAddr,
@@ -48,7 +48,7 @@ export function dialTcp(
   }
 }
 
-/** A socket that connects. Throws NetError. */
+/** A connecting socket. Throws NetError. */
 function begin(engine: Engine, addr: SocketAddr, options: ConnectOptions): LinuxSocket {
   const { libc } = engine;
   const { localAddr } = options;
@@ -63,7 +63,7 @@ function begin(engine: Engine, addr: SocketAddr, options: ConnectOptions): Linux
   keepUrgent(libc, fd);
   let errno = setOutgoing(engine, fd, options);
   if (!errno && localAddr !== undefined) {
-    setOption(libc, fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1); // else its ports are shared by all destinations
+    setOption(libc, fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1); // otherwise all destinations share its ports
     const local = encodeSockaddr({ host: localAddr, port: 0 });
     if (libc.bind(fd, local, local.length) < 0) errno = libc.errno();
   }
@@ -132,7 +132,7 @@ function givenUp(addr: SocketAddr): NetError {
   return new NetError("aborted", `Cannot connect to ${addressText(addr)}: given up`);
 }
 
-/** Sets what the administrator wants of sockets that leave this machine, `exit` of this one; the errno where the kernel refuses. */
+/** Sets the options of outgoing sockets, `exit` for this one; returns the errno if the kernel refuses. */
 export function setOutgoing(
   { libc, options }: Pick<Engine, "libc" | "options">,
   fd: number,

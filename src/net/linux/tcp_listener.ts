@@ -34,13 +34,13 @@ import { LinuxSocket } from "./tcp_socket.ts";
 
 export const BACKLOG = 4_096;
 
-/** How often a listener that succeeds others looks whether they are gone (ms). */
+/** Interval at which a successor checks whether the former listeners have closed (ms). */
 const STEER_LOOK_MS = 1_000;
 
-/** So many clients in a row are let in before those that are in have their turn. */
+/** Clients accepted in a row before others get their turn. */
 const MAX_BURST = 16;
 
-/** What befell one connection, not the listener (accept(2)): the next may be well. */
+/** Errors of one connection, not of the listener (accept(2)): the next may succeed. */
 const ofOneConnection: ReadonlySet<number> = new Set([71, 92, 95, 100, 101, 103, 112, 113]);
 
 interface Waiting {
@@ -75,33 +75,33 @@ export function bindTcp(
   return fd;
 }
 
-/** `wanted` with the port that it has; a zone keeps the name that it was given. */
+/** `wanted` with its actual port; a zone keeps its given name. */
 function boundAddr(libc: Libc, fd: number, wanted: SocketAddr): SocketAddr {
   const addr = nameOf(libc.getsockname, fd)!;
   return wanted.zone === undefined ? addr : { ...addr, zone: wanted.zone };
 }
 
-/** A descriptor of this listener's own for what `fd` is. Throws NetError. */
+/** A duplicate of `fd` for this listener. Throws NetError. */
 function duplicate(libc: Libc, fd: number, addr: SocketAddr): number {
   const own = libc.fcntl(fd, F_DUPFD_CLOEXEC, 0);
   if (own < 0) throw errnoError(libc.errno(), "listen on", addressText(addr));
   return own;
 }
 
-/** A port that several listeners will share. */
+/** A port for several listeners. */
 export interface ClaimedPort {
   readonly addr: SocketAddr;
-  /** What they accept from, where each has no listening socket of its own. */
+  /** The common socket to accept from, if listeners have none of their own. */
   readonly descriptor?: number;
-  /** Takes the place of another program's. */
+  /** Takes over from another program. */
   place?(): void;
   release(): void;
 }
 
 /**
- * Takes the port of `addr`, or a free one for port 0, for several listeners that will share it, and keeps it until it is
- * released; refused where another program listens there, which sharing alone would allow, unless it is to be shared with
- * that. Where the kernel has no sharing, all accept from this one. Throws NetError.
+ * Reserves the port of `addr`, or a free one for port 0, for several listeners, until it is released. Refused if another
+ * program listens there, which SO_REUSEPORT alone would allow, unless it is to be taken over. Without SO_REUSEPORT,
+ * all accept from this one. Throws NetError.
  */
 export function claimPort(libc: Libc, options: SocketOptions, addr: SocketAddr, shared = false): ClaimedPort {
   const fd = bindTcp({ libc, options }, addr, { reusePort: shared });
@@ -144,7 +144,7 @@ export class LinuxListener implements Listener, Watcher {
       steerPast(libc, this.#fd, past);
       if (among > past) this.#steerUntilAlone(among);
     }
-    // Of those who wait for a shared one, the kernel wakes one that is not busy.
+    // The kernel wakes one idle thread of those that wait for a shared socket.
     engine.poller.watch(this.#fd, this, EPOLLIN | EPOLLET | (this.#shared ? EPOLLEXCLUSIVE : 0));
   }
 
@@ -179,7 +179,7 @@ export class LinuxListener implements Listener, Watcher {
     }
   }
 
-  /** Until there are no more listeners than `among`. */
+  /** Waits until there are at most `among` listeners. */
   #steerUntilAlone(among: number): void {
     this.#engine.timers.after(STEER_LOOK_MS, () => {
       if (this.#closed) return;
@@ -188,7 +188,7 @@ export class LinuxListener implements Listener, Watcher {
     });
   }
 
-  /** The next connection; undefined where there is none now, or others are to have their turn before. Throws NetError. */
+  /** The next connection; undefined if there is none now, or if others get their turn first. Throws NetError. */
   #next(): AcceptedSocket | undefined {
     if (++this.#burst > MAX_BURST) {
       this.#engine.later(() => this.ready());

@@ -10,16 +10,16 @@ import { pendingError } from "../kernel/kernel_probe.ts";
 import type { LinuxSocket } from "./tcp_socket.ts";
 import type { SealedSocket } from "./tls/sealed_socket.ts";
 
-/** A read of so much is bulk; after so many in a row the kernel moves the bytes, until one moves less than the floor. */
+/** A read of this size is bulk; after this many in a row the kernel moves the bytes, until a step moves less than the floor. */
 const BULK_SIZE = 32 << 10, BULK_READS = 2, BULK_FLOOR = 16 << 10;
 
-/** More than that a receiver that stands still has in a pipe, where the kernel keeps it: there may be thousands. */
+/** Octets beyond which a stalled receiver's data stay in a pipe, in kernel memory: there may be thousands of receivers. */
 const HELD_SIZE = 16 << 10;
 
-/** So many short reads are passed on before the others have their turn; of bulk it is one. */
+/** Short reads passed on before others get their turn; one for bulk. */
 const MAX_ROUNDS = 8;
 
-/** What it relays between. */
+/** Sockets that it can relay. */
 export type Relayed = LinuxSocket | SealedSocket;
 
 /** Relays by epoll: small transfers through one shared buffer, large ones by splice(2), which copies nothing. */
@@ -32,7 +32,7 @@ export function linuxRelay(
   return new Promise((resolve) => new Relay(engine, client, destination, options, resolve));
 }
 
-/** There may be thousands that say nothing: an idle one is a few objects without closures, 0.8 kB less than with them. */
+/** There may be thousands of idle relays: an idle one is a few objects without closures, 0.8 kB less than with them. */
 class Relay implements Watched {
   readonly engine: Engine;
   activeAt: number;
@@ -65,7 +65,7 @@ class Relay implements Watched {
     return [this.#up.from, this.#down.from];
   }
 
-  /** Both have said all, so closing says the rest. */
+  /** Both have finished, so closing is enough. */
   get finished(): boolean {
     return this.#up.finished && this.#down.finished;
   }
@@ -94,7 +94,7 @@ class Relay implements Watched {
     this.#resolve(end);
   }
 
-  /** The socket that `out` reads from has something to say: to that, and to the other, which writes to it. */
+  /** Event of the socket that `out` reads from, for both directions. */
   ready(out: Direction, events: number): void {
     if (this.#over) return;
     const socket = out.from, into = out === this.#up ? this.#down : this.#up;
@@ -116,22 +116,22 @@ class Direction implements Long, Watcher {
   readonly #to: Relayed;
   readonly #counts: ByteCounts;
   readonly #key: keyof ByteCounts;
-  /** What the receiver has not taken yet: nothing more is read while there is any. */
+  /** Octets that the receiver has not taken yet: while there are any, nothing more is read. */
   #held: Uint8Array<ArrayBuffer> | undefined;
   #pipe: Pipe | undefined;
   #piped = 0;
   #blocked = false;
   #bulkReads = 0;
-  /** Whether the kernel moves bytes between these two. */
+  /** True if the kernel can move bytes between these two. */
   #splices: boolean;
   #ended = false;
   #queued = false;
-  /** Whether a step left something. */
+  /** True if a step left octets. */
   #hasMore = false;
   readonly #throttle: Throttle | undefined;
-  /** Undefined once all that it changes has passed. */
+  /** Undefined once all changes are done. */
   #preface: Preface | undefined;
-  /** Calls off the end of a rest; undefined where nothing rests. */
+  /** Cancels the end of a pause; undefined without one. */
   #wake: (() => void) | undefined;
   finished = false;
 
@@ -168,7 +168,7 @@ class Direction implements Long, Watcher {
   }
 
   /**
-   * Moves what there is until one side can do no more, or the others are to have their turn; bulk is moved `atLeisure` only, one
+   * Moves octets until one side blocks, or others get their turn; bulk is moved `atLeisure` only, one
    * step at a time. Throws NetError.
    */
   pump(atLeisure: boolean): void {
@@ -192,7 +192,7 @@ class Direction implements Long, Watcher {
     return this.#queued = this.#hasMore;
   }
 
-  /** Gives back the pipe, with what is in it. */
+  /** Returns the pipe, with its content. */
   release(): void {
     this.finished = true;
     this.#held = undefined;
@@ -205,12 +205,12 @@ class Direction implements Long, Watcher {
     return this.#bulkReads >= BULK_READS;
   }
 
-  /** Whether the kernel is to move what comes next. */
+  /** True if the kernel is to move the next octets. */
   get #isForKernel(): boolean {
     return this.#splices && this.#isBulk && (this.#preface === undefined || (this.#preface.room ?? 0) >= BULK_FLOOR);
   }
 
-  /** Hands on what is held; false where the receiver has no room for it. */
+  /** Sends the held octets; false if the receiver has no room. */
   #deliver(): boolean {
     if (this.#held) {
       if (this.#blocked) return false;
@@ -240,7 +240,7 @@ class Direction implements Long, Watcher {
     return true;
   }
 
-  /** Reads into the shared buffer and sends from it; false where there was nothing to read. Throws NetError. */
+  /** Reads into the shared buffer and sends from it; false if there was nothing to read. Throws NetError. */
   #copy(): boolean {
     const { scratch } = this.#relay.engine;
     const size = this.from.take(scratch, Math.min(scratch.length, this.#to.portion));
@@ -253,7 +253,7 @@ class Direction implements Long, Watcher {
     return true;
   }
 
-  /** Keeps what the receiver has no room for; a copy of it. */
+  /** Keeps a copy of the octets that the receiver has no room for. */
   #keep(rest: Uint8Array<ArrayBuffer>): void {
     const { libc, pipes } = this.#relay.engine;
     const pipe = rest.length > HELD_SIZE && this.#to.spliceable ? pipes.take() : undefined;
@@ -267,7 +267,7 @@ class Direction implements Long, Watcher {
     }
   }
 
-  /** Hands on what goes to the receiver for what was read. */
+  /** Sends the changed form of the octets read. */
   #change(preface: Preface, size: number): true {
     this.#hold(preface.take(this.#relay.engine.scratch.subarray(0, size)));
     if (preface.done) this.#preface = undefined;
@@ -278,7 +278,7 @@ class Direction implements Long, Watcher {
     this.#held = bytes && bytes.length > 0 ? bytes : undefined;
   }
 
-  /** Hands on from memory what the kernel will not move from the pipe; false where the receiver has no room for it. */
+  /** Sends the pipe's content from memory if the kernel will not move it; false if the receiver has no room. */
   #takeOut(pipe: Pipe): boolean {
     const { libc, pipes } = this.#relay.engine;
     this.#splices = false;
@@ -290,7 +290,7 @@ class Direction implements Long, Watcher {
     return this.#deliver();
   }
 
-  /** Reads into a pipe; false where there was nothing to read. Throws NetError. */
+  /** Reads into a pipe; false if there was nothing to read. Throws NetError. */
   #splice(): boolean {
     const { libc, pipes } = this.#relay.engine;
     const pipe = pipes.take();
@@ -301,7 +301,7 @@ class Direction implements Long, Watcher {
     if (size <= 0) {
       const errno = size < 0 ? libc.errno() : 0;
       pipes.giveBack(pipe);
-      // It stops before urgent bytes, and calls that the end where the peer has finished behind them.
+      // splice(2) stops before urgent bytes, and reports an end if the peer has finished behind them.
       if (errno === 0 || (errno === EAGAIN && (this.from as LinuxSocket).tellsLittle)) return this.#copy();
       if (!refusals.has(errno)) {
         if (errno !== EAGAIN) throw this.from.failed(errno, "read from");

@@ -21,7 +21,7 @@ import type { Watcher } from "./engine/poller.ts";
 import { nameOf } from "../kernel/kernel_probe.ts";
 import { probeWhenSilent } from "../kernel/tcp_options.ts";
 
-/** What read() lends at most; bulk flows through a relay, not through here. */
+/** Maximum view of read(); bulk flows through a relay, not through here. */
 const READ_SIZE = 64 << 10;
 
 const READING = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET;
@@ -33,7 +33,7 @@ interface Waiting<T> {
 
 const noLinger = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0); // struct linger { l_onoff, l_linger }
 
-/** What a handshake says is short; so few octets are copied one by one, since slice() of them takes 335 ns on Deno. */
+/** Handshake messages are short; they are copied octet by octet, since slice() takes 335 ns on Deno. */
 const SHORT_SIZE = 64;
 
 function copied(bytes: Uint8Array<ArrayBuffer>, size: number): Uint8Array<ArrayBuffer> {
@@ -52,11 +52,11 @@ const short = new Uint8Array(SHORT_SIZE);
 export class LinuxSocket implements AcceptedSocket, Watcher {
   readonly fd: number;
   readonly remoteAddr: SocketAddr;
-  /** Whether a receive may bring something; one that brings less than it has room for empties it, until the next event. */
+  /** True if a receive may bring octets; one that returns less than its buffer empties the socket until the next event. */
   readable = false;
-  /** The peer has finished or the connection is broken: receives tell until they have told all. */
+  /** The peer has finished or the connection is broken: receives report it after the last octets. */
   hungUp = false;
-  /** The peer has sent urgent bytes, before which a receive stops. */
+  /** The peer has sent urgent bytes; a receive stops before them. */
   #urgent = false;
   readonly #engine: Engine;
   #localAddr: SocketAddr | undefined;
@@ -69,7 +69,7 @@ export class LinuxSocket implements AcceptedSocket, Watcher {
   #broken = false;
   #closed = false;
 
-  /** Takes `fd`, which is watched for writing already when it was dialled. Throws NetError. */
+  /** Takes over `fd`, which is watched for writing already if it was dialled. Throws NetError. */
   constructor(engine: Engine, fd: number, remoteAddr: SocketAddr, watched: boolean) {
     this.#engine = engine;
     this.fd = fd;
@@ -84,12 +84,12 @@ export class LinuxSocket implements AcceptedSocket, Watcher {
       { host: "0.0.0.0", port: 0 };
   }
 
-  /** Has it be one to `addr`, which its client has connected to. */
+  /** Sets `addr`, the address that its client connected to, as its local address. */
   cameTo(addr: SocketAddr): void {
     this.#localAddr = addr;
   }
 
-  /** Whether only a receive that brings nothing says that there is nothing. */
+  /** True if only an empty receive shows that nothing is left. */
   get tellsLittle(): boolean {
     return this.hungUp || this.#urgent;
   }
@@ -98,12 +98,12 @@ export class LinuxSocket implements AcceptedSocket, Watcher {
     return this.#closed;
   }
 
-  /** Whether the kernel moves what comes and goes. */
+  /** True if splice(2) can be used. */
   get spliceable(): boolean {
     return true;
   }
 
-  /** So much is read for it at a time. */
+  /** Octets read for it at a time. */
   get portion(): number {
     return Infinity;
   }
@@ -171,12 +171,12 @@ export class LinuxSocket implements AcceptedSocket, Watcher {
     };
   }
 
-  /** Hands every event from now on to `flow`, a close as one without bits; undefined: read() and write() take them again. */
+  /** Sends every event to `flow` from now on, a close as one without bits; undefined: back to read() and write(). */
   divert(flow: Watcher | undefined): void {
     this.#flow = flow;
   }
 
-  /** Reads into `bytes`: how many octets, 0 at the end, -1 where there are none now. Throws NetError. */
+  /** Reads into `bytes`: number of octets, 0 at the end, -1 if there are none now. Throws NetError. */
   take(bytes: Uint8Array<ArrayBuffer>, size: number): number {
     const { libc } = this.#engine;
     const got = libc.recv(this.fd, bytes, size, 0);
@@ -188,7 +188,7 @@ export class LinuxSocket implements AcceptedSocket, Watcher {
     return got;
   }
 
-  /** What the kernel takes of `bytes` now. Where that is not all, the socket is told when there is room again. Throws NetError. */
+  /** Octets of `bytes` that the kernel accepts now. If not all, an event reports room later. Throws NetError. */
   send(bytes: Uint8Array<ArrayBuffer>, size = bytes.length): number {
     const sent = size === 0 ? 0 : this.#engine.libc.send(this.fd, bytes, size, MSG_NOSIGNAL);
     if (sent === size) return sent;
@@ -200,14 +200,14 @@ export class LinuxSocket implements AcceptedSocket, Watcher {
     return Math.max(0, sent);
   }
 
-  /** Has the kernel tell when there is room to write; it tells at once if there is. Throws NetError. */
+  /** Requests an event when there is room to write, at once if there is. Throws NetError. */
   watchWriting(): void {
     if (this.#watchesWriting) return;
     this.#watchesWriting = true;
     this.#engine.poller.change(this.fd, READING | EPOLLOUT);
   }
 
-  /** Notes why the connection is broken; the first cause counts. */
+  /** Stores why the connection is broken; the first cause counts. */
   failed(errno: number, verb: string): NetError {
     return this.#failure ??= errnoError(errno, verb, addressText(this.remoteAddr));
   }
@@ -249,13 +249,13 @@ export class LinuxSocket implements AcceptedSocket, Watcher {
     }
   }
 
-  /** The next bytes, null at the end, undefined where there are none now. Throws NetError. */
+  /** The next bytes, null at the end, undefined if there are none now. Throws NetError. */
   #receive(): Uint8Array | null | undefined {
     const { scratch } = this.#engine;
     const size = this.take(scratch, READ_SIZE);
     if (size > 0) return copied(scratch, size);
     if (size < 0) return undefined;
-    if (this.#failure) throw this.#failure; // the kernel tells of it only once, and a write was told
+    if (this.#failure) throw this.#failure; // the kernel reports it only once, and a write got the report
     return null;
   }
 

@@ -9,8 +9,8 @@ import type { SocketAddr } from "../socket.ts";
 import type { ClaimedPort } from "./tcp_listener.ts";
 
 /**
- * A UDP port that several sockets will share, where no other program has it, unless it is to be shared with that. It is not kept:
- * a socket that nobody reads would get a part of what comes. Throws NetError.
+ * A UDP port for several sockets, if no other program has it, unless it is to be taken over. It is not kept open:
+ * a socket without a reader would get a part of the datagrams. Throws NetError.
  */
 export function claimUdp(libc: Libc, addr: SocketAddr, shared: boolean): ClaimedPort {
   const what = addressText(addr);

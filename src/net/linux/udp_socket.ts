@@ -28,20 +28,20 @@ import { setOption, setTransparent } from "../kernel/socket_option.ts";
 import { setOutgoing } from "./tcp_dial.ts";
 import { LastSource, type UdpArena } from "./engine/udp_arena.ts";
 
-/** What the kernel may keep for us, so that a burst is not lost. Beyond the system's limit only with CAP_NET_ADMIN. */
+/** Socket buffer sizes for bursts. Beyond the system's limit only with CAP_NET_ADMIN. */
 const BUFFER_SIZE = 1 << 20;
 
-/** A datagram that is cheaper to copy than an arena is to make. */
+/** A datagram of this size is cheaper to copy than a new arena. */
 const SMALL_SIZE = 4 << 10;
 
-/** So many errors in a row are told of earlier datagrams, by ICMP; of more the cause may last, so it rests before it asks again (ms). */
+/** Consecutive errors that ICMP may cause; after more it pauses before the next receive (ms). */
 const MAX_ERRORS = 64, REST_MS = 10;
 
-/** So many batches in a row are received before the others have their turn: of a flood there is always one more. */
+/** Batches received in a row before others get their turn: a flood never ends. */
 const MAX_BATCHES = 2;
 
 export interface UdpOptions extends Pick<ListenOptions, "reusePort"> {
-  /** The only one that it speaks with, and thinks that `addr` does, whose that may be (IP_TRANSPARENT). */
+  /** Its only peer, for a socket that sends from the foreign address `addr` (IP_TRANSPARENT). */
   readonly peer?: SocketAddr;
 }
 
@@ -52,12 +52,12 @@ export class LinuxUdpSocket implements UdpSocket, Watcher {
   readonly #fd: number;
   readonly #six: boolean;
   readonly #last: LastSource;
-  /** What the views of the last receive() are in. */
+  /** The arena of the last receive()'s views. */
   #arena: UdpArena | undefined;
   #readable = false;
   #rests = false;
   #batches = 0;
-  /** Whether whoever receives is put off to the next turn. */
+  /** True if the receiver waits for the next turn. */
   #putOff = false;
   #receiver: ((batch: readonly Datagram[] | null) => void) | undefined;
   #whenWritable: (() => void)[] = [];
@@ -125,7 +125,7 @@ export class LinuxUdpSocket implements UdpSocket, Watcher {
     return progress.lost + batch.length - progress.next;
   }
 
-  /** The arena is left to whoever still has views of it. */
+  /** The arena is left to the holder of its views. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -144,7 +144,7 @@ export class LinuxUdpSocket implements UdpSocket, Watcher {
     if (!this.#putOff) this.#goOn();
   }
 
-  /** Has whoever waits receive in a turn of its own. */
+  /** Lets the waiting receiver run in a turn of its own. */
   #goOn(): void {
     this.#batches = 0;
     if (this.#closed || !this.#readable) return;

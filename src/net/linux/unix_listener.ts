@@ -23,7 +23,7 @@ import { setOption } from "../kernel/socket_option.ts";
 import { keepUrgent } from "../kernel/tcp_options.ts";
 import { BACKLOG, type ClaimedPort } from "./tcp_listener.ts";
 
-/** Listeners that there can be only one of, so that all accept from its descriptor. */
+/** Listeners that cannot be duplicated by address: all threads accept from one descriptor. */
 export interface SharedListener extends ClaimedPort {
   readonly descriptor: number;
 }
@@ -54,8 +54,8 @@ export async function claimUnix(libc: Libc, path: string, options: PlaceOptions)
 }
 
 /**
- * A socket that whoever started this program has opened for it and listens on. It stays open as long as the program: who
- * started it may have clients wait there for the next. Undefined where it is no such socket.
+ * A listening socket passed by the program's starter (systemd). It stays open as long as the program: clients may wait on it
+ * for the next start. Undefined if it is not such a socket.
  */
 export function inheritedListener(libc: Libc, descriptor: number): SharedListener | undefined {
   const addr: SocketAddr | undefined = nameOf(libc.getsockname, descriptor) ?? unixNameOf(libc, descriptor);
@@ -74,7 +74,7 @@ function option(libc: Libc, fd: number, name: number): number | undefined {
   return libc.getsockopt(fd, SOL_SOCKET, name, value, size) < 0 ? undefined : value[0];
 }
 
-/** Keeps a descriptor that was passed to this program from those that it may start. */
+/** Sets close-on-exec on a passed descriptor. */
 export function closeOnExec(libc: Libc, descriptor: number): void {
   libc.fcntl(descriptor, F_SETFD, FD_CLOEXEC);
 }

@@ -17,7 +17,7 @@ export class NodeSocket implements AcceptedSocket {
   #ended = false;
   #closed = false;
   #failure: NetError | undefined;
-  /** Has whoever reads look again. */
+  /** Wakes the reader. */
   #wake = () => {};
 
   constructor(tcp: NodeTcp) {

@@ -4,7 +4,7 @@ import { netError } from "../error.ts";
 import type { Datagram, SocketAddr, UdpSocket } from "../socket.ts";
 import { runtimeHost, socketAddr } from "../socket_addr.ts";
 
-/** So much waits for whoever receives; what comes then is lost, as UDP may. */
+/** Octets that may wait for receive(); further datagrams are dropped. */
 const MAX_WAITING = 1_024;
 
 interface ErrorCode {
@@ -60,7 +60,7 @@ export class NodeUdpSocket implements UdpSocket {
     this.#receiver?.(null);
   }
 
-  /** Whether the kernel took it. A refusal by ICMP is told to whoever sends next, and costs only that try. */
+  /** True if the kernel accepted it. An ICMP error is reported to the next send, which is then repeated. */
   async #sendOne(datagram: Datagram): Promise<boolean> {
     const code = await this.#try(datagram);
     return code === undefined || (code === "ECONNREFUSED" && await this.#try(datagram) === undefined);

@@ -1,11 +1,11 @@
 import type { TlsEnd } from "./tls.ts";
 
-/** So much may be written to an end that is not there yet; whoever writes more waits for it. */
+/** Octets that may be written before the end exists; further writes wait. */
 const MAX_EARLY = 64 << 10;
 
 /**
- * An end that is there when `opening` says. `callOff` has it not opened any more: it is called when the end is closed before,
- * or no more can come to it.
+ * An end that exists once `opening` resolves. `callOff` cancels its opening: it is called if the end is closed before,
+ * or nothing more can come to it.
  */
 export function laterEnd(opening: Promise<TlsEnd>, callOff = () => {}): TlsEnd {
   let end: TlsEnd | undefined, room = MAX_EARLY;

@@ -9,8 +9,8 @@ import { laterEnd } from "./later_end.ts";
 import { hungUp, type TlsEnd, type TlsEnds, tlsError, type TlsRuntime } from "./tls.ts";
 
 /**
- * Octets are let in by pieces, and while no more than so much waits to be read: beyond 64 KiB together Deno keeps what comes in
- * memory without bound, and may never tell of its end.
+ * Input is passed in pieces, and only while this much or less waits to be read: beyond 64 KiB in all, Deno buffers input without
+ * a bound, and may never report its end.
  */
 const PIECE_SIZE = 32 << 10, MAX_UNREAD = 16 << 10;
 
@@ -25,7 +25,7 @@ export const nodeTls: TlsRuntime = {
   showsCertificates: true,
   acceptor({ cert, key, clientCa: ca }) {
     const options = { cert, key, minVersion: "TLSv1.2" } as const;
-    const secureContext = createSecureContext(options); // throws where they are no good
+    const secureContext = createSecureContext(options); // throws if they are invalid
     return {
       accept: () =>
         endsOf((stream, secured, failed) => {
@@ -63,8 +63,8 @@ export const nodeTls: TlsRuntime = {
 };
 
 /**
- * Whether the client's certificate is still of an authority in `ca`. Deno takes a ticket (RFC 8446 s4.6.1) that was given when
- * others counted, and neither ticketKeys nor sessionIdContext keep it from that.
+ * True if the client's certificate is issued by an authority in `ca`. Deno accepts a ticket (RFC 8446 s4.6.1) from the time of
+ * other authorities, and neither ticketKeys nor sessionIdContext prevent that.
  */
 function isVouchedFor(tls: TLSSocket, ca: string): boolean {
   if (!tls.isSessionReused()) return true;
@@ -84,7 +84,7 @@ function isVouchedFor(tls: TLSSocket, ca: string): boolean {
   return false;
 }
 
-/** Begins a handshake over `stream`, and tells what becomes of it. */
+/** Starts a handshake over `stream`, and reports its outcome. */
 type Begin = (stream: Duplex, secured: (tls: TLSSocket) => void, failed: (error: Error) => void) => void;
 
 function endsOf(begin: Begin): TlsEnds {
@@ -99,9 +99,9 @@ function endsOf(begin: Begin): TlsEnds {
   };
 }
 
-/** The stream that TLS takes for its connection. */
+/** The stream that TLS uses as its connection. */
 class Sealed extends Duplex {
-  /** Where the connection's octets are taken from and given to. */
+  /** The encrypted side. */
   readonly outside: TlsEnd;
   /** node:tls begins in a later turn; octets that come before make Deno 2.9 throw where nobody can catch. */
   readonly #begun = turn();
@@ -109,10 +109,10 @@ class Sealed extends Duplex {
   #reader: ((bytes: Uint8Array | null) => void) | undefined;
   #finished = false;
   #room = () => {};
-  /** What TLS has opened and nobody has read. */
+  /** Decrypted octets that were not read. */
   unread = () => 0;
 
-  /** `ended` is called when no more octets can come, and what has come is through. */
+  /** `ended` is called when no more octets can come, and all received ones have passed. */
   constructor(ended: () => void) {
     super({ allowHalfOpen: true });
     const over = () => setImmediate(() => setImmediate(ended));
@@ -202,7 +202,7 @@ function clearEnd(tls: TLSSocket, sealed: Sealed): TlsEnd {
   tls.on("close", () => sealed.end());
   tls.on("error", (error) => {
     const told = tlsError(error);
-    if (told.kind !== "closed") failure ??= told; // a connection that just ends is no failure
+    if (told.kind !== "closed") failure ??= told; // an end without close_notify is not a failure
     wake();
   });
   return {

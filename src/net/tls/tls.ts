@@ -2,50 +2,50 @@ import type { Asker } from "../../turns/fair_queue.ts";
 import { NetError } from "../error.ts";
 import type { AcceptedSocket, Socket } from "../socket.ts";
 
-/** A certificate with those between it and its authority, and its key; PEM. */
+/** A certificate chain and its private key; PEM. */
 export interface TlsIdentity {
   readonly cert: string;
   readonly key: string;
 }
 
 export interface TlsServerOptions extends TlsIdentity {
-  /** Clients need a certificate of this authority (PEM); they are not asked for one where it is undefined. */
+  /** Client certificate authority (PEM); undefined: no client certificates. */
   readonly clientCa?: string | undefined;
 }
 
 export interface TlsClientOptions {
-  /** The name, or the address, that the server's certificate has to have. */
+  /** The name or address that the server's certificate must have. */
   readonly name: string;
-  /** Who may vouch for the server, in PEM; the runtime's own list where undefined. */
+  /** CA certificates for the server, PEM; undefined for the runtime's list. */
   readonly ca?: string | undefined;
-  /** What the server is shown where it asks. */
+  /** Client certificate, if the server requests one. */
   readonly identity?: TlsIdentity | undefined;
 }
 
-/** Octets in, octets out. close() lets leave what was written; read() then tells the end. */
+/** A stream of octets. close() lets written octets leave; read() then reports the end. */
 export type TlsEnd = Pick<Socket, "read" | "write" | "closeWrite" | "close">;
 
-/** TLS without a connection: what goes into one end comes out of the other. */
+/** TLS without a connection: octets of one end come out of the other. */
 export interface TlsEnds {
-  /** The octets that travel. */
+  /** The encrypted octets. */
   readonly sealed: TlsEnd;
-  /** The octets that are meant. */
+  /** The plaintext octets. */
   readonly clear: TlsEnd;
-  /** Resolves after the handshake; rejects with NetError where there is none, and when `sealed` ends before. */
+  /** Resolves after the handshake; rejects with NetError if it fails, or if `sealed` ends before. */
   readonly secured: Promise<void>;
 }
 
 /** The server's side of TLS, by one certificate. */
 export interface TlsAcceptor {
-  /** On whose account what all share is used. */
+  /** The asker, for shared resources. */
   accept(asker: Asker): TlsEnds;
-  /** Those that were accepted live on. */
+  /** Accepted connections live on. */
   close(): void;
 }
 
-/** What the runtime can do of TLS: 1.2 and later. */
+/** TLS of the runtime: 1.2 and later. */
 export interface TlsRuntime {
-  /** Whether `clientCa` can be had, and `identity`. */
+  /** True if `clientCa`, and `identity`, are supported. */
   readonly asksForCertificates: boolean;
   readonly showsCertificates: boolean;
   /** Throws where the certificate or the key is none. */
@@ -53,17 +53,17 @@ export interface TlsRuntime {
   connect(options: TlsClientOptions, asker: Asker): TlsEnds;
 }
 
-/** TLS over sockets, on the account of `asker`. Both reject with NetError, and close the socket then. */
+/** TLS over sockets, for `asker`. Both reject with NetError, and close the socket then. */
 export interface Tls {
-  /** With a client that has connected; `early` is what it has said already. */
+  /** With a connected client; `early` are octets it has sent already. */
   accept(socket: Socket, asker: Asker, early?: Uint8Array): Promise<AcceptedSocket>;
-  /** With a server that has to be `name`. */
+  /** With a server that must prove `name`. */
   connect(socket: Socket, name: string, asker: Asker, early?: Uint8Array): Promise<Socket>;
-  /** Resolves when all that was written to sockets which are closed has left, or cannot. */
+  /** Resolves when all octets of closed sockets have left, or cannot. */
   left(): Promise<void>;
 }
 
-/** What a runtime says of a certificate or a handshake, by code or words; the first that fits counts. */
+/** Runtimes' errors of certificates and handshakes, by code or text; the first match counts. */
 const states: readonly (readonly [RegExp, string])[] = [
   [/CERT_HAS_EXPIRED|Expired|\bexpired/, "the certificate has expired"],
   [/CERT_NOT_YET_VALID|NotValidYet|not valid yet/, "the certificate is not valid yet"],
@@ -80,7 +80,7 @@ const states: readonly (readonly [RegExp, string])[] = [
   [/WRONG_VERSION|InvalidContentType|HTTP_REQUEST|InvalidMessage|corrupt message/, "that is no TLS"],
 ];
 
-/** Why there was no handshake. */
+/** The NetError of a failed handshake. */
 export function tlsError(error: unknown): NetError {
   if (error instanceof NetError) return error;
   const { code, message } = (error ?? {}) as { code?: string; message?: string };
@@ -91,7 +91,7 @@ export function tlsError(error: unknown): NetError {
   return new NetError("other", `Cannot speak TLS: ${code ?? message ?? "no reason given"}`, { cause: error });
 }
 
-/** The other side left before TLS was agreed on. */
+/** The peer left during the handshake. */
 export function hungUp(): NetError {
   return new NetError("closed", "Cannot speak TLS: it has hung up");
 }

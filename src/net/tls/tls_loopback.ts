@@ -5,16 +5,16 @@ import { NetError } from "../error.ts";
 import { DescriptorReserve } from "../kernel/descriptor_reserve.ts";
 import { hungUp, type TlsEnd } from "./tls.ts";
 
-/** Where the program connects to itself. */
+/** The loopback address at which the program connects to itself. */
 export const LOOPBACK = "127.0.0.1";
 
-/** A connection that is waited for has to be there after so long, and who comes unasked is sent away (ms). */
+/** Time until an expected connection must exist, and an unexpected one is closed (ms). */
 const MEET_MS = 2_000;
 
-/** So many may have come while it is not known who they are, more than a listener's queue holds; of more the first has to go. */
+/** Maximum unidentified connections, more than a listener's queue holds; beyond it the first is closed. */
 const MAX_UNKNOWN = 1_024;
 
-/** So many connections are made at a time: fewer than a listener's queue holds. Those who wait are as many as there are sessions. */
+/** Maximum concurrent dials: fewer than a listener's queue holds. The wait queue is bounded by the number of sessions. */
 const AT_ONCE = { all: 32, client: 16, user: 16 }, WAITING = { all: 20_000, client: 20_000, user: 20_000 };
 
 /** Descriptors of a connection to itself. */
@@ -25,15 +25,15 @@ let reserve: DescriptorReserve | undefined;
 /** For all connections of the program to itself. */
 const turns = new FairQueue("speak TLS", AT_ONCE, WAITING);
 
-/** One way of the program to itself. */
+/** One connection of the program to itself. */
 export interface Met<D, S> {
   readonly dialled: Promise<D>;
   readonly accepted: Promise<S>;
-  /** Nobody wants it any more; means nothing once it is made. */
+  /** Cancels it; no effect once it is made. */
   callOff(): void;
 }
 
-/** Both ends of connections that a program makes to itself, found by the port they come from; others are refused. */
+/** Matches both ends of connections of a program to itself, by source port; others are refused. */
 export class Meeting<S extends Pick<TlsEnd, "close">> {
   /** With the last dial that had begun then. */
   readonly #came = new Map<number, { readonly socket: S; readonly lastDial: number }>();
@@ -56,8 +56,8 @@ export class Meeting<S extends Pick<TlsEnd, "close">> {
   }
 
   /**
-   * The connection that `dial` makes, and what is accepted of it, in the asker's turn. Both reject with NetError: "busy", "closed"
-   * where it was called off, and where it would take the last descriptors: without any, Bun's accept loop spins
+   * The connection made by `dial`, and its accepted end, in the asker's turn. Both reject with NetError: "busy", "closed"
+   * if cancelled, and if it would take the last descriptors: without any, Bun's accept loop spins
    * (oven-sh/bun#32705), and Deno's HTTP server ends the program.
    */
   meet<D extends { readonly localAddr: { readonly port: number } }>(
@@ -89,7 +89,7 @@ export class Meeting<S extends Pick<TlsEnd, "close">> {
     }
   }
 
-  /** Who came before all that are under way now is none of them. */
+  /** Connections older than all pending dials belong to none of them. */
   #dialEnded(number: number): void {
     this.#dials.delete(number);
     const [first = Infinity] = this.#dials;

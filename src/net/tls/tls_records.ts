@@ -1,7 +1,7 @@
 /** Record types (RFC 8446 s5.1), and the size of an alert that TLS 1.3 has sealed as data: level, description, type, tag. */
 const ALERT = 21, DATA = 23, SEALED_ALERT_SIZE = 19;
 
-/** The records of one way of TLS as they pass: only they tell an end that was meant from a connection that was cut. */
+/** Watches the records of one direction of TLS: only they distinguish an announced end from a cut connection. */
 export class TlsRecords {
   readonly #head = new Uint8Array(5);
   #headSize = 0;
@@ -22,7 +22,7 @@ export class TlsRecords {
     }
   }
 
-  /** The last is, or looks like, the alert that says that no more will come: nothing else is as short, but for two octets of data. */
+  /** True if the last record is, or looks like, close_notify: only two octets of data are as short. */
   get farewell(): boolean {
     const type = this.#head[0];
     const isWhole = this.#headSize === 0 && this.#missing === 0;

@@ -5,10 +5,10 @@ import type { AcceptedSocket, Leaving, Socket, SocketAddr } from "../socket.ts";
 import type { TlsEnds } from "./tls.ts";
 import { TlsRecords } from "./tls_records.ts";
 
-/** A socket that is closed waits so long (ms) for the next of what was written to leave, or for the reason of a handshake that failed. */
+/** Time that a closed socket waits (ms) for its next octets to leave, or for the reason of a failed handshake. */
 const LINGER_MS = 5_000, FAREWELL_MS = 250;
 
-/** Sockets that are closed, but what was written to them has yet to leave. */
+/** Closed sockets whose written octets have yet to leave. */
 export class Departures {
   readonly #leaving = new Set<Promise<void>>();
 
@@ -27,14 +27,14 @@ export interface SecureOptions {
   readonly departures: Departures;
 }
 
-/** TLS over `socket`, whose octets go through `ends`. Rejects with NetError where there is no handshake; it is closed then. */
+/** TLS over `socket`, through `ends`. Rejects with NetError if the handshake fails, and closes the socket. */
 export async function secure(socket: Socket, ends: TlsEnds, options: SecureOptions): Promise<AcceptedSocket> {
   const secured = new TlsSocket(socket, ends, options);
   try {
     await ends.secured;
     return secured;
   } catch (error) {
-    // Runtimes end TLS without a word where they do not like what a client has shown.
+    // Runtimes end TLS silently if they reject a client's certificate.
     const refused = !secured.ended && error instanceof NetError && error.kind === "closed";
     await secured.leave(FAREWELL_MS);
     throw refused ? new NetError("other", "Cannot speak TLS: the certificate is no good", { cause: error }) : error;
@@ -47,16 +47,16 @@ class TlsSocket implements AcceptedSocket {
   readonly #options: SecureOptions;
   readonly #records = new TlsRecords();
   readonly #ahead = new Ahead(() => this.#receive());
-  /** Resolve when nothing more will be sent, and when nothing more will come. */
+  /** Resolve when sending, and when receiving, has ended. */
   readonly #sent: Promise<void>;
   readonly #received: Promise<void>;
-  /** Ends a read() under way. */
+  /** Ends a pending read(). */
   #wake = () => {};
   #failure: NetError | undefined;
   #closed = false;
-  /** Something has left, so that the next may take its time. */
+  /** Octets have left, so the time starts again. */
   #moved = () => {};
-  /** Whether the other side has said all, or cannot. */
+  /** True if the peer has finished, or cannot send. */
   ended = false;
 
   constructor(socket: Socket, ends: TlsEnds, options: SecureOptions) {
@@ -126,7 +126,7 @@ class TlsSocket implements AcceptedSocket {
     this.#socket.keepAlive();
   }
 
-  /** Closes it when what was written has left, or nothing has for so long. */
+  /** Closes it when the written octets have left, or after a time without progress. */
   async leave(withinMs: number): Promise<void> {
     this.#closed = true;
     this.#wake();
@@ -139,7 +139,7 @@ class TlsSocket implements AcceptedSocket {
     this.#moved();
     this.#options.departures.add(this.#sent);
     await this.#sent;
-    await this.#received; // the kernel resets a connection that is closed with something unread, and what was sent is lost
+    await this.#received; // the kernel resets a connection that is closed with unread octets, and sent data would be lost
     cancel();
     this.#socket.close();
     this.#ends.sealed.close();
@@ -153,7 +153,7 @@ class TlsSocket implements AcceptedSocket {
         if (!this.#closed) await sealed.write(chunk).catch((error) => this.#fail(error));
       }
       this.ended = true;
-      // An end has to be said in TLS (RFC 8446 s6.1): whoever is between could end the connection.
+      // An end must be announced in TLS (RFC 8446 s6.1): anyone in between could end the connection.
       if (!this.#records.farewell) {
         this.#failure ??= new NetError("reset", "Cannot read: the connection was cut within TLS");
       }
@@ -177,7 +177,7 @@ class TlsSocket implements AcceptedSocket {
     }
   }
 
-  /** The connection is broken, or TLS is. */
+  /** The connection or TLS is broken. */
   #fail(error: unknown): void {
     if (this.#closed) return;
     if (error instanceof NetError) this.#failure ??= error;

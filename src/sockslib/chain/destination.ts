@@ -1,7 +1,7 @@
 import { type Address, ipAddress, MAX_NAME_SIZE, nameAddress } from "../../protocol/address.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 
-/** The address that travels on: a literal as such, all else as a name. Throws RangeError where it can be neither. */
+/** The address that travels on: a literal as an address, anything else as a name. Throws RangeError if it is neither. */
 export function destinationAddress({ host, port }: SocketAddr): Address {
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new RangeError(`Cannot go to port ${port}: not 0 to 65535`);

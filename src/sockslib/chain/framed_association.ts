@@ -8,8 +8,8 @@ import { type ChainDialler, type Limits, openChain } from "./hop_chain.ts";
 import type { HeadedPayload, OnwardAssociation } from "./onward_association.ts";
 
 /**
- * A UDP association with the last of `hops` inside of one connection through all of them: no other has to know of UDP, and TLS
- * is around it where the connection has it. Rejects with NetError or ReplyError.
+ * A UDP association with the last of `hops` inside one connection through all of them: the other hops need no UDP, and TLS
+ * of the connection protects it. Rejects with NetError or ReplyError.
  */
 export async function openFramedAssociation(
   dialler: ChainDialler,
@@ -28,7 +28,7 @@ class FramedAssociation implements OnwardAssociation {
   readonly #datagrams: FramedDatagrams;
 
   constructor(socket: Socket) {
-    socket.keepAlive(); // nothing else would tell that the gateway has vanished
+    socket.keepAlive(); // only this detects that the gateway has vanished
     this.remoteAddr = socket.remoteAddr;
     this.#datagrams = new FramedDatagrams(socket);
     this.ended = this.#datagrams.ended.then(() => {});

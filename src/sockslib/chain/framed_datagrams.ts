@@ -5,20 +5,20 @@ import { encodeFrame, fitsFrame, frameSize, unframe } from "../../protocol/udp_f
 import type { HeadedPayload } from "./onward_association.ts";
 import { joined, joinedAll } from "../../protocol/octets.ts";
 
-/** What may wait for a peer that takes nothing; what comes then is lost, as UDP may. */
+/** Octets that may wait for a slow peer; further datagrams are dropped. */
 const MAX_QUEUED_SIZE = 256 << 10;
 
-/** What a datagram costs besides its octets: without it, empty ones would queue without end. */
+/** Cost of a datagram besides its octets: without it, empty datagrams would queue without a bound. */
 const DATAGRAM_COST = 64;
 
-/** How a connection with datagrams on it has ended; "malformed" where it said what nobody can read on from. */
+/** How a connection with datagrams has ended; "malformed" if message boundaries were lost. */
 export type FramedEnd = "end" | "reset" | "error" | "malformed";
 
 const nothing = new Uint8Array(0);
 
 /** Datagrams framed on a connection (udp_frame.ts), in both directions. */
 export class FramedDatagrams {
-  /** Resolves when it has ended; whoever reads finds out. */
+  /** Resolves when it has ended; a reader notices the end. */
   readonly ended: Promise<FramedEnd>;
   readonly #socket: Socket;
   #unread: Uint8Array = nothing;
@@ -37,7 +37,7 @@ export class FramedDatagrams {
     return this.#closed;
   }
 
-  /** What has come, with headers as RFC 1928 s7 has them, empty where it is none; null at the end. The views are valid until the next receive(). */
+  /** Received datagrams, with headers of RFC 1928 s7, empty for an invalid one; null at the end. The views are valid until the next receive(). */
   async receive(): Promise<readonly Uint8Array[] | null> {
     try {
       while (!this.#closed) {
@@ -55,7 +55,7 @@ export class FramedDatagrams {
     return null;
   }
 
-  /** Sends without waiting; how many are lost: too large for a frame, or too many for a slow peer. */
+  /** Sends without waiting; returns the number dropped: too large for a frame, or too many for a slow peer. */
   send(batch: readonly HeadedPayload[]): number {
     let lost = 0;
     for (const { header, payload } of batch) {
@@ -85,7 +85,7 @@ export class FramedDatagrams {
     return batch;
   }
 
-  /** One write at a time, of all that waits. */
+  /** One write at a time, of everything queued. */
   async #write(): Promise<void> {
     this.#writing = true;
     try {

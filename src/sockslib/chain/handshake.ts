@@ -19,7 +19,7 @@ import { ReplyError } from "./reply_error.ts";
 /**
  * The client's half of SOCKS (RFC 1928 s3, s4, s6, RFC 1929) on a connection to the first of `hops`, through all of them:
  * each connects to the next (RFC 3089 s4), and `command` is for the last. Resolves with the bound address of its reply.
- * Rejects with ReplyError, or with NetError where a gateway could not be talked to.
+ * Rejects with ReplyError, or with NetError if the conversation with a gateway failed.
  */
 export async function converse(
   wire: HopWire,
@@ -31,7 +31,7 @@ export async function converse(
   return await request(wire, hops, command, destination);
 }
 
-/** The rest of it: asks the last gateway. */
+/** The second part: sends the request to the last gateway. */
 export async function request(
   wire: HopWire,
   hops: readonly Hop[],
@@ -41,7 +41,7 @@ export async function request(
   return await ask(wire, hops.at(-1)!, command, destination, true);
 }
 
-/** The part of it before the last gateway is asked for anything: all others have connected, and it lets us in. */
+/** The first part: all other gateways have connected, and the last one has accepted the login. */
 export async function passThrough(wire: HopWire, hops: readonly Hop[]): Promise<void> {
   for (const [i, hop] of hops.entries()) {
     const { proxyProtocol } = hop;
@@ -103,9 +103,9 @@ async function negotiate(wire: HopWire, hop: Hop): Promise<void> {
   if (problem) throw refused(hop, problem);
 }
 
-/** Method selection and what it comes to; resolves with what is in the way. */
+/** Method selection and its sub-negotiation; resolves with the obstacle, if any. */
 async function logIn(wire: HopWire, { credentials, gssapi, address }: Hop): Promise<string | undefined> {
-  wire.encapsulation = undefined; // which was that of the gateway before
+  wire.encapsulation = undefined; // which belonged to the gateway before
   if (gssapi) return await showTicket(wire, gssapi, address.host);
   const methods = credentials ? [Method.NoAuthentication, Method.UsernamePassword] : [Method.NoAuthentication];
   await wire.send(encodeGreeting({ methods }));
@@ -117,7 +117,7 @@ async function logIn(wire: HopWire, { credentials, gssapi, address }: Hop): Prom
   return await wire.take(decodeStatus) === 0 ? undefined : "takes other credentials";
 }
 
-/** Offers GSSAPI and nothing less. */
+/** Offers GSSAPI only. */
 async function showTicket(wire: HopWire, { service, least }: HopGssapi, host: string): Promise<string | undefined> {
   await wire.send(encodeGreeting({ methods: [Method.Gssapi] }));
   const method = await wire.take(decodeMethodSelection);
@@ -136,13 +136,13 @@ function refused(hop: Hop, state: string): NetError {
   return new NetError("permission-denied", `Cannot log in to ${hopText(hop)}: it ${state}`);
 }
 
-/** A failure says all by its code: what follows it may be malformed, and the connection is over. */
+/** The code of a failure is enough: the rest may be malformed, and the connection ends. */
 const decodeOutcome: Decode<RequestReply> = (bytes) => {
   const failed = bytes.length > 1 && bytes[0] === SOCKS_VERSION && bytes[1] !== Reply.Succeeded;
   return failed ? { value: { reply: bytes[1]!, bound: NO_ADDRESS }, size: bytes.length } : decodeReply(bytes);
 };
 
-/** Says of what `talk` rejects with which hop it was. */
+/** Adds the hop to the error of `talk`. */
 async function telling<T>(hop: Hop, talk: () => Promise<T>): Promise<T> {
   try {
     return await talk();

@@ -1,6 +1,6 @@
 import type { Socket, SocketAddr } from "../../net/socket.ts";
 
-/** A socket of which some bytes have been read already: they come first. */
+/** A socket that gives back some bytes that were read before: they come first. */
 export class HeadedSocket implements Socket {
   readonly localAddr: SocketAddr;
   readonly remoteAddr: SocketAddr;

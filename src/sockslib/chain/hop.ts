@@ -3,7 +3,7 @@ import { type ZonedAddress, zonedAddress } from "../../protocol/ip/zone.ts";
 import { type Protection, protections } from "../../protocol/gssapi.ts";
 import type { Credentials } from "../../protocol/negotiation.ts";
 
-/** What a scheme speaks, whether over TLS, and on which port where none is said. */
+/** The protocol of a scheme, whether it is over TLS, and its default port. */
 const schemes: Readonly<Record<string, Pick<Hop, "protocol" | "tls"> & { readonly port: number }>> = {
   "socks5:": { protocol: "socks5", tls: false, port: 1080 },
   "socks5h:": { protocol: "socks5", tls: false, port: 1080 },
@@ -12,44 +12,44 @@ const schemes: Readonly<Record<string, Pick<Hop, "protocol" | "tls"> & { readonl
   "https:": { protocol: "http", tls: true, port: 443 },
 };
 
-/** What may stand behind the URL of a gateway, each once. */
+/** Parameters of a gateway's URL, each at most once. */
 const UDP_IN_TCP = "udp=tcp", PROXY_PROTOCOL = "proxy-protocol=", GSSAPI = "gssapi=", PROTECTION = "protection=";
 const KNOWN_PARTS = `${UDP_IN_TCP}, ${PROXY_PROTOCOL}1|2, ${GSSAPI}SERVICE and ${PROTECTION}LEVEL`;
 
-/** A ticket of Kerberos for a service there. */
+/** A Kerberos ticket for a service of the gateway. */
 export interface HopGssapi {
-  /** As "rcmd"; a whole principal where it has a slash. */
+  /** For example "rcmd"; a full principal if it has a slash. */
   readonly service: string;
-  /** How octets have to travel at least. */
+  /** Minimum protection level. */
   readonly least: Protection;
 }
 
 /** One gateway on the way to a destination. */
 export interface Hop {
-  /** What it speaks; an HTTP proxy serves CONNECT only (RFC 9110 s9.3.6). */
+  /** Its protocol; an HTTP proxy serves CONNECT only (RFC 9110 s9.3.6). */
   readonly protocol: "socks5" | "http";
-  /** Whether over TLS; its certificate then has to have the host of `address`. */
+  /** True for TLS; its certificate must then have the host of `address`. */
   readonly tls: boolean;
   readonly address: Address;
-  /** Of a link-local `address`: the interface it is on. Such a hop can only be the first. */
+  /** The interface of a link-local `address`. Only the first hop can have one. */
   readonly zone?: string;
-  /** Whether its UDP is inside of the connection (command 05 of hev-socks5-server), so that only the last of a chain has to know UDP. */
+  /** True for UDP inside the connection (command 05 of hev-socks5-server): only the last hop of a chain then needs UDP. */
   readonly udpInTcp?: true;
-  /** The PROXY protocol that tells it whose connection it is, before TLS and all else. */
+  /** Version of the PROXY protocol that gives it the client's address, before TLS and everything else. */
   readonly proxyProtocol?: 1 | 2;
-  /** Method 01, and no other, is offered where it is given. */
+  /** If set, only method 01 is offered. */
   readonly gssapi?: HopGssapi;
-  /** Method 02 is offered only where they are given. Never to be logged. */
+  /** Method 02 is offered only if they are set. Never log them. */
   readonly credentials?: Credentials;
 }
 
-/** The most hops of one chain: what is longer is more likely a loop. */
+/** Maximum hops of a chain: a longer one is more likely a loop. */
 export const MAX_HOPS = 8;
 
 /**
  * Reads `socks5://[USER:PASSWORD@]HOST[:PORT]`, `http://…`, or the same over TLS, `socks5s://…` and `https://…`; `%` escapes
- * octets of the credentials. Behind it may stand `?proxy-protocol=1` or `2` and, of SOCKS, `udp=tcp`, `gssapi=SERVICE` and
- * `protection=LEVEL`, with `&` between them. Throws SyntaxError, whose message never repeats credentials.
+ * octets of the credentials. Parameters are `?proxy-protocol=1` or `2` and, for SOCKS, `udp=tcp`, `gssapi=SERVICE` and
+ * `protection=LEVEL`, joined by `&`. Throws SyntaxError, whose message never repeats credentials.
  */
 export function parseHop(text: string): Hop {
   const [, scheme, userinfo, host, port, query] =
@@ -77,7 +77,7 @@ export function parseHop(text: string): Hop {
   };
 }
 
-/** Reads the URLs of a chain, nearest first. Throws RangeError naming the one that is wrong by its number. */
+/** Reads the URLs of a chain, nearest first. Throws RangeError with the number of the wrong one. */
 export function parseHops(via: readonly string[]): readonly Hop[] {
   if (via.length === 0) throw new RangeError("Cannot go through no gateway");
   if (via.length > MAX_HOPS) throw new RangeError(`Cannot go through ${via.length} gateways: at most ${MAX_HOPS}`);
@@ -98,7 +98,7 @@ export function parseHops(via: readonly string[]): readonly Hop[] {
   });
 }
 
-/** The hop as it may be shown: without credentials. */
+/** The hop for messages: without credentials. */
 export function hopText({ protocol, tls, address, zone, udpInTcp, proxyProtocol, gssapi }: Hop): string {
   const asked = [
     ...udpInTcp ? [UDP_IN_TCP] : [],
@@ -109,7 +109,7 @@ export function hopText({ protocol, tls, address, zone, udpInTcp, proxyProtocol,
   return `${protocol}${tls ? "s" : ""}://${addressText(zone === undefined ? address : { ...address, zone })}${query}`;
 }
 
-/** What stands behind a URL, each at most once. Throws SyntaxError. */
+/** The parameters of a URL, each at most once. Throws SyntaxError. */
 function parseQuery(query: string | undefined): Pick<Hop, "udpInTcp" | "proxyProtocol" | "gssapi"> {
   let udpInTcp = false, proxyProtocol: 1 | 2 | undefined, service: string | undefined, least: Protection | undefined;
   for (const part of query?.split("&") ?? []) {

@@ -13,37 +13,37 @@ import type { Asker } from "../../turns/fair_queue.ts";
 import { type Hop, hopText } from "./hop.ts";
 import { HopWire } from "./hop_wire.ts";
 
-/** How long a conversation with gateways may take, and what calls it off. */
+/** Deadline of a conversation with gateways, and its cut. */
 export interface Limits extends Deadline {
-  /** On whose account; the gateway's own where undefined. */
+  /** The asker; undefined for the gateway itself. */
   readonly asker?: Asker;
-  /** Whose connection it is, for gateways that are told; its own where undefined. */
+  /** The client's address, for gateways that receive it; undefined for the gateway's own connections. */
   readonly client?: (() => ProxiedConnection | undefined) | undefined;
 }
 
-/** What a chain of gateways is reached with. */
+/** What is needed to reach a chain of gateways. */
 export interface ChainReach {
   /** The sockets: `await openNet()`. */
   readonly net: Net;
   /** The time: `systemClock`. */
   readonly clock: Clock;
-  /** For the first gateway where it has a name; all other names travel on. */
+  /** For the first gateway's name; all other names are sent on unresolved. */
   readonly resolver: Pick<Resolver, "resolve">;
   /** For gateways over TLS. */
   readonly tls?: Tls | undefined;
-  /** For gateways that want a ticket. */
+  /** For gateways that require a ticket. */
   readonly gss?: GssInitiator | undefined;
-  /** The local address of connections and datagrams, or all by what they leave, for each family; the system's choice where nothing is said. */
+  /** The source of connections and datagrams per family; by default the system chooses. */
   readonly outgoing?: { readonly ipv4?: string | Exit | undefined; readonly ipv6?: string | Exit | undefined };
 }
 
 export interface ChainDialler extends ChainReach {
-  /** Throws NetError where that address is no gateway to go through. */
+  /** Throws NetError if that address is not acceptable as a gateway. */
   readonly checkHop?: (addr: SocketAddr) => void;
 }
 
 /**
- * Connects to the first of `hops` and has `talk` speak to it. The connection is closed when that fails, is called off or
+ * Connects to the first of `hops` and runs `talk` on the connection. It is closed if that fails, is cancelled or
  * takes too long. Rejects with NetError, or with what `talk` rejects with.
  */
 export async function openChain<T>(
@@ -62,7 +62,7 @@ export async function openChain<T>(
   });
 }
 
-/** By what that leaves which goes to `host`, if it was chosen. */
+/** The source for `host`, if one is set. */
 export function outgoingTowards({ outgoing }: ChainDialler, { host }: SocketAddr): Exit | undefined {
   const chosen = outgoing?.[host.includes(":") ? "ipv6" : "ipv4"];
   return typeof chosen === "string" ? { localAddr: chosen } : chosen;

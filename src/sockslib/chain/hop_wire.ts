@@ -15,21 +15,21 @@ import { HeadedSocket } from "./headed_socket.ts";
 
 const hungUp = () => new NetError("closed", "it has hung up");
 
-/** On whose account gateways are talked to, and what they may be told of it. */
+/** The asker of a conversation with gateways, and the client's address for them. */
 export interface Behalf {
   readonly asker?: Asker;
   readonly client?: (() => ProxiedConnection | undefined) | undefined;
 }
 
-/** What a conversation with gateways may need, beside the connection. */
+/** What a conversation with gateways may need besides the connection. */
 export interface HopMeans {
   readonly clock: Clock;
   readonly tls?: Tls | undefined;
-  /** For gateways that want a ticket. */
+  /** For gateways that require a ticket. */
   readonly gss?: GssInitiator | undefined;
 }
 
-/** Messages of the gateways of a chain over one socket, however they are sliced. */
+/** Messages of a chain's gateways over one socket, in slices of any size. */
 export class HopWire {
   readonly #means: HopMeans;
   readonly #behalf: Behalf;
@@ -37,10 +37,10 @@ export class HopWire {
   #socket: Socket;
   #messages: Messages;
 
-  /** How octets to and from the gateway that is talked to travel; its datagrams do so too. */
+  /** The encapsulation of traffic with the current gateway, datagrams included. */
   encapsulation: Encapsulation | undefined;
 
-  /** The cut is made when nobody waits for the conversation any more. */
+  /** The cut fires when no caller waits for the conversation any more. */
   constructor(socket: Socket, means: HopMeans, behalf: Behalf, cut: Cut) {
     this.#socket = socket;
     this.#messages = new Messages(socket, hungUp);
@@ -49,22 +49,22 @@ export class HopWire {
     this.#cut = cut;
   }
 
-  /** The way to the gateway that is talked to. */
+  /** The socket to the current gateway. */
   get socket(): Socket {
     return this.#socket;
   }
 
-  /** The gateway's own where undefined. */
+  /** Undefined for the gateway itself. */
   get #asker(): Asker {
     return this.#behalf.asker ?? { client: "" };
   }
 
-  /** Says whose connection it is, by that version of the PROXY protocol. Rejects with NetError. */
+  /** Sends the client's address by that version of the PROXY protocol. Rejects with NetError. */
   introduce(version: 1 | 2): Promise<void> {
     return this.send(encodeProxyHeader(version, this.#behalf.client?.()));
   }
 
-  /** Speaks TLS from now on, with who has to be `name`. Rejects with NetError. */
+  /** Starts TLS with a server that must prove `name`. Rejects with NetError. */
   async secure(name: string): Promise<void> {
     const { tls } = this.#means;
     if (!tls) throw new NetError("other", "there is no TLS here");
@@ -72,7 +72,7 @@ export class HopWire {
     this.#messages = new Messages(this.#socket, hungUp);
   }
 
-  /** Shows a ticket, once the gateway has chosen that. Rejects with LoginRefused, NetError and ProtocolError. */
+  /** Authenticates by ticket, after the gateway has chosen GSSAPI. Rejects with LoginRefused, NetError and ProtocolError. */
   async logIn(wish: GssapiWish): Promise<void> {
     const { clock, gss } = this.#means;
     if (!gss) throw new NetError("other", "there is no GSSAPI here");
@@ -83,7 +83,7 @@ export class HopWire {
     this.#messages = new Messages(this.#socket, hungUp);
   }
 
-  /** The next message, which `decode` must not wait for without end. Rejects with what it throws, or with NetError. */
+  /** The next message; `decode` must bound its size. Rejects with the error of `decode`, or with NetError. */
   take<T>(decode: Decode<T>): Promise<T> {
     return this.#messages.take(decode);
   }
@@ -92,12 +92,12 @@ export class HopWire {
     return this.#socket.write(bytes);
   }
 
-  /** What came behind the last message: the destination's first bytes. A copy, told once. */
+  /** Octets behind the last message: the destination's first bytes. A copy, returned once. */
   rest(): Uint8Array | undefined {
     return this.#messages.rest();
   }
 
-  /** The way to the destination, once the gateways have been talked to: nothing that came early is lost. */
+  /** The socket to the destination, after the conversation; early octets are kept. */
   way(): Socket {
     const rest = this.rest();
     return rest ? new HeadedSocket(this.#socket, rest) : this.#socket;

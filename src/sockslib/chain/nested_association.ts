@@ -17,8 +17,8 @@ import type { Encapsulation } from "../gssapi/encapsulation.ts";
 import { joinedAll } from "../../protocol/octets.ts";
 
 /**
- * One UDP association through all of `hops`: an association at each, whose control connection goes through those before
- * it; a datagram travels in that of the hop before (RFC 1928 s7, RFC 3089 s4). Rejects with NetError or ReplyError.
+ * One UDP association through all of `hops`: an association at each, whose control connection goes through the hops before
+ * it; a datagram travels inside that of the hop before (RFC 1928 s7, RFC 3089 s4). Rejects with NetError or ReplyError.
  */
 export async function openAssociation(
   dialler: ChainDialler,
@@ -27,14 +27,14 @@ export async function openAssociation(
 ): Promise<OnwardAssociation> {
   if (hops.at(-1)!.udpInTcp) return await openFramedAssociation(dialler, hops, limits);
   const { cut } = limits;
-  const over = new Cut(); // one that fails calls the others off
+  const over = new Cut(); // a failure cancels the others
   const release = cut.on(() => over.make());
   const controls: Socket[] = [];
   const encapsulations: (Encapsulation | undefined)[] = [];
   try {
     const relays = await Promise.all(hops.map(async (hop, i) => {
       const way = hops.slice(0, i + 1);
-      // Told of a client, a gateway would take that one's datagrams and not ours.
+      // A gateway that got the client's address would accept the client's datagrams and not ours.
       const own = { ...limits, cut: over, client: undefined };
       const { wire: { socket, encapsulation }, value } = await openChain(dialler, way, own, (wire) => {
         return converse(wire, way, Command.UdpAssociate, zerosLike(knownAddress(wire.socket, hop, i).host));
@@ -61,15 +61,15 @@ export async function openAssociation(
   }
 }
 
-/** Where we shall send from is not known, but its family is: Dante refuses the other. */
+/** The source of our datagrams is unknown, but its family is known: Dante refuses the other. */
 function zerosLike(host: string): Address {
   return host.includes(":") ? ipAddress("::", 0)! : NO_ADDRESS;
 }
 
 /**
- * Whether `told` says where the relay of the hop at place `i` is; else it is at the host that it was asked for at. Zeros do
- * not say it. Nor does the first with a name; nor with a place that is another one here, such as loopback: our datagrams would
- * reach what is closed to others. What the next hops tell is judged by those before them.
+ * True if `told` is a usable relay address of hop `i`; otherwise its relay is at the host of the hop. Zeros are not usable. From
+ * the first hop, neither is a name, nor an address with a local meaning, such as loopback: our datagrams would reach addresses
+ * that are closed to others. Addresses of later hops are judged by the hops before them.
  */
 function isRelay(told: Address, hop: Address, i: number): boolean {
   if (isUnspecified(told.host)) return false;
@@ -85,12 +85,12 @@ function closedKindOf(host: string): string | undefined {
   return meant.map(closedKind).find((kind) => kind !== undefined);
 }
 
-/** Where the hop at place `i` is: the first as we see it, the others as the one before was told. */
+/** The address of hop `i`: the first as we connected to it, the others as given to the hop before. */
 function knownAddress({ remoteAddr: { host, port } }: Socket, hop: Hop, i: number): Address {
   return i === 0 ? ipAddress(host, port)! : hop.address;
 }
 
-/** A UDP association that stands. It ends when the control connection of any of its hops does. */
+/** An established UDP association. It ends when the control connection of any hop does. */
 class NestedAssociation implements OnwardAssociation {
   /** Resolves when it has ended. */
   readonly ended: Promise<void>;
@@ -98,10 +98,10 @@ class NestedAssociation implements OnwardAssociation {
   /** The relay of the first hop. */
   readonly #first: SocketAddr;
   readonly #others: readonly Address[];
-  /** The headers that lead to the relays of the others, all in one where nothing is encapsulated. */
+  /** The headers for the other hops' relays, joined into one if nothing is encapsulated. */
   readonly #headers: readonly Uint8Array[];
   readonly #way: Uint8Array;
-  /** How datagrams to and from each hop travel. */
+  /** The encapsulation of datagrams of each hop. */
   readonly #encapsulations: readonly (Encapsulation | undefined)[];
   readonly #controls: readonly Socket[];
   #closed = false;
@@ -123,7 +123,7 @@ class NestedAssociation implements OnwardAssociation {
     this.#controls = controls;
     this.ended = new Promise((resolve) => this.#end = resolve);
     for (const control of controls) {
-      control.keepAlive(); // nothing else would tell that the gateway has vanished
+      control.keepAlive(); // only this detects that the gateway has vanished
       void this.#watch(control);
     }
   }
@@ -137,14 +137,14 @@ class NestedAssociation implements OnwardAssociation {
     return this.#first;
   }
 
-  /** Sends what has a header for its destination; resolves with the number lost. */
+  /** Sends datagrams that have a header for their destination; resolves with the number dropped. */
   send(batch: readonly HeadedPayload[]): Promise<number> {
     if (this.#encapsulations.length > 0) return this.#sendWrapped(batch);
     const way = this.#way, addr = this.#first;
     return this.#udp.send(batch.map(({ header, payload }) => ({ bytes: joinedAll([way, header, payload]), addr })));
   }
 
-  /** What has come, each with the header of where from, or null at the end. The views are valid until the next receive(). */
+  /** Received datagrams, each with the header of its source, or null at the end. The views are valid until the next receive(). */
   async receive(): Promise<readonly Uint8Array[] | null> {
     const { host, port } = this.#first;
     for (let batch = await this.#udp.receive(); batch; batch = await this.#udp.receive()) {
@@ -174,7 +174,7 @@ class NestedAssociation implements OnwardAssociation {
     return batch.length - datagrams.length + await this.#udp.send(datagrams);
   }
 
-  /** With the headers that lead to all relays, each in the token of its hop; undefined where it is too large for that. */
+  /** The datagram with the headers for all relays, each in a token of its hop; undefined if it is too large. */
   #wrap({ header, payload }: HeadedPayload): Uint8Array | undefined {
     let bytes: Uint8Array = joinedAll([header, payload]);
     try {
@@ -189,7 +189,7 @@ class NestedAssociation implements OnwardAssociation {
     }
   }
 
-  /** What is inside of the headers of all relays; undefined where it comes from elsewhere. */
+  /** The datagram inside the headers of all relays; undefined if it comes from elsewhere. */
   #unwrap(bytes: Uint8Array): Uint8Array | undefined {
     try {
       bytes = this.#open(0, bytes);
@@ -202,18 +202,18 @@ class NestedAssociation implements OnwardAssociation {
       }
       return bytes;
     } catch {
-      return undefined; // it costs only itself
+      return undefined; // it is dropped alone
     }
   }
 
-  /** What a hop sends. Throws NetError or ProtocolError. */
+  /** A datagram of a hop. Throws NetError or ProtocolError. */
   #open(hop: number, bytes: Uint8Array): Uint8Array {
     return this.#encapsulations[hop]?.unwrapMessage(bytes) ?? bytes;
   }
 
   async #watch(control: Socket): Promise<void> {
     try {
-      while (await control.read() !== null); // octets on it mean nothing
+      while (await control.read() !== null); // octets on it are ignored
     } catch (error) {
       if (!(error instanceof NetError)) throw error;
     } finally {

@@ -8,13 +8,13 @@ import type { HopWire } from "./hop_wire.ts";
 
 /** BIND between its two replies (RFC 1928 s6; the reverse-channel rendezvous of RFC 3089): a gateway listens for one peer. */
 export class Rendezvous {
-  /** Where the last gateway listens: what the peer is to be told. */
+  /** The address at which the last gateway listens: give it to the peer. */
   readonly addr: SocketAddr;
   readonly wire: HopWire;
   readonly #hop: Hop;
   readonly #clock: Clock;
 
-  /** `bound` is what the first reply says: zeros mean the gateway's own address. */
+  /** `bound` is the address in the first reply: zeros mean the gateway's own address. */
   constructor(wire: HopWire, hops: readonly Hop[], bound: Address, clock: Clock) {
     this.wire = wire;
     const hop = this.#hop = hops.at(-1)!;
@@ -23,7 +23,7 @@ export class Rendezvous {
     this.#clock = clock;
   }
 
-  /** Waits for the peer, once; from then on the wire leads to it. Rejects with ReplyError or NetError, and is closed then. */
+  /** Waits for the peer, once; the wire then leads to it. Rejects with ReplyError or NetError, and closes. */
   async accept(deadline: Deadline): Promise<SocketAddr> {
     return await closedWithDeadline(this.#clock, deadline, "accept the peer", () => this.close(), async () => {
       const { host, port } = await secondReply(this.wire, this.#hop);

@@ -4,9 +4,9 @@ import { replyText } from "../../protocol/codes.ts";
 export class ReplyError extends Error {
   /** For people. */
   override readonly name = "ReplyError";
-  /** REP as it came, also where no RFC knows it. */
+  /** REP as received, even if no RFC defines it. */
   readonly reply: number;
-  /** Whether the last gateway of the chain says so of the destination; else one says it of the gateway behind it. */
+  /** True if the last gateway says it about the destination; otherwise a gateway says it about the next one. */
   readonly last: boolean;
 
   /**

@@ -8,7 +8,7 @@ import { NameShares } from "./name_shares.ts";
 import { reverseAddress } from "./reverse_name.ts";
 import { UsageRing } from "./usage_ring.ts";
 
-/** The addresses that stand for a name, one of each pool; canonical text. */
+/** The fake addresses of a name, one of each pool; canonical text. */
 export interface FakePair {
   /** Of the IPv4 prefix. */
   readonly ipv4: string;
@@ -20,23 +20,23 @@ export interface FakePair {
 export interface Elsewhere {
   put(number: number, name: string): void;
   remove(number: number): void;
-  /** Has nobody find the number from now on, where nobody has pinned it; whether that is so. */
+  /** Hides the number from readers, unless it is pinned; returns true if it is hidden. */
   withdraw(number: number): boolean;
-  /** How long ago it was used there (ms); Infinity where it never was. */
+  /** Time since its last use there (ms); Infinity if it was never used. */
   restedMs(number: number): number;
 }
 
 export interface FakeAddressesOptions {
   readonly clock: Clock;
-  /** RFC 2544's block for benchmarks where nothing is said; RFC 3089 s3 speaks of 0.0.0.0/24. */
+  /** Default: RFC 2544's block for benchmarks; RFC 3089 s3 suggests 0.0.0.0/24. */
   readonly ipv4?: Prefix;
-  /** A unique local block (RFC 4193) where nothing is said. */
+  /** Default: a unique local block (RFC 4193). */
   readonly ipv6?: Prefix;
-  /** The most names at a time; what the smaller pool holds where nothing is said. */
+  /** Maximum names; by default the size of the smaller pool. */
   readonly max?: number;
-  /** The addresses of a name that was not asked for so long may be given to another (ms). No TTL may be longer. */
+  /** The addresses of a name unused for so long may be given to another (ms). No TTL may be longer. */
   readonly expiryMs?: number;
-  /** Names that are to be resolved as ever. Folded: lower case, without a dot at the end. */
+  /** Names that are resolved normally. Folded: lower case, without a final dot. */
   readonly isExcluded?: (name: string) => boolean;
   readonly journal?: FakeJournal | undefined;
   readonly elsewhere?: Elsewhere | undefined;
@@ -46,13 +46,13 @@ const defaultIpv4 = parsePrefix("198.18.0.0/15")!, defaultIpv6 = parsePrefix("fd
 
 export const EXPIRY_MS = 600_000;
 
-/** Of all names one client has at most this part, so that no stranger takes them all. */
+/** A client's maximum share of all names, so that no stranger takes them all. */
 const SHARE = 1 / 4;
 
 /**
- * The mapping table of RFC 3089 s2 and s3: a name has the same fake addresses as long as it is in use, and these mean that
- * name alone. Names are case-insensitive. When all addresses are given, those of the name that was used longest ago go to
- * another, if it is not pinned and its time has run out.
+ * The mapping table of RFC 3089 s2 and s3: a name keeps its fake addresses while it is in use, and they mean that
+ * name alone. Names are case-insensitive. When all addresses are given, a new name gets those of the least recently used
+ * name, if that is not pinned and its time has expired.
  */
 export class FakeAddresses {
   readonly #clock: Clock;
@@ -63,16 +63,16 @@ export class FakeAddresses {
   readonly #isExcluded: (name: string) => boolean;
   readonly #journal: JournalLines | undefined;
   readonly #numbers = new Map<string, number>();
-  /** By number: 1 is the first that is given. */
+  /** By number; the first number is 1. */
   readonly #names: (string | undefined)[] = [undefined];
   readonly #pairs: (FakePair | undefined)[] = [undefined];
   readonly #ring = new UsageRing();
   readonly #elsewhere: Elsewhere | undefined;
   readonly #shares: NameShares;
-  /** Numbers that the journal has left out. */
+  /** Numbers that are missing in the journal. */
   readonly #free: number[] = [];
 
-  /** Throws RangeError where a pool is too small or of the wrong family, and what the journal throws. */
+  /** Throws RangeError if a pool is too small or of the wrong family, and the journal's errors. */
   constructor(options: FakeAddressesOptions) {
     const { clock, ipv4 = defaultIpv4, ipv6 = defaultIpv6, expiryMs = EXPIRY_MS, journal } = options;
     if (ipv4.octets.length !== 4 || ipv6.octets.length !== 16) {
@@ -92,7 +92,7 @@ export class FakeAddresses {
     if (this.#journal) this.#restore(this.#journal.load());
   }
 
-  /** Reads the journal again, which another process has kept until now: this one has given no names yet. Throws what the journal throws. */
+  /** Reads the journal again, which another process has written until now; call it before any name is given. Throws the journal's errors. */
   reload(): void {
     if (this.#journal) this.#restore(this.#journal.load());
   }
@@ -108,16 +108,16 @@ export class FakeAddresses {
   }
 
   /**
-   * The addresses that stand for `name`. Undefined where it is to be treated as ever: it is an address itself
-   * (RFC 3089 s3), excluded, or no name at all. A new name counts for `client`, where one is said. Throws NetError where all
-   * addresses, or as many as one client may have, are in use, and what the journal throws.
+   * The fake addresses of `name`. Undefined if it is to be resolved normally: it is an address itself
+   * (RFC 3089 s3), excluded, or not a name. A new name counts for `client`, if given. Throws NetError if all
+   * addresses, or the client's share of them, are in use, and the journal's errors.
    */
   fake(name: string, client?: string): FakePair | undefined {
     const number = this.#numberFor(name) ?? this.#give(foldName(name), client);
     return number === undefined ? undefined : this.#pairs[number];
   }
 
-  /** The name that a fake address, in any spelling, stands for; that is a use of it. */
+  /** The name of a fake address in any spelling; this counts as a use. */
   nameOf(address: string): string | undefined {
     const number = this.#numberOf(address);
     const name = number === undefined ? undefined : this.#names[number];
@@ -131,13 +131,13 @@ export class FakeAddresses {
     return address === undefined ? undefined : this.nameOf(address);
   }
 
-  /** Whether an address is of the pools: where no name is known for it, it leads nowhere. */
+  /** True if an address belongs to a pool; without a name it leads nowhere. */
   covers(address: string): boolean {
     const octets = parseIp(address);
     return octets !== undefined && [this.#ipv4, this.#ipv6].some(({ prefix }) => prefix.contains(octets));
   }
 
-  /** Keeps the addresses of `name` for it until the returned function is called: a connection is using them. */
+  /** Pins the addresses of `name` until the returned function is called: a connection uses them. */
   pin(name: string): () => void {
     const number = this.#numbers.get(foldName(name));
     if (number === undefined) return () => {};
@@ -153,7 +153,7 @@ export class FakeAddresses {
     return (address.includes(":") ? this.#ipv6.number(address) : undefined) ?? this.#ipv4.number(address);
   }
 
-  /** Uses the name, where it is in the table. Most come folded already, and folding costs as much as looking. */
+  /** Notes a use of the name, if it is in the table. Most names are folded already, and folding costs as much as the lookup. */
   #numberFor(name: string): number | undefined {
     const number = this.#numbers.get(name) ?? this.#numbers.get(foldName(name));
     if (number !== undefined) {
@@ -163,7 +163,7 @@ export class FakeAddresses {
     return number;
   }
 
-  /** A number for a new name: one that nobody has had, else that of the name used longest ago. Undefined where it gets none. */
+  /** A number for a new name: an unused one, else that of the least recently used name. Undefined if there is none. */
   #give(name: string, client: string | undefined): number | undefined {
     if (!isName(name) || this.#isExcluded(name)) return undefined;
     const number = this.#withinShare(client) ?? this.#free.pop() ??
@@ -173,13 +173,13 @@ export class FakeAddresses {
     try {
       this.#journal?.add({ number, name }, this.size, () => this.#entries());
     } catch (error) {
-      this.#remove(number, name); // what is not kept is not told
+      this.#remove(number, name); // a name that is not in the journal is not given out
       throw error;
     }
     return number;
   }
 
-  /** Of a client that has its share of names: the number of one that has rested. Throws NetError where none has. */
+  /** For a client with its full share: the number of an idle name of its own. Throws NetError if there is none. */
   #withinShare(client: string | undefined): number | undefined {
     if (client === undefined || !this.#shares.isUsedUp(client)) return undefined;
     const before = this.#clock.now() - this.#expiryMs;
@@ -207,11 +207,11 @@ export class FakeAddresses {
         return number;
       }
       const restedMs = this.#elsewhere!.restedMs(number);
-      this.#ring.add(number, restedMs < this.#expiryMs ? now - restedMs : now); // then it is pinned there
+      this.#ring.add(number, restedMs < this.#expiryMs ? now - restedMs : now); // then a reader has pinned it
     }
   }
 
-  /** Whether other threads are without it from now on. */
+  /** True if no other thread finds it from now on. */
   #withdraw(number: number): boolean {
     const elsewhere = this.#elsewhere;
     return !elsewhere || (elsewhere.restedMs(number) >= this.#expiryMs && elsewhere.withdraw(number));
@@ -260,7 +260,7 @@ export class FakeAddresses {
   }
 }
 
-/** What can travel as a DOMAINNAME and is no address. */
+/** Text that can be sent as a DOMAINNAME and is not an address. */
 function isName(text: string): boolean {
   return text.length > 0 && text.length <= MAX_NAME_SIZE && !/[^\x21-\x7e]|[:%/\\@[\]"'`]/.test(text) &&
     !/(^|\.)(\d+|0x[0-9a-f]*)$/.test(text) && !parseIp(text);

@@ -1,10 +1,10 @@
-/** Where the mapping table is kept, so that it outlives its process. All of it is synchronous: what was told is kept. */
+/** Storage of the mapping table, which outlives the process. It is synchronous: a name that was given out is stored. */
 export interface FakeJournal {
-  /** All there is; empty where there is nothing yet. */
+  /** The whole content; empty at first. */
   load(): string;
-  /** Adds to the end, so that it is there even when the process is killed right after. */
+  /** Appends, durably even if the process is killed right after. */
   append(text: string): void;
-  /** Puts `text` in place of all there is, or changes nothing. */
+  /** Replaces the content by `text`, or changes nothing. */
   replace(text: string): void;
 }
 
@@ -14,25 +14,25 @@ export interface JournalEntry {
   readonly name: string;
 }
 
-/** Lines are rewritten when there are so many more of them than names. */
+/** The journal is rewritten when it has so many more lines than names. */
 const SPARE_LINES = 4_096;
 
-/** The table as lines: the pools, then a number and a name for each that was given, the last of a number counting. */
+/** The table as lines: the pools, then a number and a name per assignment; the last one for a number counts. */
 export class JournalLines {
   readonly #journal: FakeJournal;
   readonly #title: string;
   #lines = 0;
 
-  /** A journal of other pools is begun anew. */
+  /** A journal of other pools is discarded. */
   constructor(journal: FakeJournal, pools: readonly unknown[]) {
     this.#journal = journal;
     this.#title = ["gate46-fake-addresses-1", ...pools].join(" ");
   }
 
-  /** What was kept, in the order it was given. A line that is cut off, or means nothing, is left out. */
+  /** The stored assignments, in order. A truncated or invalid line is skipped. */
   load(): readonly JournalEntry[] {
     const [title, ...lines] = this.#journal.load().split("\n");
-    const whole = lines.slice(0, -1); // behind the last line's end stands nothing, or what a crash left of one
+    const whole = lines.slice(0, -1); // behind the last line's end there is nothing, or a line truncated by a crash
     this.#lines = whole.length;
     if (title !== this.#title) {
       this.replace([]);
@@ -56,7 +56,7 @@ export class JournalLines {
     return entries;
   }
 
-  /** Notes a name that has been given; `all` is asked for when there are too many lines. */
+  /** Stores an assignment; `all` is called when there are too many lines. */
   add({ number, name }: JournalEntry, count: number, all: () => Iterable<JournalEntry>): void {
     this.#lines++;
     if (this.#lines > 2 * count + SPARE_LINES) this.replace(all());

@@ -1,17 +1,17 @@
 import { formatIp, parseIp } from "../../protocol/address.ts";
 import type { Prefix } from "../../protocol/ip/prefix.ts";
 
-/** The most addresses that one pool gives: numbers of 32 bits. */
+/** Maximum addresses of a pool: numbers have 32 bits. */
 const MAX_SIZE = 2 ** 32;
 
-/** A block of addresses that stand for names, by their number in it. */
+/** A block of fake addresses, by number. */
 export class FakePool {
   readonly prefix: Prefix;
-  /** Addresses in it, the first and the last, which mean the network and everyone, included. */
+  /** Addresses in it, including the first (network) and the last (broadcast). */
   readonly size: number;
   /** The first address as a number: its last 32 bits. */
   readonly #base: number;
-  /** What every IPv6 address of the pool begins with, where that can be told without looking at its groups. */
+  /** The common text prefix of the pool's IPv6 addresses, if there is one. */
   readonly #head: string | undefined;
 
   constructor(prefix: Prefix) {
@@ -33,7 +33,7 @@ export class FakePool {
     return formatIp(whole);
   }
 
-  /** The number of an address in any spelling; undefined where it is none of the pool. */
+  /** The number of an address in any spelling; undefined if it is not in the pool. */
   number(address: string): number | undefined {
     const head = this.#head;
     if (this.prefix.octets.length === 4) {
@@ -49,7 +49,7 @@ export class FakePool {
     return octets && this.prefix.contains(octets) && this.#isNear(octets) ? lastNumber(octets) - this.#base : undefined;
   }
 
-  /** Whether an address of the prefix is one of those that can be given. */
+  /** True if an address of the prefix can be given out. */
   #isNear(octets: Uint8Array): boolean {
     for (let i = 0; i < octets.length - 4; i++) if (octets[i] !== this.prefix.octets[i]) return false;
     return true;
@@ -60,7 +60,7 @@ function lastNumber(octets: Uint8Array): number {
   return new DataView(octets.buffer, octets.byteOffset).getUint32(octets.length - 4);
 }
 
-/** `2001:db8::` of 2001:db8::/64; undefined where RFC 5952 shortens some addresses elsewhere. */
+/** `2001:db8::` of 2001:db8::/64; undefined if RFC 5952 shortens some addresses at another place. */
 function plainHead(octets: Uint8Array): string | undefined {
   const head = formatIp(octets);
   const isPlain = [1, 0x1_0001].every((number) => {
@@ -76,7 +76,7 @@ function shortened(head: string, number: number): string {
   return high === 0 ? head + low : `${head}${high.toString(16)}:${low}`;
 }
 
-/** Reads dotted decimals, as a number; undefined where there is anything else. */
+/** Reads dotted decimals as a number; undefined for anything else. */
 function decimals(text: string): number | undefined {
   let number = 0, part = -1, dots = 0;
   for (let i = 0; i < text.length; i++) {
@@ -91,7 +91,7 @@ function decimals(text: string): number | undefined {
   return dots === 3 && part >= 0 ? number * 256 + part : undefined;
 }
 
-/** Reads one or two groups from `start` to the end; undefined where there is anything else. */
+/** Reads one or two groups from `start` to the end; undefined for anything else. */
 function hexPair(text: string, start: number): number | undefined {
   let number = 0, group = 0, digits = 0, colons = 0;
   for (let i = start; i < text.length; i++) {

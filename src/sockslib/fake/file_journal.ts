@@ -1,19 +1,19 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
 import type { FakeJournal } from "./fake_journal.ts";
 
-/** A journal in a file that one process has. Throws the system's errors. */
+/** A journal in a file that one process owns. Throws the system's errors. */
 export class FileJournal implements FakeJournal {
   readonly #path: string;
   #fd: number | undefined;
-  /** Whether the last line may have been cut off, as a full disk does. */
+  /** True if the last line may be truncated, for example by a full disk. */
   #torn = false;
 
-  /** The file is made when it is first written. */
+  /** The file is created by the first write. */
   constructor(path: string) {
     this.#path = path;
   }
 
-  /** As FakeJournal has it. */
+  /** See FakeJournal. */
   load(): string {
     try {
       return readFileSync(this.#path, "utf8");
@@ -23,16 +23,16 @@ export class FileJournal implements FakeJournal {
     }
   }
 
-  /** As FakeJournal has it. */
+  /** See FakeJournal. */
   append(text: string): void {
     this.#fd ??= openSync(this.#path, "a", 0o600);
     const wasTorn = this.#torn;
     this.#torn = true;
-    writeAll(this.#fd, wasTorn ? ` \n${text}` : text); // no name has a space: the piece of a line means nothing
+    writeAll(this.#fd, wasTorn ? ` \n${text}` : text); // no name has a space, so the truncated line is invalid
     this.#torn = false;
   }
 
-  /** As FakeJournal has it; the file is replaced at once. */
+  /** See FakeJournal; the file is replaced atomically. */
   replace(text: string): void {
     this.close();
     const draft = `${this.#path}.new`;
@@ -47,7 +47,7 @@ export class FileJournal implements FakeJournal {
     this.#torn = false;
   }
 
-  /** Lets go of the file. */
+  /** Closes the file. */
   close(): void {
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;

@@ -1,12 +1,12 @@
-/** So many of a client's names are looked at for one that has rested. */
+/** Names of a client examined in the search for an idle one. */
 const LOOKS = 16;
 
-/** Whose names are in the table: each counts for the client that asked for it first. */
+/** The names in the table per client: each counts for the client that asked for it first. */
 export class NameShares {
   /** Of one client. */
   readonly most: number;
   readonly #owners = new Map<number, string>();
-  /** Those of a client, the one that was asked for last at the end. */
+  /** The names of a client, the most recently requested one at the end. */
   readonly #owned = new Map<string, Set<number>>();
 
   constructor(most: number) {
@@ -40,7 +40,7 @@ export class NameShares {
     if (owned.size === 0) this.#owned.delete(owner);
   }
 
-  /** A few that the client asked for longest ago; others come first the next time. */
+  /** A few of the client's least recently requested names; the next call begins with others. */
   oldest(client: string): readonly number[] {
     const owned = this.#owned.get(client);
     const looked: number[] = [];

@@ -1,12 +1,12 @@
 import { MAX_NAME_SIZE } from "../../protocol/address.ts";
 import type { Elsewhere } from "./fake_addresses.ts";
 
-/** Of a number: nobody has it; a name has it; it is being given to another. */
+/** State of a number: free, assigned to a name, being reassigned. */
 const FREE = 0, GIVEN = 1, CHANGING = 2;
 
 const SLOT_SIZE = MAX_NAME_SIZE + 1;
 
-/** How much memory `max` names take, that so many readers look at. */
+/** Memory of `max` names for so many readers. */
 export function sharedNamesSize(max: number, readers: number): number {
   return partsOf(max, readers).size;
 }
@@ -18,13 +18,13 @@ function partsOf(max: number, readers: number) {
 }
 
 /**
- * The table of fake addresses in memory that threads share: one writes names, by their numbers from 1 on; readers keep those in use that
- * they find. A reader pins a number before it looks whether that is given, and the writer has nobody find it before it looks whether it
- * is pinned: so one of both sees the other.
+ * The table of fake addresses in memory that threads share: one writes names, by their numbers from 1 on; readers pin those that they
+ * find. A reader pins a number before it checks that the number is assigned, and the writer hides a number before it checks that it
+ * is not pinned: so one of them sees the other.
  */
 class SharedNames {
   protected readonly states: Int32Array;
-  /** When readers used it last (s of the clock that all share); 0 for never. */
+  /** Time of the readers' last use (s of the common clock); 0 for never. */
   protected readonly usedAt: Int32Array;
   protected readonly octets: Uint8Array;
   protected readonly parts: ReturnType<typeof partsOf>;
@@ -76,7 +76,7 @@ export class NamesWriter extends SharedNames implements Elsewhere {
     return usedAt === 0 ? Infinity : Math.max(0, this.#nowS() - usedAt) * 1_000;
   }
 
-  /** A reader is gone: what it has pinned is in use no more. */
+  /** Releases all pins of a reader that has ended. */
   clear(reader: number): void {
     const pins = this.#pins[reader]!;
     for (let number = 0; number < pins.length; number++) {
@@ -101,7 +101,7 @@ export class NamesReader extends SharedNames {
     this.#nowS = nowS;
   }
 
-  /** The name of a number, which is kept for it until unpin(); undefined where it has none. */
+  /** The name of a number, pinned until unpin(); undefined if it has none. */
   pin(number: number): string | undefined {
     if (number < 1 || number > this.max) return undefined;
     Atomics.add(this.#pins, number, 1);

@@ -1,15 +1,15 @@
-/** Fields of a number: its neighbours in the ring, and how often it is pinned. They lie side by side, for the cache. */
+/** Fields of a number: its neighbours in the ring, and its pin count. They are adjacent, for the cache. */
 const NEWER = 0, OLDER = 1, PINS = 2, STRIDE = 4;
 
 /** The place in the ring where its two ends meet. */
 const END = 0;
 
-/** Numbers from 1 on, in the order of their last use; those that are pinned are out of it. */
+/** Numbers from 1 on, in the order of their last use, without pinned ones. */
 export class UsageRing {
   #fields = new Int32Array(STRIDE * 1_024);
   #usedAt = new Float64Array(1_024);
 
-  /** Adds a number, as the one used last. */
+  /** Adds a number as the most recently used. */
   add(number: number, now: number): void {
     if (number >= this.#usedAt.length) this.#grow(number + 1);
     this.#usedAt[number] = now;
@@ -25,7 +25,7 @@ export class UsageRing {
     this.#link(number);
   }
 
-  /** Takes the number used longest ago out, if that was not after `before`. */
+  /** Removes the least recently used number, if its use was not after `before`. */
   takeOldest(before: number): number | undefined {
     const number = this.#fields[NEWER]!;
     if (number === END || this.#usedAt[number]! > before) return undefined;
@@ -33,12 +33,12 @@ export class UsageRing {
     return number;
   }
 
-  /** Whether nobody has pinned a number, nor used it after `before`. */
+  /** True if a number is neither pinned nor used after `before`. */
   rested(number: number, before: number): boolean {
     return this.#fields[STRIDE * number + PINS] === 0 && this.#usedAt[number]! <= before;
   }
 
-  /** Takes out a number that is not pinned. */
+  /** Removes a number that is not pinned. */
   remove(number: number): void {
     this.#unlink(number);
   }
@@ -48,7 +48,7 @@ export class UsageRing {
     if (pins === 0) this.#unlink(number);
   }
 
-  /** That is a use of it. */
+  /** Notes a use. */
   unpin(number: number, now: number): void {
     this.#usedAt[number] = now;
     const pins = --this.#fields[STRIDE * number + PINS]!;

@@ -5,7 +5,7 @@ import type { Encapsulation } from "./encapsulation.ts";
 
 const nothing = new Uint8Array(0);
 
-/** Datagrams to and from one host, each in a token of its own (RFC 1961 s5). What others send is passed on as it is. */
+/** Datagrams to and from one host, each in a token of its own (RFC 1961 s5). Datagrams of other hosts pass unchanged. */
 export class EncapsulatedUdp implements UdpSocket {
   readonly #socket: UdpSocket;
   readonly #encapsulation: Encapsulation;
@@ -37,7 +37,7 @@ export class EncapsulatedUdp implements UdpSocket {
     this.#socket.close();
   }
 
-  /** What is in a datagram; nothing, which is no datagram of SOCKS, where it is none of ours. */
+  /** The content of a datagram; empty, which is not a valid SOCKS datagram, if it is not under our context. */
   #open(bytes: Uint8Array): Uint8Array {
     return quietly(() => this.#encapsulation.unwrapMessage(bytes)) ?? nothing;
   }
@@ -49,7 +49,7 @@ export class EncapsulatedUdp implements UdpSocket {
   }
 }
 
-/** Undefined where it fails: a datagram that cannot go on costs only itself. */
+/** Undefined if it fails: the datagram is dropped alone. */
 function quietly<T>(act: () => T): T | undefined {
   try {
     return act();

@@ -9,16 +9,16 @@ import { giveBack, lendBuffer } from "./token_buffers.ts";
 
 const nothing = new Uint8Array(0);
 
-/** Tokens of so many octets have memory of their own: it is not worth lending any. */
+/** Tokens up to this size have their own memory, since lending is not worth it. */
 const SMALL = 8 << 10;
 
-/** A socket whose octets travel in the tokens of a context, which ends with it. */
+/** A socket whose octets travel in tokens of a context; the context ends with it. */
 export class EncapsulatedSocket implements Socket {
   readonly #socket: Socket;
   readonly #encapsulation: Encapsulation;
   #unread: Uint8Array;
   #partial: Partial | undefined;
-  /** What the last read lent. */
+  /** The buffer lent by the last read. */
   #lent: Uint8Array<ArrayBuffer> | undefined;
 
   /** `early` has been read from `socket` already. */
@@ -36,12 +36,12 @@ export class EncapsulatedSocket implements Socket {
     return this.#socket.remoteAddr;
   }
 
-  /** Whether something has come that nobody has read. */
+  /** True if there are unread octets. */
   get hasMore(): boolean {
     return this.#unread.length > 0 || this.#partial !== undefined;
   }
 
-  /** The octets of one token: whoever reads on lets others have their turn between two. */
+  /** The octets of one token per read, so that others get their turn between two. */
   async read(): Promise<Uint8Array | null> {
     if (this.#lent) giveBack(this.#lent);
     this.#lent = undefined;
@@ -71,7 +71,7 @@ export class EncapsulatedSocket implements Socket {
       if (turn) await turn;
       const buffer = piece.length > SMALL ? lendBuffer() : undefined;
       await this.#socket.write(this.#encapsulation.wrap(piece, buffer));
-      if (buffer) giveBack(buffer); // not where it fails: then nobody knows who looks at it yet
+      if (buffer) giveBack(buffer); // not after a failure: other readers may still use it
     }
   }
 
@@ -99,7 +99,7 @@ export class EncapsulatedSocket implements Socket {
     this.#encapsulation.close();
   }
 
-  /** Undefined where it has not come whole yet; then no more of what was read is left than a part of a header. Throws NetError. */
+  /** Undefined while it is incomplete; then at most a part of a header is left unread. Throws NetError. */
   #takeToken(): Uint8Array | undefined {
     if (this.#unread.length === 0) return undefined;
     if (this.#partial) return this.#fill(this.#partial);
@@ -114,13 +114,13 @@ export class EncapsulatedSocket implements Socket {
     return undefined;
   }
 
-  /** A token that came in parts has been looked at. */
+  /** A token that came in parts has been consumed. */
   #forget(): void {
     if (this.#partial?.buffer) giveBack(this.#partial.buffer);
     this.#partial = undefined;
   }
 
-  /** Each octet of a message is copied once, in however many parts it comes. */
+  /** Each octet of a message is copied once, in any number of parts. */
   #fill(partial: Partial): Uint8Array | undefined {
     const part = this.#unread.subarray(0, partial.bytes.length - partial.size);
     partial.bytes.set(part, partial.size);
@@ -131,9 +131,9 @@ export class EncapsulatedSocket implements Socket {
   }
 }
 
-/** A message that has come in part. */
+/** A partly received message. */
 interface Partial {
-  /** Which `bytes` are of, where that is lent. */
+  /** The lent buffer of `bytes`, if any. */
   readonly buffer: Uint8Array<ArrayBuffer> | undefined;
   readonly bytes: Uint8Array;
   size: number;
@@ -159,7 +159,7 @@ function tokenOf({ type, token }: GssMessage): Uint8Array {
   throw new NetError("other", `Cannot read: a message of type ${type}, not a token`);
 }
 
-/** The same of a client that has connected. */
+/** The same for a connected client. */
 export class AcceptedEncapsulatedSocket extends EncapsulatedSocket implements AcceptedSocket {
   readonly #accepted: AcceptedSocket;
 

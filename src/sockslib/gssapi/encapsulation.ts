@@ -11,18 +11,18 @@ import {
 } from "../../protocol/gssapi.ts";
 import { TokenOrder } from "./token_order.ts";
 
-/** After so many octets others have their turn (2 to 5 ms of a core): where sockets are always ready, they had none between two tokens. */
+/** Octets until others get a turn (2 to 5 ms of a core): with sockets that are always ready, they would get none between two tokens. */
 const TURN = 512 << 10;
 
-/** What a token takes beside its octets is as much as so many of them. */
+/** Fixed cost of a token, in octets. */
 const TOKEN_COST = 1 << 10;
 
 /**
- * What both sides say once a level of protection is agreed on (RFC 1961 s5): every octet is in a token of the context. A token
- * counts where it is by the key that the acceptor has made for this context, at the level, and none that has come before.
+ * Traffic after the agreement on a protection level (RFC 1961 s5): every octet is in a token of the context. A token is
+ * valid if it is under the acceptor's subkey of this context, at the level, and not a replay.
  */
 export class Encapsulation {
-  /** How many octets one token takes. */
+  /** Octets that fit one token. */
   readonly capacity: number;
   readonly #context: GssContext;
   readonly #sealed: boolean;
@@ -31,7 +31,7 @@ export class Encapsulation {
   #scattered = false;
   #sinceTurn = 0;
 
-  /** `last` is the number of the other side's token before, where there was one. Takes the context over. Throws NetError. */
+  /** `last` is the sequence number of the peer's previous token, if any. Takes over the context. Throws NetError. */
   constructor(context: GssContext, sealed: boolean, last: number | undefined, clock: Clock) {
     this.#context = context;
     this.#clock = clock;
@@ -40,12 +40,12 @@ export class Encapsulation {
     this.capacity = context.capacity(sealed, MAX_TOKEN_SIZE);
   }
 
-  /** From now on tokens go by datagrams too, which may be lost and come late. */
+  /** From now on tokens may also come by datagram, lost or out of order. */
   scatter(): void {
     this.#scattered = true;
   }
 
-  /** What to wait for before so many octets more; undefined for nothing. */
+  /** What to wait for before so many more octets; undefined for nothing. */
   turn(size: number): Promise<void> | undefined {
     this.#sinceTurn += size + TOKEN_COST;
     if (this.#sinceTurn < TURN) return undefined;
@@ -53,7 +53,7 @@ export class Encapsulation {
     return pause(this.#clock, 0);
   }
 
-  /** A whole message, put `into` that where it is given. Throws NetError. */
+  /** A complete message, in `into` if given. Throws NetError. */
   wrap(bytes: Uint8Array, into?: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
     if (bytes.length > this.capacity) {
       throw new NetError("other", `Cannot wrap ${bytes.length} octets: too many for a token`);
@@ -63,7 +63,7 @@ export class Encapsulation {
     return message;
   }
 
-  /** What is in a token. Throws NetError. */
+  /** The content of a token. Throws NetError. */
   unwrap(token: Uint8Array, into?: Uint8Array): Uint8Array {
     const header = wrapHeader(token);
     if (!header?.byAcceptorKey) throw refused("it is not by the key of this context");
@@ -74,7 +74,7 @@ export class Encapsulation {
     return bytes;
   }
 
-  /** What is in a message that has to be whole, as a datagram is. Throws NetError or ProtocolError. */
+  /** The content of a complete message, such as a datagram. Throws NetError or ProtocolError. */
   unwrapMessage(message: Uint8Array): Uint8Array {
     const decoded = decodeGssMessage(message);
     const isWhole = decoded?.size === message.length && decoded.value.type === GssMessageType.Data;

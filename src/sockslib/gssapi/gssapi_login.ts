@@ -14,21 +14,21 @@ import {
 import type { Asker } from "../../turns/fair_queue.ts";
 import { Encapsulation } from "./encapsulation.ts";
 
-/** Context tokens of one gateway: Kerberos needs one. */
+/** Maximum context tokens of one gateway: Kerberos needs one. */
 const MAX_ROUNDS = 4;
 
-/** Whom a gateway has to be, and how its octets have to travel at least. */
+/** The required identity of a gateway, and the minimum protection level. */
 export interface GssapiWish {
-  /** service@host, or a principal where it has a slash. */
+  /** service@host, or a principal if it has a slash. */
   readonly target: string;
   readonly least: Protection;
 }
 
 export interface GssapiMeans {
   readonly clock: Clock;
-  /** On whose account tickets are asked for. */
+  /** The asker of tickets. */
   readonly asker: Asker;
-  /** Made when nobody wants to log in any more. */
+  /** Fires when the login is no longer wanted. */
   readonly cut?: Cut | undefined;
 }
 
@@ -38,14 +38,14 @@ export interface GssapiWire {
   send(bytes: Uint8Array): Promise<void>;
 }
 
-/** What is in the way; never with credentials. */
+/** The obstacle; never with credentials. */
 export class LoginRefused extends Error {
   override readonly name = "LoginRefused";
 }
 
 /**
- * The client's half of RFC 1961 s3 and s4, once method 01 is chosen: resolves with how later octets travel, undefined where that is
- * as they are. Rejects with LoginRefused, NetError, or as the wire does.
+ * The client's half of RFC 1961 s3 and s4, once method 01 is chosen: resolves with the encapsulation of later octets, undefined
+ * for none. Rejects with LoginRefused, NetError, or as the wire does.
  */
 export async function logInByGssapi(
   wire: GssapiWire,
@@ -76,7 +76,7 @@ export async function logInByGssapi(
   }
 }
 
-/** Asks for the least, and is content with what is no lower. */
+/** Requests the minimum level, and accepts any that is not lower. */
 async function agree(
   wire: GssapiWire,
   context: GssContext,

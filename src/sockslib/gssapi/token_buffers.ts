@@ -1,6 +1,6 @@
 import { GSS_MESSAGE_HEADER_SIZE, MAX_TOKEN_SIZE } from "../../protocol/gssapi.ts";
 
-/** Those that are kept for the next token: more are made where more are in use. */
+/** Buffers kept for reuse; more are made when needed. */
 const MOST = 16;
 
 const kept: Uint8Array<ArrayBuffer>[] = [];
@@ -10,7 +10,7 @@ export function lendBuffer(): Uint8Array<ArrayBuffer> {
   return kept.pop() ?? new Uint8Array(GSS_MESSAGE_HEADER_SIZE + MAX_TOKEN_SIZE);
 }
 
-/** Only where nobody looks at it any more. */
+/** Call it only when no reader uses the buffer any more. */
 export function giveBack(buffer: Uint8Array<ArrayBuffer>): void {
   if (kept.length < MOST) kept.push(buffer);
 }

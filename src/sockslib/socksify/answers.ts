@@ -10,7 +10,7 @@ export class Answers {
   readonly #table: FakeAddresses;
   readonly #exists: (name: string) => Promise<boolean>;
 
-  /** `exists` asks the gateway; true also where that cannot tell. */
+  /** `exists` asks the gateway; true also if it cannot tell. */
   constructor(destinations: Destinations, table: FakeAddresses, exists: (name: string) => Promise<boolean>) {
     this.#destinations = destinations;
     this.#table = table;
@@ -18,14 +18,14 @@ export class Answers {
   }
 
   /**
-   * The fake addresses of `host`; undefined where it is a literal or goes directly. Rejects with NetError "no-such-name".
+   * The fake addresses of `host`; undefined if it is a literal or goes directly. Rejects with NetError "no-such-name".
    */
   addresses(host: string): Promise<FakePair> | undefined {
     if (host === "" || host.includes("%") || parseIp(host) || this.#destinations.isDirect(host)) return undefined;
     return this.#ask(host);
   }
 
-  /** The name that `address` stands for; undefined where it is not fake. */
+  /** The name of a fake `address`; undefined for a real one. */
   name(address: string): string | undefined {
     return this.#table.nameOf(address);
   }
@@ -35,7 +35,7 @@ export class Answers {
     return this.#table.pointer(name);
   }
 
-  /** `addresses` are what a name that goes directly resolved to. */
+  /** `addresses` are those of a name that goes directly. */
   learn(addresses: readonly string[]): void {
     for (const address of addresses) this.#destinations.learn(address);
   }

@@ -7,19 +7,19 @@ import { AddressType } from "../../protocol/codes.ts";
 import type { Association } from "../association.ts";
 import type { Socksifier } from "./socksifier.ts";
 
-/** Associations that one UDP socket of the application has open at most; the one used longest ago goes first. */
+/** Maximum associations of one UDP socket of the application; the least recently used one is closed first. */
 const MAX_FLOWS = 64;
 
 interface Flow {
-  /** Gives up what is being opened. */
+  /** Cancels an association that is being opened. */
   readonly cut: Cut;
   readonly association: Promise<Association>;
   readonly unpin: () => void;
 }
 
 /**
- * What one UDP socket of the application sends through the gateway. A name has an association of its own, so that whatever
- * comes back on it is known to come from that name: replies tell the address only. All literals share one.
+ * The datagrams of one UDP socket of the application through the gateway. Each name has its own association, so that
+ * answers on it belong to that name: replies have the address only. All literals share one.
  */
 export class DatagramFlows {
   readonly #socksifier: Socksifier;
@@ -27,13 +27,13 @@ export class DatagramFlows {
   readonly #flows = new Map<string, Flow>();
   #closed = false;
 
-  /** `deliver` gets what comes; the bytes are its own. */
+  /** `deliver` gets received datagrams; it owns the bytes. */
   constructor(socksifier: Socksifier, deliver: (payload: Uint8Array, source: SocketAddr) => void) {
     this.#socksifier = socksifier;
     this.#deliver = deliver;
   }
 
-  /** Sends to `via`, which the application calls `host`. */
+  /** Sends to `via`, the application's `host`. */
   async send(payload: Uint8Array, via: Address, host: string): Promise<void> {
     if (this.#closed) throw new NetError("closed", `Cannot send to ${addressText({ host, port: via.port })}: closed`);
     const named = via.type === AddressType.DomainName;

@@ -3,8 +3,8 @@ import { parsePrefix, type Prefix } from "../../protocol/ip/prefix.ts";
 
 /**
  * Destinations that go directly, in the form of NO_PROXY: `*`, `example.org` (with all below it; `.example.org` and
- * `*.example.org` say the same), addresses and prefixes, parted by commas or blanks. Throws SyntaxError naming what it
- * cannot read.
+ * `*.example.org` mean the same), addresses and prefixes, separated by commas or blanks. Throws SyntaxError with the
+ * invalid entry.
  */
 export class Exclusions {
   readonly #all: boolean;
@@ -24,7 +24,7 @@ export class Exclusions {
     }
   }
 
-  /** Whether `host`, a name or an IP literal, is excluded. A name is judged by itself, never by its addresses. */
+  /** True if `host`, a name or an IP literal, is excluded. A name is matched by itself, never by its addresses. */
   has(host: string): boolean {
     if (this.#all) return true;
     const octets = parseIp(host);

@@ -13,20 +13,20 @@ import { openAssociation } from "../chain/nested_association.ts";
 import { bindDirectly, connectDirectly, type NodeSocket, systemLookup } from "./node/node_net.ts";
 import type { Upstream } from "./socksify_upstream.ts";
 
-/** A way through the gateways has to stand after so long (ms). */
+/** Deadline of a connection through the gateways (ms). */
 const CONNECT_MS = 60_000;
 
-/** A question whether a name exists is answered in so long, or not (ms). */
+/** Deadline of a question whether a name exists (ms). */
 const RESOLVE_MS = 10_000;
 
-/** Answers to that are kept so long (ms), and so many. */
+/** Lifetime (ms) and maximum number of cached answers to it. */
 const KEPT_MS = 30_000;
 const MAX_KEPT = 4096;
 
-/** CMD of a request for the address of a name: not in RFC 1928, understood by Tor and others. */
+/** CMD of a request for the address of a name: not in RFC 1928, but supported by Tor and others. */
 const RESOLVE = 0xf0 as Command;
 
-/** Whose connection it is decides whether the process is to wait, not a deadline. */
+/** The application's connection keeps the process running, not a deadline. */
 const clock: Clock = {
   now: () => performance.now(),
   after(ms, then) {
@@ -35,7 +35,7 @@ const clock: Clock = {
   },
 };
 
-/** One address, since what is lent is one connection. */
+/** One address, since one connection is lent. */
 const resolver = { resolve: async (name: string) => (await systemLookup(name)).slice(0, 1) };
 
 /** The gateways at `hops`, nearest first. */
@@ -73,7 +73,7 @@ function dialler(net: Partial<Net>) {
   return { net: net as Net, clock, resolver };
 }
 
-/** Asks by RESOLVE until the gateway says that it does not know the command; from then on every name may exist. */
+/** Asks by RESOLVE until the gateway rejects the command; from then on every name counts as existing. */
 function existence(hops: readonly Hop[]): (name: string) => Promise<boolean> {
   const known = new Map<string, { readonly answer: Promise<boolean>; readonly until: number }>();
   const connect: Net["connect"] = (hop, options) => connectDirectly(hop, options?.cut);
@@ -91,7 +91,7 @@ function existence(hops: readonly Hop[]): (name: string) => Promise<boolean> {
       if (value.reply === Reply.HostUnreachable) return false;
       if (value.reply !== Reply.Succeeded) understood = false;
     } catch {
-      return true; // what is wrong shows when it is connected to
+      return true; // the connect call reports the error
     }
     return true;
   };

@@ -1,18 +1,18 @@
 import { NetError } from "../../net/error.ts";
 import type { Socket, SocketAddr } from "../../net/socket.ts";
 
-/** What a runtime does for a connection that is lent. */
+/** The runtime's side of a lent connection. */
 export interface Lender {
   readonly localAddr: SocketAddr;
   readonly remoteAddr: SocketAddr;
-  /** Resolves when the bytes are on their way. */
+  /** Resolves when the bytes have been handed to the runtime. */
   write(bytes: Uint8Array): Promise<void> | void;
   close(): void;
 }
 
 /**
  * A runtime's own connection while the SOCKS client talks on it. Each read gives one octet, so that the client takes
- * nothing that comes behind the last reply: that is the application's, and rest() gives it back.
+ * nothing behind the last reply: later octets are the application's, and rest() returns them.
  */
 export class LentSocket implements Socket {
   readonly #lender: Lender;
@@ -33,7 +33,7 @@ export class LentSocket implements Socket {
     return this.#lender.remoteAddr;
   }
 
-  /** Bytes that have come; they are copied. */
+  /** Received bytes; they are copied. */
   feed(bytes: Uint8Array): void {
     const queue = new Uint8Array(this.#queue.length - this.#at + bytes.length);
     queue.set(this.#queue.subarray(this.#at));
@@ -49,7 +49,7 @@ export class LentSocket implements Socket {
     this.#wake?.();
   }
 
-  /** What has come and was not read. */
+  /** Received bytes that were not read. */
   rest(): Uint8Array {
     const rest = this.#queue.subarray(this.#at);
     this.#at = this.#queue.length;
@@ -72,7 +72,7 @@ export class LentSocket implements Socket {
   }
 
   closeWrite(): Promise<void> {
-    return Promise.resolve(); // no SOCKS conversation ends one way
+    return Promise.resolve(); // a SOCKS conversation never half-closes
   }
 
   close(): void {

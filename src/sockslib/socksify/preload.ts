@@ -1,4 +1,4 @@
-/** Socksifies the program that is started with it: `deno run --preload`, `bun --preload`, `node --import`. */
+/** Socksifies the program that it is loaded into: `deno run --preload`, `bun --preload`, `node --import`. */
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "../../net/clock.ts";

@@ -6,14 +6,14 @@ import { parsePrefix } from "../../protocol/ip/prefix.ts";
 import type { FakeAddresses } from "../fake/fake_addresses.ts";
 import type { Exclusions } from "./exclusions.ts";
 
-/** So many addresses of excluded names are remembered; the oldest go first. */
+/** Maximum addresses of excluded names remembered; the oldest are dropped first. */
 const MAX_LEARNED = 4096;
 
-/** Loopback, link-local, multicast and broadcast: what they reach is this host's, not the gateway's. */
+/** Loopback, link-local, multicast and broadcast: they concern this host, not the gateway. */
 const ownMatters = ["127.0.0.0/8", "::1", "169.254.0.0/16", "fe80::/10", "224.0.0.0/4", "ff00::/8", "255.255.255.255"]
   .map((text) => parsePrefix(text)!);
 
-/** What goes directly, and what the gateway is asked for. */
+/** Decides what goes directly, and what goes through the gateway. */
 export class Destinations {
   readonly #exclusions: Exclusions;
   readonly #names: FakeAddresses;
@@ -28,12 +28,12 @@ export class Destinations {
   }
 
   /**
-   * What the gateway is asked for instead of `host`, a name or an IP literal; undefined where that goes directly.
-   * Throws NetError: "host-unreachable" for a fake address that stands for no name, "no-such-name" for what can be none.
+   * The destination for the gateway in place of `host`, a name or an IP literal; undefined if it goes directly.
+   * Throws NetError: "host-unreachable" for a fake address without a name, "no-such-name" for an invalid name.
    */
   via(host: string, port: number): Address | undefined {
     const bare = host.replace(/^\[(.*)\]$/, "$1");
-    if (bare === "" || bare.includes("%")) return undefined; // a zone is this host's own matter
+    if (bare === "" || bare.includes("%")) return undefined; // a zone has a meaning on this host only
     const literal = ipAddress(bare, port);
     if (!literal) return this.isDirect(bare, port) ? undefined : this.#name(bare, port);
     if (this.#names.covers(literal.host)) {
@@ -44,7 +44,7 @@ export class Destinations {
     return this.isDirect(literal.host, port) ? undefined : literal;
   }
 
-  /** Whether `host` goes directly; without `port`, as a name to be resolved. */
+  /** True if `host` goes directly; without `port`, as a name to be resolved. */
   isDirect(host: string, port?: number): boolean {
     const plain = ipAddress(host, 0)?.host ?? foldName(host);
     if (plain === this.#gateway.host && (port === undefined || port === this.#gateway.port)) return true;
@@ -53,7 +53,7 @@ export class Destinations {
     return this.#learned.has(plain) || this.#exclusions.has(plain);
   }
 
-  /** `address` is what a name that goes directly resolved to: it goes directly too. */
+  /** Marks `address`, of a name that goes directly, as direct too. */
   learn(address: string): void {
     const plain = ipAddress(address, 0)?.host;
     if (plain === undefined || this.#learned.has(plain)) return;

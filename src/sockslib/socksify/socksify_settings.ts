@@ -7,8 +7,8 @@ export interface Settings {
 }
 
 /**
- * Reads GATE46_SOCKSIFY_VIA, the gateways, nearest first, and GATE46_SOCKSIFY_DIRECT, what goes directly all the same. Throws Error naming
- * the variable, never credentials: a program that was to be socksified must not start without being it.
+ * Reads GATE46_SOCKSIFY_VIA, the gateways, nearest first, and GATE46_SOCKSIFY_DIRECT, the direct destinations. Throws Error with
+ * the variable's name, never with credentials: a program must not start unsocksified by mistake.
  */
 export function readSettings(variable: (name: string) => string | undefined): Settings {
   return {
@@ -19,7 +19,7 @@ export function readSettings(variable: (name: string) => string | undefined): Se
 
 function readHops(text: string): Settings["hops"] {
   const hops = parseHops(text.split(",").map((part) => part.trim()).filter(Boolean));
-  // What is lent is the application's own connection, which must lead to its destination as it is.
+  // The lent connection is the application's own, which must lead to its destination unchanged.
   if (hops.some(({ tls }) => tls)) {
     throw new RangeError("Cannot go through a gateway over TLS (put a gate46 before it)");
   }
@@ -33,7 +33,7 @@ function read<T>(
 ): T {
   const name = `GATE46_SOCKSIFY_${what}`, former = `GATE46_${what}`;
   const text = variable(name);
-  if (text === undefined && variable(former)) { // which is now the gateway's alone, or nobody's
+  if (text === undefined && variable(former)) { // which is now the gateway's own setting, or unused
     throw new Error(`Cannot socksify: ${name} is not set, and ${former} is no longer read for it`);
   }
   try {

@@ -3,10 +3,10 @@ import type { Association } from "../association.ts";
 import type { Address } from "../../protocol/address.ts";
 import type { Cut } from "../../net/cut.ts";
 
-/** The gateway, or chain of them, as the replaced calls use it. Every failure is a NetError or carries the reply. */
+/** The gateway, or chain of gateways, for the replaced calls. Every failure is a NetError or carries the reply. */
 export interface Upstream {
   /**
-   * Opens the way to `destination` on the connection that `lend` makes to the first hop; what was lent is that way when
+   * Connects to `destination` on the connection that `lend` makes to the first hop; the lent connection leads there when
    * it resolves, and is closed when it rejects.
    */
   connect<T extends Socket>(
@@ -15,6 +15,6 @@ export interface Upstream {
     cut?: Cut,
   ): Promise<T>;
   associate(cut?: Cut): Promise<Association>;
-  /** Whether there is such a name; true also where the gateway cannot tell. */
+  /** True if the name exists, or if the gateway cannot tell. */
   exists(name: string): Promise<boolean>;
 }

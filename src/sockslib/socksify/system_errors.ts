@@ -2,7 +2,7 @@ import os from "node:os";
 import { Reply } from "../../protocol/codes.ts";
 import type { NetErrorKind } from "../../net/error.ts";
 
-/** What a reply is called where sockets fail (RFC 1928 s6). */
+/** The error code of a socket for each reply (RFC 1928 s6). */
 const replyCodes: Readonly<Record<number, string>> = {
   1: "ECONNABORTED",
   2: "EACCES",
@@ -33,13 +33,13 @@ const kindCodes: Readonly<Record<NetErrorKind, string>> = {
   other: "ECONNABORTED",
 };
 
-/** The code that a socket call fails with, for what the SOCKS client threw. */
+/** The socket error code for an error of the SOCKS client. */
 export function errorCode(error: unknown): string {
   const { reply, kind } = error as { reply?: number; kind?: NetErrorKind };
   return (reply !== undefined ? replyCodes[reply] : kind && kindCodes[kind]) ?? "ECONNABORTED";
 }
 
-/** The reply that says `code`. */
+/** The reply for `code`. */
 export function replyOf(code: unknown): Reply {
   const found = Object.entries(replyCodes).find(([, known]) => known === code);
   return code === "ENOTFOUND" ? Reply.HostUnreachable : Number(found?.[0] ?? Reply.GeneralFailure) as Reply;
@@ -51,7 +51,7 @@ export function errorNumber(code: string): number {
   return -(errno ?? os.constants.errno.ECONNABORTED);
 }
 
-/** The error of a socket call, with the fields Node.js documents; the true reason is its cause. */
+/** The error of a socket call, with the fields Node.js documents; its cause has the true reason. */
 export function socketError(
   cause: unknown,
   syscall: string,

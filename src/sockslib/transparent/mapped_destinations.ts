@@ -2,17 +2,17 @@ import { type Address, ipAddress, nameAddress } from "../../protocol/address.ts"
 import type { SocketAddr } from "../../net/socket.ts";
 import type { FakeAddresses } from "../fake/fake_addresses.ts";
 
-/** Where whoever connects to an address goes: a fake one stands for a name (RFC 3089 s2), which it keeps while it is in use. */
+/** The destination of connections to an address: a fake one stands for a name (RFC 3089 s2), which is pinned while in use. */
 export class MappedDestinations {
   readonly #names: FakeAddresses;
-  /** By name, one for each that is in use. */
+  /** Pins by name, one for each name in use. */
   readonly #pins = new Map<string, (() => void)[]>();
 
   constructor(names: FakeAddresses) {
     this.#names = names;
   }
 
-  /** Undefined for a fake address that stands for no name. */
+  /** Undefined for a fake address without a name. */
   of({ host, port }: SocketAddr): Address | undefined {
     const name = this.#names.nameOf(host);
     if (name === undefined) {
@@ -24,7 +24,7 @@ export class MappedDestinations {
     return nameAddress(name, port);
   }
 
-  /** One that went there has ended. */
+  /** Notes the end of a connection. */
   left({ host }: SocketAddr): void {
     const pins = this.#pins.get(host);
     pins?.pop()?.();

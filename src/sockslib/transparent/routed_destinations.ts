@@ -4,11 +4,11 @@ import type { SocketAddr } from "../../net/socket.ts";
 import { FakePool } from "../fake/fake_pool.ts";
 import type { NamesReader } from "../fake/shared_names.ts";
 
-/** The same as MappedDestinations, by a table that another thread writes. */
+/** Like MappedDestinations, with a table that another thread writes. */
 export class RoutedDestinations {
   readonly #names: Pick<NamesReader, "pin" | "unpin">;
   readonly #pools: readonly FakePool[];
-  /** Of each name that is in use: its number, and how many use it. */
+  /** For each name in use: its number, and its count of users. */
   readonly #used = new Map<string, { readonly number: number; count: number }>();
 
   constructor(names: Pick<NamesReader, "pin" | "unpin">, pools: readonly Prefix[]) {
@@ -16,7 +16,7 @@ export class RoutedDestinations {
     this.#pools = pools.map((prefix) => new FakePool(prefix));
   }
 
-  /** Undefined for a fake address that stands for no name. */
+  /** Undefined for a fake address without a name. */
   of({ host, port }: SocketAddr): Address | undefined {
     const octets = parseIp(host);
     for (const pool of this.#pools) {
@@ -32,7 +32,7 @@ export class RoutedDestinations {
     return ipAddress(host, port);
   }
 
-  /** One that went there has ended. */
+  /** Notes the end of a connection. */
   left({ host }: Address): void {
     const used = this.#used.get(host);
     if (!used) return;

@@ -2,8 +2,8 @@ import type { Status } from "../../status.ts";
 import type { Words } from "../words.ts";
 
 /**
- * Has the gateway do what whoever looks at the page wants, once they have said that they mean it, and the token. That is kept
- * in memory alone, and sent along by this script alone: no other site can. It needs nothing outside of itself.
+ * Sends the user's actions to the gateway, after a confirmation with the token. The token is kept in memory alone, and only
+ * this script sends it: no other site can. Self-contained.
  */
 export function acting(
   { endLabel, words }: {
@@ -13,7 +13,7 @@ export function acting(
   status: () => Status | undefined,
   done: () => void,
 ): void {
-  /** Sessions may have to be asked of workers, and a reload reads all files (ms). */
+  /** Timeout of an action (ms): workers may be asked for sessions, and a reload reads all files. */
   const PATIENCE_MS = 60_000;
   const one = <T extends HTMLElement>(selector: string) => document.querySelector<T>(selector)!;
   const dialog = one<HTMLDialogElement>("#ask");
@@ -89,7 +89,7 @@ export function acting(
     (token === "" ? field : one("#ask-not")).focus();
   }
 
-  /** What went wrong; undefined where it was done. */
+  /** The error; undefined if the action was done. */
   async function perform({ method, path, said }: Wanted): Promise<string | undefined> {
     const answer = await fetch(new URL(path, location.origin), {
       method,
@@ -108,7 +108,7 @@ export function acting(
     try {
       told = JSON.parse(text);
     } catch {
-      // Somebody between says it otherwise.
+      // Not JSON: a proxy in between has answered.
     }
     if (!answer.ok) {
       return [told.error, ...told.problems ?? []].filter(Boolean).join("\n") || `Status ${answer.status}.`;

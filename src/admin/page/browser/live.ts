@@ -2,12 +2,12 @@ import type { Past } from "../../history/history.ts";
 import type { Status } from "../../status.ts";
 import type { Tools } from "./tools.ts";
 
-/** Runs in the browser: asks each second how it is, and puts that into the page. Its text is served: it needs nothing outside of itself. */
+/** Runs in the browser: requests the status each second and updates the page. Its text is served, so it is self-contained. */
 export function live(tools: Tools): void {
   const { words, figures, sessionRow, relayTypes } = tools;
   const { countText } = words;
   const EVERY_MS = 1_000, PATIENCE_MS = 5_000, SLOWEST_MS = 5_000;
-  /** A day has another minute only so often. */
+  /** Interval between updates of the day (ms), which has minute steps. */
   const DAY_MS = 20_000;
   const [patch, samples] = [tools.patching(tools.endLabel), tools.sampling()];
   const query = new URLSearchParams(location.search);
@@ -33,7 +33,7 @@ export function live(tools: Tools): void {
     patch.text(one("#sessions + .instead"), filter() ? tools.nobodyFits : tools.nobody);
   }
 
-  /** Returns the figures that belong to what is drawn. */
+  /** Draws the graphs, and returns their figures. */
   function draw(): Readonly<Record<string, string>> {
     const graphs = tools.graphValues(past);
     for (const graph of document.querySelectorAll<SVGElement>("[data-graph]")) {
@@ -72,7 +72,7 @@ export function live(tools: Tools): void {
     patch.table("failures", last.failures.map((failure) => tools.failureRow(failure, Date.now(), words)));
   }
 
-  /** It is said once, and aloud. */
+  /** Shows a problem; screen readers announce it once. */
   function say(trouble: string): void {
     link.hidden = trouble === "";
     patch.text(link, trouble);
@@ -81,7 +81,7 @@ export function live(tools: Tools): void {
   }
 
   function asked(path: string, search: Readonly<Record<string, string>>): Promise<Response> {
-    const url = new URL(path, location.origin); // not relative: an address that a password was put into cannot be asked
+    const url = new URL(path, location.origin); // not relative: fetch() refuses an address that contains a password
     url.search = String(new URLSearchParams(search));
     return fetch(url, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
   }
@@ -101,7 +101,7 @@ export function live(tools: Tools): void {
       }
       if (!answer.ok || history?.ok === false) throw new Error(answer.statusText);
       const [status, then]: [Status, Past] = await Promise.all([answer.json(), history?.json() ?? past]);
-      if (mine !== turn) return; // somebody has typed on
+      if (mine !== turn) return; // a later request has replaced this one
       if (status.version !== document.body.dataset.version) return location.reload();
       last = status;
       past = then;
@@ -120,7 +120,7 @@ export function live(tools: Tools): void {
     if (!document.hidden) timer = setTimeout(poll, Math.min(EVERY_MS * 2 ** Math.max(0, misses - 1), SLOWEST_MS));
   }
 
-  /** The address says what is seen, so that it can be kept. */
+  /** Puts the current view into the page's address, so that it can be bookmarked. */
   function seek(name: string, value: string): void {
     query.set(name, value);
     history.replaceState(null, "", `?${query}`);

@@ -1,8 +1,8 @@
 import type { Cell, Row } from "../rows.ts";
 
 /**
- * Puts texts into the page, with as little change as can be: what stays may be selected, or read aloud. `endLabel` is what a
- * button is called. It needs nothing else outside of itself.
+ * Puts texts into the page with minimal changes: unchanged nodes keep a selection or focus. `endLabel` makes the label of a
+ * button. Otherwise self-contained.
  */
 export function patching(endLabel: (what: "session" | "user" | "client", name: string) => string) {
   function write(node: Element, text: string): void {
@@ -23,7 +23,7 @@ export function patching(endLabel: (what: "session" | "user" | "client", name: s
     return cell;
   }
 
-  /** The button of a cell: a line keeps its key, and so whose sessions it ends. */
+  /** The button of a cell: made once, since a line keeps its key and thus the sessions that the button ends. */
   function newButton({ what, name }: NonNullable<Cell["ends"]>): Element {
     const button = document.createElement("button");
     button.type = "button";
@@ -34,7 +34,7 @@ export function patching(endLabel: (what: "session" | "user" | "client", name: s
     return button;
   }
 
-  /** Makes the lines of `parent` those of `rows`. */
+  /** Updates the lines of `parent` to `rows`. */
   function lines(parent: Element, rows: readonly Row[], lineTag: "tr" | "li", cellTag: "td" | "span"): void {
     const there = new Map(Array.from(parent.children, (line) => [line.getAttribute("data-key"), line]));
     const wanted = rows.map(({ key, cells }) => {
@@ -54,7 +54,7 @@ export function patching(endLabel: (what: "session" | "user" | "client", name: s
     for (const line of Array.from(parent.children)) if (!kept.has(line)) line.remove();
     const selection = getSelection()!;
     const focused = parent !== document.activeElement && parent.contains(document.activeElement);
-    // What moves is neither selected nor focused any more.
+    // Moving a node would lose its selection or focus.
     const held = focused || (!selection.isCollapsed && parent.contains(selection.anchorNode));
     let next = parent.firstElementChild;
     for (const line of wanted) {
@@ -66,7 +66,7 @@ export function patching(endLabel: (what: "session" | "user" | "client", name: s
   return {
     lines,
     text: write,
-    /** All that is shown as that name. */
+    /** Sets the texts of the places with these names. */
     places(texts: Readonly<Record<string, string>>): void {
       for (const node of document.querySelectorAll<HTMLElement>("[data-is]")) {
         const text = texts[node.dataset.is!];

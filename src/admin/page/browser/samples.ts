@@ -1,9 +1,9 @@
 import type { Status } from "../../status.ts";
 import type { Rate } from "../rows.ts";
 
-/** What each session moves in a second: from what was counted by and by. It needs nothing outside of itself. */
+/** The octets per second of each session, from successive statuses. Self-contained. */
 export function sampling() {
-  /** Counts that are so far apart (s) say nothing about now. */
+  /** Maximum time between the two statuses of a rate (s). */
   const LONGEST = 30;
   let last: Pick<Status, "upMs" | "sessions"> | undefined;
   let rates = new Map<number, Rate>();
@@ -26,7 +26,7 @@ export function sampling() {
       const next = new Map<number, Rate>();
       const known = new Map(before?.sessions.map((session) => [session.id, session]));
       for (const session of before ? now.sessions : []) {
-        // One that has come since had moved nothing; one that was not shown is measured from now on.
+        // A new session started at 0; a session that was not listed before is measured from now on.
         const was = known.get(session.id) ?? (session.ageMs <= 1_000 * seconds ? { up: 0, down: 0 } : undefined);
         next.set(session.id, smoothed(session.id, session, was, seconds));
       }

@@ -9,12 +9,12 @@ import { failureRow, partRows, sessionColumns, sessionRow, sorted, sorting, upst
 import { findingRow, ruleRow, usedRow } from "../usage_rows.ts";
 import { words } from "../words.ts";
 
-/** What a button that ends sessions is called. It needs nothing outside of itself. */
+/** The label of a button that ends sessions. Self-contained. */
 function endLabel(what: "session" | "user" | "client", name: string): string {
   return what === "session" ? `End session ${name}` : `End all sessions of ${what} ${name}`;
 }
 
-/** What the page and its script have in common. Each function needs nothing outside of itself: the script gets its text. */
+/** Shared by the page and its script. Each function is self-contained: the script gets its text. */
 export const tools = {
   fitting,
   figures,
@@ -41,11 +41,11 @@ export const tools = {
   sessionColumns,
   relayTypes,
   scaleParts,
-  /** Whose sessions can be ended together. */
+  /** Groups whose sessions can be ended together. */
   endable: { clients: "client", users: "user", destinations: undefined },
-  /** Sessions on the page. */
+  /** Maximum number of sessions on the page. */
   maxSessions: 200,
-  /** Letters of a filter. */
+  /** Maximum length of a filter (characters). */
   maxFilter: 200,
   nobody: "Nobody is connected. Sessions stand here while they last.",
   nobodyFits: "No session fits.",

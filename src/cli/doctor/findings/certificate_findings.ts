@@ -2,7 +2,7 @@ import { type Certificate, expiresSoon, hasExpired } from "../../../admin/certif
 import { type Finding, findings } from "./finding.ts";
 import type { HostView } from "../host_view.ts";
 
-/** Whether those that the configuration names still hold, and will. */
+/** Checks that the certificates of the configuration are valid and do not expire soon. */
 export function checkCertificates({ now }: HostView, certificates: readonly Certificate[]): readonly Finding[] {
   const { ok, note, problem } = findings("TLS");
   return certificates.map((one) => {

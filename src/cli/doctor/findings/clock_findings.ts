@@ -1,10 +1,10 @@
 import { type Finding, findings } from "./finding.ts";
 import type { HostView } from "../host_view.ts";
 
-/** This program was not there before. */
+/** This program did not exist before this time. */
 const BUILT_AT = Date.UTC(2026, 0, 1);
 
-/** A clock that is wrong has certificates of DNS servers refused, and logs that nobody can follow. */
+/** Checks the clock: with a wrong clock, certificates of DNS servers are refused and times in logs are useless. */
 export function checkClock({ now }: HostView): readonly Finding[] {
   const { ok, note } = findings("clock");
   const says = new Date(now).toISOString();

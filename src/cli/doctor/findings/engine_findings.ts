@@ -4,7 +4,7 @@ import { speaksTls } from "../../service/tls/tls_source.ts";
 import { type Finding, findings } from "./finding.ts";
 import type { HostView } from "../host_view.ts";
 
-/** What is lost without each. */
+/** The effect of each missing feature. */
 const losses: Readonly<Record<Exclude<keyof KernelFeatures, "epoll">, string>> = {
   accept4: "accept4: each client costs two calls more",
   splice: "splice: bytes are copied, which costs twice the processor",
@@ -16,7 +16,7 @@ const losses: Readonly<Record<Exclude<keyof KernelFeatures, "epoll">, string>> =
   steering: "steering of shared ports (Linux 4.5): an upgrade may refuse a client or two",
 };
 
-/** Which engine it will be, and what it can use of the kernel. */
+/** Checks which engine is used, and which features of the kernel it can use. */
 export function checkEngine({ platform, kernel, read, runtime }: HostView, config: Config): readonly Finding[] {
   const { ok, note, problem } = findings("engine");
   if (config.engine === "portable") return [ok(`portable, as --engine says, on ${runtime}`)];
@@ -40,7 +40,7 @@ export function checkEngine({ platform, kernel, read, runtime }: HostView, confi
 
 const PACKAGES = "install libssl3 (Debian, Alpine), openssl-libs (Fedora) or libopenssl3 (OpenWrt)";
 
-/** What TLS will be spoken with, where it is. */
+/** Checks which TLS library is used, if TLS is. */
 export function checkTls({ kernel, libssl, runtime }: HostView, config: Config): readonly Finding[] {
   if (!speaksTls(config, config.rules)) return [];
   const { ok, note } = findings("TLS");

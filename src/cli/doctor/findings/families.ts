@@ -7,7 +7,7 @@ import { far, isNear } from "../../service/egress.ts";
 import { type Finding, findings } from "./finding.ts";
 import type { HostView } from "../host_view.ts";
 
-/** Whether this host has the addresses that sockets are to leave from. */
+/** Checks that this host has the configured source addresses. */
 async function checkOutgoing(host: HostView, config: Config): Promise<readonly Finding[]> {
   const { ok, problem } = findings("families");
   const found: Finding[] = [];
@@ -42,7 +42,7 @@ const families = [
   { name: "IPv6", is: (addr: string) => addr.includes(":"), far: far.ipv6 },
 ] as const;
 
-/** Whether each family has addresses and a way out; with `online`, whether anything really answers there. */
+/** Checks that each family has addresses and a route; with `online`, also that a host on the Internet answers. */
 export async function checkFamilies(host: HostView, config: Config, online: boolean): Promise<readonly Finding[]> {
   const found: Finding[] = [];
   const ways: (string | undefined)[] = [], answering: boolean[] = [];

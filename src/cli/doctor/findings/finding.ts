@@ -1,13 +1,13 @@
-/** "problem": the configuration would not work here. "note": it would, but less well than it could. */
+/** "problem": the configuration does not work here. "note": it works, but could work better. */
 export type Level = "ok" | "note" | "problem";
 
-/** One thing that was looked at. */
+/** The result of one check. */
 export interface Finding {
   readonly level: Level;
-  /** Which part of the host, in a word or two. */
+  /** The checked part of the host, in one or two words. */
   readonly about: string;
   readonly says: string;
-  /** What to change, where something should be. */
+  /** What to change, if anything. */
   readonly change?: string;
 }
 
@@ -17,7 +17,7 @@ export interface Findings {
   problem(says: string, change?: string): Finding;
 }
 
-/** Findings about one part. */
+/** Makes findings about one part. */
 export function findings(about: string): Findings {
   const finding = (level: Level) => (says: string, change?: string) => ({
     level,

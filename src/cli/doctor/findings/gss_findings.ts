@@ -3,7 +3,7 @@ import { type KeytabKey, keyTexts } from "../../files/keytab.ts";
 import { type Finding, findings } from "./finding.ts";
 import type { HostView } from "../host_view.ts";
 
-/** Whether clients can be let in by GSSAPI; `keys` are those of the keytab that count. */
+/** Checks that clients can authenticate by GSSAPI; `keys` are the keytab's keys of the service. */
 export function checkGss(host: HostView, config: Config, keys: readonly KeytabKey[] | undefined): readonly Finding[] {
   if (!keys) return [];
   const { ok, problem, note } = findings("GSSAPI");

@@ -8,17 +8,17 @@ interface Knob {
   readonly why: string;
 }
 
-/** Numbers of the kernel that are better not lower. */
+/** Kernel parameters with a recommended minimum. */
 const knobs: readonly Knob[] = [
   { name: "net.core.somaxconn", least: 1_024, why: "clients that come at one time are refused" },
   { name: "net.core.rmem_max", least: 1 << 20, why: "UDP datagrams of a burst are lost on the way in" },
   { name: "net.core.wmem_max", least: 1 << 20, why: "UDP datagrams of a burst are lost on the way out" },
 ];
 
-/** A source port is held so long after each connection (s); the default is 60. */
+/** Maximum time that a source port should be held after a connection (s); the kernel's default is 60. */
 const MAX_FIN_TIMEOUT = 120;
 
-/** Kernel parameters that a gateway runs into. */
+/** Checks the kernel parameters that limit a gateway. */
 export function checkKernel(host: HostView, config: Config): readonly Finding[] {
   if (host.platform !== "linux") return [];
   const { ok, note } = findings("sysctl");
@@ -32,7 +32,7 @@ export function checkKernel(host: HostView, config: Config): readonly Finding[] 
   const ports = host.read(path("net.ipv4.ip_local_port_range"))?.trim().split(/\s+/).map(Number);
   if (ports?.length === 2) {
     const count = ports[1]! - ports[0]! + 1;
-    // Towards one address and port; sessions seldom all go to the same.
+    // The limit is per destination address and port; sessions seldom all go to the same one.
     if (count < config.gateway.maxSessions) {
       found.push(note(
         `net.ipv4.ip_local_port_range has ${count} ports: at most so many of ${config.gateway.maxSessions} sessions can go to one destination`,

@@ -2,13 +2,13 @@ import type { Config } from "../../../config/config.ts";
 import { type Finding, findings } from "./finding.ts";
 import type { HostView } from "../host_view.ts";
 
-/** Descriptors of a session: its two connections; where the kernel moves the bytes, up to two pipes more. */
+/** Descriptors of a session: its two connections, and up to two pipes if the kernel moves the bytes. */
 const LEAST_PER_SESSION = 2, MOST_PER_SESSION = 6;
 
-/** Descriptors and memory (octets) that the program itself has; memory of a session, without what the kernel buffers. */
+/** Descriptors and memory (octets) of the program itself; memory of a session (octets), without kernel buffers. */
 const OWN_DESCRIPTORS = 100, OWN_MEMORY = 150 << 20, MEMORY_PER_SESSION = 32 << 10;
 
-/** Whether --max-sessions fits into what the system lets this program have. */
+/** Checks that the system's limits of this process allow --max-sessions. */
 export function checkLimits(host: HostView, { gateway: { maxSessions } }: Config): readonly Finding[] {
   return [...descriptors(host, maxSessions), ...memory(host, maxSessions)];
 }
@@ -51,7 +51,7 @@ function memory(host: HostView, maxSessions: number): readonly Finding[] {
     : [ok(`${mebibytes(limit)} ${whose}: enough for ${maxSessions} sessions`)];
 }
 
-/** Where this process stands in the control groups (cgroups(7), version 2). */
+/** The control group of this process (cgroups(7), version 2). */
 function ownGroup(host: HostView): string {
   return /^0::(\/.*)$/m.exec(host.read("/proc/self/cgroup") ?? "")?.[1]?.replace(/\/$/, "") ?? "";
 }

@@ -9,7 +9,7 @@ import { addressText, isUnspecified } from "../../../protocol/address.ts";
 import { type Finding, type Findings, findings } from "./finding.ts";
 import type { HostView } from "../host_view.ts";
 
-/** Whether the program could listen where it is to. */
+/** Checks that the program can listen on the configured addresses. */
 export async function checkListeners(host: HostView, config: Config): Promise<readonly Finding[]> {
   const found: Finding[] = [];
   for (const spec of config.listen) found.push(await check(host, config, spec, findings("listen")));
@@ -53,7 +53,7 @@ async function check(host: HostView, config: Config, spec: ListenSpec, about: Fi
   }
 }
 
-/** Looks only: to listen there would replace what is there. */
+/** Only looks at the file: to listen there would replace an existing socket. */
 function checkUnix(host: HostView, path: string, about: Findings): Finding {
   const where = `unix:${path}`, folder = dirname(path), mode = host.mode(path);
   if (path.startsWith("@")) return about.ok(`${where} needs no file`);

@@ -5,10 +5,10 @@ import { discoverPrefix, WELL_KNOWN_NAME } from "../../../protocol/ip/nat64.ts";
 import { type Finding, findings } from "./finding.ts";
 import type { HostView, NameAnswer } from "../host_view.ts";
 
-/** Who resolves names should not take longer (ms). */
+/** An answer about a name that takes longer is slow (ms). */
 const SLOW_MS = 500;
 
-/** Who resolves names, whether they answer, and what they say of NAT64. */
+/** Checks which resolvers are used, whether they answer, and which NAT64 prefix they announce. */
 export async function checkNames(host: HostView, config: Config): Promise<readonly Finding[]> {
   const [answer, servers] = await Promise.all([host.resolve(WELL_KNOWN_NAME), checkServers(host)]);
   const who = host.servers.length > 0 ? servers : [checkSystem(host, answer), ...checkServices(host)];
@@ -50,7 +50,7 @@ function checkSystem(host: HostView, { ms, failure }: NameAnswer): Finding {
   return ok(`${who} answers in ${ms.toFixed(0)} ms`);
 }
 
-/** Whether names are asked for in turns that getaddrinfo knows nothing of. */
+/** Notes sources of names in nsswitch.conf that only getaddrinfo can ask. */
 function checkServices(host: HostView): readonly Finding[] {
   if (host.platform !== "linux" || parseNameServices(host.read("/etc/nsswitch.conf") ?? "")) return [];
   const { note } = findings("DNS");

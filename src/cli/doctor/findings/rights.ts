@@ -6,7 +6,7 @@ import type { HostView } from "../host_view.ts";
 /** Numbers of capabilities (capabilities(7)). */
 const CAP_NET_ADMIN = 12, CAP_NET_RAW = 13;
 
-/** What --mark, --interface and secrets in files need. */
+/** Checks the rights for --mark and --interface, and the permissions of files with secrets. */
 export function checkRights(host: HostView, config: Config, secretFiles: readonly string[]): readonly Finding[] {
   const found: Finding[] = [];
   const { note, problem } = findings("rights");
@@ -35,7 +35,7 @@ export function checkRights(host: HostView, config: Config, secretFiles: readonl
   return [...found, ...secrets(host, secretFiles)];
 }
 
-/** Files that hold passwords or hashes of them, and that any user of this machine can read. */
+/** Files with secrets that every user of this machine can read. */
 function secrets(host: HostView, files: readonly string[]): readonly Finding[] {
   const { ok, note } = findings("secrets");
   const all = [...new Set(files)];
@@ -44,7 +44,7 @@ function secrets(host: HostView, files: readonly string[]): readonly Finding[] {
   return all.length > 0 ? [ok("no file of them is for everyone to read")] : [];
 }
 
-/** Whether this process has that capability; who is asked where nobody says is root. */
+/** True if this process has that capability; without /proc, if it is root. */
 function has(host: HostView, capability: number): boolean {
   const effective = /^CapEff:\s+([0-9a-f]+)/m.exec(host.read("/proc/self/status") ?? "")?.[1];
   return effective === undefined ? host.root : (BigInt(`0x${effective}`) >> BigInt(capability) & 1n) === 1n;

@@ -2,7 +2,7 @@ import { whyNoNamespaces } from "../../../net/linux/child/namespace_rights.ts";
 import { type Finding, findings } from "./finding.ts";
 import type { HostView } from "../host_view.ts";
 
-/** By which way `gate46 run` can start programs here. */
+/** Checks which modes of `gate46 run` work here. */
 export function checkRun({ platform, read }: HostView): readonly Finding[] {
   if (platform !== "linux") return [];
   const { ok, note } = findings("run");

@@ -4,7 +4,7 @@ import { RawDatagrams, TransparentDatagrams } from "../../../net/linux/transpare
 import { TransparentListener } from "../../../net/linux/transparent/transparent_listener.ts";
 import type { TakeTraffic } from "./traffic.ts";
 
-/** All that leaves in a network of its own. */
+/** All traffic that leaves the program's own network. */
 export function trafficOf(sockets: NetworkSockets): TakeTraffic {
   return (engine, { isOther, other, datagram }) => {
     takeAllTraffic(engine.libc, sockets);

@@ -14,21 +14,21 @@ import type { TakeTraffic } from "./traffic.ts";
 export interface StartedProgram {
   readonly pid: number;
   readonly takeTraffic: TakeTraffic;
-  /** How it runs, and why not by a way before. */
+  /** How it runs, and why the way tried before failed. */
   readonly way: string;
-  /** Without one it listens on this host itself, and sees no files in the place of others (NameCovers). */
+  /** True if it has its own network; otherwise it listens on this host itself, and sees no replaced files (NameCovers). */
   readonly hasOwnNetwork: boolean;
   begin(): void;
 }
 
-/** By what a program is made. */
+/** What starting a program needs. */
 export interface Making {
   readonly libc: Libc;
   readonly calls: ChildCalls;
   readonly open: OpenLibrary;
 }
 
-/** Throws NetError where this host allows none of the ways that `mode` stands for. */
+/** Throws NetError if this host allows no way that `mode` includes. */
 export function startProgram(making: Making, mode: Mode, program: OwnNetworkStart): StartedProgram {
   if (mode === "namespace") return inOwnNetwork(making, program);
   if (mode === "seccomp") return notifying(making, program);

@@ -2,23 +2,23 @@ import type { Engine } from "../../../net/linux/engine/engine.ts";
 import type { TakeDatagram } from "../../../net/linux/transparent/transparent_datagrams.ts";
 import type { AcceptedSocket, Listener, SocketAddr, UdpSocket } from "../../../net/socket.ts";
 
-/** Who is given what a program sends. */
+/** Receivers of a program's traffic. */
 export interface Takers {
-  /** Whether nothing here is between a connection and where it goes, once it is there: no limit, and nobody who counts. */
+  /** True if an established connection needs nothing from this process: no limits, no counters. */
   readonly inPlace: boolean;
-  /** Whether a connection to there is served at once, by `other`. */
+  /** True if a connection to that address is served at once, by `other`. */
   readonly isOther: (to: SocketAddr) => boolean;
   readonly other: (socket: AcceptedSocket, to: SocketAddr) => void;
   readonly datagram: TakeDatagram;
 }
 
-/** What a program sends, wherever it goes. */
+/** A program's traffic, to any destination. */
 export interface Traffic {
   /** Its connections, each a HeldSocket. */
   readonly connections: Listener;
-  /** What sends datagrams to it as if from `addr`. */
+  /** A socket that sends datagrams to the program as if from `addr`. */
   from(addr: SocketAddr): UdpSocket;
 }
 
-/** Has it come here. Throws NetError. */
+/** Directs a program's traffic to this process. Throws NetError. */
 export type TakeTraffic = (engine: Engine, takers: Takers) => Traffic;

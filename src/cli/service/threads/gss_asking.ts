@@ -11,12 +11,12 @@ import { parseHops } from "../../../sockslib/chain/hop.ts";
 import { namedUpstream } from "../../../gateway/upstreams/upstream.ts";
 import { checkDescriptorsFor } from "./thread_descriptors.ts";
 
-/** What a thread is started with that is to ask KDCs. */
+/** Start data of a thread that asks KDCs. */
 export interface GssThreadStart {
   readonly gate46: "gss";
 }
 
-/** Threads that ask KDCs for tickets, so that nobody else waits; each begins with the module `entry`. */
+/** Threads that ask KDCs for tickets, so that other threads do not wait; each begins with the module `entry`. */
 export function askingThreads(entry: string | URL, open: () => GssCalls): TakeStep {
   return gssThreads(() => {
     checkDescriptorsFor(1, "ask for a ticket");
@@ -25,12 +25,12 @@ export function askingThreads(entry: string | URL, open: () => GssCalls): TakeSt
   }, open);
 }
 
-/** All that such a thread does. */
+/** The whole work of such a thread. */
 export async function serveSteps(): Promise<void> {
   stepInThread((await gssLoader())());
 }
 
-/** Throws ConfigError where a gateway wants a ticket and there is no library to have one by. */
+/** Throws ConfigError if a gateway requires a ticket and there is no GSSAPI library. */
 export function checkInitiator(
   { upstreams }: Config,
   vias: readonly (readonly string[])[],
@@ -49,7 +49,7 @@ export function checkInitiator(
   }
 }
 
-/** Tickets for programs that go through gateways by the Socks Lib. Rejects with NetError where there is no library. */
+/** Tickets for programs that use gateways by the Socks Lib. Rejects with NetError if there is no GSSAPI library. */
 export async function openInitiator(entry: string | URL): Promise<GssInitiator> {
   const open = await gssLoader();
   open();

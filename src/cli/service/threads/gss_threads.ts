@@ -12,21 +12,21 @@ import {
   takeStep,
 } from "../../../net/gss/gss_initiator.ts";
 
-/** Steps at one time, each in a thread of its own: one may wait for a KDC that does not answer. */
+/** Maximum steps at a time, each in its own thread: a step may wait for a KDC that does not answer. */
 const STEPS: Bounds = { all: 4, client: 2, user: 2 };
 
-/** Those that wait. */
+/** Maximum steps that wait. */
 const WAITING: Bounds = { all: 512, client: 128, user: 64 };
 
-/** What a thread says of a step. */
+/** A thread's answer to a step. */
 type Answer = { readonly stepped: InitiatorStepped } | { readonly refusal: string };
 
-/** Threads that do the steps of initiators, one at a time; `start` starts one that runs stepInThread(). */
+/** Threads for the steps of initiators, each one step at a time; `start` starts a thread that runs stepInThread(). */
 export function gssThreads(start: () => Worker, open: () => GssCalls): TakeStep {
   const queue = new FairQueue("ask for a ticket", STEPS, WAITING);
   const threads = new RestingThreads<InitiatorStep, Answer>(async () => {
     const worker = start();
-    await answerOf(worker); // a runtime loses what is said to a thread before that listens
+    await answerOf(worker); // a runtime loses messages sent before the thread listens
     return worker;
   });
   return (step, asker, cut) => {
@@ -42,7 +42,7 @@ export function gssThreads(start: () => Worker, open: () => GssCalls): TakeStep 
   };
 }
 
-/** What `work` comes to; rejects with NetError "aborted" as soon as the cut is made, and `late` gets what comes of it yet. */
+/** The result of `work`. Rejects with NetError "aborted" as soon as the cut fires; `late` gets a result after that. */
 function unlessCut<T>(work: Promise<T>, cut: Cut | undefined, late: (value: T) => void): Promise<T> {
   if (!cut) return work;
   return new Promise((resolve, reject) => {
@@ -55,7 +55,7 @@ function unlessCut<T>(work: Promise<T>, cut: Cut | undefined, late: (value: T) =
   });
 }
 
-/** All that such a thread does. */
+/** The whole work of such a thread. */
 export function stepInThread(calls: GssCalls): void {
   const say = (answer: Answer | "ready") => parentPort!.postMessage(answer);
   parentPort!.on("message", (step: InitiatorStep) => {

@@ -5,7 +5,7 @@ import { scryptOptions, verifyPassword } from "../../../gateway/users/password_h
 import { RestingThreads } from "./resting_threads.ts";
 import { checkDescriptorsFor } from "./thread_descriptors.ts";
 
-/** All that a thread of ours runs: what it was given, hashed. It has no file, so that executables need none either. */
+/** The code of a hashing thread. It is a string, so that executables need no file for it. */
 const code = `
   Promise.all([import("node:worker_threads"), import("node:crypto")]).then(([{ parentPort }, { scryptSync }]) =>
     parentPort.on("message", ({ password, salt, size, options }) =>
@@ -13,8 +13,8 @@ const code = `
 `;
 
 /**
- * Passwords, hashed in threads of their own: the runtime's, of which there are as few as cores, also wait for the system's
- * resolver. There are as many as are hashed at one time.
+ * Hashes passwords in separate threads: the runtime's own threads are as few as the cores, and also wait for the system's
+ * resolver. There are as many threads as passwords hashed at a time.
  */
 export function hashThreads(): CheckPassword {
   const threads = new RestingThreads<object, Uint8Array>(() => {
@@ -27,7 +27,7 @@ export function hashThreads(): CheckPassword {
     try {
       key = await threads.ask({ password, salt, size: hash.length, options: scryptOptions(expected) });
     } catch {
-      return await verifyPassword(password, expected); // no thread is to be had now
+      return await verifyPassword(password, expected); // no thread is available now
     }
     return timingSafeEqual(key, hash);
   };

@@ -1,19 +1,19 @@
 import type { Worker } from "node:worker_threads";
 
-/** A thread that has had nothing to do for so long ends (ms); one takes 10 to 16 MB. */
+/** Idle timeout of a thread (ms); a thread takes 10 to 16 MB. */
 const IDLE_MS = 10_000;
 
-/** Threads that answer one question at a time, as many as questions at one time; those that have rested for long end. */
+/** Threads that each answer one question at a time; as many as concurrent questions. Idle threads end. */
 export class RestingThreads<Question, Answer> {
   readonly #start: () => Worker | Promise<Worker>;
   readonly #idle: RestingThread[] = [];
 
-  /** `start` resolves with one that listens. */
+  /** `start` resolves with a thread that listens. */
   constructor(start: () => Worker | Promise<Worker>) {
     this.#start = start;
   }
 
-  /** Rejects with what `start` throws, or with what has ended the thread. */
+  /** Rejects with the error of `start`, or with the cause of the thread's end. */
   async ask(question: Question): Promise<Answer> {
     const thread = this.#idle.pop() ?? new RestingThread(await this.#start());
     const answer = await thread.ask(question);
@@ -39,9 +39,9 @@ class RestingThread {
     return answer;
   }
 
-  /** Ends it after a while, unless it is asked before. */
+  /** Ends the thread after IDLE_MS, unless it is asked before. */
   rest(ended: () => void): void {
-    this.#worker.unref(); // the program may end
+    this.#worker.unref(); // so that the program can end
     this.#resting = setTimeout(() => {
       ended();
       void this.#worker.terminate();
@@ -50,7 +50,7 @@ class RestingThread {
   }
 }
 
-/** What a thread says next; rejects with what has ended it before. */
+/** The thread's next message; rejects with the cause if the thread ends before. */
 export function answerOf(worker: Worker): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const settle = () => worker.off("message", said).off("error", failed).off("exit", failed);

@@ -6,8 +6,8 @@ import { log } from "../../log/log.ts";
 import type { TlsFiles } from "../../files/tls_files.ts";
 
 /**
- * What workers speak TLS with by libssl. Each call makes other ticket keys: a ticket is worth something to workers of one
- * configuration, and nothing after a reload. Undefined where libssl will not have what the runtime may take, as a short key.
+ * Options for TLS by libssl in workers. Each call makes new ticket keys: a ticket is valid for all workers of one
+ * configuration, but not after a reload. Undefined if libssl rejects a certificate that the runtime may accept (short key).
  */
 export function sealedOptions(
   libssl: Libssl,

@@ -11,17 +11,17 @@ import { type Departures, secure } from "../../../net/tls/tls_socket.ts";
 import { HeadedSocket } from "../../../sockslib/chain/headed_socket.ts";
 import type { TlsFiles } from "../../files/tls_files.ts";
 
-/** Where TLS is spoken, by one configuration. */
+/** TLS by one configuration. */
 export interface TlsSource {
-  /** With a server that has to be `name`, with a client where undefined; on the account of `asker`. */
+  /** Opens TLS with a server that must prove `name`, or with a client if `name` is undefined; done for `asker`. */
   open(name: string | undefined, asker: Asker): TlsEnds;
-  /** No more clients are taken. */
+  /** Accepts no more clients. */
   close(): void;
 }
 
 /**
- * TLS of this thread's runtime. Where `seldom`, most is spoken elsewhere: what the runtime cannot do is refused only to who wants
- * it. Rejects with ConfigError.
+ * TLS of this thread's runtime. If `seldom`, most TLS is done elsewhere: what the runtime cannot do is refused only when it is
+ * needed. Rejects with ConfigError.
  */
 export async function openTlsSource({ server, ca, identity }: TlsFiles, seldom = false): Promise<TlsSource> {
   const runtime = await openTls();
@@ -50,18 +50,18 @@ export async function openTlsSource({ server, ca, identity }: TlsFiles, seldom =
   };
 }
 
-/** Whether a gateway by that configuration speaks TLS with clients or with other gateways. */
+/** True if a gateway with that configuration speaks TLS with clients or with other gateways. */
 export function speaksTls(config: Pick<Config, "listen" | "upstreams">, rules: readonly Pick<Rule, "via">[]): boolean {
   return config.listen.some(({ tls }) => tls) || connectsByTls(config, rules);
 }
 
-/** Whether it does with other gateways. */
+/** True if it speaks TLS with other gateways. */
 export function connectsByTls({ upstreams }: Pick<Config, "upstreams">, rules: readonly Pick<Rule, "via">[]): boolean {
   const ways = [...rules.map(({ via }) => via ?? []), ...upstreams.flatMap(({ chains }) => chains)];
   return ways.some((way) => way.some((url) => /^(socks5s|https):/i.test(url)));
 }
 
-/** TLS over the sockets of a gateway, spoken where `open` leads. */
+/** TLS over the sockets of a gateway, done by the ends that `open` returns. */
 export function tlsBy(open: TlsSource["open"], clock: Clock, departures: Departures): Tls {
   const over = { clock, departures };
   return {

@@ -18,27 +18,27 @@ import { Encapsulation } from "../../../sockslib/gssapi/encapsulation.ts";
 import type { GatewaySettings } from "../../settings.ts";
 import type { Wire } from "../wire.ts";
 
-/** Context tokens of one client: Kerberos needs one, or two. */
+/** Maximum context tokens of one client: Kerberos needs one or two. */
 const MAX_ROUNDS = 4;
 
-/** How GSSAPI is spoken here. */
+/** GSSAPI settings. */
 export interface GssapiDoor {
   readonly clock: Clock;
   readonly acceptor: GssAcceptor;
   readonly settings: Pick<GatewaySettings, "gssapiProtection" | "gssapiNec" | "gssapiUser" | "gssapiFirst">;
 }
 
-/** What it has come to: who the client is and how later octets travel; or why the client was refused. */
+/** The result: the client's name and the encapsulation of later octets; or why the client was refused. */
 export type GssapiOutcome =
   | { readonly username: string; readonly protection: Protection; readonly encapsulation: Encapsulation | undefined }
   | { readonly username?: string | undefined; readonly refused: string };
 
-/** Why a client is refused, in words for the log. */
+/** Why a client is refused, for the log. */
 class GssRefusal extends Error {}
 
 /**
- * RFC 1961 s3 and s4: context tokens, then the level of protection. The answers have been sent, a refusal as 01 FF. A ticket counts
- * when its context is made: sessions outlive it, as they do certificates. Rejects as Wire does.
+ * RFC 1961 s3 and s4: context tokens, then the level of protection. The answers have been sent, a refusal as 01 FF. A ticket is checked
+ * when its context is established: sessions outlive it, as they outlive certificates. Rejects as Wire does.
  */
 export async function negotiateGssapi(wire: Wire, { acceptor, settings, clock }: GssapiDoor): Promise<GssapiOutcome> {
   let context: GssContext | undefined, username: string | undefined, kept = false;
@@ -72,16 +72,16 @@ async function establish(wire: Wire, context: GssContext): Promise<void> {
   }
 }
 
-/** The level, and the number of the token that has asked for it. */
+/** The level, and the sequence number of the token that requested it. */
 async function agree(
   wire: Wire,
   context: GssContext,
   { gssapiProtection: least, gssapiNec }: GssapiDoor["settings"],
 ): Promise<{ readonly protection: Protection; readonly last: number | undefined }> {
   const token = await tokenOf(wire, GssMessageType.Protection);
-  const bare = token.length === 1; // as NEC's implementation has it, which some clients follow
+  const bare = token.length === 1; // the variant of NEC's implementation, which some clients follow
   if (bare && !gssapiNec) throw new GssRefusal("its level of protection is not protected (--gssapi-nec takes it)");
-  // What was recorded of another context has not this key, so that nobody who shows it gets in.
+  // A recorded token of another context is not under this key, so a replay is refused.
   const header = wrapHeader(token);
   if (!bare && !(context.mutual && header?.byAcceptorKey)) {
     throw new GssRefusal("the context is not by a key of both sides (mutual authentication, AES)");
@@ -96,7 +96,7 @@ async function agree(
   return { protection, last: header?.sequence };
 }
 
-/** A copy: the wire's view goes with the next read. */
+/** A copy: the wire's view is valid until the next read only. */
 async function tokenOf(wire: Wire, wanted: number): Promise<Uint8Array> {
   let message: GssMessage;
   try {

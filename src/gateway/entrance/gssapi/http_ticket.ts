@@ -2,7 +2,7 @@ import { NetError } from "../../../net/error.ts";
 import type { GssContext } from "../../../net/gss/gss.ts";
 import type { GssapiDoor } from "./gssapi_negotiation.ts";
 
-/** What a ticket in a request comes to: who the client is, or why it is not let in, in words for the log. */
+/** The result of a ticket in a request: the client's name, or why it is refused, for the log. */
 export type TicketOutcome = { readonly username: string } | { readonly refused: string };
 
 /** Negotiate (RFC 4559): a whole context in one token, since a connection takes one request. Nothing is protected by it. */

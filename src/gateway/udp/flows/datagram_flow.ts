@@ -7,10 +7,10 @@ import type { Used } from "../usage_list.ts";
 
 const nothing = new Uint8Array(0);
 
-/** Octets that wait to be relayed; more are lost, as UDP may. */
+/** Octets that may wait to be relayed; more are dropped. */
 const MAX_WAITING_SIZE = 256 << 10;
 
-/** So long without a datagram ends one that nobody has led anywhere (ms). */
+/** Idle timeout of a flow without a destination (ms). */
 const UNLED_MS = 60_000;
 
 /** What a flow is made of. */
@@ -24,8 +24,8 @@ export interface FlowOf {
 }
 
 /**
- * The datagrams between one address and port of a client and one that it sent to. To a session it is a connection that says
- * nothing, and which ends when no datagram has passed for long; to an association it is a client of SOCKS.
+ * The datagrams between one address and port of a client and one that it sent to. To a session it looks like a silent connection
+ * that ends after an idle timeout; to an association it looks like a SOCKS client.
  */
 export class DatagramFlow implements AcceptedSocket, UdpSocket, Used<DatagramFlow> {
   readonly localAddr: SocketAddr;
@@ -56,7 +56,7 @@ export class DatagramFlow implements AcceptedSocket, UdpSocket, Used<DatagramFlo
     return this.localAddr;
   }
 
-  /** From now on all goes to `to`, and it ends after so long without a datagram. */
+  /** Sends everything to `to` from now on, with this idle timeout. */
   lead(to: Address, idleMs: number): void {
     this.#header = encodeHeader(to);
     this.#idleMs = idleMs;
@@ -64,14 +64,14 @@ export class DatagramFlow implements AcceptedSocket, UdpSocket, Used<DatagramFlo
     this.#watchIdle();
   }
 
-  /** From now on it ends after so long without a datagram, if not sooner. */
+  /** Lowers the idle timeout to this value. */
   hurry(idleMs: number): void {
     this.#mostIdleMs = idleMs;
     this.#cancelIdle();
     this.#watchIdle();
   }
 
-  /** Takes what the client has sent; the octets are copied. */
+  /** Takes a datagram of the client; the octets are copied. */
   push(payload: Uint8Array): void {
     const size = Math.max(payload.length, 256); // an empty datagram costs memory too
     if (this.#closed || this.#waiting + size > MAX_WAITING_SIZE) return;
@@ -88,7 +88,7 @@ export class DatagramFlow implements AcceptedSocket, UdpSocket, Used<DatagramFlo
     return new Promise((resolve) => this.#receiver = resolve);
   }
 
-  /** Answers leave from the very address that was asked. */
+  /** Answers leave from the address that the client sent to. */
   async send(batch: readonly Datagram[]): Promise<number> {
     if (this.#closed) return batch.length;
     this.usedAt = this.#of.clock.now();

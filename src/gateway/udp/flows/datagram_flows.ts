@@ -4,19 +4,19 @@ import type { SocketAddr, UdpSocket } from "../../../net/socket.ts";
 import { DatagramFlow } from "./datagram_flow.ts";
 import { UsageList } from "../usage_list.ts";
 
-/** How many there may be, and of one client (an IPv4 address or an IPv6 /64) among them; of more the one that rested longest ends. */
+/** Maximum flows, in all and per client (an IPv4 address or an IPv6 /64); beyond it, the least recently used one ends. */
 export interface MostFlows {
   readonly max: number;
   readonly maxOfClient: number;
 }
 
 /**
- * Once it is closed: without a datagram for so long a flow ends, and all end after so long (ms). New clients of the same port are
- * another's, and the kernel would go on to give a part of them to these sockets.
+ * After close: idle timeout of a flow, and the time after which all flows end (ms). New clients of the same port belong to
+ * another listener, and the kernel would still give a part of them to these sockets.
  */
 const LAST_IDLE_MS = 1_000, LAST_MS = 5_000;
 
-/** The flows of one listener: each address and port of a client has one to each address that it sends to, accepted as a connection is. */
+/** The flows of one listener: one per address and port of a client and address that it sends to, accepted like a connection. */
 export class DatagramFlows {
   readonly #clock: Clock;
   readonly #most: MostFlows;
@@ -41,7 +41,7 @@ export class DatagramFlows {
     return new Promise((resolve) => this.#waiting = resolve);
   }
 
-  /** Flows that there are go on for a moment; then `ended` is called. */
+  /** Existing flows continue for a moment; then `ended` is called. */
   close(ended: () => void): void {
     this.#closed = ended;
     for (const flow of this.#accepted.splice(0)) flow.close();
@@ -58,7 +58,7 @@ export class DatagramFlows {
     for (const flow of [...this.#flows.values()]) if (flow.localAddr === socket.addr) flow.close();
   }
 
-  /** That of a client which sends to `socket`, or to what a socket is made for; a new one where it has none, and these are not closed. */
+  /** The flow of a client that sends to `socket`, or to the address that a socket is made for; a new one if there is none and this is open. */
   of(
     socket: UdpSocket | { readonly addr: SocketAddr; open(): UdpSocket },
     client: SocketAddr,

@@ -3,7 +3,7 @@ import type { DatagramFlow } from "./datagram_flow.ts";
 import { DatagramFlows } from "./datagram_flows.ts";
 import { type AddressNeeds, EveryAddress } from "./every_address.ts";
 
-/** Flows of one listener, and of one client (an IPv4 address or an IPv6 /64) among them; of more the one that rested longest ends. */
+/** Maximum flows of one listener, in all and per client (an IPv4 address or an IPv6 /64); beyond it, the least recently used one ends. */
 export const MAX_FLOWS = 1_024, MAX_FLOWS_OF_CLIENT = 256;
 
 /** Listens for datagrams: each address and port of a client has a flow, which is accepted as a connection is. */
@@ -35,7 +35,7 @@ export class DatagramListener implements Listener {
     return this.#flows.accept();
   }
 
-  /** Flows that there are go on for a moment. */
+  /** Existing flows continue for a moment. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

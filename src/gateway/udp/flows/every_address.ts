@@ -3,7 +3,7 @@ import type { Clock } from "../../../net/clock.ts";
 import { NetError } from "../../../net/error.ts";
 import type { Datagram, Net, SocketAddr, UdpSocket } from "../../../net/socket.ts";
 
-/** How often it looks whether this machine has other addresses (ms). */
+/** Interval between checks of this machine's addresses (ms). */
 const LOOK_MS = 10_000;
 
 export interface AddressNeeds {
@@ -71,7 +71,7 @@ export class EveryAddress {
     for (const socket of this.#sockets.values()) socket.close();
   }
 
-  /** Binds the addresses that this machine has, and lets go those that it has no more; again after a while. */
+  /** Binds this machine's addresses and releases those that are gone; repeats after a while. */
   async #follow(first = false): Promise<void> {
     const { net, clock } = this.#needs;
     const wanted = net.localAddrs().filter((host) => isWithin(this.#addr.host, host));
@@ -81,7 +81,7 @@ export class EveryAddress {
       try {
         await this.#bind({ host, port: this.#addr.port });
       } catch (error) {
-        const isNotReady = error instanceof NetError && error.kind === "address-not-available"; // yet, or any more
+        const isNotReady = error instanceof NetError && error.kind === "address-not-available"; // not there yet, or no longer
         if (first && !isNotReady) throw error;
       }
     }
@@ -108,7 +108,7 @@ export class EveryAddress {
   }
 }
 
-/** Whether who listens on `any` address takes that one; a link-local one needs a listener of its own, with its zone. */
+/** True if a listener on `any` covers that address; a link-local one needs a listener of its own, with its zone. */
 function isWithin(any: string, host: string): boolean {
   return /^fe[89ab]/i.test(host) ? false : any === "::" || !host.includes(":");
 }

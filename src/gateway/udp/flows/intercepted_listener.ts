@@ -3,7 +3,7 @@ import type { Listener, SocketAddr, UdpSocket } from "../../../net/socket.ts";
 import type { DatagramFlow } from "./datagram_flow.ts";
 import { DatagramFlows, type MostFlows } from "./datagram_flows.ts";
 
-/** Takes datagrams for any address: each that a client sends to has a flow, and answers leave from there. */
+/** Takes datagrams for any address: a flow per address that a client sends to, with answers from that address. */
 export class InterceptedListener implements Listener {
   readonly addr: SocketAddr;
   readonly #flows: DatagramFlows;
@@ -30,7 +30,7 @@ export class InterceptedListener implements Listener {
     return this.#flows.accept();
   }
 
-  /** Flows that there are go on for a moment; then `ended` is called. */
+  /** Existing flows continue for a moment; then `ended` is called. */
   close(ended = () => {}): void {
     this.#flows.close(ended);
   }

@@ -3,7 +3,7 @@ import type { OpenLibrary } from "./library.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** The calls of libc by which a child is made and looked after; musl has no makecontext(3). All return what the C function returns. */
+/** The libc calls that make and manage a child; musl has no makecontext(3). All return what the C function returns. */
 export interface ChildCalls {
   dlsym(library: number, name: Bytes): number;
   clone(start: number, stack: number, flags: number, argument: number, a: number, b: number, c: number): number;
@@ -28,7 +28,7 @@ const childSignatures = {
   getrlimit: "ip:i",
 } as const;
 
-/** What makes children; undefined where libc has it not. What is a long fits a number. */
+/** The calls that make children; undefined if libc lacks them. A long fits a number. */
 export function openChildCalls(open: OpenLibrary): ChildCalls | undefined {
   const library = open(libraryNames, childSignatures);
   if (!library) return undefined;

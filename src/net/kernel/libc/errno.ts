@@ -2,10 +2,10 @@ import { type NetError, netError } from "../../error.ts";
 
 export const EINTR = 4, EAGAIN = 11, EINVAL = 22, ECONNREFUSED = 111, EINPROGRESS = 115, EIO = 5, EMSGSIZE = 90;
 
-/** What a call fails with that will not do it: EPERM, ENOMEM, EACCES, EINVAL, ENOSYS, EOPNOTSUPP. */
+/** Errors of refused calls: EPERM, ENOMEM, EACCES, EINVAL, ENOSYS, EOPNOTSUPP. */
 export const refusals: ReadonlySet<number> = new Set([1, 12, 13, 22, 38, 95]);
 
-/** Names of errno(3) numbers on Linux, for what tells numbers only. */
+/** Names of errno(3) numbers on Linux, for sources that give numbers only. */
 export const errnoNames: Readonly<Record<number, string>> = {
   1: "EPERM",
   2: "ENOENT",

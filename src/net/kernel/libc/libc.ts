@@ -60,7 +60,7 @@ export interface Libc {
   umask(mask: number): number;
   close(fd: number): number;
   errno(): number;
-  /** Where the memory of `buffer` is: it does not move, and stays as long as `buffer` is held. */
+  /** The address of `buffer`: it does not move, and stays valid while `buffer` is referenced. */
   addressOf(buffer: ArrayBuffer): number;
 }
 
@@ -103,5 +103,5 @@ export const signatures = {
   __errno_location: ":o",
 } as const;
 
-/** Where libc is found: glibc, then musl. */
+/** Names of libc: glibc, then musl. */
 export const libraryNames = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1", "libc.so"];

@@ -6,11 +6,11 @@ export const HEADER_SIZE = 64;
 const IOVEC_SIZE = 16, CONTROL_SIZE = 24, CONTROL_HEADER_SIZE = 16;
 const NAME_STRIDE = 32;
 
-/** Where struct mmsghdr tells how many octets were received. */
+/** Offset of the received length in struct mmsghdr. */
 export const SIZE_AT = 56;
 
 /**
- * The structures that recvmmsg(2) and sendmmsg(2) work on, for `count` messages with one piece of memory each. Nothing here
+ * The structures of recvmmsg(2) and sendmmsg(2), for `count` messages with one buffer each. Nothing here
  * moves, and all of it lives as long as this object.
  */
 export class MessageHeaders {
@@ -77,7 +77,7 @@ export class MessageHeaders {
     this.#header.setUint32(i * HEADER_SIZE + 40, 0, true);
   }
 
-  /** The number in the control message of that kind, or 0. */
+  /** The number in the control message of that type, or 0. */
   control(i: number, level: number, type: number): number {
     if (this.#header.getUint32(i * HEADER_SIZE + 40, true) === 0) return 0;
     const at = i * CONTROL_SIZE;
@@ -85,7 +85,7 @@ export class MessageHeaders {
     return this.#control.getInt32(at + CONTROL_HEADER_SIZE, true);
   }
 
-  /** Octets that were received. */
+  /** Octets received. */
   size(i: number): number {
     return this.#header.getUint32(i * HEADER_SIZE + SIZE_AT, true);
   }

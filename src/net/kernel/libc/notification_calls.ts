@@ -4,7 +4,7 @@ import type { OpenLibrary } from "./library.ts";
 type Bytes = Uint8Array<ArrayBuffer>;
 type Words = BigUint64Array<ArrayBuffer>;
 
-/** The calls of libc by which another process's system calls are answered. All return what the C function returns. */
+/** The libc calls that answer another process's system calls. All return what the C function returns. */
 export interface NotificationCalls {
   ioctl(fd: number, request: number, argument: Bytes): number;
   process_vm_readv(pid: number, own: Words, count: number, theirs: Words, theirCount: number, flags: number): number;
@@ -17,7 +17,7 @@ const notificationSignatures = {
   process_vm_writev: "ipupul:l",
 } as const;
 
-/** Undefined where libc has them not. */
+/** Undefined if libc lacks them. */
 export function openNotificationCalls(open: OpenLibrary): NotificationCalls | undefined {
   const library = open(libraryNames, notificationSignatures);
   if (!library) return undefined;

@@ -10,7 +10,7 @@ export const SOCKADDR_SIZE = 28, SOCKADDR_UNIX_SIZE = 110;
 /** The last octets of sockaddr_in6. */
 const SCOPE = 24;
 
-/** An interface that no system has. */
+/** An interface index that no system has. */
 const NO_ZONE = 2 ** 31 - 1;
 
 /** The address family of an IP literal. */
@@ -25,8 +25,8 @@ export function encodeSockaddr(addr: SocketAddr): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * The same into `out`, which has SOCKADDR_SIZE octets; how many it takes. For who calls often: of memory that is new and
- * small, a foreign call on Deno makes memory of its own by malloc(3), which the collector has to give back.
+ * The same into `out`, which has SOCKADDR_SIZE octets; returns the size. For frequent calls: for small new buffers,
+ * a foreign call on Deno allocates by malloc(3), which the collector has to release.
  */
 export function writeSockaddr({ host, port, zone }: SocketAddr, out: Uint8Array<ArrayBuffer>): number {
   const octets = parseIp(host);
@@ -67,7 +67,7 @@ export function encodeUnixSockaddr(path: string): Uint8Array<ArrayBuffer> {
   return out;
 }
 
-/** `size` octets of struct sockaddr_un; undefined where it is another, or has no name. */
+/** `size` octets of struct sockaddr_un; undefined for another family, or without a name. */
 export function decodeUnixSockaddr(bytes: Uint8Array<ArrayBuffer>, size: number): SocketAddr | undefined {
   if ((bytes[0]! | (bytes[1]! << 8)) !== AF_UNIX || size <= 2) return undefined;
   const text = new TextDecoder().decode(bytes.subarray(2, size));

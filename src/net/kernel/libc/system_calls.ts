@@ -1,6 +1,6 @@
 import process from "node:process";
 
-/** Numbers of system calls (asm/unistd_64.h; asm-generic/unistd.h for arm64), for whoever makes them itself. */
+/** Numbers of system calls (asm/unistd_64.h; asm-generic/unistd.h for arm64), for direct calls. */
 const x64 = {
   read: 0,
   rt_sigaction: 13,

@@ -20,7 +20,7 @@ import { addAddress, bringUp, takeAllAddresses } from "../netlink/routes.ts";
 import { LET_IN_MARK, SENT_IN_MARK } from "../transparent/syn_gate.ts";
 import { type NetworkSockets, TRANSPARENT_PORT } from "./own_network.ts";
 
-/** The program's own: with one that is not loopback getaddrinfo(3) believes that there is a network (AI_ADDRCONFIG). */
+/** The program's own addresses: with an address that is not loopback, getaddrinfo(3) assumes a network (AI_ADDRCONFIG). */
 export const OWN_ADDRESSES = { ipv4: "10.46.46.46", ipv6: "fd46:46::46" } as const;
 
 export const DNS_PORT = 53;
@@ -32,8 +32,8 @@ const families = [
 ] as const;
 
 /**
- * Has all that leaves in that network come to its transparent sockets: names to any DNS server, TCP and UDP to any address but its own.
- * What it listens on itself on loopback stays so. Throws NetError.
+ * Routes all outgoing traffic of that network to its transparent sockets: DNS to any server, TCP and UDP to any address but its own.
+ * Its own loopback stays as it is. Throws NetError.
  */
 export function takeAllTraffic(libc: Libc, { route, netfilter }: NetworkSockets): void {
   bringUp(libc, route, LOOPBACK);
@@ -56,7 +56,7 @@ export function takeAllTraffic(libc: Libc, { route, netfilter }: NetworkSockets)
       take(IPPROTO_TCP),
       take(IPPROTO_UDP),
       [...ofProtocol(icmp), ...toLoopback, accept],
-      [...ofProtocol(icmp), ...ofType(echo), drop], // nobody is there to answer
+      [...ofProtocol(icmp), ...ofType(echo), drop], // there is no neighbour to answer
     ]);
   }
 }

@@ -6,7 +6,7 @@ import type { Libc } from "../../kernel/libc/libc.ts";
 const CLONE_VM = 0x100, SIGCHLD = 17;
 export const CLONE_NEWNS = 0x20000, CLONE_NEWUSER = 0x10000000, CLONE_NEWNET = 0x40000000;
 
-/** Memory that a call is told of. */
+/** Memory for a call's arguments. */
 export type Memory = Uint8Array<ArrayBuffer> | BigUint64Array<ArrayBuffer>;
 
 /** A system call: its number, then numbers or memory. */
@@ -15,16 +15,16 @@ export type Step = readonly [number, ...(number | Memory)[]];
 /** struct ucontext_t has 968 octets on x64 and 4,560 on arm64; where its fields are is the same. */
 const CONTEXT_SIZE = 8_192, STACK_SIZE = 4_096, LINK_AT = 8, STACK_AT = 16, STACK_SIZE_AT = 32;
 
-/** What a child works on must stay where it is until it has executed another program, or is gone. */
+/** The child's memory must stay in place until it has executed another program or has ended. */
 const held: unknown[] = [];
 
-/** The library that dlsym(3) looks in where none is named. */
+/** The default library of dlsym(3). */
 const ANY_LIBRARY = 0;
 
 /**
- * Starts a child that makes `steps` in turn, whatever comes of each, and runs no JavaScript: fork(2) would give it neither
- * code nor heap, which runtimes have marked MADV_DONTFORK. setcontext(3) is its first function, and a ucontext of each call leads
- * to the next (uc_link). What it works on is put into `keep`, and stays where nothing else is said. Throws NetError.
+ * Starts a child that makes `steps` in turn, whatever their results, and runs no JavaScript: fork(2) would give it neither
+ * code nor heap, which runtimes mark MADV_DONTFORK. setcontext(3) is its first function, and a ucontext of each call leads
+ * to the next (uc_link). Its memory is put into `keep`, by default for ever. Throws NetError.
  */
 export function startChild(
   libc: Libc,
@@ -56,17 +56,17 @@ export function startChild(
   return pid;
 }
 
-/** Where `memory` is. */
+/** The address of `memory`. */
 export function addressOf(libc: Libc, memory: Memory): number {
   return libc.addressOf(memory.buffer) + memory.byteOffset;
 }
 
-/** A string as C has it. */
+/** A C string. */
 export function cString(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(`${text}\0`);
 }
 
-/** char *const[] (execve(2)); what it points to is held. */
+/** char *const[] (execve(2)); its strings stay referenced. */
 export function cStrings(libc: Libc, texts: readonly string[]): BigUint64Array<ArrayBuffer> {
   const strings = texts.map(cString), pointers = new BigUint64Array(texts.length + 1);
   strings.forEach((string, i) => pointers[i] = BigInt(addressOf(libc, string)));

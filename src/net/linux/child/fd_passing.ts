@@ -5,16 +5,16 @@ import { addressOf, type Memory } from "./child.ts";
 /** SCM_RIGHTS (unix(7)): descriptors travel in a control message of SOL_SOCKET. */
 const SOL_SOCKET = 1, SCM_RIGHTS = 1, CONTROL_HEADER_SIZE = 16, MSG_CMSG_CLOEXEC = 0x40000000;
 
-/** The most that one message carries. */
+/** Maximum descriptors of one message. */
 export const MAX_PASSED = 253;
 
-/** A struct msghdr (recvmsg(2)) of one octet and a control message, and what it points to, which has to be held as long. */
+/** A struct msghdr (recvmsg(2)) of one octet and a control message, and the memory that it points to, to be kept referenced. */
 interface Message {
   readonly header: Uint8Array<ArrayBuffer>;
   readonly held: readonly Memory[];
 }
 
-/** What sendmsg(2) sends these descriptors by. */
+/** The message by which sendmsg(2) sends these descriptors. */
 export function passingMessage(libc: Libc, descriptors: readonly number[]): Message {
   const control = new Uint8Array(controlSize(descriptors.length)), view = new DataView(control.buffer);
   view.setBigUint64(0, BigInt(CONTROL_HEADER_SIZE + 4 * descriptors.length), true);
@@ -24,7 +24,7 @@ export function passingMessage(libc: Libc, descriptors: readonly number[]): Mess
   return message(libc, control);
 }
 
-/** The descriptors that come over `socket`, closed on exec; none at its end. Throws NetError. */
+/** The descriptors received over `socket`, closed on exec; none at its end. Throws NetError. */
 export function receiveDescriptors(libc: Libc, socket: number): number[] {
   const control = new Uint8Array(controlSize(MAX_PASSED)), { header, held } = message(libc, control);
   const received = libc.recvmsg(socket, header, MSG_CMSG_CLOEXEC);

@@ -9,7 +9,7 @@ import { systemCalls as calls } from "../../kernel/libc/system_calls.ts";
 import { CLONE_NEWNET, CLONE_NEWUSER, cString, startChild, type Step } from "./child.ts";
 import { passingMessage, receiveDescriptors } from "./fd_passing.ts";
 
-/** So many sockets of a kind are made at a time: each time takes a child. */
+/** Sockets of a kind made per child. */
 const BATCH = 16;
 
 /** Below these numbers the child has its sockets, from 3 on; what it needs for that is above. */
@@ -17,11 +17,11 @@ const THEIRS_TO = 699, OURS_FROM = 950;
 const SOCK_SEQPACKET = 5;
 
 /**
- * Sockets in the network of a program that was started in one of its own. A thread of this process may not enter it (setns(2) wants
- * capabilities here too), but a child of one thread may, by the user namespace that is ours: it makes them, and passes them.
+ * Sockets in a program's own network. A thread of this process cannot enter it (setns(2) requires
+ * capabilities here too), but a single-threaded child can, by our user namespace: it makes them, and passes them.
  */
 export class InnerSockets {
-  /** This process's libc, but that within() its sockets are the program's. */
+  /** This process's libc, except that sockets made in within() belong to the program's network. */
   readonly libc: Libc;
   readonly #outer: Libc;
   readonly #child: ChildCalls;
@@ -30,7 +30,7 @@ export class InnerSockets {
   readonly #made = new Map<string, number[]>();
   #inside = false;
 
-  /** `pid` is a program that has not begun. Throws NetError. */
+  /** `pid` is a program that waits to begin. Throws NetError. */
   constructor(libc: Libc, child: ChildCalls, pid: number) {
     this.#outer = libc;
     this.#child = child;
@@ -47,7 +47,7 @@ export class InnerSockets {
     ];
   }
 
-  /** Has the sockets that `make` makes before it returns be the program's. */
+  /** Sockets that `make` opens before it returns belong to the program's network. */
   within<T>(make: () => T): T {
     this.#inside = true;
     try {
@@ -93,7 +93,7 @@ export class InnerSockets {
     }
   }
 
-  /** The same descriptor at a number that the child's own do not need. */
+  /** The same descriptor at a number that the child does not use. */
   #high(fd: number): number {
     const libc = this.#outer, copy = libc.fcntl(fd, F_DUPFD_CLOEXEC, OURS_FROM);
     libc.close(fd);

@@ -1,4 +1,4 @@
-/** Why a program can have no network of its own on a host, and what to change. */
+/** Why a host refuses a program a network of its own, and what to change. */
 export interface NoNamespaces {
   readonly state: string;
   readonly change: string;
@@ -6,13 +6,13 @@ export interface NoNamespaces {
 
 const CAP_SYS_ADMIN = 21n;
 
-/** Whether CAP_SYS_ADMIN is there, by /proc/self/status, so that no user namespace is needed. */
+/** True with CAP_SYS_ADMIN, by /proc/self/status: then no user namespace is needed. */
 export function mayMakeNetworks(status: string): boolean {
   const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? "0";
   return (BigInt(`0x${effective}`) >> CAP_SYS_ADMIN & 1n) === 1n;
 }
 
-/** Undefined where nothing says so. `read` gives the text of a file, undefined where there is none. */
+/** Undefined if no reason is found. `read` gives the text of a file, undefined if there is none. */
 export function whyNoNamespaces(read: (path: string) => string | undefined): NoNamespaces | undefined {
   const status = read("/proc/self/status") ?? "";
   if (mayMakeNetworks(status)) return undefined;

@@ -33,17 +33,17 @@ import { mayMakeNetworks, whyNoNamespaces } from "./namespace_rights.ts";
 import { stateOf } from "../../error_words.ts";
 import { execution, keepInherited, OURS_FROM, type ProgramStart } from "./program_steps.ts";
 
-/** And what it has where it has a network of its own. */
+/** The start of a program with a network of its own. */
 export interface OwnNetworkStart extends ProgramStart {
-  /** Files to be seen in the place of others: mounts of its own. */
+  /** Files that replace others by its own mounts. */
   readonly covers: readonly { readonly file: string; readonly place: string }[];
 }
 
-/** Sockets of the program's network, which this process owns. */
+/** Sockets in the program's network, owned by this process. */
 export interface NetworkSockets {
   readonly route: number;
   readonly netfilter: number;
-  /** Where its connections and datagrams for any address come to, at `TRANSPARENT_PORT`. */
+  /** Receive its connections and datagrams for any address, at `TRANSPARENT_PORT`. */
   readonly tcp4: number;
   readonly tcp6: number;
   readonly udp4: number;
@@ -60,7 +60,7 @@ export interface WaitingProgram {
   begin(): void;
 }
 
-/** The port of the listeners; no program listens there by chance. */
+/** The port of the listeners, unlikely to be used by a program. */
 export const TRANSPARENT_PORT = 1;
 
 const SOCK_RAW = 3, IPPROTO_RAW = 255, AF_PACKET = 17, SOCK_SEQPACKET = 5;
@@ -82,8 +82,8 @@ const wanted: readonly (readonly [keyof NetworkSockets, domain: number, type: nu
 const MS_BIND = 0x1000, MS_REC = 0x4000, MS_SLAVE = 0x80000;
 
 /**
- * Starts a program in a network of its own, which it has no capability in that it had not before; without CAP_SYS_ADMIN also in a user
- * namespace, in which it is who it was. It waits to begin. Throws NetError where this host refuses.
+ * Starts a program in a network of its own, without new capabilities; without CAP_SYS_ADMIN also in a user
+ * namespace with the same user. It waits to begin. Throws NetError if this host refuses.
  */
 export function startInOwnNetwork(libc: Libc, child: ChildCalls, program: OwnNetworkStart): WaitingProgram {
   const passing = pairOf((ends) => libc.socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), libc);
@@ -138,7 +138,7 @@ export function startInOwnNetwork(libc: Libc, child: ChildCalls, program: OwnNet
   }
 }
 
-/** That with what this host says of it, where it does. */
+/** The error with this host's reason, if known. */
 function refused(error: NetError): NetError {
   const why = whyNoNamespaces(readIfThere);
   const front = "Cannot have a network for a program";
@@ -154,7 +154,7 @@ function readIfThere(path: string): string | undefined {
   }
 }
 
-/** Who it was (user_namespaces(7)). */
+/** Maps the same user and group (user_namespaces(7)). */
 function mapUser(pid: number): void {
   try {
     writeFileSync(`/proc/${pid}/setgroups`, "deny");
@@ -173,7 +173,7 @@ function mounts(covers: OwnNetworkStart["covers"]): Step[] {
   ];
 }
 
-/** IP_TRANSPARENT and all that follows; who owns the program's user namespace may do it, wherever it is itself. Throws NetError. */
+/** IP_TRANSPARENT and what depends on it; the owner of the program's user namespace has the right, from any namespace. Throws NetError. */
 function listen(libc: Libc, { tcp4, tcp6, udp4, udp6 }: NetworkSockets): void {
   const IP_TRANSPARENT = 19, IPV6_TRANSPARENT = 75, IP_RECVORIGDSTADDR = 20, IPV6_RECVORIGDSTADDR = 74;
   const UDP_BUFFER = 4 << 20;

@@ -2,15 +2,15 @@ import type { Libc } from "../../kernel/libc/libc.ts";
 import { systemCalls as calls } from "../../kernel/libc/system_calls.ts";
 import { cString, cStrings, type Step } from "./child.ts";
 
-/** What a program is started by. */
+/** The start of a program. */
 export interface ProgramStart {
   /** Its file. */
   readonly path: string;
   readonly args: readonly string[];
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Descriptors above 2 that it has as this process had them. */
+  /** Inherited descriptors above 2. */
   readonly inherited: readonly number[];
-  /** RLIMIT_NOFILE; as this process has it where undefined. */
+  /** RLIMIT_NOFILE; undefined for this process's own. */
   readonly descriptors?: { readonly soft: bigint; readonly hard: bigint } | undefined;
 }
 
@@ -19,18 +19,18 @@ const KEPT_FROM = 700;
 export const OURS_FROM = 950;
 
 const RLIMIT_NOFILE = 7, SIGPIPE = 13, SIGXFSZ = 25, NOT_EXECUTED = 126;
-/** What runtimes have ignored that a program starts with as it was. */
+/** Signals that runtimes ignore and that a program must start with as they were. */
 const restored = [SIGPIPE, SIGXFSZ];
 
-/** Leaves the first numbers to whoever comes next. */
+/** Leaves the first descriptor numbers free. */
 export const closeFirst: Step = [calls.close_range, 3, KEPT_FROM - 1, 0];
 
-/** Keeps what the program inherits, and closes all else that it is not to have. */
+/** Keeps inherited descriptors, and closes all others. */
 export function keepInherited(inherited: readonly number[]): readonly Step[] {
   return [...inherited.map((fd, i): Step => [calls.dup3, fd, KEPT_FROM + i, 0]), closeFirst];
 }
 
-/** Executes the program, with what was kept for it. */
+/** Executes the program, with the kept descriptors. */
 export function execution(libc: Libc, program: ProgramStart): readonly Step[] {
   const { inherited } = program, { soft, hard } = program.descriptors ?? {};
   const environment = Object.entries(program.environment).flatMap(([name, value]) =>

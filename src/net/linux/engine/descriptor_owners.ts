@@ -1,6 +1,6 @@
 /**
- * Which thread owns which descriptor of the process, in memory that threads share: descriptors outlive a thread that dies,
- * so whoever notices its death closes them.
+ * Which thread owns which descriptor of the process, in memory that threads share: descriptors outlive a dead thread,
+ * so the thread that notices its death closes them.
  */
 export class DescriptorOwners {
   readonly memory: SharedArrayBuffer;
@@ -14,17 +14,17 @@ export class DescriptorOwners {
     this.#owner = owner;
   }
 
-  /** A descriptor beyond the memory is not noted. */
+  /** A descriptor beyond the table is not noted. */
   add(fd: number): void {
     this.#owners[fd] = this.#owner;
   }
 
-  /** Has to come before the descriptor is closed: its number may be another thread's right after. */
+  /** Call it before the descriptor is closed: right after, the number may belong to another thread. */
   remove(fd: number): void {
     this.#owners[fd] = 0;
   }
 
-  /** What the thread owns. */
+  /** The descriptors of the thread. */
   owned(): number[] {
     const owned: number[] = [];
     this.#owners.forEach((owner, fd) => {

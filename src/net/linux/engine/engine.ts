@@ -11,11 +11,11 @@ import { Timers } from "./timers.ts";
 import { UdpArenas } from "./udp_arena.ts";
 import { UdpSender } from "./udp_sender.ts";
 
-/** What a router's administrator may want of every socket. */
+/** Socket options for all sockets. */
 export interface SocketOptions {
-  /** SO_MARK, for policy routing of what the gateway dials; needs CAP_NET_ADMIN. */
+  /** SO_MARK of outgoing connections, for policy routing; needs CAP_NET_ADMIN. */
   readonly mark?: number;
-  /** SO_BINDTODEVICE: the interface that what the gateway dials leaves by. */
+  /** SO_BINDTODEVICE: the interface of outgoing connections. */
   readonly device?: string;
   /** IP_FREEBIND: listen on addresses that are not there yet. */
   readonly freeBind?: boolean;
@@ -25,41 +25,41 @@ export interface SocketOptions {
 
 export interface EngineOptions {
   readonly sockets?: SocketOptions;
-  /** Told of every descriptor that is opened and closed. */
+  /** Notes every descriptor that is opened and closed. */
   readonly owners?: DescriptorOwners;
-  /** What nobody foresaw; the engine goes on. */
+  /** Called for unexpected errors; the engine continues. */
   readonly fault: (error: unknown) => void;
-  /** After something has happened, how long to look for more before sleeping (ms): waking up takes longer than a look. */
+  /** Busy polling time after an event (ms): waking up takes longer than a look. */
   readonly busyPollMs?: number | undefined;
 }
 
-/** What takes its time, and may be put off after each step of it. */
+/** Long work, which may be interrupted after each step. */
 export interface Long {
-  /** Does one; whether there are more. */
+  /** Does one step; returns true if there are more. */
   step(): boolean;
 }
 
-/** So many steps of the same come one after the other where there are several: where each is of another, four downloads cost half as much again. */
+/** Consecutive steps of the same work, if there are several: alternating after each step, four downloads cost half as much again. */
 const MAX_STEPS = 8;
 
-/** Received bytes stay here until they are copied or sent on, which is before anything else is received. */
+/** Received bytes stay here until they are copied or sent on, always before the next receive. */
 const SCRATCH_SIZE = 256 << 10;
 
 /** The kernel's side of one thread: epoll, timers, and what its sockets share. */
 export class Engine {
-  /** What it refuses is done by other calls. */
+  /** Refused features are replaced by other calls. */
   readonly libc: Libc;
   readonly poller: Poller;
   readonly timers: Timers;
   readonly pipes: PipePool;
   readonly arenas: UdpArenas;
   readonly options: SocketOptions;
-  /** Who asks how the program is, and the runtime itself, need descriptors when clients have taken all others. */
+  /** Health checks and the runtime need descriptors when clients have taken all others. */
   readonly reserve = new DescriptorReserve();
   readonly scratch = new Uint8Array(SCRATCH_SIZE);
-  /** When the events at hand were fetched (ms of the clock): to whoever asks in their turn it is that time, since a look takes 30 to 100 ns. */
+  /** Time at which the current events were fetched (ms of the clock), used as the time during their turn, since reading the clock takes 30 to 100 ns. */
   turnAt = look();
-  /** How long it has waited, in all. */
+  /** Total time of waiting. */
   waitedMs = 0;
   readonly #busyPollMs: number;
   readonly #owners: DescriptorOwners | undefined;
@@ -67,9 +67,9 @@ export class Engine {
   readonly #segments: boolean;
   #sender: UdpSender | undefined;
   #later: (() => void)[] = [];
-  /** What takes its time, in turn. */
+  /** Long work, in turn. */
   readonly #long: Long[] = [];
-  /** How long the first of them has had its turn. */
+  /** Steps that the first of them has done in its turn. */
   #steps = 0;
 
   /** Throws NetError. */
@@ -88,12 +88,12 @@ export class Engine {
     this.arenas = new UdpArenas(libc);
   }
 
-  /** Made when there is UDP to send. */
+  /** Made on the first UDP send. */
   get sender(): UdpSender {
     return this.#sender ??= new UdpSender(this.libc, this.#segments);
   }
 
-  /** Takes a descriptor that was just opened; whoever takes it gives it to close(). */
+  /** Registers a descriptor that was just opened; release it with close(). */
   own(fd: number): number {
     this.#owners?.add(fd);
     return fd;
@@ -110,7 +110,7 @@ export class Engine {
     this.#later.push(then);
   }
 
-  /** Has `long` go on a step at a time, with a look in between for what is short. */
+  /** Runs `long` one step at a time, with short work in between. */
   atLeisure(long: Long): void {
     this.#long.push(long);
   }
@@ -165,7 +165,7 @@ export class Engine {
     if (more) this.#long.push(long);
   }
 
-  /** Whether something came. */
+  /** Returns true if there were events. */
   #poll(timeoutMs: number): boolean {
     const since = this.turnAt;
     const count = this.poller.fetch(timeoutMs);
@@ -175,7 +175,7 @@ export class Engine {
     return count > 0;
   }
 
-  /** Looks again and again for a while after the last turn; whether something came. */
+  /** Polls for a while after the last turn; returns true if there were events. */
   #busyPoll(): boolean {
     if (this.#busyPollMs === 0) return false;
     const until = this.turnAt + this.#busyPollMs;
@@ -183,7 +183,7 @@ export class Engine {
     return false;
   }
 
-  /** Gives back what the engine itself holds. */
+  /** Releases the engine's own resources. */
   dispose(): void {
     this.pipes.drain();
     this.#owners?.remove(this.poller.fd);
@@ -191,7 +191,7 @@ export class Engine {
   }
 }
 
-/** Threads begin at different times; their clocks agree. */
+/** Threads start at different times, but their clocks agree. */
 const origin = performance.timeOrigin;
 
 function look(): number {

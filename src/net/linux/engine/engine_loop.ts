@@ -1,18 +1,18 @@
 import { setImmediate } from "node:timers";
 import type { Engine } from "./engine.ts";
 
-/** The runtime's own event loop has its turn so often while there is work (ms): it reports rejections, and collects. */
+/** Interval of turns of the runtime's own event loop under load (ms): it reports rejections, and collects garbage. */
 const RUNTIME_TURN_MS = 50;
 
-/** When the runtime's own loop has turns in a thread that needs it for more than a worker does. */
+/** Turns of the runtime's own loop in a thread that needs it more than a worker. */
 export interface RuntimeTurns {
-  /** How long the kernel may be waited for (ms). */
+  /** Maximum wait in the kernel (ms). */
   maxWaitMs(): number;
 }
 
 /**
- * Gives this thread to the engine, for good: it waits in the kernel, and does what events, timers and promises ask for.
- * `drain` runs what waits of promises; where there is none, the runtime's loop does after each turn, which costs more.
+ * Gives this thread to the engine, for good: it waits in the kernel, and serves events, timers and promises.
+ * `drain` runs pending microtasks; without it, the runtime's loop does so after each turn, which costs more.
  */
 export function runEngine(engine: Engine, drain: (() => void) | undefined, turns?: RuntimeTurns): void {
   let runtimeTurnAt = engine.timers.now();
@@ -39,7 +39,7 @@ export function runEngine(engine: Engine, drain: (() => void) | undefined, turns
   setImmediate(loop);
 }
 
-/** `drain`, if it does in this runtime what it is for: run from the event loop, not from within a promise. */
+/** `drain`, if it works in this runtime from the event loop, not from within a promise. */
 export function proven(drain: (() => void) | undefined): Promise<(() => void) | undefined> {
   return new Promise((resolve) =>
     setImmediate(() => {

@@ -2,13 +2,13 @@ import type { DescriptorReserve } from "../../kernel/descriptor_reserve.ts";
 import { F_SETPIPE_SZ, O_CLOEXEC, O_NONBLOCK } from "../../kernel/libc/abi.ts";
 import type { Libc } from "../../kernel/libc/libc.ts";
 
-/** What one splice(2) can move. A larger pipe measured no better, and the system bounds what all pipes of a user may hold. */
+/** Octets of one splice(2). A larger pipe measured no better, and the system limits the pipes of a user. */
 const PIPE_SIZE = 512 << 10;
 
 /** Empty pipes kept for the next transfer. */
 const MAX_SPARE = 16;
 
-/** Whose descriptors the pipes are. */
+/** Owner of the pipes' descriptors. */
 export interface PipeOwner {
   readonly libc: Libc;
   own(fd: number): number;
@@ -22,7 +22,7 @@ export interface Pipe {
   readonly size: number;
 }
 
-/** Pipes for splice(2): opened when there is something to move, used again, never shared while they hold something. */
+/** Pipes for splice(2): opened on demand, reused, never shared while they hold data. */
 export class PipePool {
   readonly #owner: PipeOwner;
   readonly #spare: Pipe[] = [];
@@ -32,7 +32,7 @@ export class PipePool {
     this.#owner = owner;
   }
 
-  /** An empty pipe, or undefined where there is none to be had. */
+  /** An empty pipe, or undefined if none is available. */
   take(): Pipe | undefined {
     return this.#spare.pop() ?? this.#open();
   }

@@ -3,7 +3,7 @@ import { EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD } from "../.
 import { EINTR, errnoError } from "../../kernel/libc/errno.ts";
 import type { Libc } from "../../kernel/libc/libc.ts";
 
-/** Is told what the kernel says of its descriptor. Any call may be spurious. */
+/** Receives the events of its descriptor. Any call may be spurious. */
 export interface Watcher {
   ready(events: number): void;
 }
@@ -14,7 +14,7 @@ const MAX_EVENTS = 256;
 const STRIDE = process.arch === "x64" ? 3 : 4;
 const DATA = STRIDE - 2;
 
-/** An epoll(7) instance and who watches what. */
+/** An epoll(7) instance and its watchers. */
 export class Poller {
   readonly #libc: Libc;
   readonly #epoll: number;
@@ -23,11 +23,11 @@ export class Poller {
   readonly #event = new Int32Array(STRIDE);
   /** By descriptor. */
   readonly #watchers: (Watcher | undefined)[] = [];
-  /** Which watcher of a descriptor an event is for: the number may have been given anew since it was reported. */
+  /** Distinguishes the watchers of a descriptor number, which may have been reused since the event. */
   readonly #generations: number[] = [];
   #generation = 0;
 
-  /** What a watcher throws goes to `fault`. Throws NetError. */
+  /** Errors of watchers go to `fault`. Throws NetError. */
   constructor(libc: Libc, fault: (error: unknown) => void) {
     this.#libc = libc;
     this.#fault = fault;
@@ -39,19 +39,19 @@ export class Poller {
     return this.#epoll;
   }
 
-  /** Throws NetError. The watch ends with unwatch(), which has to come before the descriptor is closed. */
+  /** Throws NetError. End the watch with unwatch() before the descriptor is closed. */
   watch(fd: number, watcher: Watcher, events: number): void {
     this.#generations[fd] = this.#generation = (this.#generation + 1) | 0;
     this.#control(EPOLL_CTL_ADD, fd, events);
     this.#watchers[fd] = watcher;
   }
 
-  /** Changes what is told of `fd`; what is so already is told again. Throws NetError. */
+  /** Changes the events of `fd`; a current state is reported again. Throws NetError. */
   change(fd: number, events: number): void {
     this.#control(EPOLL_CTL_MOD, fd, events);
   }
 
-  /** Ends the watch of a descriptor that others of this process have duplicates of, for which closing it would not do. */
+  /** Ends the watch of a descriptor with duplicates in this process, which closing it would not do. */
   forget(fd: number): void {
     this.#control(EPOLL_CTL_DEL, fd, 0);
     this.unwatch(fd);
@@ -61,7 +61,7 @@ export class Poller {
     this.#watchers[fd] = undefined;
   }
 
-  /** Waits for at most `timeoutMs` (-1: without end); how many events there are for tell(). Throws NetError. */
+  /** Waits for at most `timeoutMs` (-1: without end); returns the number of events for tell(). Throws NetError. */
   fetch(timeoutMs: number): number {
     const count = this.#libc.epoll_wait(this.#epoll, this.#events, MAX_EVENTS, timeoutMs);
     if (count >= 0) return count;
@@ -70,7 +70,7 @@ export class Poller {
     return 0;
   }
 
-  /** Tells the watchers of the events that were fetched. */
+  /** Passes the fetched events to the watchers. */
   tell(count: number): void {
     const events = this.#events;
     for (let i = 0; i < count; i++) {

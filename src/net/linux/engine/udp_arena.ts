@@ -5,19 +5,19 @@ import type { Libc } from "../../kernel/libc/libc.ts";
 import { MessageHeaders } from "../../kernel/libc/message_headers.ts";
 import { AF_INET6, SOCKADDR_SIZE } from "../../kernel/libc/sockaddr.ts";
 
-/** So many messages at a time; each may be many datagrams, which the kernel has joined (UDP_GRO). */
+/** Messages per call; each may contain many datagrams, joined by the kernel (UDP_GRO). */
 const MESSAGES = 32;
 
-/** Room for the largest message. Of memory that was never written to, the system gives nothing away. */
+/** Room for the largest message. Memory that was never written to takes no physical pages. */
 const MESSAGE_SIZE = 64 << 10;
 
-/** Slots at distances that are no power of two, so that their beginnings do not meet in the processor's cache. */
+/** Slot distance that is not a power of two, so that their beginnings do not collide in the processor's cache. */
 const STRIDE = MESSAGE_SIZE + 192;
 
-/** Arenas kept for the next socket that has something. */
+/** Arenas kept for reuse. */
 const MAX_SPARE = 8;
 
-/** Where datagrams are received into. Lent to one socket from one receive() to the next, so that idle ones cost nothing. */
+/** Buffers for received datagrams. Lent to one socket from one receive() to the next, so that idle sockets cost nothing. */
 export class UdpArena {
   readonly #libc: Libc;
   readonly #headers: MessageHeaders;
@@ -31,7 +31,7 @@ export class UdpArena {
     this.#prepare(MESSAGES);
   }
 
-  /** What has come to `fd`, in views of this arena, or -1 where the kernel says no (errno). `last` finds addresses again. */
+  /** Datagrams received on `fd`, in views of this arena, or -1 for an error (errno). `last` finds addresses again. */
   receive(fd: number, last: LastSource): readonly Datagram[] | -1 {
     const headers = this.#headers;
     const count = this.#libc.recvmmsg(fd, headers.headers, MESSAGES, MSG_DONTWAIT, null);
@@ -75,7 +75,7 @@ export class UdpArenas {
     this.#libc = libc;
   }
 
-  /** Whether so many are lent that one more would not be kept: to make one each time costs more than to copy a little. */
+  /** True if so many are lent that one more would not be kept: making one each time costs more than copying a little. */
   get scarce(): boolean {
     return this.#lent >= MAX_SPARE;
   }
@@ -90,7 +90,7 @@ export class UdpArenas {
     if (this.#spare.length < MAX_SPARE) this.#spare.push(arena);
   }
 
-  /** Instead of giveBack(), for one that is left to whoever has views of it. */
+  /** In place of giveBack(), for an arena that is left to the holder of its views. */
   leave(): void {
     this.#lent--;
   }

@@ -8,29 +8,29 @@ import { AF_INET6, encodeSockaddr } from "../../kernel/libc/sockaddr.ts";
 const MESSAGES = 64;
 const DATA_SIZE = 1 << 20;
 
-/** A run of datagrams that the kernel or the card cuts apart (UDP_SEGMENT, udp(7)): so many, and so many octets, at most. */
+/** Maximum datagrams, and octets, of a run that the kernel or the network card splits (UDP_SEGMENT, udp(7)). */
 const MAX_SEGMENTS = 64, MAX_RUN_SIZE = 63 << 10;
 
-/** What became of a batch so far. */
+/** Progress of a batch. */
 export interface Progress {
-  /** The first datagram that still has to be sent. */
+  /** The first datagram to send. */
   next: number;
   lost: number;
 }
 
-/** Sends batches with one call for many datagrams. The bytes are copied once, so nothing lent outlives a call. */
+/** Sends batches with one call for many datagrams. The bytes are copied once, so views are not used after the call. */
 export class UdpSender {
   readonly #libc: Libc;
   readonly #headers: MessageHeaders;
   readonly #data = new Uint8Array(DATA_SIZE);
   readonly #dataAt: number;
   readonly #encoded = new WeakMap<SocketAddr, Uint8Array<ArrayBuffer>>();
-  /** Index of the first datagram of each message, and behind the last one. */
+  /** Index of each message's first datagram, and the end. */
   readonly #firsts = new Int32Array(MESSAGES + 1);
-  /** Runs of datagrams of this size or larger are not sent as one: they do not fit some link. */
+  /** Datagrams of this size or larger are not sent as runs: they do not fit some links. */
   #segmentLimit = MAX_RUN_SIZE;
 
-  /** `segments`: whether the kernel cuts runs apart. */
+  /** `segments`: true if the kernel splits runs. */
   constructor(libc: Libc, segments: boolean) {
     this.#libc = libc;
     if (!segments) this.#segmentLimit = 0;
@@ -38,7 +38,7 @@ export class UdpSender {
     this.#dataAt = libc.addressOf(this.#data.buffer);
   }
 
-  /** Sends what the kernel takes now; false where it has no more room. `six`: the socket is an IPv6 one. */
+  /** Sends what the kernel accepts now; false if it has no room. `six`: an IPv6 socket. */
   send(fd: number, six: boolean, batch: readonly Datagram[], progress: Progress): boolean {
     while (progress.next < batch.length) {
       const count = this.#fill(batch, six, progress);
@@ -55,7 +55,7 @@ export class UdpSender {
     return true;
   }
 
-  /** The first message was refused: a run goes again one by one, a datagram is lost. */
+  /** The first message was refused: a run is sent again one by one, a single datagram is dropped. */
   #refused(errno: number, batch: readonly Datagram[], progress: Progress): void {
     if (this.#firsts[1]! - this.#firsts[0]! > 1 && (errno === EINVAL || errno === EMSGSIZE || errno === EIO)) {
       this.#segmentLimit = batch[progress.next]!.bytes.length;
@@ -65,7 +65,7 @@ export class UdpSender {
     progress.lost++;
   }
 
-  /** Makes messages of the datagrams from `progress.next` on; those without an address of this family are lost, as is what has no room. */
+  /** Makes messages of the datagrams from `progress.next` on; those without an address of this family, and those that do not fit, are dropped. */
   #fill(batch: readonly Datagram[], six: boolean, progress: Progress): number {
     let used = 0, count = 0, at = progress.next;
     while (at < batch.length && count < MESSAGES) {
@@ -96,7 +96,7 @@ export class UdpSender {
     return count;
   }
 
-  /** How many from `at` on go as one message: to one place, all of one size but the last, which may be smaller. */
+  /** Number of datagrams from `at` that form one message: to one destination, of one size except the last, which may be smaller. */
   #runLength(batch: readonly Datagram[], at: number): number {
     const { bytes: { length: size }, addr } = batch[at]!;
     if (size === 0 || size >= this.#segmentLimit) return 1;

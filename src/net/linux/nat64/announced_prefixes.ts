@@ -9,7 +9,7 @@ import { setOption } from "../../kernel/socket_option.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Watcher } from "../engine/poller.ts";
 
-/** What an advertisement says, by its octets. */
+/** The content of an advertisement, by its octets. */
 export type ReadAdvertisement<T> = (
   message: Uint8Array,
 ) => readonly { readonly prefix: T; readonly lifetimeS: number }[];
@@ -18,10 +18,10 @@ const SOCK_RAW = 3, IPPROTO_ICMPV6 = 58, ICMP6_FILTER = 1, IPV6_MULTICAST_HOPS =
 const IPV6_RECVHOPLIMIT = 51, IPV6_HOPLIMIT = 52;
 const ROUTER_SOLICITATION = 133, ROUTER_ADVERTISEMENT = 134, HOPS = 255, MAX_SIZE = 4_096, MAX_BURST = 16;
 
-/** More are passed over: no network has so many, but for one that wants to do harm. */
+/** Further ones are ignored: only an attack has so many. */
 const MAX_PREFIXES = 16;
 
-/** Which routers this host goes by is looked up at most so often (ms). */
+/** Minimum interval between lookups of this host's default routers (ms). */
 const ROUTERS_MS = 2_000;
 
 interface Announced<T> {
@@ -33,8 +33,8 @@ interface Announced<T> {
 }
 
 /**
- * What routers announce (RFC 4861, RFC 8781): of those alone that this host goes on by, whoever else may speak in the network. It takes
- * CAP_NET_RAW; without it, nothing is ever known.
+ * Prefixes announced by routers (RFC 4861, RFC 8781): only by this host's default routers, not by other hosts of the network. It
+ * needs CAP_NET_RAW; without it, no prefix is ever known.
  */
 export class AnnouncedPrefixes<T extends { toString(): string }> implements Watcher {
   readonly #engine: Engine;
@@ -54,7 +54,7 @@ export class AnnouncedPrefixes<T extends { toString(): string }> implements Watc
     engine.poller.watch(fd, this, EPOLLIN);
   }
 
-  /** Undefined where this user may not, or this host has no IPv6. */
+  /** Undefined without the right, or without IPv6. */
   static open<T extends { toString(): string }>(
     engine: Engine,
     read: ReadAdvertisement<T>,
@@ -77,7 +77,7 @@ export class AnnouncedPrefixes<T extends { toString(): string }> implements Watc
     return opened;
   }
 
-  /** Those that hold now. */
+  /** The currently valid ones. */
   get prefixes(): readonly T[] {
     if (this.#known.size === 0) return [];
     const now = this.#engine.timers.now(), routers = this.#defaultRouters(now);
@@ -124,7 +124,7 @@ export class AnnouncedPrefixes<T extends { toString(): string }> implements Watc
     }
   }
 
-  /** Asks routers to say at once what they would say in a while (RFC 4861 s4.1); what cannot be sent is not missed. */
+  /** Asks routers to advertise at once (RFC 4861 s4.1); failures to send are ignored. */
   #solicit(): void {
     const { libc } = this.#engine, message = new Uint8Array(8);
     message[0] = ROUTER_SOLICITATION;

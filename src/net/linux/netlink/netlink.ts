@@ -17,12 +17,12 @@ export const AF_NETLINK = 16, NETLINK_ROUTE = 0, NETLINK_NETFILTER = 12;
 
 const NLMSG_ERROR = 2, NLMSG_DONE = 3, HEADER_SIZE = 16, NESTED = 0x8000, SO_RCVTIMEO = 20;
 
-/** The kernel answers within the call itself; so long is waited for an answer all the same (s). */
+/** The kernel answers within the call itself; this is only an upper limit (s). */
 const ANSWER_S = 5;
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** A message without the number that it gets when it is sent. */
+/** A message without its sequence number, which is set on sending. */
 export interface NetlinkMessage {
   readonly type: number;
   readonly flags: number;
@@ -58,8 +58,8 @@ export function text(value: string): Bytes {
 }
 
 /**
- * Sends `messages` as one piece over `socket` and reads an answer to each that asks for one. Throws NetError with the first that the
- * kernel refuses, as "Cannot <verb> <what>: ENAME".
+ * Sends `messages` as one datagram over `socket` and reads an answer to each that requests one. Throws NetError for the first
+ * that the kernel refuses, as "Cannot <verb> <what>: ENAME".
  */
 export function converse(
   libc: Libc,
@@ -91,7 +91,7 @@ export function converse(
   }
 }
 
-/** The bodies of all that `message` asks for, in as many pieces as they come. Throws NetError. */
+/** The bodies of all answers to `message`, in any number of pieces. Throws NetError. */
 export function dump(
   libc: Libc,
   socket: number,
@@ -120,7 +120,7 @@ export function dump(
   }
 }
 
-/** The messages in what was received; what is cut off is passed over. */
+/** The messages in the received octets; truncated ones are skipped. */
 export function messagesIn(octets: Bytes): { readonly type: number; readonly body: Bytes }[] {
   const view = new DataView(octets.buffer, octets.byteOffset, octets.length);
   const found: { type: number; body: Bytes }[] = [];
@@ -133,7 +133,7 @@ export function messagesIn(octets: Bytes): { readonly type: number; readonly bod
   return found;
 }
 
-/** The attributes from `start` on, by their types; what is cut off is passed over. */
+/** The attributes from `start` on, by type; truncated ones are skipped. */
 export function attributesIn(octets: Bytes, start: number): ReadonlyMap<number, Bytes> {
   const view = new DataView(octets.buffer, octets.byteOffset, octets.length), found = new Map<number, Bytes>();
   for (let at = start; at + 4 <= octets.length;) {
@@ -145,7 +145,7 @@ export function attributesIn(octets: Bytes, start: number): ReadonlyMap<number, 
   return found;
 }
 
-/** The errno of each answer in what was received, 0 for well; what is cut off, or of another kind, is passed over. */
+/** The errno of each answer in the received octets, 0 for success; truncated and other messages are skipped. */
 export function answers(octets: Uint8Array<ArrayBuffer>): number[] {
   const view = new DataView(octets.buffer, octets.byteOffset, octets.length), found: number[] = [];
   for (let at = 0; at + HEADER_SIZE <= octets.length;) {

@@ -29,7 +29,7 @@ const NETWORK_HEADER = 1, TRANSPORT_HEADER = 2;
 const META_MARK = 3, META_L4PROTO = 16;
 const DROP = 0, ACCEPT = 1, RTN_UNICAST = 1;
 
-/** What a rule does in turn: it looks, compares, and says what becomes of a packet. */
+/** An expression of a rule: it loads, compares, or decides about a packet. */
 export type Expression = Uint8Array;
 
 function expression(name: string, ...attributes: Uint8Array[]): Expression {
@@ -103,7 +103,7 @@ function withAddress(at: number, octets: Uint8Array, bits: number): Expression[]
   return [payload(NETWORK_HEADER, at, octets.length), masked(mask), compared(octets)];
 }
 
-/** TCP that asks for a connection: SYN without ACK. */
+/** TCP SYN without ACK. */
 export const asksToConnect: readonly Expression[] = [
   payload(TRANSPORT_HEADER, 13, 1),
   masked(Uint8Array.of(0x12)),
@@ -126,16 +126,16 @@ export function mark(mark: number): Expression[] {
   ];
 }
 
-/** Packets to one host elsewhere: neither to this one nor to many, as routes say. */
+/** Packets to a single other host: neither to this one nor to many, by the routes. */
 export const toOneElsewhere: readonly Expression[] = [
   expression("fib", attribute(1, be32(REGISTER)), attribute(2, be32(3)), attribute(3, be32(2))), // the type of daddr
   compared(u32(RTN_UNICAST)),
 ];
 
-/** A socket of this network is there for the packet: one that is connected, or listens. */
+/** A socket of this network exists for the packet: connected or listening. */
 export const hasSocket: Expression = expression("socket", attribute(1, be32(0)), attribute(2, be32(REGISTER)));
 
-/** To the transparent socket at that port of this host, as it was sent; what stands behind goes on only where there is one. */
+/** To the transparent socket at that port of this host, unchanged; later expressions run only if there is one. */
 export function toTransparent(family: NetfilterFamily, port: number, ...more: Expression[]): Expression[] {
   return [
     expression("immediate", attribute(1, be32(REGISTER)), nested(2, attribute(1, be16(port)))),
@@ -183,7 +183,7 @@ export function addTable(
   );
 }
 
-/** Removes it, if it is there. Throws NetError. */
+/** Removes it, if it exists. Throws NetError. */
 export function removeTable(libc: Libc, socket: number, family: NetfilterFamily, name: string): void {
   const table = attribute(1, text(name)), flags = NLM_F_REQUEST | NLM_F_ACK;
   const said = [NEW_TABLE, DELETE_TABLE].map((type) =>

@@ -16,11 +16,11 @@ import {
 } from "./netlink.ts";
 
 /**
- * Routes and rules of routing that bear this program's number, by which they are found again (rtnetlink(7), ip-rule(8)). `socket` is one of
+ * Routes and routing rules marked with this program's number, by which they are found again (rtnetlink(7), ip-rule(8)). `socket` is one of
  * NETLINK_ROUTE. All throw NetError.
  */
 
-/** RTPROT_ and FRA_PROTOCOL: nobody else's in iproute2's rt_protos. */
+/** RTPROT_ and FRA_PROTOCOL: unused in iproute2's rt_protos. */
 const OURS = 146;
 
 const RTM_NEWROUTE = 24, RTM_DELROUTE = 25, RTM_GETROUTE = 26, RTM_NEWRULE = 32, RTM_DELRULE = 33, RTM_GETRULE = 34;
@@ -84,7 +84,7 @@ export function addMarkRule(
   converse(libc, socket, [said], "add", "a rule of routing");
 }
 
-/** Removes every route of ours in these tables, and every rule of ours, whoever has left them. */
+/** Removes every route of ours in these tables, and every rule of ours, also those of earlier runs. */
 export function removeOurs(libc: Libc, socket: number, tables: readonly number[]): void {
   setOption(libc, socket, SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1); // else the kernel tells of every route there is
   for (const family of [AF_INET, AF_INET6]) {
@@ -101,7 +101,7 @@ export function removeOurs(libc: Libc, socket: number, tables: readonly number[]
   }
 }
 
-/** What there is of a family; nothing where this kernel has not the family, or not the table. */
+/** The entries of a family; none if this kernel lacks the family or the table. */
 function listed(libc: Libc, socket: number, type: number, family: number, table: number): Uint8Array<ArrayBuffer>[] {
   const body = new Uint8Array(HEADER_SIZE);
   body[0] = family;

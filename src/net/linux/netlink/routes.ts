@@ -29,7 +29,7 @@ export function bringUp(libc: Libc, socket: number, link: number): void {
   converse(libc, socket, [message(RTM_NEWLINK, DO, body)], "bring up", "a network");
 }
 
-/** `ip address add`: a host's address, at once (no duplicate is looked for). */
+/** `ip address add`: a host's address, at once (without duplicate address detection). */
 export function addAddress(libc: Libc, socket: number, link: number, host: string): void {
   const octets = parseIp(host)!, body = new Uint8Array(8);
   body[0] = family(octets);

@@ -23,7 +23,7 @@ import { LinuxUdpSocket } from "../udp_socket.ts";
 
 const IP_RECVORIGDSTADDR = 20, IPV6_RECVORIGDSTADDR = 74, BUFFER_SIZE = 4 << 20;
 
-/** Datagrams that routes lead here (TPROXY, AnyIP); from where they were sent to, answers leave. */
+/** Datagrams routed here (TPROXY, AnyIP); answers leave from the address that they were sent to. */
 export class RoutedDatagrams {
   readonly #engine: Engine;
   readonly #take: TakeDatagram;
@@ -62,7 +62,7 @@ export class RoutedDatagrams {
     this.#descriptors.push(fd);
     libc.fcntl(fd, F_SETFL, O_NONBLOCK);
     setOption(libc, fd, SOL_SOCKET, SO_REUSEPORT, 1);
-    setTransparent(libc, fd, six); // without the right to, AnyIP works
+    setTransparent(libc, fd, six); // without the right, AnyIP still works
     if (six) setOption(libc, fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
     if (!setOption(libc, fd, SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_SIZE)) {
       setOption(libc, fd, SOL_SOCKET, SO_RCVBUF, BUFFER_SIZE);

@@ -13,8 +13,8 @@ import type { LinuxSocket } from "../tcp_socket.ts";
 const SO_ORIGINAL_DST = 80;
 
 /**
- * Accepts connections that routes lead here (TPROXY, REDIRECT, AnyIP): the localAddr of each is where its client has connected to.
- * Without CAP_NET_ADMIN it is for REDIRECT and AnyIP.
+ * Accepts connections routed here (TPROXY, REDIRECT, AnyIP): the localAddr of each is the address that its client connected to.
+ * Without CAP_NET_ADMIN it works for REDIRECT and AnyIP.
  */
 export class RoutedListener implements Listener {
   readonly #libc: Libc;
@@ -48,7 +48,7 @@ export class RoutedListener implements Listener {
     this.#inner.close();
   }
 
-  /** It came to this very port: where to before REDIRECT sent it here, if that was so. */
+  /** For a connection to this port: its original destination before REDIRECT, if there was one. */
   #findDestination(socket: LinuxSocket): void {
     const level = socket.localAddr.host.includes(":") ? IPPROTO_IPV6 : IPPROTO_IP;
     const name = new Int32Array(SOCKADDR_SIZE / 4), size = Uint32Array.of(SOCKADDR_SIZE);

@@ -20,7 +20,7 @@ import {
 } from "../netlink/nf_tables.ts";
 import { addMarkRule, LOCAL_TABLE, putLocalRoute, removeOurs } from "../netlink/own_routes.ts";
 
-/** What leaves this program is not taken, wherever it comes by; and what is taken is routed to this host. */
+/** Traffic of this program is never taken; taken traffic is routed to this host. */
 export const OWN_MARK = 0x4646;
 const TAKEN_MARK = 0x4647, TAKEN_TABLE = 4646, TAKEN_PRIORITY = 4646;
 
@@ -32,17 +32,17 @@ export interface RoutedPrefix {
   readonly bits: number;
 }
 
-/** What is led to the transparent listener. */
+/** Traffic for the transparent listener. */
 export interface RouterRules {
-  /** Of the listener, which is on every address. */
+  /** The listener's port, on every address. */
   readonly port: number;
-  /** What anybody sends there. */
+  /** Destinations taken from all clients. */
   readonly fake: readonly RoutedPrefix[];
-  /** What these send to hosts elsewhere, but not to each other. */
+  /** Clients whose traffic to other hosts is taken, but not among each other. */
   readonly clients: readonly RoutedPrefix[];
   /** Whose own connections would come back here for ever: gateways that this program goes on by. */
   readonly exempt: readonly RoutedPrefix[];
-  /** The mark that this program's own sockets have. */
+  /** The mark of this program's own sockets. */
   readonly ownMark: number;
 }
 
@@ -80,7 +80,7 @@ function install(libc: Libc, route: number, netfilter: number, rules: RouterRule
   }
 }
 
-/** Removes all that installRules() has set up, or an earlier run of this program. Throws NetError. */
+/** Removes everything that installRules() has set up, also in an earlier run. Throws NetError. */
 export function removeRules(libc: Libc): void {
   withSockets(libc, (route, netfilter) => {
     for (const { family } of families) {

@@ -10,7 +10,7 @@ import type { ProgramSockets } from "./program_sockets.ts";
 /** A pidfd of a thread, not of its process (pidfd_open(2), Linux 6.9). */
 const PIDFD_THREAD = 0x80;
 
-/** A program's own sockets, of which descriptors are got while it waits for the answer (pidfd_getfd(2)). */
+/** A program's own sockets, borrowed while it waits for the answer (pidfd_getfd(2)). */
 export class BorrowedSockets implements ProgramSockets {
   readonly #libc: Libc;
   readonly #calls: ChildCalls;
@@ -33,7 +33,7 @@ export class BorrowedSockets implements ProgramSockets {
   /** None is kept. */
   forget(): void {}
 
-  /** Not kept: the number of a thread that has ended may be another's. */
+  /** Not kept: the number of an ended thread may be reused. */
   #process(tid: number): number {
     if (this.#byThread) {
       const fd = this.#calls.syscall(systemCalls.pidfd_open, tid, PIDFD_THREAD, 0, 0, 0);
@@ -55,7 +55,7 @@ function leaderOf(tid: number): number {
   }
 }
 
-/** Whether that is allowed: a container's filter refuses it. By a look at ourselves. */
+/** True if it is allowed, by a try on this process: a container's filter refuses it. */
 export function mayBorrow(libc: Libc, calls: ChildCalls): boolean {
   const STDERR = 2;
   const fd = new BorrowedSockets(libc, calls).open({ tid: process.pid }, STDERR);

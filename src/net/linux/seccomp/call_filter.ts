@@ -17,7 +17,7 @@ const allow: Instruction = [RETURN, 0, 0, ALLOW], notify: Instruction = [RETURN,
 const refuse = (errno: number): Instruction => [RETURN, 0, 0, ERRNO | errno];
 const argument = (i: number, high = false): Instruction => [LOAD, 0, 0, ARGUMENTS_AT + 8 * i + (high ? 4 : 0)];
 
-/** What is done for one system call; other instructions are passed over. */
+/** Instructions for one system call; other calls skip them. */
 const on = (number: number, ...what: readonly Instruction[]): Instruction[] => [[IS, 0, what.length, number], ...what];
 
 /** Told of where argument `i`, an address, is not null. */
@@ -36,14 +36,14 @@ const of32 = { x64: [102, 362, 345, 369, 370, 425], arm64: [283, 290, 296, 374, 
 /** Numbers of x64 from here on are of x32. */
 const X32 = 0x4000_0000;
 
-/** `making`: sockets are made by whoever listens, and what is done with them is told too. */
+/** `making`: the listener makes the sockets, and is notified of calls on them too. */
 export interface Filtering {
   readonly making: boolean;
 }
 
 /**
- * Which system calls of a program wait for an answer of whoever listens; all others are made at once. What could pass by is not there:
- * io_uring, sockets of 32-bit programs, and MPTCP, without which programs take TCP.
+ * The filter that decides which system calls of a program wait for the listener's answer; all others run at once. Calls that would
+ * bypass it are refused: io_uring, sockets of 32-bit programs, and MPTCP (programs fall back to TCP).
  */
 export function callFilter({ making }: Filtering): readonly Instruction[] {
   const arm = process.arch === "arm64";
@@ -86,7 +86,7 @@ export function callFilter({ making }: Filtering): readonly Instruction[] {
   ];
 }
 
-/** struct sock_fprog of it, and what that points to, which has to be held as long. */
+/** struct sock_fprog of it, and the memory that it points to, to be kept referenced. */
 export function filterProgram(
   libc: Libc,
   filter: readonly Instruction[],

@@ -4,13 +4,13 @@ import type { Engine } from "../engine/engine.ts";
 import type { Notifications, NotifiedCall } from "./notifications.ts";
 import { type ProgramSockets, socketAt } from "./program_sockets.ts";
 
-/** How often it looks which sockets nobody has any more (ms): nothing tells. More seldom while it finds none. */
+/** Interval of the search for sockets that no program has any more (ms). More seldom while it finds none. */
 const LOOK_MS = 1_000, MOST_LOOK_MS = 32_000;
 const EACCES = 13;
 
 /**
- * Sockets of programs that are made here, and given to them: where a filter refuses pidfd_getfd(2), there is no other way to a
- * descriptor of them. One of ours is kept until the program has closed its own, or has no more need of ours.
+ * Sockets of programs that are made here and passed to them: if a filter refuses pidfd_getfd(2), there is no other way to
+ * their descriptors. Our duplicate is kept until the program has closed its own, or needs ours no more.
  */
 export class MadeSockets implements ProgramSockets {
   readonly #engine: Engine;
@@ -67,7 +67,7 @@ export class MadeSockets implements ProgramSockets {
   }
 }
 
-/** Names of the sockets that processes other than this one have, as far as this user may know. */
+/** Names of the sockets of other processes, as far as this user may see them. */
 function openSockets(): Set<string> {
   const found = new Set<string>(), own = readlinkSync("/proc/self");
   for (const process of readdirSync("/proc")) {

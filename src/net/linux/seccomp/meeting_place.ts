@@ -28,10 +28,10 @@ import { LinuxSocket } from "../tcp_socket.ts";
 const F_GETFL = 3, TCP_FASTOPEN_CONNECT = 30, FILL_MS = 1_000;
 
 /**
- * Where the connections of a program wait until it is known what becomes of them. A socket listens on loopback whose queue
- * is full: who connects to it hears nothing, as from a host that is far away. Once it may be connected, another socket of that address connects
- * to the program's from the other side, and the two SYN meet (simultaneous open, RFC 9293 s3.5). So it takes no rights, and nobody
- * else can come in.
+ * Where a program's connections wait for their outcome. A socket listens on loopback with a full queue: a client that connects
+ * to it gets no answer, as from a distant host. Once the connection is allowed, another socket of that address connects to the
+ * program's from the other side, and the two SYN cross (simultaneous open, RFC 9293 s3.5). So it needs no rights, and no other
+ * program can connect.
  */
 export class MeetingPlace {
   readonly addr: SocketAddr;
@@ -54,7 +54,7 @@ export class MeetingPlace {
   }
 
   /**
-   * Has `fd`, a socket of a program, connect to here. Returns its own address; minus an errno where it cannot. `name` is that of this
+   * Connects `fd`, a socket of a program, to this place. Returns its own address, or minus an errno. `name` is the address of this
    * place in the socket's family.
    */
   wait(fd: number, name: Uint8Array<ArrayBuffer>): SocketAddr | number {
@@ -69,7 +69,7 @@ export class MeetingPlace {
     return nameOf(libc.getsockname, fd)!;
   }
 
-  /** Connects the waiting socket whose address is `theirs`; the other end. Rejects with NetError. */
+  /** Connects the waiting socket with the address `theirs`; returns the other end. Rejects with NetError. */
   meet(theirs: SocketAddr): Promise<LinuxSocket> {
     const engine = this.#engine, { libc } = engine;
     let own: number, socket: LinuxSocket;
@@ -105,12 +105,12 @@ export class MeetingPlace {
     );
   }
 
-  /** The waiting socket `fd` has failed: whoever polls it is told. */
+  /** Fails the waiting socket `fd`, visibly for poll(2). */
   fail(fd: number): void {
     resetConnection(this.#engine.libc, fd);
   }
 
-  /** Bound to `addr`, whose port others of this user may have too. Throws NetError. */
+  /** A socket bound to `addr`, whose port other sockets of this user may share. Throws NetError. */
   #socket(addr: SocketAddr): number {
     const { libc } = this.#engine;
     const fd = libc.socket(family(addr.host), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

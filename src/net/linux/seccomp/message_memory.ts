@@ -9,10 +9,10 @@ const NAME_SIZE_AT = 8, CONTROL_SIZE_AT = 40, FLAGS_AT = 48;
 
 /** More pieces than that the kernel refuses (UIO_MAXIOV). */
 const MOST_PIECES = 1_024;
-/** No datagram is larger, and no control message of use is. */
+/** Maximum of a datagram, and of a useful control message. */
 const MOST_OCTETS = 65_536, MOST_CONTROL = 4_096;
 
-/** A message in a program's memory, or where one is to be put. */
+/** A message in a program's memory, or a place for one. */
 export class MessageMemory {
   readonly #memory: ProgramMemory;
   readonly #tid: number;
@@ -34,13 +34,13 @@ export class MessageMemory {
     this.controlSize = Math.min(MOST_CONTROL, this.#pointer(CONTROL_SIZE_AT));
   }
 
-  /** Undefined where it cannot be read. */
+  /** Undefined if it cannot be read. */
   static at(memory: ProgramMemory, { tid }: NotifiedCall, address: number): MessageMemory | undefined {
     const header = memory.read(tid, address, MESSAGE_SIZE);
     return header && new MessageMemory(memory, tid, address, new DataView(header.buffer));
   }
 
-  /** Where its octets are, and how many in all; undefined where that cannot be read. */
+  /** The places and total number of its octets; undefined if they cannot be read. */
   pieces(): { readonly list: readonly (readonly [at: number, size: number])[]; readonly size: number } | undefined {
     const count = this.#pointer(24);
     if (count > MOST_PIECES) return undefined;
@@ -56,7 +56,7 @@ export class MessageMemory {
     return { list, size: MOST_OCTETS - left };
   }
 
-  /** What is to be sent; undefined where it cannot be read. */
+  /** The octets to send; undefined if they cannot be read. */
   payload(): Bytes | undefined {
     const pieces = this.pieces();
     if (!pieces) return undefined;
@@ -71,12 +71,12 @@ export class MessageMemory {
     return all;
   }
 
-  /** Its control messages; empty where there are none. */
+  /** Its control messages; empty without any. */
   control(): Bytes {
     return this.#memory.read(this.#tid, this.controlAt, this.controlAt ? this.controlSize : 0) ?? new Uint8Array(0);
   }
 
-  /** Puts what was received there; false where not all of it can be written. */
+  /** Writes the received octets there; false if not all can be written. */
   put({ payload, name, control, flags }: Received): boolean {
     const tid = this.#tid, memory = this.#memory, header = new Uint8Array(MESSAGE_SIZE);
     header.set(new Uint8Array(this.#header.buffer));
@@ -105,7 +105,7 @@ export class MessageMemory {
   }
 }
 
-/** A datagram as recvmsg(2) tells it. */
+/** A datagram as recvmsg(2) returns it. */
 export interface Received {
   readonly payload: Bytes;
   readonly name: Bytes;

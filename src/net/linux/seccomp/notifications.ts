@@ -1,10 +1,10 @@
 import type { Libc } from "../../kernel/libc/libc.ts";
 import type { NotificationCalls } from "../../kernel/libc/notification_calls.ts";
 
-/** A system call of a program that waits for its answer. */
+/** A system call of a program that waits for an answer. */
 export interface NotifiedCall {
   readonly id: bigint;
-  /** The thread that makes it. */
+  /** The calling thread. */
   readonly tid: number;
   /** Of the system call. */
   readonly number: number;
@@ -17,7 +17,7 @@ const NOTIFICATION_SIZE = 80, ARGUMENTS_AT = 32;
 const CONTINUE = 1, ADD_AND_SEND = 2;
 const POLLIN = 1;
 
-/** What listens to a program's filter of system calls (seccomp_unotify(2)). */
+/** The listener of a program's system call filter (seccomp_unotify(2)). */
 export class Notifications {
   readonly fd: number;
   readonly #libc: Libc;
@@ -35,8 +35,8 @@ export class Notifications {
   }
 
   /**
-   * The next call, or undefined. It never waits, though the kernel has no way to say so: poll(2) has seen one before, and one that
-   * was given up in between is received as an error, since its count stays.
+   * The next call, or undefined. It never waits, although the kernel has no flag for that: poll(2) has reported one before, and one
+   * that was interrupted in between is received as an error, since its count stays.
    */
   next(): NotifiedCall | undefined {
     this.#poll[0] = this.fd;
@@ -51,28 +51,28 @@ export class Notifications {
     return { id: view.getBigUint64(0, true), tid: view.getUint32(8, true), number: view.getInt32(16, true), args };
   }
 
-  /** The call returns `value`; whether anybody waited for it. A signal ends calls, which are made again then. */
+  /** Makes the call return `value`; returns false if the caller no longer waits: a signal interrupts calls, which are then repeated. */
   succeed({ id }: Pick<NotifiedCall, "id">, value = 0): boolean {
     return this.#send(id, value, 0, 0);
   }
 
-  /** The call fails with `errno`; the same. */
+  /** Makes the call fail with `errno`; the same result. */
   fail({ id }: Pick<NotifiedCall, "id">, errno: number): boolean {
     return this.#send(id, -1, errno, 0);
   }
 
-  /** The kernel makes the call, as if nobody listened. */
+  /** Lets the kernel run the call. */
   goOn({ id }: Pick<NotifiedCall, "id">): void {
     this.#send(id, 0, 0, CONTINUE);
   }
 
-  /** Whether somebody waits for the answer: a signal may have ended the call, or the program. */
+  /** True if the caller still waits: a signal may have ended the call or the program. */
   isWaitedFor({ id }: Pick<NotifiedCall, "id">): boolean {
     this.#answered.setBigUint64(0, id, true);
     return this.#calls.ioctl(this.fd, IS_VALID, this.#answer) === 0;
   }
 
-  /** The call returns a new descriptor, of what `fd` is here. Whether it did (Linux 5.14). */
+  /** Makes the call return a new descriptor for our `fd`. True on success (Linux 5.14). */
   give({ id }: Pick<NotifiedCall, "id">, fd: number, flags: number): boolean {
     const view = this.#answered;
     view.setBigUint64(0, id, true);

@@ -15,13 +15,13 @@ import type { ToldPeer } from "./told_peers.ts";
 
 const EALREADY = 114, EINPROGRESS = 115, ECONNREFUSED = 111, EAFNOSUPPORT = 97, ECONNABORTED = 103;
 
-/** What connect(2) fails with for each reply of RFC 1928 s6, as SynGate has it; it is refused where there is none. */
+/** The error of connect(2) for each reply of RFC 1928 s6, as in SynGate; refused by default. */
 const errnoOf: Readonly<Record<number, number>> = { 2: 113, 3: 101, 4: 113, 6: 110, 8: 101 };
 
-/** How long a failure is kept for who does not ask for it (ms), and how many. */
+/** How long an unread failure is kept (ms), and how many. */
 const UNTOLD_MS = 60_000, MOST_UNTOLD = 1_024;
 
-/** A connection that a program asks for. */
+/** A connection requested by a program. */
 interface Attempt {
   readonly to: SocketAddr;
   readonly six: boolean;
@@ -34,35 +34,35 @@ interface Attempt {
   own: SocketAddr;
   /** It while it is connected elsewhere than to the place. */
   used: OwnSocket | undefined;
-  /** Calls of connect(2) that wait for the outcome. */
+  /** Blocking calls of connect(2) that wait for the outcome. */
   readonly waiting: NotifiedCall[];
-  /** Whether who does not wait has been told that it is under way. */
+  /** True if a nonblocking caller has got EINPROGRESS. */
   told: boolean;
   /** What it has failed with. */
   errno?: number;
   failedAt?: number;
 }
 
-/** Where connections are to wait. */
+/** The meeting places of connections. */
 export interface MeetingPlaces {
   readonly ipv4: MeetingPlace;
-  /** Undefined on a host without ::1. */
+  /** Undefined without ::1. */
   readonly ipv6: MeetingPlace | undefined;
 }
 
-/** Who is given the connections of a program. */
+/** The receiver of a program's connections. */
 export interface Connecting {
   /** Whether a socket of a program that waits may be connected itself, with what is said on it before in the clear. */
   readonly inPlace: boolean;
   readonly isOther: (to: SocketAddr) => boolean;
   readonly other: (socket: AcceptedSocket, to: SocketAddr) => void;
-  /** Told of a program's socket, by its name, that is connected. */
+  /** Called for a program's connected socket, by name. */
   readonly connected: (key: string, peer: ToldPeer) => void;
 }
 
 /**
- * Connections that a program asks for by connect(2), as SynGate and TransparentListener have them: each is a HeldSocket. Its own socket
- * is in the state that it would be in, so that poll(2) and a signal do what they do elsewhere.
+ * Connections that a program requests by connect(2), like those of SynGate and TransparentListener: each is a HeldSocket. The
+ * program's socket is in its normal state, so that poll(2) and signals work as usual.
  */
 export class NotifiedConnections implements Listener {
   readonly addr = { host: "0.0.0.0", port: 1 };
@@ -110,7 +110,7 @@ export class NotifiedConnections implements Listener {
     if (answered) this.#libc.close(fd);
   }
 
-  /** Answers getsockopt(2) of SO_ERROR, where that is told of a connection here; whether it is. */
+  /** Answers getsockopt(2) of SO_ERROR for a failed connection of ours; returns true if it did. */
   failure(key: string): number | undefined {
     const attempt = this.#attempts.get(key);
     if (attempt?.errno === undefined) return undefined;
@@ -118,7 +118,7 @@ export class NotifiedConnections implements Listener {
     return attempt.errno;
   }
 
-  /** Whether anybody may ask for failure(). */
+  /** True if a failure may be pending. */
   get hasFailures(): boolean {
     return this.#untold.size > 0;
   }
@@ -241,7 +241,7 @@ export class NotifiedConnections implements Listener {
     this.#libc.close(attempt.fd);
   }
 
-  /** Until its program asks for it. */
+  /** Kept until the program reads it. */
   #keep(key: string, attempt: Attempt, errno: number): void {
     const now = this.#engine.timers.now();
     attempt.errno = errno;

@@ -11,20 +11,20 @@ import { nameFor } from "./socket_names.ts";
 
 const MAX_PAYLOAD = 65_507;
 
-/** So many addresses may be sent to; of more the one that rested longest is let go. */
+/** Maximum addresses; beyond it the least recently used one is dropped. */
 const MOST_RELAYS = 1_024;
 
-/** What stands for an address that a program sends to: what leaves from there comes to the program as if from that address. */
+/** A relay that stands for a destination of the program: datagrams from it appear to come from that destination. */
 interface Relay {
   readonly socket: UdpSocket;
   readonly to: SocketAddr;
-  /** Ports of the program's sockets that are connected to it; whoever else sends there is not heard. */
+  /** Ports of the program's sockets connected to it; datagrams of others are ignored. */
   readonly ports: Set<number>;
 }
 
 /**
- * Datagrams that a program sends. Those with an address are taken from its memory; a socket that is connected is so to a relay on
- * loopback. What comes back leaves from a relay for each address, so that the program can be told where from.
+ * Datagrams that a program sends. Those with an address are read from its memory; a connected socket is connected to a relay on
+ * loopback. Answers come from a relay per address, so that the program can be told the source.
  */
 export class NotifiedDatagrams {
   readonly #engine: Engine;

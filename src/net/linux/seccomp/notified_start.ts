@@ -14,11 +14,11 @@ import { Notifications } from "./notifications.ts";
 import { ProgramMemory } from "./program_memory.ts";
 import { mayBorrow } from "./borrowed_sockets.ts";
 
-/** A program that waits to begin, and what its system calls are heard by. */
+/** A program that waits to begin, and the listener of its system calls. */
 export interface NotifyingProgram {
   readonly pid: number;
   readonly notifications: Notifications;
-  /** Whether its sockets are made here (MadeSockets). */
+  /** True if its sockets are made here (MadeSockets). */
   readonly making: boolean;
   begin(): void;
 }
@@ -31,8 +31,8 @@ const SET_FLAGS = 0x4008_2104, SYNC_WAKE_UP = 1;
 const POLLIN = 1, START_MS = 10_000;
 
 /**
- * Starts a program whose system calls of the network are told here before they are made (seccomp_unotify(2)), and those of its children.
- * It has the network of this host, and may gain no privileges by executing others. It waits to begin. Throws NetError where this
+ * Starts a program whose network system calls, and its children's, are reported here first (seccomp_unotify(2)).
+ * It uses this host's network, and cannot gain privileges by execve(2). It waits to begin. Throws NetError if this
  * host refuses.
  */
 export function startNotifying(

@@ -27,14 +27,14 @@ const ENOENT = 2, EBADF = 9, EACCES = 13, EFAULT = 14, EOPNOTSUPP = 95, ENETUNRE
 const MSG_ERRQUEUE = 0x2000, MSG_FASTOPEN = 0x2000_0000;
 const DNS_PORT = 53;
 
-/** Names that this host knows by another way than DNS: its cache and its resolvers (nscd(8), systemd-resolved(8), avahi-daemon(8)). */
+/** Sockets of this host's name services besides DNS (nscd(8), systemd-resolved(8), avahi-daemon(8)). */
 const ofNames = /^\/(var\/)?run\/(nscd|systemd\/resolve|avahi-daemon)\//;
 
 /** The longest address is that of a unix socket. */
 const MAX_NAME = 110;
-/** So many messages of one call are sent or received. */
+/** Maximum messages of one call. */
 const MOST_MESSAGES = 64;
-/** So many calls are answered before others have their turn. */
+/** Calls answered before others get their turn. */
 const MAX_BURST = 16;
 
 export interface TrafficNeeds {
@@ -42,17 +42,17 @@ export interface TrafficNeeds {
   readonly notifying: NotificationCalls;
   /** As Connecting has it. */
   readonly inPlace: boolean;
-  /** Whether what is sent there is served at once, by `other`. */
+  /** True for destinations that `other` serves at once. */
   readonly isOther: (to: SocketAddr) => boolean;
   readonly other: (socket: AcceptedSocket, to: SocketAddr) => void;
   readonly take: TakeDatagram;
 }
 
 /**
- * Answers the system calls of a program by which it would reach the network. What loopback or a unix socket is meant by goes on as it
- * is; all else comes to a listener and to `take`, or fails. A call is let go on for these alone, by an address that another thread
- * of the program may change meanwhile: this is no wall around a program that wants to get out, and whatever goes to a gateway
- * is done here, with what was read once. Where nobody listens any more each such call fails (ENOSYS).
+ * Answers a program's network system calls. Calls for loopback and unix sockets continue unchanged; all others go to a listener
+ * and to `take`, or fail. Only the first kind continues in the kernel, with an address that another thread of the program could
+ * change meanwhile: this does not confine a hostile program. Calls for a gateway are made here, with arguments that are read
+ * once. Without a supervisor each such call fails (ENOSYS).
  */
 export class NotifiedTraffic implements Watcher {
   readonly #engine: Engine;
@@ -197,7 +197,7 @@ export class NotifiedTraffic implements Watcher {
     });
   }
 
-  /** All that go to loopback, or have no address, go on together: programs send to one or the other. */
+  /** If all go to loopback, or have no address, they continue together: programs do not mix them. */
   #sendMessages(call: NotifiedCall): void {
     const [, at, wanted, flags] = call.args as [number, number, number, number];
     const count = Math.min(wanted, MOST_MESSAGES), { tid } = call;

@@ -3,7 +3,7 @@ import type { NotificationCalls } from "../../kernel/libc/notification_calls.ts"
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** The memory of programs whose calls are answered, which only this process's descendants give to it (ptrace(2)). */
+/** The memory of programs whose calls are answered; only descendants of this process allow access (ptrace(2)). */
 export class ProgramMemory {
   readonly #libc: Libc;
   readonly #calls: NotificationCalls;
@@ -15,7 +15,7 @@ export class ProgramMemory {
     this.#calls = calls;
   }
 
-  /** `size` octets; undefined where not all of them can be read. */
+  /** `size` octets; undefined if not all can be read. */
   read(tid: number, address: number, size: number): Bytes | undefined {
     const bytes = new Uint8Array(size);
     if (size === 0) return bytes;
@@ -30,7 +30,7 @@ export class ProgramMemory {
     return this.#calls.process_vm_writev(tid, this.#own, 1, this.#theirs, 1, 0) === bytes.length;
   }
 
-  /** Whether such calls are allowed at all, by a look at ourselves. */
+  /** True if such calls are allowed, by a try on this process. */
   static isAllowed(libc: Libc, calls: NotificationCalls, pid: number): boolean {
     const memory = new ProgramMemory(libc, calls), there = Uint8Array.of(46);
     const read = memory.read(pid, libc.addressOf(there.buffer), 1);

@@ -4,11 +4,11 @@ import type { Libc } from "../../kernel/libc/libc.ts";
 import { AF_INET6 } from "../../kernel/libc/sockaddr.ts";
 import type { NotifiedCall } from "./notifications.ts";
 
-/** Where descriptors of a program's sockets come from. */
+/** Source of descriptors of a program's sockets. */
 export interface ProgramSockets {
-  /** One of ours for the socket that is `fd` of who calls, which has to be closed; minus an errno where there is none. */
+  /** Our duplicate of the caller's socket `fd`, to be closed; minus an errno on failure. */
   open(call: NotifiedCall, fd: number): number;
-  /** That one, by its name, needs none of ours any more. */
+  /** Releases our duplicate of a socket, by name. */
   forget(socket: string): void;
 }
 
@@ -43,7 +43,7 @@ export function waits(libc: Libc, fd: number): boolean {
   return (libc.fcntl(fd, F_GETFL, 0) & O_NONBLOCK) === 0;
 }
 
-/** The name of the socket that is `fd` of a process or thread; undefined where it is none, or may not be looked at. */
+/** The name of the socket `fd` of a process or thread; undefined if it is not a socket, or may not be seen. */
 export function socketAt(process: number | string, fd: number | string): string | undefined {
   try {
     const link = readlinkSync(`/proc/${process}/fd/${fd}`);

@@ -7,7 +7,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
 /** The least that the kernel takes for struct sockaddr_in and sockaddr_in6. */
 const LEAST = { 2: 16, 10: 24 } as Readonly<Record<number, number>>;
 
-/** The address in a program's memory; undefined where it is none of IP, or too short to be one. */
+/** The address in a program's memory; undefined if it is not an IP address, or too short. */
 export function addrIn(bytes: Bytes): SocketAddr | undefined {
   const least = LEAST[bytes[0]! | (bytes[1]! << 8)];
   if (least === undefined || bytes.length < least) return undefined;
@@ -28,7 +28,7 @@ export function nameFor(addr: SocketAddr, six: boolean): Bytes {
   return mapped;
 }
 
-/** What is this host's own, whatever a gateway could do. */
+/** Addresses that always mean this host itself. */
 export function isLoopback({ host }: SocketAddr): boolean {
   return host.startsWith("127.") || host === "::1" || host === "0.0.0.0" || host === "::";
 }

@@ -1,16 +1,16 @@
 import type { SocketAddr } from "../../socket.ts";
 
-/** So many sockets are remembered; those that connected longest ago are forgotten first, since nobody tells when they are closed. */
+/** Maximum sockets remembered; the oldest connections are dropped first, since their close is not reported. */
 const MOST = 32_768;
 
-/** What a program has to be told of where its sockets are connected to: in truth that is loopback. */
+/** The peer addresses to report to a program; the real peers are on loopback. */
 export interface ToldPeer {
   readonly to: SocketAddr;
   /** Whether the socket is of IPv6. */
   readonly six: boolean;
 }
 
-/** By the names of sockets, which are not given again. */
+/** By socket names, which are unique. */
 export class ToldPeers {
   readonly #peers = new Map<string, ToldPeer>();
 

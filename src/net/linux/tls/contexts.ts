@@ -21,18 +21,18 @@ const SSL_VERIFY_PEER = 1, SSL_VERIFY_FAIL_IF_NO_PEER_CERT = 2;
 const X509_V_FLAG_PARTIAL_CHAIN = 0x80000;
 const TLS1_2_VERSION = 0x0303;
 
-/** Octets of what tickets are sealed with (SSL_CTX_set_tlsext_ticket_keys). */
+/** Octets of the ticket keys (SSL_CTX_set_tlsext_ticket_keys). */
 export const TICKET_KEYS_SIZE = 80;
 
-/** What connections begin with; closed once, and lives on for those that have begun. */
+/** The SSL_CTX of new connections; closed once, and kept by connections that have begun. */
 export interface TlsContext {
   readonly pointer: Pointer;
   close(): void;
 }
 
 /**
- * The server's side. Tickets (RFC 5077, RFC 8446 s4.6.1) are taken that were sealed with `ticketKeys`: who has other keys, as each
- * configuration has, lets nobody in by them. Throws Error, whose message has nothing of the key.
+ * The server's side. Only tickets (RFC 5077, RFC 8446 s4.6.1) sealed with `ticketKeys` are accepted: each configuration has its own keys,
+ * so tickets of another one are worthless. Throws Error; its message contains nothing of the key.
  */
 export function serverContext(
   libssl: Libssl,
@@ -44,7 +44,7 @@ export function serverContext(
     libssl.SSL_CTX_ctrl(context, SSL_CTRL_SET_TICKET_KEYS, ticketKeys.length, libssl.pointerTo(ticketKeys));
     libssl.SSL_CTX_set_num_tickets(context, 1);
     if (clientCa === undefined) return;
-    const id = ticketKeys.slice(0, 16); // a name of that key, no secret
+    const id = ticketKeys.slice(0, 16); // the key's name, not secret
     libssl.SSL_CTX_set_session_id_context(context, id, id.length);
     const store = libssl.SSL_CTX_get_cert_store(context);
     trust(libssl, store, clientCa, (authority) => libssl.SSL_CTX_add_client_CA(context, authority));
@@ -52,7 +52,7 @@ export function serverContext(
   });
 }
 
-/** The client's side. Throws Error, whose message has nothing of the key. */
+/** The client's side. Throws Error; its message contains nothing of the key. */
 export function clientContext(
   libssl: Libssl,
   { ca, identity }: Omit<TlsClientOptions, "name">,
@@ -71,7 +71,7 @@ function opened(libssl: Libssl, method: Pointer, set: (context: Pointer) => void
   const modes = SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS;
   try {
     libssl.SSL_CTX_ctrl(pointer, SSL_CTRL_MODE, modes, null);
-    // Else a read goes on for as long as keys are changed, and nobody else has a turn.
+    // Otherwise a read continues through key updates, and others get no turn.
     libssl.SSL_CTX_ctrl(pointer, SSL_CTRL_CLEAR_MODE, SSL_MODE_AUTO_RETRY, null);
     libssl.SSL_CTX_ctrl(pointer, SSL_CTRL_SET_READ_AHEAD, 1, null);
     libssl.SSL_CTX_ctrl(pointer, SSL_CTRL_SET_SESS_CACHE_MODE, 0, null);
@@ -96,7 +96,7 @@ function opened(libssl: Libssl, method: Pointer, set: (context: Pointer) => void
   };
 }
 
-/** Has the other side be shown that. */
+/** Sets the certificate and key to show. */
 function show(libssl: Libssl, context: Pointer, { cert, key }: TlsIdentity): void {
   const checked = (done: number) => {
     if (done !== 1) throw new Error(takeReason(libssl) ?? "it is none");
@@ -117,7 +117,7 @@ function show(libssl: Libssl, context: Pointer, { cert, key }: TlsIdentity): voi
   }
 }
 
-/** Whoever has a certificate of those in `ca`, whether they have others above them or not. */
+/** Accepts certificates issued by one in `ca`, root or not. */
 function trust(libssl: Libssl, store: Pointer, ca: string, also = (_authority: Pointer): unknown => undefined): void {
   libssl.X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
   for (const authority of certificatesIn(libssl, ca)) {
@@ -128,7 +128,7 @@ function trust(libssl: Libssl, store: Pointer, ca: string, also = (_authority: P
 
 let roots: Pointer | undefined;
 
-/** The runtime's own list. To read it takes a twentieth of a second: once in a thread. */
+/** The runtime's own list. Reading it takes 50 ms, once per thread. */
 function rootStore(libssl: Libssl): Pointer {
   if (roots) return roots;
   const store = libssl.X509_STORE_new();
@@ -137,7 +137,7 @@ function rootStore(libssl: Libssl): Pointer {
   return roots = store;
 }
 
-/** Each is good until the next is asked for. */
+/** Each is valid until the next call. */
 function* certificatesIn(libssl: Libssl, pem: string): Generator<Pointer> {
   for (const [block] of pem.matchAll(/-----BEGIN [^]*?-----END [A-Z ]*-----/g)) {
     const certificate = fromPem(libssl, block, (bio) => libssl.PEM_read_bio_X509(bio, null, null, noPassword(libssl)));
@@ -156,7 +156,7 @@ function fromPem(libssl: Libssl, pem: string, read: (bio: Pointer) => Pointer | 
   if (!bio) return null;
   const found = read(bio);
   libssl.BIO_free(bio);
-  bytes.fill(0); // held until here; it may have been a key
+  bytes.fill(0); // referenced until here; it may have been a key
   return found;
 }
 

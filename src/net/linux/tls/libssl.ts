@@ -2,7 +2,7 @@ import type { OpenLibrary, Pointer } from "../../kernel/libc/library.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** What TLS is spoken with where OpenSSL is there: its functions (ssl(7), crypto(7)), by their names; as far as 1.1.1 and 3 have them. */
+/** The functions of OpenSSL (ssl(7), crypto(7)), by name, as far as both 1.1.1 and 3 have them. */
 export interface Libssl {
   SSL_CTX_new(method: Pointer): Pointer | null;
   SSL_CTX_free(context: Pointer): void;
@@ -126,7 +126,7 @@ const signatures: Readonly<Record<Exclude<keyof Libssl, "pointerTo" | "textAt">,
 /** Its names: OpenSSL 3, then 1.1; what it needs of libcrypto is found through it. */
 export const libraryNames = ["libssl.so.3", "libssl.so.1.1"];
 
-/** Not at exit(3): other threads still speak TLS then. */
+/** Not at exit(3): other threads still use TLS then. */
 const OPENSSL_INIT_NO_ATEXIT = 0x80000;
 
 /** `SSL_get_error(3)` and numbers of openssl/ssl.h, the same in both. */
@@ -136,7 +136,7 @@ export const SSL_ERROR_SSL = 1,
   SSL_ERROR_SYSCALL = 5,
   SSL_ERROR_ZERO_RETURN = 6;
 
-/** An OpenSSL that can be called. */
+/** A callable OpenSSL. */
 export interface FoundLibssl {
   readonly libssl: Libssl;
   /** As "libssl.so.3 (OpenSSL 3.0.17 1 Jul 2025)". */
@@ -153,7 +153,7 @@ export function findLibssl(open: OpenLibrary): FoundLibssl | undefined {
   return { libssl, name: `${library.name} (${textAt(libssl.OpenSSL_version(0))})` };
 }
 
-/** The first that went wrong in this thread since the last call, as "WRONG_VERSION_NUMBER"; undefined where nothing did. */
+/** The first error of this thread since the last call, for example "WRONG_VERSION_NUMBER"; undefined without one. */
 export function takeReason(libssl: Libssl): string | undefined {
   const code = libssl.ERR_get_error();
   if (code === 0) return undefined;

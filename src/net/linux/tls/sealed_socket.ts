@@ -20,13 +20,13 @@ import {
   takeReason,
 } from "./libssl.ts";
 
-/** The most octets of one record (RFC 8446 s5.1). */
+/** Maximum octets of one record (RFC 8446 s5.1). */
 const RECORD_SIZE = 16 << 10;
 
-/** What read() lends at most. */
+/** Maximum view of read(). */
 const READ_SIZE = 64 << 10;
 
-/** A socket that is closed waits so long (ms) for what was written to leave, or for the reason of a handshake that failed. */
+/** Time that a closed socket waits (ms) for its last octets to leave, or for the reason of a failed handshake. */
 const LINGER_MS = 5_000, FAREWELL_MS = 250;
 
 interface Waiting<T> {
@@ -34,12 +34,12 @@ interface Waiting<T> {
   reject(error: unknown): void;
 }
 
-/** What all sockets with TLS of one thread share. */
+/** State that all TLS sockets of one thread share. */
 export interface SealedGround {
   readonly engine: Engine;
   readonly libssl: Libssl;
   readonly departures: Departures;
-  /** A handshake is much work: so many steps of some are done before the others have their turn. */
+  /** Handshake steps done before others get their turn. */
   readonly turns: FairQueue;
   /** The engine's scratch from each multiple of RECORD_SIZE on. */
   readonly places: readonly Uint8Array<ArrayBuffer>[];
@@ -52,13 +52,13 @@ export function placesIn(scratch: Uint8Array<ArrayBuffer>): readonly Uint8Array<
 
 const done = Promise.resolve();
 
-/** TLS on a socket's own descriptor: libssl reads and writes that. */
+/** TLS on a socket's own descriptor, which libssl reads and writes. */
 export class SealedSocket implements AcceptedSocket, Watcher {
-  /** Whether take() may bring something. */
+  /** True if take() may return octets. */
   readable: boolean;
   readonly #ground: SealedGround;
   readonly #socket: LinuxSocket;
-  /** Undefined once it is let go: it may not be touched any more. */
+  /** Undefined once it is freed. */
   #ssl: Pointer | undefined;
   readonly #gone = new Cut();
   #flow: Watcher | undefined;
@@ -68,19 +68,19 @@ export class SealedSocket implements AcceptedSocket, Watcher {
   /** Wakes the handshake. */
   #stir: (() => void) | undefined;
   #failure: NetError | undefined;
-  /** The peer has said that no more will come. */
+  /** The peer has sent close_notify. */
   #ended = false;
-  /** Whether libssl has a record that only the same octets again may follow. */
+  /** True if libssl has a pending record, which requires the same octets again. */
   #half = false;
-  /** Whether a read waits for room to write. */
+  /** True if a read waits for room to write. */
   #readsWithRoom = false;
   #farewell: "unsaid" | "wanted" | "said" = "unsaid";
-  /** Nothing can come or leave. */
+  /** The connection is broken. */
   #broken = false;
   #resets = false;
   #closed = false;
   #stopLingering: (() => void) | undefined;
-  /** Tells that all has left that was written before close(), or cannot. */
+  /** Resolves when all octets written before close() have left, or cannot. */
   #departed: (() => void) | undefined;
 
   /** Takes `ssl`, which reads and writes the descriptor of `socket`, and that. `early`: it has something to read before that. */
@@ -92,12 +92,12 @@ export class SealedSocket implements AcceptedSocket, Watcher {
     socket.divert(this);
   }
 
-  /** The kernel cannot move what libssl has to seal. */
+  /** splice(2) cannot be used, since libssl encrypts. */
   get spliceable(): boolean {
     return false;
   }
 
-  /** So much is read for it at a time: what it has no room for has to be kept. */
+  /** Octets read for it at a time: octets without room must be kept. */
   get portion(): number {
     return RECORD_SIZE;
   }
@@ -137,13 +137,13 @@ export class SealedSocket implements AcceptedSocket, Watcher {
         if (over) break;
         await this.#stirred();
       }
-      this.readable = true; // something may have come with the last of it
+      this.readable = true; // data may have come with its last message
     } catch (error) {
       if (this.#ssl === undefined) throw hungUp();
       this.#failure ??= error as NetError;
       this.#closed = true;
       this.#leave(FAREWELL_MS);
-      await new Promise<void>((resolve) => this.#gone.on(resolve)); // who is told closes the socket
+      await new Promise<void>((resolve) => this.#gone.on(resolve)); // the callee may close the socket
       throw error;
     }
   }
@@ -177,7 +177,7 @@ export class SealedSocket implements AcceptedSocket, Watcher {
     return done;
   }
 
-  /** Says that no more will come, in TLS and then by FIN. */
+  /** Sends close_notify, then FIN. */
   shutDown(): void {
     if (this.#farewell !== "unsaid") return;
     this.#farewell = "wanted";
@@ -213,7 +213,7 @@ export class SealedSocket implements AcceptedSocket, Watcher {
     };
   }
 
-  /** As LinuxSocket has it. */
+  /** See LinuxSocket. */
   divert(flow: Watcher | undefined): void {
     this.#flow = flow;
   }
@@ -226,7 +226,7 @@ export class SealedSocket implements AcceptedSocket, Watcher {
     this.#socket.watchWriting();
   }
 
-  /** Reads into `bytes`: how many octets, 0 at the end, -1 where there are none now. Throws NetError. */
+  /** Reads into `bytes`: number of octets, 0 at the end, -1 if there are none now. Throws NetError. */
   take(bytes: Uint8Array<ArrayBuffer>, size: number): number {
     const { libssl, engine: { scratch }, places } = this.#ground;
     const most = bytes === scratch ? size : Math.min(size, RECORD_SIZE);
@@ -246,7 +246,7 @@ export class SealedSocket implements AcceptedSocket, Watcher {
     return this.#ended || this.#ssl === undefined ? 0 : -1;
   }
 
-  /** What is taken of `bytes` now. Where that is not all, they have to come again, with what follows or not. Throws NetError. */
+  /** Octets of `bytes` that are accepted now. If not all, the rest must be written again, alone or with more. Throws NetError. */
   send(bytes: Uint8Array<ArrayBuffer>, size = bytes.length): number {
     if (this.#failure && !this.#closed) throw this.#failure;
     const ssl = this.#ssl;
@@ -288,7 +288,7 @@ export class SealedSocket implements AcceptedSocket, Watcher {
     if (this.#left) this.#tellLeft();
   }
 
-  /** Goes on with the handshake as far as that goes now; whether it is over. Throws NetError. */
+  /** Continues the handshake as far as possible; returns true when it is complete. Throws NetError. */
   #step(isGood: (ssl: Pointer) => boolean): boolean {
     const ssl = this.#ssl;
     if (ssl === undefined) throw hungUp();
@@ -314,7 +314,7 @@ export class SealedSocket implements AcceptedSocket, Watcher {
     throw tlsError({ code: reason?.includes("VERIFY_FAILED") ? verifyErrors[verified] ?? reason : reason });
   }
 
-  /** Resolves when something has come, or room. Rejects with NetError where the socket is gone. */
+  /** Resolves when octets have come, or room. Rejects with NetError if the socket is closed. */
   #stirred(): Promise<void> {
     if (this.#ssl === undefined) return Promise.reject(hungUp());
     if (this.readable) return done;
@@ -326,13 +326,13 @@ export class SealedSocket implements AcceptedSocket, Watcher {
     });
   }
 
-  /** Notes what a call means that has brought nothing. */
+  /** Stores the reason of a call without a result. */
   #nothing(ssl: Pointer, result: number, verb: string): void {
     const { libssl, engine } = this.#ground;
     const errno = engine.libc.errno(), why = libssl.SSL_get_error(ssl, result);
     switch (why) {
       case SSL_ERROR_WANT_READ:
-        // It comes back from what was no data, too; then it was not the kernel that had nothing.
+        // It also returns after records without data; then the kernel may still have more.
         this.readable = errno !== EAGAIN;
         if (this.readable) engine.later(() => this.ready(EPOLLIN));
         return;
@@ -348,13 +348,13 @@ export class SealedSocket implements AcceptedSocket, Watcher {
     }
     const reason = why === SSL_ERROR_SSL ? takeReason(libssl) : undefined;
     if (why === SSL_ERROR_SYSCALL && errno !== 0) this.failed(errno, verb);
-    // An end has to be said in TLS (RFC 8446 s6.1): whoever is between could end the connection.
+    // An end must be announced in TLS (RFC 8446 s6.1): anyone in between could end the connection.
     else if (why === SSL_ERROR_SYSCALL || isCut(reason)) {
       this.#failure ??= new NetError("reset", "Cannot read: the connection was cut within TLS");
     } else this.#failure ??= tlsError({ code: reason });
   }
 
-  /** The next octets, null at the end, undefined where there are none now. Throws NetError. */
+  /** The next octets, null at the end, undefined if there are none now. Throws NetError. */
   #receive(): Uint8Array | null | undefined {
     const { scratch } = this.#ground.engine;
     const size = this.take(scratch, READ_SIZE);
@@ -386,7 +386,7 @@ export class SealedSocket implements AcceptedSocket, Watcher {
     }
   }
 
-  /** What a look without a read says of the peer. */
+  /** The peer's state, by peeking. */
   #tellLeft(): void {
     const ssl = this.#ssl;
     if (ssl === undefined) return;
@@ -421,8 +421,8 @@ export class SealedSocket implements AcceptedSocket, Watcher {
   }
 
   /**
-   * Closes the socket when the peer has ended too, or nothing has moved for so long: the kernel resets a connection that is closed
-   * with something unread, and what was sent is lost.
+   * Closes the socket when the peer has ended too, or after a time without progress: the kernel resets a connection that is closed
+   * with unread octets, and sent data would be lost.
    */
   #leave(withinMs: number): void {
     if (this.#ssl === undefined) return;
@@ -437,7 +437,7 @@ export class SealedSocket implements AcceptedSocket, Watcher {
     this.#linger();
   }
 
-  /** What comes yet is of no use to anybody. */
+  /** Later octets are discarded. */
   #linger(): void {
     if (this.#ssl === undefined) return;
     if (this.#broken) return this.#letGo();
@@ -449,7 +449,7 @@ export class SealedSocket implements AcceptedSocket, Watcher {
     if (size === 0 || this.#socket.hungUp) this.#letGo();
   }
 
-  /** Once, and for all. */
+  /** Only once. */
   #letGo(): void {
     const ssl = this.#ssl;
     if (ssl === undefined) return;
@@ -468,12 +468,12 @@ export class SealedSocket implements AcceptedSocket, Watcher {
 /** For a look. */
 const octet = new Uint8Array(1);
 
-/** OpenSSL 3 says so, 1.1 says nothing. */
+/** The text of OpenSSL 3; 1.1 has none. */
 function isCut(reason: string | undefined): boolean {
   return reason !== undefined && /UNEXPECTED_EOF/.test(reason);
 }
 
-/** What X509_verify_cert_error_string(3) has in other words than the runtimes. */
+/** Texts of X509_verify_cert_error_string(3) that differ from the runtimes'. */
 const verifyErrors: Readonly<Record<number, string>> = {
   2: "UNABLE_TO_GET_ISSUER_CERT",
   7: "CERT_SIGNATURE_FAILURE",

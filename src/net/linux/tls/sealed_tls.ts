@@ -12,8 +12,8 @@ import type { Libssl } from "./libssl.ts";
 import { placesIn, type SealedGround, SealedSocket } from "./sealed_socket.ts";
 
 /**
- * Steps of handshakes in one turn of the engine, each up to a millisecond of work with a key of RSA. Those who wait are as many as
- * there are sessions.
+ * Handshake steps per turn of the engine, each up to a millisecond of work with an RSA key. The queue is bounded by the number
+ * of sessions.
  */
 const AT_ONCE = { all: 2, client: 1, user: 1 }, WAITING = { all: 20_000, client: 20_000, user: 20_000 };
 
@@ -22,21 +22,21 @@ const SSL_CTRL_SET_TLSEXT_HOSTNAME = 55, BIO_C_SET_BUFF_READ_DATA = 122;
 /** No wildcards within a label, and no name that is not in subjectAltName (RFC 9525 s6.3, s6.4). */
 const HOST_FLAGS = 0x04 | 0x20;
 
-/** What a thread has for TLS on its engine, whatever the configuration says. */
+/** A thread's state for TLS on its engine, independent of the configuration. */
 export function sealedGround(engine: Engine, libssl: Libssl, departures: Departures): SealedGround {
   const turns = new FairQueue("speak TLS", AT_ONCE, WAITING);
   return { engine, libssl, departures, turns, places: placesIn(engine.scratch) };
 }
 
-/** What TLS is spoken by. */
+/** Options of TLS. */
 export interface SealedOptions {
   readonly server: TlsServerOptions | undefined;
-  /** Whether it connects to servers. What that takes is made at once then: it holds up who has the thread. */
+  /** True if it connects to servers. Their context is then made at once, since making it delays the thread. */
   readonly connects: boolean;
-  /** For servers that are connected to. */
+  /** For connections to servers. */
   readonly ca: string | undefined;
   readonly identity: TlsIdentity | undefined;
-  /** TICKET_KEYS_SIZE octets, of this configuration alone. */
+  /** TICKET_KEYS_SIZE octets, for this configuration only. */
   readonly ticketKeys: Uint8Array<ArrayBuffer>;
 }
 
@@ -48,7 +48,7 @@ export class SealedTls implements Tls {
   readonly #server: TlsContext | undefined;
   #client: TlsContext | undefined;
 
-  /** `otherwise` takes sockets that are not the engine's own, as TLS within TLS. Throws Error where libssl does not like a certificate. */
+  /** `otherwise` handles sockets that are not the engine's own, such as TLS within TLS. Throws Error if libssl rejects a certificate. */
   constructor(ground: SealedGround, options: SealedOptions, otherwise: Tls) {
     this.#ground = ground;
     this.#otherwise = otherwise;
@@ -80,7 +80,7 @@ export class SealedTls implements Tls {
     return this.#ground.departures.over();
   }
 
-  /** Nobody begins any more. */
+  /** No new connections begin. */
   close(): void {
     this.#server?.close();
     this.#client?.close();
@@ -111,7 +111,7 @@ export class SealedTls implements Tls {
     }
   }
 
-  /** Whether the client's certificate is still good: of a ticket that stands for it libssl does not ask. */
+  /** True if the client's certificate is still valid: libssl does not check it for a session ticket. */
   #holds(ssl: Pointer): boolean {
     const { libssl } = this.#ground;
     if (this.#options.server?.clientCa === undefined || libssl.SSL_session_reused(ssl) === 0) return true;
@@ -121,7 +121,7 @@ export class SealedTls implements Tls {
   }
 }
 
-/** Has `ssl` read `early` and then `fd`, and write to that; false where there is no memory. */
+/** Lets `ssl` read `early` and then `fd`, and write to `fd`; false without memory. */
 function attach(libssl: Libssl, ssl: Pointer, fd: number, early: Uint8Array | undefined): boolean {
   const writes = libssl.BIO_new_socket(fd, 0);
   let reads = libssl.BIO_new_socket(fd, 0);
@@ -129,7 +129,7 @@ function attach(libssl: Libssl, ssl: Pointer, fd: number, early: Uint8Array | un
     const bytes = new Uint8Array(early), buffer = libssl.BIO_new(libssl.BIO_f_buffer());
     if (buffer) {
       libssl.BIO_ctrl(buffer, BIO_C_SET_BUFF_READ_DATA, bytes.length, libssl.pointerTo(bytes));
-      bytes.fill(0); // held until here
+      bytes.fill(0); // referenced until here
       libssl.BIO_push(buffer, reads);
     } else libssl.BIO_free(reads);
     reads = buffer;
@@ -143,7 +143,7 @@ function attach(libssl: Libssl, ssl: Pointer, fd: number, early: Uint8Array | un
   return true;
 }
 
-/** Has the server be `name`; false where that cannot be had. */
+/** Requires the server's certificate to have `name`; false if that fails. */
 function wants(libssl: Libssl, ssl: Pointer, name: string): boolean {
   const text = new TextEncoder().encode(`${name}\0`);
   if (isIP(name) !== 0) return libssl.X509_VERIFY_PARAM_set1_ip_asc(libssl.SSL_get0_param(ssl), text) === 1;

@@ -2,11 +2,11 @@ import { NetError } from "../../error.ts";
 import type { AcceptedSocket, OwnConnection, Socket, SocketAddr } from "../../socket.ts";
 import type { LinuxSocket } from "../tcp_socket.ts";
 
-/** Who holds the request for a connection back. */
+/** The holder of a connection request. */
 export interface Holder {
-  /** Lets it come in; rejects where it does not. Undefined where the client has its way itself. */
+  /** Lets it connect; rejects if it does not. Undefined where the client has its way itself. */
   open(): Promise<LinuxSocket | undefined>;
-  /** Refuses it, as a reply of SOCKS says (RFC 1928 s6). */
+  /** Refuses it, with a SOCKS reply (RFC 1928 s6). */
   refuse(reply: number): void;
   readonly own?: OwnConnection | undefined;
   /** Whether the client has that connection itself, so that there is nothing to relay. */
@@ -17,8 +17,8 @@ export interface Holder {
 const SUCCEEDED = 0, GENERAL_FAILURE = 1;
 
 /**
- * A connection that is asked for and waits for the answer. The first octet that is written to it is a reply as in RFC 1928 s6: 00 lets it
- * come in, and any other has connect(2) fail as it would have without a gateway.
+ * A requested connection that waits for the answer. The first octet written to it is a reply of RFC 1928 s6: 00 completes the
+ * connection, any other makes connect(2) fail as it would have without a gateway.
  */
 export class HeldSocket implements AcceptedSocket {
   readonly localAddr: SocketAddr;
@@ -35,7 +35,7 @@ export class HeldSocket implements AcceptedSocket {
     this.#holder = holder;
   }
 
-  /** The connection, once it has come in. */
+  /** The connection, once it is complete. */
   get opened(): LinuxSocket | undefined {
     return this.#opened;
   }
@@ -86,7 +86,7 @@ export class HeldSocket implements AcceptedSocket {
     this.#opened?.keepAlive();
   }
 
-  /** It is not told of before it has come in. */
+  /** Not reported before it is complete. */
   onLeft(): () => void {
     return () => {};
   }

@@ -8,7 +8,7 @@ export type Packet = Uint8Array<ArrayBuffer>;
 const TCP = 6, UDP = 17, ICMP = 1, ICMPV6 = 58;
 const HEADER4 = 20, HEADER6 = 40, TTL = 64;
 
-/** What a refusal tells: of ICMP (RFC 792) and of ICMPv6 (RFC 4443 s3.1), "destination unreachable" with a code. */
+/** ICMP (RFC 792) and ICMPv6 (RFC 4443 s3.1) "destination unreachable" with its code. */
 export interface Unreachable {
   readonly four: number;
   readonly six: number;
@@ -18,12 +18,12 @@ function isSix(packet: Packet): boolean {
   return packet[0]! >> 4 === 6;
 }
 
-/** Where what the IP header is before begins. */
+/** Offset behind the IP header. */
 function payloadAt(packet: Packet): number {
   return isSix(packet) ? HEADER6 : (packet[0]! & 15) * 4;
 }
 
-/** Source and destination of a packet of TCP; undefined where it is cut off, or none. */
+/** Source and destination of a TCP packet; undefined if it is truncated or not TCP. */
 export function tcpEnds(packet: Packet): { readonly from: SocketAddr; readonly to: SocketAddr } | undefined {
   if (packet.length < HEADER4 || packet.length < payloadAt(packet) + 20) return undefined;
   const six = isSix(packet), at = payloadAt(packet);
@@ -35,7 +35,7 @@ export function tcpEnds(packet: Packet): { readonly from: SocketAddr; readonly t
   return { from: octetsAddress(from, port(at)), to: octetsAddress(to, port(at + 2)) };
 }
 
-/** Makes the checksum good of TCP that never left this host, where nobody has made it. */
+/** Completes the checksum of TCP that never left this host. */
 export function sumTcp(packet: Packet): void {
   writeSum(packet, payloadAt(packet), 16, TCP);
 }
@@ -53,7 +53,7 @@ export function resetOf(syn: Packet): Packet {
   return packet;
 }
 
-/** The ICMP message that tells who sent `syn` that there is no way. */
+/** The ICMP message "unreachable" for the sender of `syn`. */
 export function unreachable(syn: Packet, code: Unreachable): Packet {
   const QUOTED = 100, UNREACHABLE4 = 3, UNREACHABLE6 = 1, quoted = syn.subarray(0, QUOTED);
   const protocol = isSix(syn) ? ICMPV6 : ICMP;
@@ -65,7 +65,7 @@ export function unreachable(syn: Packet, code: Unreachable): Packet {
   return packet;
 }
 
-/** A datagram between any two addresses of one family, as octets and a port. */
+/** A datagram between any two addresses of one family, given as octets and a port. */
 export function datagramPacket(
   from: { readonly octets: Uint8Array; readonly port: number },
   to: { readonly octets: Uint8Array; readonly port: number },
@@ -82,7 +82,7 @@ export function datagramPacket(
   return packet;
 }
 
-/** Empty, of `size` octets behind the header, from where `packet` was sent to. */
+/** An empty packet with `size` octets behind the header, from the destination of `packet`. */
 function answerTo(packet: Packet, size: number, protocol: number): { packet: Packet; at: number } {
   return isSix(packet)
     ? headed(packet.subarray(24, 40), packet.subarray(8, 24), size, protocol)
@@ -108,7 +108,7 @@ function headed(from: Uint8Array, to: Uint8Array, size: number, protocol: number
   return { packet, at };
 }
 
-/** The checksum of what begins at `at`, with the pseudo-header where the protocol has one (RFC 9293 s3.1, RFC 8200 s8.1). */
+/** The checksum from `at`, with the pseudo-header if the protocol has one (RFC 9293 s3.1, RFC 8200 s8.1). */
 function writeSum(packet: Packet, at: number, where: number, protocol: number): void {
   const view = new DataView(packet.buffer, packet.byteOffset, packet.length);
   view.setUint16(at + where, 0);

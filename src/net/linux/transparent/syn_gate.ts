@@ -11,13 +11,13 @@ import type { LinuxSocket } from "../tcp_socket.ts";
 import { HeldSocket, type Holder } from "./held_socket.ts";
 import { type Packet, resetOf, sumTcp, tcpEnds, type Unreachable, unreachable } from "./ip_packet.ts";
 
-/** What a request for a connection bears that may come in: nf_tables drops those without. */
+/** The mark of allowed connection requests: nf_tables drops those without it. */
 export const LET_IN_MARK = 0x46;
 
-/** And one that the gate's own process sends there itself: nothing holds or takes it. */
+/** The mark of the gate's own process: its requests are neither held nor taken. */
 export const SENT_IN_MARK = 0x47;
 
-/** Sockets of the network that is gated, which the process that owns it may set up. */
+/** Sockets in the gated network, set up by the process that owns it. */
 export interface GateSockets {
   /** AF_PACKET, SOCK_DGRAM. */
   readonly packet: number;
@@ -26,13 +26,13 @@ export interface GateSockets {
   readonly raw6: number;
 }
 
-/** Once it may come in, so long a connection has to do it (ms). */
+/** Time for an allowed connection to complete (ms). */
 const OPEN_MS = 5_000;
 
 const SO_ATTACH_FILTER = 26, SOL_PACKET = 263, PACKET_IGNORE_OUTGOING = 23, IPV6_HDRINCL = 36;
 const MAX_SYN = 4_096, MAX_BURST = 64;
 
-/** What each reply of RFC 1928 s6 is on the wire, where that is not a reset. */
+/** The packet for each reply of RFC 1928 s6, if it is not a reset. */
 const told: Readonly<Record<number, Unreachable>> = {
   2: { four: 13, six: 1 }, // communication is prohibited
   3: { four: 0, six: 0 },
@@ -70,12 +70,12 @@ const filter: readonly (readonly [code: number, then: number, otherwise: number,
 
 interface Held {
   readonly syn: Packet;
-  /** Set once it may come in. */
+  /** Set once it is allowed. */
   opened?: (socket: LinuxSocket) => void;
 }
 
 /**
- * Holds requests for connections until it is known what becomes of them: then connect(2) succeeds, or fails with the errno that it
+ * Holds connection requests until their outcome is known: then connect(2) succeeds, or fails with the errno that it
  * would have without a gateway.
  */
 export class SynGate implements Watcher {
@@ -86,7 +86,7 @@ export class SynGate implements Watcher {
   readonly #held = new Map<string, Held>();
   readonly #buffer = new Uint8Array(MAX_SYN);
 
-  /** `arrived` is given each for which `isHeld` is true. Throws NetError. */
+  /** `arrived` gets each request for which `isHeld` is true. Throws NetError. */
   constructor(
     engine: Engine,
     sockets: GateSockets,
@@ -107,7 +107,7 @@ export class SynGate implements Watcher {
     engine.poller.watch(packet, this, EPOLLIN);
   }
 
-  /** Gives an accepted connection to whoever waits for it; false where nobody does. */
+  /** Gives an accepted connection to its waiter; false without one. */
   take(socket: LinuxSocket): boolean {
     const held = this.#held.get(keyOf(socket.remoteAddr, socket.localAddr));
     if (!held?.opened) return false;

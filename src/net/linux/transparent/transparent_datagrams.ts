@@ -9,13 +9,13 @@ import type { Engine } from "../engine/engine.ts";
 import type { Watcher } from "../engine/poller.ts";
 import { datagramPacket } from "./ip_packet.ts";
 
-/** Takes each datagram; the view of its octets is valid during the call. */
+/** Called for each datagram; the view of its octets is valid during the call. */
 export type TakeDatagram = (bytes: Uint8Array, from: SocketAddr, to: SocketAddr) => void;
 
 const MESSAGES = 32, MAX_SIZE = 64 << 10, NAME_SIZE = 32, CONTROL_SIZE = 64, MAX_ROUNDS = 8;
 const IP_RECVORIGDSTADDR = 20, IPV6_RECVORIGDSTADDR = 74, IPV6_HDRINCL = 36;
 
-/** Datagrams for any address, which come to a socket with IP_TRANSPARENT and IP_RECVORIGDSTADDR. */
+/** Receives datagrams for any address, by a socket with IP_TRANSPARENT and IP_RECVORIGDSTADDR. */
 export class TransparentDatagrams implements Watcher {
   readonly #make: () => Reading;
   /** It needs 2 MiB, which programs that send none need not wait for. */
@@ -85,7 +85,7 @@ class Reading {
     this.#take(this.#data.subarray(i * MAX_SIZE, i * MAX_SIZE + size), from, to);
   }
 
-  /** Where the message was sent to (cmsg(3)). */
+  /** The original destination of the message (cmsg(3)). */
   #destination(i: number): SocketAddr | undefined {
     const [level, type] = this.#kind, base = i * CONTROL_SIZE;
     const end = Math.min(CONTROL_SIZE, this.#header.getUint32(i * HEADER_SIZE + 40, true));
@@ -118,7 +118,7 @@ export class RawDatagrams {
     setOption(libc, raw6, IPPROTO_IPV6, IPV6_HDRINCL, 1);
   }
 
-  /** What sends from `addr`, and receives nothing. */
+  /** A socket that sends from `addr`, and receives nothing. */
   from(addr: SocketAddr): UdpSocket {
     const octets = parseIp(addr.host)!;
     const send = ({ bytes, addr: to }: Datagram) => {

@@ -5,18 +5,18 @@ import type { LinuxSocket } from "../tcp_socket.ts";
 import { type GateSockets, SynGate } from "./syn_gate.ts";
 
 export interface TransparentOptions {
-  /** Sockets that listen, with IP_TRANSPARENT: connections for any address come to them. */
+  /** Listening sockets with IP_TRANSPARENT, which accept connections for any address. */
   readonly descriptors: readonly number[];
-  /** By what requests are held back until they are answered; undefined where all come in at once. */
+  /** The gate that holds requests until they are answered; undefined to accept all at once. */
   readonly gate?: GateSockets | undefined;
-  /** Whether what is sent there is served at once, by `other`. */
+  /** True for destinations that `other` serves at once. */
   readonly isOther: (to: SocketAddr) => boolean;
   readonly other: (socket: AcceptedSocket) => void;
 }
 
 const BEGIN = { host: "0.0.0.0", port: 1 };
 
-/** Accepts connections whose localAddr is where they were sent to, whatever that is. */
+/** Accepts connections to any address, which becomes their localAddr. */
 export class TransparentListener implements Listener {
   readonly addr = BEGIN;
   readonly #listeners: readonly LinuxListener[];

@@ -3,19 +3,19 @@ import { randomBytes, timingSafeEqual } from "node:crypto";
 import net from "node:net";
 import { joined } from "../../../protocol/octets.ts";
 
-/** A client has so long to say where it wants to go (ms). */
+/** Time for a client's request (ms). */
 const GREETING_MS = 10_000;
 
-/** A proxy of this process for itself, for native calls that take a proxy and nothing else. */
+/** A proxy of this process for itself, for native calls that can only be redirected by a proxy setting. */
 export interface Bridge {
   readonly port: number;
   /** Its password, so that nobody else on this machine can use it. The username is "gate46". */
   readonly password: string;
-  /** How `host` failed since `at` (of performance.now()), if it did. */
+  /** The failure of `host` since `at` (of performance.now()), if any. */
   failure(host: string, at: number): Error | undefined;
 }
 
-/** What a bridge's client wants: rejects where it is not understood. */
+/** The request of a bridge's client; rejects if it is invalid. */
 export type Greet = (client: net.Socket, password: string) => Promise<Wish>;
 
 export interface Wish {
@@ -23,18 +23,18 @@ export interface Wish {
   readonly port: number;
   /** Bytes for the destination. */
   readonly head?: Uint8Array;
-  /** Told to the client when the destination is reached. */
+  /** Sent to the client when the destination is reached. */
   readonly welcome?: Uint8Array;
-  /** Told to the client when the destination is not reached, where that can be said. */
+  /** Sent to the client when the destination is not reached, if the protocol can say it. */
   readonly refusal?: (error: Error) => Uint8Array;
-  /** What the destination says passes through this, where something is to be changed. */
+  /** Filter for the destination's octets, if they are to be changed. */
   readonly filter?: (destination: net.Socket, client: net.Socket) => void;
 }
 
-/** So many failures are remembered. */
+/** Maximum failures remembered. */
 const MAX_FAILURES = 256;
 
-/** Listens on loopback. Its sockets do not keep the process running: who waits for the answer does. */
+/** Listens on loopback. Its sockets do not keep the process running; the caller that waits for the answer does. */
 export async function openBridge(greet: Greet): Promise<Bridge> {
   const password = randomBytes(16).toString("hex");
   const failures = new Map<string, { readonly error: Error; readonly at: number }>();
@@ -92,7 +92,7 @@ function join(client: net.Socket, wish: Wish, failed: (error: Error) => void): v
   destination.unref();
 }
 
-/** What `decode` makes of the bytes that come first; what comes behind them stays in the stream. */
+/** The result of `decode` for the first bytes; later bytes stay in the stream. */
 export function take<T>(
   client: net.Socket,
   decode: (bytes: Uint8Array) => { readonly value: T; readonly size: number } | undefined,

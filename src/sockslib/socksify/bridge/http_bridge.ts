@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import type net from "node:net";
 import { type Greet, isPassword, take } from "./bridge.ts";
 
-/** The longest head of a request or an answer. */
+/** Maximum octets of the head of a request or an answer. */
 const MAX_HEAD_SIZE = 256 * 1024;
 
 /** An HTTP proxy: CONNECT, and requests of http:// URLs, one on each connection (RFC 9110 s9.3.6, RFC 9112 s3.2.2). */
@@ -20,7 +20,7 @@ export const greetByHttp: Greet = async (client, password) => {
   }
   const { protocol, hostname, port, host } = new URL(target);
   if (protocol !== "http:") throw new Error("Cannot serve a client of the bridge: not a URL of http");
-  // As it was spelt: URL would change what servers may tell apart.
+  // As written: URL would normalise differences that matter to servers.
   const path = target.slice(target.indexOf(host, 7) + host.length).replace(/^(?!\/)/, "/");
   const kept = fields.filter((line) => !/^(proxy-\w+|connection|keep-alive):/i.test(line));
   const request = [`${method} ${path} ${version}`, ...kept, "Connection: close", "", ""].join("\r\n");
@@ -32,7 +32,7 @@ export const greetByHttp: Greet = async (client, password) => {
   };
 };
 
-/** Says that the connection ends with this answer: the client would send a request for another host on it. */
+/** Announces that the connection ends with this answer: otherwise the client would send a request for another host on it. */
 function closeAfterOne(destination: net.Socket, client: net.Socket): void {
   const next = async () => {
     const head = await take(destination, decodeHead, MAX_HEAD_SIZE);

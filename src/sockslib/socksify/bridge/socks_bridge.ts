@@ -9,7 +9,7 @@ import { decodeRequest, encodeReply } from "../../../protocol/request.ts";
 import { replyOf } from "../system_errors.ts";
 import { type Greet, isPassword, take } from "./bridge.ts";
 
-/** More than any message of a SOCKS client. */
+/** Larger than any message of a SOCKS client. */
 const MAX_SIZE = 1024;
 
 /** The gateway's half of a CONNECT, with username and password. */

@@ -22,7 +22,7 @@ interface BunSocket extends Native {
   upgradeTLS(options: { tls: unknown; data: unknown; socket: Handlers }): [raw: BunSocket, secured: BunSocket];
 }
 
-/** Replaces Bun.connect(): the conversation with the gateway is held on the socket that the application is given. */
+/** Replaces Bun.connect(): the conversation with the gateway takes place on the application's own socket. */
 export function replaceConnect(socksifier: Socksifier): void {
   const bun = Bun as unknown as { connect(options: unknown): Promise<BunSocket> };
   const original = bun.connect;
@@ -46,7 +46,7 @@ export function replaceConnect(socksifier: Socksifier): void {
         data: undefined,
         socket: handlers,
       };
-      original.call(this, lending).catch(() => {}); // connectError tells it
+      original.call(this, lending).catch(() => {}); // connectError reports it
       await lent.opened;
       return lent.socket;
     };
@@ -65,7 +65,7 @@ export function replaceConnect(socksifier: Socksifier): void {
   };
 }
 
-/** Makes the connection the application's: its handlers, its data, its TLS. */
+/** Hands the connection to the application: its handlers, its data, its TLS. */
 function handOver(options: ConnectOptions, lent: LentNative, to: SocketAddr, unpin: () => void): BunSocket {
   const own: Handlers = {
     ...options.socket,
@@ -94,7 +94,7 @@ function handOver(options: ConnectOptions, lent: LentNative, to: SocketAddr, unp
   return socket;
 }
 
-/** The socket that the handlers get first is to know its peer already. */
+/** The handlers must find the peer's address on the socket. */
 function tellingPeer(own: Handlers, to: SocketAddr): Handlers {
   return {
     ...own,

@@ -20,7 +20,7 @@ interface UdpSocket {
   readonly binaryType?: string;
 }
 
-/** Replaces Bun.udpSocket(): the socket sends through the gateway what goes there, and its handler gets what comes back. */
+/** Replaces Bun.udpSocket(): the socket sends routed datagrams through the gateway, and its handler gets the answers. */
 export function replaceUdpSocket(socksifier: Socksifier): void {
   const bun = Bun as unknown as { udpSocket(options: UdpOptions): Promise<UdpSocket> };
   const original = bun.udpSocket;
@@ -66,7 +66,7 @@ export function replaceUdpSocket(socksifier: Socksifier): void {
   };
 }
 
-/** Where to send to for `host`, and what it stands for; undefined where that goes directly. */
+/** The address to send to for `host`, and its meaning; undefined if it goes directly. */
 function found(
   { answers, destinations }: Socksifier,
   host: string,

@@ -38,7 +38,7 @@ export function replaceBunDns(answers: Answers): void {
   };
 }
 
-/** As Bun's own: node:dns makes its errors of it. */
+/** Like Bun's own error: node:dns makes its errors from it. */
 function dnsError(cause: unknown, hostname: string): Error {
   const error = new Error(`getaddrinfo ENOTFOUND ${hostname}`, { cause });
   return Object.assign(error, {

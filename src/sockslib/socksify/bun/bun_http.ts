@@ -24,7 +24,7 @@ export function replaceFetch(socksifier: Socksifier, bridge: Bridge): void {
   globalThis.fetch = replacement as typeof fetch;
 }
 
-/** As Bun's own for what could not be reached. */
+/** Like Bun's own error for an unreachable host. */
 function fetchError(error: unknown, failure: Error | undefined, url: URL): unknown {
   if (!failure || (error as Error).name === "AbortError" || (error as Error).name === "TimeoutError") return error;
   const { code } = failure as { code?: string };
@@ -50,7 +50,7 @@ export function replaceWebSocket(socksifier: Socksifier, bridge: Bridge): void {
   }) as unknown as typeof WebSocket;
 }
 
-/** Bun.fetch cannot be replaced, nor Bun's own undici and node-fetch: they ask the environment, each time. */
+/** Bun.fetch cannot be replaced, nor Bun's own undici and node-fetch: they read the environment on each call. */
 export function setProxyVariables(bridge: Bridge): void {
   for (const name of ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"]) process.env[name] = proxyUrl(bridge);
   for (const name of ["NO_PROXY", "no_proxy"]) process.env[name] = "localhost,127.0.0.1,::1";
@@ -64,7 +64,7 @@ function beyond({ destinations }: Socksifier, url: URL): boolean {
       Number(url.port || (/^(https|wss):$/.test(url.protocol) ? 443 : 80)),
     ) !== undefined;
   } catch {
-    return true; // the bridge says why not
+    return true; // the bridge gives the reason
   }
 }
 

@@ -13,7 +13,7 @@ import { socketError } from "../system_errors.ts";
 import { LentSocket } from "../lent_socket.ts";
 import type { Socksifier } from "../socksifier.ts";
 
-/** Bun's own socket, as far as it is used. */
+/** Bun's own socket, the parts used here. */
 export interface Native {
   write(bytes: Uint8Array): number;
   end(): void;
@@ -21,7 +21,7 @@ export interface Native {
   reload(options: { socket: Handlers }): void;
 }
 
-/** What Bun calls when something happens to a socket. */
+/** Bun's socket handlers. */
 export interface Handlers {
   open?(socket: Native): unknown;
   data?(socket: Native, bytes: Uint8Array): unknown;
@@ -34,8 +34,8 @@ export interface Handlers {
 }
 
 /**
- * A connection to the first hop while the SOCKS client talks on it: `handlers` are given to Bun, and replaced by the
- * application's own when the conversation is over.
+ * A connection to the first hop while the SOCKS client talks on it: Bun gets `handlers`, which are replaced by the
+ * application's own after the conversation.
  */
 export class LentNative {
   readonly socket: LentSocket;
@@ -95,8 +95,8 @@ interface BunNetSocket extends net.Socket {
 type Connect = (this: BunNetSocket, ...args: unknown[]) => net.Socket;
 
 /**
- * Replaces net.Socket.connect() in Bun, where each socket holds the handlers that it gives to Bun: until the conversation
- * with the gateway is over, they are others. A TLSSocket is put onto a net.Socket.
+ * Replaces net.Socket.connect() in Bun, where each socket holds the handlers that it gives to Bun: during the conversation
+ * with the gateway, they are others. A TLSSocket is put onto a net.Socket.
  */
 export function replaceBunSocketConnect(socksifier: Socksifier): void {
   const prototype = net.Socket.prototype as unknown as { connect: Connect };
@@ -191,7 +191,7 @@ function lookUp(socket: net.Socket, { family, hints, lookup }: ConnectOptions, h
   });
 }
 
-/** Bun asks the kernel for the peer; it is to be the address that the application connected to (RFC 3089 s5). */
+/** Bun asks the kernel for the peer; the application must see the address that it connected to (RFC 3089 s5). */
 export function tellPeer(socket: object, { host, port }: SocketAddr): void {
   const told = { remoteAddress: host, remotePort: port, remoteFamily: host.includes(":") ? "IPv6" : "IPv4" };
   for (const [name, value] of Object.entries(told)) Object.defineProperty(socket, name, { value, configurable: true });

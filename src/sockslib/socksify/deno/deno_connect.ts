@@ -11,7 +11,7 @@ interface TlsOptions extends Deno.ConnectTlsOptions {
   readonly key?: string;
 }
 
-/** Replaces Deno.connect() and Deno.connectTls(): the conversation is held on the connection that they resolve with. */
+/** Replaces Deno.connect() and Deno.connectTls(): the conversation takes place on the connection that they return. */
 export function replaceConnect(socksifier: Socksifier): void {
   const { connect, connectTls, startTls } = Deno;
   const open = async (options: Deno.ConnectOptions, via: Address, to: SocketAddr): Promise<Deno.TcpConn> => {
@@ -62,7 +62,7 @@ export function replaceConnect(socksifier: Socksifier): void {
   };
 }
 
-/** `conn` for the conversation; what is read of it is read an octet at a time. */
+/** `conn` for the conversation, read one octet at a time. */
 function lend(conn: Deno.TcpConn, hop: SocketAddr, cut: Cut): LentConn {
   const socket = new LentConn(conn, hop);
   cut.on(() => socket.close());

@@ -17,16 +17,16 @@ export function replaceListenDatagram(socksifier: Socksifier): void {
 
 type Received = [Uint8Array<ArrayBuffer>, Deno.Addr];
 
-/** What has come through the gateway waits for receive(); so many datagrams, more are lost, as UDP may. */
+/** Datagrams from the gateway that may wait for receive(); more are dropped. */
 const MAX_QUEUED = 256;
 
-/** A DatagramConn that sends through the gateway what goes there, and receives both from there and directly. */
+/** A DatagramConn that sends routed datagrams through the gateway, and receives from it and directly. */
 class SocksifiedDatagrams {
   readonly conn: Deno.DatagramConn;
   readonly #receive: (buffer?: Uint8Array<ArrayBuffer>) => Promise<Received>;
   readonly #queue: Received[] = [];
   #wake: (() => void) | undefined;
-  /** The direct receive() that is under way, which may outlast the call that began it. */
+  /** The pending direct receive(), which may outlast the call that began it. */
   #direct: Promise<void> | undefined;
   #failed: unknown;
 

@@ -1,6 +1,6 @@
 import { errorCode } from "../system_errors.ts";
 
-/** Class in Deno.errors, where it has one, and text. */
+/** Class in Deno.errors, if there is one, and text. */
 const denoErrors: Readonly<Record<string, readonly [name: keyof typeof Deno.errors | undefined, text: string]>> = {
   ECONNREFUSED: ["ConnectionRefused", "Connection refused (os error 111)"],
   ECONNRESET: ["ConnectionReset", "Connection reset by peer (os error 104)"],

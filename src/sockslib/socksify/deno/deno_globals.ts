@@ -25,8 +25,8 @@ export async function socksifyDeno(socksifier: Socksifier): Promise<void> {
 }
 
 /**
- * `import { lookup } from "node:dns"` takes the function from a module that cannot be changed: it is given another. By its
- * URL alone: a hook that loads modules breaks require() of JSON (Deno 2.9).
+ * `import { lookup } from "node:dns"` takes the function from a module that cannot be changed: it gets another module. By
+ * URL only: a hook that loads modules breaks require() of JSON (Deno 2.9).
  */
 function renewNamedImports(): void {
   const { registerHooks } = modules as unknown as { registerHooks?(hooks: unknown): void };
@@ -41,7 +41,7 @@ function renewNamedImports(): void {
   });
 }
 
-/** The URL of a module that exports what `members` has now. */
+/** The URL of a module that exports the current values of `members`. */
 function moduleOf(name: string, members: object): string {
   const key = `gate46:${name}`;
   Object.defineProperty(globalThis, Symbol.for(key), { value: members });
@@ -76,8 +76,8 @@ function replaceResolveDns({ answers }: Socksifier): void {
 }
 
 /**
- * fetch, WebSocket, WebSocketStream and EventSource share a client that is made when it is first used, with the proxy that
- * the environment names then: the bridge. A client of the application's own is given it.
+ * fetch, WebSocket, WebSocketStream and EventSource share a client that is made on first use, with the proxy
+ * in the environment: the bridge. A client of the application's own gets it too.
  */
 async function replaceHttpClients(): Promise<void> {
   const { port, password } = await openBridge(greetBySocks);

@@ -1,6 +1,6 @@
 import net from "node:net";
 
-/** What net.Socket.connect() and tls.connect() are told, as far as it matters here. */
+/** The options of net.Socket.connect() and tls.connect() that matter here. */
 export interface ConnectOptions {
   readonly host?: string;
   readonly port?: number | string;
@@ -24,7 +24,7 @@ export type Callback = (() => void) | null | undefined;
 
 /** The arguments of net.Socket.connect(), or of tls.connect(), in any of their forms. */
 export function connectArguments(args: readonly unknown[]): { options: ConnectOptions; callback: Callback } {
-  // What node:net has put into this form already: [options, callback], marked with a symbol.
+  // Arguments that node:net has normalised: [options, callback], marked with a symbol.
   const [first] = args;
   if (Array.isArray(first)) return { options: first[0], callback: first[1] };
   const [options, callback] = normalizeArgs(args as unknown[]);
@@ -32,12 +32,12 @@ export function connectArguments(args: readonly unknown[]): { options: ConnectOp
   return { options: third ? { ...options, ...third } : options, callback };
 }
 
-/** Port and host as node:net takes them, or undefined for what goes to no host: a path, a descriptor, nothing. */
+/** Port and host as node:net reads them, or undefined without a host: a path, a descriptor, nothing. */
 export function target({ host, port, path, fd, socket }: ConnectOptions): { host: string; port: number } | undefined {
   if (path || socket || (fd !== undefined && fd !== null)) return undefined;
   const number = Number(port);
-  if (port === "" || !Number.isInteger(number) || number < 0 || number > 65_535) return undefined; // node:net says so
-  return typeof host === "string" && host !== "" ? { host, port: number } : undefined; // no host is localhost
+  if (port === "" || !Number.isInteger(number) || number < 0 || number > 65_535) return undefined; // node:net reports it
+  return typeof host === "string" && host !== "" ? { host, port: number } : undefined; // the default host is localhost
 }
 
 const { _normalizeArgs: normalizeArgs } = net as unknown as {

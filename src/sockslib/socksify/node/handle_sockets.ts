@@ -23,16 +23,16 @@ interface Secured {
   _handle: Handle & { readonly _parent?: Handle } | null;
 }
 
-/** Of the two types of TCP handles, a socket. */
+/** The type of a TCP handle that is a socket. */
 const SOCKET = 0;
 
 /**
- * Replaces the connect of the handles that every net.Socket and TLSSocket stands on. The conversation with the gateway is
- * held on the application's own handle, before it is told that it is connected: no byte is copied later, and every
+ * Replaces the connect of the handles that every net.Socket and TLSSocket stands on. The conversation with the gateway takes
+ * place on the application's own handle, before the connect event: no byte is copied later, and every
  * option, event and time-out is the runtime's own.
  *
- * The handle of a TLSSocket of Node.js decrypts from the start: the conversation is held on another, which it is then
- * given, as happens when it has tried several addresses. The returned function is to see it before it connects.
+ * The handle of a TLSSocket of Node.js decrypts from the start: the conversation takes place on another handle, which it then
+ * gets, as after trying several addresses. Call the returned function before it connects.
  */
 export function replaceHandleConnect(socksifier: Socksifier): (secured: unknown) => void {
   const prototype = handlePrototype();
@@ -106,7 +106,7 @@ export function replaceHandleConnect(socksifier: Socksifier): (secured: unknown)
   }
 }
 
-/** Runs `fail`, and has the error that it destroys `owner` with tell its cause. */
+/** Runs `fail`, and adds the cause to the error that destroys `owner`. */
 function explain(owner: Owner | undefined, cause: unknown, fail: () => void): void {
   if (owner) {
     owner.destroy = (error) => {

@@ -45,7 +45,7 @@ export class LentHandle {
     stream.on("error", (error) => this.socket.end(netError(error, "talk to", `the gateway ${addressText(this.#hop)}`)));
   }
 
-  /** The handle is its owner's again. */
+  /** Returns the handle to its owner. */
   giveBack(): void {
     const stream = this.#stream as unknown as { _handle: Handle | null; removeAllListeners(): void } | undefined;
     if (!stream || !this.#state) return;
@@ -54,7 +54,7 @@ export class LentHandle {
     stream._handle = null;
     handle.readStop();
     handle.reading = false;
-    if (this.#state.onread) handle.onread = this.#state.onread; // Node.js aborts where it is none
+    if (this.#state.onread) handle.onread = this.#state.onread; // Node.js aborts if it is not one
     handle[ownerSymbol(handle)!] = this.#state.owner;
     this.#stream = undefined;
   }

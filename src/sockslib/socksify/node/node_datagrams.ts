@@ -9,10 +9,10 @@ import type { Socksifier } from "../socksifier.ts";
 
 type Sent = ((error: Error | null, size?: number) => void) | undefined;
 
-/** What is kept of an application's socket. */
+/** State of an application's socket. */
 interface State {
   readonly flows: DatagramFlows;
-  /** Where it is connected to, when that is beyond the gateway. */
+  /** Its connected address, if that is beyond the gateway. */
   peer?: SocketAddr;
 }
 
@@ -24,8 +24,8 @@ interface Prototype {
 }
 
 /**
- * Replaces how a dgram.Socket sends and connects; what comes back through the gateway is emitted as a message of it. The
- * socket itself is bound as ever, and receives directly what is sent to it directly.
+ * Replaces how a dgram.Socket sends and connects; answers through the gateway are emitted as its messages. The
+ * socket itself is bound normally, and receives direct datagrams directly.
  */
 export function replaceDatagrams(socksifier: Socksifier): void {
   const prototype = dgram.Socket.prototype as unknown as Prototype;
@@ -45,7 +45,7 @@ export function replaceDatagrams(socksifier: Socksifier): void {
     return state;
   };
 
-  /** The address to send to for `host`, and what it stands for; undefined where that goes directly. */
+  /** The address to send to for `host`, and its meaning; undefined if it goes directly. */
   const beyond = async (socket: dgram.Socket, host: string, port: number) => {
     let address = host;
     if (!net.isIP(host)) {
@@ -112,16 +112,16 @@ function goesDirectly({ destinations }: Socksifier, { host, port }: SocketAddr):
   try {
     return destinations.via(host, port) === undefined;
   } catch {
-    return false; // sending tells why
+    return false; // sending gives the reason
   }
 }
 
-/** send(bytes[, offset, length][, port][, host][, callback]); `bytes` are a copy, undefined where they are not valid. */
+/** send(bytes[, offset, length][, port][, host][, callback]); `bytes` are a copy, undefined if they are invalid. */
 function sendArguments(args: readonly unknown[]): { bytes?: Uint8Array; port?: number; host?: string; callback: Sent } {
   const callback = args.find((arg) => typeof arg === "function") as Sent;
   const [first, ...rest] = args.filter((arg) => typeof arg !== "function");
   const bytes = joined(first);
-  // A slice is told by two numbers more, or by two numbers where the socket is connected.
+  // A slice has two more numbers, or two numbers on a connected socket.
   const numbers = rest.findIndex((arg) => typeof arg !== "number" && typeof arg !== "string");
   const given = numbers < 0 ? rest : rest.slice(0, numbers);
   const sliced = typeof given[0] === "number" && typeof given[1] === "number" && !Array.isArray(first);

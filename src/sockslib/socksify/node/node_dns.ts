@@ -10,7 +10,7 @@ import { errorCode, NO_NAME } from "../system_errors.ts";
 type Call = (this: any, ...args: any[]) => any;
 type Members = Record<string, Call | undefined>;
 
-/** An answer, or undefined where the runtime's own call is to be made. */
+/** An answer, or undefined for the runtime's own call. */
 type Ask = (...args: unknown[]) => Promise<unknown> | undefined;
 
 interface LookupOptions {
@@ -20,8 +20,8 @@ interface LookupOptions {
 }
 
 /**
- * Replaces what in node:dns asks for the addresses of a name, or the name of an address: as functions, as methods of both
- * Resolvers, with callbacks and with promises. Records of other types are asked for as ever, of the host's own servers.
+ * Replaces the lookups of addresses and names in node:dns: functions, methods of both
+ * Resolvers, with callbacks and with promises. Records of other types are still asked of the host's own servers.
  */
 export function replaceDns(answers: Answers): void {
   const lookup: Ask = (host, options) => typeof host === "string" ? lookUp(answers, host, options) : undefined;

@@ -11,10 +11,10 @@ const connect = net.Socket.prototype.connect as (this: net.Socket, options: net.
 const { bind, send, address } = dgram.Socket.prototype;
 const { lookup } = dns;
 
-/** So much of what has come is kept for a reader that is slow; more datagrams are lost, as UDP may. */
+/** Received octets kept for a slow reader; further datagrams are dropped. */
 const MAX_QUEUED = 256;
 
-/** The addresses of `host` by the system, whatever has been replaced. */
+/** The addresses of `host` by the system, not by replaced functions. */
 export function systemLookup(host: string): Promise<readonly string[]> {
   return new Promise((resolve, reject) => {
     lookup(host, { all: true }, (error, found) => {
@@ -42,7 +42,7 @@ export async function connectDirectly(addr: SocketAddr, cut?: Cut): Promise<Node
   return new NodeSocket(stream, addr);
 }
 
-/** A socket of node:net as the SOCKS client wants it. */
+/** A socket of node:net in the form of the SOCKS client. */
 export class NodeSocket implements Socket {
   readonly localAddr: SocketAddr;
   readonly remoteAddr: SocketAddr;
@@ -135,7 +135,7 @@ class NodeUdpSocket implements UdpSocket {
     this.#socket = socket;
     const { address: host, port } = address.call(socket);
     this.addr = { host, port };
-    socket.removeAllListeners("error").on("error", () => {}); // what is refused is lost, as UDP may
+    socket.removeAllListeners("error").on("error", () => {}); // refused datagrams are dropped
     socket.on("message", (bytes, { address: host, port }) => {
       if (this.#queue.length >= MAX_QUEUED) return;
       this.#queue.push({ bytes, addr: { host: ipAddress(host, port)?.host ?? host, port } });

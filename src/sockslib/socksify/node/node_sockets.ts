@@ -7,9 +7,9 @@ import type { Destinations } from "../routing.ts";
 type Connect = (this: net.Socket, ...args: unknown[]) => net.Socket;
 
 /**
- * Has net.Socket.connect() look a name up by the replaced dns.lookup(), once: all the addresses of a name that goes through
- * the gateway stand for one destination, and autoSelectFamily would give each of them 250 ms only. `securing` is told of
- * each TLSSocket that is to connect.
+ * Makes net.Socket.connect() use the replaced dns.lookup(), once: all fake addresses of a name mean
+ * one destination, and autoSelectFamily would give each of them only 250 ms. `securing` is called with
+ * each TLSSocket before it connects.
  */
 export function replaceSocketConnect(destinations: Destinations, securing?: (socket: tls.TLSSocket) => void): void {
   const prototype = net.Socket.prototype as unknown as { connect: Connect };

@@ -1,7 +1,7 @@
 import net from "node:net";
 import type { SocketAddr } from "../../../net/socket.ts";
 
-/** What stands below a net.Socket in Node.js and in Deno. */
+/** The handle below a net.Socket in Node.js and in Deno. */
 export interface Handle {
   reading: boolean;
   onread: unknown;
@@ -32,18 +32,18 @@ export interface Owner {
 
 export type Connect = (this: Handle, request: ConnectRequest, address: string, port: number) => number;
 
-/** Both runtimes keep the socket that a handle belongs to under a symbol of their own. */
+/** Both runtimes store a handle's socket under a symbol of their own. */
 export function ownerSymbol(handle: Handle): symbol | undefined {
   return Object.getOwnPropertySymbols(handle).find(({ description }) => /^owner_?symbol$/i.test(description ?? ""));
 }
 
-/** The socket that stands on `handle`. */
+/** The socket of `handle`. */
 export function ownerOf(handle: Handle): Owner | undefined {
   const symbol = ownerSymbol(handle);
   return symbol && handle[symbol] as Owner | undefined;
 }
 
-/** The handles' prototype: reached through a socket that is closed before it connects anywhere. */
+/** The handles' prototype, taken from a socket that is closed before it connects. */
 export function handlePrototype(): Handle {
   const socket = new net.Socket();
   socket.on("error", () => {});
@@ -69,7 +69,7 @@ export function tellPeer(handles: readonly (Handle | null | undefined)[], { host
   }
 }
 
-/** Calls `closed` when `handle` is closed. The returned function calls that off. */
+/** Calls `closed` when `handle` is closed. The returned function cancels it. */
 export function onClose(handle: Handle, closed: () => void): () => void {
   const { close } = handle;
   const replacement = handle.close = function (done) {
