@@ -95,7 +95,18 @@ async function prepare(): Promise<void> {
 
 describe("a router whose hosts have no client software", { skip }, () => {
   afterEach(() => {
-    for (const gateway of running.splice(0)) gateway.signal("SIGKILL"); // of a test that has failed
+    for (const gateway of running.splice(0)) gateway.signal("SIGKILL"); // of a test that has failed, as what follows
+    for (const family of ["ip", "ip6"]) {
+      const [command, ...args] = [...network!.in("gw"), "nft", "delete", "table", family, "gate46-router"];
+      spawnSync(command!, args);
+    }
+    for (const version of ["-4", "-6"]) {
+      const fake = version === "-4" ? "198.18.0.0/15" : "fd46:198:18::/64";
+      for (const what of ["rule del pref 4646", "route flush table 4646", `route del local ${fake} dev lo`]) {
+        const [command, ...args] = [...network!.in("gw"), "ip", version, ...what.split(" ")];
+        spawnSync(command!, args);
+      }
+    }
   });
 
   test("types A to D by TCP and UDP, by name and by address, over a restart", async () => {
@@ -211,9 +222,7 @@ for host, port in (("loop.test", 46), ("${address.gwC4}", 1081)):
     const begun = rulesOf("gw");
     const one = await asked("c4", ["v6.test"], []);
     assert.deepEqual(one.said, [saidBy("v6.test", address.s6)], one.stderr);
-    const pid = within("gw", "ip", "netns", "pids", network!.name("gw")).trim().split("\n")
-      .find((pid) => readFileSync(`/proc/${pid}/cmdline`, "latin1").includes(file))!;
-    const next = await begin(source, [...flags, `--take-over=${pid}`], network!.in("gw"));
+    const next = await begin(source, [...flags, `--take-over=${first.child.pid}`], network!.in("gw"));
     assert.equal(await first.exited, 0, first.output());
     for (const host of [address.gwC4, address.gwC6]) {
       await until("the next serves DNS", () => new RegExp(`fake DNS on \\[?${host}\\]?:53`).test(next.output()));
