@@ -79,7 +79,7 @@ export function adminApp(source: AdminSource, access: AdminAccess): AdminApp {
     const ways = source.proxyWays();
     if (!ways) return context.text("not started\n", 503);
     const host = calledHost(context.req.url);
-    if (!host) return context.text("Cannot tell a browser where to go: its Host is no name\n", 400);
+    if (!host) return context.text("Cannot tell a browser where to go: its Host is not a name\n", 400);
     context.header("Content-Type", "application/x-ns-proxy-autoconfig");
     return context.body(proxyPac(ways, host));
   });
@@ -130,7 +130,7 @@ export function adminApp(source: AdminSource, access: AdminAccess): AdminApp {
     const { user, client } = context.req.query();
     const host = client && ipAddress(client, 0)?.host;
     if ((user === undefined) === (client === undefined) || (client !== undefined && !host)) {
-      return context.json({ error: "Cannot end sessions: say ?user=NAME or ?client=IP" }, 400);
+      return context.json({ error: "Cannot end sessions: give ?user=NAME or ?client=IP" }, 400);
     }
     const ended = await source.endSessions(host ? { client: host } : { user: user! });
     acted(context, host ? `end sessions of client ${host}` : `end sessions of user ${user}`, `${ended} ended`);

@@ -65,20 +65,20 @@ export class Metrics {
   #users: ReadonlySet<string> | undefined;
   /** The user label of sessions from before the users changed: it stays, since a counter must not decrease. */
   readonly #formerUsers = new WeakMap<SessionRecord, string | undefined>();
-  readonly #sessions = this.#counter("sessions_ended_total", "Sessions ended, by how", ["end"]);
+  readonly #sessions = this.#counter("sessions_ended_total", "Sessions ended, by outcome", ["end"]);
   readonly #turnedAway = this.#counter(
     "clients_turned_away_total",
-    "Connections closed before a session, or passwords not tried",
+    "Connections closed before a session, and passwords refused unchecked, by reason",
     ["reason"],
   );
   readonly #handshakes = this.#counter(
     "handshake_failures_total",
-    "Sessions that ended before their request was there, and not by the client",
+    "Sessions that ended before a complete request, other than by the client",
     ["reason"],
   );
   readonly #gssHandshakes = this.#tally({
     name: "gssapi_handshakes_total",
-    help: "Clients that came by GSSAPI, and whether they were let in",
+    help: "GSSAPI authentications, by result",
     labels: ["result"],
     now: (add) => {
       for (const { protection } of this.#live) if (protection !== undefined) add(1, "ok");
@@ -110,17 +110,17 @@ export class Metrics {
   });
   readonly #relays = this.#tally({
     name: "relays_total",
-    help: "Relays, by relay type of RFC 3089",
+    help: "Relays, by relay type (RFC 3089)",
     labels: ["relay"],
     now: (add) => {
       for (const { relayType } of this.#live) if (relayType) add(1, relayType);
     },
   });
-  readonly #bytes = this.#moving("bytes_total", "Payload relayed: up is towards the destination", "counts");
+  readonly #bytes = this.#moving("bytes_total", "Payload bytes relayed; up is towards the destination", "counts");
   readonly #datagrams = this.#moving("datagrams_total", "UDP datagrams relayed", "datagrams");
   readonly #dropped = this.#tally({
     name: "datagrams_dropped_total",
-    help: "Datagrams that went no further",
+    help: "Datagrams dropped, by reason",
     labels: ["reason"],
     now: (add) => {
       for (const { dropped } of this.#live) for (const reason in dropped) add(dropped[reason as DropReason]!, reason);
@@ -134,11 +134,15 @@ export class Metrics {
     now: (add) => this.#addMoved(add, "counts", (session) => this.#user(session)),
   });
   readonly #cache = this.#counter("dns_cache_lookups_total", "Names asked of the cache of DNS answers", ["outcome"]);
-  readonly #faults = this.#counter("faults_total", "Errors that nobody foresaw", []);
-  readonly #acceptFailures = this.#counter("accept_failures_total", "Failed accepts, as without descriptors", []);
+  readonly #faults = this.#counter("faults_total", "Unexpected errors", []);
+  readonly #acceptFailures = this.#counter(
+    "accept_failures_total",
+    "Failed accept calls, for example without free descriptors",
+    [],
+  );
   readonly #dial = this.#histogram({
     name: "dial_seconds",
-    help: "From request to connection or failure, with resolving; CONNECT only",
+    help: "Time from a CONNECT request to its connection or failure, including name resolution, in seconds",
     labels: ["relay", "outcome"],
     buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     now: (observe) => {
@@ -147,13 +151,13 @@ export class Metrics {
   });
   readonly #dns = this.#histogram({
     name: "dns_seconds",
-    help: "Questions to the system's resolver and to DNS servers, without those that the cache answered",
+    help: "Time of queries to the system's resolver and to DNS servers, without cache hits, in seconds",
     labels: ["transport", "outcome"],
     buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
   });
   readonly #duration = this.#histogram({
     name: "session_seconds",
-    help: "How long sessions that relayed have lasted",
+    help: "Duration of sessions that relayed, in seconds",
     labels: ["relay"],
     buckets: [0.1, 1, 10, 60, 600, 3_600, 86_400],
   });
@@ -165,15 +169,15 @@ export class Metrics {
     this.#live = live;
     this.#collection.add({
       name: "gate46_upstream_up",
-      help: "Whether a chain of upstream gateways can be reached",
+      help: "1 if the chain of upstream gateways is reachable",
       type: "gauge",
       aggregator: "min", // reports the worst thread
       samples: () => Array.from(this.#upstreams.values()),
     });
-    this.#tally({ name: "sessions", help: "Sessions now", gauge: true, now: (add) => add(live.size) });
+    this.#tally({ name: "sessions", help: "Open sessions", gauge: true, now: (add) => add(live.size) });
     this.#tally({
       name: "relaying_sessions",
-      help: "Sessions that relay now, by relay type of RFC 3089",
+      help: "Sessions relaying, by relay type (RFC 3089)",
       labels: ["relay"],
       gauge: true,
       now: (add) => {
@@ -184,7 +188,7 @@ export class Metrics {
     if (thread) {
       this.#tally({
         name: "worker_busy_seconds_total",
-        help: "How long a thread that serves clients did not wait",
+        help: "Busy time of a worker thread, in seconds",
         labels: ["worker"],
         now: (add) => add(thread.busyMs() / 1_000, String(thread.worker)),
       });

@@ -63,7 +63,7 @@ export class ProgramMetrics {
     this.#deaths.add(0);
     this.#tally({
       name: "gate46_build_info",
-      help: "Always 1: what runs here",
+      help: "Always 1; the labels are the version, runtime and engine",
       labels: ["version", "runtime", "engine"],
       gauge: true,
       now: (add) => {
@@ -71,11 +71,11 @@ export class ProgramMetrics {
         add(1, version, runtime, engine);
       },
     });
-    this.#gauge("gate46_ready", "Whether it takes new clients, as /readyz says", ({ health }) => Number(health.ready));
-    this.#gauge("gate46_draining", "Whether it drains", ({ health }) => Number(health.parts.draining));
+    this.#gauge("gate46_ready", "1 if the gateway accepts new clients (/readyz)", ({ health }) => Number(health.ready));
+    this.#gauge("gate46_draining", "1 if the gateway is draining", ({ health }) => Number(health.parts.draining));
     this.#tally({
       name: "gate46_part_ok",
-      help: "Whether each of the parts of /readyz is well",
+      help: "1 if this part of /readyz is ready",
       labels: ["part"],
       gauge: true,
       now: (add) => {
@@ -87,27 +87,31 @@ export class ProgramMetrics {
     this.#quota("bytes", "Octets that a user may have relayed in the period that it is", ({ bytes }) => bytes);
     this.#quota("used_bytes", "Octets of that used, of both directions", ({ used }) => used);
     this.#quota("reset_timestamp_seconds", "When the next period begins", ({ until }) => Date.parse(until) / 1_000);
-    this.#gauge("gate46_workers", "Threads that serve clients", ({ workers }) => workers);
-    this.#gauge("gate46_workers_silent", "Those of them that do not answer", ({ silentWorkers }) => silentWorkers);
+    this.#gauge("gate46_workers", "Worker threads", ({ workers }) => workers);
+    this.#gauge("gate46_workers_silent", "Worker threads that do not answer", ({ silentWorkers }) => silentWorkers);
     this.#tally({
       name: "gate46_log_lines_lost_total",
       help: "Log lines that could not be written",
       now: (add) => add(this.#seen!.lostLogLines),
     });
     this.#gauge("gate46_sessions_limit", "--max-sessions", ({ maxSessions }) => maxSessions);
-    this.#gauge("gate46_config_generation", "Configurations since the start", () => this.#generation);
+    this.#gauge("gate46_config_generation", "Configurations loaded since the start", () => this.#generation);
     this.#gauge(
       "gate46_config_last_reload_successful",
-      "Whether the last reload was taken, or none was tried",
+      "1 if the last reload succeeded, or none was tried",
       () => Number(this.#lastReloadGood),
     );
     this.#gauge(
       "gate46_config_last_reload_success_timestamp_seconds",
-      "When the configuration that holds was taken",
+      "Time at which the current configuration was loaded, Unix time in seconds",
       () => this.#reloadedAtSeconds,
     );
-    this.#ofCertificates("expiry", "When the certificate of that option's file expires", ({ until }) => until);
-    this.#ofCertificates("start", "Since when it holds", ({ from }) => from);
+    this.#ofCertificates(
+      "expiry",
+      "Expiry of the certificate in this option's file, Unix time in seconds",
+      ({ until }) => until,
+    );
+    this.#ofCertificates("start", "Start of validity of that certificate, Unix time in seconds", ({ from }) => from);
     this.#ofProcess();
     this.#gauge("gate46_fake_names", "Names that have fake addresses", ({ names }) => names?.names);
     this.#gauge("gate46_fake_names_limit", "Names that can have them", ({ names }) => names?.maxNames);
@@ -148,17 +152,21 @@ export class ProgramMetrics {
   #ofProcess(): void {
     this.#tally({
       name: "process_cpu_seconds_total",
-      help: "Time of processors, by this process in all",
+      help: "CPU time of this process, in seconds",
       now: (add) => add(this.#seen!.figures.cpuSeconds),
     });
-    this.#gauge("process_start_time_seconds", "When it started, since 1970", ({ figures }) => figures.startedAtSeconds);
-    this.#gauge("process_resident_memory_bytes", "Resident memory", ({ figures }) => figures.residentBytes);
+    this.#gauge(
+      "process_start_time_seconds",
+      "Start of this process, Unix time in seconds",
+      ({ figures }) => figures.startedAtSeconds,
+    );
+    this.#gauge("process_resident_memory_bytes", "Resident memory, in bytes", ({ figures }) => figures.residentBytes);
     this.#gauge("process_open_fds", "Open descriptors", ({ figures }) => figures.openDescriptors);
-    this.#gauge("process_max_fds", "Descriptors that may be open", ({ figures }) => figures.maxDescriptors);
-    this.#gauge("gate46_heap_bytes", "Heap in use, of the main thread", ({ figures }) => figures.heapBytes);
+    this.#gauge("process_max_fds", "Maximum open descriptors", ({ figures }) => figures.maxDescriptors);
+    this.#gauge("gate46_heap_bytes", "Heap in use by the main thread, in bytes", ({ figures }) => figures.heapBytes);
     this.#gauge(
       "gate46_event_loop_lag_seconds",
-      "How late the main thread's event loop was at worst, in the last minute",
+      "Maximum delay of the main thread's event loop in the last minute, in seconds",
       ({ figures }) => figures.loopLagSeconds,
     );
   }

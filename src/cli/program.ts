@@ -82,7 +82,7 @@ export function program(entry: URL, ended: (exitCode: number) => void, words?: r
     .usage("[serve] [flags]")
     .description("A dual-stack SOCKSv5 gateway: clients on IPv4 or IPv6 reach destinations on IPv4 or IPv6.")
     .version(version, "-V, --version", "print the version")
-    .helpOption("-h, --help", "print this")
+    .helpOption("-h, --help", "print this help")
     .helpCommand(false)
     .enablePositionalOptions() // flags after a command belong to the command
     .exitOverride()
@@ -101,9 +101,9 @@ export function program(entry: URL, ended: (exitCode: number) => void, words?: r
   const addFlagsTo = (command: Command, keys?: readonly OptionKey[]) => {
     if (!words || words.includes(command.name())) addFlags(command, keys);
   };
-  command("hash-password", "read a password from standard input and print the line for --users-file")
+  command("hash-password", "read a password from standard input and print its line for --users-file")
     .argument("<name>", "the user's name")
-    .option("--into <FILE>", "add the line to that file, which only you may read where it is new")
+    .option("--into <FILE>", "add the line to this file; a new file is readable by you only")
     .action(async (name: string, { into }: { readonly into?: string }) => {
       const { hashPasswordCommand } = await import("./users/hash_password.ts");
       await hashPasswordCommand(name, into);
@@ -111,52 +111,58 @@ export function program(entry: URL, ended: (exitCode: number) => void, words?: r
   const users = command("users", "add, change, remove and list the users of --users-file")
     .argument("<action>", "add, passwd, remove or list")
     .argument("[name]", "the user's name")
-    .option("--stdin", "read the password from standard input, one line, and ask nobody")
+    .option("--stdin", "read the password from standard input (one line) without a prompt")
     .action(async (action: string, name: string | undefined, { stdin, ...flags }: UsersFlags & RawOptions) => {
       const { usersCommand } = await import("./users/users_command.ts");
       await usersCommand({ ...root.opts<RawOptions>(), ...flags }, { stdin }, action, name);
     });
   addFlagsTo(users, ["config", "usersFile"]);
-  command("check", "say whether a configuration file is valid, and all that is wrong in it")
-    .argument("[config]", "the file; where none is said, the user's or the system's")
-    .option("--elsewhere", "it is for another host: the files and the interface that it names are not looked for here")
+  command("check", "check a configuration file and list every error in it")
+    .argument("[config]", "the file (default: the user's, else the system's)")
+    .option("--elsewhere", "the file is for another host: do not look for the files and interfaces that it names")
     .action(async (file: string | undefined, flags: { readonly elsewhere?: boolean }) => {
       const { checkCommand } = await import("./commands/config_commands.ts");
       await checkCommand(file, flags);
     });
-  const config = command("config", "print the configuration that these flags make, and who says what, without secrets")
+  const config = command("config", "print the effective configuration and the source of each value, without secrets")
     .action(async (flags: RawOptions) => {
       const { configCommand } = await import("./commands/config_commands.ts");
       await configCommand({ ...root.opts<RawOptions>(), ...flags });
     });
   addFlagsTo(config);
   const ofAdmin = ["config", "admin", "adminTokenFile"] as const;
-  const healthcheckOf = command("healthcheck", "say whether the gateway here takes clients; exit code 0 or 1")
+  const healthcheckOf = command(
+    "healthcheck",
+    "check whether the gateway on this host accepts clients; exit code 0 or 1",
+  )
     .action(async (flags: RawOptions) => {
       const { healthcheck } = await import("./remote/healthcheck.ts");
       ended(await healthcheck({ ...root.opts<RawOptions>(), ...flags }));
     });
   addFlagsTo(healthcheckOf, ofAdmin);
-  const status = command("status", "say how the gateway here is, and what it has done")
-    .option("--json", "for machines")
+  const status = command("status", "print the state and counters of the gateway on this host")
+    .option("--json", "print JSON")
     .action(async ({ json, ...flags }: RawOptions & { json?: true }) => {
       const { statusCommand } = await import("./remote/status_command.ts");
       await statusCommand({ ...root.opts<RawOptions>(), ...flags }, json === true);
     });
   addFlagsTo(status, ofAdmin);
-  const top = command("top", "show the sessions of the gateway here and their rates, live on a terminal; q quits")
-    .addOption(new Option("--sort <BY>", "what comes first").choices(orderNames).default("rate"))
+  const top = command(
+    "top",
+    "show the sessions of the gateway on this host and their rates, live on a terminal; q quits",
+  )
+    .addOption(new Option("--sort <BY>", "order of the sessions").choices(orderNames).default("rate"))
     .action(async ({ sort, ...flags }: RawOptions & { sort: Order }) => {
       const { topCommand } = await import("./remote/top_command.ts");
       await topCommand({ ...root.opts<RawOptions>(), ...flags }, sort);
     });
   addFlagsTo(top, ofAdmin);
-  const sessions = command("sessions", "list the sessions of the gateway here and their rates, or end some")
+  const sessions = command("sessions", "list the sessions of the gateway on this host and their rates, or end sessions")
     .argument("[end]", "end")
     .argument("[which]", "a session's number, or: user, client")
-    .argument("[name]", "of that user, or the address of that client")
-    .option("--json", "for machines")
-    .option("--watch", "list them again each second; q quits")
+    .argument("[name]", "the user name, or the client's address")
+    .option("--json", "print JSON")
+    .option("--watch", "list the sessions again every second; q quits")
     .action(
       async (
         end: string | undefined,
@@ -170,25 +176,25 @@ export function program(entry: URL, ended: (exitCode: number) => void, words?: r
       },
     );
   addFlagsTo(sessions, ofAdmin);
-  const reload = command("reload", "have the gateway here read its configuration again, and say what is wrong in it")
+  const reload = command("reload", "make the gateway on this host read its configuration again; print its errors")
     .action(async (flags: RawOptions) => {
       const { reloadCommand } = await import("./remote/control.ts");
       ended(await reloadCommand({ ...root.opts<RawOptions>(), ...flags }));
     });
   addFlagsTo(reload, ofAdmin);
-  const drain = command("drain", "have the gateway here take no more clients, and end when sessions have ended")
+  const drain = command("drain", "make the gateway on this host refuse new clients, and end after its last session")
     .action(async (flags: RawOptions) => {
       const { drainCommand } = await import("./remote/control.ts");
       await drainCommand({ ...root.opts<RawOptions>(), ...flags });
     });
   addFlagsTo(drain, ofAdmin);
-  const explained = command("explain", "say what would become of a request, by which rule, and in which order")
+  const explained = command("explain", "explain what the gateway would do with a request, and which rule decides")
     .usage("[flags] [command] <destination>")
-    .argument("<command>", "connect, which need not be said, bind, udp or forward; sni or host for who goes by name")
-    .argument("[destination]", "as example.org:443 or https://example.org/; of sni and host the name")
-    .option("--client <IP>", "who asks (default: this machine, or the first address of --from)")
-    .option("--user <NAME>", "as whom")
-    .option("--listener <ADDR>", "where the client comes to, where there are several")
+    .argument("<command>", "connect (default), bind, udp or forward; sni or host for listeners that route by name")
+    .argument("[destination]", "for example example.org:443 or https://example.org/; for sni and host the name only")
+    .option("--client <IP>", "client address (default: this host, or the first address of --from)")
+    .option("--user <NAME>", "user name of the client")
+    .option("--listener <ADDR>", "listener that the client connects to, if there are several")
     .action(
       async (
         what: string,
@@ -201,32 +207,34 @@ export function program(entry: URL, ended: (exitCode: number) => void, words?: r
       },
     );
   addFlagsTo(explained, optionKeys.filter((key) => key !== "user"));
-  command("completion", "print what completes this command line in a shell")
+  command("completion", "print the completion script of a shell")
     .argument("<shell>", "bash, zsh or fish")
     .action(async (shell: string) => {
       const { completionCommand } = await import("./completion/completion_command.ts");
       await completionCommand(root, shell);
     });
-  const ran = command("run", "run a program whose connections, datagrams and names go through a gateway")
+  const ran = command("run", "run a program; its connections, datagrams and names go through a gateway")
     .usage("[flags] [--] [COMMAND [ARG…]]")
-    .argument("[command...]", "the program, and what it is told; your shell where none is said")
+    .argument("[command...]", "the program and its arguments (default: your shell)")
     .passThroughOptions()
     .addOption(
-      new Option("--mode <mode>", "how: by a network of its own, by its system calls, or by the first that works here")
+      new Option(
+        "--mode <mode>",
+        "isolation: its own network namespace, answered system calls, or the first that works on this host",
+      )
         .choices(modes),
     )
-    .option("--verbose", "say how it runs, and a line for each session, as --log-level info does")
-    .option("--shell", "run your shell ($SHELL, else /bin/sh), as where no program is said")
-    .option("--dns-log", "a line for each name that it asks for, with the addresses that it is given")
+    .option("--verbose", "print how the program runs, and a log line for each session, as --log-level info does")
+    .option("--shell", "run your shell ($SHELL, else /bin/sh); this is the default without a command")
+    .option("--dns-log", "log a line for each name that the program resolves, with the addresses it gets")
     .option(
       "--direct <NAME|PREFIX>",
-      "these go from this host directly, not by --via, names with all below them; repeatable, or by commas",
+      "destinations that bypass --via and use this host's own network; a name includes all names below it; repeatable, or separated by commas",
       (value: string, previous: string[] = []) => [...previous, value],
     )
     .option(
       "--publish <[ADDR:]PORT[:PORT]>",
-      "reach what it listens on from outside, on 127.0.0.1 and ::1 where no address is said: 8080, 8080:80, " +
-        "[2001:db8::1]:8080:80, 5353/udp; repeatable",
+      "make a port of the program reachable from outside, by default on 127.0.0.1 and ::1: 8080, 8080:80, [2001:db8::1]:8080:80, 5353/udp; repeatable",
       (value: string, previous: string[] = []) => [...previous, value],
     )
     .addHelpText("after", runExamples)
@@ -237,16 +245,16 @@ export function program(entry: URL, ended: (exitCode: number) => void, words?: r
       },
     );
   addFlagsTo(ran, ofRun);
-  const examined = command("doctor", "say what this host can do with that configuration, and what to change")
-    .option("--json", "for machines")
-    .option("--online", "connect to a root name server too")
+  const examined = command("doctor", "examine this host for that configuration, and say what to change")
+    .option("--json", "print JSON")
+    .option("--online", "also connect to a root name server")
     .action(async ({ json, online, ...flags }: DoctorFlags & RawOptions) => {
       const { doctor } = await import("./doctor/doctor_command.ts");
       ended(await doctor({ ...root.opts<RawOptions>(), ...flags }, { json, online }));
     });
   addFlagsTo(examined);
-  command("help", "print what a command takes")
-    .argument("[command]", "the command; all of them where none is said")
+  command("help", "print the help of a command")
+    .argument("[command]", "the command (default: all)")
     .action((name: string | undefined) => {
       const found = root.commands.find((one) => one.name() === name);
       if (name !== undefined && name !== "serve" && !found) {
@@ -257,7 +265,7 @@ export function program(entry: URL, ended: (exitCode: number) => void, words?: r
       }
       (found ?? root).outputHelp();
     });
-  command("version", "print the version, and what it runs on")
+  command("version", "print the version and the runtime")
     .action(async () => await print(`gate46 ${version}, on ${runtime}\n`));
   return root;
 }
@@ -265,7 +273,7 @@ export function program(entry: URL, ended: (exitCode: number) => void, words?: r
 /** True if flags of `serve` are possible; they may also come before another command. */
 function isForRoot([first]: readonly string[]): boolean {
   if (first === "--version" || first === "-V") return false;
-  return first === undefined || first === "serve" || first.startsWith("-");
+  return first === undefined || first === "serve" || first === "help" || first.startsWith("-");
 }
 
 /** Adds options of the table as flags of `command`. */

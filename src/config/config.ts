@@ -106,9 +106,9 @@ export function withUpstreamPasswords(config: Config, read: ReadPassword): Confi
 
 function assemble(values: Values, file: FileContent | undefined): Config {
   const { config: _, listen, forward, user, authExempt, open, drain, drainDelay, prefer, only, via, ...rest } = values;
-  if (prefer && only) throw new ConfigError("Cannot have both --prefer and --only: say which");
+  if (prefer && only) throw new ConfigError("Cannot use both --prefer and --only: give one of them");
   if (rest.default === "deny" && via.length > 0) {
-    throw new ConfigError("Cannot have both --via and --default deny: write rules that allow, with via");
+    throw new ConfigError("Cannot use both --via and --default deny: write allow rules with via");
   }
   if (rest.dnsCa !== undefined && !rest.dns.some(({ kind }) => kind === "tls" || kind === "https")) {
     throw new ConfigError("Cannot use --dns-ca: no --dns is tls:// or https://");
@@ -167,7 +167,7 @@ function assemble(values: Values, file: FileContent | undefined): Config {
     if (isHere && gateway.proxies.length === 0) continue; // a proxy may forward others to a loopback listener
     throw new ConfigError(
       `Cannot use ${name}: without passwords it would be an open relay; ` +
-        "add from, or a listener on loopback or unix:, or say --open",
+        "add from, or a listener on loopback or unix:, or give --open",
     );
   }
   return config;
@@ -221,13 +221,13 @@ function checkNames({ listen, rules }: Pick<Config, "listen" | "rules">, strange
   if (byName.length === 0) return;
   const names = rules.flatMap(({ action, names }) => action === "allow" ? names ?? [] : []);
   if (names.length === 0) {
-    throw new ConfigError("Cannot listen for sni:// or host://: no rule with names allows where they may go");
+    throw new ConfigError("Cannot listen on sni:// or host://: add an allow rule with names for their destinations");
   }
   const exposed = byName.find(({ addr }) => !isLoopback(addr.host));
   if (exposed && !strangersMay && names.some(({ text }) => text === "*")) {
     throw new ConfigError(
       `Cannot listen on ${exposed.addr.host} by name: a rule allows every name, so it would be an open relay; ` +
-        "say which names, add --from, or say --open",
+        "name the destinations, add --from, or give --open",
     );
   }
 }
@@ -262,7 +262,7 @@ export function refuseOpenRelay(
 
 function openRelay(what: string): ConfigError {
   return new ConfigError(
-    `Cannot ${what}: it would be an open relay; add --user, --users-file or --from, or say --open`,
+    `Cannot ${what}: it would be an open relay; add --user, --users-file or --from, or give --open`,
   );
 }
 

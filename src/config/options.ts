@@ -39,12 +39,12 @@ export const gssapiUsers = ["principal", "local"] as const;
 export const defaultActions = ["allow", "deny"] as const;
 export const udpFilters = ["endpoint-independent", "address-dependent", "address-and-port-dependent"] as const;
 
-const where = "Where:";
-const who = "Who may use it, and to go where:";
+const where = "Listeners:";
+const who = "Clients and destinations:";
 const names = "Names:";
-const router = "Router, for hosts without client software (see --listen transparent://ADDR):";
-const onward = "On to other gateways:";
-const limits = "Limits (times as 500ms, 10s, 5m, 1h; a number alone is seconds):";
+const router = "Router, for hosts without client software (with --listen transparent://ADDR):";
+const onward = "Upstream gateways:";
+const limits = "Limits and timeouts (500ms, 10s, 5m, 1h; a number without a unit is seconds):";
 const kernel = "Linux engine:";
 const output = "Log:";
 
@@ -60,40 +60,36 @@ const d = defaultSettings;
 export const options = {
   config: one("FILE", asIs, {
     group: where,
-    help: "read this TOML file too; flags override it",
+    help: "configuration file (TOML); flags and variables override it",
     notInFile: true,
     fixed: true,
   }),
   listen: many("ADDR", parseListen, {
     group: where,
     help:
-      "listen there for SOCKS5 and HTTP: :1080, unix:/run/gate46/socks.sock, systemd, systemd:NAME; for one alone " +
-      "socks5://ADDR or http://ADDR, with TLS socks5s://, https:// or, for both, tls://; by the name that visitors of " +
-      "servers ask for (TLS, HTTP) sni://ADDR and host://ADDR; for what routes lead here transparent://:1081; " +
-      "ADDR?outgoing=IP, &interface=NAME, &mark=N",
+      "address to listen on for SOCKS5 and HTTP: :1080, unix:/run/gate46/socks.sock, systemd, systemd:NAME. One protocol only: socks5://ADDR, http://ADDR. Over TLS: socks5s://, https://, tls:// (both). Routing by the server name in TLS or the Host in HTTP: sni://ADDR, host://ADDR. Routed traffic of other hosts: transparent://:1081. Source of outgoing connections: ADDR?outgoing=IP, &interface=NAME, &mark=N",
   }, "localhost:1080"),
   forward: many("ADDR=HOST:PORT", parseForward, {
     group: where,
     help:
-      "who connects to ADDR goes on to HOST:PORT, as [::]:2222=server.example:22; udp://:5353=… for datagrams; with ?proxy-protocol=2 that is told " +
-      "who it is; ?idle-timeout=1h",
+      "forward connections from ADDR to HOST:PORT, for example [::]:2222=server.example:22; udp://:5353=HOST:PORT forwards datagrams; ?proxy-protocol=1|2 sends the client's address to the server; ?idle-timeout=1h",
   }),
   tlsCert: one("FILE", asIs, {
     group: where,
-    help: "the certificate (PEM) that listeners with TLS show",
+    help: "certificate chain (PEM) of the TLS listeners",
     path: "plain",
   }),
-  tlsKey: one("FILE", asIs, { group: where, help: "its key (PEM)", path: "secret" }),
+  tlsKey: one("FILE", asIs, { group: where, help: "private key (PEM) of that certificate", path: "secret" }),
   tlsClientCa: one("FILE", asIs, {
     group: where,
-    help: "only clients with a certificate of this authority (PEM)",
+    help: "client certificate authority (PEM): clients of TLS listeners must show a certificate that it issued",
     path: "plain",
   }),
   admin: {
     ...one(
       "ADDR|off",
       parseAdmin,
-      { group: where, help: "a status page, /healthz, /readyz, /metrics, /api/status", fixed: true },
+      { group: where, help: "address of the status page, /healthz, /readyz, /metrics and /api/status", fixed: true },
       ADMIN,
     ),
     accepts: ["string", "number"],
@@ -101,102 +97,112 @@ export const options = {
   unixMode: one(
     "MODE",
     parseMode,
-    { group: where, help: "who may connect to unix: sockets: as chmod says it", fixed: true },
+    { group: where, help: "file mode of unix: sockets, as for chmod", fixed: true },
     "0600",
   ),
   adminTokenFile: one("FILE", asIs, {
     group: where,
-    help: "who knows what is in it may read all of --admin, end sessions, drain and reload",
+    help: "file with the admin token: with it, you can read every page of --admin, end sessions, drain and reload",
     path: "secret",
   }),
-  metricsPerUser: toggle({ group: where, help: "count sessions and bytes of each of the first 100 users on /metrics" }),
+  metricsPerUser: toggle({
+    group: where,
+    help: "count sessions and bytes per user on /metrics, for the first 100 users",
+  }),
   takeOver: one("PID", parseCount, {
     group: where,
-    help: "take the listeners over from that gate46, which then drains (Linux engine)",
+    help: "take over the listeners of the gate46 process PID, which then drains (Linux engine)",
     notInFile: true,
     fixed: true,
   }),
-  watch: toggle({ group: where, help: "reload when a file of the configuration has changed, as SIGHUP does" }),
+  watch: toggle({ group: where, help: "reload when a configuration file changes, as on SIGHUP" }),
   announce: setting(
     "announce",
     oneOfEach(
-      many("IP", parseHost, { group: where, help: "tell clients this address for BIND and UDP, one for each family" }),
+      many("IP", parseHost, {
+        group: where,
+        help: "address in the replies to BIND and UDP ASSOCIATE; one per address family",
+      }),
     ),
   ),
   ports: setting(
     "ports",
-    one("FIRST-LAST", parsePorts, { group: where, help: "ports for BIND and UDP (default any)" }),
+    one("FIRST-LAST", parsePorts, { group: where, help: "port range for BIND and UDP ASSOCIATE (default: any port)" }),
   ),
 
   user: many("NAME:PASSWORD", parseUser, {
     group: who,
-    help: "ask for username and password; other users of this machine can see it",
+    help: "require a username and password; other users of this machine can see this flag in the process list",
     secret: true,
     notInFile: true, // the file has a table for each user
   }),
   usersFile: one("FILE", asIs, {
     group: who,
-    help: "ask for those in this file, with hashed passwords (see hash-password)",
+    help: "require a username and password from this file, which holds password hashes (see hash-password)",
     path: "secret",
   }),
   authCommand: one("COMMAND", parseCommand, {
     group: who,
-    help: "ask this program for all other users: a line USER PASSWORD, and OK or ERR back, as Squid asks its helpers",
+    help:
+      "program that checks all other users: it reads a line USER PASSWORD and answers OK or ERR, like a Squid helper",
   }),
   authUrl: one("URL", parseAuthUrl, {
     group: who,
-    help: "ask this server, by HTTP with Basic credentials: 2xx lets in, 401 and 403 do not",
+    help: "HTTP server that checks all other users by Basic credentials: 2xx accepts, 401 and 403 refuse",
   }),
   authCache: time(
-    { group: who, help: "a password that either of them called good is not asked again for so long" },
+    { group: who, help: "time for which an accepted password is not checked again by --auth-command or --auth-url" },
     60_000,
     0,
   ),
   quotaFile: one("FILE", asIs, {
     group: who,
-    help: "keep there what users have used of their quota ([[users]], quota)",
+    help: "file that keeps the quota usage of users over restarts ([[users]], quota)",
     path: "plain",
     fixed: true,
   }),
-  from: setting("from", orUndefined(many("PREFIX", parsePrefixValue, { group: who, help: "only clients from there" }))),
+  from: setting(
+    "from",
+    orUndefined(many("PREFIX", parsePrefixValue, { group: who, help: "accept clients from this prefix only" })),
+  ),
   authExempt: many("PREFIX", parsePrefixValue, {
     group: who,
-    help: "clients there need no password, though others do; those of unix: sockets are 127.0.0.1",
+    help: "clients in this prefix need no authentication; clients of unix: sockets count as 127.0.0.1",
   }),
   gssapiKeytab: one("FILE", asIs, {
     group: who,
-    help: "accept Kerberos tickets for the keys in this file: GSSAPI in SOCKS, Negotiate in HTTP",
+    help: "accept Kerberos tickets for the keys in this keytab: GSSAPI in SOCKS, Negotiate in HTTP",
     path: "secret",
   }),
   gssapiService: one("NAME", asIs, {
     group: who,
-    help: "accept tickets for this service only, as rcmd or rcmd@host (default: every key in the file)",
+    help: "accept tickets for this service only, for example rcmd or rcmd@host (default: every key in the keytab)",
   }),
   gssapiProtection: setting(
     "gssapiProtection",
     choice("LEVEL", protections, {
       group: who,
-      help: "the least protection of the traffic of GSSAPI clients",
+      help: "minimum protection level of GSSAPI clients' traffic",
     }, d.gssapiProtection),
   ),
   gssapiUser: setting(
     "gssapiUser",
     choice("HOW", gssapiUsers, {
       group: who,
-      help: "the user name of a GSSAPI client: its principal (alice@EXAMPLE.ORG), or its local name (auth_to_local)",
+      help: "user name of a GSSAPI client: its principal (alice@EXAMPLE.ORG) or its local name (auth_to_local)",
     }, d.gssapiUser),
   ),
   gssapiFirst: setting(
     "gssapiFirst",
-    toggle({ group: who, help: "take GSSAPI before a password where a client offers both" }),
+    toggle({ group: who, help: "prefer GSSAPI to a password if a client offers both" }),
   ),
   gssapiNec: setting(
     "gssapiNec",
-    toggle({ group: who, help: "accept NEC's variant of GSSAPI too; it needs --gssapi-replay-cache" }),
+    toggle({ group: who, help: "also accept NEC's variant of GSSAPI; requires --gssapi-replay-cache" }),
   ),
   gssapiReplayCache: one("FILE", asIs, {
     group: who,
-    help: "replay cache: refuse a GSSAPI token that was used before; the file keeps those tokens",
+    help: "replay cache file: a GSSAPI token that was used before is refused",
     path: "plain",
     fixed: true,
   }),
@@ -204,55 +210,80 @@ export const options = {
     "proxies",
     many("PREFIX|unix", parseProxySource, {
       group: who,
-      help: "a proxy there says in a PROXY header who its client is, and has to",
+      help:
+        "require a PROXY protocol header with the client's address on connections from this prefix (load balancers)",
     }),
   ),
-  open: toggle({ group: who, help: "listen beyond loopback with neither users, keytab nor --from" }),
+  open: toggle({ group: who, help: "allow an open relay: listen beyond loopback without users, keytab or --from" }),
   allow: many("PREFIX", parsePrefixValue, {
     group: who,
-    help: "open these destinations, though loopback, link-local, multicast or metadata",
+    help: "open destinations that are closed by default: loopback, link-local, multicast, cloud metadata",
   }),
   default: choice("ACTION", defaultActions, {
     group: who,
-    help: "what becomes of what neither a rule nor --allow decides; closed destinations stay closed",
+    help:
+      "action for destinations that match no rule and no --allow; destinations that are closed by default stay closed",
   }, "allow"),
-  socks4: setting("socks4", toggle({ group: who, help: "serve SOCKS4 and SOCKS4A too, where nobody is asked" })),
+  socks4: setting(
+    "socks4",
+    toggle({ group: who, help: "also accept SOCKS4 and SOCKS4A from clients that need no authentication" }),
+  ),
   udpInTcp: setting(
     "udpInTcp",
-    toggle({ group: who, help: "serve UDP inside of the TCP connection too: command 05 of hev-socks5-server" }),
+    toggle({ group: who, help: "also accept UDP inside the TCP connection: command 05 of hev-socks5-server" }),
   ),
-  udpFilter: setting("udpFilter", choice("MODE", udpFilters, { group: who, help: "who may answer" }, d.udpFilter)),
+  udpFilter: setting(
+    "udpFilter",
+    choice(
+      "MODE",
+      udpFilters,
+      { group: who, help: "remote endpoints that may answer a client's datagrams" },
+      d.udpFilter,
+    ),
+  ),
 
   dns: many("ADDR", parseDnsServer, {
     group: names,
-    help: "ask this DNS server, not the system's resolver: 192.0.2.53, [2001:db8::53]:5353, tcp://192.0.2.53, " +
-      "tls://192.0.2.53#dns.example, https://dns.example/dns-query",
+    help:
+      "DNS server to use in place of the system's resolver: 192.0.2.53, [2001:db8::53]:5353, tcp://192.0.2.53, tls://192.0.2.53#dns.example, https://dns.example/dns-query",
   }),
   dnsCa: one("FILE", asIs, {
     group: names,
-    help: "certificates (PEM) of who vouches for tls:// and https://",
+    help: "CA certificates (PEM) for tls:// and https:// DNS servers",
     path: "plain",
   }),
-  host: many("NAME=IP[,IP]", parseHostEntry, { group: names, help: "this name has these addresses" }),
-  prefer: one("FAMILY", parseFamily, { group: names, help: "dial ipv4 or ipv6 first, where no rule says otherwise" }),
-  only: one("FAMILY", parseFamily, { group: names, help: "dial ipv4 or ipv6 alone, where no rule says otherwise" }),
+  host: many("NAME=IP[,IP]", parseHostEntry, { group: names, help: "static addresses of this name" }),
+  prefer: one("FAMILY", parseFamily, {
+    group: names,
+    help: "address family to try first (ipv4, ipv6), unless a rule says otherwise",
+  }),
+  only: one("FAMILY", parseFamily, {
+    group: names,
+    help: "the only address family to use (ipv4, ipv6), unless a rule says otherwise",
+  }),
   outgoing: setting(
     "outgoing",
     oneOfEach(
       many("IP|PREFIX", parseOutgoing, {
         group: names,
-        help: "connect from this address, or from one of 2001:db8:1::/64 a session; one for each family",
+        help:
+          "source address of outgoing connections, or a prefix such as 2001:db8:1::/64 with an address per session; one per address family",
       }),
     ),
   ),
   outgoingPer: setting(
     "outgoingPer",
-    choice("WHOM", outgoingPers, { group: names, help: "who has one address of a prefix" }, d.outgoingPer),
+    choice(
+      "WHOM",
+      outgoingPers,
+      { group: names, help: "share each address of an --outgoing prefix per" },
+      d.outgoingPer,
+    ),
   ),
   nat64: one("PREFIX|auto", parseNat64, {
     group: names,
     help:
-      "the NAT64 prefix of this network (RFC 6052); auto: what its router announces (RFC 8781), else what its DNS tells (RFC 7050)",
+      "NAT64 prefix of this network (RFC 6052); auto takes the one that the router announces (RFC 8781), else the one in DNS (RFC 7050)",
   }),
   resolveCommands: setting(
     "resolveCommands",
@@ -261,35 +292,34 @@ export const options = {
   fakeDns: many("ADDR", parseDnsListen, {
     group: router,
     help:
-      "serve DNS there, by UDP and TCP: every name has a fake address of each family that leads here, as 192.168.1.1 or :53",
+      "address to serve DNS on, by UDP and TCP, for example 192.168.1.1 or :53: every name gets a fake address of each family that leads to this router",
   }),
-  fakeDnsCheck: toggle({ group: router, help: "say that a name does not exist where the real DNS says so" }),
+  fakeDnsCheck: toggle({ group: router, help: "answer NXDOMAIN for names that do not exist in the real DNS" }),
   fakeDnsExclude: many("NAME", parseNameValue, {
     group: router,
-    help: "real DNS servers answer for this name: example.org, .example.org with all below it",
+    help: "resolve this name by real DNS servers: example.org, or .example.org with all names below it",
   }),
   fakeIpv4: one("PREFIX", parseFakePool("IPv4"), {
     group: router,
-    help: "where fake IPv4 addresses are from",
+    help: "prefix of the fake IPv4 addresses",
     fixed: true,
   }, "198.18.0.0/15"),
   fakeIpv6: one(
     "PREFIX",
     parseFakePool("IPv6"),
-    { group: router, help: "the same of IPv6", fixed: true },
+    { group: router, help: "prefix of the fake IPv6 addresses", fixed: true },
     "fd46:198:18::/64",
   ),
   fakeJournal: one("FILE", asIs, {
     group: router,
-    help: "keep names and their fake addresses in this file over a restart",
+    help: "file that keeps names and their fake addresses over a restart",
     path: "plain",
     fixed: true,
   }),
   installRules: toggle({
     group: router,
     help:
-      "set up routes and an nf_tables table for what clients of --from send to anywhere and anybody to fake addresses; " +
-      "they go when it ends",
+      "set up routes and an nf_tables table for all traffic of --from clients and all traffic to fake addresses; they are removed at the end",
     fixed: true,
   }),
 
@@ -298,68 +328,97 @@ export const options = {
     many("URL", parseHopUrl, {
       group: onward,
       help:
-        "socks5://[USER:PASSWORD@]HOST[:PORT], or http://…; socks5s:// and https:// over TLS; several are one chain, " +
-        "nearest first; rules come first",
+        "upstream gateway: socks5://[USER:PASSWORD@]HOST[:PORT] or http://…, over TLS socks5s:// or https://; several form one chain, nearest first; rules take precedence",
     }),
   ),
   viaCa: one("FILE", asIs, {
     group: onward,
-    help: "certificates (PEM) of who vouches for socks5s:// and https://",
+    help: "CA certificates (PEM) for socks5s:// and https:// upstream gateways",
     path: "plain",
   }),
-  viaCert: one("FILE", asIs, { group: onward, help: "the certificate (PEM) that they are shown", path: "plain" }),
-  viaKey: one("FILE", asIs, { group: onward, help: "its key (PEM)", path: "secret" }),
-  probeInterval: time({ group: onward, help: "look after each upstream so often; 0 for never" }, 10_000, 0),
-  probeTimeout: time({ group: onward, help: "for an upstream to let a probe in" }, 5_000),
+  viaCert: one("FILE", asIs, {
+    group: onward,
+    help: "client certificate (PEM) for those upstream gateways",
+    path: "plain",
+  }),
+  viaKey: one("FILE", asIs, { group: onward, help: "private key (PEM) of that certificate", path: "secret" }),
+  probeInterval: time(
+    { group: onward, help: "interval between probes of each upstream; 0 disables probes" },
+    10_000,
+    0,
+  ),
+  probeTimeout: time({ group: onward, help: "timeout of an upstream probe" }, 5_000),
 
-  maxSessions: setting("maxSessions", count({ group: limits, help: "at a time" }, d.maxSessions)),
+  maxSessions: setting("maxSessions", count({ group: limits, help: "maximum concurrent sessions" }, d.maxSessions)),
   maxSessionsPerClient: setting(
     "maxSessionsPerClient",
     optionalCount({
       group: limits,
       help:
-        "of one IPv4 address or IPv6 /64 (default: a quarter of --max-sessions, or of what descriptors allow; none for this machine)",
+        "maximum sessions per client, an IPv4 address or IPv6 /64 (default: a quarter of --max-sessions, or of the descriptor limit; none for clients on this machine)",
     }),
   ),
-  maxSessionsPerUser: setting("maxSessionsPerUser", optionalCount({ group: limits, help: "of one user" })),
-  maxRate: setting("maxRate", optionalCount({ group: limits, help: "new connections a second from one client" })),
+  maxSessionsPerUser: setting(
+    "maxSessionsPerUser",
+    optionalCount({ group: limits, help: "maximum sessions per user" }),
+  ),
+  maxRate: setting("maxRate", optionalCount({ group: limits, help: "maximum new connections per second per client" })),
   maxFailures: setting(
     "maxFailures",
     count(
-      { group: limits, help: "wrong passwords a minute of one client, until it is only let in as before" },
+      {
+        group: limits,
+        help:
+          "maximum wrong passwords per minute per client; then only users who have logged in from there before are let in",
+      },
       d.maxFailures,
     ),
   ),
   failuresExempt: setting(
     "failuresExempt",
-    many("PREFIX", parsePrefixValue, { group: limits, help: "but not of clients there, as of a balancer" }),
+    many("PREFIX", parsePrefixValue, {
+      group: limits,
+      help: "clients in this prefix are exempt from --max-failures (load balancers)",
+    }),
   ),
   sessionBandwidth: setting(
     "sessionBandwidth",
-    one("SIZE", parseSize, { group: limits, help: "bytes a second of a session each way, as 500k or 10M" }),
+    one("SIZE", parseSize, {
+      group: limits,
+      help: "maximum bytes per second per session and direction, for example 500k or 10M",
+    }),
   ),
-  userBandwidth: setting("userBandwidth", one("SIZE", parseSize, { group: limits, help: "the same of a user" })),
+  userBandwidth: setting(
+    "userBandwidth",
+    one("SIZE", parseSize, { group: limits, help: "maximum bytes per second per user and direction" }),
+  ),
   maxUdpDestinations: setting(
     "maxUdpDestinations",
-    count({ group: limits, help: "of one UDP association" }, d.maxUdpDestinations),
+    count({ group: limits, help: "maximum destinations per UDP association" }, d.maxUdpDestinations),
   ),
-  handshakeTimeout: setting("handshakeMs", time({ group: limits, help: "until the request is there" }, d.handshakeMs)),
-  dialTimeout: setting("dialMs", time({ group: limits, help: "to resolve and connect" }, d.dialMs)),
-  bindTimeout: setting("bindMs", time({ group: limits, help: "for the peer of BIND to come" }, d.bindMs)),
-  idleTimeout: setting("idleMs", time({ group: limits, help: "without a byte in either direction" }, d.idleMs)),
+  handshakeTimeout: setting(
+    "handshakeMs",
+    time({ group: limits, help: "handshake timeout: from the connection to the complete request" }, d.handshakeMs),
+  ),
+  dialTimeout: setting("dialMs", time({ group: limits, help: "connect timeout, including name resolution" }, d.dialMs)),
+  bindTimeout: setting("bindMs", time({ group: limits, help: "BIND timeout: until the peer connects" }, d.bindMs)),
+  idleTimeout: setting(
+    "idleMs",
+    time({ group: limits, help: "idle timeout per session: no byte in either direction" }, d.idleMs),
+  ),
   udpIdleTimeout: setting(
     "udpIdleMs",
-    time({ group: limits, help: "until a silent UDP destination is forgotten" }, d.udpIdleMs),
+    time({ group: limits, help: "idle timeout per UDP destination" }, d.udpIdleMs),
   ),
   drainDelay: time(
-    { group: limits, help: "after SIGTERM, say on /readyz that clients should go elsewhere, and serve them so long" },
+    { group: limits, help: "delay between SIGTERM and the drain: /readyz answers 503, clients are still served" },
     0,
     0,
   ),
   drain: time(
     {
       group: limits,
-      help: "for sessions to finish after SIGTERM or Ctrl-C; the same again, 1s later or more, ends them",
+      help: "drain time after SIGTERM or Ctrl-C; a second signal, at least 1s later, ends all sessions",
     },
     30_000,
     0,
@@ -368,48 +427,56 @@ export const options = {
   engine: choice(
     "ENGINE",
     engines,
-    { group: kernel, fixed: true, help: "sockets through libc, or the runtime's own" },
+    { group: kernel, fixed: true, help: "socket engine: linux calls libc, portable uses the runtime's sockets" },
     "auto",
   ),
-  workers: optionalCount({ group: kernel, fixed: true, help: "threads (default: one for each core)" }),
+  workers: optionalCount({ group: kernel, fixed: true, help: "worker threads (default: one per core)" }),
   busyPoll: {
     ...one("TIME", (text) => parseTime(text, 0.01), {
       group: kernel,
       fixed: true,
-      help: "look for more so long before sleeping, as 0.2ms; a number alone is seconds (default: not)",
+      help: "busy polling time before a worker sleeps, for example 0.2ms (default: none)",
     }),
     accepts: ["string", "number"],
   },
-  mark: optionalCount({ group: kernel, fixed: true, help: "mark what is dialled, for policy routing (SO_MARK)" }),
+  mark: optionalCount({
+    group: kernel,
+    fixed: true,
+    help: "mark of outgoing connections, for policy routing (SO_MARK)",
+  }),
   interface: one("NAME", parseInterface, {
     group: kernel,
     fixed: true,
-    help: "dial through this interface (SO_BINDTODEVICE)",
+    help: "interface of outgoing connections (SO_BINDTODEVICE)",
   }),
-  freeBind: toggle({ group: kernel, fixed: true, help: "listen on addresses that are not there yet (IP_FREEBIND)" }),
+  freeBind: toggle({
+    group: kernel,
+    fixed: true,
+    help: "allow listening on addresses that this host does not have yet (IP_FREEBIND)",
+  }),
   tcpUserTimeout: {
     ...one("TIME", parseTime, {
       group: kernel,
       fixed: true,
-      help: "end a connection whose bytes go unacknowledged for so long",
+      help: "close a connection when sent data stays unacknowledged for this long (TCP_USER_TIMEOUT)",
     }),
     accepts: ["string", "number"],
   },
 
-  logLevel: choice("LEVEL", logLevels, { group: output, fixed: true, help: "how much is said" }, "info"),
+  logLevel: choice("LEVEL", logLevels, { group: output, fixed: true, help: "minimum level of log lines" }, "info"),
   logFormat: choice(
     "FORMAT",
     logFormats,
     {
       group: output,
       fixed: true,
-      help: "for people, machines, or the journal and syslog (<6>…); auto is syslog for the journal, else text",
+      help: "log format; syslog has priorities for the journal (<6>…); auto is syslog under the journal, else text",
     },
     "auto",
   ),
   logFile: one("FILE", asIs, {
     group: output,
-    help: "append lines to it, not to standard error; begun anew where it was moved away",
+    help: "log file, in place of standard error; reopened after a rotation",
     path: "plain",
     fixed: true,
   }),
@@ -420,7 +487,7 @@ export const options = {
       group: output,
       fixed: true,
       help:
-        "which sessions have a line; sampled bounds those that succeeded too; audit has JSON for each one's begin, request, UDP destinations and end",
+        "sessions to log; sampled also limits the lines of successful sessions; audit writes JSON lines for the start, request, UDP destinations and end of each session",
     },
     "all",
   ),
@@ -431,7 +498,7 @@ export const options = {
       {
         group: output,
         fixed: true,
-        help: "lines of one kind that one client gets in 10s (of failures; in each worker); more are counted",
+        help: "maximum failure lines of one kind per client in 10s, per worker; further ones are counted",
       },
       "20",
     ),
@@ -440,7 +507,7 @@ export const options = {
   logClients: choice(
     "HOW",
     loggedClients,
-    { group: output, fixed: true, help: "addresses of clients: whole, as IPv4 /24 and IPv6 /48, or none" },
+    { group: output, fixed: true, help: "client addresses in the log: full, as prefix (IPv4 /24, IPv6 /48), or none" },
     "full",
   ),
 } as const satisfies Record<string, Option<unknown>>;

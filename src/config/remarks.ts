@@ -30,10 +30,12 @@ export function remarks(config: Config): readonly string[] {
   }
   if (!asksClients(config)) {
     for (const { name } of config.gateway.access.filter(({ auth }) => auth === "none")) {
-      said.push(`${name} changes nothing: nobody is asked for a password (users_file, [[users]] or --user)`);
+      said.push(`${name} changes nothing: no password is required (users_file, [[users]] or --user)`);
     }
     for (const { name } of rules.filter(({ users }) => users)) {
-      said.push(`${name} never fits: it has users, and nobody is asked for a name (users_file, [[users]] or --user)`);
+      said.push(
+        `${name} never fits: it names users, and no authentication is required (users_file, [[users]] or --user)`,
+      );
     }
   }
   const { gssapiKeytab, gssapiService, gssapiReplayCache, gateway: { gssapiNec, gssapiFirst } } = config;

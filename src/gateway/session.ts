@@ -255,7 +255,7 @@ export class Session {
     const { client } = this.record;
     const { good, waitMs = 0, tooMany } = await authenticator.verify(credentials, client.host, this.#cut);
     if (tooMany) {
-      this.record.detail = "too many wrong passwords from there";
+      this.record.detail = "too many wrong passwords from this client";
       emit({ type: "client-turned-away", client, reason: "too-many-failures" });
     }
     if (waitMs > 0) await pause(clock, waitMs, this.#cut);

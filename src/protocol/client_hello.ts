@@ -60,7 +60,7 @@ export function decodeClientHello(bytes: Uint8Array): ClientHello | undefined {
 /** The part of a record's header that has come: type and version. */
 function checkRecord(bytes: Uint8Array, at: number): void {
   const [type = TLS_HANDSHAKE, major = 3] = bytes.subarray(at, at + 2);
-  if (type !== TLS_HANDSHAKE || major !== 3) throw wrong("its first octets are no TLS");
+  if (type !== TLS_HANDSHAKE || major !== 3) throw wrong("its first octets are not TLS");
 }
 
 /** The first `size` octets of `parts`, or as many as there are. */

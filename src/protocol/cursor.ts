@@ -4,7 +4,7 @@ export interface Decoded<T> {
   readonly size: number;
 }
 
-/** Decodes one message from the head of `bytes`: undefined means "need more", ProtocolError "this is no message". */
+/** Decodes one message from the head of `bytes`: undefined means "need more", ProtocolError "this is not a message". */
 export type Decode<T> = (bytes: Uint8Array) => Decoded<T> | undefined;
 
 /**

@@ -93,7 +93,7 @@ const decodeLine: Decode<ProxyHeader> = (bytes) => {
   const octets = [source!, destination!].map((host) => ofFamily(host, family!));
   const ports = [Number(sourcePort), Number(destinationPort)];
   if (!octets[0] || !octets[1] || ports.some((port) => port > 65_535)) {
-    throw new ProtocolError(`Cannot read a PROXY header: an address is none of TCP${family}`);
+    throw new ProtocolError(`Cannot read a PROXY header: an address is not IPv${family}`);
   }
   return { value: { client: octetsAddress(octets[0], ports[0]!) }, size: end + 1 };
 };

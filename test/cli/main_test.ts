@@ -17,12 +17,12 @@ const wrong: readonly (readonly [string[], string])[] = [
   [["config", "now"], "too many arguments for 'config'. Expected 0 arguments but got 1: now."],
   [
     ["config", "--listen", "nowhere:1"],
-    "Cannot parse --listen: 'nowhere:1' is no address (write 127.0.0.1:1080, [::1]:1080 or :1080)",
+    "Cannot parse --listen: 'nowhere:1' is not an address (write 127.0.0.1:1080, [::1]:1080 or :1080)",
   ],
   [["config", "--listen", ":99999"], "Cannot parse --listen: ':99999' has a port above 65535"],
   [
     ["config", "--listen", ":1080"],
-    "Cannot listen on ::: it would be an open relay; add --user, --users-file or --from, or say --open",
+    "Cannot listen on ::: it would be an open relay; add --user, --users-file or --from, or give --open",
   ],
   [["config", "--from", "10.0.0.0/8", "--from", "fe80::/200"], "Cannot parse --from[1]: 'fe80::/200' is not a prefix"],
   [
@@ -34,14 +34,17 @@ const wrong: readonly (readonly [string[], string])[] = [
   [["config", "--opn=secret"], "unknown option '--opn'"],
   [
     ["explain", "connect", "fd00::2:443", "--client=192.0.2.1"],
-    "Cannot explain: 'fd00::2:443' is no destination (write example.org:443 or [2001:db8::1]:443)",
+    "Cannot explain: 'fd00::2:443' is not a destination (write example.org:443 or [2001:db8::1]:443)",
   ],
-  [["explain", "bind"], "Cannot explain: 'bind' is no destination (write example.org:443 or [2001:db8::1]:443)"],
+  [["explain", "bind"], "Cannot explain: 'bind' is not a destination (write example.org:443 or [2001:db8::1]:443)"],
   [["explain"], "missing required argument 'command'"],
   [["config", "--user", "nocolon"], "Cannot parse --user: not NAME:PASSWORD"],
-  [["config", "--idle-timeout", "soon"], "Cannot parse --idle-timeout: 'soon' is no time (write 10s, 500ms, 5m or 1h)"],
+  [
+    ["config", "--idle-timeout", "soon"],
+    "Cannot parse --idle-timeout: 'soon' is not a time (write 10s, 500ms, 5m or 1h)",
+  ],
   [["config", "--log-level", "loud"], "Cannot parse --log-level: 'loud' is not one of debug, info, warning, error"],
-  [["config", "--ports", "9-1"], "Cannot parse --ports: '9-1' is no range (write 40000-40999)"],
+  [["config", "--ports", "9-1"], "Cannot parse --ports: '9-1' is not a range (write 40000-40999)"],
 ];
 
 test("--version and --help answer and exit 0", async () => {
@@ -81,7 +84,7 @@ test("GATE46_TEST_HASTE only makes the program quicker, and no other variable of
   for (const text of ["0", "0.5", "-1", "101", "quick"]) {
     assert.throws(() => hasteOf({ GATE46_TEST_HASTE: text }), {
       name: "ConfigError",
-      message: `Cannot use GATE46_TEST_HASTE: '${text}' is none of 1 to 100`,
+      message: `Cannot use GATE46_TEST_HASTE: '${text}' is not a number from 1 to 100`,
     });
   }
   assert.equal((await command(["config"], { GATE46_TEST_HASTE: "5" })).code, 0);

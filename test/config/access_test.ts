@@ -18,7 +18,7 @@ function read(toml: string) {
 
 const entry = (keys: string) => `[[access]]\nauth = "none"\n${keys}\n`;
 const relay =
-  "without passwords it would be an open relay; add from, or a listener on loopback or unix:, or say --open";
+  "without passwords it would be an open relay; add from, or a listener on loopback or unix:, or give --open";
 
 describe("Without a password come", () => {
   const rows: readonly (readonly [what: string, options: string, entry: string, good: boolean])[] = [
@@ -61,7 +61,7 @@ describe("Without a password come", () => {
 test("what changes nothing, and an entry for no listener, are told of", () => {
   assert.deepEqual(read(entry(`listener = "unix:/run/x"`)).remarks, [
     "access[0] never fits: no --listen is unix:/run/x",
-    "access[0] changes nothing: nobody is asked for a password (users_file, [[users]] or --user)",
+    "access[0] changes nothing: no password is required (users_file, [[users]] or --user)",
   ]);
 });
 

@@ -18,15 +18,15 @@ function complaint(raw: RawOptions): string | undefined {
 }
 
 describe("parseConfig() complains in one line that names the flag", () => {
-  const PATH = "is no path (write unix:/run/gate46/socks.sock or unix:@name)";
-  const ADDRESS = "is no address (write 127.0.0.1:1080, [::1]:1080 or :1080)";
-  const TIME = "is no time (write 10s, 500ms, 5m or 1h)";
-  const OPEN = "it would be an open relay; add --user, --users-file or --from, or say --open";
+  const PATH = "is not a path (write unix:/run/gate46/socks.sock or unix:@name)";
+  const ADDRESS = "is not an address (write 127.0.0.1:1080, [::1]:1080 or :1080)";
+  const TIME = "is not a time (write 10s, 500ms, 5m or 1h)";
+  const OPEN = "it would be an open relay; add --user, --users-file or --from, or give --open";
   const INTERFACE = "say on which interface (write [fe80::1%eth0])";
-  const DNS = "is no DNS server (write 192.0.2.53, [2001:db8::53]:5353, tcp://192.0.2.53, " +
+  const DNS = "is not a DNS server address (write 192.0.2.53, [2001:db8::53]:5353, tcp://192.0.2.53, " +
     "tls://192.0.2.53#dns.example or https://dns.example/dns-query)";
-  const HOST = "is no host (write db.example=192.0.2.7,2001:db8::7)";
-  const NAT64 = "is no NAT64 prefix: IPv6, of 32, 40, 48, 56, 64 or 96 bits, bits 64 to 71 zero";
+  const HOST = "is not a host entry (write db.example=192.0.2.7,2001:db8::7)";
+  const NAT64 = "is not a NAT64 prefix: IPv6, of 32, 40, 48, 56, 64 or 96 bits, bits 64 to 71 zero";
   const long = "x".repeat(256);
   const rows: readonly (readonly [RawOptions, string])[] = [
     [{ listen: ["nonsense"] }, `Cannot parse --listen: 'nonsense' ${ADDRESS}`],
@@ -56,7 +56,10 @@ describe("parseConfig() complains in one line that names the flag", () => {
     [{ listen: ["::1", "x"] }, `Cannot parse --listen[1]: 'x' ${ADDRESS}`],
     [{ listen: [":65536"] }, "Cannot parse --listen: ':65536' has a port above 65535"],
     [{ listen: ["[::1]:99999"] }, "Cannot parse --listen: '[::1]:99999' has a port above 65535"],
-    [{ listen: ["1080"] }, "Cannot parse --listen: '1080' is no address; for port 1080 on every address write ':1080'"],
+    [
+      { listen: ["1080"] },
+      "Cannot parse --listen: '1080' is not an address; for port 1080 on every address write ':1080'",
+    ],
     [{ listen: [":1080"] }, `Cannot listen on ::: ${OPEN}`],
     [{ proxyProtocolFrom: ["127.0.0.1"] }, `Cannot take clients of a proxy: ${OPEN}`],
     [{ proxyProtocolFrom: ["haproxy"], open: true }, "Cannot parse --proxy-protocol-from: 'haproxy' is not a prefix"],
@@ -80,10 +83,10 @@ describe("parseConfig() complains in one line that names the flag", () => {
       { from: [text!] },
       `Cannot parse --from: '${text}' is not a prefix: it has bits behind its length (did you mean ${meant}?)`,
     ]),
-    [{ interface: "../../etc" }, "Cannot parse --interface: '../../etc' is no name of an interface (write eth0)"],
+    [{ interface: "../../etc" }, "Cannot parse --interface: '../../etc' is not an interface name (write eth0)"],
     [
       { interface: "0123456789abcdef" },
-      "Cannot parse --interface: '0123456789abcdef' is no name of an interface (write eth0)",
+      "Cannot parse --interface: '0123456789abcdef' is not an interface name (write eth0)",
     ],
     [{ from: ["10.0.0.0/8", "localhost"] }, "Cannot parse --from[1]: 'localhost' is not a prefix"],
     [{ from: ["2001:db8::/129"] }, "Cannot parse --from: '2001:db8::/129' is not a prefix"],
@@ -101,25 +104,25 @@ describe("parseConfig() complains in one line that names the flag", () => {
       { listen: [`unix:/${"ü".repeat(50)}`] },
       `Cannot parse --listen: 'unix:/${"ü".repeat(50)}' has 101 octets of path, more than 100`,
     ],
-    [{ unixMode: "rw" }, "Cannot parse --unix-mode: 'rw' is no mode (write 0600 or 0660)"],
-    [{ unixMode: "0888" }, "Cannot parse --unix-mode: '0888' is no mode (write 0600 or 0660)"],
+    [{ unixMode: "rw" }, "Cannot parse --unix-mode: 'rw' is not a mode (write 0600 or 0660)"],
+    [{ unixMode: "0888" }, "Cannot parse --unix-mode: '0888' is not a mode (write 0600 or 0660)"],
     [{ proxyProtocolFrom: ["unix:/x"] }, "Cannot parse --proxy-protocol-from: 'unix:/x' is not a prefix"],
     [
       { proxyProtocolFrom: ["unix"] },
-      "Cannot take clients of a proxy: it would be an open relay; add --user, --users-file or --from, or say --open",
+      "Cannot take clients of a proxy: it would be an open relay; add --user, --users-file or --from, or give --open",
     ],
     [
       { listen: ["unix:/run/s", "127.0.0.1:1080"], authExempt: ["fe80::/200"], user: ["ann:pw"] },
       "Cannot parse --auth-exempt: 'fe80::/200' is not a prefix",
     ],
-    [{ announce: ["gate.example"] }, "Cannot parse --announce: 'gate.example' is no address"],
-    [{ announce: ["192.0.2.1:1080"] }, "Cannot parse --announce: '192.0.2.1:1080' is no address"],
+    [{ announce: ["gate.example"] }, "Cannot parse --announce: 'gate.example' is not an address"],
+    [{ announce: ["192.0.2.1:1080"] }, "Cannot parse --announce: '192.0.2.1:1080' is not an address"],
     [{ announce: ["192.0.2.1", "192.0.2.2"] }, "Cannot parse --announce[1]: a second address of its family"],
-    [{ ports: "40000" }, "Cannot parse --ports: '40000' is no range (write 40000-40999)"],
-    [{ ports: "0-10" }, "Cannot parse --ports: '0-10' is no range (write 40000-40999)"],
-    [{ ports: "20-10" }, "Cannot parse --ports: '20-10' is no range (write 40000-40999)"],
-    [{ ports: "40000-65536" }, "Cannot parse --ports: '40000-65536' is no range (write 40000-40999)"],
-    [{ ports: "a-b" }, "Cannot parse --ports: 'a-b' is no range (write 40000-40999)"],
+    [{ ports: "40000" }, "Cannot parse --ports: '40000' is not a range (write 40000-40999)"],
+    [{ ports: "0-10" }, "Cannot parse --ports: '0-10' is not a range (write 40000-40999)"],
+    [{ ports: "20-10" }, "Cannot parse --ports: '20-10' is not a range (write 40000-40999)"],
+    [{ ports: "40000-65536" }, "Cannot parse --ports: '40000-65536' is not a range (write 40000-40999)"],
+    [{ ports: "a-b" }, "Cannot parse --ports: 'a-b' is not a range (write 40000-40999)"],
     [{ dialTimeout: "soon" }, `Cannot parse --dial-timeout: 'soon' ${TIME}`],
     [{ dialTimeout: "" }, `Cannot parse --dial-timeout: '' ${TIME}`],
     [{ handshakeTimeout: "-1s" }, `Cannot parse --handshake-timeout: '-1s' ${TIME}`],
@@ -130,9 +133,9 @@ describe("parseConfig() complains in one line that names the flag", () => {
     [{ udpIdleTimeout: "0s" }, "Cannot parse --udp-idle-timeout: '0s' is too short"],
     [{ handshakeTimeout: "0.5ms" }, "Cannot parse --handshake-timeout: '0.5ms' is too short"],
     [{ drain: "never" }, `Cannot parse --drain: 'never' ${TIME}`],
-    [{ maxSessions: "0" }, "Cannot parse --max-sessions: '0' is no number above 0"],
-    [{ maxSessions: "1e3" }, "Cannot parse --max-sessions: '1e3' is no number above 0"],
-    [{ maxSessions: "-5" }, "Cannot parse --max-sessions: '-5' is no number above 0"],
+    [{ maxSessions: "0" }, "Cannot parse --max-sessions: '0' is not a number above 0"],
+    [{ maxSessions: "1e3" }, "Cannot parse --max-sessions: '1e3' is not a number above 0"],
+    [{ maxSessions: "-5" }, "Cannot parse --max-sessions: '-5' is not a number above 0"],
     [
       { udpFilter: "open" },
       "Cannot parse --udp-filter: 'open' is not one of endpoint-independent, address-dependent, address-and-port-dependent",
@@ -144,22 +147,25 @@ describe("parseConfig() complains in one line that names the flag", () => {
     [{ dns: ["quic://192.0.2.53"] }, `Cannot parse --dns: 'quic://192.0.2.53' ${DNS}`],
     [{ dns: ["tls://dns.example"] }, `Cannot parse --dns: 'tls://dns.example' ${DNS}`],
     [{ dns: ["tls://192.0.2.53#a b"] }, `Cannot parse --dns: 'tls://192.0.2.53#a b' ${DNS}`],
-    [{ dns: ["https://u:hunter2@x/"] }, `Cannot parse --dns: 'https://u:***@x/' ${DNS.replace("no", "no URL of a")}`],
+    [
+      { dns: ["https://u:hunter2@x/"] },
+      `Cannot parse --dns: 'https://u:***@x/' ${DNS.replace("a DNS server address", "the URL of a DNS server")}`,
+    ],
     [{ host: ["db.example"] }, `Cannot parse --host: 'db.example' ${HOST}`],
     [{ host: ["db.example="] }, `Cannot parse --host: 'db.example=' ${HOST}`],
     [{ host: ["192.0.2.1=192.0.2.7"] }, `Cannot parse --host: '192.0.2.1=192.0.2.7' ${HOST}`],
-    [{ host: ["a=192.0.2.7,x"] }, "Cannot parse --host: 'x' in 'a=192.0.2.7,x' is no address"],
+    [{ host: ["a=192.0.2.7,x"] }, "Cannot parse --host: 'x' in 'a=192.0.2.7,x' is not an address"],
     [{ prefer: "ipv5" }, "Cannot parse --prefer: 'ipv5' is not one of ipv4, ipv6"],
     [{ default: "refuse" }, "Cannot parse --default: 'refuse' is not one of allow, deny"],
     [
       { default: "deny", via: ["socks5://192.0.2.1"] },
-      "Cannot have both --via and --default deny: write rules that allow, with via",
+      "Cannot use both --via and --default deny: write allow rules with via",
     ],
-    [{ prefer: "ipv4", only: "ipv6" }, "Cannot have both --prefer and --only: say which"],
+    [{ prefer: "ipv4", only: "ipv6" }, "Cannot use both --prefer and --only: give one of them"],
     [{ dnsCa: "ca.pem", dns: ["192.0.2.53"] }, "Cannot use --dns-ca: no --dns is tls:// or https://"],
     [
       { listen: ["ftp://[::1]:1"] },
-      "Cannot parse --listen: 'ftp://[::1]:1' is of the scheme 'ftp:', which is none of socks5, socks5s, http, https, tls, " +
+      "Cannot parse --listen: 'ftp://[::1]:1' is of the scheme 'ftp:', which is not one of socks5, socks5s, http, https, tls, " +
       "sni, host, transparent",
     ],
     [
@@ -179,7 +185,7 @@ describe("parseConfig() complains in one line that names the flag", () => {
       { fakeDns: ["unix:/run/x.sock"] },
       "Cannot parse --fake-dns: 'unix:/run/x.sock' is nowhere to serve DNS (write 192.168.1.1, :53 or [2001:db8::1]:53)",
     ],
-    [{ fakeIpv4: "fd00::/64" }, "Cannot parse --fake-ipv4: 'fd00::/64' is no IPv4 prefix"],
+    [{ fakeIpv4: "fd00::/64" }, "Cannot parse --fake-ipv4: 'fd00::/64' is not an IPv4 prefix"],
     [{ fakeIpv6: "fd00::/126" }, "Cannot parse --fake-ipv6: 'fd00::/126' has too few addresses"],
     [
       { listen: ["socks5s://[::1]:1"] },
@@ -211,7 +217,7 @@ describe("parseConfig() complains in one line that names the flag", () => {
     ],
     [
       { listen: ["socks5s://:1"], tlsCert: "c", tlsKey: "k" },
-      "Cannot listen on ::: it would be an open relay; add --user, --users-file or --from, or say --open",
+      "Cannot listen on ::: it would be an open relay; add --user, --users-file or --from, or give --open",
     ],
     [
       { viaCa: "c", via: ["socks5://192.0.2.1"] },
@@ -223,11 +229,11 @@ describe("parseConfig() complains in one line that names the flag", () => {
     ],
     [
       { listen: ["sni://[::1]:443"], via: ["socks5://192.0.2.1"] },
-      "Cannot listen for sni:// or host://: no rule with names allows where they may go",
+      "Cannot listen on sni:// or host://: add an allow rule with names for their destinations",
     ],
     [
       { listen: ["host://[::1]:80"] },
-      "Cannot listen for sni:// or host://: no rule with names allows where they may go",
+      "Cannot listen on sni:// or host://: add an allow rule with names for their destinations",
     ],
     ...["sni://:1?port=0", "sni://:1?port=65536", "sni://:1?port=", "http://:1?port=2"].map((
       text,
@@ -237,14 +243,14 @@ describe("parseConfig() complains in one line that names the flag", () => {
     ]),
     [
       { listen: ["host://:1?path=2"] },
-      "Cannot parse --listen: 'path' is none of outgoing, outgoing-per, interface and mark",
+      "Cannot parse --listen: 'path' is not one of outgoing, outgoing-per, interface and mark",
     ],
     [
       { listen: ["sni://[::1]:1", "host://[::1]:1"] },
       "Cannot listen on [::1]:1: it is given twice, for different protocols",
     ],
     ...[
-      ["[::1]:1", "is no forward (write [::]:2222=server.example:22)"],
+      ["[::1]:1", "is not a valid forward (write [::]:2222=server.example:22)"],
       ["[::1]:1=x:2?via=y", "has 'via=y' behind it (there may be proxy-protocol=1|2 and idle-timeout=TIME)"],
       [
         "[::1]:1=x:2?idle-timeout=1s&idle-timeout=2s",
@@ -256,17 +262,17 @@ describe("parseConfig() complains in one line that names the flag", () => {
     ]),
     [
       { forward: ["[::1]:1=x:2?proxy-protocol=3"] },
-      "Cannot parse --forward: '3' is no version of the PROXY protocol (write 1 or 2)",
+      "Cannot parse --forward: '3' is not a PROXY protocol version (write 1 or 2)",
     ],
     [
       { forward: ["[::1]:1=x"] },
-      "Cannot parse --forward: 'x' is no destination (write example.org:443 or [2001:db8::1]:443)",
+      "Cannot parse --forward: 'x' is not a destination (write example.org:443 or [2001:db8::1]:443)",
     ],
     ...["[::1]", "2222", "http://[::1]:1", "udp://[::1]", "udp://unix:/x:1", "udp://http://[::1]:1"].map((
       text,
     ): readonly [RawOptions, string] => [
       { forward: [`${text}=x:1`] },
-      `Cannot parse --forward: '${text}' is nowhere to forward from (write [::]:2222, :2222, udp://:5353 or unix:/run/x.sock)`,
+      `Cannot parse --forward: '${text}' is not an address to forward from (write [::]:2222, :2222, udp://:5353 or unix:/run/x.sock)`,
     ]),
     [
       { forward: ["[::1]:1=x:1", "[::1]:1=x:2"] },
@@ -287,22 +293,22 @@ describe("parseConfig() complains in one line that names the flag", () => {
       "Cannot parse --outgoing: '2001:db8::1/64' is not a prefix: it has bits behind its length (did you mean 2001:db8::/64?)",
     ],
     [{ outgoingPer: "day" }, "Cannot parse --outgoing-per: 'day' is not one of session, user, client"],
-    [{ listen: [":1?outgoing=x"] }, "Cannot parse --listen: 'x' is no address"],
+    [{ listen: [":1?outgoing=x"] }, "Cannot parse --listen: 'x' is not an address"],
     [
       { listen: [":1?outgoing=192.0.2.1&outgoing=192.0.2.2"] },
       "Cannot parse --listen: '192.0.2.2' is a second address of its family",
     ],
-    [{ listen: [":1?outgoing-per=user"] }, "Cannot parse --listen: outgoing-per is said of no outgoing"],
+    [{ listen: [":1?outgoing-per=user"] }, "Cannot parse --listen: outgoing-per needs outgoing"],
     [
       { listen: [":1?mark=1", "0.0.0.0:1"], open: true },
       "Cannot listen on [::]:1: its clients are to leave by two ways",
     ],
-    [{ listen: [":1?via=x"] }, "Cannot parse --listen: 'via' is none of outgoing, outgoing-per, interface and mark"],
+    [{ listen: [":1?via=x"] }, "Cannot parse --listen: 'via' is not one of outgoing, outgoing-per, interface and mark"],
     [{ nat64: "auto4" }, "Cannot parse --nat64: 'auto4' is not a prefix"],
     [{ nat64: "192.0.2.0/24" }, `Cannot parse --nat64: '192.0.2.0/24' ${NAT64}`],
     [{ nat64: "2001:db8::/63" }, `Cannot parse --nat64: '2001:db8::/63' ${NAT64}`],
     [{ nat64: "2001:db8:0:0:100::/96" }, `Cannot parse --nat64: '2001:db8:0:0:100::/96' ${NAT64}`],
-    [{ logSample: "0" }, "Cannot parse --log-sample: '0' is no number above 0"],
+    [{ logSample: "0" }, "Cannot parse --log-sample: '0' is not a number above 0"],
     [{ logFormat: "xml" }, "Cannot parse --log-format: 'xml' is not one of auto, text, json, syslog"],
   ];
   for (const [raw, message] of rows) {

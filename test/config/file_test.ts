@@ -35,10 +35,10 @@ describe("A wrong file is told by path, line, value and what was expected", () =
   const rows: readonly (readonly [string, ...problems: readonly string[]])[] = [
     [
       "listen = ':1'\r\nmax_sessions = 'x'\r\n[[rules]]\r\naction = 1\r\n",
-      "line 2: max_sessions: 'x' is no number",
+      "line 2: max_sessions: 'x' is not a number",
       "line 4: rules[0].action: '1' is not one of allow, deny",
     ],
-    ["\ufeffmax_sessions = 0", "line 1: max_sessions: '0' is no number above 0"],
+    ["\ufeffmax_sessions = 0", "line 1: max_sessions: '0' is not a number above 0"],
     ["listen = ':1'\n\0", "line 2: illegal character in key"],
   ];
   for (const [toml, ...problems] of rows) {
@@ -219,7 +219,7 @@ describe("What is said in several places", () => {
 
   test("is wrong wherever it is wrong, though overridden", () => {
     assert.throws(() => readConfig({ environment: { GATE46_DRAIN: "soon" }, flags: { drain: "3s" } }), {
-      message: "Cannot parse GATE46_DRAIN: 'soon' is no time (write 10s, 500ms, 5m or 1h)",
+      message: "Cannot parse GATE46_DRAIN: 'soon' is not a time (write 10s, 500ms, 5m or 1h)",
     });
   });
 });

@@ -37,11 +37,11 @@ test("a quota is of its user, by the month where nothing else is said, and its f
 
 test("what is wrong with a quota is said with its line", () => {
   const rows = [
-    [`quota = "50X"`, "line 5: users[0].quota: '50X' is no size (write 500M, 50G or 2T)"],
-    [`quota = 0`, "line 5: users[0].quota: '0' is no size (write 500M, 50G or 2T)"],
+    [`quota = "50X"`, "line 5: users[0].quota: '50X' is not a size (write 500M, 50G or 2T)"],
+    [`quota = 0`, "line 5: users[0].quota: '0' is not a size (write 500M, 50G or 2T)"],
     [
       `quota = "1G"\nquota_period = "week"`,
-      "line 6: users[0].quota_period: 'week' is no period (write day, month, or a time as 7d or 12h)",
+      "line 6: users[0].quota_period: 'week' is not a period (write day, month, or a time as 7d or 12h)",
     ],
     [`quota_period = "day"`, "line 2: users[0]: has a quota_period, and no quota"],
   ] as const;

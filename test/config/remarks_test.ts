@@ -22,7 +22,7 @@ test("an admin endpoint that others reach, and that refuses them all for want of
 test("a rule for users is told of where nobody is asked who they are", () => {
   const rules = '[[rules]]\naction = "allow"\n[[rules]]\nname = "x"\naction = "allow"\nusers = "ann"\n';
   assert.deepEqual(said(rules), [
-    "rules[1] 'x' never fits: it has users, and nobody is asked for a name (users_file, [[users]] or --user)",
+    "rules[1] 'x' never fits: it names users, and no authentication is required (users_file, [[users]] or --user)",
   ]);
   assert.deepEqual(said(`users_file = "users"\n${rules}`), []);
   assert.deepEqual(said(`${rules}[[users]]\nname = "ann"\npassword = "pw"\n`), []);

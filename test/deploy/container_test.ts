@@ -55,7 +55,7 @@ test("compose.yaml says what gate46 understands, and gives it the time to drain"
   const environment = composeEnvironment(users);
   const { code, stdout, stderr } = await shell([...source.command, "config"], "", environment);
   assert.deepEqual([code, stderr], [0, ""]);
-  for (const name of Object.keys(environment)) assert.ok(stdout.includes(`# ${name}`), `${name} is no variable`);
+  for (const name of Object.keys(environment)) assert.ok(stdout.includes(`# ${name}`), `${name} is not a variable`);
   assert.equal(join(folder, service.build.context), projectRoot);
   assert.equal(join(projectRoot, service.build.dockerfile), join(folder, "Dockerfile"));
   assert.deepEqual(service.secrets, Object.keys(secrets));

@@ -23,7 +23,7 @@ function flagsOf(line: string): Record<string, string | string[] | true> {
   const words = line.split(" ");
   while (words.length > 0) {
     const flag = words.shift()!, key = optionKeys.find((key) => flagName(key) === flag);
-    assert.ok(key, `${flag} is no flag`);
+    assert.ok(key, `${flag} is not a flag`);
     if (optionOf(key).arg === undefined) flags[key] = true;
     else if (optionOf(key).many) flags[key] = [...(flags[key] as string[] ?? []), words.shift()!];
     else flags[key] = words.shift()!;

@@ -341,7 +341,7 @@ worldTest(
     await client.close();
     const turnedAway = world.events.flatMap((event) => event.type === "client-turned-away" ? [event.reason] : []);
     assert.deepEqual(turnedAway, ["too-many-failures"]);
-    assert.equal(world.record.detail, "too many wrong passwords from there");
+    assert.equal(world.record.detail, "too many wrong passwords from this client");
   },
 );
 

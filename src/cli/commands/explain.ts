@@ -49,7 +49,7 @@ export async function explain(
   const { command, anonymous } = imagined;
   const client = asker ?? someClient(config.gateway.from);
   const from = ipAddress(client, 0);
-  if (!from) throw new ConfigError(`Cannot parse --client: '${client}' is no address`);
+  if (!from) throw new ConfigError(`Cannot parse --client: '${client}' is not an address`);
   const { name: listener, spec } = placeOf(config, said, imagined);
   const as = user === undefined ? "" : ` as ${user}`;
   say(`${imagined.text} from ${from.host}${as}${anonymous ? ` at ${listener}` : ""}`);
@@ -134,15 +134,15 @@ async function whyTurnedAway(
   asked: { readonly listener: string } | undefined,
 ): Promise<string | undefined> {
   const { access, from } = config.gateway;
-  if (from && !from.some((prefix) => prefix.contains(parseIp(host)!))) return "the client is in no --from";
+  if (from && !from.some((prefix) => prefix.contains(parseIp(host)!))) return "the client is not in a --from prefix";
   const elsewhere = (config.authCommand ?? config.authUrl) !== undefined;
   const others = elsewhere || config.gssapiKeytab !== undefined;
   const users = asked && await loadUsers(config.users, config.usersFile, undefined, others);
   if (!users || (users.size === 0 && !elsewhere)) {
-    return user === undefined ? undefined : "nobody is asked for a name here, so none is known";
+    return user === undefined ? undefined : "this listener requires no authentication, so the user name is unknown";
   }
   if (user === undefined && mayGoWithout(access, { client: host, ...asked })) return undefined;
-  if (user === undefined) return "the gateway asks for username and password; say --user";
+  if (user === undefined) return "the gateway requires a username and password; give --user";
   return elsewhere || users.has(user) ? undefined : "no such user"; // the program or server that knows other users is not asked
 }
 

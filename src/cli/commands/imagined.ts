@@ -44,7 +44,7 @@ function byName(by: "sni" | "host", name: string): Imagined {
     isFor: (only) => isByName(only) && only.by === by,
     nowhere: `no --listen is ${by}://`,
     wishAt({ addr, only }) {
-      if (!isByName(only)) throw new TypeError("Cannot go by name: the listener is for another");
+      if (!isByName(only)) throw new TypeError("Cannot explain: the listener is for another protocol");
       if (by === "sni") return sniWish(only, addr, name);
       return hostWish(
         only,
@@ -126,7 +126,7 @@ export function placeOf(
       : undefined;
     if (specs.length === 1 || asksForIt === undefined) return places[0]!;
     const names = places.map(({ name }) => name).join(", ");
-    throw new ConfigError(`Cannot explain: say --listener, one of ${names}, since ${asksForIt}`);
+    throw new ConfigError(`Cannot explain: give --listener, one of ${names}, since ${asksForIt}`);
   }
   const meant = parsed("parse --listener", () => parseListener(said));
   const found = places.find(({ name }) => meant.includes(name));

@@ -15,6 +15,6 @@ const scripts: Readonly<Record<(typeof shells)[number], (grammar: Grammar) => st
 /** `gate46 completion SHELL`: prints the script that completes the command line of `program` in that shell. */
 export async function completionCommand(program: Command, shell: string): Promise<void> {
   const known = shells.find((name) => name === shell);
-  if (!known) throw new ConfigError(`Cannot complete in '${shell}': it is none of ${shells.join(", ")}`);
+  if (!known) throw new ConfigError(`Cannot complete in '${shell}': it is not one of ${shells.join(", ")}`);
   await print(scripts[known](grammarOf(program)));
 }

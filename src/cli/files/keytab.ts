@@ -59,7 +59,7 @@ export async function readKeytab(file: string, service?: string): Promise<readon
 /** The keys of a keytab of version 2, as MIT and Heimdal write it. Throws ConfigError. */
 export function parseKeytab(bytes: Uint8Array, file: string): readonly KeytabKey[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  if (bytes.length < 2 || view.getUint16(0) !== 0x0502) throw new ConfigError(`Cannot use ${file}: it is no keytab`);
+  if (bytes.length < 2 || view.getUint16(0) !== 0x0502) throw new ConfigError(`Cannot use ${file}: it is not a keytab`);
   const keys: KeytabKey[] = [];
   try {
     for (let at = 2; at + 4 <= bytes.length;) {
@@ -69,7 +69,7 @@ export function parseKeytab(bytes: Uint8Array, file: string): readonly KeytabKey
       at += Math.abs(size); // a removed entry has a negative size
     }
   } catch (error) {
-    if (error instanceof RangeError) throw new ConfigError(`Cannot use ${file}: it is no whole keytab`);
+    if (error instanceof RangeError) throw new ConfigError(`Cannot use ${file}: the keytab is incomplete`);
     throw error;
   }
   return keys;

@@ -70,7 +70,7 @@ async function read(file: string, clock: Clock, maxSize: number): Promise<Uint8A
 async function readWhole(file: string, maxSize: number): Promise<Uint8Array | undefined> {
   try {
     const found = await stat(file);
-    if (!found.isFile() && !found.isDirectory()) throw new ConfigError(`Cannot read ${file}: it is no regular file`);
+    if (!found.isFile() && !found.isDirectory()) throw new ConfigError(`Cannot read ${file}: it is not a regular file`);
     if (found.size > maxSize) return undefined;
     const bytes = await readFile(file);
     return bytes.length <= maxSize ? bytes : undefined; // the file may have grown

@@ -109,7 +109,7 @@ function firstCertificate(certificates: readonly string[], file: string): X509Ce
     try {
       return new X509Certificate(certificate);
     } catch {
-      throw new ConfigError(`Cannot use ${file}: certificate ${i + 1} in it is none`);
+      throw new ConfigError(`Cannot use ${file}: certificate ${i + 1} in it is not valid`);
     }
   });
   if (!first) throw new ConfigError(`Cannot use ${file}: no certificate in PEM there`);

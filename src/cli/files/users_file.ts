@@ -34,7 +34,7 @@ export async function loadUsers(
   for (const { name, password, passwordFile } of configured) {
     const elsewhere = passwordFile === undefined && password === undefined;
     if (elsewhere && !others && !all.has(name)) {
-      problems.push(`Cannot take user '${name}': no password here, nor in users_file`);
+      problems.push(`Cannot use user '${name}': it has no password here or in users_file`);
     }
     if (elsewhere) continue;
     if (all.has(name)) problems.push(`Cannot take --user '${name}': named twice`);

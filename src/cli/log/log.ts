@@ -167,7 +167,7 @@ function eventLog(
         log.error("accept failed", { listener: addressText(event.addr), error: event.error.message });
         break;
       case "accept-recovered":
-        log.info("accept goes on", { listener: addressText(event.addr), failures: event.failures });
+        log.info("accept resumed", { listener: addressText(event.addr), failures: event.failures });
         break;
       case "draining":
         log.info("draining", { sessions: event.sessions, deadline: seconds(event.deadlineMs) });

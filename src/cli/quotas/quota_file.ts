@@ -32,7 +32,7 @@ export function quotaFile(path: string): QuotaStore {
         throw new ConfigError(`Cannot read ${path} (--quota-file): ${code}`);
       }
       const used = parseUsed(text);
-      if (!used) throw new ConfigError(`Cannot parse ${path} (--quota-file): it is no count of quotas`);
+      if (!used) throw new ConfigError(`Cannot parse ${path} (--quota-file): it is not a count of quotas`);
       return used;
     },
     save(used) {

@@ -36,7 +36,7 @@ export function askAdmin(
     const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
     const asking = request({ ...to, method, path, headers, agent: false }, (answer) => {
       const chunks: Buffer[] = [];
-      answer.on("error", () => fail("its answer has no end"));
+      answer.on("error", () => fail("its answer is incomplete"));
       answer.on("data", (chunk: Buffer) => chunks.push(chunk));
       answer.on("end", () => {
         clearTimeout(late);
@@ -46,7 +46,7 @@ export function askAdmin(
     asking.on("error", (error) => {
       clearTimeout(late);
       const { code } = error as { code?: string };
-      fail(code === "EACCES" ? codeText(code) : "nobody answers there");
+      fail(code === "EACCES" ? codeText(code) : "no gateway answers there");
     });
     asking.end();
   });

@@ -5,7 +5,7 @@ import { readAdminToken } from "../files/admin_token.ts";
 import { loadConfigHere } from "../files/standard_config.ts";
 import { type Answer, askAdmin } from "./admin_request.ts";
 
-const wantsToken = "it wants the token; say --admin-token-file, as the gateway was told";
+const wantsToken = "the token is missing; give --admin-token-file, as for the gateway";
 
 /** The running program with these flags, variables and file, accessed by its admin endpoint. */
 export interface GatewayHere {
@@ -61,5 +61,5 @@ export function parsed<T>({ status, text }: Answer, field: keyof T): T {
   } catch {
     // Not JSON.
   }
-  throw new NetError("other", `Cannot understand the answer (status ${status}): is that gate46?`);
+  throw new NetError("other", `Cannot read the answer (status ${status}): the server there may not be gate46`);
 }

@@ -37,7 +37,7 @@ export async function sessionsCommand(
   }
   if (verb !== "end") throw new ConfigError(`Cannot do '${verb}' with sessions: there is only end`);
   if (which === "user" || which === "client") {
-    if (name === undefined) throw new ConfigError(`Cannot end sessions: say which ${which}'s`);
+    if (name === undefined) throw new ConfigError(`Cannot end sessions: name the ${which}'s`);
     const query = new URLSearchParams({ [which]: name });
     await print(`${await end(flags, `/api/sessions?${query}`)} ended\n`);
     return 0;

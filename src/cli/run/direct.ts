@@ -35,7 +35,7 @@ export function parseDirect(texts: readonly string[]): Direct {
 /** A pattern of a name and all names below it. Throws SyntaxError. */
 function pattern(entry: string): NamePattern {
   const read = parseNamePattern(`.${entry.replace(/^\*?\./, "").replace(/\.$/, "")}`);
-  if (!read) throw new SyntaxError(`'${entry}' is no name, address or prefix`);
+  if (!read) throw new SyntaxError(`'${entry}' is not a name, address or prefix`);
   return read;
 }
 

@@ -51,7 +51,7 @@ function isPort(text: string | undefined): text is string {
 
 function refused(text: string): ConfigError {
   return new ConfigError(
-    `Cannot parse --publish: '${text}' is no port (write 8080, 8080:80, 127.0.0.1:8080:80, [::1]:8080 or 5353/udp)`,
+    `Cannot parse --publish: '${text}' is not a port (write 8080, 8080:80, 127.0.0.1:8080:80, [::1]:8080 or 5353/udp)`,
   );
 }
 

@@ -54,7 +54,9 @@ export async function serve(flags: RawOptions, entry: URL, ahead?: ThreadAhead):
     !config.listen.some(({ systemd }) => systemd === "*" || systemd === name)
   );
   if (unused.length > 0) {
-    log.warning("sockets of systemd are not used: who connects there waits", { names: unused.join(",") });
+    log.warning("systemd passed sockets that no --listen uses: clients that connect there wait", {
+      names: unused.join(","),
+    });
   }
   const { takeOver } = config;
   const systemd = await Systemd.open(running, takeOver !== undefined);

@@ -23,7 +23,7 @@ export function checkPredecessor(pid: number): void {
     refuse(stateOf(error));
   }
   if (pid === process.pid) refuse("that is this program itself");
-  if (!heeds(pid)) refuse("it is no gate46");
+  if (!heeds(pid)) refuse("it is not gate46");
 }
 
 /** True if that process handles the signal (proc(5), SigCgt), or if that is unknown. */

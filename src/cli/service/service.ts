@@ -25,7 +25,7 @@ export interface Wanted extends Pick<ServedConfig, "config" | "text" | "file" | 
 /** A gateway at work, in this thread or in several. */
 export interface Service {
   readonly engine: "linux" | "portable";
-  /** Threads that serve clients. */
+  /** Worker threads. */
   readonly workers: number;
   /** Addresses at which it listens. */
   readonly addrs: readonly SocketAddr[];

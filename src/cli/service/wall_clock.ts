@@ -20,7 +20,7 @@ export function hasteOf({ GATE46_TEST_HASTE: text }: Readonly<Record<string, str
   if (!text) return 1;
   const haste = Number(text);
   if (!Number.isInteger(haste) || haste < 1 || haste > 100) {
-    throw new ConfigError(`Cannot use GATE46_TEST_HASTE: '${text}' is none of 1 to 100`);
+    throw new ConfigError(`Cannot use GATE46_TEST_HASTE: '${text}' is not a number from 1 to 100`);
   }
   return haste;
 }

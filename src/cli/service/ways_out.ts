@@ -53,7 +53,7 @@ export interface Trial {
 }
 
 /**
- * Tests all sources in advance: rejects if the engine cannot use one, if it is no address of this machine, or if this user may
+ * Tests all sources in advance: rejects if the engine cannot use one, if it is not an address of this machine, or if this user may
  * not use it. Rejects with NetError, or with ConfigError if a source needs the other engine.
  */
 export async function checkWaysOut(trial: Trial, ways: readonly PlacedWayOut[]): Promise<void> {

@@ -109,7 +109,7 @@ export class ClaimedPorts {
       if (listener) return listener;
       throw new NetError(
         "other",
-        `Cannot listen on ${what}: descriptor ${descriptor} is no stream socket that listens`,
+        `Cannot listen on ${what}: descriptor ${descriptor} is not a listening stream socket`,
       );
     });
   }

@@ -224,7 +224,7 @@ function sharedOfNothing(table: TomlTable): Problem[] {
     listOf(table[key]).flatMap((one, i) => {
       const { outgoing, outgoing_per: input } = Object(one) as { outgoing?: unknown; outgoing_per?: unknown };
       if (input === undefined || outgoing !== undefined) return [];
-      return [{ path: [key, i, "outgoing_per"], input, message: "is said of no outgoing" }];
+      return [{ path: [key, i, "outgoing_per"], input, message: "needs outgoing" }];
     })
   );
 }
@@ -248,7 +248,7 @@ function unnamed({ rules, upstreams }: TomlTable): Problem[] {
     const name = via.length === 1 && typeof via[0] === "string" && namedUpstream(via as string[]);
     if (!name || names.includes(name)) return [];
     const near = nearest(name, names.filter((one) => typeof one === "string"));
-    const message = `'${withoutPassword(name)}' is none of the upstreams${near ? ` (did you mean ${near}?)` : ""}`;
+    const message = `'${withoutPassword(name)}' is not one of the upstreams${near ? ` (did you mean ${near}?)` : ""}`;
     return [{ path: ["rules", i, "via"], input: name, message }];
   });
 }

@@ -33,7 +33,7 @@ const relayTypes = ["A", "B", "C", "D"] as const;
 /** Maximum chains of one upstream: each is probed. */
 const MAX_CHAINS = 64;
 
-const text = () => v.string("is no text");
+const text = () => v.string("is not a text");
 const oneOf = <const T extends string>(choices: readonly T[]) =>
   v.picklist(choices, `is not one of ${choices.join(", ")}`);
 
@@ -44,7 +44,7 @@ const command = v.pipe(
 );
 
 function oneOrMore<T extends v.GenericSchema>(schema: T) {
-  const list = v.pipe(v.array(schema, "is no list"), v.minLength(1, "is empty; leave it out"));
+  const list = v.pipe(v.array(schema, "is not a list"), v.minLength(1, "is empty; leave it out"));
   return v.pipe(
     v.union([schema, list], "is neither a value nor a list of them"),
     v.transform((value) => (Array.isArray(value) ? value : [value]) as readonly v.InferOutput<T>[]),
@@ -69,7 +69,7 @@ function parsed<T extends v.GenericSchema<string | number>, R>(schema: T, parse:
 
 /** A table with these keys and no others. */
 function table<T extends v.ObjectEntries>(entries: T) {
-  return v.objectWithRest(entries, v.never(UNKNOWN), "is no table");
+  return v.objectWithRest(entries, v.never(UNKNOWN), "is not a table");
 }
 
 /** The message for an unknown key; describe() makes it more precise. */
@@ -84,11 +84,11 @@ const prefixes = () => oneOrMore(parsed(text(), parsePrefixValue));
 /** The shared limits of many sessions. */
 const budget = () => ({
   bandwidth: described(
-    v.optional(parsed(v.union([text(), v.number()], "is no size"), parseSize)),
-    "bytes a second, each way, of all its sessions together: 500k, 10M",
+    v.optional(parsed(v.union([text(), v.number()], "is not a size"), parseSize)),
+    "maximum bytes per second and direction of all its sessions together, for example 500k or 10M",
   ),
-  max_sessions: described(v.optional(parsed(v.number("is no number"), parseCount)), "its sessions at a time"),
-  max_rate: described(v.optional(parsed(v.number("is no number"), parseCount)), "its new sessions a second"),
+  max_sessions: described(v.optional(parsed(v.number("is not a number"), parseCount)), "maximum concurrent sessions"),
+  max_rate: described(v.optional(parsed(v.number("is not a number"), parseCount)), "maximum new sessions per second"),
 });
 
 export type BudgetTexts = Partial<Record<keyof ReturnType<typeof budget>, number | undefined>>;
@@ -106,37 +106,49 @@ const wayOut = () => ({
         }, "has two of one family"),
       ),
     ),
-    "leave from this address, or from one of this prefix (2001:db8:1::/64); one for each family",
+    "source address of outgoing connections, or a prefix (2001:db8:1::/64); one per address family",
   ),
-  outgoing_per: described(v.optional(oneOf(outgoingPers)), "who has one address of a prefix (default session)"),
-  interface: described(v.optional(parsed(text(), parseInterface)), "leave by this interface; Linux engine"),
+  outgoing_per: described(
+    v.optional(oneOf(outgoingPers)),
+    "share each address of the prefix per session, user or client (default session)",
+  ),
+  interface: described(
+    v.optional(parsed(text(), parseInterface)),
+    "interface of outgoing connections; Linux engine only",
+  ),
   mark: described(
-    v.optional(parsed(v.number("is no number"), parseCount)),
-    "mark it, for policy routing; Linux engine",
+    v.optional(parsed(v.number("is not a number"), parseCount)),
+    "mark of outgoing connections, for policy routing; Linux engine only",
   ),
 });
 
 const rule = v.pipe(
   table({
-    name: described(v.optional(text()), "what the log calls it"),
-    action: described(oneOf(["allow", "deny"]), "what becomes of what fits"),
+    name: described(v.optional(text()), "name of the rule in the log"),
+    action: described(oneOf(["allow", "deny"]), "action for requests that match"),
     from: described(v.optional(prefixes()), "clients from there"),
-    listener: described(v.optional(oneOrMore(parsed(text(), parseListener))), "clients that come there, as in listen"),
-    users: described(v.optional(oneOrMore(text())), "clients with one of these names"),
-    commands: described(v.optional(oneOrMore(command)), "what the client wants"),
-    to: described(v.optional(prefixes()), "destinations; also what opens those that are closed by default"),
+    listener: described(v.optional(oneOrMore(parsed(text(), parseListener))), "listeners, written as in listen"),
+    users: described(v.optional(oneOrMore(text())), "authenticated user names"),
+    commands: described(v.optional(oneOrMore(command)), "commands"),
+    to: described(
+      v.optional(prefixes()),
+      "destination prefixes; an allow rule also opens destinations that are closed by default",
+    ),
     names: described(
       v.optional(oneOrMore(parsed(text(), parseNameValue))),
-      "names that were asked for: example.org, *.example.org for all below it, .example.org for both, * for every name",
+      "destination names: example.org, *.example.org for all names below it, .example.org for both, * for every name",
     ),
-    to_file: described(v.optional(oneOrMore(text())), "files with more of to, a line each, # before comments"),
-    names_file: described(v.optional(oneOrMore(text())), "files with more of names, a line each, # before comments"),
+    to_file: described(
+      v.optional(oneOrMore(text())),
+      "files with more prefixes for to: one per line, # starts a comment",
+    ),
+    names_file: described(v.optional(oneOrMore(text())), "files with more names: one per line, # starts a comment"),
     ports: described(
-      v.optional(oneOrMore(parsed(v.union([text(), v.number()], "is no port"), parsePortOrRange))),
+      v.optional(oneOrMore(parsed(v.union([text(), v.number()], "is not a port"), parsePortOrRange))),
       'ports: 443 or "8000-8999"',
     ),
     relay: described(v.optional(oneOrMore(oneOf(relayTypes))), "IPv4 to IPv4 is A, 4 to 6 B, 6 to 4 C, 6 to 6 D"),
-    family: described(v.optional(oneOf(familyChoices)), "addresses to dial, or to dial first"),
+    family: described(v.optional(oneOf(familyChoices)), "address family to use, or to try first"),
     via: described(
       v.optional(
         v.pipe(
@@ -148,7 +160,7 @@ const rule = v.pipe(
           ),
         ),
       ),
-      "the gateways of one chain, nearest first, as socks5://192.0.2.1:1080; or the name of one of [[upstreams]]",
+      "upstream gateways of one chain, nearest first, for example socks5://192.0.2.1:1080; or the name of an [[upstreams]] table",
     ),
     ...budget(),
     ...wayOut(),
@@ -168,14 +180,14 @@ const rule = v.pipe(
 const access = v.pipe(
   table({
     from: described(v.optional(prefixes()), "clients from there"),
-    listener: described(v.optional(oneOrMore(parsed(text(), parseListener))), "clients that come there, as in listen"),
+    listener: described(v.optional(oneOrMore(parsed(text(), parseListener))), "listeners, written as in listen"),
     auth: described(
       v.optional(oneOf(["none", "password"])),
-      "whether they may go without a password, though there are users",
+      "whether these clients must authenticate",
     ),
     ...budget(),
   }),
-  v.check((entry) => ["auth", ...Object.keys(budget())].some((key) => key in entry), "says nothing of who comes so"),
+  v.check((entry) => ["auth", ...Object.keys(budget())].some((key) => key in entry), "needs authentication or a limit"),
 );
 
 const chain = v.pipe(
@@ -185,39 +197,42 @@ const chain = v.pipe(
 
 const upstream = table({
   name: described(
-    v.pipe(text(), v.regex(upstreamName, "is no name for it (letters, digits, '.', '_' and '-')")),
-    "what rules call it",
+    v.pipe(text(), v.regex(upstreamName, "is not a valid name (letters, digits, '.', '_' and '-')")),
+    "name that rules use in via",
   ),
   chains: described(
     v.pipe(
-      v.array(chain, "is no list"),
+      v.array(chain, "is not a list"),
       v.minLength(1, "is empty"),
       v.maxLength(MAX_CHAINS, `has more than ${MAX_CHAINS}`),
     ),
-    "ways to go, each a URL or a list of them, nearest gateway first",
+    "chains, each a URL or a list of URLs, nearest gateway first",
   ),
-  policy: described(v.optional(oneOf(upstreamPolicies), "in-order"), "which of the chains that are up is taken"),
+  policy: described(v.optional(oneOf(upstreamPolicies), "in-order"), "how to choose among the chains that are up"),
   probe: described(
     v.optional(parsed(text(), parseTarget)),
-    "a destination that probes connect to, as example.org:443; without one they go to the last gateway of the chain",
+    "destination of probes, for example example.org:443 (default: the last gateway of the chain)",
   ),
   ...wayOut(),
 });
 
 const user = v.pipe(
   table({
-    name: described(parsed(text(), checked("name")), "as the client says it, or its principal (alice@EXAMPLE.ORG)"),
+    name: described(
+      parsed(text(), checked("name")),
+      "user name that the client sends, or its Kerberos principal (alice@EXAMPLE.ORG)",
+    ),
     password: described(
-      v.optional(parsed(v.string("is no text"), checked("password"))),
-      "in clear; better password_file",
+      v.optional(parsed(v.string("is not a text"), checked("password"))),
+      "password in clear text; password_file is safer",
     ),
     password_file: described(
       v.optional(text()),
-      "a file with the password alone in it; with neither, it is in users_file, or there is gssapi_keytab",
+      "file that contains only the password; without both, the password is in users_file, or the user has a Kerberos ticket",
     ),
     ...budget(),
     quota: described(
-      v.optional(parsed(v.union([text(), v.number()], "is no size"), parseQuotaSize)),
+      v.optional(parsed(v.union([text(), v.number()], "is not a size"), parseQuotaSize)),
       "octets that its sessions may relay in a period, both ways together: 500M, 50G, 2T; quota_file keeps the count",
     ),
     quota_period: described(
@@ -238,16 +253,16 @@ const user = v.pipe(
 
 const forward = v.pipe(
   table({
-    listen: described(parsed(text(), parseForwardListen), "who connects there goes on"),
-    to: described(parsed(text(), (text) => parseTarget(text)), "to there, as server.example:22"),
-    via: described(v.optional(chain), "the gateways of one chain to go through, nearest first, as a rule has them"),
+    listen: described(parsed(text(), parseForwardListen), "address to listen on"),
+    to: described(parsed(text(), (text) => parseTarget(text)), "destination, for example server.example:22"),
+    via: described(v.optional(chain), "upstream gateways of one chain, nearest first, as in a rule"),
     proxy_protocol: described(
-      v.optional(parsed(v.union([text(), v.number()], "is no number"), parseProxyProtocol)),
-      "of the PROXY protocol, by which the destination is told who it is: 1 or 2",
+      v.optional(parsed(v.union([text(), v.number()], "is not a number"), parseProxyProtocol)),
+      "send the client's address to the destination by this version of the PROXY protocol: 1 or 2",
     ),
     idle_timeout: described(
-      v.optional(parsed(v.union([text(), v.number()], "is no time"), (text) => parseTime(text))),
-      "as idle_timeout, which holds where this is not said",
+      v.optional(parsed(v.union([text(), v.number()], "is not a time"), (text) => parseTime(text))),
+      "idle timeout (default: the idle_timeout of the file)",
     ),
   }),
   v.check(({ listen, proxy_protocol }) => !listen.udp || proxy_protocol === undefined, NO_PROXY_PROTOCOL),
@@ -256,13 +271,16 @@ const forward = v.pipe(
 export const fileSchema = table({
   ...optionEntries(),
   forwards: described(
-    v.optional(v.array(forward, "is no list of tables")),
-    "ports that lead elsewhere, beside forward",
+    v.optional(v.array(forward, "is not a list of tables")),
+    "forwarded ports, in addition to forward",
   ),
-  users: described(v.optional(v.array(user, "is no list of tables")), "who may use it, beside users_file"),
-  access: described(v.optional(v.array(access, "is no list of tables")), "how clients come in: the first that fits"),
-  upstreams: described(v.optional(v.array(upstream, "is no list of tables")), "several ways to the same places"),
-  rules: described(v.optional(v.array(rule, "is no list of tables")), "who may go where: the first that fits counts"),
+  users: described(v.optional(v.array(user, "is not a list of tables")), "users, in addition to users_file"),
+  access: described(
+    v.optional(v.array(access, "is not a list of tables")),
+    "authentication and limits per listener and client; the first match counts",
+  ),
+  upstreams: described(v.optional(v.array(upstream, "is not a list of tables")), "groups of upstream chains"),
+  rules: described(v.optional(v.array(rule, "is not a list of tables")), "rules for requests; the first match counts"),
 });
 
 export type FileTables = Pick<
@@ -278,7 +296,7 @@ function optionEntries(): v.ObjectEntries {
 function optionSchema(key: OptionKey): v.GenericSchema {
   const { accepts, choices, many } = optionOf(key);
   const schemas = accepts.map((type) =>
-    type === "string" ? choices ? oneOf(choices) : text() : type === "number" ? v.number("is no number") : v.boolean(
+    type === "string" ? choices ? oneOf(choices) : text() : type === "number" ? v.number("is not a number") : v.boolean(
       "is neither true nor false",
     )
   );

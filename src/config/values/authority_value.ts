@@ -11,7 +11,9 @@ export function parseCommand(text: string): readonly string[] {
 /** A URL to which passwords may be sent: with TLS, or on this machine. Throws WrongValue. */
 export function parseAuthUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (!url || !/^https?:$/.test(url.protocol)) throw new WrongValue("it is no URL (write https://auth.example/check)");
+  if (!url || !/^https?:$/.test(url.protocol)) {
+    throw new WrongValue("it is not a URL (write https://auth.example/check)");
+  }
   if (url.username || url.password) throw new WrongValue("it has credentials, and clients' own are what is sent");
   if (url.protocol === "http:" && !isHere(url.hostname)) {
     throw new WrongValue(

@@ -24,10 +24,12 @@ export function parseDnsServer(text: string): DnsServer {
       return { kind: "tls", addr: serverAddr(where, 853, text), serverName };
     }
     case "https":
-      if (!isPlainUrl(text)) throw new WrongValue(`'${withoutPassword(text)}' is no URL of a DNS server (${howTo})`);
+      if (!isPlainUrl(text)) {
+        throw new WrongValue(`'${withoutPassword(text)}' is not the URL of a DNS server (${howTo})`);
+      }
       return { kind: "https", url: text };
     default:
-      throw new WrongValue(`'${text}' is no DNS server (${howTo})`);
+      throw new WrongValue(`'${text}' is not a DNS server address (${howTo})`);
   }
 }
 
@@ -40,7 +42,7 @@ function serverAddr(text: string, otherwise: number, whole: string): SocketAddr 
   const match = /^(?:\[([0-9a-f:.]+(?:%[^\]\s]+)?)\]|([\d.]+))(?::(\d{1,5}))?$|^([0-9a-f:.]+(?:%\S+)?)$/i.exec(text);
   const port = Number(match?.[3] ?? otherwise);
   const addr = match && parseZoned(match[1] ?? match[2] ?? match[4]!, port, whole);
-  if (!addr || port < 1 || port > 65_535) throw new WrongValue(`'${whole}' is no DNS server (${howTo})`);
+  if (!addr || port < 1 || port > 65_535) throw new WrongValue(`'${whole}' is not a DNS server address (${howTo})`);
   return addr;
 }
 
@@ -49,10 +51,10 @@ export function parseHostEntry(text: string): string {
   const [, name = "", list = ""] = /^([\w.-]{1,253})=(.+)$/.exec(text) ?? [];
   const addresses = list.split(",").map((one) => ipAddress(one.trim(), 0)?.host);
   if (name === "" || ipAddress(name, 0)) {
-    throw new WrongValue(`'${text}' is no host (write db.example=192.0.2.7,2001:db8::7)`);
+    throw new WrongValue(`'${text}' is not a host entry (write db.example=192.0.2.7,2001:db8::7)`);
   }
   const wrong = addresses.indexOf(undefined);
-  if (wrong >= 0) throw new WrongValue(`'${list.split(",")[wrong]}' in '${text}' is no address`);
+  if (wrong >= 0) throw new WrongValue(`'${list.split(",")[wrong]}' in '${text}' is not an address`);
   return addresses.map((address) => `${address} ${name}`).join("\n");
 }
 
@@ -65,7 +67,7 @@ export function parseNat64(text: string): Prefix | "auto" {
   if (text === "auto") return text;
   const prefix = parsePrefixValue(text);
   if (!isNat64Prefix(prefix)) {
-    throw new WrongValue(`'${text}' is no NAT64 prefix: IPv6, of 32, 40, 48, 56, 64 or 96 bits, bits 64 to 71 zero`);
+    throw new WrongValue(`'${text}' is not a NAT64 prefix: IPv6, of 32, 40, 48, 56, 64 or 96 bits, bits 64 to 71 zero`);
   }
   return prefix;
 }

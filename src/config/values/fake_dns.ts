@@ -21,7 +21,7 @@ export function parseDnsListen(text: string): readonly SocketAddr[] {
 export function parseFakePool(family: "IPv4" | "IPv6"): (text: string) => Prefix {
   return (text) => {
     const prefix = parsePrefix(text), size = family === "IPv4" ? 4 : 16;
-    if (prefix?.octets.length !== size) throw new WrongValue(`'${text}' is no ${family} prefix`);
+    if (prefix?.octets.length !== size) throw new WrongValue(`'${text}' is not an ${family} prefix`);
     if (prefix.octets.length * 8 - prefix.bits < MIN_BITS_LEFT) throw new WrongValue(`'${text}' has too few addresses`);
     return prefix;
   };

@@ -26,7 +26,7 @@ export interface ForwardListen {
 export function parseForward(text: string): ConfiguredForward {
   const [, listen, to, query = ""] = /^(.+?)=([^=?]+)(?:\?(.*))?$/.exec(text) ?? [];
   if (to === undefined) {
-    throw new WrongValue(`'${text}' is no forward (write [::]:2222=server.example:22)`);
+    throw new WrongValue(`'${text}' is not a valid forward (write [::]:2222=server.example:22)`);
   }
   const said = new Map<string, string>();
   for (const pair of query.split("&").filter(Boolean)) {
@@ -59,7 +59,7 @@ export function parseForwardListen(text: string): ForwardListen {
   const isAddr = udp ? /:\d+$/.test(addr!) && !/^(unix|systemd):/.test(addr!) : /:\d+$|^(unix|systemd):/.test(addr!);
   if (!isAddr || /^(?!unix:)[a-z0-9+.-]+:\/\//i.test(addr!)) {
     throw new WrongValue(
-      `'${text}' is nowhere to forward from (write [::]:2222, :2222, udp://:5353 or unix:/run/x.sock)`,
+      `'${text}' is not an address to forward from (write [::]:2222, :2222, udp://:5353 or unix:/run/x.sock)`,
     );
   }
   return { specs: parseListen(addr!), udp: udp === undefined ? undefined : true };
@@ -68,7 +68,7 @@ export function parseForwardListen(text: string): ForwardListen {
 /** Throws WrongValue. */
 export function parseProxyProtocol(text: string): 1 | 2 {
   if (text === "1" || text === "2") return Number(text) as 1 | 2;
-  throw new WrongValue(`'${text}' is no version of the PROXY protocol (write 1 or 2)`);
+  throw new WrongValue(`'${text}' is not a PROXY protocol version (write 1 or 2)`);
 }
 
 /**
@@ -96,6 +96,6 @@ export function forwardRules(forwards: readonly ConfiguredForward[], otherwise: 
 
 function patternOf(host: string) {
   const pattern = parseNamePattern(host);
-  if (!pattern) throw new ConfigError(`Cannot forward to '${host}': it is no name`);
+  if (!pattern) throw new ConfigError(`Cannot forward to '${host}': it is not a name`);
   return pattern;
 }

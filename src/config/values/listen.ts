@@ -62,7 +62,9 @@ function parseScheme(text: string, port: string | undefined, whole: string): rea
     const specs = parseAddr(where).map((spec) => ({ ...spec, ...known, ...only && { only } }));
     return isRouted(only) ? routed(specs, whole) : specs;
   }
-  throw new WrongValue(`'${text}' is of the scheme '${scheme}:', which is none of ${Object.keys(purposes).join(", ")}`);
+  throw new WrongValue(
+    `'${text}' is of the scheme '${scheme}:', which is not one of ${Object.keys(purposes).join(", ")}`,
+  );
 }
 
 /** Adds a listener for datagrams to each for connections. Throws WrongValue. */
@@ -96,7 +98,7 @@ function parseAddr(text: string): readonly ListenSpec[] {
     : [text, DEFAULT_PORT];
   if (port > 65_535) throw new WrongValue(`'${text}' has a port above 65535`);
   if (match && match[1] === undefined && /^\d+$/.test(host)) {
-    throw new WrongValue(`'${text}' is no address; for port ${host} on every address write ':${host}'`);
+    throw new WrongValue(`'${text}' is not an address; for port ${host} on every address write ':${host}'`);
   }
   if (host === "localhost") {
     return ["127.0.0.1", "::1"].map((loopback) => ({ addr: { host: loopback, port }, optional: loopback === "::1" }));
@@ -105,7 +107,7 @@ function parseAddr(text: string): readonly ListenSpec[] {
     return [{ addr: { host: "::", port }, otherwise: { host: "0.0.0.0", port }, optional: false }];
   }
   const addr = parseZoned(host, port, text);
-  if (!addr) throw new WrongValue(`'${text}' is no address (write 127.0.0.1:1080, [::1]:1080 or :1080)`);
+  if (!addr) throw new WrongValue(`'${text}' is not an address (write 127.0.0.1:1080, [::1]:1080 or :1080)`);
   return [{ addr, optional: false }];
 }
 
@@ -115,7 +117,7 @@ function parseUnix(path: string): SocketAddr {
     throw new WrongValue(`'unix:${path}' has ${size} octets of path, more than ${MAX_PATH_SIZE}`);
   }
   if (!/^(\/.*[^/]|@.+)$/.test(path) || path.includes("\0")) {
-    throw new WrongValue(`'unix:${path}' is no path (write unix:/run/gate46/socks.sock or unix:@name)`);
+    throw new WrongValue(`'unix:${path}' is not a path (write unix:/run/gate46/socks.sock or unix:@name)`);
   }
   return unixAddr(path);
 }
@@ -124,7 +126,7 @@ function parseUnix(path: string): SocketAddr {
 export function parseListener(text: string): readonly string[] {
   const specs = parseListen(text);
   if (specs.some(({ addr, systemd }) => systemd !== undefined || (addr.port === 0 && addr.unix === undefined))) {
-    throw new WrongValue(`'${text}' is no address of a listener (write 127.0.0.1:1080, :1080 or unix:/run/x)`);
+    throw new WrongValue(`'${text}' is not a listener address (write 127.0.0.1:1080, :1080 or unix:/run/x)`);
   }
   return listenerNames(specs);
 }

@@ -8,7 +8,7 @@ const times = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000 } as const;
 export function parseQuotaSize(text: string): number {
   const match = /^(\d+(?:\.\d+)?)([kMGT]?)$/.exec(text);
   const size = match && Math.floor(Number(match[1]) * sizes[match[2] as keyof typeof sizes]);
-  if (!size || size > Number.MAX_SAFE_INTEGER) throw new WrongValue(`'${text}' is no size (write 500M, 50G or 2T)`);
+  if (!size || size > Number.MAX_SAFE_INTEGER) throw new WrongValue(`'${text}' is not a size (write 500M, 50G or 2T)`);
   return size;
 }
 
@@ -16,7 +16,7 @@ export function parseQuotaSize(text: string): number {
 export function parseQuotaPeriod(text: string): QuotaPeriod {
   if (text === "day" || text === "month") return text;
   const match = /^([1-9]\d{0,5})([dhms])$/.exec(text);
-  if (!match) throw new WrongValue(`'${text}' is no period (write day, month, or a time as 7d or 12h)`);
+  if (!match) throw new WrongValue(`'${text}' is not a period (write day, month, or a time as 7d or 12h)`);
   return Number(match[1]) * times[match[2] as keyof typeof times];
 }
 

@@ -15,7 +15,7 @@ const units = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1 } as const;
 export function parseTime(text: string, leastMs = 1): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);
   const ms = match && Number(match[1]) * units[(match[2] ?? "s") as keyof typeof units];
-  if (ms === null || ms > 2 ** 31 - 1) throw new WrongValue(`'${text}' is no time (write 10s, 500ms, 5m or 1h)`);
+  if (ms === null || ms > 2 ** 31 - 1) throw new WrongValue(`'${text}' is not a time (write 10s, 500ms, 5m or 1h)`);
   if (ms < leastMs) throw new WrongValue(`'${text}' is too short`);
   return ms;
 }
@@ -24,7 +24,7 @@ export function parseTime(text: string, leastMs = 1): number {
 export function parseSize(text: string): number {
   const match = /^(\d+(?:\.\d+)?)([kMG]?)$/.exec(text);
   const size = match && Number(match[1]) * { "": 1, k: 1e3, M: 1e6, G: 1e9 }[match[2] as "" | "k" | "M" | "G"];
-  if (!size || size < 1 || size > 2e9) throw new WrongValue(`'${text}' is no size (write 500k, 10M or 1G)`);
+  if (!size || size < 1 || size > 2e9) throw new WrongValue(`'${text}' is not a size (write 500k, 10M or 1G)`);
   return size;
 }
 
@@ -35,7 +35,7 @@ export function timeText(ms: number): string {
 }
 
 export function parseCount(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new WrongValue(`'${text}' is no number above 0`);
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new WrongValue(`'${text}' is not a number above 0`);
   return Number(text);
 }
 
@@ -62,7 +62,7 @@ export function parseNameValue(text: string): NamePattern {
   if (parseIp(text.replace(/^\[|\]$/g, ""))) {
     throw new WrongValue(`'${text}' is an address; rules for addresses say 'to'`);
   }
-  throw new WrongValue(`'${text}' is no name (write example.org, *.example.org or .example.org)`);
+  throw new WrongValue(`'${text}' is not a name (write example.org, *.example.org or .example.org)`);
 }
 
 export function parseProxySource(text: string): ProxySource {
@@ -72,21 +72,21 @@ export function parseProxySource(text: string): ProxySource {
 /** An interface's name, by Linux's rules (IFNAMSIZ, dev_valid_name()). */
 export function parseInterface(text: string): string {
   if (!/^[^\s/:]{1,15}$/.test(text) || text === "." || text === "..") {
-    throw new WrongValue(`'${text}' is no name of an interface (write eth0)`);
+    throw new WrongValue(`'${text}' is not an interface name (write eth0)`);
   }
   return text;
 }
 
 /** `0660`: the permissions of a file. */
 export function parseMode(text: string): number {
-  if (!/^0?[0-7]{3}$/.test(text)) throw new WrongValue(`'${text}' is no mode (write 0600 or 0660)`);
+  if (!/^0?[0-7]{3}$/.test(text)) throw new WrongValue(`'${text}' is not a mode (write 0600 or 0660)`);
   return Number.parseInt(text, 8);
 }
 
 /** Canonical text of an IP address. */
 export function parseHost(text: string): string {
   const address = ipAddress(text, 0);
-  if (!address) throw new WrongValue(`'${text}' is no address`);
+  if (!address) throw new WrongValue(`'${text}' is not an address`);
   return address.host;
 }
 
@@ -94,7 +94,7 @@ export function parsePorts(text: string): PortRange {
   const match = /^(\d+)-(\d+)$/.exec(text);
   const range = match && { first: Number(match[1]), last: Number(match[2]) };
   if (!range || range.first < 1 || range.last > 65_535 || range.first > range.last) {
-    throw new WrongValue(`'${text}' is no range (write 40000-40999)`);
+    throw new WrongValue(`'${text}' is not a range (write 40000-40999)`);
   }
   return range;
 }
@@ -104,7 +104,7 @@ export function parsePortOrRange(text: string): PortRange {
   const match = /^(\d+)(?:-(\d+))?$/.exec(text);
   const range = match && { first: Number(match[1]), last: Number(match[2] ?? match[1]) };
   if (!range || range.last > 65_535 || range.first > range.last) {
-    throw new WrongValue(`'${text}' is no port (write 443 or 8000-8999)`);
+    throw new WrongValue(`'${text}' is not a port (write 443 or 8000-8999)`);
   }
   return range;
 }
@@ -132,7 +132,7 @@ export function parseTarget(text: string, leastPort = 1): Address {
     if (!(error instanceof ProtocolError)) throw error;
     state = `: ${error.message}`;
   }
-  throw new WrongValue(`'${text}' is no destination${state} (write example.org:443 or [2001:db8::1]:443)`);
+  throw new WrongValue(`'${text}' is not a destination${state} (write example.org:443 or [2001:db8::1]:443)`);
 }
 
 /** The replacement for a password. */

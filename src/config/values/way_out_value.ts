@@ -66,9 +66,9 @@ export function parseWayOutQuery(query: string): WayOut | undefined {
     else if (key === "outgoing-per") said.outgoing_per = parseChoice(value, outgoingPers);
     else if (key === "interface") said.interface = parseInterface(value);
     else if (key === "mark") said.mark = parseCount(value);
-    else throw new WrongValue(`'${key}' is none of outgoing, outgoing-per, interface and mark`);
+    else throw new WrongValue(`'${key}' is not one of outgoing, outgoing-per, interface and mark`);
   }
-  if (said.outgoing_per && outgoing.length === 0) throw new WrongValue("outgoing-per is said of no outgoing");
+  if (said.outgoing_per && outgoing.length === 0) throw new WrongValue("outgoing-per needs outgoing");
   byFamily(outgoing, (state, i) => {
     throw new WrongValue(`'${outgoing[i]}' is ${state}`);
   });

@@ -26,7 +26,7 @@ export async function forwardedAnswer(
   query: Uint8Array,
   byTcp: boolean,
 ): Promise<Uint8Array> {
-  let last = new NetError("name-lookup-failed", "Cannot forward a query: there is no DNS server");
+  let last = new NetError("name-lookup-failed", "Cannot forward a query: there is not a DNS server address");
   for (const server of servers) {
     const late = new Cut();
     const cancel = needs.clock.after(ANSWER_MS, () => late.make());

@@ -23,7 +23,7 @@ interface Answered {
 
 /** All upstreams; destinations of a rule with upstreams are never dialled directly instead. */
 export function upstreamsOf({ upstreams }: Conversation): Upstreams {
-  if (!upstreams) throw new NetError("other", "Cannot go on through an upstream: there is none");
+  if (!upstreams) throw new NetError("other", "Cannot use an upstream: none is configured");
   return upstreams;
 }
 

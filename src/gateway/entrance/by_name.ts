@@ -44,7 +44,7 @@ export function host({ port }: Pick<ByName, "port">): Entrance {
     answer: (outcome) => {
       if (outcome.reply === Reply.Succeeded) return nothing;
       if (outcome.reply !== Reply.NotAllowed) return http.answer(outcome);
-      return encodeHttpAnswer(421, "gate46: this is none of the hosts that are served here");
+      return encodeHttpAnswer(421, "gate46: this host is not served here");
     },
     async take({ wire, here }) {
       const decode = httpHostDecoder();

@@ -6,7 +6,7 @@ import type { Budget, PortRange } from "../settings.ts";
 import type { WayOut } from "../way_out.ts";
 import type { NamePattern } from "./name_pattern.ts";
 
-/** Families of addresses to dial, or to dial first. */
+/** Families of address family to use, or to try first. */
 export const familyChoices = ["prefer-ipv4", "prefer-ipv6", "only-ipv4", "only-ipv6"] as const;
 /** Which family of addresses is dialled, or dialled first. */
 export type FamilyChoice = (typeof familyChoices)[number];
@@ -37,7 +37,7 @@ export interface Rule {
   readonly ports?: readonly PortRange[];
   /** By the families of client and destination. */
   readonly relay?: readonly RelayType[];
-  /** Which family of addresses to dial, or to dial first. */
+  /** Which family of address family to use, or to try first. */
   readonly family?: FamilyChoice;
   /** Upstream gateways to go through, as URLs. */
   readonly via?: readonly string[];

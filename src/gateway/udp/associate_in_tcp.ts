@@ -29,7 +29,7 @@ export async function associateInTcp(conversation: Conversation): Promise<Sessio
   try {
     association.run();
     const end = await datagrams.ended;
-    if (end === "malformed") record.detail = "datagrams that nobody can tell apart";
+    if (end === "malformed") record.detail = "datagrams whose boundaries are lost";
     return end === "malformed" ? "protocol-error" : end;
   } finally {
     release();

@@ -54,7 +54,7 @@ export interface Kernel {
 
 /** Why the engine cannot run with these features; undefined if it can. */
 export function whyNoEngine(features: KernelFeatures | undefined): string | undefined {
-  if (!features) return "this is no Linux, or libc cannot be called from here";
+  if (!features) return "this is not Linux, or libc cannot be called from here";
   return features.epoll ? undefined : "the kernel, or a container's filter, refuses epoll or eventfd";
 }
 

@@ -69,15 +69,15 @@ const states: readonly (readonly [RegExp, string])[] = [
   [/CERT_NOT_YET_VALID|NotValidYet|not valid yet/, "the certificate is not valid yet"],
   [/ALTNAME_INVALID|HOSTNAME_MISMATCH|not valid for name|NotValidForName/, "the certificate is for another name"],
   [/NOT_RETURN_A_CERTIFICATE|NO_CERTIFICATES|no certificates/, "no certificate was shown"],
-  [/ALERT_CERTIFICATE_REQUIRED|CertificateRequired/, "it wants a certificate"],
-  [/ALERT_UNKNOWN_CA|received fatal alert: UnknownCA/, "it does not know the authority of our certificate"],
+  [/ALERT_CERTIFICATE_REQUIRED|CertificateRequired/, "the peer requires a certificate"],
+  [/ALERT_UNKNOWN_CA|received fatal alert: UnknownCA/, "the peer does not trust the authority of our certificate"],
   [
     /SELF_SIGNED|UNABLE_TO_|UnknownIssuer|BadSignature|SIGNATURE_FAILURE|CERT_UNTRUSTED/,
-    "the certificate is of an authority that is not known here",
+    "the certificate's authority is not trusted here",
   ],
-  [/invalid peer certificate|CERT_|CERTIFICATE_VERIFY_FAILED/, "the certificate is no good"],
+  [/invalid peer certificate|CERT_|CERTIFICATE_VERIFY_FAILED/, "the certificate is not valid"],
   [/PROTOCOL_VERSION|ProtocolVersion|UNSUPPORTED_PROTOCOL|SupportedVersions/, "no version of TLS in common"],
-  [/WRONG_VERSION|InvalidContentType|HTTP_REQUEST|InvalidMessage|corrupt message/, "that is no TLS"],
+  [/WRONG_VERSION|InvalidContentType|HTTP_REQUEST|InvalidMessage|corrupt message/, "the peer does not speak TLS"],
 ];
 
 /** The NetError of a failed handshake. */

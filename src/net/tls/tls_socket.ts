@@ -37,7 +37,7 @@ export async function secure(socket: Socket, ends: TlsEnds, options: SecureOptio
     // Runtimes end TLS silently if they reject a client's certificate.
     const refused = !secured.ended && error instanceof NetError && error.kind === "closed";
     await secured.leave(FAREWELL_MS);
-    throw refused ? new NetError("other", "Cannot speak TLS: the certificate is no good", { cause: error }) : error;
+    throw refused ? new NetError("other", "Cannot speak TLS: the certificate is not valid", { cause: error }) : error;
   }
 }
 

@@ -52,7 +52,7 @@ export function httpHostDecoder(): Decode<HttpHost> {
 }
 
 function hostOf({ start, fields }: HttpHead): HttpHost {
-  if (!/^(\/|\*$)/.test(startOf(start).target)) throw wrong("its target is no path, as a server is asked for one");
+  if (!/^(\/|\*$)/.test(startOf(start).target)) throw wrong("its target is not a path");
   const [, name, port] = /^(\[[^\]]*\]|[^:]+)(?::(\d{1,5}))?$/.exec(onlyField(fields, "host") ?? "") ?? [];
   if (name === undefined) throw wrong("it has no Host, or none that is a host");
   return { name, port: port === undefined ? undefined : Number(port) };
@@ -69,7 +69,7 @@ function requestOf({ start, fields }: HttpHead): HttpRequest {
   }
   const [, where, path] = /^http:\/\/([^/?#]+)([^#]*)$/i.exec(target) ?? [];
   if (where === undefined) {
-    if (/^[a-z][a-z0-9+.-]*:/i.test(target)) throw wrong("its target is no http:// URL; ask for others by CONNECT");
+    if (/^[a-z][a-z0-9+.-]*:/i.test(target)) throw wrong("its target is not a http:// URL; ask for others by CONNECT");
     throw wrong("this port is a proxy for SOCKS5 and HTTP, and no web server: it takes CONNECT and http:// URLs");
   }
   const { host, port } = authority(where, 80);
@@ -113,7 +113,7 @@ function authority(text: string, defaultPort: number | undefined): { readonly ho
   const host = six === undefined ? name : `[${six}]`;
   const port = said === undefined ? defaultPort : Number(said);
   if (host === undefined || port === undefined || port < 1 || port > 65_535) {
-    throw wrong("its target is no HOST:PORT, with IPv6 in brackets");
+    throw wrong("its target is not a HOST:PORT, with IPv6 in brackets");
   }
   return { host, port };
 }

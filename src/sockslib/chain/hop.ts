@@ -54,16 +54,18 @@ export const MAX_HOPS = 8;
 export function parseHop(text: string): Hop {
   const [, scheme, userinfo, host, port, query] =
     /^([a-z0-9+.-]+:)\/\/(?:([^/\s]*)@)?(\[[^\]\s]*\]|[^:/?@[\]\s]+)(?::(\d{1,5}))?\/?(?:\?(.*))?$/i.exec(text) ?? [];
-  if (!host) throw new SyntaxError("is no upstream (write socks5://192.0.2.1:1080)");
+  if (!host) throw new SyntaxError("is not an upstream (write socks5://192.0.2.1:1080)");
   const known = schemes[scheme!.toLowerCase()];
   if (!known) {
-    throw new SyntaxError(`is of the scheme '${scheme}', which is none of socks5:, socks5s:, http: and https:`);
+    throw new SyntaxError(`is of the scheme '${scheme}', which is not one of socks5:, socks5s:, http: and https:`);
   }
   const { protocol, tls } = known;
   const asked = parseQuery(query);
   const ofSocks = asked.udpInTcp ? UDP_IN_TCP : asked.gssapi && GSSAPI;
   if (ofSocks && protocol !== "socks5") throw new SyntaxError(`has ?${ofSocks}, and is no SOCKS gateway`);
-  if (asked.gssapi && userinfo !== undefined) throw new SyntaxError(`has both credentials and ?${GSSAPI}: say which`);
+  if (asked.gssapi && userinfo !== undefined) {
+    throw new SyntaxError(`has both credentials and ?${GSSAPI}: give one of them`);
+  }
   const number = port === undefined ? known.port : Number(port);
   if (number < 1 || number > 65_535) throw new SyntaxError(`has the port ${port}, which is not 1 to 65535`);
   const { zone, ...address } = hostAddress(host, number);

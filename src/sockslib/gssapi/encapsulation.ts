@@ -78,7 +78,7 @@ export class Encapsulation {
   unwrapMessage(message: Uint8Array): Uint8Array {
     const decoded = decodeGssMessage(message);
     const isWhole = decoded?.size === message.length && decoded.value.type === GssMessageType.Data;
-    if (!isWhole) throw refused("it is no whole message");
+    if (!isWhole) throw refused("the message is incomplete");
     return this.unwrap(decoded.value.token);
   }
 

@@ -20,7 +20,7 @@ export class Exclusions {
       const name = foldName(entry.replace(/^\*?\./, ""));
       if (prefix) this.#prefixes.push(prefix);
       else if (/^[^\s:/*[\]]+$/.test(name) && !/^[\d.]+$/.test(name)) this.#names.add(name);
-      else throw new SyntaxError(`'${entry}' is no name, address or prefix`);
+      else throw new SyntaxError(`'${entry}' is not a name, address or prefix`);
     }
   }
 

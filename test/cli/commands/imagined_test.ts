@@ -66,7 +66,7 @@ test("a listener for others, none, and one of several are told of", () => {
   assert.equal(refused("forward", "x.example:1"), "Cannot explain: no --forward leads to x.example:1");
   assert.equal(
     refused("sni", "x.example"),
-    "Cannot explain: say --listener, one of [::]:443, 0.0.0.0:443, 127.0.0.1:8443, since they lead to ports of their own",
+    "Cannot explain: give --listener, one of [::]:443, 0.0.0.0:443, 127.0.0.1:8443, since they lead to ports of their own",
   );
   const plain = parseConfig({});
   assert.throws(() => placeOf(plain, undefined, imagine("host", "x.example")), /no --listen is host:/);

@@ -55,7 +55,7 @@ test("doctor: a host where all is well", async () => {
     "ok admin: 127.0.0.1:10846 is free",
     "ok descriptors: 1048576 may be open: enough for 10000 sessions",
     "ok memory: 7813 MiB of this host: enough for 10000 sessions",
-    "ok sysctl: nothing that is too low",
+    "ok sysctl: no kernel setting is too low",
     "ok run: gate46 run can start programs, each in a network of its own",
     "ok clock: 2027-01-01T00:00:00.000Z",
   ]);
@@ -63,7 +63,7 @@ test("doctor: a host where all is well", async () => {
 
 const keys = [18, 17].map((enctype) => ({ principal: "rcmd/gw@A", kvno: 2, enctype }));
 const clock = "note GSSAPI: tickets are taken within 5 minutes of this clock, which says 2027-01-01T00:00:00.000Z -> " +
-  "the same time as the KDC's, by NTP";
+  "set this clock and the KDC's by NTP";
 
 /** What is otherwise, and what is found that would not be found where all is well. */
 const table: readonly (readonly [name: string, otherwise: Case, ...expected: string[]])[] = [
@@ -82,9 +82,9 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
   [
     "certificates that do not, or not for long",
     { certificates: [certificate("via-ca", 0), certificate("tls-cert", 13), certificate("dns-ca", 0.2, 1)] },
-    "problem TLS: --via-ca expired at 2027-01-01T00:00:00.000Z -> a new one, and a reload",
-    "note TLS: --tls-cert expires at 2027-01-14T00:00:00.000Z -> a new one, and a reload",
-    "note TLS: --dns-ca expires at 2027-01-01T04:48:00.000Z -> a new one, and a reload",
+    "problem TLS: --via-ca expired at 2027-01-01T00:00:00.000Z -> renew the certificate, then reload",
+    "note TLS: --tls-cert expires at 2027-01-14T00:00:00.000Z -> renew the certificate, then reload",
+    "note TLS: --dns-ca expires at 2027-01-01T04:48:00.000Z -> renew the certificate, then reload",
   ],
   [
     "TLS by OpenSSL",
@@ -138,7 +138,7 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
   [
     "an --outgoing of another host",
     { flags: { outgoing: ["192.0.2.99"] } },
-    "problem families: --outgoing 192.0.2.99 is no address of this host -> one of those that it has",
+    "problem families: --outgoing 192.0.2.99 is not an address of this host -> one of those that it has",
   ],
   [
     "prefixes, of which one is not this host's",
@@ -187,7 +187,7 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "note IPv4: 193.0.14.129, a root name server, does not answer: ETIMEDOUT -> " +
     "routes, or a firewall between here and there",
     "note IPv6: no address: IPv6 destinations cannot be reached, but by --nat64 or --via",
-    "problem families: nothing on the Internet answers -> routes, or a firewall between here and there",
+    "problem families: no host on the Internet answers -> routes, or a firewall between here and there",
   ],
   [
     "a resolver that does not answer",
@@ -314,7 +314,7 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
   [
     "a port that somebody has",
     { host: { cannotListen: ({ port }) => Promise.resolve(port === 10846 ? "address-in-use" : undefined) } },
-    "problem admin: 127.0.0.1:10846 is in use -> another port, or end who has it (ss -ltnp)",
+    "problem admin: 127.0.0.1:10846 is in use -> another port, or end the program that has it (ss -ltnp)",
   ],
   [
     "a port of datagrams that another program has",
@@ -357,7 +357,7 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
       flags: { listen: ["127.0.0.1:80"], admin: "off" },
       host: { cannotListen: () => Promise.resolve("permission-denied") },
     },
-    "problem listen: 127.0.0.1:80 may not be listened on by this user -> " +
+    "problem listen: 127.0.0.1:80 cannot be listened on by this user -> " +
     "a port from 1024 on, CAP_NET_BIND_SERVICE, or net.ipv4.ip_unprivileged_port_start",
   ],
   [
@@ -366,7 +366,7 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
       flags: { listen: ["192.0.2.9:1080"], from: ["192.0.2.0/24"], admin: "off" },
       host: { cannotListen: () => Promise.resolve("address-not-available") },
     },
-    "problem listen: 192.0.2.9:1080 is no address of this host -> an address that it has, or --free-bind",
+    "problem listen: 192.0.2.9:1080 is not an address of this host -> an address that it has, or --free-bind",
   ],
   [
     "an address of another host that the kernel lets it listen on",
@@ -379,7 +379,7 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
       flags: { listen: ["192.0.2.9:1080"], from: ["192.0.2.0/24"], admin: "off", freeBind: true },
       host: { cannotListen: () => Promise.resolve("address-not-available") },
     },
-    "note listen: 192.0.2.9:1080 is no address of this host yet, and --free-bind listens there",
+    "note listen: 192.0.2.9:1080 is not an address of this host yet, and --free-bind listens there",
   ],
   [
     "no IPv6 to listen on, where nobody asked for it by name",
@@ -540,13 +540,13 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
       secretFiles: ["/etc/users", "/etc/gate46.toml", "/etc/token", "/etc/users"],
       host: { mode: (path) => path === "/etc/token" ? 0o100600 : 0o100644 },
     },
-    "note secrets: /etc/users can be read by everyone here -> chmod o-r /etc/users",
-    "note secrets: /etc/gate46.toml can be read by everyone here -> chmod o-r /etc/gate46.toml",
+    "note secrets: /etc/users is readable by all users of this host -> chmod o-r /etc/users",
+    "note secrets: /etc/gate46.toml is readable by all users of this host -> chmod o-r /etc/gate46.toml",
   ],
   [
     "secrets that are kept",
     { secretFiles: ["/etc/users"] },
-    "ok secrets: no file of them is for everyone to read",
+    "ok secrets: no secret file is readable by all users",
   ],
   [
     "a keytab",
@@ -572,7 +572,7 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
   [
     "a clock that has lost the time",
     { host: { now: 0 } },
-    "note clock: it says 1970-01-01T00:00:00.000Z, which is past -> time by NTP, before tls:// and https:// are asked",
+    "note clock: it says 1970-01-01T00:00:00.000Z, which is past -> set the clock by NTP, or certificates of tls:// and https:// servers fail",
   ],
 ];
 

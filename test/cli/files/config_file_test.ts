@@ -51,8 +51,8 @@ describe("A file that cannot be read is told:", () => {
         ": it is larger than 16 MiB",
         false,
       ],
-      ["one without end", "/dev/zero", ": it is no regular file", !existsSync("/dev/zero") && "no /dev/zero"],
-      ["a FIFO", path("fifo"), ": it is no regular file", !fifo && "no mkfifo"],
+      ["one without end", "/dev/zero", ": it is not a regular file", !existsSync("/dev/zero") && "no /dev/zero"],
+      ["a FIFO", path("fifo"), ": it is not a regular file", !fifo && "no mkfifo"],
     ] as const
   ) {
     test(what, { skip: skipped(what, skip) }, async () => {
@@ -154,7 +154,7 @@ test("What a worker parses listens by name where a rule allows names", async () 
     /Cannot listen on :: by name: a rule allows every name, so it would be an open relay/,
   );
   const denied = written("denied.toml", `listen = "sni://:443"\n${rule.replace("allow", "deny")}`);
-  await assert.rejects(loadConfigFile(denied), /no rule with names allows where they may go/);
+  await assert.rejects(loadConfigFile(denied), /add an allow rule with names for their destinations/);
 });
 
 const windows = process.platform === "win32" && "modes mean nothing on Windows";

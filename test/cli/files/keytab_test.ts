@@ -50,10 +50,10 @@ describe("A keytab", () => {
 
   for (
     const [what, content, service, state] of [
-      ["nothing", new Uint8Array(0), undefined, /no keytab/],
-      ["something else", bytes("'-----BEGIN'"), undefined, /no keytab/],
+      ["nothing", new Uint8Array(0), undefined, /not a keytab/],
+      ["something else", bytes("'-----BEGIN'"), undefined, /not a keytab/],
       ["no key", joined(head, removed), undefined, /no key in it/],
-      ["half a key", keytab.subarray(0, 30), undefined, /no whole keytab/],
+      ["half a key", keytab.subarray(0, 30), undefined, /keytab is incomplete/],
       ["keys of RC4 alone", keytab, "HTTP", /only of arcfour-hmac; keys of AES are wanted/],
     ] as const
   ) {

@@ -30,7 +30,7 @@ test("every command about a gateway reads it where it is told of no other, and s
   });
   writeFileSync(file, `admin = "unix:${folder}/admin"\nusers_file = "people"\nhost = "there=192.0.2.1"\n`);
   const note = `gate46: configuration: ${file}\n`;
-  const nobody = `${note}gate46: Cannot ask unix:${folder}/admin: nobody answers there\n`;
+  const nobody = `${note}gate46: Cannot ask unix:${folder}/admin: no gateway answers there\n`;
   const explain = ["explain", "connect", "there:1", "--client=127.0.0.1", "--user=ann"];
   for (
     const [args, code, stderr] of [
@@ -51,7 +51,7 @@ test("every command about a gateway reads it where it is told of no other, and s
 
   const other = join(home, "other.toml");
   writeFileSync(other, `admin = "unix:${home}/other"\nusers_file = "gate46/people"\n`);
-  const elsewhere = `gate46: Cannot ask unix:${home}/other: nobody answers there\n`;
+  const elsewhere = `gate46: Cannot ask unix:${home}/other: no gateway answers there\n`;
   assert.equal((await command(["status", `--config=${other}`], there)).stderr, elsewhere);
   assert.equal((await command(["status"], { ...there, GATE46_CONFIG: other })).stderr, elsewhere);
   assert.equal((await command(["status", `--admin=unix:${home}/other`], there)).stderr, elsewhere);

@@ -75,7 +75,7 @@ describe("loadUsers()", () => {
     await withFile(`ann:${HASH}\n`, async (file) => {
       assert.deepEqual([...(await loadUsers([{ name: "ann", budget: { maxRate: 5 } }], file)).keys()], ["ann"]);
       await assert.rejects(loadUsers([{ name: "bob" }], file), {
-        problems: ["Cannot take user 'bob': no password here, nor in users_file"],
+        problems: ["Cannot use user 'bob': it has no password here or in users_file"],
       });
     });
   });

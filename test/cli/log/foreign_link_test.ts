@@ -32,7 +32,7 @@ test("the log follows no link of another user in a folder for all, and others it
   assert.deepEqual(await run(source, ["--listen=127.0.0.1:0", "--admin=off", `--log-file=${theirs}`]), {
     code: 2,
     stdout: "",
-    stderr: `gate46: Cannot write ${theirs}: ${code}\n`,
+    stderr: `gate46: Cannot write ${theirs}: ${code}; --log-file\n`,
   });
   for (const path of [link("good.log", 0), link("private.log", NOBODY, ours, folder), ours, join(shared, "new")]) {
     refuseForeignLink(path);

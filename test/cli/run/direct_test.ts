@@ -39,7 +39,7 @@ describe("gate46 run --direct", () => {
 
   test("what is none of these is refused by name", () => {
     for (const bad of ["1.2.3", "a b:80", "10.0.0.0/33", "a/b"]) {
-      assert.throws(() => parseDirect([bad]), /^ConfigError: Cannot parse --direct: '.*' is no name/, bad);
+      assert.throws(() => parseDirect([bad]), /^ConfigError: Cannot parse --direct: '.*' is not a name/, bad);
     }
   });
 });

@@ -27,7 +27,7 @@ describe("gate46 run --publish", () => {
   test("all else is refused by what it is", () => {
     const wrong = ["", "0", "80:0", "65536", "80:80:80:80", "example.org:80", "::1:80", "[::1]", "[::1]80", "80/sctp"];
     for (const text of [...wrong, "[nonsense]:80", "1.2.3:80", "80:", ":80", "-1"]) {
-      assert.throws(() => parsePublish(text), /^ConfigError: Cannot parse --publish: '.*' is no port/, text);
+      assert.throws(() => parsePublish(text), /^ConfigError: Cannot parse --publish: '.*' is not a port/, text);
     }
   });
 });

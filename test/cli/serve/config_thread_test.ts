@@ -32,7 +32,7 @@ test("what a thread reads of a large file serves as what is read of a small one"
   assert.deepEqual({ ...large.config, rules: [] }, { ...small.config, rules: [] });
   assert.deepEqual(large.config.rules.map(({ via }) => via), [["socks5://u:hunter2@192.0.2.1"]]);
   assert.deepEqual([small, large].map(({ remarks }) => remarks.map((one) => one.slice(0, 28))), [
-    ["rules[100] never fits: it ha"],
+    ["rules[100] never fits: it na"],
     ["rules[10000] never fits: it "],
   ]);
   assert.equal(large.rules.names.byteLength > 90 * small.rules.names.byteLength, true);

@@ -22,7 +22,17 @@ async function serve(ahead: ThreadAhead): Promise<void> {
   const { users, tls } = await readNamedFiles(loaded);
   const kernel = chosenKernel(loaded.config, libc)!;
   const wanted = () => ({ ...loaded, users, tls });
-  const service = await startThreadedService(kernel, entry, wanted, [], Activation.take(), () => {}, 1, undefined, ahead);
+  const service = await startThreadedService(
+    kernel,
+    entry,
+    wanted,
+    [],
+    Activation.take(),
+    () => {},
+    1,
+    undefined,
+    ahead,
+  );
   assert.equal(service.vitals().workers, 1);
   assert.equal(service.addrs.length, 1);
   await service.drain(0);

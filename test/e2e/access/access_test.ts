@@ -67,7 +67,7 @@ for (const target of targets) {
     );
     assert.deepEqual(await explained("127.0.0.1:1080"), [
       1,
-      "deny: the gateway asks for username and password; say --user",
+      "deny: the gateway requires a username and password; give --user",
     ]);
   });
 }

@@ -76,7 +76,7 @@ class Strangers {
 for (const target of targets) {
   const skip = skipped(
     "strangers_test.ts",
-    process.platform !== "linux" ? "this is no Linux" : hasOpenssl ? false : "no openssl",
+    process.platform !== "linux" ? "this is not Linux" : hasOpenssl ? false : "no openssl",
   );
   test(`${target.name}: whatever strangers do at once, an innocent logs in, resolves and relays, and a drain ends`, {
     skip,

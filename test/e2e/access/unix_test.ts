@@ -109,7 +109,7 @@ for (const target of targets) {
       assert.deepEqual(await commandOf(target, ["healthcheck", admin]), {
         code: 1,
         stdout: "",
-        stderr: `gate46: Cannot ask unix:${join(folder, "a.sock")}: nobody answers there\n`,
+        stderr: `gate46: Cannot ask unix:${join(folder, "a.sock")}: no gateway answers there\n`,
       });
       for (const secret of [[], [`--admin-token-file=${token}`]]) {
         const gateway = await start(target, [...flags, admin, ...secret]);

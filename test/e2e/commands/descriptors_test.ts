@@ -21,7 +21,7 @@ function startNarrow(target: Target, ...flags: readonly string[]) {
 }
 
 for (const target of targets) {
-  const skip = skipped("descriptors_test.ts", process.platform === "linux" ? false : "this is no Linux");
+  const skip = skipped("descriptors_test.ts", process.platform === "linux" ? false : "this is not Linux");
 
   test(`${target.name}: clients who take all descriptors end nothing, and whoever asks is told`, { skip }, async () => {
     const gateway = await startNarrow(target, "--listen=127.0.0.1:0", "--user=ann:pw", "--handshake-timeout=60s");
@@ -96,7 +96,7 @@ for (const target of targets) {
 }
 
 for (const target of [source, ...executables]) {
-  const skip = skipped("descriptors_test.ts, start", process.platform === "linux" ? false : "this is no Linux");
+  const skip = skipped("descriptors_test.ts, start", process.platform === "linux" ? false : "this is not Linux");
 
   test(`${target.name}: without descriptors for its workers it says so in one line`, { skip }, async () => {
     const flags = ["--listen=127.0.0.1:0", "--admin=off", "--engine=linux", "--workers=64"];

@@ -139,7 +139,7 @@ for (const target of programs) {
     assert.deepEqual(await commandOf(target, ["sessions", at[0]!]), {
       code: 1,
       stdout: "",
-      stderr: "gate46: Cannot do that: it wants the token; say --admin-token-file, as the gateway was told\n",
+      stderr: "gate46: Cannot do that: the token is missing; give --admin-token-file, as for the gateway\n",
     });
 
     writeFileSync(first, "short");
@@ -216,7 +216,7 @@ for (const target of programs) {
         const { code, stdout, stderr } = await commandOf(target, [...command, `--admin=127.0.0.1:${server.addr.port}`]);
         assert.deepEqual([code, stdout], [1, ""]);
         if (target.name === "gate46-deno" && size > 2) continue; // Deno 2.4's node:http ends the program itself
-        assert.match(stderr, /^gate46: Cannot .*(is that gate46\?|its answer has no end)\n$/);
+        assert.match(stderr, /^gate46: Cannot .*(is that gate46\?|its answer is incomplete)\n$/);
       }
       server.close();
     }

@@ -73,7 +73,7 @@ for (const target of programs) {
       assert.deepEqual(stranger, {
         code: 1,
         stdout: "",
-        stderr: "gate46: Cannot do that: it wants the token; say --admin-token-file, as the gateway was told\n",
+        stderr: "gate46: Cannot do that: the token is missing; give --admin-token-file, as for the gateway\n",
       });
     }
     assert.match(await said("drain"), /^it drains: /);
@@ -81,7 +81,7 @@ for (const target of programs) {
     client.close();
     assert.equal(await gateway.exited, 0);
     if (top) {
-      await top.shows(/! Cannot ask 127\.0\.0\.1:\d+: nobody answers there/); // it may come back
+      await top.shows(/! Cannot ask 127\.0\.0\.1:\d+: no gateway answers there/); // it may come back
       top.type("q");
       assert.equal(await top.ended, 0);
       const lines = top.shown().split("\x1b[K").map((line) => line.split("\x1b[H").at(-1)!.replace(/^[\r\n]+/, ""));
@@ -91,7 +91,7 @@ for (const target of programs) {
     const gone = await command(["top", ...at]);
     assert.deepEqual([gone.code, gone.stderr], [
       1,
-      `gate46: Cannot ask 127.0.0.1:${gateway.admin!.port}: nobody answers there\n`,
+      `gate46: Cannot ask 127.0.0.1:${gateway.admin!.port}: no gateway answers there\n`,
     ]);
     echo.close();
   });

@@ -27,7 +27,7 @@ for (const target of programs) {
     const listen = says.find((one) => one.startsWith("problem listen:"));
     const holder = process.platform === "linux" ? `by \\S+, process ${process.pid}$` : "";
     assert.match(listen!, new RegExp(`127\\.0\\.0\\.1:${taken.addr.port} is in use ${holder}`));
-    assert.ok(says.includes(`note secrets: ${password} can be read by everyone here`), stdout);
+    assert.ok(says.includes(`note secrets: ${password} is readable by all users of this host`), stdout);
     assert.doesNotMatch(stdout, /horse/);
 
     taken.close();
@@ -35,7 +35,7 @@ for (const target of programs) {
     assert.match(free.stdout, new RegExp(`^ok +listen +127\\.0\\.0\\.1:${taken.addr.port} is free$`, "m"));
     assert.match(
       free.stdout,
-      new RegExp(`^note +secrets +\\S+ can be read by everyone here\\n +change: chmod o-r ${password}$`, "m"),
+      new RegExp(`^note +secrets +\\S+ is readable by all users of this host\\n +change: chmod o-r ${password}$`, "m"),
     );
 
     writeFileSync(file, "listen = 5\n");

@@ -35,7 +35,7 @@ for (const target of targets) {
           assert.equal(await gateway.stop(), 0);
           const dead = await shell([...inside, ...target.command, "healthcheck", at]);
           assert.equal(dead.code, 1);
-          assert.match(dead.stderr, /^gate46: Cannot ask \S+: nobody answers there\n$/);
+          assert.match(dead.stderr, /^gate46: Cannot ask \S+: no gateway answers there\n$/);
         }
       } finally {
         spawnSync("ip", ["netns", "del", name]);

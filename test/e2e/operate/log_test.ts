@@ -28,7 +28,7 @@ const noFull = skipped("a log on a full disk", !existsSync("/dev/full") && "no /
 const noLogger = skipped("syslog", spawnSync("logger", ["--version"]).status !== 0 && "no logger (bsdutils)");
 const noUnread = skipped(
   "what nobody reads",
-  process.platform !== "linux" ? "this is no Linux" : spawnSync("python3", ["--version"]).status !== 0 && "no python3",
+  process.platform !== "linux" ? "this is not Linux" : spawnSync("python3", ["--version"]).status !== 0 && "no python3",
 );
 const noScript = skipped(
   "colours on a terminal",

@@ -298,7 +298,7 @@ for (const target of programs) {
     gateway.signal("SIGHUP");
     await until(
       "it refuses",
-      () => /not reloaded problem=".*: it is no regular file; --config"/.test(gateway.output()),
+      () => /not reloaded problem=".*: it is not a regular file; --config"/.test(gateway.output()),
     );
     assert.equal(await replyOf(gateway.addrs[0]!, echo.addr), Reply.Succeeded);
     await stop();

@@ -72,7 +72,10 @@ for (const target of threadedTargets) {
       const flags = ["--listen=systemd:socks", "--listen=systemd:tcp", "--admin=off", "--allow=127.0.0.1"];
       const gateway = await startActivated(target, sockets, flags);
       assert.deepEqual(gateway.addrs, [sockets.socks, sockets.tcp]);
-      assert.match(gateway.output(), /warning sockets of systemd are not used: who connects there waits names=other\n/);
+      assert.match(
+        gateway.output(),
+        /warning systemd passed sockets that no --listen uses: clients that connect there wait names=other\n/,
+      );
       for (let reloads = 0; reloads < 2; reloads++) {
         for (let i = 0; i < 10; i++) await reaches(i % 2 ? sockets.socks : sockets.tcp, echo.addr);
         gateway.signal("SIGHUP");
@@ -105,7 +108,7 @@ for (const target of threadedTargets) {
     assert.match((await run(other, flags)).stderr, /it has passed x\n/);
     assert.match(
       (await run(other, ["--listen=systemd", "--admin=off"])).stderr,
-      /Cannot listen on systemd: descriptor 3 is no stream socket that listens\n/,
+      /Cannot listen on systemd: descriptor 3 is not a listening stream socket\n/,
     );
   });
 

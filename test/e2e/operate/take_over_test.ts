@@ -71,7 +71,7 @@ for (const target of threadedTargets) {
     const { code, stderr } = await run(target, ["--listen=127.0.0.1:0", "--admin=off", `--take-over=${other.pid}`]);
     assert.deepEqual([code, stderr.split("\n").at(-2)], [
       2,
-      `gate46: Cannot take over from ${other.pid}: it is no gate46`,
+      `gate46: Cannot take over from ${other.pid}: it is not gate46`,
     ]);
     assert.equal(other.exitCode ?? other.signalCode, null);
     other.kill();

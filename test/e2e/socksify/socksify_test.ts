@@ -331,8 +331,8 @@ for (const { name, command } of runtimes) {
 const wrongSettings = [
   ["", "", /Cannot socksify: GATE46_SOCKSIFY_VIA: Cannot go through no gateway/],
   ["ftp://ann:secret@192.0.2.1", "", /Cannot socksify: GATE46_SOCKSIFY_VIA: .*gateway 1: it is of the scheme 'ftp:'/],
-  ["socks5://192.0.2.1,socks5://ann:secret@", "", /GATE46_SOCKSIFY_VIA: .*gateway 2: it is no upstream/],
-  ["socks5://192.0.2.1", "10.0.0.1/8", /GATE46_SOCKSIFY_DIRECT: '10\.0\.0\.1\/8' is no name, address or prefix/],
+  ["socks5://192.0.2.1,socks5://ann:secret@", "", /GATE46_SOCKSIFY_VIA: .*gateway 2: it is not an upstream/],
+  ["socks5://192.0.2.1", "10.0.0.1/8", /GATE46_SOCKSIFY_DIRECT: '10\.0\.0\.1\/8' is not a name, address or prefix/],
 ] as const;
 
 for (

@@ -256,7 +256,7 @@ for (const target of programs) {
     );
     assert.match((await commandOf(target, ["check", checked])).stderr, warning);
     const { code, stdout } = await commandOf(target, ["doctor", ...flags]);
-    assert.match(stdout, /^problem +TLS +--tls-cert expired at \S+Z\n +change: a new one, and a reload$/m);
+    assert.match(stdout, /^problem +TLS +--tls-cert expired at \S+Z\n +change: renew the certificate, then reload$/m);
     assert.equal(code, 1);
     place.listener(renewed);
     assert.ok(await daysLeft() < 0, "files are not what holds");

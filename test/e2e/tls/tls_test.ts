@@ -122,7 +122,10 @@ for (const target of targets) {
     const garbage = await Tcp.to(addr);
     garbage.write("GET / HTTP/1.1\r\nHost: gw.test\r\n\r\n");
     await garbage.end();
-    await until("garbage is told", () => ended(/end=error detail="Cannot speak TLS: that is no TLS"/g) === 1);
+    await until(
+      "garbage is told",
+      () => ended(/end=error detail="Cannot speak TLS: the peer does not speak TLS"/g) === 1,
+    );
     const quitter = await Tcp.to(addr);
     quitter.write("\x16\x03");
     quitter.close();
@@ -151,7 +154,7 @@ for (const target of programs) {
     const rows = [
       ["expired", expired, "the certificate has expired"],
       ["other", other, "the certificate is for another name"],
-      ["stranger", stranger, "the certificate is of an authority that is not known here"],
+      ["stranger", stranger, "the certificate's authority is not trusted here"],
     ] as const;
     let toml = `via_ca = "${place.file("ca.pem", good.ca)}"\nlisten = "127.0.0.1:0"\nprobe_interval = 0\n`;
     for (const [name, certificates] of rows) {

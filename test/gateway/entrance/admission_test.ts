@@ -293,7 +293,7 @@ describe("A connection from a proxy", () => {
 
 describe("A PROXY header from a stranger", () => {
   for (const [version, header] of [["1", line(CLIENT4)], ["2", block4]] as const) {
-    worldTest(`is not believed: version ${version} is no version of SOCKS (go-proxyproto CVE-2021-23409)`, {
+    worldTest(`is not believed: version ${version} is not a version of SOCKS (go-proxyproto CVE-2021-23409)`, {
       settings: { proxies, from: [parsePrefix("192.0.2.0/24")!, parsePrefix(CLIENT4)!] },
     }, async (world) => {
       const client = await world.client();

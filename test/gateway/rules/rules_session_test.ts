@@ -70,7 +70,7 @@ describe("CONNECT", () => {
     await refused(world, await world.request(Command.Connect, NAME), "loopback destination 127.0.0.1");
   });
 
-  worldTest("to the address of a denied name passes: a name is no address", {
+  worldTest("to the address of a denied name passes: a name is not an address", {
     rules: [{ action: "deny", names: ["*"] }],
   }, async (world) => {
     await world.connected(4, 4);

@@ -119,7 +119,7 @@ describe("Of several rules", () => {
     assert.equal(said(rules, { host: "192.0.2.81" }), "deny rules[4]");
   });
 
-  test("a name is no matter for a literal, so a denied name's address is denied by `to` only", () => {
+  test("a name is not a matter for a literal, so a denied name's address is denied by `to` only", () => {
     assert.equal(said(ruleset([{ action: "deny", names: ["*"] }]), {}), DEFAULT);
   });
 });

@@ -74,7 +74,7 @@ chainTest("a reply that says something of the upstream itself is passed on when 
 });
 
 for (const host of ["localhost", "LocalHost.", "db.localhost"]) {
-  chainTest(`'${host}' is no name to have an upstream resolve (RFC 6761 s6.3)`, async (world) => {
+  chainTest(`'${host}' is not a name to have an upstream resolve (RFC 6761 s6.3)`, async (world) => {
     await refusing(world, HOP2, 5);
     const first = await world.add([HOP1], { others: ["2001:db8:2::11"], rules: [{ action: "allow", via: [url2] }] });
     first.resolver.set(host, ["127.0.0.1"]);

@@ -65,7 +65,7 @@ test("TLS by libssl: who is refused is told why, whatever it has said by then", 
   const connected = await place.tls.connect(client, "gw.test", { client: "" }); // TLS 1.3 lets it believe that it is in
   await connected.write(new Uint8Array(100_000));
   await assert.rejects(accepted, { message: "Cannot speak TLS: no certificate was shown" });
-  await assert.rejects(connected.read(), { message: "Cannot speak TLS: it wants a certificate" });
+  await assert.rejects(connected.read(), { message: "Cannot speak TLS: the peer requires a certificate" });
   connected.close();
   await place.close();
 });

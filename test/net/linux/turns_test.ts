@@ -12,7 +12,7 @@ import { openKernel } from "../../../src/net/open.ts";
 import { skipped } from "../../support/program/skipped.ts";
 
 const libc = await openKernel();
-const noEngine = skipped("turns_test.ts", !libc && "this is no Linux, or libc cannot be called from here");
+const noEngine = skipped("turns_test.ts", !libc && "this is not Linux, or libc cannot be called from here");
 
 const anywhere = { host: "127.0.0.1", port: 0 };
 

@@ -23,14 +23,14 @@ test("what is missing or wrong is told by the variable and the gateway's number,
     const [via, expected] of [
       [undefined, /^Error: Cannot socksify: GATE46_SOCKSIFY_VIA: Cannot go through no gateway$/],
       [" , ", /no gateway/],
-      ["socks5://ok.test,socks5://ann:secret@", /GATE46_SOCKSIFY_VIA: .*gateway 2: it is no upstream (?!.*secret)/],
+      ["socks5://ok.test,socks5://ann:secret@", /GATE46_SOCKSIFY_VIA: .*gateway 2: it is not an upstream (?!.*secret)/],
       ["ftp://ann:secret@gw.test", /gateway 1: it is of the scheme 'ftp:'(?!.*secret)/],
     ] as const
   ) {
     assert.throws(() => readSettings({ GATE46_SOCKSIFY_VIA: via }), expected);
   }
   const wrong = { GATE46_SOCKSIFY_VIA: "socks5://gw.test", GATE46_SOCKSIFY_DIRECT: "host:80" };
-  assert.throws(() => readSettings(wrong), /^Error: Cannot socksify: GATE46_SOCKSIFY_DIRECT: 'host:80' is no name/);
+  assert.throws(() => readSettings(wrong), /^Error: Cannot socksify: GATE46_SOCKSIFY_DIRECT: 'host:80' is not a name/);
 });
 
 test("a variable of the gateway is not taken for one of the program, and is told of where that is missing", () => {

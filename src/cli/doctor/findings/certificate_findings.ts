@@ -6,7 +6,7 @@ import type { HostView } from "../host_view.ts";
 export function checkCertificates({ now }: HostView, certificates: readonly Certificate[]): readonly Finding[] {
   const { ok, note, problem } = findings("TLS");
   return certificates.map((one) => {
-    const at = new Date(one.until).toISOString(), change = "a new one, and a reload";
+    const at = new Date(one.until).toISOString(), change = "renew the certificate, then reload";
     if (hasExpired(one, now)) return problem(`--${one.option} expired at ${at}`, change);
     return expiresSoon(one, now)
       ? note(`--${one.option} expires at ${at}`, change)

@@ -9,6 +9,11 @@ export function checkClock({ now }: HostView): readonly Finding[] {
   const { ok, note } = findings("clock");
   const says = new Date(now).toISOString();
   return now < BUILT_AT
-    ? [note(`it says ${says}, which is past`, "time by NTP, before tls:// and https:// are asked")]
+    ? [
+      note(
+        `it says ${says}, which is past`,
+        "set the clock by NTP, or certificates of tls:// and https:// servers fail",
+      ),
+    ]
     : [ok(says)];
 }

@@ -17,7 +17,7 @@ async function checkOutgoing(host: HostView, config: Config): Promise<readonly F
       const what = place === "--outgoing" ? `${place} ${text}` : `outgoing ${text} of ${place}`;
       if (!isPrefix(text)) {
         if (!host.addrs.includes(text)) {
-          found.push(problem(`${what} is no address of this host`, "one of those that it has"));
+          found.push(problem(`${what} is not an address of this host`, "one of those that it has"));
         }
       } else {
         const there = await leadsHere(host, sampleOf(text));
@@ -82,7 +82,7 @@ export async function checkFamilies(host: HostView, config: Config, online: bool
     found.push(problem("neither IPv4 nor IPv6 leads anywhere", "an address and a route of either family"));
   }
   if (answering.length > 0 && !answering.includes(true)) {
-    found.push(problem("nothing on the Internet answers", "routes, or a firewall between here and there"));
+    found.push(problem("no host on the Internet answers", "routes, or a firewall between here and there"));
   }
   return [...found, ...await checkOutgoing(host, config)];
 }

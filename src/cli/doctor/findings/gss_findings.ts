@@ -22,7 +22,7 @@ export function checkGss(host: HostView, config: Config, keys: readonly KeytabKe
     ],
     note(
       `tickets are taken within 5 minutes of this clock, which says ${new Date(host.now).toISOString()}`,
-      "the same time as the KDC's, by NTP",
+      "set this clock and the KDC's by NTP",
     ),
   ];
 }

@@ -46,7 +46,7 @@ export function checkKernel(host: HostView, config: Config): readonly Finding[] 
       note(`net.ipv4.tcp_fin_timeout is ${fin} s: ports are held long`, "sysctl -w net.ipv4.tcp_fin_timeout=60"),
     );
   }
-  return found.length > 0 ? found : [ok("nothing that is too low")];
+  return found.length > 0 ? found : [ok("no kernel setting is too low")];
 }
 
 function numberOf(host: HostView, name: string): number | undefined {

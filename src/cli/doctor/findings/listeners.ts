@@ -41,11 +41,13 @@ async function check(host: HostView, config: Config, spec: ListenSpec, about: Fi
       return inUse(host, config, spec, where, about);
     case "address-not-available":
     case "family-not-supported":
-      if (config.freeBind) return about.note(`${where} is no address of this host yet, and --free-bind listens there`);
-      return about.problem(`${where} is no address of this host`, "an address that it has, or --free-bind");
+      if (config.freeBind) {
+        return about.note(`${where} is not an address of this host yet, and --free-bind listens there`);
+      }
+      return about.problem(`${where} is not an address of this host`, "an address that it has, or --free-bind");
     case "permission-denied":
       return about.problem(
-        `${where} may not be listened on by this user`,
+        `${where} cannot be listened on by this user`,
         "a port from 1024 on, CAP_NET_BIND_SERVICE, or net.ipv4.ip_unprivileged_port_start",
       );
     default:
@@ -77,7 +79,10 @@ function inUse(
   const udp = isUdp(only);
   const holder = host.holder(addr, udp);
   if (!holder) {
-    return about.problem(`${where} is in use`, `another port, or end who has it (ss -l${udp ? "u" : "t"}np)`);
+    return about.problem(
+      `${where} is in use`,
+      `another port, or end the program that has it (ss -l${udp ? "u" : "t"}np)`,
+    );
   }
   const who = `${holder.name}, process ${holder.pid}`;
   if (holder.pid === takeOver) return about.ok(`${where} is taken over from process ${holder.pid}`);

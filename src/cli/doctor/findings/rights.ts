@@ -40,8 +40,10 @@ function secrets(host: HostView, files: readonly string[]): readonly Finding[] {
   const { ok, note } = findings("secrets");
   const all = [...new Set(files)];
   const open = all.filter((path) => ((host.mode(path) ?? 0) & 0o004) !== 0);
-  if (open.length > 0) return open.map((path) => note(`${path} can be read by everyone here`, `chmod o-r ${path}`));
-  return all.length > 0 ? [ok("no file of them is for everyone to read")] : [];
+  if (open.length > 0) {
+    return open.map((path) => note(`${path} is readable by all users of this host`, `chmod o-r ${path}`));
+  }
+  return all.length > 0 ? [ok("no secret file is readable by all users")] : [];
 }
 
 /** True if this process has that capability; without /proc, if it is root. */
