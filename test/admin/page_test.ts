@@ -82,6 +82,17 @@ describe("The status page", () => {
     ) assert.ok(text.includes(told), `${told} in ${text}`);
   });
 
+  test("tells how much of their quotas users have used, where there are quotas", async () => {
+    assert.doesNotMatch((await page()).text, /Quotas/);
+    const quotas = [
+      { user: "ann", bytes: 50e9, used: 46e9, until: "2026-02-01T00:00:00.000Z" },
+      { user: "<b>bob", bytes: 1e6, used: 1.4e6, until: "2026-01-02T00:00:00.000Z" },
+    ];
+    const { text } = await page({ quotas });
+    assert.match(plain(text), /Quotas User Used Octets Until ann 92 % 46.0 GB of 50.0 GB 2026-02-01 00:00 UTC /);
+    assert.match(plain(text), /&lt;b&gt;bob 140 % 1.4 MB of 1.0 MB 2026-01-02 00:00 UTC /);
+  });
+
   test("tells until when certificates hold, first of one that should be another by now", async () => {
     const certificates = [
       { option: "via-ca", until: "2026-01-02T03:04:05.000Z", good: true },

@@ -11,7 +11,7 @@ import { failureRow, partRows, type Row, sessionColumns, sessionRow, sorted, sor
 import { script, sha256 } from "./script.ts";
 import { style } from "./style.ts";
 import { tools } from "./browser/tools.ts";
-import { findingRow, ruleRow, usedRow } from "./usage_rows.ts";
+import { findingRow, quotaRow, ruleRow, usedRow } from "./usage_rows.ts";
 import { words } from "./words.ts";
 
 type Html = ReturnType<typeof html>;
@@ -196,7 +196,7 @@ function tiles(
   `;
 }
 
-function most({ most, rules }: Status, place: Place): Markup {
+function most({ most, quotas, rules }: Status, place: Place): Markup {
   const heads = ["Sessions", "Failed", "Octets"];
   return html`
     <div class="most">${groups.map((group) => {
@@ -206,18 +206,23 @@ function most({ most, rules }: Status, place: Place): Markup {
         rows: most[group].map((used) => usedRow(used, what, words)),
         empty: "None in the last minutes.",
       });
-    })}${section("rules", "Rules hit", ["Rule", "Hits"], {
-      rows: rules.rules.map((rule) => ruleRow(rule, words)),
-      empty: "",
-      above: html`<p class="dim">${place("rules")}</p>`,
-    })}</div>
+    })}${quotas
+      ? section("quotas", "Quotas", ["User", "Used", "Octets", "Until"], {
+        rows: quotas.map((quota) => quotaRow(quota, words)),
+        empty: "",
+      })
+      : ""}${section("rules", "Rules hit", ["Rule", "Hits"], {
+        rows: rules.rules.map((rule) => ruleRow(rule, words)),
+        empty: "",
+        above: html`<p class="dim">${place("rules")}</p>`,
+      })}</div>
   `;
 }
 
 function failed(status: Status, place: Place): Markup {
   return section("failures", "Failures", ["When", "Times", "Reason", "Client", "Destination"], {
     rows: status.failures.map((failure) => failureRow(failure, Date.now(), words)),
-    empty: "None yet. What clients could not have, and why, would stand here.",
+    empty: "No failures yet.",
     above: html`
       <p class="dim">${place("failing-when")}</p>
       <dl class="kinds">${Object.entries(failures).map(([kind, title]) =>

@@ -1,4 +1,4 @@
-import type { Finding, RulesView } from "../status.ts";
+import type { Finding, QuotaView, RulesView } from "../status.ts";
 import type { Used } from "../usage/usage.ts";
 import type { Row } from "./rows.ts";
 import type { Words } from "./words.ts";
@@ -27,6 +27,19 @@ export function usedRow(used: Used, what: "user" | "client" | undefined, { bytes
       { text: failed > 0 ? countText(failed, "") : "–", by: failed, kind: failed > 0 ? "bad" : "none" },
       { text: bytesText(up + down), by: up + down },
       ...what ? [{ text: "", kind: "acts", ends: { what, name } }] : [],
+    ],
+  };
+}
+
+export function quotaRow({ user, bytes, used, until }: QuotaView, { bytesText }: Words): Row {
+  const percent = Math.floor(used / bytes * 100);
+  return {
+    key: user,
+    cells: [
+      { text: user },
+      { text: `${percent} %`, by: percent, kind: used >= bytes ? "bad" : percent >= 90 ? "warn" : "" },
+      { text: bytesText(used), by: used, note: `of ${bytesText(bytes)}` },
+      { text: `${until.slice(0, 16).replace("T", " ")} UTC` },
     ],
   };
 }

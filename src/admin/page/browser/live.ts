@@ -66,6 +66,9 @@ export function live(tools: Tools): void {
     for (const group of ["clients", "users", "destinations"] as const) {
       patch.table(group, last.most[group].map((used) => tools.usedRow(used, tools.endable[group], words)));
     }
+    if (document.getElementById("quotas")) {
+      patch.table("quotas", (last.quotas ?? []).map((quota) => tools.quotaRow(quota, words)));
+    }
     patch.table("rules", last.rules.rules.map((rule) => tools.ruleRow(rule, words)));
     showSessions();
     patch.table("upstreams", last.upstreams.map(tools.upstreamRow));

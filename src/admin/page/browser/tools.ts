@@ -6,7 +6,7 @@ import { bandWidth, figures, relayTypes } from "../figures.ts";
 import { flowTexts, scaleParts } from "../flow.ts";
 import { graphValues, latest, pastFigures, trace } from "../graph.ts";
 import { failureRow, partRows, sessionColumns, sessionRow, sorted, sorting, upstreamRow } from "../rows.ts";
-import { findingRow, ruleRow, usedRow } from "../usage_rows.ts";
+import { findingRow, quotaRow, ruleRow, usedRow } from "../usage_rows.ts";
 import { words } from "../words.ts";
 
 /** The label of a button that ends sessions. Self-contained. */
@@ -27,6 +27,7 @@ export const tools = {
   failureRow,
   findingRow,
   partRows,
+  quotaRow,
   ruleRow,
   sessionRow,
   upstreamRow,
@@ -47,8 +48,8 @@ export const tools = {
   maxSessions: 200,
   /** Maximum length of a filter (characters). */
   maxFilter: 200,
-  nobody: "Nobody is connected. Sessions stand here while they last.",
-  nobodyFits: "No session fits.",
+  nobody: "No client is connected.",
+  nobodyFits: "No session matches.",
 } as const;
 
 export type Tools = typeof tools;
