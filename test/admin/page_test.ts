@@ -159,9 +159,9 @@ describe("The status page", () => {
       upstreams: [],
     });
     assert.match(plain(text), /draining, 12 s left/);
-    assert.match(plain(text), /Nobody is connected/);
+    assert.match(plain(text), /No client is connected/);
     assert.match(plain(text), /destinations are dialled directly/);
-    assert.match(plain(text), /None yet/);
+    assert.match(plain(text), /No failures yet/);
   });
 
   test("runs its own script alone, has its own style alone, and asks nobody else for anything", async () => {

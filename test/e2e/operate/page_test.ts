@@ -32,7 +32,7 @@ describe("The status page in a browser", { skip: skipped("the status page in a b
       ]);
       const admin = addressText(gateway.admin!);
       const { page, texts, reads, assertQuiet } = await view(browser, `http://${admin}/`);
-      await reads("#sessions + .instead", /^Nobody is connected/);
+      await reads("#sessions + .instead", /^No client is connected/);
       await reads("[data-is=arriving]", /^0\/s$/);
 
       const connect = (listener: number) =>
@@ -109,7 +109,7 @@ describe("The status page in a browser", { skip: skipped("the status page in a b
       const successor = await start(target, [...flags, `--admin=${admin}`]);
       await reads("#link", /^$/);
       await reads("#state", /^serving$/);
-      await reads("#sessions + .instead", /^Nobody is connected/);
+      await reads("#sessions + .instead", /^No client is connected/);
       await reads(".card.A", /0 in all 0 B\/s ↑ 0 B ↓ 0 B$/);
       assertQuiet(nobodyThere);
       await page.close();
