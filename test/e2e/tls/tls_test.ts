@@ -247,7 +247,7 @@ for (const target of programs) {
     const rows = [
       [cert, `${key}.missing`, `Cannot read ${key}.missing: it is not there (ENOENT); --tls-key`],
       [none, key, `Cannot use ${none}: no certificate in PEM there`],
-      ...old ? [] : [[chain, key, `Cannot use ${chain}: certificate 2 in it is none`]] as const,
+      ...old ? [] : [[chain, key, `Cannot use ${chain}: certificate 2 in it is not valid`]] as const,
       [cert, none, `Cannot use ${none}: no private key in PEM there that can be read without a password`],
       [cert, another, `Cannot use ${another}: it is not the key of the certificate in ${cert}`],
       ...process.getuid?.() === 0
