@@ -1,10 +1,10 @@
 #!/bin/sh
 # Makes executables of gate46 in dist/, or in DIST: gate46-bun and gate46-deno for this machine, gate46-bun-TARGET for another;
 # or gate46.js, the whole program in one file for either runtime (`bun gate46.js`, `deno run -A gate46.js`); or
-# gate46-preload.mjs, which socksifies programs of Deno, Bun and Node.js.
+# gate46-preload.mjs, which socksifies programs of Deno, Bun and Node.js; or gate46-library.js, the program and what mod.ts exports.
 #
 #   sh compile.sh [bun|deno|all] [TARGET...]
-#   sh compile.sh js|preload
+#   sh compile.sh js|preload|library
 #
 # Without a runtime, whichever is present. TARGET: linux-x64 linux-arm64 linux-x64-musl linux-arm64-musl darwin-x64
 # darwin-arm64 windows-x64. `deno compile` downloads a denort: for this machine, DENORT_BIN can name one that is here
@@ -124,6 +124,10 @@ preload() {
   echo "$made, $(($(wc -c <"$made") / 1000)) kB"
 }
 
+library() {
+  bundled mod.ts "$dist/gate46-library.js" --minify
+}
+
 script() {
   rm -f "$dist/gate46.js"
   bundle
@@ -135,14 +139,14 @@ runtimes=
 case ${1:-} in
   bun | deno) runtimes=$1 && shift ;;
   all) runtimes="bun deno" && shift ;;
-  js | preload) runtimes=$1 && shift ;;
+  js | preload | library) runtimes=$1 && shift ;;
 esac
 known=$(echo "$targets" | cut -d ' ' -f 1 | tr -s '\n' ' ')
 for target in "$@"; do
   case "$known" in
     *" $target "*) ;;
     *)
-      echo "compile.sh: Cannot make '$target': it takes js, preload, or [bun|deno|all] [TARGET...], TARGET one of$known" >&2
+      echo "compile.sh: Cannot make '$target': it takes js, preload, library, or [bun|deno|all] [TARGET...], TARGET one of$known" >&2
       exit 2
       ;;
   esac
@@ -156,11 +160,11 @@ if [ -z "$runtimes" ]; then
   has "$deno" && runtimes="$runtimes deno"
 fi
 case $runtimes in
-  js | preload) has bun || has deno || fetch_runtimes ;;
+  js | preload | library) has bun || has deno || fetch_runtimes ;;
 esac
 for runtime in $runtimes; do
   case $runtime in
-    js | preload) continue ;;
+    js | preload | library) continue ;;
   esac
   [ "$runtime" = deno ] && runtime=$deno
   has "$runtime" || fetch_runtimes
@@ -174,6 +178,7 @@ mkdir -p "$dist"
 case $runtimes in
   js) script; exit ;;
   preload) preload; exit ;;
+  library) library; exit ;;
 esac
 status=0
 for runtime in $runtimes; do

@@ -21,6 +21,7 @@ export {
   type GssapiUser,
   type PortRange,
   type ProxySource,
+  type Routed,
   type Speech,
   type Transparent,
   type UdpFilter,
@@ -36,6 +37,7 @@ export type {
   SessionEnd,
   SessionRecord,
   TurnedAway,
+  UdpDestinationRecord,
   UpstreamEvent,
 } from "./src/events.ts";
 export { AddressType, Command, Method, Reply } from "./src/protocol/codes.ts";
@@ -77,6 +79,7 @@ export type {
   Listener,
   ListenOptions,
   Net,
+  OwnConnection,
   Preface,
   Prefaces,
   RelayEnd,

@@ -158,11 +158,15 @@ export interface UdpDestinationRecord {
   remote?: SocketAddr;
   /** The gateways on their way, nearest first, without credentials. */
   via?: string | undefined;
+  /** Time of the first datagram. */
   readonly startedAt: number;
   /** Time of the last datagram. */
   lastAt: number;
+  /** Octets of payload. */
   readonly counts: ByteCounts;
+  /** Datagrams. */
   readonly datagrams: ByteCounts;
+  /** Datagrams dropped, by reason. */
   readonly dropped: Partial<Record<DropReason, number>>;
   /** The rule that refuses it. */
   refusedBy?: string;

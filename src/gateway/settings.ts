@@ -72,6 +72,7 @@ export interface Forward {
 
 /** Clients know of no gateway: routes lead here what they send to anybody. Who opens such a listener makes it a Transparent one. */
 export interface Routed {
+  /** Distinguishes this purpose. */
   readonly routed: true;
   /** True if its clients send datagrams. */
   readonly udp?: true | undefined;

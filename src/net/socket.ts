@@ -54,6 +54,7 @@ export interface AcceptedSocket extends Socket {
    * returned function removes the listener.
    */
   onLeft(left: (how: Leaving) => void): () => void;
+  /** The connection that its client waits in, if it can be connected itself (`gate46 run` by seccomp). */
   readonly own?: OwnConnection | undefined;
 }
 

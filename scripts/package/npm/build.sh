@@ -16,10 +16,10 @@ config=.deno.pack.json # beside deno.json, where Deno looks for the packages
 trap 'rm -rf "$work" "$root/$config"' EXIT
 tree=$work/package
 mkdir "$tree"
-DIST=$work sh compile.sh js >/dev/null
+DIST=$work sh compile.sh library >/dev/null
 { # Bun where there is one: Node.js runs the library alone
   echo '#!/usr/bin/env bun'
-  cat "$work/gate46.js"
+  cat "$work/gate46-library.js"
 } >"$tree/gate46.js"
 chmod 755 "$tree/gate46.js"
 
