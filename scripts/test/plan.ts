@@ -20,6 +20,7 @@ const once: readonly string[] = [
   "test/cli/completion_test.ts",
   "test/layers_test.ts",
   "test/paths_test.ts",
+  "test/admin/page_acting_test.ts",
 ];
 
 /** Every test file below `paths`, each under the runtimes that it is for. Throws where a path holds none. */
