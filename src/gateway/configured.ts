@@ -16,7 +16,7 @@ export interface Configured extends Reach {
   readonly settings: GatewaySettings;
   /** The upstreams of rules with `via`. */
   readonly upstreams?: Upstreams;
-  /** Who judges usernames and passwords; nobody is asked for one where undefined. */
+  /** Checks usernames and passwords; undefined if none are required. */
   readonly authenticator: Authenticator | undefined;
   /** Accepts clients by GSSAPI, if there is a keytab. */
   readonly gssapi?: GssAcceptor | undefined;

@@ -102,7 +102,7 @@ export class Gateway {
     return this.#sessions.size;
   }
 
-  /** Whether it takes no more clients, and waits for the last session. */
+  /** True if it takes no more clients, and waits for the last session. */
   get draining(): boolean {
     return this.#draining;
   }

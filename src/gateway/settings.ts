@@ -70,7 +70,7 @@ export interface Forward {
   readonly idleMs?: number | undefined;
 }
 
-/** Clients know of no gateway: routes lead here what they send to anybody. Who opens such a listener makes it a Transparent one. */
+/** Clients without a proxy setting, whose traffic is routed here. The program that opens such a listener makes it a Transparent one. */
 export interface Routed {
   /** Distinguishes this purpose. */
   readonly routed: true;
@@ -181,7 +181,7 @@ export interface GatewaySettings {
   readonly gssapiUser: GssapiUser;
   /** True if GSSAPI is preferred when a client offers both. */
   readonly gssapiFirst: boolean;
-  /** Whether requests and UDP destinations are told of one by one. */
+  /** True to report each request and UDP destination. */
   readonly audit: boolean;
   /** Port range for BIND and UDP ASSOCIATE; undefined for any. */
   readonly ports: PortRange | undefined;

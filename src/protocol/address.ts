@@ -8,7 +8,7 @@ import { ProtocolError } from "./protocol_error.ts";
  * RFC 5952 IPv6, or the name as the peer spelt it. `port` is 0 to 65535.
  */
 export interface Address {
-  /** Whether `host` is an IPv4 address, an IPv6 address or a name. */
+  /** True if `host` is an IPv4 address, an IPv6 address or a name. */
   readonly type: AddressType;
   /** Canonical where it is an address. */
   readonly host: string;

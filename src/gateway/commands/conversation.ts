@@ -21,7 +21,7 @@ export interface Conversation extends Dialler {
   readonly encapsulation: Encapsulation | undefined;
   /** Fires when the session is cut from outside: the command then closes all that it holds open. */
   readonly cut: Cut;
-  /** Is told of each UDP destination, where there is an audit. */
+  /** Records each UDP destination, if there is an audit. */
   readonly audit: ((destination: UdpDestinationRecord) => void) | undefined;
   /** Undefined without a bandwidth limit so far: an allow rule may add one. */
   bandwidth(): Bandwidth | undefined;

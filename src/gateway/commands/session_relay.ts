@@ -5,7 +5,7 @@ import { joined } from "../../protocol/octets.ts";
 import type { Conversation, Relaying } from "./conversation.ts";
 
 /**
- * Tells the client that `remote` is there and relays, which closes both; `remote` is closed where that cannot be told. `early`
+ * Sends the reply for `remote` and relays, which closes both; `remote` is closed if the reply cannot be sent. `early`
  * is what the client has said already, `ahead` what the remote has.
  */
 export async function relayWith(

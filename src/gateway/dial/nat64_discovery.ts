@@ -17,7 +17,7 @@ export interface Nat64Options {
   readonly net: Pick<Net, "localAddrFor">;
   readonly clock: Clock;
   readonly resolver: Resolver;
-  /** `auto` asks the network (RFC 7050) where no router announces one; `announced` goes by what routers say alone. */
+  /** `auto` uses a router's announcement, else DNS (RFC 7050); `announced` uses announcements only. */
   readonly prefix: Prefix | "auto" | "announced";
   /** Those that routers announce now (RFC 8781), which go before others (RFC 9872 s3). */
   readonly announced?: (() => readonly Prefix[]) | undefined;
@@ -45,7 +45,7 @@ export class Nat64 {
     return this.#known[0];
   }
 
-  /** A prefix that was found both ways stands twice, which harms nobody. */
+  /** A prefix that was found both ways is listed twice, without harm. */
   get #known(): readonly Prefix[] {
     const announced = this.#announced;
     return announced.length > 0 ? [...announced, ...this.#prefixes] : this.#prefixes;

@@ -59,7 +59,7 @@ export interface Entrance {
   /** True if a conversation of this protocol begins with this octet. */
   fits(first: number): boolean;
   readonly answer: Answer;
-  /** A client that cannot be told of a failure has its connection reset. */
+  /** True to reset the connection of a client that cannot get the reply of a failure. */
   readonly resets?: true | undefined;
   /**
    * The client's request; or the end of the session, if the client has its answer already. Rejects with ProtocolError, Refusal,

@@ -16,7 +16,7 @@ import type { Wire } from "./wire.ts";
 
 /** The verdict on credentials. */
 export interface Verdict {
-  /** Whether the client may come in. */
+  /** True if the client may come in. */
   readonly good: boolean;
   /** Delay before the client learns that they are wrong (ms). */
   readonly waitMs?: number;
@@ -26,7 +26,7 @@ export interface Verdict {
   readonly tooMany?: true;
 }
 
-/** Judges who a client says it is. */
+/** Checks a client's credentials. */
 export interface Authenticator {
   /**
    * Checks the credentials of a client at that address. An unknown user takes as long as a wrong password. Rejects with
@@ -96,7 +96,7 @@ export async function negotiate(
   if (method !== Method.UsernamePassword || !isGood) return { method };
 
   const credentials = await wire.take(decodeCredentials);
-  const username = usernameText(credentials) ?? "\ufffd"; // which is nobody's
+  const username = usernameText(credentials) ?? "\ufffd"; // which no user has
   const good = await isGood(credentials);
   await wire.send(encodeStatus(good ? 0 : 1));
   return good ? { method, username } : { failed: "authentication-failed", username };

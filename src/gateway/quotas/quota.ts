@@ -1,4 +1,4 @@
-/** From when to when a quota holds: a day or a month of UTC, or so many ms from the first octet on. */
+/** The period of a quota: a day or a month in UTC, or a time in ms from the first octet. */
 export type QuotaPeriod = "day" | "month" | number;
 
 /** How many octets a user may have relayed, in both directions together, within a period. */

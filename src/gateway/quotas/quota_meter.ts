@@ -11,9 +11,9 @@ export interface Usage {
 /** @internal */
 type Metered = Pick<SessionRecord, "username" | "counts">;
 
-/** Counts in one thread what users with a quota have relayed; whoever keeps the sum says whose quota is used up. */
+/** Counts, in one thread, the octets of users with a quota; the keeper of the sum reports which quotas are used up. */
 export class QuotaMeter {
-  /** Sessions under way, and how much of each has been told. */
+  /** Running sessions, and the octets of each that were reported. */
   readonly #open = new Map<Metered, number>();
   /** Of those that have ended since. */
   readonly #ended = new Map<string, number>();
@@ -48,7 +48,7 @@ export class QuotaMeter {
     return usage;
   }
 
-  /** How much has been told now. */
+  /** Octets reported so far. */
   #add({ username, counts }: Metered, told: number): number {
     const moved = counts.up + counts.down;
     if (moved > told) this.#ended.set(username!, (this.#ended.get(username!) ?? 0) + moved - told);

@@ -6,9 +6,9 @@ export interface NamePattern {
   readonly text: string;
   /** Folded, without the leading dot or star; empty for `*`. */
   readonly name: string;
-  /** Whether it fits that name. */
+  /** True if it fits that name. */
   readonly itself: boolean;
-  /** Whether it fits names below that. */
+  /** True if it fits names below that. */
   readonly below: boolean;
 }
 

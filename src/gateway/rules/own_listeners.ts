@@ -1,7 +1,7 @@
 import { isUnspecified } from "../../protocol/address.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 
-/** By what a gateway knows itself as a destination. */
+/** The identity of a gateway as a destination. */
 export interface OwnAddrs {
   /** This program's listeners; asked at each decision, since they change. */
   readonly ownListeners: () => readonly SocketAddr[];

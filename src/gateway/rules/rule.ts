@@ -43,7 +43,7 @@ export interface Rule {
   readonly via?: readonly string[];
   /** Limits shared by all sessions that it allows. */
   readonly budget?: Budget;
-  /** By what to leave. */
+  /** The source of its connections. */
   readonly wayOut?: WayOut;
 }
 

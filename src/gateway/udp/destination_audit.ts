@@ -6,7 +6,7 @@ import type { SocketAddr } from "../../net/socket.ts";
 import type { Conversation } from "../commands/conversation.ts";
 import type { OnwardAssociation } from "../../sockslib/chain/onward_association.ts";
 
-/** So many destinations of one association are told one by one within so long (ms); others of that time together. */
+/** Destinations of one association reported singly within this time (ms); further ones are reported as one sum. */
 const TOLD = 1_000, WITHIN_MS = 10_000;
 
 /** A destination, as far as an audit looks at it. */
@@ -19,7 +19,7 @@ export interface Audited {
   readonly refusedBy: string | undefined;
 }
 
-/** What is told of one destination, and by what its answers are known. */
+/** The record of one destination, and the address of its answers. */
 interface Entry {
   readonly record: UdpDestinationRecord;
   readonly answers: Set<string>;
@@ -28,7 +28,7 @@ interface Entry {
 }
 
 /**
- * What each destination of one association had and sent, told when the association forgets it, or ends. It holds as many as the association has
+ * The counts of each destination of one association, reported when the association drops it, or ends. It holds as many as the association has
  * destinations.
  */
 export class DestinationAudit {
@@ -41,7 +41,7 @@ export class DestinationAudit {
   readonly #byAnswer = new Map<string, Entry>();
   /** By the port, where only one destination has it. */
   readonly #byPort = new Map<number, Entry | null>();
-  /** Those that are not told one by one, and answers of others than who was asked. */
+  /** Destinations that are not reported singly, and answers from other addresses. */
   #rest: UdpDestinationRecord | undefined;
   #told = 0;
   #since: number;
@@ -58,7 +58,7 @@ export class DestinationAudit {
     this.#chainOf = chainOf;
   }
 
-  /** Undefined where there is none; `chainOf` says by which gateways a link leads. */
+  /** Undefined without an audit; `chainOf` gives the gateways of a link. */
   static of(
     conversation: Conversation,
     chainOf: (link: OnwardAssociation) => string | undefined,
@@ -100,7 +100,7 @@ export class DestinationAudit {
     answered(entry?.record ?? this.#others(now), size, now);
   }
 
-  /** `former` has been judged again: it is the same for whoever reads of it. */
+  /** `former` was judged again: the record continues. */
   renewed(former: Audited, next: Audited): void {
     const entry = this.#entries.get(former);
     if (!entry) return;

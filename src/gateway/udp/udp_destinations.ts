@@ -40,7 +40,7 @@ export interface Destination extends Used<Destination>, Headed<Destination> {
   trial: FamilyTrial | undefined;
   /** Why nothing is sent to it. */
   drop: DropReason | undefined;
-  /** Of what is refused, by what. */
+  /** The rule that refuses it. */
   refusedBy: string | undefined;
   /** The sender of answers towards the client: the requested address, even if another was used. */
   known: DialAddress | undefined;
@@ -171,7 +171,7 @@ export class Destinations {
     return destination;
   }
 
-  /** Why it lets nobody more through; undefined where it does. */
+  /** Why its limits refuse a further session; undefined if they do not. */
   #refusalOf(verdict: Verdict): string | undefined {
     try {
       this.#conversation.judge.admit(verdict);

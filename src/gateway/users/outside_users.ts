@@ -15,7 +15,7 @@ export interface OutsideQuestion {
   readonly client: string;
 }
 
-/** Asks somebody outside of the program whether that is the user's password. Rejects with NetError where there is no answer. */
+/** Asks another program or server whether the user has that password. Rejects with NetError without an answer. */
 export type AskOutside = (question: OutsideQuestion) => Promise<boolean>;
 
 export interface OutsideOptions {
@@ -23,7 +23,7 @@ export interface OutsideOptions {
   readonly settings: FailureSettings;
   /** Whose failures and turns they are. */
   readonly logins: Logins;
-  /** So long what was good is not asked again (ms). */
+  /** How long an accepted password is not asked again (ms). */
   readonly keepMs: number;
   /** Users that are known here, and not asked for outside. */
   readonly inside?: Pick<Users, "has" | "verify"> | undefined;
@@ -40,7 +40,7 @@ export class OutsideUsers implements Authenticator {
   readonly #failures: Failures;
   /** By user. */
   readonly #known = new KnownPasswords();
-  /** By user and client: who has logged in from there. */
+  /** By user and client: users who have logged in from there. */
   readonly #seen = new KnownPasswords();
   /** Until when what is known of a user holds (ms of the clock); of users that are known. */
   readonly #until = new Map<string, number>();

@@ -14,7 +14,7 @@ const GUESS_MS = 500;
 
 const GOOD: Verdict = { good: true }, TOO_MANY: Verdict = { good: false, tooMany: true };
 
-/** What Users may be told besides their hashes. */
+/** Options of Users besides their hashes. */
 export interface UsersOptions {
   /** How many wrong passwords a client may try. */
   readonly settings?: FailureSettings;
@@ -62,7 +62,7 @@ export class Users implements Authenticator {
     this.#decoy = decoyHash(costliest);
   }
 
-  /** Whether there is a user of that name. */
+  /** True if there is a user of that name. */
   has(user: string): boolean {
     return this.#hashes.has(user);
   }

@@ -163,7 +163,7 @@ class Direction {
     if (!libc || this.#throttle || this.#preface) return this.#resume();
     for (let count = 0; count < PIECES; count++) {
       const size = libc.recv(this.#from.tcp.fd, piece, PIECE_SIZE, MSG_DONTWAIT);
-      if (size < 0 && libc.errno() !== EAGAIN) return this.#relay.stop("reset"); // told once, and Bun would see an end
+      if (size < 0 && libc.errno() !== EAGAIN) return this.#relay.stop("reset"); // reported once, and Bun would see an end
       if (size <= 0) return this.#resume();
       this.#relay.activeAt = systemClock.now();
       const taken = this.#write(piece.subarray(0, size));

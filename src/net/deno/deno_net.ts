@@ -46,7 +46,7 @@ export function denoNet(): Net {
   };
 }
 
-/** Without --unstable-net, which who runs `deno run -A npm:gate46` need not know of, Deno keeps its own call back. */
+/** Without --unstable-net, which users of `deno run -A npm:gate46` do not set, Deno has no such call. */
 async function bindUdp(addr: SocketAddr): Promise<UdpSocket> {
   if ("listenDatagram" in Deno) return DenoUdpSocket.bind(addr, kernel()?.libc);
   const { NodeUdpSocket } = await import("../node/nodejs_udp.ts");

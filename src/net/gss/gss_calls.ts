@@ -222,7 +222,7 @@ export class GssCalls {
     return this.#copy(ROOM - header - room, ROOM + size + Number(this.#iov[10]), into);
   }
 
-  /** What is in a token, and whether it was encrypted. */
+  /** The content of a token, and its encryption. */
   unwrap(
     context: GssHandle,
     token: Uint8Array,

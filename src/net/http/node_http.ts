@@ -49,7 +49,7 @@ export async function serveHttp(
   }
 }
 
-/** Whether the runtime's node:http knows deadlines: Deno's does from 2.9 on. */
+/** True if the runtime's node:http knows deadlines: Deno's does from 2.9 on. */
 export function hasDeadlines(): boolean {
   return createServer().headersTimeout !== undefined;
 }

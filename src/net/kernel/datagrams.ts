@@ -28,7 +28,7 @@ export function bindWithDescriptor<T>(
   return [bound, found?.host === host && found.port === port ? lowest : undefined];
 }
 
-/** The number that the next descriptor will have, unless another thread is quicker; negative where there is none. */
+/** The number of the next descriptor, unless another thread is quicker; negative if none is free. */
 export function lowestDescriptor(libc: Libc): number {
   if (copied < 0) copied = libc.eventfd(0, EFD_CLOEXEC);
   const lowest = libc.fcntl(copied, F_DUPFD_CLOEXEC, 0);

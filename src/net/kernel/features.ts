@@ -31,7 +31,7 @@ import { setOption } from "./socket_option.ts";
  * filter may refuse features that the kernel has (seccomp(2)).
  */
 export interface KernelFeatures {
-  /** epoll(7), and eventfd(2) to wake who waits. */
+  /** epoll(7), and eventfd(2) to wake waiting threads. */
   readonly epoll: boolean;
   readonly accept4: boolean;
   /** splice(2) from a socket and to one, and pipes for it. */
@@ -159,7 +159,7 @@ class Trial {
     return [this.#keep(ends[0]!), this.#keep(ends[1]!)];
   }
 
-  /** One of an octet, for who is connected. */
+  /** A message of one octet, for a connected socket. */
   #message(): Uint8Array<ArrayBuffer> {
     this.#held = new MessageHeaders(this.#libc, 1);
     this.#held.setMemory(0, this.#libc.addressOf(this.#octet.buffer), 1);

@@ -27,14 +27,14 @@ export function likelyLocalAddr(host: string): string | undefined {
   return (near ?? any)?.address;
 }
 
-/** An address of this machine with the interface it is on, where the runtime has not told: link-local ones are nothing without. */
+/** An address of this machine with its interface, if the runtime does not report it: link-local ones need it. */
 export function zoned(addr: SocketAddr): SocketAddr {
   if (addr.zone !== undefined || !isLinkLocal(addr.host)) return addr;
   const zone = list().find(({ address }) => bare(address) === addr.host)?.scopeid;
   return zone ? { ...addr, zone: String(zone) } : addr;
 }
 
-/** The number of an interface (RFC 4007 s11.2); undefined where there is none of that name. */
+/** The number of an interface (RFC 4007 s11.2); undefined if there is no such interface. */
 export function zoneNumber(zone: string): number | undefined {
   if (/^\d+$/.test(zone)) return Number(zone);
   list();

@@ -78,12 +78,12 @@ const LOOKS_PER_MS = 20, MOST_LOOKS = 10_000;
 /** The kernel gives the lowest number that is free: often that of a connection which was reset lately. */
 const MOST_RECENT = 8;
 
-/** So many connections may have been begun at a time with the one that is sought. */
+/** Maximum connections begun at the same time as the sought one. */
 const NEAR = 16;
 
 const value = new Int32Array(1), valueSize = new Uint32Array(1);
 
-/** SO_ERROR, which asking clears; 0 where there is none. */
+/** SO_ERROR, which reading clears; 0 without an error. */
 export function pendingError(libc: Libc, fd: number): number {
   valueSize[0] = 4;
   value[0] = 0;

@@ -223,7 +223,7 @@ export class LinuxSocket implements AcceptedSocket, Watcher {
     if (this.hungUp && this.#left) this.#tellLeft();
   }
 
-  /** The kernel says that the peer has finished; whether something it sent is unread, only a look can tell. */
+  /** The kernel reports that the peer has finished; only a read shows whether octets are unread. */
   #tellLeft(): void {
     if (this.#closed) return;
     if (this.#broken) return this.#left?.("reset");

@@ -15,7 +15,7 @@ interface ErrorCode {
 export class NodeUdpSocket implements UdpSocket {
   readonly addr: SocketAddr;
   readonly #socket: NodeDatagrams;
-  /** Whether it takes both families, and calls IPv4 by mapped addresses. */
+  /** True if it takes both families, and calls IPv4 by mapped addresses. */
   readonly #mapped: boolean;
   #waiting: Datagram[] = [];
   #receiver: ((batch: readonly Datagram[] | null) => void) | undefined;

@@ -103,7 +103,7 @@ function endsOf(begin: Begin): TlsEnds {
 class Sealed extends Duplex {
   /** The encrypted side. */
   readonly outside: TlsEnd;
-  /** node:tls begins in a later turn; octets that come before make Deno 2.9 throw where nobody can catch. */
+  /** node:tls begins in a later turn; octets that come before make Deno 2.9 throw an uncatchable error. */
   readonly #begun = turn();
   #out: { readonly bytes: Uint8Array; readonly taken: () => void } | undefined;
   #reader: ((bytes: Uint8Array | null) => void) | undefined;

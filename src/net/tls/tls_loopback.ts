@@ -84,7 +84,7 @@ export class Meeting<S extends Pick<TlsEnd, "close">> {
     try {
       return await dial();
     } finally {
-      // After whoever waits for it has said what it expects.
+      // After the waiting call has registered what it expects.
       systemClock.after(0, () => this.#dialEnded(number));
     }
   }

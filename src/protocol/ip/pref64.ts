@@ -1,7 +1,7 @@
 import { isNat64Prefix } from "./nat64.ts";
 import { Prefix } from "./prefix.ts";
 
-/** A prefix of a NAT64 that a router announces, for so long (s); 0 takes it back. */
+/** A NAT64 prefix announced by a router, and its lifetime (s); 0 withdraws it. */
 export interface AnnouncedPrefix {
   readonly prefix: Prefix;
   readonly lifetimeS: number;

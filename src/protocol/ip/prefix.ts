@@ -18,7 +18,7 @@ export class Prefix {
     return this.bits === this.octets.length * 8;
   }
 
-  /** Whether an address of 4 or 16 octets is in it. */
+  /** True if an address of 4 or 16 octets is in it. */
   contains(octets: Uint8Array): boolean {
     if (octets.length !== this.octets.length) return false;
     const whole = this.bits >> 3, rest = this.bits & 7;

@@ -10,7 +10,7 @@ export const IO_URING_SETUP = 425, IO_URING_REGISTER = 427;
 
 /**
  * Has the kernel close `fd` after this process has ended, not before: to close a packet socket takes 8 to 12 ms, since all processors
- * are waited for (packet(7)), and whoever started this process would wait too. Files of an io_uring are closed by a thread of the
+ * are waited for (packet(7)), and the parent of this process would wait too. Files of an io_uring are closed by a thread of the
  * kernel; where it has none, or may have none, nothing is changed.
  */
 export function closeLate(libc: Libc, calls: ChildCalls, fd: number): void {

@@ -1,10 +1,10 @@
 import type { SocketAddr } from "../../socket.ts";
 import { AF_INET, decodeSockaddr, SOCKADDR_SIZE } from "../../kernel/libc/sockaddr.ts";
 
-/** Of so many addresses objects are kept: all go then, and those that are in use come again. */
+/** Maximum addresses kept: beyond it all are dropped, and those in use return. */
 const MOST = 4_096;
 
-/** Keeps whoever sends from choosing addresses that meet in one place. */
+/** Keeps senders from choosing addresses that collide. */
 const secret = crypto.getRandomValues(new Int32Array(1))[0]!;
 
 interface Known {
@@ -13,7 +13,7 @@ interface Known {
 }
 
 /**
- * Addresses of datagrams by what the kernel calls them (struct sockaddr), for all sockets of one thread: where many places
+ * Addresses of datagrams by their struct sockaddr, for all sockets of one thread: where many hosts
  * answer, an object and its text were made for each datagram, which takes longer, of IPv6 ten times.
  */
 export class KnownAddrs {

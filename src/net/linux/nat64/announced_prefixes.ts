@@ -97,7 +97,7 @@ export class AnnouncedPrefixes<T extends { toString(): string }> implements Watc
       this.#headers.expectControl(0);
       if (libc.recvmmsg(this.#fd, this.#headers.headers, 1, MSG_DONTWAIT, null) !== 1) return;
       const from = decodeSockaddr(this.#headers.name(0).slice());
-      const isNear = this.#headers.control(0, IPPROTO_IPV6, IPV6_HOPLIMIT) === HOPS; // nobody beyond the link (RFC 4861 s6.1.2)
+      const isNear = this.#headers.control(0, IPPROTO_IPV6, IPV6_HOPLIMIT) === HOPS; // not from beyond the link (RFC 4861 s6.1.2)
       const device = from?.zone && interfaceOf(from.zone);
       if (!isNear || !device || !/^fe[89ab]/.test(from.host)) continue;
       this.#note(`${from.host}%${device}`, this.#bytes.subarray(0, this.#headers.size(0)));

@@ -59,7 +59,7 @@ export function installRules(libc: Libc, rules: RouterRules): void {
     try {
       removeRules(libc); // a part of them would lead nowhere
     } catch {
-      // Who may not make them has made none.
+      // A user without the right to make them has made none.
     }
     throw error;
   }
@@ -127,10 +127,10 @@ function withSockets(libc: Libc, use: (route: number, netfilter: number) => void
   }
 }
 
-/** Whether this user may have sockets for addresses that are not this host's (CAP_NET_ADMIN). */
+/** True if this user may have sockets for addresses that are not this host's (CAP_NET_ADMIN). */
 export function mayBeTransparent(libc: Libc): boolean {
   const fd = libc.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return true; // who listens says why
+  if (fd < 0) return true; // the listener reports the reason
   const may = setTransparent(libc, fd, false);
   libc.close(fd);
   return may;

@@ -52,7 +52,7 @@ export interface MeetingPlaces {
 
 /** The receiver of a program's connections. */
 export interface Connecting {
-  /** Whether a socket of a program that waits may be connected itself, with what is said on it before in the clear. */
+  /** True if a socket of a program that waits may be connected itself, with what is said on it before in the clear. */
   readonly inPlace: boolean;
   readonly isOther: (to: SocketAddr) => boolean;
   readonly other: (socket: AcceptedSocket, to: SocketAddr) => void;
@@ -123,7 +123,7 @@ export class NotifiedConnections implements Listener {
     return this.#untold.size > 0;
   }
 
-  /** Somebody asks again while it is known; whether `fd` is not needed. */
+  /** Answers a repeated call on a known connection; returns true if `fd` is not needed. */
   #again(call: NotifiedCall, attempt: Attempt, key: string, blocking: boolean): boolean {
     if (attempt.errno !== undefined) {
       this.#notifications.fail(call, attempt.errno);
@@ -135,7 +135,7 @@ export class NotifiedConnections implements Listener {
     return true;
   }
 
-  /** Whether `fd` is not needed. */
+  /** True if `fd` is not needed. */
   #begin(
     call: NotifiedCall,
     { fd, key, six, to, blocking }: {
@@ -212,7 +212,7 @@ export class NotifiedConnections implements Listener {
       const socket = await this.#end(attempt);
       this.#attempts.delete(key);
       const told = attempt.waiting.filter((call) => this.#notifications.succeed(call));
-      // To the kernel it is complete when connect(2) has said so, as it does to who calls again.
+      // To the kernel it is complete when connect(2) has said so, as it does on a repeated call.
       if (socket && told.length > 0) this.#libc.connect(attempt.fd, attempt.name, attempt.name.length);
       this.#libc.close(attempt.fd);
       this.#connecting.connected(key, attempt);

@@ -81,7 +81,7 @@ export class NotifiedDatagrams {
     return this.#byOwn.get(keyOf(relay))?.to;
   }
 
-  /** By what answers reach the program's socket, which is bound where it was not; an errno where that fails. */
+  /** The address at which answers reach the program's socket, which is bound if necessary; an errno on failure. */
   #ownName(fd: number, six: boolean): SocketAddr | number {
     let own = nameOf(this.#libc.getsockname, fd);
     if (own?.port === 0) {

@@ -10,7 +10,7 @@ import { nameFor } from "./socket_names.ts";
 
 const SO_RCVTIMEO = 20;
 
-/** How often it looks whether those that wait are still waited for (ms): nothing tells. */
+/** Interval of checking that waiting calls still wait (ms): nothing reports it. */
 const LOOK_MS = 500;
 
 /** What a program receives by, and where to. */
@@ -26,7 +26,7 @@ export interface Receipt {
   readonly put: (received: Received, size: number) => void;
 }
 
-/** Datagrams that a program receives with the address that they are from, which is told as the one that it knows. */
+/** Datagrams that a program receives with their source, which is reported as the address that the program used. */
 export class NotifiedReceipts {
   readonly #engine: Engine;
   readonly #notifications: Notifications;
@@ -84,7 +84,7 @@ export class NotifiedReceipts {
     });
   }
 
-  /** Whether it is answered. */
+  /** True if it is answered. */
   #try({ call, fd, six, size, controlSize, flags, put }: Receipt): boolean {
     const { libc } = this.#engine;
     if (!this.#notifications.isWaitedFor(call)) return true; // else what comes now would be lost

@@ -26,7 +26,7 @@ export interface NotifyingProgram {
 const CLONE_FILES = 0x400, CLOSE_RANGE_UNSHARE = 2, NOTHING = 0xffff_ffff;
 const PR_SET_PDEATHSIG = 1, PR_SET_NO_NEW_PRIVS = 38, SIGKILL = 9;
 const SECCOMP_SET_MODE_FILTER = 1, SECCOMP_GET_ACTION_AVAIL = 2, NEW_LISTENER = 8, USER_NOTIFICATION = 0x7fc0_0000;
-/** Who calls and who answers take turns on one processor, which is where the program's memory is at hand. */
+/** The caller and this process take turns on one processor, whose cache has the program's memory. */
 const SET_FLAGS = 0x4008_2104, SYNC_WAKE_UP = 1;
 const POLLIN = 1, START_MS = 10_000;
 

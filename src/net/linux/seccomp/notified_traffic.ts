@@ -226,7 +226,7 @@ export class NotifiedTraffic implements Watcher {
     });
   }
 
-  /** Opens the UDP socket that who calls sends by; other sockets have no way out. */
+  /** Opens the caller's UDP socket; other sockets are refused. */
   #sendFrom(call: NotifiedCall, flags: number, send: (fd: number, six: boolean) => void): void {
     const fd = this.#open(call), { libc } = this.#engine;
     if (fd === undefined) return;
@@ -302,7 +302,7 @@ export class NotifiedTraffic implements Watcher {
     });
   }
 
-  /** The UDP socket that who calls receives by; undefined where the call goes on by itself. */
+  /** The UDP socket of a receiving caller; undefined if the kernel runs the call. */
   #receiver(call: NotifiedCall, flags: number): { readonly fd: number; readonly six: boolean } | undefined {
     const fd = flags & MSG_ERRQUEUE ? -EINVAL : this.#sockets.open(call, fdOf(call)), { libc } = this.#engine;
     if (fd >= 0) {
@@ -327,7 +327,7 @@ export class NotifiedTraffic implements Watcher {
     else this.#notifications.fail(call, EFAULT);
   }
 
-  /** Whether it is so still, as far as can be seen. */
+  /** True if it is so still, as far as can be seen. */
   #isConnected(call: NotifiedCall): boolean {
     const { libc } = this.#engine, fd = this.#sockets.open(call, fdOf(call));
     if (fd < 0) return true;
@@ -342,7 +342,7 @@ export class NotifiedTraffic implements Watcher {
     if (errno === undefined) return this.#notifications.goOn(call);
     const { libc } = this.#engine, fd = this.#sockets.open(call, fdOf(call));
     if (fd >= 0) {
-      pendingError(libc, fd); // which it has been told by this
+      pendingError(libc, fd); // which this has reported
       libc.close(fd);
     }
     const [, , , at, sizeAt] = call.args as [number, number, number, number, number];
@@ -390,7 +390,7 @@ function fdOf({ args }: NotifiedCall): number {
   return args[0]! | 0;
 }
 
-/** Whether it comes to a gateway: loopback is this host's own, but for its DNS. */
+/** True if it comes to a gateway: loopback is this host's own, but for its DNS. */
 function isTaken(to: SocketAddr): boolean {
   return !isLoopback(to) || to.port === DNS_PORT;
 }

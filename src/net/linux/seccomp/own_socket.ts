@@ -31,7 +31,7 @@ const F_GETFL = 3;
  */
 export class OwnSocket implements Socket, Watcher {
   readonly remoteAddr: SocketAddr;
-  /** Whether it leads where the program wants, which has it from now on. */
+  /** True if it leads where the program wants, which has it from now on. */
   handedOver = false;
   #state: "connecting" | "connected" | "closed" = "connecting";
   readonly #engine: Engine;
@@ -49,14 +49,14 @@ export class OwnSocket implements Socket, Watcher {
     this.#flags = engine.libc.fcntl(fd, F_GETFL, 0);
   }
 
-  /** Whether a socket of that family can be connected to `to`. */
+  /** True if a socket of that family can be connected to `to`. */
   static canReach({ libc }: Engine, fd: number, six: boolean, to: SocketAddr): boolean {
     if (to.host.includes(":")) return six;
     return !six || option(libc, fd, IPPROTO_IPV6, IPV6_V6ONLY)[0] === 0;
   }
 
   /**
-   * Connects `fd`, of a program that waits. `closed` is told when it is to be used otherwise: not where it is handed over. Rejects
+   * Connects `fd`, of a program that waits. `closed` is called when it is to be used otherwise, not when it is handed over. Rejects
    * with NetError.
    */
   static connect(

@@ -6,7 +6,7 @@ const MOST = 32_768;
 /** The peer addresses to report to a program; the real peers are on loopback. */
 export interface ToldPeer {
   readonly to: SocketAddr;
-  /** Whether the socket is of IPv6. */
+  /** True if the socket is of IPv6. */
   readonly six: boolean;
 }
 

@@ -143,7 +143,7 @@ export interface FoundLibssl {
   readonly name: string;
 }
 
-/** Undefined where there is none. It is found through that of the system; nothing is sought in folders of others. */
+/** Undefined if there is none. It is loaded by the system's search path only. */
 export function findLibssl(open: OpenLibrary): FoundLibssl | undefined {
   const library = open(libraryNames, signatures);
   if (!library) return undefined;

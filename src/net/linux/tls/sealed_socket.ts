@@ -119,7 +119,7 @@ export class SealedSocket implements AcceptedSocket, Watcher {
   }
 
   /**
-   * The handshake, on account of `asker`; `isGood` looks at what came of it. Rejects with NetError where there is none, "busy" where
+   * The handshake, for `asker`; `isGood` checks its result. Rejects with NetError if it fails, "busy" if
    * too many wait, and closes the socket then. A server waits for its client to speak first.
    */
   async shake(asker: Asker, speaksFirst: boolean, isGood: (ssl: Pointer) => boolean): Promise<void> {

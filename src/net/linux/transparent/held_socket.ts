@@ -9,7 +9,7 @@ export interface Holder {
   /** Refuses it, with a SOCKS reply (RFC 1928 s6). */
   refuse(reply: number): void;
   readonly own?: OwnConnection | undefined;
-  /** Whether the client has that connection itself, so that there is nothing to relay. */
+  /** True if the client has that connection itself, so that there is nothing to relay. */
   isItself?(destination: Socket): boolean;
 }
 
