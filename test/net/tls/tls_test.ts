@@ -282,7 +282,10 @@ tlsTest("a client with a certificate of the authority is let in", async (bench) 
 for (const [who, identity] of [["without a certificate", undefined], ["of another authority", stranger]] as const) {
   tlsTest(`a client ${who} is refused`, async (bench) => {
     const { accepted, connected } = await bench.handshake(bench.acceptor(good, good.ca), { identity });
-    await assert.rejects(accepted, saying(/(no certificate was shown|the certificate's authority is not trusted here|the certificate is .*)/));
+    await assert.rejects(
+      accepted,
+      saying(/(no certificate was shown|the certificate's authority is not trusted here|the certificate is .*)/),
+    );
     const client = await connected.catch(() => undefined); // TLS 1.3 lets it believe for a moment that it is in
     assert.equal(await client?.read().catch(() => null) ?? null, null);
   }, noClientCertificates);
