@@ -4,6 +4,7 @@
 # What it has seen is in FOLDER.seen, a line each; it ends by itself.
 set -eu
 package=$1 folder=$2
+unset TMPDIR # which is not in the copy
 exec >"$folder.seen" 2>&1
 
 mount -t tmpfs none "$folder"
@@ -96,6 +97,7 @@ for line in sys.stdin:
 }
 
 live() {
+  trap over EXIT # whatever fails
   cp "$package" "$root/root/gate46.deb"
   wait_for systemd quietly systemctl is-active default.target 
   inside dpkg -i /root/gate46.deb >"$folder/dpkg" 2>&1 || cat "$folder/dpkg"

@@ -136,7 +136,8 @@ describe("The status page in a browser", { skip: skipped("the status page in a b
     await page.type("#token", "correct-horse-battery");
     await page.keyboard.press("Enter");
     await reads("#said", /^The configuration is reloaded\.$/);
-    assert.match(gateway.output(), / operator by=127\.0\.0\.1 action=reload result=reloaded\n/);
+    const line = / operator by=127\.0\.0\.1 action=reload result=reloaded\n/;
+    await until("the log line", () => line.test(gateway.output()));
     assert.doesNotMatch(gateway.output(), /horse/);
     await gateway.stop();
     writeFileSync(tokenFile, "another-horse-battery\n");
