@@ -3,6 +3,7 @@ import { parseIp } from "../../protocol/address.ts";
 import type { SocketAddr } from "../socket.ts";
 import { SO_ATTACH_REUSEPORT_CBPF, SO_DETACH_REUSEPORT_BPF, SOL_SOCKET } from "./libc/abi.ts";
 import type { Libc } from "./libc/libc.ts";
+import { filterProgram } from "./filter_program.ts";
 import { setOption } from "./socket_option.ts";
 
 /** The instruction of classic BPF that ends a program with a constant (linux/filter.h). */
@@ -16,13 +17,10 @@ const RETURN_CONSTANT = 0x06;
  * chosen. Returns false if the kernel refuses, as before 4.5.
  */
 export function steerPast(libc: Libc, fd: number, past: number): boolean {
-  const instruction = new DataView(new ArrayBuffer(8)); // struct sock_filter
-  instruction.setUint16(0, RETURN_CONSTANT, true);
-  instruction.setUint32(4, past, true);
-  const program = new DataView(new ArrayBuffer(16)); // struct sock_fprog
-  program.setUint16(0, 1, true);
-  program.setBigUint64(8, BigInt(libc.addressOf(instruction.buffer)), true);
-  return libc.setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, new Uint8Array(program.buffer), 16) === 0;
+  const { program, held } = filterProgram(libc, [[RETURN_CONSTANT, 0, 0, past]]);
+  const set = libc.setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, program, program.length);
+  void held;
+  return set === 0;
 }
 
 /** Gives new connections to any listener again. */

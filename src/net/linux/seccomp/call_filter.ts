@@ -1,12 +1,10 @@
 import process from "node:process";
-import type { Libc } from "../../kernel/libc/libc.ts";
+import type { Instruction } from "../../kernel/filter_program.ts";
 import { systemCalls as calls } from "../../kernel/libc/system_calls.ts";
 import { AF_INET, AF_INET6 } from "../../kernel/libc/sockaddr.ts";
 import { SO_ERROR, SOL_SOCKET } from "../../kernel/libc/abi.ts";
 
 /** Classic BPF (linux/bpf_common.h) over struct seccomp_data: number, architecture, instruction pointer, six arguments. */
-type Instruction = readonly [code: number, then: number, otherwise: number, value: number];
-
 const LOAD = 0x20, IS = 0x15, IS_AT_LEAST = 0x35, RETURN = 0x06;
 const NUMBER_AT = 0, ARCHITECTURE_AT = 4, ARGUMENTS_AT = 16;
 
@@ -84,22 +82,4 @@ export function callFilter({ making }: Filtering): readonly Instruction[] {
     ...making ? [calls.bind, calls.listen].flatMap((number) => on(number, notify)) : [],
     allow,
   ];
-}
-
-/** struct sock_fprog of it, and the memory that it points to, to be kept referenced. */
-export function filterProgram(
-  libc: Libc,
-  filter: readonly Instruction[],
-): { readonly program: Uint8Array<ArrayBuffer>; readonly held: unknown } {
-  const code = new Uint8Array(8 * filter.length), view = new DataView(code.buffer);
-  filter.forEach(([operation, then, otherwise, value], i) => {
-    view.setUint16(8 * i, operation, true);
-    code[8 * i + 2] = then;
-    code[8 * i + 3] = otherwise;
-    view.setUint32(8 * i + 4, value, true);
-  });
-  const program = new Uint8Array(16), fields = new DataView(program.buffer);
-  fields.setUint16(0, filter.length, true);
-  fields.setBigUint64(8, BigInt(libc.addressOf(code.buffer)), true);
-  return { program, held: code };
 }

@@ -9,7 +9,8 @@ import type { NotificationCalls } from "../../kernel/libc/notification_calls.ts"
 import { systemCalls as calls } from "../../kernel/libc/system_calls.ts";
 import { startChild } from "../child/child.ts";
 import { execution, keepInherited, OURS_FROM, type ProgramStart } from "../child/program_steps.ts";
-import { callFilter, filterProgram } from "./call_filter.ts";
+import { filterProgram } from "../../kernel/filter_program.ts";
+import { callFilter } from "./call_filter.ts";
 import { Notifications } from "./notifications.ts";
 import { ProgramMemory } from "./program_memory.ts";
 import { mayBorrow } from "./borrowed_sockets.ts";

@@ -3,6 +3,7 @@ import { addressText } from "../../../protocol/address.ts";
 import { EPOLLIN, IPPROTO_IPV6, MSG_DONTWAIT, SO_MARK, SOL_SOCKET } from "../../kernel/libc/abi.ts";
 import { errnoError } from "../../kernel/libc/errno.ts";
 import { encodeSockaddr } from "../../kernel/libc/sockaddr.ts";
+import { filterProgram, type Instruction } from "../../kernel/filter_program.ts";
 import { setOption } from "../../kernel/socket_option.ts";
 import type { SocketAddr } from "../../socket.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -45,7 +46,7 @@ const TIMED_OUT = 6;
  * Classic BPF (linux/filter.h) over what a SOCK_DGRAM packet socket sees: IPv4 and IPv6 packets of TCP with SYN and without ACK
  * that bear neither mark.
  */
-const filter: readonly (readonly [code: number, then: number, otherwise: number, value: number])[] = [
+const filter: readonly Instruction[] = [
   [0x20, 0, 0, 0xfffff000 + 20], // the mark
   [0x15, 17, 0, LET_IN_MARK],
   [0x15, 16, 0, SENT_IN_MARK],
@@ -171,18 +172,9 @@ export class SynGate implements Watcher {
 
   #filter(): void {
     const { libc } = this.#engine;
-    const code = new Uint8Array(8 * filter.length), view = new DataView(code.buffer);
-    filter.forEach(([operation, then, otherwise, value], i) => {
-      view.setUint16(8 * i, operation, true);
-      code[8 * i + 2] = then;
-      code[8 * i + 3] = otherwise;
-      view.setUint32(8 * i + 4, value, true);
-    });
-    const program = new Uint8Array(16), fields = new DataView(program.buffer);
-    fields.setUint16(0, filter.length, true);
-    fields.setBigUint64(8, BigInt(libc.addressOf(code.buffer)), true);
+    const { program, held } = filterProgram(libc, filter);
     const set = libc.setsockopt(this.#sockets.packet, SOL_SOCKET, SO_ATTACH_FILTER, program, program.length);
-    void code;
+    void held;
     if (set < 0) throw errnoError(libc.errno(), "hold", "connections");
   }
 }
