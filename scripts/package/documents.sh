@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes the man pages, what completes the command line, and the licences of what is in the executable, into a folder: sh scripts/package/documents.sh FOLDER
+# Writes the man pages, the shell completions and the licences of the bundled packages into a folder: sh scripts/package/documents.sh FOLDER
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 . "$root/scripts/runtimes.sh"

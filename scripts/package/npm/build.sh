@@ -23,7 +23,7 @@ DIST=$work sh compile.sh library >/dev/null
 } >"$tree/gate46.js"
 chmod 755 "$tree/gate46.js"
 
-# Deno writes down the types of what mod.ts exports.
+# Deno writes the type declarations of mod.ts's exports.
 sed 's/"nodeModulesDir": "auto"/"nodeModulesDir": "manual"/' deno.json >"$config"
 deno pack --quiet --allow-dirty --no-source-maps --config "$config" --output "$work/types.tgz" >"$work/log" 2>&1 ||
   { cat "$work/log" >&2 && fail "Cannot write the types of mod.ts"; }
