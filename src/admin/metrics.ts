@@ -10,9 +10,9 @@ import {
   type SessionRecord,
 } from "../events.ts";
 import type { ByteCounts } from "../net/socket.ts";
-import { Collection, keyOf, type Sample, type Snapshot } from "./collected.ts";
-import { Distribution, type DistributionOptions, type Observe } from "./distribution.ts";
-import { type Add, type Cell, Tally, type TallyOptions } from "./tally.ts";
+import { Collection, keyOf, type Sample, type Snapshot } from "./counted/collected.ts";
+import { Distribution, type DistributionOptions, type Observe } from "./counted/distribution.ts";
+import { type Add, type Cell, Tally, type TallyOptions } from "./counted/tally.ts";
 
 const relayTypes = ["A", "B", "C", "D"], directions = ["up", "down"] as const;
 

@@ -1,9 +1,9 @@
 import type { Certificate } from "./certificates.ts";
 import type { Emit } from "../events.ts";
-import { Collection, type Snapshot } from "./collected.ts";
+import { Collection, type Snapshot } from "./counted/collected.ts";
 import type { QuotaView } from "./status.ts";
 import type { Health } from "./readiness.ts";
-import { Tally, type TallyOptions } from "./tally.ts";
+import { Tally, type TallyOptions } from "./counted/tally.ts";
 
 /** Figures of this process from the runtime and the system; undefined if not available. */
 export interface Figures {

@@ -11,7 +11,7 @@ import type { DoctorFlags } from "./doctor/doctor_command.ts";
 import type { ExplainFlags } from "./commands/explain.ts";
 import type { UsersFlags } from "./users/users_command.ts";
 import { print } from "./print.ts";
-import { ThreadAhead } from "./workers/thread_ahead.ts";
+import { ThreadAhead } from "./workers/messages/thread_ahead.ts";
 import { runtime, version } from "./version.ts";
 
 /** Shown by `--help` and in the man page. */

@@ -1,5 +1,5 @@
 import process from "node:process";
-import { threadStart } from "./workers/thread_start.ts";
+import { threadStart } from "./workers/messages/thread_start.ts";
 
 /** Runs this thread's task; `isMain` is true if it began with the module `entry`. A task loads only its code: clients wait. */
 export async function start(isMain: boolean, entry: URL): Promise<void> {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { exposition, formats } from "../../src/admin/aggregate.ts";
-import { countedSoFar, type Snapshot } from "../../src/admin/collected.ts";
+import { exposition, formats } from "../../src/admin/counted/aggregate.ts";
+import { countedSoFar, type Snapshot } from "../../src/admin/counted/collected.ts";
 import type { SessionRecord } from "../../src/events.ts";
 import { type Counted, counted } from "../support/program/counted.ts";
 import { sessionRecord } from "../support/memory/session_record.ts";

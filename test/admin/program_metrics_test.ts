@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { exposition, formats } from "../../src/admin/aggregate.ts";
-import { Collection } from "../../src/admin/collected.ts";
-import { Distribution } from "../../src/admin/distribution.ts";
+import { exposition, formats } from "../../src/admin/counted/aggregate.ts";
+import { Collection } from "../../src/admin/counted/collected.ts";
+import { Distribution } from "../../src/admin/counted/distribution.ts";
 import { type ProgramFacts, ProgramMetrics } from "../../src/admin/program_metrics.ts";
 import { readiness } from "../../src/admin/readiness.ts";
 import { facts, ready } from "../support/memory/admin_source.ts";

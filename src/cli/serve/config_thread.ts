@@ -17,7 +17,7 @@ import type { ServedConfig } from "../service/service.ts";
 import { memoryCollector } from "../../net/open.ts";
 import { readShortText } from "../files/text_file.ts";
 import { checkDescriptorsFor } from "../service/threads/thread_descriptors.ts";
-import type { ConfigThreadStart } from "../workers/thread_start.ts";
+import type { ConfigThreadStart } from "../workers/messages/thread_start.ts";
 
 /** A larger file, or one with larger lists (octets), is read in a separate thread, so that sessions do not wait for it. */
 const LARGE = 128 << 10;

@@ -1,5 +1,5 @@
 import { asksClients } from "../../config/config.ts";
-import type { Snapshot } from "../../admin/collected.ts";
+import type { Snapshot } from "../../admin/counted/collected.ts";
 import { expiresSoon } from "../../admin/certificates.ts";
 import { findings } from "../../admin/findings.ts";
 import { History, type Past, type Span } from "../../admin/history/history.ts";

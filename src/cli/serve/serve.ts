@@ -22,7 +22,7 @@ import { listenToSignals } from "./signals.ts";
 import { Systemd } from "../systemd/systemd.ts";
 import { hasteOf, wallClock } from "../service/wall_clock.ts";
 import { loadServed } from "./config_thread.ts";
-import type { ThreadAhead } from "../workers/thread_ahead.ts";
+import type { ThreadAhead } from "../workers/messages/thread_ahead.ts";
 import { startThreadedService } from "../workers/threaded_service.ts";
 
 /** Time to accept clients that began to connect before the successor listened (ms). */

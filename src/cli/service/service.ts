@@ -1,5 +1,5 @@
 import type { NameFigures } from "../../admin/program_metrics.ts";
-import type { Snapshot } from "../../admin/collected.ts";
+import type { Snapshot } from "../../admin/counted/collected.ts";
 import type { Vitals } from "../../admin/readiness.ts";
 import type { Activity, Unwanted, WantedSessions } from "../../admin/status.ts";
 import type { Transport } from "../../dns/servers/transport.ts";

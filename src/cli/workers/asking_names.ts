@@ -2,7 +2,7 @@ import { type Ear, heardLookup } from "../../dns/asked.ts";
 import type { DnsReply } from "../../dns/servers/message.ts";
 import type { Transport } from "../../dns/servers/transport.ts";
 import type { Resolver } from "../../dns/resolver.ts";
-import type { AskAbout } from "./worker_messages.ts";
+import type { AskAbout } from "./messages/worker_messages.ts";
 
 /** The system's resolver for a worker: the main thread asks it, in a queue that all workers share. */
 export function askingSystem(ask: AskAbout, ear: Ear): Resolver {

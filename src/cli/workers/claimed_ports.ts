@@ -13,7 +13,7 @@ import type { SocketAddr } from "../../net/socket.ts";
 import { overlaps } from "../../net/socket_addr.ts";
 import type { Activation } from "../systemd/activation.ts";
 import { flagOf, listenAs } from "../service/listening.ts";
-import type { Listening, Purpose } from "./worker_messages.ts";
+import type { Listening, Purpose } from "./messages/worker_messages.ts";
 
 /** Ports and unix sockets that workers share, by their configured address. */
 export class ClaimedPorts {

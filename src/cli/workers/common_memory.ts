@@ -2,7 +2,7 @@ import { pathsMemory } from "../../gateway/dial/path_memory.ts";
 import { clearRegion } from "../../gateway/limits/counters.ts";
 import type { Libc } from "../../net/kernel/libc/libc.ts";
 import { DescriptorOwners } from "../../net/linux/engine/descriptor_owners.ts";
-import type { CommonBuffers } from "./worker_messages.ts";
+import type { CommonBuffers } from "./messages/worker_messages.ts";
 
 /** Maximum descriptors tracked; Linux assigns the lowest free number, and none above fs.nr_open. */
 const MAX_DESCRIPTORS = 1 << 20;

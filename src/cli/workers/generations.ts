@@ -1,6 +1,6 @@
 import type { Member } from "./member.ts";
 import type { Provision } from "./provision.ts";
-import type { Setup } from "./worker_messages.ts";
+import type { Setup } from "./messages/worker_messages.ts";
 
 /** A numbered configuration, and the workers that still need it. */
 export interface Generation extends Provision {

@@ -1,15 +1,23 @@
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
-import type { Snapshot } from "../../admin/collected.ts";
+import type { Snapshot } from "../../admin/counted/collected.ts";
 import type { ThreadVitals } from "../../admin/readiness.ts";
 import type { Activity } from "../../admin/status.ts";
 import type { Clock } from "../../net/clock.ts";
 import type { Cut } from "../../net/cut.ts";
 import { NetError } from "../../net/error.ts";
 import type { Libc } from "../../net/kernel/libc/libc.ts";
-import { Exchange } from "./exchange.ts";
+import { Exchange } from "./messages/exchange.ts";
 import { TlsDesk } from "./tls_threads.ts";
-import type { ThreadAhead } from "./thread_ahead.ts";
-import type { FromWorker, News, Order, Question, ToWorker, WorkerPart, WorkerStart } from "./worker_messages.ts";
+import type { ThreadAhead } from "./messages/thread_ahead.ts";
+import type {
+  FromWorker,
+  News,
+  Order,
+  Question,
+  ToWorker,
+  WorkerPart,
+  WorkerStart,
+} from "./messages/worker_messages.ts";
 
 /** What a worker's thread needs from its starter. */
 export interface Starter {

@@ -7,7 +7,7 @@ import { withDeadline } from "../../net/deadline.ts";
 import type { Naming } from "../service/naming.ts";
 import type { TlsSource } from "../service/tls/tls_source.ts";
 import type { TlsDesk } from "./tls_threads.ts";
-import type { Question, Served } from "./worker_messages.ts";
+import type { Question, Served } from "./messages/worker_messages.ts";
 
 /** Timeout of a question to a DNS server (ms); the asking worker gives up before. */
 const DNS_MS = 5_000;

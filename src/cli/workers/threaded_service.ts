@@ -31,9 +31,9 @@ import { runtime } from "../version.ts";
 import { sealedOptions } from "../service/tls/sealed_options.ts";
 import { wallClock } from "../service/wall_clock.ts";
 import { Router } from "../router/router.ts";
-import type { ThreadAhead } from "./thread_ahead.ts";
+import type { ThreadAhead } from "./messages/thread_ahead.ts";
 import type { Provision } from "./provision.ts";
-import type { Listening } from "./worker_messages.ts";
+import type { Listening } from "./messages/worker_messages.ts";
 import { WorkerPool } from "./worker_pool.ts";
 
 /**

@@ -24,9 +24,9 @@ import { lostLogLines, startLog, stopLog } from "../log/log.ts";
 import { socketOptions } from "../service/socket_options.ts";
 import { wallClock } from "../service/wall_clock.ts";
 import { routedDestinations } from "../router/name_table.ts";
-import { Exchange } from "./exchange.ts";
+import { Exchange } from "./messages/exchange.ts";
 import { routing } from "./routing.ts";
-import { told } from "./thread_ahead.ts";
+import { told } from "./messages/thread_ahead.ts";
 import { WorkerGateway } from "./worker_gateway.ts";
 import {
   type FromWorker,
@@ -36,7 +36,7 @@ import {
   type Setup,
   type ToWorker,
   type WorkerStart,
-} from "./worker_messages.ts";
+} from "./messages/worker_messages.ts";
 
 /**
  * Minimum size of retired rules (octets) for a garbage collection, and its delay (ms): an idle thread would keep shared

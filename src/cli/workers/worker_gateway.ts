@@ -26,7 +26,7 @@ import { askingServer, askingSystem } from "./asking_names.ts";
 import { askingUsers } from "./asking_users.ts";
 import type { Routing } from "./routing.ts";
 import { remoteTls } from "./tls_threads.ts";
-import type { Ask, AskAbout, Listening, Setup } from "./worker_messages.ts";
+import type { Ask, AskAbout, Listening, Setup } from "./messages/worker_messages.ts";
 
 /** What the gateway of a worker uses with every configuration. */
 export interface Ground {

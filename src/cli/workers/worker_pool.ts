@@ -1,5 +1,5 @@
 import { allActivity, lastActivity } from "../../admin/activity.ts";
-import { countedSoFar, type Snapshot } from "../../admin/collected.ts";
+import { countedSoFar, type Snapshot } from "../../admin/counted/collected.ts";
 import { type Vitals, WORKER_SILENT_MS } from "../../admin/readiness.ts";
 import type { Activity, Unwanted, WantedSessions } from "../../admin/status.ts";
 import { allAccept, allNames } from "../../admin/thread_watch.ts";
@@ -16,8 +16,8 @@ import { CommonMemory } from "./common_memory.ts";
 import { type Generation, Generations } from "./generations.ts";
 import { Member, type Starter } from "./member.ts";
 import { answerBy, type Provision } from "./provision.ts";
-import type { ThreadAhead } from "./thread_ahead.ts";
-import type { News, Order } from "./worker_messages.ts";
+import type { ThreadAhead } from "./messages/thread_ahead.ts";
+import type { News, Order } from "./messages/worker_messages.ts";
 
 /** Delay before a dead worker is replaced, doubled each time up to a maximum; lifetime after which it is reset (ms). */
 const FIRST_RESTART_MS = 100, LAST_RESTART_MS = 10_000, SETTLED_MS = 60_000;

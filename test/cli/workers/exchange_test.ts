@@ -1,6 +1,6 @@
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import { test } from "node:test";
-import { Exchange, type Letter } from "../../../src/cli/workers/exchange.ts";
+import { Exchange, type Letter } from "../../../src/cli/workers/messages/exchange.ts";
 import { Cut } from "../../../src/net/cut.ts";
 import { NetError, type NetErrorKind } from "../../../src/net/error.ts";
 

@@ -6,7 +6,7 @@ import { readNamedFiles } from "../../../src/cli/files/named_files.ts";
 import { chosenKernel } from "../../../src/cli/serve/chosen_kernel.ts";
 import { loadServed } from "../../../src/cli/serve/config_thread.ts";
 import { Activation } from "../../../src/cli/systemd/activation.ts";
-import { ThreadAhead } from "../../../src/cli/workers/thread_ahead.ts";
+import { ThreadAhead } from "../../../src/cli/workers/messages/thread_ahead.ts";
 import { startThreadedService } from "../../../src/cli/workers/threaded_service.ts";
 import { openKernel } from "../../../src/net/open.ts";
 import { projectRoot } from "../../support/program/runtime.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { packRules } from "../../../src/gateway/rules/packed_rules.ts";
 import { isDeepStrictEqual } from "node:util";
-import { exposition, formats } from "../../../src/admin/aggregate.ts";
+import { exposition, formats } from "../../../src/admin/counted/aggregate.ts";
 import { placeOf } from "../../../src/admin/history/series.ts";
 import { WORKER_SILENT_MS } from "../../../src/admin/readiness.ts";
 import type { SessionView } from "../../../src/admin/status.ts";

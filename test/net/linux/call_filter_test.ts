@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { describe, test } from "node:test";
 import { systemCalls as calls } from "../../../src/net/kernel/libc/system_calls.ts";
-import { callFilter } from "../../../src/net/linux/seccomp/call_filter.ts";
+import { callFilter } from "../../../src/net/linux/seccomp/calls/call_filter.ts";
 
 const arm = process.arch === "arm64";
 const HERE = arm ? 0xc000_00b7 : 0xc000_003e, OF_32_BITS = arm ? 0x4000_0028 : 0x4000_0003;

@@ -1,6 +1,6 @@
 import { workerData } from "node:worker_threads";
 import { startWorker } from "../../../src/cli/workers/worker.ts";
-import type { WorkerStart } from "../../../src/cli/workers/worker_messages.ts";
+import type { WorkerStart } from "../../../src/cli/workers/messages/worker_messages.ts";
 import { hang } from "./hanging.ts";
 
 interface Asking {

@@ -7,11 +7,11 @@ import type { Engine } from "../engine/engine.ts";
 import type { LinuxSocket } from "../tcp_socket.ts";
 import { HeldSocket, type Holder } from "../transparent/held_socket.ts";
 import type { MeetingPlace } from "./meeting_place.ts";
-import type { Notifications, NotifiedCall } from "./notifications.ts";
-import { waits } from "./program_sockets.ts";
-import { OwnSocket } from "./own_socket.ts";
-import { nameFor } from "./socket_names.ts";
-import type { ToldPeer } from "./told_peers.ts";
+import type { Notifications, NotifiedCall } from "./calls/notifications.ts";
+import { waits } from "./sockets/program_sockets.ts";
+import { OwnSocket } from "./sockets/own_socket.ts";
+import { nameFor } from "./sockets/socket_names.ts";
+import type { ToldPeer } from "./sockets/told_peers.ts";
 
 const EALREADY = 114, EINPROGRESS = 115, ECONNREFUSED = 111, EAFNOSUPPORT = 97, ECONNABORTED = 103;
 

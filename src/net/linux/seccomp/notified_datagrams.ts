@@ -7,7 +7,7 @@ import type { Datagram, SocketAddr, UdpSocket } from "../../socket.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { TakeDatagram } from "../transparent/transparent_datagrams.ts";
 import { LinuxUdpSocket } from "../udp_socket.ts";
-import { nameFor } from "./socket_names.ts";
+import { nameFor } from "./sockets/socket_names.ts";
 
 const MAX_PAYLOAD = 65_507;
 

@@ -3,10 +3,10 @@ import { EAGAIN } from "../../kernel/libc/errno.ts";
 import { decodeSockaddr, SOCKADDR_SIZE } from "../../kernel/libc/sockaddr.ts";
 import type { SocketAddr } from "../../socket.ts";
 import type { Engine } from "../engine/engine.ts";
-import { MESSAGE_SIZE, type Received } from "./message_memory.ts";
-import type { Notifications, NotifiedCall } from "./notifications.ts";
-import { option, waits } from "./program_sockets.ts";
-import { nameFor } from "./socket_names.ts";
+import { MESSAGE_SIZE, type Received } from "./calls/message_memory.ts";
+import type { Notifications, NotifiedCall } from "./calls/notifications.ts";
+import { option, waits } from "./sockets/program_sockets.ts";
+import { nameFor } from "./sockets/socket_names.ts";
 
 const SO_RCVTIMEO = 20;
 

@@ -10,10 +10,10 @@ import { systemCalls as calls } from "../../kernel/libc/system_calls.ts";
 import { startChild } from "../child/child.ts";
 import { execution, keepInherited, OURS_FROM, type ProgramStart } from "../child/program_steps.ts";
 import { filterProgram } from "../../kernel/filter_program.ts";
-import { callFilter } from "./call_filter.ts";
-import { Notifications } from "./notifications.ts";
-import { ProgramMemory } from "./program_memory.ts";
-import { mayBorrow } from "./borrowed_sockets.ts";
+import { callFilter } from "./calls/call_filter.ts";
+import { Notifications } from "./calls/notifications.ts";
+import { ProgramMemory } from "./calls/program_memory.ts";
+import { mayBorrow } from "./sockets/borrowed_sockets.ts";
 
 /** A program that waits to begin, and the listener of its system calls. */
 export interface NotifyingProgram {

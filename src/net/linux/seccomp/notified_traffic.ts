@@ -9,19 +9,19 @@ import type { AcceptedSocket, Listener, SocketAddr, UdpSocket } from "../../sock
 import type { Engine } from "../engine/engine.ts";
 import type { Watcher } from "../engine/poller.ts";
 import type { TakeDatagram } from "../transparent/transparent_datagrams.ts";
-import { BorrowedSockets } from "./borrowed_sockets.ts";
-import { MadeSockets } from "./made_sockets.ts";
+import { BorrowedSockets } from "./sockets/borrowed_sockets.ts";
+import { MadeSockets } from "./sockets/made_sockets.ts";
 import { MeetingPlace } from "./meeting_place.ts";
-import { MANY_SIZE_AT, MANY_STRIDE, MessageMemory } from "./message_memory.ts";
+import { MANY_SIZE_AT, MANY_STRIDE, MessageMemory } from "./calls/message_memory.ts";
 import { NotifiedConnections } from "./notified_connections.ts";
 import { NotifiedDatagrams } from "./notified_datagrams.ts";
 import { NotifiedReceipts } from "./notified_receipts.ts";
-import type { Notifications, NotifiedCall } from "./notifications.ts";
+import type { Notifications, NotifiedCall } from "./calls/notifications.ts";
 import type { NotifyingProgram } from "./notified_start.ts";
-import { ProgramMemory } from "./program_memory.ts";
-import { kindOf, type ProgramSockets, socketAt } from "./program_sockets.ts";
-import { addrIn, isLoopback, nameFor } from "./socket_names.ts";
-import { ToldPeers } from "./told_peers.ts";
+import { ProgramMemory } from "./calls/program_memory.ts";
+import { kindOf, type ProgramSockets, socketAt } from "./sockets/program_sockets.ts";
+import { addrIn, isLoopback, nameFor } from "./sockets/socket_names.ts";
+import { ToldPeers } from "./sockets/told_peers.ts";
 
 const ENOENT = 2, EBADF = 9, EACCES = 13, EFAULT = 14, EOPNOTSUPP = 95, ENETUNREACH = 101;
 const MSG_ERRQUEUE = 0x2000, MSG_FASTOPEN = 0x2000_0000;

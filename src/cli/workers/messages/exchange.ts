@@ -1,5 +1,5 @@
-import { Cut } from "../../net/cut.ts";
-import { NetError, netError, type NetErrorKind } from "../../net/error.ts";
+import { Cut } from "../../../net/cut.ts";
+import { NetError, netError, type NetErrorKind } from "../../../net/error.ts";
 
 /** Messages between two threads, either of which may ask; all can be cloned. */
 export type Letter<Question> =

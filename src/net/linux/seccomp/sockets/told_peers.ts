@@ -1,4 +1,4 @@
-import type { SocketAddr } from "../../socket.ts";
+import type { SocketAddr } from "../../../socket.ts";
 
 /** Maximum sockets remembered; the oldest connections are dropped first, since their close is not reported. */
 const MOST = 32_768;

@@ -1,6 +1,6 @@
 import { parentPort, type Transferable, Worker } from "node:worker_threads";
-import { NetError } from "../../net/error.ts";
-import { checkDescriptorsFor } from "../service/threads/thread_descriptors.ts";
+import { NetError } from "../../../net/error.ts";
+import { checkDescriptorsFor } from "../../service/threads/thread_descriptors.ts";
 import type { AheadStart } from "./thread_start.ts";
 import type { WorkerStart } from "./worker_messages.ts";
 

@@ -1,8 +1,8 @@
 import process from "node:process";
-import type { Instruction } from "../../kernel/filter_program.ts";
-import { systemCalls as calls } from "../../kernel/libc/system_calls.ts";
-import { AF_INET, AF_INET6 } from "../../kernel/libc/sockaddr.ts";
-import { SO_ERROR, SOL_SOCKET } from "../../kernel/libc/abi.ts";
+import type { Instruction } from "../../../kernel/filter_program.ts";
+import { systemCalls as calls } from "../../../kernel/libc/system_calls.ts";
+import { AF_INET, AF_INET6 } from "../../../kernel/libc/sockaddr.ts";
+import { SO_ERROR, SOL_SOCKET } from "../../../kernel/libc/abi.ts";
 
 /** Classic BPF (linux/bpf_common.h) over struct seccomp_data: number, architecture, instruction pointer, six arguments. */
 const LOAD = 0x20, IS = 0x15, IS_AT_LEAST = 0x35, RETURN = 0x06;

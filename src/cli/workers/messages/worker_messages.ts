@@ -1,21 +1,21 @@
 import type { MessagePort } from "node:worker_threads";
-import type { ThreadVitals } from "../../admin/readiness.ts";
-import type { Unwanted, WantedSessions } from "../../admin/status.ts";
-import type { Question as DnsQuestion } from "../../dns/servers/message.ts";
-import type { UpstreamEvent } from "../../events.ts";
-import type { Cut } from "../../net/cut.ts";
-import type { InitiatorStep } from "../../net/gss/gss_initiator.ts";
-import type { NetErrorKind } from "../../net/error.ts";
-import type { SealedOptions } from "../../net/linux/tls/sealed_tls.ts";
-import type { SocketAddr, Successors } from "../../net/socket.ts";
-import type { Asker } from "../../turns/fair_queue.ts";
-import type { WayOut } from "../../gateway/way_out.ts";
-import type { PackedRules } from "../../gateway/rules/packed_rules.ts";
-import type { Usage } from "../../gateway/quotas/quota_meter.ts";
-import type { Speech } from "../../gateway/settings.ts";
-import type { ConfigText } from "../files/load_config.ts";
+import type { ThreadVitals } from "../../../admin/readiness.ts";
+import type { Unwanted, WantedSessions } from "../../../admin/status.ts";
+import type { Question as DnsQuestion } from "../../../dns/servers/message.ts";
+import type { UpstreamEvent } from "../../../events.ts";
+import type { Cut } from "../../../net/cut.ts";
+import type { InitiatorStep } from "../../../net/gss/gss_initiator.ts";
+import type { NetErrorKind } from "../../../net/error.ts";
+import type { SealedOptions } from "../../../net/linux/tls/sealed_tls.ts";
+import type { SocketAddr, Successors } from "../../../net/socket.ts";
+import type { Asker } from "../../../turns/fair_queue.ts";
+import type { WayOut } from "../../../gateway/way_out.ts";
+import type { PackedRules } from "../../../gateway/rules/packed_rules.ts";
+import type { Usage } from "../../../gateway/quotas/quota_meter.ts";
+import type { Speech } from "../../../gateway/settings.ts";
+import type { ConfigText } from "../../files/load_config.ts";
 import type { Letter } from "./exchange.ts";
-import type { TlsQuestion } from "./tls_threads.ts";
+import type { TlsQuestion } from "../tls_threads.ts";
 
 /** Messages between the main thread and a worker. All can be cloned. */
 

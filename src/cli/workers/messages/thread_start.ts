@@ -1,6 +1,6 @@
 import { isMainThread, workerData } from "node:worker_threads";
-import type { SaidConfig } from "../files/load_config.ts";
-import type { GssThreadStart } from "../service/threads/gss_asking.ts";
+import type { SaidConfig } from "../../files/load_config.ts";
+import type { GssThreadStart } from "../../service/threads/gss_asking.ts";
 import type { WorkerStart } from "./worker_messages.ts";
 
 /** Start data of a thread that reads a configuration. */

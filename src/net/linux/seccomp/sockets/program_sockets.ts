@@ -1,8 +1,8 @@
 import { readlinkSync } from "node:fs";
-import { IPPROTO_TCP, IPPROTO_UDP, SO_TYPE, SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET } from "../../kernel/libc/abi.ts";
-import type { Libc } from "../../kernel/libc/libc.ts";
-import { AF_INET6 } from "../../kernel/libc/sockaddr.ts";
-import type { NotifiedCall } from "./notifications.ts";
+import { IPPROTO_TCP, IPPROTO_UDP, SO_TYPE, SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET } from "../../../kernel/libc/abi.ts";
+import type { Libc } from "../../../kernel/libc/libc.ts";
+import { AF_INET6 } from "../../../kernel/libc/sockaddr.ts";
+import type { NotifiedCall } from "../calls/notifications.ts";
 
 /** Source of descriptors of a program's sockets. */
 export interface ProgramSockets {

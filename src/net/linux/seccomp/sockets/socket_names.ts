@@ -1,6 +1,6 @@
-import { decodeSockaddr, encodeSockaddr, SOCKADDR_SIZE } from "../../kernel/libc/sockaddr.ts";
-import { AF_INET6 } from "../../kernel/libc/sockaddr.ts";
-import type { SocketAddr } from "../../socket.ts";
+import { decodeSockaddr, encodeSockaddr, SOCKADDR_SIZE } from "../../../kernel/libc/sockaddr.ts";
+import { AF_INET6 } from "../../../kernel/libc/sockaddr.ts";
+import type { SocketAddr } from "../../../socket.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

@@ -1,7 +1,7 @@
 import { readdirSync, readlinkSync } from "node:fs";
-import { F_DUPFD_CLOEXEC, SOCK_CLOEXEC } from "../../kernel/libc/abi.ts";
-import type { Engine } from "../engine/engine.ts";
-import type { Notifications, NotifiedCall } from "./notifications.ts";
+import { F_DUPFD_CLOEXEC, SOCK_CLOEXEC } from "../../../kernel/libc/abi.ts";
+import type { Engine } from "../../engine/engine.ts";
+import type { Notifications, NotifiedCall } from "../calls/notifications.ts";
 import { type ProgramSockets, socketAt } from "./program_sockets.ts";
 
 /** Interval of the search for sockets that no program has any more (ms). More seldom while it finds none. */

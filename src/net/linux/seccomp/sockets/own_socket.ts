@@ -1,5 +1,5 @@
-import { NetError } from "../../error.ts";
-import type { Cut } from "../../cut.ts";
+import { NetError } from "../../../error.ts";
+import type { Cut } from "../../../cut.ts";
 import {
   EPOLLERR,
   EPOLLET,
@@ -13,13 +13,13 @@ import {
   MSG_DONTWAIT,
   MSG_NOSIGNAL,
   O_NONBLOCK,
-} from "../../kernel/libc/abi.ts";
-import { EAGAIN, EINPROGRESS, errnoError } from "../../kernel/libc/errno.ts";
-import { nameOf, pendingError, resetConnection } from "../../kernel/kernel_probe.ts";
-import type { Socket, SocketAddr } from "../../socket.ts";
-import { addressText } from "../../../protocol/address.ts";
-import type { Engine } from "../engine/engine.ts";
-import type { Watcher } from "../engine/poller.ts";
+} from "../../../kernel/libc/abi.ts";
+import { EAGAIN, EINPROGRESS, errnoError } from "../../../kernel/libc/errno.ts";
+import { nameOf, pendingError, resetConnection } from "../../../kernel/kernel_probe.ts";
+import type { Socket, SocketAddr } from "../../../socket.ts";
+import { addressText } from "../../../../protocol/address.ts";
+import type { Engine } from "../../engine/engine.ts";
+import type { Watcher } from "../../engine/poller.ts";
 import { option } from "./program_sockets.ts";
 import { nameFor } from "./socket_names.ts";
 

@@ -1,5 +1,5 @@
-import type { Libc } from "../../kernel/libc/libc.ts";
-import type { NotificationCalls } from "../../kernel/libc/notification_calls.ts";
+import type { Libc } from "../../../kernel/libc/libc.ts";
+import type { NotificationCalls } from "../../../kernel/libc/notification_calls.ts";
 
 /** A system call of a program that waits for an answer. */
 export interface NotifiedCall {

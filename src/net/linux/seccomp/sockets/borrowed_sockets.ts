@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
-import type { ChildCalls } from "../../kernel/libc/child_calls.ts";
-import { EINVAL } from "../../kernel/libc/errno.ts";
-import type { Libc } from "../../kernel/libc/libc.ts";
-import { systemCalls } from "../../kernel/libc/system_calls.ts";
-import type { NotifiedCall } from "./notifications.ts";
+import type { ChildCalls } from "../../../kernel/libc/child_calls.ts";
+import { EINVAL } from "../../../kernel/libc/errno.ts";
+import type { Libc } from "../../../kernel/libc/libc.ts";
+import { systemCalls } from "../../../kernel/libc/system_calls.ts";
+import type { NotifiedCall } from "../calls/notifications.ts";
 import type { ProgramSockets } from "./program_sockets.ts";
 
 /** A pidfd of a thread, not of its process (pidfd_open(2), Linux 6.9). */
