@@ -48,7 +48,7 @@ export async function dial(
     const judged = soon instanceof Promise ? await soon : soon;
     if (judged instanceof Onward) return judged;
     const { addresses, more } = judged;
-    if (!nat64) return await connectToFirst(dialler, addresses, more, over);
+    if (!nat64?.mayTranslate) return await connectToFirst(dialler, addresses, more, over);
     const ways = await waysTo(nat64, addresses);
     return await connectToFirst(dialler, ways, more?.then((late) => waysTo(nat64, late)), over);
   } catch (error) {

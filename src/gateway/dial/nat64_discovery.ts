@@ -45,6 +45,11 @@ export class Nat64 {
     return this.#known[0];
   }
 
+  /** False if every address is dialled unchanged: only announcements count, and no router announces a prefix. */
+  get mayTranslate(): boolean {
+    return this.#options.prefix !== "announced" || this.#announced.length > 0;
+  }
+
   /** A prefix that was found both ways is listed twice, without harm. */
   get #known(): readonly Prefix[] {
     const announced = this.#announced;

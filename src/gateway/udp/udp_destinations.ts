@@ -159,8 +159,9 @@ export class Destinations {
       const refusedBy = literal.port === 0 ? "port 0" : verdict.allowed ? this.#refusalOf(verdict) : verdict.rule;
       if (refusedBy !== undefined) refuse(destination, refusedBy);
       else if (verdict.via) this.#find(destination, () => this.#goOn(destination, new Onward(verdict, literal)));
-      else if (this.#conversation.nat64) this.#find(destination, () => this.#resolve(destination, literal));
-      else {
+      else if (this.#conversation.nat64?.mayTranslate) {
+        this.#find(destination, () => this.#resolve(destination, literal));
+      } else {
         destination.addr = literal;
         destination.known = dialled({ address: literal, verdict });
       }

@@ -282,9 +282,11 @@ describe("What a router announces (RFC 8781)", () => {
   });
 
   test("is all there is where nobody asked for a NAT64", async () => {
-    const { asked, now, way } = announced("announced");
+    const { asked, nat64, now, way } = announced("announced");
     assert.equal(await way(), LOCAL);
+    assert.ok(nat64.mayTranslate);
     now.announced = [];
+    assert.ok(!nat64.mayTranslate, "no route is looked up for a dial");
     assert.equal(await way(), "203.0.113.80");
     assert.deepEqual(asked, []);
   });
