@@ -63,10 +63,8 @@ export async function memoryCollector(): Promise<() => void> {
 
 /** Gives this thread to `engine`, for good; the runtime's own loop has turns as `turns` says. */
 export async function giveThreadTo(engine: Engine, turns?: RuntimeTurns): Promise<void> {
-  const { microtaskDrain } = onBun()
-    ? await import("./bun/bun_microtasks.ts")
-    : await import("./deno/deno_microtasks.ts");
-  runEngine(engine, await proven(await microtaskDrain()), turns);
+  const { runtimeLoop } = onBun() ? await import("./bun/bun_event_loop.ts") : await import("./deno/deno_event_loop.ts");
+  runEngine(engine, await proven(await runtimeLoop()), turns);
 }
 
 /** Throws NetError on Node.js, where the program cannot run. */

@@ -10,21 +10,31 @@ export interface RuntimeTurns {
   maxWaitMs(): number;
 }
 
+/** The runtime's own event loop. */
+export interface RuntimeLoop {
+  /** Runs pending microtasks; undefined if this runtime has no such call. */
+  readonly drain: (() => void) | undefined;
+  /** Calls `then` in the loop's next turn, outside promises. */
+  nextTurn(then: () => void): void;
+}
+
 /**
- * Gives this thread to the engine, for good: it waits in the kernel, and serves events, timers and promises.
- * `drain` runs pending microtasks; without it, the runtime's loop does so after each turn, which costs more.
+ * Gives this thread to the engine, for good: it waits in the kernel, and serves events, timers and promises. Without drain(),
+ * promises are served by a turn of the runtime's loop after each turn of the engine, which costs more.
  */
-export function runEngine(engine: Engine, drain: (() => void) | undefined, turns?: RuntimeTurns): void {
+export function runEngine(engine: Engine, { drain, nextTurn }: RuntimeLoop, turns?: RuntimeTurns): void {
   let runtimeTurnAt = engine.timers.now();
   const turn = () => {
     const maxWaitMs = turns?.maxWaitMs() ?? -1;
     engine.turn(maxWaitMs);
     return maxWaitMs < 0 ? RUNTIME_TURN_MS : Math.min(maxWaitMs, RUNTIME_TURN_MS);
   };
+  // A thread that needs its runtime more needs the runtime's timers too.
+  const afterTurn = turns || !drain ? setImmediate : nextTurn;
   const loop = () => {
     if (!drain) {
       turn();
-      setImmediate(loop);
+      afterTurn(loop);
       return;
     }
     for (;;) {
@@ -32,21 +42,23 @@ export function runEngine(engine: Engine, drain: (() => void) | undefined, turns
       drain();
       if (engine.turnAt - runtimeTurnAt < turnMs) continue;
       runtimeTurnAt = engine.turnAt;
-      setImmediate(loop);
+      afterTurn(loop);
       return;
     }
   };
   setImmediate(loop);
 }
 
-/** `drain`, if it works in this runtime from the event loop, not from within a promise. */
-export function proven(drain: (() => void) | undefined): Promise<(() => void) | undefined> {
+/** The same loop; without drain() unless that works in the loop's turns. */
+export function proven({ drain, nextTurn }: RuntimeLoop): Promise<RuntimeLoop> {
   return new Promise((resolve) =>
-    setImmediate(() => {
-      let ran = false;
-      queueMicrotask(() => ran = true);
-      drain?.();
-      resolve(ran ? drain : undefined);
-    })
+    nextTurn(() =>
+      nextTurn(() => {
+        let ran = false;
+        queueMicrotask(() => ran = true);
+        drain?.();
+        resolve({ drain: ran ? drain : undefined, nextTurn });
+      })
+    )
   );
 }
