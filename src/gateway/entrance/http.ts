@@ -41,11 +41,7 @@ export const http: Entrance = {
     const { destination, forwarded, bodySize } = request;
     const end = isGood || gssapi ? await letIn(door, request) : undefined;
     if (end) {
-      const wanted = isGood
-        ? gssapi ? "a ticket, or a user name and a password," : "a user name and a password"
-        : "a ticket";
-      const challenges = [...gssapi ? [negotiate] : [], ...isGood ? [basic] : []];
-      await wire.send(encodeHttpAnswer(407, `gate46: ${wanted} ${isGood ? "are" : "is"} wanted`, challenges));
+      await wire.send(end === "error" ? encodeHttpAnswer(503, "gate46: passwords cannot be checked now") : asking(door));
       return end;
     }
     record.method ??= Method.NoAuthentication;
@@ -61,11 +57,20 @@ export const http: Entrance = {
   turnAway: (sentence) => encodeHttpAnswer(400, `gate46: ${sentence}`),
 };
 
-/** Undefined if the client is admitted; otherwise the end of its session. */
+/** Asks for credentials. */
+function asking({ isGood, gssapi }: Door): Uint8Array {
+  const wanted = isGood
+    ? gssapi ? "a ticket, or a user name and a password," : "a user name and a password"
+    : "a ticket";
+  const challenges = [...gssapi ? [negotiate] : [], ...isGood ? [basic] : []];
+  return encodeHttpAnswer(407, `gate46: ${wanted} ${isGood ? "are" : "is"} wanted`, challenges);
+}
+
+/** Undefined if the client is admitted; otherwise the end of its session: "error" if nobody could check its password. */
 async function letIn(
   { record, mayGoWithout, isGood, gssapi }: Door,
   { credentials, ticket, forwarded }: HttpRequest,
-): Promise<"authentication-failed" | "no-acceptable-method" | undefined> {
+): Promise<"authentication-failed" | "no-acceptable-method" | "error" | undefined> {
   if (gssapi && ticket) {
     const outcome = acceptTicket(gssapi, ticket);
     record.method = Method.Gssapi;
@@ -75,7 +80,13 @@ async function letIn(
   }
   if (isGood && credentials) {
     record.username = usernameText(credentials) ?? "\ufffd";
-    if (!await isGood(credentials, forwarded !== undefined)) return "authentication-failed";
+    try {
+      if (!await isGood(credentials, forwarded !== undefined)) return "authentication-failed";
+    } catch (error) {
+      if (!(error instanceof NetError && error.kind === "busy")) throw error;
+      record.detail = error.message;
+      return "error";
+    }
     record.method = Method.UsernamePassword;
     return undefined;
   }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe } from "node:test";
 import type { Authenticator } from "../../../src/gateway/entrance/methods.ts";
-import type { NetErrorKind } from "../../../src/net/error.ts";
+import { NetError, type NetErrorKind } from "../../../src/net/error.ts";
 import { Peer } from "../../support/memory/peer.ts";
 import { bytes } from "../../support/wire/bytes.ts";
 import { GATEWAY4, relayTypes, SERVER4, SERVER6, type World, worldTest } from "../../support/memory/world.ts";
@@ -16,6 +16,8 @@ const ann: Authenticator = {
 const slowly: Authenticator = {
   verify: async (...asked) => ({ ...await ann.verify(...asked), waitMs: 50 }),
 };
+
+const mute: Authenticator = { verify: () => Promise.reject(new NetError("busy", "Cannot ask: it is down")) };
 
 /** As bytes() wants it: text between quotes, lines ended. */
 const lines = (...all: readonly string[]) => all.map((line) => `'${line}' 0d 0a`).join(" ");
@@ -205,6 +207,18 @@ describe("HTTP", () => {
     await world.clock.advance(0);
     assert.equal(world.records.at(-1)!.username, "ann");
   });
+
+  worldTest(
+    "503 if nobody can check the password: it is neither right nor wrong",
+    { authenticator: mute },
+    async (world) => {
+      const client = await asks(world, [...connect(`${SERVER4}:80`), `Proxy-Authorization: Basic ${btoa("ann:p:w")}`]);
+      assert.match(client.heardText(), /^HTTP\/1\.1 503 [^]*passwords cannot be checked now/);
+      await client.close();
+      const { end, detail } = world.record;
+      assert.deepEqual({ end, detail }, { end: "error", detail: "Cannot ask: it is down" });
+    },
+  );
 
   worldTest("a listener for one protocol tells others what it is for", {}, async (world) => {
     await world.serve({ host: SERVER4, port: 80 });
