@@ -3,14 +3,12 @@ import { commandName, Method, methodName, replyLabel } from "../protocol/codes.t
 import type { Emit, RelayType, SessionRecord } from "../events.ts";
 import { type FailureKind, failureKind, failureKinds } from "./failure_kind.ts";
 import { fitting, type Told } from "./fitting.ts";
+import { atOnce, STEP } from "./steps.ts";
 import { mostOfAll, Usage } from "./usage/usage.ts";
 import type { Activity, Failure, FailureView, RelayView, SessionView, Unwanted, WantedSessions } from "./status.ts";
 
 /** Maximum number of failures kept. */
 const MAX_FAILURES = 50;
-
-/** Sessions examined in one step: half a millisecond, more only before the runtime has compiled the code. */
-const STEP = 250;
 
 const relayTypes: readonly RelayType[] = ["A", "B", "C", "D"];
 
@@ -54,11 +52,7 @@ export class ActivityLog {
 
   /** All at once. `now` is a time of the sessions' clock. */
   activity(now: number, wanted: WantedSessions): Activity {
-    const looking = this.look(now, wanted);
-    for (;;) {
-      const { done, value } = looking.next();
-      if (done) return value;
-    }
+    return atOnce(this.look(now, wanted));
   }
 
   /** The same in steps, so that clients do not wait for the whole: yields after each step, and sessions may end meanwhile. */
@@ -90,7 +84,7 @@ export class ActivityLog {
     }
     yield;
     const sessions: SessionView[] = [];
-    for (const session of some(matching, most, ({ counts }) => counts.up + counts.down)) {
+    for (const session of yield* some(matching, most, ({ counts }) => counts.up + counts.down)) {
       sessions.push(view(session, now));
       if (sessions.length % STEP === 0) yield;
     }
@@ -152,15 +146,6 @@ export class ActivityLog {
   }
 }
 
-/** The result of `steps`, with a `rest` after each. */
-export async function stepped<T>(steps: Generator<void, T>, rest: () => Promise<void>): Promise<T> {
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done) return value;
-    await rest();
-  }
-}
-
 /** The activity of several threads together. */
 export function allActivity(threads: readonly Activity[], most: number): Activity {
   const relays = Object.fromEntries(relayTypes.map((type) => {
@@ -174,7 +159,7 @@ export function allActivity(threads: readonly Activity[], most: number): Activit
   return {
     sessionCount: all("sessionCount"),
     matchCount: all("matchCount"),
-    sessions: some(sessions, most, ({ up, down }) => up + down),
+    sessions: atOnce(some(sessions, most, ({ up, down }) => up + down)),
     failures: threads.flatMap(({ failures }) => failures).sort((a, b) => b.at - a.at).slice(0, MAX_FAILURES),
     relays,
     clients: all("clients"),
@@ -194,11 +179,17 @@ export function lastActivity({ relays, ...activity }: Activity): Activity {
 }
 
 /** At most `most` sessions: the youngest for one half, those with the most octets for the other; in their order. */
-function some<T>(youngestFirst: readonly T[], most: number, octets: (session: T) => number): readonly T[] {
+function* some<T>(
+  youngestFirst: readonly T[],
+  most: number,
+  octets: (session: T) => number,
+): Generator<void, readonly T[]> {
   if (youngestFirst.length <= most) return youngestFirst;
   const young = Math.ceil(most / 2), busy = most - young;
   const moved = Float64Array.from(youngestFirst.slice(young), octets);
+  yield;
   const least = moved.toSorted().at(-busy)!; // sorts numbers only, which is by far the fastest
+  yield;
   let alike = busy - moved.reduce((count, one) => one > least ? count + 1 : count, 0);
   const isBusy = (one: number) => one > least || (one === least && alike-- > 0);
   return youngestFirst.filter((_, place) => place < young || (busy > 0 && isBusy(moved[place - young]!)));

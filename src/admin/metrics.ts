@@ -60,7 +60,7 @@ export interface ThreadCounts {
 
 /** Counts events of one thread for Prometheus. Every label has a closed set of values: nothing a client sends becomes one. */
 export class Metrics {
-  readonly #collection = new Collection();
+  readonly #collection = new Collection<SessionRecord>();
   readonly #live: ReadonlySet<SessionRecord>;
   #users: ReadonlySet<string> | undefined;
   /** The user label of sessions from before the users changed: it stays, since a counter must not decrease. */
@@ -80,41 +80,31 @@ export class Metrics {
     name: "gssapi_handshakes_total",
     help: "GSSAPI authentications, by result",
     labels: ["result"],
-    now: (add) => {
-      for (const { protection } of this.#live) if (protection !== undefined) add(1, "ok");
-    },
+    each: (add, { protection }) => protection !== undefined && add(1, "ok"),
   });
   readonly #gssSessions = this.#tally({
     name: "gssapi_sessions_total",
     help: "Sessions by GSSAPI, by level of protection (RFC 1961)",
     labels: ["protection"],
-    now: (add) => {
-      for (const { protection } of this.#live) if (protection !== undefined) add(1, protection);
-    },
+    each: (add, { protection }) => protection !== undefined && add(1, protection),
   });
   readonly #requests = this.#tally({
     name: "requests_total",
     help: "Requests, by command",
     labels: ["command"],
-    now: (add) => {
-      for (const { command } of this.#live) if (command) add(1, commandName(command));
-    },
+    each: (add, { command }) => command && add(1, commandName(command)),
   });
   readonly #replies = this.#tally({
     name: "replies_total",
     help: "Final replies, by command and code",
     labels: ["command", "reply"],
-    now: (add) => {
-      for (const session of this.#live) if (isAnswered(session)) addReply(add, session);
-    },
+    each: (add, session) => isAnswered(session) && addReply(add, session),
   });
   readonly #relays = this.#tally({
     name: "relays_total",
     help: "Relays, by relay type (RFC 3089)",
     labels: ["relay"],
-    now: (add) => {
-      for (const { relayType } of this.#live) if (relayType) add(1, relayType);
-    },
+    each: (add, { relayType }) => relayType && add(1, relayType),
   });
   readonly #bytes = this.#moving("bytes_total", "Payload bytes relayed; up is towards the destination", "counts");
   readonly #datagrams = this.#moving("datagrams_total", "UDP datagrams relayed", "datagrams");
@@ -122,8 +112,8 @@ export class Metrics {
     name: "datagrams_dropped_total",
     help: "Datagrams dropped, by reason",
     labels: ["reason"],
-    now: (add) => {
-      for (const { dropped } of this.#live) for (const reason in dropped) add(dropped[reason as DropReason]!, reason);
+    each: (add, { dropped }) => {
+      for (const reason in dropped) add(dropped[reason as DropReason]!, reason);
     },
   });
   readonly #userSessions = this.#counter("user_sessions_total", "Sessions ended, by user", ["user"]);
@@ -131,7 +121,7 @@ export class Metrics {
     name: "user_bytes_total",
     help: "Payload relayed, by user",
     labels: ["user", "direction"],
-    now: (add) => this.#addMoved(add, "counts", (session) => this.#user(session)),
+    each: (add, session) => addMoved(add, session.counts, this.#user(session)),
   });
   readonly #cache = this.#counter("dns_cache_lookups_total", "Names asked of the cache of DNS answers", ["outcome"]);
   readonly #faults = this.#counter("faults_total", "Unexpected errors", []);
@@ -145,9 +135,7 @@ export class Metrics {
     help: "Time from a CONNECT request to its connection or failure, including name resolution, in seconds",
     labels: ["relay", "outcome"],
     buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-    now: (observe) => {
-      for (const session of this.#live) if (isAnswered(session)) observeDial(observe, session);
-    },
+    each: (observe, session) => isAnswered(session) && observeDial(observe, session),
   });
   readonly #dns = this.#histogram({
     name: "dns_seconds",
@@ -172,7 +160,7 @@ export class Metrics {
       help: "1 if the chain of upstream gateways is reachable",
       type: "gauge",
       aggregator: "min", // reports the worst thread
-      samples: () => Array.from(this.#upstreams.values()),
+      open: () => ({ samples: () => Array.from(this.#upstreams.values()) }),
     });
     this.#tally({ name: "sessions", help: "Open sessions", gauge: true, now: (add) => add(live.size) });
     this.#tally({
@@ -180,10 +168,8 @@ export class Metrics {
       help: "Sessions relaying, by relay type (RFC 3089)",
       labels: ["relay"],
       gauge: true,
-      now: (add) => {
-        for (const type of relayTypes) add(0, type);
-        for (const { relayType } of live) if (relayType) add(1, relayType);
-      },
+      now: (add) => relayTypes.forEach((type) => add(0, type)),
+      each: (add, { relayType }) => relayType && add(1, relayType),
     });
     if (thread) {
       this.#tally({
@@ -214,8 +200,9 @@ export class Metrics {
     for (const total of [this.#faults, this.#acceptFailures]) total.add(0);
   }
 
-  snapshot(): Snapshot {
-    return this.#collection.snapshot();
+  /** In steps, so that clients do not wait for the whole: sessions may end meanwhile. */
+  look(): Generator<void, Snapshot> {
+    return this.#collection.look(Array.from(this.#live));
   }
 
   /** Counts these users separately from now on, and all others together; undefined turns the counts by user off. */
@@ -314,41 +301,25 @@ export class Metrics {
     return this.#users.has(username) ? username : "other";
   }
 
-  #counter(name: string, help: string, labels: readonly string[]): Tally {
+  #counter(name: string, help: string, labels: readonly string[]): Tally<SessionRecord> {
     return this.#tally({ name, help, labels });
   }
 
   /** A counter by relay type and direction that includes current sessions. */
-  #moving(name: string, help: string, field: Moved): Tally {
+  #moving(name: string, help: string, field: Moved): Tally<SessionRecord> {
     return this.#tally({
       name,
       help,
       labels: ["relay", "direction"],
-      now: (add) => this.#addMoved(add, field, ({ relayType }) => relayType),
+      each: (add, session) => addMoved(add, session[field], session.relayType),
     });
   }
 
-  /** Adds the octets or datagrams of current sessions by label: summed first, since there may be many sessions. */
-  #addMoved(add: Add, field: Moved, by: (session: SessionRecord) => string | undefined): void {
-    const sums = new Map<string, ByteCounts>();
-    for (const session of this.#live) {
-      const key = by(session);
-      if (key === undefined) continue;
-      const { up, down } = session[field];
-      const sum = sums.get(key);
-      if (sum) {
-        sum.up += up;
-        sum.down += down;
-      } else sums.set(key, { up, down });
-    }
-    for (const [key, sum] of sums) for (const direction of directions) add(sum[direction], key, direction);
-  }
-
-  #tally(options: TallyOptions): Tally {
+  #tally(options: TallyOptions<SessionRecord>): Tally<SessionRecord> {
     return new Tally(this.#collection, { ...options, name: `gate46_${options.name}` });
   }
 
-  #histogram(options: DistributionOptions): Distribution {
+  #histogram(options: DistributionOptions<SessionRecord>): Distribution<SessionRecord> {
     return new Distribution(this.#collection, { ...options, name: `gate46_${options.name}` });
   }
 }
@@ -360,6 +331,11 @@ function isOrdinary({ command, end, reply, dialMs }: SessionRecord): boolean {
 /** True if a current session has received its last reply; BIND has two. */
 function isAnswered({ command, relayType }: SessionRecord): boolean {
   return relayType !== undefined || command === Command.UdpAssociate || command === Command.UdpInTcp;
+}
+
+/** Adds octets or datagrams; without a label, nothing. */
+function addMoved(add: Add, counts: ByteCounts, label: string | undefined): void {
+  if (label !== undefined) { for (const direction of directions) add(counts[direction], label, direction); }
 }
 
 function addReply(add: Add, { command, reply }: SessionRecord): void {

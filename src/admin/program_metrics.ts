@@ -3,6 +3,7 @@ import type { Emit } from "../events.ts";
 import { Collection, type Snapshot } from "./counted/collected.ts";
 import type { QuotaView } from "./status.ts";
 import type { Health } from "./readiness.ts";
+import { atOnce } from "./steps.ts";
 import { Tally, type TallyOptions } from "./counted/tally.ts";
 
 /** Figures of this process from the runtime and the system; undefined if not available. */
@@ -145,7 +146,7 @@ export class ProgramMetrics {
 
   snapshot(): Snapshot {
     this.#seen = this.#facts(); // once: some facts need a system call
-    return this.#collection.snapshot();
+    return atOnce(this.#collection.look());
   }
 
   /** With the names that all client libraries of Prometheus use. */

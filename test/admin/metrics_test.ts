@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { exposition, formats } from "../../src/admin/counted/aggregate.ts";
 import { countedSoFar, type Snapshot } from "../../src/admin/counted/collected.ts";
+import { STEP } from "../../src/admin/steps.ts";
 import type { SessionRecord } from "../../src/events.ts";
 import { type Counted, counted } from "../support/program/counted.ts";
 import { sessionRecord } from "../support/memory/session_record.ts";
@@ -268,6 +269,29 @@ describe("Metrics", () => {
     assert.deepEqual(await up(), before);
     metrics.nameUsers(undefined);
     assert.deepEqual(await samples(metrics, "user_"), {});
+  });
+
+  test("a scrape of many sessions rests between steps, and a session that ends meanwhile counts once", () => {
+    const metrics = counted();
+    const sessions = Array.from(
+      { length: 3 * STEP },
+      () => sessionRecord({ command: 1, reply: 0, relayType: "B", counts: { up: 1, down: 2 } }),
+    );
+    for (const session of sessions) metrics.listen({ type: "session-opened", session });
+    const look = metrics.look();
+    let steps = 0, next = look.next();
+    for (; !next.done; next = look.next(), steps++) {
+      for (const at of [0, sessions.length - 1]) { // one that was looked at, and one that was not
+        if (sessions[at]!.end) continue;
+        sessions[at]!.end = "end";
+        metrics.listen({ type: "session-closed", session: sessions[at]! });
+      }
+    }
+    assert.equal(steps, 3);
+    const values = next.value.find(({ name }) => name === "gate46_bytes_total")!.values;
+    const bytes = (direction: string) =>
+      values.find(({ labels }) => labels["relay"] === "B" && labels["direction"] === direction)!.value;
+    assert.deepEqual([bytes("up"), bytes("down")], [sessions.length, 2 * sessions.length]);
   });
 
   test("let nothing that a client sent become a label", async () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { exposition, formats } from "../../src/admin/counted/aggregate.ts";
 import { Collection } from "../../src/admin/counted/collected.ts";
+import { atOnce } from "../../src/admin/steps.ts";
 import { Distribution } from "../../src/admin/counted/distribution.ts";
 import { type ProgramFacts, ProgramMetrics } from "../../src/admin/program_metrics.ts";
 import { readiness } from "../../src/admin/readiness.ts";
@@ -122,7 +123,7 @@ test("a Distribution counts each value up to its bound, and all below", async ()
   });
   for (const value of [0.5, 1, 1.5, 2, 9]) distribution.observe(value, "p", 'q"');
   distribution.observe(3, "p", "r");
-  assert.deepEqual(samples(await exposition([collection.snapshot()], formats[0])), {
+  assert.deepEqual(samples(await exposition([atOnce(collection.look())], formats[0])), {
     'x_seconds_bucket{le="1",a="p",b="q\\""}': "2",
     'x_seconds_bucket{le="2",a="p",b="q\\""}': "4",
     'x_seconds_bucket{le="+Inf",a="p",b="q\\""}': "5",

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { Metrics } from "../../src/admin/metrics.ts";
+import { atOnce } from "../../src/admin/steps.ts";
 import { type ProgramFacts, ProgramMetrics } from "../../src/admin/program_metrics.ts";
 import { program } from "../../src/cli/program.ts";
 import { Reply, replyLabel } from "../../src/protocol/codes.ts";
@@ -49,7 +50,7 @@ const facts: ProgramFacts = {
 describe("The reference is what the code is", () => {
   test("metrics: names and types, both ways", () => {
     const thread = { worker: 1, busyMs: () => 0, lostLogLines: () => 0 };
-    const metrics = [...new Metrics(new Set(), thread).snapshot(), ...new ProgramMetrics(() => facts).snapshot()];
+    const metrics = [...atOnce(new Metrics(new Set(), thread).look()), ...new ProgramMetrics(() => facts).snapshot()];
     const names = column(page("metrics"), "metric").map((cell) => quoted(cell)[0]!),
       types = column(page("metrics"), "type");
     const pairs = (all: readonly (readonly [string, string])[]) => sorted(all.map((pair) => pair.join(" ")));

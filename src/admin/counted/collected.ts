@@ -1,3 +1,5 @@
+import { STEP } from "../steps.ts";
+
 /** One sample of a metric. */
 export interface Sample {
   readonly labels: Readonly<Record<string, string | number>>;
@@ -14,24 +16,38 @@ interface Described {
   readonly aggregator?: "sum" | "min";
 }
 
-export interface Collected extends Described {
-  /** Called at each scrape. */
+/** The values of one metric at one scrape. */
+export interface Scrape<Item> {
+  /** Adds a current item. */
+  readonly note?: ((item: Item) => void) | undefined;
   samples(): readonly Sample[];
+}
+
+export interface Collected<Item> extends Described {
+  /** Called at the start of each scrape, whose stored counts are those of that moment. */
+  open(): Scrape<Item>;
 }
 
 /** The metrics of one thread, in a form that can be sent to another. */
 export type Snapshot = readonly (Described & { readonly values: readonly Sample[] })[];
 
 /** The metrics of a thread. The library's own metrics cost more than a session itself, and slow the start of each thread. */
-export class Collection {
-  readonly #all: Collected[] = [];
+export class Collection<Item = never> {
+  readonly #all: Collected<Item>[] = [];
 
-  add(metric: Collected): void {
+  add(metric: Collected<Item>): void {
     this.#all.push(metric);
   }
 
-  snapshot(): Snapshot {
-    return this.#all.map(({ samples, ...described }) => ({ aggregator: "sum", ...described, values: samples() }));
+  /** The stored counts with those of the current `items`: copied by now, since an item that ends meanwhile is stored too. */
+  *look(items: readonly Item[] = []): Generator<void, Snapshot> {
+    const metrics = this.#all.map(({ open, ...described }) => ({ described, scrape: open() }));
+    const notes = metrics.flatMap(({ scrape: { note } }) => note ?? []);
+    for (let at = 0; at < items.length; at++) {
+      if (at % STEP === STEP - 1) yield;
+      for (const note of notes) note(items[at]!);
+    }
+    return metrics.map(({ described, scrape }) => ({ aggregator: "sum", ...described, values: scrape.samples() }));
   }
 }
 

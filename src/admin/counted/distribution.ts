@@ -1,16 +1,16 @@
-import { type Collection, keyOf, labelled, type Sample } from "./collected.ts";
+import { type Collection, keyOf, labelled, type Sample, type Scrape } from "./collected.ts";
 
 /** The labels' values in the order of their names. */
 export type Observe = (value: number, ...values: readonly string[]) => void;
 
-export interface DistributionOptions {
+export interface DistributionOptions<Item = never> {
   readonly name: string;
   readonly help: string;
   readonly labels: readonly string[];
   /** Upper bounds, in ascending order. */
   readonly buckets: readonly number[];
-  /** Adds values beside the observed ones: called at each scrape. */
-  readonly now?: (observe: Observe) => void;
+  /** Adds the values of a current item to the observed ones: called for each at each scrape. */
+  readonly each?: (observe: Observe, item: Item) => void;
 }
 
 interface Observed {
@@ -25,14 +25,14 @@ interface Observed {
 const MILLION = 1e6;
 
 /** A histogram by labels. */
-export class Distribution {
-  readonly #options: DistributionOptions;
+export class Distribution<Item = never> {
+  readonly #options: DistributionOptions<Item>;
   readonly #observed = new Map<string, Observed>();
 
-  constructor(collection: Collection, options: DistributionOptions) {
+  constructor(collection: Collection<Item>, options: DistributionOptions<Item>) {
     this.#options = options;
     const { name, help } = options;
-    collection.add({ name, help, type: "histogram", samples: () => this.#samples() });
+    collection.add({ name, help, type: "histogram", open: () => this.#open() });
   }
 
   readonly observe: Observe = (value, ...values) => this.#observeIn(this.#observed, value, values);
@@ -66,13 +66,15 @@ export class Distribution {
     observed.sum += Math.round(value * MILLION);
   }
 
-  #samples(): readonly Sample[] {
-    const { name, labels: names, buckets, now } = this.#options;
-    let all = this.#observed;
-    if (now) {
-      all = new Map(Array.from(all, ([key, of]) => [key, { ...of, counts: [...of.counts] }]));
-      now((value, ...values) => this.#observeIn(all, value, values));
-    }
+  #open(): Scrape<Item> {
+    const { each } = this.#options;
+    const all = new Map(Array.from(this.#observed, ([key, of]) => [key, { ...of, counts: [...of.counts] }]));
+    const observe: Observe = (value, ...values) => this.#observeIn(all, value, values);
+    return { note: each && ((item) => each(observe, item)), samples: () => this.#samples(all) };
+  }
+
+  #samples(all: ReadonlyMap<string, Observed>): readonly Sample[] {
+    const { name, labels: names, buckets } = this.#options;
     return Array.from(all.values()).flatMap(({ values, counts, count, sum }): readonly Sample[] => {
       const labels = labelled(names, values);
       let below = 0;

@@ -3,7 +3,7 @@ import { type Collection, keyOf, labelled, type Sample } from "./collected.ts";
 /** Adds to the count of the labels with these values, in the order of their names. */
 export type Add = (count: number, ...values: readonly string[]) => void;
 
-export interface TallyOptions {
+export interface TallyOptions<Item = never> {
   readonly name: string;
   readonly help: string;
   readonly labels?: readonly string[];
@@ -11,6 +11,8 @@ export interface TallyOptions {
   readonly gauge?: boolean;
   /** Adds counts beside the stored ones: called at each scrape. */
   readonly now?: (add: Add) => void;
+  /** Adds those of a current item: called for each at each scrape. */
+  readonly each?: (add: Add, item: Item) => void;
 }
 
 /** The count of one combination of labels. */
@@ -22,22 +24,30 @@ export interface Cell {
 type Counts = Map<string, Cell>;
 
 /** Counts by labels. */
-export class Tally {
+export class Tally<Item = never> {
   readonly #counts: Counts = new Map();
 
-  constructor(collection: Collection, { name, help, labels = [], gauge = false, now }: TallyOptions) {
+  constructor(
+    collection: Collection<Item>,
+    { name, help, labels = [], gauge = false, now, each }: TallyOptions<Item>,
+  ) {
     collection.add({
       name,
       help,
       type: gauge ? "gauge" : "counter",
-      samples: () => {
+      open: () => {
         const all: Counts = new Map();
+        const add: Add = (count, ...values) => void addTo(all, count, values);
         for (const { values, count } of this.#counts.values()) addTo(all, count, values);
-        now?.((count, ...values) => void addTo(all, count, values));
-        return Array.from(
-          all.values(),
-          ({ values, count }): Sample => ({ labels: labelled(labels, values), value: count }),
-        );
+        now?.(add);
+        return {
+          note: each && ((item) => each(add, item)),
+          samples: () =>
+            Array.from(
+              all.values(),
+              ({ values, count }): Sample => ({ labels: labelled(labels, values), value: count }),
+            ),
+        };
       },
     });
   }

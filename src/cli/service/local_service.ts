@@ -1,4 +1,5 @@
-import { ActivityLog, isUnwanted, stepped } from "../../admin/activity.ts";
+import { ActivityLog, isUnwanted } from "../../admin/activity.ts";
+import { stepped } from "../../admin/steps.ts";
 import { ThreadCounts } from "../../admin/history/thread_counts.ts";
 import { Metrics } from "../../admin/metrics.ts";
 import { ThreadWatch } from "../../admin/thread_watch.ts";
@@ -60,6 +61,7 @@ export async function startLocalService(
     else log(event);
   };
   const ear = emittingEar(emit);
+  const rest = () => pause(systemClock, 0);
   const departures = new Departures();
   const meter = new QuotaMeter();
   if (quotas) meter.usedUp = quotas.usedUp;
@@ -146,8 +148,8 @@ export async function startLocalService(
       return current.naming.servers;
     },
     vitals: () => ({ ...watch.vitals, workers: 1, silentWorkers: 0, hungWorkers: 0, heardAt: wall.now() }),
-    metrics: () => Promise.resolve([metrics.snapshot()]),
-    activity: (sessions) => stepped(activity.look(systemClock.now(), sessions), () => pause(systemClock, 0)),
+    metrics: async () => [await stepped(metrics.look(), rest)],
+    activity: (sessions) => stepped(activity.look(systemClock.now(), sessions), rest),
     endSessions: (unwanted) => Promise.resolve(gateway.endSessions((session) => isUnwanted(unwanted, session))),
     async reload(wanted) {
       const next = await compose(wanted);

@@ -1,5 +1,6 @@
 import { receiveMessageOnPort } from "node:worker_threads";
-import { ActivityLog, isUnwanted, stepped } from "../../admin/activity.ts";
+import { ActivityLog, isUnwanted } from "../../admin/activity.ts";
+import { stepped } from "../../admin/steps.ts";
 import { ThreadCounts } from "../../admin/history/thread_counts.ts";
 import { Metrics } from "../../admin/metrics.ts";
 import { ThreadWatch } from "../../admin/thread_watch.ts";
@@ -91,7 +92,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
   const exchange: Exchange<Question, Order> = new Exchange(tell, (order) => {
     switch (order.type) {
       case "metrics":
-        return metrics.snapshot();
+        return stepped(metrics.look(), rest);
       case "activity":
         return stepped(activity.lookAsText(clock.now(), order.sessions), rest);
       case "end-sessions":

@@ -41,7 +41,9 @@ export const http: Entrance = {
     const { destination, forwarded, bodySize } = request;
     const end = isGood || gssapi ? await letIn(door, request) : undefined;
     if (end) {
-      await wire.send(end === "error" ? encodeHttpAnswer(503, "gate46: passwords cannot be checked now") : asking(door));
+      await wire.send(
+        end === "error" ? encodeHttpAnswer(503, "gate46: passwords cannot be checked now") : asking(door),
+      );
       return end;
     }
     record.method ??= Method.NoAuthentication;
