@@ -76,6 +76,11 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
     silent,
   ],
   [
+    "src/cli/otlp/",
+    "src/cli/ src/admin/counted/ src/config/config.ts src/events.ts src/net/clock.ts @opentelemetry/exporter-logs-otlp-http @opentelemetry/exporter-metrics-otlp-http @opentelemetry/resources @opentelemetry/sdk-metrics",
+    silent,
+  ],
+  [
     "src/cli/",
     "src/ package.json node: @logtape/logtape commander",
     runtime,

@@ -42,6 +42,8 @@ export type Event =
   | { readonly type: "worker-died"; readonly worker: number; readonly sessions: number; readonly error: unknown }
   /** A thread's counts of the last `ms`, in the order of `admin/history/series.ts`. */
   | { readonly type: "thread-counted"; readonly counts: Float64Array; readonly ms: number }
+  /** A thread's ended sessions since its last report, as lines of the audit log, and the number of those left out. */
+  | { readonly type: "sessions-reported"; readonly lines: string; readonly lost: number }
   | { readonly type: "fault"; readonly error: unknown };
 
 /** The state of a chain of upstream gateways became known, or changed. Contains no credentials. */

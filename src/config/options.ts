@@ -8,6 +8,7 @@ import { parseForward } from "./values/forward.ts";
 import { parseAdmin, parseListen } from "./values/listen.ts";
 import { type About, choice, count, many, one, type Option, setting, time, toggle } from "./option.ts";
 import { parseAuthUrl, parseCommand } from "./values/authority_value.ts";
+import { parseCollectorUrl, parseExportInterval } from "./values/collector_value.ts";
 import { parseUser } from "./values/user.ts";
 import { byFamily, parseOutgoing } from "./values/way_out_value.ts";
 import { outgoingPers } from "../gateway/way_out.ts";
@@ -510,6 +511,19 @@ export const options = {
     { group: output, fixed: true, help: "client addresses in the log: full, as prefix (IPv4 /24, IPv6 /48), or none" },
     "full",
   ),
+  otlp: one("URL", parseCollectorUrl, {
+    group: output,
+    fixed: true,
+    help: "OpenTelemetry collector for metrics and ended sessions (OTLP over HTTP, JSON), as http://127.0.0.1:4318",
+  }),
+  otlpInterval: {
+    ...one("TIME", parseExportInterval, {
+      group: output,
+      fixed: true,
+      help: "interval of what is sent to the collector",
+    }, "10s"),
+    accepts: ["string", "number"],
+  },
 } as const satisfies Record<string, Option<unknown>>;
 
 export type OptionKey = keyof typeof options;

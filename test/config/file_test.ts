@@ -367,6 +367,8 @@ const samples: Readonly<Record<Exclude<OptionKey, "config" | "takeOver" | "user"
   usersFile: ["/users"],
   authCommand: ["/usr/bin/check", "/usr/bin/check -a"],
   authUrl: ["https://auth.example/"],
+  otlp: ["http://127.0.0.1:4318"],
+  otlpInterval: ["10s", "1m"],
   authCache: ["1m", "0"],
   quotaFile: ["quotas.json"],
   gssapiKeytab: ["/keytab"],

@@ -13,6 +13,12 @@ export async function exposition(snapshots: readonly Snapshot[], format: (typeof
   return await all.metrics();
 }
 
+/** The metrics of several threads, with their counts added. */
+export async function aggregated(snapshots: readonly Snapshot[]): Promise<Snapshot> {
+  const named = snapshots.filter((snapshot) => snapshot.length > 0);
+  return await AggregatorRegistry.aggregate(named as unknown as object[]).getMetricsAsJSON() as unknown as Snapshot;
+}
+
 /** In OpenMetrics `_total` belongs to a counter's samples, not to its name; the library adds it to any name. */
 function withFamilyNames(snapshot: Snapshot): Snapshot {
   return snapshot.map((metric) => ({

@@ -16,6 +16,7 @@ import { LogFile } from "./log_file.ts";
 import { type Destination, destinationOf, isPrefixed, lineFormat, textLine } from "./format.ts";
 import { type Fields, INFO_PREFIX } from "./logfmt.ts";
 import { auditLines } from "./audit_lines.ts";
+import { isIncluded, isProbe } from "./logged_sessions.ts";
 import { programRun } from "./program_run.ts";
 import { LogOutput, type Outlet } from "./output.ts";
 import { LogSampling } from "./sampling.ts";
@@ -134,9 +135,8 @@ function eventLog(
   };
   const sessionClosed = (session: SessionRecord) => {
     if (isProbe(session)) return log.debug("probe", sessionProperties(session, naming));
-    if (!saySession || logSessions === "off") return;
+    if (!saySession || !isIncluded(session, logSessions)) return;
     const ordinary = session.reply === Reply.Succeeded;
-    if (ordinary && logSessions === "failed") return;
     if (!ordinary || logSessions === "sampled") {
       const { end, reply, client } = session;
       if (!takes("info", "session", { end, ...reply !== undefined && { reply: replyLabel(reply) } }, client)) return;
@@ -199,11 +199,6 @@ function eventLog(
     }
   };
   return { listener, end: () => sampling.end() };
-}
-
-/** True for the health check of a gateway before this one, or of a balancer: no client was served, and none gave up. */
-function isProbe({ method, command, end }: SessionRecord): boolean {
-  return method !== undefined && command === undefined && end === "client-left";
 }
 
 /** Optimized: a busy gateway writes thousands of these a second. */

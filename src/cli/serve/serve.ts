@@ -22,11 +22,15 @@ import { listenToSignals } from "./signals.ts";
 import { Systemd } from "../systemd/systemd.ts";
 import { hasteOf, wallClock } from "../service/wall_clock.ts";
 import { loadServed } from "./config_thread.ts";
+import { openTelemetry } from "../otlp/open_telemetry.ts";
 import type { ThreadAhead } from "../workers/messages/thread_ahead.ts";
 import { startThreadedService } from "../workers/threaded_service.ts";
 
 /** Time to accept clients that began to connect before the successor listened (ms). */
 const HANDOVER_MS = 1_500;
+
+/** Maximum time to send what is left to a collector (ms). */
+const FAREWELL_MS = 3_000;
 
 /**
  * `gate46 serve`: assembles the program and runs it until a signal comes. `flags` are read again at each reload; `entry`
@@ -48,7 +52,9 @@ export async function serve(flags: RawOptions, entry: URL, ahead?: ThreadAhead):
   const emit: Emit = (event) => {
     toLog(event);
     running.listen(event);
+    telemetry?.listen(event);
   };
+  const telemetry = await openTelemetry(config, systemClock, () => running.metrics());
   const activation = Activation.take();
   const unused = activation.names.filter((name) =>
     !config.listen.some(({ systemd }) => systemd === "*" || systemd === name)
@@ -104,6 +110,7 @@ export async function serve(flags: RawOptions, entry: URL, ahead?: ThreadAhead):
   await service.drain(drainMs, running.handedOver);
   uncount();
   quotas.close();
+  await Promise.race([telemetry?.close(), pause(systemClock, FAREWELL_MS)]);
   await admin?.close();
   running.ended();
   systemd.close();

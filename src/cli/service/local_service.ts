@@ -24,6 +24,7 @@ import { acceptorOf, checkAcceptor } from "./gss_source.ts";
 import { flagOf, listenAs } from "./listening.ts";
 import { checkWaysOut, waysOutOf } from "./ways_out.ts";
 import { refuseSystemd } from "./socket_options.ts";
+import { Outbox } from "../otlp/outbox.ts";
 import { emittingEar, openNaming } from "./naming.ts";
 import { countedUsers, type Service, type Wanted } from "./service.ts";
 import { openTlsSource, tlsBy } from "./tls/tls_source.ts";
@@ -50,12 +51,15 @@ export async function startLocalService(
   const metrics = new Metrics(activity.sessions);
   const watch = new ThreadWatch(wall.now);
   const counts = new ThreadCounts(activity.sessions);
+  const outbox = first().config.otlp && new Outbox(first().config);
+  const report = () => void (outbox && log({ type: "sessions-reported", ...outbox.take() }));
   const upstreams = new UpstreamStates(log);
   const emit = (event: Event) => {
     activity.listen(event);
     metrics.listen(event);
     watch.listen(event);
     counts.listen(event);
+    outbox?.listen(event);
     if (event.type === "reconfigured") upstreams.forget();
     if (event.type === "upstream") upstreams.note(event);
     else log(event);
@@ -123,7 +127,10 @@ export async function startLocalService(
   metrics.nameUsers(countedUsers(first()));
   const gateway: Gateway = new Gateway(current.context);
   await listenAll(first().config, gateway);
-  const uncount = countEvery(COUNT_MS, wall, (ms) => log({ type: "thread-counted", counts: counts.take(), ms }));
+  const uncount = countEvery(COUNT_MS, wall, (ms) => {
+    log({ type: "thread-counted", counts: counts.take(), ms });
+    report();
+  });
   quotas?.onChange((usedUp) => {
     meter.usedUp = usedUp;
     gateway.endSpentSessions();
@@ -170,6 +177,7 @@ export async function startLocalService(
     async drain(deadlineMs) {
       await gateway.drain(deadlineMs);
       uncount();
+      report();
       stopCounting();
       quotas?.add(meter.take());
       current.close();

@@ -22,6 +22,7 @@ import { giveThreadTo, gssLoader, libraryOpener, memoryCollector, openKernel } f
 import { announcedPrefixes } from "../../protocol/ip/pref64.ts";
 import { parseConfigText } from "../files/load_config.ts";
 import { lostLogLines, startLog, stopLog } from "../log/log.ts";
+import { Outbox } from "../otlp/outbox.ts";
 import { socketOptions } from "../service/socket_options.ts";
 import { wallClock } from "../service/wall_clock.ts";
 import { routedDestinations } from "../router/name_table.ts";
@@ -66,6 +67,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
   const clock = engine.timers;
   const activity = new ActivityLog(() => clock.now());
   const counts = new ThreadCounts(activity.sessions);
+  const outbox = config.otlp && new Outbox(config);
   const startedAt = clock.now();
   const quotas = new QuotaMeter();
   quotas.usedUp = start.usedUp;
@@ -81,6 +83,7 @@ export async function startWorker({ port, number, setup, successors, ...start }:
     watch.listen(event);
     routed.listen(event);
     counts.listen(event);
+    outbox?.listen(event);
     if (event.type === "upstream") return tell({ type: "upstream", event });
     log(event);
     if (event.type === "session-opened") Atomics.add(sessions, number, 1n);
@@ -136,7 +139,14 @@ export async function startWorker({ port, number, setup, successors, ...start }:
       if (packedSize(rules) >= LARGE) clock.after(COLLECT_MS, () => collect());
     });
   };
-  const sayHow = () => tell({ type: "pulse", vitals: watch.vitals, counts: counts.take(), usage: quotas.take() });
+  const sayHow = () =>
+    tell({
+      type: "pulse",
+      vitals: watch.vitals,
+      counts: counts.take(),
+      usage: quotas.take(),
+      sessions: outbox?.take(),
+    });
   const drain = async (deadlineMs: number) => {
     const cut = await served.gateway.drain(deadlineMs);
     sayHow(); // with the traffic of the last sessions

@@ -228,6 +228,7 @@ export class WorkerPool {
       case "pulse":
         this.#heardAt = member.heardAt;
         this.#count(member, news.usage);
+        if (news.sessions) this.#options.emit({ type: "sessions-reported", ...news.sessions });
         return this.#options.emit({ type: "thread-counted", counts: news.counts, ms: member.pulseMs });
       case "retired": {
         const generation = this.#generations.get(news.generation);

@@ -14,6 +14,7 @@ import type { PackedRules } from "../../../gateway/rules/packed_rules.ts";
 import type { Usage } from "../../../gateway/quotas/quota_meter.ts";
 import type { Speech } from "../../../gateway/settings.ts";
 import type { ConfigText } from "../../files/load_config.ts";
+import type { EndedSessions } from "../../otlp/outbox.ts";
 import type { Letter } from "./exchange.ts";
 import type { TlsQuestion } from "../tls_threads.ts";
 
@@ -154,6 +155,8 @@ export type News =
     readonly vitals: ThreadVitals;
     readonly counts: Float64Array;
     readonly usage: readonly Usage[];
+    /** Undefined without a collector. */
+    readonly sessions?: EndedSessions | undefined;
   }
   /** The last session of a former generation has ended. */
   | { readonly type: "retired"; readonly generation: number };
