@@ -8,7 +8,7 @@ import { parseForward } from "./values/forward.ts";
 import { parseAdmin, parseListen } from "./values/listen.ts";
 import { type About, choice, count, many, one, type Option, setting, time, toggle } from "./option.ts";
 import { parseAuthUrl, parseCommand } from "./values/authority_value.ts";
-import { parseCollectorUrl, parseExportInterval } from "./values/collector_value.ts";
+import { parseCollectorUrl } from "./values/collector_value.ts";
 import { parseUser } from "./values/user.ts";
 import { byFamily, parseOutgoing } from "./values/way_out_value.ts";
 import { outgoingPers } from "../gateway/way_out.ts";
@@ -517,7 +517,7 @@ export const options = {
     help: "OpenTelemetry collector for metrics and ended sessions (OTLP over HTTP, JSON), as http://127.0.0.1:4318",
   }),
   otlpInterval: {
-    ...one("TIME", parseExportInterval, {
+    ...one("TIME", (text) => parseTime(text, 1_000), {
       group: output,
       fixed: true,
       help: "interval of what is sent to the collector",

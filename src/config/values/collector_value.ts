@@ -1,5 +1,4 @@
 import { WrongValue } from "../config_error.ts";
-import { parseTime } from "./values.ts";
 
 /** The base URL of a collector. Throws WrongValue. */
 export function parseCollectorUrl(text: string): URL {
@@ -10,11 +9,4 @@ export function parseCollectorUrl(text: string): URL {
     throw new WrongValue("it has a query or a fragment, and v1/metrics and v1/logs are added");
   }
   return url;
-}
-
-/** Ms. Throws WrongValue. */
-export function parseExportInterval(text: string): number {
-  const ms = parseTime(text);
-  if (ms < 1_000) throw new WrongValue(`'${text}' is less than 1s`);
-  return ms;
 }
