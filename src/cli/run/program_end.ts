@@ -5,7 +5,7 @@ import { errnoError } from "../../net/kernel/libc/errno.ts";
 import { systemCalls } from "../../net/kernel/libc/system_calls.ts";
 import type { Engine } from "../../net/linux/engine/engine.ts";
 
-const PR_SET_CHILD_SUBREAPER = 36, WNOHANG = 1;
+const PR_SET_DUMPABLE = 4, PR_SET_CHILD_SUBREAPER = 36, WNOHANG = 1, SIG_DFL = 0;
 
 /** Interval of checking for processes that the program left behind (ms). */
 const LOOK_MS = 100;
@@ -57,6 +57,8 @@ export function endAs(end: ProgramEnd, calls: ChildCalls): number {
   if ("code" in end) return end.code;
   const { signal } = end;
   for (const name of [...ofTerminal, ...Object.keys(passedOn)]) process.removeAllListeners(name);
+  calls.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); // the program has dumped its core, and this process need not
+  calls.signal(signal, SIG_DFL); // Bun would report a crash of its own
   calls.kill(process.pid, signal);
   return 128 + signal;
 }

@@ -141,6 +141,8 @@ s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(); tell(attempt(*s.getso
       const shellCommand = [...target.command, "--"].join(" ");
       const sh = (script: string) => shell([...asNobodyInParticular, "bash", "-c", script]);
       assert.equal((await sh(`${shellCommand} sh -c 'kill -TERM $$'; echo $?`)).stdout, "143\n");
+      const crashed = await sh(`${shellCommand} sh -c 'ulimit -c 0; kill -SEGV $$'; echo $?`);
+      assert.deepEqual([crashed.stdout, /panic|Bun has crashed/.test(crashed.stderr)], ["139\n", false]);
       assert.equal((await sh(`${shellCommand} /no/such/program 2>&1; echo $?`)).stdout.split("\n").at(-2), "127");
       assert.equal((await sh(`${shellCommand} /etc/passwd 2>&1; echo $?`)).stdout.split("\n").at(-2), "126");
       assert.equal((await sh(`${shellCommand} cat <(echo through a pipe)`)).stdout, "through a pipe\n");

@@ -370,7 +370,7 @@ export function relayContract(suite: Suite): void {
 
   for (const [name, from, to] of [["up", "client", "server"], ["down", "server", "client"]] as const) {
     suite.test(`relay() keeps to a throttle, ${name}, and brings all in the end`, async (bench) => {
-      const bandwidth = 8 * MIB, size = 6 * MIB;
+      const bandwidth = 8 * MIB, size = 16 * MIB;
       const parts = await relayed(bench, { bandwidth });
       const sent = noise(size), heard = hear(parts[to]);
       const begun = performance.now();
@@ -378,8 +378,8 @@ export function relayContract(suite: Suite): void {
       await parts[from].closeWrite();
       assert.deepEqual(await heard, { size, hash: hash(sent) });
       const seconds = (performance.now() - begun) / 1_000;
-      // What the last turn brought is through before its rest is over: with Bun that may be several reads of 512 KiB.
-      assert.ok(size / seconds < 1.15 * bandwidth + 2 * MIB / seconds, `${size / seconds / MIB} MiB/s`);
+      // What the last turn brought is through before its rest is over: with Bun all that has waited in the kernel, up to 6 MiB.
+      assert.ok(size / seconds < 1.15 * bandwidth + 6 * MIB / seconds, `${size / seconds / MIB} MiB/s`);
       await parts[to].closeWrite();
       assert.equal(await parts.end, "end");
     });

@@ -11,6 +11,8 @@ export interface ChildCalls {
   makecontext(context: Bytes, start: number, count: number, ...values: number[]): void;
   waitpid(pid: number, status: Int32Array<ArrayBuffer>, options: number): number;
   kill(pid: number, signal: number): number;
+  /** `handler` is 0 for SIG_DFL. */
+  signal(signal: number, handler: number): unknown;
   prctl(option: number, a: number, b: number, c: number, d: number): number;
   syscall(number: number, a: number, b: number, c: number, d: number, e: number): number;
   getrlimit(resource: number, limits: BigUint64Array<ArrayBuffer>): number;
@@ -23,6 +25,7 @@ const childSignatures = {
   makecontext: "plillllll:v",
   waitpid: "ipi:i",
   kill: "ii:i",
+  signal: "il:l",
   prctl: "illll:i",
   syscall: "llllll:l",
   getrlimit: "ip:i",
