@@ -31,9 +31,6 @@ import { LastSource, type UdpArena } from "./engine/udp_arena.ts";
 /** Socket buffer sizes for bursts. Beyond the system's limit only with CAP_NET_ADMIN. */
 const BUFFER_SIZE = 1 << 20;
 
-/** A datagram of this size is cheaper to copy than a new arena. */
-const SMALL_SIZE = 4 << 10;
-
 /** Consecutive errors that ICMP may cause; after more it pauses before the next receive (ms). */
 const MAX_ERRORS = 64, REST_MS = 10;
 
@@ -171,14 +168,13 @@ export class LinuxUdpSocket implements UdpSocket, Watcher {
     for (let errors = 0;; errors++) {
       const batch = arena.receive(this.#fd, this.#last);
       if (batch !== -1 && batch.length > 0) {
-        const [{ bytes, addr }] = batch as [Datagram];
-        if (batch.length === 1 && bytes.length <= SMALL_SIZE && arenas.scarce) { // as of DNS servers, to many sockets in one turn
-          const own = [{ bytes: bytes.slice(), addr }];
-          arenas.giveBack(arena);
-          return own;
+        if (!arenas.scarce) {
+          this.#arena = arena;
+          return batch;
         }
-        this.#arena = arena;
-        return batch;
+        const own = copied(batch); // datagrams to many sockets in one turn
+        arenas.giveBack(arena);
+        return own;
       }
       const drained = batch === -1 && libc.errno() === EAGAIN;
       if (!drained && errors < MAX_ERRORS) continue;
@@ -192,4 +188,14 @@ export class LinuxUdpSocket implements UdpSocket, Watcher {
   #wakeSenders(): void {
     for (const wake of this.#whenWritable.splice(0)) wake();
   }
+}
+
+/** The same datagrams in memory of their own. */
+function copied(batch: readonly Datagram[]): readonly Datagram[] {
+  const memory = new Uint8Array(batch.reduce((size, { bytes }) => size + bytes.length, 0));
+  let at = 0;
+  return batch.map(({ bytes, addr }) => {
+    memory.set(bytes, at);
+    return { bytes: memory.subarray(at, at += bytes.length), addr };
+  });
 }

@@ -20,10 +20,10 @@ test("lowestDescriptor() tells what the next one will be, at the price of no soc
   });
 });
 
-test(
-  "many sockets that a small datagram comes to in one turn are received from with few arenas",
-  { skip },
-  async () => {
+for (
+  const [title, sizes] of [["a small datagram", [1]], ["several", [3, 2_000, 1]], ["a large one", [9_000]]] as const
+) {
+  test(`many sockets to which ${title} came in one turn share a few arenas`, { skip }, async () => {
     const LARGE = 1 << 20;
     let made = 0;
     const addressOf = (memory: ArrayBuffer) => (memory.byteLength > LARGE && made++, libc!.addressOf(memory));
@@ -36,12 +36,17 @@ test(
     const sockets = await Promise.all(Array.from({ length: 65 }, () => net.bindUdp({ host: "127.0.0.1", port: 0 })));
     const [sender, ...receivers] = sockets;
     const received = receivers.map((socket) => socket.receive());
-    await sender!.send(receivers.map(({ addr }, i) => ({ bytes: Uint8Array.of(i), addr })));
+    const sent = receivers.map(({ addr }, i) =>
+      sizes.map((size) => ({ bytes: new Uint8Array(size).fill(i + size), addr }))
+    );
+    await sender!.send(sent.flat());
     engine.turn(1_000);
     const got = await Promise.all(received);
-    assert.deepEqual(got.map((batch) => batch![0]!.bytes[0]), receivers.map((_, i) => i));
+    const seen = (all: readonly { readonly bytes: Uint8Array }[]) =>
+      all.map(({ bytes }) => [bytes.length, ...new Set(bytes)]);
+    assert.deepEqual(got.map((batch) => seen(batch!)), sent.map(seen));
     assert.ok(made <= 9, `${made} arenas`);
     for (const socket of sockets) socket.close();
     engine.dispose();
-  },
-);
+  });
+}

@@ -14,8 +14,8 @@ const MESSAGE_SIZE = 64 << 10;
 /** Slot distance that is not a power of two, so that their beginnings do not collide in the processor's cache. */
 const STRIDE = MESSAGE_SIZE + 192;
 
-/** Arenas kept for reuse. */
-const MAX_SPARE = 8;
+/** Arenas of a thread: to make one costs more than to copy datagrams out of it, 100 us and its pages. */
+const MAX_ARENAS = 8;
 
 /** Buffers for received datagrams. Lent to one socket from one receive() to the next, so that idle sockets cost nothing. */
 export class UdpArena {
@@ -75,9 +75,9 @@ export class UdpArenas {
     this.#libc = libc;
   }
 
-  /** True if so many are lent that one more would not be kept: making one each time costs more than copying a little. */
+  /** True if the last one is lent: it must be given back before another is taken. */
   get scarce(): boolean {
-    return this.#lent >= MAX_SPARE;
+    return this.#lent >= MAX_ARENAS;
   }
 
   take(): UdpArena {
@@ -87,7 +87,7 @@ export class UdpArenas {
 
   giveBack(arena: UdpArena): void {
     this.#lent--;
-    if (this.#spare.length < MAX_SPARE) this.#spare.push(arena);
+    this.#spare.push(arena);
   }
 
   /** In place of giveBack(), for an arena that is left to the holder of its views. */
