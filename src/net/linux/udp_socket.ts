@@ -48,6 +48,8 @@ export class LinuxUdpSocket implements UdpSocket, Watcher {
   readonly #engine: Engine;
   readonly #fd: number;
   readonly #six: boolean;
+  /** True if errors of ICMP interrupt a receive, which may leave datagrams behind them: only with a single peer. */
+  readonly #hasErrors: boolean;
   readonly #last: LastSource;
   /** The arena of the last receive()'s views. */
   #arena: UdpArena | undefined;
@@ -73,6 +75,7 @@ export class LinuxUdpSocket implements UdpSocket, Watcher {
     this.#last = new LastSource(engine.arenas.addrs);
     this.#fd = engine.own(fd);
     this.#six = addr.host.includes(":");
+    this.#hasErrors = peer !== undefined;
     try {
       if (this.#six) setOption(libc, fd, IPPROTO_IPV6, IPV6_V6ONLY, addr.host === "::" ? 0 : 1);
       for (const [force, plain] of [[SO_RCVBUFFORCE, SO_RCVBUF], [SO_SNDBUFFORCE, SO_SNDBUF]] as const) {
@@ -168,6 +171,7 @@ export class LinuxUdpSocket implements UdpSocket, Watcher {
     for (let errors = 0;; errors++) {
       const batch = arena.receive(this.#fd, this.#last);
       if (batch !== -1 && batch.length > 0) {
+        if (arena.drained && !this.#hasErrors) this.#readable = false; // what comes later is an event of its own
         if (!arenas.scarce) {
           this.#arena = arena;
           return batch;

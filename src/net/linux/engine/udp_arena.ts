@@ -22,6 +22,8 @@ export class UdpArena {
   readonly #libc: Libc;
   readonly #headers: MessageHeaders;
   readonly #data = new Uint8Array(MESSAGES * STRIDE);
+  /** True if the last receive() found no more than it took. */
+  drained = false;
 
   constructor(libc: Libc) {
     this.#libc = libc;
@@ -35,6 +37,7 @@ export class UdpArena {
   receive(fd: number, last: LastSource): readonly Datagram[] | -1 {
     const headers = this.#headers;
     const count = this.#libc.recvmmsg(fd, headers.headers, MESSAGES, MSG_DONTWAIT, null);
+    this.drained = count < MESSAGES;
     if (count < 0) return -1;
     const batch: Datagram[] = [];
     for (let i = 0; i < count; i++) {
