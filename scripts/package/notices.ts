@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import manifest from "../../package.json" with { type: "json" };
+import { typesOnly } from "./sbom.ts";
 
 interface Package {
   readonly name: string;
@@ -17,7 +18,7 @@ const root = join(import.meta.dirname!, "../..");
 function shipped(): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   const ship = (name: string, from: string) => {
-    if (found.has(name)) return;
+    if (found.has(name) || typesOnly.has(name)) return;
     const folder = folderOf(name, from);
     found.set(name, folder);
     for (const dependency of Object.keys(packageIn(folder).dependencies ?? {})) ship(dependency, folder);

@@ -21,6 +21,11 @@ export interface Component {
   readonly version: string;
 }
 
+/** Packages that others want for their types alone: nothing of them is shipped. */
+export const typesOnly: ReadonlySet<string> = new Set(
+  ["api-logs", "sdk-logs", "sdk-trace"].map((name) => `@opentelemetry/${name}`),
+);
+
 /** Where the source of a runtime is. Both are MIT, but for what they hold of others. */
 const repositories: Readonly<Record<string, string>> = { bun: "oven-sh/bun", deno: "denoland/deno" };
 
@@ -31,7 +36,7 @@ export function shippedBom(bom: Bom, runtimes: readonly string[], seconds: numbe
   const direct = Object.entries(manifest.dependencies).map(([name, version]) => `${name}@${version}`);
   const shipped = new Set<string>();
   const ship = (ref: string) => {
-    if (shipped.has(ref)) return;
+    if (shipped.has(ref) || typesOnly.has(ref.slice(0, ref.lastIndexOf("@")))) return;
     shipped.add(ref);
     dependencies.find((one) => one.ref === ref)?.dependsOn.forEach(ship);
   };

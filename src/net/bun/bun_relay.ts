@@ -154,7 +154,7 @@ class Direction {
     if (taken < chunk.length) {
       this.#held.push(chunk.slice(taken)); // not the whole buffer, which would stay in memory
       this.#pause();
-    } else if (chunk.length >= PIECE_SIZE && this.#relay.begun) this.#pull();
+    } else if (chunk.length >= PIECE_SIZE && this.#relay.begun && !this.#wake) this.#pull();
   }
 
   /** Reads until nothing is left for now, or the receiver has no room: then Bun reads again. */
