@@ -430,7 +430,7 @@ export const optionTexts: Readonly<Record<OptionKey, OptionText>> = {
   },
   otlp: {
     when: "An OpenTelemetry collector takes your metrics and logs.",
-    cost: "About 25 us of CPU a session.",
+    cost: "As much CPU for each session as a line of the audit log.",
     example: "--otlp http://127.0.0.1:4318",
   },
   otlpInterval: {

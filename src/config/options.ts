@@ -520,7 +520,7 @@ export const options = {
     ...one("TIME", (text) => parseTime(text, 1_000), {
       group: output,
       fixed: true,
-      help: "interval of what is sent to the collector",
+      help: "interval at which the collector gets metrics and sessions",
     }, "10s"),
     accepts: ["string", "number"],
   },

@@ -50,7 +50,7 @@ export class Telemetry {
     this.#lost += Math.max(0, lines.length - room);
   };
 
-  /** Sends what is left, once. */
+  /** Sends the metrics and the waiting sessions once more, and closes the collector. */
   async close(): Promise<void> {
     this.#cancel();
     await this.#sending;

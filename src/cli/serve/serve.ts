@@ -29,7 +29,7 @@ import { startThreadedService } from "../workers/threaded_service.ts";
 /** Time to accept clients that began to connect before the successor listened (ms). */
 const HANDOVER_MS = 1_500;
 
-/** Maximum time to send what is left to a collector (ms). */
+/** Maximum time to send the last sessions and metrics to a collector (ms). */
 const FAREWELL_MS = 3_000;
 
 /**
@@ -49,12 +49,12 @@ export async function serve(flags: RawOptions, entry: URL, ahead?: ThreadAhead):
   const toLog = await startLog(config, systemClock, libc);
   warnOf(holds);
   if (haste > 1) log.warning("in haste, which is for tests", { haste });
+  const telemetry = await openTelemetry(config, systemClock, () => running.metrics());
   const emit: Emit = (event) => {
     toLog(event);
     running.listen(event);
     telemetry?.listen(event);
   };
-  const telemetry = await openTelemetry(config, systemClock, () => running.metrics());
   const activation = Activation.take();
   const unused = activation.names.filter((name) =>
     !config.listen.some(({ systemd }) => systemd === "*" || systemd === name)
@@ -110,7 +110,7 @@ export async function serve(flags: RawOptions, entry: URL, ahead?: ThreadAhead):
   await service.drain(drainMs, running.handedOver);
   uncount();
   quotas.close();
-  await Promise.race([telemetry?.close(), pause(systemClock, FAREWELL_MS)]);
+  if (telemetry) await Promise.race([telemetry.close(), pause(systemClock, FAREWELL_MS)]);
   await admin?.close();
   running.ended();
   systemd.close();
