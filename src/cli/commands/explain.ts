@@ -9,7 +9,7 @@ import { type PackedRules, packRules } from "../../gateway/rules/packed_rules.ts
 import { budgetOf } from "../../gateway/limits/limits.ts";
 import type { Budget } from "../../gateway/settings.ts";
 import { Ruleset } from "../../gateway/rules/ruleset.ts";
-import { interfaceAddrs } from "../../net/kernel/interfaces.ts";
+import { interfaceAddrs } from "../../net/kernel/host/interfaces.ts";
 import { systemFiles } from "../files/system_files.ts";
 import { systemLookups } from "../service/system_lookups.ts";
 import { systemClock } from "../../net/clock.ts";

@@ -1,6 +1,6 @@
 import type { Config } from "../../config/config.ts";
 import { NetError } from "../../net/error.ts";
-import { DescriptorReserve } from "../../net/kernel/descriptor_reserve.ts";
+import { DescriptorReserve } from "../../net/kernel/host/descriptor_reserve.ts";
 import { type Kernel, kernelFeatures, whyNoEngine } from "../../net/kernel/features.ts";
 import type { Libc } from "../../net/kernel/libc/libc.ts";
 import { checkSocketOptions, refuseSocketOptions } from "../service/socket_options.ts";

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import type { Figures } from "../../admin/program_metrics.ts";
-import { openDescriptors } from "../../net/kernel/open_descriptors.ts";
+import { openDescriptors } from "../../net/kernel/host/open_descriptors.ts";
 
 /** Interval of measuring the event loop's lag (ms), and number of measurements kept. */
 const LOOK_MS = 1_000, LOOKS = 60;

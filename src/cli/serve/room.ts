@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Room } from "../../admin/status.ts";
 import type { Clock } from "../../net/clock.ts";
-import { openDescriptors } from "../../net/kernel/open_descriptors.ts";
+import { openDescriptors } from "../../net/kernel/host/open_descriptors.ts";
 import { maxDescriptors } from "./process_figures.ts";
 
 /** How long figures are kept (ms), because counting descriptors takes a step for each. */

@@ -11,7 +11,7 @@ import type { ProbeTurns } from "../../gateway/upstreams/probe_turns.ts";
 import { Upstreams } from "../../gateway/upstreams/upstreams.ts";
 import type { QuotaMeter } from "../../gateway/quotas/quota_meter.ts";
 import type { Clock } from "../../net/clock.ts";
-import { sessionCapacity } from "../../net/kernel/descriptor_reserve.ts";
+import { sessionCapacity } from "../../net/kernel/host/descriptor_reserve.ts";
 import type { GssAcceptor, GssInitiator } from "../../net/gss/gss.ts";
 import type { Net, SocketAddr } from "../../net/socket.ts";
 import type { Tls } from "../../net/tls/tls.ts";

@@ -9,7 +9,7 @@ import { SOCK_CLOEXEC, SOCK_DGRAM } from "../../net/kernel/libc/abi.ts";
 import { errnoError } from "../../net/kernel/libc/errno.ts";
 import type { Libc } from "../../net/kernel/libc/libc.ts";
 import { encodeSockaddr, family } from "../../net/kernel/libc/sockaddr.ts";
-import { isLocalSix, localRouteCommand } from "../../net/kernel/local_routes.ts";
+import { isLocalSix, localRouteCommand } from "../../net/kernel/host/local_routes.ts";
 import { setOutgoing } from "../../net/linux/tcp_dial.ts";
 import type { Exit, Net } from "../../net/socket.ts";
 import { addressText, parseIp } from "../../protocol/address.ts";

@@ -2,7 +2,7 @@ import process from "node:process";
 import type { Health } from "../../admin/readiness.ts";
 import { openKernel } from "../../net/open.ts";
 import type { Libc } from "../../net/kernel/libc/libc.ts";
-import { monotonicUsec, sendToUnix } from "../../net/kernel/notify_socket.ts";
+import { monotonicUsec, sendToUnix } from "../../net/kernel/sockets/notify_socket.ts";
 
 /** Interval of telling systemd the number of sessions, if it has changed (ms). */
 const STATUS_MS = 5_000;

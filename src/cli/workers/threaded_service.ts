@@ -15,7 +15,7 @@ import { gssLoader, libraryOpener, openNet } from "../../net/open.ts";
 import type { SocketAddr, Successors } from "../../net/socket.ts";
 import { type Claim, ClaimedPorts } from "./claimed_ports.ts";
 import { addressText } from "../../protocol/address.ts";
-import { countListeners } from "../../net/kernel/reuseport.ts";
+import { countListeners } from "../../net/kernel/sockets/reuseport.ts";
 import { log } from "../log/log.ts";
 import { socketOptions } from "../service/socket_options.ts";
 import { checkWaysOut, waysOutOf } from "../service/ways_out.ts";

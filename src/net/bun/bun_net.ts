@@ -6,17 +6,17 @@ import { bunHandlers, BunSocket, type Opening } from "./bun_socket.ts";
 import { BunUdpSocket } from "./bun_udp.ts";
 import { systemClock } from "../clock.ts";
 import { NetError, netError } from "../error.ts";
-import { interfaceAddrs, likelyLocalAddr } from "../kernel/interfaces.ts";
+import { interfaceAddrs, likelyLocalAddr } from "../kernel/host/interfaces.ts";
 import type { Libc } from "../kernel/libc/libc.ts";
-import { DescriptorReserve, noDescriptors } from "../kernel/descriptor_reserve.ts";
+import { DescriptorReserve, noDescriptors } from "../kernel/host/descriptor_reserve.ts";
 import { openLibc } from "./bun_libc.ts";
-import { OwnListeners } from "../kernel/listening_sockets.ts";
-import { keepUrgent } from "../kernel/tcp_options.ts";
-import { connectFailure, routedLocalAddr } from "../kernel/kernel_probe.ts";
+import { OwnListeners } from "../kernel/sockets/listening_sockets.ts";
+import { keepUrgent } from "../kernel/sockets/tcp_options.ts";
+import { connectFailure, routedLocalAddr } from "../kernel/sockets/kernel_probe.ts";
 import { relay } from "../relay.ts";
 import type { AcceptedSocket, ConnectOptions, Listener, ListenOptions, Net, Socket, SocketAddr } from "../socket.ts";
 import { runtimeHost, socketAddr } from "../socket_addr.ts";
-import { placeSocket } from "../kernel/unix_file.ts";
+import { placeSocket } from "../kernel/sockets/unix_file.ts";
 
 /** The adapter for Bun: Bun.listen, Bun.connect and Bun.udpSocket. */
 export function bunNet(): Net {

@@ -14,9 +14,9 @@ import {
 } from "../kernel/libc/abi.ts";
 import { EINPROGRESS, errnoError } from "../kernel/libc/errno.ts";
 import type { Libc } from "../kernel/libc/libc.ts";
-import { nameOf, pendingError } from "../kernel/kernel_probe.ts";
+import { nameOf, pendingError } from "../kernel/sockets/kernel_probe.ts";
 import { encodeSockaddr, family } from "../kernel/libc/sockaddr.ts";
-import { setOption } from "../kernel/socket_option.ts";
+import { setOption } from "../kernel/sockets/socket_option.ts";
 import type { Exit, SocketAddr } from "../socket.ts";
 
 /**

@@ -1,7 +1,7 @@
 /// <reference types="bun-types" />
 import { addressText } from "../../protocol/address.ts";
 import { NetError, netError } from "../error.ts";
-import { zoned } from "../kernel/interfaces.ts";
+import { zoned } from "../kernel/host/interfaces.ts";
 import type { AcceptedSocket, Leaving, SocketAddr } from "../socket.ts";
 import { socketAddr } from "../socket_addr.ts";
 

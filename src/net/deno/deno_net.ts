@@ -6,14 +6,14 @@ import { denoError } from "./deno_error.ts";
 import { BULK_SIZE, lendLarge, SMALL_SIZE, takeBack } from "./deno_buffers.ts";
 import { DenoUdpSocket } from "./deno_udp.ts";
 import { NetError } from "../error.ts";
-import { interfaceAddrs, likelyLocalAddr, zoned } from "../kernel/interfaces.ts";
+import { interfaceAddrs, likelyLocalAddr, zoned } from "../kernel/host/interfaces.ts";
 import type { Libc } from "../kernel/libc/libc.ts";
-import { bindWithDescriptor, lowestDescriptor } from "../kernel/datagrams.ts";
+import { bindWithDescriptor, lowestDescriptor } from "../kernel/sockets/datagrams.ts";
 import { openLibc } from "./deno_libc.ts";
-import { DescriptorReserve, noDescriptors } from "../kernel/descriptor_reserve.ts";
-import { OwnListeners } from "../kernel/listening_sockets.ts";
-import { Descriptors, resetConnection, routedLocalAddr } from "../kernel/kernel_probe.ts";
-import { keepUrgent, timeProbes } from "../kernel/tcp_options.ts";
+import { DescriptorReserve, noDescriptors } from "../kernel/host/descriptor_reserve.ts";
+import { OwnListeners } from "../kernel/sockets/listening_sockets.ts";
+import { Descriptors, resetConnection, routedLocalAddr } from "../kernel/sockets/kernel_probe.ts";
+import { keepUrgent, timeProbes } from "../kernel/sockets/tcp_options.ts";
 import { joinListeners } from "../joined_listener.ts";
 import { relay } from "../relay.ts";
 import type {
@@ -28,7 +28,7 @@ import type {
   UdpSocket,
 } from "../socket.ts";
 import { runtimeHost, socketAddr } from "../socket_addr.ts";
-import { placeSocket } from "../kernel/unix_file.ts";
+import { placeSocket } from "../kernel/sockets/unix_file.ts";
 
 /** The adapter for Deno: Deno.listen, Deno.connect and Deno.listenDatagram. */
 export function denoNet(): Net {

@@ -1,7 +1,7 @@
 import { addressText } from "../../protocol/address.ts";
 import { systemClock } from "../clock.ts";
 import { denoError } from "./deno_error.ts";
-import { bindWithDescriptor, KernelDatagrams } from "../kernel/datagrams.ts";
+import { bindWithDescriptor, KernelDatagrams } from "../kernel/sockets/datagrams.ts";
 import type { Libc } from "../kernel/libc/libc.ts";
 import type { Datagram, SocketAddr, UdpSocket } from "../socket.ts";
 import { runtimeHost, socketAddr } from "../socket_addr.ts";

@@ -4,7 +4,7 @@ import { netError } from "../error.ts";
 import { closeSoon, type Fetch, type HttpOptions, type HttpServer } from "./http.ts";
 import type { Libc } from "../kernel/libc/libc.ts";
 import type { SocketAddr } from "../socket.ts";
-import { placeSocket } from "../kernel/unix_file.ts";
+import { placeSocket } from "../kernel/sockets/unix_file.ts";
 
 /** Timeouts of a request and of an unread answer (ms). */
 const REQUEST_MS = 5_000, UNREAD_MS = 10_000;

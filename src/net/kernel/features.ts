@@ -22,9 +22,9 @@ import {
 import { EAGAIN } from "./libc/errno.ts";
 import type { Libc } from "./libc/libc.ts";
 import { MessageHeaders } from "./libc/message_headers.ts";
-import { steerPast } from "./reuseport.ts";
+import { steerPast } from "./sockets/reuseport.ts";
 import { AF_INET, AF_INET6, AF_UNIX } from "./libc/sockaddr.ts";
-import { setOption } from "./socket_option.ts";
+import { setOption } from "./sockets/socket_option.ts";
 
 /**
  * Features of this kernel for the Linux engine: it needs epoll; without the others it does less, or is slower. A container's

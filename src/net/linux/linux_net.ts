@@ -1,8 +1,8 @@
-import { interfaceAddrs } from "../kernel/interfaces.ts";
+import { interfaceAddrs } from "../kernel/host/interfaces.ts";
 import { relay } from "../relay.ts";
 import type { Exit, Net, OwnConnection, Socket } from "../socket.ts";
 import type { Engine } from "./engine/engine.ts";
-import { routedLocalAddr } from "../kernel/kernel_probe.ts";
+import { routedLocalAddr } from "../kernel/sockets/kernel_probe.ts";
 import { dialTcp } from "./tcp_dial.ts";
 import { LinuxListener } from "./tcp_listener.ts";
 import { linuxRelay, type Relayed } from "./tcp_relay.ts";

@@ -1,4 +1,4 @@
-import { noDescriptors } from "../kernel/descriptor_reserve.ts";
+import { noDescriptors } from "../kernel/host/descriptor_reserve.ts";
 import { addressText } from "../../protocol/address.ts";
 import { NetError } from "../error.ts";
 import type { ConnectOptions, Exit, SocketAddr } from "../socket.ts";
@@ -23,10 +23,10 @@ import {
 import type { Engine } from "./engine/engine.ts";
 import type { Watcher } from "./engine/poller.ts";
 import { EINPROGRESS, errnoError } from "../kernel/libc/errno.ts";
-import { pendingError } from "../kernel/kernel_probe.ts";
+import { pendingError } from "../kernel/sockets/kernel_probe.ts";
 import { encodeSockaddr, family, SOCKADDR_SIZE, writeSockaddr } from "../kernel/libc/sockaddr.ts";
-import { setOption } from "../kernel/socket_option.ts";
-import { keepUrgent } from "../kernel/tcp_options.ts";
+import { setOption } from "../kernel/sockets/socket_option.ts";
+import { keepUrgent } from "../kernel/sockets/tcp_options.ts";
 import { LinuxSocket } from "./tcp_socket.ts";
 
 /** The address of the current connect(2): one call is over before the next. */

@@ -1,4 +1,4 @@
-import { noDescriptors } from "../kernel/descriptor_reserve.ts";
+import { noDescriptors } from "../kernel/host/descriptor_reserve.ts";
 import { addressText } from "../../protocol/address.ts";
 import type { AcceptedSocket, Listener, ListenOptions, SocketAddr } from "../socket.ts";
 import {
@@ -24,11 +24,11 @@ import type { Engine, SocketOptions } from "./engine/engine.ts";
 import { EAGAIN, errnoError } from "../kernel/libc/errno.ts";
 import type { Libc } from "../kernel/libc/libc.ts";
 import type { Watcher } from "./engine/poller.ts";
-import { nameOf } from "../kernel/kernel_probe.ts";
-import { countListeners, steerNoMore, steerPast } from "../kernel/reuseport.ts";
+import { nameOf } from "../kernel/sockets/kernel_probe.ts";
+import { countListeners, steerNoMore, steerPast } from "../kernel/sockets/reuseport.ts";
 import { decodeSockaddr, encodeSockaddr, family, SOCKADDR_SIZE } from "../kernel/libc/sockaddr.ts";
-import { setOption } from "../kernel/socket_option.ts";
-import { keepUrgent } from "../kernel/tcp_options.ts";
+import { setOption } from "../kernel/sockets/socket_option.ts";
+import { keepUrgent } from "../kernel/sockets/tcp_options.ts";
 import { setOutgoing } from "./tcp_dial.ts";
 import { LinuxSocket } from "./tcp_socket.ts";
 

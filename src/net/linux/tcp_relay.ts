@@ -6,7 +6,7 @@ import type { Engine, Long } from "./engine/engine.ts";
 import { EAGAIN, refusals } from "../kernel/libc/errno.ts";
 import type { Pipe } from "./engine/pipes.ts";
 import type { Watcher } from "./engine/poller.ts";
-import { pendingError } from "../kernel/kernel_probe.ts";
+import { pendingError } from "../kernel/sockets/kernel_probe.ts";
 import type { LinuxSocket } from "./tcp_socket.ts";
 import type { SealedSocket } from "./tls/sealed_socket.ts";
 

@@ -18,8 +18,8 @@ import {
 import type { Engine } from "./engine/engine.ts";
 import { EAGAIN, errnoError } from "../kernel/libc/errno.ts";
 import type { Watcher } from "./engine/poller.ts";
-import { nameOf } from "../kernel/kernel_probe.ts";
-import { probeWhenSilent } from "../kernel/tcp_options.ts";
+import { nameOf } from "../kernel/sockets/kernel_probe.ts";
+import { probeWhenSilent } from "../kernel/sockets/tcp_options.ts";
 
 /** Maximum view of read(); bulk flows through a relay, not through here. */
 const READ_SIZE = 64 << 10;

@@ -3,8 +3,8 @@ import { IPPROTO_IPV6, IPV6_V6ONLY, SO_REUSEPORT, SOCK_CLOEXEC, SOCK_DGRAM, SOL_
 import { errnoError } from "../kernel/libc/errno.ts";
 import type { Libc } from "../kernel/libc/libc.ts";
 import { encodeSockaddr, family } from "../kernel/libc/sockaddr.ts";
-import { nameOf } from "../kernel/kernel_probe.ts";
-import { setOption } from "../kernel/socket_option.ts";
+import { nameOf } from "../kernel/sockets/kernel_probe.ts";
+import { setOption } from "../kernel/sockets/socket_option.ts";
 import type { SocketAddr } from "../socket.ts";
 import type { ClaimedPort } from "./tcp_listener.ts";
 

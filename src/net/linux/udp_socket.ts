@@ -1,4 +1,4 @@
-import { noDescriptors } from "../kernel/descriptor_reserve.ts";
+import { noDescriptors } from "../kernel/host/descriptor_reserve.ts";
 import { addressText } from "../../protocol/address.ts";
 import type { Datagram, Exit, ListenOptions, SocketAddr, UdpSocket } from "../socket.ts";
 import {
@@ -22,9 +22,9 @@ import {
 import type { Engine } from "./engine/engine.ts";
 import { EAGAIN, errnoError } from "../kernel/libc/errno.ts";
 import type { Watcher } from "./engine/poller.ts";
-import { nameOf } from "../kernel/kernel_probe.ts";
+import { nameOf } from "../kernel/sockets/kernel_probe.ts";
 import { encodeSockaddr, family } from "../kernel/libc/sockaddr.ts";
-import { setOption, setTransparent } from "../kernel/socket_option.ts";
+import { setOption, setTransparent } from "../kernel/sockets/socket_option.ts";
 import { setOutgoing } from "./tcp_dial.ts";
 import { LastSource, type UdpArena } from "./engine/udp_arena.ts";
 

@@ -1,6 +1,6 @@
 import { addressText } from "../../protocol/address.ts";
 import { type SocketAddr, unixAddr } from "../socket.ts";
-import { type PlaceOptions, placeSocket } from "../kernel/unix_file.ts";
+import { type PlaceOptions, placeSocket } from "../kernel/sockets/unix_file.ts";
 import {
   F_SETFD,
   F_SETFL,
@@ -17,10 +17,10 @@ import {
 } from "../kernel/libc/abi.ts";
 import { errnoError } from "../kernel/libc/errno.ts";
 import type { Libc } from "../kernel/libc/libc.ts";
-import { nameOf, unixNameOf } from "../kernel/kernel_probe.ts";
+import { nameOf, unixNameOf } from "../kernel/sockets/kernel_probe.ts";
 import { AF_UNIX, encodeUnixSockaddr } from "../kernel/libc/sockaddr.ts";
-import { setOption } from "../kernel/socket_option.ts";
-import { keepUrgent } from "../kernel/tcp_options.ts";
+import { setOption } from "../kernel/sockets/socket_option.ts";
+import { keepUrgent } from "../kernel/sockets/tcp_options.ts";
 import { BACKLOG, type ClaimedPort } from "./tcp_listener.ts";
 
 /** Listeners that cannot be duplicated by address: all threads accept from one descriptor. */

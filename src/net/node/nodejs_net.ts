@@ -2,7 +2,7 @@ import { createConnection, createServer, type Server, type Socket as NodeTcp } f
 import { addressText } from "../../protocol/address.ts";
 import { systemClock } from "../clock.ts";
 import { NetError, netError } from "../error.ts";
-import { interfaceAddrs, likelyLocalAddr } from "../kernel/interfaces.ts";
+import { interfaceAddrs, likelyLocalAddr } from "../kernel/host/interfaces.ts";
 import { relay } from "../relay.ts";
 import type { AcceptedSocket, ConnectOptions, Listener, Net, Socket, SocketAddr } from "../socket.ts";
 import { runtimeHost, socketAddr } from "../socket_addr.ts";

@@ -2,7 +2,7 @@ import { type Asker, type EndTurn, FairQueue } from "../../turns/fair_queue.ts";
 import { systemClock } from "../clock.ts";
 import { Cut } from "../cut.ts";
 import { NetError } from "../error.ts";
-import { DescriptorReserve } from "../kernel/descriptor_reserve.ts";
+import { DescriptorReserve } from "../kernel/host/descriptor_reserve.ts";
 import { hungUp, type TlsEnd } from "./tls.ts";
 
 /** The loopback address at which the program connects to itself. */

@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import fc from "fast-check";
 import type { Socket } from "../../../src/net/socket.ts";
 import { IPPROTO_TCP, SO_KEEPALIVE, SOL_SOCKET, TCP_KEEPIDLE } from "../../../src/net/kernel/libc/abi.ts";
-import { Descriptors } from "../../../src/net/kernel/kernel_probe.ts";
+import { Descriptors } from "../../../src/net/kernel/sockets/kernel_probe.ts";
 import { openLibc } from "../../support/linux/linux_net.ts";
 import { within } from "../../support/program/until.ts";
 import { echo, ending, hash, hear, isPending, kindOf, noise, take } from "./stream.ts";

@@ -1,6 +1,6 @@
 import type { Config } from "../../../config/config.ts";
 import { isPrefix } from "../../../gateway/way_out.ts";
-import { isLocalSix, localRouteCommand } from "../../../net/kernel/local_routes.ts";
+import { isLocalSix, localRouteCommand } from "../../../net/kernel/host/local_routes.ts";
 import { parseIp } from "../../../protocol/address.ts";
 import { sampleOf, waysOutOf } from "../../service/ways_out.ts";
 import { far, isNear } from "../../service/egress.ts";

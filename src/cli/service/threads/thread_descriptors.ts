@@ -1,4 +1,4 @@
-import { DescriptorReserve } from "../../../net/kernel/descriptor_reserve.ts";
+import { DescriptorReserve } from "../../../net/kernel/host/descriptor_reserve.ts";
 import { runtime } from "../../version.ts";
 
 /** Descriptors that the runtime needs to start a thread: without them Deno ends the program. */

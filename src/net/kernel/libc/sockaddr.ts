@@ -1,5 +1,5 @@
 import { octetsAddress, parseIp } from "../../../protocol/address.ts";
-import { zoneNumber } from "../interfaces.ts";
+import { zoneNumber } from "../host/interfaces.ts";
 import { type SocketAddr, unixAddr } from "../../socket.ts";
 
 export const AF_UNIX = 1, AF_INET = 2, AF_INET6 = 10;

@@ -1,5 +1,5 @@
 import type { DescriptorOwners } from "./descriptor_owners.ts";
-import { DescriptorReserve } from "../../kernel/descriptor_reserve.ts";
+import { DescriptorReserve } from "../../kernel/host/descriptor_reserve.ts";
 import { EFD_CLOEXEC, EFD_NONBLOCK, EPOLLIN } from "../../kernel/libc/abi.ts";
 import { errnoError } from "../../kernel/libc/errno.ts";
 import { kernelFeatures } from "../../kernel/features.ts";

@@ -1,4 +1,4 @@
-import type { DescriptorReserve } from "../../kernel/descriptor_reserve.ts";
+import type { DescriptorReserve } from "../../kernel/host/descriptor_reserve.ts";
 import { F_SETPIPE_SZ, O_CLOEXEC, O_NONBLOCK } from "../../kernel/libc/abi.ts";
 import type { Libc } from "../../kernel/libc/libc.ts";
 

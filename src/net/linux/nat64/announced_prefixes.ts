@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { EPOLLIN, IPPROTO_IPV6, MSG_DONTWAIT, SOCK_CLOEXEC, SOCK_NONBLOCK } from "../../kernel/libc/abi.ts";
-import { defaultRouters } from "../../kernel/default_routers.ts";
-import { zoneNumber } from "../../kernel/interfaces.ts";
+import { defaultRouters } from "../../kernel/host/default_routers.ts";
+import { zoneNumber } from "../../kernel/host/interfaces.ts";
 import { MessageHeaders } from "../../kernel/libc/message_headers.ts";
 import { AF_INET6, decodeSockaddr, encodeSockaddr, SOCKADDR_SIZE } from "../../kernel/libc/sockaddr.ts";
-import { setOption } from "../../kernel/socket_option.ts";
+import { setOption } from "../../kernel/sockets/socket_option.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Watcher } from "../engine/poller.ts";
 

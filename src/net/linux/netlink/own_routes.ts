@@ -1,6 +1,6 @@
 import { NetError } from "../../error.ts";
 import { AF_INET, AF_INET6 } from "../../kernel/libc/sockaddr.ts";
-import { setOption } from "../../kernel/socket_option.ts";
+import { setOption } from "../../kernel/sockets/socket_option.ts";
 import type { Libc } from "../../kernel/libc/libc.ts";
 import {
   attribute,

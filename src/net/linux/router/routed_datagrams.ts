@@ -13,7 +13,7 @@ import {
 } from "../../kernel/libc/abi.ts";
 import { errnoError } from "../../kernel/libc/errno.ts";
 import { encodeSockaddr, family } from "../../kernel/libc/sockaddr.ts";
-import { setOption, setTransparent } from "../../kernel/socket_option.ts";
+import { setOption, setTransparent } from "../../kernel/sockets/socket_option.ts";
 import { addressText } from "../../../protocol/address.ts";
 import { NetError } from "../../error.ts";
 import type { SocketAddr, UdpSocket } from "../../socket.ts";

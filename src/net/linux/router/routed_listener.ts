@@ -2,7 +2,7 @@ import { IPPROTO_IP, IPPROTO_IPV6 } from "../../kernel/libc/abi.ts";
 import { errnoError } from "../../kernel/libc/errno.ts";
 import type { Libc } from "../../kernel/libc/libc.ts";
 import { decodeSockaddr, SOCKADDR_SIZE } from "../../kernel/libc/sockaddr.ts";
-import { setTransparent } from "../../kernel/socket_option.ts";
+import { setTransparent } from "../../kernel/sockets/socket_option.ts";
 import { addressText } from "../../../protocol/address.ts";
 import type { AcceptedSocket, Listener, ListenOptions, SocketAddr } from "../../socket.ts";
 import type { Engine } from "../engine/engine.ts";

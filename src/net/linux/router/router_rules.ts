@@ -2,7 +2,7 @@ import { AF_INET, AF_INET6 } from "../../kernel/libc/sockaddr.ts";
 import { IPPROTO_TCP, IPPROTO_UDP, SOCK_CLOEXEC, SOCK_STREAM } from "../../kernel/libc/abi.ts";
 import { errnoError } from "../../kernel/libc/errno.ts";
 import type { Libc } from "../../kernel/libc/libc.ts";
-import { setTransparent } from "../../kernel/socket_option.ts";
+import { setTransparent } from "../../kernel/sockets/socket_option.ts";
 import { AF_NETLINK, NETLINK_NETFILTER, NETLINK_ROUTE } from "../netlink/netlink.ts";
 import {
   accept,

@@ -16,10 +16,10 @@ import {
   TCP_NODELAY,
 } from "../../kernel/libc/abi.ts";
 import { EINPROGRESS, errnoError } from "../../kernel/libc/errno.ts";
-import { nameOf, pendingError, resetConnection } from "../../kernel/kernel_probe.ts";
+import { nameOf, pendingError, resetConnection } from "../../kernel/sockets/kernel_probe.ts";
 import { encodeSockaddr, family } from "../../kernel/libc/sockaddr.ts";
-import { setOption } from "../../kernel/socket_option.ts";
-import { keepUrgent } from "../../kernel/tcp_options.ts";
+import { setOption } from "../../kernel/sockets/socket_option.ts";
+import { keepUrgent } from "../../kernel/sockets/tcp_options.ts";
 import type { SocketAddr } from "../../socket.ts";
 import { addressText } from "../../../protocol/address.ts";
 import type { Engine } from "../engine/engine.ts";

@@ -1,6 +1,6 @@
 import { NetError } from "../../error.ts";
 import type { Libc } from "../../kernel/libc/libc.ts";
-import { nameOf } from "../../kernel/kernel_probe.ts";
+import { nameOf } from "../../kernel/sockets/kernel_probe.ts";
 import type { AcceptedSocket, Listener, OwnConnection, SocketAddr } from "../../socket.ts";
 import { addressText } from "../../../protocol/address.ts";
 import type { Engine } from "../engine/engine.ts";

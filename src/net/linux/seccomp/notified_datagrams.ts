@@ -1,6 +1,6 @@
 import { IPPROTO_UDP, UDP_SEGMENT } from "../../kernel/libc/abi.ts";
 import { EMSGSIZE } from "../../kernel/libc/errno.ts";
-import { nameOf } from "../../kernel/kernel_probe.ts";
+import { nameOf } from "../../kernel/sockets/kernel_probe.ts";
 import type { Libc } from "../../kernel/libc/libc.ts";
 import { encodeSockaddr } from "../../kernel/libc/sockaddr.ts";
 import type { Datagram, SocketAddr, UdpSocket } from "../../socket.ts";

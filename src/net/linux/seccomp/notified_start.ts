@@ -9,7 +9,7 @@ import type { NotificationCalls } from "../../kernel/libc/notification_calls.ts"
 import { systemCalls as calls } from "../../kernel/libc/system_calls.ts";
 import { startChild } from "../child/child.ts";
 import { execution, keepInherited, OURS_FROM, type ProgramStart } from "../child/program_steps.ts";
-import { filterProgram } from "../../kernel/filter_program.ts";
+import { filterProgram } from "../../kernel/sockets/filter_program.ts";
 import { callFilter } from "./calls/call_filter.ts";
 import { Notifications } from "./calls/notifications.ts";
 import { ProgramMemory } from "./calls/program_memory.ts";

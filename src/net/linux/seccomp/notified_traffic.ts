@@ -1,7 +1,7 @@
 import { EPOLLHUP, EPOLLIN } from "../../kernel/libc/abi.ts";
 import type { ChildCalls } from "../../kernel/libc/child_calls.ts";
 import { EINVAL } from "../../kernel/libc/errno.ts";
-import { nameOf, pendingError, routedLocalAddr } from "../../kernel/kernel_probe.ts";
+import { nameOf, pendingError, routedLocalAddr } from "../../kernel/sockets/kernel_probe.ts";
 import type { NotificationCalls } from "../../kernel/libc/notification_calls.ts";
 import { AF_INET, AF_INET6, AF_UNIX } from "../../kernel/libc/sockaddr.ts";
 import { systemCalls } from "../../kernel/libc/system_calls.ts";

@@ -1,7 +1,7 @@
 import { parseIp } from "../../../protocol/address.ts";
 import { EPOLLIN, IPPROTO_IP, IPPROTO_IPV6, MSG_DONTWAIT } from "../../kernel/libc/abi.ts";
 import { decodeSockaddr, encodeSockaddr, SOCKADDR_SIZE } from "../../kernel/libc/sockaddr.ts";
-import { setOption } from "../../kernel/socket_option.ts";
+import { setOption } from "../../kernel/sockets/socket_option.ts";
 import { HEADER_SIZE, SIZE_AT } from "../../kernel/libc/message_headers.ts";
 import type { Libc } from "../../kernel/libc/libc.ts";
 import type { Datagram, SocketAddr, UdpSocket } from "../../socket.ts";

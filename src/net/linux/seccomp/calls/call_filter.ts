@@ -1,5 +1,5 @@
 import process from "node:process";
-import type { Instruction } from "../../../kernel/filter_program.ts";
+import type { Instruction } from "../../../kernel/sockets/filter_program.ts";
 import { systemCalls as calls } from "../../../kernel/libc/system_calls.ts";
 import { AF_INET, AF_INET6 } from "../../../kernel/libc/sockaddr.ts";
 import { SO_ERROR, SOL_SOCKET } from "../../../kernel/libc/abi.ts";

@@ -15,7 +15,7 @@ import {
   O_NONBLOCK,
 } from "../../../kernel/libc/abi.ts";
 import { EAGAIN, EINPROGRESS, errnoError } from "../../../kernel/libc/errno.ts";
-import { nameOf, pendingError, resetConnection } from "../../../kernel/kernel_probe.ts";
+import { nameOf, pendingError, resetConnection } from "../../../kernel/sockets/kernel_probe.ts";
 import type { Socket, SocketAddr } from "../../../socket.ts";
 import { addressText } from "../../../../protocol/address.ts";
 import type { Engine } from "../../engine/engine.ts";

@@ -1,4 +1,4 @@
-import type { Libc } from "./libc/libc.ts";
+import type { Libc } from "../libc/libc.ts";
 
 /** struct sock_filter: an instruction of classic BPF (linux/filter.h). */
 export type Instruction = readonly [code: number, then: number, otherwise: number, value: number];

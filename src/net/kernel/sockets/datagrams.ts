@@ -1,8 +1,8 @@
-import type { Datagram, SocketAddr } from "../socket.ts";
-import { EFD_CLOEXEC, F_DUPFD_CLOEXEC, MSG_DONTWAIT, MSG_NOSIGNAL } from "./libc/abi.ts";
-import { EAGAIN } from "./libc/errno.ts";
-import type { Libc } from "./libc/libc.ts";
-import { AF_INET6, decodeSockaddr, encodeSockaddr, SOCKADDR_SIZE } from "./libc/sockaddr.ts";
+import type { Datagram, SocketAddr } from "../../socket.ts";
+import { EFD_CLOEXEC, F_DUPFD_CLOEXEC, MSG_DONTWAIT, MSG_NOSIGNAL } from "../libc/abi.ts";
+import { EAGAIN } from "../libc/errno.ts";
+import type { Libc } from "../libc/libc.ts";
+import { AF_INET6, decodeSockaddr, encodeSockaddr, SOCKADDR_SIZE } from "../libc/sockaddr.ts";
 
 /** Room for the largest datagram. */
 const DATAGRAM_SIZE = 64 << 10;

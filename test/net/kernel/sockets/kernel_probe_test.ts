@@ -2,13 +2,18 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
-import type { Libc } from "../../../src/net/kernel/libc/libc.ts";
-import { connectFailure, Descriptors, resetConnection, routedLocalAddr } from "../../../src/net/kernel/kernel_probe.ts";
-import { decodeSockaddr, encodeSockaddr, SOCKADDR_SIZE } from "../../../src/net/kernel/libc/sockaddr.ts";
-import { runtime } from "../../support/program/runtime.ts";
-import { skipped } from "../../support/program/skipped.ts";
-import { listenTcp, Tcp } from "../../support/wire/tcp.ts";
-import { until } from "../../support/program/until.ts";
+import type { Libc } from "../../../../src/net/kernel/libc/libc.ts";
+import {
+  connectFailure,
+  Descriptors,
+  resetConnection,
+  routedLocalAddr,
+} from "../../../../src/net/kernel/sockets/kernel_probe.ts";
+import { decodeSockaddr, encodeSockaddr, SOCKADDR_SIZE } from "../../../../src/net/kernel/libc/sockaddr.ts";
+import { runtime } from "../../../support/program/runtime.ts";
+import { skipped } from "../../../support/program/skipped.ts";
+import { listenTcp, Tcp } from "../../../support/wire/tcp.ts";
+import { until } from "../../../support/program/until.ts";
 
 const libc = await openLibc();
 const skip = skipped(
@@ -18,8 +23,8 @@ const skip = skipped(
 
 async function openLibc(): Promise<Libc | undefined> {
   const { openLibc } = runtime === "bun"
-    ? await import("../../../src/net/bun/bun_libc.ts")
-    : await import("../../../src/net/deno/deno_libc.ts");
+    ? await import("../../../../src/net/bun/bun_libc.ts")
+    : await import("../../../../src/net/deno/deno_libc.ts");
   return await openLibc();
 }
 

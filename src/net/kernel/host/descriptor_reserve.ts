@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { NetError } from "../error.ts";
+import { NetError } from "../../error.ts";
 import { openDescriptors } from "./open_descriptors.ts";
 
 /**

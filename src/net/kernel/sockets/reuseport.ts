@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
-import { parseIp } from "../../protocol/address.ts";
-import type { SocketAddr } from "../socket.ts";
-import { SO_ATTACH_REUSEPORT_CBPF, SO_DETACH_REUSEPORT_BPF, SOL_SOCKET } from "./libc/abi.ts";
-import type { Libc } from "./libc/libc.ts";
+import { parseIp } from "../../../protocol/address.ts";
+import type { SocketAddr } from "../../socket.ts";
+import { SO_ATTACH_REUSEPORT_CBPF, SO_DETACH_REUSEPORT_BPF, SOL_SOCKET } from "../libc/abi.ts";
+import type { Libc } from "../libc/libc.ts";
 import { filterProgram } from "./filter_program.ts";
 import { setOption } from "./socket_option.ts";
 

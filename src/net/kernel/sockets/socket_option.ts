@@ -1,5 +1,5 @@
-import { IPPROTO_IP, IPPROTO_IPV6 } from "./libc/abi.ts";
-import type { Libc } from "./libc/libc.ts";
+import { IPPROTO_IP, IPPROTO_IPV6 } from "../libc/abi.ts";
+import type { Libc } from "../libc/libc.ts";
 
 const value = new Uint8Array(4);
 const view = new DataView(value.buffer);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { defaultRouters } from "../../../src/net/kernel/default_routers.ts";
+import { defaultRouters } from "../../../../src/net/kernel/host/default_routers.ts";
 
 const line = (to: string, bits: string, by: string, flags: string, device: string) =>
   `${to} ${bits} ${"0".repeat(32)} 00 ${by} 00000400 00000001 00000000 ${flags} ${device}`;

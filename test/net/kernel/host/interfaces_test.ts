@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { networkInterfaces } from "node:os";
 import { test } from "node:test";
-import { interfaceAddrs, likelyLocalAddr } from "../../../src/net/kernel/interfaces.ts";
-import { formatIp, parseIp } from "../../../src/protocol/address.ts";
-import { until } from "../../support/program/until.ts";
+import { interfaceAddrs, likelyLocalAddr } from "../../../../src/net/kernel/host/interfaces.ts";
+import { formatIp, parseIp } from "../../../../src/protocol/address.ts";
+import { until } from "../../../support/program/until.ts";
 
 test("interfaceAddrs() are canonical addresses without zones, one for each that the system lists", async () => {
   const listed = () => Object.values(networkInterfaces()).flatMap((entries) => entries ?? []).length;

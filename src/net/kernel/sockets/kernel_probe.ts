@@ -1,11 +1,11 @@
-import { pause, systemClock } from "../clock.ts";
+import { pause, systemClock } from "../../clock.ts";
 import { readdirSync } from "node:fs";
-import { addressText } from "../../protocol/address.ts";
-import { errnoKind, type NetErrorKind } from "../error.ts";
-import type { SocketAddr } from "../socket.ts";
-import { SO_ERROR, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET } from "./libc/abi.ts";
-import { ECONNREFUSED, EINPROGRESS, errnoNames } from "./libc/errno.ts";
-import type { Libc } from "./libc/libc.ts";
+import { addressText } from "../../../protocol/address.ts";
+import { errnoKind, type NetErrorKind } from "../../error.ts";
+import type { SocketAddr } from "../../socket.ts";
+import { SO_ERROR, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET } from "../libc/abi.ts";
+import { ECONNREFUSED, EINPROGRESS, errnoNames } from "../libc/errno.ts";
+import type { Libc } from "../libc/libc.ts";
 import {
   AF_UNIX,
   decodeSockaddr,
@@ -15,7 +15,7 @@ import {
   family,
   SOCKADDR_SIZE,
   SOCKADDR_UNIX_SIZE,
-} from "./libc/sockaddr.ts";
+} from "../libc/sockaddr.ts";
 
 /** Facts that only the kernel knows, by single libc calls. */
 

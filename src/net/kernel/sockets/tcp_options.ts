@@ -6,8 +6,8 @@ import {
   TCP_KEEPCNT,
   TCP_KEEPIDLE,
   TCP_KEEPINTVL,
-} from "./libc/abi.ts";
-import type { Libc } from "./libc/libc.ts";
+} from "../libc/abi.ts";
+import type { Libc } from "../libc/libc.ts";
 import { setOption } from "./socket_option.ts";
 
 /** Silence before the first probe, between probes (s), and how many. */

@@ -1,6 +1,6 @@
 import { networkInterfaces } from "node:os";
-import { formatIp, ipAddress, parseIp } from "../../protocol/address.ts";
-import type { SocketAddr } from "../socket.ts";
+import { formatIp, ipAddress, parseIp } from "../../../protocol/address.ts";
+import type { SocketAddr } from "../../socket.ts";
 
 /** Addresses of this machine, from the operating system's list of interfaces. */
 

@@ -1,7 +1,7 @@
-import type { SocketAddr } from "../socket.ts";
-import { overlaps } from "../socket_addr.ts";
-import { SO_REUSEPORT, SOL_SOCKET } from "./libc/abi.ts";
-import type { Libc } from "./libc/libc.ts";
+import type { SocketAddr } from "../../socket.ts";
+import { overlaps } from "../../socket_addr.ts";
+import { SO_REUSEPORT, SOL_SOCKET } from "../libc/abi.ts";
+import type { Libc } from "../libc/libc.ts";
 import { setOption } from "./socket_option.ts";
 import { keepUrgent, timeProbes } from "./tcp_options.ts";
 

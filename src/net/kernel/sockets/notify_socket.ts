@@ -1,6 +1,6 @@
-import { CLOCK_MONOTONIC, MSG_NOSIGNAL, SOCK_CLOEXEC, SOCK_DGRAM } from "./libc/abi.ts";
-import type { Libc } from "./libc/libc.ts";
-import { AF_UNIX, encodeUnixSockaddr } from "./libc/sockaddr.ts";
+import { CLOCK_MONOTONIC, MSG_NOSIGNAL, SOCK_CLOEXEC, SOCK_DGRAM } from "../libc/abi.ts";
+import type { Libc } from "../libc/libc.ts";
+import { AF_UNIX, encodeUnixSockaddr } from "../libc/sockaddr.ts";
 
 /** Sends `text` as one datagram to the unix socket `path` or @name; returns true if it was accepted. */
 export function sendToUnix(libc: Libc, path: string, text: string): boolean {

@@ -4,11 +4,11 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { NetError } from "../../../src/net/error.ts";
-import { openKernel } from "../../../src/net/open.ts";
-import { placeSocket } from "../../../src/net/kernel/unix_file.ts";
-import { skipped } from "../../support/program/skipped.ts";
-import { temporaryFolder } from "../../support/program/temporary_folder.ts";
+import { NetError } from "../../../../src/net/error.ts";
+import { openKernel } from "../../../../src/net/open.ts";
+import { placeSocket } from "../../../../src/net/kernel/sockets/unix_file.ts";
+import { skipped } from "../../../support/program/skipped.ts";
+import { temporaryFolder } from "../../../support/program/temporary_folder.ts";
 
 const skip = skipped("unix_file_test.ts", process.platform === "win32" && "Windows has no modes");
 const libc = await openKernel();

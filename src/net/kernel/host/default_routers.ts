@@ -1,4 +1,4 @@
-import { formatIp } from "../../protocol/address.ts";
+import { formatIp } from "../../../protocol/address.ts";
 
 /** Of a route in /proc/net/ipv6_route: it goes by a router (RTF_GATEWAY, linux/route.h). */
 const RTF_GATEWAY = 2;

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { lowestDescriptor } from "../../../src/net/kernel/datagrams.ts";
-import { Engine } from "../../../src/net/linux/engine/engine.ts";
-import { linuxNet } from "../../../src/net/linux/linux_net.ts";
-import { openLibc } from "../../support/linux/linux_net.ts";
-import { skipped } from "../../support/program/skipped.ts";
-import { until } from "../../support/program/until.ts";
+import { lowestDescriptor } from "../../../../src/net/kernel/sockets/datagrams.ts";
+import { Engine } from "../../../../src/net/linux/engine/engine.ts";
+import { linuxNet } from "../../../../src/net/linux/linux_net.ts";
+import { openLibc } from "../../../support/linux/linux_net.ts";
+import { skipped } from "../../../support/program/skipped.ts";
+import { until } from "../../../support/program/until.ts";
 
 const libc = await openLibc();
 const skip = skipped("datagrams_test.ts", libc ? false : "the Linux engine cannot run here");

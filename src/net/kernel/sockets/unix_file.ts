@@ -2,11 +2,11 @@ import { chmodSync, constants, lstatSync, renameSync, rmSync, type Stats, statSy
 import { connect } from "node:net";
 import { dirname } from "node:path";
 import process from "node:process";
-import { addressText } from "../../protocol/address.ts";
-import { netError } from "../error.ts";
-import type { Libc } from "./libc/libc.ts";
+import { addressText } from "../../../protocol/address.ts";
+import { netError } from "../../error.ts";
+import type { Libc } from "../libc/libc.ts";
 import { hasListener } from "./kernel_probe.ts";
-import { type SocketAddr, unixAddr } from "../socket.ts";
+import { type SocketAddr, unixAddr } from "../../socket.ts";
 
 /** Default mode: only the user that gate46 runs as may connect. */
 const OWNER_ONLY = 0o600;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { DescriptorReserve } from "../../../src/net/kernel/descriptor_reserve.ts";
-import { NetError } from "../../../src/net/error.ts";
+import { DescriptorReserve } from "../../../../src/net/kernel/host/descriptor_reserve.ts";
+import { NetError } from "../../../../src/net/error.ts";
 
 test("DescriptorReserve keeps an eighth from clients, and half of that from those who are in", () => {
   const reserve = new DescriptorReserve(64);
