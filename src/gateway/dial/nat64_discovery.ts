@@ -72,10 +72,12 @@ export class Nat64 {
 
   /** Asks the network for its prefixes, unless they are configured or were asked for lately. Never rejects. */
   async discover(): Promise<void> {
+    if (this.#isDue) await (this.#asking ??= this.#ask());
+  }
+
+  get #isDue(): boolean {
     const { clock, prefix } = this.#options;
-    if (prefix === "auto" && clock.now() >= this.#askAt && this.#announced.length === 0) {
-      await (this.#asking ??= this.#ask());
-    }
+    return prefix === "auto" && clock.now() >= this.#askAt && this.#announced.length === 0;
   }
 
   /** Waits for the network's first answer: before it, the meaning of an IPv6 address is unknown. Never rejects. */
@@ -89,6 +91,7 @@ export class Nat64 {
     const octets = parseIp(address.host)!;
     const ipv4 = octets.length === 4 ? octets : this.meant(octets);
     if (!ipv4) return address;
+    if (octets === ipv4 && !this.prefix && !this.#isDue) return address; // a route costs four system calls to look up
     const direct = octetsAddress(ipv4, address.port);
     if (await this.#reaches(direct)) return direct;
     await this.discover();

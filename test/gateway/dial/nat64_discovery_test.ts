@@ -281,6 +281,23 @@ describe("What a router announces (RFC 8781)", () => {
     }
   });
 
+  test("no route is looked up for IPv4 while no prefix is known", async () => {
+    let looks = 0, answer: readonly string[] = [];
+    const clock = new TestClock();
+    const nat64 = new Nat64({
+      net: { localAddrFor: (host) => (looks++, Promise.resolve(host.includes(":") ? "::1" : undefined)) },
+      clock,
+      resolver: { resolve: () => Promise.resolve(answer), first: () => assert.fail(), reverse: () => assert.fail() },
+      prefix: "auto",
+    });
+    const way = async () => (await nat64.way({ type: 1, host: "203.0.113.80", port: 80 })).host;
+    await nat64.askedOnce();
+    assert.deepEqual([await way(), looks], ["203.0.113.80", 0]);
+    answer = ["64:ff9b::c000:aa"];
+    await clock.advance(30_000);
+    assert.equal(await way(), KNOWN, "the network is asked again in time");
+  });
+
   test("is all there is where nobody asked for a NAT64", async () => {
     const { asked, nat64, now, way } = announced("announced");
     assert.equal(await way(), LOCAL);
