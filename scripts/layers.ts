@@ -77,7 +77,7 @@ const layers: readonly (readonly [files: string, imports: string, bans: string])
   ],
   [
     "src/cli/otlp/",
-    "src/cli/ src/admin/counted/ src/config/config.ts src/events.ts src/net/clock.ts @opentelemetry/exporter-logs-otlp-http @opentelemetry/exporter-metrics-otlp-http @opentelemetry/resources @opentelemetry/sdk-metrics",
+    "src/cli/ src/admin/counted/ src/config/config.ts src/events.ts src/net/clock.ts src/net/cut.ts @opentelemetry/exporter-logs-otlp-http @opentelemetry/exporter-metrics-otlp-http @opentelemetry/resources @opentelemetry/sdk-metrics",
     silent,
   ],
   [

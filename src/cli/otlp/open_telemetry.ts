@@ -18,7 +18,7 @@ export async function openTelemetry(
     clock,
     intervalMs,
     failed: (error) => log.warning("telemetry cannot be sent", { to, error: (error as Error).message }),
-    works: (lost) =>
-      lost > 0 ? log.warning("telemetry lost sessions", { to, lost }) : log.info("telemetry is sent", { to }),
+    works: () => log.info("telemetry is sent", { to }),
+    lost: (count) => log.warning("telemetry lost sessions", { to, lost: count }),
   });
 }

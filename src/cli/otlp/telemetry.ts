@@ -1,6 +1,7 @@
 import type { Snapshot } from "../../admin/counted/collected.ts";
 import type { Emit } from "../../events.ts";
-import type { Clock } from "../../net/clock.ts";
+import { type Clock, pause } from "../../net/clock.ts";
+import { Cut } from "../../net/cut.ts";
 
 /** Sends to an OpenTelemetry collector. All reject with the collector's or the network's error. */
 export interface Collector {
@@ -21,8 +22,10 @@ export interface TelemetryOptions {
   readonly intervalMs: number;
   /** Called when the collector fails, not again until it works. */
   readonly failed: (error: unknown) => void;
-  /** Called when it works again; `lost` is the number of sessions that could not be sent. */
-  readonly works: (lost: number) => void;
+  /** Called when it works again. */
+  readonly works: () => void;
+  /** Called with the number of sessions that could not be sent, when the collector works, and at the end. */
+  readonly lost: (count: number) => void;
 }
 
 /** Sends metrics and ended sessions to a collector at an interval. While it fails, sessions wait, up to a limit. */
@@ -31,6 +34,7 @@ export class Telemetry {
   #waiting: string[] = [];
   #lost = 0;
   #fails = false;
+  #ends = false;
   #sending: Promise<void> = Promise.resolve();
   #cancel: () => void;
 
@@ -50,9 +54,18 @@ export class Telemetry {
     this.#lost += Math.max(0, lines.length - room);
   };
 
-  /** Sends the metrics and the waiting sessions once more, and closes the collector. */
-  async close(): Promise<void> {
+  /** Sends the metrics and the waiting sessions once more, and closes the collector, all within `limitMs`. */
+  async close(limitMs: number): Promise<void> {
+    const { clock, lost } = this.#options;
+    this.#ends = true;
     this.#cancel();
+    const done = new Cut();
+    await Promise.race([this.#sendLast().finally(() => done.make()), pause(clock, limitMs, done)]);
+    const unsent = this.#lost + this.#waiting.length;
+    if (unsent > 0) lost(unsent);
+  }
+
+  async #sendLast(): Promise<void> {
     await this.#sending;
     await this.#send();
     await this.#options.collector.close().catch(() => {});
@@ -62,14 +75,14 @@ export class Telemetry {
     const { clock, intervalMs } = this.#options;
     return clock.after(intervalMs, () => {
       this.#sending = this.#send().then(() => {
-        this.#cancel = this.#later();
+        if (!this.#ends) this.#cancel = this.#later();
       });
     });
   }
 
   /** Never rejects. */
   async #send(): Promise<void> {
-    const { collector, metrics, failed, works } = this.#options;
+    const { collector, metrics, failed, works, lost } = this.#options;
     try {
       const snapshots = await metrics();
       if (snapshots) await collector.sendMetrics(snapshots);
@@ -82,7 +95,8 @@ export class Telemetry {
       this.#fails = true;
       return;
     }
-    if (this.#fails || this.#lost > 0) works(this.#lost);
+    if (this.#fails) works();
+    if (this.#lost > 0) lost(this.#lost);
     this.#fails = false;
     this.#lost = 0;
   }

@@ -110,7 +110,7 @@ export async function serve(flags: RawOptions, entry: URL, ahead?: ThreadAhead):
   await service.drain(drainMs, running.handedOver);
   uncount();
   quotas.close();
-  if (telemetry) await Promise.race([telemetry.close(), pause(systemClock, FAREWELL_MS)]);
+  await telemetry?.close(FAREWELL_MS);
   await admin?.close();
   running.ended();
   systemd.close();

@@ -13,8 +13,9 @@ import { settle, TestClock } from "../../support/memory/test_clock.ts";
 /** A collector that notes what it gets, and fails on demand. */
 function noting() {
   const clock = new TestClock(), sent: string[] = [], told: string[] = [];
-  const state = { fails: false };
+  const state = { fails: false, hangs: false };
   const attempt = (what: string) => {
+    if (state.hangs) return new Promise<void>(() => {});
     if (state.fails) return Promise.reject(new Error("away"));
     sent.push(what);
     return Promise.resolve();
@@ -29,7 +30,8 @@ function noting() {
     clock,
     intervalMs: 10_000,
     failed: (error) => told.push((error as Error).message),
-    works: (lost) => told.push(`works, lost ${lost}`),
+    works: () => told.push("works"),
+    lost: (count) => told.push(`lost ${count}`),
   });
   const report = (first: number, count: number, lost = 0) => {
     const lines = Array.from({ length: count }, (_, i) => `${first + i}\n`).join("");
@@ -47,7 +49,7 @@ test("a collector gets metrics and sessions at each interval, in requests of 1,0
   await clock.advance(10_000);
   assert.deepEqual(taken(), ["metrics 2"]);
   report(1_500, 1);
-  await telemetry.close();
+  await telemetry.close(3_000);
   assert.deepEqual(taken(), ["metrics 2", "1 from 1500", "close"]);
   assert.equal(clock.pending, 0);
 });
@@ -63,15 +65,31 @@ test("while it is away sessions wait, 20,000 of them, and it is said once", asyn
   state.fails = false;
   await clock.advance(10_000);
   const after = taken();
-  assert.deepEqual([after.length, after[1], after.at(-2), after.at(-1)], [
-    22,
+  assert.deepEqual([after.length, after[1], ...after.slice(-3)], [
+    23,
     "1000 from 0",
     "1000 from 19000",
-    "works, lost 1007",
+    "works",
+    "lost 1007",
   ]);
-  await telemetry.close();
+  await telemetry.close(3_000);
   await settle();
 });
+
+for (const how of ["fails", "hangs"] as const) {
+  test(`a collector that ${how} at the end holds the program for 3 s at most, and the log counts what it lost`, async () => {
+    const { clock, state, telemetry, report, taken } = noting();
+    state[how] = true;
+    report(0, 5, 2);
+    await clock.advance(10_000); // a request is on its way
+    report(5, 1);
+    const closed = telemetry.close(3_000);
+    if (how === "hangs") await clock.advance(3_000);
+    await closed;
+    assert.deepEqual(taken(), how === "fails" ? ["away", "lost 8"] : ["lost 8"]);
+    assert.equal(clock.pending, 0);
+  });
+}
 
 test("an outbox follows --log-sessions and --log-clients, leaves out probes, and is bounded", () => {
   const fill = (which: "all" | "failed" | "off", sessions: readonly Partial<SessionRecord>[]) => {
