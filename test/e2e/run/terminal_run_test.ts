@@ -1,28 +1,32 @@
-import assert from "node:assert/strict";
 import { chmodSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { asNobodyInParticular, whyNoOwnNetwork } from "../../support/network/own_network.ts";
-import { programs, shell, type Target } from "../../support/program/program.ts";
+import { programs, type Target } from "../../support/program/program.ts";
 import { skipped } from "../../support/program/skipped.ts";
 import { temporaryFolder } from "../../support/program/temporary_folder.ts";
+import { onTerminal } from "../../support/program/terminal.ts";
 
 const skip = skipped("gate46 run on a terminal", whyNoOwnNetwork());
 const folder = temporaryFolder("terminal-run");
 chmodSync(folder, 0o755);
 
-type Step = readonly ["expect" | "send", string] | readonly ["size", columns: number, rows: number];
+type Step = readonly ["expect" | "send", string] | readonly ["size", rows: number, columns: number];
 
 /** Keys of a terminal. */
 const INTERRUPT = "\x03", SUSPEND = "\x1a";
 
-/** What a shell on a terminal shows, once all steps were taken. */
-async function onTerminal(steps: readonly Step[]): Promise<void> {
-  const terminal = join(import.meta.dirname!, "../../support/python/terminal.py");
+/** Takes all steps with a shell on a terminal. */
+async function take(steps: readonly Step[]): Promise<void> {
   const outer = [...asNobodyInParticular, "PS1=OUT> ", "bash", "--norc", "--noprofile", "-i"];
-  const { stdout, code } = await shell(["python3", terminal, ...outer], JSON.stringify(steps));
-  assert.equal(code, 0, stdout);
+  const terminal = onTerminal(outer);
+  for (const [kind, ...what] of steps) {
+    if (kind === "expect") await terminal.shows(what[0] as string);
+    else if (kind === "send") terminal.type(what[0] as string);
+    else terminal.resize(...what as [rows: number, columns: number]);
+  }
+  await terminal.ended;
 }
 
 function file(name: string, text: string): string {
@@ -54,11 +58,11 @@ while True: signal.pause()
 for (const target of programs) {
   describe(`gate46 run on a terminal, ${target.name}`, { skip }, () => {
     test("the program has the terminal: its keys, its size, its job control", () =>
-      onTerminal([
+      take([
         ["expect", "OUT> "],
         ["send", `${run(target)} -- python3 ${file("listening.py", listening)}\n`],
         ["expect", "foreground True"],
-        ["size", 132, 43],
+        ["size", 43, 132],
         ["expect", "size 132 43"],
         ["send", "hello\n"],
         ["expect", "said hello"],
@@ -79,7 +83,7 @@ for (const target of programs) {
       const server = createServer((socket) => socket.end("in touch")).unref();
       await new Promise<void>((resolve) => server.listen({ host: "::1", port: 0, ipv6Only: true }, resolve));
       const { port } = server.address() as { port: number };
-      await onTerminal([
+      await take([
         ["expect", "OUT> "],
         ["send", `${run(target, "--host six.test=::1")} -- python3 ${file("refusing.py", refusing(port))}\n`],
         ["expect", "waits"],
@@ -93,7 +97,7 @@ for (const target of programs) {
 
     test("--shell is a shell that can be suspended, and goes on where it was", () => {
       const inner = file("shell", "#!/bin/sh\nPS1='IN> ' exec bash --norc --noprofile -i\n");
-      return onTerminal([
+      return take([
         ["expect", "OUT> "],
         ["send", `SHELL=${inner} ${run(target, "--shell")}\n`],
         ["expect", "IN> "],

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import process from "node:process";
+import type { Readable, Writable } from "node:stream";
 import { afterwards } from "./afterwards.ts";
 import { kill } from "./kill.ts";
 import { until } from "./until.ts";
@@ -12,6 +13,7 @@ export interface Terminal {
   /** Waits until it has shown that, behind what was waited for before. */
   shows(text: string | RegExp): Promise<void>;
   type(keys: string): void;
+  resize(rows: number, columns: number): void;
   /** The exit code. */
   readonly ended: Promise<number | null>;
 }
@@ -28,11 +30,12 @@ export function onTerminal(
   const child = spawn(
     "python3",
     [join(import.meta.dirname!, "../python/screen.py"), String(rows), String(columns), ...command],
-    { stdio: ["pipe", "pipe", "inherit"], env: { ...process.env, TERM: "xterm", ...env } },
+    { stdio: ["pipe", "pipe", "inherit", "pipe"], env: { ...process.env, TERM: "xterm", ...env } },
   );
+  const { 0: stdin, 1: stdout, 3: sizes } = child.stdio as unknown as [Writable, Readable, null, Writable];
   let shown = "", seen = 0;
-  child.stdout.setEncoding("utf8").on("data", (text: string) => shown += text);
-  child.stdin.on("error", () => {}); // it may just have ended
+  stdout.setEncoding("utf8").on("data", (text: string) => shown += text);
+  for (const input of [stdin, sizes]) input.on("error", () => {}); // it may just have ended
   const forget = afterwards(() => kill(child.pid!, "SIGKILL"));
   const ended = new Promise<number | null>((resolve) =>
     child.on("close", (code) => {
@@ -53,7 +56,8 @@ export function onTerminal(
         throw new Error(`${(error as Error).message}: it shows ${JSON.stringify(shown)}`);
       });
     },
-    type: (keys) => void child.stdin.write(keys),
+    type: (keys) => void stdin.write(keys),
+    resize: (rows, columns) => void sizes.write(`${rows} ${columns}\n`),
     ended,
   };
 }
