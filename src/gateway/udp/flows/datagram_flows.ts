@@ -1,6 +1,7 @@
 import { household } from "../../../protocol/ip/household.ts";
 import type { Clock } from "../../../net/clock.ts";
 import type { SocketAddr, UdpSocket } from "../../../net/socket.ts";
+import { Arrivals } from "../../../turns/arrivals.ts";
 import { DatagramFlow } from "./datagram_flow.ts";
 import { UsageList } from "../usage_list.ts";
 
@@ -24,8 +25,7 @@ export class DatagramFlows {
   readonly #flows = new Map<string, DatagramFlow>();
   readonly #byUse = new UsageList<DatagramFlow>();
   readonly #ofClient = new Map<string, number>();
-  #accepted: DatagramFlow[] = [];
-  #waiting: ((flow: DatagramFlow | null) => void) | undefined;
+  readonly #arrivals = new Arrivals<DatagramFlow>();
   #cancelLast = () => {};
   #closed: (() => void) | undefined;
 
@@ -35,18 +35,13 @@ export class DatagramFlows {
   }
 
   accept(): Promise<DatagramFlow | null> {
-    const flow = this.#accepted.shift();
-    if (flow) return Promise.resolve(flow);
-    if (this.#closed) return Promise.resolve(null);
-    return new Promise((resolve) => this.#waiting = resolve);
+    return this.#arrivals.accept();
   }
 
   /** Existing flows continue for a moment; then `ended` is called. */
   close(ended: () => void): void {
     this.#closed = ended;
-    for (const flow of this.#accepted.splice(0)) flow.close();
-    this.#waiting?.(null);
-    this.#waiting = undefined;
+    this.#arrivals.close();
     const flows = [...this.#flows.values()];
     this.#cancelLast = this.#clock.after(LAST_MS, () => flows.forEach((flow) => flow.close()));
     for (const flow of flows) flow.hurry(LAST_IDLE_MS);
@@ -81,10 +76,7 @@ export class DatagramFlows {
     this.#flows.set(key, flow);
     this.#byUse.add(flow, now);
     this.#ofClient.set(home, (this.#ofClient.get(home) ?? 0) + 1);
-    const waiting = this.#waiting;
-    this.#waiting = undefined;
-    if (waiting) waiting(flow);
-    else this.#accepted.push(flow);
+    this.#arrivals.add(flow);
     if (opened) void this.#pump(opened, key, flow);
     return flow;
   }

@@ -1,6 +1,7 @@
 import { NetError } from "../../error.ts";
 import type { Libc } from "../../kernel/libc/libc.ts";
 import { nameOf } from "../../kernel/sockets/kernel_probe.ts";
+import { Arrivals } from "../../../turns/arrivals.ts";
 import type { AcceptedSocket, Listener, OwnConnection, SocketAddr } from "../../socket.ts";
 import { addressText } from "../../../protocol/address.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -75,9 +76,7 @@ export class NotifiedConnections implements Listener {
   readonly #attempts = new Map<string, Attempt>();
   /** Those that have failed, the oldest first. */
   readonly #untold = new Set<string>();
-  #arrived: AcceptedSocket[] = [];
-  #waiting: ((socket: AcceptedSocket | null) => void) | undefined;
-  #closed = false;
+  readonly #arrivals = new Arrivals<AcceptedSocket>();
 
   constructor(engine: Engine, notifications: Notifications, places: MeetingPlaces, connecting: Connecting) {
     this.#engine = engine;
@@ -88,17 +87,11 @@ export class NotifiedConnections implements Listener {
   }
 
   accept(): Promise<AcceptedSocket | null> {
-    const socket = this.#arrived.shift();
-    if (socket) return Promise.resolve(socket);
-    if (this.#closed) return Promise.resolve(null);
-    return new Promise((resolve) => this.#waiting = resolve);
+    return this.#arrivals.accept();
   }
 
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    for (const socket of this.#arrived.splice(0)) socket.close();
-    this.#waiting?.(null);
+    this.#arrivals.close();
   }
 
   /** Answers connect(2). `fd` is ours, of its TCP socket, which is called `key`; it is closed here. */
@@ -187,7 +180,7 @@ export class NotifiedConnections implements Listener {
       isItself: (destination) => attempt.used === destination && attempt.used.handedOver,
       refuse: (reply) => this.#refuse(key, attempt, errnoOf[reply] ?? ECONNREFUSED),
     };
-    this.#arrive(new HeldSocket(own, to, holder));
+    this.#arrivals.add(new HeldSocket(own, to, holder));
     return false;
   }
 
@@ -257,13 +250,5 @@ export class NotifiedConnections implements Listener {
   #forget(key: string): void {
     this.#attempts.delete(key);
     this.#untold.delete(key);
-  }
-
-  #arrive(socket: AcceptedSocket): void {
-    if (this.#closed) return socket.close();
-    const waiting = this.#waiting;
-    this.#waiting = undefined;
-    if (waiting) waiting(socket);
-    else this.#arrived.push(socket);
   }
 }

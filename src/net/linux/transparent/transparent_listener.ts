@@ -1,3 +1,4 @@
+import { Arrivals } from "../../../turns/arrivals.ts";
 import type { AcceptedSocket, Listener, SocketAddr } from "../../socket.ts";
 import type { Engine } from "../engine/engine.ts";
 import { LinuxListener } from "../tcp_listener.ts";
@@ -22,52 +23,36 @@ export class TransparentListener implements Listener {
   readonly #listeners: readonly LinuxListener[];
   readonly #options: TransparentOptions;
   #gate: SynGate | undefined;
-  #arrived: AcceptedSocket[] = [];
-  #waiting: ((socket: AcceptedSocket | null) => void) | undefined;
-  #closed = false;
+  readonly #arrivals = new Arrivals<AcceptedSocket>();
 
   /** Throws NetError. */
   constructor(engine: Engine, options: TransparentOptions) {
     this.#options = options;
     const { gate, isOther } = options;
-    this.#gate = gate && new SynGate(engine, gate, (to) => !isOther(to), (socket) => this.#arrive(socket));
+    this.#gate = gate && new SynGate(engine, gate, (to) => !isOther(to), (socket) => this.#arrivals.add(socket));
     this.#listeners = options.descriptors.map((descriptor) => new LinuxListener(engine, BEGIN, { descriptor }));
     for (const listener of this.#listeners) void this.#pump(listener);
   }
 
   accept(): Promise<AcceptedSocket | null> {
-    const socket = this.#arrived.shift();
-    if (socket) return Promise.resolve(socket);
-    if (this.#closed) return Promise.resolve(null);
-    return new Promise((resolve) => this.#waiting = resolve);
+    return this.#arrivals.accept();
   }
 
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
     for (const listener of this.#listeners) listener.close();
-    for (const socket of this.#arrived.splice(0)) socket.close();
-    this.#waiting?.(null);
+    this.#arrivals.close();
   }
 
   async #pump(listener: LinuxListener): Promise<void> {
-    while (!this.#closed) {
+    while (!this.#arrivals.closed) {
       try {
         const socket = await listener.accept() as LinuxSocket | null;
         if (!socket) return;
         if (this.#options.isOther(socket.localAddr)) this.#options.other(socket);
-        else if (!this.#gate?.take(socket)) this.#arrive(socket);
+        else if (!this.#gate?.take(socket)) this.#arrivals.add(socket);
       } catch {
         // No descriptors are left, or that one connection is broken: the next event tries again.
       }
     }
-  }
-
-  #arrive(socket: AcceptedSocket): void {
-    if (this.#closed) return socket.close();
-    const waiting = this.#waiting;
-    this.#waiting = undefined;
-    if (waiting) waiting(socket);
-    else this.#arrived.push(socket);
   }
 }
