@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import manifest from "../../package.json" with { type: "json" };
-import { typesOnly } from "./sbom.ts";
+import { typesOnly } from "./types_only.ts";
 
 interface Package {
   readonly name: string;

@@ -6,6 +6,7 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import manifest from "../../package.json" with { type: "json" };
+import { typesOnly } from "./types_only.ts";
 
 /** As far as it is looked into here. */
 export interface Bom {
@@ -20,11 +21,6 @@ export interface Component {
   readonly name: string;
   readonly version: string;
 }
-
-/** Packages that others want for their types alone: nothing of them is shipped. */
-export const typesOnly: ReadonlySet<string> = new Set(
-  ["api-logs", "sdk-logs", "sdk-trace"].map((name) => `@opentelemetry/${name}`),
-);
 
 /** Where the source of a runtime is. Both are MIT, but for what they hold of others. */
 const repositories: Readonly<Record<string, string>> = { bun: "oven-sh/bun", deno: "denoland/deno" };

@@ -44,6 +44,17 @@ test("the Dockerfile names the versions that the project has", () => {
   assert.equal(/^ARG VERSION=(.+)$/m.exec(dockerfile)?.[1], inProject("package.json").version);
 });
 
+test("the context of the Dockerfile holds what its scripts import", () => {
+  const held = readFileSync(join(folder, "Dockerfile.dockerignore"), "utf8").match(/(?<=^!).+/gm)!;
+  const scripts = held.filter((path) => path.endsWith(".ts")), imports: string[] = [];
+  for (const script of scripts) {
+    const code = readFileSync(join(projectRoot, script), "utf8");
+    for (const [path] of code.matchAll(/(?<= from ")\.[^"]+/g)) imports.push(join(dirname(script), path));
+  }
+  assert.ok(imports.includes("package.json"));
+  assert.deepEqual(imports.filter((path) => !held.some((one) => path === one || path.startsWith(`${one}/`))), []);
+});
+
 /** The variables of compose.yaml as they reach the program, a file of users where the secret would be. */
 function composeEnvironment(users: string): Record<string, string> {
   return { ...service.environment, GATE46_USERS_FILE: users, GATE46_ANNOUNCE: "192.0.2.1,2001:db8::1" };

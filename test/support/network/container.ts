@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { projectRoot } from "../program/runtime.ts";
@@ -54,7 +54,14 @@ export function buildImage(denort?: string): Image {
   try {
     baseOfThisMachine(folder, denort !== undefined);
     buildah("build", "--isolation=chroot", "--tag=base", join(folder, "base"));
-    const volumes = ["/usr:/usr:ro", ...["node_modules", "scripts/toolchain/node_modules"].map(ofProject)];
+    const runtimes = join(folder, "runtimes"); // as scripts/runtimes.sh fetches them
+    mkdirSync(join(runtimes, ".bin"), { recursive: true });
+    copyFileSync(command("bun", ["-p", "process.execPath"]).trim(), join(runtimes, ".bin/bun"));
+    const volumes = [
+      "/usr:/usr:ro",
+      `${join(projectRoot, "node_modules")}:/src/node_modules`,
+      `${runtimes}:/src/scripts/toolchain/node_modules`,
+    ];
     if (denort !== undefined) volumes.push(`${denort}:/denort:ro`);
     buildah(
       "build",
@@ -77,8 +84,6 @@ export function buildImage(denort?: string): Image {
     throw error;
   }
 }
-
-const ofProject = (path: string) => `${join(projectRoot, path)}:/src/${path}`;
 
 function storage(folder: string): readonly string[] {
   return ["--storage-driver=vfs", `--root=${join(folder, "storage")}`, `--runroot=${join(folder, "run")}`];
