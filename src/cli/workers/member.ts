@@ -38,6 +38,8 @@ export class Member {
   readonly startedAt: number;
   /** Resolves when the worker listens. Rejects with NetError if it cannot, or with the cause of its earlier end. */
   readonly listening: Promise<void>;
+  /** Resolves when a thread that was started ahead has its start data; never if that thread ends before. */
+  readonly told: Promise<void> | undefined;
   /** The worker's last report, and its time. */
   vitals: ThreadVitals | undefined;
   heardAt: number;
@@ -67,7 +69,7 @@ export class Member {
     const { number } = part; // a reference to `part` in listeners would keep its first rules
     const workerData: WorkerStart = { gate46: "worker", port: port2, ...part };
     const worker = ahead?.worker ?? new Worker(entry as string, { workerData, transferList: [port2] });
-    ahead?.tell(workerData, [port2]);
+    this.told = ahead?.tell(workerData, [port2]);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.listening = promise;
     port1.on("message", (message: FromWorker) => {

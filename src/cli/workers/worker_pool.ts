@@ -93,9 +93,11 @@ export class WorkerPool {
       ahead ? count - 1 : count,
       `start ${options.count === 1 ? "a worker" : `${options.count} workers`}`,
     );
-    await Promise.all(
-      Array.from({ length: options.count }, (_, i) => pool.#add(i + 1, successors, i === 0 ? ahead : undefined)),
-    );
+    const first = pool.#add(1, successors, ahead);
+    // Clients need not wait for the others: Deno holds this thread for 20 ms while it makes one.
+    await Promise.race([first.told, first.listening]);
+    const others = Array.from({ length: count - 1 }, (_, i) => pool.#add(i + 2, successors));
+    await Promise.all([first, ...others].map(({ listening }) => listening));
     return pool;
   }
 
@@ -198,7 +200,7 @@ export class WorkerPool {
     }));
   }
 
-  #add(number: number, successors: ReadonlyMap<string, Successors> = new Map(), ahead?: ThreadAhead): Promise<void> {
+  #add(number: number, successors: ReadonlyMap<string, Successors> = new Map(), ahead?: ThreadAhead): Member {
     const { libc, entry, haste, count: workers, quotas: { usedUp } = nobody } = this.#options;
     const { current } = this.#generations;
     const starter: Starter = {
@@ -218,7 +220,7 @@ export class WorkerPool {
     );
     current.needed.add(member);
     this.#members[number] = member;
-    return member.listening;
+    return member;
   }
 
   #hear(member: Member, news: News): void {
@@ -270,7 +272,7 @@ export class WorkerPool {
       if (this.#draining) return;
       try {
         checkDescriptorsFor(1, "start a worker");
-        await this.#add(number);
+        await this.#add(number).listening;
       } catch (error) {
         this.#options.emit({ type: "worker-died", worker: number, sessions: 0, error });
         this.#replaceLater(number, 0);

@@ -35,9 +35,10 @@ export class ThreadAhead {
     return this.#gone;
   }
 
-  /** Sends the start data. Deno loses messages sent before the thread listens. */
-  tell(start: WorkerStart, memory: readonly Transferable[]): void {
-    void this.#listens.then(() => this.worker.postMessage(start, memory));
+  /** Sends the start data. Deno loses messages sent before the thread listens. Never resolves if the thread ends before. */
+  async tell(start: WorkerStart, memory: readonly Transferable[]): Promise<void> {
+    await this.#listens;
+    this.worker.postMessage(start, memory);
   }
 }
 
