@@ -34,6 +34,8 @@ const BUFFER_SIZE = 1 << 20;
 /** Consecutive errors that ICMP may cause; after more it pauses before the next receive (ms). */
 const MAX_ERRORS = 64, REST_MS = 10;
 
+const RECEIVING = EPOLLIN | EPOLLET;
+
 /** Batches received in a row before others get their turn: a flood never ends. */
 const MAX_BATCHES = 2;
 
@@ -93,7 +95,7 @@ export class LinuxUdpSocket implements UdpSocket, Watcher {
         throw errnoError(libc.errno(), "bind UDP", addressText(addr));
       }
       this.addr = nameOf(libc.getsockname, fd)!;
-      engine.poller.watch(fd, this, EPOLLIN | EPOLLOUT | EPOLLET);
+      engine.poller.watch(fd, this, RECEIVING);
     } catch (error) {
       engine.close(fd);
       throw error;
@@ -120,7 +122,7 @@ export class LinuxUdpSocket implements UdpSocket, Watcher {
   async send(batch: readonly Datagram[]): Promise<number> {
     const progress = { next: 0, lost: 0 };
     while (!this.#closed && !this.#engine.sender.send(this.#fd, this.#six, batch, progress)) {
-      await new Promise<void>((resolve) => this.#whenWritable.push(resolve));
+      await this.#writable();
     }
     return progress.lost + batch.length - progress.next;
   }
@@ -189,7 +191,15 @@ export class LinuxUdpSocket implements UdpSocket, Watcher {
     }
   }
 
+  /** Only who waits watches for room: the kernel reports it after each datagram that has left. */
+  #writable(): Promise<void> {
+    if (this.#whenWritable.length === 0) this.#engine.poller.change(this.#fd, RECEIVING | EPOLLOUT);
+    return new Promise((resolve) => this.#whenWritable.push(resolve));
+  }
+
   #wakeSenders(): void {
+    if (this.#whenWritable.length === 0) return;
+    if (!this.#closed) this.#engine.poller.change(this.#fd, RECEIVING);
     for (const wake of this.#whenWritable.splice(0)) wake();
   }
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
 import { createServer, type Server, type Socket } from "node:net";
 import { setImmediate } from "node:timers/promises";
 import { describe, test } from "node:test";
@@ -6,6 +7,7 @@ import { Engine } from "../../../src/net/linux/engine/engine.ts";
 import { dialTcp } from "../../../src/net/linux/tcp_dial.ts";
 import { linuxRelay } from "../../../src/net/linux/tcp_relay.ts";
 import { LinuxUdpSocket } from "../../../src/net/linux/udp_socket.ts";
+import { EAGAIN } from "../../../src/net/kernel/libc/errno.ts";
 import type { Libc } from "../../../src/net/kernel/libc/libc.ts";
 import type { SocketAddr } from "../../../src/net/socket.ts";
 import { openKernel } from "../../../src/net/open.ts";
@@ -18,10 +20,18 @@ const anywhere = { host: "127.0.0.1", port: 0 };
 
 /** An engine that turns when told to, with what it and its sockets ask the kernel for. */
 function turned() {
-  const calls = { splice: 0 };
+  const calls = { splice: 0, events: 0, refusals: 0 };
   const counting = {
     ...libc!,
     splice: (...args: Parameters<Libc["splice"]>) => (calls.splice++, libc!.splice(...args)),
+    epoll_wait(...args: Parameters<Libc["epoll_wait"]>) {
+      const count = libc!.epoll_wait(...args);
+      calls.events += count;
+      return count;
+    },
+    // The next sends find no room, `refusals` times.
+    sendmmsg: (...args: Parameters<Libc["sendmmsg"]>) => calls.refusals > 0 ? -1 : libc!.sendmmsg(...args),
+    errno: () => calls.refusals > 0 ? (calls.refusals--, EAGAIN) : libc!.errno(),
   };
   const engine = new Engine(counting, {
     fault(error) {
@@ -129,6 +139,36 @@ describe("In one turn of the engine", { skip: noEngine }, () => {
     assert.ok(batches > 4, `only ${batches} in all`);
     assert.ok(most <= 2, `${most} in a turn`);
     for (const socket of [flooded, client]) socket.close();
+    engine.dispose();
+  });
+
+  test("a UDP socket that sends is told of nothing; one that found no room is told once, and sends the rest", async () => {
+    const { engine, calls, turn } = turned();
+    const [near, far] = [new LinuxUdpSocket(engine, anywhere), createSocket("udp4")];
+    await new Promise<void>((resolve) => far.bind(0, "127.0.0.1", resolve));
+    const addr = { host: "127.0.0.1", port: far.address().port }, one = { bytes: new Uint8Array(9), addr };
+    const came = new Promise<void>((resolve) => {
+      let count = 0;
+      far.on("message", () => ++count === 22 && resolve());
+    });
+    await turn();
+    const before = calls.events;
+    for (let i = 0; i < 20; i++) assert.equal(await near.send([one]), 0);
+    await turn();
+    assert.equal(calls.events, before);
+    calls.refusals = 2;
+    const sent = near.send([one, one]);
+    while (calls.refusals > 0) await turn();
+    await turn();
+    assert.equal(await sent, 0);
+    await came;
+    await turn();
+    const after = calls.events;
+    assert.equal(await near.send([]), 0);
+    await turn();
+    assert.equal(calls.events, after);
+    near.close();
+    far.close();
     engine.dispose();
   });
 });

@@ -40,6 +40,7 @@ export class UdpSender {
 
   /** Sends what the kernel accepts now; false if it has no room. `six`: an IPv6 socket. */
   send(fd: number, six: boolean, batch: readonly Datagram[], progress: Progress): boolean {
+    if (batch.length === 1 && batch[0]!.bytes.length > 0) return this.#sendOne(fd, six, batch[0]!, progress);
     while (progress.next < batch.length) {
       const count = this.#fill(batch, six, progress);
       if (count === 0) continue;
@@ -52,6 +53,16 @@ export class UdpSender {
       if (errno === EAGAIN) return false;
       this.#refused(errno, batch, progress);
     }
+    return true;
+  }
+
+  /** Sends a batch of one by a call that makes the kernel copy fewer parameters. */
+  #sendOne(fd: number, six: boolean, { bytes, addr }: Datagram, progress: Progress): boolean {
+    const to = this.#name(addr, six), payload = bytes as Uint8Array<ArrayBuffer>;
+    const sent = to ? this.#libc.sendto(fd, payload, bytes.length, MSG_DONTWAIT | MSG_NOSIGNAL, to, to.length) : -1;
+    if (to && sent < 0 && this.#libc.errno() === EAGAIN) return false;
+    progress.next++;
+    if (sent < 0) progress.lost++;
     return true;
   }
 
