@@ -1,3 +1,4 @@
+import { STATUS_CODES } from "node:http";
 import { pause, systemClock } from "../clock.ts";
 import { addressText } from "../../protocol/address.ts";
 import { closeSoon, type Fetch, type HttpOptions, type HttpServer } from "./http.ts";
@@ -69,10 +70,12 @@ async function converse(socket: Socket, fetch: Fetch, addr: SocketAddr): Promise
     timer = setTimeout(() => socket.close(), UNREAD_MS);
     const { status, headers } = answer;
     const body = new Uint8Array(await answer.arrayBuffer());
+    const isHead = typeof head === "object" && head.method === "HEAD"; // the length would be that of GET's answer
     const lines = [
-      `HTTP/1.1 ${status} ${status === 200 ? "OK" : "-"}`,
+      `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`,
+      `date: ${new Date().toUTCString()}`,
       ...Array.from(headers, ([name, value]) => `${name}: ${value}`),
-      ...headers.has("content-length") ? [] : [`content-length: ${body.length}`],
+      ...isHead || headers.has("content-length") ? [] : [`content-length: ${body.length}`],
       "connection: close",
     ];
     await socket.write(utf8.encode(`${lines.join("\r\n")}\r\n\r\n`));

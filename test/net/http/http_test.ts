@@ -144,6 +144,24 @@ for (
   }
 }
 
+for (const [name, serve] of servers) {
+  test(`${name} gives each answer its reason and date, and HEAD no length of its own`, async () => {
+    const server = await serve({ host: "127.0.0.1", port: 0 }, {
+      fetch: ({ method }) => new Response(method === "HEAD" ? null : "nothing", { status: 404 }),
+    });
+    for (const method of ["GET", "HEAD"]) {
+      const client = await Tcp.to(server.addr);
+      client.write(`${method} / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+      const text = new TextDecoder().decode(await client.rest());
+      client.close();
+      assert.match(text, /^HTTP\/1\.1 404 Not Found\r\n/);
+      assert.match(text, /\r\ndate: .+ GMT\r\n/i);
+      if (method === "HEAD") assert.doesNotMatch(text, /content-length/i);
+    }
+    await server.close();
+  });
+}
+
 test("serveHttp() on a port in use fails as address-in-use", async () => {
   const listener = await (await openNet()).listen({ host: "127.0.0.1", port: 0 });
   try {
