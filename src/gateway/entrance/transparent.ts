@@ -1,4 +1,5 @@
 import { Command, Reply } from "../../protocol/codes.ts";
+import type { SocketAddr } from "../../net/socket.ts";
 import { Refusal } from "../rules/refusal.ts";
 import type { Transparent } from "../settings.ts";
 import type { Entrance } from "./entrance.ts";
@@ -17,9 +18,12 @@ export function transparentTo({ destinationOf, udp, held }: Transparent): Entran
     resets: held ? undefined : true,
     take({ here }) {
       const destination = destinationOf(here());
-      if (!destination) return Promise.reject(new Refusal(Reply.HostUnreachable, "an address that stands for no name"));
+      if (!destination) return Promise.reject(new Refusal(Reply.HostUnreachable, nameless(here())));
       return Promise.resolve({ command: udp ? Command.Forward : Command.Connect, destination });
     },
     turnAway: () => nothing,
   };
 }
+
+const nameless = ({ host }: SocketAddr) =>
+  `${host} is a fake address without a name: the client's DNS answer is older than the table`;
