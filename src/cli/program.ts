@@ -67,7 +67,7 @@ Examples:
 
 Without --via the gateway is this process. Nothing else on this host is changed, and no rights are needed.
 127.0.0.1 and ::1 are the program's own where it listens there; else they are this host's, never the gateway's.
-Errors alone are told on standard error where no --log-… flag says more.
+Warnings and errors go to standard error; --log-level, --verbose and --dns-log say more.
 `;
 
 /** main.ts prints errors, in one line. */

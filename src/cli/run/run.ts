@@ -138,7 +138,7 @@ async function forProgram(
       rules,
       allow: [...config.allow, ...everywhere],
       installRules: false,
-      ...!isSaid("logLevel") && { logLevel: verbose || dnsLog ? "info" : "error" },
+      ...!isSaid("logLevel") && { logLevel: verbose || dnsLog ? "info" : "warning" },
       ...!isSaid("logLevel") && !verbose && dnsLog && { logSessions: "off" as const },
       gateway: {
         ...config.gateway,

@@ -100,5 +100,15 @@ for name in ("six.test", "other.test"):
       assert.deepEqual([...new Set(asked)], ["other.test"]);
       gateway.close();
     });
+
+    test("a gateway of --via that is away is told on standard error", async () => {
+      const client = `
+import socket
+try: socket.create_connection(("192.0.2.7", 80), 30)
+except OSError: pass
+`;
+      const { stderr } = await run(target, ["--via=socks5://127.0.0.1:1", "--", "python3", "-c", client]);
+      assert.match(stderr, /upstream down upstream=socks5:\/\/127\.0\.0\.1:1 .*refused/);
+    });
   });
 }
