@@ -1,3 +1,4 @@
+import { addressText } from "../../protocol/address.ts";
 import type { SocketAddr } from "../socket.ts";
 
 /** The runtime's HTTP server, for the admin endpoint. */
@@ -35,3 +36,14 @@ export interface HttpOptions {
 
 /** Rejects with NetError. */
 export type ServeHttp = (addr: SocketAddr, options: HttpOptions) => Promise<HttpServer>;
+
+/**
+ * The URL of a request: of its path, and its Host. Throws TypeError for a Host that is more than a host and a port (RFC 9110
+ * s7.2): the rest of it would be the path.
+ */
+export function wholeUrl(target: string, host: string | undefined, addr: SocketAddr): string {
+  if (!target.startsWith("/")) return target;
+  const where = host ?? (addr.unix === undefined ? addressText(addr) : "localhost"); // HTTP/1.0 has none; health checks may omit it
+  if (/[\s/?#@\\]/.test(where)) throw new TypeError("Cannot parse Host");
+  return `http://${where}${target}`;
+}

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { addressText } from "../../protocol/address.ts";
 import { netError } from "../error.ts";
-import { closeSoon, type Fetch, type HttpOptions, type HttpServer } from "./http.ts";
+import { closeSoon, type Fetch, type HttpOptions, type HttpServer, wholeUrl } from "./http.ts";
 import type { Libc } from "../kernel/libc/libc.ts";
 import type { SocketAddr } from "../socket.ts";
 import { placeSocket } from "../kernel/sockets/unix_file.ts";
@@ -93,11 +93,9 @@ async function fetched(
   fetch: Fetch,
   addr: SocketAddr,
 ) {
-  // HTTP/1.0 has no Host, and health checks may omit it.
-  const where = host ?? (addr.unix === undefined ? addressText(addr) : "localhost");
   let request;
   try {
-    request = new Request(url.startsWith("/") ? `http://${where}${url}` : url, {
+    request = new Request(wholeUrl(url, host, addr), {
       method: method!,
       headers: headers as Record<string, string>,
     });

@@ -1,7 +1,6 @@
 import { STATUS_CODES } from "node:http";
 import { pause, systemClock } from "../clock.ts";
-import { addressText } from "../../protocol/address.ts";
-import { closeSoon, type Fetch, type HttpOptions, type HttpServer } from "./http.ts";
+import { closeSoon, type Fetch, type HttpOptions, type HttpServer, wholeUrl } from "./http.ts";
 import type { Net, Socket, SocketAddr } from "../socket.ts";
 
 /** Timeouts of a request, and of reading an answer (ms). */
@@ -97,11 +96,9 @@ async function answerTo(
   if (head === 0) return undefined;
   if (typeof head === "number") return new Response(null, { status: head });
   const { method, url, headers } = head;
-  const host = headers.find(([name]) => name === "host")?.[1];
-  const where = host ?? (addr.unix === undefined ? addressText(addr) : "localhost"); // HTTP/1.0 knows no Host
   let request;
   try {
-    request = new Request(url.startsWith("/") ? `http://${where}${url}` : url, { method, headers });
+    request = new Request(wholeUrl(url, headers.find(([name]) => name === "host")?.[1], addr), { method, headers });
   } catch {
     return new Response(null, { status: 400 });
   }

@@ -118,6 +118,8 @@ for (
     ["no Host, as HTTP/1.0 has none", "GET /a HTTP/1.0\r\n", 200],
     ["a whole URL", "GET http://localhost/a HTTP/1.1\r\nHost: localhost\r\n", 200],
     ["a Host that is none", "GET /a HTTP/1.1\r\nHost: [\r\n", 400],
+    ["a Host with a path", "GET /a HTTP/1.1\r\nHost: localhost/b?\r\n", 400],
+    ["a Host with a user", "GET /a HTTP/1.1\r\nHost: a@localhost\r\n", 400],
     ["no path", "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n", 400],
     ["a head without an end", `GET /a HTTP/1.1\r\nHost: localhost\r\nA: ${"b".repeat(20_000)}\r\n`, 431],
     ["two lengths", "GET /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n", 400],
