@@ -1,5 +1,6 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, unlinkSync } from "node:fs";
 import { ConfigError } from "../../config/config_error.ts";
+import { writeAll } from "../files/write_all.ts";
 
 /** The octets that one user has used in one period (ms since 1970). */
 export interface Used {
@@ -39,8 +40,11 @@ export function quotaFile(path: string): QuotaStore {
       const next = `${path}.new`;
       const fd = openSync(next, "w", 0o600);
       try {
-        writeSync(fd, `${JSON.stringify({ version: 1, users: Object.fromEntries(used) })}\n`);
+        writeAll(fd, `${JSON.stringify({ version: 1, users: Object.fromEntries(used) })}\n`);
         fsyncSync(fd);
+      } catch (error) {
+        unlinkSync(next);
+        throw error;
       } finally {
         closeSync(fd);
       }

@@ -9,13 +9,13 @@ import {
   renameSync,
   statSync,
   unlinkSync,
-  writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
 import process from "node:process";
 import { ConfigError } from "../../config/config_error.ts";
 import { type Clock, pause } from "../../net/clock.ts";
 import { readText } from "../files/text_file.ts";
+import { writeAll } from "../files/write_all.ts";
 import { serviceGroup } from "./service_group.ts";
 import { stateOf } from "../../net/error_words.ts";
 
@@ -39,7 +39,7 @@ export async function changeFile(file: string, clock: Clock, change: (text: stri
     const found = statSync(path, { throwIfNoEntry: false });
     const text = change(found ? await readText(path) : "");
     wrote(file, () => {
-      writeAll(fd, new TextEncoder().encode(text));
+      writeAll(fd, text);
       if (found) {
         chownSync(lock, found.uid, found.gid);
         chmodSync(lock, found.mode & 0o7777); // chown clears bits of the mode
@@ -96,10 +96,6 @@ function wrote(file: string, write: () => void): void {
   } catch (error) {
     throw cannotChange(file, error);
   }
-}
-
-function writeAll(fd: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
 }
 
 /** Makes the rename survive a power failure; without support for this, it does so a moment later. */

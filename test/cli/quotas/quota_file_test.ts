@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import { quotaFile } from "../../../src/cli/quotas/quota_file.ts";
+import { shell } from "../../support/program/program.ts";
+import { scriptCommand } from "../../support/program/runtime.ts";
+import { skipped } from "../../support/program/skipped.ts";
+import { temporaryFolder } from "../../support/program/temporary_folder.ts";
+
+const skip = skipped("quota_file_test.ts", process.platform === "win32" && "Windows has no ulimit");
+
+test("a quota file that does not fit on the disk leaves the old one, and no draft", { skip }, async () => {
+  const path = join(temporaryFolder("quota-file"), "quota.json");
+  const before = new Map([["ann", { since: 0, until: 1, bytes: 7 }]]);
+  quotaFile(path).save(before);
+  // The first 4 KiB are written, then the limit refuses the rest, as a full disk does.
+  const limited = ["sh", "-c", 'trap "" XFSZ; ulimit -f 8; exec "$@"', "sh"];
+  const { stdout, stderr } = await shell([...limited, ...scriptCommand("test/cli/quotas/scripts/save.ts"), path]);
+  assert.equal(stdout, "refused\n", stderr);
+  assert.deepEqual(quotaFile(path).load(), before);
+  assert.equal(existsSync(`${path}.new`), false);
+});
