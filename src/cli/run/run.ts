@@ -21,7 +21,7 @@ import { runtime } from "../version.ts";
 import { type Direct, parseDirect } from "./direct.ts";
 import { descriptorLimit, inheritedDescriptors } from "./inheritance.ts";
 import { nameCovers } from "./name_covers.ts";
-import { endAs, passSignalsTo, programEnd } from "./program_end.ts";
+import { endAs, PassedSignals, programEnd } from "./program_end.ts";
 import { stopWith } from "./program_stop.ts";
 import { programFile } from "./program_file.ts";
 import { parsePublish } from "./published.ts";
@@ -43,6 +43,8 @@ export interface RunFlags {
 const IDLE_MS = 604_800_000;
 
 const SIGKILL = 9;
+
+const STILL_THERE = "the program has ended, and gate46 serves the processes that it left; SIGTERM or Ctrl-C ends that";
 
 const everywhere = ["0.0.0.0/0", "::/0"].map((text) => parsePrefix(text)!);
 const loopback = ["127.0.0.0/8", "::1"].map((text) => parsePrefix(text)!);
@@ -84,7 +86,7 @@ export async function run(
       covers,
     });
     if (!hasOwnNetwork) remove();
-    let engine: Engine, gateway: ProgramGateway;
+    let engine: Engine, gateway: ProgramGateway, signals: PassedSignals;
     try {
       if (ports.length > 0 && !hasOwnNetwork) {
         throw new ConfigError(
@@ -96,7 +98,7 @@ export async function run(
         sockets: socketOptions(loaded.config),
         fault: (error) => emit({ type: "fault", error }),
       });
-      passSignalsTo(pid, calls);
+      signals = new PassedSignals(pid, calls);
       stopWith(engine, calls, pid);
       const publishing = inner && { ports, inner };
       gateway = await serveProgram(engine, loaded, tls, takeTraffic, { emit, direct, dnsLog, publishing });
@@ -105,11 +107,11 @@ export async function run(
       throw error;
     }
     if (verbose) log.info(way, { pid, program: file.path });
-    const ended = programEnd(engine, calls, pid);
+    const ended = programEnd(engine, calls, pid, signals, () => log.warning(STILL_THERE));
     begin();
     await giveThreadTo(engine, gateway);
     const end = await ended;
-    await gateway.settled();
+    if (!signals.ended) await gateway.settled();
     stopLog();
     return endAs(end, calls);
   } finally {

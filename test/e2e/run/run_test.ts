@@ -200,6 +200,22 @@ open("${out}", "w").write(r)
       assert.equal(readFileSync(out, "utf8"), "nowhere");
     });
 
+    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
+      test(`after the program's end, ${signal} ends the wait for a process that it left`, async () => {
+        const [command, ...before] = asNobodyInParticular;
+        const left = "sleep 1000 </dev/null >/dev/null 2>&1 & echo $!; exit 6";
+        const run = spawn(command, [...before, ...target.command, ...names, "--", "sh", "-c", left]);
+        let said = "", told = "";
+        run.stdout.on("data", (bytes) => said += bytes);
+        run.stderr.on("data", (bytes) => told += bytes);
+        await until("it tells why it still runs", () => told.includes("the program has ended"));
+        process.kill(run.pid!, signal);
+        const code = await new Promise((resolve) => run.once("close", resolve));
+        process.kill(Number(said), "SIGKILL");
+        assert.equal(code, 6);
+      });
+    }
+
     test("the session log says what it asked for", async () => {
       const { stderr } = await inRun(target, ["curl", "-s", `http://six.test:${tcp}/`], [...names, "--verbose"]);
       assert.match(
