@@ -121,10 +121,20 @@ export class Session {
   }
 
   /** Ends the session at once. */
-  cut(end: "drained" | "ended-by-operator" | "handshake-timeout" | "client-left" | "quota-reached"): void {
+  cut(
+    end: "drained" | "ended-by-operator" | "handshake-timeout" | "client-left" | "quota-reached" | "protocol-error",
+  ): void {
     this.#end(end);
     this.#cut.make();
     this.#client.close();
+  }
+
+  /** Called within a relay, which goes on for the rest of its turn. */
+  #violated(detail: string): void {
+    void Promise.resolve().then(() => {
+      this.record.detail = detail;
+      this.cut("protocol-error");
+    });
   }
 
   /** The first cause counts; later ones follow from it. */
@@ -243,6 +253,7 @@ export class Session {
         ((credentials, hasSaidAll) =>
           this.#attended(() => this.#isGood(authenticator, credentials), false, hasSaidAll)),
       gssapi: gssapi && { acceptor: gssapi, settings, clock },
+      violated: (detail) => this.#violated(detail),
       encapsulate: gssapi && ((encapsulation) => this.#encapsulate(encapsulation)),
     });
     if (typeof wish !== "string" && wish.answer) this.#answer = wish.answer;

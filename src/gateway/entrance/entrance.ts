@@ -49,6 +49,8 @@ export interface Door {
   readonly isGood: ((credentials: Credentials, hasSaidAll?: boolean) => Promise<boolean>) | undefined;
   /** Undefined without GSSAPI, as is the next. */
   readonly gssapi: GssapiDoor | undefined;
+  /** Ends the session, also during the relay, as the client's octets are not valid. */
+  readonly violated: (detail: string) => void;
   /** Encapsulates all later octets; returns the replacement of `wire`. */
   readonly encapsulate: ((encapsulation: Encapsulation) => Wire) | undefined;
 }

@@ -20,6 +20,8 @@ const negotiate = ["Proxy-Authenticate", "Negotiate"] as const;
 
 const nothing = new Uint8Array(0);
 
+const MALFORMED = "the request's body is not valid chunks (RFC 9112 s7.1)";
+
 const answer: Answer = ({ reply, error }) => {
   if (reply === Reply.Succeeded) return CONNECTED;
   if (error instanceof ProtocolError) return encodeHttpAnswer(400, `gate46: ${error.message}`);
@@ -53,7 +55,10 @@ export const http: Entrance = {
       ...wish,
       head: forwarded,
       answer: (outcome) => outcome.reply === Reply.Succeeded ? nothing : answer(outcome),
-      preface: { up: requestBody(forwarded.length, bodySize), down: new HttpResponseHeads() },
+      preface: {
+        up: requestBody(forwarded.length, bodySize, () => door.violated(MALFORMED)),
+        down: new HttpResponseHeads(),
+      },
     };
   },
   turnAway: (sentence) => encodeHttpAnswer(400, `gate46: ${sentence}`),

@@ -17,10 +17,13 @@ export interface RequestBody {
 
 const nothing = new Uint8Array(0);
 
-/** `headSize` octets and then a body of so many octets; "chunked" for the chunked transfer coding (s7.1). */
-export function requestBody(headSize: number, size: number | "chunked"): RequestBody {
+/**
+ * `headSize` octets and then a body of so many octets; "chunked" for the chunked transfer coding (s7.1). `malformed` is called
+ * for chunks that servers could read in different ways: the request never ends.
+ */
+export function requestBody(headSize: number, size: number | "chunked", malformed: () => void): RequestBody {
   let head = headSize + (size === "chunked" ? 0 : size);
-  const chunks = size === "chunked" ? new Chunks() : undefined;
+  const chunks = size === "chunked" ? new Chunks(malformed) : undefined;
   return {
     done: false,
     get holdsEnd() {
@@ -53,6 +56,11 @@ class Chunks {
   #state: "size" | "data" | "data-end" | "trailer" | "over" | "malformed" = "size";
   #left = 0;
   #line = "";
+  readonly #told: () => void;
+
+  constructor(malformed: () => void) {
+    this.#told = malformed;
+  }
 
   /** True once all of them have passed. */
   get over(): boolean {
@@ -115,6 +123,7 @@ class Chunks {
 
   #malformed(at: number): number {
     this.#state = "malformed";
+    this.#told();
     return at;
   }
 }

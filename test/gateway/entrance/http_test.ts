@@ -121,6 +121,23 @@ describe("HTTP", () => {
     });
   }
 
+  for (const early of [true, false]) {
+    const when = early ? "with the request" : "during the relay";
+    worldTest(`a malformed chunk that comes ${when} ends the session on both sides`, {}, async (world) => {
+      const { peers } = await world.serve({ host: SERVER4, port: 80 });
+      const head = lines(`POST http://${SERVER4}/ HTTP/1.1`, "Transfer-Encoding: chunked", "");
+      const client = await world.client(4);
+      await client.send(early ? `${head} '3' 0a 'abc'` : head);
+      if (!early) await client.send("'3' 0a 'abc'");
+      const server = peers[0]!;
+      assert.doesNotMatch(server.heardText(), /abc/);
+      assert.ok(server.ended, "the server waits for no more");
+      assert.ok(client.ended, "the client waits for no answer");
+      const { end, detail } = world.records.at(-1)!;
+      assert.deepEqual([end, detail], ["protocol-error", "the request's body is not valid chunks (RFC 9112 s7.1)"]);
+    });
+  }
+
   worldTest("who finishes right behind a request is served", { authenticator: slowly }, async (world) => {
     const { peers } = await world.serve({ host: SERVER4, port: 80 });
     world.internet.route(SERVER4, { afterMs: 100 });

@@ -136,7 +136,7 @@ export function relayContract(suite: Suite): void {
       const chunks = [chunk(5 * MIB), ...Array.from({ length: 20 }, () => chunk(70_000)), chunk(0)]
         .map((one) => (one[one.length - 1] = 10, one));
       const body = kind === "chunks" ? joinedAll(chunks) : noise(6 * MIB + 7, 3);
-      const up = requestBody(early.length, kind === "chunks" ? "chunked" : body.length);
+      const up = requestBody(early.length, kind === "chunks" ? "chunked" : body.length, () => assert.fail());
       const end = bench.net.relay(near, far, { idleMs: 30_000, counts, early, preface: { up } });
       const wanted = joined(early, body), heard = take(server, wanted.length);
       await client.write(joined(body, behind));
