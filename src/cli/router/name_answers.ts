@@ -1,6 +1,7 @@
 import type { Config } from "../../config/config.ts";
 import type { Answering } from "../../dns/mapped/mapped_answer.ts";
 import type { Resolver } from "../../dns/resolver.ts";
+import { systemClock } from "../../net/clock.ts";
 import { NetError } from "../../net/error.ts";
 import type { SocketAddr } from "../../net/socket.ts";
 import type { FakeAddresses, FakePair } from "../../sockslib/fake/fake_addresses.ts";
@@ -12,6 +13,9 @@ import type { DnsManner, QueryOutcome } from "./fake_dns.ts";
 const TTL_S = 60;
 
 const PTR = 12;
+
+/** Minimum interval between log lines about names without an address (ms). */
+const TELL_MS = 60_000;
 
 /** Reserved names, which are not in the DNS (RFC 6762 s3, RFC 6761 s6.4, RFC 7686 s2). */
 const noNames = /(^|\.)(local|invalid|onion)$/;
@@ -40,6 +44,8 @@ export class NameAnswers implements DnsManner {
   #naming: Naming | undefined;
   /** True if the journal accepted the last name; a failure is logged once. */
   #keeps = true;
+  /** Time of the last line about names without an address (ms). */
+  #toldAt = -Infinity;
 
   constructor(names: FakeAddresses) {
     this.#names = names;
@@ -77,13 +83,24 @@ export class NameAnswers implements DnsManner {
       this.#keeps = true;
       return pair;
     } catch (error) {
-      if (error instanceof NetError) throw error;
+      if (error instanceof NetError) {
+        this.#tellRefusal(client, error);
+        throw error;
+      }
       const { code, message } = error as { readonly code?: string; readonly message: string };
       const state = `Cannot keep the fake address of a name: ${code ?? message}`;
       if (this.#keeps) log.error(state, { file: this.#naming?.config.fakeJournal });
       this.#keeps = false;
       throw new NetError("other", state, { cause: error });
     }
+  }
+
+  /** No address is free, for this client or for any. */
+  #tellRefusal(client: string, error: NetError): void {
+    const now = systemClock.now();
+    if (now - this.#toldAt < TELL_MS) return;
+    this.#toldAt = now;
+    log.warning("no fake address for a name", { client, error: error.message });
   }
 
   /** Rejects with NetError if the look-up fails. */

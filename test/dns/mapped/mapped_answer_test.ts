@@ -84,3 +84,12 @@ test("whatever comes is answered or left alone, and an answer has the query's nu
     if (answer) assert.deepEqual([answer[0], answer[1], answer[2]! & 0x80], [octets[0], octets[1], 0x80]);
   }));
 });
+
+test("a label with a dot is not two labels, and has no name here", async () => {
+  const asked = (...labels: readonly string[]) => {
+    const name = labels.flatMap((label) => [label.length, ...new TextEncoder().encode(label)]);
+    return mappedAnswer(Uint8Array.of(0, 46, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, ...name, 0, 0, 1, 0, 1), answering);
+  };
+  assert.equal((await asked("a", "test"))![3]! & 15, 0);
+  assert.equal((await asked("a.test"))![3]! & 15, 3, "NXDOMAIN");
+});
