@@ -246,7 +246,11 @@ class Direction implements Long, Watcher {
     const size = this.from.take(scratch, Math.min(scratch.length, this.#to.portion));
     if (size <= 0) return size === 0 && this.#end();
     this.#restAfter(size);
-    this.#bulkReads = size >= BULK_SIZE ? this.#bulkReads + 1 : 0;
+    if (size >= BULK_SIZE) this.#bulkReads++;
+    else {
+      this.#bulkReads = 0;
+      this.#relay.engine.passedShort = true;
+    }
     if (this.#preface) return this.#change(this.#preface, size);
     const sent = this.#blocked ? 0 : this.#send(scratch, size);
     if (sent < size) this.#keep(scratch.subarray(sent, size));

@@ -71,6 +71,22 @@ describe("In one turn of the engine", { skip: noEngine }, () => {
     engine.dispose();
   });
 
+  test("the answer to something short goes before a step of bulk", () => {
+    const engine = new Engine(libc!, { fault: (error) => assert.fail(String(error)) });
+    const done: string[] = [], one = new Uint8Array(new BigUint64Array([1n]).buffer);
+    const answer = engine.wakeFd(() => done.push("answer"));
+    const request = engine.wakeFd(() => {
+      done.push("request");
+      engine.passedShort = true;
+      libc!.write(answer, one, 8);
+    });
+    engine.atLeisure({ step: () => (done.push("bulk"), false) });
+    libc!.write(request, one, 8);
+    engine.turn(0);
+    assert.deepEqual(done, ["request", "answer", "bulk"]);
+    engine.dispose();
+  });
+
   test("what a step throws is told of, and the others go on", () => {
     const faults: unknown[] = [];
     const engine = new Engine(libc!, { fault: (error) => void faults.push(error) });
