@@ -1,10 +1,19 @@
 import { addressText } from "../protocol/address.ts";
 import { isRouted } from "../gateway/settings.ts";
-import { asksClients, type Config } from "./config.ts";
+import { asksClients, type Config } from "./whole.ts";
+import type { Part } from "./source.ts";
 import { isLoopback, listenerNames } from "./values/listen.ts";
 
+/** The parts that remarks are about. */
+export const remarked: readonly Part[] = [
+  ...["listen", "forward", "forwards", "rules", "access", "upstreams", "via", "default", "allow", "fakeDns"] as const,
+  ...["admin", "adminTokenFile"] as const,
+  ...["gssapiKeytab", "gssapiService", "gssapiReplayCache", "gssapiNec", "gssapiFirst"] as const,
+  ...["usersFile", "authCommand", "authUrl"] as const,
+];
+
 /** A line for each thing in a configuration that holds, but is hardly meant so. */
-export function remarks(config: Config): readonly string[] {
+export function remarks(config: Config, placed = (name: string) => name): readonly string[] {
   const { admin, adminTokenFile, allow, rules } = config;
   const said: string[] = [];
   if (config.default === "deny" && allow.length === 0 && rules.every(({ action }) => action === "deny")) {
@@ -19,22 +28,24 @@ export function remarks(config: Config): readonly string[] {
     );
   }
   if (config.fakeDns.length > 0 && !config.listen.some(({ only }) => isRouted(only))) {
-    said.push("--fake-dns tells addresses that lead nowhere: no --listen is transparent://");
+    said.push("--fake-dns answers with addresses that no listener serves; add --listen transparent://ADDR:PORT");
   }
   const names = listenerNames(config.listen);
   if (!config.listen.some(({ systemd }) => systemd !== undefined)) { // the addresses of systemd's sockets are not known yet
     for (const { name, listeners } of [...rules, ...config.gateway.access]) {
       if (!listeners || listeners.some((one) => names.includes(one))) continue;
-      said.push(`${name} never fits: no --listen is ${listeners.join(" or ")}`);
+      said.push(`${placed(name)} never matches: no --listen is ${listeners.join(" or ")}`);
     }
   }
   if (!asksClients(config)) {
     for (const { name } of config.gateway.access.filter(({ auth }) => auth === "none")) {
-      said.push(`${name} changes nothing: no password is required (users_file, [[users]] or --user)`);
+      said.push(`${placed(name)} changes nothing: no password is required (users_file, [[users]] or --user)`);
     }
     for (const { name } of rules.filter(({ users }) => users)) {
       said.push(
-        `${name} never fits: it names users, and no authentication is required (users_file, [[users]] or --user)`,
+        `${
+          placed(name)
+        } never matches: it names users, and no authentication is required (users_file, [[users]] or --user)`,
       );
     }
   }

@@ -1,6 +1,12 @@
 import { nearest } from "./nearest.ts";
 import { flagName, type OptionKey, optionKeys, optionOf, variableName } from "./options.ts";
 
+/** A part of a configuration: an option, or a table of the file. */
+export type Part = OptionKey | FileTable;
+
+/** The arrays of tables of the file. */
+export type FileTable = "users" | "access" | "forwards" | "upstreams" | "rules";
+
 /** The texts of one option in one source. */
 export interface Given {
   readonly texts: readonly string[];

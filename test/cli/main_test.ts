@@ -22,7 +22,7 @@ const wrong: readonly (readonly [string[], string])[] = [
   [["config", "--listen", ":99999"], "Cannot parse --listen: ':99999' has a port above 65535"],
   [
     ["config", "--listen", ":1080"],
-    "Cannot listen on ::: it would be an open relay; add --user, --users-file or --from, or give --open",
+    "Cannot listen on [::]:1080: it would be an open relay; add --user, --users-file or --from, or give --open",
   ],
   [["config", "--from", "10.0.0.0/8", "--from", "fe80::/200"], "Cannot parse --from[1]: 'fe80::/200' is not a prefix"],
   [

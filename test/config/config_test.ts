@@ -60,12 +60,12 @@ describe("parseConfig() complains in one line that names the flag", () => {
       { listen: ["1080"] },
       "Cannot parse --listen: '1080' is not an address; for port 1080 on every address write ':1080'",
     ],
-    [{ listen: [":1080"] }, `Cannot listen on ::: ${OPEN}`],
+    [{ listen: [":1080"] }, `Cannot listen on [::]:1080: ${OPEN}`],
     [{ proxyProtocolFrom: ["127.0.0.1"] }, `Cannot take clients of a proxy: ${OPEN}`],
     [{ proxyProtocolFrom: ["haproxy"], open: true }, "Cannot parse --proxy-protocol-from: 'haproxy' is not a prefix"],
-    [{ listen: ["0.0.0.0"] }, `Cannot listen on 0.0.0.0: ${OPEN}`],
-    [{ listen: ["127.0.0.1", "192.0.2.1:1080"] }, `Cannot listen on 192.0.2.1: ${OPEN}`],
-    [{ listen: ["::ffff:192.0.2.1"] }, `Cannot listen on 192.0.2.1: ${OPEN}`],
+    [{ listen: ["0.0.0.0"] }, `Cannot listen on 0.0.0.0:1080: ${OPEN}`],
+    [{ listen: ["127.0.0.1", "192.0.2.1:1080"] }, `Cannot listen on 192.0.2.1:1080: ${OPEN}`],
+    [{ listen: ["::ffff:192.0.2.1"] }, `Cannot listen on 192.0.2.1:1080: ${OPEN}`],
     [{ user: ["alice"] }, "Cannot parse --user: not NAME:PASSWORD"],
     [{ user: ["alice:"] }, "Cannot parse --user: not NAME:PASSWORD"],
     [{ user: [":secret"] }, "Cannot parse --user: not NAME:PASSWORD"],
@@ -212,12 +212,12 @@ describe("parseConfig() complains in one line that names the flag", () => {
       "Cannot listen on unix:/run/x: it is given twice, for different protocols",
     ],
     [
-      { listen: ["socks5s://:1", "0.0.0.0:1"], tlsCert: "c", tlsKey: "k" },
+      { listen: ["socks5s://:1", "0.0.0.0:1"], tlsCert: "c", tlsKey: "k", open: true },
       "Cannot listen on [::]:1: it is given twice, for different protocols",
     ],
     [
       { listen: ["socks5s://:1"], tlsCert: "c", tlsKey: "k" },
-      "Cannot listen on ::: it would be an open relay; add --user, --users-file or --from, or give --open",
+      "Cannot listen on [::]:1: it would be an open relay; add --user, --users-file or --from, or give --open",
     ],
     [
       { viaCa: "c", via: ["socks5://192.0.2.1"] },
@@ -246,7 +246,7 @@ describe("parseConfig() complains in one line that names the flag", () => {
       "Cannot parse --listen: 'path' is not one of outgoing, outgoing-per, interface and mark",
     ],
     [
-      { listen: ["sni://[::1]:1", "host://[::1]:1"] },
+      { listen: ["http://[::1]:1", "socks5://[::1]:1"] },
       "Cannot listen on [::1]:1: it is given twice, for different protocols",
     ],
     ...[

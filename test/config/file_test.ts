@@ -34,7 +34,7 @@ describe("A wrong file is told by path, line, value and what was expected", () =
   // Those that an editor would not keep; the others are in test/config/golden/.
   const rows: readonly (readonly [string, ...problems: readonly string[]])[] = [
     [
-      "listen = ':1'\r\nmax_sessions = 'x'\r\n[[rules]]\r\naction = 1\r\n",
+      "listen = '[::1]:1'\r\nmax_sessions = 'x'\r\n[[rules]]\r\naction = 1\r\n",
       "line 2: max_sessions: 'x' is not a number",
       "line 4: rules[0].action: '1' is not one of allow, deny",
     ],
@@ -48,7 +48,7 @@ describe("A wrong file is told by path, line, value and what was expected", () =
   }
 
   test("which would be an open relay is told as flags would be", () => {
-    assert.match(complaints("listen = ':1080'")[0]!, /^Cannot listen on ::: it would be an open relay/);
+    assert.match(complaints("listen = ':1080'")[0]!, /^Cannot listen on \[::\]:1080: it would be an open relay/);
   });
 
   test("by all that is wrong in it", () => {

@@ -22,7 +22,7 @@ test("an admin endpoint that others reach, and that refuses them all for want of
 test("a rule for users is told of where nobody is asked who they are", () => {
   const rules = '[[rules]]\naction = "allow"\n[[rules]]\nname = "x"\naction = "allow"\nusers = "ann"\n';
   assert.deepEqual(said(rules), [
-    "rules[1] 'x' never fits: it names users, and no authentication is required (users_file, [[users]] or --user)",
+    "rules[1] 'x' never matches: it names users, and no authentication is required (users_file, [[users]] or --user)",
   ]);
   assert.deepEqual(said(`users_file = "users"\n${rules}`), []);
   assert.deepEqual(said(`${rules}[[users]]\nname = "ann"\npassword = "pw"\n`), []);
@@ -38,7 +38,7 @@ test("a default that denies is told of where nothing is allowed", () => {
 test("a rule for a listener that there is not is told of, unless systemd may have it", () => {
   const rule = '[[rules]]\naction = "deny"\nlistener = [":1081", "unix:/run/x"]\n';
   assert.deepEqual(said(`listen = ":1080"\nopen = true\n${rule}`), [
-    "rules[0] never fits: no --listen is [::]:1081 or 0.0.0.0:1081 or unix:/run/x",
+    "rules[0] never matches: no --listen is [::]:1081 or 0.0.0.0:1081 or unix:/run/x",
   ]);
   assert.deepEqual(said(`listen = [":1080", "unix:/run/x"]\nopen = true\n${rule}`), []);
   assert.deepEqual(said(`listen = "systemd"\nopen = true\n${rule}`), []);

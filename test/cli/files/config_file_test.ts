@@ -151,7 +151,7 @@ test("What a worker parses listens by name where a rule allows names", async () 
   const every = written("every.toml", `listen = "sni://:443"\n${rule.replace("*.shop.test", "*")}`);
   await assert.rejects(
     loadConfigFile(every),
-    /Cannot listen on :: by name: a rule allows every name, so it would be an open relay/,
+    /Cannot listen on \[::\]:443 by name: a rule allows every name, so it would be an open relay/,
   );
   const denied = written("denied.toml", `listen = "sni://:443"\n${rule.replace("allow", "deny")}`);
   await assert.rejects(loadConfigFile(denied), /add an allow rule with names for their destinations/);
