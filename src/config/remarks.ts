@@ -2,6 +2,8 @@ import { addressText } from "../protocol/address.ts";
 import { isRouted } from "../gateway/settings.ts";
 import { asksClients, type Config } from "./whole.ts";
 import type { Part } from "./source.ts";
+import type { Rule } from "../gateway/rules/rule.ts";
+import { namedUpstream } from "../gateway/upstreams/upstream.ts";
 import { isLoopback, listenerNames } from "./values/listen.ts";
 
 /** The parts that remarks are about. */
@@ -49,6 +51,7 @@ export function remarks(config: Config, placed = (name: string) => name): readon
       );
     }
   }
+  said.push(...unreached(rules, placed), ...unused(config, placed));
   const { gssapiKeytab, gssapiService, gssapiReplayCache, gateway: { gssapiNec, gssapiFirst } } = config;
   if (gssapiKeytab === undefined && (gssapiService ?? gssapiReplayCache ?? (gssapiNec || gssapiFirst || undefined))) {
     said.push(
@@ -56,4 +59,44 @@ export function remarks(config: Config, placed = (name: string) => name): readon
     );
   }
   return said;
+}
+
+/** Rules of the file behind one that every request matches. */
+function unreached(rules: readonly Rule[], placed: (name: string) => string): readonly string[] {
+  const isOfFile = ({ name }: Rule) => name.startsWith("rules[");
+  const said: string[] = [];
+  let last: Rule | undefined;
+  for (const rule of rules.filter(isOfFile)) {
+    // An allow rule without names allows no requests of sni:// and host://, and one without prefixes opens nothing.
+    const isLeft = last?.action === "allow" && [rule.names, rule.namesFiles, rule.to, rule.toFiles].some(Boolean);
+    if (last && !isLeft) said.push(`${placed(rule.name)} is never reached: ${placed(last.name)} matches every request`);
+    if (!last && matchers.every((key) => rule[key] === undefined)) last = rule;
+  }
+  return said;
+}
+
+/** The keys that limit which requests a rule matches. */
+const matchers = [
+  ...["from", "listeners", "users", "commands", "to", "toFiles", "names", "namesFiles", "ports", "relay"] as const,
+];
+
+/** Upstreams that no rule names. */
+function unused({ rules, upstreams }: Config, placed: (name: string) => string): readonly string[] {
+  const used = new Set(rules.map(({ via }) => via && namedUpstream(via)));
+  return upstreams.flatMap(({ name }, i) =>
+    used.has(name) ? [] : [`${placed(`upstreams[${i}] '${name}'`)} is not used: no rule has via = "${name}"`]
+  );
+}
+
+/** Rules for users that do not exist, where `known` are all that there are. */
+export function strangers(
+  config: Config,
+  known: ReadonlySet<string>,
+  placed = (name: string) => name,
+): readonly string[] {
+  if (!asksClients(config) || (config.gssapiKeytab ?? config.authCommand ?? config.authUrl) !== undefined) return [];
+  return config.rules.flatMap(({ name, users = [] }) => {
+    const missing = users.filter((user) => !known.has(user)).map((user) => `'${user}'`);
+    return missing.length === 0 ? [] : [`${placed(name)}: no such user: ${missing.join(", ")}`];
+  });
 }

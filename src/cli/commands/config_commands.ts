@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import process from "node:process";
 import { gssLoader, openKernel, openNet } from "../../net/open.ts";
 import { ConfigError } from "../../config/config_error.ts";
-import { remarked } from "../../config/remarks.ts";
+import { remarked, strangers } from "../../config/remarks.ts";
 import type { RawOptions } from "../../config/source.ts";
 import { keyTexts } from "../files/keytab.ts";
 import { examineConfigFile } from "../files/load_config.ts";
@@ -56,6 +56,9 @@ export async function checkCommand(
       { ...loaded, remarks: remarked.some((part) => broken.has(part)) ? [] : loaded.remarks },
       contents?.tls.certificates ?? [],
     ),
+    ...contents && !broken.has("users") && !broken.has("rules")
+      ? strangers(config, new Set(contents.users.keys()), loaded.file?.placed)
+      : [],
     ...contents ? emptyLists(contents.lists) : [],
   ];
   for (const warning of said) {
