@@ -24,7 +24,10 @@ const wrong: readonly (readonly [string[], string])[] = [
     ["config", "--listen", ":1080"],
     "Cannot listen on [::]:1080: it would be an open relay; add --user, --users-file or --from, or give --open",
   ],
-  [["config", "--from", "10.0.0.0/8", "--from", "fe80::/200"], "Cannot parse --from[1]: 'fe80::/200' is not a prefix"],
+  [
+    ["config", "--from", "10.0.0.0/8", "--from", "fe80::/200"],
+    "Cannot parse --from[1]: 'fe80::/200' is not a prefix (write 192.168.1.0/24 or 2001:db8::/64)",
+  ],
   [
     ["config", "--from", "192.168.0.1/16"],
     "Cannot parse --from: '192.168.0.1/16' is not a prefix: it has bits behind its length (did you mean 192.168.0.0/16?)",

@@ -38,7 +38,7 @@ describe("A wrong file is told by path, line, value and what was expected", () =
       "line 2: max_sessions: 'x' is not a number",
       "line 4: rules[0].action: '1' is not one of allow, deny",
     ],
-    ["\ufeffmax_sessions = 0", "line 1: max_sessions: '0' is not a number above 0"],
+    ["\ufeffmax_sessions = 0", "line 1: max_sessions: '0' is not a whole number from 1 to 999999999"],
     ["listen = ':1'\n\0", "line 2: illegal character in key"],
   ];
   for (const [toml, ...problems] of rows) {

@@ -13,6 +13,7 @@ import {
   parseCount,
   parseHopUrl,
   parseInterface,
+  parseMark,
   parseNameValue,
   parsePortOrRange,
   parsePrefixValue,
@@ -117,7 +118,7 @@ const wayOut = () => ({
     "interface of outgoing connections; Linux engine only",
   ),
   mark: described(
-    v.optional(parsed(v.number("is not a number"), parseCount)),
+    v.optional(parsed(v.number("is not a number"), parseMark)),
     "mark of outgoing connections, for policy routing; Linux engine only",
   ),
 });
