@@ -39,8 +39,17 @@ const wrong: readonly (readonly [string[], string])[] = [
     ["explain", "connect", "fd00::2:443", "--client=192.0.2.1"],
     "Cannot explain: 'fd00::2:443' is not a destination (write example.org:443 or [2001:db8::1]:443)",
   ],
-  [["explain", "bind"], "Cannot explain: 'bind' is not a destination (write example.org:443 or [2001:db8::1]:443)"],
-  [["explain"], "missing required argument 'command'"],
+  [["explain", "bind"], "Cannot explain: the destination is missing (write gate46 explain example.org:443)"],
+  [["explain"], "Cannot explain: the destination is missing (write gate46 explain example.org:443)"],
+  [
+    ["explain", "192.0.2.1:99999"],
+    "Cannot explain: '192.0.2.1:99999' is not a destination: the port is above 65535 " +
+    "(write example.org:443 or [2001:db8::1]:443)",
+  ],
+  [
+    ["explain", "watch", "example.org:443"],
+    "Cannot explain 'watch': not one of connect, bind, udp-associate, resolve, resolve-ptr, forward, sni, host",
+  ],
   [["config", "--user", "nocolon"], "Cannot parse --user: not NAME:PASSWORD"],
   [
     ["config", "--idle-timeout", "soon"],

@@ -141,9 +141,9 @@ export function parseHopUrl(text: string): string {
 
 /** HOST:PORT, IPv6 in brackets: without them, the last group could be the port. */
 export function parseTarget(text: string, leastPort = 1): Address {
-  const match = /^(\[[^[\]]+\]|[^:]+):(\d{1,5})$/.exec(text);
+  const match = /^(\[[^[\]]+\]|[^:]+):(\d+)$/.exec(text);
   const port = Number(match?.[2]);
-  let state = "";
+  let state = port > 65_535 ? ": the port is above 65535" : "";
   try {
     if (match && port >= leastPort && port <= 65_535) return nameAddress(match[1]!, port);
   } catch (error) {
