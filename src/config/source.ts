@@ -38,6 +38,9 @@ export function flagSource(raw: RawOptions): Source {
   return { given, problems: [] };
 }
 
+/** What our variables begin with. */
+const PREFIX = "GATE46_";
+
 /** Variables with our prefix that are read elsewhere. */
 const foreign = [
   /^GATE46_(RUNTIME|BINS|SEED|SLOW|TEST_HASTE)$/, // scripts/ and tests
@@ -51,7 +54,7 @@ export function environmentSource(environment: Readonly<Record<string, string | 
   const keys = new Map(optionKeys.map((key) => [variableName(key), key]));
   const problems: string[] = [];
   for (const [variable, text] of Object.entries(environment)) {
-    if (!variable.startsWith("GATE46_") || !text || foreign.some((pattern) => pattern.test(variable))) continue;
+    if (!variable.startsWith(PREFIX) || !text || foreign.some((pattern) => pattern.test(variable))) continue;
     const key = keys.get(variable);
     if (key) {
       const { many, secret } = optionOf(key);
@@ -59,8 +62,8 @@ export function environmentSource(environment: Readonly<Record<string, string | 
       if (texts.length === 0) continue;
       given[key] = { texts, from: variable, where: (index) => texts.length > 1 ? `${variable}[${index}]` : variable };
     } else {
-      const near = nearest(variable, [...keys.keys()]);
-      problems.push(`Cannot use ${variable}: no such setting${near ? ` (did you mean ${near}?)` : ""}`);
+      const near = nearest(variable.slice(PREFIX.length), [...keys.keys()].map((one) => one.slice(PREFIX.length)));
+      problems.push(`Cannot use ${variable}: no such setting${near ? ` (did you mean ${PREFIX}${near}?)` : ""}`);
     }
   }
   return { given, problems };
