@@ -313,7 +313,11 @@ describe("printConfig()", () => {
   test("is refused where a secret is missing, and only there", () => {
     const problems = complaints(text);
     assert.equal(problems.length, 3, text); // ann, bob, and the URL
-    assert.ok(problems.every((one) => /wants either password or password_file|a password that was hidden/.test(one)));
+    assert.ok(
+      problems.every((one) =>
+        /give one of password or password_file, or set users_file|a password that was hidden/.test(one)
+      ),
+    );
   });
 
   test("is a file that means the same, whoever said what", () => {

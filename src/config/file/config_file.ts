@@ -4,7 +4,7 @@ import type { Access, Budget } from "../../gateway/settings.ts";
 import type { Rule } from "../../gateway/rules/rule.ts";
 import { namedUpstream, type Upstream } from "../../gateway/upstreams/upstream.ts";
 import { ConfigError } from "../config_error.ts";
-import { type BudgetTexts, fileSchema, type FileTables, UNKNOWN } from "./file_schema.ts";
+import { type BudgetTexts, fileSchema, type FileTables, NO_TEXT, UNKNOWN } from "./file_schema.ts";
 import { withPasswordPath } from "../values/hop_password.ts";
 import type { WayOut } from "../../gateway/way_out.ts";
 import { wayOutOf, type WayOutTexts } from "../values/way_out_value.ts";
@@ -262,7 +262,7 @@ function passwordless({ users, ...rest }: TomlTable): Problem[] {
   return listOf(users).flatMap((one, i) => {
     const { password, password_file } = Object(one) as { password?: unknown; password_file?: unknown };
     if (typeof one !== "object" || password !== undefined || password_file !== undefined) return [];
-    return [{ path: ["users", i], input: one, message: "wants either password or password_file" }];
+    return [{ path: ["users", i], input: one, message: "give one of password or password_file, or set users_file" }];
   });
 }
 
@@ -307,8 +307,9 @@ function describe({ path, input, message }: Problem): string {
   if (input === undefined) return `${where} is missing`;
   const simple = ["string", "number", "boolean", "bigint"].includes(typeof input);
   // A parser's message contains the value already, and a check of a whole table has none.
-  if (!simple || isSecret(path) || !message.startsWith("is ")) return `${where}: ${message}`;
-  return `${where}: '${withoutPassword(String(input))}' ${message}`;
+  const state = simple && message === NO_TEXT ? `${message} (put it in quotes)` : message;
+  if (!simple || isSecret(path) || !message.startsWith("is ")) return `${where}: ${state}`;
+  return `${where}: '${withoutPassword(String(input))}' ${state}`;
 }
 
 /** True if the value must not be shown: of users, only the name is. */

@@ -39,7 +39,7 @@ names_file = "no_names"
       "Cannot read no_users: it is not there (ENOENT); gate46.toml line 2",
       "Cannot parse gate46.toml line 4: idle_timeout: 'soon' is not a time (write 10s, 500ms, 5m or 1h)",
       "Cannot use access[0] (line 6): without passwords it would be an open relay; add from, or a listener on loopback or unix:, or give --open",
-      "Cannot parse gate46.toml line 9: users[0]: wants either password or password_file",
+      "Cannot parse gate46.toml line 9: users[0]: give one of password and password_file, not both",
       "Cannot use --tls-cert, --tls-key or --tls-client-ca: no --listen is socks5s://, https:// or tls://",
       "Cannot read no_names: it is not there (ENOENT)",
     ]);

@@ -174,7 +174,7 @@ describe("Files with secrets that others can read are told of:", { skip: skipped
 
   test("each, and that of the configuration where a password stands in it", async () => {
     const line = (name: string) =>
-      `Cannot keep ${path(name)} secret: every user of this machine can read it (chmod o-r)`;
+      `${path(name)} contains passwords, keys or tokens, and every user of this machine can read it (chmod o-r)`;
     assert.deepEqual(
       await told(0o644, "password_file = 'ann.password'"),
       ["token", "users", "ann.password", "up.password"].map(line),
