@@ -13,9 +13,9 @@ import { parseUser } from "./values/user.ts";
 import { byFamily, parseOutgoing } from "./values/way_out_value.ts";
 import { outgoingPers } from "../gateway/way_out.ts";
 import {
+  parseAnnounced,
   parseCount,
   parseHopUrl,
-  parseHost,
   parseInterface,
   parseMark,
   parseMode,
@@ -121,7 +121,7 @@ export const options = {
   announce: setting(
     "announce",
     oneOfEach(
-      many("IP", parseHost, {
+      many("IP", parseAnnounced, {
         group: where,
         help: "address in the replies to BIND and UDP ASSOCIATE; one per address family",
       }),

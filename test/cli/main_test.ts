@@ -40,6 +40,7 @@ const wrong: readonly (readonly [string[], string])[] = [
     "Cannot explain: 'fd00::2:443' is not a destination (write example.org:443 or [2001:db8::1]:443)",
   ],
   [["explain", "bind"], "Cannot explain: the destination is missing (write gate46 explain example.org:443)"],
+  [["--watch"], "Cannot use --watch: there is no file to watch (--config, --users-file, --tls-cert)"],
   [["sessions", "end", "client", "zzz"], "Cannot end sessions of client 'zzz': it is not an IP address"],
   [["explain"], "Cannot explain: the destination is missing (write gate46 explain example.org:443)"],
   [

@@ -133,6 +133,10 @@ describe("parseConfig() complains in one line that names the flag", () => {
       { listen: ["unix:/run/s", "127.0.0.1:1080"], authExempt: ["fe80::/200"], user: ["ann:pw"] },
       "Cannot parse --auth-exempt: 'fe80::/200' is not a prefix (write 192.168.1.0/24 or 2001:db8::/64)",
     ],
+    ...["0.0.0.0", "::"].map((text): readonly [RawOptions, string] => [
+      { announce: [text] },
+      `Cannot parse --announce: '${text}' is not an address that clients can reach (write the address of this host)`,
+    ]),
     [{ announce: ["gate.example"] }, "Cannot parse --announce: 'gate.example' is not an address"],
     [{ announce: ["192.0.2.1:1080"] }, "Cannot parse --announce: '192.0.2.1:1080' is not an address"],
     [{ announce: ["192.0.2.1", "192.0.2.2"] }, "Cannot parse --announce[1]: a second address of its family"],

@@ -108,6 +108,15 @@ export function parseHost(text: string): string {
   return address.host;
 }
 
+/** The same, of one that clients can send to. */
+export function parseAnnounced(text: string): string {
+  const host = parseHost(text);
+  if (host === "0.0.0.0" || host === "::") {
+    throw new WrongValue(`'${text}' is not an address that clients can reach (write the address of this host)`);
+  }
+  return host;
+}
+
 export function parsePorts(text: string): PortRange {
   const match = /^(\d+)-(\d+)$/.exec(text);
   const range = match && { first: Number(match[1]), last: Number(match[2]) };
