@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
 import { ConfigError } from "../config/config_error.ts";
+import { explainedNames } from "./commands/explained.ts";
 import { nearest } from "../config/nearest.ts";
 import { flagName, type OptionKey, optionKeys, optionOf } from "../config/options.ts";
 import type { RawOptions } from "../config/source.ts";
@@ -190,19 +191,26 @@ export function program(entry: URL, ended: (exitCode: number) => void, words?: r
   addFlagsTo(drain, ofAdmin);
   const explained = command("explain", "explain what the gateway would do with a request, and which rule decides")
     .usage("[flags] [command] <destination>")
-    .argument("<command>", "connect (default), bind, udp or forward; sni or host for listeners that route by name")
-    .argument("[destination]", "for example example.org:443 or https://example.org/; for sni and host the name only")
+    .argument("[command]", `${explainedNames.join(", ")}; sni and host are for listeners by name (default: connect)`)
+    .argument(
+      "[destination]",
+      "for example example.org:443 or https://example.org/; for resolve, resolve-ptr, sni and host no port",
+    )
     .option("--client <IP>", "client address (default: this host, or the first address of --from)")
     .option("--user <NAME>", "user name of the client")
     .option("--listener <ADDR>", "listener that the client connects to, if there are several")
     .action(
       async (
-        what: string,
+        what: string | undefined,
         destination: string | undefined,
         { client, user, listener, ...flags }: ExplainFlags & RawOptions,
       ) => {
         const { explain } = await import("./commands/explain.ts");
-        const [command, to] = destination === undefined ? ["connect", what] : [what, destination];
+        const isAlone = destination === undefined;
+        if (what === undefined || (isAlone && explainedNames.some((name) => name === what))) {
+          throw new ConfigError("Cannot explain: the destination is missing (write gate46 explain example.org:443)");
+        }
+        const [command, to] = isAlone ? ["connect", what] : [what, destination];
         ended(await explain({ ...root.opts<RawOptions>(), ...flags }, { client, user, listener }, command, to));
       },
     );

@@ -1,7 +1,7 @@
 /** The known word closest to `word`; undefined if none is close. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   const [best] = known.map((one) => ({ one, distance: distance(word, one) })).sort((a, b) => a.distance - b.distance);
-  return best && best.distance <= Math.max(2, word.length / 3) ? best.one : undefined;
+  return best && best.distance <= Math.max(1, Math.round(word.length / 3)) ? best.one : undefined;
 }
 
 /** The number of letters to insert, delete or replace (Levenshtein). */

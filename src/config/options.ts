@@ -13,10 +13,11 @@ import { parseUser } from "./values/user.ts";
 import { byFamily, parseOutgoing } from "./values/way_out_value.ts";
 import { outgoingPers } from "../gateway/way_out.ts";
 import {
+  parseAnnounced,
   parseCount,
   parseHopUrl,
-  parseHost,
   parseInterface,
+  parseMark,
   parseMode,
   parseNameValue,
   parsePorts,
@@ -120,7 +121,7 @@ export const options = {
   announce: setting(
     "announce",
     oneOfEach(
-      many("IP", parseHost, {
+      many("IP", parseAnnounced, {
         group: where,
         help: "address in the replies to BIND and UDP ASSOCIATE; one per address family",
       }),
@@ -444,7 +445,7 @@ export const options = {
     group: kernel,
     fixed: true,
     help: "mark of outgoing connections, for policy routing (SO_MARK)",
-  }),
+  }, parseMark),
   interface: one("NAME", parseInterface, {
     group: kernel,
     fixed: true,
@@ -561,8 +562,8 @@ function words(key: string, between: string): string {
   return key.replace(/[A-Z]/g, (letter) => between + letter.toLowerCase());
 }
 
-function optionalCount(about: About): Option<number | undefined> {
-  return { ...one("N", parseCount, about), accepts: ["number"] };
+function optionalCount(about: About, parse = parseCount): Option<number | undefined> {
+  return { ...one("N", parse, about), accepts: ["number"] };
 }
 
 function orUndefined(option: Option<readonly Prefix[]>): Option<readonly Prefix[] | undefined> {

@@ -1,6 +1,12 @@
 import { nearest } from "./nearest.ts";
 import { flagName, type OptionKey, optionKeys, optionOf, variableName } from "./options.ts";
 
+/** A part of a configuration: an option, or a table of the file. */
+export type Part = OptionKey | FileTable;
+
+/** The arrays of tables of the file. */
+export type FileTable = "users" | "access" | "forwards" | "upstreams" | "rules";
+
 /** The texts of one option in one source. */
 export interface Given {
   readonly texts: readonly string[];
@@ -32,6 +38,9 @@ export function flagSource(raw: RawOptions): Source {
   return { given, problems: [] };
 }
 
+/** What our variables begin with. */
+const PREFIX = "GATE46_";
+
 /** Variables with our prefix that are read elsewhere. */
 const foreign = [
   /^GATE46_(RUNTIME|BINS|SEED|SLOW|TEST_HASTE)$/, // scripts/ and tests
@@ -45,7 +54,7 @@ export function environmentSource(environment: Readonly<Record<string, string | 
   const keys = new Map(optionKeys.map((key) => [variableName(key), key]));
   const problems: string[] = [];
   for (const [variable, text] of Object.entries(environment)) {
-    if (!variable.startsWith("GATE46_") || !text || foreign.some((pattern) => pattern.test(variable))) continue;
+    if (!variable.startsWith(PREFIX) || !text || foreign.some((pattern) => pattern.test(variable))) continue;
     const key = keys.get(variable);
     if (key) {
       const { many, secret } = optionOf(key);
@@ -53,8 +62,8 @@ export function environmentSource(environment: Readonly<Record<string, string | 
       if (texts.length === 0) continue;
       given[key] = { texts, from: variable, where: (index) => texts.length > 1 ? `${variable}[${index}]` : variable };
     } else {
-      const near = nearest(variable, [...keys.keys()]);
-      problems.push(`Cannot use ${variable}: no such setting${near ? ` (did you mean ${near}?)` : ""}`);
+      const near = nearest(variable.slice(PREFIX.length), [...keys.keys()].map((one) => one.slice(PREFIX.length)));
+      problems.push(`Cannot use ${variable}: no such setting${near ? ` (did you mean ${PREFIX}${near}?)` : ""}`);
     }
   }
   return { given, problems };

@@ -93,7 +93,7 @@ for (const { name, script, command } of shells) {
       });
 
       test("arguments are told by their places", () => {
-        const explained = ["bind", "connect", "forward", "host", "sni", "udp"];
+        const explained = ["bind", "connect", "forward", "host", "resolve", "resolve-ptr", "sni", "udp-associate"];
         assert.deepEqual(offered("gate46", "explain", "--client", "192.0.2.1", ""), explained);
         assert.deepEqual(offered("gate46", "explain", "connect", ""), []);
         assert.deepEqual(offered("gate46", "completion", "f"), ["fish"]);

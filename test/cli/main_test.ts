@@ -22,9 +22,12 @@ const wrong: readonly (readonly [string[], string])[] = [
   [["config", "--listen", ":99999"], "Cannot parse --listen: ':99999' has a port above 65535"],
   [
     ["config", "--listen", ":1080"],
-    "Cannot listen on ::: it would be an open relay; add --user, --users-file or --from, or give --open",
+    "Cannot listen on [::]:1080: it would be an open relay; add --user, --users-file or --from, or give --open",
   ],
-  [["config", "--from", "10.0.0.0/8", "--from", "fe80::/200"], "Cannot parse --from[1]: 'fe80::/200' is not a prefix"],
+  [
+    ["config", "--from", "10.0.0.0/8", "--from", "fe80::/200"],
+    "Cannot parse --from[1]: 'fe80::/200' is not a prefix (write 192.168.1.0/24 or 2001:db8::/64)",
+  ],
   [
     ["config", "--from", "192.168.0.1/16"],
     "Cannot parse --from: '192.168.0.1/16' is not a prefix: it has bits behind its length (did you mean 192.168.0.0/16?)",
@@ -36,8 +39,19 @@ const wrong: readonly (readonly [string[], string])[] = [
     ["explain", "connect", "fd00::2:443", "--client=192.0.2.1"],
     "Cannot explain: 'fd00::2:443' is not a destination (write example.org:443 or [2001:db8::1]:443)",
   ],
-  [["explain", "bind"], "Cannot explain: 'bind' is not a destination (write example.org:443 or [2001:db8::1]:443)"],
-  [["explain"], "missing required argument 'command'"],
+  [["explain", "bind"], "Cannot explain: the destination is missing (write gate46 explain example.org:443)"],
+  [["--watch"], "Cannot use --watch: there is no file to watch (--config, --users-file, --tls-cert)"],
+  [["sessions", "end", "client", "zzz"], "Cannot end sessions of client 'zzz': it is not an IP address"],
+  [["explain"], "Cannot explain: the destination is missing (write gate46 explain example.org:443)"],
+  [
+    ["explain", "192.0.2.1:99999"],
+    "Cannot explain: '192.0.2.1:99999' is not a destination: the port is above 65535 " +
+    "(write example.org:443 or [2001:db8::1]:443)",
+  ],
+  [
+    ["explain", "watch", "example.org:443"],
+    "Cannot explain 'watch': not one of connect, bind, udp-associate, resolve, resolve-ptr, forward, sni, host",
+  ],
   [["config", "--user", "nocolon"], "Cannot parse --user: not NAME:PASSWORD"],
   [
     ["config", "--idle-timeout", "soon"],

@@ -46,21 +46,22 @@ describe("Without a password come", () => {
   ];
   for (const [what, options, keys, good] of rows) {
     test(`${what}: that ${good ? "is taken" : "would be an open relay"}`, () => {
+      const line = options.split("\n").length + 2;
       const { problems } = read(`users_file = "users"\n${options}\n${entry(keys)}`);
-      assert.deepEqual(problems, good ? [] : [`Cannot use access[0]: ${relay}`]);
+      assert.deepEqual(problems, good ? [] : [`Cannot use access[0] (line ${line}): ${relay}`]);
     });
   }
 
   test("nobody by an entry that wants a password where there are no users: that refuses to start", () => {
     assert.deepEqual(read(`[[access]]\nauth = "password"\nlistener = "unix:/run/x"`).problems, [
-      "Cannot use access[0]: there are no users to ask for a password (--user, --users-file)",
+      "Cannot use access[0] (line 1): there are no users to ask for a password (--user, --users-file)",
     ]);
   });
 });
 
 test("what changes nothing, and an entry for no listener, are told of", () => {
   assert.deepEqual(read(entry(`listener = "unix:/run/x"`)).remarks, [
-    "access[0] never fits: no --listen is unix:/run/x",
+    "access[0] never matches: no --listen is unix:/run/x",
     "access[0] changes nothing: no password is required (users_file, [[users]] or --user)",
   ]);
 });

@@ -34,11 +34,11 @@ describe("A wrong file is told by path, line, value and what was expected", () =
   // Those that an editor would not keep; the others are in test/config/golden/.
   const rows: readonly (readonly [string, ...problems: readonly string[]])[] = [
     [
-      "listen = ':1'\r\nmax_sessions = 'x'\r\n[[rules]]\r\naction = 1\r\n",
+      "listen = '[::1]:1'\r\nmax_sessions = 'x'\r\n[[rules]]\r\naction = 1\r\n",
       "line 2: max_sessions: 'x' is not a number",
       "line 4: rules[0].action: '1' is not one of allow, deny",
     ],
-    ["\ufeffmax_sessions = 0", "line 1: max_sessions: '0' is not a number above 0"],
+    ["\ufeffmax_sessions = 0", "line 1: max_sessions: '0' is not a whole number from 1 to 999999999"],
     ["listen = ':1'\n\0", "line 2: illegal character in key"],
   ];
   for (const [toml, ...problems] of rows) {
@@ -48,7 +48,7 @@ describe("A wrong file is told by path, line, value and what was expected", () =
   }
 
   test("which would be an open relay is told as flags would be", () => {
-    assert.match(complaints("listen = ':1080'")[0]!, /^Cannot listen on ::: it would be an open relay/);
+    assert.match(complaints("listen = ':1080'")[0]!, /^Cannot listen on \[::\]:1080: it would be an open relay/);
   });
 
   test("by all that is wrong in it", () => {
@@ -313,7 +313,11 @@ describe("printConfig()", () => {
   test("is refused where a secret is missing, and only there", () => {
     const problems = complaints(text);
     assert.equal(problems.length, 3, text); // ann, bob, and the URL
-    assert.ok(problems.every((one) => /wants either password or password_file|a password that was hidden/.test(one)));
+    assert.ok(
+      problems.every((one) =>
+        /give one of password or password_file, or set users_file|a password that was hidden/.test(one)
+      ),
+    );
   });
 
   test("is a file that means the same, whoever said what", () => {

@@ -2,9 +2,10 @@ import { resolve } from "node:path";
 import process from "node:process";
 import { gssLoader, openKernel, openNet } from "../../net/open.ts";
 import { ConfigError } from "../../config/config_error.ts";
+import { remarked, strangers } from "../../config/remarks.ts";
 import type { RawOptions } from "../../config/source.ts";
 import { keyTexts } from "../files/keytab.ts";
-import { loadConfigFile } from "../files/load_config.ts";
+import { examineConfigFile } from "../files/load_config.ts";
 import { loadConfigHere, standardFile, standardPaths } from "../files/standard_config.ts";
 import { emptyLists } from "../files/list_files.ts";
 import { examineNamedFiles } from "../files/named_files.ts";
@@ -28,26 +29,57 @@ export async function checkCommand(
       `Cannot check: no file is named, and there is no ${standardPaths(process.env).join(", nor ")}`,
     );
   }
-  const loaded = await loadConfigFile(path, elsewhere ? () => "of the other host" : undefined);
-  const { config } = loaded;
+  const loaded = await examineConfigFile(path, elsewhere ? () => "of the other host" : undefined);
+  const { config, broken } = loaded;
+  const problems = [...loaded.problems];
+  const attempt = async <T>(read: () => T | Promise<T>): Promise<T | undefined> => {
+    try {
+      return await read();
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      problems.push(...error.problems);
+    }
+  };
   const kernel = elsewhere || config.engine === "portable" ? undefined : await openKernel();
-  if (config.engine === "portable") refuseSocketOptions(config);
-  if (kernel) checkSocketOptions(kernel, config, ["interface"]); // the user seldom has the service's capabilities
+  if (config.engine === "portable") await attempt(() => refuseSocketOptions(config));
+  if (kernel) await attempt(() => checkSocketOptions(kernel, config, ["interface"])); // the user seldom has the service's capabilities
   if (!elsewhere && (kernel || config.engine === "portable")) {
-    await checkWaysOut({ net: await openNet(), libc: kernel, hasRights: false }, waysOutOf(config));
+    const net = await openNet();
+    await attempt(() => checkWaysOut({ net, libc: kernel, hasRights: false }, waysOutOf(config)));
   }
-  const contents = elsewhere ? undefined : await examineNamedFiles(loaded);
-  if (!elsewhere) checkAcceptor(config, await gssLoader());
-  const said = [...warnings(loaded, contents?.tls.certificates ?? []), ...contents ? emptyLists(contents.lists) : []];
+  const users = broken.has("users") ? [] : config.users; // whether they have passwords is not known
+  const readable = { ...loaded, config: { ...config, users } };
+  const contents = elsewhere ? undefined : await attempt(() => examineNamedFiles(readable));
+  if (!elsewhere) await attempt(async () => checkAcceptor(config, await gssLoader()));
+  const said = [
+    ...warnings(
+      { ...loaded, remarks: remarked.some((part) => broken.has(part)) ? [] : loaded.remarks },
+      contents?.tls.certificates ?? [],
+    ),
+    ...contents && !broken.has("users") && !broken.has("rules")
+      ? strangers(config, new Set(contents.users.keys()), loaded.file?.placed)
+      : [],
+    ...contents ? emptyLists(contents.lists) : [],
+  ];
   for (const warning of said) {
     process.stderr.write(`gate46: warning: ${warning}
 `);
   }
+  if (problems.length > 0) throw new ConfigError(...byLine([...new Set(problems)], path));
   for (const says of keyTexts(contents?.keys ?? [])) {
     await print(`key of GSSAPI: ${says}
 `);
   }
   await print(`${path} is valid\n`);
+}
+
+/** Problems by the line of the file that they name, then those that name none. */
+function byLine(problems: readonly string[], path: string): readonly string[] {
+  const lineOf = (problem: string) => {
+    const [, line] = problem.split(problem.includes(path) ? `${path} line ` : " (line ");
+    return line === undefined ? Infinity : Number.parseInt(line);
+  };
+  return problems.toSorted((a, b) => lineOf(a) < lineOf(b) ? -1 : lineOf(a) > lineOf(b) ? 1 : 0);
 }
 
 /** `gate46 config`: prints the effective configuration and the source of each option. Rejects with ConfigError. */

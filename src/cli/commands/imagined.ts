@@ -1,3 +1,4 @@
+import { explainedNames } from "./explained.ts";
 import type { Config } from "../../config/config.ts";
 import { ConfigError, WrongValue } from "../../config/config_error.ts";
 import { listenerNames, type ListenSpec, parseListener } from "../../config/values/listen.ts";
@@ -57,9 +58,10 @@ function byName(by: "sni" | "host", name: string): Imagined {
 
 function request(what: string, said: string): Imagined {
   const command = parseCommand(what);
-  const destination = parsed("explain", () => parseTarget(targetOf(said), 0));
+  const hasPort = command !== Command.Resolve && command !== Command.ResolvePtr;
+  const destination = parsed("explain", () => parseTarget(targetOf(hasPort ? said : withoutPort(said)), 0));
   const isForwarded = command === Command.Forward;
-  const text = `${commandName(command)} ${addressText(destination)}`;
+  const text = `${commandName(command)} ${hasPort ? addressText(destination) : destination.host}`;
   return {
     text,
     command,
@@ -84,6 +86,12 @@ function targetOf(said: string): string {
   return `${hostname}:${port || ports[protocol]}`;
 }
 
+/** A name or an address as a destination with port 0, which RESOLVE ignores. */
+function withoutPort(said: string): string {
+  if (/:\d+$/.test(said) && !parseIp(said)) return said;
+  return parseIp(said) && said.includes(":") ? `[${said}]:0` : `${said}:0`;
+}
+
 function isSame(one: Address, other: Address): boolean {
   return addressText(one).toLowerCase() === addressText(other).toLowerCase();
 }
@@ -92,8 +100,7 @@ function parseCommand(text: string): Asker["command"] {
   const all = Object.values(Command).filter((one) => one !== Command.UdpInTcp); // rules treat it as udp-associate
   const found = all.find((one) => commandName(one) === text) ??
     all.find((one) => commandName(one).startsWith(`${text}-`));
-  const known = [...all.map(commandName), "sni", "host"];
-  if (!found) throw new ConfigError(`Cannot explain '${text}': not one of ${known.join(", ")}`);
+  if (!found) throw new ConfigError(`Cannot explain '${text}': not one of ${explainedNames.join(", ")}`);
   return found;
 }
 

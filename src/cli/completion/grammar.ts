@@ -1,3 +1,4 @@
+import { explainedNames } from "../commands/explained.ts";
 import type { Command, Option } from "commander";
 import { type OptionKey, optionKeys, optionOf } from "../../config/options.ts";
 
@@ -51,7 +52,7 @@ const ofArguments: Readonly<Record<string, Candidates>> = {
   "check config": "files",
   "completion shell": shells,
   "run command": "files",
-  "explain command": ["connect", "bind", "udp", "forward", "sni", "host"],
+  "explain command": explainedNames,
   "sessions end": ["end"],
   "sessions which": ["user", "client"],
   "users action": ["add", "passwd", "remove", "list"],

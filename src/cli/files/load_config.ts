@@ -1,9 +1,8 @@
 import { dirname, resolve } from "node:path";
 import process from "node:process";
-import { type ReadConfig, readConfig, withUpstreamPasswords } from "../../config/config.ts";
+import { examineConfig, type ExaminedConfig, type ReadConfig, withUpstreamPasswords } from "../../config/config.ts";
 import { ConfigError } from "../../config/config_error.ts";
 import type { FileContent } from "../../config/file/config_file.ts";
-import type { ReadPassword } from "../../config/values/hop_password.ts";
 import { flagName, variableName } from "../../config/options.ts";
 import { remarks } from "../../config/remarks.ts";
 import type { RawOptions } from "../../config/source.ts";
@@ -43,9 +42,17 @@ export async function loadConfig(flags: RawOptions, otherwise?: string): Promise
   return await loadSaid(said(flags, otherwise));
 }
 
+/** A configuration as far as it can be read. */
+export type ExaminedFile = LoadedConfig & Pick<ExaminedConfig, "problems" | "broken">;
+
+/** The configuration of that file alone, as far as it can be read. Rejects with ConfigError if it is not TOML. */
+export async function examineConfigFile(path: string, readPassword?: ReadSecret): Promise<ExaminedFile> {
+  return await examineSaid({ file: { path }, environment: {}, flags: {} }, readPassword);
+}
+
 /** The configuration of that file alone. Rejects with ConfigError. */
-export async function loadConfigFile(path: string, readPassword?: ReadPassword): Promise<LoadedConfig> {
-  return await loadSaid({ file: { path }, environment: {}, flags: {} }, readPassword);
+export async function loadConfigFile(path: string, readPassword?: ReadSecret): Promise<LoadedConfig> {
+  return sound(await examineConfigFile(path, readPassword));
 }
 
 /** The flags, the environment and the path of the file, which is `otherwise` if they name none. */
@@ -56,7 +63,8 @@ export function said(flags: RawOptions, otherwise?: string): SaidConfig {
 
 /** The configuration in `text`; no other source is read. Rejects with ConfigError. */
 export async function parseConfigText(text: ConfigText): Promise<LoadedConfig> {
-  return await parse(text, (path) => text.secrets[path]!);
+  const { config, ...read } = sound(await parse(text));
+  return { ...read, config: withUpstreamPasswords(config, (path) => text.secrets[path]!) };
 }
 
 /** For a thread that gets the parsed rules: the text keeps only their upstreams, files, and whether a rule allows names. */
@@ -74,10 +82,13 @@ export function textWithoutRules({ text, file }: Pick<LoadedConfig, "text" | "fi
 }
 
 /** Parses the configuration of `said`. Rejects with ConfigError. */
-export async function loadSaid(
-  said: SaidConfig,
-  readPassword: (path: string) => string | Promise<string> = readPasswordFile,
-): Promise<LoadedConfig> {
+export async function loadSaid(said: SaidConfig, readPassword?: ReadSecret): Promise<LoadedConfig> {
+  return sound(await examineSaid(said, readPassword));
+}
+
+type ReadSecret = (path: string) => string | Promise<string>;
+
+async function examineSaid(said: SaidConfig, readPassword: ReadSecret = readPasswordFile): Promise<ExaminedFile> {
   const file = said.file && { ...said.file, toml: said.file.toml ?? await readToml(said, readText) };
   const read = await parse({ ...said, file, secrets: {} });
   const secrets: Record<string, string> = {};
@@ -93,11 +104,23 @@ export async function loadSaid(
       failures.set(path, error);
     }
   }
-  const config = withUpstreamPasswords(read.config, (path) => {
-    if (failures.has(path)) throw failures.get(path);
-    return secrets[path]!;
-  });
-  return { ...read, config, text: { ...read.text, secrets } };
+  const text = { ...read.text, secrets };
+  try {
+    const config = withUpstreamPasswords(read.config, (path) => {
+      if (failures.has(path)) throw failures.get(path);
+      return secrets[path]!;
+    });
+    return { ...read, config, text };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return { ...read, text, problems: [...read.problems, ...error.problems] };
+  }
+}
+
+/** Throws ConfigError if there are problems. */
+function sound({ problems, broken: _, ...loaded }: ExaminedFile): LoadedConfig {
+  if (problems.length > 0) throw new ConfigError(...problems);
+  return loaded;
 }
 
 /** Reads the file that `said` names with `read`. Rejects with ConfigError, which says what names the file. */
@@ -115,12 +138,11 @@ export async function readToml<T>(
   }
 }
 
-async function parse(text: ConfigText, readPassword?: ReadPassword): Promise<LoadedConfig> {
+async function parse(text: ConfigText): Promise<ExaminedFile> {
   const { environment, flags } = text;
   const file = text.file && await parseToml(text.file);
-  const read = readConfig({ file, environment, flags });
-  const config = readPassword ? withUpstreamPasswords(read.config, readPassword) : read.config;
-  return { ...read, config, file, text, remarks: remarks(config) };
+  const read = examineConfig({ file, environment, flags });
+  return { ...read, file, text, remarks: remarks(read.config, file?.placed) };
 }
 
 async function parseToml({ path, toml, table }: TomlText): Promise<FileContent> {

@@ -9,7 +9,9 @@ const OTHERS_READ = 0o004;
 export function exposedSecrets(loaded: LoadedConfig): readonly string[] {
   if (process.platform === "win32") return []; // modes have no meaning there
   return filesWithSecrets(loaded).filter(isExposed)
-    .map((path) => `Cannot keep ${path} secret: every user of this machine can read it (chmod o-r)`);
+    .map((path) =>
+      `${path} contains passwords, keys or tokens, and every user of this machine can read it (chmod o-r)`
+    );
 }
 
 /** The files that contain passwords, keys and tokens. */

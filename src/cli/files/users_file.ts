@@ -33,7 +33,8 @@ export async function loadUsers(
   const all = new Map<string, PasswordHash>(users);
   for (const { name, password, passwordFile } of configured) {
     const elsewhere = passwordFile === undefined && password === undefined;
-    if (elsewhere && !others && !all.has(name)) {
+    const isThere = all.has(name) || (file !== undefined && !users); // a file that cannot be read may have the user
+    if (elsewhere && !others && !isThere) {
       problems.push(`Cannot use user '${name}': it has no password here or in users_file`);
     }
     if (elsewhere) continue;

@@ -3,6 +3,7 @@ import type { Status } from "../../admin/status.ts";
 import { ConfigError } from "../../config/config_error.ts";
 import type { RawOptions } from "../../config/source.ts";
 import { pause, systemClock } from "../../net/clock.ts";
+import { ipAddress } from "../../protocol/address.ts";
 import { print } from "../print.ts";
 import { type GatewayHere, gatewayHere } from "./gateway_here.ts";
 import { type Moment, ratedSessions } from "./rates.ts";
@@ -38,6 +39,9 @@ export async function sessionsCommand(
   if (verb !== "end") throw new ConfigError(`Cannot do '${verb}' with sessions: there is only end`);
   if (which === "user" || which === "client") {
     if (name === undefined) throw new ConfigError(`Cannot end sessions: name the ${which}'s`);
+    if (which === "client" && !ipAddress(name, 0)) {
+      throw new ConfigError(`Cannot end sessions of client '${name}': it is not an IP address`);
+    }
     const query = new URLSearchParams({ [which]: name });
     await print(`${await end(flags, `/api/sessions?${query}`)} ended\n`);
     return 0;

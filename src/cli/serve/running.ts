@@ -1,4 +1,4 @@
-import { asksClients } from "../../config/config.ts";
+import { asksClients } from "../../config/whole.ts";
 import type { Snapshot } from "../../admin/counted/collected.ts";
 import { expiresSoon } from "../../admin/certificates.ts";
 import { findings } from "../../admin/findings.ts";

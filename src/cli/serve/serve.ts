@@ -1,4 +1,5 @@
 import process from "node:process";
+import { ConfigError } from "../../config/config_error.ts";
 import type { RawOptions } from "../../config/source.ts";
 import { openKernel, openNet } from "../../net/open.ts";
 import { pause, systemClock } from "../../net/clock.ts";
@@ -43,6 +44,9 @@ export async function serve(flags: RawOptions, entry: URL, ahead?: ThreadAhead):
   const load = () => loadServed(flags, entry);
   const { holds, tls } = await firstHolding(load);
   const { config } = holds.loaded;
+  if (config.watch && filesOfReload(holds.loaded).length === 0) {
+    throw new ConfigError("Cannot use --watch: there is no file to watch (--config, --users-file, --tls-cert)");
+  }
   const watched = () => holds.loaded.config.watch ? filesOfReload(holds.loaded) : [];
   const unwatch = watchFiles(watched, () => void running.reload(), wall); // before the start, to notice changes during it
   const libc = await openKernel();

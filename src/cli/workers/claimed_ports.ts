@@ -1,4 +1,5 @@
-import { type Config, refuseOpenRelay } from "../../config/config.ts";
+import type { Config } from "../../config/config.ts";
+import { refuseOpenRelay } from "../../config/contradictions.ts";
 import type { ListenSpec } from "../../config/values/listen.ts";
 import { listenerKey } from "../../gateway/gateway.ts";
 import { isUdp } from "../../gateway/settings.ts";

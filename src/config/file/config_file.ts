@@ -4,13 +4,13 @@ import type { Access, Budget } from "../../gateway/settings.ts";
 import type { Rule } from "../../gateway/rules/rule.ts";
 import { namedUpstream, type Upstream } from "../../gateway/upstreams/upstream.ts";
 import { ConfigError } from "../config_error.ts";
-import { type BudgetTexts, fileSchema, type FileTables, UNKNOWN } from "./file_schema.ts";
+import { type BudgetTexts, fileSchema, type FileTables, NO_TEXT, UNKNOWN } from "./file_schema.ts";
 import { withPasswordPath } from "../values/hop_password.ts";
 import type { WayOut } from "../../gateway/way_out.ts";
 import { wayOutOf, type WayOutTexts } from "../values/way_out_value.ts";
 import { nearest } from "../nearest.ts";
 import { fileKey, type OptionKey, optionKeys, optionOf } from "../options.ts";
-import type { Given, Source } from "../source.ts";
+import type { FileTable, Given, Part, Source } from "../source.ts";
 import { type Path, pathText, tomlLines } from "./toml_lines.ts";
 import { type ConfiguredForward, forwardOf } from "../values/forward.ts";
 import type { ConfiguredUser } from "../values/user.ts";
@@ -18,6 +18,8 @@ import { withoutPassword } from "../values/values.ts";
 
 /** The content of a configuration file. Loaded only if there is one, since TOML and the schema take time to load. */
 export interface FileContent extends Source {
+  /** The options and tables with problems; of users the names are left, since their mere presence counts. */
+  readonly broken: readonly Part[];
   readonly users: readonly ConfiguredUser[];
   readonly access: readonly Access[];
   readonly forwards: readonly ConfiguredForward[];
@@ -30,6 +32,8 @@ export interface FileContent extends Source {
   readonly plainRules: readonly unknown[];
   /** The whole table as written. */
   readonly table: TomlTable;
+  /** The name of an entry, such as `rules[2] 'work'`, with its line. */
+  placed(name: string): string;
 }
 
 /**
@@ -62,12 +66,13 @@ export function readTable(
   ];
   const problems = found.sort((a, b) => lineOf(a.path) - lineOf(b.path))
     .map((one) => `Cannot parse ${place(one.path)}: ${describe(one)}`);
-  const wrong = new Set((checked.issues ?? []).map((issue) => String(issue.path?.[0]?.key)));
+  const wrong = new Set(found.map(({ path: [key] }) => String(key)));
   const given = givenOptions(table, wrong, place, resolve);
-  const { users, access, forwards, rules, upstreams } = checked.success ? checked.output as FileTables : {};
+  const { users, access, forwards, rules, upstreams } = soundTables(checked.output as FileTables, wrong);
   return {
     given,
     problems,
+    broken: brokenParts(wrong),
     users: (users ?? []).map(({ name, password, password_file, quota, quota_period: period = "month", ...rest }) => ({
       name,
       password,
@@ -100,7 +105,29 @@ export function readTable(
     plainUpstreams: listOf(table.upstreams),
     plainRules: listOf(table.rules),
     table,
+    placed: (name) => {
+      const [, key, i] = /^(\w+)\[(\d+)\]/.exec(name) ?? [];
+      return key === undefined ? name : `${name} (line ${lineOf([key, Number(i)])})`;
+    },
   };
+}
+
+const tables = ["users", "access", "forwards", "upstreams", "rules"] as const satisfies readonly FileTable[];
+
+/** The parts that these keys name; for an unknown key, the part that was perhaps meant. */
+function brokenParts(wrong: ReadonlySet<string>): readonly Part[] {
+  const parts = new Map<string, Part>([
+    ...tables.map((key) => [key, key] as const),
+    ...optionKeys.map((key) => [fileKey(key), key] as const),
+  ]);
+  return [...wrong].flatMap((key) => parts.get(parts.has(key) ? key : nearest(key, [...parts.keys()]) ?? "") ?? []);
+}
+
+/** The tables without problems, and the names of users. */
+function soundTables(all: FileTables, wrong: ReadonlySet<string>): FileTables {
+  const sound = Object.fromEntries(tables.flatMap((key) => wrong.has(key) ? [] : [[key, all[key]]])) as FileTables;
+  if (!wrong.has("users")) return sound;
+  return { ...sound, users: namesIn(all.users).map((name) => ({ name: String(name) })) } as FileTables;
 }
 
 function parseToml(toml: string, file: string): TomlTable {
@@ -235,7 +262,7 @@ function passwordless({ users, ...rest }: TomlTable): Problem[] {
   return listOf(users).flatMap((one, i) => {
     const { password, password_file } = Object(one) as { password?: unknown; password_file?: unknown };
     if (typeof one !== "object" || password !== undefined || password_file !== undefined) return [];
-    return [{ path: ["users", i], input: one, message: "wants either password or password_file" }];
+    return [{ path: ["users", i], input: one, message: "give one of password or password_file, or set users_file" }];
   });
 }
 
@@ -280,8 +307,9 @@ function describe({ path, input, message }: Problem): string {
   if (input === undefined) return `${where} is missing`;
   const simple = ["string", "number", "boolean", "bigint"].includes(typeof input);
   // A parser's message contains the value already, and a check of a whole table has none.
-  if (!simple || isSecret(path) || !message.startsWith("is ")) return `${where}: ${message}`;
-  return `${where}: '${withoutPassword(String(input))}' ${message}`;
+  const state = simple && message === NO_TEXT ? `${message} (put it in quotes)` : message;
+  if (!simple || isSecret(path) || !message.startsWith("is ")) return `${where}: ${state}`;
+  return `${where}: '${withoutPassword(String(input))}' ${state}`;
 }
 
 /** True if the value must not be shown: of users, only the name is. */
@@ -298,7 +326,7 @@ function keysBeside(path: Path): string[] {
   return Object.keys((path.length === 1 ? fileSchema : schema).entries);
 }
 
-function tableOf(key: "rules" | "users" | "access" | "upstreams" | "forwards"): { readonly entries: v.ObjectEntries } {
+function tableOf(key: FileTable): { readonly entries: v.ObjectEntries } {
   if (key === "upstreams") return fileSchema.entries.upstreams.pipe[0].wrapped.item;
   const [optional] = fileSchema.entries[key].pipe;
   return optional.wrapped.item.pipe[0];

@@ -13,6 +13,7 @@ import {
   parseCount,
   parseHopUrl,
   parseInterface,
+  parseMark,
   parseNameValue,
   parsePortOrRange,
   parsePrefixValue,
@@ -33,7 +34,10 @@ const relayTypes = ["A", "B", "C", "D"] as const;
 /** Maximum chains of one upstream: each is probed. */
 const MAX_CHAINS = 64;
 
-const text = () => v.string("is not a text");
+/** The message for a value that is not a string; describe() says how to make one. */
+export const NO_TEXT = "is not a text";
+
+const text = () => v.string(NO_TEXT);
 const oneOf = <const T extends string>(choices: readonly T[]) =>
   v.picklist(choices, `is not one of ${choices.join(", ")}`);
 
@@ -117,7 +121,7 @@ const wayOut = () => ({
     "interface of outgoing connections; Linux engine only",
   ),
   mark: described(
-    v.optional(parsed(v.number("is not a number"), parseCount)),
+    v.optional(parsed(v.number("is not a number"), parseMark)),
     "mark of outgoing connections, for policy routing; Linux engine only",
   ),
 });
@@ -223,7 +227,7 @@ const user = v.pipe(
       "user name that the client sends, or its Kerberos principal (alice@EXAMPLE.ORG)",
     ),
     password: described(
-      v.optional(parsed(v.string("is not a text"), checked("password"))),
+      v.optional(parsed(v.string(NO_TEXT), checked("password"))),
       "password in clear text; password_file is safer",
     ),
     password_file: described(
@@ -247,7 +251,7 @@ const user = v.pipe(
   ),
   v.check(
     ({ password, password_file }) => password === undefined || password_file === undefined,
-    "wants either password or password_file",
+    "give one of password and password_file, not both",
   ),
 );
 

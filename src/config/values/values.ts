@@ -11,11 +11,17 @@ import { withPassword } from "./hop_password.ts";
 
 const units = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1 } as const;
 
+/** The longest time of a timer (ms). */
+const MAX_TIME_MS = 2 ** 31 - 1;
+
 /** `10`, `10s`, `500ms`, `5m` or `1h`, in ms. */
 export function parseTime(text: string, leastMs = 1): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);
   const ms = match && Number(match[1]) * units[(match[2] ?? "s") as keyof typeof units];
-  if (ms === null || ms > 2 ** 31 - 1) throw new WrongValue(`'${text}' is not a time (write 10s, 500ms, 5m or 1h)`);
+  if (ms !== null && ms > MAX_TIME_MS) {
+    throw new WrongValue(`'${text}' is too long (at most ${Math.floor(MAX_TIME_MS / units.h)}h)`);
+  }
+  if (ms === null) throw new WrongValue(`'${text}' is not a time (write 10s, 500ms, 5m or 1h)`);
   if (ms < leastMs) throw new WrongValue(`'${text}' is too short`);
   return ms;
 }
@@ -35,8 +41,18 @@ export function timeText(ms: number): string {
 }
 
 export function parseCount(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new WrongValue(`'${text}' is not a number above 0`);
-  return Number(text);
+  return parseWhole(text, 999_999_999);
+}
+
+/** The mark of a socket (SO_MARK): 32 bits. */
+export function parseMark(text: string): number {
+  return parseWhole(text, 0xffff_ffff);
+}
+
+function parseWhole(text: string, most: number): number {
+  const number = /^[1-9]\d{0,9}$/.test(text) ? Number(text) : 0;
+  if (number < 1 || number > most) throw new WrongValue(`'${text}' is not a whole number from 1 to ${most}`);
+  return number;
 }
 
 export function parseChoice<T extends string>(text: string, choices: readonly T[]): T {
@@ -49,7 +65,9 @@ export function parsePrefixValue(text: string): Prefix {
   const found = parsePrefix(text);
   if (!found) {
     const around = prefixAround(text);
-    const more = around ? `: it has bits behind its length (did you mean ${around}?)` : "";
+    const more = around
+      ? `: it has bits behind its length (did you mean ${around}?)`
+      : " (write 192.168.1.0/24 or 2001:db8::/64)";
     throw new WrongValue(`'${text}' is not a prefix${more}`);
   }
   return found;
@@ -90,6 +108,15 @@ export function parseHost(text: string): string {
   return address.host;
 }
 
+/** The same, of one that clients can send to. */
+export function parseAnnounced(text: string): string {
+  const host = parseHost(text);
+  if (host === "0.0.0.0" || host === "::") {
+    throw new WrongValue(`'${text}' is not an address that clients can reach (write the address of this host)`);
+  }
+  return host;
+}
+
 export function parsePorts(text: string): PortRange {
   const match = /^(\d+)-(\d+)$/.exec(text);
   const range = match && { first: Number(match[1]), last: Number(match[2]) };
@@ -123,9 +150,9 @@ export function parseHopUrl(text: string): string {
 
 /** HOST:PORT, IPv6 in brackets: without them, the last group could be the port. */
 export function parseTarget(text: string, leastPort = 1): Address {
-  const match = /^(\[[^[\]]+\]|[^:]+):(\d{1,5})$/.exec(text);
+  const match = /^(\[[^[\]]+\]|[^:]+):(\d+)$/.exec(text);
   const port = Number(match?.[2]);
-  let state = "";
+  let state = port > 65_535 ? ": the port is above 65535" : "";
   try {
     if (match && port >= leastPort && port <= 65_535) return nameAddress(match[1]!, port);
   } catch (error) {

@@ -1,6 +1,6 @@
 import { isPrefix, type OutgoingPer, outgoingPers, saysSomething, type WayOut } from "../../gateway/way_out.ts";
 import { WrongValue } from "../config_error.ts";
-import { parseChoice, parseCount, parseHost, parseInterface, parsePrefixValue } from "./values.ts";
+import { parseChoice, parseHost, parseInterface, parseMark, parsePrefixValue } from "./values.ts";
 
 /** The source addresses, interface and mark, as the user writes them. */
 export interface WayOutTexts {
@@ -62,10 +62,11 @@ export function parseWayOutQuery(query: string): WayOut | undefined {
   const said: { -readonly [K in keyof WayOutTexts]: WayOutTexts[K] } = {};
   for (const part of query.split("&")) {
     const [, key, value = ""] = /^([^=]*)(?:=(.*))?$/.exec(part)!;
-    if (key === "outgoing") outgoing.push(parseOutgoing(value));
-    else if (key === "outgoing-per") said.outgoing_per = parseChoice(value, outgoingPers);
-    else if (key === "interface") said.interface = parseInterface(value);
-    else if (key === "mark") said.mark = parseCount(value);
+    if (key === "outgoing") outgoing.push(valueOf(key, parseOutgoing, value));
+    else if (key === "outgoing-per") {
+      said.outgoing_per = valueOf(key, (text) => parseChoice(text, outgoingPers), value);
+    } else if (key === "interface") said.interface = valueOf(key, parseInterface, value);
+    else if (key === "mark") said.mark = valueOf(key, parseMark, value);
     else throw new WrongValue(`'${key}' is not one of outgoing, outgoing-per, interface and mark`);
   }
   if (said.outgoing_per && outgoing.length === 0) throw new WrongValue("outgoing-per needs outgoing");
@@ -73,4 +74,14 @@ export function parseWayOutQuery(query: string): WayOut | undefined {
     throw new WrongValue(`'${outgoing[i]}' is ${state}`);
   });
   return wayOutOf({ ...said, outgoing });
+}
+
+/** The value of a key; its name is in the message of what it throws. Throws WrongValue. */
+function valueOf<T>(key: string, parse: (text: string) => T, text: string): T {
+  try {
+    return parse(text);
+  } catch (error) {
+    if (!(error instanceof WrongValue)) throw error;
+    throw new WrongValue(`${key}: ${error.message}`);
+  }
 }

@@ -1,8 +1,16 @@
 import { Method, SOCKS_VERSION } from "../../protocol/codes.ts";
 import { encodeMethodSelection } from "../../protocol/negotiation.ts";
 import { decodeRequest, encodeReply } from "../../protocol/request.ts";
+import { ProtocolError } from "../../protocol/protocol_error.ts";
+import { SOCKS4_VERSION } from "../../protocol/socks4.ts";
 import type { Entrance } from "./entrance.ts";
 import { negotiate } from "./methods.ts";
+
+/** Other protocols by their first octet. */
+const foreign: Readonly<Record<number, string>> = {
+  [SOCKS4_VERSION]: "it is SOCKS4, which is off (--socks4)",
+  22: "it looks like TLS, for which a listener is socks5s://, https:// or tls://",
+};
 
 /** SOCKS5 with username and password, by GSSAPI, or without (RFC 1928, RFC 1929, RFC 1961). Any conversation that fits no other protocol is treated as SOCKS5. */
 export const socks5: Entrance = {
@@ -11,6 +19,8 @@ export const socks5: Entrance = {
   answer: ({ reply, bound }) => encodeReply(reply, bound),
   async take(door) {
     const { wire, record } = door;
+    const state = foreign[await wire.peek()];
+    if (state !== undefined) throw new ProtocolError(`Cannot read a greeting: ${state}`);
     const negotiated = await negotiate(wire, door);
     const { method, username, detail } = negotiated;
     if (method !== undefined) record.method = method;

@@ -109,12 +109,12 @@ function startOf(line: string): { readonly method: string; readonly target: stri
 
 /** `HOST:PORT`, IPv6 in brackets (RFC 3986 s3.2). */
 function authority(text: string, defaultPort: number | undefined): { readonly host: string; readonly port: number } {
-  const [, six, name, said] = /^(?:\[([0-9A-Fa-f:.]+)\]|([^[\]:@]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
+  if (text.includes("@")) throw wrong("its target has user information (USER:PASSWORD@)");
+  const [, six, name, said] = /^(?:\[([0-9A-Fa-f:.]+)\]|([^[\]:]+))(?::(\d+))?$/.exec(text) ?? [];
   const host = six === undefined ? name : `[${six}]`;
   const port = said === undefined ? defaultPort : Number(said);
-  if (host === undefined || port === undefined || port < 1 || port > 65_535) {
-    throw wrong("its target is not a HOST:PORT, with IPv6 in brackets");
-  }
+  if (host === undefined || port === undefined) throw wrong("its target is not a HOST:PORT, with IPv6 in brackets");
+  if (port < 1 || port > 65_535) throw wrong("the port of its target is not from 1 to 65535");
   return { host, port };
 }
 

@@ -3,6 +3,8 @@ import { test } from "node:test";
 import { imagine, placeOf, someClient } from "../../../src/cli/commands/imagined.ts";
 import { parseConfig, readConfig } from "../../../src/config/config.ts";
 import { ConfigError } from "../../../src/config/config_error.ts";
+import { Command, commandName } from "../../../src/protocol/codes.ts";
+import { explainedNames } from "../../../src/cli/commands/explained.ts";
 import { readFile } from "../../../src/config/file/config_file.ts";
 import { addressText } from "../../../src/protocol/address.ts";
 import { parsePrefix } from "../../../src/protocol/ip/prefix.ts";
@@ -70,6 +72,25 @@ test("a listener for others, none, and one of several are told of", () => {
   );
   const plain = parseConfig({});
   assert.throws(() => placeOf(plain, undefined, imagine("host", "x.example")), /no --listen is host:/);
+});
+
+test("a name or an address to resolve needs no port", () => {
+  for (
+    const [command, said, text] of [
+      ["resolve", "x.example", "resolve x.example"],
+      ["resolve-ptr", "2001:db8::1", "resolve-ptr 2001:db8::1"],
+      ["resolve-ptr", "192.0.2.1", "resolve-ptr 192.0.2.1"],
+      ["resolve", "x.example:80", "resolve x.example"],
+    ] as const
+  ) {
+    assert.equal(imagine(command, said).text, text);
+  }
+});
+
+test("the commands that help and completion list are those that it knows", () => {
+  for (const name of explainedNames) imagine(name, "192.0.2.1:80");
+  const commands = Object.values(Command).filter((one) => one !== Command.UdpInTcp);
+  assert.deepEqual([...explainedNames], [...commands.map(commandName), "sni", "host"]);
 });
 
 test("what an entrance would not take is refused with its words", () => {

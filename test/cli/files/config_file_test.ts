@@ -151,7 +151,7 @@ test("What a worker parses listens by name where a rule allows names", async () 
   const every = written("every.toml", `listen = "sni://:443"\n${rule.replace("*.shop.test", "*")}`);
   await assert.rejects(
     loadConfigFile(every),
-    /Cannot listen on :: by name: a rule allows every name, so it would be an open relay/,
+    /Cannot listen on \[::\]:443 by name: a rule allows every name, so it would be an open relay/,
   );
   const denied = written("denied.toml", `listen = "sni://:443"\n${rule.replace("allow", "deny")}`);
   await assert.rejects(loadConfigFile(denied), /add an allow rule with names for their destinations/);
@@ -174,7 +174,7 @@ describe("Files with secrets that others can read are told of:", { skip: skipped
 
   test("each, and that of the configuration where a password stands in it", async () => {
     const line = (name: string) =>
-      `Cannot keep ${path(name)} secret: every user of this machine can read it (chmod o-r)`;
+      `${path(name)} contains passwords, keys or tokens, and every user of this machine can read it (chmod o-r)`;
     assert.deepEqual(
       await told(0o644, "password_file = 'ann.password'"),
       ["token", "users", "ann.password", "up.password"].map(line),

@@ -87,7 +87,7 @@ test("Lines that are wrong are told by file and line, ten of a file, and what is
       `Cannot parse ${names}: 4 more lines are wrong`,
       `Cannot parse ${to} line 2: '192.0.2.1/24' is not a prefix: it has bits behind its length ` +
       "(did you mean 192.0.2.0/24?)",
-      `Cannot parse ${to} line 3: 'nowhere' is not a prefix`,
+      `Cannot parse ${to} line 3: 'nowhere' is not a prefix (write 192.168.1.0/24 or 2001:db8::/64)`,
       `Cannot read ${path("none")}: it is not there (ENOENT)`,
     ],
   });

@@ -31,9 +31,9 @@ test("what a thread reads of a large file serves as what is read of a small one"
   assert.equal(large.config.rules.length, 1, "of the rules only the upstreams came over");
   assert.deepEqual({ ...large.config, rules: [] }, { ...small.config, rules: [] });
   assert.deepEqual(large.config.rules.map(({ via }) => via), [["socks5://u:hunter2@192.0.2.1"]]);
-  assert.deepEqual([small, large].map(({ remarks }) => remarks.map((one) => one.slice(0, 28))), [
-    ["rules[100] never fits: it na"],
-    ["rules[10000] never fits: it "],
+  assert.deepEqual([small, large].map(({ remarks }) => remarks.map((one) => one.replace(/ .*/, ""))), [
+    ["rules[100]"],
+    ["rules[10000]"],
   ]);
   assert.equal(large.rules.names.byteLength > 90 * small.rules.names.byteLength, true);
   assert.deepEqual(large.effective.maxSessions?.texts, ["77"]);

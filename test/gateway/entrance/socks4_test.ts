@@ -11,6 +11,25 @@ const toAddress = "04 01 00 50 cb 00 71 50 61 6e 6e 00";
 const toName = "04 01 00 50 00 00 00 01 00 61 2e 65 78 61 6d 70 6c 65 00";
 
 describe("SOCKS4", () => {
+  for (
+    const [what, octets, state] of [
+      ["where it is off is told of as SOCKS4", toAddress, "it is SOCKS4, which is off (--socks4)"],
+      [
+        "is not what TLS is told of as",
+        "16 03 01 02 00",
+        "it looks like TLS, for which a listener is socks5s://, https:// or tls://",
+      ],
+    ] as const
+  ) {
+    worldTest(what, {}, async (world) => {
+      const client = await world.client();
+      await client.send(octets);
+      await client.close();
+      await world.clock.advance(0);
+      assert.equal(world.record.detail, `Cannot read a greeting: ${state}`);
+    });
+  }
+
   worldTest("CONNECT by address is relay type A, with early data behind the request", { settings }, async (world) => {
     const server = await world.serve({ host: SERVER4, port: 80 });
     const client = await world.client();

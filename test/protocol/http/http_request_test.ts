@@ -29,6 +29,20 @@ describe("An HTTP request", () => {
     }
   });
 
+  test("for a target that cannot be is told the real fault", () => {
+    const rows = [
+      ["CONNECT four.example:99999", "the port of its target is not from 1 to 65535"],
+      ["CONNECT four.example:100000000", "the port of its target is not from 1 to 65535"],
+      ["CONNECT four.example:0", "the port of its target is not from 1 to 65535"],
+      ["GET http://four.example:0/", "the port of its target is not from 1 to 65535"],
+      ["GET http://ann:pw@four.example/", "its target has user information (USER:PASSWORD@)"],
+      ["CONNECT four.example", "its target is not a HOST:PORT, with IPv6 in brackets"],
+    ] as const;
+    for (const [line, state] of rows) {
+      assert.throws(() => request(`${line} HTTP/1.1\n\n`), { message: `Cannot serve an HTTP request: ${state}` });
+    }
+  });
+
   test("for a URL goes on to its server: no field of this connection, and no other connection after it", () => {
     const { value, size } = request(
       "POST http://Example.org:8080/a?b=c HTTP/1.1\nHost: other.test\nProxy-Authorization: Basic YW5uOnB3\n" +
