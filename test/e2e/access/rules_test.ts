@@ -106,9 +106,9 @@ for (const target of programs) {
       stdout: "",
       stderr: [
         `gate46: Cannot parse ${wrong} line 1: lisen is not known (did you mean listen?)`,
+        `gate46: Cannot parse ${wrong} line 2: from: '10.0.0.0/33' is not a prefix (write 192.168.1.0/24 or 2001:db8::/64)`,
         `gate46: Cannot parse ${wrong} line 4: rules[0].action is missing`,
         `gate46: Cannot parse ${wrong} line 5: rules[1].action is missing`,
-        `gate46: Cannot parse ${wrong} line 2: from: '10.0.0.0/33' is not a prefix`,
         "",
       ].join("\n"),
     });
