@@ -25,6 +25,7 @@ import {
   parseProxySource,
   parseSize,
   parseTime,
+  parseWorkers,
 } from "./values/values.ts";
 
 /**
@@ -432,7 +433,11 @@ export const options = {
     { group: kernel, fixed: true, help: "socket engine: linux calls libc, portable uses the runtime's sockets" },
     "auto",
   ),
-  workers: optionalCount({ group: kernel, fixed: true, help: "worker threads (default: one per core)" }),
+  workers: optionalCount({
+    group: kernel,
+    fixed: true,
+    help: "worker threads, 256 at most (default: one per core)",
+  }, parseWorkers),
   busyPoll: {
     ...one("TIME", (text) => parseTime(text, 0.01), {
       group: kernel,

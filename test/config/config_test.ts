@@ -160,6 +160,7 @@ describe("parseConfig() complains in one line that names the flag", () => {
       { maxSessions: "1000000000" },
       "Cannot parse --max-sessions: '1000000000' is not a whole number from 1 to 999999999",
     ],
+    [{ workers: "257" }, "Cannot parse --workers: '257' is not a whole number from 1 to 256"],
     [{ mark: "4294967296" }, "Cannot parse --mark: '4294967296' is not a whole number from 1 to 4294967295"],
     [
       { listen: ["127.0.0.1:1080?mark=x"] },

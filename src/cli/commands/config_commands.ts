@@ -8,6 +8,7 @@ import { keyTexts } from "../files/keytab.ts";
 import { examineConfigFile } from "../files/load_config.ts";
 import { loadConfigHere, standardFile, standardPaths } from "../files/standard_config.ts";
 import { emptyLists } from "../files/list_files.ts";
+import { checkFolder } from "../quotas/quota_file.ts";
 import { examineNamedFiles } from "../files/named_files.ts";
 import { warnings } from "../files/warnings.ts";
 import { print } from "../print.ts";
@@ -50,6 +51,7 @@ export async function checkCommand(
   const users = broken.has("users") ? [] : config.users; // whether they have passwords is not known
   const readable = { ...loaded, config: { ...config, users } };
   const contents = elsewhere ? undefined : await attempt(() => examineNamedFiles(readable));
+  if (!elsewhere && config.quotaFile !== undefined) await attempt(() => checkFolder(config.quotaFile!)); // the user seldom has the service's rights
   if (!elsewhere) await attempt(async () => checkAcceptor(config, await gssLoader()));
   const said = [
     ...warnings(

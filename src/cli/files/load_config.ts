@@ -55,8 +55,9 @@ export async function loadConfigFile(path: string, readPassword?: ReadSecret): P
   return sound(await examineConfigFile(path, readPassword));
 }
 
-/** The flags, the environment and the path of the file, which is `otherwise` if they name none. */
+/** The flags, the environment and the path of the file, which is `otherwise` if they name none. Throws ConfigError. */
 export function said(flags: RawOptions, otherwise?: string): SaidConfig {
+  if (flags.config === "") throw new ConfigError("Cannot read --config: the name of the file is empty");
   const path = flags.config ?? (process.env[variableName("config")] || otherwise);
   return { ...path && { file: { path: String(path) } }, environment: { ...process.env }, flags };
 }

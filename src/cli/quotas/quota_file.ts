@@ -1,5 +1,7 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, unlinkSync } from "node:fs";
+import { accessSync, closeSync, constants, fsyncSync, openSync, readFileSync, renameSync, unlinkSync } from "node:fs";
+import { dirname } from "node:path";
 import { ConfigError } from "../../config/config_error.ts";
+import { stateOf } from "../../net/error_words.ts";
 import { writeAll } from "../files/write_all.ts";
 
 /** The octets that one user has used in one period (ms since 1970). */
@@ -11,7 +13,7 @@ export interface Used {
 
 /** The storage of the users' usage. */
 export interface QuotaStore {
-  /** Throws ConfigError if it cannot be read. */
+  /** Throws ConfigError if it cannot be read, or no file can be made in its folder. */
   load(): ReadonlyMap<string, Used>;
   /** Throws the system's errors. */
   save(used: ReadonlyMap<string, Used>): void;
@@ -24,6 +26,7 @@ export interface QuotaStore {
 export function quotaFile(path: string): QuotaStore {
   return {
     load() {
+      checkFolder(path, constants.W_OK);
       let text;
       try {
         text = readFileSync(path, "utf8");
@@ -51,6 +54,15 @@ export function quotaFile(path: string): QuotaStore {
       renameSync(next, path);
     },
   };
+}
+
+/** Throws ConfigError if the file's folder is not there or, by access(2) with `mode`, not usable: each save replaces the file. */
+export function checkFolder(path: string, mode = constants.F_OK): void {
+  try {
+    accessSync(dirname(path), mode);
+  } catch (error) {
+    throw new ConfigError(`Cannot write ${path} (--quota-file): ${stateOf(error)}`);
+  }
 }
 
 function parseUsed(text: string): ReadonlyMap<string, Used> | undefined {

@@ -44,6 +44,11 @@ export function parseCount(text: string): number {
   return parseWhole(text, 999_999_999);
 }
 
+/** Each worker takes 5 to 11 MB, and a thread. */
+export function parseWorkers(text: string): number {
+  return parseWhole(text, 256);
+}
+
 /** The mark of a socket (SO_MARK): 32 bits. */
 export function parseMark(text: string): number {
   return parseWhole(text, 0xffff_ffff);

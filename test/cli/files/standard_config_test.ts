@@ -76,6 +76,8 @@ test("a file that cannot be read is told with who names it", async () => {
       `gate46: Cannot read /nowhere/toml: ${state}; --config\n`,
     );
   }
+  const { stderr: empty } = await command(["config", "--config="], {});
+  assert.equal(empty, "gate46: Cannot read --config: the name of the file is empty\n");
   const { stderr } = await command(["doctor"], { GATE46_USERS_FILE: "/nowhere/users", XDG_CONFIG_HOME: "/nowhere" });
   assert.equal(stderr, `gate46: Cannot read /nowhere/users: ${state}; GATE46_USERS_FILE\n`);
 });

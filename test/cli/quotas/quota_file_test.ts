@@ -3,7 +3,8 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { quotaFile } from "../../../src/cli/quotas/quota_file.ts";
+import { ConfigError } from "../../../src/config/config_error.ts";
+import { checkFolder, quotaFile } from "../../../src/cli/quotas/quota_file.ts";
 import { shell } from "../../support/program/program.ts";
 import { scriptCommand } from "../../support/program/runtime.ts";
 import { skipped } from "../../support/program/skipped.ts";
@@ -21,4 +22,11 @@ test("a quota file that does not fit on the disk leaves the old one, and no draf
   assert.equal(stdout, "refused\n", stderr);
   assert.deepEqual(quotaFile(path).load(), before);
   assert.equal(existsSync(`${path}.new`), false);
+});
+
+test("a quota file whose folder is not there is refused before any use", () => {
+  const path = join(temporaryFolder("quota-file"), "nowhere", "quota.json");
+  for (const refused of [() => quotaFile(path).load(), () => checkFolder(path)]) {
+    assert.throws(refused, (error) => error instanceof ConfigError && error.message.includes(`${path} (--quota-file)`));
+  }
 });
