@@ -87,6 +87,7 @@ export class Gateway {
   readonly #nextId: () => number;
   #lastId = 0;
   #draining = false;
+  #cutRest = () => {};
   #wakeDrain = () => {};
 
   /** `nextId` numbers sessions across several gateways. */
@@ -175,11 +176,12 @@ export class Gateway {
     });
     let cut = 0, cancel = () => {};
     const late = new Promise<void>((resolve) => {
-      cancel = clock.after(deadlineMs, () => {
+      this.#cutRest = () => {
         cut = this.#sessions.size;
         for (const session of this.#sessions) session.cut("drained");
         resolve();
-      });
+      };
+      cancel = clock.after(deadlineMs, this.#cutRest);
     });
     while (this.#sessions.size > 0) await new Promise<void>((resolve) => this.#wakeDrain = resolve);
     await Promise.race([this.#context.tls?.left(), late]);
@@ -188,6 +190,11 @@ export class Gateway {
     this.#context.upstreams?.stop();
     emit({ type: "drained", cut });
     return cut;
+  }
+
+  /** Cuts the sessions that a drain has left. */
+  cutRest(): void {
+    this.#cutRest();
   }
 
   #cutSessions(which: (session: SessionRecord) => boolean, end: "ended-by-operator" | "quota-reached"): number {

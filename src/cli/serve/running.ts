@@ -1,4 +1,5 @@
 import { asksClients } from "../../config/whole.ts";
+import { Cut } from "../../net/cut.ts";
 import type { Snapshot } from "../../admin/counted/collected.ts";
 import { expiresSoon } from "../../admin/certificates.ts";
 import { findings } from "../../admin/findings.ts";
@@ -39,6 +40,8 @@ const MAX_QUOTAS = 100;
 
 /** The running program: state and actions for the admin endpoint, signals and the log. */
 export class Running implements AdminSource {
+  /** Fires when the drain is to end at once. */
+  readonly hurried = new Cut();
   /** Resolves when the program is told to stop. */
   readonly stopping: Promise<void>;
   readonly #clock: Clock;
@@ -248,6 +251,11 @@ export class Running implements AdminSource {
 
   drain(): void {
     this.#stop();
+  }
+
+  /** Ends the drain now. */
+  hurry(): void {
+    this.hurried.make();
   }
 
   #lateDeaths(): readonly number[] {

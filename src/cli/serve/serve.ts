@@ -107,11 +107,13 @@ export async function serve(flags: RawOptions, entry: URL, ahead?: ThreadAhead):
   await reload.end(); // a reload could open what is closed next
   if (lingerMs > 0) {
     log.info(running.handedOver ? "handed over" : "told to stop", { drains_in: seconds(lingerMs) });
-    await pause(systemClock, lingerMs);
+    await pause(systemClock, lingerMs, running.hurried);
   }
   running.drains(drainMs);
   const uncount = countDown(running, emit, wall);
-  await service.drain(drainMs, running.handedOver);
+  const drained = service.drain(drainMs, running.handedOver);
+  running.hurried.on(() => service.cutRest());
+  await drained;
   uncount();
   quotas.close();
   await telemetry?.close(FAREWELL_MS);
@@ -119,7 +121,7 @@ export async function serve(flags: RawOptions, entry: URL, ahead?: ThreadAhead):
   running.ended();
   systemd.close();
   stopLog();
-  return 0;
+  return running.hurried.made ? 1 : 0;
 }
 
 /** The state at the start. No other reference keeps its rules once a reload has replaced them. */

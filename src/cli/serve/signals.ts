@@ -6,22 +6,24 @@ import type { Running } from "./running.ts";
 /** Signals within this time count as one (ms): timeout(1), a terminal and a task runner each signal a whole group. */
 export const SAME_SIGNAL_MS = 1_000;
 
-/** Handler of SIGTERM and SIGINT: the first signal calls `drain`, a later one `end`. */
-export function stopSignals(clock: Pick<Clock, "now">, drain: () => void, end: () => void): () => void {
-  let firstAt: number | undefined;
+/** Handler of SIGTERM and SIGINT: the first signal takes the first of `steps`, each later one the next. */
+export function stopSignals(clock: Pick<Clock, "now">, ...steps: readonly (() => void)[]): () => void {
+  let taken = 0, lastAt = -Infinity;
   return () => {
-    if (firstAt === undefined) {
-      firstAt = clock.now();
-      drain();
-    } else if (clock.now() - firstAt >= SAME_SIGNAL_MS) end();
+    if (clock.now() - lastAt < SAME_SIGNAL_MS) return;
+    lastAt = clock.now();
+    steps[taken++]?.();
   };
 }
 
-/** SIGTERM and SIGINT drain, and end the program at once if sent again later; SIGHUP reloads, SIGUSR2 hands over. */
+/**
+ * SIGTERM and SIGINT drain; sent again later, they cut the remaining sessions, and the third time they end the program at once.
+ * SIGHUP reloads, SIGUSR2 hands over.
+ */
 export function listenToSignals(running: Running): void {
-  const stop = stopSignals(systemClock, () => running.drain(), () => {
+  const stop = stopSignals(systemClock, () => running.drain(), () => running.hurry(), () => {
     stopLog();
-    process.exit(1); // a repeated signal means not to wait
+    process.exit(1);
   });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, stop);
   if (process.platform === "win32") return; // Windows has none of the following signals

@@ -174,6 +174,7 @@ export async function startLocalService(
       opening.apply(next.context, () => former.close());
       quotas?.configure(wanted.config.gateway.userQuotas);
     },
+    cutRest: () => gateway.cutRest(),
     async drain(deadlineMs) {
       await gateway.drain(deadlineMs);
       uncount();

@@ -53,6 +53,8 @@ export interface Service {
    * keeps what the successor uses too, such as routing rules.
    */
   drain(deadlineMs: number, handedOver?: boolean): Promise<void>;
+  /** Cuts the sessions that a drain has left. */
+  cutRest(): void;
 }
 
 /** Maximum users with counters of their own, to limit the number of metrics. */

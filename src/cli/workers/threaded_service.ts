@@ -182,6 +182,7 @@ export async function startThreadedService(
       quotas?.configure(wanted.config.gateway.userQuotas);
       await router.leadAgain();
     },
+    cutRest: () => pool.cutRest(),
     drain: async (deadlineMs, handedOver = false) => {
       const drained = pool.drain(deadlineMs);
       ports.release();

@@ -107,6 +107,8 @@ export async function startWorker({ port, number, setup, successors, ...start }:
         return inTurn(() => reload(order.setup));
       case "drain":
         return inTurn(() => drain(order.deadlineMs));
+      case "cut-rest":
+        return served.gateway.cutRest();
     }
   }, (value) => isStepped(value) && discardStepped(openGss(), value));
   // If a reload fails in another worker, a second reload reverts it.

@@ -184,6 +184,11 @@ export class WorkerPool {
     emit({ type: "drained", cut: cuts.reduce<number>((sum, cut) => sum + (cut as number | undefined ?? 0), 0) });
   }
 
+  /** Cuts the sessions that a drain has left. */
+  cutRest(): void {
+    for (const member of this.#members) member?.ask({ type: "cut-rest" }, DONE_MS).catch(() => {});
+  }
+
   /** Resolves when the running workers have `next`; new workers start with it. */
   async #giveAll(next: Generation): Promise<void> {
     await Promise.all(this.#members.map(async (member) => {

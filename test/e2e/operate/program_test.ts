@@ -59,7 +59,9 @@ for (const target of targets) {
   });
 
   test(
-    name("a second signal that comes later ends it at once, and one that comes with the first does not"),
+    name(
+      "a second signal that comes later cuts the sessions, which the log tells; one that comes with the first does not",
+    ),
     async () => {
       const hurried = await start(target, [...local, "--admin=off"]);
       const { client } = await ask(hurried.addrs[0]!, Command.Connect, "127.0.0.1", server.addr.port);
@@ -73,6 +75,8 @@ for (const target of targets) {
         return ended;
       });
       assert.equal(await hurried.exited, 1);
+      assert.match(hurried.output(), /end=drained/);
+      assert.match(hurried.output(), /info drained cut=1\n/);
       client.close();
     },
   );

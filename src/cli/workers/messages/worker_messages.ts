@@ -138,7 +138,9 @@ export type Order =
   /** Answer: undefined, once new clients are served by `setup`. */
   | { readonly type: "reload"; readonly setup: Setup }
   /** Answer: number of sessions cut. */
-  | { readonly type: "drain"; readonly deadlineMs: number };
+  | { readonly type: "drain"; readonly deadlineMs: number }
+  /** To a worker that drains. Answer: undefined. */
+  | { readonly type: "cut-rest" };
 
 export type FromWorker =
   | Letter<Question>
