@@ -4,7 +4,7 @@ import type { Entrance } from "./entrance.ts";
 import { forwardTo } from "./forward.ts";
 import { http } from "./http.ts";
 import { socks4 } from "./socks4.ts";
-import { socks5 } from "./socks5.ts";
+import { socks5, strangers } from "./socks5.ts";
 import { transparentTo } from "./transparent.ts";
 
 /** A listener's protocols, their name in messages, and their entrances. */
@@ -26,7 +26,7 @@ export function entranceFor(first: number, only: Speech | undefined, settings: G
   const wanted = isByName(only) && byName[only.by](only);
   if (wanted && wanted.fits(first)) return wanted;
   if (http.fits(first)) return http;
-  return settings.socks4 && socks4.fits(first) ? socks4 : socks5;
+  return settings.socks4 && socks4.fits(first) ? socks4 : strangers[first] ?? socks5;
 }
 
 /** Why a listener for `only` does not have this entrance; undefined if it has. */

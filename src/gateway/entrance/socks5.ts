@@ -6,12 +6,6 @@ import { SOCKS4_VERSION } from "../../protocol/socks4.ts";
 import type { Entrance } from "./entrance.ts";
 import { negotiate } from "./methods.ts";
 
-/** Other protocols by their first octet. */
-const foreign: Readonly<Record<number, string>> = {
-  [SOCKS4_VERSION]: "it is SOCKS4, which is off (--socks4)",
-  22: "it looks like TLS, for which a listener is socks5s://, https:// or tls://",
-};
-
 /** SOCKS5 with username and password, by GSSAPI, or without (RFC 1928, RFC 1929, RFC 1961). Any conversation that fits no other protocol is treated as SOCKS5. */
 export const socks5: Entrance = {
   protocol: "socks5",
@@ -19,8 +13,6 @@ export const socks5: Entrance = {
   answer: ({ reply, bound }) => encodeReply(reply, bound),
   async take(door) {
     const { wire, record } = door;
-    const state = foreign[await wire.peek()];
-    if (state !== undefined) throw new ProtocolError(`Cannot read a greeting: ${state}`);
     const negotiated = await negotiate(wire, door);
     const { method, username, detail } = negotiated;
     if (method !== undefined) record.method = method;
@@ -33,3 +25,13 @@ export const socks5: Entrance = {
   },
   turnAway: () => encodeMethodSelection(Method.NoneAcceptable),
 };
+
+/** SOCKS5 for clients that speak another protocol, by their first octet: the log says which. */
+export const strangers: Readonly<Record<number, Entrance>> = {
+  [SOCKS4_VERSION]: refusing("it is SOCKS4, which is off (--socks4)"),
+  22: refusing("it looks like TLS, for which a listener is socks5s://, https:// or tls://"),
+};
+
+function refusing(state: string): Entrance {
+  return { ...socks5, take: () => Promise.reject(new ProtocolError(`Cannot read a greeting: ${state}`)) };
+}
