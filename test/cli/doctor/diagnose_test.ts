@@ -328,6 +328,20 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "problem listen: udp://127.0.0.1:53 is in use by dnsmasq, process 7 -> another port, or end that program",
   ],
   [
+    "a port of --fake-dns that another server has",
+    {
+      host: {
+        cannotListen: ({ port }) => Promise.resolve(port === 53 ? "address-in-use" : undefined),
+        holder: () => ({ pid: 7, name: "dnsmasq" }),
+      },
+      flags: { listen: ["transparent://127.0.0.1:1081"], from: ["127.0.0.0/8"], fakeDns: ["127.0.0.1:53"] },
+    },
+    "ok listen: 127.0.0.1:1081 is free",
+    "ok listen: udp://127.0.0.1:1081 is free",
+    "problem fake DNS: udp://127.0.0.1:53 is in use by dnsmasq, process 7 -> another port, or end that program",
+    "problem fake DNS: 127.0.0.1:53 is in use by dnsmasq, process 7 -> another port, or end that program",
+  ],
+  [
     "a port of datagrams that is free",
     { flags: { forward: ["udp://127.0.0.1:53=[2001:db8::53]:53"] } },
     "ok listen: udp://127.0.0.1:53 is free",
@@ -466,6 +480,15 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "note sysctl: net.ipv4.ip_local_port_range has 1000 ports: at most so many of 10000 sessions can go to one " +
     'destination -> sysctl -w net.ipv4.ip_local_port_range="1024 65535"',
     "note sysctl: net.ipv4.tcp_fin_timeout is 300 s: ports are held long -> sysctl -w net.ipv4.tcp_fin_timeout=60",
+  ],
+  [
+    "--install-rules without the right to",
+    { flags: { listen: ["transparent://:1081"], from: ["192.168.1.0/24"], fakeDns: [":53"], installRules: true } },
+    "ok listen: [::]:1081 is free",
+    "ok listen: udp://[::]:1081 is free",
+    "ok fake DNS: udp://[::]:53 is free",
+    "ok fake DNS: [::]:53 is free",
+    "problem rights: --install-rules needs CAP_NET_ADMIN -> AmbientCapabilities=CAP_NET_ADMIN in the unit",
   ],
   [
     "--mark without the right to",

@@ -16,16 +16,26 @@ export async function checkListeners(host: HostView, config: Config): Promise<re
   if (config.admin) {
     found.push(await check(host, config, { addr: config.admin, optional: false }, findings("admin")));
   }
+  for (const addr of config.fakeDns.flat()) {
+    for (const udp of [true, false]) {
+      found.push(await check(host, config, { addr, optional: false }, findings("fake DNS"), udp));
+    }
+  }
   return found;
 }
 
-async function check(host: HostView, config: Config, spec: ListenSpec, about: Findings): Promise<Finding> {
+async function check(
+  host: HostView,
+  config: Config,
+  spec: ListenSpec,
+  about: Findings,
+  udp = isUdp(spec.only),
+): Promise<Finding> {
   const { addr, otherwise, optional, systemd } = spec;
   if (systemd !== undefined) {
     return about.note("what systemd opens is not looked at: it passes that when it starts gate46");
   }
   if (addr.unix !== undefined) return checkUnix(host, addr.unix, about);
-  const udp = isUdp(spec.only);
   const where = `${udp ? "udp://" : ""}${addressText(addr)}`;
   const failure = await host.cannotListen(addr, udp);
   if (failure === undefined && !isOwn(host, addr)) {
@@ -38,7 +48,7 @@ async function check(host: HostView, config: Config, spec: ListenSpec, about: Fi
   if (isMissing(failure) && optional) return about.note(`${where} is left out: this host has no such address`);
   switch (failure) {
     case "address-in-use":
-      return inUse(host, config, spec, where, about);
+      return inUse(host, config, { addr, udp }, where, about);
     case "address-not-available":
     case "family-not-supported":
       if (config.freeBind) {
@@ -72,11 +82,10 @@ function checkUnix(host: HostView, path: string, about: Findings): Finding {
 function inUse(
   host: HostView,
   { takeOver }: Config,
-  { addr, only }: ListenSpec,
+  { addr, udp }: { readonly addr: SocketAddr; readonly udp: boolean },
   where: string,
   about: Findings,
 ): Finding {
-  const udp = isUdp(only);
   const holder = host.holder(addr, udp);
   if (!holder) {
     return about.problem(

@@ -6,16 +6,17 @@ import type { HostView } from "../host_view.ts";
 /** Numbers of capabilities (capabilities(7)). */
 const CAP_NET_ADMIN = 12, CAP_NET_RAW = 13;
 
-/** Checks the rights for --mark and --interface, and the permissions of files with secrets. */
+/** Checks the rights for --mark, --interface and --install-rules, and the permissions of files with secrets. */
 export function checkRights(host: HostView, config: Config, secretFiles: readonly string[]): readonly Finding[] {
   const found: Finding[] = [];
   const { note, problem } = findings("rights");
   const ways = waysOutOf(config);
-  const marks = [
+  const administering = [
+    ...config.installRules ? ["--install-rules"] : [],
     ...config.mark === undefined ? [] : ["--mark"],
     ...ways.filter(({ mark }) => mark !== undefined).map(({ place, mark }) => `mark ${mark} of ${place}`),
   ];
-  for (const what of has(host, CAP_NET_ADMIN) ? [] : marks) {
+  for (const what of has(host, CAP_NET_ADMIN) ? [] : administering) {
     found.push(problem(`${what} needs CAP_NET_ADMIN`, "AmbientCapabilities=CAP_NET_ADMIN in the unit"));
   }
   const devices = [
