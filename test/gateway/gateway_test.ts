@@ -31,7 +31,7 @@ function turnedAway(world: World): readonly unknown[] {
 
 describe("A listener", () => {
   for (const [users, methods] of [[false, [Method.NoAuthentication]], [true, [Method.UsernamePassword]]] as const) {
-    test(`tells its effective methods ${users ? "with" : "without"} users (Dante CVE-2024-54662, chisel CVE-2024-43798)`, async () => {
+    test(`reports its effective methods ${users ? "with" : "without"} users (Dante CVE-2024-54662, chisel CVE-2024-43798)`, async () => {
       const authenticator = { verify: () => Promise.resolve({ good: true }) };
       const world = new World(users ? { authenticator } : {});
       await world.gateway.listen({ host: GATEWAY4, port: 0 });
@@ -48,7 +48,7 @@ describe("A listener", () => {
     });
   }
 
-  test("on a port that the system chooses is one of its own, and stays so by a reload", async () => {
+  test("on port 0 has its own system-assigned port, and keeps it in a reload", async () => {
     const world = new World();
     const here = { host: GATEWAY4, port: 0 };
     await world.gateway.listen(here);
@@ -65,7 +65,7 @@ describe("A listener", () => {
     await world.end();
   });
 
-  test("on :: takes both families and knows its clients as they are", async () => {
+  test("on :: accepts both families, and reports IPv4 clients with IPv4 addresses", async () => {
     const world = new World();
     await world.gateway.listen({ host: "::", port: 1080 });
     const clients = [
@@ -78,7 +78,7 @@ describe("A listener", () => {
     await world.end();
   });
 
-  test("on a taken port rejects, and leaves nothing open", async () => {
+  test("on a port in use is refused, and leaves no socket open", async () => {
     const world = new World();
     await world.gateway.listen({ host: GATEWAY4, port: 1080 });
     await assert.rejects(world.gateway.listen({ host: GATEWAY4, port: 1080 }), { kind: "address-in-use" });
@@ -90,7 +90,7 @@ describe("A listener", () => {
 describe("--from", () => {
   const from = ["198.51.100.0/24", "2001:db8:c::/48"].map((text) => parsePrefix(text)!);
 
-  worldTest("lets its prefixes in, in both families", { settings: { from } }, async (world) => {
+  worldTest("accepts clients of its prefixes, in both families", { settings: { from } }, async (world) => {
     for (const family of [4, 6] as const) {
       const client = await world.client(family);
       await client.send("05 01 00");
@@ -99,7 +99,7 @@ describe("--from", () => {
     assert.deepEqual(turnedAway(world), []);
   });
 
-  worldTest("closes others before an octet is read", { settings: { from } }, async (world) => {
+  worldTest("closes other clients before the gateway reads an octet", { settings: { from } }, async (world) => {
     const client = await world.client(4, world.internet.host("198.51.101.1"));
     assert.equal(client.ended, "end");
     assert.equal(client.heard(), "");
@@ -107,7 +107,7 @@ describe("--from", () => {
     assert.equal(world.gateway.sessionCount, 0);
   });
 
-  worldTest("knows an IPv4 client of a dual-stack listener", { settings: { from } }, async (world) => {
+  worldTest("matches an IPv4 client of a dual-stack listener", { settings: { from } }, async (world) => {
     await world.gateway.listen({ host: "::", port: 1081 });
     const client = new Peer(await world.clients[4].connect({ host: GATEWAY4, port: 1081 }));
     await client.send("05 01 00");
@@ -116,7 +116,7 @@ describe("--from", () => {
 });
 
 describe("--max-sessions", () => {
-  worldTest("turns away who is too many, until one has ended", { settings: { maxSessions: 2 } }, async (world) => {
+  worldTest("turns excess clients away until a session ends", { settings: { maxSessions: 2 } }, async (world) => {
     const [first] = [await world.client(), await world.client()];
     const third = await world.client();
     assert.equal(third.ended, "end");
@@ -129,27 +129,31 @@ describe("--max-sessions", () => {
 });
 
 describe("A failed accept", () => {
-  worldTest("pauses for 100 ms and goes on (out of descriptors must not spin or die)", {}, async (world) => {
-    const failures = () => world.events.filter(({ type }) => type === "accept-failed").length;
-    for (let i = 0; i < 3; i++) world.net.failAccept(1080, "no-descriptors");
-    await settle();
-    assert.equal(failures(), 2, "one for each of the two listeners, not one for each turn");
-    const waiting = await world.client();
-    await waiting.send("05 01 00");
-    await world.clock.advance(299);
-    assert.equal(waiting.heard(), "", "three failures, 100 ms each");
-    await world.clock.advance(1);
-    assert.equal(waiting.heard(), "05 00");
-    assert.equal(failures(), 2, "told once, not at each try");
-    assert.equal(world.events.filter(({ type }) => type === "accept-failing").length, 4, "for who counts them");
-    const client = await world.client();
-    await client.send("05 01 00");
-    assert.equal(client.heard(), "05 00");
-    const recovered = world.events.filter((event) => event.type === "accept-recovered");
-    assert.deepEqual([...new Set(recovered.map(({ failures }) => failures))], [3]);
-  });
+  worldTest(
+    "pauses the listener for 100 ms, then continues (a lack of descriptors must not cause a busy loop or an exit)",
+    {},
+    async (world) => {
+      const failures = () => world.events.filter(({ type }) => type === "accept-failed").length;
+      for (let i = 0; i < 3; i++) world.net.failAccept(1080, "no-descriptors");
+      await settle();
+      assert.equal(failures(), 2, "one for each of the two listeners, not one for each turn");
+      const waiting = await world.client();
+      await waiting.send("05 01 00");
+      await world.clock.advance(299);
+      assert.equal(waiting.heard(), "", "three failures, 100 ms each");
+      await world.clock.advance(1);
+      assert.equal(waiting.heard(), "05 00");
+      assert.equal(failures(), 2, "told once, not at each try");
+      assert.equal(world.events.filter(({ type }) => type === "accept-failing").length, 4, "for who counts them");
+      const client = await world.client();
+      await client.send("05 01 00");
+      assert.equal(client.heard(), "05 00");
+      const recovered = world.events.filter((event) => event.type === "accept-recovered");
+      assert.deepEqual([...new Set(recovered.map(({ failures }) => failures))], [3]);
+    },
+  );
 
-  worldTest("leaves the sessions alone", {}, async (world) => {
+  worldTest("does not affect open sessions", {}, async (world) => {
     const { client, server } = await world.connected(4, 4);
     world.net.failAccept(1080, "no-descriptors");
     await settle();
@@ -158,7 +162,7 @@ describe("A failed accept", () => {
     await world.clock.advance(100);
   });
 
-  worldTest("in a drain does not keep it from ending", {}, async (world) => {
+  worldTest("does not delay the end of a drain", {}, async (world) => {
     world.net.failAccept(1080, "no-descriptors");
     await settle();
     await world.gateway.drain(1_000);
@@ -174,14 +178,14 @@ describe("A drain (SIGTERM must not cut sessions)", () => {
       return event.type === "drained" ? [{ cut: event.cut }] : [];
     });
 
-  worldTest("without sessions ends at once", {}, async (world) => {
+  worldTest("ends at once without sessions", {}, async (world) => {
     await world.gateway.drain(30_000);
     assert.deepEqual(drains(world), [{ sessions: 0, deadlineMs: 30_000 }, { cut: 0 }]);
     assert.deepEqual(world.gateway.addrs, []);
     assert.ok(world.gateway.draining);
   });
 
-  worldTest("lets a relay finish and takes no new client", {}, async (world) => {
+  worldTest("lets a relay finish, and accepts no new client", {}, async (world) => {
     const { client, server } = await world.connected(4, 6);
     let drained = false;
     void world.gateway.drain(30_000).then(() => drained = true);
@@ -198,7 +202,7 @@ describe("A drain (SIGTERM must not cut sessions)", () => {
     assert.deepEqual(drains(world), [{ sessions: 1, deadlineMs: 30_000 }, { cut: 0 }]);
   });
 
-  worldTest("cuts what has not finished by its deadline", {}, async (world) => {
+  worldTest("cuts sessions that are still open at its deadline", {}, async (world) => {
     const { client, server } = await world.connected(6, 4);
     const drained = world.gateway.drain(30_000);
     await world.clock.advance(29_999);
@@ -211,7 +215,7 @@ describe("A drain (SIGTERM must not cut sessions)", () => {
     assert.deepEqual(drains(world).at(-1), { cut: 1 });
   });
 
-  worldTest("cuts who has not requested within a second", {}, async (world) => {
+  worldTest("cuts clients that send no request within 1 s", {}, async (world) => {
     const waiting = [await world.client(), await world.client()];
     await waiting[1]!.send("05 01 00");
     const drained = world.gateway.drain(30_000);
@@ -224,7 +228,7 @@ describe("A drain (SIGTERM must not cut sessions)", () => {
     assert.deepEqual(drains(world).at(-1), { cut: 0 });
   });
 
-  worldTest("lets a conversation under way go on to its request", {}, async (world) => {
+  worldTest("lets an open handshake continue to its request", {}, async (world) => {
     const listener = await world.serve(destination);
     const client = await world.client();
     await client.send("05 01 00");
@@ -239,7 +243,7 @@ describe("A drain (SIGTERM must not cut sessions)", () => {
     listener.close();
   });
 
-  worldTest("lets a dial under way finish", {}, async (world) => {
+  worldTest("lets a running dial finish", {}, async (world) => {
     world.internet.route(SERVER4, { afterMs: 3_000 });
     const listener = await world.serve(destination);
     const client = await world.request(Command.Connect, destination);
@@ -253,7 +257,7 @@ describe("A drain (SIGTERM must not cut sessions)", () => {
   });
 
   for (const fault of ["dial", "name"] as const) {
-    worldTest(`cuts a ${fault} under way by its deadline`, {}, async (world) => {
+    worldTest(`cuts a running ${fault} at its deadline`, {}, async (world) => {
       world.internet.route(SERVER4, { fault: "silent" });
       world.resolver.set("slow.test", "silent");
       const host = fault === "name" ? "slow.test" : SERVER4;
@@ -267,7 +271,7 @@ describe("A drain (SIGTERM must not cut sessions)", () => {
     });
   }
 
-  worldTest("does not wait for a client that was refused and lingers", {}, async (world) => {
+  worldTest("does not wait for a refused client that stays connected", {}, async (world) => {
     const client = await world.request(Command.Connect, destination);
     assert.equal(client.heard(), replyHex(5));
     const drained = world.gateway.drain(30_000);
@@ -276,7 +280,7 @@ describe("A drain (SIGTERM must not cut sessions)", () => {
     assert.equal(world.record.end, "refused");
   });
 
-  worldTest("turns away who was accepted in the same moment", {}, async (world) => {
+  worldTest("turns away a client that was accepted at the same moment", {}, async (world) => {
     const client = new Peer(await world.clients[4].connect({ host: GATEWAY4, port: 1080 }));
     await world.gateway.drain(30_000);
     await settle();
@@ -284,7 +288,7 @@ describe("A drain (SIGTERM must not cut sessions)", () => {
     assert.equal(world.gateway.sessionCount, 0);
   });
 
-  test("does not wait for passwords that are verified for clients it has cut", async () => {
+  test("does not wait for password checks of clients that it has cut", async () => {
     let asked = 0;
     const authenticator = {
       verify(_: unknown, _client: string, cut: Cut): Promise<Verdict> {
@@ -307,7 +311,7 @@ describe("A drain (SIGTERM must not cut sessions)", () => {
 });
 
 describe("Events", () => {
-  worldTest("open and close each session once, with the same record", {}, async (world) => {
+  worldTest("report the start and the end of each session once, with the same record", {}, async (world) => {
     for (let i = 0; i < 3; i++) await (await world.client()).close();
     const told = world.events.flatMap((event) =>
       event.type === "session-opened" || event.type === "session-closed" ? [`${event.type} ${event.session.id}`] : []
@@ -318,7 +322,7 @@ describe("Events", () => {
     );
   });
 
-  test("tell of a fault, which the client hears of as 01, and the gateway goes on", async () => {
+  test("report an internal fault; the client receives 01, and the gateway continues", async () => {
     const world = new World();
     await world.gateway.listen({ host: GATEWAY4, port: 1080 });
     world.resolver.resolve = () => Promise.reject(new RangeError("bug"));

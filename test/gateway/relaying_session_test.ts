@@ -44,8 +44,8 @@ async function assertGone(all: ReturnType<typeof noted>): Promise<void> {
   }
 }
 
-describe("While it relays, a session keeps neither its wire nor its judge", () => {
-  worldTest("of CONNECT", {}, async (world) => {
+describe("A relaying session keeps neither its handshake buffer nor its judge in memory", () => {
+  worldTest("for CONNECT", {}, async (world) => {
     const all = noted(world);
     const pairs: { client: Peer; server: Peer }[] = [];
     for (let i = 0; i < SESSIONS; i++) pairs.push(await world.connected(4, 4));
@@ -59,7 +59,7 @@ describe("While it relays, a session keeps neither its wire nor its judge", () =
     assert.deepEqual(world.records.map(({ end }) => end), Array(SESSIONS).fill("end"));
   });
 
-  worldTest("of BIND", {}, async (world) => {
+  worldTest("for BIND", {}, async (world) => {
     const all = noted(world);
     const pairs: { client: Peer; peer: Peer }[] = [];
     for (let i = 0; i < SESSIONS; i++) {

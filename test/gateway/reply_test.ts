@@ -27,19 +27,19 @@ const replies: Readonly<Record<NetErrorKind, number>> = {
 
 describe("replyFor()", () => {
   for (const [kind, reply] of Object.entries(replies)) {
-    test(`says 0${reply} where the network says ${kind}`, () => {
+    test(`returns 0${reply} for the network error ${kind}`, () => {
       assert.equal(replyFor(new NetError(kind as NetErrorKind, "")), reply);
     });
   }
 
-  test("passes on what a refusal and a broken message say", () => {
+  test("returns the reply of a Refusal or a ProtocolError", () => {
     assert.equal(replyFor(new Refusal(2, "loopback")), 2);
     assert.equal(replyFor(new ProtocolError("", 7)), 7);
     assert.equal(replyFor(new ProtocolError("", 8)), 8);
     assert.equal(replyFor(new ProtocolError("")), undefined);
   });
 
-  test("knows nothing of our bugs", () => {
+  test("returns undefined for other exceptions", () => {
     assert.equal(replyFor(new TypeError("bug")), undefined);
     assert.equal(replyFor("bug"), undefined);
   });
@@ -56,19 +56,19 @@ describe("mostSpecific()", () => {
     "other",
   ];
   for (const [i, kind] of order.entries()) {
-    test(`prefers '${kind}' to what says less`, () => {
+    test(`prefers '${kind}' to less specific errors`, () => {
       const errors = order.slice(i).map((less) => new NetError(less, less));
       assert.equal(mostSpecific(errors), errors[0]);
       assert.equal(mostSpecific(errors.toReversed()), errors[0]);
     });
   }
 
-  test("takes the first of two that say the same", () => {
+  test("returns the first of two errors of the same kind", () => {
     const errors = [new NetError("refused", "first"), new NetError("refused", "second")];
     assert.equal(mostSpecific(errors), errors[0]);
   });
 
-  test("prefers what the network said to a bug", () => {
+  test("prefers a network error to another exception", () => {
     const refused = new NetError("refused", "");
     assert.equal(mostSpecific([new TypeError("bug"), refused]), refused);
   });

@@ -55,7 +55,7 @@ describe("A session", () => {
   });
 
   worldTest(
-    "takes a conversation one octet per read (microsocks takes one recv() for one message)",
+    "accepts a handshake with one octet per read (microsocks needs one recv() per message)",
     withUsers(),
     async (world) => {
       const server = await world.serve(destination);
@@ -69,7 +69,7 @@ describe("A session", () => {
     },
   );
 
-  worldTest("takes a whole conversation in one read, with early data behind it", withUsers(), async (world) => {
+  worldTest("accepts a whole handshake and early data in one read", withUsers(), async (world) => {
     const server = await world.serve(destination);
     const client = await world.client();
     await client.send(joined(bytes("05 01 02"), bytes(ALICE), bytes(CONNECT), bytes("'early'")));
@@ -79,7 +79,7 @@ describe("A session", () => {
     server.close();
   });
 
-  worldTest("takes a greeting of 255 methods and chooses what fits", {}, async (world) => {
+  worldTest("accepts a greeting with 255 methods and selects a supported one", {}, async (world) => {
     const client = await world.client();
     const methods = Uint8Array.from({ length: 255 }, (_, i) => 254 - i);
     await client.send(joined(bytes("05 ff"), methods));
@@ -115,7 +115,7 @@ describe("A session", () => {
 });
 
 describe("Username/password", () => {
-  worldTest("lets good credentials pass", withUsers(), async (world) => {
+  worldTest("accepts good credentials", withUsers(), async (world) => {
     const client = await world.client();
     await client.send("05 02 00 02");
     assert.equal(client.heard(), "05 02");
@@ -133,7 +133,7 @@ describe("Username/password", () => {
       ["a wrong password", "01 05 'alice' 05 'wrong'"],
       ["an unknown user", "01 03 'bob' 06 'secret'"],
       ["an empty name and an empty password", "01 00 00"],
-      ["the good password with an octet more", "01 05 'alice' 07 'secret' 00"],
+      ["the good password with an additional octet", "01 05 'alice' 07 'secret' 00"],
     ] as const
   ) {
     worldTest(`answers ${what} with status 01 and closes`, withUsers(), async (world) => {
@@ -152,27 +152,35 @@ describe("Username/password", () => {
     });
   }
 
-  worldTest("never tells the password in an event (hev and shadowsocks-rust logged it)", withUsers(), async (world) => {
-    const client = await world.client();
-    await client.send("05 01 02 01 05 'alice' 0b 'hunter2hunt'");
-    await client.close();
-    assert.equal(world.record.username, "alice");
-    assert.ok(!JSON.stringify(world.events).includes("hunter2"));
-  });
+  worldTest(
+    "never puts the password into an event (hev and shadowsocks-rust logged it)",
+    withUsers(),
+    async (world) => {
+      const client = await world.client();
+      await client.send("05 01 02 01 05 'alice' 0b 'hunter2hunt'");
+      await client.close();
+      assert.equal(world.record.username, "alice");
+      assert.ok(!JSON.stringify(world.events).includes("hunter2"));
+    },
+  );
 });
 
 describe("The request is reachable only from 'authenticated' (sing-box CVE-2023-43644)", () => {
   const cases = [
-    ["the request in the place of the greeting", CONNECT, "05 ff"],
-    ["the request behind the greeting, no credentials", `05 01 02 ${CONNECT}`, "05 02"],
-    ["the request behind a greeting that offers no authentication too", `05 02 00 02 ${CONNECT}`, "05 02"],
-    ["the request behind a greeting of no authentication alone", `05 01 00 ${CONNECT}`, "05 ff"],
-    ["the request behind a greeting of no methods", `05 00 ${CONNECT}`, "05 ff"],
-    ["the request behind wrong credentials", `05 01 02 01 05 'alice' 05 'wrong' ${CONNECT}`, "05 02 01 01"],
-    ["good credentials behind wrong ones", `05 01 02 01 05 'alice' 05 'wrong' ${ALICE} ${CONNECT}`, "05 02 01 01"],
+    ["the request instead of the greeting", CONNECT, "05 ff"],
+    ["the request after the greeting without credentials", `05 01 02 ${CONNECT}`, "05 02"],
+    ["the request after a greeting that also offers no authentication", `05 02 00 02 ${CONNECT}`, "05 02"],
+    ["the request after a greeting that offers only no authentication", `05 01 00 ${CONNECT}`, "05 ff"],
+    ["the request after a greeting without methods", `05 00 ${CONNECT}`, "05 ff"],
+    ["the request after wrong credentials", `05 01 02 01 05 'alice' 05 'wrong' ${CONNECT}`, "05 02 01 01"],
+    [
+      "good credentials after wrong credentials",
+      `05 01 02 01 05 'alice' 05 'wrong' ${ALICE} ${CONNECT}`,
+      "05 02 01 01",
+    ],
     ["credentials before the greeting", `${ALICE} 05 01 02 ${CONNECT}`, ""],
-    ["a second greeting in the place of credentials", `05 01 02 05 01 00 ${CONNECT}`, "05 02"],
-    ["GSSAPI asked for, then the request", `05 01 01 01 01 00 00 ${CONNECT}`, "05 ff"],
+    ["a second greeting instead of credentials", `05 01 02 05 01 00 ${CONNECT}`, "05 02"],
+    ["an offer of GSSAPI, then the request", `05 01 01 01 01 00 00 ${CONNECT}`, "05 ff"],
   ] as const;
   for (const [what, message, answer] of cases) {
     worldTest(`${what}, pipelined`, withUsers(), async (world) => {
@@ -251,7 +259,7 @@ describe("The handshake deadline", () => {
     });
   }
 
-  worldTest("is one for all: octets that drip in do not put it off", {}, async (world) => {
+  worldTest("covers the whole handshake: slow octets do not extend it", {}, async (world) => {
     const client = await world.client();
     for (const octet of bytes("05 ff 01 01 01 01 01 01 01 01")) {
       await client.send(Uint8Array.of(octet));
@@ -261,7 +269,7 @@ describe("The handshake deadline", () => {
     assert.equal(world.record.end, "handshake-timeout");
   });
 
-  test("counts while a password is being verified", async () => {
+  test("includes the time of the password check", async () => {
     const authenticator = { verify: (_: unknown, _client: string, cut: Cut) => untilCut(cut) };
     const world = new World({ authenticator });
     await world.gateway.listen({ host: "192.0.2.1", port: 1080 });
@@ -274,7 +282,7 @@ describe("The handshake deadline", () => {
     await world.end();
   });
 
-  worldTest("is over once the request has come", {}, async (world) => {
+  worldTest("ends when the request arrives", {}, async (world) => {
     const { client, server } = await world.connected(4, 4);
     await world.clock.advance(10_000);
     await client.send("'still'");
@@ -282,15 +290,15 @@ describe("The handshake deadline", () => {
   });
 });
 
-describe("Whatever a session waits for ends", () => {
+describe("A wait ends with the session", () => {
   const waits = {
-    "a password that is being verified": (_: unknown, _client: string, cut: Cut) => untilCut(cut),
-    "the answer to a wrong one": () => Promise.resolve({ good: false, waitMs: 60_000 }),
+    "password check": (_: unknown, _client: string, cut: Cut) => untilCut(cut),
+    "delayed answer to a wrong password": () => Promise.resolve({ good: false, waitMs: 60_000 }),
   };
   const ends = {
     "client-left by FIN": (client) => client.finish(),
     "client-left by a reset": (client) => client.reset(),
-    "client-left behind the request by a reset": async (client) => {
+    "client-left by a reset after the request": async (client) => {
       await client.send(CONNECT);
       await client.reset();
     },
@@ -317,7 +325,7 @@ describe("Whatever a session waits for ends", () => {
     }
   }
 
-  worldTest("but not with a client that has only half closed: it reads its answer", {
+  worldTest("a half-close does not end the wait: the client receives its answer", {
     authenticator: { verify: () => Promise.resolve({ good: false, waitMs: 2_000 }) },
   }, async (world) => {
     const client = await world.client();
@@ -330,7 +338,7 @@ describe("Whatever a session waits for ends", () => {
 });
 
 worldTest(
-  "A client that has tried too many passwords is told as one whose password is wrong, and counted as turned away",
+  "A client over the limit of wrong passwords receives the answer for a wrong password, and counts as turned away",
   {
     authenticator: { verify: () => Promise.resolve({ good: false, tooMany: true }) },
   },
@@ -345,7 +353,7 @@ worldTest(
   },
 );
 
-describe("A client that leaves", () => {
+describe("A client that disconnects", () => {
   for (
     const [where, sent] of [
       ["before the greeting", ""],
@@ -374,7 +382,7 @@ describe("A client that leaves", () => {
 
 describe("After a failure reply", () => {
   worldTest(
-    "the connection is closed within 10 s (RFC 1928 s6) though the client does not close",
+    "the gateway closes the connection within 10 s (RFC 1928 s6) even if the client does not",
     {},
     async (world) => {
       const client = await world.request(Command.Connect, destination);
@@ -387,7 +395,7 @@ describe("After a failure reply", () => {
     },
   );
 
-  worldTest("octets that the client still sends do not reset the reply away", {}, async (world) => {
+  worldTest("later octets of the client do not cause a reset that loses the reply", {}, async (world) => {
     const client = await world.client();
     await client.send(joined(bytes(GREETING), request(Command.Connect, destination), bytes("'early data'")));
     assert.equal(client.heard(), `${SELECTED} ${replyHex(5)}`);
@@ -398,7 +406,7 @@ describe("After a failure reply", () => {
     assert.equal(world.record.end, "refused");
   });
 
-  worldTest("a client that resets is done with at once", {}, async (world) => {
+  worldTest("a reset by the client ends the session at once", {}, async (world) => {
     const client = await world.request(Command.Connect, destination);
     await client.reset();
     assert.equal(world.record.end, "refused");
@@ -412,7 +420,7 @@ describe("A request that cannot be served", () => {
       ["an unknown command", "05 04 00 01 cb 00 71 50 00 50", 7],
       ["command 0", "05 00 00 01 cb 00 71 50 00 50", 7],
       ["an unknown ATYP", "05 01 00 02 cb 00 71 50 00 50", 8],
-      ["an unknown command, told only when its whole request has come", "05 09 00 03 01 'a' 00 50", 7],
+      ["an unknown command, only after its whole request", "05 09 00 03 01 'a' 00 50", 7],
       ["an empty name (curl CVE-2023-38545: a name is never cut to fit)", "05 01 00 03 00 00 50", 1],
       ["a name with a zero octet", "05 01 00 03 04 'a' 00 'bc' 00 50", 1],
       ["a name with a zone (Go CVE-2025-22870)", "05 01 00 03 08 '::1%eth0' 00 50", 1],
@@ -422,7 +430,7 @@ describe("A request that cannot be served", () => {
       ["short IPv4", "05 01 00 03 05 '127.1' 00 50", 1],
     ] as const
   ) {
-    worldTest(`is answered ${what} with ${String(reply).padStart(2, "0")}`, {}, async (world) => {
+    worldTest(`with ${what} has the reply ${String(reply).padStart(2, "0")}`, {}, async (world) => {
       const client = await world.client();
       await client.send(GREETING);
       client.heard();
@@ -445,7 +453,7 @@ describe("A request that cannot be served", () => {
       ["127.0.0.1 as a name", "05 01 00 03 09 '127.0.0.1' 00 50"],
     ] as const
   ) {
-    worldTest(`judges ${what} as the address it is`, {}, async (world) => {
+    worldTest(`is judged by the address in ${what}`, {}, async (world) => {
       const client = await world.client();
       await client.send(GREETING);
       client.heard();
@@ -456,14 +464,14 @@ describe("A request that cannot be served", () => {
     });
   }
 
-  worldTest("does not mind what RSV holds", {}, async (world) => {
+  worldTest("is answered as usual with any value in RSV", {}, async (world) => {
     const client = await world.client();
     await client.send(`${GREETING} 05 01 ff 01 cb 00 71 50 00 50`);
     assert.equal(client.heard(), `${SELECTED} ${replyHex(5)}`);
   });
 });
 
-describe("The request reads a command with each address type by its own row (Tor CVE-2023-23589)", () => {
+describe("The request decoder reads each command with each address type (Tor CVE-2023-23589)", () => {
   const addresses = [
     ["IPv4", { host: SERVER4, port: 80 }],
     ["IPv6", { host: SERVER6, port: 80 }],
@@ -489,7 +497,7 @@ describe("The request reads a command with each address type by its own row (Tor
   }
 });
 
-test("A record tells who the client was and when it came and went", async () => {
+test("A session record has the client's address, its start time and its end time", async () => {
   const world = new World();
   await world.gateway.listen({ host: "192.0.2.1", port: 1080 });
   const startedAt = world.clock.now();

@@ -8,7 +8,7 @@ import { embeddedIpv4s } from "../../src/protocol/ip/embedded_ipv4.ts";
 import { ProtocolError } from "../../src/protocol/protocol_error.ts";
 import { parsePrefix } from "../../src/protocol/ip/prefix.ts";
 
-test("parseIp() takes what the system takes for an address, and no zone ids (Go CVE-2025-22870)", () => {
+test("parseIp() accepts the same addresses as the system, and refuses zone IDs (Go CVE-2025-22870)", () => {
   const texts = fc.oneof(fc.ipV4(), fc.ipV6(), fc.ipV4Extended(), fc.stringMatching(/^[0-9a-f:.%x]{0,45}$/));
   fc.assert(
     fc.property(texts, (text) =>
@@ -20,7 +20,7 @@ test("parseIp() takes what the system takes for an address, and no zone ids (Go 
   );
 });
 
-test("formatIp() is canonical: what it says parses to the same octets and says the same again", () => {
+test("formatIp() writes the canonical form, and parseIp() reads it back to the same octets", () => {
   const octets = fc.oneof(
     fc.uint8Array({ minLength: 4, maxLength: 4 }),
     fc.uint8Array({ minLength: 16, maxLength: 16 }),
@@ -41,7 +41,7 @@ test("formatIp() is canonical: what it says parses to the same octets and says t
   }
 });
 
-test("an address that was read before is canonical too, and has the port that is asked for", () => {
+test("ipAddress() returns the canonical address with the requested port, also for a text that it has read before", () => {
   for (
     const [text, type, host] of [
       ["2001:DB8:0:0:1:0:0:1", AddressType.IPv6, "2001:db8::1:0:0:1"],
@@ -54,7 +54,7 @@ test("an address that was read before is canonical too, and has the port that is
   }
 });
 
-test("short, octal and hex forms of IPv4 are no addresses (npm ip CVE-2023-42282, CVE-2024-29415)", () => {
+test("parseIp() refuses short, octal and hex forms of IPv4 (npm ip CVE-2023-42282, CVE-2024-29415)", () => {
   for (
     const text of [
       "127.1",
@@ -76,14 +76,14 @@ test("short, octal and hex forms of IPv4 are no addresses (npm ip CVE-2023-42282
   }
 });
 
-test("IPv4-mapped IPv6 is the IPv4 address, in every spelling; IPv4-compatible is not", () => {
+test("ipAddress() turns an IPv4-mapped IPv6 address into IPv4 in every spelling, and leaves IPv4-compatible ones as IPv6", () => {
   for (const text of ["::ffff:127.0.0.1", "::fFFf:127.0.0.1", "0:0:0:0:0:ffff:7f00:1"]) {
     assert.equal(ipAddress(text, 1)!.host, "127.0.0.1");
   }
   assert.equal(ipAddress("::192.0.2.1", 1)!.host, "::c000:201");
 });
 
-test("a name that carries a literal is that address; one that inet_aton() would read is refused (sing-box, Xray: passed on)", () => {
+test("nameAddress() turns an IP literal into an address, and refuses names that inet_aton() would read (sing-box, Xray: passed on)", () => {
   assert.equal(nameAddress("[::1]", 1).host, "::1");
   assert.equal(nameAddress("::ffff:10.0.0.1", 1).host, "10.0.0.1");
   for (
@@ -110,7 +110,7 @@ test("a name that carries a literal is that address; one that inet_aton() would 
   }
 });
 
-test("encodeAddress() refuses what is none", () => {
+test("encodeAddress() refuses an invalid host", () => {
   for (const host of ["", "a".repeat(256)]) assert.throws(() => encodeAddress({ type: 3, host, port: 1 }), RangeError);
   assert.throws(() => encodeAddress({ type: 1, host: "nowhere", port: 1 }), RangeError);
 });
@@ -136,12 +136,12 @@ const embedded: readonly (readonly [host: string, ...inside: string[]])[] = [
   ["fd00:ec2::254"],
 ];
 for (const [host, ...inside] of embedded) {
-  test(`embeddedIpv4s() finds ${inside.join(" or ") || "nothing"} in ${host} (3proxy, shadowsocks-rust: a v4 rule bypassed)`, () => {
+  test(`embeddedIpv4s() finds ${inside.join(" or ") || "no IPv4 address"} in ${host} (3proxy, shadowsocks-rust: an IPv4 rule bypassed)`, () => {
     assert.deepEqual(embeddedIpv4s(parseIp(host)!).map(formatIp), inside);
   });
 }
 
-test("a prefix contains what shares its bits, and one with stray bits is a slip", () => {
+test("a prefix contains the addresses that share its bits, and parsePrefix() refuses a prefix with host bits set", () => {
   const contains = (prefix: string, host: string) => parsePrefix(prefix)!.contains(parseIp(host)!);
   assert.ok(
     contains("10.0.0.0/8", "10.255.0.1") && !contains("10.0.0.0/8", "11.0.0.0") && contains("0.0.0.0/0", "1.2.3.4"),
@@ -153,7 +153,7 @@ test("a prefix contains what shares its bits, and one with stray bits is a slip"
   }
 });
 
-test("a prefix of IPv4-mapped addresses is one of IPv4: a rule for it fits whom it means", () => {
+test("parsePrefix() turns a prefix of IPv4-mapped addresses into the IPv4 prefix, so that rules match IPv4 clients", () => {
   for (
     const [mapped, plain] of [["::ffff:10.0.0.0/104", "10.0.0.0/8"], ["::ffff:0:0/96", "0.0.0.0/0"]] as const
   ) assert.equal(String(parsePrefix(mapped)), plain);

@@ -14,7 +14,7 @@ const serverName = (value: Uint8Array) => joined(Uint8Array.of(0, 0), vector(2, 
 
 describe("decodeClientHello()", () => {
   for (const { client, serverName, bytes } of trueHellos) {
-    test(`finds the server's name in what ${client} sends, and waits for its last octet`, () => {
+    test(`finds the server name in the ClientHello of ${client}, and waits for its last octet`, () => {
       assert.deepEqual(decodeClientHello(bytes), { serverName: serverName ?? undefined });
       for (let size = 0; size < bytes.length; size++) {
         assert.equal(decodeClientHello(bytes.subarray(0, size)), undefined);
@@ -22,7 +22,7 @@ describe("decodeClientHello()", () => {
       assert.equal(nameOf(joined(bytes, bytes)), serverName ?? undefined);
     });
 
-    test(`takes that of ${client} in records of every size`, () => {
+    test(`reads the ClientHello of ${client} from records of every size`, () => {
       const message = messageOf(bytes);
       for (const size of [2, 3, 4, 5, 100, message.length - 1]) {
         if (message.length / size > 1_024) continue;
@@ -35,7 +35,7 @@ describe("decodeClientHello()", () => {
     });
   }
 
-  test("takes one of 64 KiB, and of no more octets and no more records", () => {
+  test("accepts a ClientHello of 64 KiB in 1,024 records, and refuses more octets or more records", () => {
     const padded = (size: number) =>
       helloWith(joined(serverName(list(entry("a.test"))), bytes("0015"), vector(2, new Uint8Array(size))));
     const large = inRecords(messageOf(padded(16_000)), 1 << 14);
@@ -47,7 +47,7 @@ describe("decodeClientHello()", () => {
     assert.throws(() => nameOf(inRecords(message, 3)), /more than 1024 records/);
   });
 
-  test("knows no name where there is none", () => {
+  test("returns no name for a ClientHello without a host name", () => {
     assert.equal(nameOf(helloWith(new Uint8Array(0))), undefined);
     assert.equal(nameOf(helloWith(serverName(list(entry("x", 7))))), undefined, "a type of name that nobody knows");
   });
@@ -126,13 +126,17 @@ function survives(hello: Uint8Array): "hello" | "more" | "refused" {
   return "hello";
 }
 
-test("What is cut, changed and spliced is a ClientHello, not enough of one, or a ProtocolError", () => {
+test("A cut, changed or spliced ClientHello gives a value, a wait for more octets, or a ProtocolError", () => {
   const outcomes = new Set<string>();
   fc.assert(fc.property(mutated, (hello) => void outcomes.add(survives(hello))), { numRuns: 20_000 });
   assert.deepEqual([...outcomes].sort(), ["hello", "more", "refused"]);
 });
 
 const many = skipped("client_hello_test.ts, 10^6 ClientHellos", tooSlow);
-test("A million ClientHellos that are cut, changed and spliced crash nothing", { skip: many, timeout: 900_000 }, () => {
-  fc.assert(fc.property(mutated, (hello) => void survives(hello)), { numRuns: 1_000_000 });
-});
+test(
+  "A million cut, changed or spliced ClientHellos do not crash the decoder",
+  { skip: many, timeout: 900_000 },
+  () => {
+    fc.assert(fc.property(mutated, (hello) => void survives(hello)), { numRuns: 1_000_000 });
+  },
+);

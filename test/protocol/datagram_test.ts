@@ -20,7 +20,7 @@ const part = (fragment: number, text = "x", to = address) => ({
 });
 const END = 0x80;
 
-test("a datagram round-trips with any payload, and headerSize() agrees with what decodeDatagram() takes", () => {
+test("a datagram round-trips with any payload, and headerSize() agrees with decodeDatagram()", () => {
   const name = { type: 3, host: "example.org", port: 9 } as const;
   fc.assert(
     fc.property(
@@ -37,7 +37,7 @@ test("a datagram round-trips with any payload, and headerSize() agrees with what
   );
 });
 
-test("whatever bytes come, a datagram or ProtocolError, and headerSize() never reads past the end", () => {
+test("any octets decode to a datagram or a ProtocolError, and headerSize() never reads past the end", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
     let size: number | undefined;
     try {
@@ -62,28 +62,28 @@ function feed(steps: readonly (readonly [ReturnType<typeof part>, number])[]): s
 
 const sequences:
   readonly (readonly [string, readonly (readonly [ReturnType<typeof part>, number])[], string | undefined])[] = [
-    ["in order become one", [[part(1, "a"), 0], [part(2, "b"), 1], [part(END | 3, "c"), 2]], "abc"],
-    ["one alone may be the whole", [[part(END | 1, "a"), 0]], "a"],
-    ["a lower position abandons what was queued", [[part(1, "a"), 0], [part(2, "b"), 0], [part(1, "c"), 0], [
+    ["fragments in order become one datagram", [[part(1, "a"), 0], [part(2, "b"), 1], [part(END | 3, "c"), 2]], "abc"],
+    ["a single fragment may be the whole datagram", [[part(END | 1, "a"), 0]], "a"],
+    ["a lower position abandons the queued fragments", [[part(1, "a"), 0], [part(2, "b"), 0], [part(1, "c"), 0], [
       part(END | 2, "d"),
       0,
     ]], "cd"],
-    ["a gap abandons", [[part(1, "a"), 0], [part(END | 3, "c"), 0]], undefined],
+    ["a gap abandons the queue", [[part(1, "a"), 0], [part(END | 3, "c"), 0]], undefined],
     [
-      "a repeated one counts once",
+      "a repeated fragment counts once",
       [[part(1, "a"), 0], [part(2, "b"), 0], [part(2, "b"), 0], [part(END | 3, "c"), 0]],
       "abc",
     ],
-    ["another destination abandons", [[part(1, "a"), 0], [part(END | 2, "b", other), 0]], undefined],
-    ["the timer abandons", [[part(1, "a"), 0], [part(END | 2, "b"), 5_000]], undefined],
-    ["just before the timer they do not", [[part(1, "a"), 0], [part(END | 2, "b"), 4_999]], "ab"],
-    ["that do not begin at 1 are nothing", [[part(2, "a"), 0], [part(END | 3, "b"), 0]], undefined],
+    ["another destination abandons the queue", [[part(1, "a"), 0], [part(END | 2, "b", other), 0]], undefined],
+    ["the timer abandons the queue", [[part(1, "a"), 0], [part(END | 2, "b"), 5_000]], undefined],
+    ["the queue is complete just before the timer expires", [[part(1, "a"), 0], [part(END | 2, "b"), 4_999]], "ab"],
+    ["a sequence that does not begin at 1 is dropped", [[part(2, "a"), 0], [part(END | 3, "b"), 0]], undefined],
   ];
 for (const [what, steps, whole] of sequences) {
   test(`fragments (RFC 1928 s7): ${what}`, () => assert.equal(feed(steps), whole));
 }
 
-test("fragments: 127 of them are the most, a standalone one in between abandons, and too much data does too", () => {
+test("fragments: the maximum is 127; a standalone datagram in between or too much data abandons the queue", () => {
   const queue = new Reassembly(5_000);
   for (let i = 1; i < 127; i++) assert.equal(queue.add(part(i), 0), undefined);
   assert.equal(queue.add(part(END | 127), 0)!.payload.length, 127);
@@ -96,7 +96,7 @@ test("fragments: 127 of them are the most, a standalone one in between abandons,
   assert.equal(queue.size, 0);
 });
 
-test("fragments: what was queued is a copy, since the view it came in is overwritten", () => {
+test("fragments: the queue copies the payload, because the receive buffer is overwritten", () => {
   const queue = new Reassembly(5_000), lent = part(1, "a");
   queue.add(lent, 0);
   lent.payload.fill(0xee);

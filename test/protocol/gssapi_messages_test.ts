@@ -22,7 +22,7 @@ for (
     ["01 03 00 00", GssMessageType.Data, ""],
   ] as const
 ) {
-  test(`${text} is read, written, and waited for at every octet (RFC 1961 s3.2)`, () => {
+  test(`${text} decodes, encodes, and needs more octets at every cut (RFC 1961 s3.2)`, () => {
     const message = bytes(text);
     for (let cut = 0; cut < message.length; cut++) {
       assert.equal(decodeGssMessage(message.subarray(0, cut)), undefined, `${cut} octets`);
@@ -33,12 +33,12 @@ for (
   });
 }
 
-test("the message that ends it has no length", () => {
+test("the abort message has no length field", () => {
   assert.equal(hex(gssAbort), "01 ff");
   assert.deepEqual(decodeGssMessage(bytes("01 ff"))!.value.type, GssMessageType.Abort);
 });
 
-test("another version, and a type that there is not, are told at once", () => {
+test("the decoder refuses another version and an unknown message type at once", () => {
   for (const text of ["05 01", "01 00", "01 04", "01 fe"]) {
     assert.throws(() => decodeGssMessage(bytes(text)), ProtocolError);
   }
@@ -50,7 +50,7 @@ test("a token has at most 65,535 octets", () => {
   assert.throws(() => encodeGssMessage(GssMessageType.Data, new Uint8Array(MAX_TOKEN_SIZE + 1)), RangeError);
 });
 
-test("levels: what is selective is the highest, and of two the higher counts (RFC 1961 s4)", () => {
+test("protection levels: selective protection means confidentiality, and the higher of two levels counts (RFC 1961 s4)", () => {
   assert.deepEqual([0, 1, 2, 3, 4, 255].map(protectionOf), [
     "none",
     "integrity",
@@ -64,7 +64,7 @@ test("levels: what is selective is the highest, and of two the higher counts (RF
   assert.equal(higherProtection("confidentiality", "integrity"), "confidentiality");
 });
 
-test("a token of RFC 4121 says by whose key it is and its number; others say nothing", () => {
+test("wrapHeader() reads the key owner and the sequence number of an RFC 4121 token, and nothing from other tokens", () => {
   const token = bytes("05 04 04 ff 00 00 00 00 00 00 00 01 00 00 00 07 'data'");
   assert.deepEqual(wrapHeader(token), { byAcceptorKey: true, sequence: 2 ** 32 + 7 });
   assert.deepEqual(wrapHeader(Uint8Array.of(0, ...token).subarray(1)), wrapHeader(token), "wherever it stands");
@@ -74,7 +74,7 @@ test("a token of RFC 4121 says by whose key it is and its number; others say not
   assert.equal(wrapHeader(token.subarray(0, 15)), undefined);
 });
 
-test("whatever bytes come, a message, 'need more' or ProtocolError", () => {
+test(`any octets decode to a message, "need more", or a ProtocolError`, () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 40 }), (octets) => {
     try {
       const decoded = decodeGssMessage(octets);

@@ -55,7 +55,7 @@ for (const [name, { decode, encode, plain = (value: never) => value }] of Object
   for (const { hex, value, error, oneWay } of vectors[name]!) {
     const bytes = bytesOf(hex);
     if (error !== undefined) {
-      test(`${name} ${hex} is a protocol error with ${error === null ? "no reply" : `reply ${error}`}, and never a value before`, () => {
+      test(`${name} ${hex} is a protocol error with ${error === null ? "no reply" : `reply ${error}`}, and no part of it decodes to a value`, () => {
         for (let size = 0; size < bytes.length; size++) {
           try {
             assert.equal(decode(bytes.subarray(0, size)), undefined);
@@ -70,7 +70,7 @@ for (const [name, { decode, encode, plain = (value: never) => value }] of Object
       });
       continue;
     }
-    test(`${name} ${hex} decodes whole, waits for its last byte, leaves its tail, and encodes back`, () => {
+    test(`${name} ${hex} decodes when complete, leaves the octets after it, and encodes back`, () => {
       for (let size = 0; size < bytes.length; size++) assert.equal(decode(bytes.subarray(0, size)), undefined);
       for (const tail of [[], [5, 1, 0]]) {
         const decoded = decode(Uint8Array.from([...bytes, ...tail]))!;
@@ -81,7 +81,7 @@ for (const [name, { decode, encode, plain = (value: never) => value }] of Object
     });
   }
 
-  test(`${name}: whatever bytes come, a value, "need more" or ProtocolError`, () => {
+  test(`${name}: any octets decode to a value, "need more", or a ProtocolError`, () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 600 }), fc.boolean(), (noise, plausible) => {
       const bytes = plausible ? Uint8Array.of(name === "credentials" || name === "status" ? 1 : 5, ...noise) : noise;
       try {

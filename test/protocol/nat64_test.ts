@@ -22,14 +22,14 @@ const ipv4s = fc.uint8Array({ minLength: 4, maxLength: 4 });
 
 describe("NAT64 addresses (RFC 6052)", () => {
   for (const [prefix, address] of table) {
-    test(`192.0.2.33 behind ${prefix} is ${address}`, () => {
+    test(`embeds 192.0.2.33 in ${prefix} as ${address}`, () => {
       const ipv4 = parseIp("192.0.2.33")!, ipv6 = parseIp(address)!;
       assert.equal(formatIp(embedIpv4(parsePrefix(prefix)!, ipv4)), formatIp(ipv6));
       assert.deepEqual(extractIpv4(parsePrefix(prefix)!, ipv6), ipv4);
     });
   }
 
-  test("what is embedded is found again, behind any prefix", () => {
+  test("extractIpv4() returns the IPv4 address that embedIpv4() embedded in any prefix", () => {
     fc.assert(fc.property(prefixes, ipv4s, (prefix, ipv4) => {
       assert.ok(isNat64Prefix(prefix));
       const ipv6 = embedIpv4(prefix, ipv4);
@@ -38,20 +38,20 @@ describe("NAT64 addresses (RFC 6052)", () => {
     }));
   });
 
-  test("an address of another prefix carries none, nor one whose bits 64 to 71 are set", () => {
+  test("extractIpv4() finds no IPv4 address outside the prefix, or where bits 64 to 71 are not zero", () => {
     assert.equal(extractIpv4(parsePrefix("64:ff9b::/96")!, parseIp("64:ff9b:1::192.0.2.33")!), undefined);
     assert.equal(extractIpv4(parsePrefix("2001:db8::/32")!, parseIp("2001:db8:c000:221:100::")!), undefined);
   });
 
-  test("other lengths, families and bits are no prefix of a NAT64", () => {
+  test("isNat64Prefix() refuses other lengths, IPv4 prefixes, and prefixes with bits 64 to 71 set", () => {
     for (const text of ["192.0.2.0/24", "2001:db8::/33", "::/0", "2001:db8:0:0:100::/96", "64:ff9b::1/128"]) {
       assert.equal(isNat64Prefix(parsePrefix(text)!), false, text);
     }
   });
 });
 
-describe("The prefix of a network (RFC 7050)", () => {
-  test("is found in the answers for ipv4only.arpa, of whatever length", () => {
+describe("The NAT64 prefix of a network (RFC 7050)", () => {
+  test("is found in the answers for ipv4only.arpa, for each prefix length", () => {
     fc.assert(fc.property(prefixes, fc.constantFrom("192.0.0.170", "192.0.0.171"), (prefix, known) => {
       const found = discoverPrefix(embedIpv4(prefix, parseIp(known)!));
       assert.ok(found);
@@ -64,7 +64,7 @@ describe("The prefix of a network (RFC 7050)", () => {
   });
 
   for (const [prefix] of table) {
-    test(`is ${prefix}`, () => {
+    test(`is ${prefix} for ipv4only.arpa addresses in that prefix`, () => {
       for (const known of ["192.0.0.170", "192.0.0.171"]) {
         assert.equal(String(discoverPrefix(embedIpv4(parsePrefix(prefix)!, parseIp(known)!))), prefix);
       }

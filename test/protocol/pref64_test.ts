@@ -18,7 +18,7 @@ function pref64(host: string, code: number, lifetimeS: number): Uint8Array {
 const found = (message: Uint8Array) =>
   announcedPrefixes(message).map(({ prefix, lifetimeS }) => `${prefix} ${lifetimeS}`);
 
-test("prefixes of each length are read with their time, and 0 takes one back", () => {
+test("reads prefixes of each length with their lifetime; lifetime 0 withdraws a prefix", () => {
   for (const [code, bits] of [[0, 96], [1, 64], [2, 56], [3, 48], [4, 40], [5, 32]] as const) {
     const host = bits === 32 ? "2001:db8::" : bits === 40 ? "2001:db8:100::" : "2001:db8:64::";
     assert.deepEqual(found(advertisement(pref64(host, code, 1_800))), [`${host}/${bits} 1800`]);
@@ -26,7 +26,7 @@ test("prefixes of each length are read with their time, and 0 takes one back", (
   assert.deepEqual(found(advertisement(pref64("64:ff9b::", 0, 0))), ["64:ff9b::/96 0"]);
 });
 
-test("other options, and lengths that are reserved, are passed over", () => {
+test("ignores other options and reserved prefix lengths", () => {
   const mtu = Uint8Array.of(5, 1, 0, 0, 0, 0, 5, 0);
   const options = [mtu, pref64("64:ff9b::", 7, 8), pref64("64:ff9b:1::", 0, 65_528), mtu];
   assert.deepEqual(found(advertisement(...options)), ["64:ff9b:1::/96 65528"]);
@@ -37,7 +37,7 @@ test("other options, and lengths that are reserved, are passed over", () => {
   );
 });
 
-test("an advertisement that is not well formed says nothing at all", () => {
+test("a malformed advertisement gives no prefix", () => {
   const whole = advertisement(pref64("64:ff9b::", 0, 8));
   for (let size = 0; size < whole.length; size++) {
     assert.deepEqual(found(whole.subarray(0, size)), [], `${size} octets`);
@@ -46,7 +46,7 @@ test("an advertisement that is not well formed says nothing at all", () => {
   assert.deepEqual(found(whole.with(0, 133)), [], "a solicitation");
 });
 
-test("whatever comes, there are prefixes or none", () => {
+test("any octets give a list of prefixes, and no exception", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (rest) => {
     announcedPrefixes(rest);
     for (const { lifetimeS } of announcedPrefixes(advertisement(rest))) assert.equal(lifetimeS % 8, 0);

@@ -14,7 +14,7 @@ const prefix = fc.tuple(address, fc.nat(128)).map(([bytes, length]) => {
   return new Prefix(cut, bits);
 });
 
-test("PrefixMap finds all prefixes around an address, the longest first", () => {
+test("PrefixMap finds all prefixes that contain an address, the longest first", () => {
   fc.assert(fc.property(fc.array(prefix, { maxLength: 60 }), fc.array(address, { maxLength: 20 }), (prefixes, all) => {
     const map = new PrefixMap(prefixes.map((one, i) => [one, i]));
     for (const bytes of [...all, ...prefixes.map(({ octets }) => octets)]) {

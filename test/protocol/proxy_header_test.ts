@@ -32,20 +32,24 @@ const headers: readonly (readonly [string, Uint8Array, unknown])[] = [
   ["a mapped address of version 1", text("PROXY TCP6 ::ffff:192.0.2.7 ::ffff:198.51.100.1 40000 1080\r\n"), ipv4],
   ["UNKNOWN alone", text("PROXY UNKNOWN\r\n"), undefined],
   [
-    "the longest line there is",
+    "the longest line of version 1",
     text(`PROXY UNKNOWN ${"ffff:".repeat(7)}ffff ${"ffff:".repeat(7)}ffff 65535 65535\r\n`),
     undefined,
   ],
   ["TCP4 of version 2", blockHeader(PROXY, TCP4, block4), ipv4],
   ["TCP6 of version 2", blockHeader(PROXY, TCP6, block6), ipv6],
   ["a mapped address of version 2", blockHeader(PROXY, TCP6, mapped), ipv4],
-  ["a UNIX socket's", blockHeader(PROXY, UNIX, new Uint8Array(216)), undefined],
+  ["the header of a UNIX socket", blockHeader(PROXY, UNIX, new Uint8Array(216)), undefined],
   ["UNSPEC", blockHeader(PROXY, UNSPEC), undefined],
   ["LOCAL without a block", blockHeader(LOCAL, UNSPEC), undefined],
-  ["LOCAL whose block means nothing", blockHeader(LOCAL, 0xff, bytes("01 02 03")), undefined],
+  ["LOCAL with an address block of unknown family", blockHeader(LOCAL, 0xff, bytes("01 02 03")), undefined],
   ["extensions, one of them empty", blockHeader(PROXY, TCP4, block4, authority, bytes("ee 00 00")), ipv4],
   ["a checksum", checked(blockHeader(PROXY, TCP6, block6, authority, bytes("03 00 04 00000000"))), ipv6],
-  ["as many extensions as it takes", blockHeader(PROXY, TCP4, block4, bytes("04 07 d1"), new Uint8Array(2_001)), ipv4],
+  [
+    "extensions up to the maximum size",
+    blockHeader(PROXY, TCP4, block4, bytes("04 07 d1"), new Uint8Array(2_001)),
+    ipv4,
+  ],
 ];
 
 const wrong: readonly (readonly [string, Uint8Array])[] = [
@@ -87,7 +91,7 @@ const wrong: readonly (readonly [string, Uint8Array])[] = [
 
 describe("decodeProxyHeader()", () => {
   for (const [what, header, client] of headers) {
-    test(`reads ${what} whole, waits at every prefix, and takes no more than its own`, () => {
+    test(`decodes ${what} when complete, and leaves the octets after it`, () => {
       for (let size = 0; size < header.length; size++) {
         assert.equal(decodeProxyHeader(header.subarray(0, size)), undefined, `${size} octets`);
       }
@@ -98,24 +102,24 @@ describe("decodeProxyHeader()", () => {
   }
 
   for (const [what, header] of wrong) {
-    test(`takes ${what} for a protocol error`, () => assert.throws(() => decodeProxyHeader(header), ProtocolError));
+    test(`throws a ProtocolError for ${what}`, () => assert.throws(() => decodeProxyHeader(header), ProtocolError));
   }
 
-  test("knows at the first octet that it is none", () => {
+  test("refuses another protocol at its first octet", () => {
     for (let octet = 0; octet < 256; octet++) {
       if (octet === 0x50 || octet === 0x0d) continue;
       assert.throws(() => decodeProxyHeader(Uint8Array.of(octet)), ProtocolError);
     }
   });
 
-  test("does not hold on to what it was given", () => {
+  test("keeps no reference to the buffer", () => {
     const header = blockHeader(PROXY, TCP4, block4);
     const decoded = decodeProxyHeader(header)!;
     header.fill(0xee);
     assert.deepEqual(decoded.value.client, ipv4);
   });
 
-  test("reads back every address that a proxy can write", () => {
+  test("decodes every address that a proxy can write", () => {
     const port = fc.nat(65_535);
     fc.assert(
       fc.property(fc.ipV4(), port, fc.boolean(), fc.array(fc.uint8Array({ maxLength: 200 }), { maxLength: 5 }), (
@@ -138,7 +142,7 @@ describe("decodeProxyHeader()", () => {
     );
   });
 
-  test("makes of any octets a value, a wait, or a ProtocolError; more octets never change a value or an error", () => {
+  test("gives a value, a wait, or a ProtocolError for any octets; more octets never change a value or an error", () => {
     const head = fc.constantFrom(
       "",
       "50524f585920",
@@ -172,7 +176,7 @@ describe("encodeProxyHeader()", () => {
   const client6 = { host: "2001:db8::7", port: 40_000 }, here6 = { host: "2001:db8::1", port: 1080 };
   const line = (header: Uint8Array) => new TextDecoder().decode(header);
 
-  test("says in either version who connected, and where to", () => {
+  test("writes the client's address and the local address in version 1 and version 2", () => {
     assert.equal(
       line(encodeProxyHeader(1, { client: client4, here: here4 })),
       "PROXY TCP4 192.0.2.7 198.51.100.1 40000 1080\r\n",
@@ -185,12 +189,12 @@ describe("encodeProxyHeader()", () => {
     assert.deepEqual(encodeProxyHeader(2, { client: client6, here: here6 }), blockHeader(PROXY, TCP6, block6));
   });
 
-  test("of what it cannot say anything it says that", () => {
+  test("writes UNKNOWN (version 1) or LOCAL (version 2) without addresses", () => {
     assert.equal(line(encodeProxyHeader(1, undefined)), "PROXY UNKNOWN\r\n");
     assert.deepEqual(encodeProxyHeader(2, undefined), blockHeader(LOCAL, UNSPEC));
   });
 
-  test("is read again, also where a balancer's client is of the other family", () => {
+  test("round-trips, also when the client and the local address are of different families", () => {
     for (const version of [1, 2] as const) {
       for (
         const [client, here, read] of [[client4, here4, ipv4], [client4, here6, ipv4], [client6, here4, ipv6], [

@@ -22,7 +22,7 @@ const vectors = [
 
 describe("decodeSocks4Request()", () => {
   for (const [hex, value] of vectors) {
-    test(`reads ${hex} whole, waits at every prefix, and takes no more than its own`, () => {
+    test(`decodes ${hex} when complete, and leaves the octets after it`, () => {
       const bytes = bytesOf(hex);
       for (let size = 0; size < bytes.length; size++) {
         assert.equal(decodeSocks4Request(bytes.subarray(0, size)), undefined);
@@ -44,11 +44,11 @@ describe("decodeSocks4Request()", () => {
       [`04 01 0050 00000001 00 ${"61".repeat(256)}`, "a name without end"],
     ] as const
   ) {
-    test(`takes ${what} for a protocol error`, () =>
+    test(`throws a ProtocolError for ${what}`, () =>
       assert.throws(() => decodeSocks4Request(bytesOf(hex)), ProtocolError));
   }
 
-  test("makes of any octets a value, a wait, or a ProtocolError", () => {
+  test("gives a value, a wait, or a ProtocolError for any octets", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 40 }), fc.boolean(), (bytes, four) => {
         if (four && bytes.length > 0) bytes[0] = 4;
@@ -63,7 +63,7 @@ describe("decodeSocks4Request()", () => {
   });
 });
 
-test("encodeSocks4Reply() says 90 or 91, and IPv4 addresses only", () => {
+test("encodeSocks4Reply() writes code 90 or 91, and an address only if it is IPv4", () => {
   assert.deepEqual(encodeSocks4Reply(0, { type: 1, host: "192.0.2.7", port: 258 }), bytesOf("00 5a 0102 c0000207"));
   assert.deepEqual(encodeSocks4Reply(0, { type: 4, host: "2001:db8::1", port: 1 }), bytesOf("00 5a 0000 00000000"));
   for (const reply of [1, 2, 5, 8]) assert.deepEqual(encodeSocks4Reply(reply), bytesOf("00 5b 0000 00000000"));

@@ -18,7 +18,7 @@ const vectors = [
 ] as const;
 
 for (const [text, address, payload] of vectors) {
-  test(`${text} is read, written, and waited for at every octet`, () => {
+  test(`${text} decodes, encodes, and needs more octets at every cut`, () => {
     const frame = bytes(text), octets = new TextEncoder().encode(payload);
     assert.equal(hex(encodeFrame(encodeHeader(address), octets)), hex(frame));
     for (let cut = 0; cut < frame.length; cut++) {
@@ -30,7 +30,7 @@ for (const [text, address, payload] of vectors) {
   });
 }
 
-test("what has other lengths than its address is none", () => {
+test("unframe() refuses a frame whose header length does not match its address", () => {
   for (
     const text of [
       "00 04 0b 01 c0 00 02 01 00 35 00 'ping'",
@@ -41,20 +41,20 @@ test("what has other lengths than its address is none", () => {
   ) assert.equal(unframe(bytes(text)), false, text);
 });
 
-test("a header that is too short to be one leaves nobody to say where the next begins", () => {
+test("frameSize() throws a ProtocolError for a header length under 5 octets", () => {
   for (let header = 0; header < 5; header++) {
     assert.throws(() => frameSize(Uint8Array.of(0, 0, header, 1)), ProtocolError);
   }
 });
 
-test("a name of more than 248 octets and more data than 65,535 octets do not fit", () => {
+test("a frame does not fit a name over 248 octets or data over 65,535 octets", () => {
   const long = (size: number) => encodeHeader({ type: 3, host: "n".repeat(size), port: 1 });
   assert.ok(fitsFrame(long(248), new Uint8Array(65_535)));
   assert.ok(!fitsFrame(long(249), new Uint8Array(0)));
   assert.ok(!fitsFrame(long(1), new Uint8Array(65_536)));
 });
 
-test("whatever bytes come, a size, 'need more' or ProtocolError, and a datagram or none", () => {
+test(`any octets give a frame size, "need more", or a ProtocolError`, () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (octets) => {
     try {
       const size = frameSize(octets);

@@ -9,10 +9,20 @@ const theirs6 = { host: "2001:db8:77::7", port: 40_000 };
 
 for (
   const [what, localAddr, client, host] of [
-    ["a client knows the address it came to", ours, theirs, "192.0.2.1"],
-    ["behind a proxy of another family, the one towards it", ours, theirs6, "towards 2001:db8:77::7"],
-    ["by a unix socket, loopback", socks, socks, "127.0.0.1"],
-    ["behind a proxy on a unix socket, the one towards it, not loopback", socks, theirs, "towards 192.0.2.77"],
+    ["is the address that the client connected to", ours, theirs, "192.0.2.1"],
+    [
+      "behind a proxy of another family, is the gateway's address towards the client",
+      ours,
+      theirs6,
+      "towards 2001:db8:77::7",
+    ],
+    ["is loopback for a client on a UNIX socket", socks, socks, "127.0.0.1"],
+    [
+      "behind a proxy on a UNIX socket, is the gateway's address towards the client, not loopback",
+      socks,
+      theirs,
+      "towards 192.0.2.77",
+    ],
   ] as const
 ) {
   test(`BND.ADDR: ${what}`, async () => {

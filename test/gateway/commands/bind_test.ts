@@ -39,34 +39,38 @@ async function rendezvous(host: MemoryNet, addr: SocketAddr): Promise<Peer> {
 for (const { type, client: clientFamily, server: serverFamily } of relayTypes) {
   describe(`BIND of type ${type} (IPv${clientFamily} client, IPv${serverFamily} peer)`, () => {
     for (const how of ["address", "name"] as const) {
-      worldTest(`listens, replies, lets the peer in, replies and relays, by ${how}`, {}, async (world) => {
-        world.resolver.set("ftp.test", [at(serverFamily).host]);
-        const host = how === "name" ? "ftp.test" : at(serverFamily).host;
-        const client = await world.request(Command.Bind, { host, port: 20 }, { family: clientFamily });
-        const addr = bound(client);
-        assert.equal(addr.host, gatewayAt(serverFamily), "BND is on the side where the peer is");
-        const peer = await rendezvous(world.servers[serverFamily], addr);
-        assert.equal(client.heard(), replyHex(0, peer.socket.localAddr));
-        await peer.send("'150 data'");
-        await client.send("'ok'");
-        assert.equal(client.heardText(), "150 data");
-        assert.equal(peer.heardText(), "ok");
-        await peer.finish();
-        assert.equal(client.ended, "end");
-        await client.finish();
-        assert.equal(peer.ended, "end");
-        const { relayType, remote, counts, end, reply } = world.record;
-        assert.deepEqual({ relayType, remote, counts: { ...counts }, end, reply }, {
-          relayType: type,
-          remote: peer.socket.localAddr,
-          counts: { up: 2, down: 8 },
-          end: "end",
-          reply: 0,
-        });
-      });
+      worldTest(
+        `listens, sends the first reply, accepts the peer, sends the second reply and relays, by ${how}`,
+        {},
+        async (world) => {
+          world.resolver.set("ftp.test", [at(serverFamily).host]);
+          const host = how === "name" ? "ftp.test" : at(serverFamily).host;
+          const client = await world.request(Command.Bind, { host, port: 20 }, { family: clientFamily });
+          const addr = bound(client);
+          assert.equal(addr.host, gatewayAt(serverFamily), "BND is on the side where the peer is");
+          const peer = await rendezvous(world.servers[serverFamily], addr);
+          assert.equal(client.heard(), replyHex(0, peer.socket.localAddr));
+          await peer.send("'150 data'");
+          await client.send("'ok'");
+          assert.equal(client.heardText(), "150 data");
+          assert.equal(peer.heardText(), "ok");
+          await peer.finish();
+          assert.equal(client.ended, "end");
+          await client.finish();
+          assert.equal(peer.ended, "end");
+          const { relayType, remote, counts, end, reply } = world.record;
+          assert.deepEqual({ relayType, remote, counts: { ...counts }, end, reply }, {
+            relayType: type,
+            remote: peer.socket.localAddr,
+            counts: { up: 2, down: 8 },
+            end: "end",
+            reply: 0,
+          });
+        },
+      );
     }
 
-    worldTest("passes a reset on", {}, async (world) => {
+    worldTest("forwards a reset from the peer to the client", {}, async (world) => {
       const client = await world.request(Command.Bind, at(serverFamily), { family: clientFamily });
       const peer = await rendezvous(world.servers[serverFamily], bound(client));
       await peer.reset();
@@ -77,20 +81,24 @@ for (const { type, client: clientFamily, server: serverFamily } of relayTypes) {
 }
 
 describe("BIND", () => {
-  worldTest("listens before it replies (3proxy replied first, and the peer was refused)", {}, async (world) => {
-    const client = await world.client();
-    await client.send("05 01 00");
-    client.heard();
-    let listening: readonly string[] | undefined;
-    void client.socket.write(bytes("05 02 00 01 cb 00 71 50 00 14"));
-    for (let turn = 0; turn < 1_000 && client.heard() === ""; turn++) {
-      listening = world.net.open.filter((what) => what.startsWith("listener") && !what.endsWith(" 1080"));
-      await Promise.resolve();
-    }
-    assert.equal(listening?.length, 1);
-  });
+  worldTest(
+    "listens before it sends the first reply (3proxy replied first, and the peer was refused)",
+    {},
+    async (world) => {
+      const client = await world.client();
+      await client.send("05 01 00");
+      client.heard();
+      let listening: readonly string[] | undefined;
+      void client.socket.write(bytes("05 02 00 01 cb 00 71 50 00 14"));
+      for (let turn = 0; turn < 1_000 && client.heard() === ""; turn++) {
+        listening = world.net.open.filter((what) => what.startsWith("listener") && !what.endsWith(" 1080"));
+        await Promise.resolve();
+      }
+      assert.equal(listening?.length, 1);
+    },
+  );
 
-  worldTest("resets another peer than DST.ADDR and waits on (others let it in)", {}, async (world) => {
+  worldTest("resets a peer other than DST.ADDR and continues to wait (others accepted it)", {}, async (world) => {
     const client = await world.request(Command.Bind, at(4));
     const addr = bound(client);
     const stranger = await rendezvous(world.internet.host("203.0.113.66"), addr);
@@ -102,14 +110,14 @@ describe("BIND", () => {
     assert.equal(client.heardText(), "x");
   });
 
-  worldTest("lets in one peer only", {}, async (world) => {
+  worldTest("accepts one peer only", {}, async (world) => {
     const client = await world.request(Command.Bind, at(4));
     const addr = bound(client);
     await rendezvous(world.servers[4], addr);
     await assert.rejects(world.servers[4].connect(addr), { kind: "refused" });
   });
 
-  worldTest("takes any address of the name for its peer", {}, async (world) => {
+  worldTest("accepts a peer from any address of the name in DST", {}, async (world) => {
     world.resolver.set("ftp.test", [SERVER4, "203.0.113.81"]);
     const client = await world.request(Command.Bind, { host: "ftp.test", port: 20 });
     const peer = await rendezvous(world.internet.host("203.0.113.81"), bound(client));
@@ -117,19 +125,23 @@ describe("BIND", () => {
   });
 
   for (const [what, host] of [["0.0.0.0", "0.0.0.0"], ["::", "::"]] as const) {
-    worldTest(`with DST ${what} lets any judged peer in`, { gateway: [GATEWAY4, GATEWAY6] }, async (world) => {
-      const client = await world.request(Command.Bind, { host, port: 0 });
-      const addr = bound(client);
-      const six = what === "::";
-      assert.equal(addr.host, six ? GATEWAY6 : GATEWAY4);
-      const peer = await rendezvous(world.servers[six ? 6 : 4], addr);
-      assert.equal(client.heard(), replyHex(0, peer.socket.localAddr));
-      await client.finish();
-      await peer.finish();
-      assert.equal(world.record.relayType, six ? "B" : "A");
-    });
+    worldTest(
+      `with DST ${what} accepts any peer that the rules allow`,
+      { gateway: [GATEWAY4, GATEWAY6] },
+      async (world) => {
+        const client = await world.request(Command.Bind, { host, port: 0 });
+        const addr = bound(client);
+        const six = what === "::";
+        assert.equal(addr.host, six ? GATEWAY6 : GATEWAY4);
+        const peer = await rendezvous(world.servers[six ? 6 : 4], addr);
+        assert.equal(client.heard(), replyHex(0, peer.socket.localAddr));
+        await client.finish();
+        await peer.finish();
+        assert.equal(world.record.relayType, six ? "B" : "A");
+      },
+    );
 
-    worldTest(`with DST ${what} judges the peer`, {}, async (world) => {
+    worldTest(`with DST ${what} resets a peer that the rules deny`, {}, async (world) => {
       const client = await world.request(Command.Bind, { host, port: 0 });
       const addr = bound(client);
       const closed = world.internet.host(what === "::" ? "fe80::66" : "169.254.1.66");
@@ -140,7 +152,7 @@ describe("BIND", () => {
     });
   }
 
-  worldTest("for a client by a link-local address listens on the interface it came by", {
+  worldTest("for a client with a link-local address listens on the client's interface", {
     gateway: ["fe80::1"],
     allow: ["fe80::/10"],
   }, async (world) => {
@@ -162,7 +174,7 @@ describe("BIND", () => {
     ] as const
   ) {
     worldTest(
-      `answers 02 where DST is ${what}, and listens nowhere (the rules hold for each command)`,
+      `answers 02 if DST is ${what}, and opens no listener (the rules apply to each command)`,
       {},
       async (world) => {
         const open = world.net.open.length;
@@ -173,17 +185,17 @@ describe("BIND", () => {
     );
   }
 
-  worldTest("answers 04 where the name is unknown", {}, async (world) => {
+  worldTest("answers 04 if the name does not exist", {}, async (world) => {
     const client = await world.request(Command.Bind, { host: "no.test", port: 20 });
     assert.equal(client.heard(), replyHex(4));
   });
 
-  worldTest("answers 03 where the gateway has no way to the peer", { gateway: [GATEWAY4] }, async (world) => {
+  worldTest("answers 03 if the gateway has no address of the peer's family", { gateway: [GATEWAY4] }, async (world) => {
     const client = await world.request(Command.Bind, at(6));
     assert.equal(client.heard(), replyHex(3));
   });
 
-  worldTest("answers 06 where no peer comes in time, and closes", {}, async (world) => {
+  worldTest("answers 06 and closes if no peer connects within 180 s", {}, async (world) => {
     const client = await world.request(Command.Bind, at(4));
     const addr = bound(client);
     await world.clock.advance(179_999);
@@ -197,7 +209,7 @@ describe("BIND", () => {
     assert.equal(world.record.end, "refused");
   });
 
-  worldTest("answers 01 where the system says no to an accept", {}, async (world) => {
+  worldTest("answers 01 if the accept fails", {}, async (world) => {
     const client = await world.request(Command.Bind, at(4));
     const { port } = bound(client);
     world.net.failAccept(port, "no-descriptors");
@@ -208,7 +220,7 @@ describe("BIND", () => {
   });
 
   for (const how of ["close", "finish", "reset"] as const) {
-    worldTest(`stops listening when the client leaves by ${how}`, {}, async (world) => {
+    worldTest(`stops listening when the client disconnects by ${how}`, {}, async (world) => {
       const client = await world.request(Command.Bind, at(4));
       const addr = bound(client);
       await client[how]();
@@ -218,7 +230,7 @@ describe("BIND", () => {
   }
 
   for (const how of ["close", "finish", "reset"] as const) {
-    worldTest(`notices that a client left by ${how} behind octets it had sent`, {}, async (world) => {
+    worldTest(`notices a client's disconnect by ${how} after early data`, {}, async (world) => {
       const client = await world.request(Command.Bind, at(4), { tail: bytes("'early'") });
       await client.send("'more'");
       await client.send("'and more'");
@@ -227,7 +239,7 @@ describe("BIND", () => {
     });
   }
 
-  worldTest("is cut by a drain while it waits, and its record says so", {}, async (world) => {
+  worldTest(`is cut by a drain while it waits, and its record has the end "drained"`, {}, async (world) => {
     const client = await world.request(Command.Bind, at(4));
     bound(client);
     const drained = world.gateway.drain(5_000);
@@ -239,7 +251,7 @@ describe("BIND", () => {
     assert.equal(world.record.end, "drained");
   });
 
-  worldTest("is cut by a drain though the client has sent already", {}, async (world) => {
+  worldTest("is cut by a drain after the client has sent early data", {}, async (world) => {
     const client = await world.request(Command.Bind, at(4));
     await client.send("'early'");
     const drained = world.gateway.drain(1_000);
@@ -248,14 +260,14 @@ describe("BIND", () => {
     assert.equal(world.record.end, "drained");
   });
 
-  worldTest("has the kernel look whether the silent client is still there", {}, async (world) => {
+  worldTest("enables TCP keepalive for a silent client", {}, async (world) => {
     await world.request(Command.Bind, at(4));
     assert.deepEqual(world.net.sockets.map(({ keepAliveCount }) => keepAliveCount), [1]);
   });
 });
 
 describe("Early data of BIND", () => {
-  worldTest("behind the request reaches the peer, in front of what follows", {}, async (world) => {
+  worldTest("sent right after the request reaches the peer before later data", {}, async (world) => {
     const client = await world.request(Command.Bind, at(4), { tail: bytes("'one '") });
     await client.send("'two '");
     const peer = await rendezvous(world.servers[4], bound(client));
@@ -266,7 +278,7 @@ describe("Early data of BIND", () => {
     assert.deepEqual(world.record.counts, { up: 13, down: 0 });
   });
 
-  worldTest("is held back beyond 64 KiB, and then reaches the peer whole", {}, async (world) => {
+  worldTest("over 64 KiB waits in the client's socket, and then reaches the peer completely", {}, async (world) => {
     const client = await world.request(Command.Bind, at(4));
     const addr = bound(client);
     const data = pattern(300_000);
@@ -277,7 +289,7 @@ describe("Early data of BIND", () => {
     assert.equal(hex(peer.heardBytes()), hex(data));
   });
 
-  worldTest("followed by FIN just when the peer comes loses nothing", {}, async (world) => {
+  worldTest("is not lost when FIN follows it as the peer connects", {}, async (world) => {
     const client = await world.request(Command.Bind, at(4));
     const addr = bound(client);
     const peer = new Peer(await world.servers[4].connect(addr));
@@ -290,7 +302,7 @@ describe("Early data of BIND", () => {
     assert.equal(world.record.end, "end");
   });
 
-  worldTest("between the replies reaches the peer", {}, async (world) => {
+  worldTest("sent between the two replies reaches the peer", {}, async (world) => {
     const client = await world.request(Command.Bind, at(6));
     await client.send("'early'");
     const peer = await rendezvous(world.servers[6], bound(client));
@@ -298,7 +310,7 @@ describe("Early data of BIND", () => {
   });
 });
 
-describe("What BIND announces", () => {
+describe("The address that BIND announces", () => {
   const ports = { first: 40_000, last: 40_002 };
   const announce = { ipv4: "192.0.2.200", ipv6: "2001:db8::200" };
 
@@ -317,7 +329,7 @@ describe("What BIND announces", () => {
   }
 
   worldTest(
-    "is the address towards the peer where the gateway has several",
+    "is the address towards the peer if the gateway has several addresses",
     towards("10.0.0.1", GATEWAY4),
     async (world) => {
       const inside = world.internet.host("10.0.0.5");
@@ -328,15 +340,19 @@ describe("What BIND announces", () => {
     },
   );
 
-  worldTest("has a port of the configured range, and 01 when all are taken", { settings: { ports } }, async (world) => {
-    const seen = new Set<number>();
-    for (let i = 0; i < 3; i++) seen.add(bound(await world.request(Command.Bind, at(4))).port);
-    assert.deepEqual([...seen].sort(), [40_000, 40_001, 40_002]);
-    const client = await world.request(Command.Bind, at(4));
-    assert.equal(client.heard(), replyHex(1));
-  });
+  worldTest(
+    "has a port of the configured range; the reply is 01 when all ports are in use",
+    { settings: { ports } },
+    async (world) => {
+      const seen = new Set<number>();
+      for (let i = 0; i < 3; i++) seen.add(bound(await world.request(Command.Bind, at(4))).port);
+      assert.deepEqual([...seen].sort(), [40_000, 40_001, 40_002]);
+      const client = await world.request(Command.Bind, at(4));
+      assert.equal(client.heard(), replyHex(1));
+    },
+  );
 
-  worldTest("has a port that is free again when the client has left", { settings: { ports } }, async (world) => {
+  worldTest("has a port that is free again after the client disconnects", { settings: { ports } }, async (world) => {
     for (let i = 0; i < 10; i++) {
       const client = await world.request(Command.Bind, at(4));
       assert.ok(bound(client).port <= 40_002);
@@ -345,7 +361,7 @@ describe("What BIND announces", () => {
   });
 
   for (const host of ["0.0.0.0", "::", SERVER4, SERVER6]) {
-    worldTest(`has the port of DST ${host} where that is free, time after time (as dante has)`, {}, async (world) => {
+    worldTest(`has the port of DST ${host} each time that this port is free (as in Dante)`, {}, async (world) => {
       for (let i = 0; i < 3; i++) {
         const client = await world.request(Command.Bind, { host, port: 4_000 });
         const addr = bound(client);
@@ -358,7 +374,7 @@ describe("What BIND announces", () => {
     });
   }
 
-  worldTest("has another port where that of DST is taken, by another BIND or by the gateway", {}, async (world) => {
+  worldTest("has another port if another BIND or the gateway uses the port of DST", {}, async (world) => {
     const clients = [];
     for (const port of [4_000, 4_000, 1_080]) {
       clients.push(await world.request(Command.Bind, { host: "0.0.0.0", port }));
@@ -372,21 +388,25 @@ describe("What BIND announces", () => {
     }
   });
 
-  worldTest("has no port of the machine's own services, whatever DST says", {}, async (world) => {
+  worldTest("never has a port below 1024, for any port in DST", {}, async (world) => {
     for (const port of [1, 80, 1_023]) {
       assert.ok(bound(await world.request(Command.Bind, { host: "0.0.0.0", port })).port > 40_000);
     }
     assert.equal(bound(await world.request(Command.Bind, { host: "0.0.0.0", port: 1_024 })).port, 1_024);
   });
 
-  worldTest("has no port beyond the configured range, whatever DST says", { settings: { ports } }, async (world) => {
-    for (const [port, has] of [[40_001, 40_001], [40_003, 0], [39_999, 0], [40_002, 40_002]] as const) {
-      const client = await world.request(Command.Bind, { host: "0.0.0.0", port });
-      const { port: had } = bound(client);
-      assert.ok(has ? had === has : had >= 40_000 && had <= 40_002, `${port} gave ${had}`);
-      await client.close();
-    }
-  });
+  worldTest(
+    "never has a port outside the configured range, for any port in DST",
+    { settings: { ports } },
+    async (world) => {
+      for (const [port, has] of [[40_001, 40_001], [40_003, 0], [39_999, 0], [40_002, 40_002]] as const) {
+        const client = await world.request(Command.Bind, { host: "0.0.0.0", port });
+        const { port: had } = bound(client);
+        assert.ok(has ? had === has : had >= 40_000 && had <= 40_002, `${port} gave ${had}`);
+        await client.close();
+      }
+    },
+  );
 
   function towards(...gateway: readonly string[]): WorldOptions {
     return { gateway };
@@ -394,7 +414,7 @@ describe("What BIND announces", () => {
 });
 
 describe("BIND with one address family only", () => {
-  worldTest("listens for any peer in the family that DST names", { gateway: [GATEWAY4] }, async (world: World) => {
+  worldTest("answers 08 if DST is :: and the gateway has IPv4 only", { gateway: [GATEWAY4] }, async (world: World) => {
     const client = await world.request(Command.Bind, { host: "::", port: 0 });
     assert.equal(client.heard(), replyHex(8));
     await client.close();

@@ -20,7 +20,7 @@ const at = (family: 4 | 6) => ({ host: family === 4 ? SERVER4 : SERVER6, port: 8
 for (const { type, client: clientFamily, server: serverFamily } of relayTypes) {
   describe(`CONNECT of type ${type} (IPv${clientFamily} to IPv${serverFamily})`, () => {
     for (const how of ["address", "name"] as const) {
-      worldTest(`relays by ${how} and tells the true BND`, {}, async (world) => {
+      worldTest(`relays by ${how} and replies with the real BND address`, {}, async (world) => {
         world.resolver.set("server.test", [at(serverFamily).host]);
         const listener = await world.serve(at(serverFamily));
         const host = how === "name" ? "server.test" : at(serverFamily).host;
@@ -44,7 +44,7 @@ for (const { type, client: clientFamily, server: serverFamily } of relayTypes) {
       });
     }
 
-    worldTest("passes a half-close on, client first (microsocks closes both ways)", {}, async (world) => {
+    worldTest("forwards a half-close by the client (microsocks closes both directions)", {}, async (world) => {
       const { client, server } = await world.connected(clientFamily, serverFamily);
       await client.send("'question'");
       await client.finish();
@@ -58,7 +58,7 @@ for (const { type, client: clientFamily, server: serverFamily } of relayTypes) {
       assert.equal(world.record.end, "end");
     });
 
-    worldTest("passes a half-close on, server first (microsocks closes both ways)", {}, async (world) => {
+    worldTest("forwards a half-close by the server (microsocks closes both directions)", {}, async (world) => {
       const { client, server } = await world.connected(clientFamily, serverFamily);
       await server.send("'banner'");
       await server.finish();
@@ -72,7 +72,7 @@ for (const { type, client: clientFamily, server: serverFamily } of relayTypes) {
     });
 
     for (const who of ["client", "server"] as const) {
-      worldTest(`passes a reset of the ${who} on as a reset (3proxy #1263)`, {}, async (world) => {
+      worldTest(`forwards a reset by the ${who} as a reset (3proxy #1263)`, {}, async (world) => {
         const peers = await world.connected(clientFamily, serverFamily);
         await peers[who].reset();
         assert.equal(peers[who === "client" ? "server" : "client"].ended, "reset");
@@ -97,7 +97,7 @@ describe("The reply to CONNECT", () => {
     ["family-not-supported", 8],
   ];
   for (const [fault, reply] of causes) {
-    worldTest(`is 0${reply} where the network says ${fault}`, {}, async (world) => {
+    worldTest(`is 0${reply} for the network error ${fault}`, {}, async (world) => {
       world.internet.route(SERVER4, { fault });
       const client = await world.request(Command.Connect, at(4));
       assert.equal(client.heard(), replyHex(reply));
@@ -112,7 +112,7 @@ describe("The reply to CONNECT", () => {
   for (
     const [answer, reply] of [["no-such-name", 4], ["name-lookup-failed", 4]] as const
   ) {
-    worldTest(`is 0${reply} where the name server says ${answer}`, {}, async (world) => {
+    worldTest(`is 0${reply} for the resolver error ${answer}`, {}, async (world) => {
       world.resolver.set("gone.test", answer);
       const client = await world.request(Command.Connect, { host: "gone.test", port: 80 });
       assert.equal(client.heard(), replyHex(reply));
@@ -121,7 +121,7 @@ describe("The reply to CONNECT", () => {
     });
   }
 
-  worldTest("is 02 where the ruleset says no, and nothing is dialled", {}, async (world) => {
+  worldTest("is 02 if the rules deny the destination, and the gateway does not dial", {}, async (world) => {
     const client = await world.request(Command.Connect, { host: "127.0.0.1", port: 80 });
     assert.equal(client.heard(), replyHex(2));
     assert.deepEqual(world.net.dialled, []);
@@ -129,12 +129,16 @@ describe("The reply to CONNECT", () => {
     assert.equal(world.record.detail, "loopback destination 127.0.0.1");
   });
 
-  worldTest("is 03 where the gateway has no address of the family", { gateway: [GATEWAY4] }, async (world) => {
-    const client = await world.request(Command.Connect, at(6));
-    assert.equal(client.heard(), replyHex(3));
-  });
+  worldTest(
+    "is 03 if the gateway has no address of the destination's family",
+    { gateway: [GATEWAY4] },
+    async (world) => {
+      const client = await world.request(Command.Connect, at(6));
+      assert.equal(client.heard(), replyHex(3));
+    },
+  );
 
-  worldTest("comes only after the outcome (Xray and mihomo say yes first)", {}, async (world) => {
+  worldTest("is sent only after the dial ends (Xray and mihomo reply with success first)", {}, async (world) => {
     world.internet.route(SERVER4, { afterMs: 5_000 });
     const listener = await world.serve(at(4));
     const client = await world.request(Command.Connect, at(4));
@@ -163,7 +167,7 @@ describe("The reply to CONNECT", () => {
 });
 
 describe("Early data of CONNECT", () => {
-  worldTest("reaches the destination, in front of what follows", {}, async (world) => {
+  worldTest("reaches the destination before later data", {}, async (world) => {
     const listener = await world.serve(at(4));
     const client = await world.request(Command.Connect, at(4), { tail: bytes("'GET '") });
     await client.send("'/'");
@@ -174,7 +178,7 @@ describe("Early data of CONNECT", () => {
     listener.close();
   });
 
-  worldTest("that comes while the gateway dials is kept in order", {}, async (world) => {
+  worldTest("that arrives while the gateway dials stays in order", {}, async (world) => {
     world.internet.route(SERVER4, { afterMs: 1_000 });
     const listener = await world.serve(at(4));
     const client = await world.request(Command.Connect, at(4), { tail: bytes("'1'") });
@@ -188,7 +192,7 @@ describe("Early data of CONNECT", () => {
     listener.close();
   });
 
-  worldTest("larger than what the destination takes waits for it", { pipeSize: 512 }, async (world) => {
+  worldTest("waits until the destination reads it", { pipeSize: 512 }, async (world) => {
     const listener = await world.serve(at(4), { paused: true });
     const data = pattern(5_000);
     await world.request(Command.Connect, at(4), { tail: data });
@@ -197,7 +201,7 @@ describe("Early data of CONNECT", () => {
     listener.close();
   });
 
-  worldTest("that the destination resets is a reset for the client", { pipeSize: 512 }, async (world) => {
+  worldTest("resets the client if the destination resets it", { pipeSize: 512 }, async (world) => {
     const listener = await world.serve(at(4), { paused: true });
     const client = await world.request(Command.Connect, at(4), { tail: pattern(600) });
     await listener.peer.reset();
@@ -206,16 +210,20 @@ describe("Early data of CONNECT", () => {
     listener.close();
   });
 
-  worldTest("that the destination never takes does not hold the session for ever", { pipeSize: 512 }, async (world) => {
-    const listener = await world.serve(at(4), { paused: true });
-    const client = await world.request(Command.Connect, at(4), { tail: pattern(600) });
-    await world.clock.advance(15 * 60_000);
-    assert.equal(world.record.end, "idle");
-    assert.notEqual(client.ended, "no");
-    listener.close();
-  });
+  worldTest(
+    "that the destination never reads ends the session by the idle timeout",
+    { pipeSize: 512 },
+    async (world) => {
+      const listener = await world.serve(at(4), { paused: true });
+      const client = await world.request(Command.Connect, at(4), { tail: pattern(600) });
+      await world.clock.advance(15 * 60_000);
+      assert.equal(world.record.end, "idle");
+      assert.notEqual(client.ended, "no");
+      listener.close();
+    },
+  );
 
-  worldTest("does not hold up what the destination says first", { pipeSize: 512 }, async (world) => {
+  worldTest("does not delay data from the destination", { pipeSize: 512 }, async (world) => {
     const listener = await world.serve(at(4), { paused: true });
     const client = await world.request(Command.Connect, at(4), { tail: pattern(600) });
     client.heard();
@@ -226,7 +234,7 @@ describe("Early data of CONNECT", () => {
 });
 
 describe("A CONNECT relay", () => {
-  worldTest("holds a fast writer back while the reader is slow", { pipeSize: 1_000 }, async (world) => {
+  worldTest("slows a fast writer down to the speed of the reader", { pipeSize: 1_000 }, async (world) => {
     const listener = await world.serve(at(4), { paused: true });
     const client = await world.request(Command.Connect, at(4));
     client.heard();
@@ -240,7 +248,7 @@ describe("A CONNECT relay", () => {
   });
 
   worldTest(
-    "ends when it was idle for so long, in either direction",
+    "ends after the idle timeout, which traffic in either direction restarts",
     { settings: { idleMs: 10_000 } },
     async (world) => {
       const { client, server } = await world.connected(4, 6);
@@ -256,24 +264,32 @@ describe("A CONNECT relay", () => {
     },
   );
 
-  worldTest("that is half-closed is reaped when idle too", { settings: { idleMs: 10_000 } }, async (world) => {
-    const { client, server } = await world.connected(4, 4);
-    await client.finish();
-    await world.clock.advance(10_000);
-    assert.equal(world.record.end, "idle");
-    assert.equal(server.ended, "end");
-  });
+  worldTest(
+    "ends after the idle timeout when it is half-closed too",
+    { settings: { idleMs: 10_000 } },
+    async (world) => {
+      const { client, server } = await world.connected(4, 4);
+      await client.finish();
+      await world.clock.advance(10_000);
+      assert.equal(world.record.end, "idle");
+      assert.equal(server.ended, "end");
+    },
+  );
 
-  worldTest("that is silent has the kernel probe both peers (CLOSE_WAIT leaks, redsocks)", {}, async (world) => {
-    await world.connected(4, 4);
-    const probes = () => world.net.sockets.map(({ keepAliveCount }) => keepAliveCount);
-    await world.clock.advance(59_000);
-    assert.deepEqual(probes(), [0, 0]);
-    await world.clock.advance(1_000);
-    assert.deepEqual(probes(), [1, 1]);
-    await world.clock.advance(10 * 60_000);
-    assert.deepEqual(probes(), [1, 1]);
-  });
+  worldTest(
+    "enables TCP keepalive for both peers when it is silent for 60 s (CLOSE_WAIT leaks, redsocks)",
+    {},
+    async (world) => {
+      await world.connected(4, 4);
+      const probes = () => world.net.sockets.map(({ keepAliveCount }) => keepAliveCount);
+      await world.clock.advance(59_000);
+      assert.deepEqual(probes(), [0, 0]);
+      await world.clock.advance(1_000);
+      assert.deepEqual(probes(), [1, 1]);
+      await world.clock.advance(10 * 60_000);
+      assert.deepEqual(probes(), [1, 1]);
+    },
+  );
 
   worldTest("counts bytes while it runs", {}, async (world) => {
     const { client, server } = await world.connected(6, 4);
@@ -283,7 +299,7 @@ describe("A CONNECT relay", () => {
     assert.deepEqual(opened?.type === "session-opened" && opened.session.counts, { up: 1_000, down: 30 });
   });
 
-  worldTest("that loses one side keeps no other", {}, async (world) => {
+  worldTest("does not affect other relays when it is reset", {}, async (world) => {
     const pairs: { client: Peer; server: Peer }[] = [];
     for (let i = 0; i < 3; i++) pairs.push(await world.connected(4, 4));
     await pairs[1]!.client.reset();
@@ -294,7 +310,7 @@ describe("A CONNECT relay", () => {
   });
 });
 
-describe("A client that leaves while the gateway dials", () => {
+describe("A client that disconnects while the gateway dials", () => {
   const dialling = async (world: World, tail: Uint8Array = new Uint8Array(0)) => {
     world.internet.route(SERVER4, { afterMs: 3_000 });
     const listener = await world.serve(at(4));
@@ -302,7 +318,7 @@ describe("A client that leaves while the gateway dials", () => {
     return { listener, client };
   };
 
-  worldTest("by FIN behind early data has only half closed: the relay is made and ends well", {}, async (world) => {
+  worldTest("by FIN after early data has only half-closed: the relay starts and ends normally", {}, async (world) => {
     const { listener, client } = await dialling(world, bytes("'early'"));
     await client.finish();
     await world.clock.advance(3_000);
@@ -315,7 +331,7 @@ describe("A client that leaves while the gateway dials", () => {
     listener.close();
   });
 
-  worldTest("by FIN behind data that came later than the request has only half closed too", {}, async (world) => {
+  worldTest("by FIN after data that arrived after the request has only half-closed too", {}, async (world) => {
     const { listener, client } = await dialling(world);
     await client.send("'late'");
     await client.finish();
@@ -327,7 +343,7 @@ describe("A client that leaves while the gateway dials", () => {
   });
 
   for (const how of ["finish", "close", "reset"] as const) {
-    worldTest(`by ${how} is noticed at once, and nothing is dialled any more`, {}, async (world) => {
+    worldTest(`by ${how} is noticed at once, and the dial stops`, {}, async (world) => {
       const { listener, client } = await dialling(world);
       await client[how]();
       assert.equal(world.record.end, "client-left");
@@ -338,14 +354,14 @@ describe("A client that leaves while the gateway dials", () => {
     });
   }
 
-  worldTest("by a reset is noticed at once, whatever it has sent ahead", {}, async (world) => {
+  worldTest("by a reset is noticed at once, also after early data", {}, async (world) => {
     const { listener, client } = await dialling(world, bytes("'early'"));
     await client.reset();
     assert.equal(world.record.end, "client-left");
     listener.close();
   });
 
-  worldTest("is noticed while its name is looked up", {}, async (world) => {
+  worldTest("is noticed while the gateway resolves the name", {}, async (world) => {
     world.resolver.set("dead.example", "silent");
     for (const command of [Command.Connect, Command.Bind]) {
       const client = await world.request(command, { host: "dead.example", port: 80 });

@@ -17,7 +17,7 @@ async function heard(world: World, command: Command, host: string): Promise<stri
 }
 
 describe("RESOLVE (F0)", () => {
-  worldTest("is not served unless it is asked for", {}, async (world) => {
+  worldTest("is refused with 07 unless the configuration enables it", {}, async (world) => {
     world.resolver.set("server.test", [SERVER4]);
     for (const command of [Command.Resolve, Command.ResolvePtr]) {
       assert.equal(await heard(world, command, "server.test"), replyHex(7));
@@ -30,11 +30,11 @@ describe("RESOLVE (F0)", () => {
     const [what, addresses, told] of [
       ["an IPv4 address", [SERVER4], SERVER4],
       ["an IPv6 address", [SERVER6], SERVER6],
-      ["IPv4 of both", [SERVER6, SERVER4], SERVER4],
-      ["the open one (DNS rebinding)", ["127.0.0.1", SERVER6], SERVER6],
+      ["the IPv4 address of a name with both families", [SERVER6, SERVER4], SERVER4],
+      ["the address that the rules allow (DNS rebinding)", ["127.0.0.1", SERVER6], SERVER6],
     ] as const
   ) {
-    worldTest(`tells ${what}, and connects nowhere`, ON, async (world) => {
+    worldTest(`returns ${what}, and opens no connection`, ON, async (world) => {
       world.resolver.set("server.test", addresses);
       assert.equal(await heard(world, Command.Resolve, "server.test"), replyHex(0, { host: told, port: 0 }));
       assert.deepEqual(world.net.dialled, []);
@@ -43,7 +43,7 @@ describe("RESOLVE (F0)", () => {
     });
   }
 
-  worldTest("tells the family that a rule prefers", {
+  worldTest("returns an address of the family that a rule prefers", {
     ...ON,
     rules: [{ action: "allow", names: ["server.test"], family: "prefer-ipv6" }],
   }, async (world) => {
@@ -51,17 +51,21 @@ describe("RESOLVE (F0)", () => {
     assert.equal(await heard(world, Command.Resolve, "server.test"), replyHex(0, { host: SERVER6, port: 0 }));
   });
 
-  worldTest("tells a literal as it is", ON, async (world) => {
+  worldTest("returns an IP literal unchanged", ON, async (world) => {
     assert.equal(await heard(world, Command.Resolve, SERVER6), replyHex(0, { host: SERVER6, port: 0 }));
   });
 
-  worldTest("tells 'no such name' from 'cannot tell', which RFC 3089 s3 cannot", ON, async (world) => {
-    world.resolver.set("failing.test", "name-lookup-failed");
-    assert.equal(await heard(world, Command.Resolve, "absent.test"), replyHex(4));
-    assert.equal(await heard(world, Command.Resolve, "failing.test"), replyHex(1));
-  });
+  worldTest(
+    "answers 04 for a name that does not exist and 01 for a failed lookup (RFC 3089 s3 has one reply for both)",
+    ON,
+    async (world) => {
+      world.resolver.set("failing.test", "name-lookup-failed");
+      assert.equal(await heard(world, Command.Resolve, "absent.test"), replyHex(4));
+      assert.equal(await heard(world, Command.Resolve, "failing.test"), replyHex(1));
+    },
+  );
 
-  worldTest("is refused for a closed address, and for a name that is denied", {
+  worldTest("is refused for a closed address and for a denied name", {
     ...ON,
     rules: [{ action: "deny", names: ["denied.test"] }, { action: "deny", to: ["198.51.100.0/24"] }],
   }, async (world) => {
@@ -73,7 +77,7 @@ describe("RESOLVE (F0)", () => {
     assert.ok(!world.resolver.asked.includes("denied.test"));
   });
 
-  worldTest("ends with the deadline of a dial", ON, async (world) => {
+  worldTest("ends at the dial deadline", ON, async (world) => {
     world.resolver.set("silent.test", "silent");
     const client = await world.request(Command.Resolve, { host: "silent.test", port: 0 });
     await world.clock.advance(15_000);
@@ -81,7 +85,7 @@ describe("RESOLVE (F0)", () => {
   });
 
   worldTest(
-    "can be ruled by command",
+    "can be denied by a rule for the command",
     { ...ON, rules: [{ action: "deny", commands: [Command.Resolve] }] },
     async (world) => {
       world.resolver.set("server.test", [SERVER4]);
@@ -92,14 +96,14 @@ describe("RESOLVE (F0)", () => {
 
 describe("RESOLVE_PTR (F1)", () => {
   for (const address of [SERVER4, SERVER6]) {
-    worldTest(`tells the name of ${address}`, ON, async (world) => {
+    worldTest(`returns the name of ${address}`, ON, async (world) => {
       world.resolver.set(address, ["server.test"]);
       const name = { type: AddressType.DomainName, host: "server.test", port: 0 };
       assert.equal(await heard(world, Command.ResolvePtr, address), hex(encodeReply(0, name)));
     });
   }
 
-  worldTest("fails as RESOLVE does", ON, async (world) => {
+  worldTest("fails with the same replies as RESOLVE", ON, async (world) => {
     world.resolver.set(SERVER6, "name-lookup-failed");
     assert.equal(await heard(world, Command.ResolvePtr, SERVER4), replyHex(4));
     assert.equal(await heard(world, Command.ResolvePtr, SERVER6), replyHex(1));
@@ -107,7 +111,7 @@ describe("RESOLVE_PTR (F1)", () => {
     assert.equal(await heard(world, Command.ResolvePtr, "server.test"), replyHex(8));
   });
 
-  worldTest("tells no name that is denied", {
+  worldTest("does not return a denied name", {
     ...ON,
     rules: [{ action: "deny", names: [".denied.test"] }],
   }, async (world) => {

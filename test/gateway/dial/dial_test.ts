@@ -116,7 +116,7 @@ describe("Happy eyeballs (RFC 8305)", () => {
     assert.equal(dialling.errorKind, "aborted");
   });
 
-  dialTest("tries 32 addresses of one destination and no more, both families among them", async (dialling) => {
+  dialTest("tries at most 32 addresses of one destination, of both families", async (dialling) => {
     const four = Array.from({ length: 500 }, (_, i) => `198.18.${i >> 8}.${i & 255}`);
     const six = Array.from({ length: 500 }, (_, i) => `2001:db8:6::${i.toString(16)}`);
     dialling.resolver.all.set(NAME.host, Promise.resolve([...four, ...six]));
@@ -127,7 +127,7 @@ describe("Happy eyeballs (RFC 8305)", () => {
     assert.equal(dialling.errorKind, "host-unreachable");
   });
 
-  dialTest("does not cut a good slow attempt at 250 ms (node #54359)", async (dialling) => {
+  dialTest("does not stop a slow attempt at 250 ms (node #54359)", async (dialling) => {
     dialling.internet.route(A4, { afterMs: 2_000 });
     dialling.internet.route(A6, { fault: "silent" });
     await dialling.start(NAME, [A4, A6]);
@@ -136,7 +136,7 @@ describe("Happy eyeballs (RFC 8305)", () => {
     assert.equal(dialling.outcome.atMs, 2_000);
   });
 
-  dialTest("takes the first that answers, though started later", async (dialling) => {
+  dialTest("uses the first connection, even if its attempt started later", async (dialling) => {
     dialling.internet.route(A4, { fault: "silent" });
     dialling.internet.route(A6, { afterMs: 40 });
     await dialling.start(NAME, [A4, A6, B4]);
@@ -147,7 +147,7 @@ describe("Happy eyeballs (RFC 8305)", () => {
     assert.deepEqual(dialling.hosts, [A4, A6]);
   });
 
-  dialTest("does not wait for 250 ms behind an attempt that has failed", async (dialling) => {
+  dialTest("does not wait 250 ms after a failed attempt", async (dialling) => {
     dialling.internet.route(A4, { fault: "refused" });
     await dialling.start(NAME, [A4, A6]);
     assert.equal(dialling.outcome.socket?.remoteAddr.host, A6);
@@ -163,7 +163,7 @@ describe("Happy eyeballs (RFC 8305)", () => {
     assert.equal(dialling.outcome.socket?.remoteAddr.host, A6);
   });
 
-  dialTest("calls the losers off", async (dialling) => {
+  dialTest("stops the other attempts after the first connection", async (dialling) => {
     dialling.internet.route(A4, { fault: "silent" });
     dialling.internet.route(A6, { afterMs: 50 });
     await dialling.start(NAME, [A4, A6]);
@@ -173,7 +173,7 @@ describe("Happy eyeballs (RFC 8305)", () => {
     assert.deepEqual(dialling.net.open, [String(dialling.outcome.socket)]);
   });
 
-  dialTest("closes a loser that connects all the same", async (dialling) => {
+  dialTest("closes a late connection of another attempt", async (dialling) => {
     const connect = dialling.net.connect.bind(dialling.net);
     dialling.net.connect = (addr) => connect(addr); // comes too late to be called off
     dialling.internet.route(A4, { afterMs: 310 });
@@ -185,7 +185,7 @@ describe("Happy eyeballs (RFC 8305)", () => {
     assert.deepEqual(dialling.net.open, [String(dialling.outcome.socket)]);
   });
 
-  dialTest("lets the families take turns, that of the first address leading", async (dialling) => {
+  dialTest("alternates between the families, and begins with the family of the first address", async (dialling) => {
     for (const host of servers) dialling.internet.route(host, { fault: "refused" });
     await dialling.start(NAME, [A6, B6, A4, B4]);
     assert.deepEqual(dialling.hosts, [A6, A4, B6, B4]);
@@ -209,7 +209,7 @@ describe("Happy eyeballs (RFC 8305)", () => {
       [["other", "address-not-available"], "other"],
     ] as const
   ) {
-    dialTest(`tells '${told}' of ${faults.join(" and ")}, the most specific`, async (dialling) => {
+    dialTest(`reports '${told}', the most specific error of ${faults.join(" and ")}`, async (dialling) => {
       dialling.internet.route(A4, { fault: faults[0] });
       dialling.internet.route(A6, { fault: faults[1] });
       await dialling.start(NAME, [A4, A6]);
@@ -218,14 +218,14 @@ describe("Happy eyeballs (RFC 8305)", () => {
   }
 });
 
-describe("One deadline", () => {
+describe("The dial deadline", () => {
   for (
     const [what, destination, addresses] of [
       ["one address", ipAddress(A4, 80)!, undefined],
-      ["a name with several", NAME, [A4, A6, B4, B6]],
+      ["a name with several addresses", NAME, [A4, A6, B4, B6]],
     ] as const
   ) {
-    dialTest(`holds for ${what} that never answers`, async (dialling) => {
+    dialTest(`limits the dial of ${what} that never answers`, async (dialling) => {
       for (const host of servers) dialling.internet.route(host, { fault: "silent" });
       await dialling.start(destination, addresses);
       await dialling.clock.advance(14_999);
@@ -236,7 +236,7 @@ describe("One deadline", () => {
     });
   }
 
-  dialTest("holds for resolving and connecting together", async (dialling) => {
+  dialTest("limits resolution and connection together", async (dialling) => {
     dialling.internet.route(A4, { fault: "silent" });
     await dialling.start(NAME, undefined);
     dialling.outcome.error = undefined;
@@ -253,7 +253,7 @@ describe("One deadline", () => {
     slow.end();
   });
 
-  dialTest("holds for a name server that never answers", async (dialling) => {
+  dialTest("limits the wait for a name server that never answers", async (dialling) => {
     dialling.resolver.set("server.test", "silent");
     await dialling.start(NAME);
     await dialling.clock.advance(15_000);
@@ -262,8 +262,8 @@ describe("One deadline", () => {
   });
 });
 
-describe("A dial that is cut", () => {
-  dialTest("stops at once, before the name is resolved", async (dialling) => {
+describe("A cancelled dial", () => {
+  dialTest("stops at once while the gateway resolves the name", async (dialling) => {
     dialling.resolver.set("server.test", "silent");
     await dialling.start(NAME);
     dialling.cut.make();
@@ -271,7 +271,7 @@ describe("A dial that is cut", () => {
     assert.equal(dialling.errorKind, "aborted");
   });
 
-  dialTest("stops at once, while one address is tried", async (dialling) => {
+  dialTest("stops at once while the gateway tries an address", async (dialling) => {
     dialling.internet.route(A4, { fault: "silent" });
     await dialling.start(ipAddress(A4, 80)!);
     dialling.cut.make();
@@ -279,14 +279,14 @@ describe("A dial that is cut", () => {
     assert.equal(dialling.errorKind, "aborted");
   });
 
-  dialTest("before it began does not begin", async (dialling) => {
+  dialTest("does not begin if the cancellation comes first", async (dialling) => {
     dialling.internet.route(A4, { fault: "silent" });
     dialling.cut.make();
     await dialling.start(ipAddress(A4, 80)!);
     assert.equal(dialling.errorKind, "aborted");
   });
 
-  dialTest("before it began does not begin a race either", async (dialling) => {
+  dialTest("does not begin a race if the cancellation comes first", async (dialling) => {
     for (const host of servers) dialling.internet.route(host, { fault: "silent" });
     dialling.cut.make();
     await dialling.start(NAME, [A4, A6]);
@@ -294,41 +294,47 @@ describe("A dial that is cut", () => {
   });
 });
 
-describe("Only what was judged is dialled", () => {
-  dialTest("a name with open and closed addresses goes to the open ones (DNS rebinding)", async (dialling) => {
-    dialling.internet.route(A6, { fault: "refused" });
-    await dialling.start(NAME, ["127.0.0.1", A6, "169.254.169.254", "::1"]);
-    assert.deepEqual(dialling.hosts, [A6]);
-    assert.equal(dialling.errorKind, "refused");
-  });
+describe("The gateway dials only addresses that the rules allow", () => {
+  dialTest(
+    "it dials only the allowed addresses of a name with allowed and closed addresses (DNS rebinding)",
+    async (dialling) => {
+      dialling.internet.route(A6, { fault: "refused" });
+      await dialling.start(NAME, ["127.0.0.1", A6, "169.254.169.254", "::1"]);
+      assert.deepEqual(dialling.hosts, [A6]);
+      assert.equal(dialling.errorKind, "refused");
+    },
+  );
 
-  dialTest("a name with closed addresses only is refused (DNS rebinding)", async (dialling) => {
+  dialTest("it refuses a name with closed addresses only (DNS rebinding)", async (dialling) => {
     await dialling.start(NAME, ["127.0.0.1", "64:ff9b::7f00:1"]);
     assert.deepEqual(dialling.hosts, []);
     assert.ok(dialling.outcome.error instanceof Refusal);
   });
 
-  dialTest("a name is asked for once: a second answer cannot be dialled (DNS rebinding)", async (dialling) => {
-    dialling.resolver.set("server.test", [A4], ["127.0.0.1"]);
-    await dialling.start(NAME);
-    assert.deepEqual(dialling.resolver.asked, ["server.test"]);
-    assert.deepEqual(dialling.hosts, [A4]);
-  });
+  dialTest(
+    "it resolves a name once, so that a second answer cannot change the address (DNS rebinding)",
+    async (dialling) => {
+      dialling.resolver.set("server.test", [A4], ["127.0.0.1"]);
+      await dialling.start(NAME);
+      assert.deepEqual(dialling.resolver.asked, ["server.test"]);
+      assert.deepEqual(dialling.hosts, [A4]);
+    },
+  );
 
-  dialTest("an address is dialled as a canonical literal, never as a client's text", async (dialling) => {
+  dialTest("it dials an address as a canonical literal, never as the client's text", async (dialling) => {
     await dialling.start(nameAddress("[2001:DB8:5:0::1]", 80));
     assert.deepEqual(dialling.net.dialled, [{ host: A6, port: 80 }]);
     assert.deepEqual(dialling.resolver.asked, []);
   });
 
-  test("judgedAddresses() rejects with the resolver's error where a name has no address", async () => {
+  test("judgedAddresses() rejects with the resolver's error if a name has no address", async () => {
     const dialling = new Dialling();
     await assert.rejects(judgedAddresses(dialling, NAME), { kind: "no-such-name" });
   });
 });
 
-describe("What failed lately", () => {
-  dialTest("a broken family costs its head start once, and nothing for any other destination", async (dialling) => {
+describe("The memory of recent failures", () => {
+  dialTest("a broken family loses its head start after one failure, also for other destinations", async (dialling) => {
     dialling.internet.route(A6, { fault: "silent" });
     dialling.internet.route(B6, { fault: "silent" });
     await dialling.start(NAME, [A6, A4]);
@@ -341,7 +347,7 @@ describe("What failed lately", () => {
     assert.deepEqual(dialling.hosts, [B4]);
   });
 
-  dialTest("is tried first again after a while, which grows", async (dialling) => {
+  dialTest("lets a failed address go first again after a delay, which grows with each failure", async (dialling) => {
     dialling.internet.route(A6, { fault: "silent" });
     for (const waitMs of [0, 30_000, 60_000, 120_000]) {
       await dialling.clock.advance(waitMs - 500);
@@ -358,7 +364,7 @@ describe("What failed lately", () => {
     }
   });
 
-  dialTest("is an address alone where its family works", async (dialling) => {
+  dialTest("holds a failed address only, if its family works", async (dialling) => {
     dialling.internet.route(A6, { fault: "silent" });
     await dialling.start(ipAddress(B6, 80)!);
     dialling.again();
@@ -372,7 +378,7 @@ describe("What failed lately", () => {
     assert.deepEqual(dialling.hosts, [A4]);
   });
 
-  dialTest("is the family where two addresses are silent, though it worked just before", async (dialling) => {
+  dialTest("holds the whole family if two addresses time out, even if it worked just before", async (dialling) => {
     await dialling.start(ipAddress(B6, 80)!);
     dialling.again();
     for (const host of [A6, B6]) dialling.internet.route(host, { fault: "silent" });
@@ -386,7 +392,7 @@ describe("What failed lately", () => {
     assert.deepEqual(dialling.hosts, [A4]);
   });
 
-  dialTest("comes back at once with a connection that is made", async (dialling) => {
+  dialTest("forgets a failure at once after a successful connection", async (dialling) => {
     dialling.internet.route(A6, { fault: "network-unreachable" });
     await dialling.start(NAME, [A6, A4]);
     dialling.again();
@@ -396,7 +402,7 @@ describe("What failed lately", () => {
     assert.deepEqual(dialling.hosts, [B6]);
   });
 
-  dialTest("does not count as a broken path where somebody refuses", async (dialling) => {
+  dialTest("does not count a refused connection as a broken path", async (dialling) => {
     dialling.internet.route(A6, { fault: "refused" });
     await dialling.start(NAME, [A6, A4]);
     dialling.again();
@@ -404,7 +410,7 @@ describe("What failed lately", () => {
     assert.deepEqual(dialling.hosts, [B6]);
   });
 
-  dialTest("is still tried where nothing else is there", async (dialling) => {
+  dialTest("does not stop an attempt if no other address exists", async (dialling) => {
     dialling.internet.route(A6, { fault: "network-unreachable" });
     await dialling.start(NAME, [A6]);
     dialling.again();
@@ -413,7 +419,7 @@ describe("What failed lately", () => {
     assert.equal(dialling.outcome.socket?.remoteAddr.host, A6);
   });
 
-  dialTest("has a bound: of more addresses those go first whose failure is over first", async (dialling) => {
+  dialTest("is bounded: with more addresses, the entries that expire first are dropped first", async (dialling) => {
     const host = (i: number) => `10.${i >> 8}.${i & 255}.1`;
     for (let i = 0; i < 3_000; i++) dialling.paths.failed({ type: AddressType.IPv4, host: host(i) });
     await dialling.clock.advance(1);
@@ -426,7 +432,7 @@ describe("What failed lately", () => {
     assert.deepEqual(dialling.paths.order([ipAddress(A4, 80)!, ipAddress(B4, 80)!]).map(({ host }) => host), [B4, A4]);
   });
 
-  test("is known to all that share its memory", () => {
+  test("is common to all threads that share it", () => {
     const clock = new TestClock();
     const memory = pathsMemory((size) => new SharedArrayBuffer(size));
     const [one, other, alone] = [new PathMemory(clock, memory), new PathMemory(clock, memory), new PathMemory(clock)];
@@ -439,14 +445,14 @@ describe("What failed lately", () => {
   });
 });
 
-describe("Families that come one after the other (RFC 8305 s3)", () => {
+describe("A and AAAA answers at different times (RFC 8305 s3)", () => {
   const later = (dialling: Dialling, name: string, hosts: readonly string[], ms: number) =>
     dialling.resolver.all.set(
       name,
       new Promise((resolve) => dialling.clock.after(ms, () => resolve(hosts))),
     );
 
-  dialTest("IPv6 is dialled at once, and IPv4 joins", async (dialling) => {
+  dialTest("an IPv6 address is dialled at once, and IPv4 addresses join later", async (dialling) => {
     dialling.internet.route(A6, { fault: "silent" });
     later(dialling, "server.test", [A6, A4], 100);
     await dialling.start(NAME, [A6]);
@@ -456,7 +462,7 @@ describe("Families that come one after the other (RFC 8305 s3)", () => {
     assert.equal(dialling.outcome.socket?.remoteAddr.host, A4);
   });
 
-  dialTest("IPv4 waits 50 ms for IPv6 and goes first no more", async (dialling) => {
+  dialTest("an IPv4 address waits 50 ms for IPv6, and IPv6 then goes first", async (dialling) => {
     later(dialling, "server.test", [A6, A4], 40);
     await dialling.start(NAME, [A4]);
     assert.deepEqual(dialling.hosts, []);
@@ -465,7 +471,7 @@ describe("Families that come one after the other (RFC 8305 s3)", () => {
     assert.equal(dialling.outcome.atMs, 40);
   });
 
-  dialTest("IPv4 goes on its own after 50 ms", async (dialling) => {
+  dialTest("an IPv4 address is dialled alone after 50 ms", async (dialling) => {
     later(dialling, "server.test", [A6, A4], 4_000);
     await dialling.start(NAME, [A4]);
     await dialling.clock.advance(49);
@@ -476,7 +482,7 @@ describe("Families that come one after the other (RFC 8305 s3)", () => {
     assert.deepEqual(dialling.hosts, [A4]);
   });
 
-  dialTest("IPv4 does not wait where IPv6 failed lately", async (dialling) => {
+  dialTest("an IPv4 address does not wait if IPv6 failed recently", async (dialling) => {
     dialling.paths.failed({ type: AddressType.IPv6, host: B6 });
     later(dialling, "server.test", [A6, A4], 4_000);
     await dialling.start(NAME, [A4]);
@@ -484,7 +490,7 @@ describe("Families that come one after the other (RFC 8305 s3)", () => {
     await dialling.clock.advance(4_000);
   });
 
-  dialTest("what comes late is dialled where the first has failed, and its failure counts", async (dialling) => {
+  dialTest("late addresses are dialled after the first ones fail, and their failure counts", async (dialling) => {
     dialling.internet.route(A6, { fault: "host-unreachable" });
     dialling.internet.route(A4, { fault: "refused" });
     later(dialling, "server.test", [A6, A4], 1_000);
@@ -496,7 +502,7 @@ describe("Families that come one after the other (RFC 8305 s3)", () => {
     assert.equal(dialling.errorKind, "refused");
   });
 
-  dialTest("what comes late is judged too (DNS rebinding)", async (dialling) => {
+  dialTest("the rules judge late addresses too (DNS rebinding)", async (dialling) => {
     dialling.internet.route(A6, { fault: "refused" });
     later(dialling, "server.test", [A6, "127.0.0.1"], 100);
     await dialling.start(NAME, [A6]);
@@ -505,7 +511,7 @@ describe("Families that come one after the other (RFC 8305 s3)", () => {
     assert.equal(dialling.errorKind, "refused");
   });
 
-  dialTest("each address is judged once", async (dialling) => {
+  dialTest("the rules judge each address once", async (dialling) => {
     dialling.internet.route(A6, { fault: "refused" });
     later(dialling, "server.test", [A6, A4], 100);
     await dialling.start(NAME, [A6]);
@@ -514,21 +520,21 @@ describe("Families that come one after the other (RFC 8305 s3)", () => {
     assert.deepEqual(dialling.judged, [A6, A4]);
   });
 
-  dialTest("a name that began closed waits for the rest", async (dialling) => {
+  dialTest("a dial whose first addresses are closed waits for the other answer", async (dialling) => {
     later(dialling, "server.test", ["::1", A4], 500);
     await dialling.start(NAME, ["::1"]);
     await dialling.clock.advance(500);
     assert.equal(dialling.outcome.socket?.remoteAddr.host, A4);
   });
 
-  dialTest("the deadline holds for a name that began closed", async (dialling) => {
+  dialTest("the deadline limits a dial whose first addresses are closed", async (dialling) => {
     dialling.resolver.all.set("server.test", new Promise(() => {}));
     await dialling.start(NAME, ["::1"]);
     await dialling.clock.advance(15_000);
     assert.equal(dialling.errorKind, "timed-out");
   });
 
-  dialTest("the deadline holds while the rest is waited for", async (dialling) => {
+  dialTest("the deadline limits the wait for the other answer", async (dialling) => {
     dialling.internet.route(A6, { fault: "refused" });
     dialling.resolver.all.set("server.test", new Promise(() => {}));
     await dialling.start(NAME, [A6]);

@@ -33,46 +33,58 @@ async function dialled(world: World, host: string, port = 80): Promise<string | 
   return first?.host;
 }
 
-describe("Without IPv4, as a CLAT", () => {
+describe("A gateway with IPv6 only, as a CLAT", () => {
   for (
     const [prefix, there] of [["64:ff9b::/96", KNOWN], ["2001:db8:64::/96", LOCAL], ["2001:db8::/32", SHORT]] as const
   ) {
-    worldTest(`an IPv4 literal goes behind ${prefix}`, { ...IPV6_ONLY, nat64: prefix }, async (world) => {
-      const box = world.internet.host(there);
-      const server = await world.serve({ host: there, port: 80 }, { host: box });
-      const client = await world.request(Command.Connect, WEB4, { family: 6 });
-      assert.equal(client.heard(), replyHex(0, server.peer.socket.remoteAddr));
-      await client.send("'hello'");
-      assert.equal(server.peer.heard(), "68 65 6c 6c 6f");
-      server.close();
-      await client.close();
-      await settle();
-    });
+    worldTest(
+      `dials an IPv4 literal at its NAT64 address in ${prefix}`,
+      { ...IPV6_ONLY, nat64: prefix },
+      async (world) => {
+        const box = world.internet.host(there);
+        const server = await world.serve({ host: there, port: 80 }, { host: box });
+        const client = await world.request(Command.Connect, WEB4, { family: 6 });
+        assert.equal(client.heard(), replyHex(0, server.peer.socket.remoteAddr));
+        await client.send("'hello'");
+        assert.equal(server.peer.heard(), "68 65 6c 6c 6f");
+        server.close();
+        await client.close();
+        await settle();
+      },
+    );
   }
 
-  worldTest("so does a name that has IPv4 only", { ...IPV6_ONLY, nat64: "64:ff9b::/96" }, async (world) => {
-    world.resolver.set("four.test", [SERVER4]);
-    assert.equal(await dialled(world, "four.test"), KNOWN);
-  });
+  worldTest(
+    "dials a name with IPv4 addresses only at its NAT64 address",
+    { ...IPV6_ONLY, nat64: "64:ff9b::/96" },
+    async (world) => {
+      world.resolver.set("four.test", [SERVER4]);
+      assert.equal(await dialled(world, "four.test"), KNOWN);
+    },
+  );
 
-  worldTest("a name with both goes its own way first", { ...IPV6_ONLY, nat64: "64:ff9b::/96" }, async (world) => {
-    world.resolver.set("dual.test", [SERVER6, SERVER4]);
-    assert.equal(await dialled(world, "dual.test"), SERVER6);
-  });
+  worldTest(
+    "dials the IPv6 address of a name with both families first",
+    { ...IPV6_ONLY, nat64: "64:ff9b::/96" },
+    async (world) => {
+      world.resolver.set("dual.test", [SERVER6, SERVER4]);
+      assert.equal(await dialled(world, "dual.test"), SERVER6);
+    },
+  );
 
-  worldTest("what a client asks behind another prefix goes behind this one", {
+  worldTest("translates a requested NAT64 address of 64:ff9b::/96 to the configured prefix", {
     ...IPV6_ONLY,
     nat64: "2001:db8:64::/96",
   }, async (world) => {
     assert.equal(await dialled(world, KNOWN), LOCAL);
   });
 
-  worldTest("without --nat64 there is no way", IPV6_ONLY, async (world) => {
+  worldTest("answers 03 without --nat64", IPV6_ONLY, async (world) => {
     const client = await world.request(Command.Connect, WEB4, { family: 6 });
     assert.equal(client.heard(), replyHex(3));
   });
 
-  worldTest("what is closed stays closed", { ...IPV6_ONLY, nat64: "2001:db8:64::/96" }, async (world) => {
+  worldTest("keeps closed addresses closed", { ...IPV6_ONLY, nat64: "2001:db8:64::/96" }, async (world) => {
     for (const host of ["127.0.0.1", "169.254.169.254", "2001:db8:64::7f00:1", "64:ff9b::a9fe:a9fe"]) {
       assert.equal(await dialled(world, host), undefined, host);
     }
@@ -80,7 +92,7 @@ describe("Without IPv4, as a CLAT", () => {
   });
 });
 
-describe("With IPv4, in the place of a NAT64", () => {
+describe("A gateway with IPv4 and IPv6, in the place of a NAT64", () => {
   for (
     const [prefix, asked] of [
       ["64:ff9b::/96", KNOWN],
@@ -90,27 +102,31 @@ describe("With IPv4, in the place of a NAT64", () => {
       ["auto", KNOWN],
     ] as const
   ) {
-    worldTest(`${asked} goes by IPv4 with --nat64 ${prefix}`, { ...DUAL, nat64: prefix }, async (world) => {
+    worldTest(`dials ${asked} by IPv4 with --nat64 ${prefix}`, { ...DUAL, nat64: prefix }, async (world) => {
       assert.equal(await dialled(world, asked), SERVER4);
     });
   }
 
-  worldTest("IPv4 goes by IPv4", { ...DUAL, nat64: "64:ff9b::/96" }, async (world) => {
+  worldTest("dials an IPv4 address by IPv4", { ...DUAL, nat64: "64:ff9b::/96" }, async (world) => {
     assert.equal(await dialled(world, SERVER4), SERVER4);
   });
 
-  worldTest("a name of a DNS64 and its own IPv4 address are one", { ...DUAL, nat64: "64:ff9b::/96" }, async (world) => {
-    world.resolver.set("four.test", [KNOWN, SERVER4]);
-    world.internet.route(SERVER4, { fault: "refused" });
-    await dialled(world, "four.test");
-    assert.deepEqual(world.net.dialled.map(({ host }) => host), [SERVER4]);
-  });
+  worldTest(
+    "dials a name with a DNS64 address and the same IPv4 address only once",
+    { ...DUAL, nat64: "64:ff9b::/96" },
+    async (world) => {
+      world.resolver.set("four.test", [KNOWN, SERVER4]);
+      world.internet.route(SERVER4, { fault: "refused" });
+      await dialled(world, "four.test");
+      assert.deepEqual(world.net.dialled.map(({ host }) => host), [SERVER4]);
+    },
+  );
 
-  worldTest("without --nat64 it stays what it is", DUAL, async (world) => {
+  worldTest("dials a NAT64 address unchanged without --nat64", DUAL, async (world) => {
     assert.equal(await dialled(world, KNOWN), KNOWN);
   });
 
-  worldTest("a rule about the IPv4 address holds, and one about the prefix", {
+  worldTest("applies rules for the IPv4 address and rules for the prefix", {
     ...DUAL,
     nat64: "2001:db8:64::/96",
     rules: [{ action: "deny", to: ["203.0.113.0/24"] }, { action: "deny", to: ["64:ff9b::/96"] }],
@@ -131,7 +147,7 @@ describe("--nat64 auto (RFC 7050)", () => {
     assert.equal(String(world.nat64!.prefix), "2001:db8:64::/96");
   });
 
-  worldTest("asks again where there was none, after 30 s", { ...IPV6_ONLY, nat64: "auto" }, async (world) => {
+  worldTest("asks again after 30 s if the network had no prefix", { ...IPV6_ONLY, nat64: "auto" }, async (world) => {
     assert.equal(await dialled(world, SERVER4), SERVER4);
     await dialled(world, SERVER4);
     assert.equal(world.resolver.asked.length, 1);
@@ -140,17 +156,17 @@ describe("--nat64 auto (RFC 7050)", () => {
     assert.equal(await dialled(world, SERVER4), LOCAL);
   });
 
-  worldTest("asks nobody where IPv4 has a way", { ...DUAL, nat64: "auto" }, async (world) => {
+  worldTest("sends no DNS query if the gateway has an IPv4 route", { ...DUAL, nat64: "auto" }, async (world) => {
     await dialled(world, SERVER4);
     assert.deepEqual(world.resolver.asked, []);
   });
 });
 
-describe("What lies behind a prefix that was found", () => {
+describe("An address in a discovered NAT64 prefix", () => {
   const options = { ...DUAL, nat64: "auto", rules: [{ action: "deny", to: ["203.0.113.0/24"] }] } as const;
   const found = ["2001:db8:64::c000:aa", "2001:db8:46::c000:ab"];
 
-  worldTest("is judged as what it means, behind each of several", options, async (world) => {
+  worldTest("is judged as its embedded IPv4 address, in each discovered prefix", options, async (world) => {
     world.resolver.set("ipv4only.arpa", found);
     assert.equal(await dialled(world, LOCAL), undefined);
     assert.equal(await dialled(world, "2001:db8:46::cb00:7150"), undefined);
@@ -158,7 +174,7 @@ describe("What lies behind a prefix that was found", () => {
     assert.deepEqual(world.resolver.asked, ["ipv4only.arpa"]);
   });
 
-  worldTest("is, before the network has answered for the first time", options, async (world) => {
+  worldTest("waits for the first answer of the network, and is then judged", options, async (world) => {
     world.resolver.set("ipv4only.arpa", "silent");
     const client = await world.request(Command.Connect, { host: LOCAL, port: 80 }, { family: 6 });
     assert.equal(client.heard(), "");
@@ -168,7 +184,7 @@ describe("What lies behind a prefix that was found", () => {
     await client.close();
   });
 
-  worldTest("is, while name servers are away later", options, async (world) => {
+  worldTest("is judged by the known prefix while the name servers fail later", options, async (world) => {
     world.resolver.set("ipv4only.arpa", found, "name-lookup-failed");
     assert.equal(await dialled(world, LOCAL), undefined);
     await world.clock.advance(600_000);
@@ -178,7 +194,7 @@ describe("What lies behind a prefix that was found", () => {
     assert.equal(world.resolver.asked.length, 2);
   });
 
-  worldTest("is no longer where the network says that it has none", options, async (world) => {
+  worldTest("is judged as an IPv6 address after the network answers that it has no prefix", options, async (world) => {
     world.resolver.set("ipv4only.arpa", found, "no-such-name");
     assert.equal(await dialled(world, LOCAL), undefined);
     await world.clock.advance(600_000);
@@ -187,7 +203,7 @@ describe("What lies behind a prefix that was found", () => {
     assert.equal(await dialled(world, LOCAL), LOCAL);
   });
 
-  worldTest("is waited for 5 s, and not again", options, async (world) => {
+  worldTest("waits at most 5 s for the first answer, and only once", options, async (world) => {
     world.resolver.set("ipv4only.arpa", "silent");
     const client = await world.request(Command.Connect, { host: SERVER6, port: 80 }, { family: 6 });
     await settle();
@@ -206,7 +222,7 @@ describe("UDP", () => {
       ["NAT64 address over IPv4", [GATEWAY4, GATEWAY6], KNOWN, SERVER4],
     ] as const
   ) {
-    worldTest(`${what}: answers come under the address that was asked`, {
+    worldTest(`${what}: answers have the requested address as their source`, {
       gateway,
       nat64: "64:ff9b::/96",
       settings: { udpFilter: "address-dependent" },
@@ -234,7 +250,7 @@ describe("UDP", () => {
     });
   }
 
-  worldTest("what is closed stays closed", { ...DUAL, nat64: "2001:db8:64::/96" }, async (world) => {
+  worldTest("keeps closed addresses closed", { ...DUAL, nat64: "2001:db8:64::/96" }, async (world) => {
     const control = await world.request(Command.UdpAssociate, { host: "::", port: 0 }, { family: 6 });
     const relay = decodeReply(control.heardBytes())!.value.bound;
     const client = new UdpPeer(await world.clients[6].bindUdp({ host: CLIENT6, port: 0 }));
@@ -245,7 +261,7 @@ describe("UDP", () => {
   });
 });
 
-describe("What a router announces (RFC 8781)", () => {
+describe("A prefix that a router announces (RFC 8781)", () => {
   const local = parsePrefix("2001:db8:64::/96")!;
 
   function announced(prefix: "auto" | "announced") {
@@ -265,7 +281,7 @@ describe("What a router announces (RFC 8781)", () => {
     return { nat64, asked, now, way };
   }
 
-  test("goes before what the DNS tells, which is not asked then (RFC 9872 s3)", async () => {
+  test("takes precedence over DNS, which is then not asked (RFC 9872 s3)", async () => {
     const { asked, now, nat64, way } = announced("auto");
     assert.equal(nat64.askedOnce(), undefined);
     assert.equal(await way(), LOCAL);
@@ -281,7 +297,7 @@ describe("What a router announces (RFC 8781)", () => {
     }
   });
 
-  test("no route is looked up for IPv4 while no prefix is known", async () => {
+  test("needs no IPv4 route lookup while no prefix is known", async () => {
     let looks = 0, answer: readonly string[] = [];
     const clock = new TestClock();
     const nat64 = new Nat64({
@@ -298,7 +314,7 @@ describe("What a router announces (RFC 8781)", () => {
     assert.equal(await way(), KNOWN, "the network is asked again in time");
   });
 
-  test("is all there is where nobody asked for a NAT64", async () => {
+  test("is the only source without --nat64", async () => {
     const { asked, nat64, now, way } = announced("announced");
     assert.equal(await way(), LOCAL);
     assert.ok(nat64.mayTranslate);

@@ -42,10 +42,10 @@ async function seenAt(world: World, client: 4 | 6, server: 4 | 6): Promise<strin
   return host;
 }
 
-describe("Who says by what to leave", () => {
+describe("The outgoing address, device and mark", () => {
   const said = (level: string): WayOut => ({ ipv4: `192.0.2.${level}` });
 
-  test("is the rule, then the user, then the listener, then what is said for all, of each thing by itself", () => {
+  test("come from the rule, then the user, then the listener, then the global setting, each value separately", () => {
     const rule = { ipv4: "192.0.2.1", per: "user" } as const, user = { device: "eth1" };
     const listener = { ipv4: "192.0.2.3", mark: 3 }, all = { ipv4: "192.0.2.4", ipv6: "2001:db8::4" };
     const settings = { ...defaultSettings, outgoing: all, usersWaysOut: new Map([["ann", user]]) };
@@ -60,20 +60,20 @@ describe("Who says by what to leave", () => {
     assert.equal(exits.of({ client: { host: CLIENT4 } }, undefined)!.pair(undefined).ipv4?.localAddr, "192.0.2.4");
   });
 
-  test("an upstream comes first on the way to it", () => {
+  test("come from the upstream first on connections to that upstream", () => {
     const exits = new Exits({ settings: defaultSettings, others: true, key: "" });
     const session = exits.of({ client: { host: CLIENT4 } }, said("3"))!;
     assert.equal(session.pair(said("1"), said("9")).ipv4?.localAddr, "192.0.2.9");
     assert.equal(session.pair(said("1")).ipv4?.localAddr, "192.0.2.1");
   });
 
-  test("where nobody does there is nothing to ask", () => {
+  test("are undefined if no setting exists", () => {
     const exits = new Exits({ settings: defaultSettings, others: false, key: "" });
     assert.equal(exits.of({ client: { host: CLIENT4 }, username: "ann" }, undefined), undefined);
   });
 });
 
-describe("An address of a prefix", () => {
+describe("An outgoing address from a prefix", () => {
   const prefixes = fc.tuple(
     fc.uint8Array({ minLength: 16, maxLength: 16 }),
     fc.integer({ min: 1, max: 128 }),
@@ -85,7 +85,7 @@ describe("An address of a prefix", () => {
       return new Prefix(cut, length);
     }).filter((prefix) => parsePrefix(String(prefix)) !== undefined && !String(prefix).startsWith("::ffff"));
 
-  test("is in it, and the same for one user and key", () => {
+  test("is inside the prefix, and always the same for one user or client and one key", () => {
     fc.assert(fc.property(prefixes, fc.string(), (prefix, username) => {
       const client = { host: CLIENT4 };
       for (const per of ["session", "user", "client"] as const) {
@@ -97,7 +97,7 @@ describe("An address of a prefix", () => {
     }));
   });
 
-  test("is neither the network's own nor the one for all", () => {
+  test("is neither the network address nor the broadcast address", () => {
     const all = new Set(
       Array.from(
         { length: 400 },
@@ -107,7 +107,7 @@ describe("An address of a prefix", () => {
     assert.deepEqual([...all].sort(), ["192.0.2.10", "192.0.2.9"]);
   });
 
-  test("is another for another user, another client and another key", () => {
+  test("differs between users, clients and keys", () => {
     const of = (per: "user" | "client", username: string | undefined, host: string, key: string) =>
       addressFor({ text: PREFIX6, per }, { client: { host }, username }, key);
     const user = of("user", "ann", CLIENT4, "k");
@@ -121,8 +121,8 @@ describe("An address of a prefix", () => {
   });
 });
 
-describe("CONNECT leaves by", () => {
-  worldTest("the address of its rule, types A to D", {
+describe("CONNECT uses", () => {
+  worldTest("the outgoing address of its rule, types A to D", {
     gateway: GATEWAY,
     settings: { outgoing: { ipv4: "192.0.2.7", ipv6: "2001:db8::7" } },
     rules: [{ action: "allow", to: [SERVER4, SERVER6], wayOut: { ipv4: "192.0.2.8", ipv6: "2001:db8::8" } }],
@@ -132,7 +132,7 @@ describe("CONNECT leaves by", () => {
     }
   });
 
-  worldTest("what is said for all where its rule says nothing", {
+  worldTest("the global outgoing address if no rule has one", {
     gateway: GATEWAY,
     settings: { outgoing: { ipv4: "192.0.2.7" } },
     rules: [{ action: "allow", to: ["203.0.113.99"], wayOut: { ipv4: "192.0.2.8" } }],
@@ -141,7 +141,7 @@ describe("CONNECT leaves by", () => {
     assert.equal(await seenAt(world, 4, 6), GATEWAY6);
   });
 
-  worldTest("one address of a prefix a session", {
+  worldTest("a new address of the prefix for each session", {
     settings: { outgoing: { ipv4: PREFIX4, ipv6: PREFIX6 } },
   }, async (world) => {
     const seen = new Set<string>();
@@ -151,7 +151,7 @@ describe("CONNECT leaves by", () => {
     assert.ok(within(PREFIX4, await seenAt(world, 4, 4)));
   });
 
-  worldTest("the same address of a prefix for one client", {
+  worldTest("the same address of the prefix for one client", {
     settings: { outgoing: { ipv6: PREFIX6 }, outgoingPer: "client" },
   }, async (world) => {
     const first = await seenAt(world, 4, 6);
@@ -159,7 +159,7 @@ describe("CONNECT leaves by", () => {
     assert.notEqual(await seenAt(world, 6, 6), first);
   });
 
-  worldTest("the user's address", {
+  worldTest("the user's outgoing address, mark and device", {
     gateway: GATEWAY,
     authenticator: { verify: () => Promise.resolve({ good: true }) },
     settings: { usersWaysOut: new Map([["ann", { ipv4: "192.0.2.9", mark: 46, device: "eth1" }]]) },
@@ -177,7 +177,7 @@ describe("CONNECT leaves by", () => {
     server.close();
   });
 
-  worldTest("the address of its listener", { gateway: GATEWAY }, async (world) => {
+  worldTest("the outgoing address of its listener", { gateway: GATEWAY }, async (world) => {
     const addr = await world.gateway.listen({ host: GATEWAY4, port: 1081 }, { wayOut: { ipv4: "192.0.2.9" } });
     const server = await world.serve({ host: SERVER4, port: 80 });
     const client = new Peer(await world.clients[4].connect(addr));
@@ -192,27 +192,31 @@ describe("CONNECT leaves by", () => {
     assert.deepEqual(world.records.map(({ outgoing }) => outgoing), [undefined, "192.0.2.9"]);
   });
 
-  worldTest("what its listener says when it comes, which a reload may change", { gateway: GATEWAY }, async (world) => {
-    const at = { host: GATEWAY4, port: 1081 }, to = { host: SERVER4, port: 80 };
-    await world.gateway.listen(at, { wayOut: { ipv4: "192.0.2.9" } });
-    const server = await world.serve(to);
-    const seen: string[] = [];
-    for (const next of ["192.0.2.8", undefined]) {
-      const client = new Peer(await world.clients[4].connect(at));
-      await client.send("05 01 00");
-      await client.send(request(Command.Connect, to));
-      seen.push(server.peer.socket.remoteAddr.host);
-      await client.close();
-      await server.peer.close();
-      const opening = world.gateway.opening();
-      await opening.listen(at, { wayOut: next === undefined ? undefined : { ipv4: next } });
-      opening.apply(world.context, () => {});
-    }
-    assert.deepEqual(seen, ["192.0.2.9", "192.0.2.8"]);
-    server.close();
-  });
+  worldTest(
+    "the listener's outgoing address at accept time, which a reload may change",
+    { gateway: GATEWAY },
+    async (world) => {
+      const at = { host: GATEWAY4, port: 1081 }, to = { host: SERVER4, port: 80 };
+      await world.gateway.listen(at, { wayOut: { ipv4: "192.0.2.9" } });
+      const server = await world.serve(to);
+      const seen: string[] = [];
+      for (const next of ["192.0.2.8", undefined]) {
+        const client = new Peer(await world.clients[4].connect(at));
+        await client.send("05 01 00");
+        await client.send(request(Command.Connect, to));
+        seen.push(server.peer.socket.remoteAddr.host);
+        await client.close();
+        await server.peer.close();
+        const opening = world.gateway.opening();
+        await opening.listen(at, { wayOut: next === undefined ? undefined : { ipv4: next } });
+        opening.apply(world.context, () => {});
+      }
+      assert.deepEqual(seen, ["192.0.2.9", "192.0.2.8"]);
+      server.close();
+    },
+  );
 
-  worldTest("no other address than the one that is said, though that is gone", {
+  worldTest("no other address if the configured one is gone", {
     settings: { outgoing: { ipv4: "192.0.2.99" } },
   }, async (world) => {
     const client = await world.request(Command.Connect, { host: SERVER4, port: 80 });
@@ -238,8 +242,8 @@ function splitAddress(text: string): SocketAddr {
   return { host: text.slice(0, at).replace(/^\[|\]$/g, ""), port: Number(text.slice(at + 1)) };
 }
 
-describe("UDP ASSOCIATE leaves by", () => {
-  worldTest("the address of each destination's rule", {
+describe("UDP ASSOCIATE uses", () => {
+  worldTest("the outgoing address of each destination's rule", {
     gateway: GATEWAY,
     settings: { outgoing: { ipv4: "192.0.2.7", ipv6: PREFIX6 } },
     rules: [{ action: "allow", ports: [[7, 7]], wayOut: { ipv4: "192.0.2.8" } }],
@@ -267,7 +271,7 @@ describe("UDP ASSOCIATE leaves by", () => {
     await control.close();
   });
 
-  worldTest("no more sockets than a few, however many ways rules know", {
+  worldTest("at most 17 sockets, even if rules have more outgoing addresses", {
     gateway: GATEWAY,
     rules: Array.from({ length: 40 }, (_, i) => ({
       action: "allow" as const,
@@ -289,7 +293,7 @@ describe("UDP ASSOCIATE leaves by", () => {
   });
 });
 
-worldTest("BIND listens where connections to the peer leave from", {
+worldTest("BIND listens on the outgoing address towards the peer", {
   gateway: GATEWAY,
   settings: { outgoing: { ipv4: "192.0.2.7" } },
 }, async (world) => {

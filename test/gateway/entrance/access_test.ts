@@ -30,11 +30,11 @@ async function answer(world: World, sent: string, family: 4 | 6 = 4, port = 1080
 
 const BAD = "01 03 'bob' 02 'pw'", GOOD = "01 05 'alice' 02 'pw'";
 
-describe("Where a household needs no password", () => {
+describe("An access entry without a password for a client prefix", () => {
   const settings = { socks4: true, access: access({ from: `${CLIENT4}/32`, auth: "none" }) };
 
   worldTest(
-    "who is of it goes without, or gives one, which has to be right",
+    "accepts its clients without a password, and checks a password that a client sends",
     { authenticator, settings },
     async (world) => {
       assert.equal(await answer(world, "05 01 00"), "05 00");
@@ -45,19 +45,19 @@ describe("Where a household needs no password", () => {
     },
   );
 
-  worldTest("others are asked", { authenticator, settings }, async (world) => {
+  worldTest("asks other clients for a password", { authenticator, settings }, async (world) => {
     assert.equal(await answer(world, "05 01 00", 6), "05 ff");
     assert.equal(await answer(world, "05 02 00 02", 6), "05 02");
   });
 
-  worldTest("SOCKS4 is served to who is of it", { authenticator, settings }, async (world) => {
+  worldTest("serves SOCKS4 to its clients only", { authenticator, settings }, async (world) => {
     const request = "04 01 00 50 cb 00 71 50 00";
     await answer(world, request);
     await answer(world, request, 6);
     assert.deepEqual(world.records.map(({ detail }) => /passwords/.test(detail ?? "")), [false, true]);
   });
 
-  worldTest("a client that a proxy brings is who the proxy says", {
+  worldTest("applies to the client address in the PROXY header", {
     authenticator,
     settings: { ...settings, proxies: [parsePrefix(`${CLIENT4}/32`)!] },
   }, async (world) => {
@@ -68,7 +68,7 @@ describe("Where a household needs no password", () => {
   });
 });
 
-worldTest("A listener may need no password, and the first entry that fits counts", {
+worldTest("An access entry may allow a listener without a password, and the first matching entry counts", {
   authenticator,
   settings: {
     access: access(
@@ -88,7 +88,7 @@ worldTest("A listener may need no password, and the first entry that fits counts
 
 const there = { listener: "unix:/run/x", only: undefined };
 
-test("What a listener is said to offer is what some client there is offered", () => {
+test("methodsAt() lists the methods that the listener offers to any of its clients", () => {
   const without = [Method.NoAuthentication, Method.UsernamePassword], asked = [Method.UsernamePassword];
   const byPassword = { password: true, gssapi: false, gssapiFirst: false };
   const at = (...all: readonly Entry[]) => methodsAt(access(...all), there, byPassword);

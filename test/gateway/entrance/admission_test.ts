@@ -51,12 +51,12 @@ describe("A connection from a proxy", () => {
       ["version 1, IPv6", line(REAL6, "2001:db8::1"), REAL6],
       ["version 2", block4, REAL4],
       ["version 2, IPv6", block6, REAL6],
-      ["version 1 that does not know", bytes("'PROXY UNKNOWN' 0d0a"), PROXY4],
-      ["version 2 of its own", blockHeader(LOCAL, UNSPEC), PROXY4],
+      ["version 1 UNKNOWN", bytes("'PROXY UNKNOWN' 0d0a"), PROXY4],
+      ["version 2 LOCAL", blockHeader(LOCAL, UNSPEC), PROXY4],
     ] as const
   ) {
     const settings = { proxies, from: [parsePrefix(client)!] };
-    worldTest(`is the client's whom a header of ${what} names, from --from to the log`, { settings }, async (world) => {
+    worldTest(`has the client address of a ${what} header, from --from to the log`, { settings }, async (world) => {
       const server = await world.serve(destination);
       const peer = await fromProxy(world);
       await peer.send(joined(header, greeting));
@@ -75,7 +75,7 @@ describe("A connection from a proxy", () => {
     });
   }
 
-  worldTest("may come octet by octet", { settings: { proxies } }, async (world) => {
+  worldTest("may deliver its header octet by octet", { settings: { proxies } }, async (world) => {
     for (const header of [line(), block6]) {
       const peer = await fromProxy(world);
       for (const octet of joined(header, greeting)) await peer.send(Uint8Array.of(octet));
@@ -89,7 +89,7 @@ describe("A connection from a proxy", () => {
   });
 
   worldTest(
-    "may be cut anywhere between header, greeting, request and data",
+    "may split header, greeting, request and data into any segments",
     { settings: { proxies } },
     async (world) => {
       const server = await world.serve(destination);
@@ -114,7 +114,7 @@ describe("A connection from a proxy", () => {
     },
   );
 
-  worldTest("is turned away where the client it names may not come", {
+  worldTest("is turned away if --from does not allow the client in its header", {
     settings: { proxies, from: [parsePrefix("198.51.100.0/24")!] },
   }, async (world) => {
     const peer = await fromProxy(world);
@@ -124,7 +124,7 @@ describe("A connection from a proxy", () => {
   });
 
   worldTest(
-    "counts for the client it names, not for the proxy",
+    "counts for the client in its header, not for the proxy",
     { settings: { proxies, maxSessionsPerClient: 1 } },
     async (world) => {
       const peers = [];
@@ -142,7 +142,7 @@ describe("A connection from a proxy", () => {
     },
   );
 
-  worldTest("is judged by the rules as the client it names", {
+  worldTest("is judged by the rules as the client in its header", {
     settings: { proxies },
     rules: [{ from: [REAL4], action: "deny" }],
   }, async (world) => {
@@ -155,13 +155,13 @@ describe("A connection from a proxy", () => {
 
   for (
     const [what, octets] of [
-      ["a greeting of SOCKS, as of a client that goes around", greeting],
-      ["a line that is too long", bytes(`'PROXY UNKNOWN ${"a".repeat(100)}'`)],
-      ["a block that is too long", joined(block4.subarray(0, 14), bytes("ffff"))],
+      ["a SOCKS greeting without a header", greeting],
+      ["a too long line", bytes(`'PROXY UNKNOWN ${"a".repeat(100)}'`)],
+      ["a too long block", joined(block4.subarray(0, 14), bytes("ffff"))],
     ] as const
   ) {
     worldTest(
-      `has to begin with a header: ${what} is turned away at once`,
+      `must begin with a header: ${what} is turned away at once`,
       { settings: { proxies } },
       async (world) => {
         const peer = await fromProxy(world);
@@ -174,18 +174,22 @@ describe("A connection from a proxy", () => {
   }
 
   for (const size of [0, 1, 5, 20]) {
-    worldTest(`has 3 s for its header, of which ${size} octets come`, { settings: { proxies } }, async (world) => {
-      const peer = await fromProxy(world);
-      if (size > 0) await peer.send(block4.subarray(0, size));
-      await world.clock.advance(2_900);
-      assert.equal(peer.ended, "no");
-      await world.clock.advance(200);
-      assert.equal(peer.ended, "end");
-      assert.deepEqual(turnedAway(world), [`${PROXY4} late-proxy-header`]);
-    });
+    worldTest(
+      `is turned away after 3 s with ${size} octets of its header`,
+      { settings: { proxies } },
+      async (world) => {
+        const peer = await fromProxy(world);
+        if (size > 0) await peer.send(block4.subarray(0, size));
+        await world.clock.advance(2_900);
+        assert.equal(peer.ended, "no");
+        await world.clock.advance(200);
+        assert.equal(peer.ended, "end");
+        assert.deepEqual(turnedAway(world), [`${PROXY4} late-proxy-header`]);
+      },
+    );
   }
 
-  worldTest("that ends within its header is turned away", { settings: { proxies } }, async (world) => {
+  worldTest("that ends inside its header is turned away", { settings: { proxies } }, async (world) => {
     const peer = await fromProxy(world);
     await peer.send(block4.subarray(0, 20));
     await peer.finish();
@@ -195,12 +199,12 @@ describe("A connection from a proxy", () => {
   for (
     const [what, octets] of [
       ["nothing", ""],
-      ["that it is its own", blockHeader(LOCAL, UNSPEC)],
-      ["that it does not know whose it is", bytes("'PROXY UNKNOWN' 0d0a")],
+      ["LOCAL", blockHeader(LOCAL, UNSPEC)],
+      ["UNKNOWN", bytes("'PROXY UNKNOWN' 0d0a")],
     ] as const
   ) {
     for (const how of ["finish", "reset"] as const) {
-      worldTest(`that says ${what} and ends (${how}) has looked whether somebody is here: nobody is told`, {
+      worldTest(`that sends ${what} and ends (${how}) is a health check, and causes no event`, {
         settings: { proxies, from: [parsePrefix("203.0.113.0/24")!] },
       }, async (world) => {
         const peer = await fromProxy(world);
@@ -212,7 +216,7 @@ describe("A connection from a proxy", () => {
   }
 
   worldTest(
-    "that names itself by version 1 and ends, as HAProxy's checks do, has looked whether somebody is here too",
+    "that sends its own address in version 1 and ends, as HAProxy does, is a health check too",
     {
       settings: { proxies, from: [parsePrefix("203.0.113.0/24")!] },
     },
@@ -226,7 +230,7 @@ describe("A connection from a proxy", () => {
   );
 
   worldTest(
-    "that waits with its header is closed by a drain, which does not wait for it",
+    "without a complete header is closed at once by a drain",
     { settings: { proxies } },
     async (world) => {
       const peers = [await fromProxy(world), await fromProxy(world)];
@@ -239,7 +243,7 @@ describe("A connection from a proxy", () => {
   );
 
   worldTest(
-    "that waits holds up nobody, and they are bounded",
+    "without a header does not block other clients, and counts in --max-sessions",
     { settings: { proxies, maxSessions: 3 } },
     async (world) => {
       const waiting = [await fromProxy(world), await fromProxy(world), await fromProxy(world)];
@@ -257,7 +261,7 @@ describe("A connection from a proxy", () => {
   );
 
   worldTest(
-    "has its association used by the client it names, and by nobody else",
+    "has a UDP association for the client in its header only",
     { settings: { proxies } },
     async (world) => {
       const peer = await fromProxy(world);
@@ -281,7 +285,7 @@ describe("A connection from a proxy", () => {
     },
   );
 
-  worldTest("has its association on the client's side, though the proxy comes by the other family", {
+  worldTest("has a UDP association in the client's family, even if the proxy uses the other family", {
     settings: { proxies },
   }, async (world) => {
     const peer = await fromProxy(world);
@@ -291,9 +295,9 @@ describe("A connection from a proxy", () => {
   });
 });
 
-describe("A PROXY header from a stranger", () => {
+describe("A PROXY header from an untrusted source", () => {
   for (const [version, header] of [["1", line(CLIENT4)], ["2", block4]] as const) {
-    worldTest(`is not believed: version ${version} is not a version of SOCKS (go-proxyproto CVE-2021-23409)`, {
+    worldTest(`is a protocol error in version ${version} (go-proxyproto CVE-2021-23409)`, {
       settings: { proxies, from: [parsePrefix("192.0.2.0/24")!, parsePrefix(CLIENT4)!] },
     }, async (world) => {
       const client = await world.client();
@@ -306,7 +310,7 @@ describe("A PROXY header from a stranger", () => {
     });
   }
 
-  worldTest("is believed of nobody where no proxy is named", {}, async (world) => {
+  worldTest("is a protocol error if no proxy is configured", {}, async (world) => {
     const client = await world.client();
     await client.send(joined(line(), greeting));
     assert.match(client.heardText(), /^HTTP\/1\.1 400 /);
@@ -315,7 +319,7 @@ describe("A PROXY header from a stranger", () => {
   });
 
   worldTest(
-    "within the conversation of a trusted one is not believed a second time",
+    "is a protocol error after the header of a trusted proxy",
     { settings: { proxies } },
     async (world) => {
       const peer = await fromProxy(world);

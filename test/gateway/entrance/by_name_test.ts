@@ -46,47 +46,55 @@ for (const { type, client: from, server: to } of relayTypes) {
   for (
     const [only, port, first] of [[sni, 443, helloFor("www.shop.test")], [host, 80, get("www.shop.test")]] as const
   ) {
-    worldTest(`By name, ${only.by}, type ${type}: what the visitor said goes on as it came`, shop, async (world) => {
-      const addr = { host: to === 4 ? SERVER4 : SERVER6, port };
-      world.resolver.set("www.shop.test", [addr.host]);
-      const listener = await world.serve(addr);
-      const visitor = await visit(world, only, from);
-      await visitor.send(first.subarray(0, 30));
-      assert.equal(listener.peers.length, 0);
-      await visitor.send(joined(first.subarray(30), bytes("'early'")));
-      assert.deepEqual(listener.peer.heardBytes(), joined(first, bytes("'early'")));
-      assert.equal(visitor.heard(), "");
-      await listener.peer.send("'down'");
-      assert.equal(visitor.heardText(), "down");
-      await visitor.finish();
-      await listener.peer.finish();
-      const { protocol, relayType, end, counts, destination } = world.record;
-      assert.deepEqual({ protocol, relayType, end, port: destination!.port, host: destination!.host }, {
-        protocol: only.by,
-        relayType: type,
-        end: "end",
-        port,
-        host: "www.shop.test",
-      });
-      assert.deepEqual(counts, { up: first.length + 5, down: 4 });
-    });
+    worldTest(
+      `By name, ${only.by}, type ${type}: the server receives the client's octets unchanged`,
+      shop,
+      async (world) => {
+        const addr = { host: to === 4 ? SERVER4 : SERVER6, port };
+        world.resolver.set("www.shop.test", [addr.host]);
+        const listener = await world.serve(addr);
+        const visitor = await visit(world, only, from);
+        await visitor.send(first.subarray(0, 30));
+        assert.equal(listener.peers.length, 0);
+        await visitor.send(joined(first.subarray(30), bytes("'early'")));
+        assert.deepEqual(listener.peer.heardBytes(), joined(first, bytes("'early'")));
+        assert.equal(visitor.heard(), "");
+        await listener.peer.send("'down'");
+        assert.equal(visitor.heardText(), "down");
+        await visitor.finish();
+        await listener.peer.finish();
+        const { protocol, relayType, end, counts, destination } = world.record;
+        assert.deepEqual({ protocol, relayType, end, port: destination!.port, host: destination!.host }, {
+          protocol: only.by,
+          relayType: type,
+          end: "end",
+          port,
+          host: "www.shop.test",
+        });
+        assert.deepEqual(counts, { up: first.length + 5, down: 4 });
+      },
+    );
   }
 }
 
-describe("By TLS's server name", () => {
-  worldTest("what true clients send goes on whole, in records and segments of any size", shop, async (world) => {
-    world.resolver.set("shop.example", [SERVER6]);
-    const listener = await world.serve({ host: SERVER6, port: 443 });
-    for (const { serverName, bytes } of trueHellos) {
-      if (serverName !== "shop.example") continue;
-      for (const [hello, segment] of [[bytes, 1_400], [inRecords(messageOf(bytes), 100), 33], [bytes, 1]] as const) {
-        const visitor = await visit(world, sni);
-        for (let at = 0; at < hello.length; at += segment) await visitor.send(hello.subarray(at, at + segment));
-        assert.deepEqual(listener.peer.heardBytes(), hello);
-        await visitor.reset();
+describe("A listener by TLS server name", () => {
+  worldTest(
+    "forwards ClientHellos of real clients unchanged, in records and segments of any size",
+    shop,
+    async (world) => {
+      world.resolver.set("shop.example", [SERVER6]);
+      const listener = await world.serve({ host: SERVER6, port: 443 });
+      for (const { serverName, bytes } of trueHellos) {
+        if (serverName !== "shop.example") continue;
+        for (const [hello, segment] of [[bytes, 1_400], [inRecords(messageOf(bytes), 100), 33], [bytes, 1]] as const) {
+          const visitor = await visit(world, sni);
+          for (let at = 0; at < hello.length; at += segment) await visitor.send(hello.subarray(at, at + segment));
+          assert.deepEqual(listener.peer.heardBytes(), hello);
+          await visitor.reset();
+        }
       }
-    }
-  });
+    },
+  );
 
   for (
     const [what, hello, detail] of [
@@ -101,13 +109,13 @@ describe("By TLS's server name", () => {
       ["an empty name", helloFor(""), "Cannot read an address: the name is empty"],
       ["a name with an octet 0", helloFor("www.shop.test\0.evil.test"), "Cannot read an address: not a name"],
       [
-        "what is no ClientHello",
+        "another handshake message",
         bytes("16 03 01 0004 02 00 00 00"),
         "Cannot read a ClientHello: its first message is another",
       ],
     ] as const
   ) {
-    worldTest(`${what} is told unrecognized_name, and the log why`, shop, async (world) => {
+    worldTest(`answers ${what} with the alert unrecognized_name, and logs the reason`, shop, async (world) => {
       const visitor = await visit(world, sni);
       await visitor.send(hello);
       assert.equal(visitor.heard(), UNRECOGNIZED);
@@ -118,7 +126,7 @@ describe("By TLS's server name", () => {
   }
 
   worldTest(
-    "a server that is not there is an internal_error, and a refused name an unrecognized one",
+    "answers internal_error for an unreachable server, and unrecognized_name for a refused name",
     shop,
     async (world) => {
       world.resolver.set("www.shop.test", [SERVER4]);
@@ -134,7 +142,7 @@ describe("By TLS's server name", () => {
     },
   );
 
-  worldTest("a ClientHello has to be whole within the handshake's time, and bounded", shop, async (world) => {
+  worldTest("limits the time and the size of a ClientHello", shop, async (world) => {
     const slow = await visit(world, sni);
     await slow.send(helloFor("www.shop.test").subarray(0, 20));
     await world.clock.advance(defaultSettings.handshakeMs);
@@ -146,7 +154,7 @@ describe("By TLS's server name", () => {
     assert.deepEqual(world.records.map(({ end }) => end), ["handshake-timeout", "protocol-error"]);
   });
 
-  worldTest("the port is the listener's, or the one that is said", shop, async (world) => {
+  worldTest("dials the listener's port or the configured port", shop, async (world) => {
     world.resolver.set("www.shop.test", [SERVER4]);
     const own = await world.serve({ host: SERVER4, port: 8443 }),
       said = await world.serve({ host: SERVER4, port: 993 });
@@ -158,7 +166,7 @@ describe("By TLS's server name", () => {
     }
   });
 
-  worldTest("a balancer in front says whose visitor it is", {
+  worldTest("takes the client address from a load balancer's PROXY header", {
     ...shop,
     settings: { proxies: [parsePrefix("198.51.100.10")!] },
   }, async (world) => {
@@ -172,12 +180,12 @@ describe("By TLS's server name", () => {
   });
 });
 
-describe("By HTTP's Host", () => {
+describe("A listener by HTTP Host", () => {
   for (
     const [what, request, status, detail] of [
       ["no Host", lines("GET / HTTP/1.1"), 400, "Cannot serve an HTTP request: it has no Host, or none that is a host"],
       [
-        "two",
+        "two Host fields",
         lines("GET / HTTP/1.1", "Host: a.shop.test", "Host: b.shop.test"),
         400,
         "Cannot read an HTTP message: it has host more than once",
@@ -206,7 +214,7 @@ describe("By HTTP's Host", () => {
       ["a refused name", get("other.test"), 421, "no rule allows this name"],
     ] as const
   ) {
-    worldTest(`${what} is a ${status}, and the log says why`, shop, async (world) => {
+    worldTest(`answers ${what} with ${status}, and logs the reason`, shop, async (world) => {
       const visitor = await visit(world, host);
       await visitor.send(request);
       assert.match(visitor.heardText(), new RegExp(`^HTTP/1.1 ${status} [^]*\r\n\r\ngate46: `));
@@ -215,7 +223,7 @@ describe("By HTTP's Host", () => {
     });
   }
 
-  worldTest("a port in it may be the listener's or the destination's", shop, async (world) => {
+  worldTest("accepts the listener's port or the destination's port in Host", shop, async (world) => {
     world.resolver.set("www.shop.test", [SERVER4]);
     const listener = await world.serve({ host: SERVER4, port: 8000 });
     for (const said of ["", ":80", ":8000"]) {
@@ -228,7 +236,7 @@ describe("By HTTP's Host", () => {
   });
 });
 
-describe("Rules for who goes by name", () => {
+describe("Rules for listeners by name", () => {
   /** What becomes of a visitor who asks for a name that has these addresses. */
   const rows:
     readonly (readonly [what: string, options: WorldOptions, hosts: readonly string[], detail: string | undefined])[] =
@@ -240,7 +248,7 @@ describe("Rules for who goes by name", () => {
           "no rule allows this name",
         ],
         [
-          "nor --via, nor --allow",
+          "--via and --allow do not count",
           {
             rules: [{ action: "allow", via: ["socks5://192.0.2.99"] }],
             allow: ["0.0.0.0/0"],
@@ -248,45 +256,49 @@ describe("Rules for who goes by name", () => {
           [SERVER4],
           "no rule allows this name",
         ],
-        ["nor that all is open by default", {}, [SERVER4], "no rule allows this name"],
-        ["nor one for another name", { rules: [{ action: "allow", names: ["other.test"] }, { action: "allow" }] }, [
+        ["the default does not allow a name", {}, [SERVER4], "no rule allows this name"],
+        ["a rule for another name does not count", {
+          rules: [{ action: "allow", names: ["other.test"] }, { action: "allow" }],
+        }, [
           SERVER4,
         ], "no rule allows this name"],
         [
-          "a rule without names is passed over",
+          "a rule without names is skipped",
           { rules: [{ action: "allow", to: ["203.0.113.0/24"] }, { action: "allow", names: ["a.test"] }] },
           [SERVER4],
           undefined,
         ],
         [
-          "a rule that denies counts",
+          "a deny rule without names counts",
           { rules: [{ action: "deny", to: ["203.0.113.0/24"] }, { action: "allow", names: ["a.test"] }] },
           [SERVER4],
           "rules[0]",
         ],
         [
-          "a rule that denies the rest does not deny what is before it",
+          "a last deny rule does not deny a name that an earlier rule allows",
           { rules: [{ action: "allow", names: ["a.test"] }, { action: "deny" }] },
           [SERVER4],
           undefined,
         ],
         [
-          "a rule with names and to wants both",
+          "a rule with names and prefixes needs both to match",
           { rules: [{ action: "allow", names: ["a.test"], to: ["203.0.113.0/24"] }] },
           [SERVER4],
           undefined,
         ],
-        ["of one whose address fits not", { rules: [{ action: "allow", names: ["a.test"], to: ["192.0.2.0/24"] }] }, [
+        ["a rule whose prefix does not match the address does not count", {
+          rules: [{ action: "allow", names: ["a.test"], to: ["192.0.2.0/24"] }],
+        }, [
           SERVER4,
         ], "no rule allows this name"],
         [
-          "closed addresses stay closed, whatever --allow says",
+          "closed addresses stay closed, also with --allow",
           { rules: [{ action: "allow", names: ["a.test"] }], allow: ["127.0.0.1"] },
           ["127.0.0.1"],
           "loopback destination 127.0.0.1",
         ],
         [
-          "its own listener is never reached",
+          "the gateway's own listener is never reached",
           { rules: [{ action: "allow", names: ["a.test"], to: [GATEWAY4] }], allow: [GATEWAY4] },
           [GATEWAY4],
           `own listener ${GATEWAY4}:443`,
@@ -305,7 +317,7 @@ describe("Rules for who goes by name", () => {
     });
   }
 
-  worldTest("clients of SOCKS are judged as before beside them", shop, async (world) => {
+  worldTest("SOCKS clients of other listeners are judged as usual", shop, async (world) => {
     await visit(world, sni).then((visitor) => visitor.reset());
     const { client, server } = await world.connected(4, 4);
     await client.reset();
@@ -330,7 +342,7 @@ describe("A listener by name", () => {
     });
   }
 
-  worldTest("for TLS tells a browser of HTTP so", shop, async (world) => {
+  worldTest("for TLS answers an HTTP browser with 400 and the reason", shop, async (world) => {
     const visitor = await visit(world, sni);
     await visitor.send(get("www.shop.test"));
     assert.match(

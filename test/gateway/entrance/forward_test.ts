@@ -26,7 +26,7 @@ async function come(world: World, only: Forward, family: 4 | 6 = 4): Promise<Pee
 
 for (const { type, client: from, server: to } of relayTypes) {
   worldTest(
-    `A forward of type ${type}: the server may speak first, and the name is asked for each time`,
+    `A forward of type ${type}: the server may send first, and each connection resolves the name`,
     {},
     async (world) => {
       const host = to === 4 ? SERVER4 : SERVER6;
@@ -57,7 +57,7 @@ for (const { type, client: from, server: to } of relayTypes) {
 
 describe("A forward", () => {
   for (const version of [1, 2] as const) {
-    worldTest(`tells its destination by PROXY protocol ${version} who comes, before anything else`, {
+    worldTest(`sends the client's address to its destination by PROXY protocol ${version} before any data`, {
       settings: { proxies: [parsePrefix("198.51.100.10")!] },
     }, async (world) => {
       const listener = await world.serve({ host: SERVER6, port: 22 });
@@ -75,7 +75,7 @@ describe("A forward", () => {
     });
   }
 
-  worldTest("that leads nowhere closes, and the log says why", {}, async (world) => {
+  worldTest("closes if the destination refuses the connection, and logs the reason", {}, async (world) => {
     world.internet.route(SERVER4, { fault: "refused" });
     const client = await come(world, { to: destination(SERVER4) });
     assert.deepEqual([client.heard(), client.ended], ["", "end"]);
@@ -83,7 +83,7 @@ describe("A forward", () => {
     assert.deepEqual([world.record.reply, world.record.end], [5, "refused"]);
   });
 
-  worldTest("has an idle time of its own", { settings: { idleMs: 60_000 } }, async (world) => {
+  worldTest("has its own idle timeout", { settings: { idleMs: 60_000 } }, async (world) => {
     const listener = await world.serve({ host: SERVER4, port: 22 });
     const client = await come(world, { to: destination(SERVER4), idleMs: 90_000 });
     await world.clock.advance(80_000);
@@ -97,25 +97,25 @@ describe("A forward", () => {
   for (
     const [what, options, host, detail] of [
       [
-        "is refused where a rule for forwards denies it",
+        "is refused if a rule for forwards denies it",
         { rules: [{ action: "deny", commands: [Command.Forward] }] },
         SERVER4,
         "rules[0]",
       ],
       [
-        "is not touched by rules for others",
+        "ignores rules for other commands",
         { rules: [{ action: "deny", commands: [Command.Connect] }] },
         SERVER4,
         undefined,
       ],
       [
-        "reaches no closed address by its name",
+        "does not reach a closed address by a name",
         { rules: [forward({ names: ["a.test"] })] },
         "127.0.0.1",
         "loopback destination 127.0.0.1",
       ],
       [
-        "never leads to a listener of this program",
+        "never reaches a listener of the gateway",
         { rules: [forward({ to: [GATEWAY4] })], allow: [GATEWAY4] },
         GATEWAY4,
         `own listener ${GATEWAY4}:${PORT}`,

@@ -32,7 +32,7 @@ const connect = (authority: string) => [`CONNECT ${authority} HTTP/1.1`, `Host: 
 
 for (const { type, client: from, server: to } of relayTypes) {
   worldTest(
-    `HTTP CONNECT of type ${type} is answered after the outcome, and early octets go along`,
+    `HTTP CONNECT of type ${type} has its answer after the dial, and forwards early data`,
     {},
     async (world) => {
       const host = to === 4 ? SERVER4 : SERVER6;
@@ -59,7 +59,7 @@ for (const { type, client: from, server: to } of relayTypes) {
 }
 
 describe("HTTP", () => {
-  worldTest("a request for a URL goes to its server, whose answer ends the connection", {}, async (world) => {
+  worldTest("a request for a URL goes to its server, and the response ends the connection", {}, async (world) => {
     world.resolver.set("web.test", [SERVER6]);
     const listener = await world.serve({ host: SERVER6, port: 80 });
     const client = await asks(world, [
@@ -92,12 +92,12 @@ describe("HTTP", () => {
   const secret = "Proxy-Authorization: Basic YW5uOnA6dw==";
   const bodies: readonly (readonly [what: string, fields: readonly string[], body: string])[] = [
     ["without a body", [], ""],
-    ["with no octet of a body", ["Content-Length: 0"], ""],
-    ["with a body of a length", ["Content-Length: 4"], "'body'"],
-    ["with chunks", ["Transfer-Encoding: chunked"], "'4' 0d0a 'body' 0d0a '0;x=y' 0d0a 'A: b' 0d0a 0d0a"],
+    ["with an empty body", ["Content-Length: 0"], ""],
+    ["with a Content-Length body", ["Content-Length: 4"], "'body'"],
+    ["with a chunked body", ["Transfer-Encoding: chunked"], "'4' 0d0a 'body' 0d0a '0;x=y' 0d0a 'A: b' 0d0a 0d0a"],
   ];
   for (const [what, fields, body] of bodies) {
-    const title = `what comes behind a request ${what} reaches no server, with the credentials that are in it`;
+    const title = `octets after a request ${what}, with their credentials, reach no server`;
     worldTest(title, { authenticator: ann }, async (world) => {
       const { peers } = await world.serve({ host: SERVER4, port: 80 });
       for (const apart of [false, true]) {
@@ -123,7 +123,7 @@ describe("HTTP", () => {
 
   for (const early of [true, false]) {
     const when = early ? "with the request" : "during the relay";
-    worldTest(`a malformed chunk that comes ${when} ends the session on both sides`, {}, async (world) => {
+    worldTest(`a malformed chunk ${when} ends the session on both sides`, {}, async (world) => {
       const { peers } = await world.serve({ host: SERVER4, port: 80 });
       const head = lines(`POST http://${SERVER4}/ HTTP/1.1`, "Transfer-Encoding: chunked", "");
       const client = await world.client(4);
@@ -138,23 +138,27 @@ describe("HTTP", () => {
     });
   }
 
-  worldTest("who finishes right behind a request is served", { authenticator: slowly }, async (world) => {
-    const { peers } = await world.serve({ host: SERVER4, port: 80 });
-    world.internet.route(SERVER4, { afterMs: 100 });
-    const client = await asks(world, [`GET http://${SERVER4}/ HTTP/1.1`, secret]);
-    await client.finish();
-    await world.clock.advance(50);
-    await world.clock.advance(100);
-    const server = peers[0]!;
-    assert.match(server.heardText(), /^GET \/ /);
-    await server.send(`${lines("HTTP/1.1 200 OK", "")} 'ok'`);
-    await server.close();
-    assert.match(client.heardText(), /^HTTP\/1.1 200 OK[^]*ok$/);
-    assert.equal(world.record.end, "end");
-    await client.close();
-  });
+  worldTest(
+    "a client that half-closes right after its request receives the response",
+    { authenticator: slowly },
+    async (world) => {
+      const { peers } = await world.serve({ host: SERVER4, port: 80 });
+      world.internet.route(SERVER4, { afterMs: 100 });
+      const client = await asks(world, [`GET http://${SERVER4}/ HTTP/1.1`, secret]);
+      await client.finish();
+      await world.clock.advance(50);
+      await world.clock.advance(100);
+      const server = peers[0]!;
+      assert.match(server.heardText(), /^GET \/ /);
+      await server.send(`${lines("HTTP/1.1 200 OK", "")} 'ok'`);
+      await server.close();
+      assert.match(client.heardText(), /^HTTP\/1.1 200 OK[^]*ok$/);
+      assert.equal(world.record.end, "end");
+      await client.close();
+    },
+  );
 
-  worldTest("a server that sends no HTTP, or nothing, is a 502", {}, async (world) => {
+  worldTest("a server that sends nothing or another protocol causes a 502", {}, async (world) => {
     const listener = await world.serve({ host: SERVER4, port: 80 });
     for (const said of ["'SSH-2.0-x' 0d 0a 0d 0a", ""]) {
       const client = await asks(world, [`GET http://${SERVER4}/ HTTP/1.1`]);
@@ -176,19 +180,23 @@ describe("HTTP", () => {
     ["other", 502, "general SOCKS server failure (01)"],
   ];
   for (const [kind, status, sentence] of outcomes) {
-    worldTest(`${kind} is ${status}, with the reason, for CONNECT and for a URL`, {}, async (world) => {
-      world.internet.route(SERVER4, { fault: kind });
-      for (const head of [connect(`${SERVER4}:80`), [`GET http://${SERVER4}/ HTTP/1.1`]]) {
-        const client = await asks(world, head);
-        const said = client.heardText();
-        assert.match(said, new RegExp(`^HTTP/1.1 ${status} [^]*Connection: close\r\n\r\ngate46: `));
-        assert.ok(said.endsWith(`gate46: ${sentence}\n`), said);
-        await client.close();
-      }
-    });
+    worldTest(
+      `the network error ${kind} causes a ${status} with the reason, for CONNECT and for a URL`,
+      {},
+      async (world) => {
+        world.internet.route(SERVER4, { fault: kind });
+        for (const head of [connect(`${SERVER4}:80`), [`GET http://${SERVER4}/ HTTP/1.1`]]) {
+          const client = await asks(world, head);
+          const said = client.heardText();
+          assert.match(said, new RegExp(`^HTTP/1.1 ${status} [^]*Connection: close\r\n\r\ngate46: `));
+          assert.ok(said.endsWith(`gate46: ${sentence}\n`), said);
+          await client.close();
+        }
+      },
+    );
   }
 
-  worldTest("what the rules deny is 403, and a wrong head 400 with what is wrong in it", {}, async (world) => {
+  worldTest("a denied destination causes a 403, and a malformed head a 400 with the fault", {}, async (world) => {
     const denied = await asks(world, connect("127.0.0.1:80"));
     assert.match(denied.heardText(), /^HTTP\/1\.1 403 Forbidden\r\n/);
     await denied.close();
@@ -206,7 +214,7 @@ describe("HTTP", () => {
     await twice.close();
   });
 
-  worldTest("credentials are Basic ones, of the users of SOCKS", { authenticator: ann }, async (world) => {
+  worldTest("Basic credentials are checked against the SOCKS users", { authenticator: ann }, async (world) => {
     await world.serve({ host: SERVER4, port: 80 });
     const without = await asks(world, connect(`${SERVER4}:80`));
     assert.match(
@@ -226,7 +234,7 @@ describe("HTTP", () => {
   });
 
   worldTest(
-    "503 if nobody can check the password: it is neither right nor wrong",
+    "a password that cannot be checked causes a 503",
     { authenticator: mute },
     async (world) => {
       const client = await asks(world, [...connect(`${SERVER4}:80`), `Proxy-Authorization: Basic ${btoa("ann:p:w")}`]);
@@ -237,7 +245,7 @@ describe("HTTP", () => {
     },
   );
 
-  worldTest("a listener for one protocol tells others what it is for", {}, async (world) => {
+  worldTest("a listener for one protocol answers clients of other protocols with its purpose", {}, async (world) => {
     await world.serve({ host: SERVER4, port: 80 });
     const at = async (port: number, only: "socks" | "http") => {
       await world.gateway.listen({ host: GATEWAY4, port }, { only });

@@ -13,9 +13,9 @@ const toName = "04 01 00 50 00 00 00 01 00 61 2e 65 78 61 6d 70 6c 65 00";
 describe("SOCKS4", () => {
   for (
     const [what, octets, state] of [
-      ["where it is off is told of as SOCKS4", toAddress, "it is SOCKS4, which is off (--socks4)"],
+      ["is named in the log if it is off", toAddress, "it is SOCKS4, which is off (--socks4)"],
       [
-        "is not what TLS is told of as",
+        "is not named in the log for a TLS client",
         "16 03 01 02 00",
         "it looks like TLS, for which a listener is socks5s://, https:// or tls://",
       ],
@@ -30,7 +30,7 @@ describe("SOCKS4", () => {
     });
   }
 
-  worldTest("CONNECT by address is relay type A, with early data behind the request", { settings }, async (world) => {
+  worldTest("CONNECT by address is relay type A, and forwards early data", { settings }, async (world) => {
     const server = await world.serve({ host: SERVER4, port: 80 });
     const client = await world.client();
     await client.send(`${toAddress} 'early'`);
@@ -43,7 +43,7 @@ describe("SOCKS4", () => {
     assert.equal(world.record.relayType, "A");
   });
 
-  worldTest("4A: the gateway resolves, and goes to IPv6 where the name lives there", { settings }, async (world) => {
+  worldTest("4A: the gateway resolves the name, and connects to its IPv6 address", { settings }, async (world) => {
     const server = await world.serve({ host: SERVER6, port: 80 });
     world.resolver.set("a.example", [SERVER6]);
     const client = await world.client();
@@ -55,32 +55,40 @@ describe("SOCKS4", () => {
     assert.equal(world.record.relayType, "B");
   });
 
-  worldTest("what cannot be reached, or may not be, is 91", { settings }, async (world) => {
-    for (const request of [toAddress, "04 01 00 50 7f 00 00 01 00", "04 03 00 50 cb 00 71 50 00"]) {
+  worldTest(
+    "answers 91 for a refused connection, a denied destination or an unknown command",
+    { settings },
+    async (world) => {
+      for (const request of [toAddress, "04 01 00 50 7f 00 00 01 00", "04 03 00 50 cb 00 71 50 00"]) {
+        const client = await world.client();
+        await client.send(request);
+        assert.equal(client.heard(), "00 5b 00 00 00 00 00 00");
+        await client.close();
+      }
+    },
+  );
+
+  worldTest(
+    "is refused with 91 if the gateway requires passwords",
+    { settings, authenticator: anyone },
+    async (world) => {
       const client = await world.client();
-      await client.send(request);
+      await client.send(toAddress);
       assert.equal(client.heard(), "00 5b 00 00 00 00 00 00");
       await client.close();
-    }
-  });
+      await world.clock.advance(2_000);
+      assert.equal(world.record.detail, "SOCKS4 where passwords are asked for");
+    },
+  );
 
-  worldTest("is refused where passwords are asked for", { settings, authenticator: anyone }, async (world) => {
-    const client = await world.client();
-    await client.send(toAddress);
-    assert.equal(client.heard(), "00 5b 00 00 00 00 00 00");
-    await client.close();
-    await world.clock.advance(2_000);
-    assert.equal(world.record.detail, "SOCKS4 where passwords are asked for");
-  });
-
-  worldTest("is closed without an answer where it is not asked for, and SOCKS5 goes on", {}, async (world) => {
+  worldTest("is closed without an answer if it is off", {}, async (world) => {
     const client = await world.client();
     await client.send(toAddress);
     assert.equal(client.heard(), "");
     assert.equal(client.ended, "end");
   });
 
-  worldTest("beside SOCKS5, which is served as before, octet by octet", { settings }, async (world) => {
+  worldTest("does not affect SOCKS5 on the same listener, also octet by octet", { settings }, async (world) => {
     const client = await world.client();
     for (const octet of ["05", "01", "00"]) await client.send(octet);
     assert.equal(client.heard(), "05 00");

@@ -5,7 +5,7 @@ import { transparentTo } from "../../../src/gateway/entrance/transparent.ts";
 import { Refusal } from "../../../src/gateway/rules/refusal.ts";
 import { Reply } from "../../../src/protocol/codes.ts";
 
-test("the refusal of a fake address without a name tells the address, for the log has no destination", async () => {
+test("the refusal of a fake address without a name contains the address, because the log has no destination", async () => {
   const entrance = transparentTo({ destinationOf: () => undefined });
   const door = { here: () => ({ host: "198.18.200.200", port: 80 }) } as Door;
   await assert.rejects(

@@ -25,7 +25,7 @@ async function connection(): Promise<{ wire: Wire; far: MemorySocket }> {
 }
 
 describe("Wire", () => {
-  test("takes messages however they are sliced, and keeps what comes behind them", async () => {
+  test("reads messages from segments of any size, and keeps the octets after them", async () => {
     const slices = fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 20 });
     const messages = fc.array(fc.uint8Array({ maxLength: 200 }), { minLength: 1, maxLength: 5 });
     await fc.assert(
@@ -50,7 +50,7 @@ describe("Wire", () => {
     );
   });
 
-  test("lends nothing: what rest() gave stays when the socket is read again", async () => {
+  test("copies the octets that rest() returns, because the next read overwrites the buffer", async () => {
     const { wire, far } = await connection();
     await far.write(joined(Uint8Array.of(1, 7), pattern(100)));
     assert.equal(await wire.take(decode), "07");
@@ -61,7 +61,7 @@ describe("Wire", () => {
     assert.equal(wire.rest(), undefined);
   });
 
-  test("says that the client left, in a message or before it", async () => {
+  test("reports that the client disconnected, inside a message or before it", async () => {
     for (const begun of ["", "05 01 02"]) {
       const { wire, far } = await connection();
       if (begun) await far.write(bytes(begun));
@@ -70,19 +70,19 @@ describe("Wire", () => {
     }
   });
 
-  test("passes on a reset as the network's error", async () => {
+  test("throws a reset as a network error", async () => {
     const { wire, far } = await connection();
     far.reset();
     await assert.rejects(wire.take(decode), { name: "NetError", kind: "reset" });
   });
 
-  test("passes on what the decoder throws", async () => {
+  test("throws the decoder's error", async () => {
     const { wire, far } = await connection();
     await far.write(bytes("ff"));
     await assert.rejects(wire.take(decode), ProtocolError);
   });
 
-  test("says that the client left when it does not take its answer", async () => {
+  test("reports that the client disconnected if a write fails", async () => {
     const { wire, far } = await connection();
     far.reset();
     await assert.rejects(wire.send(bytes("05 00")), ClientLeft);

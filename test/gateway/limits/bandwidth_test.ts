@@ -25,14 +25,14 @@ function near(actual: number, expected: number): void {
 }
 
 describe("Bandwidth", () => {
-  test("keeps a session to its rate, whatever the size of what is moved", async () => {
+  test("limits a session to its rate, with chunks of every size", async () => {
     for (const chunk of [100, 10_000, 500_000]) {
       const clock = new TestClock();
       near(await moved(clock, [new Bandwidth(clock, 1_000_000)], chunk), 10_000_000);
     }
   });
 
-  test("keeps the sessions of a user to one rate together, in whichever threads they are", async () => {
+  test("limits all sessions of a user to one rate, across threads", async () => {
     const clock = new TestClock();
     const memory = countersMemory(2, (size) => new SharedArrayBuffer(size));
     const sessions = [0, 1, 0].map((thread) => {
@@ -43,7 +43,7 @@ describe("Bandwidth", () => {
     near(await moved(clock, sessions, 20_000), 10_000_000);
   });
 
-  test("keeps to the least of several rates", async () => {
+  test("applies the lowest of several rates", async () => {
     const clock = new TestClock();
     const bandwidth = new Bandwidth(clock, 5_000_000), counters = new Counters();
     bandwidth.share({ key: "ann", bandwidth: 2_000_000, counters });
@@ -51,14 +51,14 @@ describe("Bandwidth", () => {
     near(await moved(clock, [bandwidth], 20_000), 10_000_000);
   });
 
-  test("counts each direction by itself", () => {
+  test("counts each direction separately", () => {
     const clock = new TestClock();
     const bandwidth = new Bandwidth(clock, 1_000);
     assert.ok(bandwidth.take("up", 10_000) > 9_000);
     assert.equal(bandwidth.take("down", 10), 0);
   });
 
-  test("lets datagrams pass as long as they are within it", async () => {
+  test("passes datagrams within the rate, and drops the rest", async () => {
     const clock = new TestClock();
     const bandwidth = new Bandwidth(clock, 100_000);
     const until = clock.now() + 5_000;

@@ -22,7 +22,7 @@ const anyone: Authenticator = {
 const annLogsIn = "01 03 61 6e 6e 01 70";
 
 describe("Counters", () => {
-  test("hold as many as are allowed, in all threads together, and what is released is free again", () => {
+  test("hold at most the limit across all threads, and free what is released", () => {
     fc.assert(
       fc.property(
         fc.array(fc.tuple(fc.nat(3), fc.constantFrom("a", "b", "c"), fc.boolean()), { maxLength: 200 }),
@@ -52,7 +52,7 @@ describe("Counters", () => {
     );
   });
 
-  test("forget what a thread held that is gone", () => {
+  test("forget the holdings of a thread that has ended", () => {
     const memory = countersMemory(2, (size) => new SharedArrayBuffer(size));
     const [first, second] = [new Counters(memory, 0), new Counters(memory, 1)];
     assert.equal(first.hold("x", 1), true);
@@ -61,7 +61,7 @@ describe("Counters", () => {
     assert.equal(second.hold("x", 1), true);
   });
 
-  test("tell how often something happened lately, in all threads together", () => {
+  test("report the recent rate of an event across all threads", () => {
     const memory = countersMemory(2, (size) => new SharedArrayBuffer(size));
     const [first, second] = [new Counters(memory, 0), new Counters(memory, 1)];
     for (let i = 0; i < 5; i++) first.tally("x", 1_000, 10_500);
@@ -71,7 +71,7 @@ describe("Counters", () => {
     assert.equal(second.rate("y", 1_000, 10_600), 0);
   });
 
-  test("stay within their memory however many keys there are", () => {
+  test("stay within their memory with any number of keys", () => {
     const counters = new Counters();
     for (let i = 0; i < 300_000; i++) counters.tally(`key ${i}`, 1_000, i);
     assert.equal(counters.tally("one more", 1_000, 300_000), 1);
@@ -81,26 +81,32 @@ describe("Counters", () => {
 });
 
 describe("--max-sessions-per-client", () => {
-  worldTest("turns a client away that has enough, and nobody else", { settings: { maxSessionsPerClient: 2 } }, async (
-    world,
-  ) => {
-    const first = await world.client();
-    await world.client();
-    const third = await world.client();
-    assert.equal(third.ended, "end");
-    const other = await world.client(6);
-    await other.send("05 01 00");
-    assert.equal(other.heard(), "05 00");
-    assert.deepEqual(turnedAway(world), ["too-many-sessions-of-client"]);
-    await first.close();
-    const again = await world.client();
-    await again.send("05 01 00");
-    assert.equal(again.heard(), "05 00");
-  });
+  worldTest(
+    "turns away a client over its limit, and no other client",
+    { settings: { maxSessionsPerClient: 2 } },
+    async (
+      world,
+    ) => {
+      const first = await world.client();
+      await world.client();
+      const third = await world.client();
+      assert.equal(third.ended, "end");
+      const other = await world.client(6);
+      await other.send("05 01 00");
+      assert.equal(other.heard(), "05 00");
+      assert.deepEqual(turnedAway(world), ["too-many-sessions-of-client"]);
+      await first.close();
+      const again = await world.client();
+      await again.send("05 01 00");
+      assert.equal(again.heard(), "05 00");
+    },
+  );
 });
 
 describe("Without --max-sessions-per-client", () => {
-  worldTest("one client has a quarter of all places, and others find room", { settings: { maxSessions: 400 } }, async (
+  worldTest("one client may use a quarter of --max-sessions, and other clients can still connect", {
+    settings: { maxSessions: 400 },
+  }, async (
     world,
   ) => {
     for (let i = 0; i < 300; i++) await world.clients[4].connect({ host: GATEWAY4, port: 1080 });
@@ -113,7 +119,7 @@ describe("Without --max-sessions-per-client", () => {
   });
 
   worldTest(
-    "a household has 64 where that is more than a quarter",
+    "one client prefix may use 64 sessions if that is more than a quarter",
     { settings: { maxSessions: 100 } },
     async (world) => {
       for (let i = 0; i < 100; i++) await world.clients[6].connect({ host: GATEWAY6, port: 1080 });
@@ -122,7 +128,7 @@ describe("Without --max-sessions-per-client", () => {
     },
   );
 
-  test("one client has a quarter of what the system has descriptors for, where that is less", () => {
+  test("one client may use a quarter of the sessions that the descriptor limit allows, if that is less", () => {
     const counters = new Counters(countersMemory(1, (size) => new SharedArrayBuffer(size)), 0);
     const limits = new Limits(counters, { ...defaultSettings, maxSessions: 10_000 }, systemClock, 512);
     const addr = { host: "192.0.2.1", port: 1 };
@@ -130,7 +136,7 @@ describe("Without --max-sessions-per-client", () => {
     assert.equal(limits.enter(addr), "too-many-sessions-of-client");
   });
 
-  test("whoever comes from this machine, as a balancer does, has all", async () => {
+  test("clients on the same machine, such as a load balancer, may use all sessions", async () => {
     const world = new World({ settings: { maxSessions: 100 } });
     const at = await world.gateway.listen({ host: "127.0.0.1", port: 1080 });
     for (let i = 0; i < 120; i++) await world.net.connect(at);
@@ -143,7 +149,7 @@ describe("Without --max-sessions-per-client", () => {
 
 describe("--max-rate", () => {
   worldTest(
-    "turns away who comes too often, for as long as that lasts",
+    "turns away a client over the connection rate until the rate falls",
     { settings: { maxRate: 3 } },
     async (world) => {
       const clients = [];
@@ -160,7 +166,7 @@ describe("--max-rate", () => {
 
 describe("--max-sessions-per-user", () => {
   worldTest(
-    "refuses the request of a user who has enough with 02",
+    "refuses the request of a user over the limit with 02",
     { settings: { maxSessionsPerUser: 1 }, authenticator: anyone },
     async (world) => {
       const server = { host: SERVER4, port: 80 };

@@ -52,7 +52,7 @@ async function endAll(world: World, ...clients: readonly Peer[]): Promise<void> 
   await world.clock.advance(0);
 }
 
-describe("Sessions have together what is said", () => {
+describe("Sessions share the limit", () => {
   worldTest("of a listener", {
     settings: { access: [{ name: "access[0]", listeners: [`${GATEWAY4}:1081`], maxSessions: 1 }] },
   }, async (world) => {
@@ -66,7 +66,7 @@ describe("Sessions have together what is said", () => {
     assert.equal((await ask(world, { port: 1081 })).reply, 0);
   });
 
-  worldTest("of how often they begin", {
+  worldTest("of new sessions per second", {
     settings: { access: [{ name: "access[0]", maxRate: 2 }] },
   }, async (world) => {
     await world.serve(HTTP);
@@ -76,7 +76,7 @@ describe("Sessions have together what is said", () => {
     assert.deepEqual(await replies(world, 1), [0]);
   });
 
-  worldTest("of a user, in place of what is said of all", {
+  worldTest("of a user, instead of the limit for all users", {
     authenticator: anyone,
     settings: { maxSessionsPerUser: 1, userBudgets: new Map([["ann", { maxSessions: 2 }], ["cid", { bandwidth: 1 }]]) },
   }, async (world) => {
@@ -86,7 +86,7 @@ describe("Sessions have together what is said", () => {
     assert.equal(refusal(world), "too many sessions of this user");
   });
 
-  worldTest("of a rule, and who has too much is not dialled for", {
+  worldTest("of a rule, and the gateway does not dial over the limit", {
     rules: [{ action: "allow", ports: [[80, 80]], budget: { maxSessions: 1 } }, { action: "allow" }],
   }, async (world) => {
     await world.serve(HTTP);
@@ -100,7 +100,7 @@ describe("Sessions have together what is said", () => {
     assert.equal((await ask(world)).reply, 0);
   });
 
-  worldTest("of a rule that goes on through an upstream, before that is asked", {
+  worldTest("of a rule with an upstream, before the gateway asks the upstream", {
     rules: [{ action: "allow", via: ["socks5://192.0.2.9"], budget: { maxRate: 1 } }],
   }, async (world) => {
     assert.deepEqual(await replies(world, 2), [Reply.GeneralFailure, Reply.NotAllowed]);
@@ -115,7 +115,7 @@ describe("Sessions have together what is said", () => {
     await endAll(world, first.client);
   });
 
-  worldTest("of a rule for datagrams: an association counts once, and what is too much is dropped", {
+  worldTest("of a rule for datagrams: an association counts once, and datagrams over the limit are dropped", {
     rules: [{ action: "allow", to: ["203.0.113.0/24"], budget: { maxSessions: 1 } }, { action: "allow" }],
   }, async (world) => {
     const associate = async () => {
@@ -142,17 +142,17 @@ describe("Sessions have together what is said", () => {
   });
 });
 
-describe("Sessions are kept to a rate that they have together", () => {
+describe("Sessions share the bandwidth", () => {
   const chunk = new Uint8Array(5_000);
   for (
     const [whose, options, user] of [
-      ["a listener's", { settings: { access: [{ name: "access[0]", bandwidth: 1_000 }] } }, undefined],
+      ["of a listener", { settings: { access: [{ name: "access[0]", bandwidth: 1_000 }] } }, undefined],
       [
-        "a user's",
+        "of a user",
         { authenticator: anyone, settings: { userBudgets: new Map([["ann", { bandwidth: 1_000 }]]) } },
         "ann",
       ],
-      ["a rule's", { rules: [{ action: "allow", to: [SERVER4], budget: { bandwidth: 1_000 } }] }, undefined],
+      ["of a rule", { rules: [{ action: "allow", to: [SERVER4], budget: { bandwidth: 1_000 } }] }, undefined],
     ] as const
   ) {
     worldTest(whose, options, async (world) => {

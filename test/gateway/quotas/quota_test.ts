@@ -8,13 +8,13 @@ const window = (period: Parameters<typeof quotaWindow>[0], now: string, since?: 
   return [new Date(found.since).toISOString(), new Date(found.until).toISOString()];
 };
 
-test("a day is one of UTC, and a month has as many days as it has", () => {
+test("the day and month periods are calendar periods in UTC", () => {
   assert.deepEqual(window("day", "2026-12-31T23:59:59.999Z"), ["2026-12-31T00:00:00.000Z", "2027-01-01T00:00:00.000Z"]);
   assert.deepEqual(window("day", "2026-12-31T00:00:00Z"), ["2026-12-31T00:00:00.000Z", "2027-01-01T00:00:00.000Z"]);
   assert.deepEqual(window("month", "2028-02-29T12:00:00Z"), ["2028-02-01T00:00:00.000Z", "2028-03-01T00:00:00.000Z"]);
 });
 
-test("a period that is a time goes on from its first octet, and begins anew when it is over", () => {
+test("a period of a fixed length begins at its first octet, and restarts after its end", () => {
   const hour = 3_600_000;
   const [since, now, later] = ["2026-12-01T10:20:00.000Z", "2026-12-01T11:19:59.999Z", "2026-12-01T11:20:00.000Z"];
   assert.deepEqual(window(hour, now, since), [since, later]);
@@ -22,7 +22,7 @@ test("a period that is a time goes on from its first octet, and begins anew when
   assert.deepEqual(window(hour, since, later), [since, later], "a clock that was set back");
 });
 
-test("a meter tells each octet once: of sessions under way, and of those that ended in between", () => {
+test("a meter reports each octet once, for open sessions and for sessions that ended since the last report", () => {
   const meter = new QuotaMeter();
   const one = { username: "ann", counts: { up: 0, down: 0 } }, other = { username: "ann", counts: { up: 0, down: 0 } };
   const bob = { username: "bob", counts: { up: 0, down: 0 } };

@@ -6,8 +6,8 @@ import { Command } from "../../../src/protocol/codes.ts";
 import { packedRulesOf } from "../../support/memory/rules.ts";
 import { SERVER4, worldTest } from "../../support/memory/world.ts";
 
-describe("How often rules decided", () => {
-  test("is counted beyond 32 bits, by all threads together, and not at all of too many rules", () => {
+describe("The hit count of a rule", () => {
+  test("has more than 32 bits, includes all threads, and is off with too many rules", () => {
     const memory = hitsMemory(3);
     const [one, other] = [new RuleHits(memory), new RuleHits(memory)];
     one.add(1);
@@ -26,7 +26,7 @@ describe("How often rules decided", () => {
     { action: "allow", to: [`${SERVER4}/32`] },
   ]);
 
-  worldTest("is once for each session, allowed or refused, the most frequent first", { rules }, async (world) => {
+  worldTest("counts each allowed or refused session once, and sorts by hits", { rules }, async (world) => {
     await world.serve({ host: SERVER4, port: 80 });
     for (let i = 0; i < 2; i++) {
       const client = await world.request(Command.Connect, { host: SERVER4, port: 80 });

@@ -26,7 +26,7 @@ async function refused(world: World, client: Peer, rule: string): Promise<void> 
 }
 
 describe("CONNECT", () => {
-  worldTest("by a denied name is refused before it is resolved", {
+  worldTest("to a denied name is refused before the gateway resolves the name", {
     rules: [{ action: "deny", names: [".example.org"] }],
   }, async (world) => {
     const client = await world.request(Command.Connect, NAME);
@@ -34,7 +34,7 @@ describe("CONNECT", () => {
     assert.deepEqual(world.resolver.asked, []);
   });
 
-  worldTest("is judged by the listener that the client came to", {
+  worldTest("is judged by the client's listener", {
     rules: [{ action: "deny", listeners: ["192.0.2.1:1081"] }],
   }, async (world) => {
     await world.gateway.listen({ host: GATEWAY4, port: 1081 });
@@ -51,7 +51,7 @@ describe("CONNECT", () => {
     assert.equal(world.records.at(-1)?.detail, "rules[0]");
   });
 
-  worldTest("dials only those addresses of a name that pass (DNS rebinding)", {
+  worldTest("dials only the allowed addresses of a name (DNS rebinding)", {
     rules: [{ action: "deny", to: ["203.0.113.0/24"] }, { action: "allow", names: ["*"] }],
   }, async (world) => {
     world.resolver.set("Www.Example.Org", [SERVER4, "10.0.0.1", "127.0.0.1", "::ffff:203.0.113.7", SERVER6]);
@@ -63,14 +63,14 @@ describe("CONNECT", () => {
     await client.close();
   });
 
-  worldTest("by an allowed name whose addresses are closed is refused (DNS rebinding)", {
+  worldTest("to an allowed name with closed addresses is refused (DNS rebinding)", {
     rules: [{ action: "allow", names: [".example.org"] }],
   }, async (world) => {
     world.resolver.set("Www.Example.Org", ["127.0.0.1", "::1", "64:ff9b::a9fe:a9fe"]);
     await refused(world, await world.request(Command.Connect, NAME), "loopback destination 127.0.0.1");
   });
 
-  worldTest("to the address of a denied name passes: a name is not an address", {
+  worldTest("to the address of a denied name is allowed: a name rule does not cover addresses", {
     rules: [{ action: "deny", names: ["*"] }],
   }, async (world) => {
     await world.connected(4, 4);
@@ -78,7 +78,7 @@ describe("CONNECT", () => {
   });
 
   const literals = [...spellings.map(([, spell]) => spell("10.1.2.3")), "[::ffff:10.1.2.3]", "[2002:0A01:0203::9]"];
-  worldTest("to a denied address is refused in every spelling, as an address and as a name", {
+  worldTest("to a denied address is refused in every spelling, also in a name field", {
     rules: [{ action: "deny", to: ["10.0.0.0/8"] }, { action: "allow" }],
   }, async (world) => {
     for (const text of literals) {
@@ -96,7 +96,7 @@ describe("CONNECT", () => {
     }
   });
 
-  worldTest("goes by user", {
+  worldTest("is judged by the user", {
     rules: [{ action: "allow", users: ["ann"] }, { action: "deny" }],
     authenticator: { verify: () => Promise.resolve({ good: true }) },
   }, async (world) => {
@@ -123,14 +123,14 @@ describe("CONNECT", () => {
     await client.close();
   });
 
-  worldTest("has no address of the family that its rule does not want", {
+  worldTest("does not use a family that its rule excludes", {
     rules: [{ action: "allow", family: "only-ipv4" }],
   }, async (world) => {
     world.resolver.set("Www.Example.Org", [SERVER6]);
     await refused(world, await world.request(Command.Connect, NAME), "rules[0]: only-ipv4");
   });
 
-  worldTest("does not go directly where it was to go through an upstream", {
+  worldTest("does not connect directly if the rule has an upstream", {
     rules: [{ action: "allow", via: ["socks5://192.0.2.9"] }],
   }, async (world) => {
     const client = await world.request(Command.Connect, { host: SERVER4, port: 80 });
@@ -142,13 +142,13 @@ describe("CONNECT", () => {
 
 describe("BIND", () => {
   const anyPeer = { host: "0.0.0.0", port: 0 };
-  worldTest("that is denied as a command is refused before anything listens", {
+  worldTest("that a command rule denies is refused before the gateway listens", {
     rules: [{ action: "deny", commands: [Command.Bind] }],
   }, async (world) => {
     await refused(world, await world.request(Command.Bind, anyPeer), "rules[0]");
   });
 
-  worldTest("turns away a peer that is denied, and waits for another", {
+  worldTest("resets a denied peer, and waits for another peer", {
     rules: [{ action: "deny", to: [SERVER4] }],
   }, async (world) => {
     const client = await world.request(Command.Bind, anyPeer);
@@ -165,7 +165,7 @@ describe("BIND", () => {
     await client.close();
   });
 
-  worldTest("judges its peer with the port it really has", {
+  worldTest("judges its peer by the peer's real port", {
     rules: [{ action: "allow", ports: [[0, 1023]] }, { action: "deny" }],
   }, async (world) => {
     const client = await world.request(Command.Bind, { host: SERVER4, port: 20 });
@@ -179,13 +179,13 @@ describe("BIND", () => {
 });
 
 describe("UDP ASSOCIATE", () => {
-  worldTest("that is denied as a command is refused", {
+  worldTest("that a command rule denies is refused", {
     rules: [{ action: "deny", commands: [Command.UdpAssociate] }],
   }, async (world) => {
     await refused(world, await world.request(Command.UdpAssociate, { host: "0.0.0.0", port: 0 }), "rules[0]");
   });
 
-  worldTest("drops each datagram whose destination is denied, by address, name or port, and no other", {
+  worldTest("drops only datagrams with a denied destination address, name or port", {
     rules: [
       { action: "deny", commands: [Command.UdpAssociate], names: [".ads.test"] },
       { action: "deny", to: ["10.0.0.0/8"] },

@@ -44,7 +44,7 @@ function said(rules: Ruleset, asked: Asked): string {
 
 const DEFAULT = "allow open by default";
 
-describe("A rule fits", () => {
+describe("A rule matches", () => {
   const rows: readonly (readonly [Omit<PlainRule, "action">, fits: readonly Asked[], not: readonly Asked[]])[] = [
     [{}, [{}, { host: "2001:db8::80" }], []],
     [{ from: ["198.51.100.0/24"] }, [{}], [{ client: CLIENT6 }, { client: { host: "198.51.101.1", port: 1 } }]],
@@ -103,8 +103,8 @@ describe("A rule fits", () => {
   }
 });
 
-describe("Of several rules", () => {
-  test("the first that fits counts", () => {
+describe("Among several rules", () => {
+  test("the first matching rule counts", () => {
     const rules = ruleset([
       { action: "allow", names: ["good.ads.test"] },
       { action: "deny", names: [".ads.test"] },
@@ -119,12 +119,12 @@ describe("Of several rules", () => {
     assert.equal(said(rules, { host: "192.0.2.81" }), "deny rules[4]");
   });
 
-  test("a name is not a matter for a literal, so a denied name's address is denied by `to` only", () => {
+  test("name rules do not match IP literals: only `to` denies the address of a denied name", () => {
     assert.equal(said(ruleset([{ action: "deny", names: ["*"] }]), {}), DEFAULT);
   });
 });
 
-describe("What is closed by default", () => {
+describe("An address that is closed by default", () => {
   for (
     const [what, rule, opened] of [
       ["a catch-all", {}, false],
@@ -143,24 +143,24 @@ describe("What is closed by default", () => {
     });
   }
 
-  test("is not opened by the prefix of an address that carries it, nor the other way round", () => {
+  test("is not opened by the prefix of an IPv6 address that embeds it, or by its embedded IPv4 prefix", () => {
     const nat64 = ruleset([{ action: "allow", to: ["64:ff9b::/96"] }]);
     assert.equal(said(nat64, { host: "64:ff9b::7f00:1" }), "deny loopback destination 64:ff9b::7f00:1");
     const private4 = ruleset([{ action: "allow", to: ["10.0.0.0/8"] }]);
     assert.equal(said(private4, { host: "fe80::5efe:10.0.0.1" }), "deny link-local destination fe80::5efe:a00:1");
   });
 
-  test("a skipped rule does not hide a later one that opens", () => {
+  test("is opened by a later rule, even after a rule that does not open it", () => {
     const rules = ruleset([{ action: "allow" }, { action: "allow", to: ["127.0.0.1"] }]);
     assert.equal(said(rules, { host: "127.0.0.1" }), "allow rules[1]");
   });
 
-  test("is still open by --allow, unless a rule denies it first", () => {
+  test("is opened by --allow, unless a rule denies it first", () => {
     assert.equal(said(ruleset([{ action: "allow" }], ["127.0.0.1"]), { host: "127.0.0.1" }), "allow --allow");
     assert.equal(said(ruleset([{ action: "deny" }], ["127.0.0.1"]), { host: "127.0.0.1" }), "deny rules[0]");
   });
 
-  test("an own listener is opened by its very address only", () => {
+  test("is opened by its exact address only, if it is the gateway's own listener", () => {
     const asked = { host: GATEWAY.host, port: GATEWAY.port };
     const own = "deny own listener 192.0.2.1:1080";
     assert.equal(said(ruleset([{ action: "allow" }]), asked), own);
@@ -169,8 +169,8 @@ describe("What is closed by default", () => {
   });
 });
 
-describe("An allow of IPv4 addresses", () => {
-  test("does not reach a stranger whose IPv6 address carries one (ISATAP in any network)", () => {
+describe("An allow rule for IPv4 addresses", () => {
+  test("does not match an IPv6 address that embeds an allowed IPv4 address (ISATAP in any network)", () => {
     const rules = ruleset([{ action: "allow", to: ["10.0.0.0/8"] }, { action: "deny" }]);
     assert.equal(said(rules, { host: "10.0.0.1" }), "allow rules[0]");
     for (const [form, spell] of spellings.slice(3)) {
@@ -180,7 +180,7 @@ describe("An allow of IPv4 addresses", () => {
 });
 
 describe("A rule with a family", () => {
-  test("that is the only one refuses the other", () => {
+  test("with only-ipv6 refuses IPv4 addresses", () => {
     const rules = ruleset([{ action: "allow", family: "only-ipv6" }]);
     assert.equal(said(rules, { host: "2001:db8::80" }), "allow rules[0]");
     assert.equal(said(rules, { host: "64:ff9b::cb00:7150" }), "allow rules[0]");
@@ -191,7 +191,7 @@ describe("A rule with a family", () => {
     );
   });
 
-  test("and with upstreams carries them in its verdict", () => {
+  test("and upstreams has both in its verdict", () => {
     const rules = ruleset([{ action: "allow", family: "prefer-ipv6", via: ["socks5://192.0.2.9"] }]);
     const judge = rules.judgeFor({ client: CLIENT4, command: Command.Connect });
     const { hit: _, ...verdict } = judge.address(ipAddress("2001:db8::80", 1)!);
@@ -208,35 +208,35 @@ describe("A rule with a family", () => {
   });
 });
 
-describe("Before anything is resolved", () => {
+describe("Before name resolution", () => {
   const via = ["socks5://192.0.2.9"];
   const rows: readonly (readonly [string, readonly PlainRule[], string | undefined])[] = [
     ["a denied name is refused", [{ action: "deny", names: [".ads.test"] }], "deny rules[0]"],
     ["a denied user is refused", [{ action: "deny", users: ["ann"] }], "deny rules[0]"],
-    ["an address that is denied before changes nothing", [{ action: "deny", to: ["10.0.0.0/8"] }, {
+    ["an earlier deny of an address does not delay the verdict", [{ action: "deny", to: ["10.0.0.0/8"] }, {
       action: "deny",
       names: ["*"],
     }], "deny rules[1]"],
-    ["an address that is allowed before has to be known", [{ action: "allow", to: ["10.0.0.0/8"] }, {
+    ["an earlier allow of an address needs the resolved address", [{ action: "allow", to: ["10.0.0.0/8"] }, {
       action: "deny",
       names: ["*"],
     }], undefined],
-    ["a relay type that is allowed before has to be known", [{ action: "allow", relay: ["A"] }, {
+    ["an earlier allow of a relay type needs the resolved address", [{ action: "allow", relay: ["A"] }, {
       action: "deny",
     }], undefined],
-    ["an address that is allowed to others before changes nothing", [
+    ["an earlier allow of an address for other users or names does not delay the verdict", [
       { action: "allow", to: ["10.0.0.0/8"], users: ["bob"] },
       { action: "allow", to: ["10.0.0.0/8"], names: ["other.test"] },
       { action: "deny" },
     ], "deny rules[2]"],
-    ["a name that is allowed is still judged by its addresses", [{ action: "allow", names: [".ads.test"] }], undefined],
-    ["a name that is allowed first is not refused", [{ action: "allow", names: ["*"] }, { action: "deny" }], undefined],
-    ["a name that goes on to an upstream goes on", [{ action: "deny", to: ["10.0.0.0/8"] }, {
+    ["an allowed name is still judged by its addresses", [{ action: "allow", names: [".ads.test"] }], undefined],
+    ["a name with an earlier allow is not refused", [{ action: "allow", names: ["*"] }, { action: "deny" }], undefined],
+    ["a name with an upstream is allowed", [{ action: "deny", to: ["10.0.0.0/8"] }, {
       action: "allow",
       names: ["*"],
       via,
     }], "allow rules[1]"],
-    ["nothing is said without rules", [], undefined],
+    ["there is no verdict without rules", [], undefined],
   ];
   for (const [what, plain, expected] of rows) {
     test(what, () => {
@@ -249,16 +249,16 @@ describe("Before anything is resolved", () => {
   const commands: readonly (readonly [string, readonly PlainRule[], boolean])[] = [
     ["denied", [{ action: "deny", commands: [Command.UdpAssociate] }], true],
     [
-      "denied to all others",
+      "denied by a final rule",
       [{ action: "allow", names: ["*"], commands: [Command.Connect] }, { action: "deny" }],
       true,
     ],
-    ["denied to all others than another user", [{ action: "allow", to: ["::/0"], users: ["bob"] }, {
+    ["denied to all but another user", [{ action: "allow", to: ["::/0"], users: ["bob"] }, {
       action: "deny",
     }], true],
-    ["denied to some addresses", [{ action: "deny", to: ["10.0.0.0/8"] }], false],
-    ["allowed to some ports", [{ action: "allow", ports: [[53, 53]] }, { action: "deny" }], false],
-    ["allowed to some names", [{ action: "allow", names: ["*"] }, { action: "deny" }], false],
+    ["denied for some addresses", [{ action: "deny", to: ["10.0.0.0/8"] }], false],
+    ["allowed for some ports", [{ action: "allow", ports: [[53, 53]] }, { action: "deny" }], false],
+    ["allowed for some names", [{ action: "allow", names: ["*"] }, { action: "deny" }], false],
     ["allowed", [{ action: "allow" }, { action: "deny" }], false],
   ];
   for (const [what, plain, refused] of commands) {
@@ -292,7 +292,7 @@ describe("parseNamePattern()", () => {
     ]
   ) test(`refuses '${text.slice(0, 20)}'`, () => assert.equal(parseNamePattern(text), undefined));
 
-  test("folds case, the last dot and letters beyond ASCII", () => {
+  test("normalizes case, the last dot and non-ASCII letters", () => {
     assert.equal(parseNamePattern("*.EXAMPLE.org.")?.text, "*.example.org");
     assert.equal(parseNamePattern(".Bücher.example")?.text, ".xn--bcher-kva.example");
     assert.equal(parseNamePattern("_dmarc.a_b.org")?.text, "_dmarc.a_b.org");
@@ -379,7 +379,7 @@ function naiveName(text: string, folded: string): boolean {
   return text.startsWith(".") ? folded === text.slice(1) || folded.endsWith(text) : folded === text;
 }
 
-test("A judgement does not take longer with each rule", () => {
+test("The time of a judgement does not grow with each rule", () => {
   const plain = Array.from({ length: 2_500 }, (_, i): PlainRule[] => [
     { action: "deny", to: [`10.${i >> 8}.${i & 255}.0/24`] },
     { action: "deny", to: [`2001:db8:${i.toString(16)}::/48`], users: ["ann"] },
@@ -402,7 +402,7 @@ test("A judgement does not take longer with each rule", () => {
 });
 
 describe("On random rules and requests", () => {
-  test("the index finds what asking each rule finds", () => {
+  test("the index finds the same rule as a linear search", () => {
     let met = 0;
     fc.assert(
       fc.property(
@@ -428,7 +428,7 @@ describe("On random rules and requests", () => {
     assert.ok(met > 500, `${met} met a rule`);
   });
 
-  test("an address that is denied is denied in every spelling", () => {
+  test("a denied address is denied in every spelling", () => {
     let denied = 0;
     fc.assert(
       fc.property(fc.array(plainRule, { minLength: 1, maxLength: 8 }), asked, (plain, one) => {
@@ -449,7 +449,7 @@ describe("On random rules and requests", () => {
     assert.ok(denied > 500, `${denied} were denied`);
   });
 
-  test("what is certain before a name is resolved is true of each of its addresses", () => {
+  test("a verdict before name resolution is true for each address of the name", () => {
     fc.assert(
       fc.property(fc.array(plainRule, { maxLength: 8 }), asked, (plain, one) => {
         const rules = ruleset(plain);
@@ -463,11 +463,11 @@ describe("On random rules and requests", () => {
   });
 });
 
-describe("Denied by default", () => {
+describe("--default deny", () => {
   const judgeOf = (plain: readonly PlainRule[], allow?: readonly string[]) =>
     ruleset(plain, allow, "deny").judgeFor({ client: CLIENT4, command: Command.Connect });
 
-  test("is what neither a rule nor --allow decides", () => {
+  test("denies destinations that match neither a rule nor --allow", () => {
     const rules = ruleset([{ action: "allow", names: ["example.org"] }], ["192.168.0.0/16"], "deny");
     assert.equal(said(rules, { name: "example.org" }), "allow rules[0]");
     assert.equal(said(rules, { host: "192.168.7.1" }), "allow --allow");
@@ -476,7 +476,7 @@ describe("Denied by default", () => {
     assert.equal(said(ruleset([], [], "deny"), {}), "deny denied by default");
   });
 
-  test("is told before a name is resolved where no address of it could pass", () => {
+  test("refuses a name before resolution if no address could be allowed", () => {
     const denied = { allowed: false, rule: "denied by default" };
     const named = judgeOf([{ action: "allow", names: ["example.org"] }]);
     assert.deepEqual(named.name("example.net", 443), denied);
@@ -486,7 +486,7 @@ describe("Denied by default", () => {
     assert.equal(judgeOf([], ["203.0.113.0/24"]).name("example.net", 443), undefined);
   });
 
-  test("refuses a command with which nobody could get anywhere", () => {
+  test("refuses a command if no destination could be allowed", () => {
     const denied = { allowed: false, rule: "denied by default" };
     assert.deepEqual(judgeOf([]).command(), denied);
     assert.deepEqual(judgeOf([{ action: "allow", commands: [Command.Bind] }]).command(), denied);

@@ -26,7 +26,7 @@ function verdict(rules: Ruleset, host: string, port = 80): string | undefined {
   return verdict.allowed ? undefined : verdict.rule;
 }
 
-describe("Closed by default, however spelt (3proxy and shadowsocks-rust let NAT64 and 6to4 pass)", () => {
+describe("Closed by default in every spelling (3proxy and shadowsocks-rust allow NAT64 and 6to4)", () => {
   const rows: readonly (readonly [string, string, readonly string[]])[] = [
     ["0.0.0.0/8", "unspecified", ["0.0.0.0", "0.1.2.3", "0.255.255.255"]],
     ["127.0.0.0/8", "loopback", ["127.0.0.0", "127.0.0.1", "127.1.2.3", "127.255.255.255"]],
@@ -69,7 +69,7 @@ describe("Closed by default, however spelt (3proxy and shadowsocks-rust let NAT6
   }
 });
 
-test("behind the local-use NAT64 prefix of any length nothing is open that is closed (RFC 8215)", () => {
+test("Closed IPv4 addresses stay closed in the local-use NAT64 prefix of any length (RFC 8215)", () => {
   const forms = ["64:ff9b:1::127.0.0.1", "64:ff9b:1::7f:0:100:0", "64:ff9b:1:7f:0:1::", "64:ff9b:1:7f00:0:100::"];
   for (const host of forms) assert.match(verdict(ruleset(), host) ?? "open", /^loopback destination/, host);
   for (const host of ["64:ff9b:1::203.0.113.80", "64:ff9b:1::cb:71:5000:0", "64:ff9b:1:cb00:71:5000::"]) {
@@ -109,7 +109,7 @@ describe("Open by default", () => {
 });
 
 describe("--allow", () => {
-  test("lifts what it covers and no more", () => {
+  test("opens only the addresses in its prefixes", () => {
     const rules = ruleset({ allow: ["127.0.0.0/24", "fe80::/64"] });
     assert.equal(verdict(rules, "127.0.0.1"), undefined);
     assert.equal(verdict(rules, "127.0.1.1"), "loopback destination 127.0.1.1");
@@ -120,18 +120,18 @@ describe("--allow", () => {
   });
 
   for (const [form, spell] of spellings) {
-    test(`lifts 127.0.0.1 ${form}`, () => {
+    test(`opens 127.0.0.1 ${form}`, () => {
       assert.equal(verdict(ruleset({ allow: ["127.0.0.1"] }), spell("127.0.0.1")), undefined);
     });
   }
 
-  test("of a NAT64 prefix does not open what is behind it", () => {
+  test("for a NAT64 prefix does not open embedded closed addresses", () => {
     const rules = ruleset({ allow: ["64:ff9b::/96"] });
     assert.ok(verdict(rules, "64:ff9b::7f00:1"));
     assert.equal(verdict(rules, "64:ff9b::cb00:7150"), undefined);
   });
 
-  test("of everything opens everything but the own listeners", () => {
+  test("for all addresses opens everything except the gateway's own listeners", () => {
     const rules = ruleset({ allow: ["0.0.0.0/0", "::/0"], own: [{ host: "127.0.0.1", port: 9090 }] });
     assert.equal(verdict(rules, "127.0.0.1", 80), undefined);
     assert.ok(verdict(rules, "127.0.0.1", 9090));
@@ -153,7 +153,7 @@ describe("The gateway's own listeners (the gateway reached through itself, its a
       assert.match(verdict(ruleset({ own }), spell("192.0.2.1"), 1080)!, /^own listener/));
   }
 
-  test("need their exact address to be opened", () => {
+  test("are opened only by their exact address", () => {
     assert.ok(verdict(ruleset({ own, allow: ["127.0.0.0/8"] }), "127.0.0.1", 9090));
     assert.equal(verdict(ruleset({ own, allow: ["127.0.0.0/8", "127.0.0.1"] }), "127.0.0.1", 9090), undefined);
     assert.equal(verdict(ruleset({ own, allow: ["127.0.0.1/32"] }), "127.0.0.1", 9090), undefined);
@@ -173,18 +173,18 @@ describe("The gateway's own listeners (the gateway reached through itself, its a
     });
   }
 
-  test("on 0.0.0.0 leave IPv6 alone", () => {
+  test("on 0.0.0.0 do not close IPv6 addresses", () => {
     const rules = ruleset({ own: [{ host: "0.0.0.0", port: 1080 }] });
     assert.equal(verdict(rules, "2001:db8::1", 1080), undefined);
   });
 
-  test("are not reached by the unspecified address, which the system takes for loopback", () => {
+  test("are closed at the unspecified address, which the system treats as loopback", () => {
     const rules = ruleset({ own, allow: ["0.0.0.0/0", "::/0"] });
     assert.ok(verdict(rules, "0.0.0.0", 9090));
     assert.ok(verdict(rules, "::", 9090));
   });
 
-  test("are asked for at each judgement: the ports are known late", () => {
+  test("are read at each judgement, because their ports are known late", () => {
     const listeners: SocketAddr[] = [];
     const rules = new Ruleset({ allow: [], ownListeners: () => listeners, localAddrs: () => LOCAL });
     assert.equal(verdict(rules, "192.0.2.1", 40_000), undefined);
@@ -193,6 +193,6 @@ describe("The gateway's own listeners (the gateway reached through itself, its a
   });
 });
 
-test("A name cannot be judged: its addresses are", () => {
+test("The ruleset judges the addresses of a name, not the name", () => {
   assert.throws(() => ruleset().judgeFor(asker).address({ type: 3, host: "localhost", port: 80 }), TypeError);
 });

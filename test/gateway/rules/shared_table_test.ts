@@ -8,7 +8,7 @@ import { ipAddress } from "../../../src/protocol/address.ts";
 import { Command } from "../../../src/protocol/codes.ts";
 import { rulesOf } from "../../support/memory/rules.ts";
 
-test("SharedTable has what was put into it, and nothing else", () => {
+test("SharedTable contains exactly the entries that were added", () => {
   const key = fc.string({ unit: fc.constantFrom("a", "b", "\u00e9", "\ud800"), maxLength: 4 });
   fc.assert(
     fc.property(fc.array(fc.tuple(key, fc.array(fc.nat(9), { maxLength: 3 }))), fc.array(key), (pairs, others) => {
@@ -23,7 +23,7 @@ test("SharedTable has what was put into it, and nothing else", () => {
   );
 });
 
-test("Rules that another thread has packed judge as those they were made of, and their values are not copied", () => {
+test("Packed rules from another thread give the same verdicts as the originals, and share their values without a copy", () => {
   const names = Array.from({ length: 1_000 }, (_, i) => `host${i}.example.org`);
   const to = Array.from({ length: 100 }, (_, i) => `203.0.${i}.0/24`);
   const rules = rulesOf([

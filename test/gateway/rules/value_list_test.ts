@@ -19,7 +19,7 @@ const pattern = fc.oneof(
   { weight: 1, arbitrary: fc.constant("*") },
 );
 
-test("A list has a name where one of its patterns fits, as asking each of them finds", () => {
+test("A list contains a name if one of its patterns matches, as in a linear search", () => {
   const fits = (text: string, asked: string) =>
     text === "*" || (!text.startsWith("*") && asked === text.replace(/^\./, "")) ||
     (/^\*?\./.test(text) && asked.endsWith(text.replace("*", "")));
@@ -32,7 +32,7 @@ test("A list has a name where one of its patterns fits, as asking each of them f
   assert.ok(met > 10, `${met} were in a list`);
 });
 
-test("A list has an address where a prefix is around it, and has it alone where it is a prefix itself", () => {
+test("A list contains an address if a prefix contains it, and has it alone if it is a single-address entry", () => {
   const list = new ListedValues(listed([], ["192.0.2.0/24", "192.0.3.7", "2001:db8::/33", "10.0.0.0/8", "::/0"]));
   const has = (text: string) => {
     const { octets } = parsePrefix(text)!;
@@ -44,7 +44,7 @@ test("A list has an address where a prefix is around it, and has it alone where 
   assert.deepEqual(has("2001:db8::1"), [true, false]);
 });
 
-test("A hundred thousand names take some 30 octets each, and are all found, whatever the thread", () => {
+test("100,000 names take under 32 octets each, and a cloned list finds all of them", () => {
   const builder = new ListBuilder();
   const names = Array.from({ length: 100_000 }, (_, i) => `ad${i}.example.net`);
   for (const one of names) builder.addName(parseNamePattern(`.${one}`)!);
@@ -56,7 +56,7 @@ test("A hundred thousand names take some 30 octets each, and are all found, what
   assert.ok(names.every((one) => !asked.hasName(`x${one}`)));
 });
 
-test("Names that are as long as they may be, and what clients send that is no name, are no trouble", () => {
+test("Names of the maximum length match, and invalid names do not", () => {
   const long = `${"a".repeat(63)}.`.repeat(3) + "b".repeat(61);
   const list = new ListedValues(listed([`.${long}`]));
   assert.equal(list.hasName(long), true);

@@ -44,15 +44,15 @@ async function udpServer(world: World, host: string, port = 7): Promise<UdpPeer>
   return new UdpPeer(await world.servers[host.includes(":") ? 6 : 4].bindUdp({ host, port }));
 }
 
-worldTest("UDP on the connection is not served where nobody says so", {}, async (world) => {
+worldTest("UDP over TCP is refused with 07 unless the configuration enables it", {}, async (world) => {
   const client = await world.request(Command.UdpInTcp, UNKNOWN);
   assert.equal(client.heard(), replyHex(Reply.CommandNotSupported));
   await client.close();
 });
 
-describe("Command 05", () => {
+describe("UDP over TCP (command 05)", () => {
   for (const { type, client, server } of relayTypes) {
-    worldTest(`type ${type}: datagrams cross whole, with their true source, however they are sliced`, {
+    worldTest(`type ${type}: datagrams arrive complete with their real source, from segments of any size`, {
       settings: SERVED,
     }, async (world) => {
       const host = server === 4 ? SERVER4 : SERVER6;
@@ -82,7 +82,7 @@ describe("Command 05", () => {
     });
   }
 
-  worldTest("what comes right behind the request is not lost", { settings: SERVED }, async (world) => {
+  worldTest("datagrams right after the request are not lost", { settings: SERVED }, async (world) => {
     const there = await udpServer(world, SERVER4);
     const client = await associated(world, 4, framed({ host: SERVER4, port: 7 }, "early"));
     assert.equal(there.heard().length, 1);
@@ -90,7 +90,7 @@ describe("Command 05", () => {
     there.close();
   });
 
-  worldTest("is judged as UDP ASSOCIATE is, each destination and the command", {
+  worldTest("applies the rules for UDP ASSOCIATE to each destination", {
     settings: SERVED,
     rules: [
       { action: "deny", to: ["203.0.113.0/24"], ports: [[8, 8]], commands: [Command.UdpAssociate] },
@@ -107,7 +107,7 @@ describe("Command 05", () => {
     there.close();
   });
 
-  worldTest("is refused where the command is", {
+  worldTest("is refused if a rule denies UDP ASSOCIATE", {
     settings: SERVED,
     rules: [{ action: "deny", commands: [Command.UdpAssociate] }],
   }, async (world) => {
@@ -116,7 +116,7 @@ describe("Command 05", () => {
     await client.close();
   });
 
-  worldTest("a datagram that is none costs only itself", { settings: SERVED }, async (world) => {
+  worldTest("a malformed datagram is dropped, and the association continues", { settings: SERVED }, async (world) => {
     const there = await udpServer(world, SERVER4);
     const client = await associated(world);
     await client.send(
@@ -129,7 +129,7 @@ describe("Command 05", () => {
   });
 
   worldTest(
-    "a header that cannot be ends it: nobody knows where the next begins",
+    "an invalid header ends the association, because the next frame cannot be found",
     { settings: SERVED },
     async (world) => {
       const client = await associated(world);
@@ -139,7 +139,7 @@ describe("Command 05", () => {
     },
   );
 
-  worldTest("for a client that reads nothing so much waits and no more; the rest is counted as lost", {
+  worldTest("a client that does not read has a bounded queue, and other datagrams count as lost", {
     settings: SERVED,
   }, async (world) => {
     const there = await udpServer(world, SERVER4);
@@ -161,7 +161,7 @@ describe("Command 05", () => {
     there.close();
   });
 
-  worldTest("ends with the client, and with the gateway", { settings: SERVED }, async (world) => {
+  worldTest("ends when the client disconnects or the gateway drains", { settings: SERVED }, async (world) => {
     const client = await associated(world);
     await client.finish();
     assert.equal(world.record.end, "end");

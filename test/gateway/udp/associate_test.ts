@@ -88,7 +88,7 @@ for (const { type, client: clientFamily, server: serverFamily } of relayTypes) {
   const addr = serverFamily === 4 ? ECHO4 : ECHO6;
   describe(`UDP ASSOCIATE of type ${type} (IPv${clientFamily} to IPv${serverFamily})`, () => {
     for (const how of ["address", "name"] as const) {
-      worldTest(`relays there and back by ${how}, with the true source`, {}, async (world) => {
+      worldTest(`relays in both directions by ${how}, with the real source`, {}, async (world) => {
         world.resolver.set("echo.test", [addr.host]);
         const server = await udpServer(world, addr);
         const client = await associated(world, { family: clientFamily });
@@ -116,8 +116,8 @@ for (const { type, client: clientFamily, server: serverFamily } of relayTypes) {
   });
 }
 
-describe("One association", () => {
-  worldTest("reaches both families, by address and by name", {}, async (world) => {
+describe("A single association", () => {
+  worldTest("reaches both address families, by address and by name", {}, async (world) => {
     world.resolver.set("four.test", [SERVER4]);
     world.resolver.set("six.test", [SERVER6]);
     const [four, six] = [await udpServer(world, ECHO4), await udpServer(world, ECHO6)];
@@ -133,7 +133,7 @@ describe("One association", () => {
     assert.deepEqual(six.heard().map(({ bytes }) => hex(bytes)).sort(), ["32", "34"]);
   });
 
-  worldTest("sends each family from one port", {}, async (world) => {
+  worldTest("uses one port for each address family", {}, async (world) => {
     const server = await udpServer(world, ECHO4);
     const other = await udpServer(world, { host: SERVER4, port: 8 });
     const client = await associated(world);
@@ -142,16 +142,20 @@ describe("One association", () => {
     assert.deepEqual((await heardFrom(server)).from, (await heardFrom(other)).from);
   });
 
-  worldTest("loses only what goes to a family the gateway does not have", { gateway: [GATEWAY4] }, async (world) => {
-    const server = await udpServer(world, ECHO4);
-    const client = await associated(world);
-    await client.send(ECHO6, "lost");
-    await client.send(ECHO4, "kept");
-    assert.equal((await heardFrom(server)).text, "kept");
-    assert.equal(client.dropped("lost"), 1);
-  });
+  worldTest(
+    "loses only datagrams to an address family that the gateway does not have",
+    { gateway: [GATEWAY4] },
+    async (world) => {
+      const server = await udpServer(world, ECHO4);
+      const client = await associated(world);
+      await client.send(ECHO6, "lost");
+      await client.send(ECHO4, "kept");
+      assert.equal((await heardFrom(server)).text, "kept");
+      assert.equal(client.dropped("lost"), 1);
+    },
+  );
 
-  worldTest("loses only what it sends while the system has no descriptor", {}, async (world) => {
+  worldTest("loses only datagrams that it sends while the system has no free descriptor", {}, async (world) => {
     const server = await udpServer(world, ECHO4);
     const client = await associated(world);
     const bindUdp = world.net.bindUdp.bind(world.net);
@@ -163,7 +167,7 @@ describe("One association", () => {
     assert.equal(client.dropped("lost"), 1);
   });
 
-  worldTest("takes the address of a name that can be reached", { gateway: [GATEWAY4] }, async (world) => {
+  worldTest("uses the reachable address of a name", { gateway: [GATEWAY4] }, async (world) => {
     world.resolver.set("both.test", [SERVER6, SERVER4]);
     const server = await udpServer(world, ECHO4);
     const client = await associated(world);
@@ -171,39 +175,47 @@ describe("One association", () => {
     assert.equal((await heardFrom(server)).text, "x");
   });
 
-  worldTest("replies from where the client sent to, on a gateway with several addresses (Xray #1901, gost #763)", {
-    gateway: [GATEWAY4, "192.0.2.2", GATEWAY6],
-  }, async (world) => {
-    const server = await udpServer(world, ECHO4);
-    const control = await world.clients[4].connect({ host: "192.0.2.2", port: 1080 });
-    await control.write(bytes("05 01 00 05 03 00 01 00 00 00 00 00 00"));
-    await settle();
-    const reply = decodeReply((await control.read())!.slice(2));
-    const relay = reply!.value.bound;
-    assert.equal(relay.host, "192.0.2.2");
-    const udp = new UdpPeer(await world.clients[4].bindUdp({ host: CLIENT4, port: 0 }));
-    await udp.send(relay, relayable(ECHO4, "x"));
-    await server.send((await heardFrom(server)).from, "y");
-    assert.deepEqual(udp.heard().map(({ from }) => from), [`192.0.2.2:${relay.port}`]);
-  });
+  worldTest(
+    "sends replies from the address that the client uses, on a gateway with several addresses (Xray #1901, gost #763)",
+    {
+      gateway: [GATEWAY4, "192.0.2.2", GATEWAY6],
+    },
+    async (world) => {
+      const server = await udpServer(world, ECHO4);
+      const control = await world.clients[4].connect({ host: "192.0.2.2", port: 1080 });
+      await control.write(bytes("05 01 00 05 03 00 01 00 00 00 00 00 00"));
+      await settle();
+      const reply = decodeReply((await control.read())!.slice(2));
+      const relay = reply!.value.bound;
+      assert.equal(relay.host, "192.0.2.2");
+      const udp = new UdpPeer(await world.clients[4].bindUdp({ host: CLIENT4, port: 0 }));
+      await udp.send(relay, relayable(ECHO4, "x"));
+      await server.send((await heardFrom(server)).from, "y");
+      assert.deepEqual(udp.heard().map(({ from }) => from), [`192.0.2.2:${relay.port}`]);
+    },
+  );
 });
 
-describe("A client by a link-local address (naiveproxy #619, curl #14782)", () => {
-  worldTest("has an association on the interface it came by", { gateway: [GATEWAY4, "fe80::1"] }, async (world) => {
-    const server = await udpServer(world, ECHO4);
-    const host = world.internet.host("fe80::c");
-    const control = new Peer(await host.connect({ host: "fe80::1", port: 1080 }));
-    await control.send("05 01 00 05 03 00 01 00 00 00 00 00 00");
-    const relay = decodeReply(control.heardBytes().slice(2))!.value.bound;
-    assert.equal(relay.host, "fe80::1");
-    const udp = new UdpPeer(await host.bindUdp({ host: "fe80::c", port: 0, zone: "2" }));
-    await udp.send(relay, relayable(ECHO4, "x"));
-    await server.send((await heardFrom(server)).from, "y");
-    assert.deepEqual(udp.relayed(), [`${SERVER4}:7 y`]);
-  });
+describe("A client with a link-local address (naiveproxy #619, curl #14782)", () => {
+  worldTest(
+    "has an association on the interface of its TCP connection",
+    { gateway: [GATEWAY4, "fe80::1"] },
+    async (world) => {
+      const server = await udpServer(world, ECHO4);
+      const host = world.internet.host("fe80::c");
+      const control = new Peer(await host.connect({ host: "fe80::1", port: 1080 }));
+      await control.send("05 01 00 05 03 00 01 00 00 00 00 00 00");
+      const relay = decodeReply(control.heardBytes().slice(2))!.value.bound;
+      assert.equal(relay.host, "fe80::1");
+      const udp = new UdpPeer(await host.bindUdp({ host: "fe80::c", port: 0, zone: "2" }));
+      await udp.send(relay, relayable(ECHO4, "x"));
+      await server.send((await heardFrom(server)).from, "y");
+      assert.deepEqual(udp.relayed(), [`${SERVER4}:7 y`]);
+    },
+  );
 });
 
-describe("DST of UDP ASSOCIATE is no target and no reason to refuse (Xray, go-tun2socks)", () => {
+describe("UDP ASSOCIATE accepts any DST, and does not use it as a destination (Xray, go-tun2socks)", () => {
   for (
     const dst of [
       { host: "0.0.0.0", port: 0 },
@@ -226,8 +238,8 @@ describe("DST of UDP ASSOCIATE is no target and no reason to refuse (Xray, go-tu
   }
 });
 
-describe("Who may use the relay port (mihomo, hev and others: an open reflector)", () => {
-  worldTest("not another address than the TCP peer's", {}, async (world) => {
+describe("Access to the relay port (mihomo, hev and others: an open reflector)", () => {
+  worldTest("is denied to any address except the TCP client's", {}, async (world) => {
     const server = await udpServer(world, ECHO4);
     const client = await associated(world);
     const stranger = new UdpPeer(
@@ -240,7 +252,7 @@ describe("Who may use the relay port (mihomo, hev and others: an open reflector)
     assert.equal((await heardFrom(server)).text, "client");
   });
 
-  worldTest("not another port of the client, once a valid datagram has come", {}, async (world) => {
+  worldTest("is denied to another port of the client after a valid datagram", {}, async (world) => {
     const server = await udpServer(world, ECHO4);
     const client = await associated(world);
     await client.send(ECHO4, "first");
@@ -256,7 +268,7 @@ describe("Who may use the relay port (mihomo, hev and others: an open reflector)
 
   const declared = [{ host: "0.0.0.0", port: 4_000 }, { host: "::", port: 4_000 }, { host: CLIENT4, port: 4_000 }];
   for (const dst of declared) {
-    worldTest(`the port that DST tells counts before one that was quicker: ${dst.host}`, {}, async (world) => {
+    worldTest(`is granted to the port in DST, even if another port sent first: ${dst.host}`, {}, async (world) => {
       const server = await udpServer(world, ECHO4), evil = await udpServer(world, { host: SERVER4, port: 8 });
       const { relay, record } = await associated(world, { dst });
       const client = new UdpPeer(await world.clients[4].bindUdp({ host: CLIENT4, port: 4_000 }));
@@ -276,7 +288,7 @@ describe("Who may use the relay port (mihomo, hev and others: an open reflector)
   }
 
   worldTest(
-    "a port that DST tells of another address, which a NAT may have, is not the client's",
+    "is not granted to the port in DST if the address in DST is not the client's, as behind a NAT",
     {},
     async (world) => {
       const server = await udpServer(world, ECHO4);
@@ -290,7 +302,7 @@ describe("Who may use the relay port (mihomo, hev and others: an open reflector)
   );
 
   worldTest(
-    "another port of the client once its own was silent for 30 s, as behind a NAT that forgot it",
+    "is granted to another port of the client after 30 s of silence, as behind a NAT with a new mapping",
     {},
     async (world) => {
       const server = await udpServer(world, ECHO4);
@@ -315,20 +327,24 @@ describe("Who may use the relay port (mihomo, hev and others: an open reflector)
     },
   );
 
-  worldTest("not another port of the client while its own speaks, however seldom it is answered", {}, async (world) => {
-    const server = await udpServer(world, ECHO4);
-    const client = await associated(world);
-    const other = new UdpPeer(await world.clients[4].bindUdp({ host: CLIENT4, port: 0 }));
-    for (let i = 0; i < 5; i++) {
-      await client.send(ECHO4, "client");
-      await world.clock.advance(29_999);
-      await other.send(client.relay, relayable(ECHO4, "other"));
-    }
-    assert.equal(server.heard().length, 5);
-    assert.equal(client.dropped("stranger"), 5);
-  });
+  worldTest(
+    "is denied to another port of the client while the first port sends, even without answers",
+    {},
+    async (world) => {
+      const server = await udpServer(world, ECHO4);
+      const client = await associated(world);
+      const other = new UdpPeer(await world.clients[4].bindUdp({ host: CLIENT4, port: 0 }));
+      for (let i = 0; i < 5; i++) {
+        await client.send(ECHO4, "client");
+        await world.clock.advance(29_999);
+        await other.send(client.relay, relayable(ECHO4, "other"));
+      }
+      assert.equal(server.heard().length, 5);
+      assert.equal(client.dropped("stranger"), 5);
+    },
+  );
 
-  worldTest("a datagram that is none locks no port", {}, async (world) => {
+  worldTest("is not granted to the port of a malformed datagram", {}, async (world) => {
     const server = await udpServer(world, ECHO4);
     const client = await associated(world);
     const other = new UdpPeer(await world.clients[4].bindUdp({ host: CLIENT4, port: 0 }));
@@ -342,7 +358,7 @@ describe("Who may use the relay port (mihomo, hev and others: an open reflector)
     assert.equal(client.dropped("malformed"), 5);
   });
 
-  worldTest("nobody is answered before the client has sent", {}, async (world) => {
+  worldTest("gives no answer before the client's first datagram", {}, async (world) => {
     const client = await associated(world);
     const server = await udpServer(world, ECHO4);
     await server.send(client.relay, "probe");
@@ -350,7 +366,7 @@ describe("Who may use the relay port (mihomo, hev and others: an open reflector)
     assert.deepEqual(server.heard(), []);
   });
 
-  worldTest("two clients of one address have an association each", {}, async (world) => {
+  worldTest("is separate for two associations of one client address", {}, async (world) => {
     const server = await udpServer(world, ECHO4);
     const [one, two] = [await associated(world), await associated(world)];
     await one.send(ECHO4, "1");
@@ -364,17 +380,17 @@ describe("Who may use the relay port (mihomo, hev and others: an open reflector)
   });
 });
 
-describe("A datagram that cannot go on costs only itself (3proxy, hev and Dante ended the association)", () => {
+describe("A datagram that cannot be relayed is dropped, and the association continues (3proxy, hev and Dante ended it)", () => {
   const names = () => relayable({ host: "no.test", port: 7 }, "x");
   for (
     const [what, datagram, reason] of [
-      ["one that is cut off", () => bytes("00 00 00 01 cb 00"), "malformed"],
-      ["an empty one", () => bytes(""), "malformed"],
+      ["a truncated datagram", () => bytes("00 00 00 01 cb 00"), "malformed"],
+      ["an empty datagram", () => bytes(""), "malformed"],
       ["an unknown ATYP", () => bytes("00 00 00 05 cb 00 71 50 00 07"), "malformed"],
       ["an empty name", () => bytes("00 00 00 03 00 00 07 'x'"), "malformed"],
-      ["a name that is none", () => bytes("00 00 00 03 04 'a' 00 'bc' 00 07"), "malformed"],
+      ["an invalid name", () => bytes("00 00 00 03 04 'a' 00 'bc' 00 07"), "malformed"],
       ["octal IPv4 as a name", () => bytes("00 00 00 03 0a '0177.0.0.1' 00 07"), "malformed"],
-      ["a name nobody knows", names, "unresolved"],
+      ["an unknown name", names, "unresolved"],
       ["loopback", () => relayable({ host: "127.0.0.1", port: 53 }, "x"), "refused"],
       ["loopback in IPv6", () => relayable({ host: "::1", port: 53 }, "x"), "refused"],
       ["loopback in NAT64", () => relayable({ host: "64:ff9b::7f00:1", port: 53 }, "x"), "refused"],
@@ -388,7 +404,7 @@ describe("A datagram that cannot go on costs only itself (3proxy, hev and Dante 
       ["broadcast", () => relayable({ host: "255.255.255.255", port: 67 }, "x"), "refused"],
       ["port 0", () => relayable({ host: SERVER4, port: 0 }, "x"), "refused"],
       ["a fragment out of order", () => relayable(ECHO4, "x", 5), "fragment"],
-      ["a host nobody has", () => relayable({ host: "203.0.113.99", port: 7 }, "x"), undefined],
+      ["an unreachable host", () => relayable({ host: "203.0.113.99", port: 7 }, "x"), undefined],
     ] as const
   ) {
     worldTest(what, {}, async (world) => {
@@ -406,14 +422,14 @@ describe("A datagram that cannot go on costs only itself (3proxy, hev and Dante 
     });
   }
 
-  worldTest("to a destination that was refused once is refused each time", {}, async (world) => {
+  worldTest("to a refused destination is refused each time", {}, async (world) => {
     const client = await associated(world);
     for (let i = 0; i < 5; i++) await client.send({ host: "127.0.0.1", port: 53 }, "x");
     assert.equal(client.dropped("refused"), 5);
     assert.equal(client.record.datagrams.up, 0);
   });
 
-  worldTest("to a name whose addresses are closed is refused (DNS rebinding)", {}, async (world) => {
+  worldTest("to a name with closed addresses is refused (DNS rebinding)", {}, async (world) => {
     world.resolver.set("evil.test", ["127.0.0.1", "::1"]);
     const client = await associated(world);
     await client.send({ host: "evil.test", port: 53 }, "x");
@@ -421,7 +437,7 @@ describe("A datagram that cannot go on costs only itself (3proxy, hev and Dante 
     assert.equal(client.dropped("refused"), 1);
   });
 
-  worldTest("to a name with one open address goes there only (DNS rebinding)", {}, async (world) => {
+  worldTest("to a name with one allowed address goes only to that address (DNS rebinding)", {}, async (world) => {
     world.resolver.set("mixed.test", ["127.0.0.1", SERVER4]);
     const server = await udpServer(world, ECHO4);
     const client = await associated(world);
@@ -429,7 +445,7 @@ describe("A datagram that cannot go on costs only itself (3proxy, hev and Dante 
     assert.equal((await heardFrom(server)).text, "x");
   });
 
-  worldTest("to the gateway's own listener is refused, however spelt", {}, async (world) => {
+  worldTest("to the gateway's own listener is refused in every spelling", {}, async (world) => {
     const client = await associated(world);
     for (const host of [GATEWAY4, GATEWAY6, "2002:c000:201::1", "64:ff9b::c000:201"]) {
       await client.send({ host, port: 1080 }, "x");
@@ -439,7 +455,7 @@ describe("A datagram that cannot go on costs only itself (3proxy, hev and Dante 
 });
 
 describe("Names in datagrams", () => {
-  worldTest("are resolved without holding others up", {}, async (world) => {
+  worldTest("are resolved without a delay for other datagrams", {}, async (world) => {
     world.resolver.set("slow.test", "silent");
     const server = await udpServer(world, ECHO4);
     const client = await associated(world);
@@ -454,7 +470,7 @@ describe("Names in datagrams", () => {
     assert.equal(client.record.datagrams.up, 3);
   });
 
-  worldTest("keep what waits apart from later datagrams (the views are lent)", {}, async (world) => {
+  worldTest("keep a copy of waiting payloads, because later datagrams reuse the buffer", {}, async (world) => {
     world.resolver.set("slow.test", "silent");
     const server = await udpServer(world, ECHO4);
     const client = await associated(world);
@@ -466,7 +482,7 @@ describe("Names in datagrams", () => {
     assert.deepEqual(server.heard().map(({ bytes }) => hex(bytes)), [hex(pattern(600, 1))]);
   });
 
-  worldTest("wait with a bound for each, and for all together", {}, async (world) => {
+  worldTest("wait in bounded queues: one limit for each name, and one for all names", {}, async (world) => {
     const client = await associated(world);
     for (let i = 0; i < 40; i++) {
       world.resolver.set(`slow${i}.test`, "silent");
@@ -477,7 +493,7 @@ describe("Names in datagrams", () => {
     assert.ok(160 - lost <= 42, `at most 2 MiB wait for all of them, ${160 - lost} waited`);
   });
 
-  worldTest("that failed are asked for again later, though the client never rests", {}, async (world) => {
+  worldTest("are resolved again after a failure, even while the client keeps sending", {}, async (world) => {
     world.resolver.set("back.test", "name-lookup-failed", [SERVER4]);
     const server = await udpServer(world, ECHO4);
     const client = await associated(world);
@@ -494,7 +510,7 @@ describe("Names in datagrams", () => {
     assert.ok(server.heard().length > 0);
   });
 
-  worldTest("that come too late, after the association has ended, change nothing", {}, async (world) => {
+  worldTest("have no effect if they resolve after the end of the association", {}, async (world) => {
     world.resolver.set("slow.test", "silent");
     const server = await udpServer(world, ECHO4);
     const client = await associated(world);
@@ -511,19 +527,23 @@ describe("Names in datagrams", () => {
 
 describe("Sizes", () => {
   for (const size of [0, 1, 1_280, 1_500, 9_000, 65_000]) {
-    worldTest(`a payload of ${size} octets goes and comes back whole (hev cut at 1500)`, {}, async (world) => {
-      const server = await udpServer(world, ECHO4);
-      const client = await associated(world);
-      await client.send(ECHO4, pattern(size));
-      const [heard] = server.heard();
-      assert.equal(hex(heard!.bytes), hex(pattern(size)));
-      await server.send({ host: GATEWAY4, port: Number(heard!.from.split(":")[1]) }, pattern(size, 9));
-      const [back] = client.udp.heard();
-      assert.equal(hex(decodeDatagram(back!.bytes).payload), hex(pattern(size, 9)));
-    });
+    worldTest(
+      `a payload of ${size} octets arrives complete in both directions (hev cut at 1500)`,
+      {},
+      async (world) => {
+        const server = await udpServer(world, ECHO4);
+        const client = await associated(world);
+        await client.send(ECHO4, pattern(size));
+        const [heard] = server.heard();
+        assert.equal(hex(heard!.bytes), hex(pattern(size)));
+        await server.send({ host: GATEWAY4, port: Number(heard!.from.split(":")[1]) }, pattern(size, 9));
+        const [back] = client.udp.heard();
+        assert.equal(hex(decodeDatagram(back!.bytes).payload), hex(pattern(size, 9)));
+      },
+    );
   }
 
-  worldTest("many datagrams of one batch come back whole", {}, async (world) => {
+  worldTest("the datagrams of one batch arrive complete", {}, async (world) => {
     const server = await udpServer(world, ECHO6);
     const client = await associated(world);
     await client.send(ECHO6, "x");
@@ -560,7 +580,7 @@ describe("Sizes", () => {
 });
 
 describe("Fragments (RFC 1928 s7)", () => {
-  worldTest("are put together and sent as one datagram (others drop them)", {}, async (world) => {
+  worldTest("are reassembled and sent as one datagram (others drop them)", {}, async (world) => {
     const server = await udpServer(world, ECHO4);
     const client = await associated(world);
     await client.send(ECHO4, "one ", 1);
@@ -572,7 +592,7 @@ describe("Fragments (RFC 1928 s7)", () => {
     assert.deepEqual(client.record.dropped, {});
   });
 
-  worldTest("to a name are put together", {}, async (world) => {
+  worldTest("to a name are reassembled", {}, async (world) => {
     world.resolver.set("echo.test", [SERVER6]);
     const server = await udpServer(world, ECHO6);
     const client = await associated(world);
@@ -590,19 +610,23 @@ describe("Fragments (RFC 1928 s7)", () => {
     assert.equal(hex(server.heard()[0]!.bytes), hex(data));
   });
 
-  worldTest("wait 10 s for the rest (the RFC wants at least 5 s), then the queue is abandoned", {}, async (world) => {
-    const server = await udpServer(world, ECHO4);
-    const client = await associated(world);
-    await client.send(ECHO4, "a", 1);
-    await world.clock.advance(9_999);
-    await client.send(ECHO4, "b", 0x82);
-    assert.equal((await heardFrom(server)).text, "ab");
-    await client.send(ECHO4, "c", 1);
-    await world.clock.advance(10_000);
-    await client.send(ECHO4, "d", 0x82);
-    assert.deepEqual(server.heard(), []);
-    assert.equal(client.dropped("fragment"), 1);
-  });
+  worldTest(
+    "wait 10 s for the rest (the RFC requires at least 5 s), then the queue is abandoned",
+    {},
+    async (world) => {
+      const server = await udpServer(world, ECHO4);
+      const client = await associated(world);
+      await client.send(ECHO4, "a", 1);
+      await world.clock.advance(9_999);
+      await client.send(ECHO4, "b", 0x82);
+      assert.equal((await heardFrom(server)).text, "ab");
+      await client.send(ECHO4, "c", 1);
+      await world.clock.advance(10_000);
+      await client.send(ECHO4, "d", 0x82);
+      assert.deepEqual(server.heard(), []);
+      assert.equal(client.dropped("fragment"), 1);
+    },
+  );
 
   worldTest("of a lower position than the highest abandon the queue and begin a new one", {}, async (world) => {
     const server = await udpServer(world, ECHO4);
@@ -614,7 +638,7 @@ describe("Fragments (RFC 1928 s7)", () => {
     assert.equal((await heardFrom(server)).text, "AB");
   });
 
-  worldTest("are abandoned when a datagram that stands alone comes in between", {}, async (world) => {
+  worldTest("are abandoned when a standalone datagram arrives in between", {}, async (world) => {
     const server = await udpServer(world, ECHO4);
     const client = await associated(world);
     await client.send(ECHO4, "a", 1);
@@ -623,7 +647,7 @@ describe("Fragments (RFC 1928 s7)", () => {
     assert.equal((await heardFrom(server)).text, "alone");
   });
 
-  worldTest("are judged when they are whole", {}, async (world) => {
+  worldTest("are judged after reassembly", {}, async (world) => {
     const client = await associated(world);
     const loopback = { host: "127.0.0.1", port: 53 };
     await client.send(loopback, "a", 1);
@@ -633,7 +657,7 @@ describe("Fragments (RFC 1928 s7)", () => {
   });
 });
 
-describe("What comes from the other side unasked", () => {
+describe("An unsolicited datagram from a server", () => {
   const modes: readonly (readonly [UdpFilter, readonly string[]])[] = [
     ["endpoint-independent", ["same", "port", "host"]],
     ["address-dependent", ["same", "port"]],
@@ -664,7 +688,7 @@ describe("What comes from the other side unasked", () => {
 
 describe("Destinations", () => {
   worldTest(
-    "are forgotten when idle, and may not answer any more",
+    "are forgotten when idle, and their later answers are dropped",
     { settings: { udpIdleMs: 60_000 } },
     async (world) => {
       const server = await udpServer(world, ECHO4);
@@ -685,7 +709,7 @@ describe("Destinations", () => {
   );
 
   worldTest(
-    "that are names are resolved again when they were forgotten",
+    "with names are resolved again after they were forgotten",
     { settings: { udpIdleMs: 60_000 } },
     async (world) => {
       world.resolver.set("moves.test", [SERVER4], [SERVER6]);
@@ -698,7 +722,7 @@ describe("Destinations", () => {
     },
   );
 
-  worldTest("are judged and resolved again, however busy, every 10 minutes", {}, async (world) => {
+  worldTest("are judged and resolved again every 10 minutes, even without a pause", {}, async (world) => {
     world.resolver.set("busy.test", [SERVER4], ["127.0.0.1"]);
     const client = await associated(world);
     for (let minute = 0; minute < 11; minute++) {
@@ -710,21 +734,25 @@ describe("Destinations", () => {
     assert.equal(client.dropped("refused"), 1);
   });
 
-  worldTest("are bounded: the longest unused go first", { settings: { maxUdpDestinations: 4 } }, async (world) => {
-    const servers: UdpPeer[] = [];
-    for (let port = 1; port <= 8; port++) servers.push(await udpServer(world, { host: SERVER4, port }));
-    const client = await associated(world);
-    for (let port = 1; port <= 8; port++) await client.send({ host: SERVER4, port }, "x");
-    const { from } = await heardFrom(servers[7]!);
-    for (const server of servers) await server.send(from, "y");
-    const sources = client.udp.relayed().map((text) => Number(/:(\d+) /.exec(text)![1]));
-    assert.ok(sources.length <= 5, `${sources.length} may answer`);
-    assert.ok(sources.includes(8));
-    assert.ok(!sources.includes(1));
-  });
+  worldTest(
+    "are bounded: the least recently used are removed first",
+    { settings: { maxUdpDestinations: 4 } },
+    async (world) => {
+      const servers: UdpPeer[] = [];
+      for (let port = 1; port <= 8; port++) servers.push(await udpServer(world, { host: SERVER4, port }));
+      const client = await associated(world);
+      for (let port = 1; port <= 8; port++) await client.send({ host: SERVER4, port }, "x");
+      const { from } = await heardFrom(servers[7]!);
+      for (const server of servers) await server.send(from, "y");
+      const sources = client.udp.relayed().map((text) => Number(/:(\d+) /.exec(text)![1]));
+      assert.ok(sources.length <= 5, `${sources.length} may answer`);
+      assert.ok(sources.includes(8));
+      assert.ok(!sources.includes(1));
+    },
+  );
 
   worldTest(
-    "are bounded: one in use stays, whoever sends, while others come and go (firezone #8937)",
+    "are bounded: a destination with traffic in either direction stays while others change (firezone #8937)",
     { settings: { maxUdpDestinations: 4 } },
     async (world) => {
       world.resolver.set("call.test", [SERVER4]);
@@ -747,19 +775,23 @@ describe("Destinations", () => {
     },
   );
 
-  worldTest("that are bounded still take part again", { settings: { maxUdpDestinations: 2 } }, async (world) => {
-    const servers: UdpPeer[] = [];
-    for (let port = 1; port <= 6; port++) servers.push(await udpServer(world, { host: SERVER4, port }));
-    const client = await associated(world);
-    for (let round = 0; round < 3; round++) {
-      for (const { addr } of servers) {
-        await client.send(addr, "x");
-        const server = servers[addr.port - 1]!;
-        await server.send((await heardFrom(server)).from, "y");
-        assert.deepEqual(client.udp.relayed(), [`${SERVER4}:${addr.port} y`]);
+  worldTest(
+    "over the limit work again when the client uses them",
+    { settings: { maxUdpDestinations: 2 } },
+    async (world) => {
+      const servers: UdpPeer[] = [];
+      for (let port = 1; port <= 6; port++) servers.push(await udpServer(world, { host: SERVER4, port }));
+      const client = await associated(world);
+      for (let round = 0; round < 3; round++) {
+        for (const { addr } of servers) {
+          await client.send(addr, "x");
+          const server = servers[addr.port - 1]!;
+          await server.send((await heardFrom(server)).from, "y");
+          assert.deepEqual(client.udp.relayed(), [`${SERVER4}:${addr.port} y`]);
+        }
       }
-    }
-  });
+    },
+  );
 });
 
 describe("A name with addresses of both families (sing-box #4152)", () => {
@@ -799,7 +831,7 @@ describe("A name with addresses of both families (sing-box #4152)", () => {
     };
   }
 
-  worldTest("is sent to by the other when several datagrams had no answer", {}, async (world) => {
+  worldTest("switches to the other family after several datagrams without an answer", {}, async (world) => {
     const { client, send } = await dual(world, [4]);
     assert.equal(await send(5, 300), "66444");
     assert.deepEqual(client.udp.relayed(), Array(3).fill(`${SERVER4}:7 answer`));
@@ -807,7 +839,7 @@ describe("A name with addresses of both families (sing-box #4152)", () => {
     assert.equal(await send(5, 300), "66444");
   });
 
-  worldTest("is sent to by the one that answers, however many datagrams come at once", {}, async (world) => {
+  worldTest("stays on the family that answers, with any number of datagrams at once", {}, async (world) => {
     const { client, send } = await dual(world, [4, 6]);
     assert.equal(await send(20, 0, []), "6".repeat(20));
     assert.equal(await send(1, 100, [6]), "6");
@@ -815,7 +847,7 @@ describe("A name with addresses of both families (sing-box #4152)", () => {
     assert.equal(client.udp.relayed().length, 1);
   });
 
-  worldTest("is sent to by the one that answers late, though the other is tried by then", {}, async (world) => {
+  worldTest("returns to the family that answers late, even after a trial of the other", {}, async (world) => {
     const { client, send, answer } = await dual(world, [4, 6]);
     assert.equal(await send(3, 300, []), "664");
     await answer(6);
@@ -823,7 +855,7 @@ describe("A name with addresses of both families (sing-box #4152)", () => {
     assert.deepEqual(client.udp.relayed(), [`[${SERVER6}]:7 answer`]);
   });
 
-  worldTest("is known at once where connections told before", {}, async (world) => {
+  worldTest("uses the family that an earlier connection found", {}, async (world) => {
     const { send } = await dual(world, [4]);
     const listener = await world.serve({ host: SERVER4, port: 80 });
     await world.request(Command.Connect, { host: "dual.test", port: 80 });
@@ -833,7 +865,7 @@ describe("A name with addresses of both families (sing-box #4152)", () => {
   });
 
   for (const [when, count] of [["as it is used", 4], ["when it ends", 3]] as const) {
-    worldTest(`tells connections what it found, ${when}`, {}, async (world) => {
+    worldTest(`passes the family that works to connections, ${when}`, {}, async (world) => {
       const { client, send } = await dual(world, [4]);
       await send(count, 300);
       if (when === "when it ends") await client.control.close();
@@ -844,19 +876,19 @@ describe("A name with addresses of both families (sing-box #4152)", () => {
     });
   }
 
-  worldTest("has nearly all by the first where nobody ever answers, as a log does not", {}, async (world) => {
+  worldTest("uses the first family almost always if no server ever answers, as with syslog", {}, async (world) => {
     const { send } = await dual(world, []);
     const went = await send(1_000, 100, []);
     assert.match(went, /^6{5}4{5}6{300}4{5}6{600}4{5}6+$/);
   });
 
-  worldTest("keeps the one that answers when it is resolved again", {}, async (world) => {
+  worldTest("keeps the family that answers after a new resolution", {}, async (world) => {
     const { send } = await dual(world, [4]);
     assert.match(await send(1_300, 1_000), /^664+$/);
     assert.equal(world.resolver.asked.length, 3);
   });
 
-  worldTest("is sent to by the other though that is found later", {}, async (world) => {
+  worldTest("switches to the other family even if its address arrives later", {}, async (world) => {
     const { send } = await dual(world, [4]);
     world.resolver.set("dual.test", [SERVER6]);
     world.resolver.all.set(
@@ -888,7 +920,7 @@ describe("The association lives exactly as long as its TCP connection", () => {
     }
   }
 
-  worldTest("does not end when idle, and octets on the TCP connection mean nothing", {}, async (world) => {
+  worldTest("does not end when idle, and ignores octets on the TCP connection", {}, async (world) => {
     const server = await udpServer(world, ECHO4);
     const client = await associated(world);
     await client.control.send("05 01 00 01 7f 00 00 01 00 50");
@@ -899,7 +931,7 @@ describe("The association lives exactly as long as its TCP connection", () => {
     assert.deepEqual(world.net.dialled, []);
   });
 
-  worldTest("has the kernel look whether the client is still there", {}, async (world) => {
+  worldTest("enables TCP keepalive for the client", {}, async (world) => {
     await associated(world);
     assert.deepEqual(world.net.sockets.map(({ keepAliveCount }) => keepAliveCount), [1]);
   });
@@ -914,7 +946,7 @@ describe("The association lives exactly as long as its TCP connection", () => {
   });
 });
 
-describe("What UDP ASSOCIATE announces", () => {
+describe("The address that UDP ASSOCIATE announces", () => {
   const announce = { ipv4: "192.0.2.200", ipv6: "2001:db8::200" };
   for (const family of [4, 6] as const) {
     worldTest(
@@ -931,7 +963,7 @@ describe("What UDP ASSOCIATE announces", () => {
     );
   }
 
-  worldTest("has a port of the configured range, and 01 when all are taken", {
+  worldTest("has a port of the configured range; the reply is 01 when all ports are in use", {
     settings: { ports: { first: 40_000, last: 40_001 } },
   }, async (world) => {
     const seen = [await associated(world), await associated(world)].map(({ relay }) => relay.port);
@@ -941,9 +973,9 @@ describe("What UDP ASSOCIATE announces", () => {
   });
 });
 
-describe("Datagrams under way", () => {
+describe("Datagrams in flight", () => {
   worldTest(
-    "keep their bytes while the kernel takes them, whatever a name's answer sends meanwhile",
+    "keep their octets until the kernel has sent them, even if a DNS answer releases other datagrams meanwhile",
     {},
     async (world) => {
       world.resolver.set("slow.test", "silent");
@@ -965,7 +997,7 @@ describe("Datagrams under way", () => {
     },
   );
 
-  worldTest("when the association ends leave no socket behind", {}, async (world) => {
+  worldTest("leave no socket open after the end of the association", {}, async (world) => {
     await udpServer(world, ECHO4);
     const client = await associated(world);
     await client.send(ECHO4, "open");

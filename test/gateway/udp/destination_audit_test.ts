@@ -54,8 +54,8 @@ function summary({ asked, destinations, counts, datagrams, dropped, refusedBy, r
   ].join("; ");
 }
 
-describe("An audit of an association", () => {
-  worldTest("has each destination with its counts and refusals", { settings: { audit: true } }, async (world) => {
+describe("The audit of an association", () => {
+  worldTest("lists each destination with its counts and refusals", { settings: { audit: true } }, async (world) => {
     world.resolver.set("echo.test", [SERVER6]);
     const answer4 = await doubling(world, { host: SERVER4, port: 7 });
     const answer6 = await doubling(world, { host: SERVER6, port: 7 });
@@ -82,7 +82,7 @@ describe("An audit of an association", () => {
     assert.deepEqual(world.record.dropped, { refused: 2, unresolved: 1 });
   });
 
-  worldTest("has one that is used for long once, and one that rested when it is forgotten", {
+  worldTest("lists a busy destination once, and an idle one when it is forgotten", {
     settings: { audit: true, udpIdleMs: 60_000 },
   }, async (world) => {
     const answer = await doubling(world, { host: SERVER4, port: 7 });
@@ -105,7 +105,7 @@ describe("An audit of an association", () => {
     assert.equal(busy!.lastAt - busy!.startedAt, 24 * 60_000 + 30_000);
   });
 
-  worldTest("is bounded: a client that sends everywhere is a thousand lines and a sum in 10 s", {
+  worldTest("is bounded: 1,000 lines and a sum in 10 s for a client that sends to very many destinations", {
     settings: { audit: true, maxUdpDestinations: 16 },
   }, async (world) => {
     const { control, send } = await associated(world);
@@ -123,7 +123,7 @@ describe("An audit of an association", () => {
     assert.equal(all.reduce((sum, { destinations }) => sum + destinations, 0), 1_520);
   });
 
-  worldTest("has answers of others than who was asked, where the filter lets them in, together", {
+  worldTest("has one sum for answers from other sources, if the filter passes them", {
     settings: { audit: true, udpFilter: "endpoint-independent" },
   }, async (world) => {
     const asked = new UdpPeer(await world.servers[4].bindUdp({ host: SERVER4, port: 7 }));
@@ -144,7 +144,7 @@ describe("An audit of an association", () => {
   });
 
   worldTest(
-    "is none where none is asked for",
+    "is empty unless the configuration enables it",
     {},
     async (world) => {
       const { control, send } = await associated(world);
@@ -156,7 +156,7 @@ describe("An audit of an association", () => {
     },
   );
 
-  worldTest("tells of a request before it is served", { settings: { audit: true } }, async (world) => {
+  worldTest("reports a request before the gateway serves it", { settings: { audit: true } }, async (world) => {
     world.internet.route(SERVER4, { fault: "silent" });
     const client = await world.request(Command.Connect, { host: SERVER4, port: 80 });
     await settle();
@@ -170,7 +170,7 @@ describe("An audit of an association", () => {
   });
 });
 
-chainTest("an audit tells by which gateways datagrams went, and finds the answers to a name", async (world) => {
+chainTest("an audit lists the gateways on the path of datagrams, and matches answers to their name", async (world) => {
   const near = await world.add([HOP1], {
     others: ["2001:db8:2::11"],
     rules: [{ action: "allow", via: [`socks5://ann:secret@[${HOP2}]`] }],

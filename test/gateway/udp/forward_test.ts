@@ -36,34 +36,38 @@ function sources(server: UdpPeer): readonly { readonly host: string; readonly po
 }
 
 for (const { type, client: from, server: to } of relayTypes) {
-  worldTest(`A UDP forward of type ${type}: answers leave from the address that was asked`, {}, async (world) => {
-    world.resolver.set("dns.test", [to === 4 ? SERVER4 : SERVER6]);
-    await open(world, "dns.test");
-    const asker = await client(world, from), answerer = await server(world.servers[to]);
-    const gate = from === 4 ? gate4 : gate6;
-    await asker.sendAll(gate, ["one", "", "three"]);
-    await settle();
-    const heard = sources(answerer);
-    assert.equal(heard.length, 3);
-    await answerer.send(heard[0]!, "answer");
-    await settle();
-    assert.deepEqual(asker.heardText(), [`${from === 4 ? GATEWAY4 : `[${GATEWAY6}]`}:${PORT} answer`]);
-    await world.clock.advance(IDLE_MS + 1);
-    const { protocol, command, relayType, end, reply, counts, datagrams } = world.record;
-    assert.deepEqual({ protocol, command, relayType, end, reply, counts, datagrams }, {
-      protocol: "forward",
-      command: Command.Forward,
-      relayType: type,
-      end: "idle",
-      reply: 0,
-      counts: { up: 8, down: 6 },
-      datagrams: { up: 3, down: 1 },
-    });
-  });
+  worldTest(
+    `A UDP forward of type ${type}: answers have the address that the client sent to as their source`,
+    {},
+    async (world) => {
+      world.resolver.set("dns.test", [to === 4 ? SERVER4 : SERVER6]);
+      await open(world, "dns.test");
+      const asker = await client(world, from), answerer = await server(world.servers[to]);
+      const gate = from === 4 ? gate4 : gate6;
+      await asker.sendAll(gate, ["one", "", "three"]);
+      await settle();
+      const heard = sources(answerer);
+      assert.equal(heard.length, 3);
+      await answerer.send(heard[0]!, "answer");
+      await settle();
+      assert.deepEqual(asker.heardText(), [`${from === 4 ? GATEWAY4 : `[${GATEWAY6}]`}:${PORT} answer`]);
+      await world.clock.advance(IDLE_MS + 1);
+      const { protocol, command, relayType, end, reply, counts, datagrams } = world.record;
+      assert.deepEqual({ protocol, command, relayType, end, reply, counts, datagrams }, {
+        protocol: "forward",
+        command: Command.Forward,
+        relayType: type,
+        end: "idle",
+        reply: 0,
+        counts: { up: 8, down: 6 },
+        datagrams: { up: 3, down: 1 },
+      });
+    },
+  );
 }
 
 describe("A UDP forward", () => {
-  worldTest("has a flow for each port of a client, with a socket of its own", {}, async (world) => {
+  worldTest("has a flow with its own socket for each port of a client", {}, async (world) => {
     await open(world, SERVER4);
     const answerer = await server(world.servers[4]), askers = [await client(world), await client(world)];
     for (const asker of askers) await asker.send(gate4, "ask");
@@ -81,7 +85,7 @@ describe("A UDP forward", () => {
     stranger.close();
   });
 
-  worldTest("lives while datagrams pass, in either direction, for as long as is said", {}, async (world) => {
+  worldTest("keeps a flow until its idle timeout, which datagrams in either direction restart", {}, async (world) => {
     await open(world, SERVER4, { idleMs: 10_000 });
     const answerer = await server(world.servers[4]), asker = await client(world);
     await asker.send(gate4, "ask");
@@ -98,7 +102,7 @@ describe("A UDP forward", () => {
     assert.equal(world.gateway.sessionCount, 0);
   });
 
-  worldTest("keeps so many flows of a client, and those that it used last", {}, async (world) => {
+  worldTest("limits the flows of a client, and keeps the most recently used", {}, async (world) => {
     await open(world, SERVER4);
     const answerer = await server(world.servers[4]);
     const first = await client(world);
@@ -115,7 +119,7 @@ describe("A UDP forward", () => {
     assert.equal(world.gateway.sessionCount, MAX_FLOWS_OF_CLIENT + 1, "others have theirs");
   });
 
-  worldTest("is denied by a rule, and judges each address of a name", {
+  worldTest("is subject to the rules, for each address of a name", {
     rules: [{ action: "deny", to: [SERVER4], commands: [Command.Forward] }],
   }, async (world) => {
     world.resolver.set("dns.test", [SERVER4]);
@@ -128,7 +132,7 @@ describe("A UDP forward", () => {
     assert.equal(world.record.dropped.refused, 1);
   });
 
-  worldTest("takes no new flows when it drains, and those that there are end when they rest", {}, async (world) => {
+  worldTest("accepts no new flows in a drain, and ends idle flows", {}, async (world) => {
     await open(world, SERVER4);
     const answerer = await server(world.servers[4]), asker = await client(world);
     await asker.send(gate4, "ask");
@@ -148,7 +152,7 @@ describe("A UDP forward", () => {
     assert.equal(await drained, 0);
   });
 
-  worldTest("that is closed gives its port back soon, however busy a flow is", {}, async (world) => {
+  worldTest("ends a busy flow soon after it is closed", {}, async (world) => {
     await open(world, SERVER4);
     const answerer = await server(world.servers[4]), asker = await client(world);
     await asker.send(gate4, "ask");

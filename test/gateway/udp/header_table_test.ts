@@ -7,7 +7,7 @@ interface One extends Headed<One> {
   readonly name: string;
 }
 
-test("a HeaderTable finds what a Map by texts would, whatever is added and removed", () => {
+test("a HeaderTable finds the same entries as a Map with text keys after any additions and removals", () => {
   const header = fc.uint8Array({ minLength: 0, maxLength: 3, max: 2 }); // few, so that they come again
   const step = fc.record({ header, removes: fc.boolean() });
   fc.assert(fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
@@ -29,7 +29,7 @@ test("a HeaderTable finds what a Map by texts would, whatever is added and remov
   }));
 });
 
-test("headers whose hashes meet are told apart", () => {
+test("a HeaderTable distinguishes headers with the same hash", () => {
   const { imul } = Math;
   Math.imul = () => 0; // all meet
   try {

@@ -67,7 +67,7 @@ async function scripted(world: ChainWorld, host: string, answers: readonly strin
 }
 
 chainTest(
-  "CONNECT goes on through three gateways by their rules, and no name is resolved on the way",
+  "CONNECT goes through three gateways by their rules, and only the last resolves the name",
   async (world) => {
     const first = await addThree(world);
     world.links[2]!.resolver.set("server.example", [SERVER6]);
@@ -92,7 +92,7 @@ chainTest("CONNECT goes through all hops that one rule lists", async (world) => 
   server.close();
 });
 
-chainTest("some destinations go on, others directly", async (world) => {
+chainTest("some destinations use the upstream, and others connect directly", async (world) => {
   const rules = [{ action: "allow", names: ["far.example"], via: [url2] }, {
     action: "allow",
     to: ["2001:db8:5::/48"],
@@ -115,19 +115,22 @@ chainTest("some destinations go on, others directly", async (world) => {
   six.close();
 });
 
-chainTest("a name that was resolved to be judged goes on as the address that was judged", async (world) => {
-  const heard = await scripted(world, HOP2, ["05 00", hex(encodeReply(5))]);
-  const first = await world.add([HOP1], {
-    others: ["2001:db8:2::11"],
-    rules: [{ action: "allow", to: [`${SERVER4}/32`], via: [url2] }],
-  });
-  first.resolver.set("server.example", [SERVER4]);
-  await rejection(world.via(url1).connect({ host: "server.example", port: 80 }));
-  assert.deepEqual(heard, ["05 01 00", "05 01 00 01 cb 00 71 50 00 50"]);
-});
+chainTest(
+  "a name that the gateway resolved for its rules goes to the upstream as the judged address",
+  async (world) => {
+    const heard = await scripted(world, HOP2, ["05 00", hex(encodeReply(5))]);
+    const first = await world.add([HOP1], {
+      others: ["2001:db8:2::11"],
+      rules: [{ action: "allow", to: [`${SERVER4}/32`], via: [url2] }],
+    });
+    first.resolver.set("server.example", [SERVER4]);
+    await rejection(world.via(url1).connect({ host: "server.example", port: 80 }));
+    assert.deepEqual(heard, ["05 01 00", "05 01 00 01 cb 00 71 50 00 50"]);
+  },
+);
 
 for (const reply of [1, 2, 3, 4, 5, 6, 7, 8, 0x42, 0xff]) {
-  chainTest(`the reply ${reply} of the next gateway is passed on unchanged`, async (world) => {
+  chainTest(`the client receives the reply ${reply} of the next gateway unchanged`, async (world) => {
     await scripted(world, HOP2, ["05 00", hex(encodeReply(reply))]);
     await world.add([HOP1], { others: ["2001:db8:2::11"], rules: [{ action: "allow", via: [url2] }] });
     for (const call of ["connect", "bind"] as const) {
@@ -140,7 +143,7 @@ for (const reply of [1, 2, 3, 4, 5, 6, 7, 8, 0x42, 0xff]) {
 }
 
 chainTest(
-  "what the destination says in the segment of the reply comes first, and early data is not lost",
+  "data in the segment of the reply arrives first, and early data is not lost",
   async (world) => {
     const heard = await scripted(world, HOP2, ["05 00", `${hex(encodeReply(0))} 'banner'`, "'more'"]);
     await world.add([HOP1], { others: ["2001:db8:2::11"], rules: [{ action: "allow", via: [url2] }] });
@@ -182,20 +185,23 @@ chainTest("the client's credentials are never forwarded, those of the upstream n
   server.close();
 });
 
-chainTest("an upstream that refuses the gateway's credentials is down, not the client's fault", async (world) => {
-  await scripted(world, HOP2, ["05 02", "01 01"]);
-  const via = [`socks5://up:stream@[${HOP2}]`];
-  const first = await world.add([HOP1], { others: ["2001:db8:2::11"], rules: [{ action: "allow", via }] });
-  const error = await rejection(world.via(url1).connect({ host: SERVER4, port: 80 }));
-  assert.equal((error as ReplyError).reply, 1);
-  assert.match(
-    world.records(first)[0]!.detail!,
-    /Cannot log in to socks5:\/\/\[2001:db8:2::12\]:1080: it takes other cred/,
-  );
-  assert.doesNotMatch(JSON.stringify(first.events), /up:stream/);
-});
+chainTest(
+  "an upstream that refuses the gateway's credentials counts as down, and the client is not at fault",
+  async (world) => {
+    await scripted(world, HOP2, ["05 02", "01 01"]);
+    const via = [`socks5://up:stream@[${HOP2}]`];
+    const first = await world.add([HOP1], { others: ["2001:db8:2::11"], rules: [{ action: "allow", via }] });
+    const error = await rejection(world.via(url1).connect({ host: SERVER4, port: 80 }));
+    assert.equal((error as ReplyError).reply, 1);
+    assert.match(
+      world.records(first)[0]!.detail!,
+      /Cannot log in to socks5:\/\/\[2001:db8:2::12\]:1080: it takes other cred/,
+    );
+    assert.doesNotMatch(JSON.stringify(first.events), /up:stream/);
+  },
+);
 
-chainTest("BIND goes on through three gateways, and both replies of the last come back", async (world) => {
+chainTest("BIND goes through three gateways, and the client receives both replies of the last", async (world) => {
   const first = await addThree(world);
   for (const host of [SERVER4, "0.0.0.0"]) {
     const rendezvous = await world.via(url1).bind({ host, port: 0 });
@@ -215,19 +221,22 @@ chainTest("BIND goes on through three gateways, and both replies of the last com
   assert.deepEqual(world.records(first).map(({ counts }) => counts), [{ up: 4, down: 4 }, { up: 4, down: 4 }]);
 });
 
-chainTest("BIND through an upstream ends everywhere when the client leaves, and when nobody comes", async (world) => {
-  await addThree(world);
-  const rendezvous = await world.via(url1).bind({ host: SERVER4, port: 0 });
-  rendezvous.close();
-  await settle();
-  assert.deepEqual(world.links.map((link) => world.records(link)[0]?.end), Array(3).fill("client-left"));
-  const waiting = await world.via(url1).bind({ host: SERVER4, port: 0 });
-  const late = rejection(waiting.accept({ deadlineMs: 600_000 }));
-  await world.clock.advance(180_000);
-  assert.equal((await late as ReplyError).reply, 6);
-});
+chainTest(
+  "BIND through an upstream ends on all gateways when the client disconnects or no peer connects",
+  async (world) => {
+    await addThree(world);
+    const rendezvous = await world.via(url1).bind({ host: SERVER4, port: 0 });
+    rendezvous.close();
+    await settle();
+    assert.deepEqual(world.links.map((link) => world.records(link)[0]?.end), Array(3).fill("client-left"));
+    const waiting = await world.via(url1).bind({ host: SERVER4, port: 0 });
+    const late = rejection(waiting.accept({ deadlineMs: 600_000 }));
+    await world.clock.advance(180_000);
+    assert.equal((await late as ReplyError).reply, 6);
+  },
+);
 
-chainTest("an address of zeros in a reply to BIND becomes that of the gateway that said it", async (world) => {
+chainTest("an unspecified address in a BIND reply becomes the address of the upstream", async (world) => {
   await scripted(world, HOP2, ["05 00", hex(encodeReply(0, ipAddress("::", 777)))]);
   await world.add([HOP1], { others: ["2001:db8:2::11"], rules: [{ action: "allow", via: [url2] }] });
   const rendezvous = await world.via(url1).bind({ host: SERVER4, port: 0 });
@@ -236,7 +245,7 @@ chainTest("an address of zeros in a reply to BIND becomes that of the gateway th
   await settle();
 });
 
-chainTest("what the peer of BIND says in the segment of the second reply is not lost", async (world) => {
+chainTest("data of the BIND peer in the segment of the second reply is not lost", async (world) => {
   const second = hex(encodeReply(0, ipAddress(SERVER4, 9)));
   await scripted(world, HOP2, ["05 00", `${hex(encodeReply(0))} ${second} 'banner'`]);
   await world.add([HOP1], { others: ["2001:db8:2::11"], rules: [{ action: "allow", via: [url2] }] });
@@ -246,7 +255,7 @@ chainTest("what the peer of BIND says in the segment of the second reply is not 
   await settle();
 });
 
-chainTest("a peer of BIND that the ruleset refuses is refused, wherever it came in", async (world) => {
+chainTest("a BIND peer that the rules deny is refused, also on an upstream", async (world) => {
   await scripted(world, HOP2, ["05 00", `${hex(encodeReply(0))} ${hex(encodeReply(0, ipAddress("127.0.0.1", 9)))}`]);
   const first = await world.add([HOP1], { others: ["2001:db8:2::11"], rules: [{ action: "allow", via: [url2] }] });
   const rendezvous = await world.via(url1).bind({ host: "0.0.0.0", port: 0 });
@@ -278,7 +287,7 @@ async function ask(client: Client, hosts: readonly string[]): Promise<string[]> 
 }
 
 chainTest(
-  "UDP goes on through three gateways, by name and address, and names are resolved by the last",
+  "UDP goes through three gateways, by name and address, and only the last resolves names",
   async (world) => {
     const first = await addThree(world);
     const close = await echo(world, SERVER6);
@@ -296,7 +305,7 @@ chainTest(
   },
 );
 
-chainTest("one association of UDP sends some directly and some through an upstream", async (world) => {
+chainTest("one UDP association sends some datagrams directly and some through an upstream", async (world) => {
   const first = await addThree(world, { rules: [{ action: "allow", to: ["2001:db8:5::/48"], via: [url2] }] });
   const closers = [await echo(world, SERVER6), await echo(world, SERVER4)];
   const heard = await ask(world.via(url1), [SERVER6, SERVER4, SERVER6]);
@@ -306,7 +315,7 @@ chainTest("one association of UDP sends some directly and some through an upstre
   for (const close of closers) close();
 });
 
-chainTest("UDP finds another association when the upstream's has ended", async (world) => {
+chainTest("UDP opens a new association when the upstream's association has ended", async (world) => {
   const upstreams = [{ name: "both", policy: "in-order", chains: [[url2], [url3]], probe: undefined }] as const;
   await world.add([HOP1], { others: ["2001:db8:2::11"], rules: [{ action: "allow", via: ["both"] }], upstreams });
   const second = await world.add([HOP2], { others: ["203.0.113.12"] });
@@ -361,7 +370,7 @@ async function taken(world: ChainWorld, count: number): Promise<number[]> {
   return hosts;
 }
 
-chainTest("alternatives are taken in order, and the next when one cannot be reached", async (world) => {
+chainTest("alternatives are used in order, and the next one if an upstream is unreachable", async (world) => {
   const first = await addAlternatives(world);
   assert.deepEqual(await taken(world, 2), [2, 2]);
   world.internet.route(HOP2, { fault: "refused" });
@@ -384,7 +393,7 @@ chainTest("alternatives take turns by round robin", async (world) => {
   assert.deepEqual(await taken(world, 4), [2, 3, 2, 3]);
 });
 
-chainTest("the alternative with the lowest latency is taken, as probes have measured it", async (world) => {
+chainTest("the policy lowest-latency uses the alternative with the lowest latency in probes", async (world) => {
   await addAlternatives(world, { policy: "lowest-latency" }, { probeMs: 10_000 });
   world.internet.route(HOP2, { afterMs: 80 });
   world.internet.route(HOP3, { afterMs: 20 });
@@ -394,7 +403,7 @@ chainTest("the alternative with the lowest latency is taken, as probes have meas
   assert.deepEqual(await taken(world, 2), [3, 3]);
 });
 
-chainTest("an alternative that is silent does not cost the whole deadline", async (world) => {
+chainTest("an alternative that does not answer does not use up the whole deadline", async (world) => {
   await addAlternatives(world);
   world.internet.route(HOP2, { fault: "silent" });
   const server = new Server(await world.server.listen({ host: SERVER4, port: 80 }));
@@ -405,7 +414,7 @@ chainTest("an alternative that is silent does not cost the whole deadline", asyn
 });
 
 chainTest(
-  "a gateway that hangs up, or says 01, is passed over; what it says of the destination is not",
+  "an upstream that replies 01 is skipped, and a reply about the destination is final",
   async () => {
     for (const [answer, dialled] of [["05 01", true], ["05 04", false]] as const) {
       const own = new ChainWorld();
@@ -424,7 +433,7 @@ chainTest(
   },
 );
 
-chainTest("one chain that is down is tried all the same, and told with 01 at once", async (world) => {
+chainTest("a single chain that is down is still tried, and the reply is 01 at once", async (world) => {
   await world.add([HOP1], { others: ["2001:db8:2::11"], rules: [{ action: "allow", via: [url2] }] });
   for (let i = 0; i < 3; i++) {
     const error = await rejection(world.via(url1).connect({ host: SERVER4, port: 80 }));
@@ -434,7 +443,7 @@ chainTest("one chain that is down is tried all the same, and told with 01 at onc
   assert.deepEqual(await taken(world, 1), [2]);
 });
 
-chainTest("probes find out without a client that a chain is down and up again", async (world) => {
+chainTest("probes detect without a client that a chain is down and up again", async (world) => {
   const first = await addAlternatives(world, {}, { probeMs: 10_000 });
   await world.clock.advance(1);
   world.internet.route(HOP2, { fault: "refused" });
@@ -446,7 +455,7 @@ chainTest("probes find out without a client that a chain is down and up again", 
   assert.deepEqual(states(), [true, true, false, true]);
 });
 
-chainTest("probes go as far as a destination where one is named, and are given up in time", async (world) => {
+chainTest("probes connect to a configured destination, and end at their deadline", async (world) => {
   const first = await addAlternatives(world, { probe: ipAddress(SERVER4, 80) }, { probeMs: 10_000 });
   world.internet.route(SERVER4, { fault: "silent" });
   await world.clock.advance(6_000);
@@ -454,7 +463,7 @@ chainTest("probes go as far as a destination where one is named, and are given u
   assert.deepEqual(states.slice(0, 2), [false, false]);
 });
 
-chainTest("probes back off from a chain that stays down", async (world) => {
+chainTest("probes of a chain that stays down back off", async (world) => {
   const first = await addAlternatives(world, { chains: [[url2]] }, { probeMs: 10_000 });
   world.internet.route(HOP2, { fault: "refused" });
   await world.clock.advance(300_000);
@@ -468,7 +477,7 @@ for (
     ["its own listener by a name", "socks5://self.example"],
   ] as const
 ) {
-  chainTest(`a gateway does not go through ${what}`, async (world) => {
+  chainTest(`a gateway does not use ${what} as an upstream`, async (world) => {
     const first = await world.add([HOP1], { rules: [{ action: "allow", via: [via] }] });
     first.resolver.set("self.example", [HOP1]);
     const error = await rejection(world.via(url1).connect({ host: SERVER4, port: 80 }));
@@ -478,14 +487,14 @@ for (
   });
 }
 
-chainTest("a gateway does not go back to itself through another", async (world) => {
+chainTest("a gateway does not return to itself through another gateway", async (world) => {
   const first = await addThree(world, { rules: [{ action: "allow", via: [url2, `${url1}:1080`] }] });
   await rejection(world.via(url1).connect({ host: SERVER4, port: 80 }));
   assert.match(world.records(first)[0]!.detail!, /that is this gateway itself/);
 });
 
 chainTest(
-  "an HTTP proxy is a hop for CONNECT, with Basic credentials, and refuses the others with 07",
+  "an HTTP proxy is a hop for CONNECT with Basic credentials, and other commands have the reply 07",
   async (world) => {
     const heard = await scripted(world, HOP2, ["'HTTP/1.1 200 OK' 0d 0a 'Content-Length: 9' 0d 0a 0d 0a 'tail'"]);
     const via = [`http://up:stream@[${HOP2}]:1080`];
@@ -514,11 +523,11 @@ for (const [status, reply] of [[403, 2], [404, 4], [407, 1], [502, 4], [504, 6],
   });
 }
 
-chainTest("a rule that speaks of an upstream nobody knows refuses, and goes nowhere directly", async (world) => {
+chainTest("a rule with an unknown upstream is refused", async (world) => {
   await assert.rejects(world.add([HOP1], { rules: [{ action: "allow", via: ["nowhere"] }] }), RangeError);
 });
 
-chainTest("a session that is cut while it goes on leaves nothing behind", async (world) => {
+chainTest("a session that is cut while its upstream dials leaves no socket open", async (world) => {
   const first = await addThree(world);
   world.internet.route(SERVER4, { fault: "silent" });
   const connecting = rejection(world.via(url1).connect({ host: SERVER4, port: 80 }));
@@ -539,7 +548,7 @@ for (
     [Command.Resolve, "closed.example", undefined, 2],
   ] as const
 ) {
-  chainTest(`command ${command} for ${host} travels on: ${told ?? `reply ${reply}`}`, async (world) => {
+  chainTest(`command ${command} for ${host} goes to the upstream: ${told ?? `reply ${reply}`}`, async (world) => {
     const settings = { resolveCommands: true };
     const first = await world.add([HOP1], {
       others: ["2001:db8:2::11"],

@@ -30,36 +30,39 @@ async function addTwo(world: ChainWorld, query: string): Promise<[near: Link, fa
 for (const version of [1, 2] as const) {
   const query = `?proxy-protocol=${version}`;
 
-  chainTest(`an upstream is told by PROXY protocol ${version} whose CONNECT, BIND and UDP it is`, async (world) => {
-    const [near, far] = await addTwo(world, `${query}&udp=tcp`);
-    const server = new Server(await world.server.listen({ host: SERVER4, port: 80 }));
-    const client = world.via(`socks5://${HOP1}`);
-    (await client.connect({ host: SERVER4, port: 80 })).close();
-    await settle();
-    await server.peer.close();
-    const rendezvous = await client.bind({ host: SERVER4, port: 0 });
-    const accepted = rendezvous.accept();
-    const peer = new Peer(await world.server.connect(rendezvous.addr));
-    (await accepted).socket.close();
-    await settle();
-    await peer.close();
-    const udp = new UdpPeer(await world.server.bindUdp({ host: SERVER4, port: 53 }));
-    const association = await client.associate();
-    await association.send(bytes("'x'"), { host: SERVER4, port: 53 });
-    await settle();
-    assert.equal(udp.heard().length, 1);
-    association.close();
-    await settle();
-    udp.close();
-    server.close();
-    const told = (link: Link) => world.records(link).map(({ client }) => addressText(client));
-    assert.equal(told(far).length, 3);
-    assert.deepEqual(told(far), told(near));
-    assert.deepEqual(world.records(far).map(({ client }) => client.host), Array(3).fill(CLIENT4));
-  });
+  chainTest(
+    `an upstream receives the client's address for CONNECT, BIND and UDP by PROXY protocol ${version}`,
+    async (world) => {
+      const [near, far] = await addTwo(world, `${query}&udp=tcp`);
+      const server = new Server(await world.server.listen({ host: SERVER4, port: 80 }));
+      const client = world.via(`socks5://${HOP1}`);
+      (await client.connect({ host: SERVER4, port: 80 })).close();
+      await settle();
+      await server.peer.close();
+      const rendezvous = await client.bind({ host: SERVER4, port: 0 });
+      const accepted = rendezvous.accept();
+      const peer = new Peer(await world.server.connect(rendezvous.addr));
+      (await accepted).socket.close();
+      await settle();
+      await peer.close();
+      const udp = new UdpPeer(await world.server.bindUdp({ host: SERVER4, port: 53 }));
+      const association = await client.associate();
+      await association.send(bytes("'x'"), { host: SERVER4, port: 53 });
+      await settle();
+      assert.equal(udp.heard().length, 1);
+      association.close();
+      await settle();
+      udp.close();
+      server.close();
+      const told = (link: Link) => world.records(link).map(({ client }) => addressText(client));
+      assert.equal(told(far).length, 3);
+      assert.deepEqual(told(far), told(near));
+      assert.deepEqual(world.records(far).map(({ client }) => client.host), Array(3).fill(CLIENT4));
+    },
+  );
 
   chainTest(
-    `UDP ASSOCIATE is the gateway's own by PROXY protocol ${version}, and its datagrams are taken`,
+    `UDP ASSOCIATE has the gateway's own address in PROXY protocol ${version}, and the upstream accepts its datagrams`,
     async (world) => {
       const [near, far] = await addTwo(world, query);
       const udp = new UdpPeer(await world.server.bindUdp({ host: SERVER4, port: 53 }));
@@ -104,7 +107,7 @@ for (
     }],
   ] as const
 ) {
-  chainTest(`the header of version ${version} goes before all else, also to the second of a chain`, async (world) => {
+  chainTest(`the header of version ${version} precedes all data, also for the second hop of a chain`, async (world) => {
     const heard = await listening(world, HOP3);
     const via = [`socks5://[${HOP2}]`, `socks5://${HOP3}?proxy-protocol=${version}`];
     const near = await world.add([HOP1], { others: [FIRST6], rules: [{ action: "allow", via }] });
@@ -117,14 +120,14 @@ for (
   });
 }
 
-chainTest("a client of the library has the gateway take its connection for what it is", async (world) => {
+chainTest("a client of the library sends a LOCAL header", async (world) => {
   const heard = await listening(world, HOP3);
   (await world.via(`socks5://${HOP3}?proxy-protocol=2`).connect({ host: SERVER4, port: 80 })).close();
   await settle();
   assert.deepEqual(heard.slice(0, 2), [hex(blockHeader(LOCAL, 0)), "05 01 00"]);
 });
 
-chainTest("probes are the gateway's own", async (world) => {
+chainTest("probes send an UNKNOWN header", async (world) => {
   const heard = await listening(world, HOP3);
   const via = [`socks5://${HOP3}?proxy-protocol=1`];
   const { gateway } = await world.add(["192.0.2.12"], { rules: [{ action: "allow", via }], probeMs: 1_000 });
@@ -135,7 +138,7 @@ chainTest("probes are the gateway's own", async (world) => {
   await drained;
 });
 
-chainTest("an HTTP proxy is told before its CONNECT", async (world) => {
+chainTest("an HTTP proxy receives the header before CONNECT", async (world) => {
   const near = await world.add([HOP1], {
     others: [FIRST6],
     rules: [{ action: "allow", via: [`http://[${HOP2}]:1080?proxy-protocol=2`] }],

@@ -25,7 +25,7 @@ function threads(count: number) {
   return { world, all };
 }
 
-test("a chain is probed by one thread at a time, as often as by one alone, and all know what came of it", async () => {
+test("one thread at a time probes a chain at the usual interval, and all threads know the result", async () => {
   const { world, all } = threads(4);
   await world.clock.advance(60_500);
   assert.equal(world.probes, 7);
@@ -40,7 +40,7 @@ test("a chain is probed by one thread at a time, as often as by one alone, and a
   assert.equal(world.clock.pending, 0);
 });
 
-test("where the thread that probes has died, another goes on", async () => {
+test("another thread continues the probes if the probing thread has ended", async () => {
   const { world, all } = threads(3);
   await world.clock.advance(500);
   assert.equal(world.probes, 1);
@@ -50,7 +50,7 @@ test("where the thread that probes has died, another goes on", async () => {
   for (const { probes } of all) probes.stop();
 });
 
-test("a probe that its thread took along is given up after its deadline", () => {
+test("a probe of a thread that has ended expires at its deadline", () => {
   const turns = new ProbeTurns(ProbeTurns.memory());
   assert.ok(turns.take(0, 100, 6_000));
   assert.ok(!turns.take(0, 6_099, 6_000));

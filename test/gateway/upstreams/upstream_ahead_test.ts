@@ -22,7 +22,7 @@ async function flooded(world: ChainWorld): Promise<{ client: Peer; upstream: Pee
   return { client, upstream, first };
 }
 
-chainTest("what came behind an upstream's reply does not hold up the other direction", async (world) => {
+chainTest("data after an upstream's reply does not delay the other direction", async (world) => {
   const { client, upstream, first } = await flooded(world);
   upstream.heard();
   await client.send(bytes("'up'"));
@@ -34,7 +34,7 @@ chainTest("what came behind an upstream's reply does not hold up the other direc
   assert.deepEqual(world.records(first)[0]!.counts, { up: 2, down: SIZE });
 });
 
-chainTest("a client that takes nothing of what came behind an upstream's reply is idle in the end", async (world) => {
+chainTest("a client that never reads the data after an upstream's reply ends by the idle timeout", async (world) => {
   const { client, upstream, first } = await flooded(world);
   await world.clock.advance(120_000);
   await settle();

@@ -32,7 +32,7 @@ function states({ events }: Link): readonly string[] {
 }
 
 for (const reply of [2, 7]) {
-  chainTest(`an upstream that refuses UDP with ${reply} is not down for that`, async (world) => {
+  chainTest(`an upstream that refuses UDP with ${reply} does not count as down`, async (world) => {
     await refusing(world, HOP2, reply);
     const first = await world.add([HOP1], { others: ["2001:db8:2::11"], rules: [{ action: "allow", via: [url2] }] });
     const association = await world.via(`socks5://${HOP1}`).associate();
@@ -47,7 +47,7 @@ for (const reply of [2, 7]) {
 }
 
 for (const reply of [1, 7, 8]) {
-  chainTest(`an upstream that says ${reply} speaks of itself: the next one is asked`, async (world) => {
+  chainTest(`the gateway tries the next upstream after the reply ${reply}`, async (world) => {
     await refusing(world, HOP2, reply);
     const rules = [{ action: "allow", via: ["two"] }] as const;
     const first = await world.add([HOP1], { others: ["2001:db8:2::11"], rules, upstreams: [two] });
@@ -64,7 +64,7 @@ for (const reply of [1, 7, 8]) {
   });
 }
 
-chainTest("a reply that says something of the upstream itself is passed on when all do", async (world) => {
+chainTest("the client receives the first reply if all upstreams refuse the command", async (world) => {
   await refusing(world, HOP2, 7);
   await refusing(world, HOP3, 8);
   const rules = [{ action: "allow", via: ["two"] }] as const;
@@ -74,7 +74,7 @@ chainTest("a reply that says something of the upstream itself is passed on when 
 });
 
 for (const host of ["localhost", "LocalHost.", "db.localhost"]) {
-  chainTest(`'${host}' is not a name to have an upstream resolve (RFC 6761 s6.3)`, async (world) => {
+  chainTest(`an upstream never resolves '${host}' (RFC 6761 s6.3)`, async (world) => {
     await refusing(world, HOP2, 5);
     const first = await world.add([HOP1], { others: ["2001:db8:2::11"], rules: [{ action: "allow", via: [url2] }] });
     first.resolver.set(host, ["127.0.0.1"]);

@@ -36,7 +36,7 @@ function outside({ keepMs = 60_000, inside = [] as readonly string[] } = {}) {
   return { users, verify, asked, clock, state, held };
 }
 
-test("what was good is known for as long as the cache says, from anywhere, and then asked again", async () => {
+test("a good password stays cached for the configured time for all clients, and is then checked again", async () => {
   const { verify, asked, clock } = outside({ keepMs: 1_000 });
   assert.deepEqual(await verify("ann"), { good: true, fleeting: true });
   assert.equal((await verify("ann", "ann's", ELSEWHERE)).good, true);
@@ -46,7 +46,7 @@ test("what was good is known for as long as the cache says, from anywhere, and t
   assert.equal(asked.length, 2);
 });
 
-test("without a cache everything is asked, and what was wrong is asked each time", async () => {
+test("without a cache each password is checked, and a wrong password is checked each time", async () => {
   const { verify, asked } = outside({ keepMs: 0 });
   for (let i = 0; i < 3; i++) assert.equal((await verify("ann")).good, true);
   assert.equal(asked.length, 3);
@@ -55,7 +55,7 @@ test("without a cache everything is asked, and what was wrong is asked each time
   assert.equal(other.asked.length, 2);
 });
 
-test("another password of a known user is asked, and what was known stays", async () => {
+test("another password of a cached user is checked, and the cached one stays valid", async () => {
   const { verify, asked } = outside();
   await verify("ann");
   assert.equal((await verify("ann", "wrong")).good, false);
@@ -63,7 +63,7 @@ test("another password of a known user is asked, and what was known stays", asyn
   assert.equal(asked.length, 2);
 });
 
-test("a client that has guessed too often is not asked for, but for who has come from there and is known", async () => {
+test("a client with too many wrong passwords causes no more checks, except that cached users can still log in from it", async () => {
   const { verify, asked } = outside();
   await verify("ann");
   for (const guess of ["1", "2", "3"]) assert.equal((await verify("bob", guess)).good, false);
@@ -75,7 +75,7 @@ test("a client that has guessed too often is not asked for, but for who has come
   assert.equal((await verify("bob", "bob's", ELSEWHERE)).good, true, "who comes from elsewhere is no guesser");
 });
 
-test("where there is no answer nobody comes in, and nobody has guessed wrongly", async () => {
+test("a check that fails refuses the login, and does not count as a wrong password", async () => {
   const { verify, state } = outside();
   state.broken = true;
   for (let i = 0; i < 5; i++) await assert.rejects(verify("ann"), NetError);
@@ -83,7 +83,7 @@ test("where there is no answer nobody comes in, and nobody has guessed wrongly",
   assert.equal((await verify("ann")).good, true);
 });
 
-test("four are asked at one time, one of each client, in fair turns; equal questions are asked once", async () => {
+test("at most four checks run at once, one for each client in fair turns, and equal checks run once", async () => {
   const { verify, asked, state, held } = outside();
   state.hold = true;
   const flood = Array.from({ length: 20 }, (_, i) => verify(`flood${i}`, "x", "203.0.113.1"));
@@ -100,7 +100,7 @@ test("four are asked at one time, one of each client, in fair turns; equal quest
   await Promise.all(flood);
 });
 
-test("who leaves while it waits is not asked for", async () => {
+test("a client that disconnects while it waits causes no check", async () => {
   const { verify, asked, state, held } = outside();
   state.hold = true;
   const first = verify("ann");
@@ -114,7 +114,7 @@ test("who leaves while it waits is not asked for", async () => {
   assert.equal(asked.length, 1);
 });
 
-test("users that are known here are not asked for outside, and names that are no text are nobody's", async () => {
+test("users of the users file are not checked outside, and a name that is not UTF-8 is refused", async () => {
   const { users, verify, asked } = outside({ inside: ["root"] });
   assert.deepEqual(await verify("root"), { good: false, waitMs: 7 });
   const credentials = { username: Uint8Array.of(255), password: octets("x") };

@@ -58,7 +58,7 @@ const wrong = (waitMs: number) => ({ good: false, waitMs });
 const isAborted = (error: unknown) => error instanceof NetError && error.kind === "aborted";
 
 describe("Users", () => {
-  test("know good credentials, wrong ones and unknown names", async () => {
+  test("accept good credentials, and refuse wrong passwords and unknown names", async () => {
     const users = new Users(
       new Map([["alice", await hashPassword(octets("secret"))], ["bób", await hashPassword(octets("ünï"))]]),
     );
@@ -78,7 +78,7 @@ describe("Users", () => {
     }
   });
 
-  test("hash a good password once, and a wrong one each time", async () => {
+  test("hash a good password once, and a wrong password each time", async () => {
     const { login, hashed } = usersOf(["ann"]);
     for (let i = 0; i < 3; i++) assert.deepEqual(await login("ann", "ann's"), good);
     assert.deepEqual(await login("ann", "ann's", ELSEWHERE), good);
@@ -86,7 +86,7 @@ describe("Users", () => {
     assert.deepEqual(hashed, ["ann's", "x", "x"]);
   });
 
-  test("hash for an unknown name too, at the cost of the users' hashes, so that the time tells nothing", async () => {
+  test("hash for an unknown name too, at the highest cost of the users, so that the time reveals nothing", async () => {
     const costs: number[] = [];
     const check = (_: Uint8Array, expected: PasswordHash) => {
       costs.push(costFactor(expected));
@@ -98,7 +98,7 @@ describe("Users", () => {
     assert.deepEqual(costs, [costFactor(costly)]);
   });
 
-  test("hash once for all who log in as one user at one time", async () => {
+  test("hash once for simultaneous logins of one user", async () => {
     const { login, hashed, held } = usersOf(["ann"], { hold: true });
     const all = Array.from({ length: 300 }, () => login("ann", "ann's"));
     await settle();
@@ -107,7 +107,7 @@ describe("Users", () => {
     assert.deepEqual(await Promise.all(all), Array(300).fill(good));
   });
 
-  test("do not hash for who has left, and count no failure of theirs", async () => {
+  test("do not hash for a disconnected client, and count no failure for it", async () => {
     const { login, hashed, held } = usersOf(["ann"], { hold: true });
     const cuts = Array.from({ length: 50 }, () => new Cut());
     const left = cuts.map((cut, i) => assert.rejects(login("ann", `wrong ${i}`, HOME, cut), isAborted));
@@ -123,7 +123,7 @@ describe("Users", () => {
     assert.deepEqual(await after, good);
   });
 
-  test("let clients take turns: an innocent waits for one hashing of each other client at most", async () => {
+  test("hash in turns: a client waits for at most one hash of each other client", async () => {
     const { login, hashed, held } = usersOf(["ann"], { hold: true });
     const guesses = Array.from({ length: 8 }, (_, i) => login("ann", `wrong ${i}`, HOME));
     const innocent = login("ann", "ann's", ELSEWHERE);
@@ -139,7 +139,7 @@ describe("Users", () => {
     assert.equal((await Promise.all(guesses)).length, 8);
   });
 
-  test("stay known when another configuration has them with the same hashes, and no others do", async () => {
+  test("stay cached in a new configuration with the same hash, and only then", async () => {
     const before = usersOf(["ann", "bob"]);
     for (const name of ["ann", "bob"]) await before.login(name, `${name}'s`);
     const { logins, hashed } = before;
@@ -152,7 +152,7 @@ describe("Users", () => {
     assert.equal((await changed.verify(credentials("ann", "ann's"), HOME)).good, false);
   });
 
-  test("know one password from another by its octets, though scrypt does not", async () => {
+  test("distinguish passwords by their octets, even where scrypt does not", async () => {
     const long = "é".repeat(40), digest = createHash("sha256").update(long).digest();
     const hashes = new Map([["short", await hashPassword(octets("pw"))], ["long", await hashPassword(octets(long))]]);
     const users = new Users(hashes);
@@ -167,7 +167,7 @@ describe("Users", () => {
 });
 
 describe("Wrong passwords", () => {
-  test("are answered later and later, then are not tried any more until a minute has passed", async () => {
+  test("have increasing delays, and are then refused without a check until a minute has passed", async () => {
     const { login, clock, hashed } = usersOf(["ann"]);
     const verdicts = [];
     for (let i = 0; i < 12; i++) verdicts.push(await login("ann", `wrong ${i}`));
@@ -179,14 +179,14 @@ describe("Wrong passwords", () => {
     assert.deepEqual(await login("ann", "ann's"), good);
   });
 
-  test("wait for 5 s at most", async () => {
+  test("have a delay of at most 5 s", async () => {
     const { login } = usersOf(["ann"], { settings: { maxFailures: 100 } });
     const verdicts = [];
     for (let i = 0; i < 40; i++) verdicts.push(await login("ann", `wrong ${i}`));
     assert.deepEqual(verdicts.at(-1), wrong(5_000));
   });
 
-  test("are counted before more are tried, though 300 come at once", async () => {
+  test("are counted before more are checked, even if 300 arrive at once", async () => {
     const { login, hashed } = usersOf(["ann"]);
     const tries = Array.from({ length: 300 }, (_, i) => login("ann", `wrong ${i}`).catch((error) => error));
     const verdicts = await Promise.all(tries);
@@ -194,7 +194,7 @@ describe("Wrong passwords", () => {
     assert.equal(verdicts.filter((verdict) => verdict.waitMs !== undefined).length, 10);
   });
 
-  test("at a user whose password is known count at once, though their clients leave, and the same one counts once", async () => {
+  test("for a cached user count at once, even if their clients disconnect, and the same password counts once", async () => {
     const { login, hashed, held } = usersOf(["ann"], { hold: true });
     const right = login("ann", "ann's", ELSEWHERE);
     await settle();
@@ -215,7 +215,7 @@ describe("Wrong passwords", () => {
     assert.deepEqual(await login("ann", "ann's", "203.0.113.1"), good);
   });
 
-  test("for another user are not forgotten by one's own login", async () => {
+  test("for another user stay counted after a client's own login", async () => {
     const { login, hashed } = usersOf(["ann", "mallory"]);
     const verdicts = [];
     for (let i = 0; i < 60; i++) {
@@ -226,7 +226,7 @@ describe("Wrong passwords", () => {
     assert.deepEqual(verdicts.at(-1), tooMany);
   });
 
-  test("of one's own are forgotten by one's own login", async () => {
+  test("for a user are forgotten after the user's login", async () => {
     const { login } = usersOf(["ann"]);
     for (let round = 0; round < 4; round++) {
       for (let i = 0; i < 3; i++) assert.deepEqual(await login("ann", `wrong ${i}`), wrong(0));
@@ -234,7 +234,7 @@ describe("Wrong passwords", () => {
     }
   });
 
-  test("keep nobody out who was let in from there before, and let no guess in, right or wrong", async () => {
+  test("do not block users who logged in from that client before, and block all other attempts", async () => {
     const { login, clock, hashed } = usersOf(["ann", "bob", "carol"]);
     for (const name of ["ann", "bob"]) await login(name, `${name}'s`);
     await login("carol", "carol's", ELSEWHERE);
@@ -253,7 +253,7 @@ describe("Wrong passwords", () => {
     assert.deepEqual(await waits, good);
   });
 
-  test("of clients that are exempt are always tried, and of others as many as is said", async () => {
+  test("of exempt clients are always checked, and those of other clients up to the limit", async () => {
     const settings = { maxFailures: 2, failuresExempt: [parsePrefix("192.0.2.0/24")!] };
     const { login, hashed } = usersOf(["ann"], { settings });
     for (let i = 0; i < 20; i++) await login("ann", `wrong ${i}`);
@@ -262,7 +262,7 @@ describe("Wrong passwords", () => {
     assert.equal(hashed.length, 22);
   });
 
-  test("are those of a household: an IPv6 /64", async () => {
+  test("are counted for an IPv6 /64 together", async () => {
     const { login, hashed } = usersOf(["ann"]);
     for (let i = 0; i < 30; i++) await login("ann", `wrong ${i}`, `2001:db8::${i + 1}`);
     assert.equal(hashed.length, 10);
@@ -270,7 +270,7 @@ describe("Wrong passwords", () => {
     assert.equal(hashed.length, 11);
   });
 
-  test("are not pushed out of memory by connections of 50,000 other households", async () => {
+  test("stay in memory during connections from 50,000 other IPv6 /64 prefixes", async () => {
     const memory = countersMemory(2, (size) => new SharedArrayBuffer(size));
     const [ofWorker, counters] = [new Counters(memory, 0), new Counters(memory, 1)];
     const clock = new TestClock();
@@ -283,7 +283,7 @@ describe("Wrong passwords", () => {
 });
 
 describe("A password hash", () => {
-  test("is salted, verifies, and goes to text and back", async () => {
+  test("is salted, verifies, and round-trips through text", async () => {
     const [one, two] = [await hashPassword(octets("secret")), await hashPassword(octets("secret"))];
     assert.notDeepEqual(one.salt, two.salt);
     assert.notDeepEqual(one.hash, two.hash);
@@ -316,7 +316,7 @@ describe("A password hash", () => {
     });
   }
 
-  test("of every cost that is let in can be tried", async () => {
+  test("of every accepted cost can be verified", async () => {
     for (const cost of ["ln=1,r=1,p=1", "ln=1,r=8,p=16", "ln=1,r=1,p=64", "ln=10,r=32,p=4", "ln=14,r=8,p=2"]) {
       const hash = parseHash(`$scrypt$${cost}$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA`);
       assert.ok(hash, cost);

@@ -21,7 +21,7 @@ function passed(said: Uint8Array, headSize: number, size: number | "chunked", pi
 
 const behind = bytes("'GET / HTTP/1.1'");
 
-test("a body of a length ends there, however it comes", () => {
+test("a body with a Content-Length ends at that length in pieces of every size", () => {
   const said = bytes("'headbody'");
   for (let piece = 1; piece <= 30; piece++) {
     assert.deepEqual(passing(joinedAll([said, behind]), 4, 4, piece), said);
@@ -44,14 +44,14 @@ const chunked = fc.record({
   ]);
 });
 
-test("a body of chunks ends behind its last line, however it comes", () => {
+test("a chunked body ends after its last line in pieces of every size", () => {
   fc.assert(fc.property(chunked, fc.integer({ min: 1, max: 200 }), (body, piece) => {
     const said = joinedAll([bytes("'head'"), body]);
     assert.deepEqual(passing(joinedAll([said, behind]), 4, "chunked", piece), said);
   }));
 });
 
-test("whether all of it has passed is known, for its end to say nothing more", () => {
+test("the body reports whether its end has passed", () => {
   for (const [text, size] of [["'headbody'", 4], ["'head' '1' 0d0a 'x' 0d0a '0' 0d0a 0d0a", "chunked"]] as const) {
     const said = bytes(text);
     assert.equal(passed(said, 4, size, 1).whole, true);
@@ -60,7 +60,7 @@ test("whether all of it has passed is known, for its end to say nothing more", (
   assert.equal(passed(bytes("'head' 'x' 0d0a"), 4, "chunked", 9).whole, false);
 });
 
-test("of chunks that servers may read in two ways nothing goes on from there", () => {
+test("a chunk that two servers could read differently stops the body before that chunk", () => {
   for (
     const wrong of [
       ...[
@@ -87,7 +87,7 @@ test("of chunks that servers may read in two ways nothing goes on from there", (
   assert.ok(passing(endless, 0, "chunked", 100).length <= 8 << 10);
 });
 
-test("whatever a client says, what goes on is how it begins", () => {
+test("the forwarded octets are always a prefix of the client's octets", () => {
   const octets = fc.uint8Array({ maxLength: 60 }).map((some) =>
     some.map((octet) => octet % 7 === 0 ? 0x0d : octet % 5 ? octet : 0x0a)
   );

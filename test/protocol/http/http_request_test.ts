@@ -29,7 +29,7 @@ describe("An HTTP request", () => {
     }
   });
 
-  test("for a target that cannot be is told the real fault", () => {
+  test("with an invalid target is refused with the exact fault", () => {
     const rows = [
       ["CONNECT four.example:99999", "the port of its target is not from 1 to 65535"],
       ["CONNECT four.example:100000000", "the port of its target is not from 1 to 65535"],
@@ -43,7 +43,7 @@ describe("An HTTP request", () => {
     }
   });
 
-  test("for a URL goes on to its server: no field of this connection, and no other connection after it", () => {
+  test("for a URL is forwarded without the fields of this connection and with Connection: close", () => {
     const { value, size } = request(
       "POST http://Example.org:8080/a?b=c HTTP/1.1\nHost: other.test\nProxy-Authorization: Basic YW5uOnB3\n" +
         "Proxy-Connection: keep-alive\nConnection: X-Hop, close\nX-Hop: 1\nKeep-Alive: 5\nTE: trailers\nUpgrade: h2c\n" +
@@ -59,14 +59,14 @@ describe("An HTTP request", () => {
     assert.ok(size > 0);
   });
 
-  test("has a path where the URL has none, and the version of its client", () => {
+  test("for a URL without a path is forwarded with a path and the client's HTTP version", () => {
     const start = (line: string) => text(request(`${line}\n\n`)!.value.forwarded!).split("\r\n").slice(0, 2);
     assert.deepEqual(start("GET http://a.test HTTP/1.1"), ["GET / HTTP/1.1", "Host: a.test"]);
     assert.deepEqual(start("GET http://a.test?q HTTP/1.0"), ["GET /?q HTTP/1.0", "Host: a.test"]);
     assert.deepEqual(start("OPTIONS http://[::1]:80 HTTP/1.1"), ["OPTIONS * HTTP/1.1", "Host: [::1]"]);
   });
 
-  test("has credentials as long as those of SOCKS, and no longer", () => {
+  test("accepts user names and passwords of up to 255 octets, as SOCKS does", () => {
     const basic = (text: string) =>
       request(`CONNECT a.test:1 HTTP/1.1\nProxy-Authorization: Basic ${btoa(text)}\n\n`)!.value.credentials;
     const long = "x".repeat(255);
@@ -74,7 +74,7 @@ describe("An HTTP request", () => {
     for (const text of [`${long}x:pw`, `ann:${long}x`, "ann"]) assert.equal(basic(text), undefined);
   });
 
-  test("that two servers could read in two ways is refused", () => {
+  test("that two servers could read differently is refused", () => {
     const fields = (lines: string) => `POST http://a.test/ HTTP/1.1\n${lines}\n\n`;
     for (
       const head of [
@@ -123,11 +123,11 @@ describe("An HTTP request", () => {
     }
   });
 
-  test("for this port itself is told what the port is", () => {
+  test(`for the port itself is refused with "a proxy for SOCKS5 and HTTP, and no web server"`, () => {
     assert.throws(() => request("GET / HTTP/1.1\nHost: a\n\n"), /a proxy for SOCKS5 and HTTP, and no web server/);
   });
 
-  test("is read however it is sliced, and up to 16 KiB", () => {
+  test("is decoded only when its head is complete, and refused over 16 KiB", () => {
     const head = octets("CONNECT a.test:1 HTTP/1.1\r\nHost: a.test:1\r\n\r\nrest");
     for (let size = 0; size < head.length - 4; size++) {
       assert.equal(decodeHttpRequest(head.subarray(0, size)), undefined);
@@ -138,7 +138,7 @@ describe("An HTTP request", () => {
     assert.throws(() => decodeHttpRequest(octets(`${long}\r\n\r\n`)), /over 16384 octets/);
   });
 
-  test("that comes octet by octet is read once, whatever its lines", () => {
+  test("that arrives octet by octet is scanned only once", () => {
     const head = octets(`GET http://a.test/ HTTP/1.1\r\n${"a:\r\n".repeat(1_000)}\r\n`);
     const decode = httpRequestDecoder();
     let read = 0;
@@ -155,7 +155,7 @@ describe("An HTTP request", () => {
     assert.ok(read <= head.length, `${read} of ${head.length} octets`);
   });
 
-  test("has values without the blanks around them, and those within cost what letters do", () => {
+  test("has field values without the blanks around them, and blanks inside a value take no more time than letters", () => {
     const value = (text: string) => {
       const { value } = request(`GET http://a.test/ HTTP/1.1\nX:${text}\n\n`)!;
       return /^X: (.*)$/m.exec(String.fromCharCode(...value.forwarded!))![1]!.replace(/\r$/, "");
@@ -176,7 +176,7 @@ describe("An HTTP request", () => {
 });
 
 describe("An HTTP response", () => {
-  test("goes on with the end of this connection in it; an interim one without", () => {
+  test("is forwarded with Connection: close; an interim response is forwarded without it", () => {
     const interim = response("HTTP/1.1 100 Continue\n\nHTTP/1.1 200 OK\n\n")!;
     assert.deepEqual([text(interim.value.bytes), interim.value.final, interim.size], [
       "HTTP/1.1 100 Continue\r\nVia: 1.1 gate46\r\n\r\n",
@@ -191,7 +191,7 @@ describe("An HTTP response", () => {
     assert.equal(value.final, true);
   });
 
-  test("that a client could read in two ways, or that is none, goes no further", () => {
+  test("that a client could read differently, or that is not HTTP/1, is refused", () => {
     for (
       const head of [
         "HTTP/1.1 200 OK\nContent-Length: 1\nTransfer-Encoding: chunked\n\n",
@@ -221,11 +221,11 @@ function survives(head: string): void {
   }
 }
 
-test("Whatever comes is a message, not enough of one, or a ProtocolError", () => {
+test("Any octets decode to a message, a wait for more octets, or a ProtocolError", () => {
   fc.assert(fc.property(fc.array(piece, { maxLength: 40 }).map((all) => all.join("")), survives), { numRuns: 20_000 });
 });
 
-test("What goes on has one reading: the body is framed as the client framed it, and no line is new", () => {
+test("A forwarded request is unambiguous: it keeps the client's body framing and has no injected line", () => {
   const head = fc.array(piece, { maxLength: 12 }).map((all) =>
     `POST http://a.test/ HTTP/1.1\r\n${all.join("")}\r\n\r\n`
   );
@@ -250,7 +250,7 @@ test("What goes on has one reading: the body is framed as the client framed it, 
 });
 
 const many = skipped("http_request_test.ts, 10^6 heads", tooSlow);
-test("A million heads of pieces crash nothing", { skip: many, timeout: 600_000 }, () => {
+test("A million random heads do not crash the decoders", { skip: many, timeout: 600_000 }, () => {
   fc.assert(
     fc.property(fc.array(fc.array(piece, { maxLength: 30 }), { minLength: 100, maxLength: 100 }), (heads) => {
       for (const head of heads) survives(head.join(""));

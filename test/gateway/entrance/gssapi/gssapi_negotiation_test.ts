@@ -53,8 +53,8 @@ class Client {
 
 const told = (level: number) => hex(message(2, new PlainContext().wrap(Uint8Array.of(level), false, 0)));
 
-describe("The method", () => {
-  test("a password comes before GSSAPI, unless it is said the other way round; who may go without goes so", () => {
+describe("The authentication method", () => {
+  test("password comes before GSSAPI by default, and no authentication comes first if it is allowed", () => {
     const { NoAuthentication, Gssapi, UsernamePassword } = Method;
     const both = { password: true, gssapi: true, gssapiFirst: false };
     assert.deepEqual(offeredMethods(both), [UsernamePassword, Gssapi]);
@@ -66,7 +66,7 @@ describe("The method", () => {
 
   for (const [first, chosen] of [[false, "05 02"], [true, "05 01"]] as const) {
     const settings = { gssapiFirst: first };
-    worldTest(`curl offers 00 and 01 to all, and 02 with a password: ${chosen}`, {
+    worldTest(`the greeting of curl, with and without a password, has the answer ${chosen} for methods 00, 01 and 02`, {
       authenticator,
       gssapi: new PlainAcceptor(),
       settings,
@@ -80,7 +80,7 @@ describe("The method", () => {
     });
   }
 
-  worldTest("a keytab closes SOCKS4 and HTTP to who shows nothing", {
+  worldTest("with a keytab, SOCKS4 and HTTP refuse clients without credentials", {
     gssapi: new PlainAcceptor(),
     settings: { socks4: true },
   }, async (world) => {
@@ -95,7 +95,7 @@ describe("The method", () => {
   });
 });
 
-describe("The level of protection", () => {
+describe("The protection level", () => {
   for (
     const [least, asked, given] of [
       ["none", 0, 0],
@@ -107,7 +107,7 @@ describe("The level of protection", () => {
       ["confidentiality", 1, 2],
     ] as const
   ) {
-    worldTest(`${asked} where ${least} is the least comes to ${given}`, {
+    worldTest(`is ${given} if the client requests ${asked} and the minimum is ${least}`, {
       gssapi: new PlainAcceptor(),
       settings: { gssapiProtection: least },
     }, async (world) => {
@@ -120,7 +120,7 @@ describe("The level of protection", () => {
     });
   }
 
-  worldTest("of level 0 nothing is in tokens, and the context is closed", {
+  worldTest("0 sends data without tokens and closes the context", {
     gssapi: new PlainAcceptor(),
     settings: { gssapiProtection: "none" },
   }, async (world) => {
@@ -135,16 +135,16 @@ describe("The level of protection", () => {
   });
 });
 
-describe("What is refused, as 01 ff", () => {
+describe("The gateway refuses with 01 ff", () => {
   const refusals:
     readonly (readonly [string, string, number | Uint8Array | undefined, RegExp, Partial<PlainContext>?])[] = [
       ["a ticket that the library refuses", "'no'", undefined, /no such ticket/],
       ["an empty token", "", undefined, /an empty token/],
-      ["a level that there is not", "'alice@A'", 4, /a level of protection that there is not/],
-      ["a level that is not protected", "'alice@A'", Uint8Array.of(1), /--gssapi-nec/],
-      ["what is no token", "'alice@A'", bytes("01 02 03"), /not by a key of both sides/],
-      ["a context that only the client vouches for", "'alice@A'", 1, /not by a key of both sides/, { mutual: false }],
-      ["more rounds than are needed", "'alice@A'", undefined, /type 2 where one of type 1/, { rounds: 5 }],
+      ["an unknown protection level", "'alice@A'", 4, /a level of protection that there is not/],
+      ["an unprotected protection level", "'alice@A'", Uint8Array.of(1), /--gssapi-nec/],
+      ["an invalid token", "'alice@A'", bytes("01 02 03"), /not by a key of both sides/],
+      ["a context without mutual authentication", "'alice@A'", 1, /not by a key of both sides/, { mutual: false }],
+      ["more rounds than the context needs", "'alice@A'", undefined, /type 2 where one of type 1/, { rounds: 5 }],
     ];
   for (const [what, name, level, why, made] of refusals) {
     worldTest(what, { gssapi: new PlainAcceptor(made) }, async (world) => {
@@ -158,7 +158,7 @@ describe("What is refused, as 01 ff", () => {
     });
   }
 
-  worldTest("tokens without end", { gssapi: new PlainAcceptor({ rounds: 9 }) }, async (world) => {
+  worldTest("too many context tokens", { gssapi: new PlainAcceptor({ rounds: 9 }) }, async (world) => {
     const client = await world.client();
     await client.send("05 01 01");
     for (let round = 0; round < 5; round++) await client.send(message(1, "'alice@A'"));
@@ -167,7 +167,7 @@ describe("What is refused, as 01 ff", () => {
     assert.match(world.record.detail!, /no context within 4 tokens/);
   });
 
-  worldTest("a level by a key that the client alone has made: whoever recorded it could send it again", {
+  worldTest("a protection level under the client's key only, because an attacker could replay it", {
     gssapi: new PlainAcceptor(),
   }, async (world) => {
     const recorded = Object.assign(new PlainContext(), { byAcceptorKey: false });
@@ -176,7 +176,7 @@ describe("What is refused, as 01 ff", () => {
     await client.peer.close();
   });
 
-  worldTest("a principal that has no local name, where those count", {
+  worldTest("a principal without a local name if the configuration needs local names", {
     gssapi: new PlainAcceptor(),
     settings: { gssapiUser: "local" },
   }, async (world) => {
@@ -189,7 +189,7 @@ describe("What is refused, as 01 ff", () => {
   });
 });
 
-worldTest("NEC's variant is taken by its flag: the level goes as it is, and so does the answer", {
+worldTest("--gssapi-nec accepts the NEC variant: the protection level and its answer are not wrapped", {
   gssapi: new PlainAcceptor(),
   settings: { gssapiNec: true, gssapiProtection: "none" },
 }, async (world) => {
@@ -203,7 +203,7 @@ worldTest("NEC's variant is taken by its flag: the level goes as it is, and so d
   server.close();
 });
 
-describe("Tokens after that", () => {
+describe("GSSAPI tokens after the negotiation", () => {
   const connected = async (world: World, level: number) => {
     const server = await world.serve(destination);
     const [client] = await Client.of(world, "'alice@A'", level);
@@ -217,7 +217,7 @@ describe("Tokens after that", () => {
   };
 
   for (const level of [1, 2]) {
-    worldTest(`request and data in one, half a token at a time, and back, at level ${level}`, {
+    worldTest(`carry request and data in any segments in both directions at level ${level}`, {
       gssapi: new PlainAcceptor(),
     }, async (world) => {
       const { client, server } = await connected(world, level);
@@ -253,10 +253,10 @@ describe("Tokens after that", () => {
       }],
       ["of another kind", () => bytes("01 03 00 02 'ab'")],
       ["of a context", () => message(1, "'alice@A'")],
-      ["that are no message", () => bytes("05 01 00 01")],
+      ["without a valid header", () => bytes("05 01 00 01")],
     ] as const
   ) {
-    worldTest(`a token that comes ${what} ends the session`, { gssapi: new PlainAcceptor() }, async (world) => {
+    worldTest(`end the session if a token comes ${what}`, { gssapi: new PlainAcceptor() }, async (world) => {
       const { client, server } = await connected(world, 2);
       await client.peer.send(spoil(client));
       assert.notEqual(server.ended, "no");
@@ -265,7 +265,7 @@ describe("Tokens after that", () => {
     });
   }
 
-  worldTest("a request in the clear is none", { gssapi: new PlainAcceptor() }, async (world) => {
+  worldTest("are required: a plaintext request ends the session", { gssapi: new PlainAcceptor() }, async (world) => {
     const [client] = await Client.of(world, "'alice@A'", 1);
     await client.peer.send(request(Command.Connect, destination));
     assert.equal(client.peer.heard(), "");
@@ -273,7 +273,7 @@ describe("Tokens after that", () => {
     assert.match(world.record.detail!, /VER 5, not 1/);
   });
 
-  worldTest("an end within a token is a cut", { gssapi: new PlainAcceptor() }, async (world) => {
+  worldTest("end the session if the stream stops inside a token", { gssapi: new PlainAcceptor() }, async (world) => {
     const { client, server } = await connected(world, 1);
     await client.peer.send(client.wrapped(bytes("'whole'")).subarray(0, 9));
     await client.peer.finish();
