@@ -11,7 +11,7 @@ function untilOver(over: Cut): Promise<never> {
   return new Promise((_, reject) => over.on(() => reject(new Error("cut"))));
 }
 
-test("withDeadline() calls work off when its time is over, and says so", async () => {
+test("withDeadline() cancels the work at the deadline and reports a timeout", async () => {
   const clock = new TestClock();
   const work = withDeadline(clock, { deadlineMs: 50.4, cut: new Cut() }, "ask", untilOver);
   const told = assert.rejects(work, { kind: "timed-out", message: "Cannot ask: no answer within 50 ms" });
@@ -20,7 +20,7 @@ test("withDeadline() calls work off when its time is over, and says so", async (
   assert.equal(clock.pending, 0);
 });
 
-test("withDeadline() passes on what work that is called off rejects with, and what it comes to all the same", async () => {
+test("withDeadline() passes on the result or the error of cancelled work", async () => {
   const clock = new TestClock();
   const cut = new Cut();
   const work = withDeadline(clock, { deadlineMs: 50, cut }, "ask", untilOver);
@@ -31,7 +31,7 @@ test("withDeadline() passes on what work that is called off rejects with, and wh
   assert.equal(clock.pending, 0);
 });
 
-test("closedWithDeadline() closes what fails, what is late and what is called off, and nothing else", async () => {
+test("closedWithDeadline() closes failed, late and cancelled work, and no other work", async () => {
   const clock = new TestClock();
   const run = async (act: (cut: Cut) => unknown, work: (over: Cut) => Promise<unknown>) => {
     const cut = new Cut();
@@ -53,7 +53,7 @@ test("closedWithDeadline() closes what fails, what is late and what is called of
   assert.deepEqual(await run((cut) => cut.make(), (over) => untilOver(over).catch(() => 7)), ["aborted", true]);
 });
 
-test("closedWithDeadline() does not begin what is called off before", async () => {
+test("closedWithDeadline() does not start work after an earlier cut", async () => {
   const cut = new Cut();
   cut.make();
   const work = () => assert.fail("it has begun");
@@ -62,7 +62,7 @@ test("closedWithDeadline() does not begin what is called off before", async () =
   assert.equal(clock.pending, 0);
 });
 
-test("pause() ends with its time, or with the cut, and leaves no timer", async () => {
+test("pause() ends after its time or at the cut, and leaves no timer", async () => {
   const clock = new TestClock();
   const long = pause(clock, 50);
   await clock.advance(50);

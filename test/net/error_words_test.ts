@@ -4,7 +4,7 @@ import { netError } from "../../src/net/error.ts";
 import { stateOf } from "../../src/net/error_words.ts";
 import { errnoError, errnoNames } from "../../src/net/kernel/libc/errno.ts";
 
-test("what the system refuses is told in words, then by its code", () => {
+test("netError() and errnoError() describe a system error in words, then with its code", () => {
   const state = (code: string) => netError({ code }, "listen on", "[::1]:1080").message;
   assert.equal(state("EADDRINUSE"), "Cannot listen on [::1]:1080: the address is taken (EADDRINUSE)");
   assert.equal(state("EACCES"), "Cannot listen on [::1]:1080: not allowed (EACCES)");
@@ -13,7 +13,7 @@ test("what the system refuses is told in words, then by its code", () => {
   assert.equal(errnoError(111, "connect to", "x").message, "Cannot connect to x: refused (ECONNREFUSED)");
 });
 
-test("a code without words, a sentence and an error without a code stay what they are", () => {
+test("stateOf() and netError() do not change unknown codes, sentences and errors without a code", () => {
   assert.equal(stateOf({ code: "EWHATEVER" }), "EWHATEVER");
   assert.equal(stateOf({ code: "toString" }), "toString");
   assert.equal(netError({ code: "there is no folder /x" }, "do", "it").message, "Cannot do it: there is no folder /x");
@@ -22,7 +22,7 @@ test("a code without words, a sentence and an error without a code stay what the
   assert.equal(stateOf("why"), "why");
 });
 
-test("the errors that a person meets have words", () => {
+test("stateOf() has words for every errno that a user can meet", () => {
   const silent = ["EBADF", "EAGAIN", "EINVAL", "EFBIG", "EMSGSIZE", "ENOTCONN"]; // faults of the program, or of a peer
   const without = Object.values(errnoNames).filter((code) => stateOf({ code }) === code);
   assert.deepEqual(without.sort(), silent.sort());

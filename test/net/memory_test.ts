@@ -9,7 +9,7 @@ contract({
   open: () => Promise.resolve(new Internet(systemClock).host("10.46.0.1", "fd46::1")),
   real: false,
   gaps: {
-    "relay() notices a reset by the client that is held back": portableRelay,
-    "relay() notices a reset by the destination that is held back": portableRelay,
+    "relay() notices a reset by the client under backpressure": portableRelay,
+    "relay() notices a reset by the destination under backpressure": portableRelay,
   },
 });

@@ -5,21 +5,21 @@ import { contract } from "./contract/contract.ts";
 
 const portableRelay = "the portable relay reads no further than it can write, so it learns of this at idleMs";
 const heldBack = {
-  "relay() notices a reset by the client that is held back": portableRelay,
-  "relay() notices a reset by the destination that is held back": portableRelay,
+  "relay() notices a reset by the client under backpressure": portableRelay,
+  "relay() notices a reset by the destination under backpressure": portableRelay,
 };
 
 const partialRead = "Deno takes a read that fills no buffer for the last, and urgent bytes stop one " +
   "(https://github.com/tokio-rs/tokio/blob/master/tokio/src/io/poll_evented.rs)";
 const urgent = {
-  "nothing that came with an urgent byte waits, on a connection that was accepted": partialRead,
-  "nothing that came with an urgent byte waits, on a connection that was connected": partialRead,
+  "read() returns bytes around an urgent byte without delay (accepted socket)": partialRead,
+  "read() returns bytes around an urgent byte without delay (connected socket)": partialRead,
 };
 
 const gaps = {
   deno: { ...heldBack, ...urgent },
   bun: {
-    "connect() to a host that never answers is timed-out when the system gives up":
+    "connect() to a host that does not answer fails as timed-out after the TCP timeout of the kernel":
       "Bun calls every failed connect refused (https://github.com/oven-sh/bun/issues/37093), and asking the kernel again " +
       "is not given so long",
   },

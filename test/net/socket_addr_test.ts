@@ -16,7 +16,7 @@ const cases: readonly (readonly [told: string, host: string])[] = [
 ];
 
 for (const zone of ["eth0", "2"]) {
-  test(`socketAddr() of fe80::1%${zone} tells the zone apart, and runtimeHost() puts it behind again`, () => {
+  test(`socketAddr() of fe80::1%${zone} separates the zone, and runtimeHost() appends it again`, () => {
     const addr = socketAddr(`FE80::1%${zone}`, 1080);
     assert.deepEqual(addr, { host: "fe80::1", port: 1080, zone });
     assert.equal(runtimeHost(addr), `fe80::1%${zone}`);

@@ -4,13 +4,13 @@ import { dialled } from "./script.ts";
 import type { Suite } from "./suite.ts";
 
 export function addressContract(suite: Suite): void {
-  suite.test("localAddrFor() loopback is loopback", async ({ net }) => {
+  suite.test("localAddrFor() returns the loopback address for a loopback destination", async ({ net }) => {
     assert.equal(await net.localAddrFor("127.0.0.1"), "127.0.0.1");
     assert.equal(await net.localAddrFor("::1"), "::1");
   });
 
   suite.test(
-    "localAddrFor() is what the routes say, and undefined where there is none",
+    "localAddrFor() returns the local address of the route, and undefined without a route",
     async () => {
       const wishes = {
         "localAddrFor:10.46.1.9": "10.46.1.1",
@@ -36,7 +36,7 @@ export function addressContract(suite: Suite): void {
   );
 
   suite.test(
-    "send() counts what has no route as lost",
+    "send() counts a datagram without a route as lost",
     async () => {
       const wishes = { "lost:192.0.2.1:9": "lost 1", "lost:2001_db8__1:9": "lost 1" };
       assert.deepEqual(await dialled(suite.subject, Object.keys(wishes), { namespace: [] }), wishes);
@@ -45,7 +45,7 @@ export function addressContract(suite: Suite): void {
     "namespaces",
   );
 
-  suite.test("localAddrs() has loopback, and addresses only", ({ net }) => {
+  suite.test("localAddrs() contains the loopback addresses and only IP addresses", ({ net }) => {
     const addrs = net.localAddrs();
     assert.ok(addrs.includes("127.0.0.1"), addrs.join());
     assert.ok(addrs.includes("::1"), addrs.join());

@@ -25,12 +25,12 @@ export function connectContract(suite: Suite): void {
   const { subject } = suite;
 
   for (const host of ["127.0.0.1", "::1"]) {
-    suite.test(`connect() to a port of ${host} where nobody listens is refused`, async (bench) => {
+    suite.test(`connect() to a port of ${host} without a listener fails as refused`, async (bench) => {
       assert.equal(await kindOf(bench.net.connect(await freeAddr(bench, host))), "refused");
     });
   }
 
-  suite.test("what connect() says names the address and why", async (bench) => {
+  suite.test("the error of connect() names the address and the reason", async (bench) => {
     const addr = await freeAddr(bench, "::1");
     await assert.rejects(bench.net.connect(addr), (error) => {
       assert.ok(error instanceof NetError);
@@ -40,7 +40,7 @@ export function connectContract(suite: Suite): void {
   });
 
   for (const [host, localAddr] of [["127.0.0.1", "127.0.0.9"], ["::1", "::1"]] as const) {
-    suite.test(`connect() leaves from ${localAddr} where it is told to`, async (bench) => {
+    suite.test(`connect() uses the local address ${localAddr} when the caller sets it`, async (bench) => {
       if (!bench.net.bindsConnections) return;
       const listener = await bench.listen(host);
       const client = bench.keep(await bench.net.connect(listener.addr, { localAddr }));
@@ -50,7 +50,7 @@ export function connectContract(suite: Suite): void {
     });
   }
 
-  suite.test("connect() from an address that is not of this machine fails", async (bench) => {
+  suite.test("connect() from a local address that this host lacks fails as address-not-available", async (bench) => {
     if (!bench.net.bindsConnections) return;
     const listener = await bench.listen();
     const connecting = bench.net.connect(listener.addr, { localAddr: "192.0.2.99" });
@@ -58,7 +58,7 @@ export function connectContract(suite: Suite): void {
   });
 
   suite.test(
-    "connect() from one address has all its ports for each destination",
+    "connect() from one local address can use every ephemeral port for each destination",
     async (bench) => {
       if (!bench.net.bindsConnections) return;
       const namespace = ['echo "40000 40019" >/proc/sys/net/ipv4/ip_local_port_range'];
@@ -70,7 +70,7 @@ export function connectContract(suite: Suite): void {
   );
 
   suite.test(
-    "a listener on :: takes IPv4, too, where the system would have it take IPv6 alone",
+    "a listener on :: also accepts IPv4 when net.ipv6.bindv6only is 1",
     async () => {
       const namespace = ["echo 1 >/proc/sys/net/ipv6/bindv6only"];
       assert.deepEqual(await dialled(subject, ["families:_:0"], { namespace }), { "families:_:0": "done" });
@@ -79,13 +79,13 @@ export function connectContract(suite: Suite): void {
     "namespaces",
   );
 
-  suite.test("connect() with a cut that is made already does not begin", async (bench) => {
+  suite.test("connect() with a cut made earlier fails as aborted and sends nothing", async (bench) => {
     const listener = await bench.listen();
     assert.equal(await kindOf(bench.net.connect(listener.addr, { cut: made() })), "aborted");
     assert.equal(await isPending(listener.accept(), 50), true);
   });
 
-  suite.test("a cut that is made later leaves the connection alone", async (bench) => {
+  suite.test("a cut made after connect() does not affect the connection", async (bench) => {
     const listener = await bench.listen();
     const cut = new Cut();
     const client = bench.keep(await bench.net.connect(listener.addr, { cut }));
@@ -95,7 +95,7 @@ export function connectContract(suite: Suite): void {
     assert.deepEqual(await server.read(), Uint8Array.of(1));
   });
 
-  suite.test("connect() to a host that stays silent ends at once when aborted", async (bench) => {
+  suite.test("connect() to a host that does not answer ends at once when the cut is made", async (bench) => {
     const peer = bench.python();
     const addr = await silentAddr(bench, await peer.listen("127.0.0.1", 0));
     const cut = new Cut();
@@ -105,7 +105,7 @@ export function connectContract(suite: Suite): void {
     assert.equal(await within("its end", kindOf(connecting)), "aborted"); // the system gives up after two minutes
   }, "python");
 
-  suite.test("a connect() refused costs no descriptor", async (bench) => {
+  suite.test("a refused connect() leaks no file descriptor", async (bench) => {
     const addr = await freeAddr(bench, "127.0.0.1");
     await kindOf(bench.net.connect(addr));
     const before = descriptorCount();
@@ -114,7 +114,7 @@ export function connectContract(suite: Suite): void {
   }, "descriptors");
 
   suite.test(
-    "connect() tells what the routes say",
+    "connect() fails with the error of the route",
     async () => {
       const wishes = {
         "connect:192.0.2.1:9": "network-unreachable",
@@ -138,7 +138,7 @@ export function connectContract(suite: Suite): void {
 
   for (const [host, wish] of [["10.46.0.2", "connect:10.46.0.2:9"], ["fd46::2", "connect:fd46__2:9"]] as const) {
     suite.test(
-      `connect() to a neighbour that is not there is host-unreachable: ${host}`,
+      `connect() to the missing neighbour ${host} fails as host-unreachable`,
       async () => {
         assert.deepEqual(await dialled(subject, [wish], { namespace: LONELY_LINK }), { [wish]: "host-unreachable" });
       },
@@ -148,7 +148,7 @@ export function connectContract(suite: Suite): void {
   }
 
   suite.test(
-    "connect() to a host that never answers is timed-out when the system gives up",
+    "connect() to a host that does not answer fails as timed-out after the TCP timeout of the kernel",
     async () => {
       const wish = "connect:10.46.0.9:9";
       const namespace = [...LONELY_LINK, "echo 1 >/proc/sys/net/ipv4/tcp_syn_retries"];
@@ -158,14 +158,14 @@ export function connectContract(suite: Suite): void {
     "namespaces",
   );
 
-  suite.test("an address in use is told as that", async (bench) => {
+  suite.test("listen() and bindUdp() on an address in use fail as address-in-use", async (bench) => {
     const listener = await bench.listen();
     assert.equal(await kindOf(bench.net.listen(listener.addr)), "address-in-use");
     const udp = await bench.udp();
     assert.equal(await kindOf(bench.net.bindUdp(udp.addr)), "address-in-use");
   });
 
-  suite.test("a port can be listened on again at once", async (bench) => {
+  suite.test("listen() can reuse a port in TIME_WAIT at once", async (bench) => {
     const listener = await bench.listen();
     const client = await bench.connect(listener.addr);
     const server = await bench.accept(listener);
@@ -176,7 +176,7 @@ export function connectContract(suite: Suite): void {
     await bench.listen("127.0.0.1", listener.addr.port);
   });
 
-  suite.test("an address of another machine is told as not available", async (bench) => {
+  suite.test("listen() and bindUdp() on an address that this host lacks fail as address-not-available", async (bench) => {
     for (const host of ["192.0.2.46", "2001:db8::46"]) {
       assert.equal(await kindOf(bench.net.listen({ host, port: 0 })), "address-not-available");
       assert.equal(await kindOf(bench.net.bindUdp({ host, port: 0 })), "address-not-available");
@@ -184,7 +184,7 @@ export function connectContract(suite: Suite): void {
   });
 
   suite.test(
-    "a port one may not listen on is told as that",
+    "listen() and bindUdp() on a privileged port without permission fail as permission-denied",
     async () => {
       if (!hasSetpriv) throw new Error("Cannot drop capabilities: setpriv of util-linux is not here");
       const wishes = { "listen:127.0.0.1:1": "permission-denied", "udp:127.0.0.1:1": "permission-denied" };

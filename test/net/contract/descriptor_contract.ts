@@ -10,7 +10,7 @@ const CLIENTS = 100;
 
 export function descriptorContract(suite: Suite): void {
   suite.test(
-    "out of descriptors, accept() says so, does not spin, and goes on when some are free",
+    "accept() reports missing file descriptors, does not busy-loop, and continues once descriptors are free",
     async (bench) => {
       const child = startEcho(suite.subject, DESCRIPTORS);
       bench.keep({ close: () => child.kill("SIGKILL") });

@@ -14,7 +14,7 @@ function told(server: Socket): { readonly how: Leaving[]; stop(): void } {
 
 /** How to notice that a peer has left while nobody reads. */
 export function leavingContract(suite: Suite): void {
-  suite.test("a peer that finishes is noticed, and the end is there to be read", async (bench) => {
+  suite.test("onLeft() reports a peer that closes its write side, and read() then returns the end", async (bench) => {
     const [client, server] = await bench.pair();
     const { how } = told(server);
     await client.closeWrite();
@@ -22,14 +22,14 @@ export function leavingContract(suite: Suite): void {
     assert.equal(await server.read(), null);
   });
 
-  suite.test("a peer that has finished before is told of too", async (bench) => {
+  suite.test("onLeft() reports a peer that closed its write side before the call", async (bench) => {
     const [client, server] = await bench.pair();
     await client.closeWrite();
     const { how } = told(server);
     await until("it is told", () => how.includes("end"));
   });
 
-  suite.test("a peer that finishes behind octets that nobody has read may wait for an answer", async (bench) => {
+  suite.test("onLeft() reports a half-close, not the end, while bytes of the peer are unread", async (bench) => {
     const [client, server] = await bench.pair();
     const { how, stop } = told(server);
     await client.write(HELLO);
@@ -41,7 +41,7 @@ export function leavingContract(suite: Suite): void {
     assert.ok(!how.includes("end") && !how.includes("reset"), how.join());
   });
 
-  suite.test("a peer that resets is noticed, also behind octets that nobody has read", async (bench) => {
+  suite.test("onLeft() reports a reset by the peer, also behind unread bytes", async (bench) => {
     for (const before of [new Uint8Array(0), HELLO]) {
       const [client, server] = await bench.pair();
       const { how } = told(server);
@@ -51,7 +51,7 @@ export function leavingContract(suite: Suite): void {
     }
   });
 
-  suite.test("what comes while a peer is watched is read afterwards, and nothing is told any more", async (bench) => {
+  suite.test("read() returns bytes that arrive during onLeft(), and a stopped onLeft() reports nothing", async (bench) => {
     const [client, server] = await bench.pair();
     for (let i = 0; i < 3; i++) {
       const { how, stop } = told(server);

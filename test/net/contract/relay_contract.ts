@@ -49,7 +49,7 @@ async function relayed(
 }
 
 export function relayContract(suite: Suite): void {
-  suite.test("relay() moves octets both ways and counts them while it runs", async (bench) => {
+  suite.test("relay() relays bytes in both directions and counts them while it runs", async (bench) => {
     const { client, server, counts, end } = await relayed(bench);
     await client.write(HELLO);
     assert.deepEqual(await take(server, 5), HELLO);
@@ -64,7 +64,7 @@ export function relayContract(suite: Suite): void {
     assert.deepEqual(counts, { up: 5, down: 300 });
   });
 
-  suite.test("relay() hands on first what either side has sent before it, and counts that", async (bench) => {
+  suite.test("relay() first passes on the bytes that the caller read before, and counts them", async (bench) => {
     const [[client, near], [far, server]] = await Promise.all([bench.pair(), bench.pair()]);
     const counts = { up: 0, down: 0 }, up = noise(100_000, 1), down = noise(200_000, 2);
     const end = bench.net.relay(near, far, { idleMs: 30_000, counts, early: up, ahead: down });
@@ -79,8 +79,8 @@ export function relayContract(suite: Suite): void {
   });
 
   for (const ahead of [undefined, new TextEncoder().encode("one")]) {
-    const how = ahead ? ", among it what came before" : "";
-    suite.test(`relay() has what the destination says first changed${how}, and the rest as it is`, async (bench) => {
+    const how = ahead ? ", including bytes read before relay()" : "";
+    suite.test(`relay() lets a preface rewrite the first bytes of the destination${how}, and leaves the rest unchanged`, async (bench) => {
       const [[client, near], [far, server]] = await Promise.all([bench.pair(), bench.pair()]);
       // Takes the first line for itself, and says another.
       let kept = "";
@@ -116,7 +116,7 @@ export function relayContract(suite: Suite): void {
     });
   }
 
-  suite.test("relay() has it told of an end that comes first", async (bench) => {
+  suite.test("relay() sends the end text of a preface when the destination ends before the preface is done", async (bench) => {
     const [[client, near], [far, server]] = await Promise.all([bench.pair(), bench.pair()]);
     const preface = { done: false, take: () => new Uint8Array(0), end: () => new TextEncoder().encode("over") };
     const end = bench.net.relay(near, far, { idleMs: 30_000, counts: { up: 0, down: 0 }, preface: { down: preface } });
@@ -128,7 +128,7 @@ export function relayContract(suite: Suite): void {
   });
 
   for (const kind of ["a length", "chunks"] as const) {
-    suite.test(`relay() leaves out what a client says behind a request of ${kind}, and goes on both ways`, async (bench) => {
+    suite.test(`relay() drops client bytes after a request body with ${kind}, and continues in both directions`, async (bench) => {
       const [[client, near], [far, server]] = await Promise.all([bench.pair(), bench.pair()]);
       const counts = { up: 0, down: 0 }, early = noise(1_000, 1), behind = noise(2 * MIB, 2);
       const chunk = (size: number) =>
@@ -154,7 +154,7 @@ export function relayContract(suite: Suite): void {
     });
   }
 
-  suite.test("relay() does not pass on the end of what is whole without it", async (bench) => {
+  suite.test("relay() does not pass on the client's end when the preface holds it", async (bench) => {
     const [[client, near], [far, server]] = await Promise.all([bench.pair(), bench.pair()]);
     const up = {
       done: false,
@@ -177,7 +177,7 @@ export function relayContract(suite: Suite): void {
     client.close();
   });
 
-  suite.test("relay() of 64 MiB each way at once changes nothing", async (bench) => {
+  suite.test("relay() of 64 MiB in both directions at once changes no byte", async (bench) => {
     const { client, server, counts, end } = await relayed(bench);
     const size = 64 * MIB, sent = noise(size);
     const echoing = echo(server);
@@ -191,7 +191,7 @@ export function relayContract(suite: Suite): void {
   });
 
   for (const [name, first, second] of [["client", "client", "server"], ["destination", "server", "client"]] as const) {
-    suite.test(`relay() passes on that the ${name} has finished, and goes on the other way`, async (bench) => {
+    suite.test(`relay() passes on the end of the ${name} and continues in the other direction`, async (bench) => {
       const parts = await relayed(bench);
       await parts[first].write(HELLO);
       await parts[first].closeWrite();
@@ -215,7 +215,7 @@ export function relayContract(suite: Suite): void {
       assert.equal(await parts.end, "reset");
     });
 
-    suite.test(`relay() passes on a reset by the ${name} that has finished`, async (bench) => {
+    suite.test(`relay() passes on a reset by the half-closed ${name}`, async (bench) => {
       const parts = await relayed(bench);
       await parts[first].closeWrite();
       assert.equal(await parts[second].read(), null);
@@ -224,7 +224,7 @@ export function relayContract(suite: Suite): void {
       assert.equal(await parts.end, "reset");
     });
 
-    suite.test(`relay() notices a reset by the receiver of what the ${name} has sent too much of`, async (bench) => {
+    suite.test(`relay() notices a reset by the receiver while the ${name} is under backpressure`, async (bench) => {
       const parts = await relayed(bench);
       const written = parts[first].write(new Uint8Array(64 * MIB)).catch(() => {});
       assert.equal(await isPending(written, 300), true);
@@ -233,7 +233,7 @@ export function relayContract(suite: Suite): void {
       assert.equal(await ending(parts[first]), "reset");
     });
 
-    suite.test(`relay() notices a reset by the ${name} that is held back`, async (bench) => {
+    suite.test(`relay() notices a reset by the ${name} under backpressure`, async (bench) => {
       const parts = await relayed(bench);
       const written = parts[first].write(new Uint8Array(64 * MIB)).catch(() => {});
       assert.equal(await isPending(written, 300), true);
@@ -242,7 +242,7 @@ export function relayContract(suite: Suite): void {
       assert.equal(await ending(parts[second]), "reset");
     });
 
-    suite.test(`relay() holds the ${name} back for a slow reader`, async (bench) => {
+    suite.test(`relay() applies backpressure to the ${name} for a slow reader`, async (bench) => {
       const parts = await relayed(bench);
       const sent = noise(64 * MIB);
       const written = parts[first].write(sent);
@@ -256,7 +256,7 @@ export function relayContract(suite: Suite): void {
     });
   }
 
-  suite.test("relay() passes on what came before it began, and ends that did", async (bench) => {
+  suite.test("relay() passes on bytes and ends that arrived before it started", async (bench) => {
     const parts = await relayed(bench, {
       async before({ client, server }) {
         await client.write(HELLO);
@@ -272,7 +272,7 @@ export function relayContract(suite: Suite): void {
     assert.deepEqual(parts.counts, { up: 5, down: 50_000 });
   });
 
-  suite.test("relay() of two that have both left already ends", async (bench) => {
+  suite.test("relay() ends when both peers closed or reset before it started", async (bench) => {
     for (const how of ["close", "reset"] as const) {
       const { end } = await relayed(bench, {
         async before({ client, server, near, far }) {
@@ -285,14 +285,14 @@ export function relayContract(suite: Suite): void {
     }
   });
 
-  suite.test("relay() ends when both close at once", async (bench) => {
+  suite.test("relay() ends when both peers close at once", async (bench) => {
     const { client, server, end } = await relayed(bench);
     client.close();
     server.close();
     assert.equal(await end, "end");
   });
 
-  suite.test("relay() ends when its sockets are closed from outside, even with octets held", async (bench) => {
+  suite.test("relay() ends when the caller closes its sockets, also with buffered bytes", async (bench) => {
     for (const stuck of [false, true]) {
       const { client, server, near, far, end } = await relayed(bench);
       const written = stuck ? client.write(new Uint8Array(64 * MIB)) : client.write(HELLO);
@@ -307,7 +307,7 @@ export function relayContract(suite: Suite): void {
     }
   });
 
-  suite.test("relay() ends after idleMs without an octet, and closes both", async (bench) => {
+  suite.test("relay() ends after idleMs without a byte and closes both sockets", async (bench) => {
     const begun = performance.now();
     const { client, server, end } = await relayed(bench, { idleMs: 200 });
     assert.equal(await end, "idle");
@@ -316,20 +316,20 @@ export function relayContract(suite: Suite): void {
     assert.equal(await ending(server), "end");
   });
 
-  suite.test("relay() ends after idleMs when one has finished and the other says nothing", async (bench) => {
+  suite.test("relay() ends after idleMs when the client is half-closed and the destination sends nothing", async (bench) => {
     const { client, server, end } = await relayed(bench, { idleMs: 200 });
     await client.closeWrite();
     assert.equal(await end, "idle");
     assert.equal(await ending(server), "end");
   });
 
-  suite.test("relay() ends after idleMs when a reader takes nothing", async (bench) => {
+  suite.test("relay() ends after idleMs when the receiver reads nothing", async (bench) => {
     const { client, end } = await relayed(bench, { idleMs: 400 });
     client.write(new Uint8Array(64 * MIB)).catch(() => {});
     assert.equal(await end, "idle");
   });
 
-  suite.test("relay() does not end while octets move one way now and then", async (bench) => {
+  suite.test("relay() does not end while bytes move in one direction at intervals shorter than idleMs", async (bench) => {
     const idleMs = 2_500; // a thread may have to wait for its turn for a second
     const { client, server, counts, end } = await relayed(bench, { idleMs });
     const begun = performance.now();
@@ -346,7 +346,7 @@ export function relayContract(suite: Suite): void {
   });
 
   for (const name of ["client", "destination"] as const) {
-    suite.test(`relay() leaves urgent bytes of the ${name} in their place among many others`, async (bench) => {
+    suite.test(`relay() keeps the position of urgent bytes from the ${name} in the stream`, async (bench) => {
       const blocks = 40, size = 300_000, peer = bench.python();
       const [other, near] = await bench.pair();
       const listener = await bench.listen();
@@ -369,7 +369,7 @@ export function relayContract(suite: Suite): void {
   }
 
   for (const [name, from, to] of [["up", "client", "server"], ["down", "server", "client"]] as const) {
-    suite.test(`relay() keeps to a throttle, ${name}, and brings all in the end`, async (bench) => {
+    suite.test(`relay() respects the bandwidth limit in direction ${name} and loses no byte`, async (bench) => {
       const bandwidth = 8 * MIB, pieces = 6;
       const parts = await relayed(bench, { bandwidth });
       const begun = performance.now();
@@ -389,7 +389,7 @@ export function relayContract(suite: Suite): void {
     });
   }
 
-  suite.test("relay() that rests ends at once by a reset, or when closed from outside", async (bench) => {
+  suite.test("a throttled relay() ends at once on a reset or when the caller closes its sockets", async (bench) => {
     for (const how of ["reset", "close"] as const) {
       const parts = await relayed(bench, { bandwidth: 1_000 });
       parts.client.write(new Uint8Array(MIB)).catch(() => {});
@@ -400,7 +400,7 @@ export function relayContract(suite: Suite): void {
     }
   });
 
-  suite.test("200 relays at a time do not mix, and leave no descriptor", async (bench) => {
+  suite.test("200 simultaneous relays do not mix their bytes and leak no file descriptor", async (bench) => {
     const one = async (seed: number) => {
       const { client, server, counts, end } = await relayed(bench);
       const sent = noise(100_000 + seed, seed + 1), heard = hear(client), echoing = echo(server);
@@ -420,7 +420,7 @@ export function relayContract(suite: Suite): void {
     await until("the descriptors are given back", () => descriptorCount() <= before + KEPT + 1);
   });
 
-  suite.test("relays that end by a reset or idle leave no descriptor", async (bench) => {
+  suite.test("relays that end by a reset or idle timeout leak no file descriptor", async (bench) => {
     const tooMuch = new Uint8Array(8 * MIB);
     const one = async (how: "reset" | "idle" | "stuck") => {
       const { client, server, end } = await relayed(bench, { idleMs: how === "reset" ? 30_000 : 100 });

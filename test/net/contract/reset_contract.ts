@@ -6,7 +6,7 @@ import type { Suite } from "./suite.ts";
 const HELLO = new TextEncoder().encode("hello");
 
 export function resetContract(suite: Suite): void {
-  suite.test("reset() is a reset for the peer, from either side", async (bench) => {
+  suite.test("reset() by the client or the server fails the peer's read() as reset", async (bench) => {
     for (const way of ["client", "server"] as const) {
       const [client, server] = await bench.pair();
       const [first, second] = way === "client" ? [client, server] : [server, client];
@@ -17,7 +17,7 @@ export function resetContract(suite: Suite): void {
     }
   });
 
-  suite.test("reset() wakes its own read() with null", async (bench) => {
+  suite.test("reset() ends the pending read() of the same socket with null", async (bench) => {
     const [client] = await bench.pair();
     const read = client.read();
     client.reset();
@@ -25,7 +25,7 @@ export function resetContract(suite: Suite): void {
     assert.equal(await within("read()", read), null);
   });
 
-  suite.test("reset() ends a write() that waits, and the peer sees a reset", async (bench) => {
+  suite.test("reset() fails the pending write() of the same socket, and the peer sees a reset", async (bench) => {
     const [client, server] = await bench.pair();
     const written = client.write(new Uint8Array(64 << 20));
     assert.equal(await isPending(written, 100), true);
@@ -34,14 +34,14 @@ export function resetContract(suite: Suite): void {
     assert.equal(await ending(server), "reset");
   });
 
-  suite.test("a reset that comes while nobody reads is told by a later read()", async (bench) => {
+  suite.test("read() reports a reset that arrived before the call", async (bench) => {
     const [client, server] = await bench.pair();
     await client.write(noise(10_000));
     client.reset();
     assert.equal(await ending(server), "reset");
   });
 
-  suite.test("a peer's reset fails a write() that waits", async (bench) => {
+  suite.test("a reset by the peer fails a pending write() as reset", async (bench) => {
     const [client, server] = await bench.pair();
     const written = client.write(new Uint8Array(64 << 20));
     assert.equal(await isPending(written, 100), true);
@@ -49,13 +49,13 @@ export function resetContract(suite: Suite): void {
     assert.equal(await kindOf(written), "reset");
   });
 
-  suite.test("writing to a peer that has closed fails as reset, sooner or later", async (bench) => {
+  suite.test("repeated write() to a closed peer fails as reset", async (bench) => {
     const [client, server] = await bench.pair();
     server.close();
     assert.equal(await kindOf(writeOn(client)), "reset");
   });
 
-  suite.test("a peer that resets after its end fails a write() as reset, whichever comes first", async (bench) => {
+  suite.test("a reset by a half-closed peer fails write() as reset, before or after write() starts", async (bench) => {
     for (const turns of [0, 1]) {
       const [client, server] = await bench.pair();
       await client.closeWrite();
@@ -66,14 +66,14 @@ export function resetContract(suite: Suite): void {
     }
   });
 
-  suite.test("100 resets at once are 100 resets", async (bench) => {
+  suite.test("100 simultaneous reset() calls reset 100 connections", async (bench) => {
     const pairs = await Promise.all(Array.from({ length: 100 }, () => bench.pair()));
     const ends = pairs.map(([, server]) => ending(server));
     for (const [client] of pairs) client.reset();
     assert.deepEqual(await Promise.all(ends), Array(100).fill("reset"));
   });
 
-  suite.test("300 resets one after another, each of a new connection beside 100 others, are resets", async (bench) => {
+  suite.test("300 successive reset() calls on new connections, with 100 others open, all arrive as resets", async (bench) => {
     await Promise.all(Array.from({ length: 100 }, () => bench.pair()));
     for (let i = 0; i < 300; i++) {
       const [client, server] = await bench.pair();
@@ -84,7 +84,7 @@ export function resetContract(suite: Suite): void {
   });
 
   for (const how of ["reset", "close"] as const) {
-    suite.test(`another program sees ${how}() as what it is, on both sides`, async (bench) => {
+    suite.test(`another program sees ${how}() as ${how === "reset" ? "a reset" : "the end"}`, async (bench) => {
       const expected = how === "reset" ? "reset" : "end 5";
       const [one, other] = [bench.python(), bench.python()];
       const listener = await bench.listen();
@@ -102,7 +102,7 @@ export function resetContract(suite: Suite): void {
     }, "python");
   }
 
-  suite.test("another program's reset fails read() as reset, on both sides", async (bench) => {
+  suite.test("a reset by another program fails read() of accepted and connected sockets as reset", async (bench) => {
     const [one, other] = [bench.python(), bench.python()];
     const listener = await bench.listen();
     await one.connect(listener.addr);
@@ -118,7 +118,7 @@ export function resetContract(suite: Suite): void {
     }
   }, "python");
 
-  suite.test("another program's reset behind its FIN fails a write()", async (bench) => {
+  suite.test("a reset after a FIN of another program fails a pending write() as reset", async (bench) => {
     const peer = bench.python();
     const listener = await bench.listen();
     await peer.connect(listener.addr);
@@ -131,7 +131,7 @@ export function resetContract(suite: Suite): void {
     assert.equal(await kindOf(written), "reset");
   }, "python");
 
-  suite.test("a connection reset before it is accepted leaves the listener at work", async (bench) => {
+  suite.test("a listener continues after a client resets its connection before accept()", async (bench) => {
     const peer = bench.python();
     const listener = await bench.listen();
     for (let i = 0; i < 5; i++) await peer.connectAndReset(listener.addr);

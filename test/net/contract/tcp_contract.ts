@@ -28,7 +28,7 @@ function text(bytes: Uint8Array): string {
 
 export function tcpContract(suite: Suite): void {
   for (const host of ["127.0.0.1", "::1"]) {
-    suite.test(`both ends of a connection to ${host} agree on their addresses`, async (bench) => {
+    suite.test(`both sockets of a connection to ${host} report the same addresses`, async (bench) => {
       const listener = await bench.listen(host);
       assert.equal(listener.addr.host, host);
       assert.ok(listener.addr.port > 0);
@@ -43,7 +43,7 @@ export function tcpContract(suite: Suite): void {
   }
 
   for (const host of ["127.0.0.1", "::1"]) {
-    suite.test(`a listener on :: tells ${host} as ${host}, at both ends`, async (bench) => {
+    suite.test(`both sockets of a connection to a listener on :: report ${host} as ${host}`, async (bench) => {
       const listener = await bench.listen("::");
       assert.equal(listener.addr.host, "::");
       const client = await bench.connect({ host, port: listener.addr.port });
@@ -54,7 +54,7 @@ export function tcpContract(suite: Suite): void {
     });
   }
 
-  suite.test("a program of another kind is told its true address", async (bench) => {
+  suite.test("an accepted socket reports the address of a client in another program", async (bench) => {
     const listener = await bench.listen("::");
     const other = connect({ host: "127.0.0.1", port: listener.addr.port });
     bench.keep({ close: () => other.destroy() });
@@ -64,7 +64,7 @@ export function tcpContract(suite: Suite): void {
     assert.deepEqual(server.remoteAddr, { host: "127.0.0.1", port: other.localPort });
   }, "a kernel");
 
-  suite.test("the addresses of a closed socket can be asked for; its own may be forgotten", async (bench) => {
+  suite.test("a closed socket still reports its remote address; the local one may be unspecified", async (bench) => {
     for (const host of ["127.0.0.1", "::1"]) {
       const [client, server] = await bench.pair(host);
       const { localAddr } = client;
@@ -80,7 +80,7 @@ export function tcpContract(suite: Suite): void {
     }
   });
 
-  suite.test("who has gone before it is accepted is told by its true address, or not at all", async (bench) => {
+  suite.test("accept() skips a client that has closed, or returns its true address", async (bench) => {
     const listener = await bench.listen();
     // Another program, for which this one waits: nobody accepts meanwhile.
     spawnSync("python3", ["-c", COME_AND_GO, String(listener.addr.port)]);
@@ -93,7 +93,7 @@ export function tcpContract(suite: Suite): void {
     }
   }, "python");
 
-  suite.test("connections made before accept() wait for it", async (bench) => {
+  suite.test("connections made before accept() wait in the backlog", async (bench) => {
     const listener = await bench.listen();
     const clients = await Promise.all(Array.from({ length: 20 }, () => bench.connect(listener.addr)));
     const servers: Socket[] = [];
@@ -102,7 +102,7 @@ export function tcpContract(suite: Suite): void {
     assert.deepEqual(ports(servers.map((it) => it.remoteAddr)), ports(clients.map((it) => it.localAddr)));
   });
 
-  suite.test("octets of any number come back as they were sent, whatever the pauses", async (bench) => {
+  suite.test("writes of any size, with and without pauses, are echoed unchanged", async (bench) => {
     const size = fc.oneof(fc.integer({ min: 1, max: 64 }), fc.integer({ min: 1, max: 300_000 }));
     const parts = fc.array(fc.record({ size, pause: fc.boolean() }), { minLength: 1, maxLength: 30 });
     const echoed = fc.asyncProperty(parts, fc.nat(), async (parts, seed) => {
@@ -123,7 +123,7 @@ export function tcpContract(suite: Suite): void {
     await fc.assert(echoed, { numRuns: 12 });
   });
 
-  suite.test("32 MiB written at once come back as they were sent", async (bench) => {
+  suite.test("32 MiB in one write() are echoed unchanged", async (bench) => {
     const [client, server] = await bench.pair();
     const sent = noise(32 * MIB);
     const echoing = echo(server);
@@ -134,7 +134,7 @@ export function tcpContract(suite: Suite): void {
     await echoing;
   });
 
-  suite.test("what read() has lent stays as it is until the next read()", async (bench) => {
+  suite.test("the buffer that read() returns stays unchanged until the next read()", async (bench) => {
     const pairs = await Promise.all([bench.pair(), bench.pair(), bench.pair()]);
     const sent = pairs.map((_, i) => noise(100_000, i + 1));
     const lent: { view: Uint8Array; copy: Uint8Array }[] = [];
@@ -149,7 +149,7 @@ export function tcpContract(suite: Suite): void {
     for (const { view, copy } of lent) assert.equal(hash(view), hash(copy));
   });
 
-  suite.test("what came before the first read() is kept, and the end behind it", async (bench) => {
+  suite.test("read() returns bytes and the end that arrived before accept()", async (bench) => {
     const listener = await bench.listen();
     const client = await bench.connect(listener.addr);
     await client.write(HELLO);
@@ -173,7 +173,7 @@ export function tcpContract(suite: Suite): void {
       return [peer, await bench.accept(listener)] as const;
     };
 
-    suite.test(`an urgent byte stays in line, on a connection that was ${who}`, async (bench) => {
+    suite.test(`an urgent byte keeps its place in the stream (${who} socket)`, async (bench) => {
       const [peer, socket] = await meet(bench);
       await peer.send(3);
       assert.equal(text(await take(socket, 3)), "xxx");
@@ -183,7 +183,7 @@ export function tcpContract(suite: Suite): void {
       assert.equal(text(await take(socket, 3)), "xxx");
     }, "python");
 
-    suite.test(`nothing that came with an urgent byte waits, on a connection that was ${who}`, async (bench) => {
+    suite.test(`read() returns bytes around an urgent byte without delay (${who} socket)`, async (bench) => {
       const [peer, socket] = await meet(bench);
       await peer.sendMarked(1, 3);
       await peer.send(3);
@@ -202,7 +202,7 @@ export function tcpContract(suite: Suite): void {
     assert.equal((await heard).hash, hash(sent));
   });
 
-  suite.test("closeWrite() is the end for the peer, who can still send", async (bench) => {
+  suite.test("after closeWrite(), the peer reads the end and can still send", async (bench) => {
     for (const way of ["client", "server"] as const) {
       const [client, server] = await bench.pair();
       const [first, second] = way === "client" ? [client, server] : [server, client];
@@ -218,7 +218,7 @@ export function tcpContract(suite: Suite): void {
     }
   });
 
-  suite.test("closeWrite() twice, and after close(), does nothing more", async (bench) => {
+  suite.test("a second closeWrite() and one after close() have no effect", async (bench) => {
     const [client, server] = await bench.pair();
     await client.closeWrite();
     await client.closeWrite();
@@ -229,7 +229,7 @@ export function tcpContract(suite: Suite): void {
     await client.closeWrite();
   });
 
-  suite.test("all that was written before closeWrite() and close() arrives", async (bench) => {
+  suite.test("all bytes written before closeWrite() and close() arrive", async (bench) => {
     const [client, server] = await bench.pair();
     const sent = noise(200_000);
     const heard = hear(server);
@@ -239,7 +239,7 @@ export function tcpContract(suite: Suite): void {
     assert.equal((await heard).hash, hash(sent));
   });
 
-  suite.test("close() wakes a read() that waits, and later ones, with null", async (bench) => {
+  suite.test("after close(), the pending read() and later ones return null", async (bench) => {
     const [client] = await bench.pair();
     const read = client.read();
     assert.equal(await isPending(read, 20), true);
@@ -248,7 +248,7 @@ export function tcpContract(suite: Suite): void {
     assert.equal(await client.read(), null);
   });
 
-  suite.test("close() of a listener wakes accept(), and later ones, with null", async (bench) => {
+  suite.test("after close() of a listener, the pending accept() and later ones return null", async (bench) => {
     const listener = await bench.listen();
     const accept = listener.accept();
     assert.equal(await isPending(accept, 20), true);
@@ -258,7 +258,7 @@ export function tcpContract(suite: Suite): void {
     assert.equal(await kindOf(bench.net.connect(listener.addr)), "refused");
   });
 
-  suite.test("a port is one listener's alone, and can be listened on again while its connections live", async (bench) => {
+  suite.test("listen() on a port with a listener fails; after its close() the port is free while connections remain", async (bench) => {
     const listener = await bench.listen();
     await assert.rejects(bench.listen("127.0.0.1", listener.addr.port), { kind: "address-in-use" });
     const accepted = bench.accept(listener);
@@ -273,7 +273,7 @@ export function tcpContract(suite: Suite): void {
     assert.deepEqual(await within("an octet", server.read()), Uint8Array.of(1));
   });
 
-  suite.test("close() twice does nothing more", async (bench) => {
+  suite.test("a second close() has no effect", async (bench) => {
     const listener = await bench.listen();
     const [client, server] = await bench.pair();
     for (const closable of [listener, client, server]) {
@@ -284,7 +284,7 @@ export function tcpContract(suite: Suite): void {
     client.keepAlive();
   });
 
-  suite.test("close() ends a write() that waits, and the connection with it", async (bench) => {
+  suite.test("close() fails a pending write() and ends the connection", async (bench) => {
     const [client, server] = await bench.pair();
     const written = client.write(new Uint8Array(64 * MIB));
     assert.equal(await isPending(written, 100), true);
@@ -301,7 +301,7 @@ export function tcpContract(suite: Suite): void {
     }
   });
 
-  suite.test("keepAlive() has a silent peer probed within a minute, whoever connected", async (bench) => {
+  suite.test("keepAlive() enables probes after 60 s of silence on both sockets of a connection", async (bench) => {
     const libc = await openLibc();
     if (!libc) throw new Error("Cannot ask the kernel: there is no libc to be called");
     const descriptors = new Descriptors(libc);
@@ -318,7 +318,7 @@ export function tcpContract(suite: Suite): void {
     }
   }, "descriptors");
 
-  suite.test("keepAlive() changes nothing that can be seen", async (bench) => {
+  suite.test("keepAlive() does not disturb the data of a connection", async (bench) => {
     const [client, server] = await bench.pair();
     client.keepAlive();
     server.keepAlive();

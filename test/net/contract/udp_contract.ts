@@ -41,7 +41,7 @@ export function udpContract(suite: Suite): void {
     });
   }
 
-  suite.test("a socket on :: sends to both families and tells true addresses", async (bench) => {
+  suite.test("a socket on :: exchanges datagrams with both address families and reports the peer's address", async (bench) => {
     const both = await bench.udp("::");
     const peers = [await bench.udp("127.0.0.1"), await bench.udp("::1")];
     for (const peer of peers) {
@@ -55,7 +55,7 @@ export function udpContract(suite: Suite): void {
     }
   });
 
-  suite.test("another program's datagrams come with its address, and it gets ours", async (bench) => {
+  suite.test("a socket and another program see each other's address on their datagrams", async (bench) => {
     for (const host of ["127.0.0.1", "::1"]) {
       const other = bench.keep(await Udp.bind(host));
       const socket = await bench.udp(host);
@@ -69,7 +69,7 @@ export function udpContract(suite: Suite): void {
     }
   }, "a kernel");
 
-  suite.test("a batch goes out in its order, to whom each datagram says", async (bench) => {
+  suite.test("send() keeps the order of a batch and sends each datagram to its own address", async (bench) => {
     const sender = await bench.udp();
     const receivers = [await bench.udp(), await bench.udp()];
     const batch = Array.from({ length: 60 }, (_, i) => ({ bytes: Uint8Array.of(i), addr: receivers[i % 2]!.addr }));
@@ -80,7 +80,7 @@ export function udpContract(suite: Suite): void {
     }
   });
 
-  suite.test("a datagram that is too large costs only itself", async (bench) => {
+  suite.test("send() drops only the oversized datagram of a batch", async (bench) => {
     const [one, other] = [await bench.udp(), await bench.udp()];
     const batch = [1, 65_508, 2].map((size) => ({ bytes: new Uint8Array(size), addr: other.addr }));
     assert.equal(await one.send(batch), 1);
@@ -89,7 +89,7 @@ export function udpContract(suite: Suite): void {
     assert.equal((await receive(one, 1)).length, 1);
   });
 
-  suite.test("a datagram of the other family costs only itself", async (bench) => {
+  suite.test("send() drops only the datagram of the other address family in a batch", async (bench) => {
     const [one, other] = [await bench.udp(), await bench.udp()];
     const six = await bench.udp("::1");
     const addrs = [other.addr, six.addr, other.addr];
@@ -97,7 +97,7 @@ export function udpContract(suite: Suite): void {
     await receive(other, 2);
   });
 
-  suite.test("an ICMP refusal does not end receive(), nor the next send()", async (bench) => {
+  suite.test("an ICMP port unreachable error fails neither receive() nor the next send()", async (bench) => {
     for (const host of ["127.0.0.1", "::1"]) {
       const [one, other] = [await bench.udp(host), await bench.udp(host)];
       const gone = await bench.udp(host);
@@ -113,7 +113,7 @@ export function udpContract(suite: Suite): void {
     }
   });
 
-  suite.test("no datagram to one who listens is lost, there or back, while others refuse by ICMP", async (bench) => {
+  suite.test("ICMP port unreachable errors of closed ports lose no datagram to or from an open port", async (bench) => {
     for (const host of ["127.0.0.1", "::1"]) {
       const [one, live] = [await bench.udp(host), await bench.udp(host)];
       const gone = [await bench.udp(host), await bench.udp(host)];
@@ -132,7 +132,7 @@ export function udpContract(suite: Suite): void {
     }
   });
 
-  suite.test("what receive() has lent stays as it is until the next receive()", async (bench) => {
+  suite.test("the buffers that receive() returns stay unchanged until the next receive()", async (bench) => {
     const [one, other, third] = [await bench.udp(), await bench.udp(), await bench.udp()];
     await one.send([{ bytes: noise(5_000), addr: other.addr }]);
     const lent = (await within("a datagram", other.receive()))!;
@@ -142,7 +142,7 @@ export function udpContract(suite: Suite): void {
     assert.equal(hash(lent[0]!.bytes), hash(noise(5_000)));
   });
 
-  suite.test("close() wakes receive(), and later ones, with null", async (bench) => {
+  suite.test("after close(), the pending receive() and later ones return null", async (bench) => {
     const socket = await bench.udp();
     const received = socket.receive();
     assert.equal(await isPending(received, 20), true);
@@ -152,7 +152,7 @@ export function udpContract(suite: Suite): void {
     assert.equal(await socket.receive(), null);
   });
 
-  suite.test("send() after close() loses all and does not fail", async (bench) => {
+  suite.test("send() after close() counts all datagrams as lost and does not fail", async (bench) => {
     const [socket, other] = [await bench.udp(), await bench.udp()];
     socket.close();
     const datagram = { bytes: Uint8Array.of(1), addr: other.addr };

@@ -40,14 +40,14 @@ if (!skip) {
   };
 
   describe("A context", () => {
-    test("knows who began it", async () => {
+    test("reports its initiator", async () => {
       const { context } = await pair();
       assert.deepEqual([context.established, context.mutual, context.peer], [true, true, "alice@GATE46.TEST"]);
       context.close();
     });
 
     for (const sealed of [false, true]) {
-      test(`wraps and unwraps every size, with room in front, ${sealed ? "sealed" : "in the clear"}`, async () => {
+      test(`wraps and unwraps messages of every size, ${sealed ? "encrypted" : "not encrypted"}`, async () => {
         const { initiator, context } = await pair();
         const most = context.capacity(sealed, MAX_TOKEN_SIZE);
         for (const size of [0, 1, 15, 16, 17, 1_400, 16_384, most]) {
@@ -62,7 +62,7 @@ if (!skip) {
       });
     }
 
-    test("unwraps what has come before, and what comes late: whoever uses it knows what that means", async () => {
+    test("unwraps repeated and late tokens; the caller decides on them", async () => {
       const { initiator, context } = await pair();
       const [one, two, three] = await Promise.all([1, 2, 3].map((size) => initiator.wrap(pattern(size), true)));
       for (const [token, size] of [[one, 1], [one, 1], [three, 3], [two, 2]] as const) {
@@ -71,7 +71,7 @@ if (!skip) {
       context.close();
     });
 
-    test("refuses what was changed, cut, or is none, in the library's words, and takes the true one afterwards", async () => {
+    test("rejects changed and truncated tokens with the library's error, then unwraps the valid token", async () => {
       const { initiator, context } = await pair();
       const token = await initiator.wrap(pattern(100), true);
       for (const at of [0, 2, 20, token.length - 1]) {
@@ -89,7 +89,7 @@ if (!skip) {
       assert.throws(() => context.unwrap(token), /closed/);
     });
 
-    test("is refused in the library's words: a token that is none, and a keytab that is none", () => {
+    test("reports the library's error for an invalid token and a missing keytab", () => {
       const context = acceptor.accept();
       assert.throws(() => context.step(new Uint8Array(300).fill(0x60)), /Cannot accept the context: \w+/);
       context.close();
@@ -97,7 +97,7 @@ if (!skip) {
     });
   });
 
-  test("10,000 contexts, and 10,000 that are refused, leave memory as it was", {
+  test("10,000 accepted and 10,000 refused contexts do not increase memory", {
     skip: slow("gss_library_test, 10,000 contexts"),
   }, async () => {
     const { token } = await (await initiators.begin(alice, SERVICE)).step();
@@ -126,7 +126,7 @@ if (!skip) {
     }
   });
 
-  test("a million tokens that were changed crash nothing, and none of them says anything else", {
+  test("1,000,000 changed tokens cause no crash and never unwrap to another message", {
     skip: slow("gss_library_test, 10^6 tokens"),
   }, async () => {
     const { initiator, context } = await pair();

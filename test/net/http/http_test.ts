@@ -13,7 +13,7 @@ import { until, within } from "../../support/program/until.ts";
 /** The one of this runtime, and the one that takes its place where that has no deadlines. */
 const servers: readonly (readonly [string, ServeHttp])[] = [
   ["serveHttp()", serveHttp],
-  ["the plain one", async (addr, options) => await servePlainHttp(await openNet(), addr, options)],
+  ["the portable serveHttp()", async (addr, options) => await servePlainHttp(await openNet(), addr, options)],
 ];
 
 /** How many connections a server holds, by what the kernel says of its port on 127.0.0.1: none but those that are somebody's. */
@@ -41,7 +41,7 @@ for (const host of ["127.0.0.1", "::1"]) {
   });
 }
 
-test("serveHttp() lets a request under way finish when it is closed", async () => {
+test("serveHttp() finishes a running request before it closes", async () => {
   let answer = (_: Response) => {};
   let asked = () => {};
   const coming = new Promise<void>((resolve) => asked = resolve);
@@ -59,7 +59,7 @@ test("serveHttp() lets a request under way finish when it is closed", async () =
   await within("the server to close", closed);
 });
 
-test("serveHttp() closes within a moment though somebody has connected and asks nothing, or not all (a browser does)", async () => {
+test("serveHttp() closes soon although clients sent no request or an incomplete request", async () => {
   const server = await serveHttp({ host: "127.0.0.1", port: 0 }, { fetch: () => new Response(), ...patient });
   const silent = await Tcp.to(server.addr);
   const slow = await Tcp.to(server.addr);
@@ -70,7 +70,7 @@ test("serveHttp() closes within a moment though somebody has connected and asks 
   slow.close();
 });
 
-test("serveHttp() waits neither for who asks nothing, or not all, nor for who reads no answer", async () => {
+test("serveHttp() disconnects clients that send no complete request or do not read the answer", async () => {
   const long = "x".repeat(32 << 20);
   let asked = 0;
   const server = await serveHttp({ host: "127.0.0.1", port: 0 }, {
@@ -101,7 +101,7 @@ test("serveHttp() waits neither for who asks nothing, or not all, nor for who re
   await server.close();
 });
 
-test("serveHttp() answers though somebody holds all the connections that it lets anybody hold", async () => {
+test("serveHttp() answers a new client while idle connections reach the limit", async () => {
   const server = await serveHttp({ host: "127.0.0.1", port: 0 }, { fetch: () => new Response("here"), ...patient });
   const idle = await Promise.all(Array.from({ length: 300 }, () => Tcp.to(server.addr)));
   const answer = await fetch(`http://${addressText(server.addr)}/`, { headers: { connection: "close" } });
@@ -115,23 +115,23 @@ test("serveHttp() answers though somebody holds all the connections that it lets
 
 for (
   const [what, head, status] of [
-    ["no Host, as HTTP/1.0 has none", "GET /a HTTP/1.0\r\n", 200],
+    ["HTTP/1.0 without Host", "GET /a HTTP/1.0\r\n", 200],
     ["a whole URL", "GET http://localhost/a HTTP/1.1\r\nHost: localhost\r\n", 200],
-    ["a Host that is none", "GET /a HTTP/1.1\r\nHost: [\r\n", 400],
+    ["an invalid Host", "GET /a HTTP/1.1\r\nHost: [\r\n", 400],
     ["a Host with a path", "GET /a HTTP/1.1\r\nHost: localhost/b?\r\n", 400],
     ["a Host with a user", "GET /a HTTP/1.1\r\nHost: a@localhost\r\n", 400],
-    ["no path", "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n", 400],
-    ["a head without an end", `GET /a HTTP/1.1\r\nHost: localhost\r\nA: ${"b".repeat(20_000)}\r\n`, 431],
-    ["two lengths", "GET /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n", 400],
-    ["lines that end by LF alone", "GET /a HTTP/1.1\nHost: a\n", 400],
+    ["OPTIONS *", "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n", 400],
+    ["a header of 20 kB", `GET /a HTTP/1.1\r\nHost: localhost\r\nA: ${"b".repeat(20_000)}\r\n`, 431],
+    ["two body lengths", "GET /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n", 400],
+    ["lines that end with LF only", "GET /a HTTP/1.1\nHost: a\n", 400],
     ["a header of 200 kB", `GET /a HTTP/1.1\r\nHost: a\r\nA: ${"b".repeat(200_000)}\r\n`, 431],
     ["HTTP/1.1 without Host", "GET /a HTTP/1.1\r\n", 400],
-    ["a blank before the colon", "GET /a HTTP/1.1\r\nHost : a\r\n", 400],
-    ["a body, which is left unread", "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n", 200],
+    ["a space before the colon", "GET /a HTTP/1.1\r\nHost : a\r\n", 400],
+    ["a request with an unread body", "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n", 200],
   ] as const
 ) {
   for (const [name, serve] of servers) {
-    test(`${name} says ${status} to ${what}`, async () => {
+    test(`${name} answers ${what} with ${status}`, async () => {
       const server = await serve({ host: "127.0.0.1", port: 0 }, {
         fetch: (request) => new Response(new URL(request.url).pathname),
       });
@@ -147,7 +147,7 @@ for (
 }
 
 for (const [name, serve] of servers) {
-  test(`${name} gives each answer its reason and date, and HEAD no length of its own`, async () => {
+  test(`${name} sends the reason phrase and the date, and no Content-Length for HEAD`, async () => {
     const server = await serve({ host: "127.0.0.1", port: 0 }, {
       fetch: ({ method }) => new Response(method === "HEAD" ? null : "nothing", { status: 404 }),
     });

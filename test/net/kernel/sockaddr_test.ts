@@ -25,13 +25,13 @@ test("encodeSockaddr() lays out sockaddr_in6 as ipv6(7) says", () => {
   assert.equal(bytes.length, SOCKADDR_SIZE);
 });
 
-test("encodeSockaddr() takes addresses only", () => {
+test("encodeSockaddr() accepts only IP addresses", () => {
   for (const host of ["localhost", "", "127.1", "fe80::1%eth0"]) {
     assert.throws(() => encodeSockaddr({ host, port: 1 }), RangeError);
   }
 });
 
-test("encodeSockaddr() puts the number of the zone at the end, which decodeSockaddr() tells", () => {
+test("encodeSockaddr() writes the zone index at the end, and decodeSockaddr() reads it", () => {
   const addr = { host: "fe80::46", port: 1080, zone: "258" };
   const bytes = encodeSockaddr(addr);
   assert.equal(hex(bytes.slice(24)), littleEndian ? "02 01 00 00" : "00 00 01 02");
@@ -39,7 +39,7 @@ test("encodeSockaddr() puts the number of the zone at the end, which decodeSocka
   assert.deepEqual({ host, port, zone }, addr);
 });
 
-test("encodeSockaddr() gives a zone that there is none of a number that no interface has", () => {
+test("encodeSockaddr() encodes an unknown zone as an index without an interface", () => {
   const bytes = encodeSockaddr({ host: "fe80::46", port: 1080, zone: "no such interface" });
   assert.equal(decodeSockaddr(bytes)!.zone, String(2 ** 31 - 1));
 });
@@ -50,11 +50,11 @@ test("decodeSockaddr() unwraps IPv4-mapped IPv6", () => {
   assert.deepEqual({ host, port }, { host: "192.0.2.1", port: 9 });
 });
 
-test("decodeSockaddr() knows no other family", () => {
+test("decodeSockaddr() returns undefined for other address families", () => {
   assert.equal(decodeSockaddr(new Uint8Array(SOCKADDR_SIZE)), undefined);
 });
 
-test("decodeSockaddr() gives back what encodeSockaddr() was given", () => {
+test("decodeSockaddr() reverses encodeSockaddr()", () => {
   const four = fc.uint8Array({ minLength: 4, maxLength: 4 });
   const six = fc.uint8Array({ minLength: 16, maxLength: 16 }).filter((octets) => octets[10] !== 0xff);
   fc.assert(fc.property(fc.oneof(four, six), port, (octets, port) => {

@@ -26,10 +26,10 @@ function decided(number: number, args: readonly bigint[] = [], { making = false,
   }
 }
 
-describe("calls of a program that are told", () => {
+describe("The seccomp filter", () => {
   const somewhere = 0x7fff_0000_1000n, high = 0x7fff_0000_0000n;
 
-  test("those with an address, however it is written, and no others of the same name", () => {
+  test("notifies the gateway of socket calls with an address, and allows those without one", () => {
     for (const call of [calls.sendto, calls.recvfrom]) {
       for (const address of [somewhere, high, 1n]) assert.equal(decided(call, [3n, 0n, 0n, 0n, address]), "told");
       assert.equal(decided(call, [3n, somewhere, 9n, 0n, 0n, 0n]), "made");
@@ -42,14 +42,14 @@ describe("calls of a program that are told", () => {
     }
   });
 
-  test("the failure of a socket, and no other option", () => {
+  test("notifies the gateway of getsockopt(SO_ERROR), and allows other options", () => {
     assert.equal(decided(calls.getsockopt, [3n, 1n, 4n]), "told");
     for (const [level, name] of [[1n, 3n], [6n, 4n], [41n, 4n]] as const) {
       assert.equal(decided(calls.getsockopt, [3n, level, name]), "made");
     }
   });
 
-  test("sockets of IP where they are made here", () => {
+  test("notifies the gateway of socket(), bind() and listen() only if the gateway makes the sockets", () => {
     for (const [domain, what] of [[1n, "made"], [2n, "told"], [10n, "told"], [16n, "made"]] as const) {
       assert.equal(decided(calls.socket, [domain, 1n, 0n], { making: true }), what);
       assert.equal(decided(calls.socket, [domain, 1n, 0n]), "made");
@@ -57,7 +57,7 @@ describe("calls of a program that are told", () => {
     for (const call of [calls.bind, calls.listen]) assert.equal(decided(call, [], { making: true }), "told");
   });
 
-  test("what could pass by is refused", () => {
+  test("refuses calls that bypass it: io_uring, MPTCP and 32-bit system calls", () => {
     assert.equal(decided(calls.io_uring_setup), "refused with 38");
     assert.equal(decided(calls.socket, [2n, 1n, 262n]), "refused with 93");
     const of32 = arm ? [283, 290, 296, 374, 425] : [102, 345, 362, 369, 370, 425];

@@ -9,7 +9,7 @@ import { echo, hash, hear, kindOf, noise } from "../contract/stream.ts";
 const libc = await openLibc();
 const skip = skipped("guards_test.ts", libc ? false : "the Linux engine cannot run here");
 
-test("the guards notice a call that is told of more room than there is", { skip }, () => {
+test("guardedLibc() detects a call with a length beyond its buffer", { skip }, () => {
   const guarded = guardedLibc(libc!);
   const ends = new Int32Array(2), bytes = Uint8Array.of(1, 2, 3, 4);
   assert.equal(guarded.pipe2(ends, 0), 0);
@@ -19,7 +19,7 @@ test("the guards notice a call that is told of more room than there is", { skip 
 });
 
 test(
-  "no call of the Linux adapter goes beyond its buffers: connections, relays, resets, datagrams",
+  "no call of the Linux adapter exceeds its buffers: connections, relays, resets, datagrams",
   { skip },
   () => within("all of it", useAll(), 60_000),
 );

@@ -14,7 +14,7 @@ const ring = libc && calls ? calls.syscall(IO_URING_SETUP, 1, libc.addressOf(new
 if (ring >= 0) libc!.close(ring);
 const skip = skipped("late_close_test.ts", ring < 0 && "no io_uring");
 
-test("what the kernel is to close late is open until this process has ended", { skip }, () => {
+test("closeLate() keeps a descriptor open until this process ends", { skip }, () => {
   const ends = new Int32Array(2), octet = new Uint8Array(1);
   const isOpen = () => libc!.read(ends[0]!, octet, 1) < 0 && libc!.errno() === EAGAIN;
   libc!.pipe2(ends, O_CLOEXEC | O_NONBLOCK);

@@ -13,12 +13,12 @@ import {
 } from "../../../src/net/linux/netlink/netlink.ts";
 import { datagramPacket, resetOf, sumTcp, tcpEnds, unreachable } from "../../../src/net/linux/transparent/ip_packet.ts";
 
-test("an attribute tells its size without what fills it up", () => {
+test("the length field of a netlink attribute excludes the padding", () => {
   assert.deepEqual([...attribute(3, text("lo"))], [7, 0, 3, 0, 108, 111, 0, 0]);
   assert.deepEqual([...nested(1, attribute(2, Uint8Array.of(5)))], [12, 0, 1, 128, 5, 0, 2, 0, 5, 0, 0, 0]);
 });
 
-test("an answer is 0 or an errno, whatever else comes beside it", () => {
+test("answers() returns 0 or the errno of each reply and ignores other messages", () => {
   const answer = (type: number, errno: number) => {
     const octets = new Uint8Array(36), view = new DataView(octets.buffer);
     view.setUint32(0, 36, true);
@@ -31,13 +31,13 @@ test("an answer is 0 or an errno, whatever else comes beside it", () => {
   for (let size = 0; size < 36; size++) assert.deepEqual(answers(all.subarray(0, size)), [], `${size} octets`);
 });
 
-test("no reply of netlink makes it fail, or go on for ever", () => {
+test("answers() accepts any bytes without an exception or an endless loop", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (octets) => {
     for (const errno of answers(new Uint8Array(octets))) assert.equal(Number.isInteger(errno), true);
   }));
 });
 
-test("messages and their attributes are read as they were written, and what is cut off is not", () => {
+test("messagesIn() and attributesIn() parse complete messages and ignore truncated ones", () => {
   const body = new Uint8Array([...attribute(1, Uint8Array.of(9)), ...nested(4, text("x"))]);
   const octets = new Uint8Array(16 + body.length);
   new DataView(octets.buffer).setUint32(0, octets.length, true);
@@ -53,7 +53,7 @@ test("messages and their attributes are read as they were written, and what is c
   }));
 });
 
-test("a list ends where the kernel says so, or with an error, whatever comes before", () => {
+test("dump() ends at NLMSG_DONE or with an error, after any bytes", () => {
   const piece = (type: number) => {
     const octets = new Uint8Array(20);
     octets[0] = 20;
@@ -108,7 +108,7 @@ function syn(six: boolean): Uint8Array<ArrayBuffer> {
 }
 
 for (const six of [false, true]) {
-  test(`a SYN of IPv${six ? 6 : 4} is answered as the network would`, () => {
+  test(`the TCP reset and the ICMP error that answer an IPv${six ? 6 : 4} SYN are valid`, () => {
     const at = six ? 40 : 20, packet = syn(six), { from, to } = tcpEnds(packet)!;
     assert.deepEqual([from.port, to.port], [4646, 80]);
     sumTcp(packet);
@@ -124,7 +124,7 @@ for (const six of [false, true]) {
   });
 }
 
-test("the checksum of a datagram of IPv6 is good, whatever is in it", () => {
+test("the checksum of an IPv6 datagram is valid for any payload", () => {
   const ends = [{ octets: new Uint8Array(16).fill(0xfd), port: 53 }, {
     octets: new Uint8Array(16).fill(1),
     port: 4646,

@@ -39,7 +39,7 @@ function engineOn(libc: Libc): Engine {
 }
 
 test(
-  "a UDP socket whose receives fail rests between them, and receives when they go well again",
+  "a UDP socket pauses after a failed receive and receives again once the failure is over",
   { skip },
   async () => {
     let fails = false;
@@ -66,7 +66,7 @@ test(
   },
 );
 
-test("a listener that can accept nobody says so", { skip }, async () => {
+test("accept() fails when the listener cannot accept any connection", { skip }, async () => {
   let fails = false;
   const engine = engineOn(refusingLibc(libc!, "accept4", EOPNOTSUPP, bounded(() => fails)));
   const listener = await linuxNet(engine).listen({ host: "127.0.0.1", port: 0 });
@@ -76,7 +76,7 @@ test("a listener that can accept nobody says so", { skip }, async () => {
   engine.dispose();
 });
 
-test("a thread that cannot wait for its sockets ends, and does not spin", { skip }, () => {
+test("a turn of the engine fails when epoll_wait() fails", { skip }, () => {
   let fails = false;
   const engine = engineOn(refusingLibc(libc!, "epoll_wait", EBADF, () => fails));
   fails = true;
@@ -86,7 +86,7 @@ test("a thread that cannot wait for its sockets ends, and does not spin", { skip
 
 for (const [what, readsSocket] of [["from a socket", true], ["to a socket", false]] as const) {
   test(
-    `what the kernel will not splice ${what} is copied, and nothing is lost`,
+    `the relay copies all bytes when the kernel refuses splice() ${what}`,
     { skip },
     () => within("all of it", relayCopied(readsSocket)),
   );
@@ -127,7 +127,7 @@ async function relayCopied(readsSocket: boolean): Promise<void> {
   for (const one of [client, server, listener]) one.close();
 }
 
-test("without shared ports all accept from the one listener that has the port", { skip }, async () => {
+test("without SO_REUSEPORT, all listeners accept from the one descriptor of the port", { skip }, async () => {
   const refusing = refusingLibc(libc!, "setsockopt", ENOPROTOOPT, (_fd, _level, name) => name === SO_REUSEPORT);
   const port = claimPort(refusing, {}, { host: "127.0.0.1", port: 0 });
   const net = netOn(refusing);
@@ -144,12 +144,12 @@ test("without shared ports all accept from the one listener that has the port", 
 });
 
 for (const call of ["epoll_create1", "eventfd", "epoll_ctl", "epoll_wait"] as const) {
-  test(`where ${call} is refused there is no Linux engine, and it says why`, { skip }, () => {
+  test(`whyNoEngine() reports the reason when the kernel refuses ${call}()`, { skip }, () => {
     const features = kernelFeatures(refusingLibc(libc!, call, EINVAL));
     assert.match(whyNoEngine(features) ?? "", /refuses epoll or eventfd/);
   });
 }
 
-test("where nothing is refused, nothing is missed", { skip }, () => {
+test("whyNoEngine() returns undefined when the kernel refuses no call", { skip }, () => {
   assert.equal(whyNoEngine(kernelFeatures(libc!)), undefined);
 });

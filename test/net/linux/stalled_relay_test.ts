@@ -43,8 +43,8 @@ function counting(plain: Libc): { readonly libc: Libc; readonly held: () => numb
   };
 }
 
-for (const [place, pipes] of [["in a pipe", true], ["in memory, where there are no pipes", false]] as const) {
-  test(`what a receiver has no room for waits ${place}, and arrives as it was sent`, { skip }, async () => {
+for (const [place, pipes] of [["in a pipe", true], ["in memory without pipes", false]] as const) {
+  test(`bytes for a slow receiver wait ${place} and arrive unchanged`, { skip }, async () => {
     const { libc: counted, held } = counting(pipes ? libc! : refusingLibc(libc!, "pipe2", EMFILE));
     const engine = new Engine(counted, {
       fault(error) {

@@ -103,8 +103,8 @@ async function afterHandshake({ connection, tls }: SealedPlace, chunks: readonly
 
 type End = "close" | "closeWrite" | "reset";
 
-for (const [runs, skip] of [[40, false], [4_000, slow("TLS by libssl, what strangers say, 4,000 times")]] as const) {
-  const title = `TLS by libssl: what ${runs} strangers say ends in an answer, and nothing of it is left`;
+for (const [runs, skip] of [[40, false], [4_000, slow("TLS by libssl, 4,000 runs with random input")]] as const) {
+  const title = `TLS by libssl: ${runs} runs with random input before and after the handshake leak no descriptor`;
   test(title, { skip: skipped(title, noSealedPlace) || skip, timeout: 600_000 }, async () => {
     const at = await sealedPlace();
     const open = readdirSync("/proc/self/fd").length;
@@ -122,8 +122,8 @@ for (const [runs, skip] of [[40, false], [4_000, slow("TLS by libssl, what stran
   });
 }
 
-test("TLS by libssl: who changes keys without end has turns like others, and an idle connection costs none", {
-  skip: skipped("TLS by libssl: changed keys", noSealedPlace),
+test("TLS by libssl: many key updates take several turns, and an idle connection takes none", {
+  skip: skipped("TLS by libssl: key updates", noSealedPlace),
   timeout: 60_000,
 }, async () => {
   const at = await sealedPlace();

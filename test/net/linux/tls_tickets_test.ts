@@ -34,8 +34,7 @@ async function shake({ listener, tls }: SealedPlace, ...flags: readonly string[]
 }
 
 for (const version of ["-tls1_2", "-tls1_3"]) {
-  const title =
-    `TLS by libssl: a ticket (${version}) lets its client in again, but not after its certificate has expired`;
+  const title = `TLS by libssl: a session ticket (${version}) resumes the session until the client certificate expires`;
   test(title, { skip: skipped(title, noSealedPlace), timeout: 60_000 }, async () => {
     const ann = certificatesFor("DNS:ann"), file = (name: string) => join(folder, `${name}${version}`);
     writeFileSync(file("cert"), ann.cert);
@@ -53,8 +52,8 @@ for (const version of ["-tls1_2", "-tls1_3"]) {
   });
 }
 
-test("TLS by libssl: who is refused is told why, whatever it has said by then", {
-  skip: skipped("TLS by libssl: told why", noSealedPlace),
+test("TLS by libssl: a refused client receives the reason, also after it sent data", {
+  skip: skipped("TLS by libssl: reason of a refusal", noSealedPlace),
   timeout: 60_000,
 }, async () => {
   const place = await sealedPlace({ clientCa: certificatesFor("DNS:ann").ca });

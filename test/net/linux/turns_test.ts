@@ -53,7 +53,7 @@ async function listening(connected: (socket: Socket) => void): Promise<{ server:
 }
 
 describe("In one turn of the engine", { skip: noEngine }, () => {
-  test("a step of what takes long is done, eight of the same in a row, and what is short comes between", async () => {
+  test("one bulk step runs, at most eight in a row for one task, and short work runs between them", async () => {
     const { engine, turn } = turned();
     const done: string[] = [];
     for (const name of ["a", "b"]) {
@@ -71,7 +71,7 @@ describe("In one turn of the engine", { skip: noEngine }, () => {
     engine.dispose();
   });
 
-  test("the answer to something short goes before a step of bulk", () => {
+  test("the answer to a short request goes before a bulk step", () => {
     const engine = new Engine(libc!, { fault: (error) => assert.fail(String(error)) });
     const done: string[] = [], one = new Uint8Array(new BigUint64Array([1n]).buffer);
     const answer = engine.wakeFd(() => done.push("answer"));
@@ -87,7 +87,7 @@ describe("In one turn of the engine", { skip: noEngine }, () => {
     engine.dispose();
   });
 
-  test("what a step throws is told of, and the others go on", () => {
+  test("an exception of a bulk step is reported, and the other steps continue", () => {
     const faults: unknown[] = [];
     const engine = new Engine(libc!, { fault: (error) => void faults.push(error) });
     let steps = 0;
@@ -102,7 +102,7 @@ describe("In one turn of the engine", { skip: noEngine }, () => {
     engine.dispose();
   });
 
-  test("bulk is moved once, into a pipe and out of it", async () => {
+  test("a relay moves bulk data once, into a pipe and out of it", async () => {
     const { engine, calls, turn } = turned();
     const size = 48 << 20;
     const source = await listening((socket) => socket.end(new Uint8Array(size)));
@@ -130,7 +130,7 @@ describe("In one turn of the engine", { skip: noEngine }, () => {
     engine.dispose();
   });
 
-  test("of a flood of datagrams two batches are received", async () => {
+  test("a UDP socket receives at most two batches of a datagram flood", async () => {
     const { engine, turn } = turned();
     const flooded = new LinuxUdpSocket(engine, anywhere), client = new LinuxUdpSocket(engine, anywhere);
     const datagrams = Array.from({ length: 600 }, (_, i) => ({ bytes: new Uint8Array(1 + i % 2), addr: flooded.addr }));
@@ -158,7 +158,7 @@ describe("In one turn of the engine", { skip: noEngine }, () => {
     engine.dispose();
   });
 
-  test("a UDP socket that sends is told of nothing; one that found no room is told once, and sends the rest", async () => {
+  test("a sending UDP socket gets no epoll event, or one after a full buffer, and then sends the rest", async () => {
     const { engine, calls, turn } = turned();
     const [near, far] = [new LinuxUdpSocket(engine, anywhere), createSocket("udp4")];
     await new Promise<void>((resolve) => far.bind(0, "127.0.0.1", resolve));

@@ -30,7 +30,7 @@ function slowDial(first: number) {
   return { dial, connect: resolve };
 }
 
-test("A meeting is not held up by another client's that cannot be made", async () => {
+test("Meeting connects a client while all dials of another client hang", async () => {
   const meeting = new Meeting<End>();
   const slow = slowDial(100);
   const held = Array.from({ length: 100 }, () => meeting.meet(attacker, slow.dial));
@@ -45,7 +45,7 @@ test("A meeting is not held up by another client's that cannot be made", async (
   await Promise.allSettled(held.map(({ accepted }) => accepted));
 });
 
-test("A meeting that is called off before its turn ends at once, and makes no connection", async () => {
+test("Meeting ends a cancelled meet() at once and does not dial for it", async () => {
   const meeting = new Meeting<End>();
   const slow = slowDial(100);
   const first = Array.from({ length: 16 }, () => meeting.meet(attacker, slow.dial));
@@ -59,7 +59,7 @@ test("A meeting that is called off before its turn ends at once, and makes no co
   assert.equal(dials, 0);
 });
 
-test("A meeting takes strangers for strangers, who put no connection of ours out", async () => {
+test("Meeting closes unexpected connections, and they do not displace an expected one", async () => {
   const meeting = new Meeting<End>();
   const early = new End(0), own = new End(0);
   meeting.came(1, early);

@@ -106,7 +106,7 @@ const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const bytes = (said: string) => new TextEncoder().encode(said);
 
 for (const first of ["client", "server"] as const) {
-  tlsTest(`the ${first} ends its way, and the other way goes on`, async (bench) => {
+  tlsTest(`after closeWrite() of the ${first}, the other direction continues`, async (bench) => {
     const both = await bench.secured();
     const [from, to] = first === "server" ? both : both.toReversed() as [Socket, Socket];
     await from.write(bytes("question"));
@@ -119,7 +119,7 @@ for (const first of ["client", "server"] as const) {
   });
 }
 
-tlsTest("what was written before close() arrives, also beside what nobody has read", async (bench) => {
+tlsTest("all bytes written before close() arrive, also with unread bytes from the peer", async (bench) => {
   const [server, client] = await bench.secured();
   await server.write(bytes("unread"));
   const all_ = all(server);
@@ -128,20 +128,20 @@ tlsTest("what was written before close() arrives, also beside what nobody has re
   assert.equal((await all_).length, 300_000);
 });
 
-tlsTest("close() wakes who reads", async (bench) => {
+tlsTest("close() ends a pending read() with null", async (bench) => {
   const [server] = await bench.secured();
   const reading = server.read();
   server.close();
   assert.equal(await reading, null);
 });
 
-tlsTest("a reset is a reset", async (bench) => {
+tlsTest("reset() fails the peer's read() as reset", async (bench) => {
   const [server, client] = await bench.secured();
   client.reset();
   await assert.rejects(server.read(), { kind: "reset" });
 });
 
-tlsTest("a connection that ends without a word of TLS is a reset, a client's as a server's", async (bench) => {
+tlsTest("read() of the client and the server fails as reset after an end without close_notify", async (bench) => {
   for (const whose of ["client", "server"]) {
     const [server, client] = await bench.connection();
     const ends = await Promise.all([
@@ -157,7 +157,7 @@ tlsTest("a connection that ends without a word of TLS is a reset, a client's as 
   }
 });
 
-tlsTest("a connection that ends within a record is a reset", async (bench) => {
+tlsTest("read() fails as reset after an end within a record", async (bench) => {
   const [server, client] = await bench.connection();
   const [reader, writer] = await Promise.all([
     bench.acceptor().accept(server),
@@ -171,7 +171,7 @@ tlsTest("a connection that ends within a record is a reset", async (bench) => {
   for (const socket of [reader, writer]) socket.reset();
 });
 
-tlsTest("departures are over when what was written before close() has left", async (bench) => {
+tlsTest("departures.over() waits until all bytes written before close() are sent", async (bench) => {
   const [server, client] = await bench.connection();
   const [reader, writer] = await Promise.all([
     bench.acceptor().accept(server),
@@ -195,7 +195,7 @@ tlsTest("departures are over when what was written before close() has left", asy
   assert.equal((await reading).length, 300_000);
 });
 
-tlsTest("who does not read holds up who writes", async (bench) => {
+tlsTest("write() waits for a slow reader", async (bench) => {
   const [server, client] = await bench.secured();
   const chunk = new Uint8Array(256 << 10);
   let written = 0;
@@ -215,7 +215,7 @@ tlsTest("who does not read holds up who writes", async (bench) => {
 });
 
 tlsTest(
-  "a record that somebody has forged is passed on as a reset, and not as the end of what was said",
+  "relay() passes on a forged record as a reset, not as the end",
   async (bench) => {
     const [server, client] = await bench.connection();
     const [near, far] = await bench.connection();
@@ -231,7 +231,7 @@ tlsTest(
   },
 );
 
-tlsTest("who come all at once are all let in", async (bench) => {
+tlsTest("300 simultaneous handshakes succeed", async (bench) => {
   const acceptor = bench.acceptor();
   const connections = [];
   while (connections.length < 300) connections.push(await bench.connection());
@@ -242,12 +242,12 @@ tlsTest("who come all at once are all let in", async (bench) => {
   for (const socket of await Promise.all(secured)) socket.reset();
 });
 
-tlsTest("a certificate for the address is one", async (bench) => {
+tlsTest("the client accepts a certificate for the server's IP address", async (bench) => {
   const { accepted, connected } = await bench.handshake(undefined, { name: "127.0.0.1" });
   await Promise.all([accepted, connected]);
 });
 
-tlsTest("a certificate for another name is told as that", async (bench) => {
+tlsTest("the client rejects a certificate for another name and reports the reason", async (bench) => {
   const { accepted, connected } = await bench.handshake(undefined, { name: "other.test" });
   await Promise.all([
     assert.rejects(connected, saying(/the certificate is for another name/)),
@@ -255,7 +255,7 @@ tlsTest("a certificate for another name is told as that", async (bench) => {
   ]);
 });
 
-tlsTest("a certificate of an unknown authority is told as that", async (bench) => {
+tlsTest("the client rejects a certificate of an unknown authority and reports the reason", async (bench) => {
   const { accepted, connected } = await bench.handshake(undefined, { ca: stranger.ca });
   await Promise.all([
     assert.rejects(connected, saying(/the certificate's authority is not trusted here/)),
@@ -263,7 +263,7 @@ tlsTest("a certificate of an unknown authority is told as that", async (bench) =
   ]);
 });
 
-tlsTest("an expired certificate is told as that", async (bench) => {
+tlsTest("the client rejects an expired certificate and reports the reason", async (bench) => {
   const { accepted, connected } = await bench.handshake(bench.acceptor(expired));
   await Promise.all([
     assert.rejects(connected, saying(/the certificate has expired/)),
@@ -274,13 +274,13 @@ tlsTest("an expired certificate is told as that", async (bench) => {
 const noClientCertificates = ({ asksForCertificates }: TlsWay) =>
   asksForCertificates ? false : "this Deno asks clients for no certificate";
 
-tlsTest("a client with a certificate of the authority is let in", async (bench) => {
+tlsTest("the server accepts a client certificate of the client certificate authority", async (bench) => {
   const { accepted, connected } = await bench.handshake(bench.acceptor(good, good.ca), { identity: ann });
   await Promise.all([accepted, connected]);
 }, noClientCertificates);
 
 for (const [who, identity] of [["without a certificate", undefined], ["of another authority", stranger]] as const) {
-  tlsTest(`a client ${who} is refused`, async (bench) => {
+  tlsTest(`the server refuses a client ${who}`, async (bench) => {
     const { accepted, connected } = await bench.handshake(bench.acceptor(good, good.ca), { identity });
     await assert.rejects(
       accepted,
@@ -291,20 +291,20 @@ for (const [who, identity] of [["without a certificate", undefined], ["of anothe
   }, noClientCertificates);
 }
 
-tlsTest("who speaks no TLS is refused", async (bench) => {
+tlsTest("the server refuses a client that does not speak TLS", async (bench) => {
   const [server, client] = await bench.connection();
   await client.write(bytes("\x05\x01\x00 and more than a record's head"));
   await assert.rejects(bench.acceptor().accept(server), saying(/the peer does not speak TLS/));
 });
 
-tlsTest("a server that speaks no TLS is told as that", async (bench) => {
+tlsTest("the client reports a server that does not speak TLS", async (bench) => {
   const [server, client] = await bench.connection();
   await server.write(bytes("HTTP/1.1 400 Bad Request\r\n\r\n"));
   await assert.rejects(bench.connect(client), saying(/the peer does not speak TLS/));
 });
 
 for (const said of ["", "\x16\x03\x01"]) {
-  tlsTest(`a client that leaves after ${said.length} octets ends its handshake`, async (bench) => {
+  tlsTest(`the handshake fails when the client closes after ${said.length} bytes`, async (bench) => {
     const [server, client] = await bench.connection();
     const securing = bench.acceptor().accept(server);
     await client.write(bytes(said));
@@ -313,14 +313,14 @@ for (const said of ["", "\x16\x03\x01"]) {
   });
 }
 
-tlsTest("a handshake ends with its socket", async (bench) => {
+tlsTest("the handshake fails when its socket closes", async (bench) => {
   const [server] = await bench.connection();
   const securing = bench.acceptor().accept(server);
   server.close();
   await assert.rejects(securing, closed);
 });
 
-tlsTest("a server of an authority that nobody has named is told as unknown", async (bench) => {
+tlsTest("the client rejects a private certificate authority when none is configured", async (bench) => {
   const { accepted, connected } = await bench.handshake(undefined, { ca: undefined });
   await Promise.all([
     assert.rejects(connected, saying(/the certificate's authority is not trusted here/)),

@@ -10,7 +10,7 @@ import { until } from "../../../support/program/until.ts";
 const libc = await openLibc();
 const skip = skipped("datagrams_test.ts", libc ? false : "the Linux engine cannot run here");
 
-test("lowestDescriptor() tells what the next one will be, at the price of no socket", { skip }, async () => {
+test("lowestDescriptor() returns the next descriptor number without opening a socket", { skip }, async () => {
   const cheap = { ...libc!, socket: () => assert.fail("a socket is dear") };
   await until("no other thread is quicker", () => {
     const lowest = lowestDescriptor(cheap);
@@ -21,9 +21,9 @@ test("lowestDescriptor() tells what the next one will be, at the price of no soc
 });
 
 for (
-  const [title, sizes] of [["a small datagram", [1]], ["several", [3, 2_000, 1]], ["a large one", [9_000]]] as const
+  const [title, sizes] of [["small", [1]], ["several", [3, 2_000, 1]], ["large", [9_000]]] as const
 ) {
-  test(`many sockets to which ${title} came in one turn share a few arenas`, { skip }, async () => {
+  test(`64 sockets that receive ${title} datagrams in one turn share at most 9 arenas`, { skip }, async () => {
     const LARGE = 1 << 20;
     let made = 0;
     const addressOf = (memory: ArrayBuffer) => (memory.byteLength > LARGE && made++, libc!.addressOf(memory));

@@ -33,7 +33,7 @@ function descriptorCount(): number {
   return readdirSync("/proc/self/fd").length;
 }
 
-test("routedLocalAddr() towards loopback is loopback, and leaves no descriptor", { skip }, () => {
+test("routedLocalAddr() returns the loopback address for loopback and leaks no descriptor", { skip }, () => {
   const before = descriptorCount();
   for (let i = 0; i < 50; i++) {
     assert.equal(routedLocalAddr(libc!, "127.0.0.1"), "127.0.0.1");
@@ -43,13 +43,13 @@ test("routedLocalAddr() towards loopback is loopback, and leaves no descriptor",
   assert.ok(descriptorCount() < before + 50); // the runtime opens some, too
 });
 
-test("routedLocalAddr() is undefined where the system refuses", { skip }, () => {
+test("routedLocalAddr() returns undefined when the system refuses", { skip }, () => {
   assert.equal(routedLocalAddr(libc!, "255.255.255.255"), undefined); // broadcast needs a permission
   const none: Libc = { ...libc!, socket: () => -1 };
   assert.equal(routedLocalAddr(none, "127.0.0.1"), undefined);
 });
 
-test("connectFailure() is refused where nobody listens, and where somebody does by now", { skip }, async () => {
+test("connectFailure() returns refused for a closed port and for a port opened since", { skip }, async () => {
   const server = await listenTcp("127.0.0.1", () => {});
   const before = descriptorCount();
   assert.equal(await connectFailure(libc!, server.addr, 1_000), "refused");
@@ -66,7 +66,7 @@ test("connectFailure() is refused where nobody listens, and where somebody does 
   await until("no descriptor is left", () => descriptorCount() <= before);
 });
 
-test("connectFailure() tells what libc tells", { skip }, async () => {
+test("connectFailure() maps the errno of libc to an error kind", { skip }, async () => {
   const addr = { host: "192.0.2.1", port: 9 };
   const failing = (errno: number, at: "socket" | "connect"): Libc => ({
     ...libc!,
@@ -81,7 +81,7 @@ test("connectFailure() tells what libc tells", { skip }, async () => {
   assert.equal(await connectFailure(failing(1_000, "connect"), addr, 10), "other");
 });
 
-test("connectFailure() takes who is silent for unreachable, when the time is over", { skip }, async () => {
+test("connectFailure() returns host-unreachable when the host does not answer in time", { skip }, async () => {
   const silent: Libc = { ...libc!, connect: () => -1, errno: () => 115, getsockopt: () => 0, getpeername: () => -1 };
   const before = performance.now();
   assert.equal(await connectFailure(silent, { host: "192.0.2.1", port: 9 }, 50), "host-unreachable");
@@ -110,7 +110,7 @@ test("Descriptors finds a connection by its addresses, and resetConnection() res
   }
 });
 
-test("Descriptors finds one connection after another without looking again, where each takes the number of the last", {
+test("Descriptors finds successive connections on the same descriptor number without a new scan", {
   skip,
 }, async () => {
   const server = await listenTcp("127.0.0.1", () => {});
@@ -129,7 +129,7 @@ test("Descriptors finds one connection after another without looking again, wher
   server.close();
 });
 
-test("Descriptors looks at so many at a stretch, and at more after a while", { skip }, () => {
+test("Descriptors limits its scans to about 10,000 lookups per second", { skip }, () => {
   let looks = 0, now = 0;
   const descriptors = new Descriptors(counting(() => looks++), () => now);
   const absent = { host: "192.0.2.1", port: 1 };

@@ -13,7 +13,7 @@ import { temporaryFolder } from "../../../support/program/temporary_folder.ts";
 const skip = skipped("unix_file_test.ts", process.platform === "win32" && "Windows has no modes");
 const libc = await openKernel();
 
-test("what is put in the socket's place while it is bound is not changed, and not taken", { skip }, async () => {
+test("placeSocket() rejects a symbolic link in place of the socket and keeps the target's mode", { skip }, async () => {
   const folder = temporaryFolder("swapped");
   const victim = join(folder, "victim"), shared = join(folder, "shared");
   writeFileSync(victim, "");
@@ -31,7 +31,7 @@ test("what is put in the socket's place while it is bound is not changed, and no
 });
 
 test(
-  "a socket has its mode from the beginning",
+  "placeSocket() creates the socket with its final mode",
   { skip: skip || (!libc && "without libc it may have it later") },
   async () => {
     const folder = temporaryFolder("mode");

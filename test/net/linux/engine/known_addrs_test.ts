@@ -11,7 +11,7 @@ function name(addr: SocketAddr): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-test("an address that comes again is the same object, and each is told from all others", () => {
+test("KnownAddrs.find() returns the same object for a known address and another for a new one", () => {
   const addrs = new KnownAddrs();
   const all: readonly SocketAddr[] = [
     { host: "192.0.2.1", port: 53 },
@@ -26,11 +26,11 @@ test("an address that comes again is the same object, and each is told from all 
   all.forEach((addr, i) => assert.equal(addrs.find(name(addr)), found[i]));
 });
 
-test("what is no IP address is none", () => {
+test("KnownAddrs.find() returns undefined for a sockaddr without an IP address", () => {
   assert.equal(new KnownAddrs().find(new Uint8Array(SOCKADDR_SIZE)), undefined);
 });
 
-test("however many there are, each is told rightly, and few are kept", () => {
+test("KnownAddrs.find() decodes each of 10,000 addresses and forgets old ones", () => {
   const addrs = new KnownAddrs();
   const first = name({ host: "10.0.0.0", port: 1 }), known = addrs.find(first);
   for (let i = 0; i < 10_000; i++) {

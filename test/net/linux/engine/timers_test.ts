@@ -12,7 +12,7 @@ function wheel(at = 0) {
 }
 
 describe("Timers", () => {
-  test("run what is due, never early and at most a millisecond late, however far they were away", () => {
+  test("run never early and at most 1 ms late, for any wait", () => {
     const wait = fc.oneof(
       fc.integer({ min: 0, max: 200 }),
       fc.integer({ min: 0, max: 2 ** 31 - 1 }),
@@ -42,7 +42,7 @@ describe("Timers", () => {
     );
   });
 
-  test("run in the order they are due when a thread looks late", () => {
+  test("run in the order of their due times when the thread is late", () => {
     const { clock, timers } = wheel();
     const ran: number[] = [];
     for (const ms of [5_000, 3, 70, 4_200, 1]) timers.after(ms, () => ran.push(ms));
@@ -51,7 +51,7 @@ describe("Timers", () => {
     assert.deepEqual(ran, [1, 3, 70, 4_200, 5_000]);
   });
 
-  test("called off do not run, also by one that is due with them", () => {
+  test("do not run after they are cancelled, also by a timer due at the same time", () => {
     const { clock, timers } = wheel();
     const ran: string[] = [];
     const cancelled = timers.after(10, () => ran.push("called off before"));
@@ -69,7 +69,7 @@ describe("Timers", () => {
     assert.equal(timers.waitMs(), -1);
   });
 
-  test("may start others, which are not due in the same turn", () => {
+  test("can start other timers without an endless turn", () => {
     const { clock, timers } = wheel();
     let runs = 0;
     const again = () => {
@@ -85,7 +85,7 @@ describe("Timers", () => {
     assert.ok(runs <= 12);
   });
 
-  test("that throw are told of and do not keep the others from running", () => {
+  test("that throw are reported and do not stop the other timers", () => {
     const { clock, timers, faults } = wheel();
     let ran = false;
     timers.after(1, () => {
@@ -98,7 +98,7 @@ describe("Timers", () => {
     assert.equal(faults.length, 1);
   });
 
-  test("cost the same to start and call off however many there are, and leave nothing", () => {
+  test("start and cancel in constant time", () => {
     const { timers } = wheel();
     const cancels = Array.from({ length: 100_000 }, (_, i) => timers.after(i * 7, () => {}));
     for (const cancel of cancels) cancel();
