@@ -63,7 +63,7 @@ async function answer(
 const changes = ["DELETE /api/sessions/7", "DELETE /api/sessions?user=ann", "POST /reload", "POST /drain"];
 
 describe("Without a token, the admin endpoint", () => {
-  test("tells this machine all, and changes nothing", async () => {
+  test("answers every read from this host, and refuses every change", async () => {
     for (const what of ["GET /healthz", "GET /readyz", "GET /metrics", "GET /api/status"]) {
       assert.equal((await answer({ exposed: false }, what)).code, 200, what);
     }
@@ -75,7 +75,7 @@ describe("Without a token, the admin endpoint", () => {
     }
   });
 
-  test("tells others health alone: metrics may count users by name", async () => {
+  test("gives other hosts only /healthz and /readyz: metrics may contain user names", async () => {
     for (const what of ["GET /healthz", "GET /readyz"]) {
       assert.equal((await answer({ exposed: true }, what)).code, 200, what);
     }
@@ -86,13 +86,13 @@ describe("Without a token, the admin endpoint", () => {
     }
   });
 
-  test("tells whoever may open its unix socket all, and changes nothing", async () => {
+  test("answers every read on its unix socket, and refuses every change", async () => {
     const access = { exposed: false, unix: true };
     assert.equal((await answer(access, "GET /api/status", undefined, "gate46")).code, 200);
     assert.equal((await answer(access, "POST /drain")).code, 403);
   });
 
-  test("tells no site that has a name here who uses it (DNS rebinding)", async () => {
+  test("refuses a Host field that is not this host (DNS rebinding)", async () => {
     for (const host of ["evil.example", "evil.example:10846", "127.0.0.1.evil.example"]) {
       for (const what of ["GET /", "GET /api/status", "GET /metrics"]) {
         assert.equal((await answer({ exposed: false }, what, undefined, host)).code, 403, host);
@@ -107,7 +107,7 @@ describe("Without a token, the admin endpoint", () => {
 describe("With a token, the admin endpoint", () => {
   const access = { token, exposed: true };
 
-  test("tells everyone how it is, and who has the token all", async () => {
+  test("gives health without the token, and everything else with the token", async () => {
     for (const what of ["GET /healthz", "GET /readyz"]) assert.equal((await answer(access, what)).code, 200);
     for (const what of ["GET /metrics", "GET /api/status"]) {
       assert.equal((await answer(access, what)).code, 401);
@@ -116,7 +116,7 @@ describe("With a token, the admin endpoint", () => {
     }
   });
 
-  test("does what it is told by who has it, and by nobody else", async () => {
+  test("makes changes with the token only", async () => {
     for (const what of changes) assert.deepEqual(await answer(access, what).then(({ done }) => done), []);
     assert.deepEqual((await answer(access, "DELETE /api/sessions/7", bearer)).done, ["end id 7"]);
     const none = await answer(access, "DELETE /api/sessions/8", bearer);
@@ -136,7 +136,7 @@ describe("With a token, the admin endpoint", () => {
     assert.equal((await answer(access, "POST /drain", bearer)).code, 202);
   });
 
-  test("asks people who open the page for it, as the password of any name, and scripts for a bearer token", async () => {
+  test("accepts the token as a Basic password with any user name, or as a bearer token", async () => {
     for (const right of [password("", token), password("ann", token), bearer]) {
       for (const what of ["GET /", "GET /api/status", "GET /metrics"]) {
         assert.equal((await answer(access, what, right)).code, 200, what);
@@ -164,7 +164,7 @@ describe("With a token, the admin endpoint", () => {
     }
   });
 
-  test("changes nothing for a password, which a browser would add to what another site has it send", async () => {
+  test("refuses changes with a Basic password: a browser adds it to requests of other sites (CSRF)", async () => {
     for (const what of changes) {
       const { code, done } = await answer(access, what, password("ann", token));
       assert.ok(code === 401 || code === 400, what);
@@ -172,7 +172,7 @@ describe("With a token, the admin endpoint", () => {
     }
   });
 
-  test("changes nothing for a page of another site, whatever that knows", async () => {
+  test("refuses changes from a page of another site, even with the token", async () => {
     const others: readonly Readonly<Record<string, string>>[] = [
       { "sec-fetch-site": "cross-site" },
       { "sec-fetch-site": "same-site", origin: "http://127.0.0.1:10846" },
@@ -197,7 +197,7 @@ describe("With a token, the admin endpoint", () => {
     }
   });
 
-  test("tells the log what was done, who did it, and what came of it; and nothing of what was not", async () => {
+  test("logs each change with its client and result, and logs no refused change", async () => {
     const acts = async (what: string, credentials?: string) => (await answer(access, what, credentials)).acts;
     const by = "192.0.2.7";
     assert.deepEqual(await acts("DELETE /api/sessions/7", bearer), [{ by, what: "end session 7", result: "3 ended" }]);
@@ -213,13 +213,13 @@ describe("With a token, the admin endpoint", () => {
     for (const what of changes) assert.deepEqual(await acts(what), []);
   });
 
-  test("says to each who asks whether they may change something", async () => {
+  test("tells each client whether it may make changes", async () => {
     const may = async (credentials: string) =>
       JSON.parse((await answer(access, "GET /api/status", credentials)).text).access;
     assert.deepEqual([await may(bearer), await may(password("", token))], [{ mayChange: true }, { mayChange: false }]);
   });
 
-  test("tells the history, of a minute or a day", async () => {
+  test("returns the history of a minute or a day", async () => {
     for (const [query, length] of [["", 60], ["?span=minute", 60], ["?span=day", 1_440]] as const) {
       const { code, text } = await answer(access, `GET /api/history${query}`, bearer);
       assert.deepEqual([code, JSON.parse(text).values.clients.length], [200, length], query);
@@ -228,14 +228,14 @@ describe("With a token, the admin endpoint", () => {
     assert.equal((await answer(access, "GET /api/history")).code, 401);
   });
 
-  test("takes no other method and no other number", async () => {
+  test("refuses other methods and malformed session numbers", async () => {
     for (const what of ["GET /drain", "GET /reload", "POST /api/status", "GET /api/sessions"]) {
       assert.equal((await answer(access, what, bearer)).code, 405, what);
     }
     assert.equal((await answer(access, "DELETE /api/sessions/x", bearer)).code, 404);
   });
 
-  test("gives as many sessions as are asked for", async () => {
+  test("returns the requested number of sessions", async () => {
     const count = async (query: string) =>
       JSON.parse((await answer(access, `GET /api/status${query}`, bearer)).text).sessionCount;
     assert.equal(await count("?sessions=5"), 5);

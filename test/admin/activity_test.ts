@@ -19,14 +19,14 @@ function logOf(...sessions: readonly Partial<SessionRecord>[]): ActivityLog {
 const ids = ({ sessions }: { readonly sessions: readonly { readonly id: number }[] }) => sessions.map(({ id }) => id);
 const moved = (up: number) => ({ counts: { up, down: 0 } });
 
-describe("What goes on", () => {
-  test("is all sessions where they are not too many, the youngest first", () => {
+describe("The session activity", () => {
+  test("lists all sessions up to the limit, youngest first", () => {
     const log = logOf(moved(3), moved(2), moved(1));
     assert.deepEqual(ids(log.activity(9_000, { most: 3 })), [3, 2, 1]);
     assert.equal(log.activity(9_000, { most: 3 }).sessions[0]!.ageMs, 7_000);
   });
 
-  test("is the youngest sessions and those that moved the most where they are too many, of all threads too", () => {
+  test("lists the youngest and the busiest sessions beyond the limit, also across threads", () => {
     const one = logOf(moved(9), moved(1), moved(8), moved(2), moved(0), moved(0));
     const activity = one.activity(9_000, { most: 4 });
     assert.deepEqual(ids(activity), [6, 5, 3, 1]);
@@ -37,7 +37,7 @@ describe("What goes on", () => {
     assert.equal(both.sessionCount, 8);
   });
 
-  test("is what fits the words that are asked for, of however many", () => {
+  test("lists the sessions that match the filter, out of all sessions", () => {
     const log = logOf(
       { username: "Ann", destination: { type: 3, host: "git.example", port: 443 } },
       { username: "ann", destination: { type: 3, host: "mail.example", port: 25 } },
@@ -54,14 +54,14 @@ describe("What goes on", () => {
     assert.deepEqual(fitting(" "), [102, 10, 102]);
   });
 
-  test("is as many as are wanted where all have moved the same", () => {
+  test("keeps to the limit when all sessions moved the same number of bytes", () => {
     const log = logOf(...Array.from({ length: 9 }, () => moved(5)));
     assert.deepEqual(ids(log.activity(9_000, { most: 5 })), [9, 8, 7, 6, 5]);
     assert.deepEqual(ids(log.activity(9_000, { most: 1 })), [9]);
     assert.deepEqual(ids(log.activity(9_000, { most: 0 })), []);
   });
 
-  test("is looked at in steps, and who ends between two of them counts once", () => {
+  test("is read in steps, and a session that ends between two steps counts once", () => {
     const username = "ann";
     const sessions = Array.from(
       { length: 1_000 },
@@ -88,7 +88,7 @@ describe("What goes on", () => {
     assert.equal(log.activity(9_000, { most: 10 }).relays.A.total, 1_000);
   });
 
-  test("is the same as a text, of however many sessions", () => {
+  test("has the same content as text, for any number of sessions", () => {
     for (const count of [0, 1, 250, 600]) {
       const log = logOf(...Array.from({ length: count }, (_, i) => ({ username: `"${i}`, ...moved(i) })));
       const steps = log.lookAsText(9_000, { most: 1_000 });
@@ -98,7 +98,7 @@ describe("What goes on", () => {
     }
   });
 
-  test("counts who came, and who got nothing but a failure", () => {
+  test("counts clients and failed clients", () => {
     const log = logOf({}, {});
     const session = sessionRecord({ end: "refused" });
     log.listen({ type: "session-opened", session });

@@ -11,7 +11,7 @@ function ask(path: string, health: Health = ready, init?: RequestInit): Promise<
 const draining = readiness(facts({ draining: true }));
 
 describe("The admin endpoint", () => {
-  test("/healthz says that the program is alive, even while it drains", async () => {
+  test("/healthz reports alive, even during a drain", async () => {
     for (const health of [ready, draining]) {
       const response = await ask("/healthz", health);
       assert.equal(response.status, 200);
@@ -19,7 +19,7 @@ describe("The admin endpoint", () => {
     }
   });
 
-  test("/healthz says so when nothing serves clients any more", async () => {
+  test("/healthz reports not alive when no worker serves clients", async () => {
     const response = await adminApp(adminSource({ alive: () => false }), { exposed: false }).request("/healthz");
     assert.equal(response.status, 503);
     assert.deepEqual(await response.json(), { alive: false });
@@ -32,14 +32,14 @@ describe("The admin endpoint", () => {
       [readiness(facts({ listeners: 0 })), 503],
     ] as const
   ) {
-    test(`/readyz answers ${status} when ${health.state}, and says so`, async () => {
+    test(`/readyz answers ${status} with state ${health.state}`, async () => {
       const response = await ask("/readyz", health);
       assert.equal(response.status, status);
       assert.deepEqual(await response.json(), health);
     });
   }
 
-  test("/readyz asks each time", async () => {
+  test("/readyz reads the health anew for each request", async () => {
     let health: Health = ready;
     const app = adminApp(adminSource({ health: () => health }), { exposed: false });
     assert.equal((await app.request("/readyz")).status, 200);
@@ -47,7 +47,7 @@ describe("The admin endpoint", () => {
     assert.equal((await app.request("/readyz")).status, 503);
   });
 
-  test("/metrics is Prometheus text with a help and a type for each metric", async () => {
+  test("/metrics is Prometheus text with HELP and TYPE for each metric", async () => {
     const response = await ask("/metrics");
     assert.equal(response.status, 200);
     assert.match(response.headers.get("content-type")!, /^text\/plain; version=0\.0\.4/);
@@ -75,14 +75,14 @@ describe("The admin endpoint", () => {
       ["text/plain;q=0.9, application/openmetrics-text;q=0.1", "text/plain; version=0.0.4"],
     ] as const
   ) {
-    test(`/metrics for who accepts ${accept ?? "anything"} is ${type}`, async () => {
+    test(`/metrics with Accept: ${accept ?? "(none)"} is ${type}`, async () => {
       const response = await ask("/metrics", ready, { headers: accept ? { accept } : {} });
       assert.equal(response.headers.get("content-type"), `${type}; charset=utf-8`);
       assert.equal((await response.text()).endsWith("# EOF\n"), type.startsWith("application/"));
     });
   }
 
-  test("/metrics gives no two families one name in OpenMetrics, and each counter one _total", async () => {
+  test("/metrics in OpenMetrics has unique family names, and one _total suffix per counter", async () => {
     const response = await ask("/metrics", ready, { headers: { accept: "application/openmetrics-text" } });
     const text = await response.text();
     const families = Array.from(text.matchAll(/^# TYPE (\S+) (\S+)$/gm), ([, name, type]) => ({ name: name!, type }));
@@ -95,7 +95,7 @@ describe("The admin endpoint", () => {
     assert.match(text, /^gate46_requests_total\{command="connect"\} 0$/m);
   });
 
-  test("takes no filter that has no end", async () => {
+  test("limits the length of a filter", async () => {
     const filters: (string | undefined)[] = [];
     const source = adminSource({
       status: ({ filter }) => {
@@ -108,7 +108,7 @@ describe("The admin endpoint", () => {
     assert.deepEqual(filters.map((filter) => filter?.length), [200, 200]);
   });
 
-  test("is read only and has nothing else", async () => {
+  test("refuses unknown paths and wrong methods", async () => {
     for (const path of ["/x", "/debug", "/metrics/x", "/../etc/passwd"]) assert.equal((await ask(path)).status, 404);
     for (const method of ["POST", "PUT", "DELETE", "OPTIONS"]) {
       const response = await ask("/healthz", ready, { method });
@@ -119,7 +119,7 @@ describe("The admin endpoint", () => {
     assert.equal((await ask("/drain")).headers.get("allow"), "POST");
   });
 
-  test("has no answer kept, taken for something else or read by another site", async () => {
+  test("forbids caching, content sniffing and cross-origin reads of its answers", async () => {
     for (const path of ["/healthz", "/readyz", "/metrics", "/", "/api/status", "/x"]) {
       const { headers } = await ask(path);
       assert.deepEqual(

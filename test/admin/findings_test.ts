@@ -32,14 +32,14 @@ const well: Findable = {
 const found = (changes: Partial<Findable>) =>
   findings({ ...well, ...changes }).map(({ what, detail, grave }) => `${grave ? "!" : "-"} ${what}: ${detail}`);
 
-describe("What is wrong now", () => {
-  test("is nothing where all is well, or few clients fail", () => {
+describe("The findings", () => {
+  test("are empty when all parts are well, or few clients fail", () => {
     assert.deepEqual(found({}), []);
     assert.deepEqual(found({ past: past({ clients: 100, unreachable: 49 }) }), []);
     assert.deepEqual(found({ past: past({ clients: 19, password: 19 }) }), []);
   });
 
-  test("is what clients depend on and is not well, since when", () => {
+  test("list each unhealthy part and upstream, with its start time", () => {
     const parts = {
       ...ready.parts,
       resolver: { ok: false, detail: "no answer to 4 questions", since: "2026-01-02T03:04:05.000Z" },
@@ -53,7 +53,7 @@ describe("What is wrong now", () => {
     ]);
   });
 
-  test("is a certificate that ends", () => {
+  test("list a certificate that expires soon", () => {
     const until = "2026-02-03T03:04:05.000Z";
     assert.deepEqual(
       found({ certificates: [{ option: "tls-cert", until, good: false }, { option: "via-ca", until, good: true }] }),
@@ -61,7 +61,7 @@ describe("What is wrong now", () => {
     );
   });
 
-  test("is that descriptors, memory or sessions are nearly used up", () => {
+  test("list descriptors, memory or sessions near their limit", () => {
     const room = { openDescriptors: 922, maxDescriptors: 1_024, usedMemory: 231e6, memory: 256e6 };
     assert.deepEqual(found({ room, sessionCount: 9_500 }), [
       "! Descriptors nearly used up: 922 of 1024",
@@ -72,14 +72,14 @@ describe("What is wrong now", () => {
     assert.deepEqual(found({ room: unknown }), []);
   });
 
-  test("is that clients are turned away, or that most of many fail", () => {
+  test("list clients that are turned away, and a failure rate of half or more", () => {
     assert.deepEqual(found({ past: past({ clients: 40, "turned-away": 1, password: 20 }) }), [
       "! Clients turned away: 1 of 40 in the last minute",
       "! Most clients fail: without the right password: 20 of 40, last minute",
     ]);
   });
 
-  test("is what befell the program, behind what is grave", () => {
+  test("list program faults after the grave findings", () => {
     const listeners = { ok: false, detail: "none" };
     assert.deepEqual(
       found({ lostLogLines: 7, reloadProblems: ["a", "b"], deaths: 2, parts: { ...ready.parts, listeners } }),
@@ -93,7 +93,7 @@ describe("What is wrong now", () => {
   });
 });
 
-test("memory is that of the control group where it has a limit, else of the machine", () => {
+test("take memory from the control group if it has a limit, otherwise from the machine", () => {
   const meminfo = "MemTotal:  4000 kB\nMemFree: 1 kB\nMemAvailable:   1000 kB\n";
   const files: Record<string, string> = {
     "/proc/self/cgroup": "0::/system.slice/gate46.service\n",

@@ -24,7 +24,7 @@ function ran(metrics: Counted, changes: Partial<SessionRecord>): void {
 }
 
 describe("Metrics", () => {
-  test("name every reply, command and relay type before the first one", async () => {
+  test("list every reply, command and relay type at 0 before the first session", async () => {
     const metrics = counted();
     const replies = Object.entries(await samples(metrics, "replies_total"));
     assert.equal(replies.length, 7 * 9);
@@ -56,7 +56,7 @@ describe("Metrics", () => {
     ]);
   });
 
-  test("count sessions by how they ended, and what they did", async () => {
+  test("count sessions by end, command, reply and relay type", async () => {
     const metrics = counted();
     ran(metrics, { end: "end", command: 1, reply: 0, relayType: "B", dialMs: 20 });
     ran(metrics, { end: "end", command: 1, reply: 0, relayType: "B", dialMs: 3_000 });
@@ -82,7 +82,7 @@ describe("Metrics", () => {
     assert.ok(Math.abs(dial['dial_seconds_sum{relay="B",outcome="connected"}']! - 3.02) < 1e-9);
   });
 
-  test("count the most ordinary sessions as they count those that take the long way, where users are counted too", async () => {
+  test("count common sessions the same on the fast path and on the path with user counts", async () => {
     const quick = counted(), thorough = counted();
     thorough.nameUsers([]);
     const sessions = ["A", "D", "A"].map((relayType, i) => ({
@@ -95,7 +95,7 @@ describe("Metrics", () => {
     assert.equal((await samples(quick, "bytes_total"))['bytes_total{relay="A",direction="down"}'], 2_000);
   });
 
-  test("count bytes and datagrams of sessions under way, and never backwards", async () => {
+  test("count bytes and datagrams of open sessions, and never decrease", async () => {
     const metrics = counted();
     const session = sessionRecord({ relayType: "C" });
     metrics.listen({ type: "session-opened", session });
@@ -120,7 +120,7 @@ describe("Metrics", () => {
     assert.equal((await samples(metrics, "bytes_total"))['bytes_total{relay="C",direction="up"}'], 15);
   });
 
-  test("count requests, replies, relays and dials of sessions under way, each once", async () => {
+  test("count requests, replies, relays and dials of open sessions once", async () => {
     const metrics = counted();
     const all = async () => {
       const found = await Promise.all(
@@ -146,7 +146,7 @@ describe("Metrics", () => {
     assert.deepEqual(await all(), expected);
   });
 
-  test("count the last reply alone: BIND waits for its peer after the first", async () => {
+  test("count only the last reply: BIND sends a second one for its peer", async () => {
     const metrics = counted();
     const session = sessionRecord({ command: 2, reply: 0 });
     metrics.listen({ type: "session-opened", session });
@@ -158,7 +158,7 @@ describe("Metrics", () => {
     assert.deepEqual(await replies(), ['replies_total{command="bind",reply="06 TTL expired"}']);
   });
 
-  test("count what was turned away, dropped, failed and unforeseen", async () => {
+  test("count clients turned away, dropped datagrams, accept failures and faults", async () => {
     const metrics = counted();
     const client = { host: "198.51.100.10", port: 1 };
     metrics.listen({ type: "client-turned-away", client, reason: "client-not-allowed" });
@@ -178,7 +178,7 @@ describe("Metrics", () => {
     });
   });
 
-  test("count a dial that failed by what is known of where it went", async () => {
+  test("count a failed dial by the known part of its relay type", async () => {
     const metrics = counted();
     const name = { type: 3, host: "a.test", port: 80 } as const, literal = { type: 4, host: "::1", port: 80 } as const;
     ran(metrics, { command: 1, destination: name, reply: 4, dialMs: 1 });
@@ -192,7 +192,7 @@ describe("Metrics", () => {
     ]);
   });
 
-  test("give all replies that RFC 1928 does not know one label: an upstream may answer with any octet", async () => {
+  test("give all replies outside RFC 1928 one label: an upstream may answer with any octet", async () => {
     const metrics = counted();
     for (const reply of [9, 91, 255]) ran(metrics, { command: 1, reply });
     const all = await samples(metrics, "replies_total");
@@ -200,7 +200,7 @@ describe("Metrics", () => {
     assert.equal(Object.keys(all).length, 7 * 9 + 1);
   });
 
-  test("count handshakes that failed, and questions for names", async () => {
+  test("count failed handshakes and DNS queries", async () => {
     const metrics = counted();
     ran(metrics, { end: "handshake-timeout" });
     ran(metrics, { end: "protocol-error", command: 1 });
@@ -219,7 +219,7 @@ describe("Metrics", () => {
     assert.deepEqual(await samples(metrics, "dns_cache"), { 'dns_cache_lookups_total{outcome="hit"}': 1 });
   });
 
-  test("count who came by GSSAPI, and how what they say travels, under way or over", async () => {
+  test("count GSSAPI handshakes and sessions by protection level, open or ended", async () => {
     const metrics = counted();
     ran(metrics, { method: 1, protection: "integrity", command: 1, reply: 0, relayType: "A" });
     ran(metrics, { method: 1, end: "authentication-failed" });
@@ -234,7 +234,7 @@ describe("Metrics", () => {
     });
   });
 
-  test("count users who are to have counts of their own, and all others as one", async () => {
+  test("count each configured user, and all other users together", async () => {
     const metrics = counted();
     ran(metrics, { username: "ann", relayType: "A", counts: { up: 1, down: 2 } });
     assert.deepEqual(await samples(metrics, "user_"), {});
@@ -253,7 +253,7 @@ describe("Metrics", () => {
     });
   });
 
-  test("count a session for one user all along, and speak of none any more where they are not to", async () => {
+  test("count a session for the same user to its end, and drop user labels when user counts are off", async () => {
     const metrics = counted();
     metrics.nameUsers(["ann"]);
     const sessions = ["ann", "bob"].map((username) =>
@@ -271,7 +271,7 @@ describe("Metrics", () => {
     assert.deepEqual(await samples(metrics, "user_"), {});
   });
 
-  test("a scrape of many sessions rests between steps, and a session that ends meanwhile counts once", () => {
+  test("split a scrape of many sessions into steps; a session that ends meanwhile counts once", () => {
     const metrics = counted();
     const sessions = Array.from(
       { length: 3 * STEP },
@@ -294,7 +294,7 @@ describe("Metrics", () => {
     assert.deepEqual([bytes("up"), bytes("down")], [sessions.length, 2 * sessions.length]);
   });
 
-  test("let nothing that a client sent become a label", async () => {
+  test("never use client input as a label", async () => {
     const metrics = counted();
     ran(metrics, {
       username: "SENTINEL",
@@ -308,7 +308,7 @@ describe("Metrics", () => {
     for (const secret of ["SENTINEL", "203.0.113.99", "198.51.100.10"]) assert.ok(!text.includes(secret), secret);
   });
 
-  test("of threads that died stay, whether or not anyone asked the last of them", () => {
+  test("keep the counts of dead threads, with or without a last snapshot", () => {
     const metrics = counted();
     ran(metrics, { command: 1, dialMs: 5 });
     const one = countedSoFar([], metrics.snapshot());
@@ -320,7 +320,7 @@ describe("Metrics", () => {
     assert.ok(one.every(({ type }) => type !== "gauge"));
   });
 
-  test("of two gateways are apart", async () => {
+  test("of two gateways are separate", async () => {
     const [one, two] = [counted(), counted()];
     one.listen({ type: "fault", error: new Error("x") });
     assert.deepEqual(await samples(two, "faults_total"), { faults_total: 0 });

@@ -34,7 +34,7 @@ describe("The status page in a browser", { skip: skipped("the status page in a b
   const rows = "#sessions tbody tr";
   const wide = (page: Page) => page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
 
-  test("shows what clients call themselves as it is, and runs none of it", async () => {
+  test("shows client input as plain text, and runs none of it", async () => {
     const hostile = `"></td></script><img src=x onerror="document.title='run'"><b>`;
     const gateway = new MadeUp();
     await showing(gateway, async ({ page, reads }) => {
@@ -49,7 +49,7 @@ describe("The status page in a browser", { skip: skipped("the status page in a b
     });
   });
 
-  test("shows 10,000 sessions by some, and finds each by the filter", async () => {
+  test("shows a part of 10,000 sessions, and finds each by the filter", async () => {
     const gateway = new MadeUp();
     for (let i = 1; i <= 10_000; i++) {
       gateway.open({
@@ -75,7 +75,7 @@ describe("The status page in a browser", { skip: skipped("the status page in a b
     });
   });
 
-  test("leaves what is selected, focused and scrolled to where it is", async () => {
+  test("keeps selection, focus and scroll position at a refresh", async () => {
     const gateway = new MadeUp();
     const sessions = Array.from({ length: 60 }, (_, i) => gateway.open({ id: 1_000 + i, startedAt: i }));
     await showing(gateway, async ({ page, reads }) => {
@@ -102,7 +102,7 @@ describe("The status page in a browser", { skip: skipped("the status page in a b
     });
   });
 
-  test("asks nothing while nobody looks", async () => {
+  test("sends no request while the page is hidden", async () => {
     const gateway = new MadeUp();
     await showing(gateway, async ({ page, reads }) => {
       await gateway.polled();
@@ -119,7 +119,7 @@ describe("The status page in a browser", { skip: skipped("the status page in a b
     });
   });
 
-  test("says that it drains, and what is not well", async () => {
+  test("shows a drain and unhealthy parts", async () => {
     const gateway = new MadeUp();
     gateway.open({ command: 3, datagrams: { up: 1, down: 2_000 } });
     await showing(gateway, async ({ reads }) => {
@@ -134,7 +134,7 @@ describe("The status page in a browser", { skip: skipped("the status page in a b
   });
 
   for (const [scheme, dark] of [["light", false], ["dark", true]] as const) {
-    test(`is ${scheme} where that is wanted, with letters that stand out (WCAG AA)`, async () => {
+    test(`follows the preferred colour scheme ${scheme}, with sufficient contrast (WCAG AA)`, async () => {
       const gateway = new MadeUp();
       gateway.open();
       await showing(gateway, async ({ page }) => {
@@ -161,7 +161,7 @@ describe("The status page in a browser", { skip: skipped("the status page in a b
   }
 
   for (const scripted of [true, false]) {
-    test(`has room on a phone, ${scripted ? "with" : "without"} its script`, async () => {
+    test(`fits on a phone, ${scripted ? "with" : "without"} its script`, async () => {
       const gateway = new MadeUp();
       gateway.refreshes = false;
       const parts = {
@@ -207,7 +207,7 @@ describe("The status page in a browser", { skip: skipped("the status page in a b
     }, (page) => page.setJavaScriptEnabled(false));
   });
 
-  test("without its script loads itself again, as it is looked at", async () => {
+  test("without its script reloads with the same sort order and filter", async () => {
     const gateway = new MadeUp();
     for (const id of [1, 2]) gateway.open({ id, destination: name(`host${id}.example`) });
     await showing(gateway, async ({ page, reads }) => {
@@ -218,7 +218,7 @@ describe("The status page in a browser", { skip: skipped("the status page in a b
     }, (page) => page.setJavaScriptEnabled(false));
   });
 
-  test("stands still where that is wanted", async () => {
+  test("has no animation with reduced motion", async () => {
     const gateway = new MadeUp();
     await showing(gateway, async ({ page }) => {
       assert.equal(

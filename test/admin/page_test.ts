@@ -63,7 +63,7 @@ const plain = (text: string) =>
   text.replace(/<(style|script)>[^]*?<\/\1>/g, "").replace(/<[^>]*>/g, " ").replace(/[\s\u00a0]+/g, " ");
 
 describe("The status page", () => {
-  test("tells who, where to, by which relay type, what failed and what is down, without running anything", async () => {
+  test("shows clients, destinations, relay types, failures and down parts without JavaScript", async () => {
     const text = plain((await page()).text);
     for (
       const told of [
@@ -82,7 +82,7 @@ describe("The status page", () => {
     ) assert.ok(text.includes(told), `${told} in ${text}`);
   });
 
-  test("tells how much of their quotas users have used, where there are quotas", async () => {
+  test("shows the quota use of each user if quotas are set", async () => {
     assert.doesNotMatch((await page()).text, /Quotas/);
     const quotas = [
       { user: "ann", bytes: 50e9, used: 46e9, until: "2026-02-01T00:00:00.000Z" },
@@ -93,7 +93,7 @@ describe("The status page", () => {
     assert.match(plain(text), /&lt;b&gt;bob 140 % 1.4 MB of 1.0 MB 2026-01-02 00:00 UTC /);
   });
 
-  test("tells until when certificates hold, first of one that should be another by now", async () => {
+  test("shows when certificates expire, an overdue one first", async () => {
     const certificates = [
       { option: "via-ca", until: "2026-01-02T03:04:05.000Z", good: true },
       { option: "tls-cert", until: "2026-02-03T03:04:05.000Z", good: true },
@@ -104,7 +104,7 @@ describe("The status page", () => {
     assert.match(plain(text), / TLS --tls-cert until 2026-02-03 /);
   });
 
-  test("sorts by what is asked for, and by age otherwise; the same once more turns it round", async () => {
+  test("sorts by the requested column, by age by default, and reverses on the second request", async () => {
     assert.equal(order((await page()).text), "123");
     assert.equal(order((await page({}, "?sort=up")).text), "321");
     assert.equal(order((await page({}, "?sort=-up")).text), "123");
@@ -118,7 +118,7 @@ describe("The status page", () => {
     assert.match(text, /data-column="down"\s+aria-sort="none"><a href="\?sort=down&amp;filter=host">/);
   });
 
-  test("asks for the sessions that fit, and as many as it shows", async () => {
+  test("requests only the sessions that match the filter, and no more than it shows", async () => {
     const asked: WantedSessions[] = [];
     const source = adminSource({ status: (wanted) => Promise.resolve(asked.push(wanted) > 0 ? status : undefined) });
     await adminApp(source, { exposed: false }).request("http://127.0.0.1/?filter=ann+443");
@@ -129,7 +129,7 @@ describe("The status page", () => {
     assert.match(text, /value="&quot;&gt;ann"/);
   });
 
-  test("escapes what clients call themselves and where they go", async () => {
+  test("escapes user names and destinations", async () => {
     const hostile = `"></script></td><img src=x onerror=alert(1)>`;
     const { text } = await page({
       sessions: [session(1, { client: hostile, user: hostile, destination: hostile, remote: hostile, via: hostile })],
@@ -149,7 +149,7 @@ describe("The status page", () => {
     assert.ok(text.split("&lt;img src=x onerror=alert(1)&gt;").length > 10);
   });
 
-  test("says how long sessions have yet while it drains, and what would stand where nothing is", async () => {
+  test("shows the time left of a drain, and a hint in each empty table", async () => {
     const { text } = await page({
       drainsForMs: 12_300,
       sessionCount: 0,
@@ -164,7 +164,7 @@ describe("The status page", () => {
     assert.match(plain(text), /No failures yet/);
   });
 
-  test("runs its own script alone, has its own style alone, and asks nobody else for anything", async () => {
+  test("allows only its own script and style, and no request to another site", async () => {
     const { text, headers } = await page();
     const policy = headers.get("content-security-policy")!;
     assert.match(policy, /^default-src 'none';/);
@@ -179,12 +179,12 @@ describe("The status page", () => {
     assert.doesNotMatch(text, /https?:|style=|\son\w+=/);
   });
 
-  test("has a script that is small, and never makes markup of a text", () => {
+  test("has a script below 32 kB that never parses text as HTML", () => {
     assert.ok(script.length < 32_000, `${script.length}`);
     assert.doesNotMatch(script, /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|Function\(/);
   });
 
-  test("says figures as people do", () => {
+  test("formats numbers with units", () => {
     assert.deepEqual([0, 999, 1_000, 99_960, 123_456, 999_950, 7e9].map(bytesText), [
       "0 B",
       "999 B",

@@ -44,7 +44,7 @@ async function scraped(metrics: ProgramMetrics): Promise<Readonly<Record<string,
 }
 
 describe("ProgramMetrics", () => {
-  test("tell what runs, whether it is ready, and its parts", async () => {
+  test("include version, readiness and the state of each part", async () => {
     const ofHealth = async (health: ProgramFacts["health"]) =>
       await scraped(new ProgramMetrics(() => ({ ...program, health })));
     const well = await ofHealth(ready);
@@ -58,7 +58,7 @@ describe("ProgramMetrics", () => {
     assert.equal(draining['gate46_part_ok{part="draining"}'], undefined);
   });
 
-  test("tell of a router's names, and nothing of them elsewhere", async () => {
+  test("include fake names for a router only", async () => {
     const names = { names: 7, maxNames: 65_536, queries: { answered: 9, failed: 1 } };
     const router = await scraped(new ProgramMetrics(() => ({ ...program, names })));
     assert.deepEqual([router["gate46_fake_names"], router["gate46_fake_names_limit"]], ["7", "65536"]);
@@ -67,14 +67,14 @@ describe("ProgramMetrics", () => {
     assert.deepEqual(Object.keys(other).filter((name) => name.startsWith("gate46_fake")), []);
   });
 
-  test("tell how long certificates hold, as the field does: in seconds since 1970", async () => {
+  test("include the start and expiry of certificates in seconds since 1970", async () => {
     const certificates = [{ option: "tls-cert", from: 1_000_000, until: 1_800_000_000_500 }];
     const told = await scraped(new ProgramMetrics(() => ({ ...program, certificates })));
     assert.equal(told['gate46_tls_certificate_start_timestamp_seconds{option="tls-cert"}'], "1000");
     assert.equal(told['gate46_tls_certificate_expiry_timestamp_seconds{option="tls-cert"}'], "1800000000.5");
   });
 
-  test("tell of reloads and of workers that died", async () => {
+  test("include reloads and dead workers", async () => {
     let now = 5_000;
     const metrics = new ProgramMetrics(() => program, () => now);
     const reloads = async () => {
@@ -95,7 +95,7 @@ describe("ProgramMetrics", () => {
     assert.equal(all['gate46_reloads_total{outcome="refused"}'], "1");
   });
 
-  test("are asked for once a scrape, since some cost a look at the system", () => {
+  test("read the program facts once per scrape: some need system calls", () => {
     let asked = 0;
     const metrics = new ProgramMetrics(() => {
       asked++;
@@ -105,7 +105,7 @@ describe("ProgramMetrics", () => {
     assert.equal(asked, 1);
   });
 
-  test("leave out what the system does not tell", async () => {
+  test("leave out figures that the system does not provide", async () => {
     const portable = { ...figures, openDescriptors: undefined };
     const all = await scraped(new ProgramMetrics(() => ({ ...program, figures: portable })));
     assert.equal(all["process_max_fds"], "1024");
@@ -113,7 +113,7 @@ describe("ProgramMetrics", () => {
   });
 });
 
-test("a Distribution counts each value up to its bound, and all below", async () => {
+test("a Distribution counts each value in every bucket at or above it", async () => {
   const collection = new Collection();
   const distribution = new Distribution(collection, {
     name: "x_seconds",
@@ -137,7 +137,7 @@ test("a Distribution counts each value up to its bound, and all below", async ()
   });
 });
 
-test("exposition() adds up what several threads count, but takes the worse of what they say of an upstream", async () => {
+test("exposition() adds up the counts of threads, and takes the worst state of an upstream", async () => {
   const threads = [counted(), counted()];
   for (const [i, thread] of threads.entries()) {
     thread.listen({ type: "fault", error: new Error("x") });

@@ -22,7 +22,7 @@ function found(ways: ProxyWays, host: string): string {
   ) as string;
 }
 
-test("A browser is told the listeners that it can use, by the name by which it came", () => {
+test("/proxy.pac lists the usable listeners under the host name of the request", () => {
   const ways = (all: ProxyWays["ways"], asksForPasswords = false) => found({ ways: all, asksForPasswords }, "a.test");
   assert.equal(ways([both]), "PROXY gw.test:1080; SOCKS5 gw.test:1080");
   assert.equal(ways([socks, http]), "SOCKS5 192.0.2.1:1; PROXY [2001:db8::1]:2");
@@ -31,7 +31,7 @@ test("A browser is told the listeners that it can use, by the name by which it c
   assert.equal(ways([]), "DIRECT");
 });
 
-test("This machine and its link are reached directly, all else by the gateway", () => {
+test("/proxy.pac sends this host and link-local names directly, and the rest through the gateway", () => {
   const ways = { ways: [http], asksForPasswords: false };
   for (
     const host of ["localhost", "printer", "a.localhost", "tv.local", "127.1.2.3", "169.254.1.1", "[::1]", "fe80::1"]
@@ -54,7 +54,7 @@ test("This machine and its link are reached directly, all else by the gateway", 
   }
 });
 
-test("/proxy.pac is for everybody, since no browser can say who it is there", async () => {
+test("/proxy.pac needs no token: a browser cannot authenticate there", async () => {
   const source = adminSource({ proxyWays: () => ({ ways: [both], asksForPasswords: false }) });
   const response = await adminApp(source, { exposed: true, token: "x" }).request(
     "http://[2001:db8::9]:10846/proxy.pac",

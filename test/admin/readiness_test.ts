@@ -32,29 +32,29 @@ const table: readonly (readonly [name: string, changes: Partial<Facts>, state: s
   ["nothing listens", { listeners: 0 }, "not listening", "listeners"],
   ["a worker of two is silent", { silentWorkers: 1 }, "ready", "workers"],
   ["all workers are silent", { silentWorkers: 2 }, "workers silent", "workers"],
-  ["accepting falters", { accept: refused(1_000, 100) }, "ready", "listeners"],
-  ["accepting fails for long", { accept: refused(5_000, 100) }, "cannot accept", "listeners"],
-  ["accepting failed, and nobody has come since", { accept: refused(60_000, 15_000) }, "ready"],
-  ["names fail, but only twice", { names: failing(2, 60_000) }, "ready"],
-  ["names fail, but only lately", { names: failing(50, 9_999) }, "ready"],
-  ["names fail for long", { names: failing(3, 10_000) }, "no resolver", "resolver"],
-  ["names failed, and nobody has asked since", { names: failing(3, 90_000, 60_000) }, "ready"],
+  ["accept fails briefly", { accept: refused(1_000, 100) }, "ready", "listeners"],
+  ["accept fails for 5 s", { accept: refused(5_000, 100) }, "cannot accept", "listeners"],
+  ["accept failed, and no client has connected since", { accept: refused(60_000, 15_000) }, "ready"],
+  ["only two DNS queries failed", { names: failing(2, 60_000) }, "ready"],
+  ["DNS queries fail, for less than 10 s", { names: failing(50, 9_999) }, "ready"],
+  ["DNS queries fail for 10 s", { names: failing(3, 10_000) }, "no resolver", "resolver"],
+  ["DNS queries failed, and there were none since", { names: failing(3, 90_000, 60_000) }, "ready"],
   [
-    "names failed, and DNS servers are probed",
+    "DNS queries failed, and DNS servers are probed",
     { names: failing(3, 90_000, 60_000), probesNames: true },
     "no resolver",
     "resolver",
   ],
   ["the host has IPv4 only", { ipv6: none }, "ready", "ipv6Egress"],
   ["the host has IPv6 only", { ipv4: none }, "ready", "ipv4Egress"],
-  ["the host has its own networks only", { ipv4: nearOnly, ipv6: none }, "ready", "ipv4Egress", "ipv6Egress"],
-  ["the host has no way at all", { ipv4: none, ipv6: none }, "no egress", "ipv4Egress", "ipv6Egress"],
-  ["nobody has looked for a way yet", { ipv4: undefined, ipv6: undefined }, "ready"],
+  ["the host has on-link routes only", { ipv4: nearOnly, ipv6: none }, "ready", "ipv4Egress", "ipv6Egress"],
+  ["the host has no route", { ipv4: none, ipv6: none }, "no egress", "ipv4Egress", "ipv6Egress"],
+  ["the routes are not checked yet", { ipv4: undefined, ipv6: undefined }, "ready"],
   ["all upstreams are up", { chains: [chain("a", true)] }, "ready"],
   ["an upstream of two is down", { chains: [chain("a", true), chain("b", false)] }, "ready", "upstreams"],
   ["all upstreams are down", { chains: [chain("a", false), chain("b", false)] }, "no upstream", "upstreams"],
   [
-    "there is no way but to an upstream here",
+    "the only route is to an upstream",
     { chains: [chain("a", true)], ipv4: none, ipv6: none },
     "ready",
     "ipv4Egress",
@@ -73,7 +73,7 @@ describe("readiness()", () => {
     });
   }
 
-  test("says why, and since when", () => {
+  test("gives the reason and the start time of each failure", () => {
     const parts = (changes: Partial<Facts>): Parts => readiness(facts(changes)).parts;
     assert.deepEqual(parts({ names: failing(7, 30_000) }).resolver, {
       ok: false,
@@ -107,7 +107,7 @@ describe("readiness()", () => {
   });
 });
 
-test("isAlive() as long as any worker was heard of lately", () => {
+test("isAlive() is true for 20 s after the last worker report", () => {
   assert.equal(isAlive({ now: NOW, heardAt: NOW - 20_000 }), true);
   assert.equal(isAlive({ now: NOW, heardAt: NOW - 20_001 }), false);
 });
@@ -116,7 +116,7 @@ describe("ThreadWatch", () => {
   const asked = (outcome: "found" | "none" | "failed" | "called-off") =>
     ({ type: "dns-asked", by: "udp", outcome, ms: 1 }) as const;
 
-  test("counts failures since the last answer; there being no such name is one, a question called off none", () => {
+  test("counts failures since the last answer: NXDOMAIN is an answer, a cancelled query is neither", () => {
     let now = 10;
     const watch = new ThreadWatch(() => now++);
     for (const outcome of ["failed", "called-off", "failed"] as const) watch.listen(asked(outcome));
@@ -129,7 +129,7 @@ describe("ThreadWatch", () => {
     assert.deepEqual(watch.vitals.names, noNamesFacts);
   });
 
-  test("knows since when a listener cannot accept", () => {
+  test("records the start time of accept failures", () => {
     let now = 5;
     const watch = new ThreadWatch(() => now++);
     const addr = { host: "::1", port: 1080 };
@@ -149,7 +149,7 @@ describe("allNames()", () => {
     failedAt,
   });
 
-  test("takes an answer of one thread for all, and adds up what failed since", () => {
+  test("takes the latest answer of any thread, and adds up later failures", () => {
     assert.deepEqual(allNames([]), noNamesFacts);
     assert.deepEqual(allNames([facts(1, 3, 5, 7), facts(9)]), facts(9));
     assert.deepEqual(allNames([facts(1, 3, 5, 7), facts(2, 2, 4, 6)]), facts(2, 5, 4, 7));

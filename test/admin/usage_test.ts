@@ -19,8 +19,8 @@ const by = (host: string, up: number, changes: Partial<SessionRecord> = {}) => (
 });
 const names = (used: readonly { readonly name: string }[]) => used.map(({ name }) => name);
 
-describe("Who used the most", () => {
-  test("is told by octets, of sessions that ended and of those under way, and by name where that is the same", () => {
+describe("The top users", () => {
+  test("are sorted by bytes of ended and open sessions, then by name", () => {
     const { usage, end } = start();
     const destination = { type: 3, host: "example.org", port: 443 } as const;
     end(by("192.0.2.1", 10, { username: "ann", destination }));
@@ -38,7 +38,7 @@ describe("Who used the most", () => {
     assert.deepEqual(destinations, [{ name: "example.org", sessions: 2, failed: 1, up: 30, down: 0 }]);
   });
 
-  test("is of the last five to ten minutes", () => {
+  test("cover the last 5 to 10 minutes", () => {
     const { usage, end, at } = start();
     at(1_000_000);
     end(by("192.0.2.1", 1));
@@ -53,7 +53,7 @@ describe("Who used the most", () => {
     assert.deepEqual(names(usage.most([]).clients), []);
   });
 
-  test("is remembered of so many names only, and who uses much is not forgotten for many who use little", () => {
+  test("are kept for a limited number of names; many small users do not evict a large one", () => {
     const { usage, end } = start();
     end(by("192.0.2.1", 1_000_000));
     for (let i = 0; i < 20_000; i++) end(by(`2001:db8::${i.toString(16)}`, 1));
@@ -62,13 +62,13 @@ describe("Who used the most", () => {
     assert.equal(clients.length, 40);
   });
 
-  test("names no user whose password was wrong: anyone can say any name", () => {
+  test("leave out user names of failed authentications", () => {
     const { usage, end } = start();
     end(by("192.0.2.1", 0, { username: "ann", end: "authentication-failed" }));
     assert.deepEqual([names(usage.most([]).users), names(usage.most([]).clients)], [[], ["192.0.2.1"]]);
   });
 
-  test("is added up over threads", () => {
+  test("are added up over threads", () => {
     const used = (up: number) => {
       const { usage, end } = start();
       end(by("192.0.2.1", up));

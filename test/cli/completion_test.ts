@@ -76,7 +76,7 @@ for (const { name, script, command } of shells) {
         assert.deepEqual(offered("gate46", "--").filter((word) => word.startsWith("--")), long);
       });
 
-      test("values that are known are offered, of others nothing", () => {
+      test("known values are offered, free-form values are not", () => {
         assert.deepEqual(offered("gate46", "--udp-filter", ""), [...udpFilters].sort());
         assert.deepEqual(offered("gate46", "config", "--log-format", "j"), ["json"]);
         assert.deepEqual(offered("gate46", "--interface", "lo"), ["lo"]);
@@ -87,12 +87,12 @@ for (const { name, script, command } of shells) {
         assert.deepEqual(offered("gate46", "--log-level=w").map((word) => word.replace(/^.*=/, "")), ["warning"]);
       });
 
-      test("files are offered where files stand", () => {
+      test("files are offered for file arguments", () => {
         assert.deepEqual(offered("gate46", "--config", "gate"), ["gate46.toml"]);
         assert.deepEqual(offered("gate46", "check", "sub/").map((word) => word.replace(/^sub\//, "")), ["one.toml"]);
       });
 
-      test("arguments are told by their places", () => {
+      test("arguments are completed by position", () => {
         const explained = ["bind", "connect", "forward", "host", "resolve", "resolve-ptr", "sni", "udp-associate"];
         assert.deepEqual(offered("gate46", "explain", "--client", "192.0.2.1", ""), explained);
         assert.deepEqual(offered("gate46", "explain", "connect", ""), []);

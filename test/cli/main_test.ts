@@ -70,7 +70,7 @@ test("--version and --help answer and exit 0", async () => {
   }
 });
 
-test("help prints what --help of a command does, and version what it runs on", async () => {
+test("help COMMAND prints the same as COMMAND --help, and version prints the runtime", async () => {
   for (const name of ["explain", "users", "top"]) {
     assert.equal((await command(["help", name])).stdout, (await command([name, "--help"])).stdout);
   }
@@ -79,7 +79,7 @@ test("help prints what --help of a command does, and version what it runs on", a
   assert.match((await command(["version"])).stdout, /^gate46 \d+\.\d+\.\d+, on (bun|deno) \d+\.\d+\.\d+\n$/);
 });
 
-test("explain takes a destination alone: this machine would connect there", async () => {
+test("explain with only a destination assumes CONNECT from this host", async () => {
   const simple = await command(["explain", "192.0.2.1:443"]);
   assert.deepEqual([simple.code, simple.stderr], [0, ""]);
   assert.match(simple.stdout, /^connect 192\.0\.2\.1:443 from 127\.0\.0\.1\n +1\. 192\.0\.2\.1:443 +allow: /);
@@ -87,13 +87,13 @@ test("explain takes a destination alone: this machine would connect there", asyn
   assert.equal((await command(["explain", "https://192.0.2.1/path"])).stdout, simple.stdout);
 });
 
-test("each wrong flag is one clear line and exit code 2", async () => {
+test("each wrong flag prints one line and exits with 2", async () => {
   for (const [args, message] of wrong) {
     assert.deepEqual(await command(args), { code: 2, stdout: "", stderr: `gate46: ${message}\n` });
   }
 });
 
-test("GATE46_TEST_HASTE only makes the program quicker, and no other variable of that kind is known", async () => {
+test("GATE46_TEST_HASTE only shortens times, and is the only such variable", async () => {
   assert.deepEqual([undefined, "", "1", "100"].map((text) => hasteOf({ GATE46_TEST_HASTE: text })), [1, 1, 1, 100]);
   for (const text of ["0", "0.5", "-1", "101", "quick"]) {
     assert.throws(() => hasteOf({ GATE46_TEST_HASTE: text }), {
@@ -107,7 +107,7 @@ test("GATE46_TEST_HASTE only makes the program quicker, and no other variable of
   assert.match(stderr, /^gate46: Cannot use GATE46_TEST_HASTY: no such setting/);
 });
 
-test("each command has the flags that all are listed with, also where only those of what is asked for are made", () => {
+test("each command has its listed flags, also if only the flags of that command are built", () => {
   const make = (words?: readonly string[]) => program(new URL("file:///"), () => {}, words);
   const flags = (command: ReturnType<typeof make>) => command.options.map(({ flags }) => flags);
   const all = make();

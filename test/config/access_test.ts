@@ -20,53 +20,73 @@ const entry = (keys: string) => `[[access]]\nauth = "none"\n${keys}\n`;
 const relay =
   "without passwords it would be an open relay; add from, or a listener on loopback or unix:, or give --open";
 
-describe("Without a password come", () => {
+describe("An [[access]] entry", () => {
   const rows: readonly (readonly [what: string, options: string, entry: string, good: boolean])[] = [
-    ["those of a prefix", `listen = ":1080"`, `from = "192.168.0.0/16"`, true],
-    ["those of a unix socket beside others", `listen = [":1080", "unix:/run/x"]`, `listener = "unix:/run/x"`, true],
-    ["those of loopback", `listen = [":1080", "127.0.0.1:1081"]`, `listener = "127.0.0.1:1081"`, true],
-    ["all, where all are of this machine", `listen = ["localhost:1080", "unix:/run/x"]`, "", true],
-    ["all, where only some may come", `listen = ":1080"\nfrom = "192.168.0.0/16"`, "", true],
-    ["all, where that is said", `listen = ":1080"\nopen = true`, "", true],
-    ["all", `listen = ":1080"`, "", false],
+    ["without a password for a prefix", `listen = ":1080"`, `from = "192.168.0.0/16"`, true],
     [
-      "those of a listener for all",
+      "without a password for a unix socket beside another listener",
+      `listen = [":1080", "unix:/run/x"]`,
+      `listener = "unix:/run/x"`,
+      true,
+    ],
+    [
+      "without a password for a loopback listener",
+      `listen = [":1080", "127.0.0.1:1081"]`,
+      `listener = "127.0.0.1:1081"`,
+      true,
+    ],
+    [
+      "without a password for all clients, with local listeners only",
+      `listen = ["localhost:1080", "unix:/run/x"]`,
+      "",
+      true,
+    ],
+    ["without a password for all clients, with from set", `listen = ":1080"\nfrom = "192.168.0.0/16"`, "", true],
+    ["without a password for all clients, with open = true", `listen = ":1080"\nopen = true`, "", true],
+    ["without a password for all clients", `listen = ":1080"`, "", false],
+    [
+      "without a password for a listener that other hosts reach",
       `listen = [":1080", "[2001:db8::1]:1081"]`,
       `listener = "[2001:db8::1]:1081"`,
       false,
     ],
-    ["those of one for all, among others", `listen = ":1080"`, `listener = ["unix:/run/x", ":1080"]`, false],
-    ["all, where systemd has opened what it likes", `listen = "systemd"`, "", false],
     [
-      "those of loopback, where a proxy brings others there",
+      "without a password for several listeners, one of which other hosts reach",
+      `listen = ":1080"`,
+      `listener = ["unix:/run/x", ":1080"]`,
+      false,
+    ],
+    ["without a password for all clients, with sockets from systemd", `listen = "systemd"`, "", false],
+    [
+      "without a password for a loopback listener behind a proxy with the PROXY protocol",
       `listen = "127.0.0.1:1080"\nproxy_protocol_from = "127.0.0.1"`,
       `listener = "127.0.0.1:1080"`,
       false,
     ],
   ];
   for (const [what, options, keys, good] of rows) {
-    test(`${what}: that ${good ? "is taken" : "would be an open relay"}`, () => {
+    test(`${what} is ${good ? "accepted" : "refused as an open relay"}`, () => {
       const line = options.split("\n").length + 2;
       const { problems } = read(`users_file = "users"\n${options}\n${entry(keys)}`);
       assert.deepEqual(problems, good ? [] : [`Cannot use access[0] (line ${line}): ${relay}`]);
     });
   }
 
-  test("nobody by an entry that wants a password where there are no users: that refuses to start", () => {
+  test("that requires a password is refused if there are no users", () => {
     assert.deepEqual(read(`[[access]]\nauth = "password"\nlistener = "unix:/run/x"`).problems, [
       "Cannot use access[0] (line 1): there are no users to ask for a password (--user, --users-file)",
     ]);
   });
 });
 
-test("what changes nothing, and an entry for no listener, are told of", () => {
+test("an access entry without effect or without a listener is reported", () => {
   assert.deepEqual(read(entry(`listener = "unix:/run/x"`)).remarks, [
     "access[0] never matches: no --listen is unix:/run/x",
     "access[0] changes nothing: no password is required (users_file, [[users]] or --user)",
   ]);
 });
 
-test("--auth-exempt comes behind the entries of the file", () => {
+test("--auth-exempt applies after the entries of the file", () => {
   const toml =
     `auth_exempt = "10.0.0.0/8"\nusers_file = "users"\n[[access]]\nfrom = "10.1.0.0/16"\nauth = "password"\n`;
   assert.deepEqual(read(toml).access!.map(({ name }) => name), ["access[0]", "--auth-exempt"]);

@@ -351,14 +351,14 @@ describe("parseConfig() complains in one line that names the flag", () => {
     });
   }
 
-  test("and never repeats a password", () => {
+  test("and never shows a password", () => {
     for (const user of [["hunter2"], [":hunter2"], ["a:b", "hunter2"], [`hunter2${"x".repeat(256)}:hunter2`]]) {
       assert.ok(!complaint({ user })!.includes("hunter2"));
     }
   });
 });
 
-describe("parseListen() takes every usual form", () => {
+describe("parseListen() accepts every common form", () => {
   const rows: readonly (readonly [string, readonly (readonly [string, number])[]])[] = [
     ["127.0.0.1:1080", [["127.0.0.1", 1080]]],
     ["127.0.0.1", [["127.0.0.1", 1080]]],
@@ -383,7 +383,7 @@ describe("parseListen() takes every usual form", () => {
     });
   }
 
-  test("and falls back to IPv4 only where nobody named a family", () => {
+  test("and falls back to IPv4 only if the address names no family", () => {
     const [everywhere] = parseListen(":1080");
     assert.deepEqual(everywhere!.otherwise, { host: "0.0.0.0", port: 1080 });
     assert.equal(everywhere!.optional, false);
@@ -394,7 +394,7 @@ describe("parseListen() takes every usual form", () => {
 });
 
 describe("parseConfig()", () => {
-  test("without a flag listens on loopback, with the admin endpoint, and lets the defaults stand", () => {
+  test("without flags listens on loopback, with the admin endpoint and all defaults", () => {
     const config = parseConfig({});
     assert.deepEqual(config.listen.map(({ addr }) => addr), [{ host: "127.0.0.1", port: 1080 }, {
       host: "::1",
@@ -414,12 +414,12 @@ describe("parseConfig()", () => {
       { open: true },
     ]
   ) {
-    test(`listens beyond loopback with ${Object.keys(raw)}`, () => {
+    test(`allows listeners beyond loopback with ${Object.keys(raw)}`, () => {
       assert.equal(complaint({ ...raw, listen: [":1080"] }), undefined);
     });
   }
 
-  test("takes the interface of a link-local address, by name or number", () => {
+  test("accepts the zone of a link-local address, by name or number", () => {
     const { listen, dns } = parseConfig({
       listen: ["fe80::1%eth0", "socks5://[FE80::2%br-lan.7]:1", "[fe80::3%25]:2", "[fe80::4%25eth0]:3"],
       from: ["fe80::/10"],
@@ -438,7 +438,7 @@ describe("parseConfig()", () => {
     ]);
   });
 
-  test("forwards lead on from their listeners, and a rule behind those of a person allows each", () => {
+  test("adds a listener and a rule for each forward, after the configured rules", () => {
     const { listen, rules } = parseConfig({
       listen: ["[::1]:1080"],
       forward: [":2222=server.example:22?proxy-protocol=2&idle-timeout=1h", "unix:/run/x.sock=[2001:db8::53]:53"],
@@ -475,7 +475,7 @@ describe("parseConfig()", () => {
     ]);
   });
 
-  test("one port may lead connections and datagrams elsewhere", () => {
+  test("forwards connections and datagrams of one port to different destinations", () => {
     const { listen } = parseConfig({
       listen: ["[::1]:1080"],
       forward: [":53=a.test:53", "udp://0.0.0.0:53=b.test:53"],
@@ -486,7 +486,7 @@ describe("parseConfig()", () => {
     ]);
   });
 
-  test("listens on all of loopback without being told to", () => {
+  test("allows every loopback listener without --open", () => {
     assert.equal(complaint({ listen: ["127.9.9.9", "[::1]:1", "localhost:2"] }), undefined);
   });
 
@@ -497,7 +497,7 @@ describe("parseConfig()", () => {
     assert.equal(parseConfig({ drain: "0" }).drainMs, 0);
   });
 
-  test("puts every flag where it belongs (an option that is never read: chisel CVE-2024-43798)", () => {
+  test("maps every flag to its setting (an option that is never read: chisel CVE-2024-43798)", () => {
     const { gateway, ...config } = parseConfig({
       listen: ["socks5s://[::1]:1", "socks5://[::1]:2"],
       tlsCert: "cert",
@@ -687,7 +687,7 @@ describe("parseConfig()", () => {
     });
   });
 
-  test("a unix socket is no open relay, and whoever comes by it counts as from 127.0.0.1", () => {
+  test("accepts a unix socket without --open, and gives its clients the address 127.0.0.1", () => {
     const { listen } = parseConfig({ listen: ["unix:/run/s.sock", "unix:@gate46", "systemd", "systemd:socks"] });
     assert.deepEqual(listen.map(({ addr }) => [addr.host, addr.unix]).slice(0, 2), [
       ["127.0.0.1", "/run/s.sock"],
@@ -696,7 +696,7 @@ describe("parseConfig()", () => {
     assert.deepEqual(listen.map(({ systemd }) => systemd).slice(2), ["*", "socks"]);
   });
 
-  test("a transparent listener takes connections and datagrams, and rules may lead there", () => {
+  test("accepts a transparent listener for connections and datagrams, with --install-rules", () => {
     const { listen, installRules } = parseConfig({
       listen: ["transparent://:1081"],
       from: ["10.0.0.0/8"],
@@ -710,7 +710,7 @@ describe("parseConfig()", () => {
     assert.equal(installRules, true);
   });
 
-  test("leaves 0.0.0.0 out where :: takes its port", () => {
+  test("drops 0.0.0.0 if :: has the same port", () => {
     const open = { open: true };
     const hosts = (listen: readonly string[]) => parseConfig({ ...open, listen }).listen.map(({ addr }) => addr.host);
     assert.deepEqual(hosts(["0.0.0.0:1080", "[::]:1080"]), ["::"]);
@@ -718,12 +718,12 @@ describe("parseConfig()", () => {
     assert.deepEqual(hosts(["0.0.0.0:0", "[::]:0"]), ["0.0.0.0", "::"]);
   });
 
-  test("a keytab counts as a question for who somebody is: it opens listeners beyond loopback", () => {
+  test("treats a keytab as authentication, which allows listeners beyond loopback", () => {
     assert.throws(() => parseConfig({ listen: [":1080"] }), /open relay/);
     assert.ok(parseConfig({ listen: [":1080"], gssapiKeytab: "keytab" }).mayBeExposed);
   });
 
-  test("NEC's variant of GSSAPI wants a replay cache: its level of protection is not protected", () => {
+  test("requires a replay cache for --gssapi-nec: NEC's variant does not protect the protection level", () => {
     const nec = { gssapiKeytab: "keytab", gssapiNec: true };
     assert.throws(() => parseConfig(nec), /Cannot use --gssapi-nec: it needs --gssapi-replay-cache/);
     assert.ok(parseConfig({ ...nec, gssapiReplayCache: "replay" }).gateway.gssapiNec);

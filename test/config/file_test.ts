@@ -30,7 +30,7 @@ function complaints(toml: string): readonly string[] {
   }
 }
 
-describe("A wrong file is told by path, line, value and what was expected", () => {
+describe("The error for a wrong file names path, line, value and expectation", () => {
   // Those that an editor would not keep; the others are in test/config/golden/.
   const rows: readonly (readonly [string, ...problems: readonly string[]])[] = [
     [
@@ -47,21 +47,21 @@ describe("A wrong file is told by path, line, value and what was expected", () =
     });
   }
 
-  test("which would be an open relay is told as flags would be", () => {
+  test("and an open relay is reported as for flags", () => {
     assert.match(complaints("listen = ':1080'")[0]!, /^Cannot listen on \[::\]:1080: it would be an open relay/);
   });
 
-  test("by all that is wrong in it", () => {
+  test("and all faults are listed", () => {
     assert.equal(complaints("a = 1\nfrom = 'x'\n[[rules]]\nto = 'x'\n[[rules]]\nnames = ':'").length, 6);
   });
 });
 
-describe("Lines are found", () => {
+describe("Line numbers are right", () => {
   for (
     const [what, toml, line] of [
-      ["behind texts of several lines", "log_format = \"\"\"text\"\"\"\nlog_level = '''\na\n'''", 2],
-      ["behind texts that look like TOML", "listen = '[[rules]] # \" x = 1'\nfrom = 'x'", 1],
-      ["behind comments and blank lines", "# a = 1\n\r\n  # [[rules]]\n\tfrom = 'x'", 4],
+      ["after multi-line strings", "log_format = \"\"\"text\"\"\"\nlog_level = '''\na\n'''", 2],
+      ["after strings that look like TOML", "listen = '[[rules]] # \" x = 1'\nfrom = 'x'", 1],
+      ["after comments and blank lines", "# a = 1\n\r\n  # [[rules]]\n\tfrom = 'x'", 4],
       ["of quoted keys", "open = true\n\"from\" = 'x'", 2],
       ["in inline tables", "open = true\nrules = [\n  { action = 'deny' },\n  { action = 'deny', to = 'x' } ]", 4],
       ["behind a byte order mark", "\ufeffopen = true\nfrom = 'x'", 2],
@@ -73,7 +73,7 @@ describe("Lines are found", () => {
 });
 
 describe("A file", () => {
-  test("says all that flags say, and puts it where they put it", () => {
+  test("maps to the same settings as the flags", () => {
     const { config } = read(`
       listen = "[::1]:1"
       users_file = "users"
@@ -120,7 +120,7 @@ describe("A file", () => {
 
   test("that is empty changes nothing", () => assert.deepEqual(read("").config, parseConfig({})));
 
-  test("has users, with their passwords or files of them", () => {
+  test("may have users, with passwords or password files", () => {
     const { config } = read(`
       [[users]]
       name = "ann"
@@ -135,7 +135,7 @@ describe("A file", () => {
     ]);
   });
 
-  test("has rules", () => {
+  test("may have rules", () => {
     const { config: { rules: [all, bare] } } = read(`
       [[rules]]
       name = "all"
@@ -180,7 +180,7 @@ describe("A file", () => {
     assert.deepEqual(bare, { name: "rules[1]", action: "deny" });
   });
 
-  test("can hold every option but those that have a reason", () => {
+  test("accepts every option except those marked notInFile", () => {
     const { properties } = JSON.parse(configSchema());
     const missing = optionKeys.filter((key) => !(fileKey(key) in properties));
     assert.deepEqual(missing, ["config", "takeOver", "user"]);
@@ -188,19 +188,19 @@ describe("A file", () => {
   });
 });
 
-test("A forward of datagrams has no PROXY protocol", () => {
+test("A UDP forward refuses the PROXY protocol", () => {
   const toml = "[[forwards]]\nlisten = 'udp://:1'\nto = 'a:1'\nproxy_protocol = 2";
   assert.deepEqual(complaints(toml), [
     "Cannot parse gate46.toml line 1: forwards[0]: the PROXY protocol is for connections, not for udp://",
   ]);
 });
 
-test("Two forwards to one destination go one way", () => {
+test("Two forwards to one destination must have the same via", () => {
   const toml = "[[forwards]]\nlisten = ':1'\nto = 'a:1'\n[[forwards]]\nlisten = ':2'\nto = 'a:1'\nvia = 'http://b'";
   assert.throws(() => read(toml), { problems: ["Cannot forward to a:1 by two ways: give both the same via"] });
 });
 
-describe("What is said in several places", () => {
+describe("An option with several sources", () => {
   const file = readFile(
     "drain = '1s'\nfrom = '10.0.0.0/8'\nlog_level = 'error'\nadmin = 'off'",
     "f.toml",
@@ -208,7 +208,7 @@ describe("What is said in several places", () => {
   );
   const environment = { GATE46_DRAIN: "2s", GATE46_LOG_LEVEL: "warning", GATE46_FROM: "10.1.0.0/16, 10.2.0.0/16" };
 
-  test("holds as the flags say, then the environment, then the file, then by default", () => {
+  test("takes the flag first, then the environment, then the file, then the default", () => {
     const { config } = readConfig({ file, environment, flags: { drain: "3s" } });
     assert.equal(config.drainMs, 3_000);
     assert.equal(config.logLevel, "warning");
@@ -217,15 +217,15 @@ describe("What is said in several places", () => {
     assert.equal(config.logFormat, "auto");
   });
 
-  test("is wrong wherever it is wrong, though overridden", () => {
+  test("is refused if any source is wrong, even if overridden", () => {
     assert.throws(() => readConfig({ environment: { GATE46_DRAIN: "soon" }, flags: { drain: "3s" } }), {
       message: "Cannot parse GATE46_DRAIN: 'soon' is not a time (write 10s, 500ms, 5m or 1h)",
     });
   });
 });
 
-describe("Variables", () => {
-  test("that mean nothing are refused, with the nearest one named", () => {
+describe("Environment variables", () => {
+  test("with unknown names are refused, with a suggestion", () => {
     const environment = { GATE46_LISEN: ":1", GATE46_X: "1", GATE46_SOCKSIFY_DIRECT: "of the preload" };
     assert.throws(() => readConfig({ environment }), {
       problems: [
@@ -235,12 +235,12 @@ describe("Variables", () => {
     });
   });
 
-  test("of the preload send a gateway that is started in the same shell nowhere", () => {
+  test("of gate46 socksify do not affect a gateway started in the same shell", () => {
     const { config } = readConfig({ environment: { GATE46_SOCKSIFY_VIA: "socks5://192.0.2.1" } });
     assert.deepEqual(config.rules, []);
   });
 
-  test("that are empty say nothing, and those of others are left alone", () => {
+  test("that are empty are ignored, and so are variables of other programs", () => {
     const environment = {
       GATE46_LISTEN: "",
       GATE46_FROM: " , ",
@@ -254,7 +254,7 @@ describe("Variables", () => {
     assert.deepEqual(readConfig({ environment }).config, parseConfig({}));
   });
 
-  test("take switches, lists, and one user whose password may hold anything", () => {
+  test("accept switches, lists, and one user with any characters in the password", () => {
     const environment = { GATE46_OPEN: "1", GATE46_LISTEN: ":1081,[::1]:1082", GATE46_USER: "ann:a, b" };
     const { config } = readConfig({ environment });
     assert.deepEqual(config.listen.map(({ addr }) => addr.port), [1081, 1082]);
@@ -292,7 +292,7 @@ describe("printConfig()", () => {
   });
   const text = printConfig(effective, config.users, (path) => path, file);
 
-  test("says what holds, and who says so", () => {
+  test("prints each effective option and its source", () => {
     for (
       const line of [
         'from = ["10.0.0.0/8"] # gate46.toml line 2',
@@ -310,7 +310,7 @@ describe("printConfig()", () => {
 
   test("shows no secret", () => assert.ok(!text.includes("hunter2"), text));
 
-  test("is refused where a secret is missing, and only there", () => {
+  test("is refused as a configuration file only at its hidden secrets", () => {
     const problems = complaints(text);
     assert.equal(problems.length, 3, text); // ann, bob, and the URL
     assert.ok(
@@ -320,7 +320,7 @@ describe("printConfig()", () => {
     );
   });
 
-  test("is a file that means the same, whoever said what", () => {
+  test("prints a file with the same meaning, for any sources", () => {
     fc.assert(
       fc.property(configurations, ({ said, tables }) => {
         const given = (place: Place) => entriesAt(said, place);
@@ -496,7 +496,7 @@ function tomlLine([key, texts]: [OptionKey, readonly string[]]): string {
   return `${fileKey(key)} = ${many ? `[${texts.map(value).join(", ")}]` : value(texts[0]!)}`;
 }
 
-describe("What is written for people and editors", () => {
+describe("The example file and the schema", () => {
   const example = readFileSync(join(projectRoot, "scripts/gate46.example.toml"), "utf8");
   const schema = new Validator(JSON.parse(configSchema()), "2020-12");
   const tablesAt = example.indexOf("# Users, beside");
@@ -506,7 +506,7 @@ describe("What is written for people and editors", () => {
     assert.ok(config.rules.length >= 5);
   });
 
-  test("and is so with each thing that it has commented out, which is every option", () => {
+  test("scripts/gate46.example.toml is valid with each commented option, and has every option", () => {
     const valid = (toml: string, what: string) => {
       assert.deepEqual(complaints(toml), [], what);
       assert.deepEqual(schema.validate(parse(toml)).errors, [], what);
@@ -528,7 +528,7 @@ describe("What is written for people and editors", () => {
     valid(`quota_file = "quotas.json"\n${tables}`, tables);
   });
 
-  test("which editors are told by the schema is wrong what the program says is", () => {
+  test("the schema refuses the same files as the program", () => {
     for (const toml of ["lisen = ':1'", "max_sessions = 'x'", "[[rules]]\naction = 'drop'", "users = 'ann'"]) {
       assert.notDeepEqual(complaints(toml), [], toml);
       assert.equal(schema.validate(parse(toml)).valid, false, toml);

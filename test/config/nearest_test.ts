@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { nearest } from "../../src/config/nearest.ts";
 
-test("a word is suggested for a typing error, and none that is far-fetched", () => {
+test("a similar word is suggested for a typing error, a dissimilar word is not", () => {
   const keys = ["from", "to", "listen", "max_sessions", "explain"];
   const rows = [["fron", "from"], ["too", "to"], ["lisen", "listen"], ["expln", "explain"], [
     "max_sesion",

@@ -12,7 +12,7 @@ const file = (keys: string, quotaFile = `quota_file = "quotas.json"`) =>
     (path) => `/etc/gate46/${path}`,
   );
 
-test("sizes and periods of a quota are read as people write them, and printed so that they are read again", () => {
+test("quota sizes and periods are parsed with units, and printed in a form that parses again", () => {
   assert.deepEqual(["50G", "500M", "1.5T", "2k", "7"].map(parseQuotaSize), [50e9, 500e6, 1.5e12, 2e3, 7]);
   assert.deepEqual(["day", "month", "7d", "12h", "90m", "30s"].map(parseQuotaPeriod), [
     ...["day", "month"],
@@ -24,7 +24,7 @@ test("sizes and periods of a quota are read as people write them, and printed so
   }
 });
 
-test("a quota is of its user, by the month where nothing else is said, and its file is found beside the configuration", () => {
+test("a quota belongs to its user, is monthly by default, and its file path is relative to the configuration", () => {
   const read = (keys: string) => readConfig({ file: file(keys) }).config;
   assert.deepEqual([...read(`quota = "50G"`).gateway.userQuotas], [["ann", { bytes: 50e9, period: "month" }]]);
   assert.deepEqual([...read(`quota = 7\nquota_period = "7d"`).gateway.userQuotas], [["ann", {
@@ -35,7 +35,7 @@ test("a quota is of its user, by the month where nothing else is said, and its f
   assert.equal(read("").gateway.userQuotas.size, 0);
 });
 
-test("what is wrong with a quota is said with its line", () => {
+test("an error in a quota names the line", () => {
   const rows = [
     [`quota = "50X"`, "line 5: users[0].quota: '50X' is not a size (write 500M, 50G or 2T)"],
     [`quota = 0`, "line 5: users[0].quota: '0' is not a size (write 500M, 50G or 2T)"],

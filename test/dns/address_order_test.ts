@@ -13,7 +13,7 @@ const D4 = "203.0.113.1", D6 = "2001:db8:5::1";
 const rows: readonly (readonly [what: string, sources: Readonly<Record<string, string>>, order: readonly string[]])[] =
   [
     ["IPv6 before IPv4", { [D4]: G4, [D6]: G6 }, [D6, D4]],
-    ["what cannot be reached last", { [D4]: G4 }, [D4, D6]],
+    ["an unreachable address last", { [D4]: G4 }, [D4, D6]],
     ["IPv4 before IPv6 without a global source", { [D4]: G4, [D6]: LINK6 }, [D4, D6]],
     ["IPv4 before global IPv6 from a ULA", { [D4]: G4, [D6]: ULA }, [D4, D6]],
     ["IPv4 before IPv6 from 6to4", { [D4]: G4, [D6]: SIX_TO_FOUR }, [D4, D6]],

@@ -29,12 +29,12 @@ async function outcome(ask: (cut: Cut) => Promise<DnsReply>, cut = new Cut()): P
 
 describe("heardTransport()", () => {
   for (const [rcode, expected] of [[0, "found"], [3, "none"], [2, "failed"], [5, "failed"]] as const) {
-    test(`tells rcode ${rcode} as ${expected}`, async () => {
+    test(`reports rcode ${rcode} as ${expected}`, async () => {
       assert.equal(await outcome(() => Promise.resolve(reply(rcode))), expected);
     });
   }
 
-  test("tells a failure as failed, and what is given up soon as called off", async () => {
+  test("reports a failure as failed, and a cancelled query as called-off", async () => {
     assert.equal(await outcome(() => Promise.reject(new NetError("refused", "x"))), "failed");
     const cut = new Cut();
     cut.make();
@@ -42,7 +42,7 @@ describe("heardTransport()", () => {
   });
 });
 
-test("heardLookup() takes a name that there is not for an answer, and what is called off for nothing", async () => {
+test("heardLookup() counts a nonexistent name as an answer, and a cancelled lookup as neither", async () => {
   for (
     const [error, expected] of [
       [new NetError("no-such-name", "x"), "none"],
@@ -57,7 +57,7 @@ test("heardLookup() takes a name that there is not for an answer, and what is ca
   }
 });
 
-test("the cache tells what it had for each who asked", async () => {
+test("the cache reports hit or miss for each query", async () => {
   const clock = new TestClock();
   const told: string[] = [];
   const bounds = { all: 1, client: 1, user: 1 };

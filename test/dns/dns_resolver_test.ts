@@ -63,7 +63,7 @@ function resolvingTest(name: string, body: (resolving: Resolving) => Promise<voi
 }
 
 describe("A name", () => {
-  resolvingTest("is asked for in both families at once, and IPv6 leads (RFC 6724)", async (r) => {
+  resolvingTest("is queried for both families at once, and IPv6 comes first (RFC 6724)", async (r) => {
     r.one.records("A", "dual.test", 60, A);
     r.one.records("AAAA", "dual.test", 60, AAAA);
     const asked = r.ask("Dual.TEST.");
@@ -74,7 +74,7 @@ describe("A name", () => {
     assert.notEqual(first!.port, second!.port, "each query has its own port");
   });
 
-  resolvingTest("with an IPv4-mapped AAAA is the IPv4 address", async (r) => {
+  resolvingTest("with an IPv4-mapped AAAA gives the IPv4 address", async (r) => {
     r.one.records("AAAA", "mapped.test", 60, "::ffff:203.0.113.9");
     r.one.set("A", "mapped.test", {});
     const asked = r.ask("mapped.test");
@@ -82,7 +82,7 @@ describe("A name", () => {
     assert.deepEqual(asked.hosts, ["203.0.113.9"]);
   });
 
-  resolvingTest("is followed through its aliases, in one reply and over several", async (r) => {
+  resolvingTest("is resolved through CNAME records, in one reply or several", async (r) => {
     r.one.set("A", "a.test", {
       answers: [
         { type: "CNAME", name: "a.test", ttl: 60, data: "B.test" },
@@ -98,7 +98,7 @@ describe("A name", () => {
     assert.deepEqual(asked.hosts, [AAAA, A]);
   });
 
-  resolvingTest("whose aliases go in a circle fails, and soon", async (r) => {
+  resolvingTest("with a CNAME loop fails quickly", async (r) => {
     for (const type of ["A", "AAAA"] as const) {
       r.one.set(type, "x.test", { answers: [{ type: "CNAME", name: "x.test", ttl: 60, data: "y.test" }] });
       r.one.set(type, "y.test", { answers: [{ type: "CNAME", name: "y.test", ttl: 60, data: "x.test" }] });
@@ -117,7 +117,7 @@ describe("A name", () => {
       ["REFUSED of all servers", { rcode: 5 }, "name-lookup-failed"],
     ] as const
   ) {
-    resolvingTest(`that comes to ${what} is '${kind}'`, async (r) => {
+    resolvingTest(`with ${what} fails as '${kind}'`, async (r) => {
       for (const server of [r.one, r.two]) for (const type of ["A", "AAAA"]) server.set(type, "n.test", script);
       const asked = r.ask("n.test");
       await settle();
@@ -125,7 +125,7 @@ describe("A name", () => {
     });
   }
 
-  resolvingTest("that nobody answers for fails after 5 s", async (r) => {
+  resolvingTest("without an answer from any server fails after 5 s", async (r) => {
     r.one.down = r.two.down = true;
     const asked = r.ask("silent.test");
     await r.clock.advance(4_999);
@@ -135,7 +135,7 @@ describe("A name", () => {
     assert.equal(asked.message, "Cannot resolve 'silent.test': no answer");
   });
 
-  resolvingTest("that cannot be asked for is asked nobody", async (r) => {
+  resolvingTest("that is no valid DNS name is not queried", async (r) => {
     for (const name of [`${"a".repeat(64)}.test`, "a..test", "x.".repeat(130) + "test", "."]) {
       const asked = r.ask(name);
       await settle();
@@ -144,7 +144,7 @@ describe("A name", () => {
     assert.deepEqual(r.one.asked, []);
   });
 
-  resolvingTest("is told as soon as one family has answered, and the other follows", async (r) => {
+  resolvingTest("is returned at the first answer of one family, and the other family follows", async (r) => {
     r.one.records("A", "half.test", 60, A);
     r.one.set("AAAA", "half.test", { silent: true }, {
       answers: [{ type: "AAAA", name: "half.test", ttl: 60, data: AAAA }],
@@ -159,7 +159,7 @@ describe("A name", () => {
     assert.deepEqual(await r.resolver.first("half.test"), { hosts: [AAAA, A] });
   });
 
-  resolvingTest("one family of which fails has the other, for 30 s", async (r) => {
+  resolvingTest("with one failed family keeps the other family for 30 s", async (r) => {
     r.one.records("A", "half.test", 3_600, A);
     for (const server of [r.one, r.two]) server.set("AAAA", "half.test", { rcode: 2 });
     let asked = r.ask("half.test");
@@ -172,7 +172,7 @@ describe("A name", () => {
     assert.deepEqual(asked.hosts, [AAAA, A]);
   });
 
-  resolvingTest("of an address is asked for by PTR", async (r) => {
+  resolvingTest("of an address is queried by PTR", async (r) => {
     r.one.records("PTR", "1.113.0.203.in-addr.arpa", 60, "host.test");
     const six = "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.5.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa";
     r.one.records("PTR", six, 60, "six.test");
@@ -211,11 +211,11 @@ describe("A reply is believed only", () => {
     const [what, forge] of [
       ["is cut short", (reply: Uint8Array) => [reply.subarray(0, reply.length - 3)]],
       ["has pointers without an end", (reply: Uint8Array) => [looping(reply)]],
-      ["says that its address has another length", (reply: Uint8Array) => [with0(reply, reply.length - 5, 3)]],
+      ["has a wrong address length", (reply: Uint8Array) => [with0(reply, reply.length - 5, 3)]],
       ["counts more records than it has", (reply: Uint8Array) => [with0(reply, 7, 9)]],
     ] as const
   ) {
-    resolvingTest(`where it can be read: the next server is asked at once where it ${what}`, async (r) => {
+    resolvingTest(`if it can be parsed: the next server is queried at once if the reply ${what}`, async (r) => {
       r.one.set("A", "f.test", { answers: [{ type: "A", name: "f.test", ttl: 60, data: "203.0.113.66" }], forge });
       r.one.set("AAAA", "f.test", {});
       r.two.records("A", "f.test", 60, A);
@@ -226,7 +226,7 @@ describe("A reply is believed only", () => {
     });
   }
 
-  resolvingTest("for what can be read of it: one malformed record, or OPT, takes no other along", async (r) => {
+  resolvingTest("per record: a malformed record or OPT does not discard other records", async (r) => {
     const answers = [
       { type: "A", name: "f.test", ttl: 60, data: "203.0.113.66" },
       { type: "A", name: "f.test", ttl: 60, data: A },
@@ -266,7 +266,7 @@ describe("A reply is believed only", () => {
     same.close();
   });
 
-  resolvingTest("and what comes behind a forged one still is", async (r) => {
+  resolvingTest("and a real reply after a forged one is still accepted", async (r) => {
     r.one.records("AAAA", "f.test", 60, AAAA);
     r.one.set("A", "f.test", {
       answers: [{ type: "A", name: "f.test", ttl: 60, data: A }],
@@ -287,7 +287,7 @@ describe("A reply is believed only", () => {
 });
 
 describe("A truncated answer", () => {
-  resolvingTest("is asked for by TCP, two on one connection, which closes when idle", async (r) => {
+  resolvingTest("is queried again by TCP, two queries on one connection, which closes when idle", async (r) => {
     const answers = Array.from(
       { length: 200 },
       (_, i) => ({ type: "A", name: "big.test", ttl: 60, data: `203.0.113.${i}` } as const),
@@ -305,32 +305,35 @@ describe("A truncated answer", () => {
   });
 });
 
-describe("A server that knows no EDNS", () => {
+describe("A server without EDNS", () => {
   for (const [what, rcode] of [["FORMERR", 1], ["NOTIMP", 4]] as const) {
     for (const [how, forge] of [["in full", undefined], ["with a bare header", bare]] as const) {
-      resolvingTest(`and says ${what} ${how} is asked without at once, and for other names at first`, async (r) => {
-        for (const name of ["a.test", "b.test"]) {
-          const answers = [{ type: "A", name, ttl: 60, data: A }] as const;
-          const unlessPlain = (reply: Uint8Array, query: Uint8Array) =>
-            hasEdns(query) ? [forge ? forge(reply, rcode) : failure(reply, rcode)] : [reply];
-          r.one.set("A", name, { answers, forge: unlessPlain });
-          r.one.set("AAAA", name, { forge: unlessPlain });
-        }
-        const first = r.ask("a.test");
-        await settle();
-        assert.deepEqual(first.hosts, [A]);
-        assert.equal(r.one.asked.length, 4);
-        const second = r.ask("b.test");
-        await settle();
-        assert.deepEqual(second.hosts, [A]);
-        assert.equal(r.one.asked.length, 6);
-        assert.deepEqual(r.two.asked, []);
-      });
+      resolvingTest(
+        `that answers ${what} ${how} is queried without EDNS at once, and for later names from the start`,
+        async (r) => {
+          for (const name of ["a.test", "b.test"]) {
+            const answers = [{ type: "A", name, ttl: 60, data: A }] as const;
+            const unlessPlain = (reply: Uint8Array, query: Uint8Array) =>
+              hasEdns(query) ? [forge ? forge(reply, rcode) : failure(reply, rcode)] : [reply];
+            r.one.set("A", name, { answers, forge: unlessPlain });
+            r.one.set("AAAA", name, { forge: unlessPlain });
+          }
+          const first = r.ask("a.test");
+          await settle();
+          assert.deepEqual(first.hosts, [A]);
+          assert.equal(r.one.asked.length, 4);
+          const second = r.ask("b.test");
+          await settle();
+          assert.deepEqual(second.hosts, [A]);
+          assert.equal(r.one.asked.length, 6);
+          assert.deepEqual(r.two.asked, []);
+        },
+      );
     }
   }
 
   resolvingTest(
-    "and says nothing, or behind a filter that drops such questions, is asked without after a second",
+    "that is silent, or behind a filter that drops EDNS queries, is queried without EDNS after 1 s",
     async (r) => {
       r.two.down = true;
       for (const name of ["a.test", "b.test"]) {
@@ -349,7 +352,7 @@ describe("A server that knows no EDNS", () => {
     },
   );
 
-  resolvingTest("and refuses with a bare header is left for the next at once", async (r) => {
+  resolvingTest("that refuses with a bare header makes the next server queried at once", async (r) => {
     for (const type of ["A", "AAAA"]) r.one.set(type, "a.test", { forge: (reply) => [bare(reply, 5)] });
     r.two.records("A", "a.test", 60, A);
     const asked = r.ask("a.test");
@@ -357,7 +360,7 @@ describe("A server that knows no EDNS", () => {
     assert.deepEqual(asked.hosts, [A]);
   });
 
-  resolvingTest("and is asked over TCP is asked without there too", async (r) => {
+  resolvingTest("that is queried by TCP is queried without EDNS there too", async (r) => {
     const transport = transportTo({ kind: "tcp", addr: NS1 }, r);
     r.one.set("A", "a.test", {
       answers: [{ type: "A", name: "a.test", ttl: 60, data: A }],
@@ -370,7 +373,7 @@ describe("A server that knows no EDNS", () => {
 });
 
 describe("Several servers", () => {
-  resolvingTest("the next is asked when one is silent for a second, and leads from then on", async (r) => {
+  resolvingTest("the next server is queried when one is silent for 1 s, and comes first from then on", async (r) => {
     r.one.down = true;
     r.two.records("A", "a.test", 60, A);
     r.two.records("A", "b.test", 60, A);
@@ -386,7 +389,7 @@ describe("Several servers", () => {
     assert.deepEqual(r.one.asked, []);
   });
 
-  resolvingTest("the next is asked at once when one fails", async (r) => {
+  resolvingTest("the next server is queried at once when one fails", async (r) => {
     for (const type of ["A", "AAAA"]) r.one.set(type, "a.test", { rcode: 2 });
     r.two.records("A", "a.test", 60, A);
     const asked = r.ask("a.test");
@@ -394,7 +397,7 @@ describe("Several servers", () => {
     assert.deepEqual(asked.hosts, [A]);
   });
 
-  resolvingTest("one that comes late still counts", async (r) => {
+  resolvingTest("a late reply still counts", async (r) => {
     r.two.down = true;
     let late: (() => void) | undefined;
     r.one.set("AAAA", "a.test", {});
@@ -415,7 +418,7 @@ describe("Several servers", () => {
 });
 
 describe("The cache", () => {
-  resolvingTest("asks once for one name at one time, and not again while it holds", async (r) => {
+  resolvingTest("sends one query for concurrent lookups of a name, and none before the TTL ends", async (r) => {
     r.one.records("A", "a.test", 60, A);
     const all = [r.ask("a.test"), r.ask("A.test"), r.ask("a.test.")];
     await settle();
@@ -426,7 +429,7 @@ describe("The cache", () => {
     assert.equal(r.one.asked.length, 2);
   });
 
-  resolvingTest("follows a TTL that changes, and an address that does", async (r) => {
+  resolvingTest("follows a changed TTL and a changed address", async (r) => {
     r.one.records("A", "a.test", 5, A);
     r.ask("a.test");
     await settle();
@@ -441,7 +444,7 @@ describe("The cache", () => {
     assert.deepEqual(r.one.asked, []);
   });
 
-  resolvingTest("asks again before a name that is in use runs out, and nobody waits", async (r) => {
+  resolvingTest("refreshes a name in use before its TTL ends, without delay for clients", async (r) => {
     r.one.records("A", "a.test", 100, A);
     r.ask("a.test");
     await settle();
@@ -453,7 +456,7 @@ describe("The cache", () => {
   });
 
   resolvingTest(
-    "serves what has run out where no server answers (RFC 8767), after 1.8 s and then at once",
+    "serves stale data if no server answers (RFC 8767), first after 1.8 s, then at once",
     async (r) => {
       r.one.records("A", "a.test", 5, A);
       r.ask("a.test");
@@ -480,7 +483,7 @@ describe("The cache", () => {
     },
   );
 
-  resolvingTest("does not serve what a server says is gone", async (r) => {
+  resolvingTest("does not serve stale data for a name that no longer exists", async (r) => {
     r.one.records("A", "a.test", 5, A);
     r.ask("a.test");
     await settle();
@@ -491,7 +494,7 @@ describe("The cache", () => {
     assert.equal(gone.kind, "no-such-name");
   });
 
-  resolvingTest("keeps 'no such name' as long as the SOA says (RFC 2308)", async (r) => {
+  resolvingTest("keeps NXDOMAIN for the time in the SOA record (RFC 2308)", async (r) => {
     for (const type of ["A", "AAAA"]) r.one.set(type, "n.test", { rcode: 3, authorities: [soa("test", 900, 60)] });
     r.ask("n.test");
     await r.clock.advance(59_000);
@@ -519,7 +522,7 @@ describe("The cache", () => {
     assert.equal(r.one.asked.length, 4);
   });
 
-  resolvingTest("has a bound, and what is in use stays", async (r) => {
+  resolvingTest("is bounded, and keeps the names in use", async (r) => {
     for (let i = 0; i < 30; i++) {
       r.one.records("A", `n${i}.test`, 600, A);
       r.ask(`n${i}.test`);
@@ -536,7 +539,7 @@ describe("The cache", () => {
     assert.equal(asked("n29.test"), 1);
   }, 8);
 
-  resolvingTest("lets who waits leave, and the others have their answer", async (r) => {
+  resolvingTest("lets one client cancel, and answers the others", async (r) => {
     r.one.down = true;
     r.two.records("A", "a.test", 60, A);
     const cut = new Cut();
@@ -609,7 +612,7 @@ function looping(reply: Uint8Array): Uint8Array {
   return copy;
 }
 
-test("A server that is asked by TCP alone is told many questions one after the other", async () => {
+test("A TCP-only server gets many queries on one connection", async () => {
   const r = new Resolving();
   await r.start();
   r.net.pipeSize = 64; // less than two of them
@@ -640,7 +643,7 @@ describe("A kept connection", () => {
     return outcome;
   };
 
-  resolvingTest("that has died without a word is given up after a second for another", async (r) => {
+  resolvingTest("that died silently is replaced after 1 s", async (r) => {
     const transport = await kept(r);
     r.one.set("A", "b.test", { silent: true }, { silent: true }, { answers });
     const [one, other] = [ask(transport), ask(transport)];
@@ -654,7 +657,7 @@ describe("A kept connection", () => {
     transport.close();
   });
 
-  resolvingTest("that tells others is no dead one, though it is slow with this", async (r) => {
+  resolvingTest("that answers other queries counts as alive, even if one query is slow", async (r) => {
     const transport = await kept(r);
     r.one.set("A", "b.test", { silent: true });
     const cut = new Cut();
@@ -669,7 +672,7 @@ describe("A kept connection", () => {
     transport.close();
   });
 
-  resolvingTest("whose server is dead as a whole ends with who asks", async (r) => {
+  resolvingTest("to a dead server closes when the query is cancelled", async (r) => {
     const transport = await kept(r);
     r.one.down = true;
     const cut = new Cut();
@@ -684,7 +687,7 @@ describe("A kept connection", () => {
   });
 });
 
-test("A name with 3,000 addresses is thought of with 32, of both families", async () => {
+test("A name with 3,000 addresses is kept with 32, of both families", async () => {
   const r = new Resolving();
   await r.start();
   let looks = 0;

@@ -58,8 +58,8 @@ async function world() {
   return { clock, net, server, resolver, ends, askForDead, ask, end };
 }
 
-describe("A client whose name is answered", () => {
-  test("does not wait beside 1,200 names of another for which nobody answers", async () => {
+describe("A client with an answered name", () => {
+  test("does not wait for 1,200 unanswered names of another client", async () => {
     const w = await world();
     w.askForDead(1_200, mallory);
     await settle();
@@ -69,7 +69,7 @@ describe("A client whose name is answered", () => {
     await w.end();
   });
 
-  test("waits for one turn at most, 1.5 s, where others have all of them", async () => {
+  test("waits for 1.5 s at most if other clients use all lookup slots", async () => {
     const w = await world();
     for (const attacker of [mallory, trudy]) w.askForDead(1_200, attacker);
     await settle();
@@ -81,7 +81,7 @@ describe("A client whose name is answered", () => {
     await w.end();
   });
 
-  test("does not wait in the place of another who asked for the same before", async () => {
+  test("does not wait behind another client's queued lookup of the same name", async () => {
     const w = await world();
     w.askForDead(200, mallory);
     void w.resolver.resolve("live.test", new Cut(), mallory).catch(() => {});
@@ -93,7 +93,7 @@ describe("A client whose name is answered", () => {
     await w.end();
   });
 
-  test("does not wait where it is the gateway itself", async () => {
+  test("does not wait if it is the gateway itself", async () => {
     const w = await world();
     w.askForDead(1_200, mallory);
     await settle();
@@ -104,7 +104,7 @@ describe("A client whose name is answered", () => {
     await w.end();
   });
 
-  test("is told while dead names of its own are waited for", async () => {
+  test("gets its answer during unanswered lookups of its own", async () => {
     const w = await world();
     w.askForDead(90, ann);
     await settle();
@@ -115,7 +115,7 @@ describe("A client whose name is answered", () => {
   });
 });
 
-test("Names that nobody wants any more are not asked for, and hold no socket and no turn", async () => {
+test("Cancelled lookups send no query, and free their socket and slot", async () => {
   const w = await world();
   const cut = w.askForDead(400, mallory);
   await settle();
@@ -132,7 +132,7 @@ test("Names that nobody wants any more are not asked for, and hold no socket and
   await w.end();
 });
 
-test("A name that was given up is asked for anew, and has no failure kept", async () => {
+test("A cancelled lookup is not cached as a failure, and the name is queried again", async () => {
   const w = await world();
   const cut = w.askForDead(1, mallory);
   await settle();
@@ -146,7 +146,7 @@ test("A name that was given up is asked for anew, and has no failure kept", asyn
   await w.end();
 });
 
-test("A client has 32 slow names, beyond which one is given up after its turn; those that stay end after 5 s", async () => {
+test("A client may have 32 slow lookups of 5 s each; further ones fail after 1.5 s", async () => {
   const w = await world();
   w.askForDead(90, mallory);
   w.askForDead(10, ann);
@@ -157,7 +157,7 @@ test("A client has 32 slow names, beyond which one is given up after its turn; t
   await w.end();
 });
 
-test("A name that one server does not answer takes it from nobody who has its answers", async () => {
+test("A name without an answer from one server does not remove that server for other clients", async () => {
   const clock = new TestClock();
   const internet = new Internet(clock);
   const net = internet.host("198.51.100.1");

@@ -18,7 +18,7 @@ function named(hosts = "", withDns = true): Asked {
   return { names: new Names({ hosts: [() => parsed], system, ...(withDns && { dns }) }), dns, system };
 }
 
-describe("Who is asked for a name", () => {
+describe("The resolver of a name", () => {
   for (
     const [name, who] of [
       ["example.org", "dns"],
@@ -44,7 +44,7 @@ describe("Who is asked for a name", () => {
     });
   }
 
-  test("localhost is loopback, and asked nobody", async () => {
+  test("localhost is loopback, without a query", async () => {
     const { names, dns, system } = named();
     for (const name of ["localhost", "LOCALHOST.", "db.localhost"]) {
       assert.deepEqual(await names.resolve(name), ["127.0.0.1", "::1"]);
@@ -53,7 +53,7 @@ describe("Who is asked for a name", () => {
     assert.deepEqual([...dns.asked, ...system.asked], []);
   });
 
-  test("without DNS servers the system is, but for .onion", async () => {
+  test("without DNS servers the system resolves all names except .onion", async () => {
     const { names, system } = named("", false);
     system.set("example.org", [A]);
     assert.deepEqual(await names.resolve("example.org"), [A]);
@@ -67,8 +67,8 @@ describe("Who is asked for a name", () => {
   });
 });
 
-describe("Hosts", () => {
-  test("are asked first, in any spelling, and for addresses too", async () => {
+describe("Hosts entries", () => {
+  test("come first, in any spelling, and also for addresses", async () => {
     const { names, dns } = named(`${A} Server.TEST alias # a comment\n\t${AAAA}\tserver.test.\n${A} server.test\n`);
     for (const name of ["server.test", "SERVER.test."]) assert.deepEqual(await names.resolve(name), [A, AAAA]);
     assert.deepEqual(await names.first("alias"), { hosts: [A] });
@@ -76,7 +76,7 @@ describe("Hosts", () => {
     assert.deepEqual(dns.asked, []);
   });
 
-  test("pass over what is no line of theirs", () => {
+  test("skip invalid lines", () => {
     const { addresses } = parseHosts(
       "nonsense\n300.1.1.1 a\n# 192.0.2.1 b\n192.0.2.2\nfe80::1%eth0 c\n\n::ffff:192.0.2.3 d\n",
     );

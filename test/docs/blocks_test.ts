@@ -66,7 +66,7 @@ async function follow(all: readonly Block[]): Promise<void> {
 
 const verbs = /^(file: |run( on \w+)?$|start( on \w+)?$)/;
 
-describe("Documents: what they say can be done is done", () => {
+describe("The command blocks of the documents work", () => {
   for (const { path, text } of documents()) {
     const marked = blocks(text).filter(({ marks }) => marks.some((mark) => verbs.test(mark)));
     if (marked.length === 0) continue;

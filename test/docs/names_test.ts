@@ -26,7 +26,7 @@ function wrongOnes(find: (document: Document) => readonly string[]): readonly st
   return all.flatMap((document) => find(document).map((what) => `${document.path}: ${what}`));
 }
 
-test("each flag of gate46 that a document names is one", () => {
+test("each flag of gate46 in a document exists", () => {
   const wrong = wrongOnes(({ text }) => {
     const alone = quoted(text).flatMap((code) => /^--[a-z\d-]+/.exec(code) ?? []).filter((flag) => !ofOthers.has(flag));
     const lines = text.match(/^ {4}(?:.*\| )?gate46 .*|`gate46 [^`]*`/gm) ?? [];
@@ -60,7 +60,7 @@ const ofOthers = new Set([
   "--unstable-net",
 ]);
 
-test("each variable of gate46 that a document names is one", () => {
+test("each variable of gate46 in a document exists", () => {
   const known = new Set([...optionKeys.map(variableName), ...otherVariables]);
   assert.deepEqual(
     wrongOnes(({ text }) => (text.match(/\bGATE46_[A-Z\d_]+/g) ?? []).filter((name) => !known.has(name))),
@@ -68,7 +68,7 @@ test("each variable of gate46 that a document names is one", () => {
   );
 });
 
-test("each metric that a document names is in the reference of metrics", () => {
+test("each metric in a document is in the metrics reference", () => {
   const metrics = readFileSync(join(projectRoot, "docs/reference/metrics.md"), "utf8");
   const known = column(metrics, "metric").flatMap(quoted);
   assert.deepEqual(
@@ -87,7 +87,7 @@ function anchors(text: string): readonly string[] {
   );
 }
 
-test("each link leads somewhere, to a heading too", () => {
+test("each link has a target, including its heading", () => {
   const wrong = wrongOnes(({ path, text }) => {
     const prose = text.replace(/^```[^]*?^```/gm, "").replace(/`[^`\n]*`/g, "");
     return Array.from(prose.matchAll(/\]\((?!\w+:)([^)#]*)(?:#([^)]*))?\)/g)).filter(([, file, anchor]) => {
@@ -99,7 +99,7 @@ test("each link leads somewhere, to a heading too", () => {
   assert.deepEqual(wrong, []);
 });
 
-test("each document below docs/ can be found from docs/README.md or the pages that it links", () => {
+test("each document below docs/ is linked from docs/README.md, directly or through other pages", () => {
   const found = new Set<string>(), ways = ["docs/README.md"];
   for (let path = ways.pop(); path !== undefined; path = ways.pop()) {
     if (found.has(path) || !path.endsWith(".md")) continue;

@@ -47,7 +47,7 @@ const facts: ProgramFacts = {
   },
 };
 
-describe("The reference is what the code is", () => {
+describe("The reference matches the code", () => {
   test("metrics: names and types, both ways", () => {
     const thread = { worker: 1, busyMs: () => 0, lostLogLines: () => 0 };
     const metrics = [...atOnce(new Metrics(new Set(), thread).look()), ...new ProgramMetrics(() => facts).snapshot()];
@@ -60,7 +60,7 @@ describe("The reference is what the code is", () => {
     );
   });
 
-  test("metrics: each label stands in the code", () => {
+  test("metrics: each label is in the code", () => {
     const code = read("src/admin/metrics.ts") + read("src/admin/program_metrics.ts");
     const labels = column(page("metrics"), "labels").flatMap(quoted);
     assert.ok(labels.length > 10);
@@ -95,7 +95,7 @@ describe("The reference is what the code is", () => {
     );
   });
 
-  test("replies: codes, texts and what HTTP says, both ways", () => {
+  test("replies: codes, texts and HTTP statuses, both ways", () => {
     const text = page("replies"), codes = column(text, "reply"), texts = column(text, "text in the log");
     const statuses = column(text, "HTTP proxy");
     assert.deepEqual(
@@ -115,7 +115,7 @@ describe("The reference is what the code is", () => {
     );
   });
 
-  test("commands: each flag that only a command has", () => {
+  test("commands: each flag that belongs to one command only", () => {
     const root = program(new URL("file:///"), () => {}), shared = new Set(root.options.map(({ long }) => long));
     const own = root.commands.flatMap(({ options }) =>
       options.map(({ long }) => long!).filter((flag) => !shared.has(flag))

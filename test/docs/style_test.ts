@@ -39,13 +39,13 @@ describe("Documents are plain English", () => {
     test(`${path} has no riddles`, () => assert.deepEqual(riddlesOf(text), []));
   }
 
-  test("a riddle is found, and one in code, or among examples of riddles, is not", () => {
+  test("a riddle in prose is found, a riddle in code or in the examples of riddles is not", () => {
     const text =
       "It is for who has a token.\n\n    who has a token\n\n`for who` <!-- riddles -->\nof whom\n<!-- /riddles -->\n";
     assert.deepEqual(riddlesOf(text), ["line 1: 'for who': write the noun: clients, users, the operator"]);
   });
 
-  test("cspell knows each word, or scripts/docs/words.txt does", { timeout: 100_000 }, async () => {
+  test("each word is known to cspell or listed in scripts/docs/words.txt", { timeout: 100_000 }, async () => {
     const { code, stdout, stderr } = await shell([
       ...scriptCommand("node_modules/cspell/bin.mjs"),
       ...["lint", "--no-progress", "--no-summary", "--root", projectRoot, "--config", "scripts/docs/cspell.json"],
@@ -54,7 +54,7 @@ describe("Documents are plain English", () => {
     assert.equal(code, 0, stdout + stderr);
   });
 
-  test("scripts/docs/words.txt is in order, without a word that no document has", () => {
+  test("scripts/docs/words.txt is sorted and has no unused word", () => {
     const words = readFileSync(join(projectRoot, "scripts/docs/words.txt"), "utf8").split("\n").filter(Boolean);
     const text = documents().map(({ text }) => text).join("\n").toLowerCase();
     assert.deepEqual(words.filter((word) => !text.includes(word.toLowerCase())), []);

@@ -24,7 +24,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-describe("docs/troubleshooting.md says what clients say", () => {
+describe("docs/troubleshooting.md quotes the errors of clients", () => {
   let open: number, asking: number, nobody: number;
   const gateways: Program[] = [];
   before(async () => {

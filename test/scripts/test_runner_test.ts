@@ -41,7 +41,7 @@ function lines(output: string): readonly string[] {
 }
 
 describe("the test runner", () => {
-  test("tells each file, each skip and each failure, and ends with the counts", async () => {
+  test("prints each file, each skip and each failure, and ends with the counts", async () => {
     const { ended, output } = runner(["good", "fails"]);
     equal(await ended, 1);
     deepEqual(lines(output()), [
@@ -53,7 +53,7 @@ describe("the test runner", () => {
     match(output(), /^2 passed, 1 failed, 1 skipped\n$/m);
   });
 
-  test("a file that never ends costs one failed line, and the others nothing", async () => {
+  test("a test file that never ends causes one failed line, and does not affect other files", async () => {
     const { ended, output } = runner(["never_ends", "good"], "--limit=3");
     equal(await ended, 1);
     deepEqual(lines(output()), [
@@ -63,7 +63,7 @@ describe("the test runner", () => {
     match(output(), /it did not end within 3 s/);
   });
 
-  test("a file whose process ends on the way costs one failed line, whatever its exit code", async () => {
+  test("a test file whose process exits early causes one failed line, with any exit code", async () => {
     const { ended, output } = runner(["kills_itself", "exits_with_0", "good"]);
     equal(await ended, 1);
     deepEqual(lines(output()), [
@@ -74,7 +74,7 @@ describe("the test runner", () => {
   });
 
   const noProc = process.platform !== "linux" && "it needs /proc";
-  test("a file that leaves a process behind costs one failed line, and neither it nor a folder is there afterwards", {
+  test("a test file that leaves a process causes one failed line, and the process and its folder are removed", {
     skip: skipped("test_runner_test.ts, processes", noProc),
   }, async () => {
     const { ended, output } = runner(["leaves_process"]);
@@ -84,7 +84,7 @@ describe("the test runner", () => {
     ok(!readdirSync(tmpdir()).some((name) => name.startsWith("gate46-forgotten-")));
   });
 
-  test("a file that leaves a namespace behind costs one failed line, and it is not there afterwards", {
+  test("a test file that leaves a network namespace causes one failed line, and the namespace is removed", {
     skip: skipped("test_runner_test.ts, namespaces", whyNot()),
   }, async () => {
     const { ended, output } = runner(["leaves_namespace"]);
@@ -94,7 +94,7 @@ describe("the test runner", () => {
     ok(name !== undefined && !existsSync(join("/run/netns", name)));
   });
 
-  test("what is interrupted tells what was done, and ends what it had begun", async () => {
+  test("an interrupted run prints its results so far, and ends its processes", async () => {
     const { child, ended, output } = runner(["good", "never_ends", "fails"], "--jobs=1");
     const log = join(projectRoot, ".tools/test/bun_test_scripts_runs_never_ends.ts.log");
     rmSync(log, { force: true });
@@ -109,24 +109,24 @@ describe("the test runner", () => {
     match(output(), /^interrupted: 1 of 3 had not begun$/m);
   });
 
-  test("wrong arguments are told, and nothing runs", async () => {
+  test("wrong arguments are reported, and no test runs", async () => {
     const { ended, output } = runner(["nowhere"]);
     equal(await ended, 2);
     match(output(), /Cannot run test\/scripts\/runs\/nowhere\.ts: it is not there/);
   });
 });
 
-test("no check installs packages, which others read meanwhile", () => {
+test("no check installs packages, because other checks read them meanwhile", () => {
   for (const { name, command: [program, what, ...flags] } of checks) {
     const installs = program === "deno" && what !== "fmt";
     ok(!installs || flags.some((flag) => ["--node-modules-dir=manual", "--no-config"].includes(flag)), name);
   }
 });
 
-describe("what runs", () => {
+describe("the choice of tests", () => {
   const names = (path: string) => plan(projectRoot, [path], ["deno", "bun"]).map(nameOf);
 
-  test("tests of code run under both runtimes, those of packages and of scripts once", () => {
+  test("code tests run under both runtimes, package and script tests run once", () => {
     deepEqual(names("test/turns/fair_queue_test.ts"), [
       "deno test/turns/fair_queue_test.ts",
       "bun test/turns/fair_queue_test.ts",
@@ -134,7 +134,7 @@ describe("what runs", () => {
     ok(names("test/package").every((name) => name.startsWith("bun ")));
   });
 
-  test("a change touches the tests that import it, directly or not, and those that name it", () => {
+  test("a changed file selects the tests that import it, directly or indirectly, or name it", () => {
     const reach = new Reach(projectRoot);
     const isTouched = (test: string, file: string) => reach.isTouched(test, [file]);
     ok(isTouched("test/turns/fair_queue_test.ts", "src/net/cut.ts"));
@@ -146,7 +146,7 @@ describe("what runs", () => {
     ok(isTouched("test/docs/style_test.ts", "SECURITY.md"));
   });
 
-  test("so many are under way at a time, in their order, and none begins after the end is asked for", async () => {
+  test("tests start in order up to the concurrency limit, and none starts after a stop request", async () => {
     const cut = new AbortController();
     const begun: number[] = [];
     let underWay = 0, most = 0;

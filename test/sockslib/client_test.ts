@@ -62,7 +62,7 @@ chainTest("connect() goes through one gateway and through three, types mixed at 
   server.close();
 });
 
-chainTest("connect() has a name travel unresolved to the last gateway", async (world) => {
+chainTest("connect() sends a name unresolved to the last gateway", async (world) => {
   await world.addThree();
   const server = new Server(await world.server.listen({ host: SERVER6, port: 80 }));
   world.links[2]!.resolver.set("server.example", [SERVER6]);
@@ -85,7 +85,7 @@ chainTest("connect() resolves the first gateway's name only, and tries all its a
   server.close();
 });
 
-chainTest("connect() tells a reply of the last gateway, and one about the next gateway, apart", async (world) => {
+chainTest("connect() distinguishes a reply about the destination from one about the next gateway", async (world) => {
   await world.addThree();
   const refused = await rejection(world.viaThree().connect({ host: SERVER6, port: 81 }));
   assert.ok(refused instanceof ReplyError);
@@ -97,7 +97,7 @@ chainTest("connect() tells a reply of the last gateway, and one about the next g
   assert.deepEqual([nearer.reply, nearer.last], [5, false]);
 });
 
-chainTest("connect() keeps a reply code that no RFC knows, and needs no address behind a failure", async (world) => {
+chainTest("connect() keeps an unassigned reply code, and needs no address in a failure reply", async (world) => {
   await hostile(world, ["05 00", "05 c7"]);
   const error = await rejection(world.via(`socks5://${HOP1}`).connect({ host: SERVER4, port: 80 }));
   assert.ok(error instanceof ReplyError);
@@ -108,7 +108,7 @@ chainTest("connect() keeps a reply code that no RFC knows, and needs no address 
 const success = hex(encodeReply(0, ipAddress("192.0.2.7", 7)));
 
 for (const sliceSize of [1, 2, 3, Infinity]) {
-  chainTest(`connect() takes answers in slices of ${sliceSize}, and what comes behind the reply`, async (world) => {
+  chainTest(`connect() accepts answers in segments of ${sliceSize} octets, and data after the reply`, async (world) => {
     await hostile(world, ["05 02", "01 00", `${success} 'first bytes'`], sliceSize);
     const socket = await world.via(`socks5://user:secret@${HOP1}`).connect({ host: SERVER4, port: 80 });
     let heard = "";
@@ -118,7 +118,7 @@ for (const sliceSize of [1, 2, 3, Infinity]) {
   });
 }
 
-chainTest("connect() offers method 02 only with credentials, and only where they are given", async (world) => {
+chainTest("connect() offers method 02 only to a gateway with credentials", async (world) => {
   const { heard } = await hostile(world, ["05 ff"]);
   const bare = await rejection(world.via(`socks5://${HOP1}`).connect({ host: SERVER4, port: 80 }));
   await settle();
@@ -130,7 +130,7 @@ chainTest("connect() offers method 02 only with credentials, and only where they
   assert.doesNotMatch(String(given.stack), /se%3Acret|se:cret|us@er/);
 });
 
-chainTest("connect() is not talked into a method that it did not offer", async (world) => {
+chainTest("connect() refuses a method that it did not offer", async (world) => {
   await hostile(world, ["05 02", "01 00"]);
   const error = await rejection(world.via(`socks5://${HOP1}`).connect({ host: SERVER4, port: 80 }));
   assert.ok(error instanceof NetError && error.kind === "permission-denied");
@@ -139,7 +139,7 @@ chainTest("connect() is not talked into a method that it did not offer", async (
 for (
   const answers of [["04 00"], ["'HTTP/1.1 400 Bad Request'"], ["05 00", "04 00 00 01"], ["05 00", "05 00 00 09 00"]]
 ) {
-  chainTest(`connect() calls what is no SOCKS by its name: ${answers.join(", ")}`, async (world) => {
+  chainTest(`connect() names the protocol of a non-SOCKS answer: ${answers.join(", ")}`, async (world) => {
     await hostile(world, answers);
     const error = await rejection(world.via(`socks5://${HOP1}`).connect({ host: SERVER4, port: 80 }));
     assert.ok(error instanceof NetError && error.kind === "other", String(error));
@@ -147,7 +147,7 @@ for (
   });
 }
 
-test("connect() ends with a foreseen error, whatever a gateway says", async () => {
+test("connect() ends with an expected error for any gateway answer", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 4 }),
@@ -170,7 +170,7 @@ test("connect() ends with a foreseen error, whatever a gateway says", async () =
   );
 });
 
-chainTest("connect() refuses what SOCKS cannot say before anything is sent", async (world) => {
+chainTest("connect() refuses values that SOCKS cannot encode before it sends anything", async (world) => {
   const client = world.via(`socks5://${HOP1}`);
   for (const host of ["a".repeat(256), "", "with blank", "fe80::1%eth0", "127.1"]) {
     assert.ok(await rejection(client.connect({ host, port: 80 })) instanceof RangeError, host);
@@ -179,7 +179,7 @@ chainTest("connect() refuses what SOCKS cannot say before anything is sent", asy
   assert.deepEqual(world.client.dialled, []);
 });
 
-chainTest("connect() gives up at its deadline, and when it is called off", async (world) => {
+chainTest("connect() stops at its deadline and on cancellation", async (world) => {
   await hostile(world, ["05 00"]);
   const client = world.via(`socks5://${HOP1}`);
   const late = rejection(client.connect({ host: SERVER4, port: 80 }, { deadlineMs: 2_000 }));
@@ -194,7 +194,7 @@ chainTest("connect() gives up at its deadline, and when it is called off", async
   assert.equal((await before as NetError).kind, "aborted");
 });
 
-chainTest("connect() does not wait for a gateway that hangs up or cannot be reached", async (world) => {
+chainTest("connect() does not wait for a gateway that disconnects or is unreachable", async (world) => {
   await world.add([HOP1]);
   const client = world.via(`socks5://${HOP1}:9`);
   assert.equal((await rejection(client.connect({ host: SERVER4, port: 80 })) as NetError).kind, "refused");
@@ -202,20 +202,23 @@ chainTest("connect() does not wait for a gateway that hangs up or cannot be reac
   assert.equal((await rejection(nameless.connect({ host: SERVER4, port: 80 })) as NetError).kind, "no-such-name");
 });
 
-chainTest("bind() through three gateways tells where the last listens, then who came", async (world) => {
-  await world.addThree();
-  const rendezvous = await world.viaThree().bind({ host: SERVER4, port: 0 });
-  assert.equal(rendezvous.addr.host, "203.0.113.13");
-  const accepted = rendezvous.accept();
-  const peer = new Peer(await world.server.connect(rendezvous.addr));
-  const { socket, addr } = await accepted;
-  assert.deepEqual(addr, peer.socket.localAddr);
-  await peer.send("'data'");
-  assert.equal(text.decode((await socket.read())!), "data");
-  socket.close();
-});
+chainTest(
+  "bind() through three gateways returns the listening address of the last, then the peer address",
+  async (world) => {
+    await world.addThree();
+    const rendezvous = await world.viaThree().bind({ host: SERVER4, port: 0 });
+    assert.equal(rendezvous.addr.host, "203.0.113.13");
+    const accepted = rendezvous.accept();
+    const peer = new Peer(await world.server.connect(rendezvous.addr));
+    const { socket, addr } = await accepted;
+    assert.deepEqual(addr, peer.socket.localAddr);
+    await peer.send("'data'");
+    assert.equal(text.decode((await socket.read())!), "data");
+    socket.close();
+  },
+);
 
-chainTest("bind() gives up at its deadline, and passes on the second reply's code", async (world) => {
+chainTest("bind() stops at its deadline, and passes on the second reply's code", async (world) => {
   await world.addThree();
   const rendezvous = await world.viaThree().bind({ host: SERVER4, port: 0 });
   const late = rejection(rendezvous.accept({ deadlineMs: 1_000 }));
@@ -227,7 +230,7 @@ chainTest("bind() gives up at its deadline, and passes on the second reply's cod
   assert.equal((await refused as ReplyError).reply, 6);
 });
 
-chainTest("associate() carries datagrams of both ways through one gateway and through three", async (world) => {
+chainTest("associate() carries datagrams in both directions through one gateway and through three", async (world) => {
   await world.addThree();
   const echo = await world.server.bindUdp({ host: SERVER6, port: 53 });
   void (async () => {
@@ -252,7 +255,7 @@ chainTest("associate() carries datagrams of both ways through one gateway and th
 });
 
 chainTest(
-  "associate() leaves nothing open when one of the gateways refuses, however far the others are",
+  "associate() leaves nothing open when one gateway refuses, at any stage of the others",
   async (world) => {
     await hostile(world, ["05 00", hex(encodeReply(7))], Infinity, HOP2);
     await world.add([HOP1], { others: ["2001:db8:2::11"] });
@@ -282,14 +285,17 @@ chainTest("an association ends with the connection of any of its gateways", asyn
   await assert.rejects(association.send(new Uint8Array(1), { host: SERVER6, port: 53 }), { kind: "closed" });
 });
 
-chainTest("associate() asks with zeros of the family it will send in (Dante refuses the other)", async (world) => {
-  const { heard } = await hostile(world, ["05 00", hex(encodeReply(8))], Infinity, HOP2);
-  await world.add([HOP1], { others: ["2001:db8:2::11"] });
-  await rejection(world.via(`socks5://${HOP1}`, `socks5://[${HOP2}]`).associate());
-  assert.equal(heard()[1], "05 03 00 04 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00");
-});
+chainTest(
+  "associate() requests the unspecified address of its sending family (Dante refuses the other)",
+  async (world) => {
+    const { heard } = await hostile(world, ["05 00", hex(encodeReply(8))], Infinity, HOP2);
+    await world.add([HOP1], { others: ["2001:db8:2::11"] });
+    await rejection(world.via(`socks5://${HOP1}`, `socks5://[${HOP2}]`).associate());
+    assert.equal(heard()[1], "05 03 00 04 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00");
+  },
+);
 
-chainTest("associate() takes an address of zeros for the gateway's own", async (world) => {
+chainTest("associate() treats an unspecified address as the gateway's own", async (world) => {
   const { host } = await hostile(world, ["05 00", hex(encodeReply(0, ipAddress("0.0.0.0", 700)))]);
   const relay = await host.bindUdp({ host: HOP1, port: 700 });
   const association = await world.via(`socks5://${HOP1}`).associate();
@@ -300,7 +306,7 @@ chainTest("associate() takes an address of zeros for the gateway's own", async (
 });
 
 for (const told of ["127.0.0.1", "::1", "169.254.169.254", "64:ff9b::7f00:1", "2002:7f00:1::", "224.0.0.1"]) {
-  chainTest(`associate() sends nothing to ${told} where a gateway elsewhere tells that`, async (world) => {
+  chainTest(`associate() sends nothing to ${told} if a remote gateway returns that address`, async (world) => {
     const { host } = await hostile(world, ["05 00", hex(encodeReply(0, ipAddress(told, 700)))]);
     const relay = await host.bindUdp({ host: HOP1, port: 700 });
     const association = await world.via(`socks5://${HOP1}`).associate();
@@ -311,7 +317,7 @@ for (const told of ["127.0.0.1", "::1", "169.254.169.254", "64:ff9b::7f00:1", "2
   });
 }
 
-test("a client wants one to eight gateways, and says which is none", () => {
+test("a client needs one to eight gateways, and its error names the invalid one", () => {
   const make = (...via: string[]) => () => new Client({ via } as never);
   assert.throws(make(), /Cannot go through no gateway/);
   assert.throws(make(...Array(9).fill("socks5://a")), /Cannot go through 9 gateways: at most 8/);

@@ -35,7 +35,7 @@ function running(name: string, ...args: string[]) {
   return { says, ended, end: () => child.stdin.end() };
 }
 
-describe("Examples do what they say", { timeout: 100_000 }, () => {
+describe("The examples", { timeout: 100_000 }, () => {
   let gateway: Program, via: string;
   before(async () => {
     gateway = await start(source, ["--listen=127.0.0.1:0", "--admin=off", "--allow=127.0.0.1"]);
@@ -97,7 +97,7 @@ describe("Examples do what they say", { timeout: 100_000 }, () => {
     await program.ended;
   });
 
-  test("and each of them has been tried", () => {
+  test("every example has a test", () => {
     const folders = readdirSync(join(projectRoot, "examples"), { withFileTypes: true });
     assert.deepEqual(folders.filter((entry) => entry.isDirectory()).map(({ name }) => name).sort(), [...tried].sort());
   });

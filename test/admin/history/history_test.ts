@@ -33,7 +33,7 @@ function start() {
 }
 
 describe("The history", () => {
-  test("spreads what a thread tells over the time in which it was, and adds up threads", () => {
+  test("spreads the counts of a thread over their interval, and adds up threads", () => {
     const { note, told } = start();
     note(2_500, 2_000, { clients: 20, "A-up": 1_000 });
     note(3_000, 2_000, { clients: 4 });
@@ -42,14 +42,14 @@ describe("The history", () => {
     assert.deepEqual(told("day", "clients", 70_000), { 0: 24 });
   });
 
-  test("tells nothing of a second whose threads may still have something to tell", () => {
+  test("leaves out the latest seconds: threads may still report them", () => {
     const { note, told } = start();
     note(1_000, 1_000, { clients: 5 });
     assert.deepEqual(told("minute", "clients", 3_999), {});
     assert.deepEqual(told("minute", "clients", 4_000), { 0: 5 });
   });
 
-  test("tells the most sessions at one time, and the longest dial, of each second and each minute", () => {
+  test("keeps the peak session count and the longest dial of each second and each minute", () => {
     const { note, told } = start();
     note(1_000, 1_000, { longestDialMs: 40 }, 7);
     note(2_000, 1_000, { longestDialMs: 900 }, 3);
@@ -59,7 +59,7 @@ describe("The history", () => {
     assert.deepEqual(told("day", "sessions", 63_000), { 0: 7 });
   });
 
-  test("keeps a minute by seconds and a day by minutes, and forgets what was before, whatever came between", () => {
+  test("keeps a minute by seconds and a day by minutes, and drops older values", () => {
     const { note, told } = start();
     const day = 86_400_000;
     note(1_000, 1_000, { clients: 1 });
@@ -74,7 +74,7 @@ describe("The history", () => {
     });
   });
 
-  test("is as large after a thread was silent for a week", () => {
+  test("does not grow after a thread was silent for a week", () => {
     const { note, told } = start();
     note(7 * 86_400_000, 7 * 86_400_000, { clients: 604_800 });
     const seconds = told("minute", "clients", 7 * 86_400_000 + 3_000);

@@ -28,8 +28,8 @@ function start() {
   };
 }
 
-describe("What a thread did since it was asked last", () => {
-  test("is what sessions moved, those under way among them, each octet once", () => {
+describe("The counts of a thread since the last request", () => {
+  test("include the bytes of ended and open sessions, each byte once", () => {
     const { open, close, taken } = start();
     const session = open({ relayType: "C", counts: { up: 10, down: 200 } });
     assert.deepEqual(taken(), { "C-up": 10, "C-down": 200, clients: 1, sessions: 1 });
@@ -41,7 +41,7 @@ describe("What a thread did since it was asked last", () => {
     assert.deepEqual(taken(), {});
   });
 
-  test("is how long dials and questions for names took, and the longest of each", () => {
+  test("include the total and the longest time of dials and DNS queries", () => {
     const { open, close, listen, taken } = start();
     for (const dialMs of [5, 40]) close(open({ dialMs }));
     listen({ type: "dns-asked", by: "system", outcome: "found", ms: 3 });
@@ -58,7 +58,7 @@ describe("What a thread did since it was asked last", () => {
     assert.deepEqual(taken(), { clients: 1, dials: 1, dialMs: 1, longestDialMs: 1 });
   });
 
-  test("tells failures apart", () => {
+  test("separate the kinds of failures", () => {
     const { open, close, listen, taken } = start();
     const failed = (end: SessionEnd, reply?: number) => close(open({ end, ...reply !== undefined && { reply } }));
     failed("refused", 2);

@@ -56,7 +56,7 @@ const question = (user: string, password = "pä %ss") => ({ user, password: byte
 const failure = (pattern: RegExp) => (error: unknown) =>
   error instanceof NetError && error.kind === "busy" && pattern.test(error.message) && !/p.*ss/.test(error.message);
 
-test("a line has all that could be taken for something else as %XX, whatever octets a password has", () => {
+test("a query line encodes special octets of a password as %XX", () => {
   assert.equal(questionLine("a b", Uint8Array.of(0, 10, 13, 37, 255)), "a%20b %00%0A%0D%25%FF\n");
   assert.deepEqual(["OK", "OK tag=1", "ERR", "ERR message=x", "BH", "", "OKAY", "ok"].map(answerOf), [
     ...[true, true, false, false],
@@ -65,7 +65,7 @@ test("a line has all that could be taken for something else as %XX, whatever oct
 });
 
 test(
-  "one process answers one question after the other, and as many run as are asked at one time",
+  "one process answers queries in sequence, and concurrent queries start more processes",
   { skip },
   async () => {
     await pool(async ({ ask }, _clock, begun) => {
@@ -81,7 +81,7 @@ test(
 );
 
 test(
-  "one that hangs is killed at its deadline, and one that dies, lies, floods or says two lines at once",
+  "a process is killed at its deadline, or when it exits, sends malformed or excess output",
   { skip },
   async () => {
     const ways = [
@@ -107,7 +107,7 @@ test(
   },
 );
 
-test("what is said unasked ends a process, so that it is nobody else's answer", { skip }, async () => {
+test("an unsolicited line ends the process, so that no later query gets that answer", { skip }, async () => {
   await pool(async (one) => {
     assert.equal(await one.ask(question("late")), false);
     await until("it is gone", () => one.size === 0);
@@ -115,7 +115,7 @@ test("what is said unasked ends a process, so that it is nobody else's answer", 
   });
 });
 
-test("a process that nobody needs is let go", { skip }, async () => {
+test("an idle process is stopped", { skip }, async () => {
   await pool(async (one, clock) => {
     assert.equal(await one.ask(question("ann")), true);
     assert.equal(one.size, 1);
@@ -124,7 +124,7 @@ test("a process that nobody needs is let go", { skip }, async () => {
   });
 });
 
-test("a program that is not there is no answer", async () => {
+test("a missing program is an error, not a refusal", async () => {
   const one = new CommandPool([join(folder, "nothing")], new TestClock());
   await assert.rejects(one.ask(question("ann")), failure(/cannot be begun|has ended/));
 });

@@ -28,7 +28,7 @@ const question = { user: "änn", password: Uint8Array.of(112, 58, 255), client: 
 const failure = (pattern: RegExp) => (error: unknown) =>
   error instanceof NetError && error.kind === "busy" && pattern.test(error.message);
 
-test("a server is asked with Basic credentials, and told whose they are", async () => {
+test("the request carries Basic credentials and the client address", async () => {
   assert.equal(await askUrl(url, new TestClock())(question), true);
   const { method, url: path, headers } = asked.at(-1)!;
   assert.deepEqual([method, path], ["GET", "/check?realm=a"]);
@@ -37,7 +37,7 @@ test("a server is asked with Basic credentials, and told whose they are", async 
   assert.equal(headers["x-forwarded-for"], "2001:db8::1");
 });
 
-test("2xx is yes, 401 and 403 are no, and all else is no answer", async () => {
+test("2xx accepts, 401 and 403 refuse, other status codes are errors", async () => {
   const outcome = async (code: number) => {
     status = code;
     return await askUrl(url, new TestClock())(question).catch((error) => error);
@@ -48,7 +48,7 @@ test("2xx is yes, 401 and 403 are no, and all else is no answer", async () => {
   for (const code of [302, 400, 404, 500, 503]) assert.ok(failure(new RegExp(`answers ${code}`))(await outcome(code)));
 });
 
-test("a server that hangs has a deadline, and one that is not there is no answer", async () => {
+test("a silent server times out after 5 s, and an unreachable server is an error", async () => {
   status = undefined;
   const clock = new TestClock();
   const waits = assert.rejects(askUrl(url, clock)(question), failure(/has not answered for 5 s/));
@@ -58,13 +58,13 @@ test("a server that hangs has a deadline, and one that is not there is no answer
   await assert.rejects(askUrl(new URL("http://127.0.0.1:1/"), clock)(question), failure(/ECONNREFUSED/));
 });
 
-test("a name with a colon, which Basic credentials cannot have, is nobody's", async () => {
+test("a user name with a colon is refused without a request: Basic credentials cannot carry it", async () => {
   const count = asked.length;
   assert.equal(await askUrl(url, new TestClock())({ ...question, user: "a:b" }), false);
   assert.equal(asked.length, count);
 });
 
-test("passwords go to other machines by TLS only, and a program is named by its path", () => {
+test("an authentication URL of another host must be https, and a program must be an absolute path", () => {
   for (const good of ["https://auth.example/x", "http://127.0.0.1:8/", "http://[::1]/", "http://localhost/"]) {
     assert.equal(parseAuthUrl(good).href.startsWith("http"), true);
   }

@@ -15,7 +15,7 @@ async function said(toml: string): Promise<readonly string[]> {
 }
 
 describe("gate46 check", () => {
-  test("lists the faults of every stage at once, by their lines", async () => {
+  test("lists the faults of every stage at once, with line numbers", async () => {
     const faults = await said(`listen = ["127.0.0.1:1080", ":1081"]
 users_file = "no_users"
 tls_cert = "cert.pem"
@@ -45,7 +45,7 @@ names_file = "no_names"
     ]);
   });
 
-  test("leaves out what it cannot know since a part is broken", async () => {
+  test("leaves out checks that depend on a broken part", async () => {
     const faults = await said(`listen = "socks5s:/[::]:1080"
 tls_cert = "cert.pem"
 

@@ -87,7 +87,7 @@ async function isRefused(
   return refused;
 }
 
-test("what is explained is what the gateway does: commands, destinations and rules of all kinds", async () => {
+test("explain predicts the gateway's decision for all commands, destinations and rules", async () => {
   const allow = fc.constantFrom([], ["127.0.0.0/8"], ["0.0.0.0", "::"], ["0.0.0.0/0"]);
   const otherwise = fc.constantFrom("allow", "deny");
   const cases = fc.record({ rules: fc.array(rule, { maxLength: 3 }), allow, otherwise, resolveCommands: fc.boolean() });
@@ -114,7 +114,7 @@ test("what is explained is what the gateway does: commands, destinations and rul
   await fc.assert(property, { numRuns: 200 });
 });
 
-test("the unspecified address is anyone's for BIND and an association, and nobody's for CONNECT", async () => {
+test("the unspecified address is allowed for BIND and UDP ASSOCIATE, and refused for CONNECT", async () => {
   const judged = (command: Command, host: string, port: number) => {
     const ruleset = new Ruleset({ allow: [], ownListeners: () => [], localAddrs: () => [] });
     const judge = ruleset.judgeFor({ client: { host: CLIENT4, port: 1 }, command });

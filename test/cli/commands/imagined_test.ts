@@ -27,7 +27,7 @@ function meant(what: string, destination: string, listener?: string) {
   return `${name} ${addressText(wish.destination)}${wish.byName ? " by name" : ""}`;
 }
 
-test("what is explained comes to a listener that is for it", () => {
+test("explain chooses a listener that serves the command", () => {
   assert.equal(meant("connect", "x.example:1"), "127.0.0.1:1080 x.example:1");
   assert.equal(meant("connect", "x.example:1", "127.0.0.1:8080"), "127.0.0.1:8080 x.example:1");
   assert.equal(meant("connect", "https://ann:secret@x.example/path?q"), "127.0.0.1:1080 x.example:443");
@@ -41,7 +41,7 @@ test("what is explained comes to a listener that is for it", () => {
   assert.equal(meant("forward", "[2001:db8::53]:53"), "127.0.0.1:53 [2001:db8::53]:53");
 });
 
-test("who asks where nobody says it is this machine, else the first that may come", () => {
+test("the default client is this host, otherwise the first allowed address", () => {
   const from = (...texts: string[]) => someClient(texts.map((text) => parsePrefix(text)!));
   assert.equal(someClient(undefined), "127.0.0.1");
   assert.equal(from("192.168.0.0/16", "127.0.0.0/8"), "127.0.0.1");
@@ -50,7 +50,7 @@ test("who asks where nobody says it is this machine, else the first that may com
   assert.equal(from("2001:db8::/32", "192.168.0.0/16"), "2001:db8::1");
 });
 
-test("a listener for others, none, and one of several are told of", () => {
+test("an unsuitable, missing or ambiguous listener is an error", () => {
   const refused = (...args: readonly [string, string, string?]) => {
     try {
       return meant(...args);
@@ -74,7 +74,7 @@ test("a listener for others, none, and one of several are told of", () => {
   assert.throws(() => placeOf(plain, undefined, imagine("host", "x.example")), /no --listen is host:/);
 });
 
-test("a name or an address to resolve needs no port", () => {
+test("resolve and resolve-ptr need no port", () => {
   for (
     const [command, said, text] of [
       ["resolve", "x.example", "resolve x.example"],
@@ -87,13 +87,13 @@ test("a name or an address to resolve needs no port", () => {
   }
 });
 
-test("the commands that help and completion list are those that it knows", () => {
+test("help and completion list the commands that explain knows", () => {
   for (const name of explainedNames) imagine(name, "192.0.2.1:80");
   const commands = Object.values(Command).filter((one) => one !== Command.UdpInTcp);
   assert.deepEqual([...explainedNames], [...commands.map(commandName), "sni", "host"]);
 });
 
-test("what an entrance would not take is refused with its words", () => {
+test("explain refuses an invalid SNI or Host with the error of the listener", () => {
   for (
     const [what, name, state] of [
       ["sni", "192.0.2.1", /the client asks for an address, not for a name/],

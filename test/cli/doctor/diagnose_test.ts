@@ -44,7 +44,7 @@ const certificate = (option: string, days: number, life = 365) => {
   return { option, from: until - life * 86_400_000, until };
 };
 
-test("doctor: a host where all is well", async () => {
+test("doctor reports no problem on a healthy host", async () => {
   assert.deepEqual(await found({}), [
     "ok IPv4: leaves from 192.0.2.1",
     "ok IPv6: leaves from 2001:db8::1",
@@ -68,19 +68,19 @@ const clock = "note GSSAPI: tickets are taken within 5 minutes of this clock, wh
 /** What is otherwise, and what is found that would not be found where all is well. */
 const table: readonly (readonly [name: string, otherwise: Case, ...expected: string[]])[] = [
   [
-    "an admin endpoint for others, and nobody who may ask it",
+    "an admin endpoint for other hosts without a token",
     { flags: { admin: "0.0.0.0:10846" } },
     "ok admin: 0.0.0.0:10846 is free",
     "note sense: --admin 0.0.0.0:10846 is for others too, and there is no --admin-token-file: only /healthz and /readyz answer; the page, /metrics and /api are refused",
   ],
   [
-    "certificates that hold",
+    "valid certificates",
     { certificates: [certificate("tls-cert", 15), certificate("tls-client-ca", 0.5, 1)] },
     "ok TLS: --tls-cert holds until 2027-01-16T00:00:00.000Z",
     "ok TLS: --tls-client-ca holds until 2027-01-01T12:00:00.000Z",
   ],
   [
-    "certificates that do not, or not for long",
+    "expired certificates, and certificates that expire soon",
     { certificates: [certificate("via-ca", 0), certificate("tls-cert", 13), certificate("dns-ca", 0.2, 1)] },
     "problem TLS: --via-ca expired at 2027-01-01T00:00:00.000Z -> renew the certificate, then reload",
     "note TLS: --tls-cert expires at 2027-01-14T00:00:00.000Z -> renew the certificate, then reload",
@@ -92,7 +92,7 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "ok TLS: by libssl.so.3 (OpenSSL 3.0.17 1 Jul 2025)",
   ],
   [
-    "TLS to an upstream, and no OpenSSL",
+    "TLS to an upstream without OpenSSL",
     { flags: { via: ["https://192.0.2.9"] }, host: { libssl: undefined } },
     "note TLS: by bun 1.4.5, in one thread and at several times the processor: there is no OpenSSL 3 or 1.1 -> " +
     "install libssl3 (Debian, Alpine), openssl-libs (Fedora) or libopenssl3 (OpenWrt)",
@@ -123,14 +123,14 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "a default route, if IPv4 destinations elsewhere are wanted",
   ],
   [
-    "no way at all",
+    "no route",
     { host: { addrs: ["127.0.0.1", "::1", "fe80::1"], from: {} } },
     "note IPv4: no address: IPv4 destinations cannot be reached, but by --nat64 or --via",
     "note IPv6: no address: IPv6 destinations cannot be reached, but by --nat64 or --via",
     "problem families: neither IPv4 nor IPv6 leads anywhere -> an address and a route of either family",
   ],
   [
-    "no way but an upstream here",
+    "an upstream on this host and no route",
     { host: { addrs: ["127.0.0.1"], from: {} }, flags: { via: ["socks5://127.0.0.1:9050"] } },
     "note IPv4: no address: IPv4 destinations cannot be reached, but by --nat64 or --via",
     "note IPv6: no address: IPv6 destinations cannot be reached, but by --nat64 or --via",
@@ -141,7 +141,7 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "problem families: --outgoing 192.0.2.99 is not an address of this host -> one of those that it has",
   ],
   [
-    "prefixes, of which one is not this host's",
+    "prefixes, one of which is not this host's",
     {
       flags: { outgoing: ["2001:db8:1::/64"], listen: ["127.0.0.1:1080?outgoing=2001:db8:2::/64"] },
       host: {
@@ -156,7 +156,7 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "-> ip -6 route add local 2001:db8:2::/64 dev lo",
   ],
   [
-    "a listener's mark and interface without the right to",
+    "mark and interface of a listener without the capability",
     { flags: { listen: ["127.0.0.1:1080?mark=3&interface=wan7"] } },
     "problem rights: mark 3 of --listen 127.0.0.1:1080 needs CAP_NET_ADMIN -> " +
     "AmbientCapabilities=CAP_NET_ADMIN in the unit",
@@ -169,7 +169,7 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "ok IPv6: 2001:7fd::1 answers, a root name server",
   ],
   [
-    "--online, and one does not",
+    "--online, and one family does not answer",
     {
       online: true,
       host: { cannotConnect: ({ host }) => Promise.resolve(host.includes(":") ? "ETIMEDOUT" : undefined) },
@@ -202,7 +202,7 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "a nameserver in /etc/resolv.conf, or --dns",
   ],
   [
-    "names that only getaddrinfo knows",
+    "names that only getaddrinfo resolves",
     { host: { files: { "/etc/nsswitch.conf": "hosts: files ldap dns\n" } } },
     "note DNS: nsswitch.conf has for hosts what only getaddrinfo knows, whose threads names can hold that nobody " +
     "answers for -> 'hosts: files dns' there, or --dns",
@@ -253,7 +253,7 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "ok NAT64: the network has one at 64:ff9b::/96; IPv4 goes directly",
   ],
   [
-    "a NAT64 that is used",
+    "a NAT64 in use",
     {
       flags: { nat64: "auto" },
       host: { resolve: () => Promise.resolve({ ms: 3, hosts: ["64:ff9b::c000:aa"] }) },
@@ -261,12 +261,12 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "ok NAT64: the network has one at 64:ff9b::/96",
   ],
   [
-    "--nat64 auto where there is none",
+    "--nat64 auto without NAT64 in the network",
     { flags: { nat64: "auto" } },
     "note NAT64: --nat64 auto, but the network tells of none -> --nat64 PREFIX, where there is one all the same",
   ],
   [
-    "a kernel that is old",
+    "an old kernel",
     { host: { kernel: { ...kernel, segmentation: false, aggregation: false, steering: false } } },
     "note engine: without UDP segmentation (Linux 4.18): datagrams are sent one by one",
     "note engine: without UDP aggregation (Linux 5.0): datagrams are received one by one",
@@ -280,7 +280,7 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "note engine: without sendmmsg: each datagram that leaves costs a call",
   ],
   [
-    "a kernel that can do little",
+    "a kernel with few features",
     { host: { kernel: { ...kernel, splice: false, sharedPorts: false } } },
     "note engine: without splice: bytes are copied, which costs twice the processor",
     "note engine: without shared ports (Linux 3.9): workers accept from one socket, and an upgrade cannot take it over",
@@ -302,7 +302,7 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "problem engine: --engine linux cannot run: the kernel, or a container's filter, refuses epoll or eventfd -> --engine auto",
   ],
   [
-    "a port that another program has",
+    "a port in use by another program",
     {
       host: {
         cannotListen: ({ port }) => Promise.resolve(port === 10846 ? "address-in-use" : undefined),
@@ -312,12 +312,12 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "problem admin: 127.0.0.1:10846 is in use by prometheus, process 7 -> another port, or end that program",
   ],
   [
-    "a port that somebody has",
+    "a port in use by an unknown program",
     { host: { cannotListen: ({ port }) => Promise.resolve(port === 10846 ? "address-in-use" : undefined) } },
     "problem admin: 127.0.0.1:10846 is in use -> another port, or end the program that has it (ss -ltnp)",
   ],
   [
-    "a port of datagrams that another program has",
+    "a UDP port in use by another program",
     {
       host: {
         cannotListen: (_, udp) => Promise.resolve(udp ? "address-in-use" : undefined),
@@ -328,7 +328,7 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "problem listen: udp://127.0.0.1:53 is in use by dnsmasq, process 7 -> another port, or end that program",
   ],
   [
-    "a port of --fake-dns that another server has",
+    "a --fake-dns port in use by another server",
     {
       host: {
         cannotListen: ({ port }) => Promise.resolve(port === 53 ? "address-in-use" : undefined),
@@ -342,12 +342,12 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "problem fake DNS: 127.0.0.1:53 is in use by dnsmasq, process 7 -> another port, or end that program",
   ],
   [
-    "a port of datagrams that is free",
+    "a free UDP port",
     { flags: { forward: ["udp://127.0.0.1:53=[2001:db8::53]:53"] } },
     "ok listen: udp://127.0.0.1:53 is free",
   ],
   [
-    "a gateway that runs already",
+    "a gateway that is already running",
     {
       flags: { admin: "off", listen: ["127.0.0.1:1080"] },
       host: {
@@ -366,7 +366,7 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "ok listen: 127.0.0.1:1080 is taken over from process 7",
   ],
   [
-    "a port that is not for everyone",
+    "a privileged port",
     {
       flags: { listen: ["127.0.0.1:80"], admin: "off" },
       host: { cannotListen: () => Promise.resolve("permission-denied") },
@@ -383,12 +383,12 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "problem listen: 192.0.2.9:1080 is not an address of this host -> an address that it has, or --free-bind",
   ],
   [
-    "an address of another host that the kernel lets it listen on",
+    "an address of another host with net.ipv4.ip_nonlocal_bind",
     { flags: { listen: ["192.0.2.9:1080"], from: ["192.0.2.0/24"], admin: "off" } },
     "note listen: 192.0.2.9:1080 is free, but no address of this host: net.ipv4.ip_nonlocal_bind lets it listen there",
   ],
   [
-    "an address that may come yet",
+    "an address that may appear later",
     {
       flags: { listen: ["192.0.2.9:1080"], from: ["192.0.2.0/24"], admin: "off", freeBind: true },
       host: { cannotListen: () => Promise.resolve("address-not-available") },
@@ -396,12 +396,12 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "note listen: 192.0.2.9:1080 is not an address of this host yet, and --free-bind listens there",
   ],
   [
-    "no IPv6 to listen on, where nobody asked for it by name",
+    "no IPv6 for an optional listener",
     { host: { cannotListen: ({ host }) => Promise.resolve(host === "::1" ? "address-not-available" : undefined) } },
     "note listen: [::1]:1080 is left out: this host has no such address",
   ],
   [
-    "no IPv6 to listen on, where every address is wanted",
+    "no IPv6 for a listener on all addresses",
     {
       flags: { listen: [":1080"], from: ["10.0.0.0/8"], admin: "off" },
       host: { cannotListen: ({ host }) => Promise.resolve(host === "::" ? "family-not-supported" : undefined) },
@@ -409,7 +409,7 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "ok listen: 0.0.0.0:1080 is free",
   ],
   [
-    "a port that cannot be had for another reason",
+    "a port that cannot be opened for another reason",
     {
       flags: { listen: ["127.0.0.1:80"], admin: "off" },
       host: { cannotListen: () => Promise.resolve("no-descriptors") },
@@ -423,19 +423,19 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "LimitNOFILE=60100 in the unit, ulimit -n 60100, or a lower --max-sessions",
   ],
   [
-    "descriptors that suffice unless all sessions are busy",
+    "enough descriptors unless all sessions are busy",
     { host: { files: limits("30000") } },
     "note descriptors: 30000 may be open: 10000 sessions want up to 60100 when all move bytes at once -> " +
     "LimitNOFILE=60100 in the unit, ulimit -n 60100, or a lower --max-sessions",
   ],
   [
-    "hardly a descriptor",
+    "very few descriptors",
     { host: { files: limits("64") } },
     "problem descriptors: 64 may be open: not enough for one session -> " +
     "LimitNOFILE=60100 in the unit, ulimit -n 60100, or a lower --max-sessions",
   ],
   [
-    "descriptors without end",
+    "unlimited descriptors",
     { host: { files: limits("unlimited") } },
     "ok descriptors: unlimited may be open: enough for 10000 sessions",
   ],
@@ -451,7 +451,7 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "ok memory: 1024 MiB of this control group: enough for 10000 sessions",
   ],
   [
-    "a limit that is none",
+    "no memory limit",
     { host: { files: { "/sys/fs/cgroup/memory.max": "max\n" } } },
   ],
   [
@@ -460,7 +460,7 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "note memory: 117 MiB of this host: 10000 sessions may want 463 MiB -> a lower --max-sessions",
   ],
   [
-    "a kernel with low numbers",
+    "low kernel settings",
     {
       host: {
         files: {
@@ -482,7 +482,7 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "note sysctl: net.ipv4.tcp_fin_timeout is 300 s: ports are held long -> sysctl -w net.ipv4.tcp_fin_timeout=60",
   ],
   [
-    "--install-rules without the right to",
+    "--install-rules without the capability",
     { flags: { listen: ["transparent://:1081"], from: ["192.168.1.0/24"], fakeDns: [":53"], installRules: true } },
     "ok listen: [::]:1081 is free",
     "ok listen: udp://[::]:1081 is free",
@@ -491,38 +491,38 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "problem rights: --install-rules needs CAP_NET_ADMIN -> AmbientCapabilities=CAP_NET_ADMIN in the unit",
   ],
   [
-    "--mark without the right to",
+    "--mark without the capability",
     { flags: { mark: "3" } },
     "problem rights: --mark needs CAP_NET_ADMIN -> AmbientCapabilities=CAP_NET_ADMIN in the unit",
   ],
   [
-    "--mark and --interface with the right to",
+    "--mark and --interface with the capability",
     {
       flags: { mark: "3", interface: "eth0" },
       host: { files: { "/proc/self/status": "CapEff:\t0000000000003000\n" } },
     },
   ],
-  ["--mark of root, where nobody tells of rights", {
+  ["--mark as root, without information on capabilities", {
     flags: { mark: "3" },
     host: { root: true, files: { "/proc/self/status": undefined } },
   }],
   [
-    "an --interface that is not there",
+    "a missing --interface",
     { flags: { interface: "wan7" } },
     "problem rights: --interface wan7: there is none of that name -> one that ip link lists",
   ],
   [
-    "--interface without the right to",
+    "--interface without the capability",
     { flags: { interface: "eth0" } },
     "note rights: --interface needs CAP_NET_RAW before Linux 5.7 -> AmbientCapabilities=CAP_NET_RAW in the unit",
   ],
   [
-    "users that may have no namespaces",
+    "no user namespaces for unprivileged users",
     { host: { files: { "/proc/sys/kernel/unprivileged_userns_clone": "0\n" } } },
     "note run: gate46 run may be refused: users may have no namespaces -> sysctl -w kernel.unprivileged_userns_clone=1",
   ],
   [
-    "no namespaces, which root needs none of",
+    "no user namespaces, as root",
     {
       host: {
         files: {
@@ -533,7 +533,7 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     },
   ],
   [
-    "AppArmor that gives no capabilities in namespaces",
+    "AppArmor without capabilities in user namespaces",
     { host: { files: { "/proc/sys/kernel/apparmor_restrict_unprivileged_userns": "1\n" } } },
     "note run: gate46 run may be refused: AppArmor gives users no capabilities in namespaces -> sysctl -w " +
     "kernel.apparmor_restrict_unprivileged_userns=0, or a profile for gate46 that has userns",
@@ -545,7 +545,7 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "container with --security-opt seccomp=unconfined, or with --cap-add SYS_ADMIN",
   ],
   [
-    "a container's filter, and a kernel that notifies of system calls",
+    "a container's seccomp filter, and a kernel with seccomp notifications",
     {
       host: {
         files: {
@@ -558,7 +558,7 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "process, as a container's -> start the container with --security-opt seccomp=unconfined, or with --cap-add SYS_ADMIN",
   ],
   [
-    "secrets that everyone can read",
+    "secret files that every user can read",
     {
       secretFiles: ["/etc/users", "/etc/gate46.toml", "/etc/token", "/etc/users"],
       host: { mode: (path) => path === "/etc/token" ? 0o100600 : 0o100644 },
@@ -567,7 +567,7 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     "note secrets: /etc/gate46.toml is readable by all users of this host -> chmod o-r /etc/gate46.toml",
   ],
   [
-    "secrets that are kept",
+    "secret files with safe modes",
     { secretFiles: ["/etc/users"] },
     "ok secrets: no secret file is readable by all users",
   ],
@@ -580,7 +580,7 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     clock,
   ],
   [
-    "a keytab without a library, and a replay cache that nobody can write",
+    "a keytab without a library, and an unwritable replay cache",
     {
       keys: keys.slice(0, 1),
       flags: { gssapiKeytab: "keytab", gssapiReplayCache: "/replay" },
@@ -593,7 +593,7 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
     clock,
   ],
   [
-    "a clock that has lost the time",
+    "a clock with a wrong time",
     { host: { now: 0 } },
     "note clock: it says 1970-01-01T00:00:00.000Z, which is past -> set the clock by NTP, or certificates of tls:// and https:// servers fail",
   ],
@@ -601,21 +601,21 @@ const table: readonly (readonly [name: string, otherwise: Case, ...expected: str
 
 describe("doctor", () => {
   for (const [name, otherwise, ...expected] of table) {
-    test(`tells of ${name}`, async () => {
+    test(`reports: ${name}`, async () => {
       const usual = new Set(await found({}));
       const unusual = (await found(otherwise)).filter((one) => !usual.has(one) && !/^ok IPv\d: leaves/.test(one));
       assert.deepEqual(unusual, expected);
     });
   }
 
-  test("has less to say where there is no /proc", async () => {
+  test("makes fewer checks without /proc", async () => {
     const host: HostChanges = { platform: "darwin", kernel: undefined, read: () => undefined };
     const about = new Set((await found({ host })).map((one) => one.split(":")[0]));
     assert.deepEqual([...about], ["ok IPv4", "ok IPv6", "ok DNS", "note engine", "ok listen", "ok admin", "ok clock"]);
     assert.ok((await found({ host })).some((one) => one.startsWith("note engine: portable, since this is darwin")));
   });
 
-  test("connects to nobody unless it is asked to", async () => {
+  test("makes no connection by default", async () => {
     await found({}); // whose host rejects
   });
 });

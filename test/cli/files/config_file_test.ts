@@ -36,22 +36,27 @@ async function complaints(file: string): Promise<readonly string[]> {
 
 const fifo = spawnSync("mkfifo", [path("fifo")]).status === 0;
 
-describe("A file that cannot be read is told:", () => {
+describe("The error for an unreadable file:", () => {
   const isRoot = process.getuid?.() === 0;
   for (
     const [what, file, state, skip] of [
-      ["one that is not there", path("none.toml"), ": it is not there (ENOENT)", false],
+      ["a missing file", path("none.toml"), ": it is not there (ENOENT)", false],
       ["a folder", folder, ": it is a folder (EISDIR)", false],
-      ["one of another user", written("closed.toml", "", 0), ": not allowed (EACCES)", isRoot && "root can read all"],
-      ["one in Latin-1", written("latin.toml", Uint8Array.of(35, 10, 35, 0xe4, 10)), " line 2: it is not UTF-8", false],
-      ["one in UTF-16", written("utf16.toml", Uint8Array.of(0xff, 0xfe, 35, 0)), " line 1: it is not UTF-8", false],
+      ["another user's file", written("closed.toml", "", 0), ": not allowed (EACCES)", isRoot && "root can read all"],
       [
-        "one that is huge",
+        "a file in Latin-1",
+        written("latin.toml", Uint8Array.of(35, 10, 35, 0xe4, 10)),
+        " line 2: it is not UTF-8",
+        false,
+      ],
+      ["a file in UTF-16", written("utf16.toml", Uint8Array.of(0xff, 0xfe, 35, 0)), " line 1: it is not UTF-8", false],
+      [
+        "a huge file",
         written("huge.toml", new Uint8Array((16 << 20) + 1).fill(10)),
         ": it is larger than 16 MiB",
         false,
       ],
-      ["one without end", "/dev/zero", ": it is not a regular file", !existsSync("/dev/zero") && "no /dev/zero"],
+      ["an endless file", "/dev/zero", ": it is not a regular file", !existsSync("/dev/zero") && "no /dev/zero"],
       ["a FIFO", path("fifo"), ": it is not a regular file", !fifo && "no mkfifo"],
     ] as const
   ) {
@@ -61,7 +66,7 @@ describe("A file that cannot be read is told:", () => {
   }
 });
 
-test("A file may be empty, begin with a byte order mark, or end its lines as Windows does", async () => {
+test("A file may be empty, begin with a byte order mark, or use CRLF", async () => {
   for (const toml of ["", "\n# nothing\n", "\ufeffdrain = 1\n", "drain = 1\r\n[[rules]]\r\naction = 'deny'\r\n"]) {
     assert.deepEqual(await complaints(written("fine.toml", toml)), []);
   }
@@ -70,7 +75,7 @@ test("A file may be empty, begin with a byte order mark, or end its lines as Win
 describe("The password of an upstream", () => {
   const via = (file: string) => `[[rules]]\naction = "allow"\nvia = "socks5://ann@192.0.2.1?password-file=${file}"\n`;
 
-  test("may stand in a file of its own, beside that of the configuration", async () => {
+  test("is read from a file beside the configuration file", async () => {
     written("upstream.password", "p:w/1 %\n");
     const loaded = await loadConfigFile(written("via.toml", via("upstream.password")));
     assert.deepEqual(loaded.config.rules[0]!.via, ["socks5://ann:p%3Aw%2F1%20%25@192.0.2.1"]);
@@ -79,13 +84,13 @@ describe("The password of an upstream", () => {
     assert.deepEqual(again.config.rules, loaded.config.rules, "a worker gets it with the text, and reads no file");
   });
 
-  test("is missed where there is no such file, once", async () => {
+  test("is reported once if its file is missing", async () => {
     assert.deepEqual(await complaints(written("missed.toml", via("none") + via("none"))), [
       `Cannot read ${path("none")}: it is not there (ENOENT)`,
     ]);
   });
 
-  test("cannot be empty or too long, and no error repeats it", async () => {
+  test("cannot be empty or too long, and no error shows it", async () => {
     written("empty", "\n");
     written("long", "hunter2".repeat(40));
     assert.deepEqual(await complaints(written("wrong.toml", via("empty") + via("long"))), [
@@ -95,7 +100,7 @@ describe("The password of an upstream", () => {
   });
 });
 
-describe("Of the files that a configuration names", () => {
+describe("The files that a configuration names", () => {
   const toml = `log_file = "log"\nadmin_token_file = "no.token"\nusers_file = "no.users"\ndns = "tls://192.0.2.53"\n` +
     `dns_ca = "no.ca"\n[[users]]\nname = "ann"\npassword_file = "no.password"\n` +
     `[[rules]]\naction = "allow"\nvia = "socks5s://u@192.0.2.1?password-file=via.password"\n`;
@@ -104,7 +109,7 @@ describe("Of the files that a configuration names", () => {
     return await loadConfigFile(written("named.toml", toml));
   };
 
-  test("each is known, and whether secrets stand in it and a reload reads it", async () => {
+  test("are listed with their secrecy and their effect at a reload", async () => {
     const files = namedFiles(await load());
     const those = (fit: (file: (typeof files)[number]) => boolean) =>
       files.filter(fit).map(({ path }) => path.slice(folder.length + 1)).sort();
@@ -113,7 +118,7 @@ describe("Of the files that a configuration names", () => {
     assert.deepEqual(those(({ fixed }) => fixed), ["log"]);
   });
 
-  test("all that cannot be read are told at once", async () => {
+  test("are all reported at once if unreadable", async () => {
     const loaded = await load();
     const missed = (name: string, line?: number) =>
       `Cannot read ${path(name)}: it is not there (ENOENT)${
@@ -125,7 +130,7 @@ describe("Of the files that a configuration names", () => {
   });
 });
 
-test("What a worker parses has no rule in it, but the upstreams that they speak of, and comes to the same else", async () => {
+test("The configuration text of a worker leaves out the rules, and keeps their upstreams and everything else", async () => {
   written("up.password", "hunter2");
   const rules = Array.from({ length: 1_000 }, (_, i) => `[[rules]]\naction = "deny"\nnames = "host${i}.test"\n`).join(
     "",
@@ -140,7 +145,7 @@ test("What a worker parses has no rule in it, but the upstreams that they speak 
   assert.deepEqual(again.config.rules.map(({ via }) => via), [["socks5s://u:hunter2@192.0.2.1"]]);
 });
 
-test("What a worker parses listens by name where a rule allows names", async () => {
+test("The configuration text of a worker keeps the names of SNI and Host listeners", async () => {
   const rule = '[[rules]]\naction = "allow"\nnames = "*.shop.test"\n';
   const loaded = await loadConfigFile(
     written("shop.toml", `listen = ["sni://[::1]:443", "host://:80?port=8080"]\n${rule}`),
@@ -158,7 +163,7 @@ test("What a worker parses listens by name where a rule allows names", async () 
 });
 
 const windows = process.platform === "win32" && "modes mean nothing on Windows";
-describe("Files with secrets that others can read are told of:", { skip: skipped("modes", windows) }, () => {
+describe("Warnings about secret files that other users can read:", { skip: skipped("modes", windows) }, () => {
   const names = ["token", "users", "ann.password", "up.password"];
   const toml = (password: string) =>
     `admin_token_file = "token"\nusers_file = "users"\n[[users]]\nname = "ann"\n${password}\n` +
@@ -168,11 +173,11 @@ describe("Files with secrets that others can read are told of:", { skip: skipped
     return exposedSecrets(await loadConfigFile(written("secrets.toml", toml(password), mode)));
   };
 
-  test("none where only owner and group can", async () => {
+  test("none if only owner and group can read them", async () => {
     assert.deepEqual(await told(0o640, "password = 'hunter2'"), []);
   });
 
-  test("each, and that of the configuration where a password stands in it", async () => {
+  test("one per file, and one for the configuration file if it contains a password", async () => {
     const line = (name: string) =>
       `${path(name)} contains passwords, keys or tokens, and every user of this machine can read it (chmod o-r)`;
     assert.deepEqual(
@@ -186,13 +191,13 @@ describe("Files with secrets that others can read are told of:", { skip: skipped
   });
 });
 
-test("readText() reads what comes in pieces", async () => {
+test("readText() reads a large file in chunks", async () => {
   mkdirSync(path("pieces"));
   const text = `${"ä€😀".repeat(100_000)}\n`;
   assert.equal(await readText(written("pieces/text", text)), text);
 });
 
-test("readText() does not wait for ever, and another file is not read before", async () => {
+test("readText() times out, and reads no other file until the first read ends", async () => {
   const file = written("slow", "text");
   const late: Clock = { now: () => 0, after: (_, then) => (then(), () => {}) };
   await assert.rejects(readText(file, { clock: late }), {

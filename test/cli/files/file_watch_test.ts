@@ -28,7 +28,7 @@ function watched() {
   return { path, paths, clock, looks, unwatch };
 }
 
-test("A file is told to have changed once, when it has stayed as it is from one look to the next", async () => {
+test("A change is reported once, when the file is the same in two successive polls", async () => {
   const { path, looks, unwatch, clock } = watched();
   assert.equal(await looks(3), 0);
   writeFileSync(path, "another");
@@ -39,7 +39,7 @@ test("A file is told to have changed once, when it has stayed as it is from one 
   assert.equal(clock.pending, 0);
 });
 
-test("A file that is written in steps is told of when it is whole", async () => {
+test("A file written in steps is reported when it is complete", async () => {
   const { path, looks, unwatch } = watched();
   await looks(0);
   for (const step of ["", "fir", "first, and m", "first, and more"]) {
@@ -50,7 +50,7 @@ test("A file that is written in steps is told of when it is whole", async () => 
   unwatch();
 });
 
-test("A file that goes, comes, or is a link to itself is told of like any other", async () => {
+test("A file that disappears, appears, or links to itself is reported as a change", async () => {
   const { path, looks, unwatch } = watched();
   await looks(0);
   rmSync(path);
@@ -63,7 +63,7 @@ test("A file that goes, comes, or is a link to itself is told of like any other"
   unwatch();
 });
 
-test("A file that is named for the first time has just been read", async () => {
+test("A newly watched file is not reported as changed", async () => {
   const { path, paths, looks, unwatch } = watched();
   const other = `${path}.other`;
   writeFileSync(other, "one");

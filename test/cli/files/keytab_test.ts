@@ -28,7 +28,7 @@ function file(content: Uint8Array): string {
 }
 
 describe("A keytab", () => {
-  test("says whose keys are in it, their numbers and kinds; what was removed is not", () => {
+  test("lists principals, key version numbers and encryption types, without deleted entries", () => {
     assert.deepEqual(parseKeytab(keytab, "keytab"), [
       { principal: "rcmd/gw@A", kvno: 2, enctype: 18 },
       { principal: "rcmd/gw@A", kvno: 300, enctype: 17 },
@@ -37,7 +37,7 @@ describe("A keytab", () => {
     assert.deepEqual([18, 99].map(enctypeName), ["aes256-cts-hmac-sha1-96", "enctype 99"]);
   });
 
-  test("is read for one service, of one host, or for all", async () => {
+  test("is read for one service, for one service on one host, or for all", async () => {
     const path = file(keytab);
     assert.equal((await readKeytab(path)).length, 3);
     assert.equal((await readKeytab(path, "rcmd")).length, 2);
@@ -51,13 +51,13 @@ describe("A keytab", () => {
   for (
     const [what, content, service, state] of [
       ["nothing", new Uint8Array(0), undefined, /not a keytab/],
-      ["something else", bytes("'-----BEGIN'"), undefined, /not a keytab/],
+      ["another format", bytes("'-----BEGIN'"), undefined, /not a keytab/],
       ["no key", joined(head, removed), undefined, /no key in it/],
       ["half a key", keytab.subarray(0, 30), undefined, /keytab is incomplete/],
-      ["keys of RC4 alone", keytab, "HTTP", /only of arcfour-hmac; keys of AES are wanted/],
+      ["RC4 keys only", keytab, "HTTP", /only of arcfour-hmac; keys of AES are wanted/],
     ] as const
   ) {
-    test(`that holds ${what} lets nobody in, and that is told`, async () => {
+    test(`with ${what} is an error`, async () => {
       await assert.rejects(readKeytab(file(content), service), (error) => {
         assert.ok(error instanceof ConfigError);
         assert.match(error.message, state);
@@ -66,7 +66,7 @@ describe("A keytab", () => {
     });
   }
 
-  test("whatever it holds, keys or ConfigError", () => {
+  test("with any content gives keys or a ConfigError", () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat(keytab.length), (octets, at) => {
       for (const content of [joined(head, octets), joined(keytab.subarray(0, at), octets)]) {
         try {

@@ -28,7 +28,7 @@ async function judge(toml: string) {
   return (host: string, name?: string) => asked.address(ipAddress(host, 443)!, name).rule;
 }
 
-test("A list has a value each line: comments, blanks, Windows' line ends and letters beyond ASCII", async () => {
+test("A list has one value per line, and may have comments, blanks, CRLF and non-ASCII letters", async () => {
   written("names", "\ufeff# of ads\r\n.ads.test\r\n\r\n  *.Tracker.TEST  # and not itself\r\nBücher.test");
   written("to", "192.0.2.0/24\n#10.0.0.0/8\n2001:db8::1 # one\n");
   const said = await judge(
@@ -45,7 +45,7 @@ test("A list has a value each line: comments, blanks, Windows' line ends and let
   assert.equal(said("10.0.0.1"), "open by default");
 });
 
-test("A list of nothing is told of, for it is hardly meant so", async () => {
+test("An empty list is reported", async () => {
   const rules = [{ namesFiles: [written("no-names", "# none\n\n")], toFiles: [written("no-to", "")] }, {
     namesFiles: [written("names", "ads.test\n")],
   }];
@@ -55,7 +55,7 @@ test("A list of nothing is told of, for it is hardly meant so", async () => {
   ]);
 });
 
-test("What a list of `to` has is opened as by `to`: a prefix, and an own listener by its address alone", async () => {
+test("A `to_file` list opens the same destinations as `to`: prefixes, and own listeners by exact address only", async () => {
   written("to", "127.0.0.0/8\n");
   const toml = `[[rules]]\naction = "allow"\nto_file = "to"\n`;
   assert.equal((await judge(toml))("127.0.0.1"), "rules[0]");
@@ -72,7 +72,7 @@ test("What a list of `to` has is opened as by `to`: a prefix, and an own listene
   assert.equal((await ruleset()).rule, "rules[0]");
 });
 
-test("Lines that are wrong are told by file and line, ten of a file, and what is wrong in others too", async () => {
+test("Wrong lines are reported with file and line number, up to ten per file", async () => {
   const wrong = Array.from({ length: 14 }, (_, i) => `${i}.0.0.1`);
   const names = written("names", `good.test\n${wrong.join("\n")}\n`);
   const to = written("to", "\n192.0.2.1/24\nnowhere\n");
@@ -93,7 +93,7 @@ test("Lines that are wrong are told by file and line, ten of a file, and what is
   });
 });
 
-test("A reload reads lists again, also where the rules themselves are not in this thread", async () => {
+test("A reload reads lists again, also in a thread without the rules", async () => {
   const toml = `[[rules]]\naction = "deny"\nnames_file = "names"\n` +
     `[[rules]]\naction = "deny"\nnames_file = ["names", "more"]\nto_file = "to"\n`;
   const loaded = await loadConfigFile(written("gate46.toml", toml));

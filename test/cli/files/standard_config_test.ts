@@ -7,7 +7,7 @@ import { standardPaths } from "../../../src/cli/files/standard_config.ts";
 import { command } from "../../support/program/command.ts";
 import { temporaryFolder } from "../../support/program/temporary_folder.ts";
 
-test("a configuration that nobody names is the user's, else the system's", () => {
+test("the default configuration file is the user's, otherwise the system's", () => {
   const system = "/etc/gate46/gate46.toml";
   for (
     const [environment, own] of [
@@ -20,7 +20,7 @@ test("a configuration that nobody names is the user's, else the system's", () =>
   ) assert.deepEqual(standardPaths(environment), [...own, system]);
 });
 
-test("every command about a gateway reads it where it is told of no other, and says so; who serves does not", async () => {
+test("client commands read and name the default configuration file; serve does not read it", async () => {
   const home = temporaryFolder("standard");
   const folder = join(home, "gate46"), file = join(folder, "gate46.toml");
   const there = { XDG_CONFIG_HOME: home, GATE46_CONFIG: "", GATE46_ADMIN: "", GATE46_USERS_FILE: "" };
@@ -64,7 +64,7 @@ test("every command about a gateway reads it where it is told of no other, and s
   assert.match(broken.stderr, new RegExp(`^${note}gate46: Cannot parse ${file} line 2: prefer: `));
 });
 
-test("a file that cannot be read is told with who names it", async () => {
+test("the error for an unreadable file names the flag or variable that set it", async () => {
   const state = "it is not there (ENOENT)";
   for (const name of ["config", "status"]) {
     assert.equal(

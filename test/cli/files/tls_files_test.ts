@@ -12,7 +12,7 @@ import { skipped } from "../../support/program/skipped.ts";
 const DAY = 86_400_000;
 
 test(
-  "Of a chain the first certificate to expire is told of, of authorities the last",
+  "The expiry of a chain is its earliest certificate's, the expiry of authorities is the latest",
   { skip: skipped("tls_files_test.ts", hasOpenssl ? false : "no openssl") },
   async () => {
     const folder = mkdtempSync(join(tmpdir(), "gate46-certificates-"));
@@ -44,7 +44,7 @@ test(
   },
 );
 
-test("Two weeks before it expires a certificate is told of, and one of a short life in the last quarter of it", () => {
+test("A certificate is reported 14 days before it expires, or in the last quarter of a short lifetime", () => {
   const told = (life: number, left: number) =>
     expiryWarnings([{ option: "via-ca", from: (left - life) * DAY, until: left * DAY }], 0);
   for (const [life, left] of [[90, 14.1], [8, 2.1], [1, 0.3]] as const) assert.deepEqual(told(life, left), []);

@@ -33,7 +33,7 @@ describe("A users file", () => {
   for (
     const [what, text, message] of [
       ["a line without a colon", `alice:${HASH}\nhunter2`, `Cannot parse users line 2: ${FORM}`],
-      ["a password that was not hashed", "alice:hunter2", `Cannot parse users line 1: ${FORM}`],
+      ["a plain-text password", "alice:hunter2", `Cannot parse users line 1: ${FORM}`],
       ["no name", `:${HASH}`, `Cannot parse users line 1: ${FORM}`],
       ["no hash", "alice:", `Cannot parse users line 1: ${FORM}`],
       [
@@ -43,11 +43,11 @@ describe("A users file", () => {
       ],
       ["a user twice", `alice:${HASH}\n\nalice:${HASH}`, "Cannot parse users line 3: 'alice' is named twice"],
       [
-        "a name that looks like another",
+        "a name with a byte order mark",
         `alice:${HASH}\n\ufeffalice:${HASH}`,
         "Cannot parse users line 2: a byte order mark or an octet 0 in the name",
       ],
-      ["nobody", "# nobody\n", "Cannot use users: no user in it"],
+      ["only comments", "# nobody\n", "Cannot use users: no user in it"],
       ["nothing", "", "Cannot use users: no user in it"],
     ] as const
   ) {
@@ -71,7 +71,7 @@ describe("A users file", () => {
 });
 
 describe("loadUsers()", () => {
-  test("takes a user whose password is in the users file, and no other without one", async () => {
+  test("takes a user without a password only if the users file has it", async () => {
     await withFile(`ann:${HASH}\n`, async (file) => {
       assert.deepEqual([...(await loadUsers([{ name: "ann", budget: { maxRate: 5 } }], file)).keys()], ["ann"]);
       await assert.rejects(loadUsers([{ name: "bob" }], file), {
@@ -80,7 +80,7 @@ describe("loadUsers()", () => {
     });
   });
 
-  test("joins users of the flags and of the file", async () => {
+  test("joins the users of flags and file", async () => {
     await withFile(`alice:${HASH}\n`, async (file) => {
       const users = await loadUsers([{ name: "bob", password: "secret" }], file);
       assert.deepEqual([...users.keys()], ["alice", "bob"]);
@@ -88,7 +88,7 @@ describe("loadUsers()", () => {
     });
   });
 
-  test("keeps the hashes of those whose passwords have not changed, so that what is known by them stays known", async () => {
+  test("keeps the hash of an unchanged password, so that cached logins stay valid", async () => {
     const [ann, bob] = [{ name: "ann", password: "secret" }, { name: "bob", password: "hunter2" }];
     const former = await loadUsers([ann, bob], undefined);
     const users = await loadUsers([ann, { ...bob, password: "hunter3" }], undefined, former);
@@ -96,11 +96,11 @@ describe("loadUsers()", () => {
     assert.notDeepEqual(users.get("bob"), former.get("bob"));
   });
 
-  test("knows nobody where nobody is named", async () => {
+  test("has no users by default", async () => {
     assert.equal((await loadUsers([], undefined)).size, 0);
   });
 
-  test("refuses a name that comes twice", async () => {
+  test("refuses a duplicate name", async () => {
     const bob = { name: "bob", password: "hunter2" };
     await assert.rejects(loadUsers([bob, bob], undefined), {
       name: "ConfigError",
@@ -111,7 +111,7 @@ describe("loadUsers()", () => {
     });
   });
 
-  test("says why a file cannot be read", async () => {
+  test("gives the reason for an unreadable file", async () => {
     await withFile("", async (file) => {
       await assert.rejects(loadUsers([], `${file}.gone`), {
         message: `Cannot read ${file}.gone: it is not there (ENOENT)`,

@@ -74,7 +74,7 @@ function documented(): ReadonlyMap<string, { readonly type: string; readonly eve
   return new Map(rows.map(([, field, type, events]) => [field!, { type: type!, events: events!.split(", ") }]));
 }
 
-test("every field of an audit line is in the documentation with its type, and no other is", () => {
+test("the documentation lists exactly the fields of audit lines, with their types", () => {
   const fields = documented();
   const shorts: Readonly<Record<string, string>> = {
     "session-open": "open",
@@ -114,7 +114,7 @@ test("every field of an audit line is in the documentation with its type, and no
   );
 });
 
-test("numbers are numbers, times are seconds, addresses and ports are apart", () => {
+test("numbers are JSON numbers, times are in seconds, addresses and ports are separate fields", () => {
   const [open, request, udp, end, away] = lines().map(({ "@timestamp": at, ...rest }) => {
     assert.equal(new Date(String(at)).toISOString(), at);
     return rest;
@@ -179,7 +179,7 @@ test("numbers are numbers, times are seconds, addresses and ports are apart", ()
   assert.deepEqual(away, { message: "client-turned-away", ...common, ...client, reason: "client-not-allowed" });
 });
 
-test("whose address shall not be known has a prefix, or nothing, and what a client says cannot end a line", () => {
+test("--log-clients shortens or removes the client address, and client input cannot end a line", () => {
   for (const line of lines("prefix")) {
     assert.deepEqual([line.client_host, line.client_port, line.client_prefix], [
       undefined,
@@ -195,7 +195,7 @@ test("whose address shall not be known has a prefix, or nothing, and what a clie
   assert.doesNotMatch(text.trimEnd(), /[\p{C}\p{Zl}\p{Zp}]/u);
 });
 
-test("other events are no lines of an audit, and a program has one word for all of its threads", () => {
+test("other events make no audit line, and all threads of a program share one run id", () => {
   assert.equal(auditLines("run", clientNaming("full"))({ type: "drained", cut: 0 }), undefined);
   assert.match(programRun(), /^[0-9a-f]{16}$/);
   if (process.platform === "linux") assert.equal(programRun(), programRun());

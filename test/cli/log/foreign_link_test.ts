@@ -14,27 +14,31 @@ const skip = skipped(
   process.getuid?.() === 0 ? false : "only root can make another user's link",
 );
 
-test("the log follows no link of another user in a folder for all, and others it does", { skip }, async () => {
-  const folder = temporaryFolder("links"), shared = join(folder, "tmp");
-  mkdirSync(shared);
-  chmodSync(shared, 0o1777);
-  const ours = join(folder, "ours");
-  writeFileSync(ours, "");
-  const link = (name: string, uid: number, to = ours, where = shared) => {
-    symlinkSync(to, join(where, name));
-    lchownSync(join(where, name), uid, uid);
-    return join(where, name);
-  };
-  const theirs = link("theirs.log", NOBODY);
-  const behind = link("own.log", 0, theirs);
-  const code = `${theirs} is a link of another user (${NOBODY}) in a folder for all`;
-  for (const path of [theirs, behind]) assert.throws(() => refuseForeignLink(path), { code });
-  assert.deepEqual(await run(source, ["--listen=127.0.0.1:0", "--admin=off", `--log-file=${theirs}`]), {
-    code: 2,
-    stdout: "",
-    stderr: `gate46: Cannot write ${theirs}: ${code}; --log-file\n`,
-  });
-  for (const path of [link("good.log", 0), link("private.log", NOBODY, ours, folder), ours, join(shared, "new")]) {
-    refuseForeignLink(path);
-  }
-});
+test(
+  "the log file does not follow another user's link in a shared folder, and follows other links",
+  { skip },
+  async () => {
+    const folder = temporaryFolder("links"), shared = join(folder, "tmp");
+    mkdirSync(shared);
+    chmodSync(shared, 0o1777);
+    const ours = join(folder, "ours");
+    writeFileSync(ours, "");
+    const link = (name: string, uid: number, to = ours, where = shared) => {
+      symlinkSync(to, join(where, name));
+      lchownSync(join(where, name), uid, uid);
+      return join(where, name);
+    };
+    const theirs = link("theirs.log", NOBODY);
+    const behind = link("own.log", 0, theirs);
+    const code = `${theirs} is a link of another user (${NOBODY}) in a folder for all`;
+    for (const path of [theirs, behind]) assert.throws(() => refuseForeignLink(path), { code });
+    assert.deepEqual(await run(source, ["--listen=127.0.0.1:0", "--admin=off", `--log-file=${theirs}`]), {
+      code: 2,
+      stdout: "",
+      stderr: `gate46: Cannot write ${theirs}: ${code}; --log-file\n`,
+    });
+    for (const path of [link("good.log", 0), link("private.log", NOBODY, ours, folder), ours, join(shared, "new")]) {
+      refuseForeignLink(path);
+    }
+  },
+);

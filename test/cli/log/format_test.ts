@@ -13,10 +13,10 @@ function record(properties: Record<string, unknown>, level: LogRecord["level"] =
   return { category: ["gate46"], level, message, rawMessage: "session", timestamp: 1_700_000_000_000, properties };
 }
 
-describe("A line", () => {
+describe("A log line", () => {
   const said = record({ user: "ann", up: 5, detail: 'a "b"' }, "warning");
 
-  test("is text for people", () => {
+  test("is plain text by default", () => {
     assert.equal(
       lineFormat("auto", nowhere, {})(said),
       '2023-11-14T22:13:20.000Z warning session user=ann up=5 detail="a \\"b\\""\n',
@@ -33,7 +33,7 @@ describe("A line", () => {
     assert.deepEqual([error, debug], ["<3>session\n", "<7>session\n"]);
   });
 
-  test("is JSON for machines", () => {
+  test("is JSON with --log-format json", () => {
     const { "@timestamp": at, level, message, user, up, detail } = JSON.parse(lineFormat("json", nowhere, {})(said));
     assert.deepEqual([at, level, message, user, up, detail], [
       "2023-11-14T22:13:20.000Z",
@@ -45,7 +45,7 @@ describe("A line", () => {
     ]);
   });
 
-  test("is the same when its fields come one by one, whatever they say", () => {
+  test("is the same if its fields are added one by one, for any content", () => {
     for (const form of ["text", "syslog"] as const) {
       const format = lineFormat(form, nowhere, {}), line = textLine(format, "info", "session")!;
       fc.assert(
@@ -72,7 +72,7 @@ describe("A line", () => {
       ["a terminal that is dumb", terminal, { TERM: "dumb" }, false],
       ["anything else with FORCE_COLOR", nowhere, { FORCE_COLOR: "1" }, true],
       ["a terminal with FORCE_COLOR=0", terminal, { FORCE_COLOR: "0" }, false],
-      ["what has both", terminal, { FORCE_COLOR: "1", NO_COLOR: "1" }, false],
+      ["a terminal with both variables", terminal, { FORCE_COLOR: "1", NO_COLOR: "1" }, false],
     ] as const
   ) {
     test(`has ${coloured ? "colours" : "no colours"} on ${what}`, () => {
@@ -82,14 +82,14 @@ describe("A line", () => {
   }
 });
 
-test("Only the stream that systemd gave is taken for the journal", () => {
+test("Only the stream in JOURNAL_STREAM counts as the journal", () => {
   const { dev, ino } = fstatSync(2);
   assert.equal(destinationOf(2, { JOURNAL_STREAM: `${dev}:${ino}` }).journal, true);
   assert.equal(destinationOf(2, { JOURNAL_STREAM: `${dev}:${ino + 1}` }).journal, false);
   assert.equal(destinationOf(2, {}).journal, false);
 });
 
-describe("Nothing that a client says", () => {
+describe("Client input", () => {
   const hostile = [
     "a\nerror fault",
     "a\r\nb",
@@ -107,7 +107,7 @@ describe("Nothing that a client says", () => {
     "\ud800",
   ];
   for (const format of logFormats) {
-    test(`forges a line or reaches a terminal in the format ${format}`, () => {
+    test(`cannot forge a line or send control characters to a terminal with --log-format ${format}`, () => {
       const lineOf = lineFormat(format, nowhere, {});
       const check = (text: string) => {
         const line = lineOf(record({ user: text, up: 1 }));
@@ -122,7 +122,7 @@ describe("Nothing that a client says", () => {
     });
   }
 
-  test("escapes the colours of a terminal either", () => {
+  test("cannot add escape sequences to a coloured line", () => {
     const line = lineFormat("text", terminal, {})(record({ user: "\x1b[2J" }));
     assert.ok(!line.includes("\x1b[2J") && line.includes("\\u001b[2J"));
   });

@@ -41,13 +41,13 @@ const libc = await openKernel();
 const descriptors = libc ? ofLibc(libc) : ofRuntime;
 
 describe("A log file", () => {
-  test("is for its owner, who writes, and its group", { skip: process.platform === "win32" }, () => {
+  test("is writable by its owner and readable by its group", { skip: process.platform === "win32" }, () => {
     const path = join(folder, "mode");
     new LogFile(path, descriptors).open();
     assert.equal(statSync(path).mode & 0o777, 0o640 & ~process.umask());
   });
 
-  test("is appended to, and begun anew where it was moved away or removed", async () => {
+  test("is appended to, and created anew after it was moved or removed", async () => {
     const path = join(folder, "rotated");
     writeFileSync(path, "before\n");
     const { clock, out } = output(new LogFile(path, descriptors));
@@ -64,7 +64,7 @@ describe("A log file", () => {
     assert.equal(readFileSync(path, "utf8"), "three\n");
   });
 
-  test("that cannot be begun anew goes on where it was", async () => {
+  test("that cannot be created anew continues in the moved file", async () => {
     const inner = join(folder, "inner");
     mkdirSync(inner);
     const path = join(inner, "log");
@@ -77,7 +77,7 @@ describe("A log file", () => {
     assert.equal(readFileSync(join(`${inner}.1`, "log"), "utf8"), "one\n");
   });
 
-  test("that cannot be is told, and is begun once it can", async () => {
+  test("that cannot be created is reported, and created as soon as possible", async () => {
     const path = join(folder, "none", "log");
     const file = new LogFile(path, descriptors);
     assert.throws(() => file.open(), {
@@ -99,11 +99,11 @@ const noLibc = skipped("a pipe that nobody reads", !libc && "no libc");
 for (
   const [what, kernel] of [
     ["a pipe", libc],
-    ["a pipe of another user, which is not opened again", libc && { ...libc, open: () => -1 }],
+    ["another user's pipe, which cannot be reopened", libc && { ...libc, open: () => -1 }],
   ] as const
 ) {
   test(
-    `What nobody reads from ${what} waits, is lost beyond a bound, and told when somebody does`,
+    `Output to a blocked ${what} is buffered, dropped beyond the bound, and the loss is reported later`,
     { skip: noLibc },
     async () => {
       const { readEnd, writeEnd, read } = pipe(libc!);
@@ -137,7 +137,7 @@ function pipe(libc: Libc) {
 }
 
 const full = skipped("a full disk", !existsSync("/dev/full") && "no /dev/full");
-test("What a full disk does not take is lost, counted, and told when there is room", { skip: full }, async () => {
+test("Lines for a full disk are dropped, counted, and reported when there is space", { skip: full }, async () => {
   const path = join(folder, "full");
   let fd = openSync("/dev/full", "a");
   const { clock, out } = output({ write: (bytes) => writeSync(fd, bytes) });
@@ -162,7 +162,7 @@ mkdirSync(disk);
 const mounted = process.platform === "linux" &&
   spawnSync("mount", ["-t", "tmpfs", "-o", "size=16k", "tmpfs", disk], { stdio: "ignore" }).status === 0;
 const skip = skipped("a disk that becomes full", !mounted && "no tmpfs can be mounted");
-test("A disk that becomes full tears one line at most", { skip }, async () => {
+test("A disk that becomes full truncates one line at most", { skip }, async () => {
   const path = join(disk, "log"), ballast = join(disk, "ballast");
   writeFileSync(ballast, new Uint8Array(8_000));
   const { clock, out } = output(new LogFile(path, descriptors));

@@ -15,8 +15,8 @@ function sampled(budget: number) {
   return { clock, told, sampling, taken };
 }
 
-describe("A flood", () => {
-  test("of one client is its first lines, and how many more there were", async () => {
+describe("A log flood", () => {
+  test("of one client is cut to its first lines and a count of the others", async () => {
     const { clock, told, taken } = sampled(10);
     assert.equal(taken("refused", "192.0.2.1", 10_000), 10);
     await clock.advance(10_000);
@@ -27,14 +27,14 @@ describe("A flood", () => {
     assert.equal(clock.pending, 0);
   });
 
-  test("of one kind or client leaves the others their lines", () => {
+  test("of one kind or client does not suppress other kinds or clients", () => {
     const { taken } = sampled(5);
     taken("refused", "192.0.2.1", 1_000);
     assert.equal(taken("idle", "192.0.2.1", 9), 5);
     assert.equal(taken("refused", "192.0.2.2", 9), 5);
   });
 
-  test("of many clients is bounded too, in lines and in memory", async () => {
+  test("of many clients is bounded in lines and in memory", async () => {
     const { clock, told, taken } = sampled(10);
     let lines = 0;
     for (let i = 0; i < 100_000; i++) lines += taken("refused", `client ${i}`, 1);
@@ -43,7 +43,7 @@ describe("A flood", () => {
     assert.deepEqual(told, [["refused", 99_500, 10_000, undefined]]);
   });
 
-  test("names the worst and counts the rest together", async () => {
+  test("is reported per client for the busiest clients, and as a sum for the others", async () => {
     const { clock, told, taken } = sampled(1);
     for (let i = 1; i <= 20; i++) taken("refused", `client ${i}`, 1 + i);
     await clock.advance(10_000);
@@ -55,7 +55,7 @@ describe("A flood", () => {
     assert.deepEqual(told.at(-1), ["refused", 55, 10_000, undefined]);
   });
 
-  test("is told when the program ends before its time", async () => {
+  test("is reported at the end of the program, before the interval is over", async () => {
     const { clock, told, sampling, taken } = sampled(1);
     taken("refused", "192.0.2.1", 3);
     await clock.advance(4_000);
@@ -64,6 +64,6 @@ describe("A flood", () => {
     assert.equal(clock.pending, 0);
   });
 
-  test("is all written where that is wanted", () =>
+  test("is written in full if sampling is off", () =>
     assert.equal(sampled(Infinity).taken("refused", "a", 50_000), 50_000));
 });

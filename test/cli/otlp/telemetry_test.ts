@@ -41,7 +41,7 @@ function noting() {
   return { clock, state, telemetry, report, taken };
 }
 
-test("a collector gets metrics and sessions at each interval, in requests of 1,000 sessions, and the rest at the end", async () => {
+test("a collector receives metrics and sessions at each interval, 1,000 sessions per request, and the rest at the end", async () => {
   const { clock, telemetry, report, taken } = noting();
   report(0, 1_500);
   await clock.advance(10_000);
@@ -54,7 +54,7 @@ test("a collector gets metrics and sessions at each interval, in requests of 1,0
   assert.equal(clock.pending, 0);
 });
 
-test("while it is away sessions wait, 20,000 of them, and it is said once", async () => {
+test("up to 20,000 sessions are queued while the collector is unreachable, and one log line reports it", async () => {
   const { clock, state, telemetry, report, taken } = noting();
   state.fails = true;
   report(0, 19_000);
@@ -77,7 +77,7 @@ test("while it is away sessions wait, 20,000 of them, and it is said once", asyn
 });
 
 for (const how of ["fails", "hangs"] as const) {
-  test(`a collector that ${how} at the end holds the program for 3 s at most, and the log counts what it lost`, async () => {
+  test(`a collector that ${how} delays the exit by 3 s at most, and the log counts the lost sessions`, async () => {
     const { clock, state, telemetry, report, taken } = noting();
     state[how] = true;
     report(0, 5, 2);
@@ -109,7 +109,7 @@ test("an outbox follows --log-sessions and --log-clients, leaves out probes, and
   assert.deepEqual(fill("all", new Array(2_003).fill(three[0]!)), [2_000, 3]);
 });
 
-test("metrics keep names, labels and values, and buckets count for themselves", async () => {
+test("metrics keep names, labels and values, and histogram buckets are not cumulative", async () => {
   const threads = [counted(), counted()];
   for (const thread of threads) {
     for (const dialMs of [3, 30, 60_000]) {

@@ -12,7 +12,7 @@ import { temporaryFolder } from "../../support/program/temporary_folder.ts";
 
 const skip = skipped("quota_file_test.ts", process.platform === "win32" && "Windows has no ulimit");
 
-test("a quota file that does not fit on the disk leaves the old one, and no draft", { skip }, async () => {
+test("a full disk keeps the old quota file, and leaves no temporary file", { skip }, async () => {
   const path = join(temporaryFolder("quota-file"), "quota.json");
   const before = new Map([["ann", { since: 0, until: 1, bytes: 7 }]]);
   quotaFile(path).save(before);
@@ -24,7 +24,7 @@ test("a quota file that does not fit on the disk leaves the old one, and no draf
   assert.equal(existsSync(`${path}.new`), false);
 });
 
-test("a quota file whose folder is not there is refused before any use", () => {
+test("a quota file in a missing folder is refused at start", () => {
   const path = join(temporaryFolder("quota-file"), "nowhere", "quota.json");
   for (const refused of [() => quotaFile(path).load(), () => checkFolder(path)]) {
     assert.throws(refused, (error) => error instanceof ConfigError && error.message.includes(`${path} (--quota-file)`));

@@ -43,7 +43,7 @@ function open(store: QuotaStore, at = { now: Date.UTC(2026, 0, 1, 12) }) {
   return { ledger, clock, told, at, failures };
 }
 
-test("who has used all gets no more until the period is over, and is told of once", async () => {
+test("a used-up quota blocks the user until the period ends, and is reported once", async () => {
   const { ledger, clock, told, at } = open(memory().store);
   ledger.add([{ user: "ann", bytes: 99 }, { user: "bob", bytes: 50 }]);
   assert.deepEqual(told, [["bob 2026-01-02T12:00:00.000Z"]]);
@@ -60,7 +60,7 @@ test("who has used all gets no more until the period is over, and is told of onc
   assert.equal(clock.pending, 0);
 });
 
-test("what was used is in the file within SAVE_MS, at once where a quota is reached, and not written where nothing is new", async () => {
+test("usage is saved within SAVE_MS, at once when a quota is reached, and only if it changed", async () => {
   const file = memory();
   const { ledger, clock } = open(file.store);
   ledger.add([{ user: "ann", bytes: 10 }]);
@@ -75,7 +75,7 @@ test("what was used is in the file within SAVE_MS, at once where a quota is reac
   assert.deepEqual([...open(file.store).ledger.usedUp.keys()], ["ann"], "also after a kill -9");
 });
 
-test("two programs with one file, as in an upgrade, count together", async () => {
+test("two programs with one file, as in an upgrade, add up their usage", async () => {
   const file = memory();
   const [former, next] = [open(file.store), open(file.store)];
   former.ledger.add([{ user: "ann", bytes: 40 }]);
@@ -87,7 +87,7 @@ test("two programs with one file, as in an upgrade, count together", async () =>
   assert.equal(file.kept.get("ann")!.bytes, 100);
 });
 
-test("the file forgets whose period is over, so it is no longer than the users of one", async () => {
+test("the file drops users after their period, so that it does not grow", async () => {
   const file = memory();
   const { ledger, clock, at } = open(file.store);
   ledger.configure(new Map(Array.from({ length: 500 }, (_, i) => [`user${i}`, { bytes: 1e9, period: "day" }])));
@@ -101,7 +101,7 @@ test("the file forgets whose period is over, so it is no longer than the users o
   assert.deepEqual([...file.kept.keys()], ["ann"]);
 });
 
-test("a file that cannot be written costs no count, and is told of once", async () => {
+test("a file that cannot be written loses no usage, and is reported once", async () => {
   const file = memory();
   let full = true;
   const { ledger, clock, failures } = open({
@@ -119,7 +119,7 @@ test("a file that cannot be written costs no count, and is told of once", async 
   assert.equal(file.kept.get("ann")!.bytes, 10);
 });
 
-test("a file is replaced as a whole, for its owner alone, and one that holds something else refuses", () => {
+test("the file is replaced atomically, is readable by its owner only, and wrong content is refused", () => {
   const folder = temporaryFolder("quotas");
   const path = join(folder, "quotas.json");
   const store = quotaFile(path);

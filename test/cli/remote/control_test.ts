@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { command } from "../../support/program/command.ts";
 import { temporaryFolder } from "../../support/program/temporary_folder.ts";
 
-test("a reload with a broken file is refused as the gateway refuses it", async () => {
+test("gate46 reload refuses a broken file with the error of the gateway", async () => {
   const path = join(temporaryFolder("reload"), "gate46.toml");
   writeFileSync(path, 'prefer = "ipv9"\n');
   const { code, stdout, stderr } = await command(["reload", "--config", path]);

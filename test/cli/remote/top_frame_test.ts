@@ -65,7 +65,7 @@ const moment = (at: number, sessions: readonly SessionView[], more: Partial<Stat
   status: status(sessions, more),
 });
 
-test("a session's rate is what it has moved between two looks, or since it came", () => {
+test("the rate of a session covers the time between two samples, or since its start", () => {
   const before = moment(1_000, [session(1, { up: 100 }), session(2, { down: 7 })]);
   const now = moment(3_000, [
     session(1, { up: 1_100 }),
@@ -82,14 +82,14 @@ test("a session's rate is what it has moved between two looks, or since it came"
   assert.deepEqual(ratedSessions(now, undefined).map(({ upRate }) => upRate), Array(4).fill(undefined));
 });
 
-test("the rates of all are those of relay types and clients, and never below 0 when the program was started anew", () => {
+test("total rates cover relay types and clients, and are not negative after a restart", () => {
   const at = (at: number, up: number, clients: number) =>
     moment(at, [], { clients, relays: { A: { ...relay, up }, B: relay, C: relay, D: { ...relay, down: up * 2 } } });
   assert.deepEqual(speedOf(at(3_000, 5_000, 110), at(1_000, 1_000, 100)), { up: 2_000, down: 4_000, clients: 5 });
   assert.deepEqual(speedOf(at(3_000, 0, 1), at(1_000, 1_000, 100)), { up: 0, down: 0, clients: 0 });
 });
 
-test("a table has readable figures, and nothing in it that a terminal obeys", () => {
+test("a table has readable numbers, and no control characters", () => {
   const [head, row, ...rest] = sessionTable([{
     ...session(7, { user: "a\x1b[2J\u202e\u2028b", via: "192.0.2.9:1080", relay: "B", up: 1_234_567, down: 12 }),
     upRate: 1_500,
@@ -106,7 +106,7 @@ test("a table has readable figures, and nothing in it that a terminal obeys", ()
   assert.deepEqual(rest, []);
 });
 
-test("top sorts by what its keys say, and what is alike by octets and then by number", () => {
+test("top sorts by the chosen key, then by bytes, then by session number", () => {
   const sessions = [
     session(3, { up: 10, client: "192.0.2.10:1", user: "zoe", destination: "a.example:1", ageMs: 5_000 }),
     session(2, { up: 10, client: "192.0.2.9:1", user: "ann", destination: "b.example:1", ageMs: 1_000 }),
@@ -128,7 +128,7 @@ test("top sorts by what its keys say, and what is alike by octets and then by nu
   assert.equal(orderOf("x"), undefined);
 });
 
-test("top has as many lines as the terminal, tells first what is not well, and how many sessions are not there", () => {
+test("top fits the terminal height, shows problems first, and counts the hidden sessions", () => {
   const sessions = Array.from({ length: 200 }, (_, i) => session(i));
   const now = moment(1_000, sessions, {
     sessionCount: 10_000,
@@ -156,7 +156,7 @@ test("top has as many lines as the terminal, tells first what is not well, and h
   assert.equal(few.length, 24, "the keys stay in the last line");
 });
 
-test("status tells upstreams that are down and the last failures, without what a terminal obeys", () => {
+test("status shows upstreams that are down and the last failures, without control characters", () => {
   const lines = statusLines(status([], {
     upstreams: [{ upstream: "far", chain: "192.0.2.9:1080", up: false, detail: "refused" }],
     failures: [{

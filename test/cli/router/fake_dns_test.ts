@@ -79,7 +79,7 @@ async function asked(asking: Asking, type: string, name: string) {
 }
 
 for (const [how, asking] of [["UDP", byUdp], ["TCP", byTcp]] as const) {
-  test(`names have fake addresses by ${how}, in the letters that they were asked in`, async () => {
+  test(`fake DNS by ${how} answers with fake addresses, and keeps the case of the query name`, async () => {
     const four = await asked(asking, "A", "ExAmple.Test"), six = await asked(asking, "AAAA", "example.test");
     assert.deepEqual([four.id, four.name, four.rcode], [4646, "ExAmple.Test", 0]);
     for (const { data } of [four, six]) assert.equal(names.nameOf(data[0] as string), "example.test");
@@ -89,7 +89,7 @@ for (const [how, asking] of [["UDP", byUdp], ["TCP", byTcp]] as const) {
     assert.deepEqual(outcomes.splice(0), ["answered", "answered", "answered", "no-such-name"]);
   });
 
-  test(`real servers answer for what is theirs by ${how}, in their own words`, async () => {
+  test(`fake DNS by ${how} forwards other queries, and returns the upstream answer unchanged`, async () => {
     real.set("TXT", "www.real", { answers: [{ type: "TXT", name: "www.real", data: "said so" }] });
     const { id, data, rcode } = await asked(asking, "TXT", "www.real");
     assert.deepEqual([id, rcode, String((data[0] as unknown[])[0] ?? data[0])], [4646, 0, "said so"]);
@@ -99,7 +99,7 @@ for (const [how, asking] of [["UDP", byUdp], ["TCP", byTcp]] as const) {
   });
 }
 
-test("many queries come over one connection, however they are sliced", async () => {
+test("one TCP connection carries many queries, in segments of any size", async () => {
   const socket = await net.connect(dns.addr);
   const ids = [1, 2, 3],
     all = ids.map((id) => streamEncode({ type: "query", id, questions: [{ type: "A", name: "x.test" }] }));
@@ -119,14 +119,14 @@ test("many queries come over one connection, however they are sliced", async () 
   assert.deepEqual(seen, ids);
 });
 
-test("one client has so many connections, and others have theirs", async () => {
+test("one client has 16 connections at most", async () => {
   const sockets = await Promise.all(Array.from({ length: 20 }, () => net.connect(dns.addr)));
   const ends = await Promise.all(sockets.slice(16).map((socket) => socket.read().catch(() => null)));
   assert.deepEqual(ends, [null, null, null, null], "the server has closed those beyond 16");
   for (const socket of sockets) socket.close();
 });
 
-test("whatever comes by UDP, what comes after it is answered", async () => {
+test("a malformed UDP query does not stop the next query", async () => {
   const socket = await net.bindUdp({ host: "127.0.0.1", port: 0 });
   const whole = query("A", "fuzz.test");
   const octets = fc.oneof(

@@ -52,7 +52,7 @@ async function withRouter(
   }
 }
 
-test("every name but reserved ones has an address, where the real DNS is not asked", async () => {
+test("without --fake-dns-check, every name except reserved names has an address", async () => {
   await withRouter({}, async (ask, router) => {
     assert.deepEqual(await ask("A", "www.nowhere"), [0, "198.18.0.1"]);
     assert.deepEqual(await ask("AAAA", "www.nowhere"), [0, "fd46:198:18::1"]);
@@ -62,7 +62,7 @@ test("every name but reserved ones has an address, where the real DNS is not ask
   });
 });
 
-test("with --fake-dns-check there is what the real DNS knows, and who cannot be asked is no answer", async () => {
+test("with --fake-dns-check, only names of the real DNS have an address, and a failed check is SERVFAIL", async () => {
   await withRouter({ fakeDnsCheck: true, fakeIpv4: "192.0.2.0/24", fakeIpv6: "fd00::/64" }, async (ask) => {
     assert.deepEqual(await ask("A", "www.there"), [0, "192.0.2.1"]);
     assert.deepEqual(await ask("A", "www.nowhere"), [3]);
@@ -70,7 +70,7 @@ test("with --fake-dns-check there is what the real DNS knows, and who cannot be 
   });
 });
 
-test("real servers answer for excluded names, and backwards for addresses that are none of ours", async () => {
+test("real servers answer for excluded names, and PTR queries for other addresses", async () => {
   const real = await ScriptedDns.start(net, { host: "127.0.0.1", port: await freePort(net) });
   real.records("A", "www.lan", 60, "192.168.1.9");
   real.records("PTR", "9.1.168.192.in-addr.arpa", 60, "www.lan");
@@ -85,7 +85,7 @@ test("real servers answer for excluded names, and backwards for addresses that a
   real.close();
 });
 
-test("a journal keeps addresses, and a name that cannot be kept is not told", async () => {
+test("a journal keeps addresses across restarts, and a name that cannot be saved gets no address", async () => {
   const folder = temporaryFolder("router"), fakeJournal = join(folder, "names");
   await withRouter({ fakeJournal }, async (ask) => {
     assert.deepEqual(await ask("A", "a.example"), [0, "198.18.0.1"]);
@@ -104,7 +104,7 @@ test("a journal keeps addresses, and a name that cannot be kept is not told", as
   );
 });
 
-test("what cannot be is refused in words", async () => {
+test("an impossible configuration is refused with an error", async () => {
   const port = await freePort(net), taken = await net.listen({ host: "127.0.0.1", port });
   const at = (flags: RawOptions) => withRouter(flags, () => Promise.resolve());
   await assert.rejects(

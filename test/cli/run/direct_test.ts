@@ -17,7 +17,7 @@ function way(texts: readonly string[], host: string): readonly string[] | undefi
 }
 
 describe("gate46 run --direct", () => {
-  test("names with all below them, addresses and prefixes go directly, and nothing else", () => {
+  test("names with their subdomains, addresses and prefixes go directly, everything else does not", () => {
     const texts = ["corp.test, .lan.test", "*.home.test 10.0.0.0/8", "[2001:db8::]/32"];
     for (const host of ["corp.test", "a.b.corp.test", "x.lan.test", "home.test", "10.1.2.3", "2001:db8::1"]) {
       assert.equal(way(texts, host), undefined, host);
@@ -27,17 +27,17 @@ describe("gate46 run --direct", () => {
     }
   });
 
-  test("a star is everything", () => {
+  test("* matches every destination", () => {
     for (const host of ["any.test", "192.0.2.7", "2001:db8::1"]) assert.equal(way(["*"], host), undefined, host);
   });
 
-  test("only names that go directly are resolved here", () => {
+  test("only direct names are resolved locally", () => {
     const { has } = parseDirect(["corp.test,10.0.0.0/8"]);
     assert.deepEqual(["corp.test", "a.corp.test", "other.test"].map(has), [true, true, false]);
     assert.equal(parseDirect([]).has("corp.test"), false);
   });
 
-  test("what is none of these is refused by name", () => {
+  test("any other value is refused", () => {
     for (const bad of ["1.2.3", "a b:80", "10.0.0.0/33", "a/b"]) {
       assert.throws(() => parseDirect([bad]), /^ConfigError: Cannot parse --direct: '.*' is not a name/, bad);
     }

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { dnsAlone, ownServer } from "../../../src/cli/run/name_covers.ts";
 
-describe("what a program of gate46 run reads of names", () => {
-  test("nsswitch.conf: hosts by files and dns alone, and nothing else is changed", () => {
+describe("the resolver files of a program under gate46 run", () => {
+  test("nsswitch.conf: hosts uses only files and dns, and other lines stay", () => {
     for (
       const line of ["hosts: files mdns4_minimal [NOTFOUND=return] dns", "hosts: files resolve dns", "  hosts: dns nis"]
     ) {
@@ -15,7 +15,7 @@ describe("what a program of gate46 run reads of names", () => {
     }
   });
 
-  test("resolv.conf: with other gateways no domains to look in, as all names seem to be there", () => {
+  test("resolv.conf: no search domains with other gateways, because every name seems to exist", () => {
     const text = "nameserver 192.0.2.53\nsearch corp.test lab.test\noptions ndots:2\n";
     assert.equal(ownServer(text, true, "host"), "nameserver 10.46.46.46\nsearch .\noptions ndots:2\n");
     assert.equal(ownServer(text, false, "host"), undefined, "here names are looked for");
@@ -26,7 +26,7 @@ describe("what a program of gate46 run reads of names", () => {
     }
   });
 
-  test("resolv.conf: no server by an interface that is not there", () => {
+  test("resolv.conf: no server with the zone of a missing interface", () => {
     const text = "nameserver 2001:db8::53\nnameserver fe80::1%eth0\nsearch corp.test\n";
     assert.equal(ownServer(text, false, "host"), "nameserver 10.46.46.46\nsearch corp.test\n");
   });

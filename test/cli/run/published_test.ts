@@ -9,7 +9,7 @@ const read = (text: string) => {
 };
 
 describe("gate46 run --publish", () => {
-  test("a port, one inside, an address outside, and datagrams", () => {
+  test("accepts a port, an inner port, an outer address, and UDP", () => {
     const rows: readonly (readonly [string, string, number, boolean])[] = [
       ["8080", "127.0.0.1:8080 [::1]:8080", 8080, false],
       ["8080:80", "127.0.0.1:8080 [::1]:8080", 80, false],
@@ -24,7 +24,7 @@ describe("gate46 run --publish", () => {
     for (const [text, ...expected] of rows) assert.deepEqual(read(text), expected, text);
   });
 
-  test("all else is refused by what it is", () => {
+  test("refuses any other value", () => {
     const wrong = ["", "0", "80:0", "65536", "80:80:80:80", "example.org:80", "::1:80", "[::1]", "[::1]80", "80/sctp"];
     for (const text of [...wrong, "[nonsense]:80", "1.2.3:80", "80:", ":80", "-1"]) {
       assert.throws(() => parsePublish(text), /^ConfigError: Cannot parse --publish: '.*' is not a port/, text);

@@ -24,7 +24,7 @@ async function load(head: string, count: number, ...tail: readonly string[]) {
 const head = `drain = "7s"\nopen = true\n`;
 const tail = `[[rules]]\naction = "allow"\nusers = "ann"\nvia = "socks5://u@192.0.2.1?password-file=up.password"\n`;
 
-test("what a thread reads of a large file serves as what is read of a small one", async () => {
+test("a large file, read in a thread, gives the same configuration as a small file", async () => {
   writeFileSync(join(folder, "up.password"), "hunter2");
   const small = await load(head, 100, tail), large = await load(head, 10_000, tail);
   assert.equal(small.config.rules.length, 101);
@@ -39,7 +39,7 @@ test("what a thread reads of a large file serves as what is read of a small one"
   assert.deepEqual(large.effective.maxSessions?.texts, ["77"]);
 });
 
-test("a list that is large is read in a thread too, and serves", async () => {
+test("a large list is also read in a thread, and works", async () => {
   const names = Array.from({ length: 20_000 }, (_, i) => `host${i}.test`);
   writeFileSync(join(folder, "names"), names.join("\n"));
   const { config, rules } = await load(`[[rules]]\naction = "deny"\nnames_file = "names"\nports = 25\n`, 0);
@@ -52,7 +52,7 @@ test("a list that is large is read in a thread too, and serves", async () => {
   ]);
 });
 
-test("what is wrong in a large file is told by its line, and a password that is missing by its file", async () => {
+test("an error in a large file names the line, and a missing password names its file", async () => {
   const wrong = load(head, 10_000, `[[rules]]\naction = "alow"\n`);
   await assert.rejects(wrong, (error) => {
     assert.ok(error instanceof ConfigError);

@@ -53,7 +53,7 @@ function gateway(
 }
 
 describe("HostWatch", () => {
-  test("does not believe a client that asks for dead names alone, whoever resolves them", async () => {
+  test("does not report DNS down for one client that queries only unresolvable names", async () => {
     for (const servers of [[], ["NoError"], ["nothing", "NxDomain"]] as const) {
       const { watch, states } = gateway({ servers });
       assert.deepEqual(await states(300, { dead: true }), ["ready"], servers.join());
@@ -61,7 +61,7 @@ describe("HostWatch", () => {
     }
   });
 
-  test("believes it where nobody else is answered either, and finds out that it is over without clients", async () => {
+  test("reports DNS down if no client gets an answer, and detects recovery without clients", async () => {
     for (const servers of [["nothing"], ["ServFail", "nothing"]] as const) {
       const { watch, says, states } = gateway({ servers });
       assert.deepEqual(await states(30, { dead: true }), ["ready", "no resolver"], servers.join());
@@ -79,14 +79,14 @@ describe("HostWatch", () => {
     watch.stop();
   });
 
-  test("takes a DNS server that refuses its question for neither well nor ill", async () => {
+  test("treats a DNS server that refuses the probe as neither up nor down", async () => {
     const { watch, states } = gateway({ servers: ["Refused"] });
     assert.deepEqual(await states(120, { dead: false }), ["ready"]);
     assert.deepEqual(await states(30, { dead: true }), ["ready", "no resolver"]);
     watch.stop();
   });
 
-  test("asks the system nothing while names are well, and DNS servers twice a minute", async () => {
+  test("does not probe the system's resolver while DNS works, and probes DNS servers twice a minute", async () => {
     const quiet = gateway({});
     await quiet.states(300, { dead: false });
     assert.deepEqual(quiet.system.asked, []);

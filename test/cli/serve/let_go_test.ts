@@ -37,7 +37,7 @@ for (
     ["linux", threaded, skipped("let_go_test.ts", libc ? false : "the Linux engine cannot run here")],
   ] as const
 ) {
-  test(`${engine} engine: nothing keeps rules that a reload has replaced`, { skip }, async () => {
+  test(`${engine} engine: a reload frees the memory of the old rules`, { skip }, async () => {
     const collect = await memoryCollector();
     const flags = { listen: ["127.0.0.1:0"], admin: "off", ...engine === "linux" && { workers: "1" } };
     const made: WeakRef<object>[] = [];

@@ -5,7 +5,7 @@ import type { Service } from "../../../src/cli/service/service.ts";
 import type { Systemd } from "../../../src/cli/systemd/systemd.ts";
 import type { Event } from "../../../src/events.ts";
 
-test("A program that ends does not wait for a configuration that is still being read", async () => {
+test("The program exits without waiting for a configuration that is still being read", async () => {
   const events: Event[] = [];
   const systemd = { reloading() {}, ready() {} } as Systemd;
   const neverRead = () => new Promise<never>(() => {});

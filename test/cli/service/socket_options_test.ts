@@ -4,7 +4,7 @@ import { refuseSocketOptions } from "../../../src/cli/service/socket_options.ts"
 import { parseConfig } from "../../../src/config/config.ts";
 import { flagName } from "../../../src/config/options.ts";
 
-test("what only the Linux engine can do is refused without it", () => {
+test("options of the Linux engine are refused on the portable engine", () => {
   refuseSocketOptions(parseConfig({}));
   const wanted = {
     workers: "2",

@@ -15,7 +15,7 @@ const skip = skipped("systemd_test.ts", hasPython && await openLibc() ? false : 
 
 const healthWith = (sessions: () => number) => () => readiness(facts({ sessions: sessions() }));
 
-test("the watchdog is told as long as the threads are well, and no longer", { skip }, async () => {
+test("the watchdog is notified only while the threads are healthy", { skip }, async () => {
   const path = `@gate46-${process.pid}-${Math.random()}`;
   const receiver = await receiveAt(path);
   let well = true, asked = 0, sessions = 3;
@@ -35,7 +35,7 @@ test("the watchdog is told as long as the threads are well, and no longer", { sk
   receiver.stop();
 });
 
-test("a watchdog that is not for this process is not told", { skip }, async () => {
+test("the watchdog of another process is not notified", { skip }, async () => {
   const path = `@gate46-${process.pid}-${Math.random()}`;
   const receiver = await receiveAt(path);
   const isWell = () => assert.fail("nobody is to ask");
@@ -47,7 +47,7 @@ test("a watchdog that is not for this process is not told", { skip }, async () =
   receiver.stop();
 });
 
-test("who succeeds another becomes the main process, and tells a watchdog that nobody has told it of", {
+test("a successor becomes the main process, and notifies the watchdog even without its own WATCHDOG_USEC", {
   skip,
   timeout: 30_000,
 }, async () => {
@@ -65,7 +65,7 @@ test("who succeeds another becomes the main process, and tells a watchdog that n
   receiver.stop();
 });
 
-test("where nobody is to be told, nothing happens", async () => {
+test("without a usable NOTIFY_SOCKET, notifications do nothing", async () => {
   for (const environment of [{}, { NOTIFY_SOCKET: "vsock:2:1234" }, { NOTIFY_SOCKET: "/nowhere/notify" }]) {
     const watched = { health: healthWith(() => 0), isWell: () => true };
     const systemd = await Systemd.open(watched, false, { ...environment, WATCHDOG_USEC: "1000000" }, 7);
@@ -76,7 +76,7 @@ test("where nobody is to be told, nothing happens", async () => {
   }
 });
 
-test("sockets are taken by their names, once, and only those passed to this process", () => {
+test("sockets are taken by name, once, and only if passed to this process", () => {
   const environment: Record<string, string> = { LISTEN_PID: "7", LISTEN_FDS: "4", LISTEN_FDNAMES: "a:b:a", OTHER: "" };
   const activation = Activation.take(environment, 7);
   assert.deepEqual(environment, { OTHER: "" });

@@ -31,7 +31,7 @@ const octets = (text: string) => new TextEncoder().encode(text);
 const HASH = "$scrypt$ln=1,r=8,p=1$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA";
 const ann = `ann:${HASH}`, bob = `bob:${HASH}`;
 
-test("a changed users file keeps every other octet: comments, blank lines, ends of lines and a byte order mark", () => {
+test("a changed users file keeps all other octets: comments, blank lines, line ends and byte order mark", () => {
   assert.equal(withLine("", ann), `${ann}\n`);
   assert.equal(withLine(`# people\n\n${ann}`, bob), `# people\n\n${ann}\n${bob}\n`);
   assert.equal(withLine(`# people\r\n${ann}\r\n`, bob), `# people\r\n${ann}\r\n${bob}\r\n`);
@@ -41,7 +41,7 @@ test("a changed users file keeps every other octet: comments, blank lines, ends 
   assert.equal(withoutLine(text, "ann"), `\ufeff  \n#ann:old\n${bob}`);
 });
 
-test("a file that is changed keeps mode and owner, and a link to it stays a link", async () => {
+test("a changed file keeps mode and owner, and a symbolic link stays a link", async () => {
   const folder = temporaryFolder("users");
   const file = join(folder, "users"), link = join(folder, "link");
   writeFileSync(file, `# people\n${ann}\n`);
@@ -58,7 +58,7 @@ test("a file that is changed keeps mode and owner, and a link to it stays a link
   assert.deepEqual(readdirSync(folder).sort(), ["link", "users"]);
 });
 
-test("two that change a file at once both have their way, and whoever finds a lock that stays is told of it", async () => {
+test("concurrent changes are all saved, and a stale lock is reported", async () => {
   const folder = temporaryFolder("users");
   const file = join(folder, "users");
   const names = Array.from({ length: 8 }, (_, i) => `user${i}`);
@@ -75,7 +75,7 @@ test("two that change a file at once both have their way, and whoever finds a lo
   assert.ok(existsSync(`${file}.lock`), "it is not this command's");
 });
 
-test("a new file that root makes for the package's service is for its group too", () => {
+test("a new file that root creates for the packaged service is readable by the service group", () => {
   const groups = () => "root:x:0:\ngate46x:x:7:\ngate46:x:123:ann\n";
   assert.equal(serviceGroup("/etc/gate46/users", 0, groups), 123);
   assert.equal(serviceGroup("/etc/gate46/users", 0, () => "root:x:0:\n"), undefined);
@@ -84,7 +84,7 @@ test("a new file that root makes for the package's service is for its group too"
   }
 });
 
-test("what is refused leaves the file as it was, and no lock behind", async () => {
+test("a refused change leaves the file unchanged, and removes its lock", async () => {
   const folder = temporaryFolder("users");
   const file = join(folder, "users");
   const text = `${ann}\n`;
@@ -128,7 +128,7 @@ test("what is refused leaves the file as it was, and no lock behind", async () =
   assert.deepEqual(readdirSync(folder), ["users"]);
 });
 
-test("users remove takes a user out, and tells of a file that nobody is left in", async () => {
+test("users remove deletes a user, and warns if no user is left", async () => {
   const file = join(temporaryFolder("users"), "users");
   writeFileSync(file, `# people\n${ann}\n${bob}\n`);
   const remove = (name: string) => command(["users", "remove", name], { GATE46_USERS_FILE: file });
@@ -147,7 +147,7 @@ for (const target of programs) {
   const knows = async (file: string, user: string, password: string) =>
     await verifyPassword(octets(password), parseUsersFile(readFileSync(file, "utf8"), file).get(user)!);
 
-  test(name("--stdin sets passwords in the file that the configuration names"), async () => {
+  test(name("--stdin sets passwords in the users file of the configuration"), async () => {
     const folder = temporaryFolder("users");
     const config = join(folder, "gate46.toml"), file = join(folder, "people");
     writeFileSync(config, 'users_file = "people"\n');

@@ -6,7 +6,7 @@ import { Failures } from "../../../src/gateway/limits/failures.ts";
 import { Cut } from "../../../src/net/cut.ts";
 import { TestClock } from "../../support/memory/test_clock.ts";
 
-test("a worker knows who was let in from there, until a guess is made, which the main thread has to count first", async () => {
+test("a worker remembers accepted credentials until a wrong password, which the main thread counts first", async () => {
   const asked: string[] = [];
   const failures = new Failures(new Counters(), new TestClock(), { maxFailures: 10, failuresExempt: [] });
   const users = askingUsers(({ password }) => {

@@ -29,7 +29,7 @@ function pair() {
   return { here, there, asked, letters, ask: (text: string, cut?: Cut) => here.ask({ type: "q", text }, [], cut) };
 }
 
-test("each question gets its own answer, or its refusal with the kind", async () => {
+test("each request gets its own answer, or its error with the kind", async () => {
   const { asked, ask } = pair();
   const answers = [ask("a"), ask("b")] as const;
   asked[1]!.answer("B");
@@ -38,7 +38,7 @@ test("each question gets its own answer, or its refusal with the kind", async ()
   await rejects(answers[0], is("no-such-name"));
 });
 
-test("a question that is called off is unwanted in the other thread, and nothing comes back of it", async () => {
+test("a cancelled request is cancelled in the other thread, and returns no answer", async () => {
   const { asked, ask, letters } = pair();
   const cut = new Cut();
   const [gone, stays] = [ask("gone", cut), ask("stays")];
@@ -54,7 +54,7 @@ test("a question that is called off is unwanted in the other thread, and nothing
   deepEqual(letters, ["question", "question", "called-off", "answer"]);
 });
 
-test("a cut made before has nothing asked, and one made afterwards calls nothing off", async () => {
+test("a cut before the request sends nothing, and a cut after the answer cancels nothing", async () => {
   const { asked, ask, letters } = pair();
   const before = new Cut(), after = new Cut();
   before.make();
@@ -67,7 +67,7 @@ test("a cut made before has nothing asked, and one made afterwards calls nothing
   deepEqual(letters, ["question", "answer"]);
 });
 
-test("what a thread has asked that is gone is unwanted, and what it was asked is refused", async () => {
+test("requests of a dead thread are cancelled, and requests to it fail", async () => {
   const { here, there, asked, ask } = pair();
   const answer = ask("a");
   there.abandon();

@@ -38,7 +38,7 @@ async function serve(ahead: ThreadAhead): Promise<void> {
   await service.drain(0);
 }
 
-test("a thread that was started before the configuration was known is the first worker", { skip }, async () => {
+test("a thread started before the configuration is loaded becomes the first worker", { skip }, async () => {
   const ahead = ThreadAhead.start(entry)!;
   let ended = false;
   ahead.worker.once("exit", () => ended = true);
@@ -47,7 +47,7 @@ test("a thread that was started before the configuration was known is the first 
   await ahead.worker.terminate();
 });
 
-test("where that thread is gone already, another is started", { skip }, async () => {
+test("another thread is started if that thread has already ended", { skip }, async () => {
   const ahead = ThreadAhead.start(entry)!;
   await ahead.worker.terminate();
   await until("it is gone", () => ahead.gone);

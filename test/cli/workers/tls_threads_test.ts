@@ -75,7 +75,7 @@ function bench() {
   return { sealed, clear, desk, remote: remoteTls(ask, () => 1)(undefined, { client: "192.0.2.1" }) };
 }
 
-test("TLS of a worker: octets come in order, many at a time", async () => {
+test("TLS of a worker: octets arrive in order, many per read", async () => {
   const { sealed, remote } = bench();
   await remote.secured;
   sealed.come(1_000_000);
@@ -88,7 +88,7 @@ test("TLS of a worker: octets come in order, many at a time", async () => {
   assert.ok(reads < 500, `${reads} reads of 1,000 chunks`);
 });
 
-test("TLS of a worker: what nobody asks for stays where it is, but for a while's worth", async () => {
+test("TLS of a worker: without reads, only a bounded read-ahead leaves the socket", async () => {
   const { clear, remote } = bench();
   await remote.secured;
   clear.come(10_000_000);
@@ -97,7 +97,7 @@ test("TLS of a worker: what nobody asks for stays where it is, but for a while's
   assert.ok(clear.left > 9_000_000, `${clear.left} octets are left`);
 });
 
-test("TLS of a worker: one write is under way at most while the next waits, and close() leaves both their time", async () => {
+test("TLS of a worker: at most one write is in progress and one waits, and close() lets both finish", async () => {
   const { clear, remote } = bench();
   await remote.secured;
   const go = clear.hold();
@@ -117,7 +117,7 @@ test("TLS of a worker: one write is under way at most while the next waits, and 
   assert.deepEqual([clear.written, clear.said], [[1, 2], ["write", "write", "close"]]);
 });
 
-test("TLS of a worker: its failure is told to the next write, and to the end of writing", async () => {
+test("TLS of a worker: a write failure rejects the next write and closeWrite()", async () => {
   const { clear, remote } = bench();
   await remote.secured;
   clear.closed = true;
@@ -126,7 +126,7 @@ test("TLS of a worker: its failure is told to the next write, and to the end of 
   await assert.rejects(remote.clear.closeWrite());
 });
 
-test("TLS of a worker: with the worker goes all that it had open", async () => {
+test("TLS of a worker: the end of the worker closes all its connections", async () => {
   const { sealed, clear, desk, remote } = bench();
   await remote.secured;
   desk.abandon();

@@ -108,7 +108,7 @@ async function hang(addr: SocketAddr): Promise<() => Promise<unknown>> {
 }
 
 test(
-  "a worker that dies is told of and replaced, its descriptors are closed, and the others go on",
+  "a dead worker is reported and replaced, its descriptors are closed, and other workers continue",
   { skip },
   async () => {
     const events: Event[] = [];
@@ -152,7 +152,7 @@ test(
   },
 );
 
-test("what a worker has counted counts on when it hangs or has died, and its gauges only when it hangs", {
+test("the counters of a hanging or dead worker stay, its gauges stay only while it hangs", {
   skip,
   timeout: 120_000,
 }, async () => {
@@ -219,7 +219,7 @@ test("what a worker has counted counts on when it hangs or has died, and its gau
   echo.close();
 });
 
-test("a worker that hangs is known to, and known again when it goes on", { skip, timeout: 120_000 }, async () => {
+test("a hanging worker is detected, and so is its recovery", { skip, timeout: 120_000 }, async () => {
   const { pool, addr, clock } = await startPool(1, []);
   await until("it has said how it is", () => pool.vitals().silentWorkers === 0);
   const goOn = await hang(addr);
@@ -234,7 +234,7 @@ test("a worker that hangs is known to, and known again when it goes on", { skip,
   await pool.drain(0);
 });
 
-test("a worker that hangs holds up neither a reload nor the end, and has what was taken back when it goes on", {
+test("a hanging worker delays neither reload nor exit, and gets the current state when it recovers", {
   skip,
   timeout: 120_000,
 }, async () => {
@@ -267,7 +267,7 @@ test("a worker that hangs holds up neither a reload nor the end, and has what wa
   echo.close();
 });
 
-test("a worker that dies at a reload, or as it drains, holds up neither, and is replaced by one that has all", {
+test("a worker that dies during a reload or a drain delays neither, and its replacement has the full state", {
   skip,
   timeout: 60_000,
 }, async () => {
@@ -301,7 +301,7 @@ test("a worker that dies at a reload, or as it drains, holds up neither, and is 
   echo.close();
 });
 
-test("a reload is not refused for a worker that is only being started, however long that takes", { skip }, async () => {
+test("a reload does not fail while a worker is still starting", { skip }, async () => {
   const events: Event[] = [];
   const echo = await echoServer("127.0.0.1");
   const port = claimPort(libc!, {}, { host: "127.0.0.1", port: 0 });
@@ -320,7 +320,7 @@ test("a reload is not refused for a worker that is only being started, however l
 });
 
 test(
-  "a worker serves though the log's file cannot be opened, as where its folder is gone by then",
+  "a worker serves even if the log file cannot be opened",
   { skip },
   async () => {
     const echo = await echoServer("127.0.0.1");
@@ -336,37 +336,41 @@ test(
   },
 );
 
-test("nothing is written to the descriptors of a worker that died, which others have by then", { skip }, async () => {
-  const events: Event[] = [], written: number[] = [];
-  const resolver = new MemoryResolver();
-  resolver.set("slow.example", "silent");
-  const port = claimPort(libc!, {}, { host: "127.0.0.1", port: 0 });
-  const write: Libc["write"] = (fd, ...bytes) => (written.push(fd), libc!.write(fd, ...bytes));
-  const emit = (event: Event) => {
-    events.push(event);
-    if (event.type !== "worker-died") return;
-    written.length = 0;
-    resolver.answer("slow.example", ["127.0.0.1"]);
-  };
-  const clock = new TestClock();
-  const pool = await WorkerPool.start(
-    { libc: { ...libc!, write }, entry, count: 1, counters: counted(1), emit, clock, haste: HASTE },
-    provision(port, { resolver }),
-  );
-  const asking = ask(port.addr, Command.Connect, "slow.example", 80).catch(() => {});
-  await until("it is asked for", () => resolver.asked.includes("slow.example"));
-  await ask(port.addr, Command.Connect, "die.example", 80).catch(() => {});
-  await asking;
-  await until("the death is told", () => events.some(({ type }) => type === "worker-died"));
-  assert.deepEqual([pool.vitals().silentWorkers, pool.vitals().hungWorkers], [1, 0]);
-  await new Promise((resolve) => setTimeout(resolve, 0)); // the answer to the dead would be on its way by now
-  assert.deepEqual(written, []);
-  await clock.advance(REPLACED_MS);
-  assert.equal(pool.vitals().silentWorkers, 0, "another is there");
-  await pool.drain(0);
-});
+test(
+  "nothing is written to the closed descriptors of a dead worker: other sockets may reuse them",
+  { skip },
+  async () => {
+    const events: Event[] = [], written: number[] = [];
+    const resolver = new MemoryResolver();
+    resolver.set("slow.example", "silent");
+    const port = claimPort(libc!, {}, { host: "127.0.0.1", port: 0 });
+    const write: Libc["write"] = (fd, ...bytes) => (written.push(fd), libc!.write(fd, ...bytes));
+    const emit = (event: Event) => {
+      events.push(event);
+      if (event.type !== "worker-died") return;
+      written.length = 0;
+      resolver.answer("slow.example", ["127.0.0.1"]);
+    };
+    const clock = new TestClock();
+    const pool = await WorkerPool.start(
+      { libc: { ...libc!, write }, entry, count: 1, counters: counted(1), emit, clock, haste: HASTE },
+      provision(port, { resolver }),
+    );
+    const asking = ask(port.addr, Command.Connect, "slow.example", 80).catch(() => {});
+    await until("it is asked for", () => resolver.asked.includes("slow.example"));
+    await ask(port.addr, Command.Connect, "die.example", 80).catch(() => {});
+    await asking;
+    await until("the death is told", () => events.some(({ type }) => type === "worker-died"));
+    assert.deepEqual([pool.vitals().silentWorkers, pool.vitals().hungWorkers], [1, 0]);
+    await new Promise((resolve) => setTimeout(resolve, 0)); // the answer to the dead would be on its way by now
+    assert.deepEqual(written, []);
+    await clock.advance(REPLACED_MS);
+    assert.equal(pool.vitals().silentWorkers, 0, "another is there");
+    await pool.drain(0);
+  },
+);
 
-test("workers accept from one unix socket, and one that died leaves nobody waiting", { skip }, async () => {
+test("workers share one unix socket, and a dead worker leaves no client waiting", { skip }, async () => {
   const folder = mkdtempSync(join(tmpdir(), "gate46-pool-"));
   const claim = await claimUnix(libc!, join(folder, "s.sock"), {});
   const echo = await echoServer("127.0.0.1");
@@ -394,7 +398,7 @@ test("workers accept from one unix socket, and one that died leaves nobody waiti
   echo.close();
 });
 
-test("a port that another program listens on is refused, though listeners could share it", { skip }, async () => {
+test("a port of another program is refused, even if SO_REUSEPORT would share it", { skip }, async () => {
   const taken = await listenTcp("127.0.0.1", () => {});
   assert.throws(() => claimPort(libc!, {}, taken.addr), { kind: "address-in-use" });
   taken.close();

@@ -41,7 +41,7 @@ async function ask(type: string, name: string, edns = false) {
   return { octets: answer!, ...decode(Buffer.from(answer!)) };
 }
 
-test("a name has an address of each family, and the address has the name", async () => {
+test("a name resolves to an address of each family, and PTR returns the name", async () => {
   const { answers, octets, questions, id } = await ask("A", "WWW.Example.Test");
   assert.deepEqual([octets[3]! & 15, id, questions![0]!.name], [0, 4646, "WWW.Example.Test"], "in its own letters");
   const { data, ttl } = answers![0] as { data: string; ttl: number };
@@ -52,7 +52,7 @@ test("a name has an address of each family, and the address has the name", async
   assert.equal(((await ask("PTR", reverse)).answers![0] as { data: string }).data, "www.example.test");
 });
 
-test("other types are empty, and what does not exist is said not to", async () => {
+test("other record types are empty, and a nonexistent name is NXDOMAIN", async () => {
   const outcome = async (type: string, name: string) => {
     const { answers, octets } = await ask(type, name);
     return [octets[3]! & 15, answers!.length];
@@ -68,7 +68,7 @@ test("localhost is this host (RFC 6761 s6.3)", async () => {
   assert.equal(((await ask("AAAA", "any.LOCALHOST")).answers![0] as { data: string }).data, "::1");
 });
 
-test("EDNS is answered by EDNS, and a version that there is not by BADVERS", async () => {
+test("an EDNS query gets an EDNS answer, and an unknown EDNS version gets BADVERS", async () => {
   assert.equal((await ask("A", "www.test", true)).additionals!.length, 1);
   assert.equal((await ask("A", "www.test")).additionals!.length, 0);
   const query = new Uint8Array(encode({ type: "query", id: 1, questions: [{ type: "A", name: "www.test" }] }));
@@ -78,14 +78,14 @@ test("EDNS is answered by EDNS, and a version that there is not by BADVERS", asy
   assert.equal(answer[answer.length - 6], 1, "the upper bits of the RCODE");
 });
 
-test("whatever comes is answered or left alone, and an answer has the query's number", async () => {
+test("any octets get no answer, or an answer with the id of the query", async () => {
   await fc.assert(fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), async (octets) => {
     const answer = await mappedAnswer(octets, answering);
     if (answer) assert.deepEqual([answer[0], answer[1], answer[2]! & 0x80], [octets[0], octets[1], 0x80]);
   }));
 });
 
-test("a label with a dot is not two labels, and has no name here", async () => {
+test("a label with a dot is not split into two labels, and is NXDOMAIN", async () => {
   const asked = (...labels: readonly string[]) => {
     const name = labels.flatMap((label) => [label.length, ...new TextEncoder().encode(label)]);
     return mappedAnswer(Uint8Array.of(0, 46, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, ...name, 0, 0, 1, 0, 1), answering);

@@ -12,12 +12,12 @@ describe("A name server", () => {
   for (
     const [what, script, state] of [
       ["answers", { answers: [{ type: "NS", name: ".", ttl: 60, data: "a.test" }] }, { refuses: false }],
-      ["knows nothing", { rcode: 3 }, { refuses: false }],
-      ["refuses, as one does that knows names of its own", { rcode: 5 }, { refuses: true }],
-      ["fails, as one does that cannot ask others", { rcode: 2 }, { failure: "it failed (SERVFAIL)" }],
+      ["answers NXDOMAIN", { rcode: 3 }, { refuses: false }],
+      ["answers REFUSED, as an authoritative server does", { rcode: 5 }, { refuses: true }],
+      ["answers SERVFAIL, as a resolver without upstream does", { rcode: 2 }, { failure: "it failed (SERVFAIL)" }],
     ] as readonly (readonly [string, Script, Partial<ServerState>])[]
   ) {
-    test(`that ${what} is ${state.failure ? "dead" : "alive"}`, async () => {
+    test(`that ${what} is ${state.failure ? "down" : "up"}`, async () => {
       const { internet, clock, transport } = world();
       const server = await ScriptedDns.start(internet.host(NS.host), NS);
       server.set("NS", ".", script);
@@ -27,7 +27,7 @@ describe("A name server", () => {
     });
   }
 
-  test("that says nothing is dead after three seconds", async () => {
+  test("that is silent is down after 3 s", async () => {
     const { clock, net, transport } = world();
     let state: ServerState | undefined;
     void probe(transport, clock).then((known) => state = known);
@@ -39,7 +39,7 @@ describe("A name server", () => {
     net.assertNothingOpen();
   });
 
-  test("that cannot be reached is dead, for the reason that is known", async () => {
+  test("that is unreachable is down, with the reason", async () => {
     const { clock, transport } = world("2001:db8::1");
     assert.match((await probe(transport, clock)).failure!, /: not sent$|^Cannot bind UDP/);
   });

@@ -34,7 +34,7 @@ const https = (server: Seen, ca = certificates.ca, host = "127.0.0.1") =>
 
 describe("DNS over TLS", { skip }, () => {
   for (const name of ["dns.test", undefined]) {
-    test(`asks a server whose certificate has ${name ?? "its address"}, over one connection`, async () => {
+    test(`queries a server with a certificate for ${name ?? "its address"}, over one connection`, async () => {
       const server = await dotServer();
       const transport = tls(server, name);
       assert.deepEqual(await Promise.all([ask(transport), ask(transport)]), ["203.0.113.1", "203.0.113.1"]);
@@ -49,10 +49,10 @@ describe("DNS over TLS", { skip }, () => {
     const [what, name, ca, host] of [
       ["another name", "other.test", certificates.ca, "127.0.0.1"],
       ["another address", undefined, certificates.ca, "127.0.0.2"],
-      ["an authority that nobody vouched for", "dns.test", strangers.ca, "127.0.0.1"],
+      ["an untrusted authority", "dns.test", strangers.ca, "127.0.0.1"],
     ] as const
   ) {
-    test(`tells a server with ${what} nothing`, async () => {
+    test(`sends no query to a server with ${what}`, async () => {
       const server = await dotServer();
       const transport = tls(server, name, ca, host);
       await assert.rejects(ask(transport), { name: "NetError" });
@@ -62,7 +62,7 @@ describe("DNS over TLS", { skip }, () => {
     });
   }
 
-  test("connects again when the server has closed what was idle", async () => {
+  test("reconnects after the server closed the idle connection", async () => {
     const server = await dotServer(1);
     const transport = tls(server, "dns.test");
     for (let i = 1; i <= 3; i++) assert.equal(await ask(transport), "203.0.113.1");
@@ -71,7 +71,7 @@ describe("DNS over TLS", { skip }, () => {
     server.close();
   });
 
-  test("connects again when what was kept has died without a word", async () => {
+  test("reconnects when the kept connection died silently", async () => {
     const server = await dotServer();
     const transport = tls(server, "dns.test");
     assert.equal(await ask(transport), "203.0.113.1");
@@ -82,7 +82,7 @@ describe("DNS over TLS", { skip }, () => {
     server.close();
   });
 
-  test("fails where nobody listens", async () => {
+  test("fails without a listener", async () => {
     const server = await dotServer();
     server.close();
     const transport = tls(server, "dns.test");
@@ -92,7 +92,7 @@ describe("DNS over TLS", { skip }, () => {
 });
 
 describe("DNS over HTTPS", { skip }, () => {
-  test("asks a server, again over the same connection", async () => {
+  test("sends later queries over the same connection", async () => {
     const server = await dohServer();
     const transport = https(server);
     for (let i = 1; i <= 3; i++) assert.equal(await ask(transport), "203.0.113.1");
@@ -104,10 +104,10 @@ describe("DNS over HTTPS", { skip }, () => {
   for (
     const [what, host, ca] of [
       ["another name", "localhost", certificates.ca],
-      ["an authority that nobody vouched for", "127.0.0.1", strangers.ca],
+      ["an untrusted authority", "127.0.0.1", strangers.ca],
     ] as const
   ) {
-    test(`tells a server with ${what} nothing`, async () => {
+    test(`sends no query to a server with ${what}`, async () => {
       const server = await dohServer();
       const transport = https(server, ca, host);
       await assert.rejects(ask(transport), { name: "NetError" });
@@ -117,7 +117,7 @@ describe("DNS over HTTPS", { skip }, () => {
     });
   }
 
-  test("connects again when what was kept has died without a word", async () => {
+  test("reconnects when the kept connection died silently", async () => {
     const server = await dohServer();
     const transport = https(server);
     assert.equal(await ask(transport), "203.0.113.1");
@@ -128,7 +128,7 @@ describe("DNS over HTTPS", { skip }, () => {
     server.close();
   });
 
-  test("fails where the server says so", async () => {
+  test("fails with the HTTP status of the server", async () => {
     const server = await dohServer(503);
     const transport = https(server);
     await assert.rejects(ask(transport), /: status 503$/);
@@ -136,7 +136,7 @@ describe("DNS over HTTPS", { skip }, () => {
     server.close();
   });
 
-  test("can be called off", async () => {
+  test("can be cancelled", async () => {
     const server = await dohServer();
     const transport = https(server);
     const cut = new Cut();

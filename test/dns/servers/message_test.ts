@@ -24,7 +24,7 @@ const reply = Uint8Array.from(encode({
 }));
 
 describe("decodeReply()", () => {
-  test("reads records of each type that is asked for", () => {
+  test("reads records of each queried type", () => {
     assert.deepEqual(decodeReply(query, reply), {
       rcode: 0,
       truncated: false,
@@ -39,7 +39,7 @@ describe("decodeReply()", () => {
     });
   });
 
-  test("of any octets gives a reply or nothing, and reads no more from a part than from all", () => {
+  test("gives a reply or nothing for any octets, and never more records from a truncated message", () => {
     const size = decodeReply(query, reply)!.answers.length;
     for (let cut = 0; cut < reply.length; cut++) {
       const part = decodeReply(query, reply.subarray(0, cut));
@@ -57,7 +57,7 @@ describe("decodeReply()", () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 600 }), (octets) => void decodeReply(query, octets)));
   });
 
-  test("takes a label with a dot in it for no other name", () => {
+  test("keeps a label with a dot distinct from two labels", () => {
     const name = Buffer.from("\u0003a.b\u0004test\u0000");
     const message = new Uint8Array([...reply.subarray(0, 12 + 12), ...name, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 1, 2, 3, 4]);
     message.set([0, 1, 0, 0, 0, 0], 6);

@@ -23,14 +23,14 @@ function slowSystem(threads: number) {
 const IMPOSSIBLE = `${"a".repeat(64)}.test`;
 
 describe("The system's resolver", () => {
-  test("knows localhost, as canonical addresses and each once", async () => {
+  test("resolves localhost to canonical addresses without duplicates", async () => {
     const hosts = await systemResolver().resolve("localhost");
     assert.ok(hosts.length > 0);
     for (const host of hosts) assert.ok(["127.0.0.1", "::1"].includes(host), host);
     assert.equal(new Set(hosts).size, hosts.length);
   });
 
-  test("says what it could not resolve", async () => {
+  test("names the unresolved name in its error", async () => {
     await assert.rejects(systemResolver().resolve(IMPOSSIBLE), {
       name: "NetError",
       kind: "no-such-name",
@@ -38,7 +38,7 @@ describe("The system's resolver", () => {
     });
   });
 
-  test("asks once for one name at one time, however it is written, and again later", async () => {
+  test("makes one call for concurrent lookups of a name in any case, and another one later", async () => {
     const { resolver, asked } = slowSystem(8);
     const [one, other] = [resolver.resolve("a.test"), resolver.resolve("A.Test")];
     await settle();
@@ -51,7 +51,7 @@ describe("The system's resolver", () => {
     await later;
   });
 
-  test("lets who waits leave at once, and the others have their answer", async () => {
+  test("lets one client cancel at once, and answers the others", async () => {
     const { resolver, asked } = slowSystem(8);
     const leaving = new Cut();
     const one = resolver.resolve("a.test", leaving);
@@ -63,7 +63,7 @@ describe("The system's resolver", () => {
     assert.deepEqual(await other, [ADDRESS]);
   });
 
-  test("has a thread for everybody while one client asks for dead names, and gives none to who has left", async () => {
+  test("keeps a thread for other clients during one client's unanswered lookups, and drops cancelled lookups", async () => {
     const { resolver, asked } = slowSystem(4);
     const leaving = new Cut();
     const dead = Array.from(
@@ -86,7 +86,7 @@ describe("The system's resolver", () => {
     assert.deepEqual(asked.slice(3).map(({ name }) => name), ["more0.test"]);
   });
 
-  test("asks back in turns, too", async () => {
+  test("shares reverse lookups between clients too", async () => {
     const { resolver, asked } = slowSystem(4);
     for (let i = 0; i < 9; i++) void resolver.reverse(`203.0.113.${i}`, new Cut(), { client: "192.0.2.66" });
     const innocent = resolver.reverse("198.51.100.1", new Cut(), { client: "192.0.2.1" });
@@ -96,7 +96,7 @@ describe("The system's resolver", () => {
     assert.equal(await innocent, "name.test");
   });
 
-  test("rejects who had left before, and a failure that nobody waits for is no fault", async () => {
+  test("rejects a lookup cancelled beforehand, and ignores the failure of a cancelled lookup", async () => {
     const unhandled: unknown[] = [];
     const note = (event: PromiseRejectionEvent) => {
       unhandled.push(event.reason);

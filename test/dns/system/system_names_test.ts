@@ -73,8 +73,8 @@ function hostTest(name: string, texts: Partial<Texts>, body: (h: Awaited<ReturnT
   });
 }
 
-describe("The system's names", () => {
-  hostTest("are asked for at the servers of resolv.conf, and ordered by RFC 6724", {}, async (h) => {
+describe("Names of the system", () => {
+  hostTest("are queried at the servers of resolv.conf, and sorted by RFC 6724", {}, async (h) => {
     h.one.records("A", "a.test", 60, A);
     h.one.records("AAAA", "a.test", 60, AAAA);
     assert.deepEqual(await h.names.resolve("A.test."), [AAAA, A]);
@@ -85,7 +85,7 @@ describe("The system's names", () => {
   });
 
   hostTest(
-    "wait for no dead ones: beside 1,200 of another client, and with none of getaddrinfo's threads",
+    "do not wait for 1,200 unanswered names of another client, and use no getaddrinfo thread",
     {},
     async (h) => {
       for (const server of [h.one, h.two]) {
@@ -110,7 +110,7 @@ describe("The system's names", () => {
     },
   );
 
-  hostTest("are in /etc/hosts first, as it is now, in the order to try them", {
+  hostTest("come from the current /etc/hosts first, sorted for connecting", {
     hosts: `${A} here.test alias\n${AAAA} here.test\n127.0.0.1 localhost\n`,
   }, async (h) => {
     assert.deepEqual(await h.names.resolve("HERE.test"), [AAAA, A]);
@@ -124,7 +124,7 @@ describe("The system's names", () => {
     assert.deepEqual([...h.one.asked, ...h.two.asked, ...h.system.asked], []);
   });
 
-  hostTest("follow a resolv.conf that changes, and what was known is of the former", {}, async (h) => {
+  hostTest("follow a changed resolv.conf, which clears the cache", {}, async (h) => {
     h.one.records("A", "a.test", 600, A);
     h.two.records("A", "a.test", 600, B);
     assert.deepEqual(await h.names.resolve("a.test"), [A]);
@@ -133,7 +133,7 @@ describe("The system's names", () => {
     assert.deepEqual(await h.names.resolve("a.test"), [B]);
   });
 
-  hostTest("are the first server's, also when another has answered for it", {}, async (h) => {
+  hostTest("come from the first server again after another one answered", {}, async (h) => {
     h.one.down = true;
     h.two.records("A", "a.test", 60, B);
     const asked = h.ask("a.test");
@@ -145,15 +145,19 @@ describe("The system's names", () => {
     assert.deepEqual(await h.names.resolve("inner.test"), [A], "which the other knows nothing of");
   });
 
-  hostTest("come from each server in its turn with rotate", { resolvConf: `${BOTH}options rotate\n` }, async (h) => {
-    for (let i = 0; i < 8; i++) {
-      for (const server of [h.one, h.two]) server.records("A", `n${i}.test`, 60, A);
-      await h.names.resolve(`n${i}.test`);
-    }
-    assert.ok(h.one.asked.length >= 4 && h.two.asked.length >= 4, `${h.one.asked.length}, ${h.two.asked.length}`);
-  });
+  hostTest(
+    "come from each server in turn with options rotate",
+    { resolvConf: `${BOTH}options rotate\n` },
+    async (h) => {
+      for (let i = 0; i < 8; i++) {
+        for (const server of [h.one, h.two]) server.records("A", `n${i}.test`, 60, A);
+        await h.names.resolve(`n${i}.test`);
+      }
+      assert.ok(h.one.asked.length >= 4 && h.two.asked.length >= 4, `${h.one.asked.length}, ${h.two.asked.length}`);
+    },
+  );
 
-  hostTest("wait as timeout and attempts say", {
+  hostTest("obey options timeout and attempts", {
     resolvConf: `nameserver ${NS1.host}\noptions timeout:2 attempts:2\n`,
   }, async (h) => {
     h.one.down = true;
@@ -173,7 +177,7 @@ describe("The system's names", () => {
       ["no-aaaa", 0, "", 1],
     ] as const
   ) {
-    hostTest(`are asked for as 'options ${options}' says`, { resolvConf: `${BOTH}options ${options}\n` }, async (h) => {
+    hostTest(`obey options ${options}`, { resolvConf: `${BOTH}options ${options}\n` }, async (h) => {
       const seen: number[] = [];
       const forge = (reply: Uint8Array, query: Uint8Array) => (seen.push(query[11]!), [reply]);
       h.one.set("A", "a.test", { answers: [{ type: "A", name: "a.test", ttl: 60, data: A }], forge });
@@ -190,7 +194,7 @@ describe("Search domains", () => {
   const searched = (h: Awaited<ReturnType<typeof host>>) =>
     h.one.asked.filter((one) => one.startsWith("A ")).map((one) => one.slice(2));
 
-  hostTest("come before a name that has fewer dots than ndots, and after one that has as many", {
+  hostTest("are tried before a name with fewer dots than ndots, and after other names", {
     resolvConf,
   }, async (h) => {
     h.one.records("A", "db.sub.corp.test", 60, A);
@@ -202,7 +206,7 @@ describe("Search domains", () => {
     assert.deepEqual(searched(h), ["x.y", "x.y.corp.test"]);
   });
 
-  hostTest("are for no name that ends in a dot, and the name itself comes last", { resolvConf }, async (h) => {
+  hostTest("are not used for a name that ends in a dot, and the name itself comes last", { resolvConf }, async (h) => {
     h.one.records("A", "db", 60, A);
     assert.deepEqual(await h.names.resolve("db."), [A]);
     assert.deepEqual(searched(h), ["db"]);
@@ -210,7 +214,7 @@ describe("Search domains", () => {
     assert.equal(h.ask("none.").hosts, undefined);
   });
 
-  hostTest("go on where one fails, and the failure is told at the end", {
+  hostTest("are all tried if one fails, and the failure is reported at the end", {
     resolvConf: `${BOTH}search bad.test corp.test\noptions ndots:5\n`,
   }, async (h) => {
     for (const server of [h.one, h.two]) {
@@ -225,14 +229,14 @@ describe("Search domains", () => {
     await assert.rejects(h.names.resolve("nowhere."), { kind: "no-such-name", message: /'nowhere\.'/ });
   });
 
-  hostTest("are not gone through where the servers are silent", { resolvConf }, async (h) => {
+  hostTest("are not all tried if the servers are silent", { resolvConf }, async (h) => {
     h.one.down = h.two.down = true;
     const asked = h.ask("a.b");
     await h.clock.advance(5_000);
     assert.equal(asked.kind, "name-lookup-failed");
   });
 
-  test("are the domain of this machine where none is said", async () => {
+  test("default to the domain of this machine", async () => {
     const h = await host({}, "box.corp.test");
     h.one.records("A", "db.corp.test", 60, A);
     assert.deepEqual(await h.names.resolve("db"), [A]);
@@ -240,12 +244,12 @@ describe("Search domains", () => {
   });
 });
 
-describe("getaddrinfo is asked", () => {
+describe("getaddrinfo is used", () => {
   const all = ["a.test", "printer.local", "db", "box"];
   for (
     const [what, texts, asked] of [
-      ["for nothing with files and dns", { nameServices: "hosts: files dns" }, []],
-      ["for nothing where nothing is said", { nameServices: "passwd: files\n" }, []],
+      ["for no name with files and dns", { nameServices: "hosts: files dns" }, []],
+      ["for no name without a hosts line", { nameServices: "passwd: files\n" }, []],
       ["for .local with multicast DNS", {
         nameServices: "hosts:  files mdns4_minimal [NOTFOUND=return] dns # as it comes\n",
       }, ["printer.local"]],
@@ -253,17 +257,17 @@ describe("getaddrinfo is asked", () => {
       ["for all with systemd-resolved beside resolv.conf", {
         nameServices: "hosts: mymachines resolve [!UNAVAIL=return] files myhostname dns\n",
       }, all],
-      ["for machines where systemd-resolved is in resolv.conf", {
+      ["for machines if systemd-resolved is in resolv.conf", {
         nameServices: "hosts: mymachines resolve [!UNAVAIL=return] files myhostname dns\n",
         resolvConf: `nameserver ${STUB.host}\n`,
       }, ["db", "box"]],
       ["for all with LDAP", { nameServices: "hosts: files ldap dns\n" }, all],
-      ["for all with a service that has the last word", { nameServices: "hosts: files [NOTFOUND=return] dns\n" }, all],
-      ["for all where DNS comes before files", { nameServices: "hosts: dns files\n" }, all],
-      ["for all where there are files only", { nameServices: "hosts: files\n" }, all],
-      ["for all where the order of addresses is another", { addressOrder: "precedence ::ffff:0:0/96 100\n" }, all],
-      ["for all where no server is said", { resolvConf: "" }, all],
-      ["for all where a server has a zone", { resolvConf: "nameserver fe80::1%eth0\n" }, all],
+      ["for all with a NOTFOUND=return service", { nameServices: "hosts: files [NOTFOUND=return] dns\n" }, all],
+      ["for all if DNS comes before files", { nameServices: "hosts: dns files\n" }, all],
+      ["for all with files only", { nameServices: "hosts: files\n" }, all],
+      ["for all with a custom address order", { addressOrder: "precedence ::ffff:0:0/96 100\n" }, all],
+      ["for all without a name server", { resolvConf: "" }, all],
+      ["for all if a server address has a zone", { resolvConf: "nameserver fe80::1%eth0\n" }, all],
     ] as const
   ) {
     hostTest(what, texts, async (h) => {
@@ -276,7 +280,7 @@ describe("getaddrinfo is asked", () => {
     });
   }
 
-  hostTest("with the asker and the cut", { nameServices: "hosts: files wins dns" }, async (h) => {
+  hostTest("with the client and the cut", { nameServices: "hosts: files wins dns" }, async (h) => {
     const seen: unknown[] = [];
     h.system.resolve = (...args) => (seen.push(args.slice(1)), Promise.resolve([SYSTEM]));
     const cut = new Cut(), asker = { client: "192.0.2.1" };
@@ -285,7 +289,7 @@ describe("getaddrinfo is asked", () => {
   });
 });
 
-test("parseResolvConf() reads what resolv.conf(5) says, within the system's bounds", () => {
+test("parseResolvConf() reads resolv.conf(5) within the limits of the system", () => {
   const conf = parseResolvConf(`; a comment
 # nameserver 192.0.2.1
 nameserver 192.0.2.53 # trailing words are nothing to it
@@ -311,7 +315,7 @@ nonsense
   });
 });
 
-test("parseNameServices() knows the lines that systems come with", () => {
+test("parseNameServices() reads the default lines of common systems", () => {
   const files = { multicast: false, machines: false, resolved: false };
   for (
     const [line, services] of [
@@ -330,7 +334,7 @@ test("parseNameServices() knows the lines that systems come with", () => {
   }
 });
 
-test("A watched file is looked at again after a second, and parsed when its text has changed", async () => {
+test("A watched file is checked again after 1 s, and parsed if its text changed", async () => {
   const clock = new TestClock();
   let text = "a", version = 1, looks = 0;
   const parsed: string[] = [];

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { hopText, parseHop, parseHops } from "../../../src/sockslib/chain/hop.ts";
 
-test("parseHop() takes the interface of a link-local address, as it is or as RFC 6874 has it", () => {
+test("parseHop() accepts the zone of a link-local address, plain or escaped as in RFC 6874", () => {
   for (const text of ["socks5://[fe80::1%eth0]:1081", "socks5://[FE80::1%25eth0]:1081"]) {
     const hop = parseHop(text);
     assert.deepEqual(hop.address, { type: 4, host: "fe80::1", port: 1081 });
@@ -11,19 +11,19 @@ test("parseHop() takes the interface of a link-local address, as it is or as RFC
   }
 });
 
-test("parseHop() takes no zone of what is not link-local", () => {
+test("parseHop() refuses a zone on other addresses and names", () => {
   for (const host of ["[2001:db8::1%eth0]", "192.0.2.1%eth0", "gateway.example%eth0", "[fe80::1%]"]) {
     assert.throws(() => parseHop(`socks5://${host}:1080`), SyntaxError);
   }
 });
 
-test("parseHops() takes a zone of the first gateway only: no other knows our interfaces", () => {
+test("parseHops() accepts a zone on the first gateway only: other gateways have other interfaces", () => {
   const [near, far] = ["socks5://[fe80::1%eth0]", "socks5://192.0.2.1"] as const;
   assert.equal(parseHops([near, far])[0]!.zone, "eth0");
   assert.throws(() => parseHops([far, near]), /gateway 2: it has a zone, which the gateway before it does not know/);
 });
 
-test("parseHop() takes a service for GSSAPI, and how its octets have to travel at least", () => {
+test("parseHop() accepts a GSSAPI service and a minimum protection level", () => {
   const hop = parseHop("socks5://gw.test?gssapi=rcmd");
   assert.deepEqual(hop.gssapi, { service: "rcmd", least: "integrity" });
   assert.equal(hopText(hop), "socks5://gw.test:1080?gssapi=rcmd");
@@ -47,7 +47,7 @@ test("parseHop() takes a service for GSSAPI, and how its octets have to travel a
   ) assert.throws(() => parseHop(url), state, url);
 });
 
-test("parseHop() takes ?udp=tcp of SOCKS gateways, and of any the PROXY protocol, and nothing else", () => {
+test("parseHop() accepts ?udp=tcp for SOCKS gateways, the PROXY protocol for all, and no other option", () => {
   const hop = parseHop("socks5s://ann:pw@192.0.2.1?udp=tcp");
   assert.equal(hop.udpInTcp, true);
   assert.equal(hopText(hop), "socks5s://192.0.2.1:1080?udp=tcp");

@@ -6,7 +6,7 @@ import { Server } from "../../support/memory/peer.ts";
 import { settle } from "../../support/memory/test_clock.ts";
 import { SERVER4 } from "../../support/memory/world.ts";
 
-chainTest("connections and datagrams to the first gateway leave from the address that was chosen", async (world) => {
+chainTest("connections and datagrams to the first gateway leave from the chosen address", async (world) => {
   const first = await world.add([HOP1]);
   const server = new Server(await world.server.listen({ host: SERVER4, port: 80 }));
   const udp = await world.server.bindUdp({ host: SERVER4, port: 53 });

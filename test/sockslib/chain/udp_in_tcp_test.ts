@@ -21,7 +21,7 @@ async function bothCross(
   await settle();
 }
 
-chainTest("?udp=tcp has UDP inside of the connection through gateways that only connect", async (world) => {
+chainTest("?udp=tcp carries UDP inside the TCP connection through CONNECT-only gateways", async (world) => {
   await world.add([HOP1], {
     others: ["2001:db8:2::11"],
     rules: [{ action: "deny", commands: [Command.UdpAssociate] }],
@@ -35,7 +35,7 @@ chainTest("?udp=tcp has UDP inside of the connection through gateways that only 
   for (const { net } of world.links.slice(0, 2)) assert.equal(net.udpSocketCount, 0);
 });
 
-chainTest("a gateway goes on by ?udp=tcp with what its own clients send by UDP, and by TCP", async (world) => {
+chainTest("a gateway with a ?udp=tcp upstream forwards its clients' UDP, and their UDP in TCP", async (world) => {
   const via = [`socks5://[${HOP2}]?udp=tcp`];
   const first = await world.add([HOP1], { others: ["2001:db8:2::11"], rules: [{ action: "allow", via }], ...served });
   await world.add([HOP2], { others: ["203.0.113.12"], ...served });
@@ -48,7 +48,7 @@ chainTest("a gateway goes on by ?udp=tcp with what its own clients send by UDP, 
 });
 
 chainTest(
-  "an HTTP proxy, which only connects, is gone through to one that has UDP inside of the connection",
+  "UDP in TCP works through an HTTP proxy, which only supports CONNECT",
   async (world) => {
     const first = await world.add([HOP1], { others: ["2001:db8:2::11"] });
     const last = await world.add([HOP2], { others: ["192.0.2.12", "203.0.113.12"], ...served });
@@ -62,7 +62,7 @@ chainTest(
   },
 );
 
-chainTest("a gateway that does not serve it says 07", async (world) => {
+chainTest("a gateway without UDP in TCP replies 07", async (world) => {
   await world.add([HOP1]);
   await assert.rejects(world.via(`socks5://${HOP1}?udp=tcp`).associate(), (error) => {
     return error instanceof ReplyError && error.reply === Reply.CommandNotSupported;

@@ -33,14 +33,14 @@ class MemoryJournal implements FakeJournal {
 const small = { ipv4: parsePrefix("192.0.2.0/29")!, ipv6: parsePrefix("fd00::/125")! }; // six names
 
 describe("FakeAddresses", () => {
-  test("gives a name an address of each pool, in step, and the same again", () => {
+  test("gives a name the same index in each pool, and the same addresses again", () => {
     const fakes = table();
     assert.deepEqual(fakes.fake("a.example"), { ipv4: "198.18.0.1", ipv6: "fd46:198:18::1" });
     assert.deepEqual(fakes.fake("b.example"), { ipv4: "198.18.0.2", ipv6: "fd46:198:18::2" });
     assert.deepEqual(fakes.fake("a.example"), { ipv4: "198.18.0.1", ipv6: "fd46:198:18::1" });
   });
 
-  test("knows a name by each address, in any spelling", () => {
+  test("finds a name by each address, in any spelling", () => {
     const fakes = table();
     fakes.fake("a.example");
     for (
@@ -64,7 +64,7 @@ describe("FakeAddresses", () => {
     assert.ok(!fakes.covers("198.20.0.0") && !fakes.covers("fd46:198:18:1::1") && !fakes.covers("a.example"));
   });
 
-  test("does not care for case and the dot at the end (one-case names: Dante)", () => {
+  test("ignores case and a trailing dot (one-case names: Dante)", () => {
     const fakes = table();
     assert.equal(fakes.fake("A.Example."), fakes.fake("a.example"));
     assert.equal(fakes.nameOf("198.18.0.1"), "a.example");
@@ -81,7 +81,7 @@ describe("FakeAddresses", () => {
     }
   });
 
-  test("leaves addresses as they are (RFC 3089 s3), and what is no name", () => {
+  test("gives no fake address to addresses (RFC 3089 s3) and invalid names", () => {
     const fakes = table();
     for (
       const text of ["192.0.2.1", "2001:db8::1", "127.1", "0x7f.1", "", ".", "a b", "a:1", "x".repeat(256), "1.2.3.4."]
@@ -91,13 +91,13 @@ describe("FakeAddresses", () => {
     assert.equal(fakes.size, 0);
   });
 
-  test("leaves excluded names as they are", () => {
+  test("gives no fake address to excluded names", () => {
     const fakes = table({ isExcluded: (name) => name.endsWith(".lan") });
     assert.equal(fakes.fake("Printer.LAN."), undefined);
     assert.ok(fakes.fake("lan.example"));
   });
 
-  test("takes the addresses of RFC 3089, 0.0.0.x, and IPv6 that RFC 5952 shortens elsewhere", () => {
+  test("supports the addresses 0.0.0.x of RFC 3089, and IPv6 pools with zero groups (RFC 5952)", () => {
     const fakes = table({ ipv4: parsePrefix("0.0.0.0/24")!, ipv6: parsePrefix("fd00:0:0:1::/64")! });
     for (let i = 1; i <= 254; i++) {
       const { ipv4, ipv6 } = fakes.fake(`${i}.example`)!;
@@ -107,7 +107,7 @@ describe("FakeAddresses", () => {
     assert.throws(() => fakes.fake("255.example"), { kind: "name-lookup-failed" });
   });
 
-  test("has no more than it was told (254 names and then nothing: Dante, hev, proxychains)", async () => {
+  test("keeps to its limit, and reuses expired addresses (254 names and then nothing: Dante, hev, proxychains)", async () => {
     const clock = new TestClock();
     const fakes = table({ clock, max: 3, expiryMs: 1_000 });
     for (const name of ["a", "b", "c"]) fakes.fake(name);
@@ -122,7 +122,7 @@ describe("FakeAddresses", () => {
     }, /in use/);
   });
 
-  test("never takes what is pinned (addresses reused while still connected)", async () => {
+  test("never reuses a pinned address (addresses reused while still connected)", async () => {
     const clock = new TestClock();
     const fakes = table({ clock, max: 2, expiryMs: 1_000 });
     fakes.fake("a");
@@ -146,7 +146,7 @@ describe("FakeAddresses", () => {
     assert.throws(() => table({ ipv4: parsePrefix("fd00::/64")! }), /not IPv4 and IPv6/);
   });
 
-  test("is what a naive table is, whatever is asked of it", () => {
+  test("behaves like a simple model for any sequence of calls", () => {
     const names = fc.constantFrom(..."abcdefghij");
     const step = fc.oneof(
       fc.record({ do: fc.constant("fake" as const), name: names }),
@@ -237,7 +237,7 @@ describe("FakeAddresses", () => {
 });
 
 describe("The journal of fake addresses", () => {
-  test("keeps the table, so that a process that was killed has it again", () => {
+  test("restores the table after the process was killed", () => {
     const journal = new MemoryJournal();
     const before = table({ journal });
     const pairs = ["a.example", "b.example"].map((name) => before.fake(name));
@@ -246,7 +246,7 @@ describe("The journal of fake addresses", () => {
     assert.equal(journal.appended, 2, "what is known already is not written again");
   });
 
-  test("leaves out a line that was cut off, and everything else that makes no sense", () => {
+  test("skips a truncated line and invalid lines", () => {
     const journal = new MemoryJournal();
     table({ journal }).fake("a.example");
     journal.text += "x\n99999999 far.example\n2 UPPER\n3 192.0.2.1\n4 d.example\n5 e.exam";
@@ -258,13 +258,13 @@ describe("The journal of fake addresses", () => {
     assert.doesNotMatch(journal.text, /e\.exam\n/);
   });
 
-  test("of other pools is begun anew", () => {
+  test("of other pools is discarded", () => {
     const journal = new MemoryJournal();
     table({ journal }).fake("a.example");
     assert.equal(table({ journal, ...small }).size, 0);
   });
 
-  test("does not grow without end", async () => {
+  test("does not grow without bound", async () => {
     const journal = new MemoryJournal(), clock = new TestClock();
     const fakes = table({ journal, clock, max: 10, expiryMs: 1 });
     for (let i = 0; i < 10_000; i++) {
@@ -275,7 +275,7 @@ describe("The journal of fake addresses", () => {
     assert.equal(table({ journal }).size, 10);
   });
 
-  test("has no name that could not be kept, and takes the next", () => {
+  test("drops a name that could not be saved, and saves the next one", () => {
     const journal = new MemoryJournal();
     const fakes = table({ journal });
     fakes.fake("a.example");
@@ -296,7 +296,7 @@ describe("The journal of fake addresses", () => {
     ]);
   });
 
-  test("is a file that only its owner can read, whole at any time", () => {
+  test("is readable by its owner only, and complete at any time", () => {
     const folder = mkdtempSync(join(tmpdir(), "gate46-"));
     try {
       const path = join(folder, "fakes");

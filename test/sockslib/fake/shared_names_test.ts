@@ -30,7 +30,7 @@ function shared(max = 4) {
   return { clock, names, writer, one, other };
 }
 
-test("a reader finds the name of a fake address of either family, and a real one stays", () => {
+test("a reader maps a fake address of either family to its name, and keeps a real address", () => {
   const { names, one } = shared();
   const { ipv4, ipv6 } = names.fake("A.Example")!;
   for (const host of [ipv4, ipv6]) assert.equal(one.of({ host, port: 80 })!.host, "a.example");
@@ -40,7 +40,7 @@ test("a reader finds the name of a fake address of either family, and a real one
   }
 });
 
-test("a name that a reader uses keeps its addresses until the reader has done with it, and its time after that", () => {
+test("a name in use by a reader keeps its addresses until release, and for the expiry time after it", () => {
   const { clock, names, one, other } = shared(2);
   const { ipv4 } = names.fake("a.example")!, full = /all 2 fake addresses are in use/;
   names.fake("b.example");
@@ -62,7 +62,7 @@ test("a name that a reader uses keeps its addresses until the reader has done wi
   assert.equal(one.of({ host: ipv4, port: 1 })!.host, "d.example");
 });
 
-test("what a reader that is gone has used is in use no more", () => {
+test("names of a dead reader are released", () => {
   const { clock, names, writer, one } = shared(1);
   one.of({ host: names.fake("a.example")!.ipv4, port: 1 });
   writer.clear(0);
@@ -70,7 +70,7 @@ test("what a reader that is gone has used is in use no more", () => {
   assert.equal(names.fake("b.example")!.ipv4, "192.0.2.1");
 });
 
-test("one client has a quarter of the names at most, whose rest it may have again", () => {
+test("one client has a quarter of the names at most, and may reuse its unused ones", () => {
   const { clock, names } = shared(8);
   for (const name of ["a", "b"]) names.fake(`${name}.example`, "10.0.0.1");
   assert.throws(() => names.fake("c.example", "10.0.0.1"), /for 10\.0\.0\.1: 2 of its names are in use/);
@@ -83,7 +83,7 @@ test("one client has a quarter of the names at most, whose rest it may have agai
   assert.throws(() => names.fake("f.example", "10.0.0.1"), /in use/);
 });
 
-test("an address never means a name that it was not told for, whatever is asked, used and left", () => {
+test("an address never maps to a wrong name, for any sequence of lookups, uses and releases", () => {
   const step = fc.record({
     act: fc.constantFrom("ask", "use", "leave", "wait"),
     name: fc.nat(9),

@@ -49,7 +49,7 @@ async function readAll(socket: EncapsulatedSocket): Promise<readonly number[]> {
   return sizes;
 }
 
-test("tokens come whole however they are sliced, and those without octets are none", async () => {
+test("tokens are reassembled from segments of any size, and empty tokens are skipped", async () => {
   const sizes = [1, 0, 300, 5, 0, 2_000];
   const stream = joined(...tokens(sizes));
   for (const size of [1, 2, 3, 4, 5, 19, 20, 21, 321, 1_000, stream.length]) {
@@ -65,7 +65,7 @@ test("tokens come whole however they are sliced, and those without octets are no
   }
 });
 
-test("who is always ready lets others have their turn: none has the thread for itself", async () => {
+test("a socket with constant data yields to others: none blocks the thread", async () => {
   const MOST = 600 << 10;
   /** A clock that notes how much has passed whenever somebody waits by it. */
   const noting = (passed: () => number, turns: number[]): Clock => ({

@@ -25,7 +25,7 @@ async function addThree(world: ChainWorld): Promise<void> {
 const viaThree = (world: ChainWorld) =>
   world.via(`socks5://${HOP1}?gssapi=rcmd`, `socks5://[${HOP2}]?gssapi=rcmd`, `socks5://${HOP3}?gssapi=socks/gw@A`);
 
-chainTest("a chain of gateways that each want a ticket: CONNECT and BIND", async (world) => {
+chainTest("CONNECT and BIND through a chain of gateways with GSSAPI", async (world) => {
   await addThree(world);
   const server = new Server(await world.server.listen(destination));
   const client = viaThree(world);
@@ -60,7 +60,7 @@ chainTest("a chain of gateways that each want a ticket: CONNECT and BIND", async
   assert.ok(world.gss.contexts.every(({ closed }) => closed));
 });
 
-chainTest("UDP through them: a datagram is in the token of each gateway on its way", async (world) => {
+chainTest("UDP through a GSSAPI chain: a datagram is wrapped in a token of each gateway", async (world) => {
   await addThree(world);
   const association = await viaThree(world).associate();
   for (const host of [SERVER4, SERVER6]) await crosses(world, association, host);
@@ -70,7 +70,7 @@ chainTest("UDP through them: a datagram is in the token of each gateway on its w
   assert.ok(world.gss.contexts.every(({ closed }) => closed));
 });
 
-chainTest("UDP inside of a connection is in its tokens", async (world) => {
+chainTest("UDP in TCP is wrapped in tokens", async (world) => {
   await world.add([HOP1], { others: ["203.0.113.11"], gssapi: new PlainAcceptor(), settings: { udpInTcp: true } });
   const udp = new UdpPeer(await world.server.bindUdp({ host: SERVER4, port: 53 }));
   const association = await world.via(`socks5://${HOP1}?gssapi=rcmd&udp=tcp`).associate();
@@ -81,7 +81,7 @@ chainTest("UDP inside of a connection is in its tokens", async (world) => {
   udp.close();
 });
 
-chainTest("a gateway goes on to one that wants a ticket", async (world) => {
+chainTest("a gateway authenticates to its upstream by GSSAPI", async (world) => {
   const via = [`socks5://[${HOP2}]?gssapi=rcmd&protection=confidentiality`];
   const first = await world.add([HOP1], { others: ["2001:db8:2::11"], rules: [{ action: "allow", via }] });
   await world.add([HOP2], { others: ["203.0.113.12"], gssapi: new PlainAcceptor() });
@@ -97,16 +97,18 @@ chainTest("a gateway goes on to one that wants a ticket", async (world) => {
 });
 
 const refusals: readonly (readonly [string, string, GssAcceptor | undefined, RegExp, Partial<PlainContext>?])[] = [
-  ["a gateway that speaks no GSSAPI is not gone through in the clear", "", undefined, /takes no ticket/],
-  ["a gateway that does not show who it is", "", new PlainAcceptor(), /does not show who it is/, { mutual: false }],
+  ["a gateway without GSSAPI", "", undefined, /takes no ticket/],
+  ["a gateway that does not authenticate itself", "", new PlainAcceptor(), /does not show who it is/, {
+    mutual: false,
+  }],
   [
-    "a lower level",
+    "a lower protection level",
     "&protection=confidentiality",
     lowering(),
     /gives the level none where confidentiality is the least/,
   ],
   [
-    "a level by a key that is not the gateway's",
+    "a protection level signed with another key",
     "",
     new PlainAcceptor({ byAcceptorKey: false }),
     /no level of protection/,
@@ -134,13 +136,13 @@ for (const [what, query, gssapi, state, made = {}] of refusals) {
   });
 }
 
-chainTest("a gateway that refuses the ticket says so", async (world) => {
+chainTest("a refused ticket is reported", async (world) => {
   world.gss.name = "no";
   await world.add([HOP1], { gssapi: new PlainAcceptor() });
   await assert.rejects(world.via(`socks5://${HOP1}?gssapi=rcmd`).connect(destination), /takes no such ticket/);
 });
 
-test("tokens come in order on a connection, and each at most once by datagrams, however late", () => {
+test("tokens must be in order on a connection, and arrive at most once by datagrams, at any delay", () => {
   const order = new TokenOrder(9);
   assert.deepEqual([10, 10, 12, 11, 9].map((one) => order.isNext(one)), [true, false, false, true, false]);
   const scattered = new TokenOrder(9);

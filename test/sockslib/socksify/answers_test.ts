@@ -18,7 +18,7 @@ function world(exists: (name: string) => boolean = () => true) {
   return { answers, asked };
 }
 
-test("a name is answered with an address of each family, and each of them with the name", async () => {
+test("a name resolves to an address of each family, and each address back to the name", async () => {
   const { answers } = world();
   const pair = await answers.addresses("V6.test");
   assert.ok(pair);
@@ -29,13 +29,13 @@ test("a name is answered with an address of each family, and each of them with t
   assert.equal(answers.name("192.0.2.1"), undefined);
 });
 
-test("a name in another script is asked for as it is written in the DNS (RFC 5891)", async () => {
+test("an internationalised name is queried in its DNS form (RFC 5891)", async () => {
   const { answers, asked } = world();
   await answers.addresses("bücher.test");
   assert.deepEqual(asked, ["xn--bcher-kva.test"]);
 });
 
-test("literals, excluded names, localhost and the gateway's own name are left to the host", () => {
+test("literals, excluded names, localhost and the gateway's own name are resolved by the host", () => {
   const { answers, asked } = world();
   for (const host of ["192.0.2.1", "2001:db8::1", "fe80::1%eth0", "a.excluded.test", "localhost", "GW.test", ""]) {
     assert.equal(answers.addresses(host), undefined, host);
@@ -43,7 +43,7 @@ test("literals, excluded names, localhost and the gateway's own name are left to
   assert.deepEqual(asked, []);
 });
 
-test("a name that the gateway does not know, or that is none, is not found", async () => {
+test("a name unknown to the gateway, or an invalid name, is not found", async () => {
   const { answers } = world(() => false);
   for (const host of ["nope.test", "a b", "127.1", `${"a.".repeat(127)}test`]) {
     await assert.rejects(

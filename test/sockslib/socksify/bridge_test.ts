@@ -29,7 +29,7 @@ function ask(bridge: Bridge, bytes: string | Uint8Array): Promise<string> {
 const basic = (password: string) =>
   `Proxy-Authorization: Basic ${Buffer.from(`gate46:${password}`).toString("base64")}`;
 
-test("the HTTP bridge sends a request of a URL on, for one answer, and keeps its own fields to itself", async () => {
+test("the HTTP bridge forwards one request with an absolute URL, without the proxy fields", async () => {
   const bridge = await openBridge(greetByHttp);
   const url = `http://127.0.0.1:${port}/a?b=//c`;
   const fields = ["Host: h", basic(bridge.password), "Proxy-Connection: Keep-Alive", "Connection: keep-alive", "A: b"];
@@ -45,7 +45,7 @@ test("the HTTP bridge: CONNECT, with bytes right behind it", async () => {
   assert.match(answer, /^HTTP\/1\.1 200 OK\r\n\r\nHTTP\/1\.1 100/);
 });
 
-test("a bridge serves nobody who does not know its password, and nobody who talks nonsense", async () => {
+test("a bridge refuses a wrong password and malformed requests", async () => {
   const http = await openBridge(greetByHttp), socks = await openBridge(greetBySocks);
   assert.notEqual(http.password, socks.password);
   const before = heard.length;
@@ -62,7 +62,7 @@ test("a bridge serves nobody who does not know its password, and nobody who talk
   assert.equal(heard.length, before);
 });
 
-test("the SOCKS bridge connects, and says why it cannot", async () => {
+test("the SOCKS bridge connects, and replies with the reason of a failure", async () => {
   const bridge = await openBridge(greetBySocks);
   const login = Buffer.concat([Buffer.from("05010201", "hex"), Buffer.from("\x06gate46\x20" + bridge.password)]);
   const to = (port: number) =>

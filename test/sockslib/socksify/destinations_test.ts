@@ -12,7 +12,7 @@ function world(direct = "") {
   return { names, destinations: new Destinations(new Exclusions(direct), names, gateway) };
 }
 
-test("a name goes to the gateway as a name, a literal as a literal, a mapped one unwrapped", () => {
+test("the gateway gets a name as a name, a literal as a literal, and an IPv4-mapped address as IPv4", () => {
   const { destinations } = world();
   assert.deepEqual(destinations.via("Example.org", 80), { type: 3, host: "Example.org", port: 80 });
   assert.deepEqual(destinations.via("198.51.100.1", 80), { type: 1, host: "198.51.100.1", port: 80 });
@@ -20,7 +20,7 @@ test("a name goes to the gateway as a name, a literal as a literal, a mapped one
   assert.deepEqual(destinations.via("::ffff:198.51.100.1", 80), { type: 1, host: "198.51.100.1", port: 80 });
 });
 
-test("a fake address goes as the name it stands for, in either family, however it is spelt; it never leaves as itself", () => {
+test("the gateway gets the name of a fake address of either family in any spelling, never the address", () => {
   const { names, destinations } = world("*.excluded.test");
   const { ipv4, ipv6 } = names.fake("v6.test")!;
   for (const host of [ipv4, ipv6, `::ffff:${ipv4}`, ipv6.toUpperCase()]) {
@@ -30,7 +30,7 @@ test("a fake address goes as the name it stands for, in either family, however i
   assert.throws(() => destinations.via("fd46:198:18::ffff", 7), { kind: "host-unreachable" });
 });
 
-test("loopback, link-local, multicast, what has a zone, the gateway and what is excluded go directly", () => {
+test("loopback, link-local, multicast, zoned and excluded addresses and the gateway go directly", () => {
   const { destinations } = world("internal.test 10.0.0.0/8");
   const direct = [
     "127.0.0.1",
@@ -58,7 +58,7 @@ test("loopback, link-local, multicast, what has a zone, the gateway and what is 
   assert.notEqual(destinations.via("192.0.2.1", 80), undefined, "another port of the gateway's host");
 });
 
-test("what an excluded name resolved to goes directly, and only so much of that is remembered", () => {
+test("resolved addresses of excluded names go directly, up to a limit", () => {
   const { destinations } = world();
   destinations.learn("203.0.113.1");
   destinations.learn("not an address");
@@ -68,7 +68,7 @@ test("what an excluded name resolved to goes directly, and only so much of that 
   assert.equal(destinations.via("198.51.19.135", 80), undefined);
 });
 
-test("what can be no name is told before anyone is asked (ip CVE-2023-42282: 127.1, 0x7f.1)", () => {
+test("an invalid name is refused before any query (ip CVE-2023-42282: 127.1, 0x7f.1)", () => {
   const { destinations } = world();
   for (const host of ["127.1", "0x7f.1", "2130706433", "a b", "a/b", "x".repeat(256)]) {
     assert.throws(() => destinations.via(host, 80), { kind: "no-such-name" }, host);

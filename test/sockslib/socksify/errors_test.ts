@@ -4,7 +4,7 @@ import { NetError } from "../../../src/net/error.ts";
 import { ReplyError } from "../../../src/sockslib/chain/reply_error.ts";
 import { errorCode, errorNumber, replyOf, socketError } from "../../../src/sockslib/socksify/system_errors.ts";
 
-test("each reply is the errno that a socket call of this host would have failed with", () => {
+test("each reply maps to the errno of a failed direct connection", () => {
   const codes = [1, 2, 3, 4, 5, 6, 7, 8, 99].map((reply) =>
     errorCode(new ReplyError(reply, "connect to x:1", "gw", true))
   );
@@ -26,7 +26,7 @@ test("each reply is the errno that a socket call of this host would have failed 
   assert.equal(replyOf("ENOTFOUND"), 4);
 });
 
-test("errors have the fields that Node.js documents, and tell the true reason as their cause", () => {
+test("errors have the fields that Node.js documents, and the reply as their cause", () => {
   const cause = new ReplyError(5, "connect to x:1", "gw", true);
   const { message, ...fields } = socketError(cause, "connect", { host: "198.18.0.1", port: 80 }) as
     & Error

@@ -40,7 +40,7 @@ const name = { type: 3, host: "v6.test", port: 80 } as const;
 const connect = "0501000307" + "76362e74657374" + "0050";
 const succeeded = "05000001000000000000";
 
-test("a name travels as it is, without a password and with one", async () => {
+test("a name is sent unresolved, with and without a password", async () => {
   for (
     const [credentials, answers, expected] of [
       ["", ["0500", succeeded], ["050100", connect]],
@@ -55,7 +55,7 @@ test("a name travels as it is, without a password and with one", async () => {
   }
 });
 
-test("what a gateway refuses is told as it says it, and the connection is closed", async () => {
+test("a refusal of the gateway is passed on, and the connection is closed", async () => {
   for (
     const [credentials, answers, expected] of [
       ["", ["0500", "05050001000000000000"], { reply: 5 }],
@@ -75,7 +75,7 @@ test("what a gateway refuses is told as it says it, and the connection is closed
   }
 });
 
-test("a gateway that says nothing is left when the application gives up", async () => {
+test("the connection to a silent gateway closes when the application cancels", async () => {
   const gateway = await scripted([]);
   const cut = new Cut();
   const connecting = gateway.upstream.connect(name, connectDirectly, cut);
@@ -85,7 +85,7 @@ test("a gateway that says nothing is left when the application gives up", async 
   await gateway.close();
 });
 
-test("RESOLVE tells whether a name exists: reply 04 is no, and the answer is kept", async () => {
+test("RESOLVE checks if a name exists: reply 04 means no, and the answer is cached", async () => {
   const yes = await scripted(["0500", "05000001c00002010000"]);
   assert.deepEqual([await yes.upstream.exists("v6.test"), await yes.upstream.exists("V6.test")], [true, true]);
   assert.deepEqual(yes.heard, ["050100", "05f00003077" + "6362e746573740000"]);
@@ -95,7 +95,7 @@ test("RESOLVE tells whether a name exists: reply 04 is no, and the answer is kep
   await no.close();
 });
 
-test("a gateway that does not know RESOLVE is asked once", async () => {
+test("a gateway without RESOLVE gets one query only", async () => {
   const gateway = await scripted(["0500", "05070001000000000000"]);
   assert.deepEqual([await gateway.upstream.exists("a.test"), await gateway.upstream.exists("b.test")], [true, true]);
   assert.equal(gateway.heard.length, 2);

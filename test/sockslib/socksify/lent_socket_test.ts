@@ -17,7 +17,7 @@ function lend() {
   return { socket, written, closed: () => closed };
 }
 
-test("a lent socket gives one octet at a time, so that what comes behind the reply is still there", async () => {
+test("a lent socket returns one octet per read, so that data after the reply is kept", async () => {
   const { socket } = lend();
   socket.feed(Uint8Array.of(5, 0, 1));
   socket.feed(Uint8Array.of(2));
@@ -27,7 +27,7 @@ test("a lent socket gives one octet at a time, so that what comes behind the rep
   assert.deepEqual([...socket.rest()], []);
 });
 
-test("a reader that waits gets what comes, then the end, then the end again", async () => {
+test("a pending read gets the data, and every later read the end", async () => {
   const { socket } = lend();
   const waiting = socket.read();
   socket.feed(Uint8Array.of(7));
@@ -37,7 +37,7 @@ test("a reader that waits gets what comes, then the end, then the end again", as
   assert.equal(await socket.read(), null);
 });
 
-test("a failure reaches who reads and who writes; closing wakes who waits", async () => {
+test("a failure rejects reads and writes, and closing ends a pending read", async () => {
   const failed = lend();
   const waiting = failed.socket.read();
   failed.socket.end(new NetError("reset", "Cannot talk to it: ECONNRESET"));

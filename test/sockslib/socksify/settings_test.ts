@@ -5,7 +5,7 @@ import * as settings from "../../../src/sockslib/socksify/socksify_settings.ts";
 const readSettings = (environment: Readonly<Record<string, string | undefined>>) =>
   settings.readSettings((name) => environment[name]);
 
-test("gateways are parted by commas, the nearest first; blanks do not count", () => {
+test("gateways are separated by commas, the nearest first, and blanks are ignored", () => {
   const { hops, direct } = readSettings({
     GATE46_SOCKSIFY_VIA: " socks5://ann:p%2Cw@gw.test , http://[2001:db8::1]:3128",
     GATE46_SOCKSIFY_DIRECT: ".internal.test",
@@ -18,7 +18,7 @@ test("gateways are parted by commas, the nearest first; blanks do not count", ()
   assert.ok(direct.has("db.internal.test"));
 });
 
-test("what is missing or wrong is told by the variable and the gateway's number, without credentials", () => {
+test("an error names the variable and the gateway's number, and shows no credentials", () => {
   for (
     const [via, expected] of [
       [undefined, /^Error: Cannot socksify: GATE46_SOCKSIFY_VIA: Cannot go through no gateway$/],
@@ -33,7 +33,7 @@ test("what is missing or wrong is told by the variable and the gateway's number,
   assert.throws(() => readSettings(wrong), /^Error: Cannot socksify: GATE46_SOCKSIFY_DIRECT: 'host:80' is not a name/);
 });
 
-test("a variable of the gateway is not taken for one of the program, and is told of where that is missing", () => {
+test("GATE46_VIA is not read in place of GATE46_SOCKSIFY_VIA, and the error mentions it", () => {
   const gateway = { GATE46_VIA: "socks5://ann:secret@gw.test" };
   assert.throws(
     () => readSettings(gateway),

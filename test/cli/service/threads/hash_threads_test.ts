@@ -17,7 +17,7 @@ const expected: PasswordHash = {
   ),
 };
 
-test("threads of their own hash passwords as scrypt does, several at one time and one after the other", async () => {
+test("hash threads give the results of scrypt, concurrently and in sequence", async () => {
   const check = hashThreads();
   const passwords = ["pleaseletmein", "x", "pleaseletmein"];
   for (let i = 0; i < 2; i++) {
@@ -25,7 +25,7 @@ test("threads of their own hash passwords as scrypt does, several at one time an
   }
 });
 
-test("the thread that asks goes on meanwhile", async () => {
+test("the calling thread is not blocked", async () => {
   const check = hashThreads();
   let over = false, went = 0;
   const checked = check(octets("x"), parseHash("$scrypt$ln=16,r=8,p=1$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA")!)
