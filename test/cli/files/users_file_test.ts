@@ -51,7 +51,7 @@ describe("A users file", () => {
       ["nothing", "", "Cannot use users: no user in it"],
     ] as const
   ) {
-    test(`may not hold ${what}`, () => {
+    test(`with ${what} is refused`, () => {
       assert.throws(() => parseUsersFile(text, "users"), (error) => {
         assert.ok(error instanceof ConfigError);
         assert.equal(error.message, message);

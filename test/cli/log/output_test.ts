@@ -103,7 +103,7 @@ for (
   ] as const
 ) {
   test(
-    `Output to a blocked ${what} is buffered, dropped beyond the bound, and the loss is reported later`,
+    `Output to ${what} without a reader is buffered, dropped beyond the bound, and the loss is reported later`,
     { skip: noLibc },
     async () => {
       const { readEnd, writeEnd, read } = pipe(libc!);
