@@ -48,7 +48,7 @@ function script(name: string, text: string): string {
 }
 
 for (const target of targets) {
-  test(`${target.name} asks a program who may come in, which sees no variable of gate46's and shows no password`, async () => {
+  test(`${target.name} asks --auth-command about each login; the program gets no GATE46_ variable, and no command line or log has the password`, async () => {
     const helper = script(
       "helper.sh",
       `#!/bin/sh
@@ -98,7 +98,7 @@ done
 }
 
 for (const target of programs) {
-  test(`${target.name} asks a server who may come in, and at each login where there is no cache`, async () => {
+  test(`${target.name} asks --auth-url about each login; with --auth-cache=0 it sends a request for every login`, async () => {
     let asked = 0;
     const http = createServer((request, response) => {
       asked++;
@@ -122,7 +122,7 @@ for (const target of programs) {
   });
 }
 
-test("what is wrong with either is said before anything listens", async () => {
+test("a wrong --auth-command or --auth-url is an error before any listener opens", async () => {
   const rows = [
     [["--auth-command=/nowhere/at-all"], "Cannot run /nowhere/at-all (--auth-command): it is not there", 2],
     [
@@ -142,7 +142,7 @@ test("what is wrong with either is said before anything listens", async () => {
   }
 });
 
-test("explain takes it that users whom somebody else knows come in, with a [[users]] table or without", async () => {
+test("with --auth-command, explain accepts any user name, with or without a [[users]] table", async () => {
   const config = join(folder, "explain.toml");
   writeFileSync(config, `auth_command = "/bin/cat"\nusers = [{ name = "ann", max_sessions = 2 }]\n`);
   for (const user of ["ann", "eve"]) {
@@ -163,33 +163,39 @@ const missing = (tools: readonly string[]) => {
 
 describe("recipes", () => {
   const pam = !isRoot ? "it needs root, to have a folder for pam.d" : missing(["bash", "pamtester", "unshare"]);
-  test("PAM says who may come in, by pamtester", { skip: skipped("auth_command_test.ts, PAM", pam) }, async () => {
-    const services = join(folder, "pam.d");
-    mkdirSync(services);
-    const check = script("check.sh", `#!/bin/sh\n[ "$PAM_USER $(cat)" = 'ann pä ss%1' ]\n`);
-    writeFileSync(
-      join(services, "gate46"),
-      `auth required pam_exec.so quiet expose_authtok ${check}\naccount required pam_permit.so\n`,
-    );
-    const prefix = ["unshare", "-m", "sh", "-c", `mount --bind ${services} /etc/pam.d && exec "$@"`, "sh"];
-    const helper = join(projectRoot, "scripts/deploy/auth/gate46-auth-pam");
-    const gateway = await start(source, [...common, `--auth-command=${helper}`], prefix);
-    try {
-      const [addr] = gateway.addrs as [{ host: string; port: number }];
-      assert.equal(await login(addr, "ann", "pä ss%1"), 0);
-      for (
-        const [user, password] of [["ann", "pä ss"], ["bob", "pä ss%1"], ["-v", "x"], ["ann", "pä ss%1\0"]] as const
-      ) {
-        assert.equal(await login(addr, user, password), 1, user);
+  test(
+    "--auth-command authenticates users by PAM, with pamtester",
+    { skip: skipped("auth_command_test.ts, PAM", pam) },
+    async () => {
+      const services = join(folder, "pam.d");
+      mkdirSync(services);
+      const check = script("check.sh", `#!/bin/sh\n[ "$PAM_USER $(cat)" = 'ann pä ss%1' ]\n`);
+      writeFileSync(
+        join(services, "gate46"),
+        `auth required pam_exec.so quiet expose_authtok ${check}\naccount required pam_permit.so\n`,
+      );
+      const prefix = ["unshare", "-m", "sh", "-c", `mount --bind ${services} /etc/pam.d && exec "$@"`, "sh"];
+      const helper = join(projectRoot, "scripts/deploy/auth/gate46-auth-pam");
+      const gateway = await start(source, [...common, `--auth-command=${helper}`], prefix);
+      try {
+        const [addr] = gateway.addrs as [{ host: string; port: number }];
+        assert.equal(await login(addr, "ann", "pä ss%1"), 0);
+        for (
+          const [user, password] of [["ann", "pä ss"], ["bob", "pä ss%1"], ["-v", "x"], ["ann", "pä ss%1\0"]] as const
+        ) {
+          assert.equal(await login(addr, user, password), 1, user);
+        }
+      } finally {
+        gateway.signal("SIGKILL");
+        await gateway.exited;
       }
-    } finally {
-      gateway.signal("SIGKILL");
-      await gateway.exited;
-    }
-  });
+    },
+  );
 
   const ldap = missing(["bash", "slapd", "slapadd", "ldapwhoami"]);
-  test("LDAP says who may come in, by ldapwhoami", { skip: skipped("auth_command_test.ts, LDAP", ldap) }, async () => {
+  test("--auth-command authenticates users by LDAP, with ldapwhoami", {
+    skip: skipped("auth_command_test.ts, LDAP", ldap),
+  }, async () => {
     const place = join(folder, "ldap"), config = join(place, "slapd.conf"), socket = join(place, "socket");
     mkdirSync(join(place, "db"), { recursive: true });
     const schemas = ["core", "cosine", "inetorgperson"].map((name) => `include /etc/ldap/schema/${name}.schema`);

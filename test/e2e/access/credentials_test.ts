@@ -22,7 +22,7 @@ after(async () => {
 const passwordGreeting = Uint8Array.of(5, 1, 2);
 const connect = request(Command.Connect, "127.0.0.1", server.addr.port);
 
-test("a whole conversation with a password works one octet per write, and in one write with data behind it", async () => {
+test("a session with a password works with one octet per write, and in one write with data behind the request", async () => {
   const conversation = concat(passwordGreeting, credentials("ann", secret), connect, Uint8Array.of(42));
   for (const size of [1, conversation.length]) {
     const client = await Tcp.to(gateway.addrs[0]!);
@@ -38,14 +38,14 @@ test("a whole conversation with a password works one octet per write, and in one
 });
 
 const ways = [
-  ["no method but 00", [Uint8Array.of(5, 1, 0), connect], [5, 0xff]],
+  ["only method 00", [Uint8Array.of(5, 1, 0), connect], [5, 0xff]],
   ["the request in place of the password", [passwordGreeting, connect], [5, 2]],
   ["the request behind a wrong password", [passwordGreeting, credentials("ann", "no"), connect], [5, 2, 1, 1]],
   ["the request behind an empty password", [passwordGreeting, Uint8Array.of(1, 3, 97, 110, 110, 0), connect], [5, 2]],
   ["a second greeting", [passwordGreeting, Uint8Array.of(5, 1, 0), connect], [5, 2]],
 ] as const;
 for (const [what, messages, answer] of ways) {
-  test(`no one gets past the password: ${what} (sing-box CVE-2023-43644)`, async () => {
+  test(`a client cannot bypass the password: ${what} (sing-box CVE-2023-43644)`, async () => {
     const client = await Tcp.to(gateway.addrs[0]!);
     client.write(concat(...messages));
     assert.deepEqual(await client.read(answer.length), Uint8Array.from(answer));
@@ -56,7 +56,7 @@ for (const [what, messages, answer] of ways) {
   });
 }
 
-test("the log knows the user, and at no level the password (hev, shadowsocks-rust)", async () => {
+test("the log has the user name, and at no level the password (hev, shadowsocks-rust)", async () => {
   await gateway.stop();
   const sessions = gateway.output().trim().split("\n").map((line) => JSON.parse(line))
     .filter(({ message }) => message === "session");

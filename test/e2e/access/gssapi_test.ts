@@ -36,7 +36,7 @@ if (!skip) {
   for (const target of targets) {
     describe(`GSSAPI, ${target.name}`, () => {
       let program: Program;
-      test("starts with a keytab", async () => {
+      test("the gateway starts with a keytab", async () => {
         program = await start(target, [
           "--listen=127.0.0.1:0",
           "--listen=[::1]:0",
@@ -112,7 +112,7 @@ if (!skip) {
         });
       }
 
-      test("the log knows the principal; bob is another", async () => {
+      test("the session log has the principal of each user", async () => {
         const peer = await GssClient.open(program.addrs[0]!, await begin(bob), 1);
         await peer.send(request(Command.Connect, "127.0.0.1", servers[4].addr.port));
         await replyOf(peer);
@@ -120,7 +120,7 @@ if (!skip) {
         await until("the session is told", () => /user="?bob@GATE46.TEST/.test(program.output()));
       });
 
-      test("who shows no ticket is refused as the RFC says, and the log says why", async () => {
+      test("a message without a valid token is refused as the RFC says, and the log gives the reason", async () => {
         for (
           const [message, why] of [
             [gssMessage(1, new Uint8Array(500).fill(0x60)), /detail="Cannot accept the context: .*/],
@@ -138,7 +138,7 @@ if (!skip) {
         }
       });
 
-      test("it ends", async () => {
+      test("SIGTERM ends the gateway with exit code 0", async () => {
         assert.equal(await program.stop(), 0);
       });
     });

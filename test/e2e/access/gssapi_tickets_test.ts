@@ -46,7 +46,7 @@ if (!skip) {
     await until(`the log says ${why}`, () => why.test(program.output()));
   };
 
-  test("two users have rules of their own, by their principals; and a limit, without a password", async () => {
+  test("principals are user names in rules and in [[users]] limits, without a password", async () => {
     const program = await gateway(`--config=${
       kdc.write(
         "rules.toml",
@@ -73,7 +73,7 @@ ports = ${server.addr.port}
     assert.equal(await program.stop(), 0);
   });
 
-  test("by local names, with a password for others: stock curl offers 01 with or without a ticket", async () => {
+  test("--gssapi-user=local uses local names; curl, which offers method 01 even without a ticket, can log in by password", async () => {
     const program = await gateway("--gssapi-user=local", "--user=ann:pw");
     const client = await GssClient.open(program.addrs[0]!, await begin(), 2);
     assert.equal(await connect(client), Reply.Succeeded);
@@ -100,7 +100,7 @@ ports = ${server.addr.port}
     await open.stop();
   });
 
-  test("a token that is kept too long is refused: the clocks have to agree", async () => {
+  test("a token older than the permitted clock skew is refused", async () => {
     const program = await gateway();
     const { token } = await (await begin()).step();
     const answer = async () => {
@@ -116,7 +116,7 @@ ports = ${server.addr.port}
     await program.stop();
   });
 
-  test("who has a session keeps it beyond the ticket, and who comes with that is refused by the own library", async () => {
+  test("a session outlives its ticket; with an expired ticket the client's own library refuses to begin", async () => {
     const carol = kdc.user("carol", [], "3s");
     const program = await gateway();
     const client = await GssClient.open(program.addrs[0]!, await begin(carol), 2);
@@ -135,7 +135,7 @@ ports = ${server.addr.port}
     await program.stop();
   });
 
-  test("another keytab in its place counts at once: tickets for the old key are refused, for the new one taken", async () => {
+  test("a replaced keytab file takes effect at once: tickets for the old key are refused, tickets for the new key are accepted", async () => {
     const own = kdc.service("moving/localhost", "moving"), ccache = kdc.user("dora", ["moving/localhost"]);
     const program = await start(source, [...flags, `--gssapi-keytab=${own}`], environment);
     const moving = () => initiators.begin(ccache, "moving/localhost");
@@ -148,7 +148,7 @@ ports = ${server.addr.port}
     await program.stop();
   });
 
-  test("a reload takes a keytab, another one, and none; what is wrong with it refuses the reload", async () => {
+  test("a reload adds and removes a keytab; a file that is not a keytab makes the reload fail", async () => {
     const config = kdc.write("reload.toml", "open = true\n");
     const program = await start(source, [...flags, `--config=${config}`], environment);
     const methods = async () => {
@@ -177,7 +177,7 @@ ports = ${server.addr.port}
     await program.stop();
   });
 
-  test("NEC's variant: the level as it is, and what was shown once is no more taken", async () => {
+  test("--gssapi-nec uses the protection level of the request, and the replay cache refuses a repeated token", async () => {
     const program = await gateway(
       "--gssapi-nec",
       `--gssapi-replay-cache=${kdc.folder}/replay`,
@@ -204,7 +204,7 @@ ports = ${server.addr.port}
     await program.stop();
   });
 
-  test("inside of TLS it is as outside", { skip: !hasOpenssl && "no openssl" }, async () => {
+  test("GSSAPI works inside TLS as without TLS", { skip: !hasOpenssl && "no openssl" }, async () => {
     const { cert, key, ca } = certificatesFor("DNS:localhost");
     const [certFile, keyFile] = [kdc.write("cert.pem", cert), kdc.write("key.pem", key)];
     const program = await gateway("--listen=socks5s://[::1]:0", `--tls-cert=${certFile}`, `--tls-key=${keyFile}`);
@@ -220,7 +220,7 @@ ports = ${server.addr.port}
     await program.stop();
   });
 
-  test("HTTP: curl is asked for a ticket or a password, and shows either", async () => {
+  test("HTTP: the gateway offers Negotiate and Basic, and curl logs in with a ticket or a password", async () => {
     const program = await gateway("--user=ann:pw");
     const curl = (ccache: string, ...args: readonly string[]) =>
       shell(
@@ -243,7 +243,7 @@ ports = ${server.addr.port}
   });
 
   for (const target of programs) {
-    describe(`What is told of GSSAPI before clients come, ${target.name}`, () => {
+    describe(`GSSAPI in commands and at startup, ${target.name}`, () => {
       const told = (command: string, toml: string, env: Readonly<Record<string, string>> = {}) =>
         commandOf(
           target,
@@ -253,7 +253,7 @@ ports = ${server.addr.port}
           { ...kdc.environment, ...env },
         );
 
-      test("check and doctor know the keys and the replay cache", async () => {
+      test("check and doctor report the keys and the replay cache", async () => {
         const good = `gssapi_keytab = "${keytab}"\ngssapi_replay_cache = "${kdc.folder}/new"\n`;
         const checked = await told("check", good);
         assert.equal(checked.code, 0);
@@ -270,7 +270,7 @@ ports = ${server.addr.port}
   }
 
   for (const target of [source, ...executables]) {
-    test(`without the library nobody starts with a keytab, and it is told which package has it: ${target.name}`, async () => {
+    test(`without the GSSAPI library the gateway does not start with a keytab, and the error names the package: ${target.name}`, async () => {
       kdc.write("libgssapi_krb5.so.2", "");
       const command = ["env", `LD_LIBRARY_PATH=${kdc.folder}`, ...target.command];
       const { code, stderr } = await run({ name: target.name, command }, [...flags, `--gssapi-keytab=${keytab}`]);

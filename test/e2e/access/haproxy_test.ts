@@ -103,7 +103,7 @@ class Transfer {
 
 for (const target of targets) {
   test(
-    `HAProxy before two gateways, ${target.name}: one after the other drains and comes back, no request fails, no byte is lost, clients keep their addresses`,
+    `HAProxy in front of two gateways, ${target.name}: each gateway drains and restarts in turn; no request fails, no byte is lost, the log has the clients' addresses`,
     { skip },
     async () => {
       const echo = await echoServer("127.0.0.1");
@@ -151,7 +151,7 @@ for (const target of targets) {
   );
 
   test(
-    `BIND and UDP through HAProxy, ${target.name}: the client goes on with the gateway itself, and nobody else does`,
+    `BIND and UDP through HAProxy, ${target.name}: the client exchanges datagrams with the gateway directly, and datagrams from other hosts are dropped`,
     { skip },
     async () => {
       const gateway = await startGateway(target, "0s"), other = await startGateway(target, "0s");
@@ -191,7 +191,7 @@ for (const target of targets) {
 
 for (const target of programs) {
   test(
-    `HAProxy before two gateways, ${target.name}: one is killed; its sessions alone end, and no new one fails`,
+    `HAProxy in front of two gateways, ${target.name}: one gateway is killed; only its sessions end, and no new session fails`,
     { skip },
     async () => {
       const echo = await echoServer("127.0.0.1");

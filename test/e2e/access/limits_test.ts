@@ -20,7 +20,7 @@ async function withGateway(flags: readonly string[], body: (gateway: Program) =>
   }
 }
 
-test("--handshake-timeout is for the whole handshake: one octet now and then does not prolong it", async () => {
+test("--handshake-timeout limits the whole handshake: single octets in between do not extend it", async () => {
   await withGateway(["--handshake-timeout=400ms"], async (gateway) => {
     const [silent, slow] = [await Tcp.to(gateway.addrs[0]!), await Tcp.to(gateway.addrs[0]!)];
     slow.write(Uint8Array.of(5, 255));
@@ -34,7 +34,7 @@ test("--handshake-timeout is for the whole handshake: one octet now and then doe
   });
 });
 
-test("--idle-timeout ends a session in which nothing moves, and no other", async () => {
+test("--idle-timeout ends an idle session and no active session", async () => {
   const server = await echoServer("127.0.0.1");
   await withGateway(["--idle-timeout=4s"], async (gateway) => {
     const idle = await ask(gateway.addrs[0]!, Command.Connect, "127.0.0.1", server.addr.port);
@@ -50,7 +50,7 @@ test("--idle-timeout ends a session in which nothing moves, and no other", async
   server.close();
 });
 
-test("--max-sessions turns the next client away, until one has left", async () => {
+test("--max-sessions turns the next client away until a session ends", async () => {
   const server = await echoServer("127.0.0.1");
   await withGateway(["--max-sessions=1"], async (gateway) => {
     const { client } = await ask(gateway.addrs[0]!, Command.Connect, "127.0.0.1", server.addr.port);
@@ -69,7 +69,7 @@ test("--max-sessions turns the next client away, until one has left", async () =
   server.close();
 });
 
-test("--ports and --announce: what clients are told, and a refusal when the range is used up", async () => {
+test("--ports and --announce: BND has the announced address and a port of the range; reply 01 when no port is free", async () => {
   const port = await unusedPort("127.0.0.1");
   await withGateway([`--ports=${port}-${port}`, "--announce=192.0.2.46"], async (gateway) => {
     const first = await ask(gateway.addrs[0]!, Command.UdpAssociate, "0.0.0.0", 0);
@@ -93,7 +93,7 @@ test("--ports and --announce: what clients are told, and a refusal when the rang
   });
 });
 
-test("--open with :0 takes clients of both families on one port, and --from keeps the others out", async () => {
+test("--open with :0 accepts IPv4 and IPv6 clients on one port, and --from turns other clients away", async () => {
   const families = ["127.0.0.1", "::1"];
   const answers = async (flag: string) => {
     const gateway = await start(source, ["--listen=:0", "--admin=off", flag]);

@@ -25,7 +25,7 @@ async function status(client: Tcp): Promise<number | undefined> {
 }
 
 for (const target of targets) {
-  test(`${target.name}: many log in at once, guesses lock nobody out, and strangers who leave hold no place`, async () => {
+  test(`${target.name}: many logins at once succeed, failed logins from a known client's address do not lock that user out, and abandoned logins free their sessions`, async () => {
     const gateway = await start(target, [
       "--listen=127.0.0.1:0",
       "--admin=off",

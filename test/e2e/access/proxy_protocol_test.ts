@@ -93,7 +93,7 @@ for (const target of targets) {
   const portOf = ({ addrs }: Program, listener: number) => addrs[listener]!.port;
 
   for (const how of ["send-proxy", "send-proxy-v2"]) {
-    test(`${target.name} takes HAProxy's ${how} on a unix socket`, { skip }, async () => {
+    test(`${target.name} accepts HAProxy's ${how} on a unix socket`, { skip }, async () => {
       const gateway = await gatewayRunning();
       const front = await haproxy(await frontAddr(), `unix@${path}`, how);
       await speakAs(gateway, await Tcp.to(front.addr), "127.0.0.1", "A");
@@ -109,25 +109,29 @@ for (const target of targets) {
       "send-proxy-v2-ssl-cn",
     ]
   ) {
-    test(`${target.name} takes HAProxy's ${how}, from clients of both families, and its checks for what they are`, {
-      skip,
-    }, async () => {
-      const gateway = await gatewayRunning();
-      const front = await haproxy(await frontAddr(), `127.0.0.1:${portOf(gateway, 0)} source ${PROXY}`, how);
-      for (const [host, type] of [["127.0.0.1", "A"], ["::1", "C"]] as const) {
-        const at = { host, port: front.addr.port };
-        await speakAs(
-          gateway,
-          how.includes("-ssl") ? await overTls(at, ca) : await Tcp.to(at),
-          host,
-          type,
-        );
-      }
-      await front.stop();
-    });
+    test(
+      `${target.name} accepts HAProxy's ${how} for IPv4 and IPv6 clients, and does not count health checks as clients`,
+      {
+        skip,
+      },
+      async () => {
+        const gateway = await gatewayRunning();
+        const front = await haproxy(await frontAddr(), `127.0.0.1:${portOf(gateway, 0)} source ${PROXY}`, how);
+        for (const [host, type] of [["127.0.0.1", "A"], ["::1", "C"]] as const) {
+          const at = { host, port: front.addr.port };
+          await speakAs(
+            gateway,
+            how.includes("-ssl") ? await overTls(at, ca) : await Tcp.to(at),
+            host,
+            type,
+          );
+        }
+        await front.stop();
+      },
+    );
   }
 
-  test(`${target.name} takes HAProxy's send-proxy-v2 before a client's TLS`, { skip }, async () => {
+  test(`${target.name} accepts HAProxy's send-proxy-v2 before a client's TLS handshake`, { skip }, async () => {
     const gateway = await gatewayRunning();
     const to = `127.0.0.2:${portOf(gateway, 2)} source ${PROXY}`;
     const front = await haproxy(await frontAddr(), to, "send-proxy-v2");
@@ -136,7 +140,7 @@ for (const target of targets) {
   });
 
   for (const version of [1, 2]) {
-    test(`${target.name} tells an upstream by version ${version}, before TLS, who its clients are`, {
+    test(`${target.name} sends client addresses to an upstream in PROXY protocol version ${version}, before TLS`, {
       skip: skipTls,
     }, async () => {
       const far = await start(target, [
@@ -161,7 +165,7 @@ for (const target of targets) {
     });
   }
 
-  test(`${target.name} takes nginx' proxy_protocol`, { skip: skipNginx }, async () => {
+  test(`${target.name} accepts the proxy_protocol header of nginx`, { skip: skipNginx }, async () => {
     const gateway = await gatewayRunning();
     const addr = await frontAddr();
     const config = `
@@ -185,7 +189,7 @@ for (const target of targets) {
     await front.stop();
   });
 
-  test(`${target.name} has taken proxies for nobody's clients, and believes no header of a stranger`, async () => {
+  test(`${target.name} logs no proxy as a client, and refuses a PROXY header from an untrusted address`, async () => {
     const gateway = await gatewayRunning();
     assert.doesNotMatch(gateway.output(), /client=127\.0\.0\.46|turned away|fault/);
     const header = new TextEncoder().encode("PROXY TCP4 192.0.2.7 198.51.100.1 40000 1080\r\n");

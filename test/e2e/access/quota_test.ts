@@ -50,51 +50,55 @@ users = [
     const status = async ({ admin }: Program) =>
       (await (await fetch(`http://127.0.0.1:${admin!.port}/api/status`)).json()).quotas[0];
 
-    test("it is counted over a kill -9, ends the sessions that use it up, and refuses more with 02 and its reason", {
-      timeout: 60_000,
-    }, async () => {
-      let gateway = await begin();
-      try {
-        const { client, reply } = await connect(gateway, "ann");
-        assert.equal(reply, Reply.Succeeded);
-        await echo(client, HALF);
-        const kept = () => {
-          try {
-            return JSON.parse(readFileSync(file, "utf8")).users.ann.bytes === 2 * HALF.length;
-          } catch {
-            return false;
-          }
-        };
-        await until("what a session that goes on has moved is in the file", kept);
-        gateway.signal("SIGKILL");
-        await gateway.exited;
-        client.close();
+    test(
+      "keeps its count over a kill -9, ends the sessions that use it up, and refuses new sessions with reply 02 and the reason",
+      {
+        timeout: 60_000,
+      },
+      async () => {
+        let gateway = await begin();
+        try {
+          const { client, reply } = await connect(gateway, "ann");
+          assert.equal(reply, Reply.Succeeded);
+          await echo(client, HALF);
+          const kept = () => {
+            try {
+              return JSON.parse(readFileSync(file, "utf8")).users.ann.bytes === 2 * HALF.length;
+            } catch {
+              return false;
+            }
+          };
+          await until("what a session that goes on has moved is in the file", kept);
+          gateway.signal("SIGKILL");
+          await gateway.exited;
+          client.close();
 
-        gateway = await begin();
-        const { user, bytes, used } = await status(gateway);
-        assert.deepEqual({ user, bytes, used }, { user: "ann", bytes: 1e6, used: 600_000 });
-        const more = await connect(gateway, "ann");
-        more.client.write(HALF);
-        await more.client.rest().catch(() => {}); // what came back before it was cut
-        await until("the log has how it ended", () => /user=ann .*end=quota-reached/.test(gateway.output()));
-        const refused = await connect(gateway, "ann");
-        assert.equal(refused.reply, Reply.NotAllowed);
-        await until(
-          "the log has the reason",
-          () => /end=refused.*the quota of this user is used up until 20\d\d-/.test(gateway.output()),
-        );
-        assert.equal((await connect(gateway, "bob")).reply, Reply.Succeeded, "who has none");
+          gateway = await begin();
+          const { user, bytes, used } = await status(gateway);
+          assert.deepEqual({ user, bytes, used }, { user: "ann", bytes: 1e6, used: 600_000 });
+          const more = await connect(gateway, "ann");
+          more.client.write(HALF);
+          await more.client.rest().catch(() => {}); // what came back before it was cut
+          await until("the log has how it ended", () => /user=ann .*end=quota-reached/.test(gateway.output()));
+          const refused = await connect(gateway, "ann");
+          assert.equal(refused.reply, Reply.NotAllowed);
+          await until(
+            "the log has the reason",
+            () => /end=refused.*the quota of this user is used up until 20\d\d-/.test(gateway.output()),
+          );
+          assert.equal((await connect(gateway, "bob")).reply, Reply.Succeeded, "who has none");
 
-        const metrics = await (await fetch(`http://127.0.0.1:${gateway.admin!.port}/metrics`)).text();
-        assert.match(metrics, /^gate46_user_quota_bytes\{user="ann"\} 1000000$/m);
-        const [, counted] = /^gate46_user_quota_used_bytes\{user="ann"\} (\d+)$/m.exec(metrics)!;
-        assert.ok(Number(counted) >= 1e6);
-        assert.match(metrics, /^gate46_user_quota_reset_timestamp_seconds\{user="ann"\} 1\d{9}$/m);
-        assert.doesNotMatch(metrics, /quota.*bob/);
-      } finally {
-        gateway.signal("SIGKILL");
-        await gateway.exited;
-      }
-    });
+          const metrics = await (await fetch(`http://127.0.0.1:${gateway.admin!.port}/metrics`)).text();
+          assert.match(metrics, /^gate46_user_quota_bytes\{user="ann"\} 1000000$/m);
+          const [, counted] = /^gate46_user_quota_used_bytes\{user="ann"\} (\d+)$/m.exec(metrics)!;
+          assert.ok(Number(counted) >= 1e6);
+          assert.match(metrics, /^gate46_user_quota_reset_timestamp_seconds\{user="ann"\} 1\d{9}$/m);
+          assert.doesNotMatch(metrics, /quota.*bob/);
+        } finally {
+          gateway.signal("SIGKILL");
+          await gateway.exited;
+        }
+      },
+    );
   });
 }

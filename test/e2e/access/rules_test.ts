@@ -68,7 +68,7 @@ async function asked(target: Tcp, user: string, command: Command, host: string, 
 for (const target of programs) {
   const name = (what: string) => `rules, ${target.name}: ${what}`;
 
-  test(name("a file's rules hold by user, by name and by address, and the log knows which"), async () => {
+  test(name("rules of a file apply by user, by name and by address, and the log names the rule"), async () => {
     const gateway = await start(target, ["--config", file, "--listen=127.0.0.1:0", "--admin=off"]);
     const { port } = server.addr;
     const rows = [
@@ -98,7 +98,7 @@ for (const target of programs) {
     assert.ok(!gateway.output().includes(SECRET));
   });
 
-  test(name("check says that a file is valid, or all that is wrong with it, and exits with 0 or 2"), async () => {
+  test(name("check reports a valid file or all its errors, and exits with 0 or 2"), async () => {
     assert.deepEqual(await commandOf(target, ["check", file]), { code: 0, stdout: `${file} is valid\n`, stderr: "" });
     const wrong = written("wrong.toml", `lisen = "x"\nfrom = "10.0.0.0/33"\n\n${"[[rules]]\n".repeat(2)}`);
     assert.deepEqual(await commandOf(target, ["check", wrong]), {
@@ -139,7 +139,7 @@ for (const target of programs) {
     });
   });
 
-  test(name("a wrong file or variable refuses to start with exit code 2"), async () => {
+  test(name("with a wrong file or variable the gateway does not start and exits with 2"), async () => {
     const wrong = written("typo.toml", "max_session = 5\n");
     const { code, stderr } = await run(target, ["--config", wrong]);
     assert.deepEqual([code, stderr], [
@@ -153,25 +153,30 @@ for (const target of programs) {
     ]);
   });
 
-  test(name("config prints what holds, the flags before the variables before the file, and no secret"), async () => {
-    const variables = { GATE46_CONFIG: file, GATE46_LOG_LEVEL: "error", GATE46_DRAIN: "5s" };
-    const { code, stdout } = await commandOf(target, ["config", "--drain=7s", "--user=eve:hunter2"], variables);
-    assert.equal(code, 0);
-    const lines = stdout.split("\n");
-    for (
-      const line of [
-        `listen = ["127.0.0.1:0"] # ${file} line 2`,
-        'log_level = "error" # GATE46_LOG_LEVEL',
-        'drain = "7s" # --drain',
-        'dial_timeout = "15s" # default',
-        'name = "eve"',
-        'names = [ "LocalHost.", "*.ads.test" ]',
-      ]
-    ) assert.ok(lines.includes(line), `${line} in\n${stdout}`);
-    assert.ok(!stdout.includes(SECRET));
-  });
+  test(
+    name(
+      "config prints the effective configuration without secrets; flags override variables, and variables override the file",
+    ),
+    async () => {
+      const variables = { GATE46_CONFIG: file, GATE46_LOG_LEVEL: "error", GATE46_DRAIN: "5s" };
+      const { code, stdout } = await commandOf(target, ["config", "--drain=7s", "--user=eve:hunter2"], variables);
+      assert.equal(code, 0);
+      const lines = stdout.split("\n");
+      for (
+        const line of [
+          `listen = ["127.0.0.1:0"] # ${file} line 2`,
+          'log_level = "error" # GATE46_LOG_LEVEL',
+          'drain = "7s" # --drain',
+          'dial_timeout = "15s" # default',
+          'name = "eve"',
+          'names = [ "LocalHost.", "*.ads.test" ]',
+        ]
+      ) assert.ok(lines.includes(line), `${line} in\n${stdout}`);
+      assert.ok(!stdout.includes(SECRET));
+    },
+  );
 
-  test(name("explain says which rule and which addresses, and exits with 0 where something may pass"), async () => {
+  test(name("explain prints the rule and the addresses, and exits with 0 if an address is allowed"), async () => {
     const ask = (...args: readonly string[]) =>
       commandOf(target, ["explain", "--config", file, "--client=192.0.2.7", ...args]);
     const port = server.addr.port;

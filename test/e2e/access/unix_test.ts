@@ -42,7 +42,7 @@ async function echoes(client: Tcp): Promise<void> {
 
 for (const target of targets) {
   test(
-    `${target.name}: curl by a unix socket, which goes when the program ends`,
+    `${target.name}: curl connects by a unix socket, and the gateway removes the socket at its end`,
     { skip: noCurl },
     () =>
       inFolder(async (folder, socks, flags) => {
@@ -73,7 +73,7 @@ for (const target of targets) {
   );
 
   test(
-    `${target.name}: no descriptor is closed twice, which by then may be another's`,
+    `${target.name}: the gateway closes no descriptor twice`,
     { skip: noStrace },
     () =>
       inFolder(async (folder, socks, flags) => {
@@ -101,7 +101,7 @@ for (const target of targets) {
       }),
   );
 
-  test(`${target.name}: healthcheck and sessions ask by a unix socket, and what changes wants the token`, () =>
+  test(`${target.name}: healthcheck and sessions use a unix socket, and ending a session needs the token`, () =>
     inFolder(async (folder, socks, flags) => {
       const echo = await echoServer("127.0.0.1");
       const admin = `--admin=unix:${join(folder, "a.sock")}`, token = join(folder, "token");
@@ -137,7 +137,7 @@ for (const target of targets) {
       echo.close();
     }));
 
-  test(`${target.name}: a socket of a program that was killed is replaced, a live one never`, () =>
+  test(`${target.name}: the gateway replaces the socket file of a killed gateway, and never one in use`, () =>
     inFolder(async (folder, socks, flags) => {
       const echo = await echoServer("127.0.0.1");
       const killed = await start(target, [...flags, "--admin=off"]);
@@ -167,7 +167,7 @@ for (const target of targets) {
       echo.close();
     }));
 
-  test(`${target.name}: a reload opens unix sockets and removes them, and sessions stay`, () =>
+  test(`${target.name}: a reload opens and removes unix sockets, and sessions continue`, () =>
     inFolder(async (folder, socks) => {
       const echo = await echoServer("127.0.0.1");
       const other = unixAddr(join(folder, "t.sock")), file = join(folder, "gate46.toml");
@@ -200,7 +200,7 @@ for (const target of targets) {
       echo.close();
     }));
 
-  test(`${target.name}: who comes by a unix socket counts as from 127.0.0.1, for --from, UDP and BIND`, () =>
+  test(`${target.name}: a client on a unix socket counts as 127.0.0.1 for --from, UDP and BIND`, () =>
     inFolder(async (_, socks, flags) => {
       const echo = await echoServer("127.0.0.1");
       const far = await start(target, [...flags, "--admin=off", "--from=192.0.2.0/24"]);
@@ -223,7 +223,7 @@ for (const target of targets) {
       echo.close();
     }));
 
-  test(`${target.name}: a proxy on a unix socket says whose connection it is, where it is told to`, () =>
+  test(`${target.name}: --proxy-protocol-from=unix takes the client's address from the PROXY header on a unix socket`, () =>
     inFolder(async (_, socks, flags) => {
       const echo = await echoServer("127.0.0.1");
       const gateway = await start(target, [
@@ -247,23 +247,30 @@ for (const target of targets) {
 
 for (const target of targets) {
   const skip = skipped("unix_test.ts", process.platform === "linux" ? false : "only Linux has names without a file");
-  test(`${target.name}: a name without a file serves and is asked, and is nobody else's`, { skip }, async () => {
-    const name = `@gate46-${process.pid}-${Math.random()}`;
-    const gateway = await start(target, [`--listen=unix:${name}`, `--admin=unix:${name}.admin`]);
-    const client = await Tcp.to(unixAddr(name.replace("@", "\0")));
-    client.write(greeting);
-    assert.deepEqual([...await client.read(2)], [5, 0]);
-    client.close();
-    const well = async () => (await commandOf(target, ["healthcheck", `--admin=unix:${name}.admin`])).code === 0;
-    await until("it is ready", well);
-    const { code, stderr } = await run(target, [`--listen=unix:${name}`, "--admin=off"]);
-    assert.deepEqual([code, stderr.includes(`Cannot listen for --listen on unix:${name}: another program`)], [1, true]);
-    assert.equal(await gateway.stop(), 0);
-  });
+  test(
+    `${target.name}: an abstract unix socket serves clients and the admin endpoint, and a second gateway cannot listen on it`,
+    { skip },
+    async () => {
+      const name = `@gate46-${process.pid}-${Math.random()}`;
+      const gateway = await start(target, [`--listen=unix:${name}`, `--admin=unix:${name}.admin`]);
+      const client = await Tcp.to(unixAddr(name.replace("@", "\0")));
+      client.write(greeting);
+      assert.deepEqual([...await client.read(2)], [5, 0]);
+      client.close();
+      const well = async () => (await commandOf(target, ["healthcheck", `--admin=unix:${name}.admin`])).code === 0;
+      await until("it is ready", well);
+      const { code, stderr } = await run(target, [`--listen=unix:${name}`, "--admin=off"]);
+      assert.deepEqual([code, stderr.includes(`Cannot listen for --listen on unix:${name}: another program`)], [
+        1,
+        true,
+      ]);
+      assert.equal(await gateway.stop(), 0);
+    },
+  );
 }
 
 for (const target of threadedTargets) {
-  test(`${target.name}: a successor puts its own socket there, and no client is refused`, () =>
+  test(`${target.name}: a successor replaces the unix sockets, and no client is refused`, () =>
     inFolder(async (folder, socks, flags) => {
       const echo = await echoServer("127.0.0.1");
       const all = [...flags, "--drain=100s", ...workers(target, 2), `--admin=unix:${join(folder, "a.sock")}`];

@@ -12,7 +12,7 @@ const skip = skipped("aborted connections", !hasPython && "no python3");
 
 for (const target of targets) {
   test(
-    `${target.name}: ${ABORTED} connections reset before they are accepted hold up nobody behind them`,
+    `${target.name}: ${ABORTED} connections reset before accept() do not delay later clients`,
     { skip },
     async () => {
       const gateway = await start(target, ["--listen=127.0.0.1:0", "--allow=127.0.0.0/8", "--admin=off"]);

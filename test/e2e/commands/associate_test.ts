@@ -50,7 +50,7 @@ async function associate(listener: SocketAddr, dst: [string, number] = ["0.0.0.0
 
 for (const [type, listener, host] of relayTypes) {
   const echo = host === "::1" ? echo6 : echo4;
-  test(`UDP, relay type ${type}: datagrams of every size come back, from their true source`, async () => {
+  test(`UDP, relay type ${type}: datagrams of every size come back with the server's address as source`, async () => {
     const association = await associate(listener);
     const largest = 65_507 - (echo === echo6 ? 22 : 10); // what UDP over IPv4 takes, less the header
     for (const size of [0, 1, 512, 1_400, 9_000, 60_000, largest]) {
@@ -74,7 +74,7 @@ test("UDP: one association reaches both families, and names", async () => {
   association.close();
 });
 
-test("UDP: DST of the request is no target and no reason to refuse (Xray, go-tun2socks)", async () => {
+test("UDP: the gateway ignores DST of the request (Xray, go-tun2socks)", async () => {
   for (const dst of [["::", 0], ["203.0.113.9", 9], ["169.254.1.1", 1]] as [string, number][]) {
     const association = await associate(v4, dst);
     assert.equal((await association.exchange(Uint8Array.of(7), "127.0.0.1", echo4.addr.port)).payload[0], 7);
@@ -82,7 +82,7 @@ test("UDP: DST of the request is no target and no reason to refuse (Xray, go-tun
   }
 });
 
-test("UDP: a malformed, refused or unresolvable datagram costs only itself (3proxy, hev, Dante)", async () => {
+test("UDP: a malformed, refused or unresolvable datagram is dropped, and the association continues (3proxy, hev, Dante)", async () => {
   const association = await associate(v4);
   const { udp, relay } = association;
   for (const bytes of [[], [0], [0, 0, 0, 9, 1, 1], [0, 0, 0, 1, 127], [0, 0, 0, 3, 200, 65]]) {
@@ -95,7 +95,7 @@ test("UDP: a malformed, refused or unresolvable datagram costs only itself (3pro
   association.close();
 });
 
-test("UDP: another port of the same host is a stranger (mihomo, hev: an open reflector)", async () => {
+test("UDP: datagrams from another port of the client's host are dropped (mihomo, hev: an open reflector)", async () => {
   const association = await associate(v4);
   await association.exchange(Uint8Array.of(1), "127.0.0.1", echo4.addr.port);
   const stranger = await Udp.bind("127.0.0.1");
@@ -112,7 +112,7 @@ test("UDP: another port of the same host is a stranger (mihomo, hev: an open ref
   await until("the log tells", () => /dropped_stranger=1/.test(gateway.output()));
 });
 
-test("UDP: who has not been sent to may not answer", async () => {
+test("UDP: datagrams from hosts that the client has not sent to are dropped", async () => {
   const association = await associate(v4);
   const silent = await Udp.bind("127.0.0.1"), unsolicited = await Udp.bind("127.0.0.1");
   await association.udp.send(
@@ -128,7 +128,7 @@ test("UDP: who has not been sent to may not answer", async () => {
   association.close();
 });
 
-test("UDP: fragments are put together (RFC 1928 s7)", async () => {
+test("UDP: the gateway reassembles fragments (RFC 1928 s7)", async () => {
   const association = await associate(v4);
   const address = destination("127.0.0.1", echo4.addr.port);
   for (const [fragment, text] of [[1, "one "], [2, "two "], [0x83, "three"]] as const) {

@@ -10,7 +10,7 @@ const { gateway, v4, relayTypes } = await startOnLoopback("--admin=off");
 after(() => gateway.stop());
 
 for (const [type, listener, host] of relayTypes) {
-  test(`BIND, relay type ${type}: listens on the peer's side, tells who came, relays both ways`, async () => {
+  test(`BIND, relay type ${type}: listens on the peer's side, reports the peer's address, relays both ways`, async () => {
     const { client, reply } = await ask(listener, Command.Bind, host, 0);
     assert.equal(reply.reply, Reply.Succeeded);
     assert.equal(reply.bound.host, host); // loopback: the gateway's address towards the peer is the peer's
@@ -28,7 +28,7 @@ for (const [type, listener, host] of relayTypes) {
   });
 }
 
-test("BIND: the peer that was not asked for is turned away and the wait goes on", async () => {
+test("BIND: a peer other than DST is turned away and the wait continues", async () => {
   const { gateway: brief, v4 } = await startOnLoopback("--admin=off", "--bind-timeout=4s");
   const { client, reply } = await ask(v4, Command.Bind, "127.0.0.2", 0);
   assert.equal(reply.reply, Reply.Succeeded);
@@ -39,7 +39,7 @@ test("BIND: the peer that was not asked for is turned away and the wait goes on"
   await brief.stop();
 });
 
-test("BIND: with DST all zeros any peer may come", async () => {
+test("BIND: with DST 0.0.0.0 any peer can connect", async () => {
   const { client, reply } = await ask(v4, Command.Bind, "0.0.0.0", 0);
   assert.equal(reply.reply, Reply.Succeeded);
   const peer = await Tcp.to(reply.bound);
@@ -48,13 +48,13 @@ test("BIND: with DST all zeros any peer may come", async () => {
   client.close();
 });
 
-test("BIND: a peer that the ruleset refuses is refused at once", async () => {
+test("BIND: a DST that the rules deny is refused at once", async () => {
   const { client, reply } = await ask(v4, Command.Bind, "169.254.1.1", 0);
   assert.equal(reply.reply, Reply.NotAllowed);
   client.close();
 });
 
-test("BIND: a client that says more and then leaves while it waits is noticed", async () => {
+test("BIND: the wait ends when the client sends data and closes", async () => {
   const { client } = await ask(v4, Command.Bind, "127.0.0.1", 0);
   client.write("more");
   client.socket.end();

@@ -8,7 +8,7 @@ import { pathToFileURL } from "node:url";
 import { type Program, shell, source, start } from "../../support/program/program.ts";
 import { projectRoot, scriptCommand } from "../../support/program/runtime.ts";
 
-test("the example of the client in its page goes through two gateways", { timeout: 60_000 }, async () => {
+test("the example in docs/reference/client.md connects through two gateways", { timeout: 60_000 }, async () => {
   const [, example] = /^```ts\n([^]*?)^```$/m.exec(
     readFileSync(join(projectRoot, "docs/reference/client.md"), "utf8"),
   )!;

@@ -17,22 +17,34 @@ async function serve(body: Uint8Array | string): Promise<{ server: Server; port:
 }
 
 for (const target of programs) {
-  test(`${target.name}: curl speaks SOCKS4 and SOCKS4A with --socks4, and not without`, { skip }, async () => {
-    const { server, port } = await serve("hello");
-    const gateway = await start(target, [...flags, "--socks4"]);
-    const closed = await start(target, flags);
-    const curl = (kind: string, { addrs }: typeof gateway, host: string) =>
-      shell(["curl", "-sS", "--max-time", "20", `--${kind}`, `127.0.0.1:${addrs[0]!.port}`, `http://${host}:${port}/`]);
-    assert.equal((await curl("socks4", gateway, "127.0.0.1")).stdout, "hello");
-    assert.equal((await curl("socks4a", gateway, "localhost")).stdout, "hello");
-    assert.equal((await curl("socks5", gateway, "127.0.0.1")).stdout, "hello");
-    assert.notEqual((await curl("socks4", closed, "127.0.0.1")).code, 0);
-    for (const one of [gateway, closed]) assert.equal(await one.stop(), 0);
-    server.close();
-  });
+  test(
+    `${target.name}: curl uses SOCKS4 and SOCKS4A with --socks4, and cannot without --socks4`,
+    { skip },
+    async () => {
+      const { server, port } = await serve("hello");
+      const gateway = await start(target, [...flags, "--socks4"]);
+      const closed = await start(target, flags);
+      const curl = (kind: string, { addrs }: typeof gateway, host: string) =>
+        shell([
+          "curl",
+          "-sS",
+          "--max-time",
+          "20",
+          `--${kind}`,
+          `127.0.0.1:${addrs[0]!.port}`,
+          `http://${host}:${port}/`,
+        ]);
+      assert.equal((await curl("socks4", gateway, "127.0.0.1")).stdout, "hello");
+      assert.equal((await curl("socks4a", gateway, "localhost")).stdout, "hello");
+      assert.equal((await curl("socks5", gateway, "127.0.0.1")).stdout, "hello");
+      assert.notEqual((await curl("socks4", closed, "127.0.0.1")).code, 0);
+      for (const one of [gateway, closed]) assert.equal(await one.stop(), 0);
+      server.close();
+    },
+  );
 }
 
-test("curl is kept to --session-bandwidth", { skip }, async () => {
+test("--session-bandwidth limits a download of curl", { skip }, async () => {
   const { server, port } = await serve(new Uint8Array(3_000_000));
   const gateway = await start(source, [...flags, "--session-bandwidth=2M"]);
   const { stdout } = await shell([
@@ -54,7 +66,7 @@ test("curl is kept to --session-bandwidth", { skip }, async () => {
   server.close();
 });
 
-test("--max-sessions-per-client holds across workers", { skip }, async () => {
+test("--max-sessions-per-client applies across workers", { skip }, async () => {
   const { server, port } = await serve("hello");
   const gateway = await start(source, [...flags, "--max-sessions-per-client=1", ...workers(source, 2)]);
   const results = await Promise.all(Array.from({ length: 8 }, () =>

@@ -13,7 +13,7 @@ after(() => gateway.stop());
 const hash = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 
 for (const [type, listener, host] of relayTypes) {
-  test(`CONNECT, relay type ${type}: bytes come back as they went, BND is the gateway's end, half-close is passed on`, async () => {
+  test(`CONNECT, relay type ${type}: bytes arrive unchanged, BND is the gateway's own address, half-close is passed on`, async () => {
     const seen: { peer?: string } = {};
     const server = await listenTcp(host, ({ socket }) => {
       seen.peer = `${socket.remoteAddress} ${socket.remotePort}`;
@@ -30,7 +30,7 @@ for (const [type, listener, host] of relayTypes) {
   });
 }
 
-test("CONNECT: bytes that come right behind the request are data for the destination", async () => {
+test("CONNECT: bytes directly behind the request are data for the destination", async () => {
   const server = await echoServer("127.0.0.1");
   const client = await Tcp.to(v4);
   const early = new TextEncoder().encode("early");
@@ -42,7 +42,7 @@ test("CONNECT: bytes that come right behind the request are data for the destina
   server.close();
 });
 
-test("CONNECT: a conversation of one octet per write works (microsocks: one recv() taken for one message)", async () => {
+test("CONNECT: a handshake with one octet per write works (microsocks: one recv() taken for one message)", async () => {
   const server = await echoServer("::1");
   const client = await Tcp.to(v4);
   for (const octet of concat(greeting, request(Command.Connect, "::1", server.addr.port), Uint8Array.of(42))) {
@@ -56,7 +56,7 @@ test("CONNECT: a conversation of one octet per write works (microsocks: one recv
   server.close();
 });
 
-test("CONNECT: the destination may finish first and still be sent to (microsocks: both directions closed at the first EOF)", async () => {
+test("CONNECT: the client can still send after the destination's half-close (microsocks: both directions closed at the first EOF)", async () => {
   const received: Promise<Uint8Array>[] = [];
   const server = await listenTcp("127.0.0.1", (connection) => {
     connection.socket.end("bye");
@@ -70,7 +70,7 @@ test("CONNECT: the destination may finish first and still be sent to (microsocks
   server.close();
 });
 
-test("CONNECT: a reset by the destination is a reset for the client", async () => {
+test("CONNECT: a reset by the destination resets the client's connection", async () => {
   const server = await listenTcp("127.0.0.1", ({ socket }) => socket.once("data", () => socket.resetAndDestroy()));
   const { client } = await ask(v4, Command.Connect, "127.0.0.1", server.addr.port);
   client.write("x");
@@ -78,7 +78,7 @@ test("CONNECT: a reset by the destination is a reset for the client", async () =
   server.close();
 });
 
-test("CONNECT: a reset by the client is a reset for the destination", async () => {
+test("CONNECT: a reset by the client resets the destination's connection", async () => {
   const ends: Promise<string>[] = [];
   const server = await listenTcp("127.0.0.1", (connection) => ends.push(connection.end()));
   const { client } = await ask(v4, Command.Connect, "127.0.0.1", server.addr.port);
@@ -91,7 +91,7 @@ test("CONNECT: a reset by the client is a reset for the destination", async () =
 const refusals = [
   ["05 when the destination refuses", "127.0.0.1", 1, Reply.ConnectionRefused],
   ["04 for a name that does not exist", "no-such-name.invalid", 80, Reply.HostUnreachable],
-  ["02 for link-local, where metadata services live", "169.254.169.254", 80, Reply.NotAllowed],
+  ["02 for link-local, the addresses of metadata services", "169.254.169.254", 80, Reply.NotAllowed],
   ["02 for IPv4-mapped link-local (3proxy, shadowsocks-rust)", "::ffff:169.254.169.254", 80, Reply.NotAllowed],
   ["02 for link-local in a NAT64 prefix", "64:ff9b::169.254.169.254", 80, Reply.NotAllowed],
   ["02 for the gateway's own listener", "127.0.0.1", v4.port, Reply.NotAllowed],
@@ -99,7 +99,7 @@ const refusals = [
 ] as const;
 
 for (const [what, host, port, code] of refusals) {
-  test(`CONNECT: reply ${what}, and then the end`, async () => {
+  test(`CONNECT: reply ${what}, then the gateway closes the connection`, async () => {
     const { client, reply } = await ask(v4, Command.Connect, host, port);
     assert.equal(reply.reply, code);
     assert.equal((await client.rest()).length, 0);
@@ -117,7 +117,7 @@ test("reply 07 for an unknown command, 08 for an unknown ATYP", async () => {
   }
 });
 
-test("no common method is answered with FF and the end; a bad VER with the end alone", async () => {
+test("without a common method the gateway replies FF and closes; for a bad VER it closes without a reply", async () => {
   const choosy = await Tcp.to(v4);
   choosy.write(Uint8Array.of(5, 1, 1));
   assert.deepEqual(await choosy.rest(), Uint8Array.of(5, 0xff));

@@ -23,31 +23,35 @@ function startNarrow(target: Target, ...flags: readonly string[]) {
 for (const target of targets) {
   const skip = skipped("descriptors_test.ts", process.platform === "linux" ? false : "this is not Linux");
 
-  test(`${target.name}: clients who take all descriptors end nothing, and whoever asks is told`, { skip }, async () => {
-    const gateway = await startNarrow(target, "--listen=127.0.0.1:0", "--user=ann:pw", "--handshake-timeout=60s");
-    const ann = await Tcp.to(gateway.addrs[0]!);
-    ann.write(Uint8Array.of(5, 1, 2));
-    assert.deepEqual([...await ann.read(2)], [5, 2]);
-    const clients = await Promise.all(Array.from({ length: 500 }, () => Tcp.to(gateway.addrs[0]!)));
-    const code = async (path: string) => (await fetch(`http://127.0.0.1:${gateway.admin!.port}${path}`)).status;
-    await until("clients find none left", () => gateway.output().includes("accept failed"));
-    const says = (path: string) => code(path).catch(() => undefined); // it may be refused a descriptor too
-    await until("others should take the clients", async () => await says("/readyz") === 503);
-    await until("nobody takes it for dead", async () => await says("/healthz") === 200);
-    ann.write(credentials("ann", "pw")); // a thread that hashes them wants descriptors, for want of which Deno ends
-    assert.deepEqual([...await ann.read(2)], [1, 0]);
-    ann.close();
-    // What was left goes to more of these than there are; the server of an older Deno ended then.
-    const askers = await Promise.allSettled(Array.from({ length: 60 }, () => Tcp.to(gateway.admin!)));
-    for (const asker of askers) if (asker.status === "fulfilled") asker.value.close();
-    for (const client of clients) client.close();
-    await until("all is well again", async () => await says("/readyz") === 200);
-    assert.equal(await gateway.stop(), 0);
-  });
+  test(
+    `${target.name}: clients that use all descriptors do not end the gateway, and /readyz answers 503`,
+    { skip },
+    async () => {
+      const gateway = await startNarrow(target, "--listen=127.0.0.1:0", "--user=ann:pw", "--handshake-timeout=60s");
+      const ann = await Tcp.to(gateway.addrs[0]!);
+      ann.write(Uint8Array.of(5, 1, 2));
+      assert.deepEqual([...await ann.read(2)], [5, 2]);
+      const clients = await Promise.all(Array.from({ length: 500 }, () => Tcp.to(gateway.addrs[0]!)));
+      const code = async (path: string) => (await fetch(`http://127.0.0.1:${gateway.admin!.port}${path}`)).status;
+      await until("clients find none left", () => gateway.output().includes("accept failed"));
+      const says = (path: string) => code(path).catch(() => undefined); // it may be refused a descriptor too
+      await until("others should take the clients", async () => await says("/readyz") === 503);
+      await until("nobody takes it for dead", async () => await says("/healthz") === 200);
+      ann.write(credentials("ann", "pw")); // a thread that hashes them wants descriptors, for want of which Deno ends
+      assert.deepEqual([...await ann.read(2)], [1, 0]);
+      ann.close();
+      // What was left goes to more of these than there are; the server of an older Deno ended then.
+      const askers = await Promise.allSettled(Array.from({ length: 60 }, () => Tcp.to(gateway.admin!)));
+      for (const asker of askers) if (asker.status === "fulfilled") asker.value.close();
+      for (const client of clients) client.close();
+      await until("all is well again", async () => await says("/readyz") === 200);
+      assert.equal(await gateway.stop(), 0);
+    },
+  );
 
   // TLS may take more of them than its clients do: an accept loop of Bun span, an executable of Deno ended.
   const skipTls = skip || skipped("descriptors_test.ts, TLS", hasOpenssl ? false : "no openssl");
-  test(`${target.name}: clients of TLS who take all descriptors end nothing, and keep no thread busy`, {
+  test(`${target.name}: TLS clients that use all descriptors neither end the gateway nor keep a thread busy`, {
     skip: skipTls,
   }, async () => {
     const place = new TlsPlace();
@@ -66,7 +70,7 @@ for (const target of targets) {
   });
   // What a runtime opens may have a number that is no descriptor: on Deno 2.4 that grew with each client.
   test(
-    `${target.name}: three times as many clients of TLS in a row as there are descriptors are served, upstreams too`,
+    `${target.name}: the gateway serves three times as many TLS clients in sequence as it has descriptors, also through upstreams`,
     {
       skip: skipped(
         "descriptors_test.ts, TLS in a row",
@@ -98,7 +102,7 @@ for (const target of targets) {
 for (const target of [source, ...executables]) {
   const skip = skipped("descriptors_test.ts, start", process.platform === "linux" ? false : "this is not Linux");
 
-  test(`${target.name}: without descriptors for its workers it says so in one line`, { skip }, async () => {
+  test(`${target.name}: too few descriptors for the workers are an error in one line`, { skip }, async () => {
     const flags = ["--listen=127.0.0.1:0", "--admin=off", "--engine=linux", "--workers=64"];
     const { code, stderr } = await run(
       { name: target.name, command: ["prlimit", "--nofile=64:64", ...target.command] },

@@ -19,7 +19,7 @@ const SEED = Number(process.env.GATE46_SEED ?? 46);
 for (const target of [source, ...executables]) {
   const name = (what: string) => `Linux engine, ${target.name}: ${what}`;
 
-  test(name("--workers share a port, and /metrics and /readyz tell of them all together"), { skip }, async () => {
+  test(name("--workers share a port, and /metrics and /readyz give the sum of all workers"), { skip }, async () => {
     const gateway = await start(target, [...flags, "--engine=linux", "--workers=3"]);
     assert.match(gateway.output(), /engine linux workers=3/);
     const echo = await echoServer("127.0.0.1");
@@ -45,7 +45,7 @@ for (const target of [source, ...executables]) {
     echo.close();
   });
 
-  test(name("bytes are the same after random sizes and pauses, both ways at once"), { skip }, async () => {
+  test(name("bytes arrive unchanged with random sizes and pauses, both ways at once"), { skip }, async () => {
     const gateway = await start(target, [...flags, "--workers=1"]);
     const echo = await echoServer("127.0.0.1");
     const { host, port } = echo.addr;
@@ -74,30 +74,34 @@ for (const target of [source, ...executables]) {
     assert.equal(await gateway.stop(), 0);
   });
 
-  test(name("a reader that stops does not delay others, and has all in the end"), { skip }, async () => {
-    const gateway = await start(target, [...flags, "--workers=1"]);
-    const size = 24 << 20;
-    const source = await listenTcp("127.0.0.1", ({ socket }) => void socket.end(Buffer.alloc(size, 7)));
-    const echo = await echoServer("127.0.0.1");
-    const [gatewayAddr] = gateway.addrs;
-    const stalled = await ask(gatewayAddr!, Command.Connect, source.addr.host, source.addr.port);
-    stalled.client.socket.pause();
-    const quick = await ask(gatewayAddr!, Command.Connect, echo.addr.host, echo.addr.port);
-    for (let i = 0; i < 200; i++) {
-      quick.client.write(Uint8Array.of(i));
-      assert.deepEqual([...await quick.client.read(1)], [i]);
-    }
-    stalled.client.socket.resume();
-    assert.equal((await stalled.client.rest()).length, size);
-    for (const { client } of [stalled, quick]) client.close();
-    source.close();
-    echo.close();
-    assert.equal(await gateway.stop(), 0);
-  });
+  test(
+    name("a client that stops reading does not delay other clients, and gets all its data later"),
+    { skip },
+    async () => {
+      const gateway = await start(target, [...flags, "--workers=1"]);
+      const size = 24 << 20;
+      const source = await listenTcp("127.0.0.1", ({ socket }) => void socket.end(Buffer.alloc(size, 7)));
+      const echo = await echoServer("127.0.0.1");
+      const [gatewayAddr] = gateway.addrs;
+      const stalled = await ask(gatewayAddr!, Command.Connect, source.addr.host, source.addr.port);
+      stalled.client.socket.pause();
+      const quick = await ask(gatewayAddr!, Command.Connect, echo.addr.host, echo.addr.port);
+      for (let i = 0; i < 200; i++) {
+        quick.client.write(Uint8Array.of(i));
+        assert.deepEqual([...await quick.client.read(1)], [i]);
+      }
+      stalled.client.socket.resume();
+      assert.equal((await stalled.client.rest()).length, size);
+      for (const { client } of [stalled, quick]) client.close();
+      source.close();
+      echo.close();
+      assert.equal(await gateway.stop(), 0);
+    },
+  );
 
   // What is left behind by one session in a thousand shows in many only.
   for (const [first, then] of [[600, 400], [6_000, 4_000]] as const) {
-    const what = name(`${first + then} sessions in succession, and more, leave no descriptor and no memory`);
+    const what = name(`${first + then} sessions in succession leak no descriptor and no memory`);
     test(what, { skip: skip || (first > 1_000 && slow(what)), timeout: 300_000 }, async () => {
       const gateway = await start(target, [...flags, "--workers=1"]);
       const pid = gateway.child.pid!;
@@ -132,7 +136,9 @@ for (const target of [source, ...executables]) {
     });
   }
 
-  test(name("without descriptors it waits, and goes on when there are some"), { skip }, async () => {
+  test(name("without free descriptors the gateway waits, and accepts clients again when descriptors are free"), {
+    skip,
+  }, async () => {
     const gateway = await start(target, [...flags, "--workers=1"], ["prlimit", "--nofile=96:96"]);
     const echo = await echoServer("127.0.0.1");
     const { host, port } = echo.addr;
@@ -162,7 +168,7 @@ for (const target of [source, ...executables]) {
     assert.equal(await gateway.stop(), 0);
   });
 
-  test(name("does nothing while nothing happens"), { skip }, async () => {
+  test(name("50 idle sessions cause fewer than 100 wake-ups per second"), { skip }, async () => {
     const gateway = await start(target, [...flags, "--workers=2"]);
     const echo = await echoServer("127.0.0.1");
     const idle = await Promise.all(
@@ -179,12 +185,12 @@ for (const target of [source, ...executables]) {
   });
 }
 
-test("what only the Linux engine can do is refused without it", { skip }, async () => {
+test("--workers needs the Linux engine: the portable engine refuses the option", { skip }, async () => {
   const { code, stderr } = await run(source, ["--engine=portable", "--admin=off", "--workers=2"]); // others: socket_options_test.ts
   assert.deepEqual([code, stderr], [2, "gate46: Cannot use --workers: only the Linux engine can\n"]);
 });
 
-test("--free-bind listens on an address that is not there yet", { skip }, async () => {
+test("--free-bind listens on an address that no interface has", { skip }, async () => {
   const gateway = await start(source, ["--listen=192.0.2.46:0", "--admin=off", "--open", "--free-bind"]);
   assert.equal(gateway.addrs[0]!.host, "192.0.2.46");
   assert.equal(await gateway.stop(), 0);

@@ -78,7 +78,7 @@ after(() => {
 const answers = "200 GET  no secret\n200 POST body no secret\n200 POST chunks no secret\n";
 const flags = ["--listen=127.0.0.1:0", "--admin=off", "--user=ann:pw", "--allow=127.0.0.1"];
 
-test(`${source.name}: a client in Go comes by HTTP and by SOCKS5`, { skip: skipGo, timeout: 120_000 }, async () => {
+test(`${source.name}: a client in Go connects by HTTP and by SOCKS5`, { skip: skipGo, timeout: 120_000 }, async () => {
   const gateway = await start(source, flags);
   const fetch = join(folder, "fetch");
   const built = await shell([
@@ -93,9 +93,13 @@ test(`${source.name}: a client in Go comes by HTTP and by SOCKS5`, { skip: skipG
   assert.equal(await gateway.stop(), 0);
 });
 
-test(`${source.name}: a client in Java comes by HTTP and by SOCKS5`, { skip: skipJava, timeout: 120_000 }, async () => {
-  const gateway = await start(source, flags);
-  const { stdout, stderr } = await shell(["java", file("Fetch.java", java), `${gateway.addrs[0]!.port}`, origin]);
-  assert.equal(stdout, answers + answers, stderr);
-  assert.equal(await gateway.stop(), 0);
-});
+test(
+  `${source.name}: a client in Java connects by HTTP and by SOCKS5`,
+  { skip: skipJava, timeout: 120_000 },
+  async () => {
+    const gateway = await start(source, flags);
+    const { stdout, stderr } = await shell(["java", file("Fetch.java", java), `${gateway.addrs[0]!.port}`, origin]);
+    assert.equal(stdout, answers + answers, stderr);
+    assert.equal(await gateway.stop(), 0);
+  },
+);

@@ -27,7 +27,7 @@ function random(state: number): (below: number) => number {
 for (const target of targets) {
   for (const handshakes of [1_000, 10_000]) {
     const what =
-      `${target.name}: ${handshakes} hostile handshakes, after which a normal session works and nothing is left`;
+      `${target.name}: after ${handshakes} hostile handshakes a normal session works, and no session or descriptor is left`;
     test(`${what} (GATE46_SEED=${seed})`, { skip: handshakes > 1_000 && slow(what) }, async () => {
       console.log(`GATE46_SEED=${seed}`);
       const gateway = await start(target, [

@@ -33,7 +33,7 @@ after(() => {
 const allow = "--allow=127.0.0.0/8";
 
 for (const target of targets) {
-  test(`${target.name}: one port speaks SOCKS5 and HTTP, with the same users`, { skip: noCurl }, async () => {
+  test(`${target.name}: one port serves SOCKS5 and HTTP, with the same users`, { skip: noCurl }, async () => {
     const gateway = await start(target, [
       ...["--listen=127.0.0.1:0", "--listen=http://127.0.0.1:0", "--admin=off", "--user=ann:pw", allow],
     ]);
@@ -74,7 +74,7 @@ for (const target of targets) {
 describe("A listener for one protocol", () => {
   const noTls = noCurl || skipped("http_test.ts, TLS", !hasOpenssl && "no openssl");
   test(
-    "https:// is an HTTP proxy over TLS, tls:// that and SOCKS5, and neither is without TLS",
+    "https:// accepts HTTP over TLS, tls:// accepts HTTP and SOCKS5 over TLS, and both refuse clients without TLS",
     { skip: noTls },
     async () => {
       const place = new TlsPlace();
@@ -101,19 +101,23 @@ describe("A listener for one protocol", () => {
 });
 
 const skipBrowser = skipped("http_test.ts, Chromium", noBrowser);
-test("Chromium uses it as its proxy, for a URL and for a form", { skip: skipBrowser, timeout: 120_000 }, async () => {
-  const gateway = await start(source, ["--listen=127.0.0.1:0", "--admin=off", allow]);
-  const proxy = [`--proxy-server=http://127.0.0.1:${gateway.addrs[0]!.port}`, "--proxy-bypass-list=<-loopback>"];
-  const browser = await launchBrowser(proxy);
-  try {
-    const page = await browser.newPage();
-    await page.goto(`${origin}/page`);
-    assert.equal(await page.$eval("p", (p) => p.textContent), "GET ");
-    const posted = await page.evaluate("fetch('/posted', { method: 'POST', body: 'form' }).then((r) => r.text())");
-    assert.equal(posted, "<p>POST form</p>");
-  } finally {
-    await browser.close();
-  }
-  assert.match(gateway.output(), /protocol=http/);
-  assert.equal(await gateway.stop(), 0);
-});
+test(
+  "Chromium uses the gateway as its HTTP proxy, for GET and POST",
+  { skip: skipBrowser, timeout: 120_000 },
+  async () => {
+    const gateway = await start(source, ["--listen=127.0.0.1:0", "--admin=off", allow]);
+    const proxy = [`--proxy-server=http://127.0.0.1:${gateway.addrs[0]!.port}`, "--proxy-bypass-list=<-loopback>"];
+    const browser = await launchBrowser(proxy);
+    try {
+      const page = await browser.newPage();
+      await page.goto(`${origin}/page`);
+      assert.equal(await page.$eval("p", (p) => p.textContent), "GET ");
+      const posted = await page.evaluate("fetch('/posted', { method: 'POST', body: 'form' }).then((r) => r.text())");
+      assert.equal(posted, "<p>POST form</p>");
+    } finally {
+      await browser.close();
+    }
+    assert.match(gateway.output(), /protocol=http/);
+    assert.equal(await gateway.stop(), 0);
+  },
+);

@@ -39,7 +39,7 @@ for (const target of targets) {
     server.close();
   });
 
-  test(name("BIND: a peer on IPv4 comes to a client on IPv6"), async () => {
+  test(name("BIND: a peer on IPv4 connects to a client on IPv6"), async () => {
     gateway ??= await start(target, flags);
     const { client, reply } = await ask(gateway.addrs[1]!, Command.Bind, "127.0.0.1", 0);
     assert.equal(reply.reply, Reply.Succeeded);
@@ -52,7 +52,7 @@ for (const target of targets) {
     client.close();
   });
 
-  test(name("UDP: a client on IPv4 is answered from IPv6"), async () => {
+  test(name("UDP: a client on IPv4 gets an answer from a server on IPv6"), async () => {
     gateway ??= await start(target, flags);
     const echo = await echoUdp("::1");
     const { client, reply } = await ask(gateway.addrs[0]!, Command.UdpAssociate, "0.0.0.0", 0);
@@ -65,7 +65,7 @@ for (const target of targets) {
     for (const socket of [udp, client, echo]) socket.close();
   });
 
-  test(name("SIGTERM ends it with 0, its log having told of the session by CONNECT"), async () => {
+  test(name("SIGTERM ends the gateway with exit code 0, and the log has the CONNECT session"), async () => {
     assert.equal(await gateway!.stop(), 0);
     if (noCurl) return;
     const there = "\\[::1\\]:\\d+";

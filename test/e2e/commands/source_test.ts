@@ -9,7 +9,7 @@ import { echoServer } from "../../support/wire/tcp.ts";
 
 // All other tests run the program in one file where that was made.
 for (const engine of process.platform === "linux" ? ["linux", "portable"] : ["portable"]) {
-  test(`${runtime} mod.ts --engine=${engine} serves as it stands in the sources`, async () => {
+  test(`${runtime} mod.ts --engine=${engine} serves from source`, async () => {
     const target = { name: "mod.ts", command: scriptCommand("mod.ts") };
     const gateway = await start(target, [
       `--engine=${engine}`,

@@ -24,7 +24,7 @@ const noFigures = skipped("stalled_test.ts", !existsSync("/proc/self/status") &&
 for (const target of [source, portable, ...executables]) {
   const limit = target === portable && runtime === "deno" ? DENO_LIMIT : LIMIT;
   test(
-    `${target.name}: a download whose client stands still costs less than ${limit >> 10} KiB`,
+    `${target.name}: a download whose client has stopped reading takes less than ${limit >> 10} KiB of memory`,
     { skip: noFigures },
     async () => {
       const servers: Socket[] = [];

@@ -15,7 +15,7 @@ const noRoot = skipped(
 );
 
 for (const target of threadedTargets) {
-  test(`fake DNS, ${target.name}: the log tells once that no address is free`, { skip: noRoot }, async () => {
+  test(`fake DNS, ${target.name}: the log has one line when no address is free`, { skip: noRoot }, async () => {
     const net = await openNet(), port = await freePort(net);
     const gateway = await start(target, [
       `--listen=transparent://127.0.0.1:${await freePort(net)}`,

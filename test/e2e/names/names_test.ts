@@ -200,7 +200,7 @@ async function get(url: string, port = 1080, client: "c4" | "c6" = "c4"): Promis
   return { body, seconds: Number(seconds), error };
 }
 
-nameTest("a blackholed family costs less than 300 ms at the first use, and nothing at the second", async () => {
+nameTest("a blackholed family delays the first connection by less than 300 ms, and later ones not at all", async () => {
   const first = await get("http://black.test/hello");
   assert.equal(first.body, "hello");
   // 250 ms by a clock that stands: dial_test.ts. Here a busy machine may take more, and less where IPv4 is known sooner.
@@ -214,13 +214,13 @@ nameTest("a blackholed family costs less than 300 ms at the first use, and nothi
   }
 });
 
-nameTest("a name with both families, one family, and a static one", async () => {
+nameTest("a name with addresses of both families, a name with one family, and a static name", async () => {
   for (const name of ["dual.test", "six.test", "static.test"]) {
     assert.equal((await get(`http://${name}/hello`)).body, "hello", name);
   }
 });
 
-nameTest("a family that refuses, or is unreachable, costs nothing", async () => {
+nameTest("a family that refuses connections or is unreachable causes no delay", async () => {
   for (const url of ["http://dual.test:81/hello", "http://unreachable.test/hello"]) {
     const { body, seconds } = await get(url);
     assert.equal(body, "hello", url);
@@ -228,24 +228,27 @@ nameTest("a family that refuses, or is unreachable, costs nothing", async () => 
   }
 });
 
-nameTest("no such name and SERVFAIL and silence fail with 04, the last when the resolver gives up", async () => {
-  for (const name of ["nx.test", "x.bad.test", "quiet.test", "a.onion"]) {
-    const { error, seconds } = await get(`http://${name}/hello`);
-    assert.match(error, /\(4\)/, name);
-    assert.ok(seconds < 30, `${name}: ${seconds} s`); // and not the 60 s of --dial-timeout
-  }
-});
+nameTest(
+  "NXDOMAIN, SERVFAIL and a silent DNS server give reply 04, a silent server after the resolver's timeout",
+  async () => {
+    for (const name of ["nx.test", "x.bad.test", "quiet.test", "a.onion"]) {
+      const { error, seconds } = await get(`http://${name}/hello`);
+      assert.match(error, /\(4\)/, name);
+      assert.ok(seconds < 30, `${name}: ${seconds} s`); // and not the 60 s of --dial-timeout
+    }
+  },
+);
 
-nameTest("a name of this machine is refused (DNS rebinding)", async () => {
+nameTest("a name that resolves to loopback is refused (DNS rebinding)", async () => {
   assert.match((await get("http://rebind.test:1080/")).error, /\(2\)/);
 });
 
-nameTest("an answer too large for UDP is asked for by TCP", async () => {
+nameTest("a truncated UDP answer is repeated by TCP", async () => {
   const { body } = await get("http://big.test/hello");
   assert.equal(body, "hello");
 });
 
-nameTest("an address that changes is followed when its TTL is over", async () => {
+nameTest("a changed address is used when its TTL has expired", async () => {
   await get("http://moving.test/hello");
   await serveNames(`host-record=moving.test,${address.s4},1`);
   await until("the new address is used", async () => (await get("http://moving.test/hello")).body === "hello");
@@ -262,7 +265,7 @@ nameTest("RESOLVE and RESOLVE_PTR by tor-resolve", async () => {
   assert.match((await resolve("rebind.test")).stderr, /status response '2'/);
 });
 
-nameTest("RESOLVE by torsocks, and CONNECT to what it was told", async () => {
+nameTest("RESOLVE by torsocks, and CONNECT to the resolved address", async () => {
   const { stdout, stderr } = await within(
     "c4",
     ...["torsocks", "-a", address.gwC4, "-P", "1080", "curl", "--silent", "--max-time", "10", "http://four.test/hello"],
@@ -271,26 +274,29 @@ nameTest("RESOLVE by torsocks, and CONNECT to what it was told", async () => {
   await until("the log has the lookup", () => /command=resolve destination=four\.test/.test(running.names!.output()));
 });
 
-nameTest("NAT64: an IPv4 literal without a way goes over IPv6, one behind the prefix over IPv4", async () => {
-  assert.equal((await get(`http://${BEHIND}/hello`)).body, "hello");
-  assert.equal((await get("http://[64:ff9b::a2e:302]/hello", 1080, "c6")).body, "hello");
-  for (
-    const line of [
-      "destination=[64:ff9b::a2e:302]:80 remote=10.46.3.2:80",
-      `destination=10.99.9.9:80 remote=[${BEHIND_NAT64}]:80`,
-    ]
-  ) {
-    await until(`the log has ${line}`, () => running.names!.output().includes(line));
-  }
-  assert.match((await get("http://[64:ff9b::7f00:1]:1080/", 1080, "c6")).error, /\(2\)/);
-});
+nameTest(
+  "NAT64: an IPv4 literal without an IPv4 route goes over IPv6, and an address in the prefix over IPv4",
+  async () => {
+    assert.equal((await get(`http://${BEHIND}/hello`)).body, "hello");
+    assert.equal((await get("http://[64:ff9b::a2e:302]/hello", 1080, "c6")).body, "hello");
+    for (
+      const line of [
+        "destination=[64:ff9b::a2e:302]:80 remote=10.46.3.2:80",
+        `destination=10.99.9.9:80 remote=[${BEHIND_NAT64}]:80`,
+      ]
+    ) {
+      await until(`the log has ${line}`, () => running.names!.output().includes(line));
+    }
+    assert.match((await get("http://[64:ff9b::7f00:1]:1080/", 1080, "c6")).error, /\(2\)/);
+  },
+);
 
-nameTest("NAT64: UDP to an IPv4 literal, whose answers come under it", async () => {
+nameTest("NAT64: answers to UDP for an IPv4 literal have that IPv4 address as source", async () => {
   const { stdout, stderr } = await within("c4", "/usr/bin/python3", "-c", udpClient);
   assert.equal(stdout.trim(), `(b'hi', ('${BEHIND}', 5353))`, stderr);
 });
 
-nameTest("a slow family is overtaken, and a slow address that is alone is not cut", async () => {
+nameTest("the other family overtakes a slow family, and a single slow address is not cut off", async () => {
   // The first two SYNs of each connection are dropped, so that it takes the third, two or three seconds later.
   const { stderr } = await within(
     "s6",
@@ -313,7 +319,7 @@ nameTest("a slow family is overtaken, and a slow address that is alone is not cu
   assert.match(slow.output(), new RegExp(`destination=dual\\.test:80 remote=${address.s4}:80 `));
 });
 
-nameTest("forged answers, from another port and with another id, are passed over", async () => {
+nameTest("forged DNS answers, from another port or with another id, are ignored", async () => {
   running.spoofed ??= await start(
     source,
     [...flags.slice(1), "--listen=:1081", `--dns=${address.s4}:5300`],
@@ -322,6 +328,6 @@ nameTest("forged answers, from another port and with another id, are passed over
   assert.equal((await get("http://spoofed.test/hello", 1081)).body, "hello");
 });
 
-test(`names, ${source.name}: SIGTERM ends it, with nothing left`, { skip }, async () => {
+test(`names, ${source.name}: SIGTERM ends the gateway and leaves no session`, { skip }, async () => {
   for (const program of Object.values(running)) assert.equal(await program.stop(), 0);
 });

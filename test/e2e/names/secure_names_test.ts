@@ -16,7 +16,7 @@ const skip = skipped("secure_names_test.ts", hasOpenssl ? false : "openssl is no
 for (const target of targets) {
   for (const kind of ["tls", "https"] as const) {
     test(
-      `names by DNS over ${kind}, ${target.name}: asked for once, believed by its certificate`,
+      `DNS over ${kind}, ${target.name}: answers are cached, and a server without a trusted certificate gets no query`,
       { skip },
       async () => {
         const certificates = certificatesFor("IP:127.0.0.1");

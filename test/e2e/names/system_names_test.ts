@@ -92,7 +92,7 @@ describe("The system's resolver in a network namespace", { skip }, () => {
 
   for (const target of targets) {
     test(
-      `${target.name}: 100 names of one client that nobody answers for hold up no other client`,
+      `${target.name}: 100 unanswered names of one client do not delay other clients`,
       { timeout: 90_000 },
       async () => {
         resolvConf("nameserver 127.0.0.1\n");

@@ -112,14 +112,14 @@ const ask = (port: number) => shell([...within("client"), "/usr/bin/python3", "-
 const answers = "connected\nfe80::1 associated\nfe80::1 fe80::2 bound\n";
 
 for (const target of targets) {
-  test(`${target.name}: a client by a link-local address has all three commands`, { skip }, async () => {
+  test(`${target.name}: a client with a link-local address can use all three commands`, { skip }, async () => {
     const gateway = await start(target, ["--listen=[::]:0", "--from=fe80::/10", ...allow], within("gw"));
     const { stdout, stderr } = await ask(gateway.addrs[0]!.port);
     assert.equal(stdout, answers, stderr);
     assert.equal(await gateway.stop(), 0);
   });
 
-  test(`${target.name}: --listen, --dns and --via take an interface`, { skip }, async () => {
+  test(`${target.name}: --listen, --dns and --via accept a zone index such as %eth0`, { skip }, async () => {
     const gateway = await start(
       target,
       ["--listen=[fe80::1%eth0]:0", "--from=fe80::/10", "--dns=fe80::2%eth0", ...allow],
@@ -138,7 +138,7 @@ for (const target of targets) {
     assert.equal(await gateway.stop(), 0);
   });
 
-  test(`${target.name}: an interface that is not there is told of in one line`, { skip }, async () => {
+  test(`${target.name}: a missing interface is an error in one line`, { skip }, async () => {
     const refused = run(target, ["--listen=[fe80::1%nope]:1080", "--from=fe80::/10", "--admin=off"]);
     const { code, stderr } = await refused;
     assert.equal(code, 1);

@@ -14,7 +14,7 @@ import { until } from "../../support/program/until.ts";
 const skip = skipped("listeners_test.ts", process.platform !== "linux" && "needs Linux");
 
 for (const target of targets) {
-  test(`${target.name}: one address of a port is listened on beside all of it, also from a reload on`, {
+  test(`${target.name}: a listener on one address and one on all addresses share a port, also after a reload`, {
     skip,
   }, async () => {
     const folder = temporaryFolder("listeners");

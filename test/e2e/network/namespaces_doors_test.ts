@@ -131,19 +131,22 @@ for (const target of targets) {
       "v6",
     ]] as const
   ) {
-    run(`curl, relay type ${type}: by server name and by host, with the server's own certificate`, async () => {
-      for (const scheme of ["https", "http"]) {
-        const { stdout, stderr } = await visit(client, `${scheme}://${server}.test/hello`);
-        assert.equal(stdout, "hello", stderr);
-      }
-    });
+    run(
+      `curl, relay type ${type}: by TLS server name and by HTTP Host, with the server's own certificate`,
+      async () => {
+        for (const scheme of ["https", "http"]) {
+          const { stdout, stderr } = await visit(client, `${scheme}://${server}.test/hello`);
+          assert.equal(stdout, "hello", stderr);
+        }
+      },
+    );
   }
 
   for (const [type, client, server] of [["A", "c4", 4], ["B", "c4", 6], ["C", "c6", 4], ["D", "c6", 6]] as const) {
     const gate = client === "c4" ? address.gwC4 : address.gwC6, at = client === "c4" ? gate : `[${gate}]`;
 
     run(
-      `a forward of relay type ${type} leads there, and PROXY protocol says whose connection it is`,
+      `a forward of relay type ${type} reaches its target, and the PROXY header has the client's address`,
       async (gateway) => {
         const { stdout, stderr } = await within(client, ...curl, `http://${at}:800${server}/hello`);
         assert.equal(stdout, "hello", stderr);
@@ -171,7 +174,7 @@ for (const target of targets) {
     );
   }
 
-  run("a name that no rule allows is told so, and in the log, by its rule", async (gateway) => {
+  run("a name that no rule allows gets an error, and the log has the reason", async (gateway) => {
     const secure = await visit("c4", "https://dual.test/hello"), plain = await visit("c4", "http://dual.test/hello");
     assert.match(secure.stderr, /unrecognized.name/i);
     assert.equal(plain.stdout, "gate46: this host is not served here\n");
@@ -181,12 +184,12 @@ for (const target of targets) {
     await until("the log has the other", () => /protocol=sni .*detail="Cannot go by name: /.test(gateway.output()));
   });
 
-  run("answers of UDP leave from the address that was asked, also where another is nearer", async () => {
+  run("UDP answers have the address that the client sent to as source, also where another is nearer", async () => {
     const { stdout, stderr } = await within("gw", "python3", "-c", ask(address.gwS4, 8006, address.gwC4));
     assert.equal(stdout, "answered\n", stderr);
   });
 
-  run("connections and datagrams go through the chain that a forward has", async (gateway) => {
+  run("connections and datagrams of a forward go through its chain", async (gateway) => {
     const next = await start(target, ["--listen=127.0.0.1:1081", "--admin=off"], network!.in("gw"));
     assert.equal((await within("c4", ...curl, `http://${address.gwC4}:2014/hello`)).stdout, "hello");
     assert.equal((await within("c4", "python3", "-c", ask(address.gwC4, 2014))).stdout, "answered\n", "by UDP");
@@ -196,7 +199,7 @@ for (const target of targets) {
     await next.exited;
   });
 
-  run("a flow that rests ends, and is in the log", async (gateway) => {
+  run("an idle UDP flow ends, and is in the log", async (gateway) => {
     const line =
       /protocol=forward command=forward destination=v6\.test:5353 .*relay=B .*datagrams_up=3 datagrams_down=3 .*end=idle/;
     await until("the log has it", () => line.test(gateway.output()));
@@ -213,7 +216,7 @@ for (const target of targets) {
     assert.equal((await asked(8006)).stdout, "hello");
   });
 
-  test(name("ends"), { skip }, async () => {
+  test(name("SIGTERM ends the gateway with exit code 0"), { skip }, async () => {
     assert.equal(await gateway!.stop(), 0);
   });
 }

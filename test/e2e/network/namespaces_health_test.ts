@@ -77,13 +77,13 @@ const hosts: readonly (readonly [name: string, has: () => void, ready: boolean, 
   ["IPv4 only", () => has("IPv4", true), true, /^from 10\.46\.7\.1$/, /^no address$/],
   ["IPv6 only", () => has("IPv6", true), true, /^no address$/, /^from fd46:7::1$/],
   [
-    "its own network only",
+    "no default route",
     () => has("IPv4", false),
     true,
     /^no route beyond the networks of 10\.46\.7\.1$/,
     /^no address$/,
   ],
-  ["nothing", () => {}, false, /^no address$/, /^no address$/],
+  ["no address", () => {}, false, /^no address$/, /^no address$/],
 ];
 
 describe("A host in a network namespace", { skip }, () => {
@@ -109,7 +109,7 @@ describe("A host in a network namespace", { skip }, () => {
       const flags = ["--listen=127.0.0.1:0", "--admin=127.0.0.1:0"];
 
       for (const [which, has, ready, ipv4, ipv6] of hosts) {
-        test(`that has ${which} is ${ready ? "" : "not "}ready, and says which families lead somewhere`, async () => {
+        test(`with ${which} is ${ready ? "" : "not "}ready, and /readyz reports the egress of each family`, async () => {
           hasNothing();
           has();
           const program = await start(target, flags, inside);
@@ -123,7 +123,7 @@ describe("A host in a network namespace", { skip }, () => {
       }
 
       test(
-        "becomes unready where its DNS servers are silent, and ready again where they answer",
+        "becomes unready when its DNS servers are silent, and ready again when they answer",
         { skip: target !== source }, // and the executable is no other in this
         async () => {
           hasNothing();
@@ -148,7 +148,7 @@ describe("A host in a network namespace", { skip }, () => {
         },
       );
 
-      test("that has IPv6 and a NAT64: the doctor says so, and what to change", async () => {
+      test("with IPv6 and a NAT64: doctor reports both, and the option to set", async () => {
         hasNothing();
         has("IPv6", true);
         const server = await answering();
@@ -166,7 +166,7 @@ describe("A host in a network namespace", { skip }, () => {
         assert.equal(code, 0, stdout);
       });
 
-      test("that has IPv4 and dead DNS: the doctor says so, and that it would not work", async () => {
+      test("with IPv4 and dead DNS servers: doctor reports a problem, and exits with 1", async () => {
         hasNothing();
         has("IPv4", true);
         const { code, stdout } = await shell([...inside, ...target.command, "doctor", "--json", `--dns=${DEAD_DNS}`]);

@@ -45,8 +45,8 @@ s.sendall(b"\\5\\1\\0\\1" + socket.inet_aton("192.0.2.7") + b"\\0\\x2e"); head =
 print(head[1], f.read().decode(), end="")
 `;
 
-describe("a NAT64 that a router announces (RFC 8781)", { skip }, () => {
-  test("IPv4 goes behind its prefix, where a host has no IPv4 without being told to", async () => {
+describe("a NAT64 prefix from router advertisements (RFC 8781)", { skip }, () => {
+  test("IPv4 goes through the NAT64 prefix, with --nat64=auto and on an IPv6-only host by default", async () => {
     const device = within("gw", "ip", "-br", "link").split("\n").find((line) => line.startsWith("s6-"))!.split("@")[0]!;
     await until(
       "a link-local address",

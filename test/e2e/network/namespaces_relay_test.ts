@@ -42,14 +42,14 @@ for (const target of targets) {
     };
 
     run(
-      `BIND, relay type ${type}: BND is on the peer's side, the peer's address is told, both ways half-close`,
+      `BIND, relay type ${type}: BND is on the peer's side, reply 2 has the peer's address, half-close works both ways`,
       async () => {
         assert.deepEqual(await relay("bind"), { bound: serverSide, told: true, whole: true });
       },
     );
 
     run(
-      `UDP, relay type ${type}: 0 to 60,000 bytes cross whole, from one address, with their true source`,
+      `UDP, relay type ${type}: 0 to 60,000 bytes arrive whole, from one address, with the server's address as source`,
       async () => {
         assert.deepEqual(await relay("udp"), {
           relay: listener,
@@ -61,12 +61,15 @@ for (const target of targets) {
     );
   }
 
-  run("SIGTERM ends it with 0, its log having told each relay type of both commands", async (gateway) => {
-    assert.equal(await gateway.stop(), 0);
-    for (const [type] of types) {
-      for (const command of ["bind", "udp-associate"]) {
-        assert.match(gateway.output(), new RegExp(`command=${command} .*relay=${type} reply="00 succeeded"`));
+  run(
+    "SIGTERM ends the gateway with exit code 0, and the log has each relay type of both commands",
+    async (gateway) => {
+      assert.equal(await gateway.stop(), 0);
+      for (const [type] of types) {
+        for (const command of ["bind", "udp-associate"]) {
+          assert.match(gateway.output(), new RegExp(`command=${command} .*relay=${type} reply="00 succeeded"`));
+        }
       }
-    }
-  });
+    },
+  );
 }

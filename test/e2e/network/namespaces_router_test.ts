@@ -93,7 +93,7 @@ async function prepare(): Promise<void> {
   }
 }
 
-describe("a router whose hosts have no client software", { skip }, () => {
+describe("a transparent router for hosts without client software", { skip }, () => {
   afterEach(() => {
     for (const gateway of running.splice(0)) gateway.signal("SIGKILL"); // of a test that has failed, as what follows
     for (const family of ["ip", "ip6"]) {
@@ -109,7 +109,7 @@ describe("a router whose hosts have no client software", { skip }, () => {
     }
   });
 
-  test("types A to D by TCP and UDP, by name and by address, over a restart", async () => {
+  test("relays types A to D by TCP and UDP, by name and by address, also after a restart", async () => {
     await prepare();
     const before = rulesOf("gw");
     for (const target of programs) {
@@ -149,7 +149,7 @@ describe("a router whose hosts have no client software", { skip }, () => {
     }
   });
 
-  test("by routes alone, on the ports that are listened to, and by REDIRECT", async () => {
+  test("relays without --install-rules, by routes to the listening ports and by REDIRECT", async () => {
     await prepare();
     const nft = (rule: string) => within("gw", "nft", rule);
     within("gw", "ip", "route", "add", "local", "198.18.0.0/15", "dev", "lo");
@@ -202,7 +202,7 @@ for host, port in (("loop.test", 46), ("${address.gwC4}", 1081)):
     assert.match(gateway.output(), new RegExp(`10\\.46\\.1\\.2.*${address.s4.replaceAll(".", "\\.")}`));
   });
 
-  test("a reload and an upgrade keep the rules, the names and their addresses", async () => {
+  test("keeps the rules, the names and their addresses over a reload and an upgrade", async () => {
     await prepare();
     const before = rulesOf("gw"), folder = temporaryFolder("router"), file = join(folder, "gate46.toml");
     const say = (...fakeDns: readonly string[]) =>
@@ -235,7 +235,7 @@ for host, port in (("loop.test", 46), ("${address.gwC4}", 1081)):
     assert.equal(rulesOf("gw"), before);
   });
 
-  test("gateways behind it are not taken, or what they relay would come back for ever", async () => {
+  test("excludes traffic of its upstream gateways from the rules, which would loop", async () => {
     const before = rulesOf("gw");
     const via = ["--via=socks5://10.46.1.9:1080", "--via=socks5://up.test:1080", "--host=up.test=10.46.1.8,fd46:2::8"];
     const flags = ["--listen=transparent://:1081", "--install-rules", "--admin=off", ...lan, ...via];
@@ -249,7 +249,7 @@ for host, port in (("loop.test", 46), ("${address.gwC4}", 1081)):
     assert.equal(rulesOf("gw"), before);
   });
 
-  test("what cannot be is said: without rights, and on the runtime's own sockets", async () => {
+  test("reports an error without CAP_NET_ADMIN, and on the portable engine", async () => {
     const flags = ["--listen=transparent://:1081", "--admin=off", ...lan];
     const ended = await shell([
       ...network!.in("gw"),

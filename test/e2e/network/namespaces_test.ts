@@ -169,10 +169,10 @@ for (const target of targets) {
 
   const failures = [
     ["03, network unreachable, where there is no route", address.unrouted, 3],
-    ["04, host unreachable, where a route says so", address.unreachable, 4],
+    ["04, host unreachable, for an unreachable route", address.unreachable, 4],
     ["04, host unreachable, after failed neighbour discovery", address.absent, 4],
     ["05, connection refused", `${address.s4}:9`, 5],
-    ["06 at the dial deadline, where nobody answers", address.silent, 6],
+    ["06 at the dial timeout, for a silent host", address.silent, 6],
   ] as const;
   for (const [what, host, code] of failures) {
     run(`reply ${what}`, async () => {
@@ -180,7 +180,7 @@ for (const target of targets) {
     });
   }
 
-  run("a wrong password is refused, and so is a client from elsewhere", async () => {
+  run("a wrong password is refused, and a client of another network is turned away", async () => {
     const { stderr } = await within(
       "c4",
       "curl",
@@ -254,7 +254,7 @@ for host in ("${address.s4}", "v6.test"):
     assert.equal(stdout, "hello\ndatagram\nhello\ndatagram\n", stderr);
   });
 
-  run("UDP to a name whose IPv6 leads nowhere goes by IPv4, at once where any worker knows", async () => {
+  run("UDP to a name with a dead IPv6 address goes by IPv4, at once after any worker has found out", async () => {
     const script = `
 import socks, socket
 def ask(tries, patience):
@@ -289,13 +289,13 @@ u.settimeout(10); data = os.urandom(8000); u.sendto(data, ("v6.test", 5353)); pr
       SOCKS_PASSWORD: "pw",
     });
 
-  run("Dante's socksify: active FTP, for which the gateway listens by BIND", async () => {
+  run("Dante's socksify: active FTP by BIND", async () => {
     const { stdout, stderr } = await socksify("tnftp", "-A", "-V", "-o", "-", `ftp://${address.s4}/hello`);
     assert.equal(stdout, "hello", stderr);
     await until("the log tells of BIND", () => /command=bind .*reply="00 succeeded"/.test(gateway!.output()));
   });
 
-  run("Dante's socksify: the port that a program listens on, time after time, and several at once", async () => {
+  run("Dante's socksify: BIND for listening ports of programs, repeatedly and several at once", async () => {
     const meets = async (port: number, ...words: readonly string[]) => {
       const { stdout, stderr } = await socksify("/usr/bin/python3", "-c", rendezvous, String(port), ...words);
       assert.equal(stdout, words.map((word) => `${port} True ${address.s4} ${word}\n`).join(""), stderr);
@@ -320,7 +320,7 @@ u.sendto(b"datagram", ("${address.s4}", 5353)); print(u.recvfrom(100))
     await until("the log tells of it", () => /command=udp-associate .*remote=10.46.3.2:53 /.test(gateway!.output()));
   });
 
-  run("the log tells each relay type, and SIGTERM ends it with 0", async () => {
+  run("SIGTERM ends the gateway with exit code 0, and the log has each relay type", async () => {
     assert.equal(await gateway!.stop(), 0);
     for (const type of "ABCD") assert.match(gateway!.output(), new RegExp(`relay=${type}`));
   });

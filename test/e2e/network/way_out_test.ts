@@ -79,7 +79,7 @@ async function letBindAnywhere(lets: boolean): Promise<void> {
 
 const inGateway = (...command: readonly string[]) => shell([...network!.in("gw"), ...command]);
 
-test("a prefix that nothing leads back to refuses to start and at check, and doctor and they say what would", {
+test("a prefix without a local route is an error at start and in check; the error and doctor print the command", {
   skip,
 }, async () => {
   const path = file("unrouted.toml", config);
@@ -101,7 +101,7 @@ test("a prefix that nothing leads back to refuses to start and at check, and doc
   assert.equal((await inGateway(...source.command, "check", path)).code, 0);
 });
 
-test("what the kernel or the engine cannot do refuses to start, with who wants it", { skip }, async () => {
+test("an option that the kernel or the engine cannot fulfil is an error that names the rule", { skip }, async () => {
   const rule = (line: string) =>
     file("wrong.toml", `admin = "off"\n[[rules]]\nname = "x"\naction = "allow"\n${line}\n`);
   const gone = await inGateway(...source.command, "check", rule('interface = "wan7"'));
@@ -120,7 +120,7 @@ for (const target of targets) {
   const path = file(`${target.name.replaceAll(/\W/g, "_")}.toml`, config);
 
   if (own && runtime === "deno") {
-    test("Deno's own sockets cannot choose, and say so", { skip }, async () => {
+    test("an outgoing address on Deno's own sockets is an error", { skip }, async () => {
       const { code, stderr } = await inGateway(...target.command, "--config", path);
       assert.equal(code, 1);
       assert.match(stderr, /Deno cannot choose the address of a connection; use --engine linux, or Bun/);
@@ -130,7 +130,7 @@ for (const target of targets) {
 
   for (const [type, client, listener, server] of types) {
     test(
-      `${target.name}, type ${type}: servers see the address of the rule, the user, the listener, or one of the prefix`,
+      `${target.name}, type ${type}: servers see the outgoing address of the rule, user or listener, or one of the prefix`,
       {
         skip,
       },
@@ -159,20 +159,24 @@ for (const target of targets) {
     );
   }
 
-  test(`${target.name}: a reload that says what cannot be leaves all as it was`, { skip }, async () => {
-    writeFileSync(path, config.replace("10.46.6.13", "192.0.2.99"));
-    gateway!.signal("SIGHUP");
-    await until("it says so", () => gateway!.output().includes("192.0.2.99 of a rule"));
-    const hosts = [network!.name("c4"), address.gwC4, network!.name("s4"), address.s4];
-    const { stdout } = await shell(["python3", script, ...hosts, "cid:1080"]);
-    assert.deepEqual(JSON.parse(stdout), [Array(3).fill(single(13).s4)]);
-    assert.equal(await gateway!.stop(), 0);
-    if (own) await letBindAnywhere(false);
-  });
+  test(
+    `${target.name}: a reload with an unusable outgoing address is refused, and the former addresses stay`,
+    { skip },
+    async () => {
+      writeFileSync(path, config.replace("10.46.6.13", "192.0.2.99"));
+      gateway!.signal("SIGHUP");
+      await until("it says so", () => gateway!.output().includes("192.0.2.99 of a rule"));
+      const hosts = [network!.name("c4"), address.gwC4, network!.name("s4"), address.s4];
+      const { stdout } = await shell(["python3", script, ...hosts, "cid:1080"]);
+      assert.deepEqual(JSON.parse(stdout), [Array(3).fill(single(13).s4)]);
+      assert.equal(await gateway!.stop(), 0);
+      if (own) await letBindAnywhere(false);
+    },
+  );
 }
 
 test(
-  "a rule's mark has its connections routed by another table, and its interface by that alone",
+  "a rule's mark selects a routing table, and a rule's interface restricts its connections to that interface",
   { skip },
   async () => {
     ip("gw", "rule", "add", "fwmark", "46", "lookup", "46");

@@ -16,7 +16,7 @@ import { temporaryFolder } from "../../support/program/temporary_folder.ts";
 import { until, within } from "../../support/program/until.ts";
 
 for (const target of targets) {
-  test(`${target.name}: sessions are listed and ended, and healthcheck says how it is`, async () => {
+  test(`${target.name}: sessions lists and ends sessions, and healthcheck reports the health`, async () => {
     const folder = temporaryFolder("admin");
     const tokenFile = join(folder, "token");
     writeFileSync(tokenFile, "correct-horse-battery\n");
@@ -94,7 +94,7 @@ for (const target of targets) {
 }
 
 for (const target of programs) {
-  test(`${target.name}: a reload takes another token, which needs no restart, and none that is wrong`, async () => {
+  test(`${target.name}: a reload applies a new admin token, and refuses a wrong one`, async () => {
     const folder = temporaryFolder("token");
     const file = join(folder, "gate46.toml"), [first, second] = [join(folder, "first"), join(folder, "second")];
     const configure = (more: string, admin = "127.0.0.1:0") =>
@@ -180,7 +180,7 @@ for (const target of programs) {
 }
 
 for (const target of programs) {
-  test(`${target.name}: who asks the admin endpoint nothing, or half of something, does not hold up its end`, async () => {
+  test(`${target.name}: a silent or incomplete admin request does not delay the end`, async () => {
     const gateway = await start(target, ["--listen=127.0.0.1:0", "--admin=127.0.0.1:0"]);
     const silent = await Tcp.to(gateway.admin!), slow = await Tcp.to(gateway.admin!);
     slow.write("GET /healthz HT");
@@ -191,7 +191,7 @@ for (const target of programs) {
 }
 
 for (const target of programs) {
-  test(`${target.name}: the list of sessions is whole behind a pipe, however long it is, and late its reader`, async () => {
+  test(`${target.name}: a long list of sessions is complete when a slow reader reads it from a pipe`, async () => {
     const sessions = Array.from(
       { length: 5_000 },
       (_, id) => ({ id, client: "192.0.2.1:1", ageMs: 0, up: 0, down: 0 }),
@@ -203,7 +203,7 @@ for (const target of programs) {
     await server.close();
   });
 
-  test(`${target.name}: who answers instead of gate46, or leaves in the middle, is told in one line`, async () => {
+  test(`${target.name}: an answer of another server, or half an answer, is an error in one line`, async () => {
     const answers = { "{}": 2, '{"parts":': 99 };
     for (const [body, size] of Object.entries(answers)) {
       const server = await listenTcp("127.0.0.1", async (client) => {
@@ -222,7 +222,7 @@ for (const target of programs) {
     }
   });
 
-  test(`${target.name}: a reader of what commands print that has had enough is no error`, async () => {
+  test(`${target.name}: a closed pipe on standard output is no error`, async () => {
     const closed = ["sh", "-c", '{ sleep 0.1; "$@"; echo "code $?" >&2; } | true', "sh"];
     for (const args of [["--help"], ["config"], ["completion", "bash"]]) {
       assert.equal((await shell([...closed, ...target.command, ...args])).stderr, "code 0\n", args[0]);

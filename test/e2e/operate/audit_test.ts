@@ -30,7 +30,7 @@ async function values(command: readonly string[]): Promise<readonly unknown[]> {
 
 for (const target of targets) {
   test(
-    `${target.name}: jq reads an audit: sessions, UDP destinations, and what was open at a kill -9`,
+    `${target.name}: jq reads the audit log: sessions, UDP destinations, and sessions open at a kill -9`,
     { skip },
     async () => {
       const log = join(temporaryFolder("audit"), "log");

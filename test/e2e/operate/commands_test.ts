@@ -17,7 +17,7 @@ import { echoServer } from "../../support/wire/tcp.ts";
 const skip = skipped("commands_test.ts, a terminal", !hasPython && "no python3");
 
 for (const target of programs) {
-  test(`${target.name}: status, top, reload and drain do what the admin endpoint does`, async () => {
+  test(`${target.name}: status, top, reload and drain do the same as the admin endpoint`, async () => {
     const folder = temporaryFolder("commands");
     const token = join(folder, "token"), config = join(folder, "gate46.toml");
     writeFileSync(token, "correct-horse-battery\n");

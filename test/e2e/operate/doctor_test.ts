@@ -9,7 +9,7 @@ import { echoServer, unusedPort } from "../../support/wire/tcp.ts";
 import { temporaryFolder } from "../../support/program/temporary_folder.ts";
 
 for (const target of programs) {
-  test(`${target.name}: doctor says what stands in the way of a configuration, and exits with 1`, async () => {
+  test(`${target.name}: doctor reports the problems of a configuration, and exits with 1`, async () => {
     const folder = temporaryFolder("doctor");
     const taken = await echoServer("127.0.0.1", await unusedPort("127.0.0.1"));
     const file = join(folder, "gate46.toml"), password = join(folder, "password");

@@ -13,7 +13,7 @@ const setUp = `mount -t tmpfs tmpfs /etc && mkdir /etc/gate46 && umask 022 && ec
   printf 'users_file = "users"\\n' >/etc/gate46/gate46.toml`;
 
 for (const target of programs) {
-  test(`${target.name}: root adds a user to the file of /etc/gate46/gate46.toml, which the service's group may read`, {
+  test(`${target.name}: users add by root keeps the users file readable for the service's group`, {
     skip,
   }, async () => {
     const script = `${setUp} && "$@" && stat -c '%u %g %a' /etc/gate46/users && ls /etc/gate46`;

@@ -11,7 +11,7 @@ const skip = skipped("healthcheck_test.ts", whyNot());
 
 for (const target of targets) {
   test(
-    `${target.name}: listens everywhere, and healthcheck finds it, where IPv6 is switched off as in many containers`,
+    `${target.name}: --listen=:0 and healthcheck work where IPv6 is switched off, as in many containers`,
     { skip },
     async () => {
       const name = `g46-${process.pid}-ipv4`;

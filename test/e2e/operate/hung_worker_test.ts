@@ -24,7 +24,7 @@ const inHaste = "GATE46_TEST_HASTE=5";
 
 for (const target of threadedTargets) {
   test(
-    `${target.name}: workers that hang are named by /readyz, /healthz, metrics and the page, and systemd hears no more`,
+    `${target.name}: /readyz, /healthz, metrics and the page report hung workers, and the watchdog messages to systemd stop`,
     { skip },
     async () => {
       const folder = temporaryFolder("hung");
@@ -83,7 +83,7 @@ for (const target of threadedTargets) {
     },
   );
 
-  test(`${target.name}: a worker that hangs holds up neither a reload nor the end`, {
+  test(`${target.name}: a hung worker delays neither a reload nor the end`, {
     skip,
   }, async () => {
     const gateway = await start(target, ["--listen=127.0.0.1:0", "--admin=off", "--workers=2", "--drain=0s"]);

@@ -20,41 +20,45 @@ function toml(name: string): string {
 }
 
 for (const target of targets) {
-  test(`${target.name}: clients are greeted while a large file, or list, is read`, { timeout: 120_000 }, async () => {
-    const folder = temporaryFolder("large"), file = join(folder, "gate46.toml");
-    writeFileSync(file, toml("former"));
-    const gateway = await start(target, [`--config=${file}`, "--listen=127.0.0.1:0", "--admin=off"]);
-    const replyFor = async (name: string) => {
-      const { client, reply } = await ask(gateway.addrs[0]!, Command.Connect, name, 80);
-      client.close();
-      return reply.reply;
-    };
-    assert.equal(await replyFor(`former${RULES - 1}.test`), Reply.NotAllowed);
-    const reload = async () => {
-      const times = () => gateway.output().split("reloaded").length;
-      const before = times();
-      gateway.signal("SIGHUP");
-      let greeted = 0;
-      while (times() === before) {
-        const client = await Tcp.to(gateway.addrs[0]!);
-        client.write(greeting);
-        assert.deepEqual([...await client.read(2)], [5, 0]);
+  test(
+    `${target.name}: clients are served while a reload reads a large file or list`,
+    { timeout: 120_000 },
+    async () => {
+      const folder = temporaryFolder("large"), file = join(folder, "gate46.toml");
+      writeFileSync(file, toml("former"));
+      const gateway = await start(target, [`--config=${file}`, "--listen=127.0.0.1:0", "--admin=off"]);
+      const replyFor = async (name: string) => {
+        const { client, reply } = await ask(gateway.addrs[0]!, Command.Connect, name, 80);
         client.close();
-        greeted++;
-      }
-      // A thread that reads the file greets one client before it, and perhaps one in a pause.
-      assert.ok(greeted > 10, `${greeted} clients were greeted`);
-    };
-    writeFileSync(file, toml("next"));
-    await reload();
-    assert.equal(await replyFor(`next${RULES - 1}.test`), Reply.NotAllowed);
-    assert.notEqual(await replyFor(`former${RULES - 1}.test`), Reply.NotAllowed);
-    const names = Array.from({ length: NAMES }, (_, i) => `.listed${i}.test\n`);
-    writeFileSync(join(folder, "names"), names.join(""));
-    writeFileSync(file, `[[rules]]\naction = "deny"\nnames_file = "names"\n`);
-    await reload();
-    assert.equal(await replyFor(`www.listed${NAMES - 1}.test`), Reply.NotAllowed);
-    assert.notEqual(await replyFor(`next${RULES - 1}.test`), Reply.NotAllowed);
-    assert.equal(await gateway.stop(), 0);
-  });
+        return reply.reply;
+      };
+      assert.equal(await replyFor(`former${RULES - 1}.test`), Reply.NotAllowed);
+      const reload = async () => {
+        const times = () => gateway.output().split("reloaded").length;
+        const before = times();
+        gateway.signal("SIGHUP");
+        let greeted = 0;
+        while (times() === before) {
+          const client = await Tcp.to(gateway.addrs[0]!);
+          client.write(greeting);
+          assert.deepEqual([...await client.read(2)], [5, 0]);
+          client.close();
+          greeted++;
+        }
+        // A thread that reads the file greets one client before it, and perhaps one in a pause.
+        assert.ok(greeted > 10, `${greeted} clients were greeted`);
+      };
+      writeFileSync(file, toml("next"));
+      await reload();
+      assert.equal(await replyFor(`next${RULES - 1}.test`), Reply.NotAllowed);
+      assert.notEqual(await replyFor(`former${RULES - 1}.test`), Reply.NotAllowed);
+      const names = Array.from({ length: NAMES }, (_, i) => `.listed${i}.test\n`);
+      writeFileSync(join(folder, "names"), names.join(""));
+      writeFileSync(file, `[[rules]]\naction = "deny"\nnames_file = "names"\n`);
+      await reload();
+      assert.equal(await replyFor(`www.listed${NAMES - 1}.test`), Reply.NotAllowed);
+      assert.notEqual(await replyFor(`next${RULES - 1}.test`), Reply.NotAllowed);
+      assert.equal(await gateway.stop(), 0);
+    },
+  );
 }

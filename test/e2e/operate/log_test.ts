@@ -36,7 +36,7 @@ const noScript = skipped(
 );
 
 for (const target of programs) {
-  test(`log, ${target.name}: a flood is some lines and a count; sessions that succeed have a line each`, async () => {
+  test(`log, ${target.name}: --log-sample limits the lines of failed sessions, and no others`, async () => {
     const echo = await echoServer("127.0.0.1");
     const count = target.threaded ? 2 : 1, budget = 5;
     const gateway = await start(target, [...local, `--log-sample=${budget}`, ...workers(target, count)]);
@@ -65,7 +65,7 @@ for (const target of programs) {
     echo.close();
   });
 
-  test(`log, ${target.name}: which sessions, and how much of who came, is the operator's choice`, async () => {
+  test(`log, ${target.name}: --log-sessions=failed and --log-clients=prefix take effect`, async () => {
     const echo = await echoServer("127.0.0.1");
     const gateway = await start(target, [...local, "--log-sessions=failed", "--log-clients=prefix"]);
     const { client } = await ask(gateway.addrs[0]!, Command.Connect, echo.addr.host, echo.addr.port);
@@ -78,7 +78,7 @@ for (const target of programs) {
     echo.close();
   });
 
-  test(`log, ${target.name}: a file is appended to, and begun anew where logrotate has moved it`, async () => {
+  test(`log, ${target.name}: a log file is appended to, and reopened after logrotate moves it`, async () => {
     const folder = temporaryFolder("log");
     const file = join(folder, "gate46.log");
     const gateway = await start(target, [...local, `--log-file=${file}`]);
@@ -99,7 +99,7 @@ for (const target of programs) {
     ]);
   });
 
-  test(`log, ${target.name}: a FIFO that nobody reads is refused, and does not keep it for ever`, async () => {
+  test(`log, ${target.name}: a FIFO without a reader is refused, and does not block the start`, async () => {
     const folder = temporaryFolder("log");
     const file = join(folder, "fifo");
     assert.equal(spawnSync("mkfifo", [file]).status, 0);
@@ -110,7 +110,7 @@ for (const target of programs) {
     ]);
   });
 
-  test(`log, ${target.name}: a full disk costs lines, and no session`, { skip: noFull }, async () => {
+  test(`log, ${target.name}: a full disk loses lines, and no session`, { skip: noFull }, async () => {
     const echo = await echoServer("127.0.0.1");
     const addr = { host: "127.0.0.1", port: await unusedPort("127.0.0.1") };
     const flags = [`--listen=127.0.0.1:${addr.port}`, "--admin=off", "--allow=127.0.0.1", "--log-file=/dev/full"];
@@ -133,7 +133,7 @@ for (const target of programs) {
   const unread = target === source ? ["pipe", "socket", "terminal"] : ["pipe"];
   for (const kind of unread) {
     test(
-      `log, ${target.name}: a ${kind} that nobody reads costs lines, and no session`,
+      `log, ${target.name}: a ${kind} without a reader loses lines, and no session`,
       { skip: noUnread },
       async () => {
         const echo = await echoServer("127.0.0.1");
@@ -163,7 +163,7 @@ for (const target of programs) {
     );
   }
 
-  test(`log, ${target.name}: nothing that a client says forges a line`, async () => {
+  test(`log, ${target.name}: input of a client cannot forge a line`, async () => {
     const gateway = await start(target, [...local, "--user=ann:secret"]);
     // Three, since more failures would have to wait for their answers.
     const names = ["a\nforged", "\x1b[2J\u009b31m\u202e", 'b\u2028forged" end=end user="root'];
@@ -184,7 +184,7 @@ for (const target of programs) {
     );
   });
 
-  test(`log, ${target.name}: logger reads the priorities`, { skip: noLogger }, async () => {
+  test(`log, ${target.name}: logger reads the syslog priorities`, { skip: noLogger }, async () => {
     const gateway = await start(target, [...local, "--log-format=syslog", "--log-level=info"]);
     await fail(gateway.addrs[0]!);
     await gateway.stop();
@@ -196,7 +196,7 @@ for (const target of programs) {
   });
 
   test(
-    `log, ${target.name}: there are colours on a terminal, and none where NO_COLOR says so`,
+    `log, ${target.name}: a terminal gets colours, and with NO_COLOR none`,
     { skip: noScript },
     async () => {
       for (

@@ -87,7 +87,7 @@ function flat(attributes: Attributes): Record<string, unknown> {
 }
 
 for (const target of programs) {
-  test(`${target.name}: a collector gets metrics and ended sessions, after a failure too, and at the end`, async () => {
+  test(`${target.name}: a collector gets metrics and ended sessions, also after a failure and at the end`, async () => {
     const collector = await TestCollector.open();
     const echo = await echoServer("127.0.0.1");
     const gateway = await start(target, [

@@ -22,7 +22,7 @@ describe("The status page in a browser", { skip: skipped("the status page in a b
   after(() => browser.close());
 
   for (const target of programs) {
-    test(`${target.name}: shows what clients do while they do it`, async () => {
+    test(`${target.name}: shows the clients' sessions live`, async () => {
       const echo = await echoServer("127.0.0.1");
       const flags = ["--listen=127.0.0.1:0", "--listen=[::1]:0", "--allow=127.0.0.1"];
       const gateway = await start(target, [
@@ -118,7 +118,7 @@ describe("The status page in a browser", { skip: skipped("the status page in a b
     });
   }
 
-  test("asks for the token as a password, and says when it is another one", async () => {
+  test("asks for the token as a password, and reports a wrong token", async () => {
     const tokenFile = join(temporaryFolder("page"), "token");
     const flags = ["--listen=127.0.0.1:0", `--admin-token-file=${tokenFile}`];
     writeFileSync(tokenFile, "correct-horse-battery\n");

@@ -18,7 +18,7 @@ const local = ["--listen=127.0.0.1:0", "--allow=127.0.0.0/8"];
 for (const target of targets) {
   const name = (what: string) => `${target.name}: ${what}`;
 
-  test(name("a port that is taken is one clear line and exit code 1"), async () => {
+  test(name("a port in use is an error in one line, with exit code 1"), async () => {
     const taken = `127.0.0.1:${server.addr.port}`;
     const said = async (...flags: string[]) => {
       const { code, stderr } = await run(target, flags);
@@ -35,7 +35,7 @@ for (const target of targets) {
     ]);
   });
 
-  test(name("SIGTERM drains: a session finishes, new ones are refused, the exit code is 0"), async () => {
+  test(name("SIGTERM drains: a session finishes, new sessions are refused, the exit code is 0"), async () => {
     const gateway = await start(target, [...local, "--admin=127.0.0.1:0"]);
     const { client } = await ask(gateway.addrs[0]!, Command.Connect, "127.0.0.1", server.addr.port);
     gateway.signal("SIGTERM");
@@ -60,7 +60,7 @@ for (const target of targets) {
 
   test(
     name(
-      "a second signal that comes later cuts the sessions, which the log tells; one that comes with the first does not",
+      "a second signal cuts the sessions with a log line; a duplicate at the same moment as the first does not",
     ),
     async () => {
       const hurried = await start(target, [...local, "--admin=off"]);
@@ -81,7 +81,7 @@ for (const target of targets) {
     },
   );
 
-  test(name("the admin endpoint tells health and counts what happened"), async () => {
+  test(name("the admin endpoint serves health and metrics"), async () => {
     const gateway = await start(target, [...local, "--admin=127.0.0.1:0", "--log-format=json"].map(String));
     const { client } = await ask(gateway.addrs[0]!, Command.Connect, "127.0.0.1", server.addr.port);
     client.write("four");
@@ -126,14 +126,14 @@ for (const target of programs) {
     [["--users-file", "/nowhere/users"], "Cannot read /nowhere/users: it is not there (ENOENT); --users-file"],
     [["--config", "/nowhere/toml"], "Cannot read /nowhere/toml: it is not there (ENOENT); --config"],
   ];
-  test(name("each wrong flag is one clear line and exit code 2"), async () => {
+  test(name("each wrong flag is an error in one line, with exit code 2"), async () => {
     for (const [args, message] of wrong) {
       const { code, stdout, stderr } = await run(target, args);
       assert.deepEqual([code, stdout, stderr], [2, "", `gate46: ${message}\n`]);
     }
   });
 
-  test(name("users: the hashed password works, a wrong one does not, and neither is ever in the log"), async () => {
+  test(name("users: the hashed password works, a wrong password does not, and the log has neither"), async () => {
     const file = join(folder, `users-${target.name.replaceAll("/", "-")}`);
     for (
       const [name, password, refused] of [["ann", "open\0sesame", /the password/], [
@@ -183,7 +183,7 @@ for (const target of programs) {
 for (const target of executables) {
   const name = (what: string) => `${target.name}: ${what}`;
 
-  test(name("--version and --help answer and exit 0"), async () => {
+  test(name("--version and --help print their text and exit with 0"), async () => {
     assert.match((await run(target, ["--version"])).stdout, /^\d+\.\d+\.\d+\n$/);
     const { code, stdout } = await run(target, ["--help"]);
     assert.equal(code, 0);
@@ -193,7 +193,7 @@ for (const target of executables) {
   });
 
   // From source the runtimes read what they like.
-  test(name("nothing in the working directory is read that was not asked for"), async () => {
+  test(name("the executables ignore .env, bunfig.toml and deno.json of the working directory"), async () => {
     writeFileSync(join(folder, ".env"), "GATE46_TEST=1\nNODE_OPTIONS=--nonsense\n");
     writeFileSync(join(folder, "bunfig.toml"), 'preload = ["./missing.ts"]\n');
     writeFileSync(join(folder, "deno.json"), "not json");

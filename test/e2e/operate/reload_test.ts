@@ -63,7 +63,7 @@ const noFigures = skipped("memory of rules", !existsSync("/proc/self/status") &&
 const noFifo = skipped("a FIFO", spawnSync("mkfifo", ["--version"]).status !== 0 && "no mkfifo");
 
 for (const target of targets) {
-  test(`reload, ${target.name}: sessions keep their rules and their listener, new ones get the new`, async () => {
+  test(`reload, ${target.name}: sessions keep their rules and listener, new sessions use the new ones`, async () => {
     const echo = await echoServer("127.0.0.1");
     const toml = (listen: readonly string[], action: string) =>
       `listen = ${JSON.stringify(listen)}\n` +
@@ -93,7 +93,7 @@ for (const target of targets) {
     await stop();
   });
 
-  test(`reload, ${target.name}: what is wrong is told, and all stays as it was`, async () => {
+  test(`reload, ${target.name}: a wrong file is logged, and the former configuration stays`, async () => {
     const echo = await echoServer("127.0.0.1");
     const taken = echo.addr.port;
     const toml = (more: string, also = "") => `listen = ["127.0.0.1:0"${also}]\n${more}\nallow = "127.0.0.1"\n`;
@@ -116,7 +116,7 @@ for (const target of targets) {
     await stop();
   });
 
-  test(`reload, ${target.name}: under load no session is lost and none refused`, async () => {
+  test(`reload, ${target.name}: under load no session is lost or refused`, async () => {
     const echo = await echoServer("127.0.0.1");
     const toml = (sessions: number) => `listen = "127.0.0.1:0"\nallow = "127.0.0.1"\nmax_sessions = ${sessions}\n`;
     const { gateway, reload, stop } = await configured(target, toml(500), ...workers(target, 2));
@@ -177,7 +177,7 @@ for (const target of targets) {
 }
 
 for (const target of programs) {
-  test(`reload, ${target.name}: --watch does it when a file is written, whole, or another put in its place`, async () => {
+  test(`reload, ${target.name}: --watch reloads when a file is written in full or replaced`, async () => {
     const toml = `listen = "127.0.0.1:0"\nwatch = true\n`;
     const { gateway, file, times, rewrite, stop } = await configured(target, toml);
     const reloaded = (count: number) =>
@@ -209,7 +209,7 @@ for (const target of programs) {
     assert.equal(times("info reloaded") - 1, 5, gateway.output());
   });
 
-  test(`reload, ${target.name}: what is deleted or emptied keeps what holds, and many signals are few reloads`, async () => {
+  test(`reload, ${target.name}: a deleted or empty file is refused, and many signals cause few reloads`, async () => {
     const echo = await echoServer("127.0.0.1");
     const toml = `listen = "127.0.0.1:0"\nallow = "127.0.0.1"\n`;
     const { gateway, file, times, reload, rewrite, stop } = await configured(target, toml);
@@ -228,7 +228,7 @@ for (const target of programs) {
     echo.close();
   });
 
-  test(`reload, ${target.name}: users come, go and change; sessions that are there stay`, async () => {
+  test(`reload, ${target.name}: users are added, removed and changed; open sessions stay`, async () => {
     const echo = await echoServer("127.0.0.1");
     const toml = (...users: readonly (readonly [string, string])[]) =>
       `listen = "127.0.0.1:0"\nallow = "127.0.0.1"\n` +
@@ -252,7 +252,7 @@ for (const target of programs) {
     await stop();
   });
 
-  test(`drain, ${target.name}: --drain is what the last reload said`, async () => {
+  test(`drain, ${target.name}: the last reload sets the deadline`, async () => {
     const toml = (drain: string) => `listen = "127.0.0.1:0"\ndrain = "${drain}"\n`;
     const { gateway, reload, stop } = await configured(target, toml("30s"));
     await reload(toml("1s"), "info reloaded");
@@ -260,7 +260,7 @@ for (const target of programs) {
     assert.match(gateway.output(), /draining sessions=0 deadline=1\.000s/);
   });
 
-  test(`reload, ${target.name}: --watch outlives a link that leads to itself`, async () => {
+  test(`reload, ${target.name}: --watch survives a symbolic link loop`, async () => {
     const toml = `listen = "127.0.0.1:0"\nwatch = true\n`;
     const { gateway, file, stop } = await configured(target, toml);
     rmSync(file);
@@ -273,7 +273,7 @@ for (const target of programs) {
     await stop();
   });
 
-  test(`drain, ${target.name}: a reload is refused in words`, async () => {
+  test(`drain, ${target.name}: a reload is refused with a reason`, async () => {
     const echo = await echoServer("127.0.0.1");
     const { gateway, reload, stop } = await configured(target, `listen = "127.0.0.1:0"\nallow = "127.0.0.1"\n`);
     const { client } = await ask(gateway.addrs[0]!, Command.Connect, echo.addr.host, echo.addr.port);
@@ -287,7 +287,7 @@ for (const target of programs) {
     await stop();
   });
 
-  test(`reload, ${target.name}: what is a FIFO by now is refused, and nobody waits for who writes to it`, {
+  test(`reload, ${target.name}: a file replaced by a FIFO is refused without waiting for a writer`, {
     skip: noFifo,
   }, async () => {
     const echo = await echoServer("127.0.0.1");
@@ -306,7 +306,7 @@ for (const target of programs) {
   });
 
   test(
-    `reload, ${target.name}: large rules are kept once, and the former ones let go`,
+    `reload, ${target.name}: memory has large rules once, and frees the former rules`,
     { skip: noFigures },
     async () => {
       const names = Array.from({ length: 20_000 }, (_, i) => `"host${i}.ads.example.org"`).join(",\n");
@@ -331,7 +331,7 @@ for (const target of programs) {
     },
   );
 
-  test(`drain, ${target.name}: the log counts down, and a second signal ends at once`, async () => {
+  test(`drain, ${target.name}: the log counts down, and a second signal ends the gateway at once`, async () => {
     const echo = await echoServer("127.0.0.1");
     const flags = ["--listen=127.0.0.1:0", "--admin=off", "--allow=127.0.0.1", "--drain=600s"];
     const gateway = await start(target, flags, ["env", "GATE46_TEST_HASTE=10"]);

@@ -33,7 +33,7 @@ const secrets = {
 const formats = ["text", "json", "syslog"];
 for (const target of programs) {
   for (const format of target === source ? formats.slice(0, 2) : formats.slice(2)) {
-    test(`${target.name}: no secret is in a log of the format ${format}, nor anywhere else`, async () => {
+    test(`${target.name}: no secret is in a log of the format ${format} or in other output`, async () => {
       const folder = temporaryFolder("secrets");
       const file = (name: string, text: string) => {
         writeFileSync(join(folder, name), text, { mode: 0o600 });

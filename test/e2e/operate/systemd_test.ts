@@ -59,7 +59,7 @@ async function reaches(addr: SocketAddr, to: SocketAddr): Promise<void> {
 
 for (const target of threadedTargets) {
   test(
-    `${target.name} takes sockets that systemd has opened, by their names, and keeps them at a reload`,
+    `${target.name} uses the sockets of systemd by name, and keeps them at a reload`,
     { skip: noActivation || noKernel },
     async () => {
       const folder = temporaryFolder("systemd");
@@ -94,7 +94,9 @@ for (const target of threadedTargets) {
     },
   );
 
-  test(`${target.name} says what systemd has not passed, or not to it`, { skip: noKernel }, async () => {
+  test(`${target.name} reports sockets that systemd has not passed, or has passed to another process`, {
+    skip: noKernel,
+  }, async () => {
     const flags = ["--listen=systemd:socks", "--admin=off"];
     assert.deepEqual(await run(target, flags), {
       code: 1,
@@ -113,7 +115,7 @@ for (const target of threadedTargets) {
   });
 
   test(
-    `${target.name} refuses to be an open relay on what systemd opened`,
+    `${target.name} refuses to be an open relay on a socket of systemd`,
     { skip: noActivation || noKernel },
     async () => {
       const port = await unusedPort("0.0.0.0");
@@ -131,7 +133,7 @@ for (const target of threadedTargets) {
     },
   );
 
-  test(`${target.name}: who takes over is the main process, and the one before says no more`, {
+  test(`${target.name}: systemd learns that the successor is the main process`, {
     skip: noPython || noKernel,
   }, async () => {
     const folder = temporaryFolder("systemd");
@@ -155,7 +157,7 @@ for (const target of threadedTargets) {
 }
 
 for (const target of targets) {
-  test(`${target.name} tells systemd when it is ready, reloads, is well and stops`, {
+  test(`${target.name} tells systemd when it is ready, reloads, is healthy and stops`, {
     skip: noPython || noKernel,
   }, async () => {
     const folder = temporaryFolder("systemd");
@@ -179,7 +181,7 @@ for (const target of targets) {
 }
 
 for (const target of targets.filter(({ threaded }) => !threaded)) {
-  test(`${target.name} says that it cannot take sockets of systemd`, async () => {
+  test(`${target.name} reports that it cannot use sockets of systemd`, async () => {
     assert.equal(
       (await run(target, ["--listen=systemd", "--admin=off"])).stderr,
       "gate46: Cannot listen on systemd: only the Linux engine can\n",

@@ -14,7 +14,7 @@ const skip = skipped("take_over_test.ts", await openLibc() ? false : "the Linux 
 
 for (const target of threadedTargets) {
   test(
-    `upgrade, ${target.name}: a successor takes the listeners over, and no client is refused`,
+    `upgrade, ${target.name}: a successor takes over the listeners, and no client is refused`,
     { skip },
     async () => {
       const echo = await echoServer("127.0.0.1");
@@ -60,13 +60,13 @@ for (const target of threadedTargets) {
     },
   );
 
-  test(`upgrade, ${target.name}: nobody to take over from is told`, { skip }, async () => {
+  test(`upgrade, ${target.name}: --take-over of a missing process is an error`, { skip }, async () => {
     const { code, stderr } = await run(target, ["--listen=127.0.0.1:0", "--admin=off", "--take-over=4194303"]);
     assert.equal(code, 2);
     assert.match(stderr, /Cannot take over from 4194303: no such process \(ESRCH\)/);
   });
 
-  test(`upgrade, ${target.name}: who is no gate46 is not ended for one`, { skip }, async () => {
+  test(`upgrade, ${target.name}: --take-over does not end a process other than gate46`, { skip }, async () => {
     const other = spawn("sleep", ["60"]);
     const { code, stderr } = await run(target, ["--listen=127.0.0.1:0", "--admin=off", `--take-over=${other.pid}`]);
     assert.deepEqual([code, stderr.split("\n").at(-2)], [

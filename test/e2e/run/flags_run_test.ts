@@ -26,8 +26,8 @@ function run(target: Target, args: readonly string[], input = ""): Promise<Ended
 }
 
 for (const target of programs) {
-  describe(`gate46 run's flags, ${target.name}`, { skip }, () => {
-    test("--shell, or no program, is the user's shell; both a shell and a program is a mistake", async () => {
+  describe(`flags of gate46 run, ${target.name}`, { skip }, () => {
+    test("--shell, or no program, runs the user's shell; --shell with a program is an error", async () => {
       const script = "echo $0 $$; exit 4\n";
       for (const flags of [["--shell"], []]) {
         const { stdout, stderr, code } = await run(target, flags, script);
@@ -41,7 +41,7 @@ for (const target of programs) {
       ]);
     });
 
-    test("--dns-log says which names were asked for, and what was given, and nothing else is told", async () => {
+    test("--dns-log logs each query and its answer, and nothing else", async () => {
       const file = join(folder, `names-${target.name.replace(/\W/g, "")}`);
       const script = `getent ahostsv4 six.test >/dev/null; getent hosts no-such.invalid; getent hosts 198.18.0.1
         python3 -c 'import socket; print(socket.create_connection(("six.test", ${port})).recv(9).decode(), end="")'`;
@@ -61,7 +61,7 @@ for (const target of programs) {
       ]);
     });
 
-    test("the session log is as serve has it: its level, its form, its file", async () => {
+    test("the session log has the options of serve: level, format, file", async () => {
       const file = join(folder, `sessions-${target.name.replace(/\W/g, "")}`);
       writeFileSync(file, "");
       chmodSync(file, 0o666);
@@ -73,7 +73,7 @@ for (const target of programs) {
       assert.equal(JSON.stringify(line).includes(`"six.test:${port}"`), true, JSON.stringify(line));
     });
 
-    test("--direct goes around the gateways, which are asked for all else", async () => {
+    test("--direct bypasses the gateways, and all other traffic uses them", async () => {
       const asked: string[] = [];
       const gateway = createServer((socket) => {
         let said = "";
@@ -101,7 +101,7 @@ for name in ("six.test", "other.test"):
       gateway.close();
     });
 
-    test("a gateway of --via that is away is told on standard error", async () => {
+    test("an unreachable gateway of --via is reported on standard error", async () => {
       const client = `
 import socket
 try: socket.create_connection(("192.0.2.7", 80), 30)

@@ -18,7 +18,7 @@ describe("gate46 run", () => {
   });
 
   for (const target of programs) {
-    test(`${NAMES} names and ${CONNECTIONS} connections at a time, again and again: ${target.name}`, {
+    test(`${NAMES} names and ${CONNECTIONS} connections at once, repeatedly: ${target.name}`, {
       skip,
       timeout: 900_000,
     }, async () => {

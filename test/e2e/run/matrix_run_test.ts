@@ -138,7 +138,7 @@ const ofBoth = (command: string) => `${command.replaceAll("FAMILY", "4")}; ${com
 
 const rows: readonly Row[] = [
   {
-    name: "C, static, of IPv4 alone",
+    name: "C, static, IPv4 only",
     needs: ["gcc", "getent"],
     build: () => built("gcc", ["-static", "-o", join(folder, "c"), file("c.c", c)]),
     script: `${join(folder, "c")} $(getent ahostsv4 six.test | sed -n '1s/ .*//p') $SIXPORT`,
@@ -312,7 +312,7 @@ for (const target of programs) {
     });
 
     for (const row of rows) {
-      test(`${row.name} reaches hosts of both Internets by name`, { skip: whyMissing.get(row)! }, () => {
+      test(`${row.name} reaches IPv4 and IPv6 hosts by name`, { skip: whyMissing.get(row)! }, () => {
         assert.equal(said.get(row), row.says);
       });
     }

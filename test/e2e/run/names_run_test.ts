@@ -42,7 +42,7 @@ while True:
 
 for (const target of programs) {
   describe(`names of gate46 run, ${target.name}`, { skip }, () => {
-    test("any server answers: addresses and their names, nothing of other types, no such name", async () => {
+    test("every DNS server address answers: A, AAAA and PTR records, empty answers for other types, NXDOMAIN", async () => {
       const script = `${asking}
 A, PTR, TXT, AAAA, SRV, SVCB, HTTPS = 1, 12, 16, 28, 33, 64, 65
 for server in ("192.0.2.53", "2001:db8::53", "127.0.0.53"):
@@ -56,7 +56,7 @@ print(*[ask("192.0.2.53", name, kind, True) for name, kind in (("six.test", HTTP
       assert.equal(stdout, `${line.repeat(3)}0:0 0:1 0:1 0:1 3:0 0:1\n`, stderr);
     });
 
-    test("no service of this host is asked, also one that starts again; a lone name is looked for in no domain", {
+    test("no resolver service of this host is asked, also after its restart; no search domain applies", {
       skip: noHost,
     }, async () => {
       const file = (name: string, text: string) => {

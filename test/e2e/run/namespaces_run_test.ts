@@ -88,8 +88,8 @@ all()
 open("${done}", "w").close()
 `;
 
-describe("gate46 run on a host with IPv4 only", { skip }, () => {
-  test("types A to D by TCP and UDP through a gateway elsewhere, and nothing else leaves", async () => {
+describe("gate46 run on an IPv4-only host", { skip }, () => {
+  test("types A to D by TCP and UDP through a remote gateway, and no other traffic leaves", async () => {
     const { in: within } = network!;
     for (const host of ["s4", "s6"] as const) {
       const [command, ...args] = within(host) as [string, ...string[]];
@@ -124,7 +124,7 @@ describe("gate46 run on a host with IPv4 only", { skip }, () => {
     await gateway.stop();
   });
 
-  test("an unprivileged shell clones a repository from a host with IPv6 only", async () => {
+  test("an unprivileged shell clones a repository from an IPv6-only host", async () => {
     const { in: within } = network!;
     const work = join(folder, "work"), git = ["git", "-c", "user.name=ann", "-c", "user.email=ann@v6.test", "-C", work];
     for (
@@ -166,7 +166,7 @@ describe("gate46 run on a host with IPv4 only", { skip }, () => {
     await gateway.stop();
   });
 
-  test("nothing leaves but to the gateway, and nothing at all once the supervisor is killed", async () => {
+  test("all traffic goes to the gateway, and none leaves after the supervisor is killed", async () => {
     const { in: within } = network!;
     const flags = [`--listen=${address.gwC4}:0`, "--admin=off", "--open"];
     const gateway = await start(source, flags, within("gw"));

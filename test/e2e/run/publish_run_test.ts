@@ -81,7 +81,7 @@ async function askByDatagram(host: string, port: number, text: string): Promise<
 
 for (const target of programs) {
   describe(`gate46 run --publish, ${target.name}`, { skip }, () => {
-    test("what the program listens on is reached on this host's loopback, by TCP and UDP, of both families", async () => {
+    test("ports of the program are reachable on this host's loopback, by TCP and UDP, IPv4 and IPv6", async () => {
       const published = ["0:2080", "127.0.0.1:0:2081", "[::1]:0:2080/udp", "127.0.0.1:0:2081/udp"];
       const { ports, told, end } = await serving(target, published.map((port) => `--publish=${port}`), 5);
       assert.deepEqual([...ports.keys()], [
@@ -98,7 +98,7 @@ for (const target of programs) {
       assert.equal(await end(), 0, told());
     });
 
-    test("a port where nobody listens inside is not this host's own", async () => {
+    test("a published port without a listener inside does not reach this host's own listener", async () => {
       const outside = createServer((socket) => socket.end("this host")).unref();
       await new Promise<void>((resolve) => outside.listen(0, "127.0.0.1", resolve));
       const { port } = outside.address() as { port: number };
@@ -108,7 +108,7 @@ for (const target of programs) {
       outside.close();
     });
 
-    test("where a port is taken that is one line, and the program does not begin", async () => {
+    test("a port in use is an error in one line, and the program does not start", async () => {
       const taken = createServer().unref();
       await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
       const { port } = taken.address() as { port: number };

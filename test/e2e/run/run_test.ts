@@ -82,7 +82,7 @@ def attempt(host, port, family=socket.AF_INET):
 
 for (const target of ways) {
   describe(`gate46 run, ${target.name}`, { skip }, () => {
-    test("programs that know nothing of a gateway reach a server with IPv6 only by its name", async () => {
+    test("programs without proxy support reach an IPv6-only server by its name", async () => {
       writeFileSync(join(folder, "c.c"), staticClient);
       const built = spawnSync("gcc", ["-static", "-o", join(folder, "client"), join(folder, "c.c")]).status === 0;
       const { stdout, code, stderr } = await inRun(target, [
@@ -99,7 +99,7 @@ for (const target of ways) {
       assert.match(stdout, /^(six\n){4}198\.18\.\d+\.\d+ +STREAM six\.test\nsix\n$/);
     });
 
-    test("datagrams go by name, and answers come from where they were sent to", async () => {
+    test("datagrams reach a server by its name, and answers come from the address that the program sent to", async () => {
       const { stdout, stderr } = await python(
         target,
         `
@@ -113,7 +113,7 @@ for family, kind, proto, name, addr in sorted(socket.getaddrinfo("six.test", ${u
       assert.equal(stdout, sizes("AF_INET6") + sizes("AF_INET"), stderr);
     });
 
-    test("connect() fails as it would have without a gateway", async () => {
+    test("connect() fails with the same errors as without a gateway", async () => {
       const closed = await closedPort();
       const { stdout, stderr } = await python(
         target,
@@ -128,7 +128,7 @@ s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(); tell(attempt(*s.getso
       assert.equal(stdout, [...lines, "connected", "connected", ""].join("\n"), stderr);
     });
 
-    test("it is the program: its code, its signal, its input, its descriptors, its user, its limits", async () => {
+    test("the program's exit code, signal, input, descriptors, user and limits are unchanged", async () => {
       const asked = [
         "sh",
         "-c",
@@ -149,7 +149,7 @@ s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(); tell(attempt(*s.getso
       assert.equal((await sh(`${shellCommand} sh -c 'cat <&7' 7< <(echo seven)`)).stdout, "seven\n");
     });
 
-    test("a daemon that is left behind stays in its network, and what was sent arrives", async () => {
+    test("a daemon of the program keeps its network after the program's end, and its data arrives", async () => {
       heard.length = 0;
       const { stdout, code } = await inRun(target, [
         "sh",
@@ -162,7 +162,7 @@ s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(); tell(attempt(*s.getso
       await until("the daemon's words", () => heard.includes("from a daemon"));
     });
 
-    test("SIGTERM is the program's, and when the supervisor is killed nothing gets out", async () => {
+    test("SIGTERM goes to the program, and after the supervisor is killed no traffic leaves", async () => {
       const [command, ...before] = asNobodyInParticular;
       const args = [...before, ...target.command, ...names, "--"];
       const script = `trap 'echo told; exit 5' TERM; echo ready; while :; do sleep 0.1; done`;
@@ -201,7 +201,7 @@ open("${out}", "w").write(r)
     });
 
     for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
-      test(`after the program's end, ${signal} ends the wait for a process that it left`, async () => {
+      test(`after the program's end, ${signal} ends the wait for its background processes`, async () => {
         const [command, ...before] = asNobodyInParticular;
         const left = "sleep 1000 </dev/null >/dev/null 2>&1 & echo $!; exit 6";
         const run = spawn(command, [...before, ...target.command, ...names, "--", "sh", "-c", left]);
@@ -216,7 +216,7 @@ open("${out}", "w").write(r)
       });
     }
 
-    test("the session log says what it asked for", async () => {
+    test("the session log has the program's destination", async () => {
       const { stderr } = await inRun(target, ["curl", "-s", `http://six.test:${tcp}/`], [...names, "--verbose"]);
       assert.match(
         stderr,

@@ -81,8 +81,8 @@ closed = (four[0], ${closed})
 }
 
 for (const { name, command } of ways) {
-  describe(`gate46 run: what programs do with sockets, ${name}`, { skip }, () => {
-    test("a connection is asked for and waited for, and its failure is told once, as by the kernel", async () => {
+  describe(`gate46 run: socket calls of programs, ${name}`, { skip }, () => {
+    test("a non-blocking connect() reports its result or its error once, as the kernel does", async () => {
       const { stdout, stderr } = await python(
         command,
         `
@@ -124,7 +124,7 @@ tell(s.connect_ex(four)); s.send(b"again"); tell(s.recv(9))
       );
     });
 
-    test("options, a bound port and duplicates of a socket stay, and many connect at a time", async () => {
+    test("options, bound port and duplicates of a socket stay valid, and 100 threads connect at once", async () => {
       const { stdout, stderr } = await python(
         command,
         `
@@ -148,7 +148,7 @@ l.close(); l = socket.socket(); l.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEA
       assert.equal(stdout, lines.join("\n"), stderr);
     });
 
-    test("datagrams go by each call, connected or not, and tell from where they are", async () => {
+    test("every call for datagrams works, connected or not, and gives the source address", async () => {
       const { stdout, stderr } = await python(
         command,
         `
@@ -174,7 +174,7 @@ a, b = socket.socketpair(); a.sendmsg([b"unix"]); tell(b.recvmsg(9)[0])
       assert.equal(stdout, lines.join("\n"), stderr);
     });
 
-    test("a signal ends a wait for a connection, and a thread that ends takes nothing with it", async () => {
+    test("a signal interrupts a wait for a connection, and sockets outlive the thread that made them", async () => {
       const { stdout, stderr } = await python(
         command,
         `
@@ -199,7 +199,7 @@ tell("among signals")
 
 const answered = ways.filter(({ name }) => !name.endsWith(", namespace"));
 
-describe("gate46 run: a program that waits has its connection to another gateway itself", { skip }, () => {
+describe("gate46 run: a blocking connect() gives the program a direct connection to a remote gateway", { skip }, () => {
   let gateway: Program, greeter: Server;
   before(async () => {
     greeter = createServer((socket) => {
@@ -251,8 +251,8 @@ s = socket.socket(); s.setblocking(False); s.connect_ex((four[0], ${port})); sel
 });
 
 for (const { name, command } of answered) {
-  describe(`gate46 run: what could pass by, ${name}`, { skip }, () => {
-    test("is not there, or fails", async () => {
+  describe(`gate46 run: traffic outside the supervisor, ${name}`, { skip }, () => {
+    test("is impossible or fails", async () => {
       const { stdout, stderr } = await python(
         command,
         `
@@ -272,7 +272,7 @@ tell(attempt(socket.socket(socket.AF_UNIX).connect, "/run/nscd/socket"))
       assert.equal(stdout, lines.join("\n"), stderr);
     });
 
-    test("gets no further once the supervisor is killed, even what waits for it", async () => {
+    test("fails after the supervisor is killed, also in a waiting call", async () => {
       const { stdout, stderr } = await python(
         command,
         `
@@ -290,18 +290,18 @@ attempt(s.connect, ("127.0.0.1", ${tcp})); attempt(v.sendto, b"x", ("127.0.0.1",
   });
 }
 
-test("gate46 run --mode seccomp: a program of 32 bits has no sockets", { skip: skip || whyNo32Bits() }, async () => {
+test("gate46 run --mode seccomp: a 32-bit program cannot open sockets", { skip: skip || whyNo32Bits() }, async () => {
   const { code } = await shell([...source.command, "run", "--mode=seccomp", "--", join(folder, "socketcall")]);
   assert.equal(code, 38, "ENOSYS");
 });
 
-describe("gate46 run where namespaces are refused", { skip }, () => {
+describe("gate46 run without permission for namespaces", { skip }, () => {
   const without = (refused: string) => [
     ...asNobodyInParticular,
     ...["python3", join(projectRoot, "test/support/python/refusing.py"), "EPERM", refused],
   ];
 
-  test("its system calls are answered, and it says why", async () => {
+  test("the supervisor answers system calls, and logs the reason", async () => {
     const refusing =
       'echo 0 >/proc/sys/user/max_user_namespaces; exec setpriv --bounding-set=-all --inh-caps=-all "$@"';
     const { stderr, stdout } = await shell([
@@ -315,7 +315,7 @@ describe("gate46 run where namespaces are refused", { skip }, () => {
     );
   });
 
-  test("the same where they come without capabilities, as AppArmor has it", async () => {
+  test("the supervisor answers system calls also where namespaces have no capabilities, as with AppArmor", async () => {
     const { stderr, stdout } = await shell([
       ...without("packets"),
       ...[...source.command, "run", "--verbose", "echo", "ran"],
@@ -324,7 +324,7 @@ describe("gate46 run where namespaces are refused", { skip }, () => {
     assert.match(stderr, /system calls of the network answered; Cannot have a network for a program/);
   });
 
-  test("--mode namespace is one line that says why and what to change", async () => {
+  test("--mode namespace is an error in one line, with the reason and the correction", async () => {
     const refusing =
       'echo 0 >/proc/sys/user/max_user_namespaces; exec setpriv --bounding-set=-all --inh-caps=-all "$@"';
     const { stderr, stdout, code } = await shell([
@@ -339,7 +339,7 @@ describe("gate46 run where namespaces are refused", { skip }, () => {
     ]);
   });
 
-  test("and neither way is there, it is one line that says why and what to change", async () => {
+  test("without seccomp notification too, the error is one line, with the reasons and the corrections", async () => {
     const { stderr, stdout, code } = await shell([
       ...without("unshare,namespaces,process_vm_readv"),
       ...[...source.command, "run", "echo", "ran"],
@@ -354,7 +354,7 @@ describe("gate46 run where namespaces are refused", { skip }, () => {
     ]);
   });
 
-  test("another mode is refused", async () => {
+  test("an unknown mode is refused", async () => {
     const { stderr, code } = await shell([...source.command, "run", "--mode=magic", "echo", "ran"]);
     assert.equal(code, 2);
     assert.match(stderr, /'magic' is invalid. Allowed choices are auto, namespace, seccomp/);

@@ -57,7 +57,7 @@ while True: signal.pause()
 
 for (const target of programs) {
   describe(`gate46 run on a terminal, ${target.name}`, { skip }, () => {
-    test("the program has the terminal: its keys, its size, its job control", () =>
+    test("the program gets the terminal's keys, size and job control", () =>
       take([
         ["expect", "OUT> "],
         ["send", `${run(target)} -- python3 ${file("listening.py", listening)}\n`],
@@ -79,7 +79,7 @@ for (const target of programs) {
         ["send", "exit\n"],
       ]));
 
-    test("a program that does not stop when it is told to keeps its gateway", async () => {
+    test("a program that ignores the suspend signal keeps its gateway", async () => {
       const server = createServer((socket) => socket.end("in touch")).unref();
       await new Promise<void>((resolve) => server.listen({ host: "::1", port: 0, ipv6Only: true }, resolve));
       const { port } = server.address() as { port: number };
@@ -95,7 +95,7 @@ for (const target of programs) {
       server.close();
     });
 
-    test("--shell is a shell that can be suspended, and goes on where it was", () => {
+    test("--shell runs a shell that the user can suspend and continue", () => {
       const inner = file("shell", "#!/bin/sh\nPS1='IN> ' exec bash --norc --noprofile -i\n");
       return take([
         ["expect", "OUT> "],

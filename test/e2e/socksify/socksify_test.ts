@@ -180,7 +180,7 @@ for (const { name, command } of runtimes) {
 
   program(
     "http.mjs",
-    "node:http and node:https, kept alive, refused, another's certificate",
+    "node:http and node:https: keep-alive, refused connections, a certificate of another name",
     [
       "GET http://v6.test/1 0 IPv4 80",
       "GET http://v6.test/2 0 IPv4 80",
@@ -194,7 +194,7 @@ for (const { name, command } of runtimes) {
 
   program(
     "net.mjs",
-    "node:net tells the fake address, early bytes, half-close, the reply as an errno; STARTTLS; loopback",
+    "node:net: the fake address, early bytes, half-close, the reply as an errno; STARTTLS; loopback",
     [
       "true 7 false",
       "early, written before it is connected, late",
@@ -211,7 +211,7 @@ for (const { name, command } of runtimes) {
 
   program(
     "dns.mjs",
-    "node:dns, however it is imported",
+    "node:dns, for each form of import",
     [
       "true true",
       "null true 4",
@@ -239,9 +239,13 @@ for (const { name, command } of runtimes) {
     ].join("\n"),
   );
 
-  program("throwing.mjs", "what a listener throws is an uncaught exception, once", "connect,early,message,sent\n");
+  program(
+    "throwing.mjs",
+    "an error in an event listener is an uncaught exception, once",
+    "connect,early,message,sent\n",
+  );
 
-  program("ws.mjs", "ws, in the clear, by TLS, refused", "hello hello ECONNREFUSED\n", {
+  program("ws.mjs", "ws: without TLS, with TLS, refused", "hello hello ECONNREFUSED\n", {
     skip: name === "Bun" && skipped("ws on Bun", "it is Bun's own, which connects below all that can be replaced"),
   });
 
@@ -254,7 +258,7 @@ for (const { name, command } of runtimes) {
       skipped("WebSocket on Node.js", "this version has none"),
   });
 
-  program("pg.mjs", "pg, to a PostgreSQL that has IPv6 only", "2,4,6,8,10\n6 1000000\nECONNREFUSED\n", {
+  program("pg.mjs", "pg, to an IPv6-only PostgreSQL", "2,4,6,8,10\n6 1000000\nECONNREFUSED\n", {
     skip: skipped("pg", !skip && !postgres && "there is no PostgreSQL server here"),
     before: startPostgres,
   });
@@ -286,7 +290,7 @@ for (const { name, command } of runtimes) {
     );
   }
 
-  test(`socksify, ${name}: through two gateways, the second with IPv6 only, to a name that only it knows`, {
+  test(`socksify, ${name}: through two gateways, the second IPv6-only, to a name that only the second resolves`, {
     skip: skip || absent,
   }, async () => {
     await setUp();
@@ -303,7 +307,7 @@ for (const { name, command } of runtimes) {
     }
   });
 
-  test(`socksify, ${name}: what GATE46_SOCKSIFY_DIRECT names goes directly`, { skip: skip || absent }, async () => {
+  test(`socksify, ${name}: hosts of GATE46_SOCKSIFY_DIRECT bypass the gateway`, { skip: skip || absent }, async () => {
     await setUp();
     const { stdout, stderr } = await run([...command, join(programs, "direct.mjs")], {
       GATE46_SOCKSIFY_DIRECT: `.direct.test, ${address.gwC4}/32`,
@@ -311,7 +315,7 @@ for (const { name, command } of runtimes) {
     assert.equal(stdout, `ENOTFOUND\nECONNREFUSED\ntrue\n`, stderr);
   });
 
-  test(`socksify, ${name}: without a gateway, or with a wrong one, the program does not start`, {
+  test(`socksify, ${name}: without a gateway, or with wrong settings, the program does not start`, {
     skip: skip || absent,
   }, async () => {
     await setUp();
@@ -343,7 +347,7 @@ for (
 ) {
   if (runtime !== "bun") continue;
   const absent = skipped(name, whyNotOn(command[0]));
-  test(`socksify: ${name} does it without a change to the command, for child processes too`, {
+  test(`socksify: ${name} works with an unchanged command, also for child processes`, {
     skip: skip || absent,
   }, async () => {
     await setUp();

@@ -44,7 +44,7 @@ function load(gateway: SocketAddr, ca: string, to: SocketAddr): Load {
 const times = (gateway: Program, what: string) => gateway.output().split(what).length - 1;
 
 for (const target of [...targets, ...withoutLibssl]) {
-  tlsTest(target, "a unix socket, and at the end who is late is cut", async (place) => {
+  tlsTest(target, "a unix socket, and a session open at the drain's deadline is cut", async (place) => {
     const echo = await echoServer("127.0.0.1");
     const [own] = issue([{ names }]) as [Certificates];
     const path = join(place.folder, "socks.sock");
@@ -81,7 +81,7 @@ for (const target of [...targets, ...withoutLibssl]) {
     echo.close();
   });
 
-  tlsTest(target, "sessions are listed with their clients, and ended", async (place) => {
+  tlsTest(target, "the admin endpoint lists sessions with their clients, and ends them", async (place) => {
     const echo = await echoServer("127.0.0.1");
     const [own] = issue([{ names }]) as [Certificates];
     const token = `--admin-token-file=${place.file("token", "some-token-of-a-test")}`;
@@ -111,7 +111,7 @@ for (const target of [...targets, ...withoutLibssl]) {
     echo.close();
   });
 
-  tlsTest(target, "SIGTERM loses no octet of what is on its way", async (place) => {
+  tlsTest(target, "SIGTERM loses no octet in transit", async (place) => {
     const sizes = [64 << 10, 1 << 20, 3 << 20, 8 << 20];
     const source = await listenTcp("127.0.0.1", ({ socket }) => {
       socket.once("data", (which: Uint8Array) => socket.end(new Uint8Array(sizes[which[0]!]!).fill(which[0]!)));
@@ -147,7 +147,7 @@ for (const target of [...targets, ...withoutLibssl]) {
     source.close();
   });
 
-  tlsTest(target, "a way that is cut is told to the client as a reset", async (place) => {
+  tlsTest(target, "a connection cut between gateways is a reset for the client", async (place) => {
     const [own] = issue([{ names }]) as [Certificates];
     const source = await listenTcp("127.0.0.1", ({ socket }) => void socket.write("some"));
     const open = ["--allow=127.0.0.1", "--host=source.test=127.0.0.1"];
@@ -178,7 +178,7 @@ for (const target of [...targets, ...withoutLibssl]) {
 }
 
 for (const target of threadedTargets) {
-  tlsTest(target, "a successor takes listeners over, and no client is refused", async (place) => {
+  tlsTest(target, "a successor takes over the listeners, and no client is refused", async (place) => {
     const echo = await echoServer("127.0.0.1");
     const [own] = issue([{ names }]) as [Certificates];
     const flags = ["--allow=127.0.0.1", "--drain=100s", ...workers(target, 2)];
@@ -206,7 +206,7 @@ for (const target of threadedTargets) {
 for (const target of programs) {
   tlsTest(
     target,
-    "--watch takes a renewed certificate, by links to other files as certbot's, or written in place",
+    "--watch loads a renewed certificate, by replaced symbolic links as certbot's, or written in place",
     async (place) => {
       const all = issue([{ names }]).concat(issue([{ names }]), issue([{ names }]));
       const [first, second, third] = all as [Certificates, Certificates, Certificates];
@@ -239,7 +239,7 @@ for (const target of programs) {
     },
   );
 
-  tlsTest(target, "says until when its certificate holds, which is the one that it read last", async (place) => {
+  tlsTest(target, "the metrics and the log have the expiry of the certificate that was read last", async (place) => {
     const [expired, renewed] = issue([{ names, days: -1 }, { names, days: 90 }]) as [Certificates, Certificates];
     const flags = place.listener(expired);
     const gateway = await place.start(target, ...flags, "--admin=127.0.0.1:0");

@@ -42,7 +42,7 @@ async function echoesThrough(gateway: SocketAddr, name: string, port: number): P
 }
 
 for (const target of targets) {
-  tlsTest(target, "first, in the middle and last in a chain, and half-closed", async (place) => {
+  tlsTest(target, "as the first, a middle and the last gateway of a chain, with half-close", async (place) => {
     const echo = await echoServer("127.0.0.1");
     const [certificates] = issue([{ names: ["IP:127.0.0.1"] }]) as [Certificates];
     const names = ["first.test", "middle.test", "last.test"].map((name) => `--host=${name}=127.0.0.1`);
@@ -66,7 +66,7 @@ for (const target of targets) {
     echo.close();
   });
 
-  tlsTest(target, "a reload shows new clients another certificate, and sessions go on", async (place) => {
+  tlsTest(target, "a reload gives new clients a new certificate, and sessions continue", async (place) => {
     const echo = await echoServer("127.0.0.1");
     const [first] = issue([{ names: ["IP:127.0.0.1"] }]) as [Certificates];
     const [second] = issue([{ names: ["IP:127.0.0.1"] }]) as [Certificates];
@@ -104,7 +104,7 @@ for (const target of targets) {
     echo.close();
   });
 
-  tlsTest(target, "who says nothing, garbage or half a handshake holds nothing", async (place) => {
+  tlsTest(target, "silent clients, garbage and half handshakes free their sessions", async (place) => {
     const [certificates] = issue([{ names: ["IP:127.0.0.1"] }]) as [Certificates];
     const ca = place.file("ca.pem", certificates.ca);
     const gateway = await place.start(
@@ -143,40 +143,44 @@ for (const target of programs) {
   const old = target.name === "gate46-deno" ? "Deno before 2.9 does not ask for certificates" : false;
   const asksNobody = found ? false : old;
 
-  tlsTest(target, "a gateway that cannot prove who it is, is not gone through, and the log says why", async (place) => {
-    const [good, expired, other] = issue([
-      { names: ["IP:127.0.0.1"] },
-      { names: ["IP:127.0.0.1"], days: -1 },
-      { names: ["DNS:other.test"] },
-    ]) as [Certificates, Certificates, Certificates];
-    const [stranger] = issue([{ names: ["IP:127.0.0.1"] }]) as [Certificates];
-    const plain = await place.start(target, "--listen=127.0.0.1:0");
-    const rows = [
-      ["expired", expired, "the certificate has expired"],
-      ["other", other, "the certificate is for another name"],
-      ["stranger", stranger, "the certificate's authority is not trusted here"],
-    ] as const;
-    let toml = `via_ca = "${place.file("ca.pem", good.ca)}"\nlisten = "127.0.0.1:0"\nprobe_interval = 0\n`;
-    for (const [name, certificates] of rows) {
-      const gateway = await place.start(target, ...place.listener(certificates, name));
-      toml += `[[rules]]\naction = "allow"\nnames = "${name}.test"\nvia = "socks5s://127.0.0.1:${
-        gateway.addrs[0]!.port
-      }"\n`;
-    }
-    toml += `[[rules]]\naction = "allow"\nnames = "none.test"\nvia = "socks5s://127.0.0.1:${plain.addrs[0]!.port}"\n`;
-    const front = await place.start(target, `--config=${place.file("front.toml", toml)}`, "--handshake-timeout=30s");
-    for (const [name, , state] of rows) {
-      const { client, reply } = await ask(front.addrs[0]!, Command.Connect, `${name}.test`, 80);
-      assert.equal(reply.reply, Reply.GeneralFailure, name);
+  tlsTest(
+    target,
+    "an upstream without a valid certificate is not used, and the log gives the reason",
+    async (place) => {
+      const [good, expired, other] = issue([
+        { names: ["IP:127.0.0.1"] },
+        { names: ["IP:127.0.0.1"], days: -1 },
+        { names: ["DNS:other.test"] },
+      ]) as [Certificates, Certificates, Certificates];
+      const [stranger] = issue([{ names: ["IP:127.0.0.1"] }]) as [Certificates];
+      const plain = await place.start(target, "--listen=127.0.0.1:0");
+      const rows = [
+        ["expired", expired, "the certificate has expired"],
+        ["other", other, "the certificate is for another name"],
+        ["stranger", stranger, "the certificate's authority is not trusted here"],
+      ] as const;
+      let toml = `via_ca = "${place.file("ca.pem", good.ca)}"\nlisten = "127.0.0.1:0"\nprobe_interval = 0\n`;
+      for (const [name, certificates] of rows) {
+        const gateway = await place.start(target, ...place.listener(certificates, name));
+        toml += `[[rules]]\naction = "allow"\nnames = "${name}.test"\nvia = "socks5s://127.0.0.1:${
+          gateway.addrs[0]!.port
+        }"\n`;
+      }
+      toml += `[[rules]]\naction = "allow"\nnames = "none.test"\nvia = "socks5s://127.0.0.1:${plain.addrs[0]!.port}"\n`;
+      const front = await place.start(target, `--config=${place.file("front.toml", toml)}`, "--handshake-timeout=30s");
+      for (const [name, , state] of rows) {
+        const { client, reply } = await ask(front.addrs[0]!, Command.Connect, `${name}.test`, 80);
+        assert.equal(reply.reply, Reply.GeneralFailure, name);
+        client.close();
+        await until(`the log says '${state}'`, () => front.output().includes(`Cannot speak TLS: ${state}`));
+      }
+      const { client, reply } = await ask(front.addrs[0]!, Command.Connect, "none.test", 80);
+      assert.equal(reply.reply, Reply.GeneralFailure);
       client.close();
-      await until(`the log says '${state}'`, () => front.output().includes(`Cannot speak TLS: ${state}`));
-    }
-    const { client, reply } = await ask(front.addrs[0]!, Command.Connect, "none.test", 80);
-    assert.equal(reply.reply, Reply.GeneralFailure);
-    client.close();
-  });
+    },
+  );
 
-  tlsTest(target, "who has no certificate of --tls-client-ca is refused in the handshake", async (place) => {
+  tlsTest(target, "a client without a certificate of --tls-client-ca is refused in the handshake", async (place) => {
     const [own, ann] = issue([{ names: ["IP:127.0.0.1"] }, { names: ["DNS:ann"] }]) as [Certificates, Certificates];
     const [stranger] = issue([{ names: ["DNS:ann"] }]) as [Certificates];
     const ca = place.file("ca.pem", own.ca);
@@ -197,7 +201,7 @@ for (const target of programs) {
     await until("the front is let in", () => front.output().includes("upstream up"));
   }, asksNobody);
 
-  tlsTest(target, "a ticket that was given under another --tls-client-ca is no way in", async (place) => {
+  tlsTest(target, "a session ticket issued under another --tls-client-ca is refused", async (place) => {
     const [own, ann] = issue([{ names: ["IP:127.0.0.1"] }, { names: ["DNS:ann"] }]) as [Certificates, Certificates];
     const [other] = issue([{ names: ["DNS:other"] }]) as [Certificates];
     const ca = place.file("ca.pem", own.ca), clientCa = place.file("clients.pem", own.ca);
@@ -225,7 +229,7 @@ for (const target of programs) {
     });
   }
 
-  tlsTest(target, "ncat --ssl speaks to it", async (place) => {
+  tlsTest(target, "ncat --ssl connects", async (place) => {
     const [certificates] = issue([{ names: ["IP:127.0.0.1"] }]) as [Certificates];
     const gateway = await place.start(target, ...place.listener(certificates));
     const [{ port }] = gateway.addrs as [SocketAddr];
@@ -233,7 +237,7 @@ for (const target of programs) {
     assert.equal(stdout, "\x05\x00");
   }, hasNcat ? false : "no ncat");
 
-  tlsTest(target, "a file that is wrong is one line, without what is in it", async (place) => {
+  tlsTest(target, "a wrong file is an error in one line, without the file's content", async (place) => {
     const [own, other] = issue([{ names: ["IP:127.0.0.1"] }, { names: ["IP:127.0.0.1"] }]) as [
       Certificates,
       Certificates,

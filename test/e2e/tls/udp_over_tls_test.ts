@@ -56,7 +56,7 @@ async function httpProxy(): Promise<{ readonly port: number; readonly asked: str
 for (const target of targets) {
   tlsTest(
     target,
-    "UDP of types A to D goes inside of it from gateway to gateway, also through an HTTP proxy",
+    "UDP of types A to D goes inside TLS from gateway to gateway, also through an HTTP proxy",
     async (place) => {
       const [certificates] = issue([{ names: ["IP:127.0.0.1"] }]) as [Certificates];
       const far = await place.start(

@@ -37,15 +37,15 @@ if (!skip) {
   const flags = ["--listen=127.0.0.1:0", "--admin=off", "--allow=127.0.0.1", "--probe-interval=0"];
 
   for (const target of targets) {
-    describe(`Gateways that show tickets, ${target.name}`, () => {
+    describe(`A chain of gateways with Kerberos tickets, ${target.name}`, () => {
       let far: Program, near: Program;
 
-      test("start", async () => {
+      test("both gateways start", async () => {
         far = await start(target, [...flags, `--gssapi-keytab=${keytab}`], ["env", ...variables()]);
         near = await start(target, [...flags, through(far, "&protection=confidentiality")], ["env", ...variables()]);
       });
 
-      test("CONNECT goes through both, by a ticket that the near one has asked for", async () => {
+      test("CONNECT goes through both gateways, with a ticket that the first gateway requested", async () => {
         const { client, reply } = await ask(near.addrs[0]!, Command.Connect, "127.0.0.1", server.addr.port);
         assert.equal(reply.reply, Reply.Succeeded);
         const much = pattern(200_000);
@@ -58,7 +58,7 @@ if (!skip) {
         );
       });
 
-      test("UDP goes through both", async () => {
+      test("UDP goes through both gateways", async () => {
         const { client, reply } = await ask(near.addrs[0]!, Command.UdpAssociate, "0.0.0.0", 0);
         assert.equal(reply.reply, Reply.Succeeded);
         const udp = await Udp.bind("127.0.0.1"), echo = await Udp.bind("127.0.0.1");
@@ -71,7 +71,7 @@ if (!skip) {
         for (const one of [client, udp, echo]) one.close();
       });
 
-      test("a KDC that answers nobody holds up nobody else", async () => {
+      test("a silent KDC does not delay sessions without tickets", async () => {
         stopped.pause();
         const env = { ...stopped.environment, KRB5CCNAME: `FILE:${stopped.folder}/ccache-gateway` };
         const lost = await start(target, [...flags, through(far, "", 9)], ["env", ...variables(env)]);
@@ -86,7 +86,7 @@ if (!skip) {
         stopped.resume();
       });
 
-      test("the client's library goes through it too", async () => {
+      test("the client library connects through the gateway with a ticket", async () => {
         const { stdout, stderr } = await shell([
           "env",
           ...variables(),
@@ -97,13 +97,13 @@ if (!skip) {
         assert.equal(stdout, "ticket", stderr);
       });
 
-      test("end", async () => {
+      test("SIGTERM ends both gateways with exit code 0", async () => {
         assert.deepEqual([await near.stop(), await far.stop()], [0, 0]);
       });
     });
   }
 
-  test("a client keytab is as good as a ticket", async () => {
+  test("a client keytab replaces a ticket", async () => {
     const [target] = targets;
     const service = kdc.service("gateway2/localhost", "client.keytab");
     const far = await start(target!, [...flags, `--gssapi-keytab=${keytab}`], ["env", ...variables()]);

@@ -128,7 +128,7 @@ for (const target of programs) {
     }
   };
 
-  run("three gateways, each link of one family, and each knows the next alone", async () => {
+  run("three gateways, each link of one family, each with --via for the next gateway only", async () => {
     await startAt("g3", `--listen=${address.g3}:1080`, "--user=hop:three");
     await startAt("g2", `--listen=[${address.g2}]:1080`, "--user=hop:two", `--via=${url.g3}`);
     await startAt("g1", `--listen=${address.g1}:1080`, "--from=10.47.1.0/24", `--via=${url.g2}`);
@@ -145,14 +145,17 @@ for (const target of programs) {
     }
   });
 
-  run("BIND: the peer is let in by the last gateway", () => rendezvous());
+  run("BIND: the last gateway accepts the peer", () => rendezvous());
 
-  run("the reply of the last gateway comes back: refused, no such name", async () => {
-    assert.match((await curl(`[${address.s}]:9`)).stderr, /\(5\)/);
-    assert.match((await curl("nowhere.invalid")).stderr, /\(4\)/);
-  });
+  run(
+    "the client gets the reply of the last gateway: 05 for a refused connection, 04 for an unknown name",
+    async () => {
+      assert.match((await curl(`[${address.s}]:9`)).stderr, /\(5\)/);
+      assert.match((await curl("nowhere.invalid")).stderr, /\(4\)/);
+    },
+  );
 
-  run("the first gateway lists both others", async () => {
+  run("the first gateway has --via for both other gateways", async () => {
     const second = `socks5://hop:two@[${address.g2}]:1081`;
     await startAt("g2", `--listen=[${address.g2}]:1081`, "--user=hop:two");
     await startAt("g1", `--listen=${address.g1}:1081`, "--from=10.47.1.0/24", `--via=${second}`, `--via=${url.g3}`);
@@ -190,7 +193,7 @@ for (
     ["dante", ["danted", "-f", `${folder}/danted.conf`], ["connect", "bind", "udp"]],
   ] as const
 ) {
-  const what = `chain in namespaces: ${name} between two of ours, for ${commands.join(", ")}`;
+  const what = `chain in namespaces: ${name} between two gate46 gateways, for ${commands.join(", ")}`;
   test(what, { skip, timeout: 110_000 }, async () => {
     const startAt = (host: "g1" | "g3", ...flags: string[]) =>
       start(source, [...common, `--listen=${address[host]}:1080`, ...flags], network!.in(host));

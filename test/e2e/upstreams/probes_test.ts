@@ -4,7 +4,7 @@ import { portable, start, targets } from "../../support/program/program.ts";
 import { until } from "../../support/program/until.ts";
 
 for (const target of targets) {
-  test(`${target.name}: a gateway probes the next one once, whatever its workers, and that one knows it for a probe`, async () => {
+  test(`${target.name}: all workers share one probe of the next gateway, which logs the probe as a probe`, async () => {
     const next = await start(target, ["--listen=127.0.0.1:0", "--admin=off", "--log-level=debug"]);
     const first = await start(target, [
       "--listen=127.0.0.1:0",
