@@ -13,3 +13,15 @@ export class ConfigError extends Error {
 export class WrongValue extends Error {
   override readonly name = "WrongValue";
 }
+
+/** A function that runs a check, and adds its problems to `problems` in place of rejecting with ConfigError. */
+export function gathering(problems: string[]) {
+  return async <T>(check: () => T | Promise<T>): Promise<T | undefined> => {
+    try {
+      return await check();
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      problems.push(...error.problems);
+    }
+  };
+}

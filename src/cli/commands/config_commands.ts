@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import process from "node:process";
 import { gssLoader, openKernel, openNet } from "../../net/open.ts";
-import { ConfigError } from "../../config/config_error.ts";
+import { ConfigError, gathering } from "../../config/config_error.ts";
 import { remarked, strangers } from "../../config/remarks.ts";
 import type { RawOptions } from "../../config/source.ts";
 import { keyTexts } from "../files/keytab.ts";
@@ -33,14 +33,7 @@ export async function checkCommand(
   const loaded = await examineConfigFile(path, elsewhere ? () => "of the other host" : undefined);
   const { config, broken } = loaded;
   const problems = [...loaded.problems];
-  const attempt = async <T>(read: () => T | Promise<T>): Promise<T | undefined> => {
-    try {
-      return await read();
-    } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
-      problems.push(...error.problems);
-    }
-  };
+  const attempt = gathering(problems);
   const kernel = elsewhere || config.engine === "portable" ? undefined : await openKernel();
   if (config.engine === "portable") await attempt(() => refuseSocketOptions(config));
   if (kernel) await attempt(() => checkSocketOptions(kernel, config, ["interface"])); // the user seldom has the service's capabilities

@@ -1,4 +1,4 @@
-import { ConfigError } from "../../config/config_error.ts";
+import { ConfigError, gathering } from "../../config/config_error.ts";
 import { optionKeys, optionOf } from "../../config/options.ts";
 import { withoutPassword } from "../../config/values/values.ts";
 import type { PasswordHash } from "../../gateway/users/password_hash.ts";
@@ -67,14 +67,7 @@ export async function readNamedFiles(
   former?: NamedContents["users"],
 ): Promise<NamedContents> {
   const problems: string[] = [];
-  const attempt = async <T>(read: () => T | Promise<T>): Promise<T | undefined> => {
-    try {
-      return await read();
-    } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
-      problems.push(...error.problems);
-    }
-  };
+  const attempt = gathering(problems);
   const users = await attempt(() =>
     loadUsers(
       config.users,
