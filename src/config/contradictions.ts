@@ -1,4 +1,4 @@
-import { type Access, isByName, isForward, isRouted } from "../gateway/settings.ts";
+import { type Access, isByName, isForward, isRouted, isUdp } from "../gateway/settings.ts";
 import { addressText } from "../protocol/address.ts";
 import { ConfigError } from "./config_error.ts";
 import type { Values } from "./options.ts";
@@ -62,6 +62,7 @@ export function contradictions({ config, values, rules, forwards, broken, placed
     throw new ConfigError(`Cannot use the quota of user '${limited}': say where the count is kept (--quota-file)`);
   });
   check(["listen", "forward", "forwards"], () => checkListeners(listeners));
+  check(["listen", "forward", "forwards", "admin"], () => checkAdmin(config, listeners));
   check(["listen", "tlsCert", "tlsKey", "tlsClientCa"], () => checkTls(config, listeners));
   check(["via", "viaCa", "viaCert", "viaKey", "forwards", "rules", "upstreams"], () => checkViaTls(config));
   check(["viaCert", "viaKey"], () => {
@@ -107,6 +108,25 @@ function isLoopbackName(name: string, listen: readonly ListenSpec[]): boolean {
 function checkListeners(listen: readonly ListenSpec[]): void {
   const both = contradictory(listen);
   if (both) throw new ConfigError(`Cannot listen on ${addressText(both.addr)}: ${both.state}`);
+}
+
+/** Throws ConfigError if a listener would take the address of the admin endpoint. */
+function checkAdmin({ admin }: Config, listen: readonly ListenSpec[]): void {
+  if (!admin || admin.unix !== undefined || admin.port === 0) return;
+  const isSame = ({ addr: { host, port, unix } }: ListenSpec) =>
+    unix === undefined && port === admin.port && (covers(host, admin.host) || covers(admin.host, host));
+  const taken = listen.find((spec) => spec.systemd === undefined && !isUdp(spec.only) && isSame(spec));
+  if (!taken) return;
+  throw new ConfigError(
+    `Cannot listen on ${addressText(taken.addr)}: --admin has ${
+      addressText(admin)
+    }; choose another port, or --admin off`,
+  );
+}
+
+/** True if a socket on `all` has the port on `host` too. */
+function covers(all: string, host: string): boolean {
+  return all === host || all === "::" || (all === "0.0.0.0" && !host.includes(":"));
 }
 
 /** Throws ConfigError if an option for clients' TLS is missing or not needed. */

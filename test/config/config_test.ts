@@ -160,6 +160,14 @@ describe("parseConfig() complains in one line that names the flag", () => {
       { maxSessions: "1000000000" },
       "Cannot parse --max-sessions: '1000000000' is not a whole number from 1 to 999999999",
     ],
+    [
+      { listen: [":10846"], from: ["192.0.2.0/24"] },
+      "Cannot listen on [::]:10846: --admin has 127.0.0.1:10846; choose another port, or --admin off",
+    ],
+    [
+      { listen: ["127.0.0.1:46"], admin: "127.0.0.1:46" },
+      "Cannot listen on 127.0.0.1:46: --admin has 127.0.0.1:46; choose another port, or --admin off",
+    ],
     [{ workers: "257" }, "Cannot parse --workers: '257' is not a whole number from 1 to 256"],
     [{ mark: "4294967296" }, "Cannot parse --mark: '4294967296' is not a whole number from 1 to 4294967295"],
     [
