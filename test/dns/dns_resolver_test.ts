@@ -135,7 +135,7 @@ describe("A name", () => {
     assert.equal(asked.message, "Cannot resolve 'silent.test': no answer");
   });
 
-  resolvingTest("that is no valid DNS name is not queried", async (r) => {
+  resolvingTest("that is not a valid DNS name is not queried", async (r) => {
     for (const name of [`${"a".repeat(64)}.test`, "a..test", "x.".repeat(130) + "test", "."]) {
       const asked = r.ask(name);
       await settle();

@@ -144,7 +144,11 @@ describe("A failed accept", () => {
       await world.clock.advance(1);
       assert.equal(waiting.heard(), "05 00");
       assert.equal(failures(), 2, "told once, not at each try");
-      assert.equal(world.events.filter(({ type }) => type === "accept-failing").length, 4, "for who counts them");
+      assert.equal(
+        world.events.filter(({ type }) => type === "accept-failing").length,
+        4,
+        "the event reports each attempt",
+      );
       const client = await world.client();
       await client.send("05 01 00");
       assert.equal(client.heard(), "05 00");

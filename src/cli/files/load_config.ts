@@ -50,11 +50,6 @@ export async function examineConfigFile(path: string, readPassword?: ReadSecret)
   return await examineSaid({ file: { path }, environment: {}, flags: {} }, readPassword);
 }
 
-/** The configuration of that file alone. Rejects with ConfigError. */
-export async function loadConfigFile(path: string, readPassword?: ReadSecret): Promise<LoadedConfig> {
-  return sound(await examineConfigFile(path, readPassword));
-}
-
 /** The flags, the environment and the path of the file, which is `otherwise` if they name none. Throws ConfigError. */
 export function said(flags: RawOptions, otherwise?: string): SaidConfig {
   if (flags.config === "") throw new ConfigError("Cannot read --config: the name of the file is empty");
@@ -83,8 +78,8 @@ export function textWithoutRules({ text, file }: Pick<LoadedConfig, "text" | "fi
 }
 
 /** Parses the configuration of `said`. Rejects with ConfigError. */
-export async function loadSaid(said: SaidConfig, readPassword?: ReadSecret): Promise<LoadedConfig> {
-  return sound(await examineSaid(said, readPassword));
+export async function loadSaid(said: SaidConfig): Promise<LoadedConfig> {
+  return sound(await examineSaid(said));
 }
 
 type ReadSecret = (path: string) => string | Promise<string>;

@@ -253,11 +253,6 @@ export class Running implements AdminSource {
     this.#stop();
   }
 
-  /** Ends the drain now. */
-  hurry(): void {
-    this.hurried.make();
-  }
-
   #lateDeaths(): readonly number[] {
     return this.#deaths.filter((at) => this.#clock.now() - at < DEATH_TOLD_MS).slice(-1_000);
   }

@@ -21,7 +21,7 @@ export function stopSignals(clock: Pick<Clock, "now">, ...steps: readonly (() =>
  * SIGHUP reloads, SIGUSR2 hands over.
  */
 export function listenToSignals(running: Running): void {
-  const stop = stopSignals(systemClock, () => running.drain(), () => running.hurry(), () => {
+  const stop = stopSignals(systemClock, () => running.drain(), () => running.hurried.make(), () => {
     stopLog();
     process.exit(1);
   });

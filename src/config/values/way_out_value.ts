@@ -76,7 +76,7 @@ export function parseWayOutQuery(query: string): WayOut | undefined {
   return wayOutOf({ ...said, outgoing });
 }
 
-/** The value of a key; its name is in the message of what it throws. Throws WrongValue. */
+/** Parses the value of `key`. Throws WrongValue, which names the key. */
 function valueOf<T>(key: string, parse: (text: string) => T, text: string): T {
   try {
     return parse(text);

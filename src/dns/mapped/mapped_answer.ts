@@ -142,7 +142,7 @@ function readQuestion(query: Uint8Array, hasAdditional: boolean): Asked | undefi
   let at = HEADER_SIZE;
   for (let size; (size = query[at]) !== 0; at += 1 + size) {
     if (size === undefined || size > MAX_LABEL || at + size - HEADER_SIZE > MAX_NAME) return undefined;
-    // A dot within a label is no boundary (RFC 1035 s5.1).
+    // A dot inside a label does not separate labels (RFC 1035 s5.1).
     labels.push(String.fromCharCode(...query.subarray(at + 1, at + 1 + size)).replaceAll(".", "\\."));
   }
   const end = at + 5;

@@ -38,7 +38,7 @@ export const http: Entrance = {
   fits: (first) => first >= 0x41 && first <= 0x5a, // a method's first letter
   answer,
   async take(door) {
-    const { wire, record, isGood, gssapi } = door;
+    const { wire, record, isGood, gssapi, violated } = door;
     const request = await wire.take(httpRequestDecoder(gssapi !== undefined));
     const { destination, forwarded, bodySize } = request;
     const end = isGood || gssapi ? await letIn(door, request) : undefined;
@@ -56,7 +56,7 @@ export const http: Entrance = {
       head: forwarded,
       answer: (outcome) => outcome.reply === Reply.Succeeded ? nothing : answer(outcome),
       preface: {
-        up: requestBody(forwarded.length, bodySize, () => door.violated(MALFORMED)),
+        up: requestBody(forwarded.length, bodySize, () => violated(MALFORMED)),
         down: new HttpResponseHeads(),
       },
     };

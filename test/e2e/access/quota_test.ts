@@ -86,7 +86,7 @@ users = [
             "the log has the reason",
             () => /end=refused.*the quota of this user is used up until 20\d\d-/.test(gateway.output()),
           );
-          assert.equal((await connect(gateway, "bob")).reply, Reply.Succeeded, "who has none");
+          assert.equal((await connect(gateway, "bob")).reply, Reply.Succeeded, "bob has no quota");
 
           const metrics = await (await fetch(`http://127.0.0.1:${gateway.admin!.port}/metrics`)).text();
           assert.match(metrics, /^gate46_user_quota_bytes\{user="ann"\} 1000000$/m);

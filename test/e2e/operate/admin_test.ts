@@ -222,7 +222,7 @@ for (const target of programs) {
     }
   });
 
-  test(`${target.name}: a closed pipe on standard output is no error`, async () => {
+  test(`${target.name}: a closed pipe on standard output is not an error`, async () => {
     const closed = ["sh", "-c", '{ sleep 0.1; "$@"; echo "code $?" >&2; } | true', "sh"];
     for (const args of [["--help"], ["config"], ["completion", "bash"]]) {
       assert.equal((await shell([...closed, ...target.command, ...args])).stderr, "code 0\n", args[0]);
